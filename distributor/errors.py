@@ -1,0 +1,101 @@
+"""
+The error tree: each branch says what the caller does next.
+
+DistributorError
+├─ Rejected              wrong and will stay wrong: a 4xx answer, never retried
+│   ├─ BadSignature                          401
+│   ├─ MalformedOrder                        400
+│   ├─ UnpayableOrder                        422
+│   └─ ConflictingOrder                      422
+├─ Transient             not now: the message is done, the order waits, the sweep wakes it
+│   ├─ Contention                            another worker won; stop quietly
+│   ├─ LedgerUnavailable
+│   └─ ChainUnavailable
+├─ ConfigurationError    a setting is missing or wrong: 503 or an alarm that names it
+│   ├─ WrongChain                            every node serves another chain
+│   └─ ForeignLedger                         the ledger is not ours; nothing binds
+└─ InvariantBroken       a bug or a stolen key: loud alarm, never retried
+
+What a class docstring says is its default message. Waiting and held are states in the ledger, not
+errors; the answers a node is expected to give are a ``SubmitOutcome``, not errors. HTTP codes
+exist only in ``function_app.py``.
+"""
+
+
+class DistributorError(Exception):
+    """Something went wrong in the distributor."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class Rejected(DistributorError):
+    """
+    The request is wrong and will stay wrong.
+
+    Args:
+        message: One sentence for the sender; never holds a secret or an expected signature.
+        code: The stable machine word of the answer's ``X-Error-Code``.
+    """
+
+    code = "rejected"
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().partition("\n")[0])
+        self.code = code or type(self).code
+
+
+class BadSignature(Rejected):
+    """The request is not signed with the secret this service knows."""
+
+    code = "bad_signature"
+
+
+class MalformedOrder(Rejected):
+    """The body is not an order: it cannot be read."""
+
+    code = "malformed_order"
+
+
+class UnpayableOrder(Rejected):
+    """The body is an order, but one that can never be paid as it stands."""
+
+    code = "unpayable_order"
+
+
+class ConflictingOrder(Rejected):
+    """This order id was used before with other content; the first content stands."""
+
+    code = "order_conflict"
+
+
+class Transient(DistributorError):
+    """The work cannot go on now and goes on by itself later."""
+
+
+class Contention(Transient):
+    """Another worker changed the same rows first."""
+
+
+class LedgerUnavailable(Transient):
+    """The ledger did not answer."""
+
+
+class ChainUnavailable(Transient):
+    """No node answered."""
+
+
+class ConfigurationError(DistributorError):
+    """A setting is missing or wrong."""
+
+
+class WrongChain(ConfigurationError):
+    """Every node in RPC_URL serves another chain than CHAIN_ID."""
+
+
+class ForeignLedger(ConfigurationError):
+    """The ledger has no identity row, or one unlike the settings; nothing is paid from it."""
+
+
+class InvariantBroken(DistributorError):
+    """A rule that cannot be broken was broken."""
