@@ -1,0 +1,215 @@
+"""
+What the use cases need of the outside world. Nothing here knows Azure, HTTP or a node.
+
+A clock is a callable that returns the time, a sleep one that waits; both are passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from distributor.model import (
+    Address,
+    Call,
+    Fees,
+    Hash,
+    Observation,
+    Order,
+    Receipt,
+    Simulation,
+    Submitted,
+    Survey,
+    Version,
+)
+from distributor.units import UnixMs
+
+Clock = Callable[[], UnixMs]
+Sleep = Callable[[float], Awaitable[None]]
+Value = str | int | bool | bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One stored row: its key, its values, and the version a later write is conditional on."""
+
+    key: str
+    values: Mapping[str, Value]
+    version: Version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Insert:
+    """Write a row that must not exist."""
+
+    key: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replace:
+    """Write a whole row that must still have *version*."""
+
+    key: str
+    values: Mapping[str, Value]
+    version: Version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delete:
+    """Remove a row that must still have *version*."""
+
+    key: str
+    version: Version
+
+
+Write = Insert | Replace | Delete
+
+
+class Conflict(Exception):
+    """The store says a condition of the group did not hold. May be the echo of the group's own success."""
+
+
+class OutcomeUnknown(Exception):
+    """The store did not answer a write: it was done wholly, or not at all."""
+
+
+class Rows(Protocol):
+    """
+    One partition of a table: rows sorted by key, and groups that are done wholly or not at all.
+
+    Keys sort as text. A group holds at most 100 writes and each key once.
+    """
+
+    async def get(self, key: str) -> Row | None:
+        """Return the row; None when there is none. Raises LedgerUnavailable."""
+
+    async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
+        """Return at most *limit* rows with ``first <= key < last``, in key order. Raises LedgerUnavailable."""
+
+    async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
+        """
+        Do the whole *group* or nothing; return the new version of each row written (not of deleted ones).
+
+        Raises:
+            Conflict: A row exists, is gone, or has another version; or the store's own retry met its success.
+            OutcomeUnknown: The answer is lost (connection, time-out, 5xx): done wholly or not at all.
+        """
+
+    async def aclose(self) -> None: ...
+
+
+class AuditTrail(Protocol):
+    """Who did what and when; append-only, best effort, and never a reason to stop."""
+
+    async def record(self, key: str, values: Mapping[str, Value]) -> None:
+        """Add an entry under a deterministic *key*; the same key again changes nothing."""
+
+
+class Chain(Protocol):
+    """
+    The chain as the nodes of ``RPC_URL`` show it.
+
+    Every method raises ChainUnavailable when no node gives a whole answer, and WrongChain when
+    every node serves another chain; ``submit`` answers with outcomes instead.
+    """
+
+    def pay(self, order: Order) -> Call:
+        """Return the Authority call that pays *order*."""
+
+    def probe(self, operator: Address) -> Call:
+        """
+        Return a payment of one token unit to *operator* that is only ever simulated.
+
+        It tells a sick Authority from a bad order: where the probe is refused too, no order is to blame.
+        """
+
+    async def survey(self, operator: Address) -> Survey:
+        """Return what a round must know before it binds, from one node in one batch."""
+
+    async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        """
+        Try *calls* as *operator* against the latest state, each alone.
+
+        On *node* when named, else on the first healthy one. A refused call is an answer, not an error.
+        """
+
+    async def observe(self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int]) -> Observation:
+        """
+        Return the nonces of *operators* first, then the receipts of *hashes* and the hashes of *blocks*.
+
+        All from one node, so that a receipt can never be older than the nonce beside it.
+        """
+
+    async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
+        """Return the receipt as the named node has it; a second opinion before an order is released."""
+
+    async def submit(self, raws: Sequence[bytes]) -> Sequence[Submitted]:
+        """Hand signed bytes to every healthy node; one outcome for each, in order. Never raises."""
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The hosts of ``RPC_URL`` in their order; names unique, without user, path or query."""
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unsigned:
+    """A transaction before its signature; the value is always 0."""
+
+    chain_id: int
+    nonce: int
+    call: Call
+    gas_limit: int
+    fees: Fees
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """The bytes a node takes, and the hash they will have."""
+
+    raw: bytes
+    tx_hash: Hash
+
+
+class Signer(Protocol):
+    """One operator key. The same input gives the same bytes (RFC 6979)."""
+
+    @property
+    def address(self) -> Address: ...
+
+    async def sign(self, unsigned: Unsigned) -> Signed:
+        """Sign; raises ConfigurationError when the key cannot sign."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    """Something a person should look at: what happened, and what to do next."""
+
+    code: str
+    summary: str
+    action: str
+    subject: str = ""
+    """The order, transaction or address it is about."""
+
+
+class Alarms(Protocol):
+    """Where alarms go. Raising one never fails and never stops the work."""
+
+    async def raise_(self, alarm: Alarm) -> None: ...
+
+
+class Secrets(Protocol):
+    """Where secrets come from."""
+
+    async def get(self, name: str) -> str | None:
+        """
+        Return the secret a setting stands for; None when it is set nowhere.
+
+        Raises:
+            ConfigurationError: A reference that cannot be resolved; names the setting, never the value.
+        """
+
+    async def aclose(self) -> None: ...
