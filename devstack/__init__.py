@@ -1,0 +1,1 @@
+"""The whole system on one machine: real storage, a real chain, real contracts, the real worker."""

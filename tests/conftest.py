@@ -1,0 +1,69 @@
+"""What every test may ask for: real servers started once, a clock that stands still, names of its own."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+
+from devstack import paths, servers
+from tests.fakes.clock import FrozenClock
+
+# What a process needs to run on one of the three systems; a setting of the app is never among it.
+_KEPT = {
+    *("CI", "HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER", "VIRTUAL_ENV"),
+    *("APPDATA", "COMSPEC", "LOCALAPPDATA", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE"),
+}
+_KEPT_PREFIXES = ("COV", "PYTEST", "PYTHON")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environ() -> Iterator[None]:
+    """No test sees a setting of the developer's shell, and none leaves one behind."""
+    before = dict(os.environ)
+    for name in before:
+        if name.upper() not in _KEPT and not name.upper().startswith(_KEPT_PREFIXES):
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """A clock that only the test moves."""
+    return FrozenClock()
+
+
+@pytest.fixture
+def table_name() -> str:
+    """A table name no other test uses: letters and digits only, as Azure Tables wants it."""
+    return f"t{secrets.token_hex(8)}"
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[servers.Azurite]:
+    """The real storage emulator, one for all tests; take your own table and queue names."""
+    try:
+        with servers.azurite() as server:
+            yield server
+    except paths.NotInstalled as missing:
+        _without(missing)
+
+
+@pytest.fixture(scope="session")
+def anvil_server() -> Iterator[servers.Anvil]:
+    """A real EVM node that mines each transaction at once, one for all tests."""
+    try:
+        with servers.anvil() as server:
+            yield server
+    except paths.NotInstalled as missing:
+        _without(missing)
+
+
+def _without(missing: paths.NotInstalled) -> NoReturn:
+    """A desk without Node may skip what needs it; the build may not."""
+    if os.environ.get("CI"):
+        pytest.fail(str(missing))
+    pytest.skip(str(missing))
