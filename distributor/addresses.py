@@ -18,6 +18,10 @@ _SHAPE = re.compile(r"0x[0-9a-fA-F]{40}")
 _UPPER_FROM = 8
 
 
+class WrongChecksum(ValueError):
+    """An address in mixed case that its EIP-55 checksum contradicts: most likely mistyped."""
+
+
 def keccak256(data: bytes) -> bytes:
     """Return the 32 bytes of Keccak-256, the hash of Ethereum (not NIST's SHA3-256)."""
     return keccak.new(digest_bits=256, data=data).digest()
@@ -30,7 +34,7 @@ def parse_address(text: str) -> Address:
     Digits all in one case carry no checksum and are taken as they are; mixed case must be right.
 
     Raises:
-        ValueError: One sentence that fits after the name of a field.
+        ValueError: One sentence that fits after the name of a field; WrongChecksum when only the case is wrong.
 
     Source: https://eips.ethereum.org/EIPS/eip-55
     """
@@ -38,7 +42,7 @@ def parse_address(text: str) -> Address:
         raise ValueError("is not an address: 0x and 40 hex digits")
     address = _checksummed(text[2:].lower())
     if text not in (address, address.lower(), "0x" + address[2:].upper()):
-        raise ValueError("has a wrong EIP-55 checksum: copy the address again, or write it all in lower case")
+        raise WrongChecksum("has a wrong EIP-55 checksum: copy the address again, or write it all in lower case")
     return address
 
 

@@ -25,6 +25,9 @@ Version = NewType("Version", str)
 
 UNSTORED = Version("")
 
+DEFAULT_SOURCE = "default"
+"""The shop that signs with ``WEBHOOK_SECRET``; its orders go on chain under their id alone."""
+
 
 class OrderKey(NamedTuple):
     """Who an order is: the shop that signed it, and the id that shop gave it."""
@@ -154,6 +157,11 @@ class Order:
     @property
     def key(self) -> OrderKey:
         return OrderKey(self.source, self.order_id)
+
+    @property
+    def place(self) -> str:
+        """Its place in the waiting line, as a text that sorts: oldest first."""
+        return f"{self.received_ms:015d}:{self.source}:{self.order_id}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ Money is ``int``: wei of the native coin, smallest units of the token.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import NewType
 
@@ -24,12 +25,17 @@ _GWEI_DECIMALS = 9
 _EXACT = Context(prec=160, traps=[Inexact, InvalidOperation])
 
 
+class TooManyDecimals(ValueError):
+    """An amount finer than the smallest unit; it is never rounded."""
+
+
 def token_units(amount: Decimal, decimals: int) -> TokenUnits:
     """
     Return *amount* tokens in smallest units, exactly.
 
     Raises:
-        ValueError: Not finite, more decimals than the token has, or outside uint256.
+        TooManyDecimals: More decimals than the token has.
+        ValueError: Not finite, or outside uint256.
     """
     return TokenUnits(_scaled(amount, decimals))
 
@@ -57,6 +63,11 @@ def format_gwei(price: Wei) -> str:
     return format_units(price, _GWEI_DECIMALS)
 
 
+def utc_day(now: UnixMs) -> str:
+    """Return the UTC day of *now* as ``yyyy-mm-dd``."""
+    return datetime.fromtimestamp(now // 1000, UTC).strftime("%Y-%m-%d")
+
+
 def _scaled(amount: Decimal, decimals: int) -> int:
     if not amount.is_finite():
         raise ValueError("not a finite number")
@@ -66,7 +77,7 @@ def _scaled(amount: Decimal, decimals: int) -> int:
         scaled = _EXACT.scaleb(amount, decimals)
         whole = _EXACT.to_integral_exact(scaled)
     except (Inexact, InvalidOperation):
-        raise ValueError(f"more than {decimals} decimals") from None
+        raise TooManyDecimals(f"more than {decimals} decimals") from None
     if not 0 <= whole <= UINT256_MAX:
         raise ValueError("outside the range of a token amount")
     return int(whole)

@@ -1,0 +1,241 @@
+"""
+Read an order out of a signed body: what is asked, exactly as it was written, or a refusal that says why.
+
+Nothing is guessed and nothing is rounded. A number stays text until the field it belongs to takes
+it, so no float exists and no digits are converted before they are counted. What nobody could read
+is malformed; what can be read but must never be paid is unpayable.
+
+Fields the app does not know are ignored: a shop's plug-in may add some at any update, the
+signature covers them all, and a payment must not stop for one that changes nothing in it.
+``null`` is the same as an absent field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from distributor.addresses import ZERO_ADDRESS, WrongChecksum, keccak256, parse_address
+from distributor.errors import MalformedOrder, UnpayableOrder
+from distributor.model import DEFAULT_SOURCE, Address, Hash, Order
+from distributor.units import TokenUnits, TooManyDecimals, UnixMs, token_units
+
+DEFAULT_TIPO = "distribuicao"
+TIPO_CHARACTERS = 64
+REASON_BYTES = 64
+REF_ID_BYTES = 32
+AMOUNT_CHARACTERS = 100
+"""More than any amount a uint256 can hold needs, with all its decimals."""
+
+_ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_INTEGER = re.compile(r"[0-9]+")
+# JSON's own number, for a JSON number and for a text alike: no plus sign, no spaces, no leading
+# zeros, no bare point. PHP writes large floats as 1.0e+25; an exponent of three digits is no amount.
+_AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
+# Control characters and the two line separators; a block explorer and a log must show one line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What every order here is paid in, and by whom."""
+
+    chain_id: int
+    token: Address
+    authority: Address
+    reserve: Address
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A JSON number as it was written."""
+
+    text: str
+
+
+def parse(body: bytes, source: str, terms: Terms, now: UnixMs) -> Order:
+    """
+    Return the order that *source* signed.
+
+    Raises:
+        MalformedOrder: The body is not an order; the code and the sentence name the field.
+        UnpayableOrder: It is one, but can never be paid as it stands.
+    """
+    fields = _fields(body)
+    order_id = _order_id(fields)
+    wallet = _wallet(fields, terms)
+    amount_units = _amount_units(fields, terms.decimals)
+    tipo = _tipo(fields)
+    return Order(
+        source=source,
+        order_id=order_id,
+        wallet=wallet,
+        amount_units=amount_units,
+        tipo=tipo,
+        reason=_cut(_line(fields, "reason") or f"{tipo} - BALLX", REASON_BYTES),
+        ref_id=ref_id(source, order_id),
+        fingerprint=_fingerprint(terms, wallet, amount_units, tipo),
+        received_ms=now,
+        updated_ms=now,
+    )
+
+
+def ref_id(source: str, order_id: str) -> Hash:
+    """Return the order's bytes32 on chain: its name in ASCII, readable in an explorer, or its hash when too long."""
+    name = (order_id if source == DEFAULT_SOURCE else f"{source}:{order_id}").encode("ascii")
+    padded = name.ljust(REF_ID_BYTES, b"\0") if len(name) <= REF_ID_BYTES else keccak256(name)
+    return Hash("0x" + padded.hex())
+
+
+# The body ----------------------------------------------------------------------------------------
+
+
+def _fields(body: bytes) -> Mapping[str, Any]:
+    if not body.strip():
+        raise MalformedOrder("The request has no body: send the order as JSON.", code="body_empty")
+    try:
+        document = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_not_json_constant,
+        )
+    except UnicodeDecodeError:
+        raise MalformedOrder("The body is not UTF-8 text.", code="not_utf8") from None
+    except RecursionError:
+        # The interpreter's own bound on nesting, met by a body such as 60,000 opening brackets.
+        raise MalformedOrder("The body is nested too deeply.", code="not_json") from None
+    except json.JSONDecodeError as error:
+        raise MalformedOrder(f"The body is not JSON: {error.msg} at character {error.pos}.", code="not_json") from None
+    if not isinstance(document, dict):
+        raise MalformedOrder("The body must be a JSON object.", code="not_object")
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name given twice: readers differ on which of the two counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise MalformedOrder("The body names a field twice.", code="duplicate_key")
+    return found
+
+
+def _not_json_constant(constant: str) -> NoReturn:
+    raise MalformedOrder(f"The body is not JSON: {constant} is no JSON number.", code="not_json")
+
+
+# The fields --------------------------------------------------------------------------------------
+
+
+def _order_id(fields: Mapping[str, Any]) -> str:
+    value = _required(fields, "order_id")
+    text = value.text if isinstance(value, _Number) and _INTEGER.fullmatch(value.text) else value
+    if not isinstance(text, str) or not _ORDER_ID.fullmatch(text):
+        raise MalformedOrder(
+            "order_id must be 1 to 64 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit,"
+            " or be a JSON integer.",
+            code="bad_order_id",
+        )
+    return text
+
+
+def _wallet(fields: Mapping[str, Any], terms: Terms) -> Address:
+    named = {name: _address(name, fields[name]) for name in ("wallet", "wallet_address") if name in fields}
+    if len(set(named.values())) > 1:
+        raise MalformedOrder("wallet and wallet_address differ: send one of them.", code="wallet_conflict")
+    wallet = next(iter(named.values())) if named else _missing("wallet")
+    if wallet in (ZERO_ADDRESS, terms.token, terms.authority, terms.reserve):
+        raise UnpayableOrder(
+            "wallet must not be the zero address, the token, the authority or the reserve.", code="wallet_forbidden"
+        )
+    return wallet
+
+
+def _address(name: str, value: Any) -> Address:
+    try:
+        return parse_address(_text(name, value))
+    except WrongChecksum as error:
+        raise UnpayableOrder(f"{name} {error}.", code="wallet_checksum") from None
+    except ValueError as error:
+        raise MalformedOrder(f"{name} {error}.", code="bad_wallet") from None
+
+
+def _amount_units(fields: Mapping[str, Any], decimals: int) -> TokenUnits:
+    amount = _amount(_required(fields, "amount"))
+    if amount <= 0:
+        raise UnpayableOrder("amount must be more than 0.", code="amount_not_positive")
+    try:
+        return token_units(amount, decimals)
+    except TooManyDecimals:
+        raise UnpayableOrder(
+            f"amount has more than the token's {decimals} decimals; it is never rounded.", code="too_many_decimals"
+        ) from None
+    except ValueError:
+        raise UnpayableOrder("amount is larger than any token amount can be.", code="amount_too_large") from None
+
+
+def _amount(value: Any) -> Decimal:
+    text = value.text if isinstance(value, _Number) else value
+    if not isinstance(text, str) or len(text) > AMOUNT_CHARACTERS or not _AMOUNT.fullmatch(text):
+        raise MalformedOrder(
+            'amount must be a decimal number of tokens, such as "10.5": digits with an optional point,'
+            " an exponent of two digits at most, no spaces and no plus sign.",
+            code="bad_amount",
+        )
+    return Decimal(text)
+
+
+def _tipo(fields: Mapping[str, Any]) -> str:
+    tipo = _line(fields, "tipo") or DEFAULT_TIPO
+    if len(tipo) > TIPO_CHARACTERS:
+        raise MalformedOrder(f"tipo has more than {TIPO_CHARACTERS} characters.", code="bad_tipo")
+    return tipo
+
+
+def _line(fields: Mapping[str, Any], name: str) -> str:
+    """Return an optional text as one line: each run of control characters is a space."""
+    return _CONTROL.sub(" ", _text(name, fields.get(name, ""))).strip()
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise MalformedOrder(f"{name} must be a text.", code=f"bad_{name.removesuffix('_address')}")
+    if _SURROGATE.search(value):
+        raise MalformedOrder(f"{name} holds half a character (a lone surrogate).", code="bad_text")
+    return value
+
+
+def _required(fields: Mapping[str, Any], name: str) -> Any:
+    return fields[name] if name in fields else _missing(name)
+
+
+def _missing(name: str) -> NoReturn:
+    raise MalformedOrder(f"{name} is missing.", code="missing_field")
+
+
+# What follows from them --------------------------------------------------------------------------
+
+
+def _cut(text: str, limit_bytes: int) -> str:
+    """Return as much of *text* as fits, cut between two characters."""
+    return text.encode()[:limit_bytes].decode(errors="ignore")
+
+
+def _fingerprint(terms: Terms, wallet: Address, amount_units: TokenUnits, tipo: str) -> str:
+    """Hash what is paid to whom, not how it was written: key order, spaces and the reason may change."""
+    content = {
+        "chain": terms.chain_id,
+        "token": terms.token,
+        "wallet": wallet,
+        "amount_units": str(amount_units),
+        "tipo": tipo,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
