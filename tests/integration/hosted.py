@@ -1,0 +1,86 @@
+"""A running host for tests: started as its own process, as a person starts it."""
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from devstack import paths
+from devstack.servers import Child, child, wait_until_said
+
+T = TypeVar("T")
+RUNTIME = paths.STATE / "runtime"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What came back over the wire."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosted:
+    """A host, and the ways to talk to it."""
+
+    url: str
+    server: Child
+
+    @property
+    def log(self) -> str:
+        return self.server.log.read_text("utf-8")
+
+    def ask(
+        self,
+        path: str,
+        body: bytes | None = None,
+        *,
+        method: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send one request; an error status is a reply, not an exception."""
+        request = urllib.request.Request(self.url + path, body, dict(headers or {}), method=method)  # noqa: S310 -- loopback
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 -- loopback
+                return Reply(status=reply.status, headers=dict(reply.headers), body=reply.read())
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return Reply(status=refused.code, headers=dict(refused.headers), body=refused.read())
+
+
+@contextmanager
+def hosted(app: Path, settings: Mapping[str, str], log: Path) -> Iterator[Hosted]:
+    """Run the host on *app* with *settings* until the block ends."""
+    if not RUNTIME.exists():
+        missing = f"{RUNTIME} is not there: run python3 -m devstack up"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    command = [sys.executable, "-m", "devstack.host", "--app", str(app), "--port", "0", "--no-local-settings"]
+    environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "DEVSTACK_FUNCTION_KEY": "the-key", **settings}
+    with child("host", [*command, "--runtime", str(RUNTIME)], log=log, environment=environment) as server:
+        port = wait_until_said(server, r"Host started on http://127\.0\.0\.1:(\d+)")[1]
+        yield Hosted(url=f"http://127.0.0.1:{port}", server=server)
+
+
+def until(look: Callable[[], T | None], *, timeout_s: float = 15.0) -> T:
+    """Return the first thing *look* finds; fail when it finds nothing in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"not seen within {timeout_s} s")
