@@ -1,0 +1,22 @@
+"""URLs in settings: read without repeating them in an error, since many carry a key."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def split(text: str) -> SplitResult | None:
+    """Return the parts of *text*; None when it is no URL with a host, or its port is no port."""
+    try:
+        url = urlsplit(text)
+        _ = url.port  # read here, where a wrong one can still be refused
+    except ValueError:
+        return None
+    return url if url.hostname else None
+
+
+def is_private(url: SplitResult | None) -> bool:
+    """Tell whether what is sent to *url* stays unread on its way: https, or this machine."""
+    return url is not None and (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK))
