@@ -1,0 +1,72 @@
+"""What settings must agree on with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from distributor import setting_values as accept
+from distributor.units import gwei_to_wei
+
+_POLYGON = (137, 80002)
+_POLYGON_TIP_WEI_MIN = gwei_to_wei(Decimal(25))
+"""Nodes of Polygon keep no transaction with a lower tip. Source: bor, ``txpool.pricelimit``."""
+_TRANSACTION_FEE_WEI_MAX = 5 * 10**18
+"""Nodes of Polygon refuse a transaction that may cost more. Source: bor, ``jsonrpc.txfeecap``."""
+_TOO_FINE = "has more decimals than the token, or is more than a token can count"
+
+
+class Rule(NamedTuple):
+    """What two settings must agree on; asked only when all of them are right by themselves."""
+
+    holds: Callable[..., bool]
+    fields: Sequence[str]
+    setting: str
+    sentence: str
+
+    def broken(self, values: Mapping[str, Any]) -> bool:
+        known = values.keys() >= set(self.fields)
+        return known and not self.holds(*(values[field] for field in self.fields))
+
+
+RULES = (
+    Rule(
+        lambda chain_id, tip_wei: chain_id not in _POLYGON or tip_wei >= _POLYGON_TIP_WEI_MIN,
+        ("chain_id", "min_tip_wei"),
+        "MIN_PRIORITY_FEE_GWEI",
+        "must be at least 25: Polygon's nodes refuse less",
+    ),
+    Rule(
+        lambda low, high: low <= high,
+        ("min_tip_wei", "max_tip_wei"),
+        "MAX_PRIORITY_FEE_GWEI",
+        "must not be below MIN_PRIORITY_FEE_GWEI",
+    ),
+    Rule(
+        lambda tip_wei, fee_wei: tip_wei <= fee_wei,
+        ("max_tip_wei", "max_fee_wei"),
+        "MAX_FEE_GWEI",
+        "must not be below MAX_PRIORITY_FEE_GWEI: the tip is part of it",
+    ),
+    Rule(
+        lambda gas, fee_wei: gas * fee_wei < _TRANSACTION_FEE_WEI_MAX,
+        ("gas_limit", "max_fee_wei"),
+        "MAX_FEE_GWEI",
+        "times GAS_LIMIT must stay below 5 POL: nodes refuse a transaction that may cost more",
+    ),
+    Rule(
+        lambda key, retiring: key != retiring,
+        ("operator_pk", "operator_pk_retiring"),
+        "OPERATOR_PK_RETIRING",
+        "must be another key than OPERATOR_PK",
+    ),
+    Rule(
+        lambda *addresses: len(set(addresses)) == len(addresses),
+        ("token", "authority", "reserve"),
+        "TOKEN_ADDRESS",
+        "AUTHORITY_ADDRESS and RESERVE_ADDRESS must be three addresses",
+    ),
+    Rule(accept.fits, ("low_reserve_tokens", "token_decimals"), "LOW_RESERVE_TOKENS", _TOO_FINE),
+    Rule(accept.fits, ("low_allowance_tokens", "token_decimals"), "LOW_ALLOWANCE_TOKENS", _TOO_FINE),
+)

@@ -1,0 +1,178 @@
+"""
+What each kind of setting accepts: text in, value out, or one sentence that fits after its name.
+
+No sentence repeats the text: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+from distributor import urls
+from distributor.addresses import ZERO_ADDRESS, parse_address
+from distributor.model import Address
+from distributor.references import is_reference
+from distributor.units import Wei, gwei_to_wei, token_units
+
+# The order of secp256k1: a private key is a number from 1 to one less.
+_CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
+_SETTING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+_TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
+_LEDGER_ID = re.compile(r"[0-9a-f]{32}")
+_FINALITY = re.compile(r"depth:([0-9]{1,6})")
+_SECRET_BYTES_MIN = 16
+_SECONDS_MAX = 86_400
+_YES_NO = {"1": True, "true": True, "0": False, "false": False}
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Accept a whole number between two bounds, both included."""
+
+    def parse(text: str) -> int:
+        if not (_WHOLE.fullmatch(text) and least <= int(text) <= most):
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def one(text: str) -> int:
+    """Accept 1, where more needs a contract that is not there."""
+    if text != "1":
+        raise ValueError("must be 1: several orders in one transaction need a batch contract")
+    return 1
+
+
+def setting_name(text: str) -> str:
+    """Accept the name of another setting."""
+    if not _SETTING_NAME.fullmatch(text):
+        raise ValueError("must be the name of a setting, like AzureWebJobsStorage; not a connection string")
+    return text
+
+
+def table_name(text: str) -> str:
+    """Accept a name Azure takes for a table."""
+    if not _TABLE_NAME.fullmatch(text):
+        raise ValueError("must be 3 to 63 letters and digits, the first a letter")
+    return text
+
+
+def ledger_id(text: str) -> str:
+    """Accept what ``init`` prints."""
+    if not _LEDGER_ID.fullmatch(text):
+        raise ValueError("must be the id that `init` printed: 32 hex digits")
+    return text
+
+
+def seconds(text: str) -> float:
+    """Accept a time above zero, at most a day."""
+    if not (_NUMBER.fullmatch(text) and 0 < float(text) <= _SECONDS_MAX):
+        raise ValueError(f"must be a number of seconds, more than 0 and at most {_SECONDS_MAX}")
+    return float(text)
+
+
+def milliseconds(text: str) -> int:
+    """Accept seconds, return milliseconds."""
+    return round(seconds(text) * 1_000)
+
+
+def gwei(text: str) -> Wei:
+    """Accept a price in gwei, return wei per gas."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("must be a price in gwei, like 60 or 32.5")
+    return gwei_to_wei(Decimal(text))
+
+
+def tokens(text: str) -> Decimal:
+    """Accept an amount of whole tokens; how many decimals it may have is the token's matter."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("must be an amount of tokens, like 1000 or 0.5; 0 turns it off")
+    return Decimal(text)
+
+
+def fits(amount: Decimal, decimals: int) -> bool:
+    """Tell whether a token with *decimals* can count *amount*."""
+    try:
+        token_units(amount, decimals)
+    except ValueError:
+        return False
+    return True
+
+
+def contract(text: str) -> Address:
+    """Accept an address that is not the zero address."""
+    address = parse_address(text)
+    if address == ZERO_ADDRESS:
+        raise ValueError("must not be the zero address")
+    return address
+
+
+def private_key(text: str) -> str:
+    """Accept the 32 bytes of a private key as hex, return them as ``0x`` and lower-case digits."""
+    key = text.strip()
+    _refuse_reference(key)
+    if not (_KEY.fullmatch(key) and 0 < int(key, 16) < _CURVE_ORDER):
+        raise ValueError("is not a private key: 64 hex digits, with or without 0x")
+    return "0x" + key.removeprefix("0x").lower()
+
+
+def webhook_secret(text: str) -> str:
+    """Accept the shared secret of a shop, byte for byte as given."""
+    _refuse_reference(text)
+    if text != text.strip():
+        raise ValueError("begins or ends with white space: signatures would never match")
+    if len(text.encode(errors="replace")) < _SECRET_BYTES_MIN:
+        raise ValueError(f"is shorter than {_SECRET_BYTES_MIN} bytes: make one with `openssl rand -hex 32`")
+    return text
+
+
+def node_urls(text: str) -> tuple[str, ...]:
+    """Accept one or more node URLs, separated by commas."""
+    _refuse_reference(text)
+    nodes = tuple(node.strip() for node in text.split(",") if node.strip())
+    parts = [urls.split(node) for node in nodes]
+    if not nodes or not all(url and url.scheme in ("http", "https") for url in parts):
+        raise ValueError("must be http(s) URLs of nodes, separated by commas")
+    if len(set(nodes)) != len(nodes):
+        raise ValueError("names a node twice: a second opinion must come from another one")
+    return nodes
+
+
+def alarm_url(text: str) -> str:
+    """Accept where alarms are posted: https, or this machine."""
+    _refuse_reference(text)
+    if not urls.is_private(urls.split(text)):
+        raise ValueError("must be an https URL")
+    return text
+
+
+def finality_depth(text: str) -> int | None:
+    """Accept ``tag`` (None) or ``depth:N`` (N)."""
+    depth = _FINALITY.fullmatch(text)
+    if text != "tag" and not (depth and int(depth[1]) > 0):
+        raise ValueError("must be tag (the node's finalized block) or depth:N (N blocks deep, N at least 1)")
+    return int(depth[1]) if depth else None
+
+
+def yes_no(text: str) -> bool:
+    """Accept 1 or 0."""
+    if text.lower() not in _YES_NO:
+        raise ValueError("must be 1 or 0")
+    return _YES_NO[text.lower()]
+
+
+def log_level(text: str) -> str:
+    """Accept a level of Python's logging."""
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def _refuse_reference(text: str) -> None:
+    if is_reference(text):
+        raise ValueError("is a Key Vault reference that was not resolved")

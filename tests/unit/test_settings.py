@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from distributor.errors import ConfigurationError
+from distributor.settings import Settings, Use, about, problems, secrets_of
+
+KEY = "0x" + "11" * 32
+OTHER_KEY = "22" * 32
+GOOD = {
+    "CHAIN_ID": "137",
+    "RPC_URL": "https://one.example/v2/node-key, http://127.0.0.1:8545",
+    "OPERATOR_PK": KEY,
+    "AUTHORITY_ADDRESS": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    "TOKEN_ADDRESS": "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+    "RESERVE_ADDRESS": "0xdbf03b407c01e7cd3cbea99509d93f8dddc8c6fb",
+    "WEBHOOK_SECRET": "sixteen bytes or more",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+}
+
+
+def named(environ: Mapping[str, str], use: Use) -> list[str]:
+    """Return the names of the settings that are missing or wrong."""
+    return [problem.setting for problem in problems(environ, use, {})]
+
+
+def sentence(use: Use, **changed: str) -> str:
+    """Return what is said about good settings with these changed."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load({**GOOD, **changed}, use)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("use", Use)
+def test_the_required_settings_are_enough_for_every_use_case(use: Use) -> None:
+    """Everything else has a default that works on Polygon."""
+    assert Settings.load(GOOD, use).chain_id == 137
+
+
+def test_the_defaults_are_those_of_polygon() -> None:
+    """Prices become wei and times milliseconds, once, here."""
+    settings = Settings.load(GOOD, Use.DISTRIBUTION)
+
+    assert (settings.gas_limit, settings.max_fee_wei) == (300_000, 60 * 10**9)
+    assert (settings.max_tip_wei, settings.min_tip_wei) == (40 * 10**9, 30 * 10**9)
+    assert (settings.finality_depth, settings.min_confirmations, settings.release_confirmations) == (None, 3, 500)
+    assert (settings.max_in_flight, settings.max_orders_per_transaction, settings.max_attempts) == (16, 1, 10)
+    assert (settings.resubmit_after_ms, settings.replace_after_ms) == (10_000, 30_000)
+    assert (settings.block_time_s, settings.rpc_timeout_s) == (2, 10)
+    assert (settings.ledger_connection, settings.ledger_table) == ("AzureWebJobsStorage", "ledger")
+    assert (settings.ledger_id, settings.operator_pk_retiring, settings.alarm_webhook_url) == (None, None, None)
+
+
+def test_a_broken_node_url_does_not_refuse_orders_at_the_webhook() -> None:
+    """Intake looks only at what intake needs."""
+    broken = {**GOOD, "RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "many"}
+
+    assert Settings.load(broken, Use.INTAKE).reserve == "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
+
+
+def test_a_setting_of_another_use_case_is_absent_not_a_default() -> None:
+    """Code that reads what its use case never checked finds nothing to go on with."""
+    settings = Settings.load(GOOD, Use.INTAKE)
+
+    with pytest.raises(AttributeError, match="max_fee_wei"):
+        _ = settings.max_fee_wei
+
+
+def test_everything_that_is_wrong_is_named_at_once() -> None:
+    """Missing, malformed and contradictory settings in one error."""
+    environ = {
+        **GOOD,
+        "CHAIN_ID": " ",
+        "TOKEN_ADDRESS": "0x1",
+        "GAS_LIMIT": "20",
+        "MAX_FEE_GWEI": "39",
+        "LEDGER_ID": "x",
+    }
+    del environ["AzureWebJobsStorage"]
+
+    assert named(environ, Use.DISTRIBUTION) == [
+        "CHAIN_ID",
+        "TOKEN_ADDRESS",
+        "GAS_LIMIT",
+        "LEDGER_ID",
+        "MAX_FEE_GWEI",
+        "AzureWebJobsStorage",
+    ]
+
+
+def test_a_secret_that_could_not_be_resolved_is_named_with_the_rest() -> None:
+    """The vault's answer and a wrong number are one error, not two evenings."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load({**GOOD, "CHAIN_ID": "zero"}, Use.INTAKE, {"WEBHOOK_SECRET": "is in no vault"})
+
+    assert str(caught.value) == (
+        "CHAIN_ID must be a whole number from 1 to 1000000000000000; WEBHOOK_SECRET is in no vault"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "use"),
+    [
+        ("RPC_URL", "ftp://user:node-key@one.example", Use.DISTRIBUTION),
+        ("RPC_URL", "https://one.example:port/node-key", Use.READINESS),
+        ("OPERATOR_PK", "33" * 31, Use.SETTLEMENT),
+        ("OPERATOR_PK_RETIRING", "zz" * 32, Use.DISTRIBUTION),
+        ("WEBHOOK_SECRET", "too short", Use.INTAKE),
+        ("WEBHOOK_SECRET", " begins with a blank", Use.INTAKE),
+        ("WEBHOOK_SECRET", "not text \udcff\udcfe\udcfd\udcfc", Use.INTAKE),
+        ("ALARM_WEBHOOK_URL", "http://hooks.example/services/T0/B0/key", Use.SWEEP),
+        ("AzureWebJobsStorage", "AccountKey", Use.STATUS),
+    ],
+)
+def test_an_error_never_repeats_a_value(name: str, value: str, use: Use) -> None:
+    """The error goes into logs; the value may be a secret."""
+    text = sentence(use, **{name: value})
+
+    assert name in text
+    assert value not in text
+    assert value.strip() not in text
+
+
+def test_a_setting_never_shows_a_secret_by_itself() -> None:
+    """Keys, shared secrets and node URLs, which carry keys, stay out of repr."""
+    secrets = {
+        **GOOD,
+        "OPERATOR_PK_RETIRING": OTHER_KEY,
+        "ALARM_WEBHOOK_URL": "https://hooks.example/hook-key",
+    }
+    shown = "".join(repr(Settings.load(secrets, use)) for use in Use)
+
+    for value in (KEY[2:], OTHER_KEY, GOOD["WEBHOOK_SECRET"], "node-key", "hook-key", "UseDevelopmentStorage"):
+        assert value not in shown
+
+
+@pytest.mark.parametrize("name", ["OPERATOR_PK", "OPERATOR_PK_RETIRING", "RPC_URL", "ALARM_WEBHOOK_URL"])
+def test_a_reference_that_stayed_a_reference_is_no_secret(name: str) -> None:
+    """Where the platform could not resolve a reference its text arrives; it must not pass for the secret."""
+    text = sentence(Use.DISTRIBUTION, **{name: "@Microsoft.KeyVault(VaultName=ballx;SecretName=anything)"})
+
+    assert text == f"{name} is a Key Vault reference that was not resolved"
+
+
+def test_an_unresolved_reference_never_verifies_a_webhook() -> None:
+    """Its text is public knowledge; as a secret anybody could sign with it."""
+    text = sentence(Use.INTAKE, WEBHOOK_SECRET="@Microsoft.KeyVault(VaultName=ballx;SecretName=WEBHOOK-SECRET)")
+
+    assert text == "WEBHOOK_SECRET is a Key Vault reference that was not resolved"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("CHAIN_ID", "0x89", "a whole number"),
+        ("RPC_URL", ",", "separated by commas"),
+        ("RPC_URL", "https://one.example,https://one.example", "names a node twice"),
+        ("RPC_URL", "one.example", "separated by commas"),
+        ("OPERATOR_PK", "0" * 64, "not a private key"),
+        ("OPERATOR_PK", "f" * 64, "not a private key"),
+        ("TOKEN_ADDRESS", "0x" + "0" * 40, "zero address"),
+        ("TOKEN_ADDRESS", "0xFb6916095ca1df60bB79Ce92cE3Ea74c37c5d359", "checksum"),
+        ("TOKEN_ADDRESS", GOOD["AUTHORITY_ADDRESS"], "three addresses"),
+        ("TOKEN_DECIMALS", "37", "from 0 to 36"),
+        ("KEYVAULT_URI", "https://vault.example", "not the URL of a vault"),
+        ("BALLX_USE_KV", "maybe", "1 or 0"),
+        ("GAS_LIMIT", "-1", "a whole number"),
+        ("GAS_LIMIT", "\u0663\u0660\u0660\u0660\u0660\u0660", "a whole number"),
+        ("MAX_FEE_GWEI", "1e3", "a price in gwei"),
+        ("MAX_FEE_GWEI", "60.0000000001", "more than 9 decimals"),
+        ("MAX_FEE_GWEI", "20000", "below 5 POL"),
+        ("MAX_PRIORITY_FEE_GWEI", "29", "below MIN_PRIORITY_FEE_GWEI"),
+        ("MAX_PRIORITY_FEE_GWEI", "61", "MAX_FEE_GWEI must not be below"),
+        ("MIN_PRIORITY_FEE_GWEI", "24.9", "at least 25"),
+        ("OPERATOR_PK_RETIRING", KEY[2:].upper(), "another key"),
+        ("FINALITY", "depth:0", "tag"),
+        ("FINALITY", "latest", "tag"),
+        ("MIN_CONFIRMATIONS", "0", "from 1"),
+        ("MAX_IN_FLIGHT", "17", "from 1 to 16"),
+        ("MAX_ORDERS_PER_TRANSACTION", "2", "batch contract"),
+        ("BLOCK_TIME_S", "0", "more than 0"),
+        ("BLOCK_TIME_S", "inf", "more than 0"),
+        ("RESUBMIT_AFTER_S", "86401", "at most 86400"),
+        ("MAX_ATTEMPTS", "0", "from 1 to 100"),
+        ("LEDGER_CONNECTION", "UseDevelopmentStorage=true", "not a connection string"),
+        ("LEDGER_TABLE", "1st", "3 to 63"),
+        ("LEDGER_ID", "mine", "32 hex digits"),
+        ("ALARM_WEBHOOK_URL", "hooks.example", "https"),
+        ("LOG_LEVEL", "loud", "DEBUG"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_accepted(name: str, value: str, wrong: str) -> None:
+    """Each sentence says what to write instead."""
+    assert wrong in sentence(Use.DISTRIBUTION, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("LOW_RESERVE_TOKENS", "-1", "an amount of tokens"),
+        ("LOW_ALLOWANCE_TOKENS", "NaN", "an amount of tokens"),
+        ("LOW_RESERVE_TOKENS", "0.001", "more decimals than the token"),
+    ],
+)
+def test_a_threshold_is_an_amount_the_token_can_count(name: str, value: str, wrong: str) -> None:
+    """A threshold that cannot be compared is refused, not rounded."""
+    assert wrong in sentence(Use.WATCH, **{name: value, "TOKEN_DECIMALS": "2"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("OPERATOR_PK", OTHER_KEY.upper() + "\n", "operator_pk", "0x" + OTHER_KEY),
+        ("RPC_URL", "https://a.example ,\thttps://b.example,", "rpc_urls", ("https://a.example", "https://b.example")),
+        ("FINALITY", "depth:64", "finality_depth", 64),
+        ("MAX_FEE_GWEI", "60.5", "max_fee_wei", 60_500_000_000),
+        ("REPLACE_AFTER_S", "0.5", "replace_after_ms", 500),
+        ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+        ("BALLX_USE_KV", "False", "use_keyvault", False),
+        ("KEYVAULT_URI", "https://Ballx.vault.azure.net/", "keyvault_uri", "https://ballx.vault.azure.net"),
+        ("LEDGER_ID", "0af" + "0" * 29, "ledger_id", "0af" + "0" * 29),
+        ("ALARM_WEBHOOK_URL", "http://127.0.0.1:9/hook", "alarm_webhook_url", "http://127.0.0.1:9/hook"),
+        ("MAX_IN_FLIGHT", "", "max_in_flight", 16),
+    ],
+)
+def test_a_value_is_read_in_the_forms_people_write(name: str, value: str, field: str, expected: object) -> None:
+    """Spaces, case, prefixes and trailing newlines are no reason to fail; blank means the default."""
+    read = getattr(Settings.load({**GOOD, name: value}, Use.DISTRIBUTION), field)
+
+    assert (read.get_secret_value() if hasattr(read, "get_secret_value") else read) == expected
+
+
+def test_thresholds_are_compared_in_the_tokens_smallest_units() -> None:
+    """The model hands out units; tokens are for people."""
+    settings = Settings.load({**GOOD, "LOW_RESERVE_TOKENS": "1000", "LOW_ALLOWANCE_TOKENS": "0.5"}, Use.WATCH)
+
+    assert (settings.low_reserve_units, settings.low_allowance_units) == (1000 * 10**18, 5 * 10**17)
+
+
+def test_a_local_chain_may_have_any_tip() -> None:
+    """The floor of 25 gwei is Polygon's, not everybody's."""
+    local = {**GOOD, "CHAIN_ID": "31337", "MIN_PRIORITY_FEE_GWEI": "1"}
+
+    assert Settings.load(local, Use.DISTRIBUTION).min_tip_wei == 10**9
+
+
+def test_the_vault_is_asked_only_for_the_secrets_of_the_use_case() -> None:
+    """The webhook never reads the operator's key."""
+    assert secrets_of(Use.INTAKE) == ["WEBHOOK_SECRET"]
+    assert secrets_of(Use.READINESS) == ["RPC_URL"]
+    assert secrets_of(Use.STATUS) == []
+
+
+def test_every_setting_says_what_it_means_and_who_uses_it() -> None:
+    """The README's table and the checks are made of this."""
+    assert all(one.meaning and one.used_by for one in about().values())
+    assert {name for name, one in about().items() if one.default is None} == set(GOOD) - {"AzureWebJobsStorage"}
+
+
+def test_every_default_is_one_the_checks_accept() -> None:
+    """A default written out in the settings means what leaving it out means."""
+    written = {**GOOD, **{name: one.default for name, one in about().items() if one.default}}
+
+    assert [problems(written, use, {}) for use in Use] == [[]] * len(Use)
