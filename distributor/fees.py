@@ -1,0 +1,92 @@
+"""
+What an attempt offers per gas: the first price, and the price of a replacement.
+
+All prices are wei per gas. Where no valid price fits under the ceiling the answer is None: the
+caller waits and says so; nothing is ever sent with a price that cannot be mined or replaced.
+
+Sources: Bor enforces a tip of at least 25 gwei (PIP-35) and the pool asks 10 % more on both fields
+of a replacement (geth ``legacypool.Config.PriceBump``); a node refuses a transaction that could
+cost 5 POL or more (Bor ``rpc.txfeecap``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distributor.model import Fees, Market
+from distributor.units import Wei
+
+NODE_FEE_CAP_WEI = Wei(5 * 10**18)
+_BUMP_NUMERATOR, _BUMP_DENOMINATOR = 9, 8  # +12.5 %: over the pool's 10 % whatever it rounds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeeLimits:
+    """What the operators allow, wei per gas, and the gas limit each order of a transaction gets."""
+
+    max_fee_wei: Wei
+    max_tip_wei: Wei
+    min_tip_wei: Wei
+    gas_limit: int
+
+
+def first(market: Market, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+    """
+    Return the fees of a first attempt of *gas_limit*; None while the ceiling is under the market.
+
+    The fee cap is twice the base fee plus the tip (a base fee that rises 5 % a block doubles in 15
+    blocks), lowered so far that two replacements still fit where the market leaves that room.
+    """
+    ceiling = _ceiling(limits, gas_limit)
+    if market.base_fee_wei is None:
+        price = max(market.gas_price_wei, limits.min_tip_wei)
+        return Fees(max_fee_wei=price, tip_wei=price, dynamic=False) if price <= ceiling else None
+    base, tip = market.base_fee_wei, _market_tip(market, limits)
+    if ceiling < base + limits.min_tip_wei:
+        return None
+    opening = max(_unbumped(_unbumped(ceiling)), min(ceiling, base + tip))
+    max_fee = Wei(min(2 * base + tip, opening))
+    return Fees(max_fee_wei=max_fee, tip_wei=Wei(min(tip, max_fee - base)))
+
+
+def bump(previous: Fees, market: Market, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+    """
+    Return the cheapest fees that may replace *previous*; None when none fits under the ceilings.
+
+    Both fields rise by at least 12.5 %, rounded up, and not below what the market asks today; where
+    the market leaves that room, one more replacement still fits after this one.
+    """
+    ceiling = _ceiling(limits, gas_limit)
+    if not previous.dynamic:
+        price = Wei(max(_bumped(previous.max_fee_wei), market.gas_price_wei))
+        return Fees(max_fee_wei=price, tip_wei=price, dynamic=False) if price <= ceiling else None
+    base = market.base_fee_wei or Wei(0)
+    tip = Wei(max(_bumped(previous.tip_wei), _market_tip(market, limits)))
+    wanted = min(2 * base + tip, max(_unbumped(ceiling), base + tip))
+    max_fee = Wei(max(_bumped(previous.max_fee_wei), wanted))
+    if tip > limits.max_tip_wei or max_fee > ceiling:
+        return None
+    return Fees(max_fee_wei=max_fee, tip_wei=tip)
+
+
+def outbid(fees: Fees, market: Market, limits: FeeLimits) -> bool:
+    """Say whether *fees* are less than a producer is offered today: only then does a replacement help."""
+    if not fees.dynamic or market.base_fee_wei is None:
+        return fees.max_fee_wei < market.gas_price_wei
+    return min(fees.tip_wei, fees.max_fee_wei - market.base_fee_wei) < _market_tip(market, limits)
+
+
+def _ceiling(limits: FeeLimits, gas_limit: int) -> Wei:
+    return Wei(min(limits.max_fee_wei, (NODE_FEE_CAP_WEI - 1) // gas_limit))
+
+
+def _market_tip(market: Market, limits: FeeLimits) -> Wei:
+    return Wei(min(max(market.tip_wei, limits.min_tip_wei), limits.max_tip_wei))
+
+
+def _bumped(price: int) -> int:
+    return -(-price * _BUMP_NUMERATOR // _BUMP_DENOMINATOR)
+
+
+def _unbumped(price: int) -> int:
+    return price * _BUMP_DENOMINATOR // _BUMP_NUMERATOR
