@@ -1,0 +1,296 @@
+"""The one decision, case by case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor.errors import InvariantBroken
+from distributor.lifecycle import (
+    FeeCeiling,
+    Finalise,
+    Mined,
+    NonceLost,
+    Policy,
+    Reopen,
+    Replace,
+    Step,
+    Submit,
+    Verdict,
+    Wait,
+    decide,
+    is_final,
+    judge,
+)
+from distributor.model import HoldReason, Market, Observation, OpenTransaction, Transaction, TransactionStatus, Transfer
+from distributor.units import TokenUnits, UnixMs, Wei
+from tests.factories import (
+    ALICE,
+    BOB,
+    GWEI,
+    LIMITS,
+    MARKET,
+    NOW_MS,
+    OPERATOR,
+    POLICY,
+    RESERVE,
+    TOKEN,
+    a_block,
+    a_receipt,
+    a_transaction,
+    an_attempt,
+    an_observation,
+    an_order,
+    opened,
+)
+
+DEAR = Market(base_fee_wei=Wei(10 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(40 * GWEI))
+
+
+def a_step(each: OpenTransaction, seen: Observation, *, after_s: int = 0, lowest: bool = True, **policy: Any) -> Step:
+    """Decide *after_s* seconds from now."""
+    now_ms = UnixMs(NOW_MS + after_s * 1000)
+    return decide(each, seen, replace(POLICY, **policy), LIMITS, lowest=lowest, now_ms=now_ms)
+
+
+def submitted(**changes: Any) -> Transaction:
+    """Return a transaction whose bytes were handed over now."""
+    return replace(a_transaction(status=TransactionStatus.SUBMITTED, submitted_ms=NOW_MS), **changes)
+
+
+def mined(number: int) -> Transaction:
+    """Return a transaction stored as mined in that block."""
+    return submitted(
+        status=TransactionStatus.MINED,
+        mined_hash=an_attempt().tx_hash,
+        block_number=number,
+        block_hash=a_block(number).block_hash,
+    )
+
+
+def test_a_bound_transaction_is_submitted() -> None:
+    """Killed between binding and submitting: the stored bytes go out now."""
+    step = a_step(opened(a_transaction()), an_observation())
+
+    assert step == Submit(attempt=an_attempt())
+
+
+def test_a_submitted_transaction_is_left_alone_at_first() -> None:
+    """Ten seconds are five blocks."""
+    assert a_step(opened(submitted()), an_observation(), after_s=9) == Wait()
+
+
+def test_a_forgotten_transaction_is_submitted_again_with_the_same_bytes() -> None:
+    """Nodes drop transactions under pressure; the same bytes can never pay twice."""
+    step = a_step(opened(submitted()), an_observation(), after_s=10)
+
+    assert step == Submit(attempt=an_attempt())
+
+
+def test_an_outbid_transaction_is_replaced() -> None:
+    """Half a minute without inclusion, and the producer gets less than today's tip."""
+    each = opened(replace(submitted(), submitted_ms=UnixMs(NOW_MS + 20_000)))
+    step = a_step(each, an_observation(market=DEAR), after_s=30)
+
+    assert isinstance(step, Replace)
+    assert step.previous == an_attempt()
+    assert step.fees.max_fee_wei >= an_attempt().fees.max_fee_wei * 9 // 8
+
+
+def test_a_transaction_behind_a_stuck_one_is_not_replaced() -> None:
+    """Only the lowest nonce can be stuck for its own fees."""
+    step = a_step(opened(submitted()), an_observation(market=DEAR), after_s=60, lowest=False)
+
+    assert step == Submit(attempt=an_attempt())
+
+
+def test_a_transaction_that_pays_enough_is_not_replaced() -> None:
+    """A slow network is no reason to pay more."""
+    step = a_step(opened(submitted()), an_observation(market=MARKET), after_s=60)
+
+    assert step == Submit(attempt=an_attempt())
+
+
+def test_at_the_ceiling_the_same_bytes_wait_and_an_alarm_says_so() -> None:
+    """No replacement fits: nothing is skipped silently."""
+    market = Market(base_fee_wei=Wei(50 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(80 * GWEI))
+    step = a_step(opened(submitted()), an_observation(market=market), after_s=60)
+
+    assert step == FeeCeiling(attempt=an_attempt())
+
+
+def test_the_number_of_attempts_is_bounded() -> None:
+    """After the last one the transaction waits like any other at the ceiling."""
+    step = a_step(opened(submitted()), an_observation(market=DEAR), after_s=60, max_attempts=1)
+
+    assert step == FeeCeiling(attempt=an_attempt())
+
+
+def test_a_receipt_of_any_attempt_counts() -> None:
+    """The first attempt may win after it was replaced."""
+    first, second = an_attempt(0), an_attempt(1)
+    receipt = a_receipt(first, a_block(99))
+    step = a_step(opened(submitted(), first, second), an_observation(100, receipt, nonce=8))
+
+    assert step == Mined(receipt=receipt)
+
+
+def test_two_receipts_of_one_nonce_are_a_broken_chain() -> None:
+    """One nonce is one transaction: a node that says otherwise is not believed."""
+    first, second = an_attempt(0), an_attempt(1)
+    seen = an_observation(100, a_receipt(first, a_block(98)), a_receipt(second, a_block(99)))
+
+    with pytest.raises(InvariantBroken, match="2 receipts"):
+        a_step(opened(submitted(), first, second), seen)
+
+
+def test_a_mined_transaction_waits_for_finality() -> None:
+    """Block 99 is above the finalized block 98."""
+    receipt = a_receipt(an_attempt(), a_block(99))
+
+    assert a_step(opened(mined(99)), an_observation(100, receipt)) == Wait()
+
+
+def test_a_final_block_ends_the_transaction() -> None:
+    """Below the tag and deep enough."""
+    receipt = a_receipt(an_attempt(), a_block(95))
+
+    assert a_step(opened(mined(95)), an_observation(100, receipt)) == Finalise(receipt=receipt)
+
+
+def test_a_receipt_in_another_block_is_stored_before_it_is_final() -> None:
+    """A reorganisation moved it: the new block must pass finality itself."""
+    receipt = a_receipt(an_attempt(), a_block(95, "rival"))
+
+    assert a_step(opened(mined(95)), an_observation(100, receipt)) == Mined(receipt=receipt)
+
+
+def test_a_missing_receipt_of_a_mined_transaction_says_nothing() -> None:
+    """The block is still there, or the node has not reached it: wait."""
+    here = an_observation(100, canonical={95: a_block(95).block_hash})
+    behind = an_observation(90)
+
+    assert a_step(opened(mined(95)), here) == Wait()
+    assert a_step(opened(mined(95)), behind) == Wait()
+
+
+def test_a_transaction_whose_block_left_the_chain_is_reopened() -> None:
+    """Another block stands at that height: the bytes go to the nodes again."""
+    gone = an_observation(100, canonical={95: a_block(95, "rival").block_hash})
+
+    assert a_step(opened(mined(95)), gone) == Reopen(attempt=an_attempt())
+
+
+def test_a_mined_transaction_without_block_is_a_bug() -> None:
+    """It is never written so."""
+    broken = a_transaction(status=TransactionStatus.MINED)
+
+    with pytest.raises(InvariantBroken, match="no block"):
+        a_step(opened(broken), an_observation())
+
+
+def test_a_used_nonce_without_a_receipt_waits_before_it_alarms() -> None:
+    """A node's receipts may lag behind its nonces for a moment."""
+    seen = an_observation(nonce=8)
+
+    assert a_step(opened(submitted()), seen, after_s=29) == Wait()
+    assert a_step(opened(submitted()), seen, after_s=30) == NonceLost()
+    assert a_step(opened(a_transaction()), seen, after_s=30) == NonceLost()
+
+
+def final(number: int, *, policy: Policy = POLICY, beyond: int = 0, **changes: Any) -> bool:
+    """Say whether block *number* is final at head 100."""
+    transaction = mined(number)
+    seen = an_observation(100, a_receipt(an_attempt(), a_block(number)), **changes)
+    return is_final(transaction, seen, policy, beyond=beyond)
+
+
+def test_finality_by_tag_needs_the_tag_and_the_depth() -> None:
+    """Neither alone is enough."""
+    assert final(97)
+    assert not final(98)
+    assert not final(97, finalized_number=96)
+
+
+def test_a_missing_tag_means_not_final() -> None:
+    """Never a fallback to depth."""
+    assert not final(1, finalized_number=None)
+
+
+def test_finality_by_depth_ignores_the_tag() -> None:
+    """FINALITY=depth:20, with or without a tag."""
+    by_depth = replace(POLICY, finality_depth=20)
+
+    assert final(80, policy=by_depth, finalized_number=None)
+    assert not final(81, policy=by_depth)
+
+
+def test_a_depth_is_never_less_than_the_minimum() -> None:
+    """MIN_CONFIRMATIONS holds for both kinds of finality."""
+    assert not final(98, policy=replace(POLICY, finality_depth=1))
+
+
+def test_release_needs_more_blocks_on_top() -> None:
+    """An order gets another nonce only far beyond finality."""
+    by_depth = replace(POLICY, finality_depth=20)
+
+    assert not final(88, beyond=10)
+    assert final(87, beyond=10)
+    assert not final(71, policy=by_depth, beyond=10)
+    assert final(70, policy=by_depth, beyond=10)
+
+
+def test_a_block_that_is_not_on_the_chain_is_never_final() -> None:
+    """The hash is checked again."""
+    assert not final(90, canonical={90: a_block(90, "rival").block_hash})
+    assert not final(90, canonical={})
+    assert not is_final(submitted(), an_observation(), POLICY)
+
+
+def a_transfer(**changes: Any) -> Transfer:
+    """Return the transfer that pays ``an_order()``."""
+    transfer = Transfer(log_index=0, sender=RESERVE, recipient=ALICE, amount_units=TokenUnits(10 * TOKEN))
+    return replace(transfer, **changes)
+
+
+def test_the_tokens_own_transfer_proves_a_payment() -> None:
+    """From the reserve, to the wallet, of the amount."""
+    receipt = a_receipt(an_attempt(), a_block(95))
+
+    assert judge([an_order()], receipt, RESERVE) == Verdict(paid=(an_order().key,), held={})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sender": OPERATOR}, {"recipient": BOB}, {"amount_units": TokenUnits(9 * TOKEN)}],
+    ids=["another sender", "another wallet", "another amount"],
+)
+def test_any_other_transfer_proves_nothing(changes: dict[str, Any]) -> None:
+    """Success alone is not enough: the order is held."""
+    receipt = a_receipt(an_attempt(), a_block(95), transfers=(a_transfer(**changes),))
+
+    verdict = judge([an_order()], receipt, RESERVE)
+
+    assert verdict == Verdict(paid=(), held={an_order().key: HoldReason.NO_TRANSFER})
+
+
+def test_each_transfer_proves_one_order() -> None:
+    """Two equal orders and one event: one is paid."""
+    orders = [an_order("ORD1"), an_order("ORD2")]
+    receipt = a_receipt(an_attempt(), a_block(95), transfers=(a_transfer(),))
+
+    verdict = judge(orders, receipt, RESERVE)
+
+    assert verdict.paid == (orders[0].key,)
+    assert verdict.held == {orders[1].key: HoldReason.NO_TRANSFER}
+
+
+def test_a_reverted_transaction_pays_nobody() -> None:
+    """Whatever its logs say."""
+    receipt = a_receipt(an_attempt(), a_block(95), succeeded=False)
+
+    verdict = judge([an_order()], receipt, RESERVE)
+
+    assert verdict == Verdict(paid=(), held={an_order().key: HoldReason.REVERTED})
