@@ -25,6 +25,9 @@ Version = NewType("Version", str)
 
 UNSTORED = Version("")
 
+SETTLEMENT_LEASE = "settlement"
+"""Name of the lease that settlement holds and the sweep looks at."""
+
 DEFAULT_SOURCE = "default"
 """The shop that signs with ``WEBHOOK_SECRET``; its orders go on chain under their id alone."""
 
@@ -244,6 +247,15 @@ class Control:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """What was bound in one UTC day, less what came back from nonces that paid nothing."""
+
+    day: str = ""
+    units: TokenUnits = TokenUnits(0)
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Books:
     """What a binding is conditional on: the next nonce, and the token units bound but not final."""
 
@@ -252,6 +264,8 @@ class Books:
     nonce_version: Version
     committed_units: TokenUnits
     commitments_version: Version
+    spent: Spent = Spent()
+    """The day's total as last seen; a binding on another day reads its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,110 @@
+"""
+What to tell a person: for each reason to wait or to hold, what it means and what to do next.
+
+The same words go into alarms, logs and the status of an order; the runbook has a heading for each.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from distributor.model import HoldReason, WaitingReason
+
+
+class Advice(NamedTuple):
+    """One sentence on what happened, one on what to do."""
+
+    summary: str
+    action: str
+
+
+WAITING: dict[WaitingReason, Advice] = {
+    WaitingReason.NODE_DOWN: Advice(
+        "No node of RPC_URL answers; orders wait and nothing is lost.",
+        "Check the nodes' status pages and RPC_URL; add a second provider, separated by a comma.",
+    ),
+    WaitingReason.WRONG_CHAIN: Advice(
+        "Every node of RPC_URL serves another chain than CHAIN_ID.",
+        "Correct RPC_URL or CHAIN_ID; nothing was signed for the wrong chain.",
+    ),
+    WaitingReason.LEDGER_FOREIGN: Advice(
+        "The ledger has no identity row, or one unlike the settings; nothing is paid from it.",
+        "A new ledger: run `python -m distributor init`. Otherwise check LEDGER_CONNECTION, CHAIN_ID and the "
+        "addresses; never run init on a ledger that was emptied: that pays old orders again.",
+    ),
+    WaitingReason.NOT_CONFIGURED: Advice(
+        "A setting the payouts need is missing or wrong.",
+        "Open /ready: it names the setting.",
+    ),
+    WaitingReason.PAUSED: Advice(
+        "Payouts are paused by an operator.",
+        "Resume when the cause is settled; orders go on by themselves.",
+    ),
+    WaitingReason.FEE_CEILING: Advice(
+        "The network asks more per gas than MAX_FEE_GWEI allows.",
+        "Wait for the price to fall, or raise MAX_FEE_GWEI.",
+    ),
+    WaitingReason.SLOTS_FULL: Advice(
+        "As many transactions are in flight as a node's pool takes from one operator.",
+        "Nothing: orders go on as transactions are mined.",
+    ),
+    WaitingReason.GAS_SHORT: Advice(
+        "The operator's native coin does not cover another transaction.",
+        "Send POL to the operator address.",
+    ),
+    WaitingReason.RESERVE_SHORT: Advice(
+        "The reserve does not hold enough tokens for the waiting orders, beside what is already committed.",
+        "Move tokens to the reserve; smaller orders are paid meanwhile.",
+    ),
+    WaitingReason.ALLOWANCE_SHORT: Advice(
+        "The reserve's allowance for the Authority does not cover the waiting orders.",
+        "Approve a higher allowance from the reserve; smaller orders are paid meanwhile.",
+    ),
+    WaitingReason.TOKEN_MISSING: Advice(
+        "There is no contract at TOKEN_ADDRESS.",
+        "Correct TOKEN_ADDRESS or CHAIN_ID.",
+    ),
+    WaitingReason.AUTHORITY_MISSING: Advice(
+        "There is no contract at AUTHORITY_ADDRESS.",
+        "Correct AUTHORITY_ADDRESS or CHAIN_ID.",
+    ),
+    WaitingReason.ROLE_MISSING: Advice(
+        "The operator may not call distribute on the Authority.",
+        "Grant the operator role to the operator address, or correct OPERATOR_PK.",
+    ),
+    WaitingReason.AUTHORITY_PAUSED: Advice(
+        "The Authority contract is paused.",
+        "Unpause it when its administrators agree.",
+    ),
+    WaitingReason.AUTHORITY_REFUSES: Advice(
+        "The Authority refuses even a payment of one unit to the operator, so no order is to blame.",
+        "Look up the reason in the detail; ask the Authority's administrators.",
+    ),
+    WaitingReason.NONCE_AHEAD: Advice(
+        "The chain has used more nonces of the operator than the ledger bound: the key is used elsewhere.",
+        "Stop the other user of the key. If nobody is known, treat the key as stolen and rotate it.",
+    ),
+    WaitingReason.NODE_BEHIND: Advice(
+        "The node's nonce is behind what was already final: the node lags or lost its state.",
+        "Wait for the node, or put another first in RPC_URL.",
+    ),
+}
+
+HELD: dict[HoldReason, Advice] = {
+    HoldReason.REVERTED: Advice(
+        "The transaction was mined and refused by the contract; no tokens moved.",
+        "Settle the cause in the detail, then retry the order.",
+    ),
+    HoldReason.NO_TRANSFER: Advice(
+        "The transaction succeeded, but the token shows no transfer of this amount to this wallet.",
+        "Check AUTHORITY_ADDRESS and TOKEN_ADDRESS; look the transaction up before anything is paid by hand.",
+    ),
+    HoldReason.SIMULATION: Advice(
+        "The contract refuses this order, while it would pay others.",
+        "Read the detail; the wallet may be a contract that refuses tokens.",
+    ),
+    HoldReason.NONCE_LOST: Advice(
+        "The order's nonce was used by a transaction this service does not know.",
+        "Find out who used the operator's key, and whether that transaction paid the order.",
+    ),
+}
