@@ -1,0 +1,73 @@
+"""The operator's key in memory: the same input always gives the same bytes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from distributor.errors import ConfigurationError
+from distributor.model import Address, Hash
+from distributor.ports import Signed, Unsigned
+
+_KEY: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
+_CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Order of secp256k1: a private key is a number above zero and below it. Source: SEC 2, section 2.4.1."""
+_DYNAMIC_FEE_TYPE: Final = 2
+
+
+class LocalSigner:
+    """
+    Signs with a private key held in memory; the key is never part of a message or a repr.
+
+    Args:
+        private_key_hex: 32 bytes in hex, with or without ``0x``.
+
+    Raises:
+        ConfigurationError: The key is none; names OPERATOR_PK and never repeats what was given.
+    """
+
+    __slots__ = ("_account",)
+
+    def __init__(self, private_key_hex: str) -> None:
+        self._account: LocalAccount = Account.from_key(_parse_key(private_key_hex))
+
+    def __repr__(self) -> str:
+        return f"LocalSigner({self.address})"
+
+    @property
+    def address(self) -> Address:
+        return Address(self._account.address)
+
+    async def sign(self, unsigned: Unsigned) -> Signed:
+        """Sign as EIP-1559, or as legacy with the chain id of EIP-155; deterministic by RFC 6979."""
+        signed = self._account.sign_transaction(_fields(unsigned))
+        return Signed(raw=bytes(signed.raw_transaction), tx_hash=Hash(f"0x{bytes(signed.hash).hex()}"))
+
+
+def _parse_key(private_key_hex: str) -> bytes:
+    match = _KEY.fullmatch(private_key_hex.strip())
+    if match is None or not 0 < int(match[1], 16) < _CURVE_ORDER:
+        raise ConfigurationError("OPERATOR_PK is not a private key: 64 hex digits, with or without 0x")
+    return bytes.fromhex(match[1])
+
+
+def _fields(unsigned: Unsigned) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "chainId": unsigned.chain_id,
+        "nonce": unsigned.nonce,
+        "to": unsigned.call.to,
+        "value": 0,
+        "data": unsigned.call.data,
+        "gas": unsigned.gas_limit,
+    }
+    if not unsigned.fees.dynamic:
+        return {**fields, "gasPrice": unsigned.fees.max_fee_wei}
+    return {
+        **fields,
+        "type": _DYNAMIC_FEE_TYPE,
+        "maxFeePerGas": unsigned.fees.max_fee_wei,
+        "maxPriorityFeePerGas": unsigned.fees.tip_wei,
+    }
