@@ -1,0 +1,169 @@
+"""
+Secrets: literals as they are, the rest from Key Vault.
+
+The platform resolves references in app settings before the app starts. Where it did not, because
+the app runs under ``func start`` or in a container, the reference itself arrives and is resolved
+here. The vault's libraries are imported only when a vault is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from distributor import setting_values as accept
+from distributor.errors import ConfigurationError
+from distributor.ports import Clock
+from distributor.references import VaultSecret, by_name, is_reference, parse_reference
+from distributor.units import UnixMs
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.exceptions import AzureError
+    from azure.core.pipeline.transport import AsyncHttpTransport
+    from azure.keyvault.secrets.aio import SecretClient
+
+KEPT_MS = 600_000
+"""A value read from a vault is used for ten minutes: rotation reaches the next use case built after that."""
+_CONNECT_S = 5
+_READ_S = 10
+_RETRIES = 2
+_BACKOFF_S = 0.2
+_ROLE = "the role Key Vault Secrets User"
+_FORBIDDEN, _NOT_FOUND = 403, 404
+
+
+class KeyVaultSecrets:
+    """
+    The secrets that settings stand for.
+
+    Args:
+        environ: The settings.
+        sign_in: Makes the credential; called when the first vault is needed.
+        clock: For how long a value is kept. Failures are never kept.
+        transport: Stands between the vault's client and the network; the client's own when None.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        sign_in: Callable[[], AsyncTokenCredential],
+        clock: Clock,
+        transport: AsyncHttpTransport[Any, Any] | None = None,
+    ) -> None:
+        self._environ, self._sign_in, self._clock, self._transport = environ, sign_in, clock, transport
+        self._credential: AsyncTokenCredential | None = None
+        self._clients: dict[str, SecretClient] = {}
+        self._kept: dict[VaultSecret, tuple[UnixMs, str]] = {}
+        self._open = AsyncExitStack()
+
+    async def get(self, name: str) -> str | None:
+        """
+        Return the secret of the setting *name*; None when it is set nowhere.
+
+        Raises:
+            ConfigurationError: ``NAME`` and why it cannot be resolved; never its value.
+        """
+        value = self._environ.get(name, "")
+        if value.strip() and not is_reference(value.strip()):
+            return value
+        try:
+            place = self._place(name, value.strip())
+        except ValueError as error:
+            raise ConfigurationError(f"{name} {error}") from None
+        return await self._read(name, place, referred=bool(value.strip())) if place else None
+
+    async def aclose(self) -> None:
+        """Close the clients and the credential; the transport is its maker's."""
+        await self._open.aclose()
+
+    def _place(self, name: str, reference: str) -> VaultSecret | None:
+        allowed = self._allowed()
+        if reference and not allowed:
+            raise ValueError("is a Key Vault reference, and BALLX_USE_KV=0 forbids asking a vault")
+        if reference:
+            return parse_reference(reference)
+        vault_url = self._environ.get("KEYVAULT_URI", "").strip()
+        if not (vault_url and allowed):
+            return None
+        try:
+            return by_name(vault_url, name)
+        except ValueError as error:
+            raise ValueError(f"cannot be looked up: KEYVAULT_URI {error}") from None
+
+    def _allowed(self) -> bool:
+        try:
+            return accept.yes_no(self._environ.get("BALLX_USE_KV", "").strip() or "1")
+        except ValueError as error:
+            raise ValueError(f"cannot be looked up: BALLX_USE_KV {error}") from None
+
+    async def _read(self, name: str, place: VaultSecret, *, referred: bool) -> str | None:
+        from azure.core.exceptions import AzureError  # noqa: PLC0415 -- only where a vault is needed
+
+        until_ms, kept = self._kept.get(place, (0, ""))
+        if self._clock() < until_ms:
+            return kept
+        try:
+            secret = await self._client(place.vault_url).get_secret(place.name, place.version or None)
+        except AzureError as error:
+            if _status(error) == _NOT_FOUND and not referred:
+                return None
+            raise ConfigurationError(f"{name} {_why(error, place)}") from error
+        if not secret.value:
+            raise ConfigurationError(f"{name} is empty in {place.vault_url}: set a value for {place.name}")
+        self._kept[place] = (UnixMs(self._clock() + KEPT_MS), secret.value)
+        return secret.value
+
+    def _client(self, vault_url: str) -> SecretClient:
+        if vault_url not in self._clients:
+            from azure.keyvault.secrets.aio import SecretClient  # noqa: PLC0415 -- only where a vault is needed
+
+            if self._credential is None:
+                self._credential = self._sign_in()
+                self._open.push_async_callback(self._credential.close)
+            transport = {"transport": self._transport} if self._transport else {}
+            client = SecretClient(
+                vault_url,
+                self._credential,
+                retry_total=_RETRIES,
+                retry_backoff_factor=_BACKOFF_S,
+                connection_timeout=_CONNECT_S,
+                read_timeout=_READ_S,
+                **transport,
+            )
+            self._clients[vault_url] = client
+            self._open.push_async_callback(client.close)
+        return self._clients[vault_url]
+
+
+def _why(error: AzureError, place: VaultSecret) -> str:
+    """Return what is wrong and what to do, by what the vault or the sign-in said."""
+    from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 -- only where a vault is needed
+
+    status, code = _status(error), _code(error)
+    where = f"{place.name} in {place.vault_url}"
+    if code == "SecretDisabled":
+        return f"is disabled: enable {where}, or name another version"
+    if status == _FORBIDDEN:
+        return f"may not be read: give this identity {_ROLE} on {place.vault_url}, and check its firewall ({code})"
+    if status == _NOT_FOUND:
+        return f"is not in the vault: no {where}" + (f", version {place.version}" if place.version else "")
+    if isinstance(error, ClientAuthenticationError):
+        return f"cannot be read: no sign-in to {place.vault_url}; use a managed identity, or `az login`"
+    if status is not None:
+        return f"cannot be read: {place.vault_url} answered {status}"
+    return f"cannot be read: {place.vault_url} does not answer; check the name and the network"
+
+
+def _status(error: AzureError) -> int | None:
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _code(error: AzureError) -> str:
+    """Return the innermost error code. Source: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes."""
+    detail = getattr(error, "error", None)
+    inner = getattr(detail, "innererror", None) or {}
+    return str(inner.get("code") or getattr(detail, "code", None) or "no code")
