@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: UNLICENSED
+pragma solidity ^0.8.28;
+
+/// @notice Trouble: takes every distribution, succeeds, and pays nothing.
+contract SilentAuthority {
+    function distribute(address, uint256, bytes32, string calldata) external {}
+}
