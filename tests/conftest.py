@@ -1,14 +1,19 @@
 """What every test may ask for: real servers started once, a clock that stands still, names of its own."""
 
+from __future__ import annotations
+
 import os
 import secrets
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from devstack import paths, servers
 from tests.fakes.clock import FrozenClock
+
+if TYPE_CHECKING:
+    from devstack.contracts import Deployment, Devchain  # web3 behind it: only for tests that use the chain
 
 # What a process needs to run on one of the three systems; a setting of the app is never among it.
 _KEPT = {
@@ -60,6 +65,25 @@ def anvil_server() -> Iterator[servers.Anvil]:
             yield server
     except paths.NotInstalled as missing:
         _without(missing)
+
+
+@pytest.fixture(scope="session")
+def deployment(anvil_server: servers.Anvil) -> Deployment:
+    """Token and Authority on the shared chain, the operator appointed, the reserve's approval given."""
+    from devstack import contracts
+
+    return contracts.deploy(anvil_server.url)
+
+
+@pytest.fixture
+def devchain(deployment: Deployment) -> Iterator[Devchain]:
+    """The shared chain for one test: whatever it does to it is undone."""
+    from devstack import contracts
+
+    chain = contracts.Devchain(deployment)
+    before = chain.snapshot()
+    yield chain
+    chain.revert(before)
 
 
 def _without(missing: paths.NotInstalled) -> NoReturn:

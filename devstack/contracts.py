@@ -1,0 +1,294 @@
+"""
+The reference contracts on a local chain, and the verbs to bring that chain into trouble.
+
+Everything is done with anvil's well-known accounts, which the node signs for. Their keys are
+public: https://getfoundry.sh/anvil/overview. Never use them elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from web3 import HTTPProvider, Web3
+from web3.contract import Contract
+from web3.contract.contract import ContractConstructor, ContractFunction
+from web3.types import RPCEndpoint, TxParams, TxReceipt
+
+from devstack import paths
+from distributor.model import Address, Hash
+from distributor.units import TokenUnits, Wei
+
+OPERATOR_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"
+SECOND_OPERATOR_KEY = "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6"
+_ADMIN, _RESERVE, _OPERATOR, _CUSTOMERS, _SECOND_OPERATOR = 0, 1, 2, slice(3, 9), 9
+_RECEIPT_TIMEOUT_S = 30
+_RECEIPT_POLL_S = 0.02
+
+SUPPLY_UNITS = TokenUnits(200_000_000_000 * 10**18)
+ALLOWANCE_UNITS = TokenUnits(1_000_000_000 * 10**18)
+"""What the reserve lets the Authority draw at first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployment:
+    """Token and Authority on a chain, and who is who."""
+
+    url: str
+    chain_id: int
+    block_number: int
+    """The first block that knows them."""
+    token: Address
+    authority: Address
+    admin: Address
+    """May pause the Authority and appoint operators."""
+    reserve: Address
+    operator: Address
+    operator_key: str = field(default=OPERATOR_KEY, repr=False)
+    second_operator: Address
+    """Has gas and no role until it is granted."""
+    second_operator_key: str = field(default=SECOND_OPERATOR_KEY, repr=False)
+    customers: tuple[Address, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransferEvent:
+    """A ``Transfer`` of the token."""
+
+    tx_hash: Hash
+    block_number: int
+    log_index: int
+    sender: Address
+    recipient: Address
+    amount_units: TokenUnits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistributedEvent:
+    """A ``Distributed`` of the Authority."""
+
+    tx_hash: Hash
+    block_number: int
+    ref_id: Hash
+    recipient: Address
+    amount_units: TokenUnits
+    reason: str
+
+
+class ChainRefused(RuntimeError):
+    """A transaction of the stack's own was mined and reverted."""
+
+
+def deploy(url: str, *, allowance_units: TokenUnits = ALLOWANCE_UNITS) -> Deployment:
+    """
+    Put token and Authority on the chain at *url*, appoint the operator, let the Authority draw *allowance_units*.
+
+    Raises:
+        ChainRefused: One of the transactions reverted.
+    """
+    node = _Node(url)
+    accounts = node.accounts()
+    admin, reserve, operator = accounts[_ADMIN], accounts[_RESERVE], accounts[_OPERATOR]
+    token, block_number = node.create("BallxToken", admin, {"reserve": reserve})
+    authority, _ = node.create("Authority", admin, {"token_": token, "reserve_": reserve, "admin": admin})
+    deployment = Deployment(
+        url=url,
+        chain_id=node.web3.eth.chain_id,
+        block_number=block_number,
+        token=token,
+        authority=authority,
+        admin=admin,
+        reserve=reserve,
+        operator=operator,
+        second_operator=accounts[_SECOND_OPERATOR],
+        customers=tuple(accounts[_CUSTOMERS]),
+    )
+    chain = Devchain(deployment)
+    chain.grant(operator)
+    chain.approve(allowance_units)
+    return deployment
+
+
+class Devchain:
+    """
+    A local chain in the hands of whoever tests against it.
+
+    A verb that changes a contract returns when that is mined. Where the node mines only when asked
+    to, it asks, and what others have in the pool is mined with it.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self._node = _Node(deployment.url)
+        self._token = self._node.contract("BallxToken", deployment.token)
+        self._authority = self._node.contract("Authority", deployment.authority)
+
+    # the node ----------------------------------------------------------------------------------
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """Ask the node anything; raises web3's Web3RPCError when it refuses."""
+        return self._node.rpc(method, *params)
+
+    def mine(self, blocks: int = 1) -> None:
+        self.rpc("anvil_mine", hex(blocks))
+
+    def mine_to_finality(self) -> None:
+        """Mine until what is in the latest block is final by the ``finalized`` tag."""
+        self.mine(2)
+
+    def snapshot(self) -> str:
+        """Remember the chain as it is; the answer is for ``revert``, once."""
+        return str(self.rpc("evm_snapshot"))
+
+    def revert(self, snapshot: str) -> None:
+        """Bring back the chain as it was at *snapshot*, with an empty pool, mining at once."""
+        if not self.rpc("evm_revert", snapshot):
+            raise ChainRefused(f"no snapshot {snapshot}")
+        self.rpc("anvil_dropAllTransactions")
+        self.set_automine(enabled=True)
+
+    def set_automine(self, *, enabled: bool) -> None:
+        self.rpc("evm_setAutomine", enabled)
+
+    def set_next_base_fee(self, base_fee_wei: Wei) -> None:
+        """Set the base fee of the next block; those after it follow the usual rule."""
+        self.rpc("anvil_setNextBlockBaseFeePerGas", hex(base_fee_wei))
+
+    def set_balance(self, address: Address, balance_wei: Wei) -> None:
+        self.rpc("anvil_setBalance", address, hex(balance_wei))
+
+    def gas_balance_of(self, address: Address) -> Wei:
+        return Wei(self._node.web3.eth.get_balance(Web3.to_checksum_address(address)))
+
+    def nonce_of(self, address: Address) -> int:
+        """Return the transaction count at the latest block."""
+        return self._node.web3.eth.get_transaction_count(Web3.to_checksum_address(address))
+
+    # the Authority -----------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        self._do(self._authority.functions.pause(), self.deployment.admin)
+
+    def unpause(self) -> None:
+        self._do(self._authority.functions.unpause(), self.deployment.admin)
+
+    def grant(self, operator: Address) -> None:
+        role = self._authority.functions.OPERATOR_ROLE().call()
+        self._do(self._authority.functions.grantRole(role, operator), self.deployment.admin)
+
+    def revoke(self, operator: Address) -> None:
+        role = self._authority.functions.OPERATOR_ROLE().call()
+        self._do(self._authority.functions.revokeRole(role, operator), self.deployment.admin)
+
+    def distribute(self, wallet: Address, amount_units: TokenUnits, ref_id: Hash, reason: str) -> None:
+        """Pay *wallet* by the operator's hand, behind the back of every ledger."""
+        self._do(self._authority.functions.distribute(wallet, amount_units, ref_id, reason), self.deployment.operator)
+
+    def misbehave(self, name: str) -> Deployment:
+        """Return the same system with another Authority: *name* is a contract of ``contracts/test``."""
+        known = {"token_": self.deployment.token, "reserve_": self.deployment.reserve}
+        authority, _ = self._node.create(f"test/{name}", self.deployment.admin, known)
+        trouble = replace(self.deployment, authority=authority)
+        Devchain(trouble).approve(ALLOWANCE_UNITS)
+        return trouble
+
+    # the token ---------------------------------------------------------------------------------
+
+    def approve(self, allowance_units: TokenUnits) -> None:
+        """Let the Authority draw *allowance_units* from the reserve, instead of what it could draw."""
+        approval = self._token.functions.approve(self.deployment.authority, allowance_units)
+        self._do(approval, self.deployment.reserve)
+
+    def transfer_from_reserve(self, wallet: Address, amount_units: TokenUnits) -> None:
+        """Move tokens out of the reserve by its own hand, not by a distribution."""
+        self._do(self._token.functions.transfer(wallet, amount_units), self.deployment.reserve)
+
+    def balance_of(self, wallet: Address) -> TokenUnits:
+        return TokenUnits(self._token.functions.balanceOf(wallet).call())
+
+    def allowance(self) -> TokenUnits:
+        """Return what the Authority may still draw."""
+        spender = self.deployment.authority
+        return TokenUnits(self._token.functions.allowance(self.deployment.reserve, spender).call())
+
+    def transfers(self) -> list[TransferEvent]:
+        """Return every ``Transfer`` of the token in the order of the chain, the minting first."""
+        return [
+            TransferEvent(
+                tx_hash=Hash(Web3.to_hex(log["transactionHash"])),
+                block_number=log["blockNumber"],
+                log_index=log["logIndex"],
+                sender=Address(log["args"]["from"]),
+                recipient=Address(log["args"]["to"]),
+                amount_units=TokenUnits(log["args"]["value"]),
+            )
+            for log in self._token.events.Transfer().get_logs(from_block=0)
+        ]
+
+    def payouts(self) -> list[TransferEvent]:
+        """Return the transfers out of the reserve."""
+        return [transfer for transfer in self.transfers() if transfer.sender == self.deployment.reserve]
+
+    def distributed_events(self) -> list[DistributedEvent]:
+        """Return every ``Distributed`` of the Authority in the order of the chain."""
+        return [
+            DistributedEvent(
+                tx_hash=Hash(Web3.to_hex(log["transactionHash"])),
+                block_number=log["blockNumber"],
+                ref_id=Hash(Web3.to_hex(log["args"]["refId"])),
+                recipient=Address(log["args"]["to"]),
+                amount_units=TokenUnits(log["args"]["amount"]),
+                reason=log["args"]["reason"],
+            )
+            for log in self._authority.events.Distributed().get_logs(from_block=0)
+        ]
+
+    def _do(self, call: ContractFunction, sender: Address) -> None:
+        self._node.transact(call, sender)
+
+
+class _Node:
+    """An anvil node, and the compiled contracts."""
+
+    def __init__(self, url: str) -> None:
+        self.web3 = Web3(HTTPProvider(url))
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        return self.web3.manager.request_blocking(RPCEndpoint(method), list(params))
+
+    def accounts(self) -> list[Address]:
+        return [Address(account) for account in self.web3.eth.accounts]
+
+    def contract(self, name: str, address: Address) -> Contract:
+        return self.web3.eth.contract(Web3.to_checksum_address(address), abi=artifact(name)["abi"])
+
+    def create(self, name: str, sender: Address, known: Mapping[str, Any]) -> tuple[Address, int]:
+        """Create a contract whose constructor takes some of the *known* values; return where it is, and since when."""
+        compiled = artifact(name)
+        factory = self.web3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
+        wanted = [
+            each["name"] for entry in compiled["abi"] if entry["type"] == "constructor" for each in entry["inputs"]
+        ]
+        receipt = self.transact(factory.constructor(*(known[name] for name in wanted)), sender)
+        return Address(str(receipt["contractAddress"])), receipt["blockNumber"]
+
+    def transact(
+        self, call: ContractFunction | ContractConstructor, sender: Address, *, gas: int | None = None
+    ) -> TxReceipt:
+        """Do *call* and wait for its receipt; with *gas* given the node does not try it first."""
+        limit: TxParams = {} if gas is None else {"gas": gas}
+        tx_hash = call.transact({"from": Web3.to_checksum_address(sender), **limit})
+        if not self.rpc("anvil_getAutomine"):
+            self.rpc("anvil_mine", "0x1")
+        receipt = self.web3.eth.wait_for_transaction_receipt(tx_hash, _RECEIPT_TIMEOUT_S, _RECEIPT_POLL_S)
+        if receipt["status"] != 1:
+            raise ChainRefused(f"{tx_hash.to_0x_hex()} reverted")
+        return receipt
+
+
+def artifact(name: str) -> dict[str, Any]:
+    """Return a compiled contract (``Authority``, ``test/SilentAuthority``): abi, bytecode, deployedBytecode."""
+    compiled: dict[str, Any] = json.loads((paths.ARTIFACTS / f"{name}.json").read_text(encoding="utf-8"))
+    return compiled
