@@ -1,0 +1,165 @@
+"""One signed order into the ledger, once."""
+
+import asyncio
+import hmac
+import json
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor.errors import BadSignature, ConflictingOrder, LedgerUnavailable, MalformedOrder
+from distributor.intake import Accepted, Intake
+from distributor.ledger import Ledger
+from distributor.model import HoldReason, OrderKey
+from distributor.orders import Terms
+from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
+from tests.fakes.clock import FrozenClock
+from tests.fakes.rows import ListAudit, MemoryRows
+
+SECRET = "a secret of sixteen bytes or more"
+OTHER = "the secret of the second shop here"
+TERMS = Terms(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+
+
+@pytest.fixture
+def rows() -> MemoryRows:
+    """An empty table."""
+    return MemoryRows()
+
+
+@pytest.fixture
+def intake(rows: MemoryRows, clock: FrozenClock) -> Intake:
+    """An intake for two shops."""
+    ledger = Ledger(rows, ListAudit(), clock=clock)
+    return Intake(ledger=ledger, secrets={"default": [SECRET], "shop-b": [OTHER]}, terms=TERMS, clock=clock)
+
+
+async def send(intake: Intake, secret: str = SECRET, **changes: Any) -> Accepted:
+    """Sign an order and hand it in."""
+    body = json.dumps({"order_id": "ORD1", "wallet": ALICE, "amount": "10", **changes}).encode()
+    return await intake.accept({"X-WP-Signature": hmac.new(secret.encode(), body, "sha256").hexdigest()}, body)
+
+
+async def test_a_new_order_is_stored_and_wakes(intake: Intake, rows: MemoryRows, clock: FrozenClock) -> None:
+    """One group, no read before it, and the order in it is the one that was signed."""
+    accepted = await send(intake)
+
+    assert (accepted.new, accepted.wake) == (True, True)
+    assert (rows.commits, rows.reads) == (1, 0)
+    stored = await intake.ledger.order(OrderKey("default", "ORD1"))
+    assert stored == accepted.order
+    assert (stored.wallet, stored.amount_units, stored.received_ms) == (ALICE, 10 * TOKEN, clock())
+
+
+async def test_the_same_order_again_wakes_while_it_waits(intake: Intake, rows: MemoryRows, clock: FrozenClock) -> None:
+    """The first message may be lost with its sender; the stored order keeps its time."""
+    first = await send(intake)
+    clock.advance(60_000)
+
+    again = await send(intake, reason="another reason", amount=10)
+
+    assert (again.new, again.wake) == (False, True)
+    assert again.order == first.order
+    assert len([key for key in rows.dump() if key.startswith("order:")]) == 1
+
+
+async def test_an_order_under_way_is_not_woken_again(intake: Intake) -> None:
+    """Nothing waits for distribution then."""
+    first = await send(intake)
+    await intake.ledger.hold(first.order, HoldReason.SIMULATION, "refused")
+
+    again = await send(intake)
+
+    assert (again.new, again.wake) == (False, False)
+    assert again.order.hold_reason is HoldReason.SIMULATION
+
+
+@pytest.mark.parametrize("change", [{"amount": "11"}, {"wallet": BOB}, {"tipo": "refund"}])
+async def test_the_same_id_with_other_content_is_refused(intake: Intake, change: dict[str, str]) -> None:
+    """The first content stands, and idempotency never expires."""
+    first = await send(intake)
+
+    with pytest.raises(ConflictingOrder):
+        await send(intake, **change)
+
+    assert await intake.ledger.order(first.order.key) == first.order
+
+
+async def test_two_shops_may_use_one_id(intake: Intake) -> None:
+    """The secret that signed says whose order it is."""
+    first = await send(intake)
+    second = await send(intake, secret=OTHER)
+
+    assert [first.order.key, second.order.key] == [OrderKey("default", "ORD1"), OrderKey("shop-b", "ORD1")]
+    assert second.new
+    assert first.order.ref_id != second.order.ref_id
+
+
+async def test_fifty_at_once_are_one_order(intake: Intake) -> None:
+    """One is new; all are told the same."""
+    answers = await asyncio.gather(*(send(intake) for _ in range(50)))
+
+    assert sum(answer.new for answer in answers) == 1
+    assert len({answer.order.fingerprint for answer in answers}) == 1
+    assert all(answer.wake for answer in answers)
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_lost_answer_of_the_store_loses_nothing(intake: Intake, rows: MemoryRows, done: bool) -> None:
+    """Stored or not, the order is there once when the sender is told so."""
+    rows.lose_next_answer(done=done)
+
+    accepted = await send(intake)
+
+    assert (accepted.new, accepted.wake) == (True, True)
+
+
+async def test_a_store_that_is_down_accepts_nothing(intake: Intake, rows: MemoryRows) -> None:
+    """The sender hears of it and the next try settles it."""
+    rows.go_down()
+    with pytest.raises(LedgerUnavailable):
+        await send(intake)
+    rows.come_back()
+
+    assert (await send(intake)).new
+
+
+async def test_an_unsigned_body_is_not_even_read(intake: Intake, rows: MemoryRows) -> None:
+    """A stranger learns nothing about what a body should look like, and costs no storage."""
+    with pytest.raises(BadSignature):
+        await intake.accept({}, b"not json")
+
+    assert (rows.commits, rows.reads) == (0, 0)
+
+
+async def test_a_signed_body_that_is_no_order_is_refused(intake: Intake, rows: MemoryRows) -> None:
+    """The sender is known, so it is told what is wrong."""
+    with pytest.raises(MalformedOrder):
+        await send(intake, order_id="a/b")
+
+    assert rows.commits == 0
+
+
+async def test_every_order_leaves_a_line(intake: Intake, caplog: pytest.LogCaptureFixture) -> None:
+    """Id, source and amount; never the body, the wallet or the signature."""
+    with caplog.at_level(logging.INFO, logger="distributor.intake"):
+        await send(intake)
+        await send(intake)
+        with pytest.raises(ConflictingOrder):
+            await send(intake, amount="11")
+
+    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.intake"]
+    told = {"order_id": "ORD1", "source": "default", "amount_units": str(10 * TOKEN)}
+    assert lines == [
+        {"event": "order_received", **told},
+        {"event": "order_repeated", **told},
+        {"event": "order_conflict", **told, "amount_units": str(11 * TOKEN)},
+    ]
+
+
+async def test_secrets_are_not_in_its_repr(intake: Intake) -> None:
+    """What prints a use case prints no secret."""
+    assert SECRET not in repr(intake)
+    assert SECRET not in repr(replace(intake, secrets={"default": [SECRET]}))
