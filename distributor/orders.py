@@ -32,7 +32,7 @@ REF_ID_BYTES = 32
 AMOUNT_CHARACTERS = 100
 """More than any amount a uint256 can hold needs, with all its decimals."""
 
-_ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _INTEGER = re.compile(r"[0-9]+")
 # JSON's own number, for a JSON number and for a text alike: no plus sign, no spaces, no leading
 # zeros, no bare point. PHP writes large floats as 1.0e+25; an exponent of three digits is no amount.
@@ -138,7 +138,7 @@ def _not_json_constant(constant: str) -> NoReturn:
 def _order_id(fields: Mapping[str, Any]) -> str:
     value = _required(fields, "order_id")
     text = value.text if isinstance(value, _Number) and _INTEGER.fullmatch(value.text) else value
-    if not isinstance(text, str) or not _ORDER_ID.fullmatch(text):
+    if not isinstance(text, str) or not ORDER_ID.fullmatch(text):
         raise MalformedOrder(
             "order_id must be 1 to 64 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit,"
             " or be a JSON integer.",

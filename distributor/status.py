@@ -1,0 +1,138 @@
+"""
+Use case: show where an order stands.
+
+What is shown is what the ledger proves: ``received, submitted, mined, paid, held, cancelled``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from distributor.advice import HELD, WAITING
+from distributor.ledger import Ledger
+from distributor.model import (
+    AttemptKind,
+    HoldReason,
+    OpenTransaction,
+    Order,
+    OrderKey,
+    OrderStatus,
+    TransactionStatus,
+)
+from distributor.orders import ORDER_ID
+from distributor.units import UnixMs, format_units
+
+Document = Mapping[str, object]
+
+_SOURCE = re.compile(r"[a-z0-9-]{1,16}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """Describe orders; needs the ledger alone."""
+
+    ledger: Ledger
+    decimals: int
+
+    async def of(self, key: OrderKey) -> Document | None:
+        """Return the order's document, None when the ledger has no such order. Raises LedgerUnavailable."""
+        order = await self.ledger.order(key) if _possible(key) else None
+        if order is None:
+            return None
+        carrier = await self._carrier(order)
+        if carrier is None and order.status is OrderStatus.ASSIGNED:
+            # 1. we read the order; 2. settlement closed its transaction; 3. we found it final:
+            # the order as that same group wrote it says how it ended.
+            order = await self.ledger.order(key) or order
+        return {
+            **_asked(order, self.decimals),
+            **_carried(order, carrier),
+            "waiting": await self._waiting() if order.status is OrderStatus.RECEIVED else None,
+            "held": _held(order.hold_reason, order.hold_detail) if order.hold_reason else None,
+            "received_at": rfc3339(order.received_ms),
+            "updated_at": rfc3339(order.updated_ms),
+        }
+
+    async def _carrier(self, order: Order) -> OpenTransaction | None:
+        """Return the open transaction the order is bound to."""
+        if order.operator is None or order.nonce is None or order.status is not OrderStatus.ASSIGNED:
+            return None
+        transaction, attempts = await asyncio.gather(
+            self.ledger.transaction(order.operator, order.nonce), self.ledger.attempts(order.operator, order.nonce)
+        )
+        if transaction is None or transaction.status is TransactionStatus.FINAL:
+            return None
+        return OpenTransaction(transaction=transaction, attempts=tuple(attempts))
+
+    async def _waiting(self) -> Document | None:
+        """Return why orders wait now, for the whole service; None while nothing stops them."""
+        waiting = await self.ledger.why_waiting()
+        if waiting.reason is None:
+            return None
+        summary, action = WAITING[waiting.reason]
+        return {
+            "reason": str(waiting.reason),
+            "summary": summary,
+            "action": action,
+            "detail": waiting.detail,
+            "since": rfc3339(waiting.since_ms),
+        }
+
+
+def shown(order: Order, carrier: OpenTransaction | None = None) -> str:
+    """Return the status as users see it: an assigned order shows how far its transaction is."""
+    if order.status is not OrderStatus.ASSIGNED:
+        return str(order.status)
+    mined = carrier is not None and carrier.transaction.status is TransactionStatus.MINED
+    return "mined" if mined else "submitted"
+
+
+def rfc3339(time: UnixMs) -> str:
+    """Return *time* as text in UTC, to the millisecond."""
+    whole = datetime.fromtimestamp(time // 1000, UTC)
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{time % 1000:03d}Z"
+
+
+def _possible(key: OrderKey) -> bool:
+    """Tell names an order can have from what a caller made up, which a table may not even take as a key."""
+    return bool(_SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id))
+
+
+def _asked(order: Order, decimals: int) -> Document:
+    return {
+        "order_id": order.order_id,
+        "source": order.source,
+        "wallet": order.wallet,
+        "amount": format_units(order.amount_units, decimals),
+        "amount_units": str(order.amount_units),
+        "tipo": order.tipo,
+        "reason": order.reason,
+        "ref_id": order.ref_id,
+    }
+
+
+def _carried(order: Order, carrier: OpenTransaction | None) -> Document:
+    """Return what the chain has of it: the transaction that is mined or paid, else the latest one handed to a node."""
+    block = carrier.transaction.block_number if carrier else order.paid_block
+    return {
+        "status": shown(order, carrier),
+        "transaction_hash": _latest_hash(carrier) if carrier else order.paid_hash,
+        "operator": order.operator,
+        "nonce": order.nonce,
+        "block": block,
+    }
+
+
+def _latest_hash(carrier: OpenTransaction) -> str:
+    """Return the hash an explorer shows it under; a cancellation in flight is not it."""
+    paying = [attempt.tx_hash for attempt in carrier.attempts if attempt.kind is AttemptKind.PAY]
+    return carrier.transaction.mined_hash or paying[-1]
+
+
+def _held(reason: HoldReason, detail: str) -> Document:
+    summary, action = HELD[reason]
+    return {"reason": str(reason), "summary": summary, "action": action, "detail": detail}

@@ -1,0 +1,238 @@
+"""Where an order stands, as a shop sees it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor.ledger import Closing, Ledger
+from distributor.model import (
+    AttemptKind,
+    HoldReason,
+    Order,
+    OrderKey,
+    OrderStatus,
+    Transaction,
+    TransactionStatus,
+    WaitingReason,
+)
+from distributor.status import Status, rfc3339, shown
+from distributor.units import UnixMs, Wei
+from tests.factories import (
+    ALICE,
+    IDENTITY,
+    NOW_MS,
+    OPERATOR,
+    TOKEN,
+    a_block,
+    a_transaction,
+    an_attempt,
+    an_order,
+)
+from tests.fakes.clock import FrozenClock
+from tests.fakes.rows import ListAudit, MemoryRows
+
+KEY = OrderKey("default", "ORD1")
+BLOCK = a_block(100)
+
+
+@pytest.fixture
+def rows() -> MemoryRows:
+    """An empty table."""
+    return MemoryRows()
+
+
+@pytest.fixture
+async def ledger(rows: MemoryRows) -> Ledger:
+    """A ledger with one operator and one order received."""
+    found = Ledger(rows, ListAudit(), clock=FrozenClock(NOW_MS))
+    await found.initialise(IDENTITY, OPERATOR, 7)
+    await found.insert(an_order())
+    return found
+
+
+async def look(ledger: Ledger, key: OrderKey = KEY) -> dict[str, Any]:
+    """Return the order's document."""
+    document = await Status(ledger=ledger, decimals=18).of(key)
+    assert document is not None
+    return dict(document)
+
+
+async def bound(ledger: Ledger) -> Transaction:
+    """Bind the order to nonce 7."""
+    order, books = await ledger.order(KEY), await ledger.books(OPERATOR)
+    assert order
+    assert books
+    _, transaction = await ledger.bind(books, [order], a_transaction(), an_attempt())
+    return transaction
+
+
+async def close(ledger: Ledger, held: HoldReason | None = None) -> None:
+    """Mine and close the bound transaction: its order is paid, or held for a reason."""
+    transaction = await ledger.transaction(OPERATOR, 7)
+    assert transaction
+    transaction = await ledger.update(mined(transaction))
+    closing = Closing(
+        tx_hash=an_attempt().tx_hash,
+        block_number=100,
+        paid=() if held else (KEY,),
+        held={KEY: held} if held else {},
+        detail="execution reverted" if held else "",
+        gas_used=63_000,
+        gas_cost_wei=Wei(1),
+    )
+    await ledger.close(transaction, closing)
+
+
+def mined(transaction: Transaction) -> Transaction:
+    """Return *transaction* in block 100."""
+    return replace(
+        transaction,
+        status=TransactionStatus.MINED,
+        mined_hash=an_attempt().tx_hash,
+        block_number=BLOCK.number,
+        block_hash=BLOCK.block_hash,
+    )
+
+
+async def test_a_received_order_shows_what_was_asked(ledger: Ledger) -> None:
+    """All of it, with the amount in tokens and in units, and nothing of the chain yet."""
+    assert await look(ledger) == {
+        "order_id": "ORD1",
+        "source": "default",
+        "status": "received",
+        "wallet": ALICE,
+        "amount": "10",
+        "amount_units": str(10 * TOKEN),
+        "tipo": "bonus",
+        "reason": "Reward",
+        "ref_id": an_order().ref_id,
+        "transaction_hash": None,
+        "operator": None,
+        "nonce": None,
+        "block": None,
+        "waiting": None,
+        "held": None,
+        "received_at": "2027-01-15T08:00:00.000Z",
+        "updated_at": "2027-01-15T08:00:00.000Z",
+    }
+
+
+async def test_a_waiting_order_says_why_and_what_to_do(ledger: Ledger) -> None:
+    """The reason is the whole service's; it passes without anyone touching the order."""
+    await ledger.set_waiting(WaitingReason.GAS_SHORT, "0.01 POL at 0xabc")
+
+    waiting = (await look(ledger))["waiting"]
+
+    assert (waiting["reason"], waiting["detail"]) == ("gas_short", "0.01 POL at 0xabc")
+    assert waiting["since"] == rfc3339(NOW_MS)
+    assert waiting["action"].startswith("Send POL")
+    assert waiting["summary"]
+
+
+async def test_a_bound_order_is_submitted(ledger: Ledger) -> None:
+    """With the hash an explorer finds it under, its nonce and its operator; a waiting reason is not its own."""
+    await ledger.set_waiting(WaitingReason.PAUSED, "")
+    await bound(ledger)
+
+    document = await look(ledger)
+
+    assert (document["status"], document["transaction_hash"]) == ("submitted", an_attempt().tx_hash)
+    assert (document["operator"], document["nonce"], document["block"]) == (OPERATOR, 7, None)
+    assert document["waiting"] is None
+
+
+async def test_a_replaced_transaction_shows_its_latest_payment(ledger: Ledger) -> None:
+    """A cancellation in flight pays nobody, so its hash is not the order's."""
+    second = an_attempt(1)
+    transaction = await ledger.add_attempt(await bound(ledger), second)
+    await ledger.add_attempt(transaction, an_attempt(2, kind=AttemptKind.CANCEL))
+
+    assert (await look(ledger))["transaction_hash"] == second.tx_hash
+
+
+async def test_a_mined_order_shows_its_block(ledger: Ledger) -> None:
+    """Mined is not paid: the block may still leave the chain."""
+    await ledger.update(mined(await bound(ledger)))
+
+    document = await look(ledger)
+
+    assert (document["status"], document["transaction_hash"], document["block"]) == ("mined", an_attempt().tx_hash, 100)
+
+
+async def test_a_paid_order_keeps_its_proof(ledger: Ledger) -> None:
+    """Hash, block and nonce stay for ever."""
+    await bound(ledger)
+    await close(ledger)
+
+    document = await look(ledger)
+
+    assert (document["status"], document["transaction_hash"]) == ("paid", an_attempt().tx_hash)
+    assert (document["block"], document["nonce"], document["held"]) == (100, 7, None)
+
+
+async def test_a_held_order_says_why_and_what_to_do(ledger: Ledger) -> None:
+    """With the transaction that finally failed, and no nonce any more."""
+    await bound(ledger)
+    await close(ledger, HoldReason.REVERTED)
+
+    document = await look(ledger)
+
+    assert (document["status"], document["nonce"], document["transaction_hash"]) == (
+        "held",
+        None,
+        an_attempt().tx_hash,
+    )
+    assert (document["held"]["reason"], document["held"]["detail"]) == ("reverted", "execution reverted")
+    assert document["held"]["action"]
+
+
+async def test_a_closing_between_two_reads_is_not_shown_half(rows: MemoryRows, ledger: Ledger) -> None:
+    """The order was read bound, its transaction final: the order is read again."""
+
+    class ClosesMeanwhile(Ledger):
+        """Another host's settlement closes just after the order was read."""
+
+        async def order(self, key: OrderKey) -> Order | None:
+            order = await super().order(key)
+            if order and order.status is OrderStatus.ASSIGNED:
+                await close(ledger)
+            return order
+
+    await bound(ledger)
+
+    document = await look(ClosesMeanwhile(rows, ListAudit(), clock=FrozenClock(NOW_MS)))
+
+    assert (document["status"], document["block"]) == ("paid", 100)
+
+
+async def test_an_order_nobody_sent_is_none(ledger: Ledger) -> None:
+    """Other ids, and ids of other shops."""
+    status = Status(ledger=ledger, decimals=18)
+
+    assert await status.of(OrderKey("default", "ORD2")) is None
+    assert await status.of(OrderKey("shop-b", "ORD1")) is None
+
+
+@pytest.mark.parametrize(
+    "key", [("default", "a/b"), ("default", "x" * 65), ("De fault", "ORD1"), ("", "ORD1"), ("default", "é\n")]
+)
+async def test_a_name_no_order_can_have_asks_nothing(rows: MemoryRows, ledger: Ledger, key: tuple[str, str]) -> None:
+    """A made-up path is no key of a table."""
+    before = rows.reads
+
+    assert await Status(ledger=ledger, decimals=18).of(OrderKey(*key)) is None
+    assert rows.reads == before
+
+
+@pytest.mark.parametrize("status", list(OrderStatus))
+def test_users_see_their_own_words(status: OrderStatus) -> None:
+    """``assigned`` is ours; shops read submitted."""
+    order: Order = an_order(status=status)
+
+    assert shown(order) == ("submitted" if status is OrderStatus.ASSIGNED else status.value)
+
+
+def test_a_time_is_utc_to_the_millisecond() -> None:
+    """RFC 3339, without a float on the way."""
+    assert rfc3339(UnixMs(1_800_000_000_007)) == "2027-01-15T08:00:00.007Z"
