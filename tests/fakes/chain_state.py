@@ -1,0 +1,202 @@
+"""What a block leaves behind: balances, nonces, and what one transaction does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from eth_abi.abi import decode, encode
+
+from distributor.addresses import keccak256, parse_address
+from distributor.model import Address, Block, Call, Fees, Hash, Receipt, Revert, RevertKind, SubmitOutcome, Transfer
+from distributor.units import TokenUnits, Wei
+from tests.fakes.signer import Sent
+
+TOKEN = Address("0x1111111111111111111111111111111111111111")
+AUTHORITY = Address("0x2222222222222222222222222222222222222222")
+RESERVE = Address("0x3333333333333333333333333333333333333333")
+OPERATOR = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
+"""The operator of the local chain, so that its real key signs for the fake as well."""
+CUSTOMERS = tuple(Address(f"0x{digit * 40}") for digit in "456789")
+
+PLAIN_GAS = 21_000
+PRICE_BUMP_PERCENT = 10
+_DISTRIBUTE = keccak256(b"distribute(address,uint256,bytes32,string)")[:4]
+_ARGUMENTS = ("address", "uint256", "bytes32", "string")
+
+
+class Behaviour(StrEnum):
+    """What the Authority does when it is told to pay."""
+
+    HONEST = "honest"
+    SILENT = "silent"
+    """Succeeds and moves nothing."""
+    FORGING = "forging"
+    """Moves nothing, and emits an event like the token's."""
+    SHORT = "short"
+    """Moves one unit less."""
+    REFUSING = "refusing"
+    """Reverts for a reason nobody knows."""
+
+
+@dataclass(kw_only=True)
+class Rules:
+    """What the contracts and the chain are like; set by a test, the same on every branch of the chain."""
+
+    token: Address
+    authority: Address
+    reserve: Address
+    operators: set[Address]
+    behaviour: Behaviour = Behaviour.HONEST
+    paused: bool = False
+    token_has_code: bool = True
+    authority_has_code: bool = True
+    refused_wallets: set[Address] = field(default_factory=set)
+    distribute_gas: int = 60_000
+    base_fee_wei: Wei | None = Wei(10**9)
+    tip_wei: Wei = Wei(10**9)
+
+
+@dataclass(kw_only=True)
+class State:
+    """What transactions change."""
+
+    nonces: dict[Address, int] = field(default_factory=dict)
+    gas_wei: dict[Address, int] = field(default_factory=dict)
+    tokens: dict[Address, int] = field(default_factory=dict)
+    allowance_units: int = 0
+
+    def copy(self) -> State:
+        return replace(self, nonces=dict(self.nonces), gas_wei=dict(self.gas_wei), tokens=dict(self.tokens))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mined:
+    """A block: its place, the state after it, what it holds."""
+
+    place: Block
+    state: State
+    receipts: dict[Hash, Receipt]
+    sent: tuple[Sent, ...]
+
+
+class Pool:
+    """The transactions a node holds that are in no block, one for each sender and nonce."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[Address, int], Sent] = {}
+
+    def __iter__(self) -> Iterator[Sent]:
+        """Yield them in the order of their senders and nonces."""
+        return iter([self._sent[key] for key in sorted(self._sent)])
+
+    def take(self, sent: Sent, state: State) -> SubmitOutcome:
+        """Take *sent* as Bor does: a replacement must bid 10 % more, a poor sender is refused, a gap may stay."""
+        key, unsigned = (sent.sender, sent.unsigned.nonce), sent.unsigned
+        rival = self._sent.get(key)
+        if rival is not None and rival.tx_hash == sent.tx_hash:
+            return SubmitOutcome.ALREADY_KNOWN
+        if unsigned.nonce < state.nonces.get(sent.sender, 0):
+            return SubmitOutcome.NONCE_TOO_LOW
+        if state.gas_wei.get(sent.sender, 0) < unsigned.gas_limit * unsigned.fees.max_fee_wei:
+            return SubmitOutcome.GAS_SHORT
+        if rival is not None and not _outbids(unsigned.fees, rival.unsigned.fees):
+            return SubmitOutcome.UNDERPRICED
+        self._sent[key] = sent
+        return SubmitOutcome.ACCEPTED
+
+    def put_back(self, sent: Iterable[Sent]) -> None:
+        """Hold transactions again that a reorganisation took out of their blocks."""
+        self._sent |= {(one.sender, one.unsigned.nonce): one for one in sent}
+
+    def drop(self, tx_hash: Hash) -> None:
+        self._sent = {key: sent for key, sent in self._sent.items() if sent.tx_hash != tx_hash}
+
+    def minable(self, state: State, base_fee_wei: Wei | None) -> Sequence[Sent]:
+        """Return what the next block can hold: each sender's without gaps, and dear enough for the base fee."""
+        nonces, chosen = dict(state.nonces), []
+        for sent in self:
+            nonce, fees = sent.unsigned.nonce, sent.unsigned.fees
+            if nonce == nonces.get(sent.sender, 0) and fees.max_fee_wei >= (base_fee_wei or 0):
+                nonces[sent.sender] = nonce + 1
+                chosen.append(sent)
+        return chosen
+
+    def forget_spent(self, state: State) -> None:
+        """Forget what no block can hold any more."""
+        self._sent = {key: sent for key, sent in self._sent.items() if key[1] >= state.nonces.get(key[0], 0)}
+
+
+def _outbids(fees: Fees, rival: Fees) -> bool:
+    bids = ((fees.max_fee_wei, rival.max_fee_wei), (fees.tip_wei, rival.tip_wei))
+    return all(100 * bid >= (100 + PRICE_BUMP_PERCENT) * held for bid, held in bids)
+
+
+def distribute_data(wallet: Address, amount_units: TokenUnits, ref_id: bytes, reason: str) -> bytes:
+    """Return the call data of ``distribute``."""
+    return _DISTRIBUTE + encode(_ARGUMENTS, (wallet, amount_units, ref_id, reason))
+
+
+def attempt(
+    state: State, rules: Rules, sender: Address, call: Call, *, log_index: int = 0
+) -> tuple[Transfer | None, Revert | None]:
+    """Return the transfer *call* makes, or why it is refused; what is no distribution does nothing."""
+    if call.to != rules.authority or call.data[:4] != _DISTRIBUTE or not rules.authority_has_code:
+        return None, None
+    wallet, amount_units, _, _ = decode(_ARGUMENTS, call.data[4:])
+    recipient = parse_address(wallet)
+    if refusal := _refusal(state, rules, sender, recipient, amount_units):
+        return None, refusal
+    if rules.behaviour in {Behaviour.SILENT, Behaviour.FORGING}:
+        return None, None
+    moved = amount_units - (rules.behaviour is Behaviour.SHORT)
+    return Transfer(
+        log_index=log_index, sender=rules.reserve, recipient=recipient, amount_units=TokenUnits(moved)
+    ), None
+
+
+def execute(state: State, rules: Rules, sent: Sent, place: Block, *, log_index: int) -> Receipt:
+    """Do *sent* to *state* and return its receipt; a refusal still costs gas and spends the nonce."""
+    unsigned = sent.unsigned
+    transfer, refusal = attempt(state, rules, sent.sender, unsigned.call, log_index=log_index)
+    gas_used = rules.distribute_gas if unsigned.call.to == rules.authority else PLAIN_GAS
+    succeeded = refusal is None and gas_used <= unsigned.gas_limit
+    price = gas_price(sent, rules.base_fee_wei)
+    state.nonces[sent.sender] = unsigned.nonce + 1
+    state.gas_wei[sent.sender] = state.gas_wei.get(sent.sender, 0) - min(gas_used, unsigned.gas_limit) * price
+    if succeeded and transfer is not None:
+        _move(state, transfer)
+    return Receipt(
+        tx_hash=sent.tx_hash,
+        block=place,
+        succeeded=succeeded,
+        gas_used=min(gas_used, unsigned.gas_limit),
+        gas_price_wei=Wei(price),
+        transfers=(transfer,) if succeeded and transfer is not None else (),
+    )
+
+
+def gas_price(sent: Sent, base_fee_wei: Wei | None) -> int:
+    """Return what a unit of gas costs the sender in a block with this base fee."""
+    fees = sent.unsigned.fees
+    return fees.max_fee_wei if not fees.dynamic else min(fees.max_fee_wei, (base_fee_wei or 0) + fees.tip_wei)
+
+
+def _refusal(state: State, rules: Rules, sender: Address, wallet: Address, amount_units: int) -> Revert | None:
+    """Return the first reason to refuse, in the order in which the reference contracts look."""
+    checks = (
+        (sender not in rules.operators, RevertKind.ROLE_MISSING, "AccessControlUnauthorizedAccount"),
+        (rules.paused, RevertKind.AUTHORITY_PAUSED, "EnforcedPause()"),
+        (rules.behaviour is Behaviour.REFUSING, RevertKind.OTHER, "0xdeadbeef"),
+        (wallet in rules.refused_wallets, RevertKind.OTHER, "wallet refused"),
+        (state.allowance_units < amount_units, RevertKind.ALLOWANCE_SHORT, "ERC20InsufficientAllowance"),
+        (state.tokens.get(rules.reserve, 0) < amount_units, RevertKind.RESERVE_SHORT, "ERC20InsufficientBalance"),
+    )
+    return next((Revert(kind=kind, text=text) for refused, kind, text in checks if refused), None)
+
+
+def _move(state: State, transfer: Transfer) -> None:
+    state.allowance_units -= transfer.amount_units
+    state.tokens[transfer.sender] -= transfer.amount_units
+    state.tokens[transfer.recipient] = state.tokens.get(transfer.recipient, 0) + transfer.amount_units
