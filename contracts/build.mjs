@@ -77,9 +77,18 @@ function differs({ file, content }) {
   }
 }
 
+/** Artifacts whose source is gone. */
+function orphans(built) {
+  const known = new Set(built.map(({ file }) => file));
+  const there = Object.values(FOLDERS).flatMap((target) =>
+    readdirSync(join(CONTRACTS, target)).map((name) => join(CONTRACTS, target, name)),
+  );
+  return there.filter((file) => file.endsWith(".json") && !known.has(file));
+}
+
 const built = outputs();
 if (process.argv.includes("--check")) {
-  const stale = built.filter(differs).map(({ file }) => file);
+  const stale = [...built.filter(differs).map(({ file }) => file), ...orphans(built)];
   console.log(stale.length ? `not what the sources give:\n${stale.join("\n")}` : `${built.length} artifacts are what the sources give`);
   process.exitCode = stale.length ? 1 : 0;
 } else {

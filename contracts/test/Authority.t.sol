@@ -83,9 +83,12 @@ contract AuthorityTest {
 
     // Money --------------------------------------------------------------------------------------
 
-    function testFuzz_paysExactlyTheAmountOutOfTheReserve(address to, uint256 amount, bytes32 ref, string calldata reason)
-        external
-    {
+    function testFuzz_paysExactlyTheAmountOutOfTheReserve(
+        address to,
+        uint256 amount,
+        bytes32 ref,
+        string calldata reason
+    ) external {
         vm.assume(to != address(0) && to != RESERVE && to != address(authority));
         amount %= token.SUPPLY() + 1;
 
@@ -105,9 +108,7 @@ contract AuthorityTest {
         uint256 supply = token.SUPPLY();
         vm.assume(amount > supply);
 
-        vm.expectRevert(
-            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, RESERVE, supply, amount)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IERC20Errors.ERC20InsufficientBalance.selector, RESERVE, supply, amount));
         distribute(CUSTOMER, amount);
     }
 

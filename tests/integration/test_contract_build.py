@@ -40,9 +40,9 @@ def test_the_committed_artifacts_are_what_the_sources_give() -> None:
     assert check.stdout == "5 artifacts are what the sources give\n"
 
 
-def test_a_changed_byte_in_an_artifact_is_noticed(tmp_path: Path) -> None:
+def test_a_changed_byte_and_an_artifact_without_a_source_are_noticed(tmp_path: Path) -> None:
     """The check can fail."""
-    # Given a copy of the contracts in which one artifact was touched
+    # Given a copy of the contracts in which one artifact was touched and one came from nowhere
     copy = tmp_path / "contracts"
     for source in [*CONTRACTS.glob("*.*"), *CONTRACTS.glob("test/*.sol"), *CONTRACTS.glob("artifacts/**/*.json")]:
         (copy / source.relative_to(CONTRACTS)).parent.mkdir(parents=True, exist_ok=True)
@@ -50,14 +50,14 @@ def test_a_changed_byte_in_an_artifact_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(paths.NODE_MODULES)
     touched = copy / "artifacts" / "Authority.json"
     touched.write_text(touched.read_text().replace("0x60", "0x61", 1))
+    (copy / "artifacts" / "test" / "Gone.json").write_text("{}")
 
     check = subprocess.run(
         [paths.node().binary, copy / "build.mjs", "--check"], capture_output=True, text=True, check=False
     )
 
     assert check.returncode == 1, check.stderr
-    assert "Authority.json" in check.stdout
-    assert "BallxToken.json" not in check.stdout
+    assert [Path(line).name for line in check.stdout.splitlines()[1:]] == ["Authority.json", "Gone.json"]
 
 
 def test_the_foundry_tests_pass(forge: list[str], tmp_path: Path) -> None:
