@@ -7,25 +7,19 @@ public: https://getfoundry.sh/anvil/overview. Never use them elsewhere.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from web3 import HTTPProvider, Web3
-from web3.contract import Contract
-from web3.contract.contract import ContractConstructor, ContractFunction
-from web3.types import RPCEndpoint, TxParams, TxReceipt
+from web3 import Web3
+from web3.contract.contract import ContractFunction
 
-from devstack import paths
+from devstack.evm import ChainRefused, Evm
 from distributor.model import Address, Hash
 from distributor.units import TokenUnits, Wei
 
 OPERATOR_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"
 SECOND_OPERATOR_KEY = "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6"
 _ADMIN, _RESERVE, _OPERATOR, _CUSTOMERS, _SECOND_OPERATOR = 0, 1, 2, slice(3, 9), 9
-_RECEIPT_TIMEOUT_S = 30
-_RECEIPT_POLL_S = 0.02
 
 SUPPLY_UNITS = TokenUnits(200_000_000_000 * 10**18)
 ALLOWANCE_UNITS = TokenUnits(1_000_000_000 * 10**18)
@@ -77,10 +71,6 @@ class DistributedEvent:
     reason: str
 
 
-class ChainRefused(RuntimeError):
-    """A transaction of the stack's own was mined and reverted."""
-
-
 def deploy(url: str, *, allowance_units: TokenUnits = ALLOWANCE_UNITS) -> Deployment:
     """
     Put token and Authority on the chain at *url*, appoint the operator, let the Authority draw *allowance_units*.
@@ -88,14 +78,14 @@ def deploy(url: str, *, allowance_units: TokenUnits = ALLOWANCE_UNITS) -> Deploy
     Raises:
         ChainRefused: One of the transactions reverted.
     """
-    node = _Node(url)
-    accounts = node.accounts()
+    evm = Evm(url)
+    accounts = evm.accounts()
     admin, reserve, operator = accounts[_ADMIN], accounts[_RESERVE], accounts[_OPERATOR]
-    token, block_number = node.create("BallxToken", admin, {"reserve": reserve})
-    authority, _ = node.create("Authority", admin, {"token_": token, "reserve_": reserve, "admin": admin})
+    token, block_number = evm.create("BallxToken", admin, {"reserve": reserve})
+    authority, _ = evm.create("Authority", admin, {"token_": token, "reserve_": reserve, "admin": admin})
     deployment = Deployment(
         url=url,
-        chain_id=node.web3.eth.chain_id,
+        chain_id=evm.web3.eth.chain_id,
         block_number=block_number,
         token=token,
         authority=authority,
@@ -121,15 +111,15 @@ class Devchain:
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
-        self._node = _Node(deployment.url)
-        self._token = self._node.contract("BallxToken", deployment.token)
-        self._authority = self._node.contract("Authority", deployment.authority)
+        self._evm = Evm(deployment.url)
+        self._token = self._evm.contract("BallxToken", deployment.token)
+        self._authority = self._evm.contract("Authority", deployment.authority)
 
     # the node ----------------------------------------------------------------------------------
 
     def rpc(self, method: str, *params: Any) -> Any:
         """Ask the node anything; raises web3's Web3RPCError when it refuses."""
-        return self._node.rpc(method, *params)
+        return self._evm.rpc(method, *params)
 
     def mine(self, blocks: int = 1) -> None:
         self.rpc("anvil_mine", hex(blocks))
@@ -149,6 +139,10 @@ class Devchain:
         self.rpc("anvil_dropAllTransactions")
         self.set_automine(enabled=True)
 
+    def reorg(self, depth: int) -> None:
+        """Replace the last *depth* blocks by empty ones; what was in them is in no pool either."""
+        self.rpc("anvil_reorg", depth, [])
+
     def set_automine(self, *, enabled: bool) -> None:
         self.rpc("evm_setAutomine", enabled)
 
@@ -160,11 +154,11 @@ class Devchain:
         self.rpc("anvil_setBalance", address, hex(balance_wei))
 
     def gas_balance_of(self, address: Address) -> Wei:
-        return Wei(self._node.web3.eth.get_balance(Web3.to_checksum_address(address)))
+        return Wei(self._evm.web3.eth.get_balance(Web3.to_checksum_address(address)))
 
     def nonce_of(self, address: Address) -> int:
         """Return the transaction count at the latest block."""
-        return self._node.web3.eth.get_transaction_count(Web3.to_checksum_address(address))
+        return self._evm.web3.eth.get_transaction_count(Web3.to_checksum_address(address))
 
     # the Authority -----------------------------------------------------------------------------
 
@@ -189,7 +183,7 @@ class Devchain:
     def misbehave(self, name: str) -> Deployment:
         """Return the same system with another Authority: *name* is a contract of ``contracts/test``."""
         known = {"token_": self.deployment.token, "reserve_": self.deployment.reserve}
-        authority, _ = self._node.create(f"test/{name}", self.deployment.admin, known)
+        authority, _ = self._evm.create(f"test/{name}", self.deployment.admin, known)
         trouble = replace(self.deployment, authority=authority)
         Devchain(trouble).approve(ALLOWANCE_UNITS)
         return trouble
@@ -246,49 +240,4 @@ class Devchain:
         ]
 
     def _do(self, call: ContractFunction, sender: Address) -> None:
-        self._node.transact(call, sender)
-
-
-class _Node:
-    """An anvil node, and the compiled contracts."""
-
-    def __init__(self, url: str) -> None:
-        self.web3 = Web3(HTTPProvider(url))
-
-    def rpc(self, method: str, *params: Any) -> Any:
-        return self.web3.manager.request_blocking(RPCEndpoint(method), list(params))
-
-    def accounts(self) -> list[Address]:
-        return [Address(account) for account in self.web3.eth.accounts]
-
-    def contract(self, name: str, address: Address) -> Contract:
-        return self.web3.eth.contract(Web3.to_checksum_address(address), abi=artifact(name)["abi"])
-
-    def create(self, name: str, sender: Address, known: Mapping[str, Any]) -> tuple[Address, int]:
-        """Create a contract whose constructor takes some of the *known* values; return where it is, and since when."""
-        compiled = artifact(name)
-        factory = self.web3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
-        wanted = [
-            each["name"] for entry in compiled["abi"] if entry["type"] == "constructor" for each in entry["inputs"]
-        ]
-        receipt = self.transact(factory.constructor(*(known[name] for name in wanted)), sender)
-        return Address(str(receipt["contractAddress"])), receipt["blockNumber"]
-
-    def transact(
-        self, call: ContractFunction | ContractConstructor, sender: Address, *, gas: int | None = None
-    ) -> TxReceipt:
-        """Do *call* and wait for its receipt; with *gas* given the node does not try it first."""
-        limit: TxParams = {} if gas is None else {"gas": gas}
-        tx_hash = call.transact({"from": Web3.to_checksum_address(sender), **limit})
-        if not self.rpc("anvil_getAutomine"):
-            self.rpc("anvil_mine", "0x1")
-        receipt = self.web3.eth.wait_for_transaction_receipt(tx_hash, _RECEIPT_TIMEOUT_S, _RECEIPT_POLL_S)
-        if receipt["status"] != 1:
-            raise ChainRefused(f"{tx_hash.to_0x_hex()} reverted")
-        return receipt
-
-
-def artifact(name: str) -> dict[str, Any]:
-    """Return a compiled contract (``Authority``, ``test/SilentAuthority``): abi, bytecode, deployedBytecode."""
-    compiled: dict[str, Any] = json.loads((paths.ARTIFACTS / f"{name}.json").read_text(encoding="utf-8"))
-    return compiled
+        self._evm.transact(call, sender)

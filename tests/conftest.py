@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # What a process needs to run on one of the three systems; a setting of the app is never among it.
 _KEPT = {
-    *("CI", "HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "USER", "VIRTUAL_ENV"),
-    *("APPDATA", "COMSPEC", "LOCALAPPDATA", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE"),
+    *("CI", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "USER", "VIRTUAL_ENV"),
+    *("APPDATA", "COMSPEC", "LOCALAPPDATA", "PATHEXT", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE"),
 }
 _KEPT_PREFIXES = ("COV", "PYTEST", "PYTHON")
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from eth_account import Account
 from web3.exceptions import ContractCustomError, Web3RPCError
 
 from devstack import servers
-from devstack.contracts import ALLOWANCE_UNITS, SUPPLY_UNITS, ChainRefused, Deployment, Devchain, deploy
+from devstack.contracts import ALLOWANCE_UNITS, SUPPLY_UNITS, Deployment, Devchain, deploy
+from devstack.evm import ChainRefused
 from distributor.model import Hash
 from distributor.units import TokenUnits, Wei
 
@@ -103,6 +105,17 @@ def test_revert_empties_the_pool_and_mines_again(devchain: Devchain, deployment:
         devchain.revert(before)
 
 
+def test_a_reorganisation_takes_a_payout_back(devchain: Devchain, deployment: Deployment) -> None:
+    """What was mined can be gone, and the chain is as high as before."""
+    distribute(devchain, 5)
+    height = devchain.rpc("eth_blockNumber")
+    devchain.reorg(1)
+
+    assert devchain.payouts() == []
+    assert devchain.nonce_of(deployment.operator) == 0
+    assert devchain.rpc("eth_blockNumber") == height
+
+
 def test_a_deployment_works_where_mining_is_asked_for(manual_node: servers.Anvil) -> None:
     """On a node that never mines by itself the verbs ask it to, and finality is two blocks away."""
     chain = Devchain(deploy(manual_node.url, allowance_units=TokenUnits(9)))
@@ -137,7 +150,13 @@ def test_a_verb_that_reverts_on_chain_is_an_error(devchain: Devchain, deployment
     """A reverted transaction never looks like one that was done."""
     call = devchain._authority.functions.pause()
     with pytest.raises(ChainRefused, match="reverted"):
-        devchain._node.transact(call, deployment.customers[0], gas=100_000)
+        devchain._evm.transact(call, deployment.customers[0], gas=100_000)
+
+
+def test_the_keys_are_those_of_the_operators(deployment: Deployment) -> None:
+    """Whoever signs with them is who was appointed, or can be."""
+    assert Account.from_key(deployment.operator_key).address == deployment.operator
+    assert Account.from_key(deployment.second_operator_key).address == deployment.second_operator
 
 
 def test_keys_are_not_shown(deployment: Deployment) -> None:
