@@ -1,0 +1,82 @@
+"""
+Under which key each row stands. Keys sort as text, so a number in a key is padded with zeros.
+
+The partition is the chain: no key needs it, and an order stays paid whoever signs.
+"""
+
+from __future__ import annotations
+
+from distributor.model import Address, Hash, Order, OrderKey
+
+IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitments", "watch", "waiting"
+OPEN_ORDERS, OPEN_TRANSACTIONS = "open:", "opentx:"
+
+
+def order(key: OrderKey) -> str:
+    """One order, for ever."""
+    return f"order:{key.source}:{key.order_id}"
+
+
+def ref(ref_id: Hash) -> str:
+    """The order's reference on chain, spent once and never modified."""
+    return f"ref:{ref_id}"
+
+
+def open_order(waiting: Order) -> str:
+    """An order's place in the waiting line; gone when it is bound or held."""
+    return f"{OPEN_ORDERS}{waiting.place}"
+
+
+def held(key: OrderKey) -> str:
+    """An order that waits for a person."""
+    return f"held:{key.source}:{key.order_id}"
+
+
+def nonce(operator: Address) -> str:
+    """The next nonce of one operator; only its own bindings move it."""
+    return f"nonce:{operator}"
+
+
+def transaction(operator: Address, number: int) -> str:
+    """One nonce of one operator and what became of it."""
+    return f"tx:{operator}:{number:020d}"
+
+
+def open_transaction(operator: Address, number: int) -> str:
+    """A transaction that is not final yet."""
+    return f"{OPEN_TRANSACTIONS}{operator}:{number:020d}"
+
+
+def attempts_of(operator: Address, number: int) -> str:
+    """Return what the keys of all attempts of one nonce begin with."""
+    return f"attempt:{operator}:{number:020d}:"
+
+
+def attempt(operator: Address, number: int, index: int) -> str:
+    """One signed version of a transaction; append-only."""
+    return f"{attempts_of(operator, number)}{index:04d}"
+
+
+def spent(day: str) -> str:
+    """What was bound in one UTC day."""
+    return f"spent:{day}"
+
+
+def stats(operator: Address) -> str:
+    """What one operator has done so far."""
+    return f"stats:{operator}"
+
+
+def lease(name: str) -> str:
+    """Who does what just now."""
+    return f"lease:{name}"
+
+
+def past(prefix: str) -> str:
+    """Return the first text that sorts behind every key beginning with *prefix*."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def behind(key: str) -> str:
+    """Return a text that sorts behind *key* and before every later key: no key holds a space."""
+    return f"{key} "
