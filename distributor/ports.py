@@ -58,10 +58,9 @@ class Replace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delete:
-    """Remove a row that must still have *version*."""
+    """Remove a row that must be there, in whatever version: only rows that never change are removed."""
 
     key: str
-    version: Version
 
 
 Write = Insert | Replace | Delete
@@ -213,3 +212,18 @@ class Secrets(Protocol):
         """
 
     async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """Where one node is: the chain it serves, and its newest block."""
+
+    chain_id: int
+    number: int
+
+
+class Heads(Protocol):
+    """The nodes of ``RPC_URL``, asked for no more than where they are."""
+
+    async def heads(self) -> Sequence[Head]:
+        """Return the head of every node that answers; a silent node is left out, and nothing is raised."""
