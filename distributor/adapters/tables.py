@@ -1,0 +1,233 @@
+"""
+Rows and audit on Azure Tables.
+
+The client library may send a write again by itself, and a broken connection may hide a success:
+neither is judged here. A group's refusal is a Conflict, its silence OutcomeUnknown, and what was
+really done is read back by the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from azure.core import MatchConditions
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceExistsError
+from azure.core.pipeline.policies import RetryMode
+from azure.data.tables import EdmType, EntityProperty, TableEntity, UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
+
+from distributor import logs
+from distributor.errors import ConfigurationError, InvariantBroken, LedgerUnavailable
+from distributor.groups import check
+from distributor.model import Version
+from distributor.ports import Conflict, Delete, Insert, OutcomeUnknown, Row, Value, Write
+
+CONNECT_TIMEOUT_S = 3
+READ_TIMEOUT_S = 5
+"""A shop waits for the webhook's answer: better a 503 it repeats than a hanging request."""
+RESENDS_MAX = 1
+"""The ledger sends a group again itself, and knows afterwards what was done."""
+RESEND_PAUSE_S = 0.2
+PAGE_ROWS_MAX = 1000
+"""What the service returns at most in one answer."""
+
+_log = logging.getLogger(__name__)
+
+
+class TableRows:
+    """The ``Rows`` port on one partition of a table."""
+
+    def __init__(self, client: TableClient, partition: str) -> None:
+        self._client, self._partition = client, partition
+
+    async def get(self, key: str) -> Row | None:
+        try:
+            with _translated(LedgerUnavailable):
+                return _row(await self._client.get_entity(self._partition, key))
+        except Conflict:  # not found: a read has no other condition to fail
+            return None
+
+    async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
+        rows: list[Row] = []
+        with _translated(LedgerUnavailable):
+            async for entity in self._client.query_entities(
+                "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last",
+                parameters={"partition": self._partition, "first": first, "last": last},
+                results_per_page=min(limit, PAGE_ROWS_MAX),
+            ):
+                rows.append(_row(entity))
+                if len(rows) == limit:
+                    break
+        return rows
+
+    async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
+        check(group)
+        with _translated(OutcomeUnknown):
+            answers = await self._client.submit_transaction([self._operation(write) for write in group])
+        written = zip(group, answers, strict=True)
+        return {write.key: Version(answer["etag"]) for write, answer in written if not isinstance(write, Delete)}
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+    def _operation(self, write: Write) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        key = {"PartitionKey": self._partition, "RowKey": write.key}
+        match write:
+            case Insert():
+                return "create", key | _columns(write.values), {}
+            case Delete():
+                return "delete", key, {}
+            case _:
+                condition = {"etag": write.version, "match_condition": MatchConditions.IfNotModified}
+                return "update", key | _columns(write.values), {"mode": UpdateMode.REPLACE, **condition}
+
+
+class TableAudit:
+    """The ``AuditTrail`` port on one partition of a table; the service's own timestamp says when."""
+
+    def __init__(self, client: TableClient, partition: str) -> None:
+        self._client, self._partition = client, partition
+
+    async def record(self, key: str, values: Mapping[str, Value]) -> None:
+        try:
+            await self._client.create_entity({"PartitionKey": self._partition, "RowKey": key} | _columns(values))
+        except ResourceExistsError:
+            logs.info(_log, "audit_repeated", key=key)
+        except AzureError as error:  # best effort: what was done is in the ledger itself
+            logs.warning(_log, "audit_not_written", key=key, error=type(error).__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tables:
+    """The ledger's two tables, and the connection they share."""
+
+    rows: TableRows
+    audit: TableAudit
+    names: Sequence[str]
+    service: TableServiceClient
+    credential: AsyncTokenCredential | None
+
+    async def ensure(self) -> None:
+        """Create the tables that are missing."""
+        for name in self.names:
+            with _translated(LedgerUnavailable):
+                await self.service.create_table_if_not_exists(name)
+
+    async def aclose(self) -> None:
+        await self.service.close()
+        if self.credential:
+            await self.credential.close()
+
+
+def connect(
+    *,
+    connection_string: str = "",
+    table_endpoint: str = "",
+    credential: Literal["", "managedidentity", "default"] = "",
+    client_id: str = "",
+    partition: str,
+    table: str = "ledger",
+    audit_table: str = "audit",
+) -> Tables:
+    """
+    Return the tables of a storage account, without asking it anything yet.
+
+    Args:
+        connection_string: Signs in with what it holds; empty where an identity signs in.
+        table_endpoint: The account's table service, for an identity.
+        credential: Which identity; the Azure identity library is imported only for one.
+        client_id: Of a user-assigned managed identity.
+        partition: The chain id.
+        table: Name of the ledger's table.
+        audit_table: Name of the audit trail's table.
+
+    Raises:
+        ConfigurationError: The connection string or the endpoint cannot be used.
+    """
+    identity = _identity(credential, client_id) if credential else None
+    try:
+        service = _service(connection_string, table_endpoint, identity)
+    except ValueError as error:  # never repeats the connection string
+        raise ConfigurationError(f"the storage account of the ledger cannot be used: {error}") from None
+    return Tables(
+        rows=TableRows(service.get_table_client(table), partition),
+        audit=TableAudit(service.get_table_client(audit_table), partition),
+        names=(table, audit_table),
+        service=service,
+        credential=identity,
+    )
+
+
+def _service(connection_string: str, endpoint: str, identity: AsyncTokenCredential | None) -> TableServiceClient:
+    limits: dict[str, Any] = {
+        "retry_total": RESENDS_MAX,
+        "retry_mode": RetryMode.Fixed,
+        "retry_backoff_factor": RESEND_PAUSE_S,
+        "connection_timeout": CONNECT_TIMEOUT_S,
+        "read_timeout": READ_TIMEOUT_S,
+    }
+    if identity:
+        return TableServiceClient(endpoint, credential=identity, **limits)
+    return TableServiceClient.from_connection_string(connection_string, **limits)
+
+
+def _identity(credential: str, client_id: str) -> AsyncTokenCredential:
+    from azure.identity.aio import (  # noqa: PLC0415 -- 150 ms at a cold start, spent only where an identity signs in
+        DefaultAzureCredential,
+        ManagedIdentityCredential,
+    )
+
+    if credential == "managedidentity":
+        return ManagedIdentityCredential(client_id=client_id or None)
+    return DefaultAzureCredential(**({"managed_identity_client_id": client_id} if client_id else {}))
+
+
+def _columns(values: Mapping[str, Value]) -> dict[str, Any]:
+    """Return *values* for the wire; a plain int would be an Int32, too small for a time or a nonce."""
+    return {name: (value, EdmType.INT64) if type(value) is int else value for name, value in values.items()}
+
+
+def _row(entity: TableEntity) -> Row:
+    values = {name: value for name, value in entity.items() if name not in ("PartitionKey", "RowKey")}
+    plain = {name: value.value if isinstance(value, EntityProperty) else value for name, value in values.items()}
+    return Row(key=entity["RowKey"], values=plain, version=Version(str(entity.metadata["etag"])))
+
+
+# What the service's errors mean ------------------------------------------------------------------
+
+
+@contextmanager
+def _translated(unanswered: Callable[[str], Exception]) -> Iterator[None]:
+    """Raise what an error of the library means; *unanswered* is what silence means here."""
+    try:
+        yield
+    except AzureError as error:
+        raise _meaning(error, unanswered) from error
+
+
+def _meaning(error: AzureError, unanswered: Callable[[str], Exception]) -> Exception:
+    """
+    Return our error for the library's.
+
+    A group's error carries the status of its first failed row. A request that the library says was
+    never sent may have been: its transport says so of a connection cut while it waited.
+
+    Source: https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
+    """
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    code = str(getattr(error, "error_code", None) or "").rpartition(".")[2]
+    said = f"{type(error).__name__} {status or ''} {code}".strip()
+    if isinstance(error, ClientAuthenticationError) or status in (401, 403):
+        return ConfigurationError(f"the ledger's storage account refuses this service's sign-in ({said})")
+    if code == "TableNotFound":
+        return ConfigurationError(f"the ledger's table does not exist: run init ({said})")
+    if status in (404, 409, 412):
+        return Conflict(said)
+    if status in (400, 413):
+        return InvariantBroken(f"the ledger's storage calls our request malformed ({said})")
+    return unanswered(f"no usable answer from the ledger's storage ({said})")
