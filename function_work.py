@@ -1,0 +1,169 @@
+"""
+The work behind the queues and the timer: triggers and bindings, registered by ``function_app``.
+
+A message is only a wake-up, so a handler that cannot go on says why and finishes: the order waits
+and the sweep wakes it. Only a bug lets a message fail, five times, and so to the poison queue.
+
+The host takes letters and digits in a binding's name, and no underscore.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import azure.functions as func
+from azure.functions.warmup import WarmUpContext
+
+from distributor import logs
+from distributor.errors import ConfigurationError, InvariantBroken, Transient
+from distributor.ports import Alarm
+from distributor.wiring import container
+
+STORAGE = "AzureWebJobsStorage"
+DISTRIBUTIONS = "distributions"
+SETTLEMENTS = "settlements"
+WAKE = "wake"
+
+work = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
+
+_log = logging.getLogger("distributor.functions")
+
+
+@work.function_name("distribute")
+@work.queue_trigger("message", DISTRIBUTIONS, STORAGE)
+@work.queue_output("settlements", SETTLEMENTS, STORAGE)
+async def distribute(message: func.QueueMessage, settlements: func.Out[str], context: func.Context) -> None:  # noqa: ARG001 -- a wake-up has no content
+    """Pay what waits."""
+
+    async def drain() -> None:
+        distribution = await container().distribution()
+        drained = await distribution.drain()
+        if drained.open:
+            settlements.set(WAKE)
+
+    await _finished(context, drain)
+
+
+@work.function_name("settlement")
+@work.queue_trigger("message", SETTLEMENTS, STORAGE)
+@work.queue_output("settlements", SETTLEMENTS, STORAGE)
+async def settlement(message: func.QueueMessage, settlements: func.Out[str], context: func.Context) -> None:  # noqa: ARG001 -- a wake-up has no content
+    """Follow open transactions until they are final; wakes itself before the host's time-out."""
+
+    async def follow() -> None:
+        following = await container().settlement()
+        followed = await following.follow()
+        if followed.again:
+            settlements.set(WAKE)
+
+    await _finished(context, follow)
+
+
+@work.function_name("sweep")
+@work.timer_trigger("timer", "0 * * * * *", run_on_startup=False, use_monitor=False)
+@work.queue_output("settlements", SETTLEMENTS, STORAGE)
+@work.queue_output("distributions", DISTRIBUTIONS, STORAGE)
+async def sweep(
+    timer: func.TimerRequest,  # noqa: ARG001 -- a late tick does the same as a punctual one
+    settlements: func.Out[str],
+    distributions: func.Out[str],
+    context: func.Context,
+) -> None:
+    """Wake what stalled; now and then watch reserve, allowance and gas."""
+
+    async def wake() -> None:
+        sweeping = await container().sweep()
+        wakes = await sweeping.run()
+        if wakes.settle:
+            settlements.set(WAKE)
+        if wakes.distribute:
+            distributions.set(WAKE)
+        if wakes.watch:
+            watcher = await container().watcher()
+            await watcher.run()
+
+    await _finished(context, wake)
+
+
+@work.function_name("distribute_poisoned")
+@work.queue_trigger("message", f"{DISTRIBUTIONS}-poison", STORAGE)
+async def distribute_poisoned(message: func.QueueMessage, context: func.Context) -> None:
+    """Say that distribution failed with a bug; the orders are untouched and still wait."""
+    await _poisoned(message, context, "distribute")
+
+
+@work.function_name("settlement_poisoned")
+@work.queue_trigger("message", f"{SETTLEMENTS}-poison", STORAGE)
+async def settlement_poisoned(message: func.QueueMessage, context: func.Context) -> None:
+    """Say that settlement failed with a bug; the transactions are untouched and stay open."""
+    await _poisoned(message, context, "settlement")
+
+
+async def _poisoned(message: func.QueueMessage, context: func.Context, function: str) -> None:
+    alarm = Alarm(
+        code="poison_message",
+        summary=f"{function} failed five times in a row on one wake-up; no order was touched by that.",
+        action=f"Look up the exceptions of {function} in the logs: it is a bug. The sweep goes on waking it.",
+        subject=message.id or "",
+    )
+    await _finished(context, lambda: _raise(alarm))
+
+
+@work.function_name("warmup")
+@work.warm_up_trigger("warming")
+async def warmup(warming: WarmUpContext, context: func.Context) -> None:  # noqa: ARG001 -- it says nothing
+    """Build the intake before the first order comes."""
+
+    async def build() -> None:
+        await container().intake()
+
+    await _finished(context, build)
+
+
+# How every handler here ends ---------------------------------------------------------------------
+
+
+async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -> None:
+    """Do *job*; trouble that passes or that a person must end is told, and the message is done."""
+    with invocation(context, context.invocation_id):
+        try:
+            await job()
+        except Transient as error:
+            logs.warning(_log, "put_off", cause=type(error).__name__, detail=str(error))
+        except ConfigurationError as error:
+            await _raise(
+                Alarm(
+                    code="not_configured",
+                    summary=str(error),
+                    action="Correct the setting; /ready names what is wrong. Orders wait and nothing is lost.",
+                    subject=context.function_name,
+                )
+            )
+        except InvariantBroken as error:
+            await _raise(
+                Alarm(
+                    code="invariant_broken",
+                    summary=str(error),
+                    action="Pause payouts and find the cause: it is a bug, or a key used by someone else.",
+                    subject=context.function_name,
+                )
+            )
+
+
+async def _raise(alarm: Alarm) -> None:
+    alarms = await container().alarms()
+    await alarms.raise_(alarm)
+
+
+@contextmanager
+def invocation(context: func.Context, request_id: str) -> Iterator[None]:
+    """Bind who is running to every line written inside, and write how long it took."""
+    started = time.monotonic()
+    with logs.bound(function=context.function_name, invocation_id=context.invocation_id, request_id=request_id):
+        try:
+            yield
+        finally:
+            logs.info(_log, "function_ended", duration_ms=round((time.monotonic() - started) * 1000))

@@ -1,0 +1,601 @@
+"""What the functions are bound to, what they answer, and how they end when something is wrong."""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+import pytest
+from azure.functions.timer import TimerRequest
+
+import function_app
+import function_work
+from distributor import errors
+from distributor.distribution import Drained
+from distributor.errors import (
+    BadSignature,
+    ChainUnavailable,
+    ConfigurationError,
+    ConflictingOrder,
+    Contention,
+    DistributorError,
+    InvariantBroken,
+    LedgerUnavailable,
+    MalformedOrder,
+    Rejected,
+    UnpayableOrder,
+)
+from distributor.intake import Accepted
+from distributor.model import OrderKey, OrderStatus
+from distributor.ports import Alarm
+from distributor.readiness import Report
+from distributor.settlement import Followed
+from distributor.sweep import Wakes
+from tests.factories import an_order
+
+ROOT = Path(__file__).parents[2]
+BODY = b'{"order_id":"ORD1"}'
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+Act = Callable[..., Awaitable[Any]]
+
+
+# Bindings ----------------------------------------------------------------------------------------
+
+
+@cache
+def functions() -> list[Any]:
+    """The functions as the worker finds them; the library answers only once."""
+    return function_app.app.get_functions()
+
+
+def bindings() -> dict[str, list[dict[str, Any]]]:
+    """What the host is told about each function."""
+    return {f.get_function_name(): [b.get_dict_repr() for b in f.get_bindings()] for f in functions()}
+
+
+def test_the_functions_and_their_triggers_are_these() -> None:
+    """Names, routes, queues and the schedule: what the host, the runbook and the shops rely on."""
+    triggers = {
+        name: next(b for b in bound if str(b["type"]).endswith("Trigger")) for name, bound in bindings().items()
+    }
+    told = {
+        name: (t["type"], t.get("route") or t.get("queueName") or t.get("schedule"), str(t.get("authLevel", "")))
+        for name, t in triggers.items()
+    }
+
+    assert told == {
+        "receive_order": ("httpTrigger", "webhook", "ANONYMOUS"),
+        "order_status": ("httpTrigger", "orders/{order_id}", "FUNCTION"),
+        "order_status_of_source": ("httpTrigger", "orders/{source}/{order_id}", "FUNCTION"),
+        "healthz": ("httpTrigger", "healthz", "ANONYMOUS"),
+        "ready": ("httpTrigger", "ready", "ANONYMOUS"),
+        "distribute": ("queueTrigger", "distributions", ""),
+        "settlement": ("queueTrigger", "settlements", ""),
+        "distribute_poisoned": ("queueTrigger", "distributions-poison", ""),
+        "settlement_poisoned": ("queueTrigger", "settlements-poison", ""),
+        "sweep": ("timerTrigger", "0 * * * * *", ""),
+        "warmup": ("warmupTrigger", None, ""),
+    }
+
+
+def test_the_functions_wake_these_queues() -> None:
+    """Who may put a message where."""
+    outputs = {name: {b["queueName"] for b in bound if b["type"] == "queue"} for name, bound in bindings().items()}
+
+    assert {name: queues for name, queues in outputs.items() if queues} == {
+        "receive_order": {"distributions"},
+        "distribute": {"settlements"},
+        "settlement": {"settlements"},
+        "sweep": {"settlements", "distributions"},
+    }
+
+
+def test_the_host_takes_every_binding_name() -> None:
+    """The host knows letters and digits there, and would not start with an underscore in one."""
+    names = {b["name"] for bound in bindings().values() for b in bound}
+
+    assert all(re.fullmatch(r"[a-zA-Z][a-zA-Z0-9]{0,127}|\$return", name) for name in names)
+
+
+def test_every_handler_is_asynchronous() -> None:
+    """A blocking handler would hold a thread; these share one loop."""
+    handlers = [f.get_user_function() for f in functions()]
+
+    assert [handler.__name__ for handler in handlers if not asyncio.iscoroutinefunction(handler)] == []
+
+
+def test_importing_needs_no_setting_and_no_service() -> None:
+    """A function app whose module raises has no functions at all."""
+    clean = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    found = subprocess.run(
+        [sys.executable, "-c", "import function_app; print(len(function_app.app.get_functions()))"],
+        cwd=ROOT,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert found.stdout.strip() == "11"
+
+
+def test_the_hosts_settings_are_the_agreed_ones() -> None:
+    """Each has its reason in docs/architecture.md."""
+    host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+
+    assert host["functionTimeout"] == "00:10:00"
+    assert host["extensions"]["http"] == {"routePrefix": ""}
+    assert host["extensions"]["queues"] == {
+        "batchSize": 16,
+        "newBatchThreshold": 8,
+        "maxPollingInterval": "00:00:02",
+        "visibilityTimeout": "00:00:30",
+        "maxDequeueCount": 5,
+        "messageEncoding": "base64",
+    }
+    kept = host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"]
+    assert set(kept.split(";")) == {"Request", "Trace", "Exception"}
+
+
+# A container of fakes ----------------------------------------------------------------------------
+
+
+@dataclass
+class FakeContainer:
+    """Gives use cases that do what a test says, or fails to build them."""
+
+    acts: dict[str, Act | Exception] = field(default_factory=dict)
+    alarms_raised: list[Alarm] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Callable[[], Awaitable[Any]]:
+        async def build() -> Any:
+            act = self.acts[name]
+            if isinstance(act, Exception):
+                raise act
+            verb = {"intake": "accept", "status": "of", "distribution": "drain", "settlement": "follow"}
+            return SimpleNamespace(**{verb.get(name, "report" if name == "readiness" else "run"): act})
+
+        return build
+
+    async def alarms(self) -> Any:
+        """Collect alarms."""
+
+        async def raise_(alarm: Alarm) -> None:
+            self.alarms_raised.append(alarm)
+
+        return SimpleNamespace(raise_=raise_)
+
+
+@pytest.fixture
+def container(monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
+    """Replace the composition root."""
+    fake = FakeContainer()
+    monkeypatch.setattr(function_app, "container", lambda: fake)
+    monkeypatch.setattr(function_work, "container", lambda: fake)
+    return fake
+
+
+def returns(value: Any) -> Act:
+    """A use case that returns *value*."""
+
+    async def act(*_asked: Any) -> Any:
+        return value
+
+    return act
+
+
+def raises(error: Exception) -> Act:
+    """A use case that fails with *error*."""
+
+    async def act(*_asked: Any) -> Any:
+        raise error
+
+    return act
+
+
+class Out(func.Out[str]):
+    """A queue output binding that keeps what was set."""
+
+    def __init__(self) -> None:
+        self.message: str | None = None
+
+    def set(self, val: str) -> None:
+        self.message = val
+
+    def get(self) -> str:
+        return self.message or ""
+
+
+def a_context(name: str = "receive_order", trace_parent: str = "") -> Any:
+    """The invocation as the host describes it."""
+    return SimpleNamespace(
+        function_name=name, invocation_id="inv-1", trace_context=SimpleNamespace(trace_parent=trace_parent)
+    )
+
+
+def a_request(body: bytes = BODY, headers: Mapping[str, str] | None = None, **route: str) -> func.HttpRequest:
+    """A request as the host hands it over."""
+    return func.HttpRequest("POST", "https://app/webhook", headers=headers or {}, route_params=route, body=body)
+
+
+async def post(out: Out | None = None, context: Any = None, **request: Any) -> func.HttpResponse:
+    """Send an order to the webhook."""
+    answer = await function_app.receive_order(a_request(**request), out or Out(), context or a_context())
+    assert isinstance(answer, func.HttpResponse)
+    return answer
+
+
+def document(answer: func.HttpResponse) -> Any:
+    """Read the body."""
+    return json.loads(answer.get_body())
+
+
+# The webhook -------------------------------------------------------------------------------------
+
+
+async def test_a_new_order_is_accepted_and_wakes(container: FakeContainer) -> None:
+    """202, where to look, and one message."""
+    container.acts["intake"] = returns(Accepted(order=an_order(), new=True, wake=True))
+    out = Out()
+
+    answer = await post(out)
+
+    assert (answer.status_code, answer.headers["Location"]) == (202, "/orders/ORD1")
+    assert document(answer) == {
+        "status": "received",
+        "order_id": "ORD1",
+        "source": "default",
+        "href": "/orders/ORD1",
+    }
+    assert "Idempotent-Replayed" not in answer.headers
+    assert out.message == "wake"
+
+
+async def test_the_same_order_again_is_answered_and_not_accepted_twice(container: FakeContainer) -> None:
+    """200 with the stored status, marked as a replay, and no message when it is under way."""
+    order = an_order(source="shop-b", status=OrderStatus.ASSIGNED)
+    container.acts["intake"] = returns(Accepted(order=order, new=False, wake=False))
+    out = Out()
+
+    answer = await post(out)
+
+    assert (answer.status_code, answer.headers["Location"]) == (200, "/orders/shop-b/ORD1")
+    assert answer.headers["Idempotent-Replayed"] == "true"
+    assert document(answer)["status"] == "submitted"
+    assert out.message is None
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (BadSignature("No."), 401, "bad_signature"),
+        (MalformedOrder("No.", code="bad_amount"), 400, "bad_amount"),
+        (UnpayableOrder("No.", code="too_many_decimals"), 422, "too_many_decimals"),
+        (ConflictingOrder("No."), 422, "order_conflict"),
+    ],
+)
+async def test_a_refusal_is_a_problem_document(
+    container: FakeContainer, error: Rejected, status: int, code: str
+) -> None:
+    """RFC 9457, with the code and the request in headers too: shops' logs keep only those."""
+    container.acts["intake"] = raises(error)
+    out = Out()
+
+    answer = await post(out)
+
+    request_id = answer.headers["X-Request-Id"]
+    assert (answer.status_code, answer.mimetype, answer.headers["X-Error-Code"]) == (
+        status,
+        "application/problem+json",
+        code,
+    )
+    assert document(answer) == {
+        "type": "about:blank",
+        "title": {400: "Bad Request", 401: "Unauthorized", 422: "Unprocessable Entity"}[status],
+        "status": status,
+        "detail": "No.",
+        "code": code,
+        "request_id": request_id,
+    }
+    assert out.message is None
+    assert "Retry-After" not in answer.headers
+
+
+def test_every_refusal_has_its_status() -> None:
+    """A new kind of refusal must say which 4xx it is."""
+    kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Rejected)}
+
+    assert kinds - {Rejected} <= set(function_app._STATUS)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retry_s"),
+    [
+        (LedgerUnavailable("10.0.0.1 refused"), "ledger_unavailable", "5"),
+        (Contention("row"), "ledger_unavailable", "5"),
+        (ConfigurationError("WEBHOOK_SECRET is missing"), "not_configured", "60"),
+    ],
+)
+@pytest.mark.parametrize("at", ["build", "act"])
+async def test_what_passes_asks_for_a_retry(
+    container: FakeContainer, error: DistributorError, code: str, retry_s: str, at: str
+) -> None:
+    """503 with Retry-After, whether the use case cannot be built or cannot go on; the cause stays in the log."""
+    container.acts["intake"] = error if at == "build" else raises(error)
+
+    answer = await post()
+
+    assert (answer.status_code, answer.headers["X-Error-Code"]) == (503, code)
+    assert answer.headers["Retry-After"] == retry_s
+    assert str(error) not in answer.get_body().decode()
+
+
+async def test_a_bug_is_an_answer_without_a_traceback(
+    container: FakeContainer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """500 and nothing more to the stranger; the whole of it, on one line, to the log."""
+    container.acts["intake"] = raises(ZeroDivisionError("the secret reason"))
+
+    with caplog.at_level(logging.ERROR):
+        answer = await post()
+
+    assert (answer.status_code, answer.headers["X-Error-Code"]) == (500, "internal_error")
+    assert set(document(answer)) == {"type", "title", "status", "code", "request_id"}
+    assert "secret" not in answer.get_body().decode()
+    line = json.loads(caplog.records[-1].getMessage())
+    assert line["event"] == "internal_error"
+    assert line["request_id"] == answer.headers["X-Request-Id"]
+    assert "ZeroDivisionError: the secret reason" in line["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        ({"body": b""}, 400, "body_empty"),
+        ({"body": b"", "headers": {"X-WP-Signature": "0" * 64, "Transfer-Encoding": "chunked"}}, 400, "body_empty"),
+        ({"body": b" " * 65_537}, 413, "body_too_large"),
+        ({"body": b"x" * 1_048_576}, 413, "body_too_large"),
+        ({"headers": {"Content-Type": "application/x-www-form-urlencoded"}}, 415, "not_json_type"),
+        ({"headers": {"content-type": "text/plain; charset=utf-8"}}, 415, "not_json_type"),
+        ({"headers": {"content-type": ""}}, 415, "not_json_type"),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_before_anything_is_built(
+    container: FakeContainer, request_: dict[str, Any], status: int, code: str
+) -> None:
+    """An empty container would fail: nothing was asked of it."""
+    answer = await post(**request_)
+
+    assert (answer.status_code, answer.headers["X-Error-Code"]) == (status, code)
+    assert not container.acts
+
+
+async def test_an_empty_body_says_how_to_send_one(container: FakeContainer) -> None:  # noqa: ARG001 -- replaces the real one
+    """The host drops a chunked body; the sender must not be told that its signature is wrong."""
+    answer = await post(body=b"")
+
+    assert "Content-Length" in document(answer)["detail"]
+
+
+@pytest.mark.parametrize("content_type", [None, "application/json", "Application/JSON; charset=utf-8"])
+async def test_json_is_taken_under_its_names(container: FakeContainer, content_type: str | None) -> None:
+    """With or without a charset, and from a sender that names no type."""
+    container.acts["intake"] = returns(Accepted(order=an_order(), new=True, wake=True))
+
+    answer = await post(headers={"Content-Type": content_type} if content_type else {}, body=b"{" + b" " * 65_535)
+
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize("where", ["header", "host"])
+async def test_a_request_bears_its_callers_trace(container: FakeContainer, where: str) -> None:
+    """One word finds the request in both systems."""
+    container.acts["intake"] = raises(BadSignature())
+    parent = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+    answer = await (
+        post(headers={"traceparent": parent}) if where == "header" else post(context=a_context(trace_parent=parent))
+    )
+
+    assert answer.headers["X-Request-Id"] == document(answer)["request_id"] == TRACE
+
+
+@pytest.mark.parametrize(
+    "parent", ["", "garbage", f"ff-{TRACE}-00f067aa0ba902b7-01", f"00-{'0' * 32}-00f067aa0ba902b7-01"]
+)
+async def test_a_request_without_a_trace_gets_a_name(container: FakeContainer, parent: str) -> None:
+    """Every answer can be asked about, and no two share a name."""
+    container.acts["intake"] = raises(BadSignature())
+
+    first, second = [(await post(headers={"traceparent": parent})).headers["X-Request-Id"] for _ in range(2)]
+
+    assert re.fullmatch("[0-9a-f]{32}", first)
+    assert first != second
+
+
+# Status and health -------------------------------------------------------------------------------
+
+
+async def test_an_order_is_shown(container: FakeContainer) -> None:
+    """By its id alone, or by its shop and id."""
+    asked: list[OrderKey] = []
+
+    async def of(key: OrderKey) -> dict[str, str]:
+        asked.append(key)
+        return {"status": "paid"}
+
+    container.acts["status"] = of
+
+    plain = await function_app.order_status(a_request(order_id="ORD1"), a_context())
+    sourced = await function_app.order_status_of_source(a_request(source="shop-b", order_id="ORD1"), a_context())
+
+    assert asked == [OrderKey("default", "ORD1"), OrderKey("shop-b", "ORD1")]
+    assert [(a.status_code, document(a)) for a in (plain, sourced)] == [(200, {"status": "paid"})] * 2
+    assert plain.headers["Cache-Control"] == "no-store"
+
+
+async def test_an_order_that_is_not_there_is_a_problem(container: FakeContainer) -> None:
+    """404 with its code."""
+    container.acts["status"] = returns(None)
+
+    answer = await function_app.order_status(a_request(order_id="ORD1"), a_context())
+
+    assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "order_not_found")
+
+
+async def test_alive_asks_nothing_of_anyone(container: FakeContainer) -> None:
+    """It answers when all else is broken."""
+    answer = await function_app.healthz(a_request(), a_context())
+
+    assert (answer.status_code, document(answer)) == (200, {"status": "alive"})
+    assert not container.acts
+
+
+@pytest.mark.parametrize(("ok", "status"), [(True, 200), (False, 503)])
+async def test_ready_shows_what_was_found(container: FakeContainer, ok: bool, status: int) -> None:
+    """200 when all works, else 503, with the same document."""
+    settings = [] if ok else ["RPC_URL"]
+    container.acts["readiness"] = returns(Report(checks={"settings": ok, "ledger": True}, settings=settings))
+
+    answer = await function_app.ready(a_request(), a_context())
+
+    assert answer.status_code == status
+    assert document(answer) == {"ready": ok, "checks": {"settings": ok, "ledger": True}, "settings": settings}
+
+
+# The work ----------------------------------------------------------------------------------------
+
+MESSAGE = func.QueueMessage(id="message-1", body="wake")
+TIMER = TimerRequest()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_distribution_wakes_settlement_when_it_has_work(container: FakeContainer, is_open: bool) -> None:
+    """An open transaction must be followed."""
+    container.acts["distribution"] = returns(Drained(bound=1, open=is_open))
+    out = Out()
+
+    await function_work.distribute(MESSAGE, out, a_context("distribute"))
+
+    assert out.message == ("wake" if is_open else None)
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_settlement_wakes_itself_while_something_is_open(container: FakeContainer, again: bool) -> None:
+    """When it says so, and only then."""
+    container.acts["settlement"] = returns(Followed(again=again))
+    out = Out()
+
+    await function_work.settlement(MESSAGE, out, a_context("settlement"))
+
+    assert out.message == ("wake" if again else None)
+
+
+@pytest.mark.parametrize(("settle", "distribute", "watch"), [(True, True, True), (False, False, False)])
+async def test_the_sweep_wakes_and_watches(
+    container: FakeContainer, settle: bool, distribute: bool, watch: bool
+) -> None:
+    """What its use case found is put on the queues; the watch runs when it is due."""
+    watched: list[bool] = []
+
+    async def run() -> None:
+        watched.append(True)
+
+    container.acts |= {"sweep": returns(Wakes(distribute=distribute, settle=settle, watch=watch)), "watcher": run}
+    settlements, distributions = Out(), Out()
+
+    await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
+
+    assert [settlements.message == "wake", distributions.message == "wake", bool(watched)] == [
+        settle,
+        distribute,
+        watch,
+    ]
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("RPC_URL is missing"), ChainUnavailable()])
+async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, error: Exception) -> None:
+    """What was found before is still put on the queues."""
+    container.acts |= {"sweep": returns(Wakes(distribute=True, settle=True, watch=True)), "watcher": error}
+    settlements, distributions = Out(), Out()
+
+    await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
+
+    assert (settlements.message, distributions.message) == ("wake", "wake")
+
+
+@pytest.mark.parametrize("error", [ChainUnavailable(), LedgerUnavailable(), Contention()])
+async def test_trouble_that_passes_ends_the_message(
+    container: FakeContainer, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, nobody is called, and the sweep wakes again: a retry now would only press harder."""
+    container.acts["distribution"] = raises(error)
+    out = Out()
+
+    with caplog.at_level(logging.INFO):
+        await function_work.distribute(MESSAGE, out, a_context("distribute"))
+
+    lines = [json.loads(record.getMessage()) for record in caplog.records]
+    assert [(line["event"], line["function"], line["invocation_id"]) for line in lines] == [
+        ("put_off", "distribute", "inv-1"),
+        ("function_ended", "distribute", "inv-1"),
+    ]
+    assert isinstance(lines[1]["duration_ms"], int)
+    assert (out.message, container.alarms_raised) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigurationError("RPC_URL is missing"), "not_configured"),
+        (InvariantBroken("nonce 7 twice"), "invariant_broken"),
+    ],
+)
+async def test_what_a_person_must_end_is_an_alarm(container: FakeContainer, error: Exception, code: str) -> None:
+    """Named once per wake-up, and the message is done: trying again does not help."""
+    container.acts["settlement"] = raises(error)
+
+    await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+
+    (alarm,) = container.alarms_raised
+    assert (alarm.code, alarm.summary, alarm.subject) == (code, str(error), "settlement")
+
+
+async def test_a_bug_fails_the_message(container: FakeContainer) -> None:
+    """Only so does the host try it again and at last put it on the poison queue."""
+    container.acts["distribution"] = raises(ZeroDivisionError())
+
+    with pytest.raises(ZeroDivisionError):
+        await function_work.distribute(MESSAGE, Out(), a_context("distribute"))
+
+
+@pytest.mark.parametrize("function", ["distribute", "settlement"])
+async def test_a_poison_message_alarms_and_touches_no_order(container: FakeContainer, function: str) -> None:
+    """No use case is asked for: an empty container would fail."""
+    handler = {"distribute": function_work.distribute_poisoned, "settlement": function_work.settlement_poisoned}
+
+    await handler[function](MESSAGE, a_context())
+
+    (alarm,) = container.alarms_raised
+    assert (alarm.code, alarm.subject) == ("poison_message", "message-1")
+    assert function in alarm.summary
+
+
+async def test_warming_up_builds_the_intake(container: FakeContainer) -> None:
+    """And an app that is not configured still starts."""
+    container.acts["intake"] = ConfigurationError("WEBHOOK_SECRET is missing")
+
+    await function_work.warmup(SimpleNamespace(), a_context("warmup"))
+
+    assert [alarm.code for alarm in container.alarms_raised] == ["not_configured"]
