@@ -1,0 +1,73 @@
+"""
+The commands of ``python3 -m devstack``.
+
+A command begins in whatever Python the person typed, makes ``.venv`` current, and goes on in there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from devstack import paths, setup
+from devstack.console import Console, StepFailed
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code."""
+    chosen, rest = _parse(arguments)
+    console = Console()
+    try:
+        if not setup.in_venv():
+            if chosen.command == "down" and not paths.RUNS.exists():
+                console.say("Nothing was running.")
+                return 0
+            return _go_on_in(setup.prepare_python(console), arguments)
+        if chosen.command != "down":
+            setup.prepare_rest(console)
+        return _run(console, chosen, rest)
+    except StepFailed as why:
+        console.failed(why)
+        return 1
+
+
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(prog="python3 -m devstack", description="The whole system on one machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start everything, pay one order, stay up until Ctrl-C")
+    up.add_argument("--once", action="store_true", help="end after the order: exit code 0 when it was paid")
+    up.add_argument("--host", choices=["devstack", "func"], default="devstack", help="func: Azure Functions Core Tools")
+    commands.add_parser(
+        "services", help="storage and chain on the ports of local.settings.json.example, for func start"
+    )
+    commands.add_parser("test", help="every check and test; further arguments go to pytest", add_help=False)
+    commands.add_parser("down", help="end everything that up and services started")
+    chosen, rest = parser.parse_known_args(arguments)
+    if rest and chosen.command != "test":
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    return chosen, rest
+
+
+def _go_on_in(python: Path, arguments: Sequence[str]) -> int:
+    again = [str(python), "-m", "devstack", *arguments]
+    if os.name == "nt":
+        return subprocess.run(again, cwd=paths.ROOT, check=False).returncode
+    sys.stdout.flush()
+    os.chdir(paths.ROOT)
+    return os.execv(again[0], again)  # noqa: S606 -- no shell wanted; never returns
+
+
+def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> int:
+    from devstack import down, run_tests, services, up
+
+    if chosen.command == "up":
+        return up.run(console, once=chosen.once, host=chosen.host)
+    if chosen.command == "services":
+        return services.run(console)
+    if chosen.command == "test":
+        return run_tests.run(console, rest)
+    return down.run(console)
