@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".devstack"
 """Data, logs and process ids of the local stack; never committed, may be deleted at any time."""
 
+RUNS = STATE / "runs"
+"""A folder for each ``up`` and ``services``: its logs and process ids."""
+
 VENV = ROOT / ".venv"
 NODE_MODULES = ROOT / "node_modules"
 ARTIFACTS = ROOT / "contracts" / "artifacts"
