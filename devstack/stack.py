@@ -1,0 +1,191 @@
+"""
+The parts of the local stack, and the settings that tie them together.
+
+The settings are those of ``local.settings.json.example``, with the places and addresses of the
+parts that really run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from subprocess import Popen
+from typing import NoReturn, Protocol, TypeVar
+
+from devstack import paths, servers, setup
+from devstack.console import Console, StepFailed
+from devstack.contracts import Deployment, deploy
+from devstack.host import KEY_SETTING
+from devstack.runs import Run
+from distributor.settings import about
+
+CHAIN_ID = 31337
+BLOCK_TIME_S = 2
+STORAGE_PORTS = (10000, 10001, 10002)
+"""Blob, queue, table: where ``UseDevelopmentStorage=true`` looks."""
+CHAIN_PORT = 8545
+EXAMPLE = paths.ROOT / "local.settings.json.example"
+FUNCTION_KEY = "local-function-key"
+_FIRST_ANSWER_S = 90.0
+
+
+class _Server(Protocol):
+    @property
+    def process(self) -> Popen[bytes]: ...
+
+
+S = TypeVar("S", bound=_Server)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """Storage and chain, with the contracts on it and a ledger that knows them."""
+
+    storage: servers.Azurite
+    chain: servers.Anvil
+    deployment: Deployment
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FunctionsHost:
+    """A Functions host that answers."""
+
+    url: str
+    process: Popen[bytes]
+
+
+@contextmanager
+def services(console: Console, run: Run, *, fixed_ports: bool) -> Iterator[Services]:
+    """Run storage and chain until the block ends; on free ports, or on those of the example. Raises StepFailed."""
+    storage = servers.azurite(None, STORAGE_PORTS if fixed_ports else None, run.log("azurite"))
+    chain = servers.anvil(CHAIN_PORT if fixed_ports else None, CHAIN_ID, BLOCK_TIME_S, run.log("anvil"))
+    with (
+        started(console, run, "start Azurite, the storage emulator", storage) as azurite,
+        started(console, run, f"start anvil, an EVM node with a block each {BLOCK_TIME_S} s", chain) as anvil,
+    ):
+        with console.step("deploy the token and the Authority"):
+            deployment = deploy(anvil.url)
+        settings = app_settings(azurite, deployment)
+        with console.step("initialise the ledger"):
+            _initialise(run, settings)
+        yield Services(storage=azurite, chain=anvil, deployment=deployment, settings=settings)
+
+
+@contextmanager
+def started(console: Console, run: Run, name: str, server: AbstractContextManager[S]) -> Iterator[S]:
+    """Start *server* as a step of its own, remember its process, and end it with the block. Raises StepFailed."""
+    with ExitStack() as stack:
+        with console.step(name):
+            try:
+                running = stack.enter_context(server)
+            except (servers.ServerFailed, paths.NotInstalled) as why:
+                raise StepFailed(str(why)) from why
+            run.add(running.process.pid)
+        yield running
+
+
+@contextmanager
+def functions_host(run: Run, settings: Mapping[str, str], kind: str) -> Iterator[FunctionsHost]:
+    """Run the app in a Functions host, our own or Core Tools (``func``), until the block ends."""
+    port = _free_port()
+    command = _core_tools(port) if kind == "func" else _our_host(port)
+    with servers.child("host", command, log=run.log("host"), environment=_environment(settings)) as server:
+        url = f"http://127.0.0.1:{port}"
+        _first_answer(url, server)
+        yield FunctionsHost(url=url, process=server.process)
+
+
+def app_settings(storage: servers.Azurite, deployment: Deployment) -> dict[str, str]:
+    """Return the example's settings with what really runs in the place of its fixed ports and addresses."""
+    example: dict[str, str] = json.loads(EXAMPLE.read_text("utf-8"))["Values"]
+    return {
+        **example,
+        "AzureWebJobsStorage": storage.connection_string,
+        "RPC_URL": deployment.url,
+        "CHAIN_ID": str(deployment.chain_id),
+        "TOKEN_ADDRESS": deployment.token,
+        "AUTHORITY_ADDRESS": deployment.authority,
+        "RESERVE_ADDRESS": deployment.reserve,
+        "OPERATOR_PK": deployment.operator_key,
+        KEY_SETTING: FUNCTION_KEY,
+    }
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return this environment with *settings* and no other setting of the app: a shell's own must not leak in."""
+    ours = {name: value for name, value in os.environ.items() if name not in about() and "KEYVAULT" not in name}
+    return {**ours, "PYTHONPATH": str(paths.ROOT), "PYTHONUNBUFFERED": "1", **settings}
+
+
+def _initialise(run: Run, settings: Mapping[str, str]) -> None:
+    log = run.log("init")
+    with log.open("wb") as sink:
+        ended = subprocess.run(
+            [sys.executable, "-m", "distributor", "init", "--apply"],
+            cwd=paths.ROOT,
+            env=_environment(settings),
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if ended.returncode:
+        raise StepFailed(f"`python -m distributor init --apply` ended with code {ended.returncode}.", log)
+
+
+def _our_host(port: int) -> list[str]:
+    options = ["--app", str(paths.ROOT), "--port", str(port), "--no-local-settings", "--runtime", str(setup.RUNTIME)]
+    return [sys.executable, "-m", "devstack.host", *options]
+
+
+def _core_tools(port: int) -> list[str]:
+    func = shutil.which("func")
+    if func is None:
+        raise servers.ServerFailed(
+            "Azure Functions Core Tools are not on PATH; install them: "
+            "https://learn.microsoft.com/azure/azure-functions/functions-run-local"
+        )
+    return [func, "start", "--script-root", str(paths.ROOT), "--port", str(port)]
+
+
+def _first_answer(url: str, server: servers.Child) -> None:
+    deadline = time.monotonic() + _FIRST_ANSWER_S
+    while not _answers(f"{url}/healthz"):
+        if server.process.poll() is not None or time.monotonic() > deadline:
+            said = server.log.read_text("utf-8", errors="replace")
+            raise servers.ServerFailed(f"the Functions host does not answer; the end of {server.log}:\n{said[-2000:]}")
+        time.sleep(0.05)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 -- our own loopback URL
+            return bool(reply.status == 200)  # noqa: PLR2004 -- OK
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def stay(parts: Mapping[str, Popen[bytes]], run: Run) -> NoReturn:
+    """Wait until someone asks for the end (Ended); a part that ends by itself is a failure (StepFailed)."""
+    while True:
+        for name, process in parts.items():
+            if process.poll() is not None:
+                raise StepFailed(f"{name} ended by itself.", run.log(name))
+        time.sleep(0.5)

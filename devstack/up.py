@@ -1,0 +1,62 @@
+"""``up``: start everything, pay one signed order before your eyes, and stay."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from devstack import runs, stack
+from devstack.console import Console, Ended
+from devstack.journey import Journey, signed_order
+from devstack.stack import FUNCTION_KEY, FunctionsHost, Services
+
+
+def run(console: Console, *, once: bool, host: str) -> int:
+    """Return 0 when the order was paid and, without *once*, when someone asked for the end. Raises StepFailed."""
+    try:
+        with runs.begin() as this:
+            _start(console, this, once=once, host=host)
+    except Ended:
+        console.say("\nEnded: storage, chain and host are stopped.")
+    return 0
+
+
+def _start(console: Console, this: runs.Run, *, once: bool, host: str) -> None:
+    console.say(f"Starting storage, chain and app on this machine. Logs: {this.folder}", "bold")
+    with stack.services(console, this, fixed_ports=False) as services:
+        serving = stack.functions_host(this, services.settings, host)
+        with stack.started(console, this, "start the Functions host", serving) as running:
+            _pay(console, services, running, this)
+            if not once:
+                _explain(console, services, running)
+                storage, chain = services.storage.process, services.chain.process
+                stack.stay({"azurite": storage, "anvil": chain, "host": running.process}, this)
+
+
+def _pay(console: Console, services: Services, host: FunctionsHost, this: runs.Run) -> None:
+    console.say("\nThe way of one order", "bold")
+    order_id = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    order = signed_order(order_id, services.deployment.customers[0], services.settings["WEBHOOK_SECRET"])
+    Journey(console, services, host, this.log("host")).pay(order)
+    console.say("\nPaid, exactly once.", "green")
+
+
+def _explain(console: Console, services: Services, host: FunctionsHost) -> None:
+    order = signed_order("demo-2", services.deployment.customers[1], services.settings["WEBHOOK_SECRET"])
+    signature, body = f"X-WP-Signature: {order.signature}", order.body.decode()
+    console.say(f"""
+What runs
+  app        {host.url}    (function key: {FUNCTION_KEY})
+  chain      {services.chain.url}    (chain id {services.deployment.chain_id})
+  token      {services.deployment.token}
+  authority  {services.deployment.authority}
+  storage    {services.storage.connection_string}
+
+Send an order yourself
+  curl -i {host.url}/webhook -H "Content-Type: application/json" -H "{signature}" -d '{body}'
+
+See where it stands
+  curl {host.url}/orders/{order.order_id}?code={FUNCTION_KEY}
+  curl {host.url}/ready
+
+Try next: the same curl again (200, paid once), or with another amount (401: the signature covers every byte).
+Ctrl-C ends everything, and so does: python3 -m devstack down""")
