@@ -1,0 +1,139 @@
+"""
+``test``: every gate and every test, with one closing line.
+
+Without arguments: ruff, mypy, the import contracts, the compiled contracts, then pytest with 100 %
+branch coverage of the pure modules and use cases. With arguments: pytest alone, with them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from devstack import paths
+from devstack.console import Console
+
+REPORT = paths.STATE / "tests.xml"
+COVERED = (
+    *("units", "errors", "logs", "model", "signature", "orders", "lifecycle", "fees", "settings", "ledger"),
+    *("intake", "status", "distribution", "settlement", "sweep"),
+)
+"""Modules of ``distributor`` whose every branch is tested: those that decide, not those that talk to the outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A check that is passed or not."""
+
+    name: str
+    command: Sequence[str]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What ran, by kind: the folder of ``tests/`` a test is in, and Foundry's own tests."""
+
+    passed: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def lines(self) -> list[str]:
+        kinds = sorted(self.passed.keys() | self.failed.keys() | self.skipped.keys())
+        return [
+            f"  {kind:<12} {self.passed[kind]:>5} passed {self.failed[kind]:>4} failed {self.skipped[kind]:>4} skipped"
+            for kind in kinds
+        ]
+
+    def closing(self) -> str:
+        skipped = f", {self.skipped.total()} skipped" if self.skipped.total() else ""
+        return f"{self.passed.total()} passed, {self.failed.total()} failed{skipped}"
+
+
+def run(console: Console, arguments: Sequence[str]) -> int:
+    """Return 0 when everything passed."""
+    if arguments:
+        return _call(_python("pytest", *arguments))
+    broken = [gate.name for gate in gates() if not _passes(console, gate)]
+    console.say("\npytest", "bold")
+    REPORT.unlink(missing_ok=True)
+    code = _call(_python("pytest", "--cov", "--cov-report=", f"--junitxml={REPORT}"))
+    if not _passes(console, coverage_gate()):
+        broken.append("coverage")
+    return _close(console, broken, code)
+
+
+def gates() -> list[Gate]:
+    """Return the checks that come before the tests."""
+    node = paths.node().binary
+    return [
+        Gate("ruff check", _python("ruff", "check")),
+        Gate("ruff format", _python("ruff", "format", "--check")),
+        Gate("mypy --strict", _python("mypy")),
+        Gate("lint-imports", _script("lint-imports")),
+        Gate("contracts", [str(node), str(paths.ROOT / "contracts" / "build.mjs"), "--check"]),
+    ]
+
+
+def coverage_gate() -> Gate:
+    """Return the check that no branch of the deciding modules is untested."""
+    included = ",".join(f"distributor/{name}.py" for name in COVERED)
+    return Gate("coverage 100 %", _python("coverage", "report", f"--include={included}", "--fail-under=100"))
+
+
+def tally(report: Path) -> Tally:
+    """Count the tests in pytest's report; a test may add Foundry's count as the property ``forge_passed``."""
+    found = Tally()
+    if not report.exists():
+        return found
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314 -- pytest wrote it a moment ago
+        kind = case.get("classname", "").split(".")[1:2]
+        outcome = found.passed
+        if case.find("failure") is not None or case.find("error") is not None:
+            outcome = found.failed
+        elif case.find("skipped") is not None:
+            outcome = found.skipped
+        outcome[kind[0] if kind else "other"] += 1
+        for extra in case.iter("property"):
+            if extra.get("name") == "forge_passed":
+                found.passed["forge"] += int(extra.get("value", "0"))
+    return found
+
+
+def _close(console: Console, broken: Sequence[str], code: int) -> int:
+    counted = tally(REPORT)
+    console.say("\nTests by kind", "bold")
+    for line in counted.lines():
+        console.say(line)
+    if broken:
+        console.say(f"Gates not passed: {', '.join(broken)}", "red")
+    good = code == 0 and not broken and not counted.failed.total()
+    console.say(f"\n{counted.closing()}", "green" if good else "red")
+    return 0 if good else 1
+
+
+def _passes(console: Console, gate: Gate) -> bool:
+    """Run a gate; its output is shown only when it fails."""
+    ended = subprocess.run(gate.command, cwd=paths.ROOT, capture_output=True, text=True, check=False, errors="replace")
+    console.say(f"  {gate.name:<16} {'passed' if ended.returncode == 0 else 'FAILED'}")
+    if ended.returncode:
+        console.say(ended.stdout + ended.stderr)
+    return ended.returncode == 0
+
+
+def _call(command: Sequence[str]) -> int:
+    sys.stdout.flush()
+    return subprocess.run(command, cwd=paths.ROOT, check=False).returncode
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _script(name: str) -> list[str]:
+    beside = Path(sys.executable).parent
+    return [str(next(path for path in (beside / name, beside / f"{name}.exe") if path.exists()))]
