@@ -261,9 +261,9 @@ class Books:
 
     operator: Address
     next_nonce: int
-    nonce_version: Version
+    nonce_version: Version = field(compare=False, repr=False)
     committed_units: TokenUnits
-    commitments_version: Version
+    commitments_version: Version = field(compare=False, repr=False)
     spent: Spent = Spent()
     """The day's total as last seen; a binding on another day reads its own."""
 

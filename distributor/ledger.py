@@ -1,0 +1,302 @@
+"""
+The ledger: what is owed, what is bound, what was signed, what is final.
+
+One table partition per chain, whatever the operator: an order stays paid across a key rotation.
+Every change is one group, done wholly or not at all, and conditional on the versions read before.
+Written once, over the ``Rows`` port, so that the memory store of the tests and Azure Tables run
+the same rules.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from distributor import entries, keys, logs, readings
+from distributor.entries import MAX_ORDERS_PER_TRANSACTION, Closing, Inserted, NextNonce, Page, Slot
+from distributor.errors import ConflictingOrder, Contention, ForeignLedger
+from distributor.groups import Group, commit, require, version_of
+from distributor.leases import Leases
+from distributor.model import (
+    Address,
+    Attempt,
+    Books,
+    Control,
+    HoldReason,
+    Identity,
+    Lease,
+    OpenTransaction,
+    Order,
+    OrderKey,
+    OrderStatus,
+    Stats,
+    Transaction,
+    TransactionStatus,
+    Waiting,
+    WaitingReason,
+    Watch,
+)
+from distributor.ports import AuditTrail, Clock, Rows
+from distributor.readings import find
+from distributor.rows import read, write
+from distributor.units import utc_day
+
+__all__ = ["MAX_ORDERS_PER_TRANSACTION", "Closing", "Inserted", "Ledger", "Page"]
+
+CLOSE_TRIES_MAX = 5
+"""A closing shares the totals with every binding and reads them anew in each try."""
+
+_log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """The verbs of the ledger. Contention: reread and judge again. LedgerUnavailable: unknown, later."""
+
+    def __init__(self, rows: Rows, audit: AuditTrail, *, clock: Clock) -> None:
+        self._rows, self._audit, self._clock = rows, audit, clock
+        self._leases = Leases(rows, clock)
+
+    # whose ledger ------------------------------------------------------------------------------
+
+    async def identity(self) -> Identity | None:
+        return await find(self._rows, Identity, keys.IDENTITY)
+
+    async def control(self) -> Control:
+        return await find(self._rows, Control, keys.CONTROL) or Control()
+
+    async def set_control(self, control: Control) -> None:
+        """Pause or resume; Contention when another person did so since *control* was read."""
+        group = Group()
+        group.put(keys.CONTROL, write(control), control.version)
+        await commit(self._rows, group, witness=keys.CONTROL)
+        await self._audit.record(f"control:{self._clock():015d}", write(control))
+
+    async def initialise(self, identity: Identity, operator: Address, next_nonce: int) -> bool:
+        """
+        Make this ledger *identity*'s, with *operator*'s next nonce as the chain has it.
+
+        Returns:
+            False when that identity already stands; then nothing is written.
+
+        Raises:
+            ForeignLedger: It is another one's.
+        """
+        try:
+            await commit(self._rows, entries.founding(identity, operator, next_nonce), witness=keys.IDENTITY)
+        except Contention:
+            found = await self.identity()
+            if found != identity:
+                raise ForeignLedger(f"the ledger belongs to {found}, not to {identity}") from None
+            return False
+        await self._audit.record("identity", write(identity) | write(Slot(operator, next_nonce)))
+        return True
+
+    async def add_operator(self, operator: Address, next_nonce: int) -> bool:
+        """Let *operator* bind, from *next_nonce* on; False when it already may."""
+        group = Group()
+        group.insert(keys.nonce(operator), write(NextNonce(next=next_nonce)))
+        try:
+            await commit(self._rows, group, witness=keys.nonce(operator))
+        except Contention:
+            return False
+        await self._audit.record(f"operator:{operator}", write(Slot(operator, next_nonce)))
+        return True
+
+    # orders ------------------------------------------------------------------------------------
+
+    async def insert(self, order: Order) -> Inserted:
+        """
+        Keep *order* unless its id is known; one round trip when it is new, and no read before it.
+
+        Raises:
+            ConflictingOrder: Its on-chain reference is spent, but not by an order of this ledger.
+        """
+        key = keys.order(order.key)
+        try:
+            versions = await commit(self._rows, entries.insertion(order), witness=keys.ref(order.ref_id))
+        except Contention:
+            return Inserted(order=await self._known(order), new=False)
+        stored = replace(order, version=versions[key]) if key in versions else await self._known(order)
+        return Inserted(order=stored, new=True)
+
+    async def order(self, key: OrderKey) -> Order | None:
+        return await find(self._rows, Order, keys.order(key))
+
+    async def waiting(self, *, limit: int, after: str = "") -> Page:
+        """Return waiting orders behind the place *after*, oldest first, from at most *limit* rows."""
+        first = keys.behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
+        rows = await self._rows.scan(first, keys.past(keys.OPEN_ORDERS), limit=limit)
+        orders = await readings.orders(self._rows, [read(OrderKey, row) for row in rows])
+        more = rows[-1].key.removeprefix(keys.OPEN_ORDERS) if len(rows) == limit else ""
+        return Page(orders=tuple(_still_waiting(orders)), after=more)
+
+    async def hold(self, order: Order, reason: HoldReason, detail: str) -> None:
+        """Stop a waiting order until a person decides; a bound one is held only by its closing."""
+        group = entries.holding(order, reason, detail, self._clock())
+        await commit(self._rows, group, witness=keys.held(order.key))
+        await self._record_held(order.key, reason, detail, "unbound")
+
+    # binding -----------------------------------------------------------------------------------
+
+    async def books(self, operator: Address) -> Books | None:
+        """Return what *operator* binds on; None when it was never added to this ledger."""
+        return await readings.books(self._rows, operator, utc_day(self._clock()))
+
+    async def bind(
+        self, books: Books, orders: Sequence[Order], transaction: Transaction, attempt: Attempt
+    ) -> tuple[Books, Transaction]:
+        """
+        Bind *orders* to the next nonce, together with the bytes that pay them; return the next books.
+
+        Raises:
+            Contention: The nonce, an order or a total has changed since it was read.
+        """
+        day, slot = transaction.bound_day, Slot(transaction.operator, transaction.nonce)
+        spent = books.spent if books.spent.day == day else await readings.spent(self._rows, day)
+        group, after = entries.binding(books, spent, orders, transaction, attempt)
+        versions = await commit(self._rows, group, witness=keys.attempt(*slot, 0))
+        after = replace(
+            after,
+            nonce_version=version_of(versions, keys.nonce(slot.operator)),
+            commitments_version=version_of(versions, keys.COMMITMENTS),
+            spent=replace(after.spent, version=version_of(versions, keys.spent(day))),
+        )
+        return after, replace(transaction, version=version_of(versions, keys.transaction(*slot)))
+
+    # following ---------------------------------------------------------------------------------
+
+    async def open_transactions(self) -> Sequence[OpenTransaction]:
+        """Return every transaction that is not final, by operator and nonce."""
+        return await readings.open_transactions(self._rows)
+
+    async def any_open(self) -> bool:
+        first, last = keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS)
+        return bool(await self._rows.scan(first, last, limit=1))
+
+    async def transaction(self, operator: Address, nonce: int) -> Transaction | None:
+        return await find(self._rows, Transaction, keys.transaction(operator, nonce))
+
+    async def attempts(self, operator: Address, nonce: int) -> Sequence[Attempt]:
+        """Return every attempt of one nonce, oldest first."""
+        return await readings.attempts(self._rows, operator, nonce)
+
+    async def update(self, transaction: Transaction) -> Transaction:
+        """Keep what became of an open transaction; Contention when another worker wrote it since."""
+        require(transaction.status is not TransactionStatus.FINAL, "only a closing makes a transaction final")
+        key = keys.transaction(transaction.operator, transaction.nonce)
+        group = Group()
+        group.replace(key, write(transaction), transaction.version)
+        versions = await commit(self._rows, group, witness=key)
+        return replace(transaction, version=version_of(versions, key))
+
+    async def add_attempt(self, transaction: Transaction, attempt: Attempt) -> Transaction:
+        """Keep signed bytes as the next attempt, before any node sees them; two settlers cannot both own one."""
+        group, after = entries.addition(transaction, attempt)
+        slot = Slot(transaction.operator, transaction.nonce)
+        versions = await commit(self._rows, group, witness=keys.attempt(*slot, attempt.index))
+        return replace(after, version=version_of(versions, keys.transaction(*slot)))
+
+    async def close(self, transaction: Transaction, closing: Closing) -> None:
+        """
+        End a transaction as its final receipt says; the same closing again changes nothing.
+
+        Raises:
+            Contention: Another worker has written the transaction since it was read.
+            InvariantBroken: It was closed before by another receipt, or the orders are not its own.
+        """
+        key = keys.transaction(transaction.operator, transaction.nonce)
+        for _ in range(CLOSE_TRIES_MAX):
+            standing = await readings.standing(self._rows, transaction)
+            if standing.stored.status is TransactionStatus.FINAL:
+                _check_same(standing.stored, closing)
+                return
+            if standing.stored.version != transaction.version:
+                raise Contention(f"another worker has written {key} since")
+            group = entries.settlement(transaction, standing, closing, self._clock())
+            try:
+                await commit(self._rows, group, witness=key)
+            except Contention:
+                continue  # a binding changed the totals, or another settler was first: the next look tells
+            for order, reason in closing.held.items():
+                await self._record_held(order, reason, closing.detail, closing.tx_hash)
+            return
+        raise Contention(f"the totals kept changing while {key} was closed")
+
+    async def stats(self, operator: Address) -> Stats:
+        return await find(self._rows, Stats, keys.stats(operator)) or Stats()
+
+    # the service -------------------------------------------------------------------------------
+
+    async def why_waiting(self) -> Waiting:
+        return await find(self._rows, Waiting, keys.WAITING) or Waiting()
+
+    async def set_waiting(self, reason: WaitingReason | None, detail: str) -> bool:
+        """
+        Keep why orders wait; True for the one caller that changed the reason, and so raises the alarm.
+
+        Raises:
+            Contention: Another worker wrote its own reason first.
+        """
+        before = await self.why_waiting()
+        changed = before.reason is not reason
+        if not changed and before.detail == detail:
+            return False
+        since_ms = self._clock() if changed else before.since_ms
+        after = replace(before, reason=reason, detail=detail, since_ms=since_ms)
+        group = Group()
+        group.put(keys.WAITING, write(after), before.version)
+        await commit(self._rows, group, witness=keys.WAITING)
+        return changed
+
+    async def watch(self) -> Watch:
+        return await find(self._rows, Watch, keys.WATCH) or Watch()
+
+    async def save_watch(self, watch: Watch) -> None:
+        """Keep what the sweep saw; Contention when another sweep wrote since *watch* was read."""
+        group = Group()
+        group.put(keys.WATCH, write(watch), watch.version)
+        await commit(self._rows, group, witness=keys.WATCH)
+
+    async def acquire(self, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
+        """Return the lease *name*; None while another holder's is alive."""
+        return await self._leases.acquire(name, holder, ttl_ms=ttl_ms)
+
+    async def renew(self, lease: Lease, *, ttl_ms: int) -> Lease | None:
+        """Return the lease with new time; None when another holder has taken it."""
+        return await self._leases.renew(lease, ttl_ms=ttl_ms)
+
+    async def release(self, lease: Lease) -> None:
+        """End a lease early, unless it was lost already."""
+        await self._leases.release(lease)
+
+    async def lease(self, name: str) -> Lease | None:
+        """Return the lease as it was last written, alive or not."""
+        return await self._leases.find(name)
+
+    async def aclose(self) -> None:
+        await self._rows.aclose()
+
+    async def _known(self, order: Order) -> Order:
+        found = await self.order(order.key)
+        if found is None:
+            raise ConflictingOrder(
+                f"the reference of order {order.key} is spent, and the ledger has no such order: it was rebuilt since"
+            )
+        return found
+
+    async def _record_held(self, key: OrderKey, reason: HoldReason, detail: str, cause: str) -> None:
+        await self._audit.record(f"held:{key}:{cause}", {"reason": reason.value, "detail": detail})
+
+
+def _still_waiting(orders: Sequence[Order]) -> Iterator[Order]:
+    for order in orders:
+        if order.status is OrderStatus.RECEIVED:
+            yield order
+        else:  # bound between the scan of the line and the reading of the order
+            logs.info(_log, "order_left_line", order=str(order.key), status=order.status.value)
+
+
+def _check_same(closed: Transaction, closing: Closing) -> None:
+    name = f"transaction {closed.nonce} of {closed.operator}"
+    require(closed.mined_hash == closing.tx_hash, f"{name} was closed by {closed.mined_hash}, not {closing.tx_hash}")

@@ -1,0 +1,161 @@
+"""What the ledger reads: one noun under its key, the open transactions, what a closing stands on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TypeVar
+
+from distributor import keys
+from distributor.entries import NextNonce, Settling, Slot, Total
+from distributor.errors import InvariantBroken
+from distributor.groups import require
+from distributor.model import (
+    UNSTORED,
+    Address,
+    Attempt,
+    Books,
+    OpenTransaction,
+    Order,
+    OrderKey,
+    Spent,
+    Stats,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.ports import Row, Rows
+from distributor.rows import read
+
+READS_AT_ONCE = 16
+"""Row reads in flight together: enough to hide their latency, few enough to leave sockets for others."""
+SCAN_ROWS_MAX = 10_000
+"""A bound on one scan; 16 nonces per operator are open at a time, each with a handful of attempts."""
+
+_Noun = TypeVar("_Noun")
+
+
+async def find(rows: Rows, noun: type[_Noun], key: str) -> _Noun | None:
+    """Return the noun under *key*; None when there is none."""
+    row = await rows.get(key)
+    return read(noun, row) if row else None
+
+
+async def must_find(rows: Rows, noun: type[_Noun], key: str) -> _Noun:
+    """Return the noun under *key*; InvariantBroken when a row that is never removed is gone."""
+    found = await find(rows, noun, key)
+    if found is None:
+        raise InvariantBroken(f"ledger row {key} is missing")
+    return found
+
+
+async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
+    """Return the orders under the keys *wanted*, in that order, a few reads at a time."""
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def one(key: OrderKey) -> Order:
+        async with reading:
+            return await must_find(rows, Order, keys.order(key))
+
+    return await asyncio.gather(*map(one, wanted))
+
+
+async def spent(rows: Rows, day: str) -> Spent:
+    """Return what was bound in the UTC *day* so far."""
+    return await find(rows, Spent, keys.spent(day)) or Spent(day=day)
+
+
+async def books(rows: Rows, operator: Address, day: str) -> Books | None:
+    """Return what *operator* binds on: the nonce first, so that the totals are never older than it."""
+    nonce = await find(rows, NextNonce, keys.nonce(operator))
+    if nonce is None:
+        return None
+    committed, spent_today = await asyncio.gather(must_find(rows, Total, keys.COMMITMENTS), spent(rows, day))
+    return Books(
+        operator=operator,
+        next_nonce=nonce.next,
+        nonce_version=nonce.version,
+        committed_units=committed.units,
+        commitments_version=committed.version,
+        spent=spent_today,
+    )
+
+
+async def standing(rows: Rows, transaction: Transaction) -> Settling:
+    """
+    Return what the closing of *transaction* stands on, the transaction itself read last.
+
+    1. Two settlers close one transaction. The first is done between our readings.
+    2. Were the transaction read before its orders, it would look open, and its orders bound to nothing.
+    3. Read last and still of the version we know, it vouches for all that was read before it: only its
+       own closing touches its orders and takes its units from the totals.
+    """
+    operator, nonce = transaction.operator, transaction.nonce
+    carried, committed, spent_then, stats = await asyncio.gather(
+        orders(rows, transaction.orders),
+        must_find(rows, Total, keys.COMMITMENTS),
+        spent(rows, transaction.bound_day),
+        rows.get(keys.stats(operator)),
+    )
+    return Settling(
+        orders=carried,
+        committed=committed,
+        spent=spent_then,
+        stats=read(Stats, stats) if stats else Stats(),
+        stats_version=stats.version if stats else UNSTORED,
+        stored=await must_find(rows, Transaction, keys.transaction(operator, nonce)),
+    )
+
+
+async def open_transactions(rows: Rows) -> Sequence[OpenTransaction]:
+    """Return every transaction that is not final, by operator and nonce."""
+    found = await _scan(rows, keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS))
+    slots = sorted(read(Slot, row) for row in found)
+    ranges = [(each[0], each[-1]) for each in (list(lane) for _, lane in groupby(slots, lambda slot: slot.operator))]
+    lanes = await asyncio.gather(*(_lane(rows, lowest, highest) for lowest, highest in ranges))
+    return [each for lane in lanes for each in lane]
+
+
+async def attempts(rows: Rows, operator: Address, nonce: int) -> Sequence[Attempt]:
+    """Return every attempt of one nonce, oldest first."""
+    prefix = keys.attempts_of(operator, nonce)
+    return [read(Attempt, row) for row in await _scan(rows, prefix, keys.past(prefix))]
+
+
+async def _lane(rows: Rows, lowest: Slot, highest: Slot) -> Sequence[OpenTransaction]:
+    """
+    Return one operator's open transactions.
+
+    The transactions are read before the attempts: an attempt stored in between is one too many and
+    left out, where the other order would miss one that the transaction already counts.
+    """
+    operator = lowest.operator
+    transactions = await _scan(
+        rows,
+        keys.transaction(operator, lowest.nonce),
+        keys.transaction(operator, highest.nonce + 1),
+    )
+    signed = await _scan(
+        rows,
+        keys.attempts_of(operator, lowest.nonce),
+        keys.attempts_of(operator, highest.nonce + 1),
+    )
+    by_nonce: dict[int, list[Attempt]] = {}
+    for row in signed:
+        attempt = read(Attempt, row)
+        by_nonce.setdefault(attempt.nonce, []).append(attempt)
+    each = (read(Transaction, row) for row in transactions)
+    return [_opened(one, by_nonce.get(one.nonce, [])) for one in each if one.status is not TransactionStatus.FINAL]
+
+
+def _opened(transaction: Transaction, signed: Sequence[Attempt]) -> OpenTransaction:
+    counted = tuple(signed[: transaction.attempts])
+    gapless = [attempt.index for attempt in counted] == list(range(transaction.attempts))
+    require(gapless, f"attempts of {keys.transaction(transaction.operator, transaction.nonce)} are missing")
+    return OpenTransaction(transaction=transaction, attempts=counted)
+
+
+async def _scan(rows: Rows, first: str, last: str) -> Sequence[Row]:
+    found = await rows.scan(first, last, limit=SCAN_ROWS_MAX)
+    require(len(found) < SCAN_ROWS_MAX, f"more than {SCAN_ROWS_MAX} ledger rows from {first}")
+    return found
