@@ -38,11 +38,13 @@ class Use(StrEnum):
     WATCH = "watch"
     READINESS = "readiness"
     INIT = "init"
+    ALARMS = "alarms"
+    """Where alarms go must be known even when nothing else is."""
 
 
-_ALL = tuple(Use)
+_ALL = tuple(use for use in Use if use is not Use.ALARMS)
 _PAYING = (Use.DISTRIBUTION, Use.SETTLEMENT)
-_WATCHING = (*_PAYING, Use.SWEEP, Use.WATCH)
+_WATCHING = (*_PAYING, Use.WATCH)
 _OPERATING = (*_PAYING, Use.WATCH, Use.INIT)
 _CALLING = (*_OPERATING, Use.READINESS)
 _IDENTIFYING = (*_CALLING, Use.INTAKE)
@@ -103,10 +105,10 @@ class Settings(BaseModel):
         "BALLX_USE_KV", "`0`: no vault is ever asked, and a Key Vault reference is an error", _ALL, "1"
     )
     gas_limit: Annotated[int, BeforeValidator(accept.whole(21_000, 30_000_000))] = _setting(
-        "GAS_LIMIT", "Gas limit per order; unused gas costs nothing", _OPERATING, "300000"
+        "GAS_LIMIT", "Gas limit per order; unused gas costs nothing", _WATCHING, "300000"
     )
     max_fee_wei: _Gwei = _setting(
-        "MAX_FEE_GWEI", "Most paid per gas, tip included; above it orders wait", _PAYING, "60"
+        "MAX_FEE_GWEI", "Most paid per gas, tip included; above it orders wait", _WATCHING, "60"
     )
     max_tip_wei: _Gwei = _setting("MAX_PRIORITY_FEE_GWEI", "Highest tip per gas", _PAYING, "40")
     min_tip_wei: _Gwei = _setting("MIN_PRIORITY_FEE_GWEI", "Lowest tip per gas; Polygon wants 25", _PAYING, "30")
@@ -123,7 +125,7 @@ class Settings(BaseModel):
     max_orders_per_transaction: Annotated[int, BeforeValidator(accept.one)] = _setting(
         "MAX_ORDERS_PER_TRANSACTION", "Orders one transaction pays; `1` without a batch contract", _PAYING, "1"
     )
-    block_time_s: _Seconds = _setting("BLOCK_TIME_S", "Time between blocks", (*_PAYING, Use.SWEEP, Use.WATCH), "2")
+    block_time_s: _Seconds = _setting("BLOCK_TIME_S", "Time between blocks", _PAYING, "2")
     resubmit_after_ms: _Milliseconds = _setting("RESUBMIT_AFTER_S", "Age to submit the same bytes again", _PAYING, "10")
     replace_after_ms: _Milliseconds = _setting("REPLACE_AFTER_S", "Age to replace it at a higher price", _PAYING, "30")
     max_attempts: Annotated[int, BeforeValidator(accept.whole(1, 100))] = _setting(
@@ -134,7 +136,7 @@ class Settings(BaseModel):
         "LEDGER_CONNECTION", "Name of the setting(s) with the ledger's storage account", _ALL, "AzureWebJobsStorage"
     )
     ledger_table: Annotated[str, BeforeValidator(accept.table_name)] = _setting(
-        "LEDGER_TABLE", "Table of the ledger", _ALL, "ledger"
+        "LEDGER_TABLE", "Table of the ledger; the audit trail is in `audit`, or beside another name", _ALL, "ledger"
     )
     ledger_id: Annotated[str | None, BeforeValidator(_optional(accept.ledger_id))] = _setting(
         "LEDGER_ID", "Id that `init` printed; when set, no other ledger is ever paid from", _IDENTIFYING, ""
@@ -149,7 +151,11 @@ class Settings(BaseModel):
         "LOW_GAS_PAYOUTS", "Alarm when the operator's gas is enough for fewer payouts", (Use.WATCH,), "50"
     )
     alarm_webhook_url: Annotated[SecretStr | None, BeforeValidator(_optional(accept.alarm_url))] = _setting(
-        "ALARM_WEBHOOK_URL", "Where alarms are posted as JSON, beside the log", _WATCHING, "", secret=True
+        "ALARM_WEBHOOK_URL",
+        "Where alarms are posted as JSON, beside the log",
+        (*_WATCHING, Use.ALARMS),
+        "",
+        secret=True,
     )
     log_level: Annotated[str, BeforeValidator(accept.log_level)] = _setting(
         "LOG_LEVEL", "Least level of the lines logged", _ALL, "INFO"
@@ -248,7 +254,7 @@ def _check(
         except ValueError as error:
             found.append(Problem(one.name, _sentence(error)))
     found += [Problem(rule.setting, rule.sentence) for rule in RULES if rule.broken(values)]
-    return values, [*found, *_storage_problems(environ, values)]
+    return values, [*found, *_storage_problems(environ, values, unresolved)]
 
 
 def _value(one: About, environ: Mapping[str, str], unresolved: Mapping[str, str]) -> Any:
@@ -274,11 +280,15 @@ def _sentence(error: ValueError) -> str:
     return str(error.errors()[0]["ctx"]["error"]) if isinstance(error, ValidationError) else str(error)
 
 
-def _storage_problems(environ: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[Problem]:
-    prefix = values.get("ledger_connection")
-    try:
-        if prefix:
-            storage(environ, prefix)
-    except ConfigurationError as error:
-        name, _, sentence = str(error).partition(" ")
-        yield Problem(name, sentence)
+def _storage_problems(
+    environ: Mapping[str, str], values: Mapping[str, Any], unresolved: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the setting that LEDGER_CONNECTION names; nothing while that is wrong itself."""
+    name = str(values.get("ledger_connection", ""))
+    if name in unresolved:
+        yield Problem(name, unresolved[name])
+    elif name:
+        try:
+            storage(environ, name)
+        except ConfigurationError as error:
+            yield Problem(*str(error).split(" ", 1))

@@ -36,7 +36,7 @@ def sentence(use: Use, **changed: str) -> str:
 @pytest.mark.parametrize("use", Use)
 def test_the_required_settings_are_enough_for_every_use_case(use: Use) -> None:
     """Everything else has a default that works on Polygon."""
-    assert Settings.load(GOOD, use).chain_id == 137
+    assert problems(GOOD, use, {}) == []
 
 
 def test_the_defaults_are_those_of_polygon() -> None:
@@ -58,6 +58,13 @@ def test_a_broken_node_url_does_not_refuse_orders_at_the_webhook() -> None:
     broken = {**GOOD, "RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "many"}
 
     assert Settings.load(broken, Use.INTAKE).reserve == "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
+
+
+def test_where_alarms_go_is_known_when_nothing_else_is() -> None:
+    """What is not configured is itself an alarm."""
+    settings = Settings.load({"ALARM_WEBHOOK_URL": "https://hooks.example/key"}, Use.ALARMS)
+
+    assert settings.alarm_webhook_url is not None
 
 
 def test_a_setting_of_another_use_case_is_absent_not_a_default() -> None:
@@ -100,6 +107,13 @@ def test_a_secret_that_could_not_be_resolved_is_named_with_the_rest() -> None:
     )
 
 
+def test_a_connection_string_that_could_not_be_resolved_is_named() -> None:
+    """The storage account's own setting may be a reference too."""
+    unresolved = {"AzureWebJobsStorage": "is in no vault"}
+
+    assert [str(one) for one in problems(GOOD, Use.SWEEP, unresolved)] == ["AzureWebJobsStorage is in no vault"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "use"),
     [
@@ -110,7 +124,7 @@ def test_a_secret_that_could_not_be_resolved_is_named_with_the_rest() -> None:
         ("WEBHOOK_SECRET", "too short", Use.INTAKE),
         ("WEBHOOK_SECRET", " begins with a blank", Use.INTAKE),
         ("WEBHOOK_SECRET", "not text \udcff\udcfe\udcfd\udcfc", Use.INTAKE),
-        ("ALARM_WEBHOOK_URL", "http://hooks.example/services/T0/B0/key", Use.SWEEP),
+        ("ALARM_WEBHOOK_URL", "http://hooks.example/services/T0/B0/key", Use.WATCH),
         ("AzureWebJobsStorage", "AccountKey", Use.STATUS),
     ],
 )
