@@ -19,6 +19,7 @@ from azure.functions.warmup import WarmUpContext
 
 from distributor import logs
 from distributor.errors import ConfigurationError, InvariantBroken, Transient
+from distributor.model import WaitingReason
 from distributor.ports import Alarm
 from distributor.wiring import container
 
@@ -30,6 +31,8 @@ WAKE = "wake"
 work = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
 
 _log = logging.getLogger("distributor.functions")
+_misconfigured: dict[str, str] = {}
+"""What each function last found wrong with the settings; gone once it works."""
 
 
 @work.function_name("distribute")
@@ -39,12 +42,22 @@ async def distribute(message: func.QueueMessage, settlements: func.Out[str], con
     """Pay what waits."""
 
     async def drain() -> None:
-        distribution = await container().distribution()
+        try:
+            distribution = await container().distribution()
+        except ConfigurationError as error:
+            await _let_wait(error)
+            raise
         drained = await distribution.drain()
         if drained.open:
             settlements.set(WAKE)
 
     await _finished(context, drain)
+
+
+async def _let_wait(error: ConfigurationError) -> None:
+    """Record why orders wait, for their status; the round that can run again clears it."""
+    sweeping = await container().sweep()
+    await sweeping.ledger.set_waiting(WaitingReason.NOT_CONFIGURED, str(error))
 
 
 @work.function_name("settlement")
@@ -128,29 +141,29 @@ async def warmup(warming: WarmUpContext, context: func.Context) -> None:  # noqa
 
 async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -> None:
     """Do *job*; trouble that passes or that a person must end is told, and the message is done."""
+    name = context.function_name
     with invocation(context, context.invocation_id):
         try:
             await job()
         except Transient as error:
             logs.warning(_log, "put_off", cause=type(error).__name__, detail=str(error))
         except ConfigurationError as error:
-            await _raise(
-                Alarm(
-                    code="not_configured",
-                    summary=str(error),
-                    action="Correct the setting; /ready names what is wrong. Orders wait and nothing is lost.",
-                    subject=context.function_name,
-                )
-            )
+            await _not_configured(name, str(error))
         except InvariantBroken as error:
-            await _raise(
-                Alarm(
-                    code="invariant_broken",
-                    summary=str(error),
-                    action="Pause payouts and find the cause: it is a bug, or a key used by someone else.",
-                    subject=context.function_name,
-                )
-            )
+            action = "Pause payouts and find the cause: it is a bug, or a key used by someone else."
+            await _raise(Alarm(code="invariant_broken", summary=str(error), action=action, subject=name))
+        else:
+            _misconfigured.pop(name, None)
+
+
+async def _not_configured(function: str, found: str) -> None:
+    """Raise one alarm for each finding and process: a hundred waiting orders are a hundred wake-ups."""
+    if _misconfigured.get(function) == found:
+        logs.warning(_log, "still_not_configured", detail=found)
+        return
+    _misconfigured[function] = found
+    action = "Correct the setting; /ready names what is wrong. Orders wait and nothing is lost."
+    await _raise(Alarm(code="not_configured", summary=found, action=action, subject=function))
 
 
 async def _raise(alarm: Alarm) -> None:

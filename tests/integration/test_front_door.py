@@ -6,7 +6,6 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
@@ -19,6 +18,7 @@ from distributor.adapters.tables import Tables, connect
 from distributor.ledger import Ledger
 from distributor.model import OrderKey, OrderStatus
 from tests.fakes.clock import FrozenClock
+from tests.fakes.functions import Out, a_context
 
 STORAGE = "AzureWebJobsStorage"
 SECRET = "a secret of sixteen bytes or more"
@@ -61,24 +61,12 @@ async def _app(azurite: Azurite, table_name: str) -> AsyncIterator[None]:
     await wiring.aclose()
 
 
-class Queue(func.Out[str]):
-    """The queue output binding."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def set(self, val: str) -> None:
-        self.messages.append(val)
-
-    def get(self) -> str:
-        return self.messages[-1]
-
-
 class Answer:
     """What the shop gets, and what was put on the queue."""
 
-    def __init__(self, response: func.HttpResponse, queue: Queue) -> None:
-        self.status, self.headers, self.messages = response.status_code, response.headers, queue.messages
+    def __init__(self, response: func.HttpResponse, queue: Out) -> None:
+        self.status, self.headers = response.status_code, response.headers
+        self.messages = [queue.message] if queue.message else []
         self.media_type = response.mimetype
         self.text = response.get_body().decode()
         self.json = json.loads(self.text)
@@ -88,24 +76,19 @@ class Answer:
         return str(self.headers.get("X-Error-Code"))
 
 
-CONTEXT: Any = SimpleNamespace(
-    function_name="receive_order", invocation_id="inv-1", trace_context=SimpleNamespace(trace_parent="")
-)
-
-
 async def post(body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
     """Send *body*, signed unless *headers* say otherwise."""
     signature = hmac.new(SECRET.encode(), body, "sha256").hexdigest()
     signed = {"Content-Type": "application/json", "X-WP-Signature": signature}
     request = func.HttpRequest("POST", "/webhook", headers=signed if headers is None else headers, body=body)
-    queue = Queue()
-    return Answer(await function_app.receive_order(request, queue, CONTEXT), queue)
+    queue = Out()
+    return Answer(await function_app.receive_order(request, queue, a_context()), queue)
 
 
 async def show(order_id: str) -> Answer:
     """Ask where an order stands."""
     request = func.HttpRequest("GET", f"/orders/{order_id}", route_params={"order_id": order_id}, body=b"")
-    return Answer(await function_app.order_status(request, CONTEXT), Queue())
+    return Answer(await function_app.order_status(request, a_context()), Out())
 
 
 def an_order(**changes: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What the functions are bound to, what they answer, and how they end when something is wrong."""
+"""What the functions are bound to, and what the front door answers."""
 
 import asyncio
 import json
@@ -7,29 +7,22 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
 import pytest
-from azure.functions.timer import TimerRequest
 
 import function_app
-import function_work
 from distributor import errors
-from distributor.distribution import Drained
 from distributor.errors import (
     BadSignature,
-    ChainUnavailable,
     ConfigurationError,
     ConflictingOrder,
     Contention,
     DistributorError,
-    InvariantBroken,
     LedgerUnavailable,
     MalformedOrder,
     Rejected,
@@ -37,16 +30,13 @@ from distributor.errors import (
 )
 from distributor.intake import Accepted
 from distributor.model import OrderKey, OrderStatus
-from distributor.ports import Alarm
 from distributor.readiness import Report
-from distributor.settlement import Followed
-from distributor.sweep import Wakes
 from tests.factories import an_order
+from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
 
 ROOT = Path(__file__).parents[2]
 BODY = b'{"order_id":"ORD1"}'
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-Act = Callable[..., Awaitable[Any]]
 
 
 # Bindings ----------------------------------------------------------------------------------------
@@ -148,80 +138,12 @@ def test_the_hosts_settings_are_the_agreed_ones() -> None:
     assert set(kept.split(";")) == {"Request", "Trace", "Exception"}
 
 
-# A container of fakes ----------------------------------------------------------------------------
-
-
-@dataclass
-class FakeContainer:
-    """Gives use cases that do what a test says, or fails to build them."""
-
-    acts: dict[str, Act | Exception] = field(default_factory=dict)
-    alarms_raised: list[Alarm] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Callable[[], Awaitable[Any]]:
-        async def build() -> Any:
-            act = self.acts[name]
-            if isinstance(act, Exception):
-                raise act
-            verb = {"intake": "accept", "status": "of", "distribution": "drain", "settlement": "follow"}
-            return SimpleNamespace(**{verb.get(name, "report" if name == "readiness" else "run"): act})
-
-        return build
-
-    async def alarms(self) -> Any:
-        """Collect alarms."""
-
-        async def raise_(alarm: Alarm) -> None:
-            self.alarms_raised.append(alarm)
-
-        return SimpleNamespace(raise_=raise_)
-
-
 @pytest.fixture
 def container(monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
     """Replace the composition root."""
     fake = FakeContainer()
     monkeypatch.setattr(function_app, "container", lambda: fake)
-    monkeypatch.setattr(function_work, "container", lambda: fake)
     return fake
-
-
-def returns(value: Any) -> Act:
-    """A use case that returns *value*."""
-
-    async def act(*_asked: Any) -> Any:
-        return value
-
-    return act
-
-
-def raises(error: Exception) -> Act:
-    """A use case that fails with *error*."""
-
-    async def act(*_asked: Any) -> Any:
-        raise error
-
-    return act
-
-
-class Out(func.Out[str]):
-    """A queue output binding that keeps what was set."""
-
-    def __init__(self) -> None:
-        self.message: str | None = None
-
-    def set(self, val: str) -> None:
-        self.message = val
-
-    def get(self) -> str:
-        return self.message or ""
-
-
-def a_context(name: str = "receive_order", trace_parent: str = "") -> Any:
-    """The invocation as the host describes it."""
-    return SimpleNamespace(
-        function_name=name, invocation_id="inv-1", trace_context=SimpleNamespace(trace_parent=trace_parent)
-    )
 
 
 def a_request(body: bytes = BODY, headers: Mapping[str, str] | None = None, **route: str) -> func.HttpRequest:
@@ -472,130 +394,3 @@ async def test_ready_shows_what_was_found(container: FakeContainer, ok: bool, st
 
     assert answer.status_code == status
     assert document(answer) == {"ready": ok, "checks": {"settings": ok, "ledger": True}, "settings": settings}
-
-
-# The work ----------------------------------------------------------------------------------------
-
-MESSAGE = func.QueueMessage(id="message-1", body="wake")
-TIMER = TimerRequest()
-
-
-@pytest.mark.parametrize("is_open", [True, False])
-async def test_distribution_wakes_settlement_when_it_has_work(container: FakeContainer, is_open: bool) -> None:
-    """An open transaction must be followed."""
-    container.acts["distribution"] = returns(Drained(bound=1, open=is_open))
-    out = Out()
-
-    await function_work.distribute(MESSAGE, out, a_context("distribute"))
-
-    assert out.message == ("wake" if is_open else None)
-
-
-@pytest.mark.parametrize("again", [True, False])
-async def test_settlement_wakes_itself_while_something_is_open(container: FakeContainer, again: bool) -> None:
-    """When it says so, and only then."""
-    container.acts["settlement"] = returns(Followed(again=again))
-    out = Out()
-
-    await function_work.settlement(MESSAGE, out, a_context("settlement"))
-
-    assert out.message == ("wake" if again else None)
-
-
-@pytest.mark.parametrize(("settle", "distribute", "watch"), [(True, True, True), (False, False, False)])
-async def test_the_sweep_wakes_and_watches(
-    container: FakeContainer, settle: bool, distribute: bool, watch: bool
-) -> None:
-    """What its use case found is put on the queues; the watch runs when it is due."""
-    watched: list[bool] = []
-
-    async def run() -> None:
-        watched.append(True)
-
-    container.acts |= {"sweep": returns(Wakes(distribute=distribute, settle=settle, watch=watch)), "watcher": run}
-    settlements, distributions = Out(), Out()
-
-    await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
-
-    assert [settlements.message == "wake", distributions.message == "wake", bool(watched)] == [
-        settle,
-        distribute,
-        watch,
-    ]
-
-
-@pytest.mark.parametrize("error", [ConfigurationError("RPC_URL is missing"), ChainUnavailable()])
-async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, error: Exception) -> None:
-    """What was found before is still put on the queues."""
-    container.acts |= {"sweep": returns(Wakes(distribute=True, settle=True, watch=True)), "watcher": error}
-    settlements, distributions = Out(), Out()
-
-    await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
-
-    assert (settlements.message, distributions.message) == ("wake", "wake")
-
-
-@pytest.mark.parametrize("error", [ChainUnavailable(), LedgerUnavailable(), Contention()])
-async def test_trouble_that_passes_ends_the_message(
-    container: FakeContainer, error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is logged, nobody is called, and the sweep wakes again: a retry now would only press harder."""
-    container.acts["distribution"] = raises(error)
-    out = Out()
-
-    with caplog.at_level(logging.INFO):
-        await function_work.distribute(MESSAGE, out, a_context("distribute"))
-
-    lines = [json.loads(record.getMessage()) for record in caplog.records]
-    assert [(line["event"], line["function"], line["invocation_id"]) for line in lines] == [
-        ("put_off", "distribute", "inv-1"),
-        ("function_ended", "distribute", "inv-1"),
-    ]
-    assert isinstance(lines[1]["duration_ms"], int)
-    assert (out.message, container.alarms_raised) == (None, [])
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (ConfigurationError("RPC_URL is missing"), "not_configured"),
-        (InvariantBroken("nonce 7 twice"), "invariant_broken"),
-    ],
-)
-async def test_what_a_person_must_end_is_an_alarm(container: FakeContainer, error: Exception, code: str) -> None:
-    """Named once per wake-up, and the message is done: trying again does not help."""
-    container.acts["settlement"] = raises(error)
-
-    await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
-
-    (alarm,) = container.alarms_raised
-    assert (alarm.code, alarm.summary, alarm.subject) == (code, str(error), "settlement")
-
-
-async def test_a_bug_fails_the_message(container: FakeContainer) -> None:
-    """Only so does the host try it again and at last put it on the poison queue."""
-    container.acts["distribution"] = raises(ZeroDivisionError())
-
-    with pytest.raises(ZeroDivisionError):
-        await function_work.distribute(MESSAGE, Out(), a_context("distribute"))
-
-
-@pytest.mark.parametrize("function", ["distribute", "settlement"])
-async def test_a_poison_message_alarms_and_touches_no_order(container: FakeContainer, function: str) -> None:
-    """No use case is asked for: an empty container would fail."""
-    handler = {"distribute": function_work.distribute_poisoned, "settlement": function_work.settlement_poisoned}
-
-    await handler[function](MESSAGE, a_context())
-
-    (alarm,) = container.alarms_raised
-    assert (alarm.code, alarm.subject) == ("poison_message", "message-1")
-    assert function in alarm.summary
-
-
-async def test_warming_up_builds_the_intake(container: FakeContainer) -> None:
-    """And an app that is not configured still starts."""
-    container.acts["intake"] = ConfigurationError("WEBHOOK_SECRET is missing")
-
-    await function_work.warmup(SimpleNamespace(), a_context("warmup"))
-
-    assert [alarm.code for alarm in container.alarms_raised] == ["not_configured"]

@@ -1,0 +1,81 @@
+"""What stands between the functions and the app in tests: a container of use cases, an output, an invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+
+from distributor.ports import Alarm
+from distributor.sweep import Sweep
+
+Act = Callable[..., Awaitable[Any]]
+
+
+@dataclass
+class FakeContainer:
+    """Gives use cases that do what a test says, or are the real ones, or cannot be built."""
+
+    acts: dict[str, Act | Exception | Sweep] = field(default_factory=dict)
+    alarms_raised: list[Alarm] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Callable[[], Awaitable[Any]]:
+        async def build() -> Any:
+            act = self.acts[name]
+            if isinstance(act, Exception):
+                raise act
+            if not callable(act):
+                return act
+            verb = {"intake": "accept", "status": "of", "distribution": "drain", "settlement": "follow"}
+            return SimpleNamespace(**{verb.get(name, "report" if name == "readiness" else "run"): act})
+
+        return build
+
+    async def alarms(self) -> Any:
+        """Collect alarms."""
+
+        async def raise_(alarm: Alarm) -> None:
+            self.alarms_raised.append(alarm)
+
+        return SimpleNamespace(raise_=raise_)
+
+
+def returns(value: Any) -> Act:
+    """A use case that returns *value*."""
+
+    async def act(*_asked: Any) -> Any:
+        return value
+
+    return act
+
+
+def raises(error: Exception) -> Act:
+    """A use case that fails with *error*."""
+
+    async def act(*_asked: Any) -> Any:
+        raise error
+
+    return act
+
+
+class Out(func.Out[str]):
+    """A queue output binding that keeps what was set."""
+
+    def __init__(self) -> None:
+        self.message: str | None = None
+
+    def set(self, val: str) -> None:
+        self.message = val
+
+    def get(self) -> str:
+        return self.message or ""
+
+
+def a_context(name: str = "receive_order", trace_parent: str = "") -> Any:
+    """The invocation as the host describes it."""
+    return SimpleNamespace(
+        function_name=name, invocation_id="inv-1", trace_context=SimpleNamespace(trace_parent=trace_parent)
+    )

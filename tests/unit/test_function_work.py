@@ -1,0 +1,190 @@
+"""The work behind the queues and the timer: whom it wakes, and how it ends when something is wrong."""
+
+import json
+import logging
+from types import SimpleNamespace
+
+import azure.functions as func
+import pytest
+from azure.functions.timer import TimerRequest
+
+import function_work
+from distributor.distribution import Drained
+from distributor.errors import (
+    ChainUnavailable,
+    ConfigurationError,
+    Contention,
+    InvariantBroken,
+    LedgerUnavailable,
+)
+from distributor.ledger import Ledger
+from distributor.model import WaitingReason
+from distributor.settlement import Followed
+from distributor.sweep import Sweep, Wakes
+from tests.fakes.clock import FrozenClock
+from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
+from tests.fakes.rows import ListAudit, MemoryRows
+
+MESSAGE = func.QueueMessage(id="message-1", body="wake")
+TIMER = TimerRequest()
+
+
+@pytest.fixture
+def container(monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
+    """Replace the composition root."""
+    fake = FakeContainer()
+    monkeypatch.setattr(function_work, "container", lambda: fake)
+    monkeypatch.setattr(function_work, "_misconfigured", {})
+    return fake
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_distribution_wakes_settlement_when_it_has_work(container: FakeContainer, is_open: bool) -> None:
+    """An open transaction must be followed."""
+    container.acts["distribution"] = returns(Drained(bound=1, open=is_open))
+    out = Out()
+
+    await function_work.distribute(MESSAGE, out, a_context("distribute"))
+
+    assert out.message == ("wake" if is_open else None)
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_settlement_wakes_itself_while_something_is_open(container: FakeContainer, again: bool) -> None:
+    """When it says so, and only then."""
+    container.acts["settlement"] = returns(Followed(again=again))
+    out = Out()
+
+    await function_work.settlement(MESSAGE, out, a_context("settlement"))
+
+    assert out.message == ("wake" if again else None)
+
+
+@pytest.mark.parametrize(("settle", "distribute", "watch"), [(True, True, True), (False, False, False)])
+async def test_the_sweep_wakes_and_watches(
+    container: FakeContainer, settle: bool, distribute: bool, watch: bool
+) -> None:
+    """What its use case found is put on the queues; the watch runs when it is due."""
+    watched: list[bool] = []
+
+    async def run() -> None:
+        watched.append(True)
+
+    container.acts |= {"sweep": returns(Wakes(distribute=distribute, settle=settle, watch=watch)), "watcher": run}
+    settlements, distributions = Out(), Out()
+
+    await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
+
+    assert [settlements.message == "wake", distributions.message == "wake", bool(watched)] == [
+        settle,
+        distribute,
+        watch,
+    ]
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("RPC_URL is missing"), ChainUnavailable()])
+async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, error: Exception) -> None:
+    """What was found before is still put on the queues."""
+    container.acts |= {"sweep": returns(Wakes(distribute=True, settle=True, watch=True)), "watcher": error}
+    settlements, distributions = Out(), Out()
+
+    await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
+
+    assert (settlements.message, distributions.message) == ("wake", "wake")
+
+
+@pytest.mark.parametrize("error", [ChainUnavailable(), LedgerUnavailable(), Contention()])
+async def test_trouble_that_passes_ends_the_message(
+    container: FakeContainer, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, nobody is called, and the sweep wakes again: a retry now would only press harder."""
+    container.acts["distribution"] = raises(error)
+    out = Out()
+
+    with caplog.at_level(logging.INFO):
+        await function_work.distribute(MESSAGE, out, a_context("distribute"))
+
+    lines = [json.loads(record.getMessage()) for record in caplog.records]
+    assert [(line["event"], line["function"], line["invocation_id"]) for line in lines] == [
+        ("put_off", "distribute", "inv-1"),
+        ("function_ended", "distribute", "inv-1"),
+    ]
+    assert isinstance(lines[1]["duration_ms"], int)
+    assert (out.message, container.alarms_raised) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigurationError("RPC_URL is missing"), "not_configured"),
+        (InvariantBroken("nonce 7 twice"), "invariant_broken"),
+    ],
+)
+async def test_what_a_person_must_end_is_an_alarm(container: FakeContainer, error: Exception, code: str) -> None:
+    """Named once per wake-up, and the message is done: trying again does not help."""
+    container.acts["settlement"] = raises(error)
+
+    await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+
+    (alarm,) = container.alarms_raised
+    assert (alarm.code, alarm.summary, alarm.subject) == (code, str(error), "settlement")
+
+
+async def test_a_setting_that_stays_wrong_is_one_alarm(container: FakeContainer) -> None:
+    """A hundred waiting orders are a hundred wake-ups; it is raised again for another finding, or after it worked."""
+    missing = raises(ConfigurationError("RPC_URL is missing"))
+    wrong = raises(ConfigurationError("RPC_URL is wrong"))
+    works = returns(Followed(again=False))
+    for act in (missing, missing, wrong, wrong, works, wrong):
+        container.acts["settlement"] = act
+        await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+
+    assert [alarm.summary for alarm in container.alarms_raised] == [
+        "RPC_URL is missing",
+        "RPC_URL is wrong",
+        "RPC_URL is wrong",
+    ]
+
+
+async def test_orders_wait_visibly_for_a_setting(container: FakeContainer) -> None:
+    """Distribution cannot even be built, so the handler records why; the status of every order shows it."""
+    ledger = Ledger(MemoryRows(), ListAudit(), clock=FrozenClock())
+    container.acts |= {
+        "distribution": ConfigurationError("RPC_URL is missing"),
+        "sweep": Sweep(ledger=ledger, clock=FrozenClock()),
+    }
+
+    await function_work.distribute(MESSAGE, Out(), a_context("distribute"))
+
+    waiting = await ledger.why_waiting()
+    assert (waiting.reason, waiting.detail) == (WaitingReason.NOT_CONFIGURED, "RPC_URL is missing")
+    assert [alarm.code for alarm in container.alarms_raised] == ["not_configured"]
+
+
+async def test_a_bug_fails_the_message(container: FakeContainer) -> None:
+    """Only so does the host try it again and at last put it on the poison queue."""
+    container.acts["distribution"] = raises(ZeroDivisionError())
+
+    with pytest.raises(ZeroDivisionError):
+        await function_work.distribute(MESSAGE, Out(), a_context("distribute"))
+
+
+@pytest.mark.parametrize("function", ["distribute", "settlement"])
+async def test_a_poison_message_alarms_and_touches_no_order(container: FakeContainer, function: str) -> None:
+    """No use case is asked for: an empty container would fail."""
+    handler = {"distribute": function_work.distribute_poisoned, "settlement": function_work.settlement_poisoned}
+
+    await handler[function](MESSAGE, a_context())
+
+    (alarm,) = container.alarms_raised
+    assert (alarm.code, alarm.subject) == ("poison_message", "message-1")
+    assert function in alarm.summary
+
+
+async def test_warming_up_builds_the_intake(container: FakeContainer) -> None:
+    """And an app that is not configured still starts."""
+    container.acts["intake"] = ConfigurationError("WEBHOOK_SECRET is missing")
+
+    await function_work.warmup(SimpleNamespace(), a_context("warmup"))
+
+    assert [alarm.code for alarm in container.alarms_raised] == ["not_configured"]
