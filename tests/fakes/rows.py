@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from distributor.errors import LedgerUnavailable
@@ -27,6 +27,7 @@ class MemoryRows:
         self._versions = count(1)
         self._down = False
         self._troubles: list[Trouble] = []
+        self._meanwhile: list[Callable[[], object]] = []
         self.commits = 0
         """Groups that arrived, whatever became of them."""
         self.reads = 0
@@ -35,7 +36,10 @@ class MemoryRows:
 
     async def get(self, key: str) -> Row | None:
         await self._reach()
-        return self._rows.get(key)
+        row = self._rows.get(key)
+        if self._meanwhile:
+            self._meanwhile.pop(0)()
+        return row
 
     async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
         await self._reach()
@@ -73,6 +77,10 @@ class MemoryRows:
     def come_back(self) -> None:
         self._down = False
 
+    def after_next_read(self, act: Callable[[], object]) -> None:
+        """Let another worker *act* right behind the next single read; several line up."""
+        self._meanwhile.append(act)
+
     # what a test looks at ----------------------------------------------------------------------
 
     def dump(self) -> dict[str, dict[str, Value]]:
@@ -82,6 +90,10 @@ class MemoryRows:
     def put(self, key: str, values: Mapping[str, Value]) -> None:
         """Write a row past every rule, as a person with a table editor could."""
         self._rows[key] = Row(key=key, values=dict(values), version=self._next())
+
+    def do(self, group: Sequence[Write]) -> None:
+        """Do a group at once, as another worker would."""
+        self._apply(group)
 
     def remove(self, key: str) -> None:
         """Remove a row past every rule."""

@@ -1,0 +1,160 @@
+"""What the ledger refuses to write: an entry whose parts do not say the same."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor import entries
+from distributor.entries import Settling, Total
+from distributor.errors import InvariantBroken
+from distributor.model import (
+    Books,
+    HoldReason,
+    Order,
+    OrderKey,
+    OrderStatus,
+    Spent,
+    Stats,
+    TransactionStatus,
+    Version,
+)
+from distributor.units import TokenUnits, UnixMs
+from tests.factories import BOB, NOW_MS, OPERATOR, TOKEN, a_transaction, an_attempt, an_order
+from tests.fakes.bench import a_closing
+
+V1 = Version("v1")
+WAITS = an_order("ORD1", version=V1)
+BOUND = an_order("ORD1", version=V1, status=OrderStatus.ASSIGNED, operator=OPERATOR, nonce=7)
+SPENT = Spent(day="2027-01-15", units=TokenUnits(10 * TOKEN), version=V1)
+BOOKS = Books(
+    operator=OPERATOR,
+    next_nonce=7,
+    nonce_version=V1,
+    committed_units=TokenUnits(0),
+    commitments_version=V1,
+    spent=SPENT,
+)
+STANDING = Settling(
+    stored=a_transaction(version=V1),
+    orders=[BOUND],
+    committed=Total(units=TokenUnits(10 * TOKEN), version=V1),
+    spent=SPENT,
+    stats=Stats(),
+    stats_version=V1,
+)
+
+
+def bind(**changes: Any) -> None:
+    """Draw up a binding that is right but for *changes*."""
+    orders = changes.pop("orders", [WAITS])
+    transaction = replace(a_transaction(), **changes.pop("transaction", {}))
+    attempt = replace(an_attempt(), **changes.pop("attempt", {}))
+    entries.binding(replace(BOOKS, **changes), SPENT, orders, transaction, attempt)
+
+
+def close(standing: Settling = STANDING, **changes: Any) -> None:
+    """Draw up a settlement that is right but for *changes*."""
+    transaction = a_transaction(version=V1)
+    entries.settlement(transaction, standing, replace(a_closing("ORD1"), **changes), NOW_MS)
+
+
+def test_entries_that_agree_are_drawn_up() -> None:
+    """The refusals below are about their one difference."""
+    bind()
+    close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"orders": []}, "carries 0 orders"),
+        ({"orders": [WAITS] * 31}, "carries 31 orders"),
+        ({"orders": [BOUND]}, "bind order default:ORD1 again"),
+        ({"orders": [replace(WAITS, nonce=3)]}, "bind order default:ORD1 again"),
+        ({"orders": [replace(WAITS, operator=BOB)]}, "bind order default:ORD1 again"),
+        ({"orders": [replace(WAITS, status=OrderStatus.HELD)]}, "bind order default:ORD1 again"),
+        ({"orders": [replace(WAITS, order_id="ORD2")]}, "names other orders"),
+        ({"orders": [replace(WAITS, amount_units=TokenUnits(1))]}, "commits another sum"),
+        ({"next_nonce": 8}, "is not the next one, 8"),
+        ({"operator": BOB}, "is not the next one"),
+        ({"attempt": {"index": 1}}, "without its attempt 0"),
+        ({"attempt": {"nonce": 8}}, "without its attempt 0"),
+        ({"attempt": {"operator": BOB}}, "without its attempt 0"),
+        ({"transaction": {"attempts": 2}}, "is bound as signed with 2 attempts"),
+        ({"transaction": {"status": TransactionStatus.MINED}}, "is bound as mined"),
+    ],
+)
+def test_a_binding_whose_parts_differ_is_refused(changes: dict[str, Any], said: str) -> None:
+    """It names the transaction and what is wrong."""
+    with pytest.raises(InvariantBroken, match=said):
+        bind(**changes)
+
+
+def test_an_order_is_not_bound_twice_in_one_transaction() -> None:
+    """Even where the sums agree."""
+    twice = {"orders": (WAITS.key, WAITS.key), "committed_units": TokenUnits(20 * TOKEN)}
+
+    with pytest.raises(InvariantBroken, match="written twice"):
+        bind(orders=[WAITS, WAITS], transaction=twice)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"paid": []},
+        {"paid": [OrderKey("default", "ORD1"), OrderKey("default", "ORD2")]},
+        {"paid": [OrderKey("default", "ORD1")] * 2},
+        {"paid": [OrderKey("loja", "ORD1")]},
+        {"held": {OrderKey("default", "ORD1"): HoldReason.REVERTED}},
+    ],
+    ids=["none", "one too many", "one twice", "another's", "paid and held"],
+)
+def test_a_closing_says_of_each_order_once_what_became_of_it(changes: dict[str, Any]) -> None:
+    """No order is left out, none is both paid and held."""
+    with pytest.raises(InvariantBroken, match="not about its orders"):
+        close(**changes)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        WAITS,
+        replace(BOUND, nonce=8),
+        replace(BOUND, operator=BOB),
+        replace(BOUND, status=OrderStatus.PAID),
+    ],
+)
+def test_a_closing_touches_only_orders_bound_to_its_nonce(order: Order) -> None:
+    """Anything else is a bug, whatever the receipt says."""
+    with pytest.raises(InvariantBroken, match="not bound to it"):
+        close(replace(STANDING, orders=[order]))
+
+
+def test_no_total_falls_below_zero() -> None:
+    """It would let more be bound than there is."""
+    few = TokenUnits(10 * TOKEN - 1)
+
+    with pytest.raises(InvariantBroken, match="commitments holds"):
+        close(replace(STANDING, committed=Total(units=few, version=V1)))
+    held = a_closing(held=["ORD1"])
+    with pytest.raises(InvariantBroken, match="spent:2027-01-15 holds"):
+        close(replace(STANDING, spent=replace(SPENT, units=few)), paid=held.paid, held=held.held)
+
+
+@pytest.mark.parametrize("status", [status for status in OrderStatus if status is not OrderStatus.RECEIVED])
+def test_only_a_waiting_order_is_inserted_or_held(status: OrderStatus) -> None:
+    """A bound one is held by its closing alone."""
+    order = replace(WAITS, status=status)
+
+    with pytest.raises(InvariantBroken, match=f"inserted as {status}"):
+        entries.insertion(order)
+    with pytest.raises(InvariantBroken, match=f"cannot be held, it is {status}"):
+        entries.holding(order, HoldReason.SIMULATION, "", UnixMs(0))
+
+
+@pytest.mark.parametrize("attempt", [an_attempt(0), an_attempt(2), an_attempt(1, nonce=8), an_attempt(1, operator=BOB)])
+def test_attempts_are_numbered_without_gaps(attempt: Any) -> None:
+    """The next one, of this nonce, and no other."""
+    with pytest.raises(InvariantBroken, match="is not the next"):
+        entries.addition(a_transaction(version=V1), attempt)
