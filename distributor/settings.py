@@ -136,7 +136,7 @@ class Settings(BaseModel):
         "LEDGER_CONNECTION", "Name of the setting(s) with the ledger's storage account", _ALL, "AzureWebJobsStorage"
     )
     ledger_table: Annotated[str, BeforeValidator(accept.table_name)] = _setting(
-        "LEDGER_TABLE", "Table of the ledger; the audit trail is in `audit`, or beside another name", _ALL, "ledger"
+        "LEDGER_TABLE", "Table of the ledger", _ALL, "ledger"
     )
     ledger_id: Annotated[str | None, BeforeValidator(_optional(accept.ledger_id))] = _setting(
         "LEDGER_ID", "Id that `init` printed; when set, no other ledger is ever paid from", _IDENTIFYING, ""
