@@ -1,0 +1,116 @@
+"""
+Use case: say whether payouts can go on; names and booleans, nothing that helps an attacker.
+
+Anybody may ask, so the answer is kept for ten seconds and only one check runs at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from distributor import logs
+from distributor.errors import DistributorError
+from distributor.ledger import Ledger
+from distributor.model import Identity
+from distributor.ports import Clock, Heads
+from distributor.preflight import foreign
+from distributor.units import UnixMs
+
+KEPT_MS = 10_000
+SWEEP_AGE_MS_MAX = 180_000
+"""The sweep runs each minute: three missed ones are no accident."""
+WAITING_AGE_MS_MAX = 900_000
+HEAD_AGE_MS_MAX = 120_000
+"""A chain that shows no new block for two minutes stands still, or its nodes do."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What was checked, and the names of the settings that are missing or wrong."""
+
+    checks: Mapping[str, bool]
+    settings: Sequence[str]
+
+    @property
+    def ready(self) -> bool:
+        return all(self.checks.values())
+
+
+@dataclass(slots=True)
+class _Memory:
+    report: Report | None = None
+    until_ms: UnixMs = UnixMs(0)
+    head_number: int = -1
+    head_ms: UnixMs = UnixMs(0)
+    """When the newest block was first seen here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """
+    Check settings, secrets, ledger, nodes, sweep and waiting orders.
+
+    The parts are opened by callables: what cannot be opened is a failed check, not a failed answer.
+    """
+
+    wrong_settings: Callable[[], Awaitable[Sequence[str]]]
+    """Names of the settings, secrets among them, that some use case misses."""
+    identity: Callable[[], Awaitable[Identity]]
+    """The identity the settings mean; an empty ``ledger_id`` accepts any."""
+    ledger: Callable[[], Awaitable[Ledger]]
+    nodes: Callable[[], Awaitable[Heads]]
+    clock: Clock
+    _memory: _Memory = field(default_factory=_Memory, init=False, repr=False)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+
+    async def report(self) -> Report:
+        """Return the state of at most ten seconds ago; never raises for what it checks."""
+        async with self._lock:
+            memory = self._memory
+            if memory.report is None or self.clock() >= memory.until_ms:
+                memory.report = await self._check()
+                memory.until_ms = UnixMs(self.clock() + KEPT_MS)
+            return memory.report
+
+    async def _check(self) -> Report:
+        settings, ledger, nodes = await asyncio.gather(self.wrong_settings(), self._ledger(), self._nodes())
+        return Report(checks={"settings": not settings, **ledger, **nodes}, settings=settings)
+
+    async def _ledger(self) -> Mapping[str, bool]:
+        checks = dict.fromkeys(("ledger", "sweep", "waiting", "identity"), False)
+        try:
+            ledger = await self.ledger()
+            found, watch, page = await asyncio.gather(ledger.identity(), ledger.watch(), ledger.waiting(limit=1))
+            now_ms = self.clock()
+            checks["ledger"] = True
+            checks["sweep"] = now_ms - watch.swept_ms <= SWEEP_AGE_MS_MAX
+            checks["waiting"] = all(now_ms - order.received_ms <= WAITING_AGE_MS_MAX for order in page.orders)
+            checks["identity"] = foreign(found, await self.identity()) is None
+        except DistributorError as error:
+            logs.warning(_log, "not_ready", part="ledger", why=str(error))
+        return checks
+
+    async def _nodes(self) -> Mapping[str, bool]:
+        checks = dict.fromkeys(("node", "chain", "head"), False)
+        try:
+            heads = await (await self.nodes()).heads()
+            checks["node"] = bool(heads)
+            chain_id = (await self.identity()).chain_id
+            ours = [head.number for head in heads if head.chain_id == chain_id]
+            checks["chain"] = bool(ours)
+            checks["head"] = bool(ours) and self._moves(max(ours))
+        except DistributorError as error:
+            logs.warning(_log, "not_ready", part="node", why=str(error))
+        return checks
+
+    def _moves(self, number: int) -> bool:
+        """Tell whether the chain grows: a newer block than ever seen here, or one seen not long ago."""
+        memory, now_ms = self._memory, self.clock()
+        if number > memory.head_number:
+            memory.head_number, memory.head_ms = number, now_ms
+        return now_ms - memory.head_ms <= HEAD_AGE_MS_MAX
