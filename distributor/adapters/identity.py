@@ -24,4 +24,4 @@ def sign_in(credential: Credential = "default", client_id: str = "") -> AsyncTok
 
     if credential == "managedidentity":
         return ManagedIdentityCredential(client_id=client_id or None)
-    return DefaultAzureCredential()
+    return DefaultAzureCredential(**({"managed_identity_client_id": client_id} if client_id else {}))

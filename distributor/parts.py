@@ -1,0 +1,190 @@
+"""
+The parts that use cases share: settings, storage, nodes, alarms.
+
+A part is built at its first use, under a lock of its own, and a failure is not kept: once the
+setting is right, the next call works. Imports are lazy, so that the webhook never loads web3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from distributor import logs
+from distributor.adapters.identity import sign_in
+from distributor.adapters.keyvault import KeyVaultSecrets
+from distributor.errors import ConfigurationError
+from distributor.ports import Clock
+from distributor.references import is_reference
+from distributor.settings import Settings, Use, about, problems, secrets_of
+from distributor.storage import storage
+
+if TYPE_CHECKING:
+    from distributor.adapters.alarms import LogAlarms, WebhookAlarms
+    from distributor.adapters.polygon import Polygon
+    from distributor.adapters.rpc import Rpc
+    from distributor.adapters.tables import Tables
+    from distributor.ledger import Ledger
+    from distributor.ports import Alarms
+
+T = TypeVar("T")
+
+_LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
+
+_log = logging.getLogger(__name__)
+
+
+class Part(Generic[T]):
+    """A thing built once, at its first use; a failed build is tried again."""
+
+    def __init__(self, build: Callable[[], Awaitable[T]]) -> None:
+        self._build, self._lock = build, asyncio.Lock()
+        self._built: T | None = None
+
+    async def get(self) -> T:
+        async with self._lock:
+            if self._built is None:
+                self._built = await self._build()
+            return self._built
+
+
+class Parts:
+    """
+    What the use cases are built of, shared among them.
+
+    Args:
+        environ: The settings; read anew at each build.
+        clock: The time.
+    """
+
+    def __init__(self, environ: Mapping[str, str], *, clock: Clock) -> None:
+        self._environ, self._clock = environ, clock
+        self._open = AsyncExitStack()
+        self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock)
+        self._open.push_async_callback(self._secrets.aclose)
+        self._tables = Part(self._build_tables)
+        self._ledger = Part(self._build_ledger)
+        self._chain = Part(self._build_chain)
+        self._rpc = Part(self._build_rpc)
+        self._alarms = Part(self._build_alarms)
+
+    async def aclose(self) -> None:
+        """Close every client that was opened, the last first."""
+        await self._open.aclose()
+
+    async def settings(self, use: Use) -> Settings:
+        """Return what *use* needs, its secrets resolved. Raises ConfigurationError with all that is wrong."""
+        environ, unresolved = await self._resolved(use)
+        return Settings.load(environ, use, unresolved)
+
+    async def wrong_settings(self) -> Sequence[str]:
+        """Return the names of the settings that some use case misses or cannot read, secrets among them."""
+        resolved = [(use, *await self._resolved(use)) for use in Use]
+        found = [problem for use, environ, unresolved in resolved for problem in problems(environ, use, unresolved)]
+        return sorted({problem.setting for problem in found})
+
+    async def tables(self) -> Tables:
+        """Return the storage, whether or not its tables exist."""
+        return await self._tables.get()
+
+    async def ledger(self) -> Ledger:
+        return await self._ledger.get()
+
+    async def chain(self) -> Polygon:
+        return await self._chain.get()
+
+    async def rpc(self) -> Rpc:
+        return await self._rpc.get()
+
+    async def alarms(self) -> Alarms:
+        """Return where alarms go: the log alone, as long as the webhook's URL is wrong."""
+        try:
+            return await self._alarms.get()
+        except ConfigurationError as error:
+            from distributor.adapters.alarms import LogAlarms
+
+            logs.error(_log, "alarms_not_configured", why=str(error))
+            return LogAlarms()
+
+    async def _resolved(self, use: Use) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Return the settings with the secrets of *use* in place, and why the others could not be resolved."""
+        environ, unresolved = dict(self._environ), dict[str, str]()
+        for name in [*secrets_of(use), *self._referring_connection()]:
+            try:
+                environ[name] = await self._secrets.get(name) or ""
+            except ConfigurationError as error:
+                unresolved[name] = str(error).removeprefix(f"{name} ")
+        return environ, unresolved
+
+    def _referring_connection(self) -> Sequence[str]:
+        """Return the storage account's setting where it is a reference; elsewhere no vault is asked for it."""
+        name = self._environ.get("LEDGER_CONNECTION", "").strip() or about()["LEDGER_CONNECTION"].default or ""
+        return [name] if is_reference(self._environ.get(name, "").strip()) else []
+
+    async def _build_tables(self) -> Tables:
+        from distributor.adapters.tables import connect
+
+        environ, unresolved = await self._resolved(Use.SWEEP)
+        settings = Settings.load(environ, Use.SWEEP, unresolved)
+        account = storage(environ, settings.ledger_connection)
+        tables = connect(
+            connection_string=account.connection_string,
+            table_endpoint=account.table_endpoint,
+            credential=account.credential,
+            client_id=account.client_id,
+            partition=str(settings.chain_id),
+            table=settings.ledger_table,
+            audit_table=_audit_table(settings.ledger_table),
+        )
+        self._open.push_async_callback(tables.aclose)
+        return tables
+
+    async def _build_ledger(self) -> Ledger:
+        from distributor.ledger import Ledger
+
+        tables = await self.tables()
+        ledger = Ledger(tables.rows, tables.audit, clock=self._clock)
+        self._open.push_async_callback(ledger.aclose)
+        return ledger
+
+    async def _build_chain(self) -> Polygon:
+        from distributor.adapters.polygon import Polygon
+
+        settings = await self.settings(Use.READINESS)
+        chain = Polygon(
+            settings.rpc_urls,
+            chain_id=settings.chain_id,
+            token=settings.token,
+            authority=settings.authority,
+            reserve=settings.reserve,
+            timeout_s=settings.rpc_timeout_s,
+            clock=self._clock,
+        )
+        self._open.push_async_callback(chain.aclose)
+        return chain
+
+    async def _build_rpc(self) -> Rpc:
+        from distributor.adapters.rpc import Rpc
+
+        settings = await self.settings(Use.READINESS)
+        rpc = Rpc(settings.rpc_urls, timeout_s=settings.rpc_timeout_s)
+        self._open.push_async_callback(rpc.aclose)
+        return rpc
+
+    async def _build_alarms(self) -> LogAlarms | WebhookAlarms:
+        from distributor.adapters.alarms import LogAlarms, WebhookAlarms
+
+        url = (await self.settings(Use.ALARMS)).alarm_webhook_url
+        if url is None:
+            return LogAlarms()
+        alarms = WebhookAlarms(url.get_secret_value())
+        self._open.push_async_callback(alarms.aclose)
+        return alarms
+
+
+def _audit_table(ledger_table: str) -> str:
+    """Return the audit trail's table: two ledgers in one account keep two trails."""
+    return _AUDIT_TABLE if ledger_table == _LEDGER_TABLE else f"{ledger_table}{_AUDIT_TABLE}"

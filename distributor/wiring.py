@@ -1,0 +1,259 @@
+"""
+Composition root: the only place that reads the clock and the environment, and that knows every use case.
+
+One container for each running event loop, because clients live as long as the loop they were made
+on. Imports are lazy, so that the webhook never loads web3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from distributor.model import DEFAULT_SOURCE, Identity
+from distributor.parts import Part, Parts
+from distributor.ports import Clock
+from distributor.settings import Settings, Use
+from distributor.units import UnixMs, Wei
+
+if TYPE_CHECKING:
+    from distributor.distribution import Distribution
+    from distributor.fees import FeeLimits
+    from distributor.intake import Intake
+    from distributor.ports import Alarms
+    from distributor.readiness import Readiness
+    from distributor.settlement import Settlement
+    from distributor.status import Status
+    from distributor.sweep import Sweep, Watcher
+
+_LOUD = ("azure", "web3", "urllib3")
+"""Libraries that log each request, with its URL, at INFO or DEBUG."""
+
+
+def container() -> Container:
+    """Return the container of the running event loop; made at the first call, closed by ``aclose``."""
+    loop = asyncio.get_running_loop()
+    for gone in [known for known in _containers if known.is_closed()]:
+        del _containers[gone]
+    if loop not in _containers:
+        quieten(os.environ)
+        _containers[loop] = Container(os.environ, clock=now)
+    return _containers[loop]
+
+
+async def aclose() -> None:
+    """Close the container of the running event loop, if there is one; the next call makes a new one."""
+    mine = _containers.pop(asyncio.get_running_loop(), None)
+    if mine is not None:
+        await mine.aclose()
+
+
+def now() -> UnixMs:
+    """Return the time."""
+    return UnixMs(time.time_ns() // 1_000_000)
+
+
+def quieten(environ: Mapping[str, str]) -> None:
+    """Let only this service speak below WARNING; a LOG_LEVEL that is none is INFO, and the settings name it."""
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    level = logging.getLevelNamesMapping().get(environ.get("LOG_LEVEL", "").strip().upper(), logging.INFO)
+    logging.getLogger("distributor").setLevel(level)
+
+
+class Container:
+    """
+    Every use case, built at its first use.
+
+    Each raises ConfigurationError with all that is wrong for it, and tries again at the next call;
+    readiness and alarms are always there.
+    """
+
+    def __init__(self, environ: Mapping[str, str], *, clock: Clock) -> None:
+        self._clock = clock
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._parts = Parts(environ, clock=clock)
+        self._intake = Part(self._build_intake)
+        self._status = Part(self._build_status)
+        self._distribution = Part(self._build_distribution)
+        self._settlement = Part(self._build_settlement)
+        self._sweep = Part(self._build_sweep)
+        self._watcher = Part(self._build_watcher)
+        self._readiness = Part(self._build_readiness)
+
+    async def aclose(self) -> None:
+        """Close every client that was opened."""
+        await self._parts.aclose()
+
+    async def intake(self) -> Intake:
+        return await self._intake.get()
+
+    async def status(self) -> Status:
+        return await self._status.get()
+
+    async def distribution(self) -> Distribution:
+        return await self._distribution.get()
+
+    async def settlement(self) -> Settlement:
+        return await self._settlement.get()
+
+    async def sweep(self) -> Sweep:
+        return await self._sweep.get()
+
+    async def watcher(self) -> Watcher:
+        return await self._watcher.get()
+
+    async def readiness(self) -> Readiness:
+        return await self._readiness.get()
+
+    async def alarms(self) -> Alarms:
+        return await self._parts.alarms()
+
+    async def _build_intake(self) -> Intake:
+        from distributor.intake import Intake
+        from distributor.orders import Terms
+
+        settings = await self._parts.settings(Use.INTAKE)
+        return Intake(
+            ledger=await self._parts.ledger(),
+            secrets={DEFAULT_SOURCE: (settings.webhook_secret.get_secret_value(),)},
+            terms=Terms(
+                chain_id=settings.chain_id,
+                token=settings.token,
+                authority=settings.authority,
+                reserve=settings.reserve,
+                decimals=settings.token_decimals,
+            ),
+            clock=self._clock,
+        )
+
+    async def _build_status(self) -> Status:
+        from distributor.status import Status
+
+        settings = await self._parts.settings(Use.STATUS)
+        return Status(ledger=await self._parts.ledger(), decimals=settings.token_decimals)
+
+    async def _build_distribution(self) -> Distribution:
+        from distributor.adapters.signer import LocalSigner
+        from distributor.distribution import Distribution
+        from distributor.preflight import Terms
+
+        settings = await self._parts.settings(Use.DISTRIBUTION)
+        return Distribution(
+            ledger=await self._parts.ledger(),
+            chain=await self._parts.chain(),
+            signer=LocalSigner(settings.operator_pk.get_secret_value()),
+            alarms=await self._parts.alarms(),
+            clock=self._clock,
+            terms=Terms(identity=identity_of(settings), limits=_limits(settings), max_in_flight=settings.max_in_flight),
+            holder=self._holder,
+        )
+
+    async def _build_settlement(self) -> Settlement:
+        from distributor.adapters.signer import LocalSigner
+        from distributor.lifecycle import Policy
+        from distributor.settlement import Settlement
+        from distributor.steps import Steps
+
+        settings = await self._parts.settings(Use.SETTLEMENT)
+        distribution = await self.distribution()
+        keys = [key for key in (settings.operator_pk, settings.operator_pk_retiring) if key is not None]
+        signers = [LocalSigner(key.get_secret_value()) for key in keys]
+        steps = Steps(
+            ledger=distribution.ledger,
+            chain=distribution.chain,
+            signers={signer.address: signer for signer in signers},
+            alarms=distribution.alarms,
+            clock=self._clock,
+            identity=identity_of(settings),
+            policy=Policy(
+                finality_depth=settings.finality_depth,
+                min_confirmations=settings.min_confirmations,
+                release_confirmations=settings.release_confirmations,
+                resubmit_after_ms=settings.resubmit_after_ms,
+                replace_after_ms=settings.replace_after_ms,
+                max_attempts=settings.max_attempts,
+            ),
+        )
+        return Settlement(
+            ledger=distribution.ledger,
+            chain=distribution.chain,
+            steps=steps,
+            distribution=distribution,
+            clock=self._clock,
+            sleep=asyncio.sleep,
+            limits=_limits(settings),
+            block_time_s=settings.block_time_s,
+            holder=self._holder,
+        )
+
+    async def _build_sweep(self) -> Sweep:
+        from distributor.sweep import Sweep
+
+        return Sweep(ledger=await self._parts.ledger(), clock=self._clock)
+
+    async def _build_watcher(self) -> Watcher:
+        from distributor.adapters.signer import LocalSigner
+        from distributor.sweep import Thresholds, Watcher
+
+        settings = await self._parts.settings(Use.WATCH)
+        return Watcher(
+            ledger=await self._parts.ledger(),
+            chain=await self._parts.chain(),
+            alarms=await self._parts.alarms(),
+            clock=self._clock,
+            operator=LocalSigner(settings.operator_pk.get_secret_value()).address,
+            thresholds=Thresholds(
+                low_reserve_units=settings.low_reserve_units,
+                low_allowance_units=settings.low_allowance_units,
+                low_gas_payouts=settings.low_gas_payouts,
+                payout_cost_wei=Wei(settings.gas_limit * settings.max_fee_wei),
+                finality_by_tag=settings.finality_depth is None,
+                token_decimals=settings.token_decimals,
+            ),
+        )
+
+    async def _build_readiness(self) -> Readiness:
+        from distributor.readiness import Readiness
+
+        return Readiness(
+            wrong_settings=self._parts.wrong_settings,
+            identity=self._expected_identity,
+            ledger=self._parts.ledger,
+            nodes=self._parts.rpc,
+            clock=self._clock,
+        )
+
+    async def _expected_identity(self) -> Identity:
+        return identity_of(await self._parts.settings(Use.READINESS))
+
+
+def identity_of(settings: Settings) -> Identity:
+    """Return whose ledger the settings mean; without LEDGER_ID any with these addresses."""
+    return Identity(
+        ledger_id=settings.ledger_id or "",
+        chain_id=settings.chain_id,
+        token=settings.token,
+        authority=settings.authority,
+        reserve=settings.reserve,
+    )
+
+
+def _limits(settings: Settings) -> FeeLimits:
+    from distributor.fees import FeeLimits
+
+    return FeeLimits(
+        max_fee_wei=settings.max_fee_wei,
+        max_tip_wei=settings.max_tip_wei,
+        min_tip_wei=settings.min_tip_wei,
+        gas_limit=settings.gas_limit,
+    )
+
+
+_containers: dict[asyncio.AbstractEventLoop, Container] = {}

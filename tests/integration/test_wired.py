@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from devstack.contracts import Deployment, Devchain
+from devstack.servers import Azurite
+from distributor.cli.init import initialise
+from distributor.model import DEFAULT_SOURCE, OrderKey
+from distributor.parts import Parts
+from distributor.wiring import Container, now
+
+SECRET = "the shop and we know this"
+
+
+@pytest.fixture
+def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[str, str]:
+    """Settings of the whole service on the local stack."""
+    return {
+        "CHAIN_ID": str(deployment.chain_id),
+        "RPC_URL": deployment.url,
+        "OPERATOR_PK": deployment.operator_key,
+        "TOKEN_ADDRESS": deployment.token,
+        "AUTHORITY_ADDRESS": deployment.authority,
+        "RESERVE_ADDRESS": deployment.reserve,
+        "WEBHOOK_SECRET": SECRET,
+        "AzureWebJobsStorage": azurite.connection_string,
+        "LEDGER_TABLE": table_name,
+        "BLOCK_TIME_S": "0.05",
+        "FINALITY": "depth:3",
+    }
+
+
+@pytest.fixture
+async def container(environ: dict[str, str]) -> AsyncIterator[Container]:
+    """The service with real clients on a ledger that is ours."""
+    parts = Parts(environ, clock=now)
+    assert await initialise(parts, apply=True, say=lambda _: None)
+    await parts.aclose()
+    own = Container(environ, clock=now)
+    yield own
+    await own.aclose()
+
+
+async def test_the_wired_service_pays_a_signed_order(
+    container: Container, devchain: Devchain, deployment: Deployment
+) -> None:
+    """Real storage, real chain: from the shop's bytes to tokens in the wallet, and the status says paid."""
+    wallet = deployment.customers[0]
+    before_units = devchain.balance_of(wallet)
+    body = json.dumps({"order_id": "WIRED-1", "wallet": wallet, "amount": "12.5"}).encode()
+    signature = hmac.digest(SECRET.encode(), body, hashlib.sha256).hex()
+
+    accepted = await (await container.intake()).accept({"X-WP-Signature": signature}, body)
+    drained = await (await container.distribution()).drain()
+    devchain.mine(8)
+    await (await container.settlement()).follow()
+    document = await (await container.status()).of(OrderKey(DEFAULT_SOURCE, "WIRED-1"))
+
+    assert accepted.new
+    assert (drained.bound, drained.open) == (1, True)
+    assert document is not None
+    assert document["status"] == "paid"
+    assert devchain.balance_of(wallet) - before_units == 12_500_000_000_000_000_000
+
+
+async def test_the_wired_service_is_ready_after_its_first_sweep(container: Container) -> None:
+    """Everything is there, and nothing is named."""
+    await (await container.sweep()).run()
+    await (await container.watcher()).run()
+
+    report = await (await container.readiness()).report()
+
+    assert report.ready, report
+    assert report.settings == []

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from distributor import wiring
+from distributor.errors import ConfigurationError
+from distributor.parts import Part
+from distributor.wiring import Container
+from tests.fakes.clock import FrozenClock
+
+KEY, RETIRING_KEY = "11" * 32, "22" * 32
+GOOD = {
+    "CHAIN_ID": "137",
+    "RPC_URL": "http://127.0.0.1:1",
+    "OPERATOR_PK": KEY,
+    "AUTHORITY_ADDRESS": "0x" + "11" * 20,
+    "TOKEN_ADDRESS": "0x" + "22" * 20,
+    "RESERVE_ADDRESS": "0x" + "33" * 20,
+    "WEBHOOK_SECRET": "sixteen bytes or more",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+}
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """Settings of which each test may spoil some."""
+    return dict(GOOD)
+
+
+@pytest.fixture
+async def container(environ: dict[str, str], clock: FrozenClock) -> AsyncIterator[Container]:
+    """A container on these settings, closed in the end."""
+    own = Container(environ, clock=clock)
+    yield own
+    await own.aclose()
+
+
+async def test_each_use_case_is_built_once_and_shares_its_parts(container: Container) -> None:
+    """One ledger, one chain, and settlement refills slots through the very same distribution."""
+    distribution, settlement = await container.distribution(), await container.settlement()
+    intake, watcher = await container.intake(), await container.watcher()
+
+    assert await container.distribution() is distribution
+    assert settlement.distribution is distribution
+    assert settlement.steps.chain is settlement.chain is watcher.chain is distribution.chain
+    assert intake.ledger is watcher.ledger is distribution.ledger is (await container.status()).ledger
+    assert (await container.sweep()).ledger is intake.ledger
+
+
+async def test_settings_arrive_where_they_act(environ: dict[str, str], container: Container) -> None:
+    """The limits of money and of the chain are those that were set."""
+    environ |= {"MAX_FEE_GWEI": "55", "GAS_LIMIT": "250000", "MAX_IN_FLIGHT": "4", "LEDGER_ID": "a" * 32}
+    environ |= {"FINALITY": "depth:9", "MIN_CONFIRMATIONS": "5", "RELEASE_CONFIRMATIONS": "77", "MAX_ATTEMPTS": "6"}
+    environ |= {"RESUBMIT_AFTER_S": "11", "REPLACE_AFTER_S": "33", "BLOCK_TIME_S": "1.5", "LOW_RESERVE_TOKENS": "8"}
+    distribution, settlement = await container.distribution(), await container.settlement()
+    policy, thresholds = settlement.steps.policy, (await container.watcher()).thresholds
+
+    assert (distribution.terms.limits.max_fee_wei, distribution.terms.limits.gas_limit) == (55 * 10**9, 250_000)
+    assert (distribution.terms.max_in_flight, distribution.terms.identity.ledger_id) == (4, "a" * 32)
+    assert (policy.finality_depth, policy.min_confirmations, policy.release_confirmations) == (9, 5, 77)
+    assert (policy.resubmit_after_ms, policy.replace_after_ms, policy.max_attempts) == (11_000, 33_000, 6)
+    assert (settlement.block_time_s, settlement.limits) == (1.5, distribution.terms.limits)
+    assert (thresholds.low_reserve_units, thresholds.finality_by_tag) == (8 * 10**18, False)
+    assert thresholds.payout_cost_wei == 55 * 10**9 * 250_000
+
+
+async def test_the_retiring_operator_signs_until_its_last_payout_is_final(
+    environ: dict[str, str], container: Container
+) -> None:
+    """Settlement holds both keys; distribution binds with the new one."""
+    environ["OPERATOR_PK_RETIRING"] = RETIRING_KEY
+    distribution, settlement = await container.distribution(), await container.settlement()
+
+    assert len(settlement.steps.signers) == 2
+    assert distribution.signer.address in settlement.steps.signers
+
+
+async def test_a_failure_is_not_kept(environ: dict[str, str], container: Container) -> None:
+    """Once the setting is right the next call works; nobody restarts anything."""
+    del environ["WEBHOOK_SECRET"]
+    with pytest.raises(ConfigurationError, match="WEBHOOK_SECRET is not set"):
+        await container.intake()
+    environ["WEBHOOK_SECRET"] = GOOD["WEBHOOK_SECRET"]
+
+    assert (await container.intake()).terms.chain_id == 137
+
+
+async def test_what_only_payouts_need_does_not_refuse_orders(environ: dict[str, str], container: Container) -> None:
+    """Orders are taken and wait; the payouts name what is wrong."""
+    environ |= {"RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "-1"}
+
+    assert (await container.intake()).terms.chain_id == 137
+    with pytest.raises(ConfigurationError, match=r"RPC_URL must.*OPERATOR_PK is not set.*MAX_FEE_GWEI must"):
+        await container.distribution()
+
+
+async def test_a_reference_nobody_may_resolve_is_named_with_the_rest(
+    environ: dict[str, str], container: Container
+) -> None:
+    """The storage account's too; and no vault is asked."""
+    reference = "@Microsoft.KeyVault(VaultName=ballx;SecretName=ANY)"
+    environ |= {"BALLX_USE_KV": "0", "WEBHOOK_SECRET": reference, "AzureWebJobsStorage": reference, "CHAIN_ID": ""}
+
+    with pytest.raises(ConfigurationError) as caught:
+        await container.intake()
+    named = [sentence.split(" ")[0] for sentence in str(caught.value).split("; ")]
+    assert named == ["CHAIN_ID", "WEBHOOK_SECRET", "AzureWebJobsStorage"]
+    assert "BALLX_USE_KV=0 forbids" in str(caught.value)
+
+
+async def test_readiness_is_there_when_nothing_is_configured(environ: dict[str, str], container: Container) -> None:
+    """It is what names the settings."""
+    environ.clear()
+    report = await (await container.readiness()).report()
+
+    assert not any(report.checks.values())
+    assert set(report.settings) == set(GOOD)
+
+
+async def test_readiness_names_a_secret_that_cannot_be_read(environ: dict[str, str], container: Container) -> None:
+    """And only that one."""
+    environ |= {"BALLX_USE_KV": "0", "OPERATOR_PK": "@Microsoft.KeyVault(VaultName=ballx;SecretName=ANY)"}
+    report = await (await container.readiness()).report()
+
+    assert report.settings == ["OPERATOR_PK"]
+
+
+async def test_alarms_go_to_the_log_while_their_url_is_wrong(
+    environ: dict[str, str], container: Container, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An alarm about a wrong setting must not fail by one."""
+    environ.clear()
+    environ["ALARM_WEBHOOK_URL"] = "http://hooks.example/key"
+    alarms = await container.alarms()
+    environ["ALARM_WEBHOOK_URL"] = "https://hooks.example/key"
+
+    assert type(alarms).__name__ == "LogAlarms"
+    assert "ALARM_WEBHOOK_URL must be an https URL" in caplog.text
+    assert type(await container.alarms()).__name__ == "WebhookAlarms"
+
+
+async def test_without_a_url_alarms_go_to_the_log_alone(container: Container) -> None:
+    """The URL is optional; the line is not."""
+    assert type(await container.alarms()).__name__ == "LogAlarms"
+    assert await container.alarms() is await container.alarms()
+
+
+async def test_parts_asked_for_at_once_are_built_once() -> None:
+    """Two first requests race; one builds, the other waits for it."""
+    built: list[str] = []
+
+    async def build() -> str:
+        await asyncio.sleep(0)
+        built.append("part")
+        return "part"
+
+    part = Part(build)
+    assert await asyncio.gather(*(part.get() for _ in range(5))) == ["part"] * 5
+    assert built == ["part"]
+
+
+async def test_a_loop_has_one_container_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads the process's environment and clock."""
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    first = wiring.container()
+    intake = await first.intake()
+    before_ms = time.time() * 1_000
+
+    assert wiring.container() is first
+    assert 0 <= intake.clock() - before_ms + 1 < 60_000
+    await wiring.aclose()
+    await wiring.aclose()
+    assert wiring.container() is not first
+    await wiring.aclose()
+
+
+def test_each_loop_has_its_own_container_and_closed_loops_are_forgotten() -> None:
+    """Clients live as long as the loop they were made on."""
+
+    async def mine() -> Container:
+        return wiring.container()
+
+    async def mine_closed() -> Container:
+        own = wiring.container()
+        await wiring.aclose()
+        return own
+
+    first, second = asyncio.run(mine()), asyncio.run(mine_closed())
+
+    assert first is not second
+    gc.collect()
+    assert wiring._containers == {}
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [("", logging.INFO), ("debug", logging.DEBUG), ("WARNING", logging.WARNING), ("x", logging.INFO)],
+)
+def test_only_this_service_speaks_below_warning(level: str, expected: int) -> None:
+    """The client libraries log every request with its URL."""
+    before = logging.getLogger("distributor").level
+    try:
+        wiring.quieten({"LOG_LEVEL": level})
+        assert logging.getLogger("distributor").level == expected
+    finally:
+        logging.getLogger("distributor").setLevel(before)
+
+    assert {logging.getLogger(name).level for name in ("azure", "web3", "urllib3")} == {logging.WARNING}
+
+
+def test_the_environment_of_the_process_is_untouched() -> None:
+    """Settings are read, never written: a resolved secret must not leak to child processes."""
+    before = dict(os.environ)
+
+    async def build() -> None:
+        await (await wiring.container().readiness()).report()
+        await wiring.aclose()
+
+    asyncio.run(build())
+    assert dict(os.environ) == before
