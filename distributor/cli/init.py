@@ -1,0 +1,121 @@
+"""``init``: make an empty ledger ours."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from urllib.parse import urlsplit
+
+from distributor.adapters.rpc import Rpc
+from distributor.adapters.signer import LocalSigner
+from distributor.errors import ConfigurationError
+from distributor.ledger import Ledger
+from distributor.model import Address, Identity
+from distributor.parts import Parts
+from distributor.settings import Settings, Use
+from distributor.wiring import identity_of
+
+Say = Callable[[str], None]
+
+_CHAINS = {137: "Polygon", 80002: "Amoy, the test network of Polygon"}
+
+
+class Refused(Exception):
+    """Nothing was written; the message says why, and what to do."""
+
+
+async def initialise(parts: Parts, *, apply: bool, say: Say) -> bool:
+    """
+    Show what the ledger would be, and with *apply* make it so; run again, it changes nothing.
+
+    1. What decides where money goes is shown first.
+    2. A ledger that has an identity stays as it is, ours or not.
+    3. The operator's next nonce is read from the chain, from every node. While a node's pool holds
+       transactions of the operator nobody knows which nonce comes next, and nothing is written.
+    4. The tables are made, and identity, nonce, commitments and control written as one group.
+
+    Returns:
+        False when it was refused; what was said tells why.
+
+    Raises:
+        DistributorError: A setting is wrong, or the ledger does not answer.
+    """
+    settings = await parts.settings(Use.INIT)
+    operator = LocalSigner(settings.operator_pk.get_secret_value()).address
+    tables, ledger = await parts.tables(), await parts.ledger()
+    _show(settings, operator, urlsplit(tables.service.url).netloc, say)
+    try:
+        if apply:
+            await tables.ensure()
+        if await _is_ours(ledger, settings, operator, say, apply=apply):
+            return True
+        nonce = await _next_nonce(await parts.rpc(), settings.chain_id, operator)
+        if not apply:
+            say(f"Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.")
+            return True
+        await _write(ledger, settings, operator, nonce, say)
+    except Refused as refusal:
+        say(f"Refused: {refusal}")
+        return False
+    return True
+
+
+def _show(settings: Settings, operator: Address, account: str, say: Say) -> None:
+    say(f"Chain:     {settings.chain_id} ({_CHAINS.get(settings.chain_id, 'neither Polygon nor its test network')})")
+    say(f"Operator:  {operator}")
+    say(f"Ledger:    table {settings.ledger_table} at {account}")
+    say(f"Token:     {settings.token}")
+    say(f"Authority: {settings.authority}")
+    say(f"Reserve:   {settings.reserve}")
+
+
+async def _is_ours(ledger: Ledger, settings: Settings, operator: Address, say: Say, *, apply: bool) -> bool:
+    """Tell whether the ledger is ours already; False when it is nobody's. Raises Refused when it is another's."""
+    try:
+        found, books = await ledger.identity(), await ledger.books(operator)
+    except ConfigurationError as error:
+        if apply:
+            raise
+        say(f"The ledger cannot be read yet: {error}")
+        return False
+    if found is None:
+        return False
+    if wrong := _differences(found, identity_of(settings)):
+        raise Refused(f"this ledger is another one's; nothing was changed. {' '.join(wrong)}")
+    if books is None:
+        raise Refused(
+            f"this ledger is ours, but it knows no nonce of the operator {operator}: was OPERATOR_PK changed?"
+        )
+    say(f"Already initialised, nothing to do. Ledger id: {found.ledger_id}")
+    return True
+
+
+def _differences(found: Identity, expected: Identity) -> Sequence[str]:
+    mine = replace(expected, ledger_id=expected.ledger_id or found.ledger_id)
+    names = [field.name for field in fields(Identity)]
+    pairs = [(name, getattr(found, name), getattr(mine, name)) for name in names]
+    return [f"{name}: the ledger has {theirs}, the settings {ours}." for name, theirs, ours in pairs if theirs != ours]
+
+
+async def _next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
+    """Return the operator's next nonce, on which all nodes that answer must agree."""
+    chains = {head.chain_id for head in await rpc.heads()}
+    if chains - {chain_id}:
+        raise Refused(f"a node of RPC_URL serves chain {min(chains - {chain_id})}, CHAIN_ID says {chain_id}.")
+    counts = {count for nonces in await rpc.nonces(operator) for count in nonces}
+    if not counts:
+        raise Refused("no node of RPC_URL answers; its nonce must come from the chain.")
+    if len(counts) > 1:
+        raise Refused(
+            f"the operator's nonce is between {min(counts)} and {max(counts)}: transactions of it wait in a pool, or a "
+            "node is behind. Wait until they are mined, and let nothing else use this key."
+        )
+    return counts.pop()
+
+
+async def _write(ledger: Ledger, settings: Settings, operator: Address, nonce: int, say: Say) -> None:
+    ledger_id = settings.ledger_id or secrets.token_hex(16)
+    await ledger.initialise(replace(identity_of(settings), ledger_id=ledger_id), operator, nonce)
+    say(f"Initialised: next nonce {nonce}. Ledger id: {ledger_id}")
+    say(f"Set LEDGER_ID={ledger_id}, so that no other ledger is ever paid from.")

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from devstack.contracts import Deployment, Devchain
+from devstack.servers import Azurite
+from distributor.cli import main
+from distributor.cli.init import initialise
+from distributor.model import Identity
+from distributor.parts import Parts
+from tests.fakes.clock import FrozenClock
+
+
+@pytest.fixture
+def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[str, str]:
+    """Settings of a new ledger on the local stack."""
+    return {
+        "CHAIN_ID": str(deployment.chain_id),
+        "RPC_URL": deployment.url,
+        "OPERATOR_PK": deployment.operator_key,
+        "TOKEN_ADDRESS": deployment.token,
+        "AUTHORITY_ADDRESS": deployment.authority,
+        "RESERVE_ADDRESS": deployment.reserve,
+        "AzureWebJobsStorage": azurite.connection_string,
+        "LEDGER_TABLE": table_name,
+    }
+
+
+class Desk:
+    """A person at the command line: runs ``init`` and reads what it says."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = dict(environ)
+        self.said: list[str] = []
+
+    async def init(self, *, apply: bool, **changed: str) -> bool:
+        """Run it with some settings changed; return whether it was done."""
+        parts = Parts({**self.environ, **changed}, clock=FrozenClock())
+        try:
+            return await initialise(parts, apply=apply, say=self.said.append)
+        finally:
+            await parts.aclose()
+
+    @property
+    def ledger_id(self) -> str:
+        """The id that was printed last."""
+        return next(line for line in reversed(self.said) if "Ledger id: " in line).rpartition(" ")[2]
+
+
+@pytest.fixture
+async def parts(environ: dict[str, str]) -> AsyncIterator[Parts]:
+    """A look into the ledger from outside."""
+    own = Parts(environ, clock=FrozenClock())
+    yield own
+    await own.aclose()
+
+
+async def test_a_dry_run_shows_everything_and_writes_nothing(
+    environ: dict[str, str], deployment: Deployment, parts: Parts
+) -> None:
+    """What decides where money goes is shown before anything is done."""
+    desk = Desk(environ)
+
+    assert await desk.init(apply=False)
+    shown = "\n".join(desk.said)
+    for value in (str(deployment.chain_id), deployment.operator, deployment.token, deployment.authority):
+        assert value in shown
+    assert deployment.reserve in shown
+    assert environ["LEDGER_TABLE"] in shown
+    assert desk.said[-1].startswith("Dry run: would make this ledger ours, next nonce ")
+    assert deployment.operator_key[2:] not in shown
+    service = (await parts.tables()).service
+    assert [table.name async for table in service.query_tables(f"TableName eq '{environ['LEDGER_TABLE']}'")] == []
+
+
+async def test_apply_makes_the_ledger_ours_with_the_nonce_of_the_chain(
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Parts
+) -> None:
+    """Identity, nonce, commitments and control are there, and the audit trail says so."""
+    desk = Desk(environ)
+
+    assert await desk.init(apply=True)
+    ledger = await parts.ledger()
+    books = await ledger.books(deployment.operator)
+    assert await ledger.identity() == Identity(
+        ledger_id=desk.ledger_id,
+        chain_id=deployment.chain_id,
+        token=deployment.token,
+        authority=deployment.authority,
+        reserve=deployment.reserve,
+    )
+    assert books is not None
+    assert (books.next_nonce, books.committed_units) == (devchain.nonce_of(deployment.operator), 0)
+    assert not (await ledger.control()).paused
+    trail = (await parts.tables()).service.get_table_client(f"{environ['LEDGER_TABLE']}audit")
+    entry = await trail.get_entity(str(deployment.chain_id), "identity")
+    assert entry["ledger_id"] == desk.ledger_id
+
+
+async def test_run_twice_it_says_so_and_changes_nothing(environ: dict[str, str]) -> None:
+    """Also with the printed id in LEDGER_ID, and as a dry run."""
+    desk = Desk(environ)
+    await desk.init(apply=True)
+    first = desk.ledger_id
+
+    assert await desk.init(apply=True)
+    assert desk.said[-1] == f"Already initialised, nothing to do. Ledger id: {first}"
+    assert await desk.init(apply=False, LEDGER_ID=first)
+    assert desk.said[-1] == f"Already initialised, nothing to do. Ledger id: {first}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"LEDGER_ID": "0" * 32}, "ledger_id: the ledger has "),
+        ({"RESERVE_ADDRESS": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"}, "reserve: the ledger has "),
+    ],
+)
+async def test_a_ledger_of_another_one_is_refused_with_what_differs(
+    environ: dict[str, str], changed: Mapping[str, str], named: str
+) -> None:
+    """A ledger swapped by mistake never starts paying."""
+    desk = Desk(environ)
+    await desk.init(apply=True)
+
+    assert not await desk.init(apply=True, **changed)
+    assert named in desk.said[-1]
+
+
+async def test_an_operator_the_ledger_does_not_know_is_refused(environ: dict[str, str], deployment: Deployment) -> None:
+    """A new key is added to a ledger, not initialised over it."""
+    desk = Desk(environ)
+    await desk.init(apply=True)
+
+    assert not await desk.init(apply=True, OPERATOR_PK=deployment.second_operator_key)
+    assert f"no nonce of the operator {deployment.second_operator}" in desk.said[-1]
+
+
+async def test_a_pending_transaction_of_the_operator_is_refused(
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Parts
+) -> None:
+    """Which nonce is next is known only when the pool is empty of the operator's transactions."""
+    devchain.set_automine(enabled=False)
+    try:
+        devchain.rpc("eth_sendTransaction", {"from": deployment.operator, "to": deployment.operator, "value": "0x0"})
+        desk = Desk(environ)
+        refused = not await desk.init(apply=True)
+    finally:
+        devchain.set_automine(enabled=True)
+
+    assert refused
+    assert "transactions of it wait in a pool" in desk.said[-1]
+    assert await (await parts.ledger()).identity() is None
+
+
+async def test_a_chain_that_is_not_the_settings_chain_is_refused(environ: dict[str, str]) -> None:
+    """The nonce of another chain would be worth nothing here."""
+    desk = Desk(environ)
+
+    assert not await desk.init(apply=False, CHAIN_ID="424242")
+    assert "CHAIN_ID says 424242" in desk.said[-1]
+
+
+async def test_without_a_node_nothing_is_written(environ: dict[str, str], parts: Parts) -> None:
+    """The nonce comes from the chain or from nowhere."""
+    desk = Desk(environ)
+
+    assert not await desk.init(apply=True, RPC_URL="http://127.0.0.1:1")
+    assert "no node of RPC_URL answers" in desk.said[-1]
+    assert await (await parts.ledger()).identity() is None
+
+
+def test_the_command_reads_a_settings_file(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same file ``func start`` reads; exit code 0 for a dry run and for what is done."""
+    file = tmp_path / "local.settings.json"
+    file.write_text(json.dumps({"IsEncrypted": False, "Values": environ}))
+
+    assert main(["init", "--settings", str(file)]) == 0
+    assert main(["init", "--settings", str(file), "--apply"]) == 0
+    assert "Initialised: next nonce" in capsys.readouterr().out
+
+
+def test_a_refusal_has_an_exit_code_of_its_own(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script can tell refused from misconfigured."""
+    for name, value in {**environ, "CHAIN_ID": "424242"}.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["init"]) == 1
+    assert "Refused: " in capsys.readouterr().out
+
+
+def test_a_missing_setting_is_named_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them at once, on the error stream."""
+    assert main(["init"]) == 2
+    said = capsys.readouterr().err
+    assert all(name in said for name in ("CHAIN_ID", "RPC_URL", "OPERATOR_PK", "AzureWebJobsStorage"))
+
+
+def test_storage_that_does_not_answer_exits_with_1(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no mistake in the settings, as far as anybody can tell."""
+    gone = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:1/a;"
+    for name, value in {**environ, "AzureWebJobsStorage": gone}.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["init", "--apply"]) == 1
+    assert "storage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"Values": []}'])
+def test_a_file_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """Also one that is not there."""
+    file = tmp_path / "local.settings.json"
+    file.write_text(text)
+
+    assert main(["init", "--settings", str(file)]) == 2
+    assert main(["init", "--settings", str(tmp_path / "absent.json")]) == 2
+    assert "is no settings file" in capsys.readouterr().err
+
+
+def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both on the program and on the command."""
+    for arguments in (["--help"], ["init", "--help"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+    assert capsys.readouterr().out.count("exit codes:") == 2
