@@ -111,11 +111,17 @@ def outcome_of(text: str) -> SubmitOutcome:
 
 def is_revert(code: int, text: str) -> bool:
     """Say whether the contract refused, as opposed to the node being unable to say."""
-    lowered = text.lower()
-    return not is_overload(code, text) and (code == REVERT_CODE or any(part in lowered for part, _ in REVERT_TEXTS))
+    if is_overload(code, text):
+        return False
+    return _is_contracts_word(code, text) or any(part in text.lower() for part, _ in REVERT_TEXTS)
 
 
 def is_overload(code: int, text: str) -> bool:
-    """Say whether the node asks to be left alone for a while."""
-    lowered = text.lower()
-    return code != REVERT_CODE and (code in OVERLOAD_CODES or any(part in lowered for part, _ in OVERLOAD_TEXTS))
+    """Say whether the node asks to be left alone for a while; a contract may speak of limits as well."""
+    if _is_contracts_word(code, text):
+        return False
+    return code in OVERLOAD_CODES or any(part in text.lower() for part, _ in OVERLOAD_TEXTS)
+
+
+def _is_contracts_word(code: int, text: str) -> bool:
+    return code == REVERT_CODE or text.lower().startswith("execution reverted")

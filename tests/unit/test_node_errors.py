@@ -79,6 +79,7 @@ def test_every_outcome_has_a_rank() -> None:
         (3, "execution reverted"),
         (3, "execution reverted: rate limit of the day"),
         (-32000, "execution reverted"),
+        (-32000, "execution reverted: daily limit exceeded"),
         (-32000, "gas required exceeds allowance (30000000)"),
         (-32603, "EVM error InvalidFEOpcode"),
         (-32000, "invalid opcode: INVALID"),
@@ -87,7 +88,7 @@ def test_every_outcome_has_a_rank() -> None:
 def test_a_refusal_by_the_contract_is_a_revert(code: int, text: str) -> None:
     """A revert is the contract's word, even when its reason speaks of limits."""
     assert is_revert(code, text)
-    assert code != 3 or not is_overload(code, text)
+    assert not is_overload(code, text)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_a_refusal_by_the_contract_is_a_revert(code: int, text: str) -> None:
         (-32005, "request exceeds defined limit"),
         (429, "Your app has exceeded its compute units per second capacity"),
         (-32000, "Too Many Requests"),
-        (-32000, "rate limit reached, execution reverted to the pool"),
+        (-32000, "daily request rate limit reached, execution reverted"),
     ],
 )
 def test_an_overloaded_node_is_never_a_revert(code: int, text: str) -> None:
