@@ -13,11 +13,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import ClientError, ClientResponseError, ClientSession, TCPConnector
 
-from distributor import logs
+from distributor import logs, urls
 from distributor.adapters.answers import GARBLED, RATE_LIMITED, Answers, NodeTrouble, items_of, read_quantity
 from distributor.errors import ChainUnavailable, ConfigurationError, DistributorError, InvariantBroken, WrongChain
 from distributor.model import Block
@@ -250,35 +249,26 @@ class Nodes:
         return ChainUnavailable(f"No node answered ({reasons}).")
 
 
-def labels_of(urls: Sequence[str]) -> Sequence[str]:
+def labels_of(node_urls: Sequence[str]) -> Sequence[str]:
     """
     Return a unique name for each URL: its host and port, a count where two are alike, and nothing else of it.
 
     Raises:
         ConfigurationError: No URL, or one that is none; its text is not repeated, it may hold a key.
     """
-    if not urls:
+    if not node_urls:
         raise ConfigurationError("RPC_URL names no node")
-    hosts = [_host(url, position) for position, url in enumerate(urls, start=1)]
-    return [
-        host if hosts[:at].count(host) == 0 else f"{host}#{hosts[:at].count(host) + 1}" for at, host in enumerate(hosts)
-    ]
+    hosts = [_host(url, position) for position, url in enumerate(node_urls, start=1)]
+    counts = [hosts[:at].count(host) for at, host in enumerate(hosts, start=1)]
+    return [host if count == 1 else f"{host}#{count}" for host, count in zip(hosts, counts, strict=True)]
 
 
 def _host(url: str, position: int) -> str:
-    parts = _split(url, position)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = urls.split(url)
+    if parts is None or parts.scheme not in {"http", "https"}:
         raise ConfigurationError(f"RPC_URL: address {position} is not an http or https URL")
-    return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-
-
-def _split(url: str, position: int) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 -- reading it is what checks it
-    except ValueError:
-        raise ConfigurationError(f"RPC_URL: address {position} is not a URL") from None
-    return parts
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port}" if parts.port else f"{host}"
 
 
 def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:

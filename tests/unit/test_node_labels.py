@@ -12,7 +12,7 @@ def test_a_node_is_called_by_its_host_and_never_by_its_url() -> None:
     """User, path and query may be a key."""
     urls = ["https://user:pass@Polygon.Example.com/v2/s3cr3t?key=s3cr3t#s3cr3t", "http://[::1]:8545/s3cr3t"]
 
-    assert labels_of(urls) == ["polygon.example.com", "::1:8545"]
+    assert labels_of(urls) == ["polygon.example.com", "[::1]:8545"]
 
 
 def test_two_keys_at_one_host_have_two_names() -> None:
