@@ -10,6 +10,7 @@ from devstack.contracts import Deployment, Devchain
 from devstack.servers import Azurite
 from distributor.cli import main
 from distributor.cli.init import initialise
+from distributor.errors import ConfigurationError
 from distributor.model import Identity
 from distributor.parts import Parts
 from tests.fakes.clock import FrozenClock
@@ -75,6 +76,18 @@ async def test_a_dry_run_shows_everything_and_writes_nothing(
     assert deployment.operator_key[2:] not in shown
     service = (await parts.tables()).service
     assert [table.name async for table in service.query_tables(f"TableName eq '{environ['LEDGER_TABLE']}'")] == []
+
+
+async def test_a_ledger_that_cannot_be_read_stops_only_the_doing(environ: dict[str, str]) -> None:
+    """A dry run tells it and shows the rest; with --apply it is an error."""
+    key = environ["AzureWebJobsStorage"].partition("AccountKey=")[2].partition(";")[0]
+    environ["AzureWebJobsStorage"] = environ["AzureWebJobsStorage"].replace(key, "d3Jvbmcga2V5")
+    desk = Desk(environ)
+
+    assert await desk.init(apply=False)
+    assert desk.said[-2].startswith("The ledger cannot be read yet: ")
+    with pytest.raises(ConfigurationError, match="refuses this service's sign-in"):
+        await desk.init(apply=True)
 
 
 async def test_apply_makes_the_ledger_ours_with_the_nonce_of_the_chain(
