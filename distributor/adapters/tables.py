@@ -12,20 +12,22 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceExistsError
 from azure.core.pipeline.policies import RetryMode
-from azure.data.tables import EdmType, EntityProperty, TableEntity, UpdateMode
+from azure.data.tables import EdmType, EntityProperty, TableEntity, TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from distributor import logs
+from distributor.adapters.identity import sign_in
 from distributor.errors import ConfigurationError, InvariantBroken, LedgerUnavailable
 from distributor.groups import check
 from distributor.model import Version
 from distributor.ports import Conflict, Delete, Insert, OutcomeUnknown, Row, Value, Write
+from distributor.storage import Credential
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 5
@@ -128,7 +130,7 @@ def connect(
     *,
     connection_string: str = "",
     table_endpoint: str = "",
-    credential: Literal["", "managedidentity", "default"] = "",
+    credential: Credential = "",
     client_id: str = "",
     partition: str,
     table: str = "ledger",
@@ -149,7 +151,7 @@ def connect(
     Raises:
         ConfigurationError: The connection string or the endpoint cannot be used.
     """
-    identity = _identity(credential, client_id) if credential else None
+    identity = sign_in(credential, client_id) if credential else None
     try:
         service = _service(connection_string, table_endpoint, identity)
     except ValueError as error:  # never repeats the connection string
@@ -174,17 +176,6 @@ def _service(connection_string: str, endpoint: str, identity: AsyncTokenCredenti
     if identity:
         return TableServiceClient(endpoint, credential=identity, **limits)
     return TableServiceClient.from_connection_string(connection_string, **limits)
-
-
-def _identity(credential: str, client_id: str) -> AsyncTokenCredential:
-    from azure.identity.aio import (  # noqa: PLC0415 -- 150 ms at a cold start, spent only where an identity signs in
-        DefaultAzureCredential,
-        ManagedIdentityCredential,
-    )
-
-    if credential == "managedidentity":
-        return ManagedIdentityCredential(client_id=client_id or None)
-    return DefaultAzureCredential(**({"managed_identity_client_id": client_id} if client_id else {}))
 
 
 def _columns(values: Mapping[str, Value]) -> dict[str, Any]:
@@ -220,11 +211,11 @@ def _meaning(error: AzureError, unanswered: Callable[[str], Exception]) -> Excep
     Source: https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
     """
     status = error.status_code if isinstance(error, HttpResponseError) else None
-    code = str(getattr(error, "error_code", None) or "").rpartition(".")[2]
-    said = f"{type(error).__name__} {status or ''} {code}".strip()
+    code = getattr(error, "error_code", None)  # an enum's member, its value as text, or nothing: as the call has it
+    said = f"{type(error).__name__} {status or ''} {getattr(code, 'value', code) or ''}".strip()
     if isinstance(error, ClientAuthenticationError) or status in (401, 403):
         return ConfigurationError(f"the ledger's storage account refuses this service's sign-in ({said})")
-    if code == "TableNotFound":
+    if code in (TableErrorCode.TABLE_NOT_FOUND, TableErrorCode.TABLE_BEING_DELETED):
         return ConfigurationError(f"the ledger's table does not exist: run init ({said})")
     if status in (404, 409, 412):
         return Conflict(said)

@@ -23,4 +23,5 @@ async def store(request: pytest.FixtureRequest, name: str) -> AsyncIterator[Memo
     tables = connect(connection_string=account, partition="137", table=name, audit_table=f"{name}audit")
     await tables.ensure()
     yield UnsteadyRows(tables.rows)
+    await tables.rows.aclose()
     await tables.aclose()
