@@ -133,8 +133,7 @@ class Ledger:
 
     async def hold(self, order: Order, reason: HoldReason, detail: str) -> None:
         """Stop a waiting order until a person decides; a bound one is held only by its closing."""
-        group = entries.holding(order, reason, detail, self._clock())
-        await commit(self._rows, group, witness=keys.held(order.key))
+        await commit(self._rows, entries.holding(order, reason, detail, self._clock()), witness=keys.held(order.key))
         await self._record_held(order.key, reason, detail, "unbound")
 
     # binding -----------------------------------------------------------------------------------
@@ -171,8 +170,7 @@ class Ledger:
         return await readings.open_transactions(self._rows)
 
     async def any_open(self) -> bool:
-        first, last = keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS)
-        return bool(await self._rows.scan(first, last, limit=1))
+        return bool(await self._rows.scan(keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS), limit=1))
 
     async def transaction(self, operator: Address, nonce: int) -> Transaction | None:
         return await find(self._rows, Transaction, keys.transaction(operator, nonce))
