@@ -49,6 +49,8 @@ class Host:
         self._worker = worker
         self._accounts = Accounts(config)
         self._functions = [found for found in worker.functions if not config.disabled(found.name)]
+        self._turns = {timer.name: asyncio.Lock() for timer in self._of("timerTrigger")}
+        self._by_hand: set[asyncio.Task[None]] = set()
 
     async def run(self, function: Function, value: Any, metadata: dict[str, Any]) -> Any:
         """Run *function*, bind its outputs, and only then return what it returned; raises InvocationFailed."""
@@ -57,6 +59,16 @@ class Host:
         await self._accounts.bind(function, result.outputs)
         _log.info("Executed '%s' (Succeeded, Duration=%.0fms)", function.name, (time.perf_counter() - began) * 1000)
         return result.returned
+
+    def trigger(self, name: str) -> bool:
+        """Start a timer's function now, by hand; False when there is no such timer."""
+        for function in self._of("timerTrigger"):
+            if function.name == name:
+                task = asyncio.create_task(self._fire(function))
+                self._by_hand.add(task)
+                task.add_done_callback(self._by_hand.discard)
+                return True
+        return False
 
     async def serve(self, port: int, stop: asyncio.Event) -> None:
         """Answer on loopback *port* until *stop* is set; then let requests end and show taken messages again."""
@@ -88,10 +100,14 @@ class Host:
         """Run a timer at its times; a tick that falls into a run is left out, never run beside it."""
         schedule = Schedule.parse(self._config.expand(function.trigger["schedule"]))
         if function.trigger.get("runOnStartup"):
-            await self._attempt(function, datum(_TICK, "json"))
+            await self._fire(function)
         while True:
             now = datetime.now(UTC)
             await asyncio.sleep((schedule.after(now) - now).total_seconds())
+            await self._fire(function)
+
+    async def _fire(self, function: Function) -> None:
+        async with self._turns[function.name]:
             await self._attempt(function, datum(_TICK, "json"))
 
     async def _attempt(self, function: Function, value: Any) -> None:
@@ -104,7 +120,7 @@ class Host:
     @contextlib.asynccontextmanager
     async def _http(self, port: int) -> AsyncIterator[int]:
         table = routes(self._functions, self._config.route_prefix)
-        front = Front(self._config, table, self.run, self._config.settings.get(KEY_SETTING, ""))
+        front = Front(table, self.run, self.trigger, self._config.settings.get(KEY_SETTING, ""))
         runner = web.AppRunner(front.application(), access_log=None, shutdown_timeout=_DRAIN_S)
         await runner.setup()
         try:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from devstack.host_config import HostConfig
 from devstack.host_queues import Run
 from devstack.host_worker import Function, InvocationFailed, datum
 
@@ -78,20 +77,27 @@ def _pattern(template: str) -> re.Pattern[str]:
 class Front:
     """Answers HTTP requests with the app's functions."""
 
-    def __init__(self, config: HostConfig, table: Sequence[Route], run: Run, key: str) -> None:
-        self._config = config
+    def __init__(self, table: Sequence[Route], run: Run, trigger: Callable[[str], bool], key: str) -> None:
         self._routes = table
         self._run = run
+        self._trigger = trigger
         self._key = key
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_get("/admin/host/status", self._status)
+        application.router.add_post("/admin/functions/{name}", self._start_by_hand)
         application.router.add_route("*", "/{path:.*}", self._answer)
         return application
 
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response({"state": "Running"})
+
+    async def _start_by_hand(self, request: web.Request) -> web.Response:
+        """Run a timer now (learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http)."""
+        if not self._key_matches(request):
+            return web.Response(status=401)
+        return web.Response(status=202 if self._trigger(request.match_info["name"]) else 404)
 
     async def _answer(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path

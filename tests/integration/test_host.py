@@ -222,6 +222,19 @@ def test_timers_never_overlap_themselves(settings: dict[str, str], seen: Seen, t
     assert lines[:5] == ["warm", "tick begins", "tick ends", "tick begins", "tick ends"]
 
 
+def test_a_timer_runs_by_hand_when_asked_with_the_key(host: Hosted, seen: Seen) -> None:
+    """Two at once still run one after the other; what is no timer is not found."""
+    keyed = {"x-functions-key": "the-key"}
+    assert host.ask("/admin/functions/ticking", b"{}").status == 401
+    assert host.ask("/admin/functions/echo", b"{}", headers=keyed).status == 404
+    for _ in range(2):
+        assert host.ask("/admin/functions/ticking", b"{}", headers=keyed).status == 202
+    until(lambda: len(seen.all("tick ends")) == 2)
+    lines = [json.loads(line)["what"] for line in seen.path.read_text("utf-8").splitlines()]
+
+    assert lines == ["warm", "tick begins", "tick ends", "tick begins", "tick ends"]
+
+
 def test_a_disabled_function_rests(settings: dict[str, str], seen: Seen, tmp_path: Path, queue: QueueClient) -> None:
     """Its messages stay in the queue."""
     queue.send_message(encoded("later"))
