@@ -6,7 +6,7 @@ import socket
 
 import psutil
 
-from devstack import runs, stack
+from devstack import paths, runs, stack
 from devstack.console import Console, Ended, StepFailed
 from devstack.stack import CHAIN_PORT, STORAGE_PORTS
 
@@ -47,7 +47,7 @@ def _explain(console: Console, services: stack.Services) -> None:
     console.say(f"""
 Ready, and empty at each start. In another window:
   cp local.settings.json.example local.settings.json
-  func start          (or without Core Tools: .venv python -m devstack.host)
+  func start          (or, without Core Tools: {paths.venv_python().relative_to(paths.ROOT)} -m devstack.host)
 
   storage    UseDevelopmentStorage=true
   chain      {services.chain.url}    (chain id {services.deployment.chain_id})
