@@ -1,0 +1,103 @@
+"""
+Sign an attempt, hand attempts over, and note what the nodes said: the tail of binding and of settlement.
+
+Whatever is handed over here is in the ledger already.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from distributor import logs
+from distributor.errors import Contention
+from distributor.ledger import Ledger
+from distributor.model import (
+    Attempt,
+    AttemptKind,
+    Call,
+    Fees,
+    SubmitOutcome,
+    Submitted,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.ports import Chain, Clock, Signer, Unsigned
+from distributor.units import UnixMs
+
+_log = logging.getLogger(__name__)
+
+_HANDED_OVER = {
+    SubmitOutcome.ACCEPTED,
+    SubmitOutcome.ALREADY_KNOWN,
+    SubmitOutcome.NONCE_TOO_LOW,
+    SubmitOutcome.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """An attempt before its signature: everything but the key's word."""
+
+    chain_id: int
+    nonce: int
+    index: int
+    kind: AttemptKind
+    call: Call
+    gas_limit: int
+    fees: Fees
+
+
+async def sign(signer: Signer, draft: Draft, now_ms: UnixMs) -> Attempt:
+    """Sign *draft*. The attempt must be in the ledger before it is handed to anyone."""
+    unsigned = Unsigned(
+        chain_id=draft.chain_id, nonce=draft.nonce, call=draft.call, gas_limit=draft.gas_limit, fees=draft.fees
+    )
+    signed = await signer.sign(unsigned)
+    return Attempt(
+        operator=signer.address,
+        nonce=draft.nonce,
+        index=draft.index,
+        kind=draft.kind,
+        raw=signed.raw,
+        tx_hash=signed.tx_hash,
+        fees=draft.fees,
+        gas_limit=draft.gas_limit,
+        signed_ms=now_ms,
+    )
+
+
+async def submit(
+    ledger: Ledger, chain: Chain, clock: Clock, stored: Sequence[tuple[Transaction, Attempt]]
+) -> Sequence[Submitted]:
+    """Hand stored attempts to every healthy node in one batch, then note it in the ledger."""
+    if not stored:
+        return []
+    answers = await chain.submit([attempt.raw for _, attempt in stored])
+    for (transaction, attempt), answer in zip(stored, answers, strict=True):
+        _log_answer(attempt, answer)
+        with suppress(Contention):  # another worker wrote the row after it was bound: it knows as much
+            await ledger.update(_handed_over(transaction, answer, clock()))
+    return answers
+
+
+def _handed_over(transaction: Transaction, answer: Submitted, now_ms: UnixMs) -> Transaction:
+    signed = transaction.status is TransactionStatus.SIGNED
+    status = TransactionStatus.SUBMITTED if signed and answer.outcome in _HANDED_OVER else transaction.status
+    return replace(transaction, status=status, submitted_ms=now_ms)
+
+
+def _log_answer(attempt: Attempt, answer: Submitted) -> None:
+    write = logs.info if answer.outcome in _HANDED_OVER else logs.warning
+    write(
+        _log,
+        "attempt_submitted",
+        nonce=attempt.nonce,
+        attempt=attempt.index,
+        tx_hash=attempt.tx_hash,
+        outcome=answer.outcome,
+        node=answer.node,
+        detail=answer.detail,
+    )

@@ -1,0 +1,147 @@
+"""The whole payout machine in memory: real use cases and ledger rules over the fakes of the ports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from distributor.distribution import Distribution
+from distributor.fees import FeeLimits
+from distributor.ledger import Ledger
+from distributor.lifecycle import Policy
+from distributor.model import Hash, Identity, Order, OrderKey, OrderStatus, Transfer
+from distributor.preflight import Terms
+from distributor.settlement import Settlement
+from distributor.steps import Steps
+from distributor.units import TokenUnits, UnixMs
+from tests import factories
+from tests.fakes.alarms import ListAlarms
+from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, TOKEN, FakeChain, FakeSigner
+from tests.fakes.clock import FrozenClock
+from tests.fakes.rows import ListAudit, MemoryRows
+
+IDENTITY = Identity(ledger_id="ledger-1", chain_id=31337, token=TOKEN, authority=AUTHORITY, reserve=RESERVE)
+BLOCK_MS = 2_000
+
+
+class World:
+    """One chain, one ledger, and one process that works on them; ``another_process`` gives a second."""
+
+    def __init__(self, *, chain: FakeChain | None = None, limits: FeeLimits = factories.LIMITS) -> None:
+        self.chain = chain or FakeChain()
+        self.rows = MemoryRows()
+        self.audit = ListAudit()
+        self.alarms = ListAlarms()
+        self.clock = FrozenClock()
+        self.limits = limits
+        self.policy: Policy = factories.POLICY
+        self.identity = IDENTITY
+        self.max_in_flight = 16
+        self.received = 0
+        self.holders = 0
+        self.ledger = self.a_ledger()
+        self.start()
+
+    def start(self) -> None:
+        """Start the process anew, with nothing in memory."""
+        self.holders += 1
+        self.distribution = self.a_distribution(f"process-{self.holders}")
+        self.settlement = self.a_settlement(self.distribution)
+
+    def a_ledger(self) -> Ledger:
+        return Ledger(self.rows, self.audit, clock=self.clock)
+
+    def a_distribution(self, holder: str) -> Distribution:
+        return Distribution(
+            ledger=self.ledger,
+            chain=self.chain,
+            signer=FakeSigner(OPERATOR),
+            alarms=self.alarms,
+            clock=self.clock,
+            terms=Terms(identity=self.identity, limits=self.limits, max_in_flight=self.max_in_flight),
+            holder=holder,
+        )
+
+    def a_settlement(self, distribution: Distribution) -> Settlement:
+        steps = Steps(
+            ledger=self.ledger,
+            chain=self.chain,
+            signers={OPERATOR: FakeSigner(OPERATOR)},
+            alarms=self.alarms,
+            clock=self.clock,
+            identity=self.identity,
+            policy=self.policy,
+        )
+        return Settlement(
+            ledger=self.ledger,
+            chain=self.chain,
+            steps=steps,
+            distribution=distribution,
+            clock=self.clock,
+            sleep=self.a_block_passes,
+            limits=self.limits,
+            block_time_s=BLOCK_MS / 1000,
+            holder=distribution.holder,
+        )
+
+    async def initialised(self) -> World:
+        """Write whose ledger this is; the chain's nonce is the first to bind."""
+        await self.ledger.initialise(self.identity, OPERATOR, 0)
+        return self
+
+    async def a_block_passes(self, seconds: float = BLOCK_MS / 1000) -> None:
+        """Let the chain make a block while *seconds* pass."""
+        self.clock.advance(int(seconds * 1000))
+        self.chain.mine()
+
+    async def receive(self, order_id: str = "", **changes: Any) -> Order:
+        """Put an order of 10 tokens in the waiting line, as intake does."""
+        self.received += 1
+        now_ms = UnixMs(self.clock() + self.received)
+        order = factories.an_order(order_id or f"ORD{self.received}", wallet=CUSTOMERS[0], received_ms=now_ms)
+        return (await self.ledger.insert(replace(order, **changes))).order
+
+    async def order(self, order: Order) -> Order:
+        """Return *order* as the ledger has it now."""
+        found = await self.ledger.order(order.key)
+        assert found is not None, f"{order.key} is gone"
+        return found
+
+    async def status(self, order: Order) -> OrderStatus:
+        return (await self.order(order)).status
+
+    async def settle(self, turns: int = 1) -> None:
+        """Let *turns* turns of settlement pass, one block apart."""
+        for _ in range(turns):
+            await self.settlement.turn()
+            await self.a_block_passes()
+
+    def transfers(self) -> Sequence[Transfer]:
+        """Return every transfer on the chain as it stands."""
+        return [transfer for receipt in self.chain.receipts for transfer in receipt.transfers]
+
+    async def last_hash(self, order: Order) -> Hash:
+        """Return the hash of the newest attempt that pays *order*."""
+        found = await self.order(order)
+        assert found.operator is not None
+        assert found.nonce is not None
+        return (await self.ledger.attempts(found.operator, found.nonce))[-1].tx_hash
+
+    async def statuses(self) -> dict[OrderKey, OrderStatus]:
+        """Return where every order stands."""
+        rows = await self.rows.scan("order:", "order;", limit=100_000)
+        return {
+            OrderKey(str(row.values["source"]), str(row.values["order_id"])): OrderStatus(str(row.values["status"]))
+            for row in rows
+        }
+
+
+async def a_world(**options: Any) -> World:
+    """Return a world whose ledger is initialised."""
+    return await World(**options).initialised()
+
+
+def tokens(amount: int) -> TokenUnits:
+    """Return *amount* tokens in units."""
+    return TokenUnits(amount * factories.TOKEN)
