@@ -1,0 +1,144 @@
+"""
+Use case: follow open transactions until they are final.
+
+Each turn: load what is open, observe the chain once, decide for each transaction (pure), store the
+intent, act, store the result. Killed anywhere, the next turn enters the same path again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distributor import lifecycle, logs, submission
+from distributor.distribution import Distribution
+from distributor.errors import ChainUnavailable, Contention, WrongChain
+from distributor.fees import FeeLimits
+from distributor.ledger import Ledger
+from distributor.lifecycle import Step
+from distributor.model import SETTLEMENT_LEASE, Address, Lease, Observation, OpenTransaction, TransactionStatus
+from distributor.ports import Chain, Clock, Sleep
+from distributor.steps import Done, Steps
+
+LEASE_MS = 30_000
+FOLLOW_MS = 240_000
+"""One invocation follows for at most four minutes, well inside the host's time-out, then wakes itself."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Followed:
+    """Whether transactions are still open, so that settlement must be woken again."""
+
+    again: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """What one look left behind: transactions still open, and whether slots came free."""
+
+    open: int
+    freed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """Follow every open transaction of every operator of this chain."""
+
+    ledger: Ledger
+    chain: Chain
+    steps: Steps
+    distribution: Distribution
+    """Called when slots come free."""
+    clock: Clock
+    sleep: Sleep
+    limits: FeeLimits
+    block_time_s: float
+    holder: str
+    """This process, as the owner of leases."""
+
+    async def follow(self) -> Followed:
+        """
+        Follow until nothing is open, for at most ``FOLLOW_MS``.
+
+        One at a time over all hosts, under an advisory lease; conditional writes are the guard.
+
+        Raises:
+            LedgerUnavailable: The ledger does not answer; the sweep wakes settlement again.
+        """
+        lease = await self.ledger.acquire(SETTLEMENT_LEASE, self.holder, ttl_ms=LEASE_MS)
+        if lease is None:
+            return Followed(again=False)
+        held: Lease | None = lease
+        deadline_ms = self.clock() + FOLLOW_MS
+        try:
+            while held is not None and self.clock() < deadline_ms and await self._go_on():
+                held = await self.ledger.renew(held, ttl_ms=LEASE_MS)
+        finally:
+            await self.ledger.release(held or lease)
+        # Whoever bound while this lease was held found settlement busy: look once more.
+        return Followed(again=await self.ledger.any_open())
+
+    async def _go_on(self) -> bool:
+        """Do one turn and its consequences; say whether another one has work."""
+        try:
+            turn = await self.turn()
+        except (ChainUnavailable, WrongChain) as error:
+            logs.warning(_log, "settlement_waits_for_a_node", detail=str(error))
+            turn = Turn(open=1)
+        bound = (await self.distribution.drain()).bound if turn.freed else 0
+        if turn.open or bound:
+            await self.sleep(self.block_time_s)
+        return bool(turn.open or bound)
+
+    async def turn(self) -> Turn:
+        """
+        Look once and act once on every open transaction.
+
+        Raises:
+            ChainUnavailable: No node gave a whole observation; nothing was concluded from that.
+        """
+        opened = await self.ledger.open_transactions()
+        if not opened:
+            return Turn(open=0)
+        seen = await self._observe(opened)
+        lowest = _lowest_in_flight(opened)
+        done = [await self._one(each, self._decide(each, seen, lowest), seen) for each in opened]
+        to_submit = [each.submit for each in done if each.submit is not None]
+        await submission.submit(self.ledger, self.chain, self.clock, to_submit)
+        return Turn(open=len(opened) - sum(each.closed for each in done), freed=any(each.freed for each in done))
+
+    async def _observe(self, opened: Sequence[OpenTransaction]) -> Observation:
+        operators = sorted({each.transaction.operator for each in opened})
+        hashes = [attempt.tx_hash for each in opened for attempt in each.attempts]
+        mined = (each.transaction.block_number for each in opened)
+        return await self.chain.observe(operators, hashes, sorted({number for number in mined if number is not None}))
+
+    def _decide(self, opened: OpenTransaction, seen: Observation, lowest: dict[Address, int]) -> Step:
+        transaction = opened.transaction
+        return lifecycle.decide(
+            opened,
+            seen,
+            self.steps.policy,
+            self.limits,
+            lowest=lowest.get(transaction.operator) == transaction.nonce,
+            now_ms=self.clock(),
+        )
+
+    async def _one(self, opened: OpenTransaction, step: Step, seen: Observation) -> Done:
+        try:
+            return await self.steps.carry_out(opened, step, seen)
+        except Contention:
+            logs.info(_log, "transaction_changed_elsewhere", nonce=opened.transaction.nonce)
+            return Done()
+
+
+def _lowest_in_flight(opened: Sequence[OpenTransaction]) -> dict[Address, int]:
+    """Return each operator's lowest nonce that is not mined: the only one its own fees can hold up."""
+    lowest: dict[Address, int] = {}
+    for transaction in (each.transaction for each in opened):
+        if transaction.status is not TransactionStatus.MINED:
+            lowest.setdefault(transaction.operator, transaction.nonce)
+    return lowest

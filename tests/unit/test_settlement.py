@@ -1,0 +1,413 @@
+"""Settlement: every open transaction is followed until it is final, whatever happens on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor.errors import InvariantBroken
+from distributor.ledger import Ledger
+from distributor.model import Hash, HoldReason, Lease, Order, OrderStatus, Receipt, TransactionStatus
+from distributor.settlement import FOLLOW_MS, Followed, Turn
+from distributor.units import Wei
+from tests.factories import GWEI, POLICY, a_block
+from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
+from tests.world import World, a_world, tokens
+
+
+async def a_bound_order(world: World) -> Order:
+    """Return an order whose transaction is in the pool."""
+    order = await world.receive()
+    await world.distribution.drain()
+    return order
+
+
+async def transaction_status(world: World, nonce: int = 0) -> TransactionStatus:
+    """Return where the transaction of *nonce* stands."""
+    transaction = await world.ledger.transaction(OPERATOR, nonce)
+    assert transaction is not None
+    return transaction.status
+
+
+async def test_an_order_is_followed_to_paid() -> None:
+    """Submitted, mined, final: the wallet has the amount and the books are even."""
+    world = await a_world()
+    order = await a_bound_order(world)
+
+    followed = await world.settlement.follow()
+
+    paid = await world.order(order)
+    books = await world.ledger.books(OPERATOR)
+    assert followed == Followed(again=False)
+    assert paid.status is OrderStatus.PAID
+    assert paid.paid_hash == world.chain.receipts[0].tx_hash
+    assert paid.paid_block == world.chain.receipts[0].block.number
+    assert world.chain.balance_of(order.wallet) == order.amount_units
+    assert books is not None
+    assert books.committed_units == 0
+    assert await transaction_status(world) is TransactionStatus.FINAL
+
+
+async def test_the_totals_are_kept_in_the_closing_group() -> None:
+    """Payouts, units and gas of each operator."""
+    world = await a_world()
+    for _ in range(3):
+        await world.receive()
+    await world.distribution.drain()
+
+    await world.settlement.follow()
+
+    stats = await world.ledger.stats(OPERATOR)
+    receipts = world.chain.receipts
+    assert (stats.transactions, stats.orders_paid, stats.paid_units) == (3, 3, tokens(30))
+    assert stats.gas_used == sum(receipt.gas_used for receipt in receipts)
+    assert stats.gas_cost_wei == sum(receipt.gas_used * receipt.gas_price_wei for receipt in receipts)
+
+
+async def test_slots_that_come_free_are_filled_again() -> None:
+    """Forty orders through sixteen slots, without another message."""
+    world = await a_world()
+    orders = [await world.receive() for _ in range(40)]
+    await world.distribution.drain()
+
+    await world.settlement.follow()
+
+    assert {await world.status(order) for order in orders} == {OrderStatus.PAID}
+    assert len(world.transfers()) == 40
+
+
+async def test_nothing_open_is_nothing_to_do() -> None:
+    """A duplicate wake-up costs a few reads and touches no node."""
+    world = await a_world()
+
+    assert await world.settlement.follow() == Followed(again=False)
+    assert not world.chain.calls
+
+
+async def test_only_one_host_follows() -> None:
+    """The second message finds the lease taken and is done."""
+    world = await a_world()
+    await a_bound_order(world)
+    await world.ledger.acquire("settlement", "another host", ttl_ms=30_000)
+
+    assert await world.settlement.follow() == Followed(again=False)
+    assert world.chain.calls["observe"] == 0
+
+
+async def test_a_lost_lease_stops_following(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another host goes on; what is open is woken again."""
+    world = await a_world()
+    await a_bound_order(world)
+
+    async def lost(*_: object, **__: object) -> None:
+        return None
+
+    monkeypatch.setattr(Ledger, "renew", lost)
+
+    assert await world.settlement.follow() == Followed(again=True)
+    assert world.chain.calls["observe"] == 1
+
+
+async def test_following_ends_after_four_minutes_and_wakes_itself() -> None:
+    """A host's time-out never cuts it off."""
+    world = await a_world()
+    await a_bound_order(world)
+    world.chain.miss_finality()
+    began_ms = world.clock()
+
+    followed = await world.settlement.follow()
+
+    assert followed == Followed(again=True)
+    assert FOLLOW_MS <= world.clock() - began_ms < FOLLOW_MS + 10_000
+
+
+async def test_what_was_bound_while_the_lease_was_held_wakes_settlement_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its wake-up found settlement busy and is gone."""
+    world = await a_world()
+    release = Ledger.release
+
+    async def bind_then_release(self: Ledger, lease: Lease) -> None:
+        monkeypatch.setattr(Ledger, "release", release)
+        await a_bound_order(world)
+        await release(self, lease)
+
+    monkeypatch.setattr(Ledger, "release", bind_then_release)
+
+    assert await world.settlement.follow() == Followed(again=True)
+
+
+@pytest.mark.parametrize("trouble", [FakeChain.go_down, FakeChain.serve_other_chain])
+async def test_silent_nodes_say_nothing(trouble: Callable[[FakeChain], None]) -> None:
+    """A minute without an answer changes no row; then it goes on."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    trouble(world.chain)
+    before = await world.ledger.transaction(OPERATOR, 0)
+
+    for _ in range(3):
+        assert await world.settlement._go_on()
+    assert await world.ledger.transaction(OPERATOR, 0) == before
+
+    world.chain.come_back()
+    world.chain.serve_other_chain(elsewhere=False)
+    await world.settlement.follow()
+    assert await world.status(order) is OrderStatus.PAID
+
+
+async def test_a_process_killed_between_binding_and_submitting_loses_nothing() -> None:
+    """The bytes are in the ledger: settlement submits them."""
+    world = await a_world()
+    order = await world.receive()
+    world.chain.lose_answers(acted=False)
+    await world.distribution.drain()
+    transaction = await world.ledger.transaction(OPERATOR, 0)
+    assert transaction is not None
+    await world.ledger.update(replace(transaction, status=TransactionStatus.SIGNED, submitted_ms=None))
+    world.start()
+
+    await world.settlement.follow()
+
+    assert await world.status(order) is OrderStatus.PAID
+    assert len(world.transfers()) == 1
+
+
+async def test_a_forgotten_transaction_is_submitted_again_with_the_same_bytes() -> None:
+    """A dropped transaction comes back under the same hash."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    tx_hash = await world.last_hash(order)
+    world.chain.drop(tx_hash)
+
+    await world.settle(7)
+
+    assert {sent.tx_hash for sent in world.chain.handed} == {tx_hash}
+    assert await world.status(order) is OrderStatus.ASSIGNED
+    await world.settlement.follow()
+    assert await world.status(order) is OrderStatus.PAID
+
+
+async def test_a_lost_answer_is_not_a_failure() -> None:
+    """The pool has it, nobody told us: it is mined and paid once."""
+    world = await a_world()
+    order = await world.receive()
+    world.chain.lose_answers(acted=True)
+    await world.distribution.drain()
+
+    await world.settlement.follow()
+
+    assert await world.status(order) is OrderStatus.PAID
+    assert len(world.transfers()) == 1
+
+
+async def a_stuck_order(world: World) -> Order:
+    """Return an order in the pool under a base fee that makes its fees too low."""
+    order = await a_bound_order(world)
+    world.chain.set_base_fee(Wei(33 * GWEI))
+    world.chain.rules.tip_wei = Wei(30 * GWEI)
+    return order
+
+
+async def test_a_stuck_transaction_is_replaced_once_its_fees_are_the_cause() -> None:
+    """The same nonce, call and wallet; both fees higher; stored before it is submitted."""
+    world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
+    order = await a_stuck_order(world)
+
+    await world.settlement.follow()
+
+    first, second = (sent.unsigned for sent in (world.chain.handed[0], world.chain.handed[-1]))
+    assert second.fees.max_fee_wei * 10 >= first.fees.max_fee_wei * 11
+    assert second.fees.tip_wei * 10 >= first.fees.tip_wei * 11
+    assert (second.nonce, second.call, second.gas_limit) == (first.nonce, first.call, first.gas_limit)
+    assert await world.status(order) is OrderStatus.PAID
+    assert len(world.transfers()) == 1
+    assert len(await world.ledger.attempts(OPERATOR, 0)) == 2
+
+
+async def test_at_the_fee_ceiling_a_stuck_transaction_waits_and_alarms() -> None:
+    """It goes on by itself when the price falls."""
+    world = await a_world()
+    order = await a_stuck_order(world)
+
+    await world.settle(30)
+
+    assert "replacement_ceiling" in world.alarms.codes
+    assert len(await world.ledger.attempts(OPERATOR, 0)) == 1
+    world.chain.set_base_fee(Wei(1 * GWEI))
+    await world.settlement.follow()
+    assert await world.status(order) is OrderStatus.PAID
+
+
+async def test_a_replacement_without_its_key_alarms_and_keeps_trying() -> None:
+    """The retired operator's key was removed too early: the stored bytes still go out."""
+    world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
+    await a_stuck_order(world)
+    world.settlement = replace(world.settlement, steps=replace(world.settlement.steps, signers={}))
+
+    await world.settle(20)
+
+    assert "operator_key_missing" in world.alarms.codes
+    assert {sent.unsigned.nonce for sent in world.chain.handed} == {0}
+    assert len({sent.tx_hash for sent in world.chain.handed}) == 1
+
+
+async def test_only_the_lowest_nonce_in_flight_is_replaced() -> None:
+    """The others wait behind it; replacing them would pay more for nothing."""
+    world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
+    for _ in range(3):
+        await world.receive()
+    await world.distribution.drain()
+    world.chain.set_base_fee(Wei(33 * GWEI))
+    world.chain.rules.tip_wei = Wei(30 * GWEI)
+
+    for _ in range(16):
+        await world.settlement.turn()
+        world.clock.advance(2_000)
+
+    assert [len(await world.ledger.attempts(OPERATOR, nonce)) for nonce in range(3)] == [2, 1, 1]
+
+
+async def test_a_mined_transaction_is_paid_only_at_finality() -> None:
+    """Three blocks on top, and the tag."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    world.chain.mine()
+
+    await world.settlement.turn()
+    assert await transaction_status(world) is TransactionStatus.MINED
+    await world.settlement.turn()
+    assert await world.status(order) is OrderStatus.ASSIGNED
+
+    world.chain.mine(3)
+    await world.settlement.turn()
+    assert await world.status(order) is OrderStatus.PAID
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["put back", "forgotten"])
+async def test_a_reorganisation_reopens_the_transaction(*, keep: bool) -> None:
+    """Its block left the chain: the same bytes go out again, and it is paid once."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    await world.settle(2)
+    assert await transaction_status(world) is TransactionStatus.MINED
+
+    world.chain.reorg(2, keep=keep)
+    await world.settlement.turn()
+
+    assert await transaction_status(world) is TransactionStatus.SUBMITTED
+    await world.settlement.follow()
+    assert await world.status(order) is OrderStatus.PAID
+    assert len(world.transfers()) == 1
+
+
+async def test_a_revert_is_held_only_far_beyond_finality() -> None:
+    """The nonce is used up for good before the order may get another one."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    world.chain.pause_authority()
+    world.chain.mine(POLICY.min_confirmations + 1)
+
+    await world.settle(2)
+    assert await world.status(order) is OrderStatus.ASSIGNED
+
+    world.chain.mine(POLICY.release_confirmations)
+    await world.settle(1)
+    held = await world.order(order)
+    assert (held.status, held.hold_reason) == (OrderStatus.HELD, HoldReason.REVERTED)
+    assert (held.operator, held.nonce) == (None, None)
+    assert "held_reverted" in world.alarms.codes
+    assert world.alarms.raised[-1].subject == str(order.key)
+    books = await world.ledger.books(OPERATOR)
+    assert books is not None
+    assert books.committed_units == 0
+
+
+async def test_success_without_a_transfer_is_held() -> None:
+    """An authority that does nothing and succeeds pays nobody."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    world.chain.rules.behaviour = Behaviour.SILENT
+
+    await world.settlement.follow()
+
+    held = await world.order(order)
+    assert (held.status, held.hold_reason) == (OrderStatus.HELD, HoldReason.NO_TRANSFER)
+
+
+class SecondNode(FakeChain):
+    """A chain whose second node has its own word on a receipt."""
+
+    word: str = "agrees"
+
+    async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
+        found = await super().receipt(tx_hash, node=node)
+        if self.word == "has none" or found is None:
+            return None
+        return found if self.word == "agrees" else replace(found, block=a_block(1, "rival"))
+
+
+@pytest.mark.parametrize(("word", "status"), [("agrees", "held"), ("has none", "assigned"), ("differs", "assigned")])
+async def test_a_release_needs_a_second_nodes_agreement(word: str, status: str) -> None:
+    """One node that lies cannot free an order for another payment."""
+    chain = SecondNode(nodes=("one", "two"))
+    chain.word = word
+    world = await a_world(chain=chain)
+    order = await a_bound_order(world)
+    world.chain.pause_authority()
+
+    await world.settle(20)
+
+    assert await world.status(order) == status
+
+
+async def test_a_nonce_used_by_somebody_else_alarms_and_releases_nothing() -> None:
+    """The orders stay bound until a person has found that transaction."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    world.chain.drop(await world.last_hash(order))
+    world.chain.spend_nonce(OPERATOR)
+
+    for _ in range(20):
+        await world.settlement.turn()
+        world.clock.advance(2_000)
+
+    assert set(world.alarms.codes) == {"nonce_lost"}
+    assert await world.status(order) is OrderStatus.ASSIGNED
+
+
+async def test_a_transaction_changed_by_another_worker_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loser of the race stops quietly and looks again next turn."""
+    world = await a_world()
+    await a_bound_order(world)
+    world.chain.mine()
+    observe = FakeChain.observe
+    rival = world.a_settlement(world.distribution)
+
+    async def raced(self: FakeChain, *args: Any) -> Any:
+        monkeypatch.setattr(FakeChain, "observe", observe)
+        seen = await observe(self, *args)
+        await rival.turn()
+        return seen
+
+    monkeypatch.setattr(FakeChain, "observe", raced)
+
+    turn = await world.settlement.turn()
+
+    assert turn == Turn(open=1, freed=False)
+    assert await transaction_status(world) is TransactionStatus.MINED
+
+
+async def test_a_bound_order_that_is_gone_is_a_broken_ledger() -> None:
+    """Nothing is closed on a guess."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    await world.settle(2)
+    world.chain.mine(5)
+    world.rows.remove(f"order:{order.key}")
+
+    with pytest.raises(InvariantBroken, match="not in the ledger"):
+        await world.settlement.turn()
