@@ -1,0 +1,277 @@
+"""The sweep wakes what stalled; the watcher tells people what is running low."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from distributor.ledger import Ledger
+from distributor.model import Stats, WaitingReason, Watch
+from distributor.sweep import FINALITY_LAG_BLOCKS_MAX, WATCH_EVERY_MS, Sweep, Thresholds, Wakes, Watcher, payouts_left
+from distributor.units import TokenUnits, Wei
+from tests.factories import GWEI
+from tests.fakes.chain import OPERATOR
+from tests.world import World, a_world, tokens
+
+THRESHOLDS = Thresholds(
+    low_reserve_units=tokens(1_000),
+    low_allowance_units=tokens(1_000),
+    low_gas_payouts=50,
+    payout_cost_wei=Wei(300_000 * 60 * GWEI),
+    finality_by_tag=True,
+    token_decimals=18,
+)
+
+
+def a_watcher(world: World, thresholds: Thresholds = THRESHOLDS) -> Watcher:
+    """Return the watcher of that world."""
+    return Watcher(
+        ledger=world.ledger,
+        chain=world.chain,
+        alarms=world.alarms,
+        clock=world.clock,
+        operator=OPERATOR,
+        thresholds=thresholds,
+    )
+
+
+def a_sweep(world: World) -> Sweep:
+    """Return the sweep of that world."""
+    return Sweep(ledger=world.ledger, clock=world.clock)
+
+
+async def test_a_quiet_ledger_wakes_nobody() -> None:
+    """And no node is asked."""
+    world = await a_world()
+    await world.ledger.save_watch(Watch(watched_ms=world.clock()))
+
+    assert await a_sweep(world).run() == Wakes(distribute=False, settle=False, watch=False)
+    assert not world.chain.calls
+
+
+async def test_a_waiting_order_wakes_distribution() -> None:
+    """Its message was lost: that costs a minute."""
+    world = await a_world()
+    await world.receive()
+
+    wakes = await a_sweep(world).run()
+
+    assert (wakes.distribute, wakes.settle) == (True, False)
+
+
+async def test_an_open_transaction_nobody_follows_wakes_settlement() -> None:
+    """The host that followed it was killed; its lease ends by itself."""
+    world = await a_world()
+    await world.receive()
+    await world.distribution.drain()
+    await world.ledger.acquire("settlement", "killed host", ttl_ms=30_000)
+
+    assert not (await a_sweep(world).run()).settle
+    world.clock.advance(30_001)
+    assert (await a_sweep(world).run()).settle
+
+
+async def test_the_watch_is_due_every_fifth_minute() -> None:
+    """By the stored time, whichever host swept last."""
+    world = await a_world()
+    assert (await a_sweep(world).run()).watch
+    await a_watcher(world).run()
+
+    world.clock.advance(WATCH_EVERY_MS - 1)
+    assert not (await a_sweep(world).run()).watch
+    world.clock.advance(1)
+    assert (await a_sweep(world).run()).watch
+
+
+async def test_the_sweep_notes_that_it_ran() -> None:
+    """Readiness looks at the age of that note."""
+    world = await a_world()
+
+    await a_sweep(world).run()
+
+    assert (await world.ledger.watch()).swept_ms == world.clock()
+
+
+async def test_a_sweep_that_ran_elsewhere_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hosts, one timer tick: the loser of the race still wakes."""
+    world = await a_world()
+    await world.receive()
+    save = Ledger.save_watch
+
+    async def raced(self: Ledger, watch: Watch) -> None:
+        monkeypatch.setattr(Ledger, "save_watch", save)
+        await save(self, replace(watch, head_number=1))
+        await save(self, watch)
+
+    monkeypatch.setattr(Ledger, "save_watch", raced)
+
+    assert (await a_sweep(world).run()).distribute
+
+
+async def test_a_healthy_service_raises_nothing_and_is_remembered() -> None:
+    """What was seen is kept for the next look."""
+    world = await a_world()
+    world.chain.mine(10)
+
+    await a_watcher(world).run()
+
+    watch = await world.ledger.watch()
+    assert not world.alarms.raised
+    assert (watch.head_number, watch.finalized_number) == (10, 8)
+    assert watch.watched_ms == world.clock()
+
+
+async def test_an_alarm_is_raised_once_until_it_is_over() -> None:
+    """Low, still low, fine again, low again: two alarms."""
+    world = await a_world()
+    watcher = a_watcher(world)
+    enough = TokenUnits(tokens(10_000))
+
+    for units in (tokens(999), tokens(998), enough, tokens(999)):
+        world.chain.set_reserve(units)
+        world.chain.mine()
+        await watcher.run()
+
+    assert world.alarms.codes == ["low_reserve", "low_reserve"]
+    assert "999 tokens left" in world.alarms.raised[0].summary
+    assert "threshold is 1000" in world.alarms.raised[0].summary
+
+
+async def test_what_is_committed_does_not_count_as_left() -> None:
+    """A reserve of 1,005 with an order of 10 in flight is under 1,000."""
+    world = await a_world()
+    await world.receive()
+    await world.distribution.drain()
+    world.chain.set_reserve(tokens(1_005))
+    world.chain.set_allowance(tokens(1_005))
+
+    await a_watcher(world).run()
+
+    assert world.alarms.codes == ["low_reserve", "low_allowance"]
+
+
+async def test_thresholds_of_zero_are_switched_off() -> None:
+    """Nobody is told about an empty reserve who does not want to be."""
+    world = await a_world()
+    world.chain.set_reserve(TokenUnits(0))
+    off = replace(THRESHOLDS, low_reserve_units=TokenUnits(0), low_allowance_units=TokenUnits(0))
+
+    await a_watcher(world, off).run()
+
+    assert not world.alarms.raised
+
+
+async def test_gas_is_told_in_payouts_left() -> None:
+    """A balance in POL means little at 3 a.m."""
+    world = await a_world()
+    world.chain.set_gas(OPERATOR, Wei(10 * THRESHOLDS.payout_cost_wei))
+
+    await a_watcher(world).run()
+
+    assert world.alarms.codes == ["low_gas"]
+    assert "gas for 10 more payouts" in world.alarms.raised[0].summary
+
+
+def test_payouts_left_follow_what_payouts_have_cost() -> None:
+    """The limit is the fallback while nothing has been closed."""
+    known = Stats(orders_paid=10, gas_cost_wei=Wei(1_000))
+
+    assert payouts_left(Wei(5_000), known, Wei(1)) == 50
+    assert payouts_left(Wei(5_000), Stats(), Wei(500)) == 10
+
+
+async def test_a_missing_finality_tag_alarms() -> None:
+    """Nothing becomes final without it."""
+    world = await a_world()
+    world.chain.miss_finality()
+
+    await a_watcher(world).run()
+
+    assert world.alarms.codes == ["finality_stalled"]
+
+
+async def test_a_finality_tag_far_behind_the_head_alarms() -> None:
+    """The network makes blocks and finalizes none of them."""
+    world = await a_world()
+    world.chain.mine(10)
+    world.chain.stall_finality()
+    world.chain.mine(FINALITY_LAG_BLOCKS_MAX - 2)
+    await a_watcher(world).run()
+    assert not world.alarms.raised
+
+    world.chain.mine()
+    await a_watcher(world).run()
+
+    assert world.alarms.codes == ["finality_stalled"]
+
+
+async def test_a_finality_tag_that_moves_back_alarms() -> None:
+    """What was final before cannot become less so."""
+    world = await a_world()
+    world.chain.mine(10)
+    await a_watcher(world).run()
+    world.chain.lag(3)
+
+    await a_watcher(world).run()
+
+    assert world.alarms.codes == ["finality_stalled"]
+    assert "it was 8" in world.alarms.raised[0].summary
+
+
+async def test_finality_by_depth_needs_no_tag() -> None:
+    """FINALITY=depth:N does not look at it."""
+    world = await a_world()
+    world.chain.miss_finality()
+
+    await a_watcher(world, replace(THRESHOLDS, finality_by_tag=False)).run()
+
+    assert not world.alarms.raised
+
+
+async def test_a_key_used_elsewhere_alarms() -> None:
+    """Even while no order waits."""
+    world = await a_world()
+    world.chain.spend_nonce(OPERATOR)
+
+    await a_watcher(world).run()
+
+    assert world.alarms.codes == [f"waiting_{WaitingReason.NONCE_AHEAD}"]
+
+
+async def test_silent_nodes_and_wrong_chains_alarm() -> None:
+    """What was seen before stays as it was."""
+    world = await a_world()
+    world.chain.mine(3)
+    await a_watcher(world).run()
+    world.chain.go_down()
+
+    await a_watcher(world).run()
+
+    assert world.alarms.codes == ["waiting_node_down"]
+    assert (await world.ledger.watch()).head_number == 3
+
+
+async def test_a_ledger_without_the_operator_alarms() -> None:
+    """Nothing can be bound for it."""
+    world = World()
+
+    await a_watcher(world).run()
+
+    assert world.alarms.codes == ["waiting_ledger_foreign"]
+
+
+async def test_a_watch_that_ran_elsewhere_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its note stands."""
+    world = await a_world()
+    survey = world.chain.survey
+
+    async def raced(operator: object) -> object:
+        await a_sweep(world).run()
+        return await survey(operator)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.chain, "survey", raced)
+
+    await a_watcher(world).run()
+
+    assert (await world.ledger.watch()).watched_ms == 0
