@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -122,15 +123,27 @@ def test_a_body_that_is_no_order_is_malformed(body: bytes, code: str) -> None:
 
 @pytest.mark.parametrize("bracket", [b"[", b'{"a":'])
 def test_a_depth_bomb_is_a_refusal(bracket: bytes) -> None:
-    """As many brackets as a request may hold do not take the process down."""
-    refused(bracket * (65_536 // len(bracket)), MalformedOrder, "not_json")
+    """As many brackets as a request may hold do not take the process down, whatever raised its limit."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)
+    try:
+        refused(bracket * (65_536 // len(bracket)), MalformedOrder, "not_json")
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_a_deep_field_nobody_asked_for_is_a_refusal_too() -> None:
     """Depth is met while reading, before anyone knows the field is not ours."""
     bomb = '{"note":' + "[" * 30_000 + "]" * 30_000 + ',"order_id":"1"}'
 
-    assert refused(bomb, MalformedOrder, "not_json") == "The body is nested too deeply."
+    assert refused(bomb, MalformedOrder, "not_json") == "The body is nested more than 32 deep."
+
+
+def test_brackets_inside_a_text_are_no_depth() -> None:
+    """A reason may hold any number of them."""
+    body = with_amount("1")[:-1] + f',"reason":"{"[" * 50}\\"{"{" * 50}"}}'
+
+    assert read(body).reason.startswith("[" * 50)
 
 
 def test_fields_we_do_not_know_are_ignored() -> None:
