@@ -9,17 +9,19 @@ from __future__ import annotations
 from distributor.model import Address, Hash, Order, OrderKey
 
 IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitments", "watch", "waiting"
-OPEN_ORDERS, OPEN_TRANSACTIONS = "open:", "opentx:"
+OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
+ORDERS, REFS, HELD = "order:", "ref:", "held:"
+REBUILD = "rebuild"
 
 
 def order(key: OrderKey) -> str:
     """One order, for ever."""
-    return f"order:{key.source}:{key.order_id}"
+    return f"{ORDERS}{key.source}:{key.order_id}"
 
 
 def ref(ref_id: Hash) -> str:
     """The order's reference on chain, spent once and never modified."""
-    return f"ref:{ref_id}"
+    return f"{REFS}{ref_id}"
 
 
 def open_order(waiting: Order) -> str:
@@ -29,12 +31,12 @@ def open_order(waiting: Order) -> str:
 
 def held(key: OrderKey) -> str:
     """An order that waits for a person."""
-    return f"held:{key.source}:{key.order_id}"
+    return f"{HELD}{key.source}:{key.order_id}"
 
 
 def nonce(operator: Address) -> str:
     """The next nonce of one operator; only its own bindings move it."""
-    return f"nonce:{operator}"
+    return f"{NONCES}{operator}"
 
 
 def transaction(operator: Address, number: int) -> str:

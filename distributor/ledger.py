@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from distributor import entries, keys, logs, readings
-from distributor.entries import MAX_ORDERS_PER_TRANSACTION, Closing, Inserted, NextNonce, Page, Slot
-from distributor.errors import ConflictingOrder, Contention, ForeignLedger
+from distributor.entries import MAX_ORDERS_PER_TRANSACTION, Closing, Inserted, Page, Slot
+from distributor.errors import ConflictingOrder, Contention
 from distributor.groups import Group, commit, require, version_of
+from distributor.interventions import Interventions
 from distributor.leases import Leases
 from distributor.model import (
     Address,
@@ -37,6 +38,7 @@ from distributor.model import (
     WaitingReason,
     Watch,
 )
+from distributor.notices import Notices
 from distributor.ports import AuditTrail, Clock, Rows
 from distributor.readings import find
 from distributor.rows import read, write
@@ -56,6 +58,8 @@ class Ledger:
     def __init__(self, rows: Rows, audit: AuditTrail, *, clock: Clock) -> None:
         self._rows, self._audit, self._clock = rows, audit, clock
         self._leases = Leases(rows, clock)
+        self._notices = Notices(rows, clock)
+        self._people = Interventions(rows, audit, clock)
 
     # whose ledger ------------------------------------------------------------------------------
 
@@ -63,14 +67,19 @@ class Ledger:
         return await find(self._rows, Identity, keys.IDENTITY)
 
     async def control(self) -> Control:
-        return await find(self._rows, Control, keys.CONTROL) or Control()
+        return await self._people.control()
 
     async def set_control(self, control: Control) -> None:
         """Pause or resume; Contention when another person did so since *control* was read."""
-        group = Group()
-        group.put(keys.CONTROL, write(control), control.version)
-        await commit(self._rows, group, witness=keys.CONTROL)
-        await self._audit.record(f"control:{self._clock():015d}", write(control))
+        await self._people.set_control(control)
+
+    async def pause(self, by: str, why: str) -> Control:
+        """Stop all binding, also that of a round in progress; safe to repeat."""
+        return await self._people.pause(by, why)
+
+    async def resume(self, by: str, why: str) -> Control:
+        """Let bindings go on; nothing happens where they do."""
+        return await self._people.resume(by, why)
 
     async def initialise(self, identity: Identity, operator: Address, next_nonce: int) -> bool:
         """
@@ -82,26 +91,15 @@ class Ledger:
         Raises:
             ForeignLedger: It is another one's.
         """
-        try:
-            await commit(self._rows, entries.founding(identity, operator, next_nonce), witness=keys.IDENTITY)
-        except Contention:
-            found = await self.identity()
-            if found != identity:
-                raise ForeignLedger(f"the ledger belongs to {found}, not to {identity}") from None
-            return False
-        await self._audit.record("identity", write(identity) | write(Slot(operator, next_nonce)))
-        return True
+        return await self._people.initialise(identity, operator, next_nonce)
 
     async def add_operator(self, operator: Address, next_nonce: int) -> bool:
         """Let *operator* bind, from *next_nonce* on; False when it already may."""
-        group = Group()
-        group.insert(keys.nonce(operator), write(NextNonce(next=next_nonce)))
-        try:
-            await commit(self._rows, group, witness=keys.nonce(operator))
-        except Contention:
-            return False
-        await self._audit.record(f"operator:{operator}", write(Slot(operator, next_nonce)))
-        return True
+        return await self._people.add_operator(operator, next_nonce)
+
+    async def record(self, deed: str, subject: str, by: str, why: str) -> None:
+        """Note in the audit trail who did what to what, and why."""
+        await self._people.record(deed, subject, by, why)
 
     # orders ------------------------------------------------------------------------------------
 
@@ -135,6 +133,14 @@ class Ledger:
         """Stop a waiting order until a person decides; a bound one is held only by its closing."""
         await commit(self._rows, entries.holding(order, reason, detail, self._clock()), witness=keys.held(order.key))
         await self._record_held(order.key, reason, detail, "unbound")
+
+    async def retry(self, order: Order, by: str, why: str) -> Order:
+        """Put a held order with no nonce back into the waiting line. Contention when it changed since it was read."""
+        return await self._people.retry(order, by, why)
+
+    async def cancel(self, order: Order, by: str, why: str) -> Order:
+        """Take back an order that waits or is held, never a bound one. Contention when it changed since it was read."""
+        return await self._people.cancel(order, by, why)
 
     # binding -----------------------------------------------------------------------------------
 
@@ -227,7 +233,7 @@ class Ledger:
     # the service -------------------------------------------------------------------------------
 
     async def why_waiting(self) -> Waiting:
-        return await find(self._rows, Waiting, keys.WAITING) or Waiting()
+        return await self._notices.why_waiting()
 
     async def set_waiting(self, reason: WaitingReason | None, detail: str) -> bool:
         """
@@ -236,25 +242,14 @@ class Ledger:
         Raises:
             Contention: Another worker wrote its own reason first.
         """
-        before = await self.why_waiting()
-        changed = before.reason is not reason
-        if not changed and before.detail == detail:
-            return False
-        since_ms = self._clock() if changed else before.since_ms
-        after = replace(before, reason=reason, detail=detail, since_ms=since_ms)
-        group = Group()
-        group.put(keys.WAITING, write(after), before.version)
-        await commit(self._rows, group, witness=keys.WAITING)
-        return changed
+        return await self._notices.set_waiting(reason, detail)
 
     async def watch(self) -> Watch:
-        return await find(self._rows, Watch, keys.WATCH) or Watch()
+        return await self._notices.watch()
 
     async def save_watch(self, watch: Watch) -> None:
         """Keep what the sweep saw; Contention when another sweep wrote since *watch* was read."""
-        group = Group()
-        group.put(keys.WATCH, write(watch), watch.version)
-        await commit(self._rows, group, witness=keys.WATCH)
+        await self._notices.save_watch(watch)
 
     async def acquire(self, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
         """Return the lease *name*; None while another holder's is alive."""

@@ -11,6 +11,7 @@ from distributor.errors import LedgerUnavailable
 from distributor.groups import TRIES_MAX
 from distributor.ledger import Ledger
 from distributor.model import (
+    Control,
     HoldReason,
     OrderStatus,
     TransactionStatus,
@@ -40,6 +41,16 @@ async def _set_control(bench: Bench) -> Verb:
     return lambda bench: bench.ledger.set_control(replace(before, paused=True))
 
 
+async def _pause(bench: Bench) -> Verb:
+    await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+    return lambda bench: bench.ledger.pause("ana", "audit")
+
+
+async def _resume(bench: Bench) -> Verb:
+    await bench.ledger.set_control(Control(paused=True))
+    return lambda bench: bench.ledger.resume("ana", "over")
+
+
 async def _insert(_: Bench) -> Verb:
     return lambda bench: bench.ledger.insert(an_order("ORD1"))
 
@@ -47,6 +58,18 @@ async def _insert(_: Bench) -> Verb:
 async def _hold(bench: Bench) -> Verb:
     (order,) = await bench.received("ORD1")
     return lambda bench: bench.ledger.hold(order, HoldReason.SIMULATION, "refused")
+
+
+async def _retry(bench: Bench) -> Verb:
+    (order,) = await bench.received("ORD1")
+    await bench.ledger.hold(order, HoldReason.SIMULATION, "refused")
+    held = await bench.order("ORD1")
+    return lambda bench: bench.ledger.retry(held, "ana", "the wallet takes tokens now")
+
+
+async def _cancel(bench: Bench) -> Verb:
+    (order,) = await bench.received("ORD1")
+    return lambda bench: bench.ledger.cancel(order, "ana", "the shop asked")
 
 
 async def _bind(bench: Bench) -> Verb:
@@ -101,8 +124,12 @@ PREPARED: dict[str, Callable[[Bench], Awaitable[Verb]]] = {
     "initialise": _initialise,
     "add_operator": _add_operator,
     "set_control": _set_control,
+    "pause": _pause,
+    "resume": _resume,
     "insert": _insert,
     "hold": _hold,
+    "retry": _retry,
+    "cancel": _cancel,
     "bind": _bind,
     "update": _update,
     "add_attempt": _add_attempt,

@@ -553,18 +553,10 @@ async def test_a_reason_written_by_another_host_first_is_left_to_it(monkeypatch:
     await world.receive()
     world.chain.go_down()
     set_waiting = Ledger.set_waiting
+    by_rival = {"reason": "node_down", "detail": "", "since_ms": 1, "owner": "rival"}
 
     async def raced(self: Ledger, reason: WaitingReason | None, detail: str) -> bool:
-        monkeypatch.setattr(Ledger, "set_waiting", set_waiting)
-        world.rows.echo_conflict_once()
-        before = self.why_waiting
-
-        async def stale() -> object:
-            found = await before()
-            await set_waiting(world.a_ledger(), reason, detail)
-            return found
-
-        monkeypatch.setattr(self, "why_waiting", stale)
+        world.rows.after_next_read(lambda: world.rows.put("waiting", by_rival))
         return await set_waiting(self, reason, detail)
 
     monkeypatch.setattr(Ledger, "set_waiting", raced)
@@ -572,6 +564,7 @@ async def test_a_reason_written_by_another_host_first_is_left_to_it(monkeypatch:
     await world.distribution.drain()
 
     assert not world.alarms.raised
+    assert (await world.ledger.why_waiting()).since_ms == 1
 
 
 async def test_a_ledger_that_is_down_is_left_to_the_sweep() -> None:
