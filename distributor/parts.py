@@ -23,7 +23,7 @@ from distributor.settings import Settings, Use, about, problems, secrets_of
 from distributor.storage import storage
 
 if TYPE_CHECKING:
-    from distributor.adapters.alarms import LogAlarms, WebhookAlarms
+    from distributor.adapters.alarms import OnceAnHour
     from distributor.adapters.polygon import Polygon
     from distributor.adapters.rpc import Rpc
     from distributor.adapters.tables import Tables
@@ -100,7 +100,7 @@ class Parts:
         return await self._rpc.get()
 
     async def alarms(self) -> Alarms:
-        """Return where alarms go: the log alone, as long as the webhook's URL is wrong."""
+        """Return where alarms go, each once an hour: the log alone, as long as the webhook's URL is wrong."""
         try:
             return await self._alarms.get()
         except ConfigurationError as error:
@@ -174,15 +174,15 @@ class Parts:
         self._open.push_async_callback(rpc.aclose)
         return rpc
 
-    async def _build_alarms(self) -> LogAlarms | WebhookAlarms:
-        from distributor.adapters.alarms import LogAlarms, WebhookAlarms
+    async def _build_alarms(self) -> OnceAnHour:
+        from distributor.adapters.alarms import LogAlarms, OnceAnHour, WebhookAlarms
 
         url = (await self.settings(Use.ALARMS)).alarm_webhook_url
         if url is None:
-            return LogAlarms()
+            return OnceAnHour(LogAlarms(), self._clock)
         alarms = WebhookAlarms(url.get_secret_value())
         self._open.push_async_callback(alarms.aclose)
-        return alarms
+        return OnceAnHour(alarms, self._clock)
 
 
 def _audit_table(ledger_table: str) -> str:

@@ -1,4 +1,4 @@
-"""Alarms: always an error line in the log, and a JSON post where one is asked for."""
+"""Alarms: always an error line in the log, a JSON post where one is asked for, and each told once an hour."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Final
 import aiohttp
 
 from distributor import logs
-from distributor.ports import Alarm
+from distributor.ports import Alarm, Alarms, Clock
+from distributor.units import UnixMs
 
 TIMEOUT_S: Final = 5
+REPEAT_AFTER_MS: Final = 3_600_000
+"""An alarm that still stands an hour later is told again: somebody may have missed it."""
 _REFUSED_FROM: Final = 300
 
 _log = logging.getLogger(__name__)
@@ -58,6 +61,28 @@ class WebhookAlarms:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         async with self._session.post(self._url, json=_payload(alarm), allow_redirects=False) as answer:
             return answer.status
+
+
+class OnceAnHour:
+    """
+    Alarms that stand, raised once and not at every turn; in between, a line at INFO.
+
+    What a person has to look at is the alarm in all its words. The same code and subject in other
+    words is news (another setting is wrong, another rule was broken) and is told at once.
+    """
+
+    def __init__(self, inner: Alarms, clock: Clock) -> None:
+        self._inner, self._clock = inner, clock
+        self._told: dict[Alarm, UnixMs] = {}
+
+    async def raise_(self, alarm: Alarm) -> None:
+        now_ms = self._clock()
+        self._told = {told: at_ms for told, at_ms in self._told.items() if now_ms - at_ms < REPEAT_AFTER_MS}
+        if alarm in self._told:
+            logs.info(_log, "alarm_stands", code=alarm.code, subject=alarm.subject, since_ms=self._told[alarm])
+            return
+        self._told[alarm] = now_ms
+        await self._inner.raise_(alarm)
 
 
 def _payload(alarm: Alarm) -> dict[str, str]:

@@ -5,12 +5,15 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
-from distributor.adapters.alarms import LogAlarms, WebhookAlarms
+from distributor.adapters.alarms import REPEAT_AFTER_MS, LogAlarms, OnceAnHour, WebhookAlarms
 from distributor.ports import Alarm
+from tests.fakes.alarms import ListAlarms
+from tests.fakes.clock import FrozenClock
 
 ALARM = Alarm(code="gas_short", summary="Gas for 3 payouts is left.", action="Send POL.", subject="0xOperator")
 
@@ -132,3 +135,29 @@ async def test_no_receiver_is_no_failure_and_no_line_shows_its_url(caplog: pytes
 
     assert lines(caplog)[1]["event"] == "alarm_not_delivered"
     assert "hook-key" not in caplog.text
+
+
+async def test_an_alarm_that_stands_is_told_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+    """Settlement looks every two seconds; a person need not."""
+    told, clock = ListAlarms(), FrozenClock()
+    alarms = OnceAnHour(told, clock)
+    caplog.set_level(logging.INFO)
+
+    for _ in range(4):
+        await alarms.raise_(ALARM)
+        clock.advance(REPEAT_AFTER_MS // 2)
+
+    assert told.raised == [ALARM, ALARM]
+    assert [(line["event"], line["code"]) for line in lines(caplog)] == [("alarm_stands", "gas_short")] * 2
+
+
+@pytest.mark.parametrize("changes", [{"subject": "0xOther"}, {"code": "paused"}, {"summary": "Gas for none is left."}])
+async def test_news_is_told_at_once(changes: dict[str, str]) -> None:
+    """Another order, another trouble, or the same one in other words."""
+    told = ListAlarms()
+    alarms = OnceAnHour(told, FrozenClock())
+
+    await alarms.raise_(ALARM)
+    await alarms.raise_(replace(ALARM, **changes))
+
+    assert len(told.raised) == 2

@@ -553,7 +553,12 @@ async def test_a_reason_written_by_another_host_first_is_left_to_it(monkeypatch:
     await world.receive()
     world.chain.go_down()
     set_waiting = Ledger.set_waiting
-    by_rival = {"reason": "node_down", "detail": "", "since_ms": 1, "owner": "rival"}
+    by_rival: dict[str, str | int | bool | bytes] = {
+        "reason": "node_down",
+        "detail": "",
+        "since_ms": 1,
+        "owner": "rival",
+    }
 
     async def raced(self: Ledger, reason: WaitingReason | None, detail: str) -> bool:
         world.rows.after_next_read(lambda: world.rows.put("waiting", by_rival))

@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from distributor import wiring
+from distributor.adapters.alarms import OnceAnHour
 from distributor.errors import ConfigurationError
 from distributor.parts import Part
+from distributor.ports import Alarms
 from distributor.wiring import Container
 from tests.fakes.clock import FrozenClock
 
@@ -132,6 +134,12 @@ async def test_readiness_names_a_secret_that_cannot_be_read(environ: dict[str, s
     assert report.settings == ["OPERATOR_PK"]
 
 
+def _goes_to(alarms: Alarms) -> str:
+    """Return where an alarm goes that is told once an hour."""
+    assert isinstance(alarms, OnceAnHour)
+    return type(alarms._inner).__name__
+
+
 async def test_alarms_go_to_the_log_while_their_url_is_wrong(
     environ: dict[str, str], container: Container, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -143,12 +151,12 @@ async def test_alarms_go_to_the_log_while_their_url_is_wrong(
 
     assert type(alarms).__name__ == "LogAlarms"
     assert "ALARM_WEBHOOK_URL must be an https URL" in caplog.text
-    assert type(await container.alarms()).__name__ == "WebhookAlarms"
+    assert _goes_to(await container.alarms()) == "WebhookAlarms"
 
 
 async def test_without_a_url_alarms_go_to_the_log_alone(container: Container) -> None:
     """The URL is optional; the line is not."""
-    assert type(await container.alarms()).__name__ == "LogAlarms"
+    assert _goes_to(await container.alarms()) == "LogAlarms"
     assert await container.alarms() is await container.alarms()
 
 
