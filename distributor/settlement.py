@@ -7,6 +7,7 @@ intent, act, store the result. Killed anywhere, the next turn enters the same pa
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from distributor.distribution import Distribution
 from distributor.errors import ChainUnavailable, Contention, WrongChain
 from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
-from distributor.lifecycle import Step
+from distributor.lifecycle import Finalise, Step
 from distributor.model import SETTLEMENT_LEASE, Address, Lease, Observation, OpenTransaction, TransactionStatus
 from distributor.ports import Chain, Clock, Sleep
 from distributor.steps import Done, Steps
@@ -82,7 +83,8 @@ class Settlement:
         return Followed(again=await self.ledger.any_open())
 
     async def _go_on(self) -> bool:
-        """Do one turn and its consequences; say whether another one has work."""
+        """Do one turn and its consequences, once a block; say whether another one has work."""
+        began_ms = self.clock()
         try:
             turn = await self.turn()
         except (ChainUnavailable, WrongChain) as error:
@@ -90,12 +92,15 @@ class Settlement:
             turn = Turn(open=1)
         bound = (await self.distribution.drain()).bound if turn.freed else 0
         if turn.open or bound:
-            await self.sleep(self.block_time_s)
+            await self.sleep(max(0.0, self.block_time_s - (self.clock() - began_ms) / 1000))
         return bool(turn.open or bound)
 
     async def turn(self) -> Turn:
         """
         Look once and act once on every open transaction.
+
+        What frees slots or goes to a node comes first and side by side, for a block may be missed by
+        it; the closings share the totals and come one after the other.
 
         Raises:
             ChainUnavailable: No node gave a whole observation; nothing was concluded from that.
@@ -105,10 +110,17 @@ class Settlement:
             return Turn(open=0)
         seen = await self._observe(opened)
         lowest = _lowest_in_flight(opened)
-        done = [await self._one(each, self._decide(each, seen, lowest), seen) for each in opened]
-        to_submit = [each.submit for each in done if each.submit is not None]
-        await submission.submit(self.ledger, self.chain, self.clock, to_submit)
-        return Turn(open=len(opened) - sum(each.closed for each in done), freed=any(each.freed for each in done))
+        steps = [(each, self._decide(each, seen, lowest)) for each in opened]
+        urgent = [self._one(each, step, seen) for each, step in steps if not isinstance(step, Finalise)]
+        done = await asyncio.gather(*urgent)
+        await submission.submit(
+            self.ledger, self.chain, self.clock, [each.submit for each in done if each.submit is not None]
+        )
+        closed = [await self._one(each, step, seen) for each, step in steps if isinstance(step, Finalise)]
+        return Turn(
+            open=len(opened) - sum(each.closed for each in closed),
+            freed=any(each.freed for each in [*done, *closed]),
+        )
 
     async def _observe(self, opened: Sequence[OpenTransaction]) -> Observation:
         operators = sorted({each.transaction.operator for each in opened})

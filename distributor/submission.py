@@ -6,6 +6,7 @@ Whatever is handed over here is in the ledger already.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -76,11 +77,15 @@ async def submit(
     if not stored:
         return []
     answers = await chain.submit([attempt.raw for _, attempt in stored])
-    for (transaction, attempt), answer in zip(stored, answers, strict=True):
-        _log_answer(attempt, answer)
-        with suppress(Contention):  # another worker wrote the row after it was bound: it knows as much
-            await ledger.update(_handed_over(transaction, answer, clock()))
+    pairs = zip(stored, answers, strict=True)
+    await asyncio.gather(*(_note(ledger, clock, *each, answer) for each, answer in pairs))
     return answers
+
+
+async def _note(ledger: Ledger, clock: Clock, transaction: Transaction, attempt: Attempt, answer: Submitted) -> None:
+    _log_answer(attempt, answer)
+    with suppress(Contention):  # another worker wrote the row after it was bound: it knows as much
+        await ledger.update(_handed_over(transaction, answer, clock()))
 
 
 def _handed_over(transaction: Transaction, answer: Submitted, now_ms: UnixMs) -> Transaction:
