@@ -8,7 +8,7 @@ Source: https://ethereum.github.io/execution-apis/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +18,7 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
 from distributor.adapters.node_errors import is_overload, is_revert
+from distributor.history import Distribution, Origin, Outflow
 from distributor.model import Address, Block, Hash, Market, Receipt, Transfer
 from distributor.units import TokenUnits, Wei
 
@@ -210,6 +211,37 @@ def read_receipt(value: object, *, tx_hash: Hash, token: Address, transfer_topic
             gas_used=_quantity(receipt["gasUsed"]),
             gas_price_wei=Wei(_quantity(receipt.get("effectiveGasPrice") or "0x0")),
             transfers=tuple(_transfer(log) for log in receipt["logs"] if _is_transfer(log, token, transfer_topic)),
+        )
+
+
+def read_outflow(value: object, *, token: Address, transfer_topic: str, reserve: Address) -> Outflow:
+    """Return a log as the *token*'s ``Transfer`` out of the *reserve*, which is what was asked for."""
+    with _reading("log"):
+        log = _object(value)
+        transfer = _transfer(log)
+        if not _is_transfer(log, token, transfer_topic) or transfer.sender != reserve:
+            raise ValueError("a log nobody asked for")
+        return Outflow(
+            tx_hash=_hash(log["transactionHash"]),
+            block=_block(log, "blockNumber", "blockHash"),
+            log_index=transfer.log_index,
+            wallet=transfer.recipient,
+            amount_units=transfer.amount_units,
+        )
+
+
+def read_origin(value: object, *, tx_hash: Hash, distribution: Callable[[bytes], Distribution | None]) -> Origin:
+    """Return who made *tx_hash*; *distribution* reads its call data."""
+    with _reading("transaction"):
+        found = _object(value)
+        if _hash(found["hash"]) != tx_hash:
+            raise ValueError("another transaction")
+        return Origin(
+            tx_hash=tx_hash,
+            sender=Address(to_checksum_address(found["from"])),
+            nonce=_quantity(found["nonce"]),
+            to=Address(to_checksum_address(found["to"])) if found.get("to") else None,
+            distribution=distribution(_bytes(found["input"])),
         )
 
 

@@ -109,19 +109,12 @@ class Polygon:
         timeout_s: float,
         clock: Clock,
     ) -> None:
-        # web3 logs the node's whole URL, key and all: at INFO when it disconnects, at DEBUG with each request.
-        logging.getLogger("web3").setLevel(logging.WARNING)
         self._token, self._authority, self._reserve = token, authority, reserve
         web3: AsyncWeb3[AsyncHTTPProvider] = AsyncWeb3()
         self._token_contract = web3.eth.contract(address=Web3.to_checksum_address(token), abi=ABI)
         self._authority_contract = web3.eth.contract(address=Web3.to_checksum_address(authority), abi=ABI)
         self._transfer_topic = Web3.to_hex(Web3.keccak(text=TRANSFER))
-        providers = [_provider(url, timeout_s) for url in urls]
-        labels = labels_of(urls)
-        self._nodes = Nodes(
-            [Node(label, provider, chain_id=chain_id) for label, provider in zip(labels, providers, strict=True)],
-            clock=clock,
-        )
+        self._nodes = nodes_of(urls, chain_id=chain_id, timeout_s=timeout_s, clock=clock)
 
     @property
     def nodes(self) -> Sequence[str]:
@@ -233,6 +226,15 @@ class Polygon:
         if value is None:
             return None
         return read_receipt(value, tx_hash=tx_hash, token=self._token, transfer_topic=self._transfer_topic)
+
+
+def nodes_of(urls: Sequence[str], *, chain_id: int, timeout_s: float, clock: Clock) -> Nodes:
+    """Return the nodes of RPC_URL, each behind web3's provider, without asking them anything yet."""
+    # web3 logs the node's whole URL, key and all: at INFO when it disconnects, at DEBUG with each request.
+    logging.getLogger("web3").setLevel(logging.WARNING)
+    named = zip(labels_of(urls), urls, strict=True)
+    nodes = [Node(label, _provider(url, timeout_s), chain_id=chain_id) for label, url in named]
+    return Nodes(nodes, clock=clock)
 
 
 def _provider(url: str, timeout_s: float) -> AsyncHTTPProvider:

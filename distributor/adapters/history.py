@@ -1,0 +1,127 @@
+"""
+The past of the chain, read from the same nodes in the same way as the present.
+
+Nodes limit how many blocks or logs one ``eth_getLogs`` may span, each by a rule of its own and in
+words of its own; so a range that is refused, or too slow, is asked for again in two halves.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from distributor.adapters.answers import GARBLED, NodeError, NodeTrouble, read_origin, read_outflow
+from distributor.adapters.nodes import MAX_BATCH_ITEMS, TIMEOUT, Batch, Node, Nodes
+from distributor.addresses import keccak256, parse_address
+from distributor.history import Distribution, Origin, Outflow
+from distributor.model import Address, Hash
+from distributor.units import TokenUnits
+
+_TRANSFER_TOPIC: Final = f"0x{keccak256(b'Transfer(address,address,uint256)').hex()}"
+_SELECTOR_BYTES: Final = 4
+_DISTRIBUTE: Final = keccak256(b"distribute(address,uint256,bytes32,string)")[:_SELECTOR_BYTES]
+_ARGUMENTS: Final = ("address", "uint256", "bytes32", "string")
+
+
+class ChainHistory:
+    """
+    The ``History`` port on the nodes of RPC_URL.
+
+    Args:
+        nodes: Which node is asked; closed with this.
+        token: Whose ``Transfer`` events count.
+        reserve: Whose tokens left.
+    """
+
+    def __init__(self, nodes: Nodes, *, token: Address, reserve: Address) -> None:
+        self._nodes, self._token, self._reserve = nodes, token, reserve
+
+    async def outflows(self, first_block: int, last_block: int) -> Sequence[Outflow]:
+        """Leave out transfers of nothing: the token lets anybody make one in the reserve's name."""
+        found: list[Outflow] = []
+        ranges = [(first_block, last_block)]
+        while ranges:
+            first, last = ranges.pop()
+            logs = await self._logs(first, last)
+            if logs is None:
+                middle = (first + last) // 2
+                ranges += [(middle + 1, last), (first, middle)]
+            else:
+                found += [outflow for outflow in logs if outflow.amount_units]
+        return found
+
+    async def origins(self, hashes: Sequence[Hash]) -> Mapping[Hash, Origin]:
+        found: dict[Hash, Origin] = {}
+        for part in _parts(hashes):
+            found |= await self._origins(part)
+        return found
+
+    async def aclose(self) -> None:
+        await self._nodes.aclose()
+
+    async def _logs(self, first: int, last: int) -> Sequence[Outflow] | None:
+        """Return the outflows of a range; None when the node wants a smaller one."""
+        topics = [_TRANSFER_TOPIC, f"0x{self._reserve[2:].lower():0>64}"]
+        query = {"address": self._token, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
+
+        async def read(node: Node) -> Sequence[Outflow] | None:
+            try:
+                answers = await node.ask({"logs": ("eth_getLogs", [query])})
+            except NodeTrouble as trouble:
+                if trouble.reason == TIMEOUT and first < last:
+                    return None
+                raise
+            if isinstance(answers.outcome("logs"), NodeError) and first < last:
+                return None
+            return self._outflows(answers.required("logs"), range(first, last + 1))
+
+        return await self._nodes.read(read)
+
+    def _outflows(self, logs: object, asked: range) -> Sequence[Outflow]:
+        if not isinstance(logs, list):
+            raise NodeTrouble(GARBLED, "logs")
+        read = [
+            read_outflow(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve) for log in logs
+        ]
+        if any(outflow.block.number not in asked for outflow in read):
+            raise NodeTrouble(GARBLED, "logs of other blocks")
+        return sorted(read, key=lambda outflow: (outflow.block.number, outflow.log_index))
+
+    async def _origins(self, hashes: Sequence[Hash]) -> Mapping[Hash, Origin]:
+        batch: Batch = {tx_hash: ("eth_getTransactionByHash", [tx_hash]) for tx_hash in hashes}
+
+        async def read(node: Node) -> Mapping[Hash, Origin]:
+            answers = await node.ask(batch)
+            return {
+                tx_hash: read_origin(answers.required(tx_hash), tx_hash=tx_hash, distribution=read_distribution)
+                for tx_hash in hashes
+            }
+
+        return await self._nodes.read(read)
+
+
+def read_distribution(data: bytes) -> Distribution | None:
+    """Return what call data ask of the authority; None when they are no ``distribute`` call."""
+    if data[:_SELECTOR_BYTES] != _DISTRIBUTE:
+        return None
+    try:
+        wallet, amount, ref_id, reason = decode(_ARGUMENTS, data[_SELECTOR_BYTES:])
+    except (DecodingError, ValueError):  # a reason that is no UTF-8 is a ValueError
+        return None
+    return Distribution(
+        wallet=parse_address(wallet),
+        amount_units=TokenUnits(amount),
+        ref_id=Hash(f"0x{ref_id.hex()}"),
+        reason=reason,
+    )
+
+
+def _parts(hashes: Sequence[Hash]) -> Iterator[Sequence[Hash]]:
+    """Yield what fits in one request beside the chain id."""
+    unique = iter(dict.fromkeys(hashes))
+    while part := list(itertools.islice(unique, MAX_BATCH_ITEMS - 1)):
+        yield part

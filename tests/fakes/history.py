@@ -1,0 +1,64 @@
+"""The past of the fake chain, behind the ``History`` port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from distributor.adapters.history import read_distribution
+from distributor.errors import ChainUnavailable
+from distributor.history import Origin, Outflow
+from distributor.model import Address, Hash
+from tests.fakes.chain import RESERVE, FakeChain
+
+
+class FakeHistory:
+    """Reads the blocks of a fake chain; ``asked`` holds every range it was asked for."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        self._chain = chain
+        self.asked: list[tuple[int, int]] = []
+        self.down_from: int | None = None
+        """A block that no answer comes about, nor of any later one."""
+
+    async def outflows(self, first_block: int, last_block: int) -> Sequence[Outflow]:
+        self.asked.append((first_block, last_block))
+        if self.down_from is not None and last_block >= self.down_from:
+            raise ChainUnavailable
+        return [
+            Outflow(
+                tx_hash=receipt.tx_hash,
+                block=receipt.block,
+                log_index=transfer.log_index,
+                wallet=transfer.recipient,
+                amount_units=transfer.amount_units,
+            )
+            for receipt in self._chain.receipts
+            for transfer in receipt.transfers
+            if first_block <= receipt.block.number <= last_block and transfer.sender == RESERVE
+        ]
+
+    async def origins(self, hashes: Sequence[Hash]) -> Mapping[Hash, Origin]:
+        mined = {sent.tx_hash: sent for block in self._chain._blocks for sent in block.sent}
+        return {
+            tx_hash: Origin(
+                tx_hash=tx_hash,
+                sender=mined[tx_hash].sender,
+                nonce=mined[tx_hash].unsigned.nonce,
+                to=mined[tx_hash].unsigned.call.to,
+                distribution=read_distribution(mined[tx_hash].unsigned.call.data),
+            )
+            for tx_hash in hashes
+        }
+
+
+class FakePools:
+    """The pool of a fake chain, as two counts; ``silent`` when no node answers."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        self._chain = chain
+        self.silent = False
+
+    async def nonces(self, address: Address) -> Sequence[tuple[int, int]]:
+        latest = self._chain._state.nonces.get(address, 0)
+        pooled = [sent for sent in self._chain.pooled if sent.sender == address]
+        return [] if self.silent else [(latest, latest + len(pooled))]
