@@ -43,9 +43,7 @@ def test_nothing_is_rounded(amount: str) -> None:
         token_units(Decimal(amount), 0)
 
 
-@pytest.mark.parametrize(
-    "amount", ["-1", "-0.5", "NaN", "sNaN", "Infinity", "1e78", "1e200", "1e201", "1e-201"]
-)
+@pytest.mark.parametrize("amount", ["-1", "-0.5", "NaN", "sNaN", "Infinity", "1e78", "1e200", "1e201", "1e-201"])
 def test_what_no_contract_could_hold_is_refused(amount: str) -> None:
     """Not a number, below zero, or beyond uint256."""
     with pytest.raises(ValueError, match=r"finite|decimals|range"):
