@@ -107,4 +107,8 @@ HELD: dict[HoldReason, Advice] = {
         "The order's nonce was used by a transaction this service does not know.",
         "Find out who used the operator's key, and whether that transaction paid the order.",
     ),
+    HoldReason.NONCE_CANCELLED: Advice(
+        "The order's nonce was cancelled by an operator, and nothing was paid.",
+        "Retry the order, or cancel it.",
+    ),
 }

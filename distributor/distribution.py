@@ -12,8 +12,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from distributor import logs, preflight, submission
-from distributor.advice import HELD, WAITING
+from distributor import alarms, logs, preflight, submission
+from distributor.advice import WAITING
 from distributor.errors import ChainUnavailable, Contention, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import (
@@ -249,11 +249,7 @@ class Distribution:
             await self.ledger.hold(order, HoldReason.SIMULATION, refusal.text)
         except Contention:
             return
-        advice = HELD[HoldReason.SIMULATION]
-        summary = f"{advice.summary} {refusal.text}"
-        await self.alarms.raise_(
-            Alarm(code="held_simulation", summary=summary, action=advice.action, subject=str(order.key))
-        )
+        await self.alarms.raise_(alarms.held(order, HoldReason.SIMULATION, refusal.text))
 
     async def _second_node_refuses(self, order: Order, *, besides: str) -> bool:
         """Ask another node, where there is one."""

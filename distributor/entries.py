@@ -18,6 +18,7 @@ from distributor.model import (
     UNSTORED,
     Address,
     Attempt,
+    AttemptKind,
     Books,
     Control,
     Hash,
@@ -37,6 +38,7 @@ from distributor.units import TokenUnits, UnixMs, Wei
 
 MAX_ORDERS_PER_TRANSACTION = 30
 """A binding writes 2N + 6 rows, a closing at most 2N + 5; a group holds 100."""
+_IN_A_BLOCK = {TransactionStatus.MINED, TransactionStatus.FINAL}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,11 +137,17 @@ def holding(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> Group
 
 
 def addition(transaction: Transaction, attempt: Attempt) -> tuple[Group, Transaction]:
-    """Return the group that keeps the next attempt, and the transaction that counts it."""
+    """Return the group that keeps the next attempt, and the transaction that counts it; it was never handed over."""
+    name = f"transaction {transaction.nonce} of {transaction.operator}"
+    require(transaction.status not in _IN_A_BLOCK, f"{name} is {transaction.status} and needs no attempt")
+    cancels = attempt.kind is AttemptKind.CANCEL
+    cancelling = transaction.status is TransactionStatus.CANCELLING
+    require(cancels or not cancelling, f"{name} is being cancelled, and an attempt would pay")
     mine = (attempt.operator, attempt.nonce, attempt.index)
     expected = (transaction.operator, transaction.nonce, transaction.attempts)
     require(mine == expected, f"attempt {mine} is not the next, {expected}")
-    after = replace(transaction, attempts=transaction.attempts + 1)
+    status = TransactionStatus.CANCELLING if cancels else transaction.status
+    after = replace(transaction, attempts=transaction.attempts + 1, status=status, last_outcome=None)
     group = Group()
     group.replace(keys.transaction(transaction.operator, transaction.nonce), write(after), transaction.version)
     group.insert(keys.attempt(*mine), write(attempt))

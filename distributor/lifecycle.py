@@ -5,6 +5,11 @@ Pure. The same stored state and the same observation give the same step, so a cr
 message or a restart is never a special path: it is this path entered again.
 
 A missing receipt, a time-out, a lagging node say nothing. Only finality speaks.
+
+Nor does a used nonce without a receipt, at first. The nonce stands before the receipts in one batch
+to one node, but a gateway may spread the items of a batch over several machines and answer them in
+any order: the machine that has the receipt may be the one that was not asked. So that sight must
+last for ``replace_after_ms`` before a person is told.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from distributor.fees import FeeLimits
 from distributor.model import (
     Address,
     Attempt,
+    AttemptKind,
     Fees,
     HoldReason,
     Observation,
@@ -25,11 +31,15 @@ from distributor.model import (
     Order,
     OrderKey,
     Receipt,
+    SubmitOutcome,
     Transaction,
     TransactionStatus,
     Transfer,
 )
 from distributor.units import UnixMs
+
+CANCEL_GAS = 21_000
+"""What a transfer of nothing to oneself costs. Source: Ethereum Yellow Paper, G_transaction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,15 +70,23 @@ class Submit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replace:
-    """Sign the next attempt at *fees*, store it, then submit it."""
+    """Sign the next attempt, of the kind of *previous*, at *fees*; store it, then submit it."""
 
     previous: Attempt
     fees: Fees
+    gas_limit: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeeCeiling:
     """A replacement would help and none fits under the ceilings: submit *attempt* again and say so."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """No node will ever take *attempt*, and there is nothing to correct: submit it again and say so."""
 
     attempt: Attempt
 
@@ -82,9 +100,10 @@ class Mined:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reopen:
-    """Its block left the chain: back to submitted, and the bytes go to the nodes again."""
+    """Its block left the chain: back to *status*, and the bytes go to the nodes again."""
 
     attempt: Attempt
+    status: TransactionStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +118,7 @@ class NonceLost:
     """The nonce is used up and no attempt of ours has a receipt: a person must look."""
 
 
-Step = Wait | Submit | Replace | FeeCeiling | Mined | Reopen | Finalise | NonceLost
+Step = Wait | Submit | Replace | FeeCeiling | Refused | Mined | Reopen | Finalise | NonceLost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,13 +161,18 @@ def decide(
     return _push(opened, seen, policy, limits, lowest=lowest, now_ms=now_ms)
 
 
-def judge(orders: Sequence[Order], receipt: Receipt, reserve: Address) -> Verdict:
+def judge(
+    orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind = AttemptKind.PAY
+) -> Verdict:
     """
     Return which of *orders* the receipt proves as paid, and why the others are not.
 
     The proof is the token's own ``Transfer(reserve → wallet, amount)``; each event proves one order.
-    A status of 1 proves nothing: a call to an address without code has it too.
+    A status of 1 proves nothing: a call to an address without code has it too. What was mined decides,
+    not what was wanted last: a payment may win over its cancellation, and *kind* is that of the winner.
     """
+    if kind is AttemptKind.CANCEL:
+        return Verdict(paid=(), held={order.key: HoldReason.NONCE_CANCELLED for order in orders})
     if not receipt.succeeded:
         return Verdict(paid=(), held={order.key: HoldReason.REVERTED for order in orders})
     unused = list(receipt.transfers)
@@ -180,6 +204,14 @@ def is_final(transaction: Transaction, seen: Observation, policy: Policy, *, bey
     return tagged and depth >= policy.min_confirmations + beyond
 
 
+def mined_attempt(attempts: Sequence[Attempt], receipt: Receipt) -> Attempt:
+    """Return the attempt that *receipt* is about. Raises InvariantBroken when it is none of them."""
+    found = next((attempt for attempt in attempts if attempt.tx_hash == receipt.tx_hash), None)
+    if found is None:
+        raise InvariantBroken(f"{receipt.tx_hash} is no attempt of nonce {attempts[0].nonce}")
+    return found
+
+
 def _own_receipt(attempts: Sequence[Attempt], seen: Observation) -> Receipt | None:
     found = [seen.receipts[attempt.tx_hash] for attempt in attempts if attempt.tx_hash in seen.receipts]
     if len(found) > 1:
@@ -201,7 +233,12 @@ def _without_its_receipt(opened: OpenTransaction, seen: Observation) -> Step:
         raise InvariantBroken(f"transaction {transaction.nonce} is mined in no block")
     there = seen.canonical.get(transaction.block_number)
     gone = there is not None and there != transaction.block_hash
-    return Reopen(attempt=opened.attempts[-1]) if gone else Wait()
+    return _reopen(opened.attempts[-1]) if gone else Wait()
+
+
+def _reopen(last: Attempt) -> Reopen:
+    cancels = last.kind is AttemptKind.CANCEL
+    return Reopen(attempt=last, status=TransactionStatus.CANCELLING if cancels else TransactionStatus.SUBMITTED)
 
 
 def _push(
@@ -216,7 +253,10 @@ def _push(
     transaction, last = opened.transaction, opened.attempts[-1]
     if transaction.submitted_ms is None:
         return Submit(attempt=last)
-    if now_ms - transaction.submitted_ms < policy.resubmit_after_ms:
+    rested = now_ms - transaction.submitted_ms >= policy.resubmit_after_ms
+    if transaction.last_outcome is SubmitOutcome.REFUSED:
+        return _correct(opened, seen, policy, limits) or (Refused(attempt=last) if rested else Wait())
+    if not rested:
         return Wait()
     stuck = (
         lowest and now_ms - last.signed_ms >= policy.replace_after_ms and fees.outbid(last.fees, seen.market, limits)
@@ -226,7 +266,23 @@ def _push(
     bumped = fees.bump(last.fees, seen.market, limits, gas_limit=last.gas_limit)
     if bumped is None or len(opened.attempts) >= policy.max_attempts:
         return FeeCeiling(attempt=last)
-    return Replace(previous=last, fees=bumped)
+    return Replace(previous=last, fees=bumped, gas_limit=last.gas_limit)
+
+
+def _correct(opened: OpenTransaction, seen: Observation, policy: Policy, limits: FeeLimits) -> Replace | None:
+    """
+    Return an attempt with the fees and gas of a first one under today's limits, in place of refused bytes.
+
+    Its nonce is that of the refused ones, so whatever pool may have those all the same, one is mined.
+    None where it would be what was signed before, or no price fits, or the attempts are used up.
+    """
+    last = opened.attempts[-1]
+    gas_limit = CANCEL_GAS if last.kind is AttemptKind.CANCEL else limits.gas_limit * len(opened.transaction.orders)
+    price = fees.first(seen.market, limits, gas_limit=gas_limit)
+    tried = any((last.kind, price, gas_limit) == (one.kind, one.fees, one.gas_limit) for one in opened.attempts)
+    if price is None or tried or len(opened.attempts) >= policy.max_attempts:
+        return None
+    return Replace(previous=last, fees=price, gas_limit=gas_limit)
 
 
 def _last_push_ms(transaction: Transaction) -> UnixMs:

@@ -59,6 +59,7 @@ class HoldReason(StrEnum):
     NO_TRANSFER = "no_transfer"
     SIMULATION = "simulation"
     NONCE_LOST = "nonce_lost"
+    NONCE_CANCELLED = "nonce_cancelled"
 
 
 class WaitingReason(StrEnum):
@@ -211,6 +212,8 @@ class Transaction:
     attempts: int = 1
     submitted_ms: UnixMs | None = None
     """When bytes of this nonce were last handed to a node."""
+    last_outcome: SubmitOutcome | None = None
+    """What the nodes then said of its last attempt; None while that one was never handed over."""
     mined_hash: Hash | None = None
     block_number: int | None = None
     block_hash: Hash | None = None

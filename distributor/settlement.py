@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distributor import lifecycle, logs, submission
 from distributor.distribution import Distribution
+from distributor.entries import Slot
 from distributor.errors import ChainUnavailable, Contention, WrongChain
 from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
-from distributor.lifecycle import Finalise, Step
+from distributor.lifecycle import Finalise, NonceLost, Step
 from distributor.model import SETTLEMENT_LEASE, Address, Lease, Observation, OpenTransaction, TransactionStatus
 from distributor.ports import Chain, Clock, Sleep
 from distributor.steps import Done, Steps
@@ -38,10 +39,16 @@ class Followed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """What one look left behind: transactions still open, and whether slots came free."""
+    """What one look left behind: transactions still open, whether slots came free, and what only a person can end."""
 
     open: int
     freed: bool = False
+    lost: frozenset[Slot] = frozenset()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next block can change anything."""
+        return self.open > len(self.lost)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,17 +80,27 @@ class Settlement:
         if lease is None:
             return Followed(again=False)
         held: Lease | None = lease
-        deadline_ms = self.clock() + FOLLOW_MS
+        deadline_ms, turn = self.clock() + FOLLOW_MS, Turn(open=1)
         try:
-            while held is not None and self.clock() < deadline_ms and await self._go_on():
-                held = await self.ledger.renew(held, ttl_ms=LEASE_MS)
+            while held is not None and self.clock() < deadline_ms and turn.goes_on:
+                turn = await self._go_on()
+                held = await self.ledger.renew(held, ttl_ms=LEASE_MS) if turn.goes_on else held
         finally:
             await self.ledger.release(held or lease)
-        # Whoever bound while this lease was held found settlement busy: look once more.
-        return Followed(again=await self.ledger.any_open())
+        return Followed(again=await self._more(turn.lost))
 
-    async def _go_on(self) -> bool:
-        """Do one turn and its consequences, once a block; say whether another one has work."""
+    async def _more(self, lost: frozenset[Slot]) -> bool:
+        """
+        Look once more: whoever bound while the lease was held found settlement busy.
+
+        What is lost wakes nobody but the sweep, once a minute: a person ends it, or a node that lagged.
+        """
+        if not lost:
+            return await self.ledger.any_open()
+        return any(_slot(each) not in lost for each in await self.ledger.open_transactions())
+
+    async def _go_on(self) -> Turn:
+        """Do one turn and its consequences, once a block; return what it left behind."""
         began_ms = self.clock()
         try:
             turn = await self.turn()
@@ -91,9 +108,10 @@ class Settlement:
             logs.warning(_log, "settlement_waits_for_a_node", detail=str(error))
             turn = Turn(open=1)
         bound = (await self.distribution.drain()).bound if turn.freed else 0
-        if turn.open or bound:
+        turn = replace(turn, open=turn.open + bound)
+        if turn.goes_on:
             await self.sleep(max(0.0, self.block_time_s - (self.clock() - began_ms) / 1000))
-        return bool(turn.open or bound)
+        return turn
 
     async def turn(self) -> Turn:
         """
@@ -120,6 +138,7 @@ class Settlement:
         return Turn(
             open=len(opened) - sum(each.closed for each in closed),
             freed=any(each.freed for each in [*done, *closed]),
+            lost=frozenset(_slot(each) for each, step in steps if isinstance(step, NonceLost)),
         )
 
     async def _observe(self, opened: Sequence[OpenTransaction]) -> Observation:
@@ -145,6 +164,10 @@ class Settlement:
         except Contention:
             logs.info(_log, "transaction_changed_elsewhere", nonce=opened.transaction.nonce)
             return Done()
+
+
+def _slot(opened: OpenTransaction) -> Slot:
+    return Slot(opened.transaction.operator, opened.transaction.nonce)
 
 
 def _lowest_in_flight(opened: Sequence[OpenTransaction]) -> dict[Address, int]:

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from distributor import lifecycle, logs, submission
-from distributor.advice import HELD
-from distributor.errors import InvariantBroken
+from distributor import alarms, lifecycle, logs, preflight, submission
+from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
 from distributor.ledger import Closing, Ledger
 from distributor.lifecycle import (
     FeeCeiling,
@@ -22,6 +21,7 @@ from distributor.lifecycle import (
     Mined,
     NonceLost,
     Policy,
+    Refused,
     Reopen,
     Replace,
     Step,
@@ -32,7 +32,6 @@ from distributor.lifecycle import (
 from distributor.model import (
     Address,
     Attempt,
-    Call,
     HoldReason,
     Identity,
     Observation,
@@ -43,7 +42,7 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.ports import Alarm, Alarms, Chain, Clock, Signer
+from distributor.ports import Alarms, Chain, Clock, Signer
 from distributor.submission import Draft
 from distributor.units import UnixMs, Wei
 
@@ -88,18 +87,21 @@ class Steps:
             case Submit(attempt=attempt):
                 return Done(submit=(transaction, attempt))
             case FeeCeiling(attempt=attempt):
-                await self._alarm_fee_ceiling(attempt)
+                await self.alarms.raise_(alarms.fee_ceiling(attempt))
+                return Done(submit=(transaction, attempt))
+            case Refused(attempt=attempt):
+                await self.alarms.raise_(alarms.refused(attempt))
                 return Done(submit=(transaction, attempt))
             case Replace():
                 return await self._replace(transaction, step)
-            case Reopen(attempt=attempt):
-                return await self._reopen(transaction, attempt)
+            case Reopen():
+                return await self._reopen(transaction, step)
             case Mined(receipt=receipt):
                 return await self._mined(transaction, receipt)
             case Finalise(receipt=receipt):
-                return await self._finalise(transaction, receipt, seen)
+                return await self._finalise(opened, receipt, seen)
             case NonceLost():
-                await self._alarm_nonce_lost(opened)
+                await self.alarms.raise_(alarms.nonce_lost(opened))
                 return Done()
             case _:
                 assert_never(step)
@@ -107,19 +109,19 @@ class Steps:
     # pushing -----------------------------------------------------------------------------------
 
     async def _replace(self, transaction: Transaction, step: Replace) -> Done:
-        """Sign the next attempt, store it, and only then let it be submitted. Only fees differ from attempt 0."""
+        """Sign the next attempt, store it, and only then let it be submitted. Only fees and gas differ."""
         previous = step.previous
         signer = self.signers.get(transaction.operator)
         if signer is None:
-            await self._alarm_no_key(transaction)
+            await self.alarms.raise_(alarms.key_missing(transaction))
             return Done(submit=(transaction, previous))
         draft = Draft(
             chain_id=self.identity.chain_id,
             nonce=transaction.nonce,
             index=transaction.attempts,
             kind=previous.kind,
-            call=Call(to=transaction.to, data=transaction.data),
-            gas_limit=previous.gas_limit,
+            call=submission.call_of(transaction, previous.kind),
+            gas_limit=step.gas_limit,
             fees=step.fees,
         )
         attempt = await submission.sign(signer, draft, self.clock())
@@ -135,12 +137,10 @@ class Steps:
         )
         return Done(submit=(stored, attempt))
 
-    async def _reopen(self, transaction: Transaction, attempt: Attempt) -> Done:
+    async def _reopen(self, transaction: Transaction, step: Reopen) -> Done:
         logs.warning(_log, "transaction_reopened", nonce=transaction.nonce, lost_block=transaction.block_number)
-        reopened = replace(
-            transaction, status=TransactionStatus.SUBMITTED, mined_hash=None, block_number=None, block_hash=None
-        )
-        return Done(submit=(await self.ledger.update(reopened), attempt))
+        reopened = replace(transaction, status=step.status, mined_hash=None, block_number=None, block_hash=None)
+        return Done(submit=(await self.ledger.update(reopened), step.attempt))
 
     # mined and final ---------------------------------------------------------------------------
 
@@ -164,18 +164,20 @@ class Steps:
         )
         return Done(freed=True)
 
-    async def _finalise(self, transaction: Transaction, receipt: Receipt, seen: Observation) -> Done:
+    async def _finalise(self, opened: OpenTransaction, receipt: Receipt, seen: Observation) -> Done:
+        transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
         orders = await self._orders(transaction.orders)
-        verdict = lifecycle.judge(orders, receipt, self.identity.reserve)
+        verdict = lifecycle.judge(orders, receipt, self.identity.reserve, kind=attempt.kind)
         if verdict.held and not await self._may_release(transaction, receipt, seen):
             return Done()
+        reason = await self._todays_reason(transaction, attempt, seen) if _reverted(verdict) else ""
         cost_wei = Wei(receipt.gas_used * receipt.gas_price_wei)
         closing = Closing(
             tx_hash=receipt.tx_hash,
             block_number=receipt.block.number,
             paid=verdict.paid,
             held=verdict.held,
-            detail=f"transaction {receipt.tx_hash} in block {receipt.block.number}",
+            detail=f"transaction {receipt.tx_hash} in block {receipt.block.number}{reason}",
             gas_used=receipt.gas_used,
             gas_cost_wei=cost_wei,
         )
@@ -192,6 +194,21 @@ class Steps:
         )
         await self._tell(orders, verdict, receipt)
         return Done(freed=True, closed=True)
+
+    async def _todays_reason(self, transaction: Transaction, attempt: Attempt, seen: Observation) -> str:
+        """
+        Try the refused call once more, and return what the contract would say to it today.
+
+        The state it met in its block may be gone, so this is a hint and worded as one. Empty when the
+        call would pay now, or when no node can say: a release does not wait for a hint.
+        """
+        call = submission.call_of(transaction, attempt.kind)
+        try:
+            (simulation,) = await self.chain.simulate(transaction.operator, [call], node=seen.node)
+        except (ChainUnavailable, WrongChain):
+            return ""
+        refusal = preflight.refused(simulation, attempt.gas_limit)
+        return f"; today it would refuse with: {refusal.text}" if refusal else ""
 
     async def _orders(self, keys: Sequence[OrderKey]) -> Sequence[Order]:
         found = await asyncio.gather(*(self.ledger.order(key) for key in keys))
@@ -217,51 +234,11 @@ class Steps:
             if reason is None:
                 _log_paid(order, receipt, now_ms)
             else:
-                await self._alarm_held(order, reason, receipt)
+                await self.alarms.raise_(alarms.held(order, reason, f"Transaction {receipt.tx_hash}."))
 
-    # alarms ------------------------------------------------------------------------------------
 
-    async def _alarm_held(self, order: Order, reason: HoldReason, receipt: Receipt) -> None:
-        advice = HELD[reason]
-        summary = f"{advice.summary} Transaction {receipt.tx_hash}."
-        await self.alarms.raise_(
-            Alarm(code=f"held_{reason}", summary=summary, action=advice.action, subject=str(order.key))
-        )
-
-    async def _alarm_fee_ceiling(self, attempt: Attempt) -> None:
-        await self.alarms.raise_(
-            Alarm(
-                code="replacement_ceiling",
-                summary=f"Transaction {attempt.tx_hash} is stuck and no replacement fits under the fee ceilings "
-                "or the number of attempts.",
-                action="Wait for the price to fall, or raise MAX_FEE_GWEI and MAX_PRIORITY_FEE_GWEI.",
-                subject=f"nonce {attempt.nonce}",
-            )
-        )
-
-    async def _alarm_nonce_lost(self, opened: OpenTransaction) -> None:
-        transaction = opened.transaction
-        hashes = ", ".join(attempt.tx_hash for attempt in opened.attempts)
-        await self.alarms.raise_(
-            Alarm(
-                code="nonce_lost",
-                summary=f"Nonce {transaction.nonce} of {transaction.operator} is used on chain, and none of our "
-                f"attempts has a receipt: {hashes}. Orders {', '.join(map(str, transaction.orders))} stay bound.",
-                action="Find the transaction that used the nonce on an explorer. Pay nothing by hand before that.",
-                subject=f"nonce {transaction.nonce}",
-            )
-        )
-
-    async def _alarm_no_key(self, transaction: Transaction) -> None:
-        await self.alarms.raise_(
-            Alarm(
-                code="operator_key_missing",
-                summary=f"A transaction of operator {transaction.operator} needs a replacement, and its key is "
-                "not configured.",
-                action="Set OPERATOR_PK_RETIRING to that operator's key until nothing of it is open.",
-                subject=f"nonce {transaction.nonce}",
-            )
-        )
+def _reverted(verdict: Verdict) -> bool:
+    return HoldReason.REVERTED in verdict.held.values()
 
 
 def _log_paid(order: Order, receipt: Receipt, now_ms: UnixMs) -> None:

@@ -51,6 +51,13 @@ class Draft:
     fees: Fees
 
 
+def call_of(transaction: Transaction, kind: AttemptKind) -> Call:
+    """Return what an attempt of *kind* asks: the payment as attempt 0 did, or nothing, of the operator itself."""
+    if kind is AttemptKind.CANCEL:
+        return Call(to=transaction.operator, data=b"")
+    return Call(to=transaction.to, data=transaction.data)
+
+
 async def sign(signer: Signer, draft: Draft, now_ms: UnixMs) -> Attempt:
     """Sign *draft*. The attempt must be in the ledger before it is handed to anyone."""
     unsigned = Unsigned(
@@ -91,7 +98,7 @@ async def _note(ledger: Ledger, clock: Clock, transaction: Transaction, attempt:
 def _handed_over(transaction: Transaction, answer: Submitted, now_ms: UnixMs) -> Transaction:
     signed = transaction.status is TransactionStatus.SIGNED
     status = TransactionStatus.SUBMITTED if signed and answer.outcome in _HANDED_OVER else transaction.status
-    return replace(transaction, status=status, submitted_ms=now_ms)
+    return replace(transaction, status=status, submitted_ms=now_ms, last_outcome=answer.outcome)
 
 
 def _log_answer(attempt: Attempt, answer: Submitted) -> None:

@@ -9,6 +9,7 @@ from distributor import entries
 from distributor.entries import Settling, Total
 from distributor.errors import InvariantBroken
 from distributor.model import (
+    AttemptKind,
     Books,
     HoldReason,
     Order,
@@ -16,6 +17,7 @@ from distributor.model import (
     OrderStatus,
     Spent,
     Stats,
+    SubmitOutcome,
     TransactionStatus,
     Version,
 )
@@ -158,3 +160,32 @@ def test_attempts_are_numbered_without_gaps(attempt: Any) -> None:
     """The next one, of this nonce, and no other."""
     with pytest.raises(InvariantBroken, match="is not the next"):
         entries.addition(a_transaction(version=V1), attempt)
+
+
+def add(attempt: Any, **transaction: Any) -> TransactionStatus:
+    """Add *attempt* to a transaction that is right but for its changes; return the status it gets."""
+    return entries.addition(a_transaction(version=V1, **transaction), attempt)[1].status
+
+
+def test_after_a_cancellation_only_cancellations_follow() -> None:
+    """A payment signed later could win although people were told it was cancelled."""
+    cancel = an_attempt(1, kind=AttemptKind.CANCEL)
+    again = replace(cancel, index=2)
+
+    assert add(cancel) is add(again, attempts=2, status=TransactionStatus.CANCELLING) is TransactionStatus.CANCELLING
+    with pytest.raises(InvariantBroken, match="being cancelled"):
+        add(an_attempt(2), attempts=2, status=TransactionStatus.CANCELLING)
+
+
+@pytest.mark.parametrize("status", [TransactionStatus.MINED, TransactionStatus.FINAL])
+def test_what_is_in_a_block_needs_no_other_attempt(status: TransactionStatus) -> None:
+    """Its nonce is used."""
+    with pytest.raises(InvariantBroken, match="needs no attempt"):
+        add(an_attempt(1), status=status)
+
+
+def test_a_new_attempt_was_never_handed_over() -> None:
+    """What the nodes said was about the one before."""
+    refused = a_transaction(version=V1, last_outcome=SubmitOutcome.REFUSED)
+
+    assert entries.addition(refused, an_attempt(1))[1].last_outcome is None

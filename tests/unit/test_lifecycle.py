@@ -14,6 +14,7 @@ from distributor.lifecycle import (
     Mined,
     NonceLost,
     Policy,
+    Refused,
     Reopen,
     Replace,
     Step,
@@ -23,8 +24,20 @@ from distributor.lifecycle import (
     decide,
     is_final,
     judge,
+    mined_attempt,
 )
-from distributor.model import HoldReason, Market, Observation, OpenTransaction, Transaction, TransactionStatus, Transfer
+from distributor.model import (
+    AttemptKind,
+    Fees,
+    HoldReason,
+    Market,
+    Observation,
+    OpenTransaction,
+    SubmitOutcome,
+    Transaction,
+    TransactionStatus,
+    Transfer,
+)
 from distributor.units import TokenUnits, UnixMs, Wei
 from tests.factories import (
     ALICE,
@@ -128,6 +141,61 @@ def test_the_number_of_attempts_is_bounded() -> None:
     assert step == FeeCeiling(attempt=an_attempt())
 
 
+def refused(**changes: Any) -> Transaction:
+    """Return a transaction whose bytes no node will ever take."""
+    return submitted(last_outcome=SubmitOutcome.REFUSED, **changes)
+
+
+TOO_DEAR = an_attempt(fees=Fees(max_fee_wei=Wei(20_000 * GWEI), tip_wei=Wei(30 * GWEI)))
+
+
+def test_refused_bytes_are_signed_anew_within_todays_limits() -> None:
+    """The node will not change its mind: the same nonce, with the fees and gas of a first attempt."""
+    step = a_step(opened(refused(), TOO_DEAR), an_observation())
+
+    assert step == Replace(
+        previous=TOO_DEAR, fees=Fees(max_fee_wei=Wei(32 * GWEI), tip_wei=Wei(30 * GWEI)), gas_limit=300_000
+    )
+
+
+def test_a_gas_limit_is_corrected_for_every_order_of_the_transaction() -> None:
+    """GAS_LIMIT is what each of them gets."""
+    two = refused(orders=(an_order("ORD1").key, an_order("ORD2").key))
+    step = a_step(opened(two, an_attempt(gas_limit=40_000_000)), an_observation())
+
+    assert isinstance(step, Replace)
+    assert step.gas_limit == 600_000
+
+
+def test_a_refused_cancellation_is_corrected_as_a_cancellation() -> None:
+    """It still needs no more gas than a transfer of nothing."""
+    cancel = replace(TOO_DEAR, index=1, kind=AttemptKind.CANCEL, gas_limit=50_000)
+    step = a_step(opened(refused(status=TransactionStatus.CANCELLING), an_attempt(), cancel), an_observation())
+
+    assert isinstance(step, Replace)
+    assert (step.previous, step.gas_limit) == (cancel, 21_000)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seen", "policy"),
+    [
+        ([an_attempt()], an_observation(), {}),
+        ([TOO_DEAR], an_observation(), {"max_attempts": 1}),
+        ([TOO_DEAR], an_observation(market=replace(MARKET, base_fee_wei=Wei(31 * GWEI))), {}),
+        ([an_attempt(), replace(TOO_DEAR, index=1)], an_observation(), {}),
+    ],
+    ids=["nothing differs", "attempts used up", "above the ceiling", "tried before"],
+)
+def test_refused_bytes_with_nothing_to_correct_wait_and_an_alarm_says_so(
+    attempts: list[Any], seen: Observation, policy: dict[str, Any]
+) -> None:
+    """They are handed over again now and then: a node's rules may change."""
+    each = opened(refused(), *attempts)
+
+    assert a_step(each, seen, after_s=9, **policy) == Wait()
+    assert a_step(each, seen, after_s=10, **policy) == Refused(attempt=attempts[-1])
+
+
 def test_a_receipt_of_any_attempt_counts() -> None:
     """The first attempt may win after it was replaced."""
     first, second = an_attempt(0), an_attempt(1)
@@ -180,7 +248,17 @@ def test_a_transaction_whose_block_left_the_chain_is_reopened() -> None:
     """Another block stands at that height: the bytes go to the nodes again."""
     gone = an_observation(100, canonical={95: a_block(95, "rival").block_hash})
 
-    assert a_step(opened(mined(95)), gone) == Reopen(attempt=an_attempt())
+    assert a_step(opened(mined(95)), gone) == Reopen(attempt=an_attempt(), status=TransactionStatus.SUBMITTED)
+
+
+def test_a_cancellation_whose_block_left_the_chain_is_still_a_cancellation() -> None:
+    """After a cancel attempt only cancels follow, whatever the chain does."""
+    gone = an_observation(100, canonical={95: a_block(95, "rival").block_hash})
+    cancel = an_attempt(1, kind=AttemptKind.CANCEL)
+
+    step = a_step(opened(mined(95), an_attempt(), cancel), gone)
+
+    assert step == Reopen(attempt=cancel, status=TransactionStatus.CANCELLING)
 
 
 def test_a_mined_transaction_without_block_is_a_bug() -> None:
@@ -294,3 +372,21 @@ def test_a_reverted_transaction_pays_nobody() -> None:
     verdict = judge([an_order()], receipt, RESERVE)
 
     assert verdict == Verdict(paid=(), held={an_order().key: HoldReason.REVERTED})
+
+
+def test_a_mined_cancellation_pays_nobody() -> None:
+    """The nonce was spent on nothing, whatever else is in the receipt."""
+    receipt = a_receipt(an_attempt(), a_block(95))
+
+    verdict = judge([an_order()], receipt, RESERVE, kind=AttemptKind.CANCEL)
+
+    assert verdict == Verdict(paid=(), held={an_order().key: HoldReason.NONCE_CANCELLED})
+
+
+def test_what_was_mined_decides_and_not_what_was_wanted_last() -> None:
+    """A payment may win over its own cancellation."""
+    attempts = (an_attempt(), an_attempt(1, kind=AttemptKind.CANCEL))
+
+    assert [mined_attempt(attempts, a_receipt(each, a_block(95))) for each in attempts] == [*attempts]
+    with pytest.raises(InvariantBroken, match="no attempt of nonce 7"):
+        mined_attempt(attempts[:1], a_receipt(attempts[1], a_block(95)))

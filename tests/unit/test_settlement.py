@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from distributor.errors import InvariantBroken
+from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import Hash, HoldReason, Lease, Order, OrderStatus, Receipt, TransactionStatus
+from distributor.model import Hash, HoldReason, Lease, Order, OrderStatus, Receipt, SubmitOutcome, TransactionStatus
 from distributor.settlement import FOLLOW_MS, Followed, Turn
+from distributor.sweep import Sweep
 from distributor.units import Wei
 from tests.factories import GWEI, POLICY, a_block
 from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
@@ -150,7 +151,7 @@ async def test_silent_nodes_say_nothing(trouble: Callable[[FakeChain], None]) ->
     before = await world.ledger.transaction(OPERATOR, 0)
 
     for _ in range(3):
-        assert await world.settlement._go_on()
+        assert (await world.settlement._go_on()).goes_on
     assert await world.ledger.transaction(OPERATOR, 0) == before
 
     world.chain.come_back()
@@ -255,6 +256,37 @@ async def test_a_replacement_without_its_key_alarms_and_keeps_trying() -> None:
     assert len({sent.tx_hash for sent in world.chain.handed}) == 1
 
 
+async def test_bytes_that_no_node_takes_are_signed_anew_within_the_limits() -> None:
+    """The gas limit was above what a node takes; the corrected one pays under the same nonce."""
+    world = await a_world(limits=replace(World().limits, gas_limit=90_000_000, max_fee_wei=Wei(50 * GWEI)))
+    world.chain.refuse(SubmitOutcome.REFUSED)
+    order = await a_bound_order(world)
+    transaction = await world.ledger.transaction(OPERATOR, 0)
+    assert transaction is not None
+    assert transaction.last_outcome is SubmitOutcome.REFUSED
+    world.limits = World().limits
+    world.start()
+
+    await world.settlement.follow()
+
+    assert [attempt.gas_limit for attempt in await world.ledger.attempts(OPERATOR, 0)] == [90_000_000, 300_000]
+    assert await world.status(order) is OrderStatus.PAID
+    assert not world.alarms.raised
+
+
+async def test_bytes_that_no_node_takes_and_nothing_can_correct_alarm() -> None:
+    """They go on by themselves when a node changes its mind."""
+    world = await a_world()
+    world.chain.refuse(SubmitOutcome.REFUSED, times=3)
+    order = await a_bound_order(world)
+
+    await world.settlement.follow()
+
+    assert set(world.alarms.codes) == {"submission_refused"}
+    assert len(await world.ledger.attempts(OPERATOR, 0)) == 1
+    assert await world.status(order) is OrderStatus.PAID
+
+
 async def test_only_the_lowest_nonce_in_flight_is_replaced() -> None:
     """The others wait behind it; replacing them would pay more for nothing."""
     world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
@@ -326,6 +358,57 @@ async def test_a_revert_is_held_only_far_beyond_finality() -> None:
     assert books.committed_units == 0
 
 
+async def a_refused_order(world: World) -> Order:
+    """Return an order whose transaction was refused by a paused authority, some blocks beyond any release."""
+    order = await a_bound_order(world)
+    world.chain.pause_authority()
+    world.chain.mine(POLICY.min_confirmations + POLICY.release_confirmations + 1)
+    return order
+
+
+async def test_a_revert_is_held_with_what_the_contract_says_today() -> None:
+    """The state of its block may be gone, so the words claim no more than that."""
+    world = await a_world()
+    order = await a_refused_order(world)
+
+    await world.settle(2)
+
+    receipt = world.chain.receipts[0]
+    detail = (
+        f"transaction {receipt.tx_hash} in block {receipt.block.number}; today it would refuse with: EnforcedPause()"
+    )
+    assert (await world.order(order)).hold_detail == detail
+
+
+async def test_a_revert_that_would_pay_today_is_held_without_a_guess() -> None:
+    """The authority was unpaused meanwhile: what stopped it then is not known."""
+    world = await a_world()
+    order = await a_refused_order(world)
+    world.chain.pause_authority(paused=False)
+
+    await world.settle(2)
+
+    assert "today" not in (await world.order(order)).hold_detail
+
+
+@pytest.mark.parametrize("trouble", [ChainUnavailable, WrongChain])
+async def test_a_revert_is_released_without_a_hint_when_no_node_can_say(
+    monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
+) -> None:
+    """The receipt decided; the reason is for people."""
+    world = await a_world()
+    order = await a_refused_order(world)
+
+    async def silent(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(FakeChain, "simulate", silent)
+    await world.settle(2)
+
+    held = await world.order(order)
+    assert (held.hold_reason, "today" in held.hold_detail) == (HoldReason.REVERTED, False)
+
+
 async def test_success_without_a_transfer_is_held() -> None:
     """An authority that does nothing and succeeds pays nobody."""
     world = await a_world()
@@ -377,6 +460,55 @@ async def test_a_nonce_used_by_somebody_else_alarms_and_releases_nothing() -> No
 
     assert set(world.alarms.codes) == {"nonce_lost"}
     assert await world.status(order) is OrderStatus.ASSIGNED
+
+
+async def test_a_lost_nonce_is_looked_at_once_a_minute_and_no_more() -> None:
+    """Only a person can end it: settlement returns and does not wake itself; the sweep wakes it."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    world.chain.drop(await world.last_hash(order))
+    world.chain.spend_nonce(OPERATOR)
+
+    followed = await world.settlement.follow()
+    looks = world.chain.calls["observe"]
+
+    assert followed == Followed(again=False)
+    assert await world.settlement.follow() == Followed(again=False)
+    assert world.chain.calls["observe"] == looks + 1
+    assert (await Sweep(ledger=world.ledger, clock=world.clock).run()).settle
+
+
+async def test_a_lost_nonce_does_not_keep_others_from_being_followed() -> None:
+    """Those behind it are paid; what was bound while settlement returned is woken at once."""
+    world = await a_world()
+    lost = await a_bound_order(world)
+    world.chain.drop(await world.last_hash(lost))
+    world.chain.spend_nonce(OPERATOR)
+    others = [await a_bound_order(world) for _ in range(3)]
+
+    followed = await world.settlement.follow()
+
+    assert followed == Followed(again=False)
+    assert {await world.status(order) for order in others} == {OrderStatus.PAID}
+    assert await world.status(lost) is OrderStatus.ASSIGNED
+
+
+async def test_what_was_bound_while_a_nonce_is_lost_wakes_settlement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its wake-up found settlement busy with what only a person can end."""
+    world = await a_world()
+    lost = await a_bound_order(world)
+    world.chain.drop(await world.last_hash(lost))
+    world.chain.spend_nonce(OPERATOR)
+    release = Ledger.release
+
+    async def bind_then_release(self: Ledger, lease: Lease) -> None:
+        monkeypatch.setattr(Ledger, "release", release)
+        await a_bound_order(world)
+        await release(self, lease)
+
+    monkeypatch.setattr(Ledger, "release", bind_then_release)
+
+    assert await world.settlement.follow() == Followed(again=True)
 
 
 async def test_a_transaction_changed_by_another_worker_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
