@@ -1,0 +1,238 @@
+"""
+The crash table: one order for each call of the payout, each side of it, and what may happen meanwhile.
+
+1. A process that is not killed tells its calls.
+2. For each of them a process is killed just before it, and another just after.
+3. Where the chain had something of ours that could still be lost, the same again with the node's
+   pool emptied, with a block made, or with the block reorganised away while nobody looks.
+4. A fresh process goes on; then the chain itself is asked how often the order was paid.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from queue import SimpleQueue
+from typing import Any
+
+from devstack import contracts, servers
+from devstack.contracts import Deployment, Devchain
+from distributor.model import Address
+from distributor.units import TokenUnits
+from tests.faults.crash.process import Answered, Died, Ended, Job, Left, come_after, work
+from tests.faults.crash.wire import Call, Side, Trip
+
+AMOUNT_UNITS = TokenUnits(12_500_000_000_000_000_000)
+SECRET = "the shop and we know this"
+LANES = 2
+"""Points worked on at once: one chain and up to one busy process each."""
+PROCESS_TIMEOUT_S = 60
+
+_FORKS = multiprocessing.get_context("forkserver")
+"""Children of a server that has everything imported: the chain's libraries would cost each two seconds."""
+
+
+class Meanwhile(StrEnum):
+    """What happens to the chain between the kill and the next process."""
+
+    NOTHING = "nothing"
+    MINED = "a block is made"
+    FORGOTTEN = "the node forgets its pool"
+    REORGANISED = "the block leaves the chain"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a process is killed, and what happens before the next one comes."""
+
+    trip: Trip
+    call: Call
+    meanwhile: Meanwhile = Meanwhile.NOTHING
+
+    def __str__(self) -> str:
+        return f"{self.trip.side} call {self.trip.at} ({self.call.phase}, {self.call.what}), {self.meanwhile}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of the order."""
+
+    point: Point
+    killed_at: Call | None
+    """As the dying process said; None when it was not killed."""
+    transfers: Sequence[tuple[Address, TokenUnits]]
+    """Out of the reserve, as the token's events on the chain tell."""
+    left: Left
+    possible: Sequence[Meanwhile]
+    """What else might have happened to the chain just then."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CrashTable:
+    """Every call, and what became of every order."""
+
+    wallet: Address
+    calls: Sequence[Call]
+    outcomes: Sequence[Outcome]
+
+    def wrong(self) -> Sequence[str]:
+        """Return the points whose order was not paid exactly once, or that left something behind."""
+        return [f"{each.point}: {fault}" for each in self.outcomes for fault in faults(each, self.wallet)]
+
+    def paid(self, times: Callable[[int], bool]) -> int:
+        """Return how many orders have a number of transfers that *times* accepts."""
+        return sum(times(len(each.transfers)) for each in self.outcomes)
+
+
+def faults(outcome: Outcome, wallet: Address) -> Iterator[str]:
+    """Yield what is not as it must be after any crash."""
+    if outcome.killed_at != outcome.point.call:
+        yield f"killed at {outcome.killed_at}"
+    if list(outcome.transfers) != [(wallet, AMOUNT_UNITS)]:
+        yield f"transfers {list(outcome.transfers)}"
+    if outcome.left.status != "paid":
+        yield f"order {outcome.left.status}"
+    if outcome.left.committed_units or outcome.left.open:
+        yield f"{outcome.left.committed_units} units still committed, open: {outcome.left.open}"
+
+
+class Lane:
+    """One chain, on which orders are paid one after the other; each begins on the same fresh ledger and chain."""
+
+    def __init__(self, deployment: Deployment, storage: servers.Azurite) -> None:
+        self._deployment, self._storage = deployment, storage
+        self._chain = Devchain(deployment)
+
+    @property
+    def wallet(self) -> Address:
+        return self._deployment.customers[0]
+
+    def calls(self) -> Sequence[Call]:
+        """Return the calls of a payout that nothing disturbs."""
+        with self._fresh() as job:
+            said = _run(work, job, None, killed=False)
+        return next(each.calls for each in said if isinstance(each, Ended))
+
+    def outcome(self, point: Point) -> Outcome:
+        """Kill a process at *point*, let another come after it, and look."""
+        with self._fresh() as job:
+            said = _run(work, job, point.trip, killed=True)
+            possible = self._possible()
+            self._pass(point.meanwhile)
+            answered = any(isinstance(each, Answered) for each in said)
+            after = _run(come_after, job, answered, killed=False)
+            return Outcome(
+                point=point,
+                killed_at=next((each.call for each in said if isinstance(each, Died)), None),
+                transfers=[(event.recipient, event.amount_units) for event in self._chain.payouts()],
+                left=next(each for each in after if isinstance(each, Left)),
+                possible=possible,
+            )
+
+    def _possible(self) -> Sequence[Meanwhile]:
+        """Return what may happen to what the chain has of ours: in the pool, or in a block that is not final."""
+        if int(self._chain.rpc("txpool_status")["pending"], 16):
+            return [Meanwhile.MINED, Meanwhile.FORGOTTEN]
+        final = int(self._chain.rpc("eth_getBlockByNumber", "finalized", False)["number"], 16)
+        return [Meanwhile.REORGANISED] if any(event.block_number > final for event in self._chain.payouts()) else []
+
+    def _pass(self, meanwhile: Meanwhile) -> None:
+        match meanwhile:
+            case Meanwhile.MINED:
+                self._chain.mine()
+            case Meanwhile.FORGOTTEN:
+                self._chain.rpc("anvil_dropAllTransactions")
+            case Meanwhile.REORGANISED:
+                head = int(self._chain.rpc("eth_blockNumber"), 16)
+                self._chain.reorg(head - self._chain.payouts()[0].block_number + 1)
+                assert not self._chain.payouts(), "the reorganisation left the payment where it was"
+            case Meanwhile.NOTHING:
+                pass
+
+    @contextmanager
+    def _fresh(self) -> Iterator[Job]:
+        """Give an order on a ledger of its own; the chain is as before when the block ends."""
+        before = self._chain.snapshot()
+        order = {"order_id": "CRASH-1", "wallet": self.wallet, "amount": "12.5"}
+        yield Job(settings=self._settings(), order_id="CRASH-1", body=json.dumps(order).encode())
+        self._chain.revert(before)
+        self._chain.set_automine(enabled=False)
+
+    def _settings(self) -> dict[str, str]:
+        known = self._deployment
+        return {
+            "BALLX_USE_KV": "0",
+            "CHAIN_ID": str(known.chain_id),
+            "RPC_URL": known.url,
+            "OPERATOR_PK": known.operator_key,
+            "TOKEN_ADDRESS": known.token,
+            "AUTHORITY_ADDRESS": known.authority,
+            "RESERVE_ADDRESS": known.reserve,
+            "WEBHOOK_SECRET": SECRET,
+            "AzureWebJobsStorage": self._storage.connection_string,
+            "LEDGER_TABLE": f"t{secrets.token_hex(8)}",
+        }
+
+
+def fill(storage: servers.Azurite) -> CrashTable:
+    """Run every point, some at a time."""
+    _FORKS.set_forkserver_preload(["tests.faults.crash.preloaded"])
+    with ExitStack() as stack:
+        chains = [stack.enter_context(servers.anvil(mining=False)) for _ in range(LANES)]
+        lanes = [Lane(contracts.deploy(chain.url), storage) for chain in chains]
+        calls = lanes[0].calls()
+        points = [Point(Trip(at, side), call) for at, call in enumerate(calls) for side in Side]
+        outcomes = _spread(points, lanes)
+        more = [Point(one.point.trip, one.point.call, each) for one in outcomes for each in one.possible]
+        return CrashTable(wallet=lanes[0].wallet, calls=calls, outcomes=[*outcomes, *_spread(more, lanes)])
+
+
+def _spread(points: Sequence[Point], lanes: Sequence[Lane]) -> Sequence[Outcome]:
+    """Return the outcomes of *points* in their order; a lane that is free takes the next one."""
+    free: SimpleQueue[Lane] = SimpleQueue()
+    for lane in lanes:
+        free.put(lane)
+
+    def outcome(point: Point) -> Outcome:
+        lane = free.get()
+        try:
+            return lane.outcome(point)
+        finally:
+            free.put(lane)
+
+    with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
+        return list(pool.map(outcome, points))
+
+
+def _run(target: Callable[..., None], *arguments: Any, killed: bool) -> Sequence[Any]:
+    """Run *target* in a fresh process and return what it said until its end; that must be the end expected."""
+    heard, said = _FORKS.Pipe(duplex=False)
+    process = _FORKS.Process(target=target, args=(*arguments, said))
+    process.start()
+    said.close()
+    try:
+        messages = list(_heard(heard))
+        process.join(PROCESS_TIMEOUT_S)
+    finally:
+        process.kill()
+        process.join()
+        heard.close()
+    expected = -signal.SIGKILL if killed else 0
+    assert process.exitcode == expected, f"{target.__name__}{arguments[1:]} ended with {process.exitcode}"
+    return messages
+
+
+def _heard(pipe: Any) -> Iterator[Any]:
+    """Yield what comes through *pipe* until its other end is closed, by the end of the process if by nothing else."""
+    while pipe.poll(PROCESS_TIMEOUT_S):
+        try:
+            yield pipe.recv()
+        except EOFError:
+            return

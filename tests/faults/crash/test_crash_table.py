@@ -1,0 +1,105 @@
+"""A process killed at any call of intake, distribution or settlement: its order is paid exactly once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from distributor.units import TokenUnits
+from tests.factories import ALICE
+from tests.faults.crash.process import PHASES, Left
+from tests.faults.crash.table import AMOUNT_UNITS, CrashTable, Meanwhile, Outcome, Point, faults
+from tests.faults.crash.wire import Call, Side, Trip, described
+
+CALL = Call("intake", "ledger: write order")
+SOUND = Outcome(
+    point=Point(Trip(0, Side.BEFORE), CALL),
+    killed_at=CALL,
+    transfers=[(ALICE, AMOUNT_UNITS)],
+    left=Left(status="paid", committed_units=0, open=False, bindings=1),
+    possible=[],
+)
+
+
+def writes_of(row: str, table: CrashTable) -> list[int]:
+    """Return the numbers of the calls that write a *row* of this kind."""
+    return [
+        at
+        for at, call in enumerate(table.calls)
+        if call.what.startswith("ledger: write ") and row in call.what.removeprefix("ledger: write ").split(", ")
+    ]
+
+
+no_sigkill = pytest.mark.skipif(os.name == "nt", reason="SIGKILL and fork are POSIX")
+
+
+@no_sigkill
+def test_an_order_is_paid_once_wherever_its_process_is_killed(crash_table: CrashTable) -> None:
+    """The chain's own events are counted; nothing stays committed or open."""
+    assert crash_table.wrong() == []
+
+
+@no_sigkill
+def test_the_table_holds_every_call_on_both_sides(crash_table: CrashTable) -> None:
+    """Found on the wire: the intake's one write, the binding, the submission and the closing are among them."""
+    plain = [each.point for each in crash_table.outcomes if each.point.meanwhile is Meanwhile.NOTHING]
+    asked = [call.what for call in crash_table.calls]
+
+    assert [(point.trip.at, point.trip.side) for point in plain] == [
+        (at, side) for at in range(len(crash_table.calls)) for side in Side
+    ]
+    assert {call.phase for call in crash_table.calls} == set(PHASES)
+    assert [call.what for call in crash_table.calls if call.phase == "intake"] == ["ledger: write order, ref, open"]
+    assert len(writes_of("attempt", crash_table)) == 1
+    assert asked.count("node: sendRawTransaction") == 1
+    assert len(writes_of("stats", crash_table)) == 1
+
+
+@no_sigkill
+def test_the_chain_changes_behind_the_dead_process_too(crash_table: CrashTable) -> None:
+    """What the pool or a block held of ours was mined, forgotten and reorganised away before anyone looked."""
+    assert {each.point.meanwhile for each in crash_table.outcomes} == set(Meanwhile)
+
+
+@no_sigkill
+def test_only_a_process_killed_before_the_binding_leaves_a_binding_to_do(crash_table: CrashTable) -> None:
+    """An order bound by the dead process is never bound again: the next one submits what is stored."""
+    (bind,) = writes_of("attempt", crash_table)
+    bound = {each.point.trip: each.left.bindings for each in crash_table.outcomes}
+
+    assert bound == {trip: int(trip.at < bind or trip == Trip(bind, Side.BEFORE)) for trip in bound}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fault"),
+    [
+        (replace(SOUND, killed_at=None), "killed at None"),
+        (replace(SOUND, transfers=[]), "transfers []"),
+        (replace(SOUND, transfers=[(ALICE, AMOUNT_UNITS)] * 2), "transfers [("),
+        (replace(SOUND, transfers=[(ALICE, TokenUnits(1))]), "transfers [("),
+        (replace(SOUND, left=replace(SOUND.left, status="submitted")), "order submitted"),
+        (replace(SOUND, left=replace(SOUND.left, committed_units=5)), "5 units still committed"),
+        (replace(SOUND, left=replace(SOUND.left, open=True)), "open: True"),
+    ],
+)
+def test_the_table_names_what_is_wrong(outcome: Outcome, fault: str) -> None:
+    """A point that was not reached, no transfer, two, a wrong one, or something left behind."""
+    assert list(faults(SOUND, ALICE)) == []
+    assert [fault in found for found in faults(outcome, ALICE)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("url", "data", "words"),
+    [
+        ("http://s/a/t('', '')/$batch", b'"RowKey": "order:d:1" RowKey=\'ref:0x1\'', "ledger: write order, ref"),
+        ("http://s/a/t(PartitionKey='1',RowKey='lease%3Asettlement')", None, "ledger: read lease:settlement"),
+        ("http://s/a/t()?$filter=RowKey%20ge%20'open:1'", None, "ledger: read open..."),
+        ("http://n", b'[{"jsonrpc": "2.0", "method": "eth_chainId"}, {"method": "eth_call"}]', "node: call"),
+        ("http://n", b'{"jsonrpc": "2.0", "method": "eth_chainId"}', "node: chainId"),
+    ],
+)
+def test_a_call_is_told_in_a_few_words(url: str, data: bytes | None, words: str) -> None:
+    """By the rows or the methods it is about."""
+    assert described("GET", url, {"data": data}) == words
