@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from distributor import entries, keys, logs, readings
 from distributor.entries import MAX_ORDERS_PER_TRANSACTION, Closing, Inserted, Page, Slot
-from distributor.errors import ConflictingOrder, Contention
+from distributor.errors import Contention
 from distributor.groups import Group, commit, require, version_of
 from distributor.interventions import Interventions
 from distributor.leases import Leases
@@ -108,14 +108,14 @@ class Ledger:
         Keep *order* unless its id is known; one round trip when it is new, and no read before it.
 
         Raises:
-            ConflictingOrder: Its on-chain reference is spent, but not by an order of this ledger.
+            ConflictingOrder: A rebuild found its reference spent, by a payout to another wallet or of another amount.
         """
         key = keys.order(order.key)
         try:
             versions = await commit(self._rows, entries.insertion(order), witness=keys.ref(order.ref_id))
         except Contention:
-            return Inserted(order=await self._known(order), new=False)
-        stored = replace(order, version=versions[key]) if key in versions else await self._known(order)
+            return Inserted(order=await readings.known(self._rows, order), new=False)
+        stored = replace(order, version=versions[key]) if key in versions else await readings.known(self._rows, order)
         return Inserted(order=stored, new=True)
 
     async def order(self, key: OrderKey) -> Order | None:
@@ -269,14 +269,6 @@ class Ledger:
 
     async def aclose(self) -> None:
         await self._rows.aclose()
-
-    async def _known(self, order: Order) -> Order:
-        found = await self.order(order.key)
-        if found is None:
-            raise ConflictingOrder(
-                f"the reference of order {order.key} is spent, and the ledger has no such order: it was rebuilt since"
-            )
-        return found
 
     async def _record_held(self, key: OrderKey, reason: HoldReason, detail: str, cause: str) -> None:
         await self._audit.record(f"held:{key}:{cause}", {"reason": reason.value, "detail": detail})

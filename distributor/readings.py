@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TypeVar
 
 from distributor import keys
 from distributor.entries import NextNonce, Settling, Slot, Total
-from distributor.errors import InvariantBroken
+from distributor.errors import ConflictingOrder, InvariantBroken
 from distributor.groups import require
 from distributor.model import (
     UNSTORED,
@@ -19,12 +20,14 @@ from distributor.model import (
     OpenTransaction,
     Order,
     OrderKey,
+    OrderStatus,
     Spent,
     Stats,
     Transaction,
     TransactionStatus,
 )
 from distributor.ports import Row, Rows
+from distributor.refs import UNREMEMBERED, PaidRef
 from distributor.rows import read
 
 READS_AT_ONCE = 16
@@ -58,6 +61,27 @@ async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
             return await must_find(rows, Order, keys.order(key))
 
     return await asyncio.gather(*map(one, wanted))
+
+
+async def known(rows: Rows, order: Order) -> Order:
+    """
+    Return the order of the ledger whose id or reference *order* has.
+
+    What a rebuild found on the chain has no fingerprint, and a name too long for the chain not even a
+    row of its own; wallet and amount then say whether it is the same order, and it counts as paid.
+
+    Raises:
+        ConflictingOrder: The reference is spent, and by a payout to another wallet or of another amount.
+    """
+    found = await find(rows, Order, keys.order(order.key))
+    if found is not None and found.fingerprint != UNREMEMBERED:
+        return found
+    ref = await rows.get(keys.ref(order.ref_id))
+    spent = read(PaidRef, ref) if ref is not None and PaidRef.is_in(ref) else None
+    if spent is None or (spent.wallet, spent.amount_units) != (order.wallet, order.amount_units):
+        raise ConflictingOrder(f"order {order.key} was paid before with other content, and the ledger rebuilt since")
+    paid = replace(order, status=OrderStatus.PAID, paid_hash=spent.paid_hash, paid_block=spent.paid_block)
+    return replace(found, fingerprint=order.fingerprint) if found is not None else paid
 
 
 async def spent(rows: Rows, day: str) -> Spent:
