@@ -121,6 +121,10 @@ class Ledger:
     async def order(self, key: OrderKey) -> Order | None:
         return await find(self._rows, Order, keys.order(key))
 
+    async def orders(self, wanted: Sequence[OrderKey]) -> Sequence[Order]:
+        """Return orders that are known to be there, in that order. Raises InvariantBroken when one is not."""
+        return await readings.orders(self._rows, wanted)
+
     async def waiting(self, *, limit: int, after: str = "") -> Page:
         """Return waiting orders behind the place *after*, oldest first, from at most *limit* rows."""
         first = keys.behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS

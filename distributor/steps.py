@@ -6,14 +6,13 @@ Every write is conditional on the row as it was read; who loses the race stops q
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from distributor import alarms, lifecycle, logs, preflight, submission
-from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
+from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Closing, Ledger
 from distributor.lifecycle import (
     FeeCeiling,
@@ -37,7 +36,6 @@ from distributor.model import (
     Observation,
     OpenTransaction,
     Order,
-    OrderKey,
     Receipt,
     Transaction,
     TransactionStatus,
@@ -166,7 +164,7 @@ class Steps:
 
     async def _finalise(self, opened: OpenTransaction, receipt: Receipt, seen: Observation) -> Done:
         transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
-        orders = await self._orders(transaction.orders)
+        orders = await self.ledger.orders(transaction.orders)
         verdict = lifecycle.judge(orders, receipt, self.identity.reserve, kind=attempt.kind)
         if verdict.held and not await self._may_release(transaction, receipt, seen):
             return Done()
@@ -209,13 +207,6 @@ class Steps:
             return ""
         refusal = preflight.refused(simulation, attempt.gas_limit)
         return f"; today it would refuse with: {refusal.text}" if refusal else ""
-
-    async def _orders(self, keys: Sequence[OrderKey]) -> Sequence[Order]:
-        found = await asyncio.gather(*(self.ledger.order(key) for key in keys))
-        missing = [str(key) for key, order in zip(keys, found, strict=True) if order is None]
-        if missing:
-            raise InvariantBroken(f"orders {missing} are bound and not in the ledger")
-        return [order for order in found if order is not None]
 
     async def _may_release(self, transaction: Transaction, receipt: Receipt, seen: Observation) -> bool:
         """Orders get another nonce only far beyond finality, and when a second node agrees, where there is one."""

@@ -166,12 +166,12 @@ class FakeChain:
         """Show the chain as it was *blocks* ago, until told otherwise with 0."""
         self._lag = blocks
 
-    def spend_nonce(self, operator: Address) -> Hash:
-        """Mine a transaction of *operator*'s key that nobody here signed; return its hash."""
+    def spend_nonce(self, operator: Address, call: Call | None = None) -> Hash:
+        """Mine a transaction of *operator*'s key that nobody here signed; return its hash. It asks *call*, or nothing."""
         nonce = self._state.nonces.get(operator, 0)
-        call = Call(to=operator, data=b"")
+        call = call or Call(to=operator, data=b"")
         fees = Fees(max_fee_wei=Wei(10**11), tip_wei=Wei(10**9))
-        unsigned = Unsigned(chain_id=self.chain_id, nonce=nonce, call=call, gas_limit=PLAIN_GAS, fees=fees)
+        unsigned = Unsigned(chain_id=self.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
         rival = Sent(tx_hash=_hash(f"rival:{operator}:{nonce}"), sender=operator, unsigned=unsigned)
         self._append([rival])
         return rival.tx_hash

@@ -541,5 +541,5 @@ async def test_a_bound_order_that_is_gone_is_a_broken_ledger() -> None:
     world.chain.mine(5)
     world.rows.remove(f"order:{order.key}")
 
-    with pytest.raises(InvariantBroken, match="not in the ledger"):
+    with pytest.raises(InvariantBroken, match=f"order:{order.key} is missing"):
         await world.settlement.turn()
