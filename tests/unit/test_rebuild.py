@@ -1,0 +1,519 @@
+"""A ledger is lost; what the chain still knows of it, and why nothing is paid twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor import rebuild
+from distributor.archive import Archive, Restored
+from distributor.errors import ChainUnavailable, ForeignLedger
+from distributor.fence import FENCE_NONCES, Fence, FenceOpen
+from distributor.model import Address, Call, Fees, Hash, OrderStatus, SubmitOutcome
+from distributor.payouts import Known, Why
+from distributor.ports import Signer, Unsigned
+from distributor.rebuild import NotSettled, Rebuild, Report
+from distributor.units import TokenUnits, Wei
+from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_hash, an_address, an_order
+from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, FakeChain, FakeSigner
+from tests.fakes.chain_state import Behaviour, distribute_data
+from tests.fakes.history import FakeHistory, FakePools
+from tests.fakes.signer import Sent
+from tests.world import IDENTITY, World, a_world
+
+SECOND = an_address("second operator")
+
+
+class Desk:
+    """A person who rebuilds a lost ledger; every wait is a block."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.history, self.pools = FakeHistory(world.chain), FakePools(world.chain)
+        self.signers: Mapping[Address, Signer] = {OPERATOR: FakeSigner(OPERATOR)}
+        self.operators: Collection[Address] = (OPERATOR,)
+        self.accepted: list[Hash] = []
+        self.identity = IDENTITY
+        self.policy = POLICY
+        self.said: list[str] = []
+
+    @property
+    def fence(self) -> Fence:
+        return Fence(
+            chain=self.world.chain,
+            pools=self.pools,
+            signers=self.signers,
+            chain_id=IDENTITY.chain_id,
+            limits=LIMITS,
+            policy=self.policy,
+            sleep=self.world.a_block_passes,
+            block_time_s=2.0,
+            say=self.said.append,
+        )
+
+    @property
+    def use_case(self) -> Rebuild:
+        return Rebuild(
+            archive=Archive(self.world.rows, self.world.clock),
+            ledger=self.world.ledger,
+            chain=self.world.chain,
+            history=self.history,
+            fence=self.fence,
+            policy=self.policy,
+            identity=self.identity,
+            known=Known(authority=AUTHORITY, operators=self.operators, accepted=self.accepted),
+            say=self.said.append,
+        )
+
+    async def rebuild(self, first_block: int = 0) -> Report:
+        return await self.use_case.run(first_block, by="ana", why="table deleted")
+
+    async def resume(self) -> None:
+        await self.world.ledger.resume("ana", "rebuilt")
+
+
+async def a_payout(world: World, order_id: str, **changes: Any) -> None:
+    """Pay an order, to its end."""
+    await world.receive(order_id, **changes)
+    await world.distribution.drain()
+    await world.settle(8)
+
+
+async def lose_ledger(world: World) -> Desk:
+    """Let everything but the chain be gone."""
+    return Desk(World(chain=world.chain))
+
+
+async def send_again(world: World, *order_ids: str) -> dict[str, OrderStatus]:
+    """Let the shop send its webhooks again; return where each order stands."""
+    orders = [await world.receive(order_id) for order_id in order_ids]
+    return {order.order_id: order.status for order in orders}
+
+
+def sign_by(chain: FakeChain, sender: Address, data: bytes, *, to: Address = AUTHORITY) -> None:
+    """Let *sender* mine a call, past every ledger."""
+    chain.set_gas(sender, Wei(10**22))
+    nonce = chain._state.nonces.get(sender, 0)
+    fees = Fees(max_fee_wei=Wei(60 * GWEI), tip_wei=Wei(40 * GWEI))
+    call = Call(to=to, data=data)
+    unsigned = Unsigned(chain_id=chain.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
+    chain._submit(_sent(sender, unsigned))
+    chain.mine()
+
+
+def _sent(sender: Address, unsigned: Unsigned) -> Sent:
+    return Sent(tx_hash=a_hash(f"{sender} {unsigned.nonce}"), sender=sender, unsigned=unsigned)
+
+
+# the way back ------------------------------------------------------------------------------------
+
+
+async def test_what_was_paid_is_never_paid_again() -> None:
+    """Every webhook sent again is a duplicate, and what waits is paid once."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    await a_payout(world, "ORD2")
+    desk = await lose_ledger(world)
+
+    report = await desk.rebuild()
+    await desk.resume()
+    statuses = await send_again(desk.world, "ORD1", "ORD2", "ORD3")
+    await desk.world.distribution.drain()
+    await desk.world.settle(8)
+
+    assert (report.restored, report.clear) == ({Restored.NEW: 2}, True)
+    assert statuses == {"ORD1": "paid", "ORD2": "paid", "ORD3": "received"}
+    assert len(desk.world.transfers()) == 3
+
+
+async def test_what_waits_in_a_pool_is_fenced_before_the_chain_is_read() -> None:
+    """It is cancelled, and its webhook sent again is paid by a nonce behind the fence."""
+    world = await a_world()
+    await world.receive("ORD1")
+    await world.receive("ORD2")
+    await world.distribution.drain()
+    desk = await lose_ledger(world)
+
+    await desk.rebuild()
+    assert desk.world.transfers() == []
+    await desk.resume()
+    await send_again(desk.world, "ORD1", "ORD2")
+    await desk.world.distribution.drain()
+    await desk.world.settle(8)
+
+    assert await desk.world.statuses() == dict.fromkeys(await desk.world.statuses(), OrderStatus.PAID)
+    assert len(desk.world.transfers()) == 2
+    assert (await desk.world.ledger.books(OPERATOR)).next_nonce == FENCE_NONCES + 2  # type: ignore[union-attr]
+
+
+async def test_a_payout_too_dear_to_replace_is_mined_and_found() -> None:
+    """Whoever wins the nonce: the order is paid once."""
+    world = await a_world()
+    await world.receive("ORD1")
+    world.distribution = replace(
+        world.distribution, terms=replace(world.distribution.terms, limits=replace(LIMITS, min_tip_wei=Wei(39 * GWEI)))
+    )
+    await world.distribution.drain()
+    desk = await lose_ledger(world)
+
+    report = await desk.rebuild()
+
+    assert any("underpriced" in line for line in desk.said)
+    assert report.restored == {Restored.NEW: 1}
+    assert await send_again(desk.world, "ORD1") == {"ORD1": "paid"}
+
+
+async def test_a_webhook_during_the_rebuild_waits_and_is_marked_paid() -> None:
+    """The ledger is nobody's: what comes in is kept, and nothing is bound."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    desk = await lose_ledger(world)
+    assert await send_again(desk.world, "ORD1") == {"ORD1": "received"}
+    await desk.world.distribution.drain()
+
+    report = await desk.rebuild()
+    await desk.resume()
+    await desk.world.distribution.drain()
+
+    assert report.restored == {Restored.MARKED: 1}
+    assert desk.world.alarms.codes == ["waiting_ledger_foreign"]
+    assert len(desk.world.transfers()) == 1
+
+
+async def test_the_pause_stays_on_until_a_person_ends_it() -> None:
+    """The ledger is ours again, and pays nothing."""
+    desk = await lose_ledger(await a_world())
+
+    report = await desk.rebuild()
+    await desk.world.receive("ORD1")
+    await desk.world.distribution.drain()
+
+    control = await desk.world.ledger.control()
+    assert (control.paused, control.paused_by, control.paused_why) == (True, "ana", "table deleted")
+    assert report.ledger_id == IDENTITY.ledger_id
+    assert await desk.world.ledger.identity() == IDENTITY
+    assert desk.world.alarms.codes == ["waiting_paused"]
+
+
+async def test_a_ledger_without_an_id_gets_one() -> None:
+    """Or keeps the one it has."""
+    desk = await lose_ledger(await a_world())
+    desk.identity = replace(IDENTITY, ledger_id="")
+
+    first = await desk.rebuild()
+    second = await desk.rebuild()
+
+    assert len(first.ledger_id) == 32
+    assert second.ledger_id == first.ledger_id
+
+
+async def test_a_restored_backup_learns_what_happened_since() -> None:
+    """The order waits in it, and was paid after the backup was made."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    backup = World(chain=world.chain)
+    await backup.ledger.initialise(IDENTITY, OPERATOR, 0)
+    await backup.receive("ORD1")
+
+    report = await Desk(backup).rebuild()
+
+    assert report.restored == {Restored.MARKED: 1}
+    assert (await backup.ledger.books(OPERATOR)).next_nonce == 1 + FENCE_NONCES  # type: ignore[union-attr]
+
+
+# what stops it -----------------------------------------------------------------------------------
+
+
+async def test_an_empty_ledger_pays_nothing_and_says_why() -> None:
+    """Emptied: every old webhook sent again would be a new order."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    desk = await lose_ledger(world)
+
+    await send_again(desk.world, "ORD1")
+    await desk.world.distribution.drain()
+    await desk.world.settle(3)
+
+    assert len(desk.world.transfers()) == 1
+    assert desk.world.alarms.codes == ["waiting_ledger_foreign"]
+
+
+async def test_a_swapped_ledger_pays_nothing_and_says_why() -> None:
+    """The settings name one ledger, the table is another."""
+    world = World()
+    await world.ledger.initialise(replace(IDENTITY, ledger_id="another"), OPERATOR, 0)
+
+    await world.receive("ORD1")
+    await world.distribution.drain()
+
+    assert world.transfers() == []
+    assert world.alarms.codes == ["waiting_ledger_foreign"]
+
+
+async def test_another_ledger_is_never_touched() -> None:
+    """Not even paused."""
+    world = World()
+    await world.ledger.initialise(replace(IDENTITY, reserve=CUSTOMERS[0]), OPERATOR, 0)
+    desk = Desk(world)
+
+    with pytest.raises(ForeignLedger):
+        await desk.rebuild()
+    assert not (await world.ledger.control()).paused
+    assert world.chain.handed == []
+
+
+async def test_open_transactions_are_settled_first() -> None:
+    """The fence would cut their nonces off."""
+    world = await a_world()
+    await world.receive("ORD1")
+    await world.distribution.drain()
+
+    with pytest.raises(NotSettled):
+        await Desk(world).rebuild()
+
+
+async def test_an_operator_nobody_has_the_key_of_keeps_the_fence_open() -> None:
+    """What it signed may still be mined."""
+    desk = await lose_ledger(await a_world())
+    desk.operators = (OPERATOR, SECOND)
+    desk.world.chain.grant_role(SECOND)
+
+    with pytest.raises(FenceOpen, match=f"{SECOND} may still pay"):
+        await desk.rebuild()
+    assert desk.world.chain.handed == []
+
+
+async def test_nothing_is_sent_for_an_operator_without_its_role() -> None:
+    """What it signed can only revert; its nonce is known all the same."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    desk = await lose_ledger(world)
+    desk.signers = {}
+    world.chain.revoke_role(OPERATOR)
+    handed = len(world.chain.handed)
+
+    report = await desk.rebuild()
+
+    assert len(world.chain.handed) == handed
+    assert report.clear
+    assert (await desk.world.ledger.books(OPERATOR)).next_nonce == 1  # type: ignore[union-attr]
+
+
+async def test_a_role_that_comes_back_opens_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody granted it while we waited for finality."""
+    monkeypatch.setattr("distributor.fence.TURNS_MAX", 6)
+    desk = await lose_ledger(await a_world())
+    desk.signers = {}
+    desk.world.chain.revoke_role(OPERATOR)
+    turns: list[float] = []
+
+    async def grant_it_back(seconds: float) -> None:
+        turns.append(seconds)
+        if len(turns) == 1:
+            desk.world.chain.grant_role(OPERATOR)
+        await desk.world.a_block_passes()
+
+    with pytest.raises(FenceOpen, match="run the same command again"):
+        await replace(desk.fence, sleep=grant_it_back).close([OPERATOR])
+
+
+@pytest.mark.parametrize("trouble", ["stalled", "pool", "silent", "refused"])
+async def test_the_fence_waits_for_what_proves_it_closed(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    """No finality, something left in a pool, no pool that answers, cancellations that no node takes."""
+    monkeypatch.setattr("distributor.fence.TURNS_MAX", 12)
+    desk = await lose_ledger(await a_world())
+    chain = desk.world.chain
+    match trouble:
+        case "stalled":
+            chain.miss_finality()
+        case "pool":
+            monkeypatch.setattr(desk.pools, "nonces", lambda _: _counts((16, 17)))
+        case "silent":
+            desk.pools.silent = True
+        case _:
+            chain.refuse(SubmitOutcome.GAS_SHORT, times=1_000)
+
+    with pytest.raises(FenceOpen, match="run the same command again"):
+        await desk.rebuild()
+    assert await desk.world.ledger.identity() is None
+
+
+async def _counts(*counts: tuple[int, int]) -> list[tuple[int, int]]:
+    return list(counts)
+
+
+async def test_a_reorganisation_makes_the_fence_wait_again() -> None:
+    """The block it was quiet at left the chain, and the cancellations with it."""
+    desk = await lose_ledger(await a_world())
+    chain = desk.world.chain
+    turns: list[int] = []
+
+    async def reorganise_once(seconds: float) -> None:
+        turns.append(len(turns))
+        await desk.world.a_block_passes(seconds)
+        if len(turns) == 2:
+            chain.reorg(2)
+
+    nonces = await replace(desk.fence, sleep=reorganise_once).close([OPERATOR])
+
+    assert nonces == {OPERATOR: FENCE_NONCES}
+    assert len(turns) > 5
+
+
+async def test_on_a_chain_without_base_fee_the_fence_is_priced_the_old_way() -> None:
+    """One price, the highest allowed."""
+    desk = await lose_ledger(await a_world())
+    desk.world.chain.set_base_fee(None)
+
+    await desk.rebuild()
+
+    fees = {sent.unsigned.fees for sent in desk.world.chain.handed}
+    assert fees == {Fees(max_fee_wei=Wei(60 * GWEI), tip_wei=Wei(60 * GWEI), dynamic=False)}
+
+
+@pytest.mark.parametrize("depth", [None, 5])
+async def test_only_final_blocks_are_read(depth: int | None) -> None:
+    """By the tag, or by depth, as it is configured."""
+    desk = await lose_ledger(await a_world())
+    desk.policy = replace(POLICY, finality_depth=depth)
+
+    report = await desk.rebuild()
+
+    assert report.last_block == desk.world.chain.head.number - (depth or POLICY.min_confirmations)
+
+
+async def test_without_a_final_block_nothing_is_read() -> None:
+    """The node knows of none."""
+    desk = await lose_ledger(await a_world())
+    desk.world.chain.miss_finality()
+
+    with pytest.raises(ChainUnavailable, match="no final block"):
+        await desk.use_case.look(0)
+
+
+# what a person must explain ----------------------------------------------------------------------
+
+
+def distribution_of(order_id: str, units: int = 10 * TOKEN) -> bytes:
+    """Return the call that pays an order of the plain shop."""
+    order = an_order(order_id, wallet=CUSTOMERS[0])
+    return distribute_data(order.wallet, TokenUnits(units), bytes.fromhex(order.ref_id[2:]), order.reason)
+
+
+async def test_an_unknown_caller_blocks_the_end_until_it_is_explained() -> None:
+    """It may be an operator nobody remembers; the reference it spent would be paid again."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    world.chain.grant_role(SECOND)
+    sign_by(world.chain, SECOND, distribution_of("ORD2"))
+    desk = await lose_ledger(world)
+
+    blocked = await desk.rebuild()
+    assert [(each.sender, each.why) for each in blocked.strangers] == [(SECOND, Why.UNKNOWN_SENDER)]
+    assert await desk.world.ledger.identity() is None
+    assert blocked.ledger_id == ""
+
+    world.chain.revoke_role(SECOND)
+    desk.operators = (OPERATOR, SECOND)
+    done = await desk.rebuild()
+    assert done.clear
+    assert await send_again(desk.world, "ORD1", "ORD2") == {"ORD1": "paid", "ORD2": "paid"}
+
+
+async def test_an_accepted_transfer_spends_no_reference() -> None:
+    """Whoever made it, it was no payout of ours."""
+    world = await a_world()
+    world.chain.grant_role(SECOND)
+    sign_by(world.chain, SECOND, distribution_of("ORD2"))
+    desk = await lose_ledger(world)
+    desk.accepted = [receipt.tx_hash for receipt in world.chain.receipts]
+
+    assert (await desk.rebuild()).clear
+    assert await send_again(desk.world, "ORD2") == {"ORD2": "received"}
+
+
+async def test_a_payout_of_another_amount_than_asked_spends_its_reference() -> None:
+    """A person looks at it; whatever they say, the order is not paid once more."""
+    world = await a_world()
+    world.chain.rules.behaviour = Behaviour.SHORT
+    sign_by(world.chain, OPERATOR, distribution_of("ORD1"))
+    desk = await lose_ledger(world)
+
+    report = await desk.rebuild()
+    assert [each.why for each in report.strangers] == [Why.NOT_AS_ASKED]
+    desk.accepted = [report.strangers[0].outflow.tx_hash]
+    assert (await desk.rebuild()).clear
+    assert (await desk.world.ledger.order(an_order("ORD1").key)).amount_units == 10 * TOKEN - 1  # type: ignore[union-attr]
+
+
+async def test_an_order_paid_twice_on_the_chain_is_told() -> None:
+    """By two calls of ours; a person accepts the second, and it stays on record."""
+    world = await a_world()
+    sign_by(world.chain, OPERATOR, distribution_of("ORD1"))
+    sign_by(world.chain, OPERATOR, distribution_of("ORD1"))
+    desk = await lose_ledger(world)
+
+    report = await desk.rebuild()
+    assert [each.verdict for each in report.conflicts] == [Restored.PAID_TWICE]
+    assert not report.clear
+    desk.accepted = [report.conflicts[0].payout.tx_hash]
+    assert (await desk.rebuild()).clear
+
+
+async def test_a_dry_run_shows_everything_and_writes_nothing() -> None:
+    """Neither to the ledger nor to a pool."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    desk = await lose_ledger(world)
+    handed = len(world.chain.handed)
+
+    report = await desk.use_case.look(0)
+
+    assert report.restored == {Restored.NEW: 1}
+    assert any(f"would spend the nonces 1 to {FENCE_NONCES}" in line for line in desk.said)
+    assert desk.world.rows.dump() == {}
+    assert len(world.chain.handed) == handed
+    world.chain.revoke_role(OPERATOR)
+    await desk.use_case.look(0)
+    assert any("has no role" in line for line in desk.said)
+
+
+async def test_an_interrupted_rebuild_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No block behind the checkpoint is read again."""
+    monkeypatch.setattr(rebuild, "PAGE_BLOCKS", 4)
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    await a_payout(world, "ORD2")
+    desk = await lose_ledger(world)
+    desk.history.down_from = 8
+    with pytest.raises(ChainUnavailable):
+        await desk.rebuild()
+    desk.history.down_from = None
+    desk.history.asked.clear()
+
+    report = await desk.rebuild()
+
+    assert desk.history.asked[0] == (8, 11)
+    assert "Going on at block 8." in desk.said
+    assert report.clear
+    assert await send_again(desk.world, "ORD1", "ORD2") == {"ORD1": "paid", "ORD2": "paid"}
+
+
+async def test_the_checkpoint_stays_before_what_is_not_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run meets the question again, without being told anything."""
+    monkeypatch.setattr(rebuild, "PAGE_BLOCKS", 2)
+    world = await a_world()
+    world.chain.grant_role(SECOND)
+    world.chain.mine(3)
+    sign_by(world.chain, SECOND, distribution_of("ORD2"))
+    world.chain.mine(6)
+    desk = await lose_ledger(world)
+
+    first = await desk.rebuild()
+    second = await desk.rebuild()
+
+    assert len(first.strangers) == len(second.strangers) == 1
+    assert "Going on at block 4." in desk.said
