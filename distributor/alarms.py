@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distributor.advice import HELD
-from distributor.model import Attempt, HoldReason, OpenTransaction, Order, Transaction
+from distributor.model import Address, Attempt, HoldReason, Observation, OpenTransaction, Order, Stats, Transaction
 from distributor.ports import Alarm
 
 
@@ -57,4 +57,15 @@ def key_missing(transaction: Transaction) -> Alarm:
         summary=f"A transaction of operator {transaction.operator} needs a replacement, and its key is not configured.",
         action="Set OPERATOR_PK_RETIRING to that operator's key until nothing of it is open.",
         subject=f"nonce {transaction.nonce}",
+    )
+
+
+def finality_violated(operator: Address, stats: Stats, seen: Observation) -> Alarm:
+    """A block in which something was final is not on the chain any more."""
+    return Alarm(
+        code="finality_violated",
+        summary=f"Block {stats.final_number}, final when a transaction of {operator} was closed in it, was "
+        f"{stats.final_hash}; node {seen.node} now shows another. Payouts are paused.",
+        action="Compare the ledger with the chain on two nodes before anything is resumed.",
+        subject=f"block {stats.final_number}",
     )

@@ -252,7 +252,11 @@ def _settle_totals(group: Group, transaction: Transaction, standing: Settling, c
         paid_units=TokenUnits(before.paid_units + paid_units),
         gas_used=before.gas_used + closing.gas_used,
         gas_cost_wei=Wei(before.gas_cost_wei + closing.gas_cost_wei),
+        final_number=before.final_number,
+        final_hash=before.final_hash,
     )
+    if transaction.block_hash is not None and closing.block_number >= (before.final_number or 0):
+        stats = replace(stats, final_number=closing.block_number, final_hash=transaction.block_hash)
     group.put(keys.stats(transaction.operator), write(stats), standing.stats_version)
 
 

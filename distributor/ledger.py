@@ -234,6 +234,12 @@ class Ledger:
     async def stats(self, operator: Address) -> Stats:
         return await find(self._rows, Stats, keys.stats(operator)) or Stats()
 
+    async def forget_final(self, operator: Address, stats: Stats) -> None:
+        """Watch the block of the newest closing no more; Contention when another was closed since."""
+        group = Group()
+        group.replace(keys.stats(operator), write(replace(stats, final_number=None, final_hash=None)), stats.version)
+        await commit(self._rows, group, witness=keys.stats(operator))
+
     # the service -------------------------------------------------------------------------------
 
     async def why_waiting(self) -> Waiting:

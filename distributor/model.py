@@ -306,6 +306,10 @@ class Stats:
     paid_units: TokenUnits = TokenUnits(0)
     gas_used: int = 0
     gas_cost_wei: Wei = Wei(0)
+    final_number: int | None = None
+    """The newest block in which a transaction was closed, and its hash: what is final must stay there."""
+    final_hash: Hash | None = None
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

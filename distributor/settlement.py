@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from distributor import lifecycle, logs, submission
+from distributor import finality, lifecycle, logs, submission
 from distributor.distribution import Distribution
 from distributor.entries import Slot
 from distributor.errors import ChainUnavailable, Contention, WrongChain
@@ -144,8 +144,12 @@ class Settlement:
     async def _observe(self, opened: Sequence[OpenTransaction]) -> Observation:
         operators = sorted({each.transaction.operator for each in opened})
         hashes = [attempt.tx_hash for each in opened for attempt in each.attempts]
-        mined = (each.transaction.block_number for each in opened)
-        return await self.chain.observe(operators, hashes, sorted({number for number in mined if number is not None}))
+        closed = await finality.closed(self.ledger, operators)
+        mined = {each.transaction.block_number for each in opened}
+        numbers = {number for number in mined if number is not None} | finality.blocks_of(closed)
+        seen = await self.chain.observe(operators, hashes, sorted(numbers))
+        await finality.check(self.ledger, self.steps.alarms, closed, seen)
+        return seen
 
     def _decide(self, opened: OpenTransaction, seen: Observation, lowest: dict[Address, int]) -> Step:
         transaction = opened.transaction

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from distributor import logs
+from distributor import finality, logs
 from distributor.advice import WAITING
 from distributor.errors import ChainUnavailable, Contention, WrongChain
 from distributor.ledger import Ledger
@@ -100,6 +100,7 @@ class Watcher:
         watch = await self.ledger.watch()
         try:
             survey = await self.chain.survey(self.operator)
+            await self._look_back()
         except (ChainUnavailable, WrongChain) as error:
             trouble = chain_trouble(error)
             await self._conclude(watch, [_waiting_alarm(trouble.reason, trouble.detail)])
@@ -114,6 +115,14 @@ class Watcher:
             gas_wei=survey.gas_balance_wei,
         )
         await self._conclude(looked, standing)
+
+    async def _look_back(self) -> None:
+        """See whether what was closed is still on the chain; settlement does so too, while anything is open."""
+        closed = await finality.closed(self.ledger, [self.operator])
+        numbers = sorted(finality.blocks_of(closed))
+        if numbers:
+            seen = await self.chain.observe([self.operator], [], numbers)
+            await finality.check(self.ledger, self.alarms, closed, seen)
 
     async def _judge(self, survey: Survey, watch: Watch) -> Sequence[Alarm]:
         books = await self.ledger.books(self.operator)

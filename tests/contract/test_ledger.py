@@ -375,6 +375,21 @@ async def test_closings_add_up(bench: Bench) -> None:
     assert (stats.transactions, stats.orders_paid, stats.gas_used) == (2, 2, 126_000)
 
 
+async def test_the_newest_closed_block_is_remembered(bench: Bench) -> None:
+    """Whatever the order of the closings; until somebody has looked at it."""
+    for order_id, number in (("ORD1", 90), ("ORD2", 92), ("ORD3", 91)):
+        bound = await bench.bound(order_id)
+        closing = a_closing(order_id, block_number=number)
+        await bench.ledger.close(replace(bound, block_number=number, block_hash=a_hash(f"b{number}")), closing)
+
+    stats = await bench.ledger.stats(OPERATOR)
+    assert (stats.final_number, stats.final_hash) == (92, a_hash("b92"))
+    await bench.ledger.forget_final(OPERATOR, stats)
+    assert (await bench.ledger.stats(OPERATOR)).final_number is None
+    with pytest.raises(Contention):
+        await bench.ledger.forget_final(OPERATOR, stats)
+
+
 async def test_closing_again_changes_nothing(bench: Bench) -> None:
     """A message that comes twice, or a settler that died after the group."""
     bound = await bench.bound("ORD1")

@@ -18,7 +18,7 @@ from distributor.model import (
     WaitingReason,
     Watch,
 )
-from tests.factories import BOB, IDENTITY, OPERATOR, TOKEN, an_attempt, an_order
+from tests.factories import BOB, IDENTITY, OPERATOR, TOKEN, a_hash, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding
 from tests.fakes.rows import ListAudit, MemoryRows, UnsteadyRows
 
@@ -96,6 +96,14 @@ async def _close(bench: Bench) -> Verb:
     return lambda bench: bench.ledger.close(bound, a_closing("ORD1", held=["ORD2"]))
 
 
+async def _forget_final(bench: Bench) -> Verb:
+    await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+    bound = await bench.bound("ORD1")
+    await bench.ledger.close(replace(bound, block_number=90, block_hash=a_hash("b")), a_closing("ORD1"))
+    stats = await bench.ledger.stats(OPERATOR)
+    return lambda bench: bench.ledger.forget_final(OPERATOR, stats)
+
+
 async def _set_waiting(_: Bench) -> Verb:
     return lambda bench: bench.ledger.set_waiting(WaitingReason.PAUSED, "by ana")
 
@@ -134,6 +142,7 @@ PREPARED: dict[str, Callable[[Bench], Awaitable[Verb]]] = {
     "update": _update,
     "add_attempt": _add_attempt,
     "close": _close,
+    "forget_final": _forget_final,
     "set_waiting": _set_waiting,
     "save_watch": _save_watch,
     "acquire": _acquire,

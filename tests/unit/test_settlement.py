@@ -10,7 +10,18 @@ import pytest
 
 from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import Hash, HoldReason, Lease, Order, OrderStatus, Receipt, SubmitOutcome, TransactionStatus
+from distributor.model import (
+    Address,
+    Hash,
+    HoldReason,
+    Lease,
+    Order,
+    OrderStatus,
+    Receipt,
+    Stats,
+    SubmitOutcome,
+    TransactionStatus,
+)
 from distributor.settlement import FOLLOW_MS, Followed, Turn
 from distributor.sweep import Sweep
 from distributor.units import Wei
@@ -543,3 +554,81 @@ async def test_a_bound_order_that_is_gone_is_a_broken_ledger() -> None:
 
     with pytest.raises(InvariantBroken, match=f"order:{order.key} is missing"):
         await world.settlement.turn()
+
+
+async def a_paid_order(world: World) -> Order:
+    """Return an order that is final."""
+    order = await a_bound_order(world)
+    await world.settlement.follow()
+    paid = await world.order(order)
+    assert paid.status is OrderStatus.PAID
+    return paid
+
+
+async def test_something_final_that_leaves_the_chain_pauses_the_payouts() -> None:
+    """Pause, alarm, and nothing more is bound until a person has looked; what is open is followed."""
+    world = await a_world()
+    paid = await a_paid_order(world)
+    followed = await a_bound_order(world)
+    world.chain.reorg(world.chain.head.number)
+
+    await world.settlement.follow()
+    waits = await world.receive()
+    await world.distribution.drain()
+
+    control = await world.ledger.control()
+    assert (control.paused, control.paused_by) == (True, "finality")
+    assert world.alarms.codes == ["finality_violated", "waiting_paused"]
+    assert f"Block {paid.paid_block}," in control.paused_why
+    assert await world.status(followed) is OrderStatus.PAID
+    assert await world.status(waits) is OrderStatus.RECEIVED
+
+
+async def test_a_person_may_resume_after_a_broken_finality() -> None:
+    """It is told once; the next closing is watched in its own block."""
+    world = await a_world()
+    await a_paid_order(world)
+    await a_bound_order(world)
+    world.chain.reorg(world.chain.head.number)
+    await world.settlement.follow()
+    await world.ledger.resume("ana", "compared with two nodes")
+
+    order = await a_paid_order(world)
+
+    assert world.alarms.codes == ["finality_violated"]
+    assert (await world.ledger.stats(OPERATOR)).final_number == (await world.order(order)).paid_block
+
+
+async def test_a_closing_in_the_same_moment_is_the_next_to_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another settler closed a transaction between the pause and the forgetting: its block stands now."""
+    world = await a_world()
+    await a_paid_order(world)
+    await a_bound_order(world)
+    world.chain.reorg(world.chain.head.number)
+    forget = Ledger.forget_final
+
+    async def raced(self: Ledger, operator: Address, stats: Stats) -> None:
+        await forget(self, operator, stats)
+        await forget(self, operator, stats)
+
+    monkeypatch.setattr(Ledger, "forget_final", raced)
+
+    await world.settlement.turn()
+
+    assert (await world.ledger.control()).paused
+
+
+@pytest.mark.parametrize("trouble", [lambda chain: chain.reorg(1), lambda chain: chain.lag(50)], ids=["shallow", "lag"])
+async def test_a_shallow_reorganisation_or_a_lagging_node_breaks_no_promise(
+    trouble: Callable[[FakeChain], None],
+) -> None:
+    """The block is still there, or the node has not reached it."""
+    world = await a_world()
+    await a_paid_order(world)
+    await a_bound_order(world)
+    trouble(world.chain)
+
+    await world.settlement.turn()
+
+    assert not (await world.ledger.control()).paused
+    assert not world.alarms.raised

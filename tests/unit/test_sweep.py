@@ -24,6 +24,11 @@ THRESHOLDS = Thresholds(
 )
 
 
+NO_FLOORS = replace(
+    THRESHOLDS, low_reserve_units=tokens(0), low_allowance_units=tokens(0), low_gas_payouts=0, finality_by_tag=False
+)
+
+
 def a_watcher(world: World, thresholds: Thresholds = THRESHOLDS) -> Watcher:
     """Return the watcher of that world."""
     return Watcher(
@@ -275,3 +280,19 @@ async def test_a_watch_that_ran_elsewhere_is_no_trouble(monkeypatch: pytest.Monk
     await a_watcher(world).run()
 
     assert (await world.ledger.watch()).watched_ms == 0
+
+
+async def test_the_watch_sees_what_left_the_chain_when_nothing_is_open() -> None:
+    """Nobody follows any more; the last closing is looked at all the same."""
+    world = await a_world()
+    await world.receive()
+    await world.distribution.drain()
+    await world.settlement.follow()
+    await a_watcher(world, NO_FLOORS).run()
+    assert not world.alarms.raised
+
+    world.chain.reorg(world.chain.head.number)
+    await a_watcher(world, NO_FLOORS).run()
+
+    assert "finality_violated" in world.alarms.codes
+    assert (await world.ledger.control()).paused
