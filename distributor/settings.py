@@ -38,12 +38,14 @@ class Use(StrEnum):
     WATCH = "watch"
     READINESS = "readiness"
     INIT = "init"
+    HISTORY = "history"
+    """Commands that read the past of the chain, or act on a nonce by hand."""
     ALARMS = "alarms"
     """Where alarms go must be known even when nothing else is."""
 
 
 _ALL = tuple(use for use in Use if use is not Use.ALARMS)
-_PAYING = (Use.DISTRIBUTION, Use.SETTLEMENT)
+_PAYING = (Use.DISTRIBUTION, Use.SETTLEMENT, Use.HISTORY)
 _WATCHING = (*_PAYING, Use.WATCH)
 _OPERATING = (*_PAYING, Use.WATCH, Use.INIT)
 _CALLING = (*_OPERATING, Use.READINESS)
@@ -140,6 +142,9 @@ class Settings(BaseModel):
     )
     ledger_id: Annotated[str | None, BeforeValidator(_optional(accept.ledger_id))] = _setting(
         "LEDGER_ID", "Id that `init` printed; when set, no other ledger is ever paid from", _IDENTIFYING, ""
+    )
+    first_block: Annotated[int | None, BeforeValidator(_optional(accept.whole(0, 10**15)))] = _setting(
+        "FIRST_BLOCK", "Block the token is as old as; `audit-chain`, `rebuild` begin there", (Use.HISTORY,), ""
     )
     low_reserve_tokens: _Tokens = _setting(
         "LOW_RESERVE_TOKENS", "Alarm when the reserve holds less; `0` is off", (Use.WATCH,), "0"
