@@ -44,6 +44,9 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     commands.add_parser(
         "services", help="storage and chain on the ports of local.settings.json.example, for func start"
     )
+    chaos = commands.add_parser("chaos", help="orders without a pause while everything under the app fails")
+    chaos.add_argument("--minutes", type=float, default=3.0, help="how long things go wrong (3)")
+    chaos.add_argument("--seed", type=int, default=1, help="the same seed, the same faults in the same order (1)")
     commands.add_parser("test", help="every check and test; further arguments go to pytest", add_help=False)
     commands.add_parser("down", help="end everything that up and services started")
     chosen, rest = parser.parse_known_args(arguments)
@@ -62,12 +65,14 @@ def _go_on_in(python: Path, arguments: Sequence[str]) -> int:
 
 
 def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> int:
-    from devstack import down, run_tests, services, up
+    from devstack import chaos, down, run_tests, services, up
 
     if chosen.command == "up":
         return up.run(console, once=chosen.once, host=chosen.host)
     if chosen.command == "services":
         return services.run(console)
+    if chosen.command == "chaos":
+        return chaos.run(console, minutes=chosen.minutes, seed=chosen.seed)
     if chosen.command == "test":
         return run_tests.run(console, rest)
     return down.run(console)

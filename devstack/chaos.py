@@ -1,0 +1,101 @@
+"""
+``chaos``: orders without a pause through the real Functions host, while everything under it fails.
+
+Two scripts of faults run side by side: processes are killed and started again (host, storage, node);
+the chain is reorganised, stops, gets dear, and its wire lies. Then the faults stop, every order must become
+final, and the chain is asked what was paid.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from devstack import runs
+from devstack.chaos_faults import Faults
+from devstack.chaos_parts import Ground, Part, ground
+from devstack.chaos_proof import Books, Verdict, longest_delay_s, read_books, verdict
+from devstack.chaos_shop import Shop
+from devstack.console import Console, Ended, StepFailed
+from devstack.contracts import Devchain
+
+FINAL_WITHIN_S = 300.0
+"""After the last fault: a lease, the sweep's minute, a node's pause and finality, each in turn, and as much again."""
+_LOOK_EACH_S = 2.0
+
+
+def run(console: Console, *, minutes: float, seed: int) -> int:
+    """Return 0 when every order was paid exactly once, 1 when not or when it was ended. Raises StepFailed."""
+    try:
+        with runs.begin() as this:
+            console.say(f"A soak of {minutes:g} minutes, seed {seed}. Logs: {this.folder}", "bold")
+            with ground(console, this) as found:
+                return _soak(console, found, minutes=minutes, seed=seed)
+    except Ended:
+        console.say("\nEnded before its time: nothing was proved.")
+        return 1
+
+
+def _soak(console: Console, found: Ground, *, minutes: float, seed: int) -> int:
+    settings = found.settings
+    shop = Shop(lambda: found.host.running.url, settings["WEBHOOK_SECRET"], found.deployment.customers, seed)
+    faults = Faults(found, console, seed)
+    console.say("\nFaults", "bold")
+    with shop.open(), faults.raging():
+        _pass(minutes * 60, faults)
+    console.say("\nNo more faults, no more orders.", "bold")
+    with console.step("wait until every order is final"):
+        books = _final_books(found)
+    judged = verdict(shop.placed, Devchain(found.deployment).payouts(), books)
+    return _conclude(console, _figures(found, shop, faults, books), judged)
+
+
+def _pass(seconds: float, faults: Faults) -> None:
+    """Let time pass; a script that broke ends it."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not faults.broken:
+        time.sleep(_LOOK_EACH_S)
+
+
+def _final_books(found: Ground) -> Books:
+    """Return the ledger once every order in it is final. Raises StepFailed."""
+    until = time.monotonic() + FINAL_WITHIN_S
+    while True:
+        for part in _parts(found):
+            if part.running.process.poll() is not None:
+                raise StepFailed(f"{part.name} ended by itself.")
+        books = read_books(found.storage.running.connection_string, found.settings)
+        if books.all_final or time.monotonic() > until:
+            return books
+        time.sleep(_LOOK_EACH_S)
+
+
+def _figures(found: Ground, shop: Shop, faults: Faults, books: Books) -> Mapping[str, str]:
+    """Return what happened, by name."""
+    struck, parts = faults.struck, _parts(found)
+    kills = ", ".join(f"{part.name} {part.kills}" for part in parts if part.kills)
+    reorganised = struck.counts.pop("reorganisations", 0)
+    return {
+        "orders": f"{len(shop.placed)} (posted {shop.posts} times)",
+        "kills": f"{sum(part.kills for part in parts)} ({kills})",
+        "reorganisations": f"{reorganised} (up to {struck.deepest_reorg} blocks, {struck.undone} payments undone)",
+        "other faults": ", ".join(f"{name} {count}" for name, count in sorted(struck.counts.items())),
+        "replacements": str(books.replacements),
+        "longest delay": f"{longest_delay_s(shop.placed, books):.0f} s",
+    }
+
+
+def _conclude(console: Console, figures: Mapping[str, str], judged: Verdict) -> int:
+    console.say("\nWhat happened", "bold")
+    for name, text in {**figures, **judged.figures}.items():
+        console.say(f"  {name:<16} {text}")
+    if not judged.good:
+        console.say("\nNOT every order was paid exactly once.", "red")
+        return 1
+    console.say("\nEvery order was paid exactly once.", "green")
+    return 0
+
+
+def _parts(found: Ground) -> tuple[Part[Any], ...]:
+    return found.host, found.storage, found.proxy, found.chain

@@ -1,0 +1,37 @@
+"""A few minutes of orders through the real host while everything under it fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from devstack import paths
+from devstack.servers import child
+
+MINUTES = 3
+GIVEN_UP_AFTER_S = 900.0
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL and SIGSTOP are POSIX")
+@pytest.mark.usefixtures("azurite")  # skips at a desk without Node, as every other server does
+def test_every_order_is_paid_once_while_everything_fails(tmp_path: Path, soak_figures: list[str]) -> None:
+    """Host, storage and node are killed, blocks are reorganised away, the price rises; then all is counted."""
+    command = [sys.executable, "-m", "devstack", "chaos", "--minutes", str(MINUTES), "--seed", "7"]
+    environment = {**os.environ, "PYTHONPATH": str(paths.ROOT)}
+    with child("chaos", command, log=tmp_path / "chaos.log", environment=environment) as soak:
+        code = soak.process.wait(GIVEN_UP_AFTER_S)
+    said = (tmp_path / "chaos.log").read_text("utf-8")
+    soak_figures.append(said.partition("What happened")[2])
+
+    figures = dict(re.findall(r"^  (\w[\w ]*\w)  +(\d+)", said.partition("What happened")[2], re.MULTILINE))
+    assert code == 0, said
+    assert (figures["paid twice"], figures["lost"]) == ("0", "0")
+    assert figures["paid once"] == figures["orders"]
+    assert int(figures["orders"]) > MINUTES * 30
+    assert int(figures["kills"]) >= MINUTES
+    assert int(figures["reorganisations"]) >= MINUTES

@@ -1,0 +1,30 @@
+"""``chaos`` at the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from devstack import chaos, command, setup
+from devstack.console import Console
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [(["chaos"], (3.0, 1)), (["chaos", "--minutes", "0.5", "--seed", "7"], (0.5, 7))],
+)
+def test_chaos_is_told_how_long_and_with_which_seed(
+    arguments: list[str], asked: tuple[float, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three minutes when nobody says; its exit code is the command's."""
+    found: list[tuple[float, int]] = []
+
+    def run(_console: Console, *, minutes: float, seed: int) -> int:
+        found.append((minutes, seed))
+        return 1
+
+    monkeypatch.setattr(chaos, "run", run)
+    monkeypatch.setattr(setup, "in_venv", lambda: True)
+    monkeypatch.setattr(setup, "prepare_rest", lambda _console: None)
+
+    assert command.main(arguments) == 1
+    assert found == [asked]
