@@ -72,12 +72,13 @@ class Interventions:
 
     async def pause(self, by: str, why: str) -> Control:
         """
-        Stop all binding, also that of a round in progress; return the switch as it stands.
+        Stop all binding: once this is answered nothing is bound, not even by a round in progress.
 
         1. A round reads the next nonce, then the switch, which is still open; it goes on to sign.
         2. A person closes the switch. The round has looked already, and would bind behind it.
         3. So the rows of the nonces are written once more, with the same number: the round's binding
            is conditional on the version it read in step 1, loses, and begins anew at the switch.
+        4. A round binds as fast as we write, and may win a few times more: 16 at most, then it is over.
 
         Paused already, the first pause's words stand; the nonces are written again, in case that one
         died before it came to them.

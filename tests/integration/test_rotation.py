@@ -1,0 +1,104 @@
+"""The operator's key is rotated while its transactions are in flight: real storage, real node, the service as wired."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from devstack.contracts import Deployment, Devchain
+from devstack.servers import Azurite
+from distributor.cli.init import initialise
+from distributor.model import Order, OrderStatus
+from distributor.orders import ref_id
+from distributor.parts import Parts
+from distributor.units import TokenUnits, UnixMs
+from distributor.wiring import Container, now
+from tests.factories import an_order
+
+FIRST_UNITS = 1_000_000_007
+"""Amounts that tell the orders of this test apart on the chain."""
+
+
+@pytest.fixture
+def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[str, str]:
+    """Settings of the whole service before the rotation."""
+    return {
+        "CHAIN_ID": str(deployment.chain_id),
+        "RPC_URL": deployment.url,
+        "OPERATOR_PK": deployment.operator_key,
+        "TOKEN_ADDRESS": deployment.token,
+        "AUTHORITY_ADDRESS": deployment.authority,
+        "RESERVE_ADDRESS": deployment.reserve,
+        "WEBHOOK_SECRET": "the shop and we know this",
+        "AzureWebJobsStorage": azurite.connection_string,
+        "LEDGER_TABLE": table_name,
+        "BLOCK_TIME_S": "0.05",
+        "FINALITY": "depth:3",
+    }
+
+
+@pytest.fixture
+async def before(environ: dict[str, str], devchain: Devchain) -> AsyncIterator[Container]:
+    """The service before the rotation, on a ledger that is ours and a chain that mines when told to."""
+    devchain.set_automine(enabled=False)
+    parts = Parts(environ, clock=now)
+    assert await initialise(parts, apply=True, say=lambda _: None)
+    await parts.aclose()
+    own = Container(environ, clock=now)
+    yield own
+    await own.aclose()
+    devchain.set_automine(enabled=True)
+
+
+@pytest.fixture
+async def after(environ: dict[str, str], deployment: Deployment) -> AsyncIterator[Container]:
+    """Another host, after the rotation: the old key is there until nothing of it is open."""
+    rotated = {"OPERATOR_PK": deployment.second_operator_key, "OPERATOR_PK_RETIRING": deployment.operator_key}
+    own = Container(environ | rotated, clock=now)
+    yield own
+    await own.aclose()
+
+
+async def receive(container: Container, deployment: Deployment, number: int) -> Order:
+    """Put an order of an amount of its own into the waiting line."""
+    order_id = f"ROT-{number}"
+    order = an_order(
+        order_id,
+        wallet=deployment.customers[0],
+        amount_units=TokenUnits(FIRST_UNITS + number),
+        ref_id=ref_id("default", order_id),
+        received_ms=UnixMs(now() + number),
+    )
+    return (await (await container.intake()).ledger.insert(order)).order
+
+
+async def test_both_operators_pay_through_a_rotation(
+    before: Container, after: Container, devchain: Devchain, deployment: Deployment
+) -> None:
+    """Four orders wait in the pool under the old key, four are bound by the new one, two hosts follow them all."""
+    ledger = (await before.intake()).ledger
+    orders = [await receive(before, deployment, number) for number in range(4)]
+    assert (await (await before.distribution()).drain()).bound == 4
+    second = (await after.distribution()).signer.address
+    devchain.grant(second)
+    assert await ledger.add_operator(second, devchain.nonce_of(second))
+    orders += [await receive(after, deployment, number) for number in range(4, 8)]
+
+    drained = await (await after.distribution()).drain()
+    hosts = [await before.settlement(), await after.settlement()]
+    for _ in range(8):
+        devchain.mine()
+        await asyncio.gather(*(host.turn() for host in hosts))
+
+    found = [await ledger.order(order.key) for order in orders]
+    assert drained.bound == 4
+    assert {order.status for order in found if order} == {OrderStatus.PAID}
+    assert [order.operator for order in found if order] == [deployment.operator] * 4 + [second] * 4
+    mine = [event for event in devchain.payouts() if event.amount_units in range(FIRST_UNITS, FIRST_UNITS + 8)]
+    assert sorted(event.amount_units for event in mine) == [FIRST_UNITS + number for number in range(8)]
+    assert not await ledger.any_open()
+    books = await ledger.books(second)
+    assert books is not None
+    assert books.committed_units == 0
