@@ -37,8 +37,15 @@ class Leases:
         return await self._keep(replace(lease, until_ms=UnixMs(self.clock() + ttl_ms)))
 
     async def release(self, lease: Lease) -> None:
-        """End a lease early, unless it was lost already."""
-        await self._keep(replace(lease, until_ms=UnixMs(0)))
+        """
+        End a lease early, unless it was lost already.
+
+        It is read anew: whoever holds it may have renewed it since *lease*, and a release that is
+        refused for that would leave every other process waiting until it ends by itself.
+        """
+        found = await self.find(lease.name)
+        if found is not None and found.holder == lease.holder:
+            await self._keep(replace(found, until_ms=UnixMs(0)))
 
     async def _keep(self, lease: Lease) -> Lease | None:
         key = keys.lease(lease.name)

@@ -100,6 +100,17 @@ async def test_a_lease_is_renewed_and_released_by_its_holder(bench: Bench) -> No
     assert await bench.ledger.acquire("settlement", "you", ttl_ms=10) is not None
 
 
+async def test_a_lease_is_released_by_whoever_knows_an_older_version_of_it(bench: Bench) -> None:
+    """A round renewed it meanwhile; were it refused, every other process would wait until it ends."""
+    lease = await bench.ledger.acquire("settlement", "me", ttl_ms=10)
+    assert lease is not None
+    await bench.ledger.renew(lease, ttl_ms=10)
+
+    await bench.ledger.release(lease)
+
+    assert await bench.ledger.acquire("settlement", "you", ttl_ms=10) is not None
+
+
 async def test_of_racing_hosts_one_gets_the_lease(bench: Bench) -> None:
     """Free, and after it has ended."""
     for _ in range(2):
