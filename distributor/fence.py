@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from distributor.errors import DistributorError
 from distributor.fees import FeeLimits
 from distributor.history import Pools, last_final
-from distributor.lifecycle import Policy
+from distributor.lifecycle import CANCEL_GAS, Policy
 from distributor.model import Address, Call, Fees, Market, Observation, RevertKind
 from distributor.ports import Chain, Signer, Sleep, Unsigned
 
 FENCE_NONCES = 16
 """As many transactions as an operator ever has in flight."""
-CANCEL_GAS = 21_000
 TURNS_MAX = 1_800
 """An hour of blocks; finality on Polygon takes seconds, and took a quarter of an hour on its worst day."""
 

@@ -24,6 +24,7 @@ from distributor.storage import storage
 
 if TYPE_CHECKING:
     from distributor.adapters.alarms import OnceAnHour
+    from distributor.adapters.history import ChainHistory
     from distributor.adapters.polygon import Polygon
     from distributor.adapters.rpc import Rpc
     from distributor.adapters.tables import Tables
@@ -69,6 +70,7 @@ class Parts:
         self._ledger = Part(self._build_ledger)
         self._chain = Part(self._build_chain)
         self._rpc = Part(self._build_rpc)
+        self._history = Part(self._build_history)
         self._alarms = Part(self._build_alarms)
 
     async def aclose(self) -> None:
@@ -98,6 +100,9 @@ class Parts:
 
     async def rpc(self) -> Rpc:
         return await self._rpc.get()
+
+    async def history(self) -> ChainHistory:
+        return await self._history.get()
 
     async def alarms(self) -> Alarms:
         """Return where alarms go, each once an hour: the log alone, as long as the webhook's URL is wrong."""
@@ -173,6 +178,18 @@ class Parts:
         rpc = Rpc(settings.rpc_urls, timeout_s=settings.rpc_timeout_s)
         self._open.push_async_callback(rpc.aclose)
         return rpc
+
+    async def _build_history(self) -> ChainHistory:
+        from distributor.adapters.history import ChainHistory
+        from distributor.adapters.polygon import nodes_of
+
+        settings = await self.settings(Use.READINESS)
+        nodes = nodes_of(
+            settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_s, clock=self._clock
+        )
+        history = ChainHistory(nodes, token=settings.token, reserve=settings.reserve)
+        self._open.push_async_callback(history.aclose)
+        return history
 
     async def _build_alarms(self) -> OnceAnHour:
         from distributor.adapters.alarms import LogAlarms, OnceAnHour, WebhookAlarms

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from distributor.model import DEFAULT_SOURCE, Identity
+from distributor.model import DEFAULT_SOURCE, Address, Identity
 from distributor.parts import Part, Parts
 from distributor.ports import Clock
 from distributor.settings import Settings, Use
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from distributor.distribution import Distribution
     from distributor.fees import FeeLimits
     from distributor.intake import Intake
-    from distributor.ports import Alarms
+    from distributor.lifecycle import Policy
+    from distributor.ports import Alarms, Signer
     from distributor.readiness import Readiness
     from distributor.settlement import Settlement
     from distributor.status import Status
@@ -151,35 +152,26 @@ class Container:
             signer=LocalSigner(settings.operator_pk.get_secret_value()),
             alarms=await self._parts.alarms(),
             clock=self._clock,
-            terms=Terms(identity=identity_of(settings), limits=_limits(settings), max_in_flight=settings.max_in_flight),
+            terms=Terms(
+                identity=identity_of(settings), limits=limits_of(settings), max_in_flight=settings.max_in_flight
+            ),
             holder=self._holder,
         )
 
     async def _build_settlement(self) -> Settlement:
-        from distributor.adapters.signer import LocalSigner
-        from distributor.lifecycle import Policy
         from distributor.settlement import Settlement
         from distributor.steps import Steps
 
         settings = await self._parts.settings(Use.SETTLEMENT)
         distribution = await self.distribution()
-        keys = [key for key in (settings.operator_pk, settings.operator_pk_retiring) if key is not None]
-        signers = [LocalSigner(key.get_secret_value()) for key in keys]
         steps = Steps(
             ledger=distribution.ledger,
             chain=distribution.chain,
-            signers={signer.address: signer for signer in signers},
+            signers=signers_of(settings),
             alarms=distribution.alarms,
             clock=self._clock,
             identity=identity_of(settings),
-            policy=Policy(
-                finality_depth=settings.finality_depth,
-                min_confirmations=settings.min_confirmations,
-                release_confirmations=settings.release_confirmations,
-                resubmit_after_ms=settings.resubmit_after_ms,
-                replace_after_ms=settings.replace_after_ms,
-                max_attempts=settings.max_attempts,
-            ),
+            policy=policy_of(settings),
         )
         return Settlement(
             ledger=distribution.ledger,
@@ -188,7 +180,7 @@ class Container:
             distribution=distribution,
             clock=self._clock,
             sleep=asyncio.sleep,
-            limits=_limits(settings),
+            limits=limits_of(settings),
             block_time_s=settings.block_time_s,
             holder=self._holder,
         )
@@ -245,7 +237,8 @@ def identity_of(settings: Settings) -> Identity:
     )
 
 
-def _limits(settings: Settings) -> FeeLimits:
+def limits_of(settings: Settings) -> FeeLimits:
+    """Return what the settings allow a transaction to cost."""
     from distributor.fees import FeeLimits
 
     return FeeLimits(
@@ -254,6 +247,29 @@ def _limits(settings: Settings) -> FeeLimits:
         min_tip_wei=settings.min_tip_wei,
         gas_limit=settings.gas_limit,
     )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return when something is final, and when to push, by the settings."""
+    from distributor.lifecycle import Policy
+
+    return Policy(
+        finality_depth=settings.finality_depth,
+        min_confirmations=settings.min_confirmations,
+        release_confirmations=settings.release_confirmations,
+        resubmit_after_ms=settings.resubmit_after_ms,
+        replace_after_ms=settings.replace_after_ms,
+        max_attempts=settings.max_attempts,
+    )
+
+
+def signers_of(settings: Settings) -> Mapping[Address, Signer]:
+    """Return every operator whose key is configured, the retiring one among them."""
+    from distributor.adapters.signer import LocalSigner
+
+    keys = [key for key in (settings.operator_pk, settings.operator_pk_retiring) if key is not None]
+    signers = [LocalSigner(key.get_secret_value()) for key in keys]
+    return {signer.address: signer for signer in signers}
 
 
 _containers: dict[asyncio.AbstractEventLoop, Container] = {}
