@@ -81,8 +81,7 @@ class Rebuild:
     say: Say
 
     async def look(self, first_block: int) -> Report:
-        """Show what ``run`` would find and do, and change nothing. Raises as ``run`` does."""
-        await self._check()
+        """Show what ``run`` would find and do, and change nothing; needs no ledger. Raises as ``run`` does."""
         for lane in await self.fence.lanes(self._operators):
             doing = (
                 "has no role" if lane.revoked else f"would spend the nonces {lane.first} to {lane.end - 1} on nothing"
@@ -110,7 +109,7 @@ class Rebuild:
             FenceOpen: Something signed may still be mined.
             ChainUnavailable: No node answers; what was written stands, and the next run goes on there.
         """
-        await self._check()
+        await self.check()
         await self.ledger.pause(by, why)
         nonces = await self.fence.close(self._operators)
         report = Report(first_block=first_block, last_block=await self._last_final())
@@ -121,17 +120,18 @@ class Rebuild:
             report.ledger_id = ledger_id
         return report
 
-    @property
-    def _operators(self) -> Sequence[Address]:
-        return sorted(self.known.operators)
-
-    async def _check(self) -> None:
+    async def check(self) -> None:
+        """Refuse a ledger that no rebuild may touch: another one's, or one with open transactions."""
         found = await self.ledger.identity()
         mine = replace(self.identity, ledger_id=self.identity.ledger_id or (found.ledger_id if found else ""))
         if found is not None and found != mine:
             raise ForeignLedger(f"the ledger belongs to {found}, not to {self.identity}; nothing was changed")
         if await self.ledger.open_transactions():
             raise NotSettled
+
+    @property
+    def _operators(self) -> Sequence[Address]:
+        return sorted(self.known.operators)
 
     async def _found_id(self) -> str:
         found = await self.ledger.identity()

@@ -2,73 +2,62 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from distributor.cli import chain, nonces, operators, orders, switch
+from distributor.cli.arguments import parser
+from distributor.cli.desk import DONE, NOT_CONFIGURED, REFUSED, Desk
 from distributor.cli.init import initialise
+from distributor.cli.show import show
 from distributor.errors import ConfigurationError, DistributorError
 from distributor.parts import Parts
 from distributor.wiring import now, quieten
 
-DONE, REFUSED, NOT_CONFIGURED = 0, 1, 2
-_EPILOG = """\
-exit codes:
-  0  done, already done, or a dry run
-  1  refused, or the ledger or the nodes do not answer; what is said tells why
-  2  wrong arguments, or a setting is missing or wrong
-"""
+_COMMANDS: Mapping[str, Callable[[Desk], Awaitable[int]]] = {
+    "show": show,
+    "pause": switch.pause,
+    "resume": switch.resume,
+    "order": orders.order,
+    "held": orders.held,
+    "retry": orders.retry,
+    "cancel": orders.cancel,
+    "add-operator": operators.add_operator,
+    "cancel-nonce": nonces.cancel_nonce,
+    "resolve": nonces.resolve,
+    "audit-chain": chain.audit_chain,
+    "rebuild": chain.rebuild,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         environ = _environ(options.settings)
         quieten(environ)
-        return asyncio.run(_init(environ, apply=options.apply))
+        return asyncio.run(_run(options, environ))
     except ConfigurationError as error:
-        return _complain(error, NOT_CONFIGURED)
+        return _complain(error, NOT_CONFIGURED, options)
     except DistributorError as error:
-        return _complain(error, REFUSED)
+        return _complain(error, REFUSED, options)
 
 
-async def _init(environ: Mapping[str, str], *, apply: bool) -> int:
+async def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     parts = Parts(environ, clock=now)
+    say = _to_errors if options.json else print
+    desk = Desk(parts, options, clock=now, say=say, show=print)
     try:
-        done = await initialise(parts, apply=apply, say=print)
+        if options.command == "init":
+            return DONE if await initialise(parts, apply=options.apply, say=say) else REFUSED
+        return await _COMMANDS[options.command](desk)
     finally:
         await parts.aclose()
-    return DONE if done else REFUSED
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m distributor",
-        description="The operator's command line of the BALLX Backend Distributor.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    init = commands.add_parser(
-        "init",
-        help="make an empty ledger ours, once; nothing is paid before",
-        description=(
-            "Make an empty ledger ours: its tables, whose it is, and the operator's next nonce as the chain has it.\n"
-            "Never run it on a ledger that was emptied: orders paid before would be paid again."
-        ),
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    init.add_argument(
-        "--settings", type=Path, metavar="FILE", help="a local.settings.json; without it the environment is read"
-    )
-    init.add_argument("--apply", action="store_true", help="do it; without it only what would be done is shown")
-    return parser
 
 
 def _environ(file: Path | None) -> Mapping[str, str]:
@@ -82,6 +71,13 @@ def _environ(file: Path | None) -> Mapping[str, str]:
         raise ConfigurationError(f'{file} is no settings file: JSON with "Values" ({type(error).__name__})') from None
 
 
-def _complain(error: DistributorError, code: int) -> int:
-    sys.stderr.write(f"{error}\n")
+def _complain(error: DistributorError, code: int, options: Namespace) -> int:
+    """Say what is wrong, and say it in JSON to whoever reads that."""
+    _to_errors(str(error))
+    if options.json:
+        sys.stdout.write(f"{json.dumps({'error': type(error).__name__, 'detail': str(error)})}\n")
     return code
+
+
+def _to_errors(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

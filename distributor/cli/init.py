@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from distributor.adapters.rpc import Rpc
 from distributor.adapters.signer import LocalSigner
+from distributor.cli.desk import CHAINS, Refused
 from distributor.errors import ConfigurationError
 from distributor.ledger import Ledger
 from distributor.model import Address, Identity
@@ -17,12 +18,6 @@ from distributor.settings import Settings, Use
 from distributor.wiring import identity_of
 
 Say = Callable[[str], None]
-
-_CHAINS = {137: "Polygon", 80002: "Amoy, the test network of Polygon"}
-
-
-class Refused(Exception):
-    """Nothing was written; the message says why, and what to do."""
 
 
 async def initialise(parts: Parts, *, apply: bool, say: Say) -> bool:
@@ -50,7 +45,7 @@ async def initialise(parts: Parts, *, apply: bool, say: Say) -> bool:
             await tables.ensure()
         if await _is_ours(ledger, settings, operator, say, apply=apply):
             return True
-        nonce = await _next_nonce(await parts.rpc(), settings.chain_id, operator)
+        nonce = await next_nonce(await parts.rpc(), settings.chain_id, operator)
         if not apply:
             say(f"Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.")
             return True
@@ -62,7 +57,7 @@ async def initialise(parts: Parts, *, apply: bool, say: Say) -> bool:
 
 
 def _show(settings: Settings, operator: Address, account: str, say: Say) -> None:
-    say(f"Chain:     {settings.chain_id} ({_CHAINS.get(settings.chain_id, 'neither Polygon nor its test network')})")
+    say(f"Chain:     {settings.chain_id} ({CHAINS.get(settings.chain_id, 'neither Polygon nor its test network')})")
     say(f"Operator:  {operator}")
     say(f"Ledger:    table {settings.ledger_table} at {account}")
     say(f"Token:     {settings.token}")
@@ -98,8 +93,8 @@ def _differences(found: Identity, expected: Identity) -> Sequence[str]:
     return [f"{name}: the ledger has {theirs}, the settings {ours}." for name, theirs, ours in pairs if theirs != ours]
 
 
-async def _next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
-    """Return the operator's next nonce, on which all nodes that answer must agree."""
+async def next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
+    """Return the operator's next nonce, on which all nodes that answer must agree. Raises Refused."""
     chains = {head.chain_id for head in await rpc.heads()}
     if chains - {chain_id}:
         raise Refused(f"a node of RPC_URL serves chain {min(chains - {chain_id})}, CHAIN_ID says {chain_id}.")

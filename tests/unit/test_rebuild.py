@@ -260,6 +260,8 @@ async def test_another_ledger_is_never_touched() -> None:
     desk = Desk(world)
 
     with pytest.raises(ForeignLedger):
+        await desk.use_case.check()
+    with pytest.raises(ForeignLedger):
         await desk.rebuild()
     assert not (await world.ledger.control()).paused
     assert world.chain.handed == []

@@ -1,0 +1,48 @@
+"""``resolve`` and ``cancel-nonce``: a nonce that a person must decide about."""
+
+from __future__ import annotations
+
+from distributor.cancellation import Cancellation, Cancelled
+from distributor.cli.desk import DONE, REFUSED, Desk
+from distributor.resolution import Resolution, Resolved
+from distributor.settings import Use
+from distributor.wiring import identity_of, limits_of, policy_of, signers_of
+
+_ENDED = (Resolved.PAID, Resolved.HELD, Resolved.CLOSED_BEFORE)
+
+
+async def resolve(desk: Desk) -> int:
+    """End a nonce that a transaction of nobody's used up, as the chain shows it."""
+    settings = await desk.begin(Use.HISTORY)
+    options = desk.options
+    resolution = Resolution(
+        ledger=await desk.our_ledger(),
+        chain=await desk.parts.chain(),
+        history=await desk.parts.history(),
+        identity=identity_of(settings),
+        policy=policy_of(settings),
+    )
+    applies = desk.applies(f"end nonce {options.nonce} of {options.operator} as {options.tx} shows it")
+    outcome = await resolution.resolve(
+        options.operator, options.nonce, options.tx, by=options.by, why=options.why, apply=applies
+    )
+    desk.answer({"operator": options.operator, "nonce": options.nonce, "outcome": str(outcome)})
+    return DONE if outcome in _ENDED else REFUSED
+
+
+async def cancel_nonce(desk: Desk) -> int:
+    """Spend a nonce on nothing, whose payment the contract would refuse."""
+    settings = await desk.begin(Use.HISTORY)
+    options = desk.options
+    cancellation = Cancellation(
+        ledger=await desk.our_ledger(),
+        chain=await desk.parts.chain(),
+        signers=signers_of(settings),
+        clock=desk.clock,
+        limits=limits_of(settings),
+        chain_id=settings.chain_id,
+    )
+    applies = desk.applies(f"cancel nonce {options.nonce} of {options.operator}")
+    outcome = await cancellation.cancel(options.operator, options.nonce, by=options.by, why=options.why, apply=applies)
+    desk.answer({"operator": options.operator, "nonce": options.nonce, "outcome": str(outcome)})
+    return DONE if outcome in (Cancelled.SUBMITTED, Cancelled.CANCELLING) else REFUSED

@@ -1,0 +1,80 @@
+"""``order``, ``held``, ``retry``, ``cancel``: single orders."""
+
+from __future__ import annotations
+
+from distributor.cli.desk import DONE, Desk, Refused
+from distributor.ledger import Ledger
+from distributor.model import DEFAULT_SOURCE, Order, OrderKey, OrderStatus
+from distributor.settings import Use
+from distributor.status import Status, rfc3339
+from distributor.units import format_units
+
+
+def order_key(text: str) -> OrderKey:
+    """Return the order meant by ``SOURCE/ID``; by ``ID`` alone, the plain shop's."""
+    source, slash, order_id = text.rpartition("/")
+    return OrderKey(source if slash else DEFAULT_SOURCE, order_id)
+
+
+async def order(desk: Desk) -> int:
+    """Show where an order stands, as the shop sees it."""
+    settings = await desk.begin(Use.STATUS)
+    document = await Status(ledger=await desk.ledger(), decimals=settings.token_decimals).of(desk.options.order)
+    if document is None:
+        raise Refused(f"The ledger has no order {desk.options.order}.")
+    desk.answer(document)
+    return DONE
+
+
+async def held(desk: Desk) -> int:
+    """List the orders that wait for a person."""
+    settings = await desk.begin(Use.STATUS)
+    found = [each async for each in (await desk.archive()).held()]
+    desk.answer({"held": [_line(each, settings.token_decimals) for each in found]})
+    return DONE
+
+
+async def retry(desk: Desk) -> int:
+    """Put a held order back into the waiting line."""
+    await desk.begin(Use.STATUS)
+    ledger = await desk.our_ledger()
+    found = await _find(ledger, desk.options.order)
+    if found.status is not OrderStatus.HELD or found.nonce is not None:
+        raise Refused(f"Order {found.key} is {found.status}; only a held order is put back into the line.")
+    if desk.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
+        found = await ledger.retry(found, desk.options.by, desk.options.why)
+        desk.say("The sweep wakes it within a minute.")
+    desk.answer({"order": str(found.key), "status": str(found.status)})
+    return DONE
+
+
+async def cancel(desk: Desk) -> int:
+    """Take an order back for ever; never a bound one."""
+    await desk.begin(Use.STATUS)
+    ledger = await desk.our_ledger()
+    found = await _find(ledger, desk.options.order)
+    if found.status not in {OrderStatus.RECEIVED, OrderStatus.HELD} or found.nonce is not None:
+        raise Refused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
+    if desk.applies(f"take order {found.key} back for ever; its id can never be used again"):
+        found = await ledger.cancel(found, desk.options.by, desk.options.why)
+    desk.answer({"order": str(found.key), "status": str(found.status)})
+    return DONE
+
+
+async def _find(ledger: Ledger, key: OrderKey) -> Order:
+    found = await ledger.order(key)
+    if found is None:
+        raise Refused(f"The ledger has no order {key}.")
+    return found
+
+
+def _line(held_order: Order, decimals: int) -> dict[str, object]:
+    return {
+        "order": str(held_order.key),
+        "reason": str(held_order.hold_reason),
+        "amount": format_units(held_order.amount_units, decimals),
+        "wallet": held_order.wallet,
+        "since": rfc3339(held_order.updated_ms),
+        "transaction": held_order.paid_hash,
+        "detail": held_order.hold_detail,
+    }

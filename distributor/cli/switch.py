@@ -1,0 +1,38 @@
+"""``pause`` and ``resume``: the people's switch. While it is on, nothing is bound."""
+
+from __future__ import annotations
+
+from distributor.cli.desk import DONE, Desk
+from distributor.model import Control
+from distributor.settings import Use
+
+
+async def pause(desk: Desk) -> int:
+    """Stop all binding; what is in flight goes on to its end."""
+    await desk.begin(Use.STATUS)
+    ledger = await desk.our_ledger()
+    control = await ledger.control()
+    if control.paused:
+        desk.say("Paused already; the first words stand.")
+    if desk.applies("stop all binding; what is in flight goes on to its end"):
+        control = await ledger.pause(desk.options.by, desk.options.why)
+    desk.answer(_shown(control))
+    return DONE
+
+
+async def resume(desk: Desk) -> int:
+    """Let bindings go on."""
+    await desk.begin(Use.STATUS)
+    ledger = await desk.our_ledger()
+    control = await ledger.control()
+    if not control.paused:
+        desk.say("Not paused.")
+    if desk.applies("let orders be bound and paid again"):
+        control = await ledger.resume(desk.options.by, desk.options.why)
+        desk.say("The sweep wakes the waiting orders within a minute.")
+    desk.answer(_shown(control))
+    return DONE
+
+
+def _shown(control: Control) -> dict[str, object]:
+    return {"paused": control.paused, "by": control.paused_by, "why": control.paused_why}
