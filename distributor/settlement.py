@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from distributor import finality, lifecycle, logs, submission
 from distributor.distribution import Distribution
 from distributor.entries import Slot
-from distributor.errors import ChainUnavailable, Contention, WrongChain
+from distributor.errors import ChainUnavailable, Contention, InvariantBroken, WrongChain
 from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
-from distributor.lifecycle import Finalise, NonceLost, Step
+from distributor.lifecycle import Finalise, NonceLost, Step, Wait
 from distributor.model import SETTLEMENT_LEASE, Address, Lease, Observation, OpenTransaction, TransactionStatus
 from distributor.ports import Chain, Clock, Sleep
 from distributor.steps import Done, Steps
@@ -122,19 +122,23 @@ class Settlement:
 
         Raises:
             ChainUnavailable: No node gave a whole observation; nothing was concluded from that.
+            InvariantBroken: About one transaction or more; all the others had their turn.
         """
         opened = await self.ledger.open_transactions()
         if not opened:
             return Turn(open=0)
         seen = await self._observe(opened)
         lowest = _lowest_in_flight(opened)
-        steps = [(each, self._decide(each, seen, lowest)) for each in opened]
-        urgent = [self._one(each, step, seen) for each, step in steps if not isinstance(step, Finalise)]
+        broken: list[InvariantBroken] = []
+        steps = [(each, self._decide(each, seen, lowest, broken)) for each in opened]
+        urgent = [self._one(each, step, seen, broken) for each, step in steps if not isinstance(step, Finalise)]
         done = await asyncio.gather(*urgent)
         await submission.submit(
             self.ledger, self.chain, self.clock, [each.submit for each in done if each.submit is not None]
         )
-        closed = [await self._one(each, step, seen) for each, step in steps if isinstance(step, Finalise)]
+        closed = [await self._one(each, step, seen, broken) for each, step in steps if isinstance(step, Finalise)]
+        if broken:
+            raise InvariantBroken("; ".join(map(str, broken)))
         return Turn(
             open=len(opened) - sum(each.closed for each in closed),
             freed=any(each.freed for each in [*done, *closed]),
@@ -151,23 +155,31 @@ class Settlement:
         await finality.check(self.ledger, self.steps.alarms, closed, seen)
         return seen
 
-    def _decide(self, opened: OpenTransaction, seen: Observation, lowest: dict[Address, int]) -> Step:
+    def _decide(
+        self, opened: OpenTransaction, seen: Observation, lowest: dict[Address, int], broken: list[InvariantBroken]
+    ) -> Step:
         transaction = opened.transaction
-        return lifecycle.decide(
-            opened,
-            seen,
-            self.steps.policy,
-            self.limits,
-            lowest=lowest.get(transaction.operator) == transaction.nonce,
-            now_ms=self.clock(),
-        )
+        try:
+            return lifecycle.decide(
+                opened,
+                seen,
+                self.steps.policy,
+                self.limits,
+                lowest=lowest.get(transaction.operator) == transaction.nonce,
+                now_ms=self.clock(),
+            )
+        except InvariantBroken as error:  # one broken row must not stop what is paid beside it
+            broken.append(error)
+            return Wait()
 
-    async def _one(self, opened: OpenTransaction, step: Step, seen: Observation) -> Done:
+    async def _one(self, opened: OpenTransaction, step: Step, seen: Observation, broken: list[InvariantBroken]) -> Done:
         try:
             return await self.steps.carry_out(opened, step, seen)
         except Contention:
             logs.info(_log, "transaction_changed_elsewhere", nonce=opened.transaction.nonce)
-            return Done()
+        except InvariantBroken as error:
+            broken.append(error)
+        return Done()
 
 
 def _slot(opened: OpenTransaction) -> Slot:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from distributor.adapters.alarms import OnceAnHour
 from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import (
@@ -252,6 +253,18 @@ async def test_at_the_fee_ceiling_a_stuck_transaction_waits_and_alarms() -> None
     world.chain.set_base_fee(Wei(1 * GWEI))
     await world.settlement.follow()
     assert await world.status(order) is OrderStatus.PAID
+
+
+async def test_a_stuck_transaction_is_told_once_and_not_at_every_look() -> None:
+    """Settlement looks every two seconds."""
+    world = await a_world()
+    await a_stuck_order(world)
+    once = OnceAnHour(world.alarms, world.clock)
+    world.settlement = replace(world.settlement, steps=replace(world.settlement.steps, alarms=once))
+
+    await world.settle(60)
+
+    assert world.alarms.codes == ["replacement_ceiling"]
 
 
 async def test_a_replacement_without_its_key_alarms_and_keeps_trying() -> None:
@@ -554,6 +567,24 @@ async def test_a_bound_order_that_is_gone_is_a_broken_ledger() -> None:
 
     with pytest.raises(InvariantBroken, match=f"order:{order.key} is missing"):
         await world.settlement.turn()
+
+
+async def test_a_broken_row_does_not_stop_what_is_paid_beside_it() -> None:
+    """One order is gone, one transaction is mined in no block: told each time, and the others end."""
+    world = await a_world()
+    gone, blockless, *others = [await a_bound_order(world) for _ in range(4)]
+    await world.settle(2)
+    world.rows.remove(f"order:{gone.key}")
+    transaction = await world.ledger.transaction(OPERATOR, 1)
+    assert transaction is not None
+    world.chain.hide_receipt(await world.last_hash(blockless))
+    await world.ledger.update(replace(transaction, block_number=None))
+    world.chain.mine(5)
+
+    with pytest.raises(InvariantBroken, match=r"mined in no block; .*is missing"):
+        await world.settlement.turn()
+
+    assert {await world.status(order) for order in others} == {OrderStatus.PAID}
 
 
 async def a_paid_order(world: World) -> Order:
