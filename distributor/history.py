@@ -54,7 +54,7 @@ class Origin:
 
 
 class History(Protocol):
-    """The past of the chain. Both raise ChainUnavailable, and WrongChain, as the ``Chain`` port does."""
+    """The past of the chain. Both raise ChainUnavailable; never is silence taken for an empty past."""
 
     async def outflows(self, first_block: int, last_block: int) -> Sequence[Outflow]:
         """Return every transfer out of the reserve in these blocks, both included, in the order of the chain."""

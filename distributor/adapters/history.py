@@ -17,6 +17,7 @@ from eth_abi.exceptions import DecodingError
 from distributor.adapters.answers import GARBLED, NodeError, NodeTrouble, read_origin, read_outflow
 from distributor.adapters.nodes import MAX_BATCH_ITEMS, TIMEOUT, Batch, Node, Nodes
 from distributor.addresses import keccak256, parse_address
+from distributor.errors import ChainUnavailable
 from distributor.history import Distribution, Origin, Outflow
 from distributor.model import Address, Hash
 from distributor.units import TokenUnits
@@ -25,6 +26,12 @@ _TRANSFER_TOPIC: Final = f"0x{keccak256(b'Transfer(address,address,uint256)').he
 _SELECTOR_BYTES: Final = 4
 _DISTRIBUTE: Final = keccak256(b"distribute(address,uint256,bytes32,string)")[:_SELECTOR_BYTES]
 _ARGUMENTS: Final = ("address", "uint256", "bytes32", "string")
+
+_OPINIONS: Final = 2
+"""Nodes that must say the same of the past, where as many are configured."""
+
+_Logs = Sequence[Outflow] | None
+"""What one node has of a range; None when it wants a smaller one."""
 
 
 class ChainHistory:
@@ -63,12 +70,12 @@ class ChainHistory:
     async def aclose(self) -> None:
         await self._nodes.aclose()
 
-    async def _logs(self, first: int, last: int) -> Sequence[Outflow] | None:
-        """Return the outflows of a range; None when the node wants a smaller one."""
+    async def _logs(self, first: int, last: int) -> _Logs:
+        """Return the outflows of a range; None when a node wants a smaller one."""
         topics = [_TRANSFER_TOPIC, f"0x{self._reserve[2:].lower():0>64}"]
         query = {"address": self._token, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
 
-        async def read(node: Node) -> Sequence[Outflow] | None:
+        async def read(node: Node) -> _Logs:
             try:
                 answers = await node.ask({"logs": ("eth_getLogs", [query])})
             except NodeTrouble as trouble:
@@ -79,7 +86,23 @@ class ChainHistory:
                 return None
             return self._outflows(answers.required("logs"), range(first, last + 1))
 
-        return await self._nodes.read(read)
+        return self._agreed(await self._nodes.read_all(read), f"blocks {first} to {last}")
+
+    def _agreed(self, replies: Sequence[tuple[str, _Logs | NodeTrouble]], what: str) -> _Logs:
+        """
+        Return what the nodes say of *what*, if they say the same.
+
+        A node that has pruned its past may answer with nothing instead of an error; its word alone
+        would leave payouts out, and they would be paid again. Where two are configured, two must agree.
+        """
+        said = [(label, reply) for label, reply in replies if not isinstance(reply, NodeTrouble)]
+        if any(reply is None for _, reply in said):
+            return None
+        if len(said) < min(_OPINIONS, len(self._nodes.labels)):
+            raise ChainUnavailable(f"too few nodes answer about {what}: {_troubles(replies)}")
+        if any(reply != said[0][1] for _, reply in said):
+            raise ChainUnavailable(f"the nodes disagree about {what}: {', '.join(label for label, _ in said)}")
+        return said[0][1]
 
     def _outflows(self, logs: object, asked: range) -> Sequence[Outflow]:
         if not isinstance(logs, list):
@@ -118,6 +141,10 @@ def read_distribution(data: bytes) -> Distribution | None:
         ref_id=Hash(f"0x{ref_id.hex()}"),
         reason=reason,
     )
+
+
+def _troubles(replies: Sequence[tuple[str, object]]) -> str:
+    return "; ".join(f"{label}: {reply}" for label, reply in replies if isinstance(reply, NodeTrouble))
 
 
 def _parts(hashes: Sequence[Hash]) -> Iterator[Sequence[Hash]]:

@@ -216,7 +216,9 @@ def _meaning(error: AzureError, unanswered: Callable[[str], Exception]) -> Excep
     if isinstance(error, ClientAuthenticationError) or status in (401, 403):
         return ConfigurationError(f"the ledger's storage account refuses this service's sign-in ({said})")
     if code in (TableErrorCode.TABLE_NOT_FOUND, TableErrorCode.TABLE_BEING_DELETED):
-        return ConfigurationError(f"the ledger's table does not exist: init makes a new ledger, rebuild a lost one ({said})")
+        return ConfigurationError(
+            f"the ledger's table does not exist: init makes a new one, rebuild a lost one ({said})"
+        )
     if status in (404, 409, 412):
         return Conflict(said)
     if status in (400, 413):

@@ -55,9 +55,9 @@ class Setup:
         return (await self.world.chain.survey(self.world.places.operator)).head.number
 
 
-def open_history(deployment: Deployment, url: str = "", timeout_s: float = 10.0) -> ChainHistory:
-    """Return the real adapter on one node."""
-    nodes = nodes_of([url or deployment.url], chain_id=deployment.chain_id, timeout_s=timeout_s, clock=FrozenClock())
+def open_history(deployment: Deployment, *urls: str, timeout_s: float = 10.0) -> ChainHistory:
+    """Return the real adapter; on the real node where none is named."""
+    nodes = nodes_of(urls or [deployment.url], chain_id=deployment.chain_id, timeout_s=timeout_s, clock=FrozenClock())
     return ChainHistory(nodes, token=deployment.token, reserve=deployment.reserve)
 
 
@@ -212,6 +212,33 @@ async def test_logs_nobody_asked_for_are_no_answer(front: Gateway, devchain: Dev
         front.reply = passed_on(on(1, saying(answer["result"])))
         with pytest.raises(ChainUnavailable, match="garbled"):
             await history.outflows(head - 1, head - 1)
+    await history.aclose()
+
+
+async def test_two_nodes_must_have_the_same_past(front: Gateway, devchain: Devchain) -> None:
+    """One that has pruned it answers with nothing, and payouts would be paid again."""
+    known = devchain.deployment
+    head = int(devchain.rpc("eth_blockNumber"), 16)
+    history = open_history(known, known.url, front.url)
+
+    assert len(await history.outflows(head - 2, head)) == 3
+    front.reply = passed_on(on(1, saying([])))
+    with pytest.raises(ChainUnavailable, match="disagree about blocks"):
+        await history.outflows(head - 2, head)
+    front.reply = said(status=503)
+    with pytest.raises(ChainUnavailable, match=r"too few nodes .* http_503"):
+        await history.outflows(head - 2, head)
+    await history.aclose()
+
+
+async def test_the_smallest_range_any_node_takes_is_asked_for(front: Gateway, devchain: Devchain) -> None:
+    """Of both."""
+    known = devchain.deployment
+    front.reply = refusing_wide_ranges(1)
+    head = int(devchain.rpc("eth_blockNumber"), 16)
+    history = open_history(known, known.url, front.url)
+
+    assert len(await history.outflows(head - 2, head)) == 3
     await history.aclose()
 
 

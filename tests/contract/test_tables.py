@@ -182,7 +182,7 @@ async def test_a_missing_table_is_named_with_its_cure(azurite: Azurite, table_na
 
     insert = Insert(key="a", values={})
     for call in (store.rows.get("a"), store.rows.scan("a", "b", limit=1), store.rows.commit([insert])):
-        with pytest.raises(ConfigurationError, match="does not exist: init makes a new ledger"):
+        with pytest.raises(ConfigurationError, match="does not exist: init makes a new one"):
             await call
     await store.aclose()
 
