@@ -24,14 +24,15 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aiohttp import ClientSession, ClientTimeout, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from devstack.bor_faults import LOSING, REFUSING, Fault, Kind, Script, parse
 from devstack.bor_node import Node, Upstream
+from devstack.bor_offer import Refused
 from devstack.bor_rules import Rules
 from devstack.bor_view import Finality
 
@@ -40,6 +41,8 @@ MAX_BATCH_ITEMS = 100
 SETTLE_EVERY_S = 0.5
 """How often a proxy that runs alone looks at the chain when nobody asks it anything."""
 UPSTREAM_TIMEOUT_S = 30.0
+NODE_GONE = (ClientError, TimeoutError, Refused)
+"""How asking the node behind can fail: it is down, or cannot say what the pool must know."""
 
 _INVALID_REQUEST, _INVALID_PARAMS, _PARSE_ERROR = -32600, -32602, -32700
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -77,7 +80,10 @@ class BorProxy:
         if methods and all(method.startswith("proxy_") for method in methods):
             answers = [_item(call.get("id"), self._control(call)) for call in calls]
             return web.json_response(answers if isinstance(said, list) else answers[0])
-        outcome = await self._served(calls, self.script.strike(methods), batch=isinstance(said, list))
+        try:
+            outcome = await self._served(calls, self.script.strike(methods), batch=isinstance(said, list))
+        except NODE_GONE as error:
+            return web.Response(status=502, text=f"upstream: {type(error).__name__}")
         return _hung_up(request, reset=outcome.reset) if isinstance(outcome, _Ended) else outcome
 
     async def mine(self, blocks: int = 1) -> None:
@@ -211,7 +217,8 @@ async def _serve(upstream_url: str, port: int) -> None:
     async with bor_proxy(upstream_url, port=port) as proxy:
         print(f"Listening on {proxy.url}", flush=True)
         while True:
-            await proxy.node.settle()
+            with suppress(*NODE_GONE):  # down for now: the next look finds it again
+                await proxy.node.settle()
             await asyncio.sleep(SETTLE_EVERY_S)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -612,6 +613,22 @@ async def test_what_is_no_json_and_an_empty_batch_are_answered(wire: Wire) -> No
 
     assert garbled["error"]["code"] == -32700
     assert empty["error"]["code"] == -32600
+
+
+async def test_a_node_that_is_gone_is_a_bad_gateway() -> None:
+    """The proxy stays, and serves again when the node is back."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId"}
+    async with AsyncExitStack() as stack:
+        with servers.anvil() as node:
+            port = int(node.url.rpartition(":")[2])
+            proxy = await stack.enter_async_context(bor_proxy(node.url))
+            session = await stack.enter_async_context(ClientSession())
+            well = (await session.post(proxy.url, json=body)).status
+        gone = (await session.post(proxy.url, json=body)).status
+        with servers.anvil(port):
+            back = (await session.post(proxy.url, json=body)).status
+
+    assert (well, gone, back) == (200, 502, 200)
 
 
 def test_it_runs_as_a_process_of_its_own(devchain: Devchain, tmp_path: Any) -> None:
