@@ -57,20 +57,9 @@ class PolygonWorld:
             authority=known.authority,
             reserve=known.reserve,
         )
-        self.chain = Polygon(
-            [proxy.url for proxy in proxies],
-            chain_id=known.chain_id,
-            token=known.token,
-            authority=known.authority,
-            reserve=known.reserve,
-            timeout_s=NODE_TIMEOUT_S,
-            clock=self.clock,
-        )
         self.ledger = Ledger(rows, ListAudit(), clock=self.clock)
-        self._alarms = OnceAnHour(self.raised, self.clock)
-        self.distribution = self._distribution()
-        self.settlement = self._settlement(policy)
-        self.watcher = self._watcher()
+        self._policy = policy
+        self._start()
 
     @property
     def proxy(self) -> BorProxy:
@@ -78,6 +67,11 @@ class PolygonWorld:
         return self.proxies[0]
 
     # what happens ------------------------------------------------------------------------------
+
+    async def restart(self) -> None:
+        """Start the process anew, with nothing in memory and no connection."""
+        await self.chain.aclose()
+        self._start()
 
     async def receive(self, count: int = 1) -> list[Order]:
         """Put *count* orders in the waiting line, as intake does; the n-th of all is of n tokens."""
@@ -130,6 +124,9 @@ class PolygonWorld:
             await self.step()
         raise AssertionError(f"not done after {PATIENCE_BLOCKS} blocks: {await self.statuses()}")
 
+    async def aclose(self) -> None:
+        await self.chain.aclose()
+
     # what is seen ------------------------------------------------------------------------------
 
     async def order(self, order: Order) -> Order:
@@ -172,6 +169,24 @@ class PolygonWorld:
         assert books.committed_units == 0
 
     # inside ------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self.chain = self._polygon()
+        self._alarms = OnceAnHour(self.raised, self.clock)
+        self.distribution = self._distribution()
+        self.settlement = self._settlement(self._policy)
+        self.watcher = self._watcher()
+
+    def _polygon(self) -> Polygon:
+        return Polygon(
+            [proxy.url for proxy in self.proxies],
+            chain_id=self.identity.chain_id,
+            token=self.identity.token,
+            authority=self.identity.authority,
+            reserve=self.identity.reserve,
+            timeout_s=NODE_TIMEOUT_S,
+            clock=self.clock,
+        )
 
     def _distribution(self) -> Distribution:
         return Distribution(
@@ -234,7 +249,7 @@ async def polygon_world(
         url = devchain.deployment.url
         proxies = [await stack.enter_async_context(bor_proxy(url, seed=seed)) for seed in range(nodes)]
         world = PolygonWorld(devchain, proxies, rows or MemoryRows(), policy=policy)
-        stack.push_async_callback(world.chain.aclose)
+        stack.push_async_callback(world.aclose)
         operator = world.signer.address
         assert await world.ledger.initialise(world.identity, operator, devchain.nonce_of(operator))
         world.set_base_fee(1)
