@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
@@ -71,8 +71,10 @@ class Left:
     """Nonces bound by the process that came after."""
 
 
-def work(job: Job, trip: Trip | None, said: Connection) -> None:
+def work(job: Job, trip: Trip | None, habit: Callable[[], None] | None, said: Connection) -> None:
     """Take one order from the shop's bytes to `paid`, or to where the *trip* kills this process."""
+    if habit:
+        habit()
     asyncio.run(_work(job, trip, said))
 
 

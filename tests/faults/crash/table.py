@@ -38,6 +38,9 @@ PROCESS_TIMEOUT_S = 60
 _FORKS = multiprocessing.get_context("forkserver")
 """Children of a server that has everything imported: the chain's libraries would cost each two seconds."""
 
+Habit = Callable[[], None]
+"""What a process does to itself before it works; a function of a module."""
+
 
 class Meanwhile(StrEnum):
     """What happens to the chain between the kill and the next process."""
@@ -114,16 +117,16 @@ class Lane:
     def wallet(self) -> Address:
         return self._deployment.customers[0]
 
-    def calls(self) -> Sequence[Call]:
+    def calls(self, habit: Habit | None = None) -> Sequence[Call]:
         """Return the calls of a payout that nothing disturbs."""
         with self._fresh() as job:
-            said = _run(work, job, None, killed=False)
+            said = _run(work, job, None, habit, killed=False)
         return next(each.calls for each in said if isinstance(each, Ended))
 
-    def outcome(self, point: Point) -> Outcome:
-        """Kill a process at *point*, let another come after it, and look."""
+    def outcome(self, point: Point, habit: Habit | None = None) -> Outcome:
+        """Kill a process, which may have a bad *habit*, at *point*, let a sound one come after it, and look."""
         with self._fresh() as job:
-            said = _run(work, job, point.trip, killed=True)
+            said = _run(work, job, point.trip, habit, killed=True)
             possible = self._possible()
             self._pass(point.meanwhile)
             answered = any(isinstance(each, Answered) for each in said)
@@ -181,12 +184,18 @@ class Lane:
         }
 
 
+@contextmanager
+def lane(storage: servers.Azurite) -> Iterator[Lane]:
+    """Open a lane on a chain of its own until the block ends."""
+    _FORKS.set_forkserver_preload(["tests.faults.crash.preloaded"])
+    with servers.anvil(mining=False) as chain:
+        yield Lane(contracts.deploy(chain.url), storage)
+
+
 def fill(storage: servers.Azurite) -> CrashTable:
     """Run every point, some at a time."""
-    _FORKS.set_forkserver_preload(["tests.faults.crash.preloaded"])
     with ExitStack() as stack:
-        chains = [stack.enter_context(servers.anvil(mining=False)) for _ in range(LANES)]
-        lanes = [Lane(contracts.deploy(chain.url), storage) for chain in chains]
+        lanes = [stack.enter_context(lane(storage)) for _ in range(LANES)]
         calls = lanes[0].calls()
         points = [Point(Trip(at, side), call) for at, call in enumerate(calls) for side in Side]
         outcomes = _spread(points, lanes)
@@ -197,15 +206,15 @@ def fill(storage: servers.Azurite) -> CrashTable:
 def _spread(points: Sequence[Point], lanes: Sequence[Lane]) -> Sequence[Outcome]:
     """Return the outcomes of *points* in their order; a lane that is free takes the next one."""
     free: SimpleQueue[Lane] = SimpleQueue()
-    for lane in lanes:
-        free.put(lane)
+    for each in lanes:
+        free.put(each)
 
     def outcome(point: Point) -> Outcome:
-        lane = free.get()
+        mine = free.get()
         try:
-            return lane.outcome(point)
+            return mine.outcome(point)
         finally:
-            free.put(lane)
+            free.put(mine)
 
     with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
         return list(pool.map(outcome, points))

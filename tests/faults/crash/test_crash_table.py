@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from devstack import servers
 from distributor.units import TokenUnits
 from tests.factories import ALICE
+from tests.faults.crash.habits import call_the_first_block_final, submit_before_storing
 from tests.faults.crash.process import PHASES, Left
-from tests.faults.crash.table import AMOUNT_UNITS, CrashTable, Meanwhile, Outcome, Point, faults
+from tests.faults.crash.table import AMOUNT_UNITS, CrashTable, Habit, Meanwhile, Outcome, Point, faults, lane
 from tests.faults.crash.wire import Call, Side, Trip, described
 
 CALL = Call("intake", "ledger: write order")
@@ -23,11 +26,11 @@ SOUND = Outcome(
 )
 
 
-def writes_of(row: str, table: CrashTable) -> list[int]:
+def writes_of(row: str, calls: Sequence[Call]) -> list[int]:
     """Return the numbers of the calls that write a *row* of this kind."""
     return [
         at
-        for at, call in enumerate(table.calls)
+        for at, call in enumerate(calls)
         if call.what.startswith("ledger: write ") and row in call.what.removeprefix("ledger: write ").split(", ")
     ]
 
@@ -52,9 +55,9 @@ def test_the_table_holds_every_call_on_both_sides(crash_table: CrashTable) -> No
     ]
     assert {call.phase for call in crash_table.calls} == set(PHASES)
     assert [call.what for call in crash_table.calls if call.phase == "intake"] == ["ledger: write order, ref, open"]
-    assert len(writes_of("attempt", crash_table)) == 1
+    assert len(writes_of("attempt", crash_table.calls)) == 1
     assert asked.count("node: sendRawTransaction") == 1
-    assert len(writes_of("stats", crash_table)) == 1
+    assert len(writes_of("stats", crash_table.calls)) == 1
 
 
 @no_sigkill
@@ -66,10 +69,31 @@ def test_the_chain_changes_behind_the_dead_process_too(crash_table: CrashTable) 
 @no_sigkill
 def test_only_a_process_killed_before_the_binding_leaves_a_binding_to_do(crash_table: CrashTable) -> None:
     """An order bound by the dead process is never bound again: the next one submits what is stored."""
-    (bind,) = writes_of("attempt", crash_table)
+    (bind,) = writes_of("attempt", crash_table.calls)
     bound = {each.point.trip: each.left.bindings for each in crash_table.outcomes}
 
     assert bound == {trip: int(trip.at < bind or trip == Trip(bind, Side.BEFORE)) for trip in bound}
+
+
+@no_sigkill
+@pytest.mark.parametrize(
+    ("habit", "row", "then", "fault"),
+    [
+        (submit_before_storing, "attempt", (Side.BEFORE, Meanwhile.MINED), "order received"),
+        (call_the_first_block_final, "stats", (Side.AFTER, Meanwhile.REORGANISED), "transfers []"),
+    ],
+)
+def test_the_table_sees_a_bad_habit(
+    azurite: servers.Azurite, habit: Habit, row: str, then: tuple[Side, Meanwhile], fault: str
+) -> None:
+    """Submitted before it was stored: paid and not known. Final at once: called paid and not paid."""
+    with lane(azurite) as alone:
+        calls = alone.calls(habit)
+        (at,) = writes_of(row, calls)
+        side, meanwhile = then
+        outcome = alone.outcome(Point(Trip(at, side), calls[at], meanwhile), habit)
+
+        assert list(faults(outcome, alone.wallet)) == [fault]
 
 
 @pytest.mark.parametrize(
