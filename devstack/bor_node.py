@@ -22,6 +22,9 @@ from devstack.bor_view import Call, Finality, as_of, known_at
 
 REFUSED_CODE = -32000
 """Code of every error a node's own functions return without one. Source: geth, rpc/errors.go defaultErrorCode."""
+INVALID_PARAMS = -32602
+NO_HEX = "invalid argument 0: json: cannot unmarshal invalid hex string into Go value of type hexutil.Bytes"
+"""Source: geth, common/hexutil/json.go"""
 NO_FINALIZED_BLOCK = "finalized block not found"
 """Source: https://github.com/0xPolygon/bor/blob/develop/eth/api_backend.go"""
 
@@ -87,14 +90,15 @@ class Node:
         """Return our own answer; None when anvil's is as good."""
         match call:
             case ("eth_sendRawTransaction", [str(raw)]):
-                return {"result": await self._submit(bytes.fromhex(raw.removeprefix("0x")))}
+                data = _data(raw)
+                return _error(INVALID_PARAMS, NO_HEX) if data is None else {"result": await self._submit(data)}
             case ("eth_getBlockByNumber", ["finalized" | "safe", details]):
                 return await self._finalized(details, behind)
             case ("eth_getTransactionCount", [str(address), "pending"]):
                 place = (await self._places({address.lower()}))[address.lower()]
                 return {"result": hex(place.nonce + len(self.pool.executable(address.lower(), place)))}
-            case ("anvil_mine" | "evm_mine", params):
-                await self.mine(_count(params))
+            case ("anvil_mine" | "evm_mine" as method, params):
+                await self.mine(_count(params) if method == "anvil_mine" else 1)
                 return {"result": None}
             case ("anvil_dropTransaction", [tx_hash]):
                 self.pool.drop(tx_hash)
@@ -181,6 +185,14 @@ class Node:
         """Return the hashes of what anvil's pool holds."""
         content = await self._upstream.call("txpool_content")
         return {tx["hash"] for side in content.values() for lane in side.values() for tx in lane.values()}
+
+
+def _data(text: str) -> bytes | None:
+    """Return the bytes *text* stands for; None when it is no hex."""
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        return None
 
 
 def _count(params: Sequence[Any]) -> int:

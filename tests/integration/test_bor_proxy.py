@@ -587,15 +587,16 @@ async def test_each_item_of_a_batch_has_its_own_answer(wire: Wire) -> None:
     body: list[Any] = [
         {"jsonrpc": "2.0", "id": "a", "method": "eth_chainId"},
         {"jsonrpc": "2.0", "id": "b", "method": "eth_sendRawTransaction", "params": ["0x00"]},
-        {"jsonrpc": "2.0", "id": "c", "method": "eth_nonsense"},
+        {"jsonrpc": "2.0", "id": "c", "method": "eth_sendRawTransaction", "params": ["0xno"]},
+        {"jsonrpc": "2.0", "id": "d", "method": "eth_nonsense"},
         17,
     ]
     async with wire.session.post(wire.proxy.url, json=body) as response:
         answers = await response.json()
 
-    assert [answer["id"] for answer in answers] == ["a", "b", "c", None]
+    assert [answer["id"] for answer in answers] == ["a", "b", "c", "d", None]
     assert answers[0]["result"] == "0x7a69"
-    assert [answer["error"]["code"] for answer in answers[1:]] == [-32000, -32601, -32600]
+    assert [answer["error"]["code"] for answer in answers[1:]] == [-32000, -32602, -32601, -32600]
 
 
 async def test_a_batch_of_more_than_a_hundred_is_refused_whole(wire: Wire) -> None:
