@@ -19,7 +19,7 @@ from distributor.errors import DistributorError
 from distributor.fees import FeeLimits
 from distributor.history import Pools, last_final
 from distributor.lifecycle import CANCEL_GAS, Policy
-from distributor.model import Address, Call, Fees, Market, Observation, RevertKind
+from distributor.model import Address, Call, Fees, Market, Observation, RevertKind, SubmitOutcome
 from distributor.ports import Chain, Signer, Sleep, Unsigned
 
 FENCE_NONCES = 16
@@ -95,17 +95,22 @@ class Fence:
         for lane in lanes:
             self.say(_described(lane))
         mark: Observation | None = None
+        told: set[SubmitOutcome] = set()
         for _ in range(TURNS_MAX):
             seen = await self.chain.observe(operators, [], [mark.head.number] if mark else [])
-            quiet = await self._push(lanes, seen) and await self._is_drained(lanes)
+            quiet = await self._push(lanes, seen, told) and await self._is_drained(lanes)
             mark = (mark if mark and _still_stands(mark, seen) else seen) if quiet else None
             if mark and _is_final(mark, last_final(seen, self.policy)):
                 return mark.nonces
             await self.sleep(self.block_time_s)
         raise FenceOpen("the nonces are not finally spent yet; run the same command again")
 
-    async def _push(self, lanes: Sequence[Lane], seen: Observation) -> bool:
-        """Hand over the cancellations of nonces that are not spent; True when there is none, and no role came back."""
+    async def _push(self, lanes: Sequence[Lane], seen: Observation, told: set[SubmitOutcome]) -> bool:
+        """
+        Hand over the cancellations of nonces that are not spent; True when there is none, and no role came back.
+
+        What the nodes say to them is *told* once.
+        """
         raws = []
         quiet = True
         for lane in lanes:
@@ -114,8 +119,10 @@ class Fence:
                 continue
             left = range(seen.nonces[lane.operator], lane.end)
             raws += [await self._cancellation(lane.operator, nonce, seen.market) for nonce in left]
-        for outcome in {each.outcome: each for each in await self.chain.submit(raws)}.values():
-            self.say(f"Cancelling: {outcome.outcome} {outcome.detail}".rstrip())
+        for said in await self.chain.submit(raws):
+            if said.outcome not in told:
+                told.add(said.outcome)
+                self.say(f"Cancelling: {said.outcome} {said.detail}".rstrip())
         return quiet and not raws
 
     async def _cancellation(self, operator: Address, nonce: int, market: Market) -> bytes:

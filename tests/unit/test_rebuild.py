@@ -13,6 +13,7 @@ from distributor.archive import Archive, Restored
 from distributor.errors import ChainUnavailable, ForeignLedger
 from distributor.fence import FENCE_NONCES, Fence, FenceOpen
 from distributor.model import Address, Call, Fees, Hash, OrderStatus, SubmitOutcome
+from distributor.orders import ref_id
 from distributor.payouts import Known, Why
 from distributor.ports import Signer, Unsigned
 from distributor.rebuild import NotSettled, Rebuild, Report
@@ -129,6 +130,20 @@ async def test_what_was_paid_is_never_paid_again() -> None:
     assert len(desk.world.transfers()) == 3
 
 
+async def test_orders_of_every_name_are_known_again() -> None:
+    """Of another shop, and of a name the chain keeps only the hash of."""
+    long = "A-name-of-more-than-thirty-two-characters"
+    names = [("default", long), ("loja", "ORD1"), ("default", "ORD1")]
+    world = await a_world()
+    for source, order_id in names:
+        await a_payout(world, order_id, source=source, ref_id=ref_id(source, order_id))
+    desk = await lose_ledger(world)
+
+    assert (await desk.rebuild()).restored == {Restored.NEW: 3}
+    again = [await desk.world.receive(name, source=shop, ref_id=ref_id(shop, name)) for shop, name in names]
+    assert [order.status for order in again] == [OrderStatus.PAID] * 3
+
+
 async def test_what_waits_in_a_pool_is_fenced_before_the_chain_is_read() -> None:
     """It is cancelled, and its webhook sent again is paid by a nonce behind the fence."""
     world = await a_world()
@@ -161,7 +176,7 @@ async def test_a_payout_too_dear_to_replace_is_mined_and_found() -> None:
 
     report = await desk.rebuild()
 
-    assert any("underpriced" in line for line in desk.said)
+    assert [line for line in desk.said if "underpriced" in line] == ["Cancelling: underpriced"]
     assert report.restored == {Restored.NEW: 1}
     assert await send_again(desk.world, "ORD1") == {"ORD1": "paid"}
 
