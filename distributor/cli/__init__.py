@@ -54,7 +54,10 @@ async def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     desk = Desk(parts, options, clock=now, say=say, show=print)
     try:
         if options.command == "init":
-            return DONE if await initialise(parts, apply=options.apply, say=say) else REFUSED
+            done = await initialise(parts, apply=options.apply, say=say)
+            if options.json:
+                desk.answer({"done": done})
+            return DONE if done else REFUSED
         return await _COMMANDS[options.command](desk)
     finally:
         await parts.aclose()

@@ -27,7 +27,7 @@ async def audit_chain(desk: Desk) -> int:
         chain=await desk.parts.chain(),
         history=await desk.parts.history(),
         policy=policy_of(settings),
-        known=await _known(desk, settings),
+        known=_known(desk, settings, await (await desk.archive()).operators()),
         say=desk.say,
     )
     findings = await audit.run(_first_block(desk, settings))
@@ -39,27 +39,30 @@ async def rebuild(desk: Desk) -> int:
     """Make the ledger again from the chain; 1 while something is left to explain."""
     settings = await desk.begin(Use.HISTORY)
     first_block = _first_block(desk, settings)
-    if desk.applies("pause, fence the operators' nonces, and write what the chain shows; this is what it shows"):
+    applies = desk.applies("pause, fence the operators' nonces, and write what the chain shows; this is what it shows")
+    if applies:
         await (await desk.parts.tables()).ensure()
-        report = await (await _rebuild(desk, settings)).run(first_block, by=desk.options.by, why=desk.options.why)
+    remembered = await _remembered(desk)
+    use_case = await _rebuild(desk, settings, remembered or ())
+    if applies:
+        report = await use_case.run(first_block, by=desk.options.by, why=desk.options.why)
         await (await desk.ledger()).record("rebuild", _verdict(report), desk.options.by, desk.options.why)
     else:
-        report = await _look(desk, settings, first_block)
+        report = await _look(use_case, first_block, readable=remembered is not None)
     desk.answer(_told(report))
     if report.ledger_id:
         desk.say(f"Set LEDGER_ID={report.ledger_id}. The payouts are paused; run audit-chain, then resume.")
     return DONE if report.clear else REFUSED
 
 
-async def _look(desk: Desk, settings: Settings, first_block: int) -> Report:
+async def _look(use_case: Rebuild, first_block: int, *, readable: bool) -> Report:
     """Return what a rebuild would find; a lost table is not made for it."""
-    use_case = await _rebuild(desk, settings)
-    if await _remembered(desk) is not None:
+    if readable:
         await use_case.check()
     return await use_case.look(first_block)
 
 
-async def _rebuild(desk: Desk, settings: Settings) -> Rebuild:
+async def _rebuild(desk: Desk, settings: Settings, remembered: Collection[Address]) -> Rebuild:
     chain, policy = await desk.parts.chain(), policy_of(settings)
     fence = Fence(
         chain=chain,
@@ -80,14 +83,14 @@ async def _rebuild(desk: Desk, settings: Settings) -> Rebuild:
         fence=fence,
         policy=policy,
         identity=identity_of(settings),
-        known=await _known(desk, settings),
+        known=_known(desk, settings, remembered),
         say=desk.say,
     )
 
 
-async def _known(desk: Desk, settings: Settings) -> Known:
+def _known(desk: Desk, settings: Settings, remembered: Collection[Address]) -> Known:
     """Return every operator there ever was: whose key is configured, whom the ledger knows, whom the person names."""
-    operators = {*signers_of(settings), *(await _remembered(desk) or ()), *desk.options.operator}
+    operators = {*signers_of(settings), *remembered, *desk.options.operator}
     return Known(authority=settings.authority, operators=operators, accepted=desk.options.accept_transfer)
 
 
