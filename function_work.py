@@ -56,8 +56,8 @@ async def distribute(message: func.QueueMessage, settlements: func.Out[str], con
 
 async def _let_wait(error: ConfigurationError) -> None:
     """Record why orders wait, for their status; the round that can run again clears it."""
-    sweeping = await container().sweep()
-    await sweeping.ledger.set_waiting(WaitingReason.NOT_CONFIGURED, str(error))
+    ledger = await container().ledger()
+    await ledger.set_waiting(WaitingReason.NOT_CONFIGURED, str(error))
 
 
 @work.function_name("settlement")
@@ -150,10 +150,20 @@ async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -
         except ConfigurationError as error:
             await _not_configured(name, str(error))
         except InvariantBroken as error:
-            action = "Pause payouts and find the cause: it is a bug, or a key used by someone else."
-            await _raise(Alarm(code="invariant_broken", summary=str(error), action=action, subject=name))
+            await _broken(name, str(error))
         else:
             _misconfigured.pop(name, None)
+
+
+async def _broken(function: str, found: str) -> None:
+    """Stop all binding and say so: a rule that cannot break did. What is in flight is followed on."""
+    try:
+        ledger = await container().ledger()
+        await ledger.pause("distributor", f"{function}: {found}")
+        action = "Payouts are paused. Find the cause, a bug or a key used by someone else; then resume."
+    except (Transient, ConfigurationError) as error:
+        action = f"Pause payouts and find the cause; pausing by itself failed: {error}"
+    await _raise(Alarm(code="invariant_broken", summary=found, action=action, subject=function))
 
 
 async def _not_configured(function: str, found: str) -> None:

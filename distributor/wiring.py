@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from distributor.distribution import Distribution
     from distributor.fees import FeeLimits
     from distributor.intake import Intake
+    from distributor.ledger import Ledger
     from distributor.lifecycle import Policy
     from distributor.ports import Alarms, Signer
     from distributor.readiness import Readiness
@@ -112,6 +113,9 @@ class Container:
 
     async def readiness(self) -> Readiness:
         return await self._readiness.get()
+
+    async def ledger(self) -> Ledger:
+        return await self._parts.ledger()
 
     async def alarms(self) -> Alarms:
         return await self._parts.alarms()

@@ -9,8 +9,8 @@ from typing import Any
 
 import azure.functions as func
 
+from distributor.ledger import Ledger
 from distributor.ports import Alarm
-from distributor.sweep import Sweep
 
 Act = Callable[..., Awaitable[Any]]
 
@@ -19,7 +19,7 @@ Act = Callable[..., Awaitable[Any]]
 class FakeContainer:
     """Gives use cases that do what a test says, or are the real ones, or cannot be built."""
 
-    acts: dict[str, Act | Exception | Sweep] = field(default_factory=dict)
+    acts: dict[str, Act | Exception | Ledger] = field(default_factory=dict)
     alarms_raised: list[Alarm] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Callable[[], Awaitable[Any]]:

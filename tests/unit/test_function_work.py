@@ -20,7 +20,7 @@ from distributor.errors import (
 from distributor.ledger import Ledger
 from distributor.model import WaitingReason
 from distributor.settlement import Followed
-from distributor.sweep import Sweep, Wakes
+from distributor.sweep import Wakes
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
 from tests.fakes.rows import ListAudit, MemoryRows
@@ -113,21 +113,38 @@ async def test_trouble_that_passes_ends_the_message(
     assert (out.message, container.alarms_raised) == (None, [])
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (ConfigurationError("RPC_URL is missing"), "not_configured"),
-        (InvariantBroken("nonce 7 twice"), "invariant_broken"),
-    ],
-)
-async def test_what_a_person_must_end_is_an_alarm(container: FakeContainer, error: Exception, code: str) -> None:
-    """Named once per wake-up, and the message is done: trying again does not help."""
-    container.acts["settlement"] = raises(error)
+async def test_a_wrong_setting_is_an_alarm(container: FakeContainer) -> None:
+    """Named, and the message is done: trying again does not help."""
+    container.acts["settlement"] = raises(ConfigurationError("RPC_URL is missing"))
 
     await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
 
     (alarm,) = container.alarms_raised
-    assert (alarm.code, alarm.summary, alarm.subject) == (code, str(error), "settlement")
+    assert (alarm.code, alarm.summary, alarm.subject) == ("not_configured", "RPC_URL is missing", "settlement")
+
+
+async def test_a_broken_rule_pauses_and_alarms(container: FakeContainer) -> None:
+    """Nothing is bound until a person has found out why."""
+    ledger = Ledger(MemoryRows(), ListAudit(), clock=FrozenClock())
+    container.acts |= {"settlement": raises(InvariantBroken("nonce 7 twice")), "ledger": ledger}
+
+    await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+
+    (alarm,) = container.alarms_raised
+    control = await ledger.control()
+    assert (alarm.code, alarm.summary, alarm.subject) == ("invariant_broken", "nonce 7 twice", "settlement")
+    assert alarm.action.startswith("Payouts are paused.")
+    assert (control.paused, control.paused_why) == (True, "settlement: nonce 7 twice")
+
+
+async def test_a_broken_rule_alarms_even_when_pausing_fails(container: FakeContainer) -> None:
+    """The person is told to pause."""
+    container.acts |= {"settlement": raises(InvariantBroken("nonce 7 twice")), "ledger": LedgerUnavailable()}
+
+    await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+
+    (alarm,) = container.alarms_raised
+    assert "pausing by itself failed: The ledger did not answer" in alarm.action
 
 
 async def test_a_setting_that_stays_wrong_is_one_alarm(container: FakeContainer) -> None:
@@ -151,7 +168,7 @@ async def test_orders_wait_visibly_for_a_setting(container: FakeContainer) -> No
     ledger = Ledger(MemoryRows(), ListAudit(), clock=FrozenClock())
     container.acts |= {
         "distribution": ConfigurationError("RPC_URL is missing"),
-        "sweep": Sweep(ledger=ledger, clock=FrozenClock()),
+        "ledger": ledger,
     }
 
     await function_work.distribute(MESSAGE, Out(), a_context("distribute"))
