@@ -53,7 +53,7 @@ async def test_each_use_case_is_built_once_and_shares_its_parts(container: Conta
     assert settlement.distribution is distribution
     assert settlement.steps.chain is settlement.chain is watcher.chain is distribution.chain
     assert intake.ledger is watcher.ledger is distribution.ledger is (await container.status()).ledger
-    assert (await container.sweep()).ledger is intake.ledger
+    assert (await container.sweep()).ledger is (await container.ledger()) is intake.ledger
 
 
 async def test_settings_arrive_where_they_act(environ: dict[str, str], container: Container) -> None:
