@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from devstack.bor_faults import fault
 from devstack.bor_view import Finality
 from distributor.model import OrderStatus
+from distributor.units import Wei
+from tests.factories import GWEI, LIMITS
 from tests.faults.polygon_world import BLOCKS_PER_MINUTE, PolygonWorld
 
 TROUBLES = ["rate_limited", "html", "truncated", "server_error", "reset", "drop_request", "drop_answer"]
@@ -56,6 +60,24 @@ async def test_a_pool_that_forgets_is_given_the_same_bytes_again(world: PolygonW
     for order, nonce in zip(orders, before, strict=True):
         (only,) = await world.ledger.attempts(world.signer.address, nonce)
         assert (await world.order(order)).paid_hash == only.tx_hash
+    await world.everybody_was_paid_once()
+
+
+async def test_a_node_that_refuses_for_good_is_told_once_and_pays_when_it_relents(world: PolygonWorld) -> None:
+    """Its fee cap is under our price, and there is nothing to correct: the same nonces, paid once the cap is raised."""
+    polygon = world.proxy.node.pool.rules
+    world.proxy.node.pool.rules = replace(polygon, fee_cap_wei=Wei(LIMITS.gas_limit * 40 * GWEI))
+    world.set_base_fee(10)
+    orders = await world.receive(2)
+    await world.step(BLOCKS_PER_MINUTE)
+    stood, raised = await world.statuses(), list(world.raised.codes)
+    nonces = [(await world.transaction(order)).nonce for order in orders]
+    world.proxy.node.pool.rules = polygon
+    await world.run()
+
+    assert stood == {OrderStatus.ASSIGNED: 2}
+    assert raised == ["submission_refused"] * 2
+    assert [(await world.transaction(order)).nonce for order in orders] == nonces
     await world.everybody_was_paid_once()
 
 
