@@ -33,6 +33,7 @@ BLOCKS_PER_MINUTE = 60 // BLOCK_S
 PATIENCE_BLOCKS = 120
 """Four minutes of the injected clock: more than any order needs once the faults are over."""
 NODE_TIMEOUT_S = 1.0
+DEEPEST_REORG_BLOCKS = 5
 
 
 class PolygonWorld:
@@ -252,6 +253,7 @@ async def polygon_world(
         stack.push_async_callback(world.aclose)
         operator = world.signer.address
         assert await world.ledger.initialise(world.identity, operator, devchain.nonce_of(operator))
+        devchain.mine(DEEPEST_REORG_BLOCKS)  # no reorganisation of a test's own reaches the contracts
         world.set_base_fee(1)
         await world.a_block_passes()
         yield world

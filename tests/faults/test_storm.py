@@ -16,11 +16,10 @@ import pytest
 from devstack.bor_faults import Fault, Kind, fault
 from devstack.bor_proxy import BorProxy
 from devstack.bor_view import Finality
-from tests.faults.polygon_world import PolygonWorld
+from tests.faults.polygon_world import DEEPEST_REORG_BLOCKS, PolygonWorld
 
 SEEDS = range(int(os.environ.get("STORM_SEEDS", "3")))
 PHASES = 12
-REORG_BLOCKS_MAX = 5
 
 
 def some_faults(chance: Random) -> Sequence[Fault]:
@@ -50,7 +49,7 @@ async def a_phase(world: PolygonWorld, chance: Random) -> None:
     await world.receive(chance.randint(0, 5))
     await world.step(chance.randint(1, 12))
     if chance.random() < 1 / 3:
-        world.devchain.reorg(chance.randint(1, REORG_BLOCKS_MAX))
+        world.devchain.reorg(chance.randint(1, DEEPEST_REORG_BLOCKS))
         world.set_base_fee(5)
 
 
@@ -59,7 +58,7 @@ async def test_a_storm_pays_each_order_once(two_nodes: PolygonWorld, seed: int) 
     """Two nodes, twelve phases; once it is over every order is paid, and by one transfer."""
     world, chance = two_nodes, Random(seed)  # noqa: S311 -- a run that can be repeated, no secret
     for proxy in world.proxies:
-        proxy.node.finality = Finality(back=REORG_BLOCKS_MAX)
+        proxy.node.finality = Finality(back=DEEPEST_REORG_BLOCKS)
     for _ in range(PHASES):
         await a_phase(world, chance)
     for proxy in world.proxies:

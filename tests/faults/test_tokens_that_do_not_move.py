@@ -13,9 +13,8 @@ from devstack.evm import artifact
 from distributor.addresses import keccak256
 from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.units import TokenUnits
-from tests.faults.polygon_world import PolygonWorld
+from tests.faults.polygon_world import DEEPEST_REORG_BLOCKS, PolygonWorld
 
-REORG_BLOCKS = 5
 TRANSFER = keccak256(b"transfer(address,uint256)")[:4]
 SILENT_CODE = str(artifact("test/SilentAuthority")["deployedBytecode"])
 NO_CODE = "0x"
@@ -104,11 +103,11 @@ async def test_a_recipient_that_empties_its_wallet_between_estimate_and_block_is
 async def test_a_reorganisation_of_five_blocks_pays_each_order_once(world: PolygonWorld, *, puts_back: bool) -> None:
     """Their blocks are gone before they were final, and with them the transfers; the same bytes are mined again."""
     world.proxy.node.pool.rules = replace_puts_back(world, puts_back=puts_back)
-    world.proxy.node.finality = Finality(back=REORG_BLOCKS)
+    world.proxy.node.finality = Finality(back=DEEPEST_REORG_BLOCKS)
     orders = await world.receive(6)
     await world.step(4)
     mined = len(world.devchain.payouts())
-    world.devchain.reorg(REORG_BLOCKS)
+    world.devchain.reorg(DEEPEST_REORG_BLOCKS)
     gone = len(world.devchain.payouts())
     await world.run()
 
@@ -120,12 +119,12 @@ async def test_a_reorganisation_of_five_blocks_pays_each_order_once(world: Polyg
 
 async def test_reorganisations_one_after_the_other_pay_each_order_once(world: PolygonWorld) -> None:
     """Of one to five blocks, now put back and now forgotten, while orders come and fees move."""
-    world.proxy.node.finality = Finality(back=REORG_BLOCKS)
+    world.proxy.node.finality = Finality(back=DEEPEST_REORG_BLOCKS)
     for depth, gwei in ((1, 5), (5, 30), (3, 12), (4, 20), (2, 5)):
         world.set_base_fee(gwei)
         world.proxy.node.pool.rules = replace_puts_back(world, puts_back=depth % 2 == 0)
         await world.receive(3)
-        await world.step(REORG_BLOCKS)
+        await world.step(DEEPEST_REORG_BLOCKS)
         world.devchain.reorg(depth)
         world.set_base_fee(gwei)
         await world.step(2)
