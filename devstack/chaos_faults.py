@@ -29,6 +29,9 @@ FLUSHED_S = 7.0
 Azurite writes to disk each 5 s, and only then; Azure Storage before it answers. So a kill that is fair
 waits until the disk has all that was answered. Source: Azurite, LokiTableMetadataStore.ts autosaveInterval.
 """
+PROCESS_PAUSES_S = (8.0, 30.0)
+"""A dead host's leases last 30 s: with much less between the kills nothing is paid, not even twice."""
+CHAIN_PAUSES_S = (2.0, 10.0)
 CALM_BASE_FEE_WEI = Wei(10**9)
 PUTS_BACK_CHANCE = 0.5
 _PAYMENT_WITHIN_S = 5.0
@@ -85,24 +88,19 @@ class Faults:
         self._over = threading.Event()
         self._playing: list[Future[None]] = []
         self._began_s = time.monotonic()
+        processes = [self._host, self._host, self._storage, self._storage_restart, self._proxy]
+        chain = [
+            self._reorganise,
+            self._reorganise,
+            self._stop_mining,
+            self._dear,
+            self._freeze,
+            self._wire,
+            self._wire,
+        ]
         self._scripts = (
-            Script(
-                "processes", [self._host, self._host, self._storage, self._storage_restart, self._proxy], (3, 9), seed
-            ),
-            Script(
-                "chain",
-                [
-                    self._reorganise,
-                    self._reorganise,
-                    self._stop_mining,
-                    self._dear,
-                    self._freeze,
-                    self._wire,
-                    self._wire,
-                ],
-                (1, 6),
-                seed,
-            ),
+            Script("processes", processes, PROCESS_PAUSES_S, seed),
+            Script("chain", chain, CHAIN_PAUSES_S, seed),
         )
 
     @contextmanager

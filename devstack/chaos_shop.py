@@ -31,8 +31,8 @@ POST_TIMEOUT_S = 15
 REPEAT_AFTER_S = 1.0
 SENDERS = 8
 """Requests of the shop at once."""
-PAUSE_LONGEST_S = 1.5
-BURST_CHANCE, BURST_ORDERS = 0.05, 20
+PAUSE_LONGEST_S = 2.0
+BURST_CHANCE, BURST_ORDERS = 0.02, 20
 """Now and then more orders at once than one operator may have in flight."""
 AGAIN_CHANCE = 0.1
 """How often an accepted order is sent once more."""
