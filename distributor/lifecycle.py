@@ -258,15 +258,19 @@ def _push(
         return _correct(opened, seen, policy, limits) or (Refused(attempt=last) if rested else Wait())
     if not rested:
         return Wait()
-    stuck = (
-        lowest and now_ms - last.signed_ms >= policy.replace_after_ms and fees.outbid(last.fees, seen.market, limits)
-    )
-    if not stuck:
+    patient = lowest and now_ms - last.signed_ms >= policy.replace_after_ms
+    if not (patient and _outbid(opened, seen, limits)):
         return Submit(attempt=last)
     bumped = fees.bump(last.fees, seen.market, limits, gas_limit=last.gas_limit)
     if bumped is None or len(opened.attempts) >= policy.max_attempts:
         return FeeCeiling(attempt=last)
     return Replace(previous=last, fees=bumped, gas_limit=last.gas_limit)
+
+
+def _outbid(opened: OpenTransaction, seen: Observation, limits: FeeLimits) -> bool:
+    """Say whether a dearer attempt would help; an older one in the pool may be what this one does not beat."""
+    rivalled = opened.transaction.last_outcome is SubmitOutcome.UNDERPRICED
+    return rivalled or fees.outbid(opened.attempts[-1].fees, seen.market, limits)
 
 
 def _correct(opened: OpenTransaction, seen: Observation, policy: Policy, limits: FeeLimits) -> Replace | None:

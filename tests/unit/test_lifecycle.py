@@ -126,6 +126,15 @@ def test_a_transaction_that_pays_enough_is_not_replaced() -> None:
     assert step == Submit(attempt=an_attempt())
 
 
+def test_a_transaction_the_pool_finds_too_cheap_is_replaced() -> None:
+    """A rival of the same nonce lies in the pool, and fees that satisfy the market do not beat it."""
+    each = opened(replace(submitted(), last_outcome=SubmitOutcome.UNDERPRICED))
+    step = a_step(each, an_observation(market=MARKET), after_s=60)
+
+    assert isinstance(step, Replace)
+    assert step.fees.tip_wei >= an_attempt().fees.tip_wei * 9 // 8
+
+
 def test_at_the_ceiling_the_same_bytes_wait_and_an_alarm_says_so() -> None:
     """No replacement fits: nothing is skipped silently."""
     market = Market(base_fee_wei=Wei(50 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(80 * GWEI))
