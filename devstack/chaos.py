@@ -74,7 +74,7 @@ def _final_books(found: Ground) -> Books:
 def _figures(found: Ground, shop: Shop, faults: Faults, books: Books) -> Mapping[str, str]:
     """Return what happened, by name."""
     struck, parts = faults.struck, _parts(found)
-    kills = ", ".join(f"{part.name} {part.kills}" for part in parts if part.kills)
+    kills = ", ".join(f"{part.name} {part.kills}" for part in parts)
     reorganised = struck.counts.pop("reorganisations", 0)
     return {
         "orders": f"{len(shop.placed)} (posted {shop.posts} times)",

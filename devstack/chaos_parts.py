@@ -20,7 +20,7 @@ from typing import Generic, Protocol, TypeVar
 
 from devstack import paths, servers, stack
 from devstack.console import Console, StepFailed
-from devstack.contracts import Deployment, deploy
+from devstack.contracts import Deployment, Devchain, deploy
 from devstack.runs import Run
 from distributor.cli.init import initialise
 from distributor.parts import Parts
@@ -130,6 +130,7 @@ def ground(console: Console, run: Run) -> Iterator[Ground]:
         with console.step(f"start an EVM node with a block each {BLOCK_TIME_S} s, and the contracts"):
             chain = Part("chain", lambda _: servers.anvil(None, stack.CHAIN_ID, BLOCK_TIME_S, run.log("anvil")), run)
             deployment = deploy(begin(chain).url)
+            Devchain(deployment).mine(DEEPEST_REORG_BLOCKS)  # the contracts stay whatever is reorganised away
         with console.step("start the proxy that makes it a Polygon node"):
             proxy = Part("proxy", _before(deployment.url, run), run)
             settings = {**stack.app_settings(azurite, deployment), **SETTINGS, "RPC_URL": begin(proxy).url}
