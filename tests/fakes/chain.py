@@ -59,7 +59,13 @@ class FakeChain:
     handed to a node, lost answers included, and ``calls`` counts the port's methods.
     """
 
-    def __init__(self, *, operators: Sequence[Address] = (OPERATOR,), nodes: Sequence[str] = ("fake",)) -> None:
+    def __init__(
+        self,
+        *,
+        operators: Sequence[Address] = (OPERATOR,),
+        nodes: Sequence[str] = ("fake",),
+        finality_depth: int = FINALITY_DEPTH,
+    ) -> None:
         self.rules = Rules(token=TOKEN, authority=AUTHORITY, reserve=RESERVE, operators=set(operators))
         self.chain_id = 31337
         self.handed: list[Sent] = []
@@ -76,7 +82,8 @@ class FakeChain:
         self._blocks = [Mined(place=self._place(0, ""), state=state, receipts={}, sent=())]
         self._pool = Pool()
         self._lag = 0
-        self._finalized: Callable[[int], int | None] = lambda head: max(0, head - FINALITY_DEPTH)
+        self._finality_depth = finality_depth
+        self._finalized: Callable[[int], int | None] = self._far_enough
         self._down: set[str] = set()
         self._elsewhere = False
         self._hidden: set[Hash] = set()
@@ -146,11 +153,15 @@ class FakeChain:
     def mine(self, blocks: int = 1) -> None:
         """Make blocks; the first holds all that can be mined, each sender's in the order of its nonces."""
         for _ in range(blocks):
-            self._append(self._pool.minable(self._state, self.rules.base_fee_wei))
+            self._append(self._pool.minable(self._state, self.rules))
 
     def drop(self, tx_hash: Hash) -> None:
         """Let every pool forget a transaction."""
         self._pool.drop(tx_hash)
+
+    def arrive(self, sent: Sent) -> None:
+        """Let bytes reach a pool that were handed over long ago, or dropped."""
+        self._pool.take(sent, self._state)
 
     def reorg(self, depth: int, *, keep: bool = True) -> None:
         """Replace the last *depth* blocks by empty ones; their transactions go back to the pool, or are forgotten."""
@@ -167,7 +178,7 @@ class FakeChain:
         self._lag = blocks
 
     def spend_nonce(self, operator: Address, call: Call | None = None) -> Hash:
-        """Mine a transaction of *operator*'s key that nobody here signed; return its hash. It asks *call*, or nothing."""
+        """Mine a transaction of *operator*'s key that nobody here signed, asking *call* or nothing; return its hash."""
         nonce = self._state.nonces.get(operator, 0)
         call = call or Call(to=operator, data=b"")
         fees = Fees(max_fee_wei=Wei(10**11), tip_wei=Wei(10**9))
@@ -194,11 +205,20 @@ class FakeChain:
 
     def stall_finality(self) -> None:
         """Keep the finalized block where it is now."""
-        number = max(0, self._blocks[-1].place.number - FINALITY_DEPTH)
+        number = self._far_enough(self.head.number)
         self._finalized = lambda _: number
 
     def resume_finality(self) -> None:
-        self._finalized = lambda head: max(0, head - FINALITY_DEPTH)
+        self._finalized = self._far_enough
+
+    def calm(self) -> None:
+        """Answer everything from now on, truly and at once."""
+        self._lag, self._elsewhere = 0, False
+        self._hidden.clear()
+        self._refusals.clear()
+        self._lost_answers.clear()
+        self.come_back()
+        self.resume_finality()
 
     def go_down(self, node: str = "") -> None:
         """Let a node answer nothing; every node when none is named."""
@@ -239,6 +259,11 @@ class FakeChain:
         return self._blocks[-1].place
 
     @property
+    def finalized_number(self) -> int | None:
+        """The finalized block as the newest node shows it."""
+        return self._finalized(self.head.number)
+
+    @property
     def pooled(self) -> Sequence[Sent]:
         """What waits in the pool, in the order of the nonces."""
         return [*self._pool]
@@ -265,6 +290,9 @@ class FakeChain:
     def _market(self) -> Market:
         base_fee_wei, tip_wei = self.rules.base_fee_wei, self.rules.tip_wei
         return Market(base_fee_wei=base_fee_wei, tip_wei=tip_wei, gas_price_wei=Wei((base_fee_wei or 0) + tip_wei))
+
+    def _far_enough(self, head: int) -> int:
+        return max(0, head - self._finality_depth)
 
     def _asked(self, method: str, node: str = "") -> str:
         """Count the call and return the node that answers it."""

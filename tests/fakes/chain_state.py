@@ -56,6 +56,8 @@ class Rules:
     distribute_gas: int = 60_000
     base_fee_wei: Wei | None = Wei(10**9)
     tip_wei: Wei = Wei(10**9)
+    least_tip_wei: Wei = Wei(0)
+    """A producer leaves out what would leave it less than this for a unit of gas."""
 
 
 @dataclass(kw_only=True)
@@ -113,12 +115,12 @@ class Pool:
     def drop(self, tx_hash: Hash) -> None:
         self._sent = {key: sent for key, sent in self._sent.items() if sent.tx_hash != tx_hash}
 
-    def minable(self, state: State, base_fee_wei: Wei | None) -> Sequence[Sent]:
-        """Return what the next block can hold: each sender's without gaps, and dear enough for the base fee."""
+    def minable(self, state: State, rules: Rules) -> Sequence[Sent]:
+        """Return what the next block can hold: each sender's without gaps, and dear enough for base fee and tip."""
         nonces, chosen = dict(state.nonces), []
         for sent in self:
             nonce, fees = sent.unsigned.nonce, sent.unsigned.fees
-            if nonce == nonces.get(sent.sender, 0) and fees.max_fee_wei >= (base_fee_wei or 0):
+            if nonce == nonces.get(sent.sender, 0) and _pays(fees, rules):
                 nonces[sent.sender] = nonce + 1
                 chosen.append(sent)
         return chosen
@@ -126,6 +128,11 @@ class Pool:
     def forget_spent(self, state: State) -> None:
         """Forget what no block can hold any more."""
         self._sent = {key: sent for key, sent in self._sent.items() if key[1] >= state.nonces.get(key[0], 0)}
+
+
+def _pays(fees: Fees, rules: Rules) -> bool:
+    left_wei = fees.max_fee_wei - (rules.base_fee_wei or 0)
+    return (min(fees.tip_wei, left_wei) if fees.dynamic else left_wei) >= rules.least_tip_wei
 
 
 def _outbids(fees: Fees, rival: Fees) -> bool:

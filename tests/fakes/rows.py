@@ -31,6 +31,8 @@ class MemoryRows:
         self.commits = 0
         """Groups that arrived, whatever became of them."""
         self.reads = 0
+        self.on_done: Callable[[Sequence[Write], Mapping[str, Row]], None] = lambda _, __: None
+        """Called with each group that will be done and the rows as they are before it: may it be done?"""
 
     # the port ----------------------------------------------------------------------------------
 
@@ -71,6 +73,10 @@ class MemoryRows:
         """Do the next group and call it a conflict, as a store does whose client sent it twice."""
         self._troubles.append((True, Conflict()))
 
+    def steady(self) -> None:
+        """Forget every trouble that has not come yet."""
+        self._troubles.clear()
+
     def go_down(self) -> None:
         self._down = True
 
@@ -110,6 +116,7 @@ class MemoryRows:
     def _apply(self, group: Sequence[Write]) -> Mapping[str, Version]:
         if not all(self._holds(write) for write in group):
             raise Conflict
+        self.on_done(group, self._rows)
         return {write.key: version for write in group if (version := self._do(write))}
 
     def _holds(self, write: Write) -> bool:
