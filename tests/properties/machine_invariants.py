@@ -1,0 +1,241 @@
+"""What must hold after every step: the rules of the payout, said without the code that keeps them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from eth_abi.abi import decode
+
+from distributor.model import Address, Hash, Receipt
+from distributor.ports import Delete, Insert, Row, Value, Write
+from tests.fakes.chain import RESERVE, FakeChain
+from tests.fakes.signer import Sent
+from tests.properties.machine_world import World
+
+Values = Mapping[str, Value]
+
+_PROMISES = ("wallet", "amount_units", "ref_id", "fingerprint", "received_ms")
+_MOVES = {
+    "received": {"received", "assigned", "held", "cancelled"},
+    "assigned": {"assigned", "paid", "held"},
+    "held": {"held", "received", "cancelled"},
+    "paid": {"paid"},
+    "cancelled": {"cancelled"},
+}
+_HOMES = {
+    "received": {"open"},
+    "assigned": {"nonce"},
+    "held": {"held"},
+    "paid": {"final"},
+    "cancelled": set[str](),
+}
+
+
+class Broken(AssertionError):
+    """A rule of the payout does not hold; the message begins with its name."""
+
+    def __init__(self, rule: str, detail: object) -> None:
+        super().__init__(f"{rule}: {detail}")
+        self.rule = rule
+
+
+UNSEEN = frozenset[str]()
+"""Rules that are not looked at, for a test that is after the harm and not the deed."""
+
+
+def hold(condition: bool, rule: str, detail: object) -> None:
+    """Raise Broken unless *condition*."""
+    if not condition and rule not in UNSEEN:
+        raise Broken(rule, detail)
+
+
+class Watchman:
+    """Looks at every group and every submission as it happens, and at the whole after each step."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.gas_limits: dict[str, int] = {}
+        self.refs: dict[str, str] = {}
+        """The reference on chain of each hash ever handed over."""
+        world.rows.on_done = self.see_group
+        world.chain.on_submit = self.see_submission
+
+    # as it happens -----------------------------------------------------------------------------
+
+    def see_submission(self, sent: Sent) -> None:
+        """Stored before submitted: a crash right after this must find the bytes in the ledger."""
+        nonce = sent.unsigned.nonce
+        prefix = f"attempt:{sent.sender}:{nonce:020d}:"
+        stored = {row["tx_hash"] for key, row in self._starting(prefix)}
+        hold(sent.tx_hash in stored, "stored before submitted", f"nonce {nonce}, {sent.tx_hash}")
+        if len(sent.unsigned.call.data) > 4:
+            _, _, ref, _ = decode(("address", "uint256", "bytes32", "string"), sent.unsigned.call.data[4:])
+            self.refs[sent.tx_hash] = f"0x{ref.hex()}"
+        self.gas_limits[sent.tx_hash] = sent.unsigned.gas_limit
+
+    def see_group(self, group: Sequence[Write], rows: Mapping[str, Row]) -> None:
+        """Judge a group that is about to be done, against the rows as they are."""
+        for write in group:
+            before = rows.get(write.key)
+            kind = write.key.partition(":")[0]
+            if kind in {"attempt", "ref"}:
+                appended = isinstance(write, Insert) and before is None
+                hold(appended, "attempts and references are append-only", write.key)
+            if kind == "tx":
+                hold(not _final(before), "what is final stays as it is", write.key)
+            if kind == "order" and before is not None:
+                hold(not isinstance(write, Delete), "an order is never removed", write.key)
+                _check_move(write, before.values)
+        binds = any(isinstance(write, Insert) and write.key.startswith("tx:") for write in group)
+        if binds:
+            hold(not self.world.paused_for_good, "nothing is bound behind a pause", [write.key for write in group])
+
+    # after each step ---------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Check everything that can be seen in the ledger and on the chain."""
+        rows = self.world.rows.dump()
+        orders = _of(rows, "order:")
+        transactions = _of(rows, "tx:")
+        self._books(rows, orders, transactions)
+        self._homes(rows, orders, transactions)
+        _nonces(rows, transactions)
+        self._chain(orders)
+        self._answers()
+
+    def _books(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
+        """The totals are the sums of what they total."""
+        bound = _units(tx["committed_units"] for tx in transactions if tx["status"] != "final")
+        paid = _units(order["amount_units"] for order in orders if order["status"] == "paid")
+        assigned = _units(order["amount_units"] for order in orders if order["status"] == "assigned")
+        committed = int(rows["commitments"]["units"])
+        hold(committed == bound == assigned, "commitments are the open transactions", (committed, bound, assigned))
+        spent = _units(row["units"] for row in _of(rows, "spent:"))
+        hold(spent == committed + paid, "what was spent is bound or paid", (spent, committed, paid))
+        told = sum(int(row["orders_paid"]) for row in _of(rows, "stats:"))
+        hold(told == sum(order["status"] == "paid" for order in orders), "the totals count what was paid", told)
+        promised = committed + paid
+        hold(promised <= self.world.reserve_units, "no more is promised than the reserve holds", promised)
+
+    def _homes(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
+        """Every order is in exactly one place."""
+        unfinished = [tx for tx in transactions if tx["status"] != "final"]
+        carried = Counter(key for tx in unfinished for key in str(tx["orders"]).split("\n"))
+        finals = {str(tx["mined_hash"]) for tx in transactions if tx["status"] == "final"}
+        lines = Counter(_key(row) for row in _of(rows, "open:"))
+        helds = Counter(_key(row) for row in _of(rows, "held:"))
+        for order in orders:
+            key = _key(order)
+            bound = order.get("nonce") is not None and order["status"] == "assigned"
+            homes = {"open"} if lines.pop(key, 0) else set[str]()
+            homes |= {"held"} if helds.pop(key, 0) else set()
+            homes |= {"nonce"} if bound or carried[key] else set()
+            homes |= {"final"} if order["status"] == "paid" and order.get("paid_hash") in finals else set()
+            hold(homes == _HOMES[str(order["status"])], "an order is in one place", (key, order["status"], homes))
+            hold(carried[key] == bound, "an order has one nonce at most", (key, carried[key]))
+            empty = order["status"] in {"assigned", "paid"} or order.get("nonce") is None
+            hold(empty, "a held or waiting order has no nonce", (key, order["status"], order.get("nonce")))
+        hold(not lines and not helds, "every place belongs to an order", (lines, helds))
+
+    def _chain(self, orders: Sequence[Values]) -> None:
+        """Every transfer pays one order, in full, to its wallet; every paid order has its own."""
+        by_ref = {str(order["ref_id"]): order for order in orders}
+        paid_by: dict[str, str] = {}
+        for receipt in self.world.chain.receipts:
+            self._gas(receipt)
+            for transfer in receipt.transfers:
+                ref = self.refs[receipt.tx_hash]
+                order = by_ref.get(ref)
+                hold(order is not None, "a transfer belongs to an order", ref)
+                assert order is not None
+                hold(ref not in paid_by, "an order is paid at most once", (order["order_id"], receipt.tx_hash))
+                paid_by[ref] = receipt.tx_hash
+                meant = (RESERVE, order["wallet"], int(order["amount_units"]))
+                seen = (transfer.sender, transfer.recipient, transfer.amount_units)
+                hold(seen == meant, "an order is paid in full to its wallet", (seen, meant))
+        for order in orders:
+            proof = paid_by.get(str(order["ref_id"]))
+            if order["status"] == "paid":
+                hold(proof == order["paid_hash"], "what is paid has its transfer, for ever", (order["order_id"], proof))
+            if order["status"] in {"held", "cancelled"}:
+                hold(proof is None, "what is held or cancelled is not paid", (order["order_id"], proof))
+
+    def _gas(self, receipt: Receipt) -> None:
+        enough = receipt.succeeded or receipt.gas_used < self.gas_limits[receipt.tx_hash]
+        hold(enough, "no payment fails for want of gas", receipt.tx_hash)
+
+    def _answers(self) -> None:
+        """A shop is told once that its order is new, and not that it is known when it was the first."""
+        for key, times in self.world.new.items():
+            hold(times <= 1, "an order is new once", (key, times))
+            first = self.world.asked[key] > 1 or times == 1
+            hold(first, "what is new is answered as new", key)
+
+    # at the end of a history -------------------------------------------------------------------
+
+    def ended(self) -> None:
+        """Faults have stopped and nothing moves any more: every order has its end, and the money adds up."""
+        self.look()
+        rows = self.world.rows.dump()
+        orders = _of(rows, "order:")
+        unfinished = [(order["order_id"], order["status"]) for order in orders if order["status"] not in _ENDS]
+        hold(not unfinished, "everything ends paid, held or cancelled", (unfinished, rows.get("waiting")))
+        hold(not _of(rows, "opentx:"), "everything ends paid, held or cancelled", "transactions are open")
+        paid = _units(order["amount_units"] for order in orders if order["status"] == "paid")
+        gone = self.world.reserve_units - self.world.chain.balance_of(RESERVE)
+        hold(gone == paid, "the reserve has lost what was paid, to the unit", (gone, paid))
+        _held_for_cause(orders, self.world.chain)
+
+    def _starting(self, prefix: str) -> Iterator[tuple[str, Values]]:
+        return ((key, row) for key, row in self.world.rows.dump().items() if key.startswith(prefix))
+
+
+_ENDS = {"paid", "held", "cancelled"}
+
+
+def _held_for_cause(orders: Sequence[Values], chain: FakeChain) -> None:
+    receipts = {receipt.tx_hash: receipt for receipt in chain.receipts}
+    for order in orders:
+        reason = order.get("hold_reason")
+        if reason in {"reverted", "no_transfer"}:
+            receipt = receipts.get(Hash(str(order["paid_hash"])))
+            there = receipt is not None and receipt.succeeded == (reason == "no_transfer") and not receipt.transfers
+            hold(there, "what is held has failed for ever", (order["order_id"], reason, receipt))
+
+
+def _check_move(write: Any, before: Values) -> None:
+    for name in _PROMISES:
+        hold(write.values.get(name) == before.get(name), "the first content stands", (write.key, name))
+    move = (str(before["status"]), str(write.values["status"]))
+    hold(move[1] in _MOVES[move[0]], "an order goes its way and never back", (write.key, *move))
+
+
+def _nonces(rows: Mapping[str, Values], transactions: Sequence[Values]) -> None:
+    """Bound nonces are distinct and gapless, and each open one is listed."""
+    by_operator: dict[Address, list[int]] = {}
+    for tx in transactions:
+        by_operator.setdefault(Address(str(tx["operator"])), []).append(int(tx["nonce"]))
+    for operator, nonces in by_operator.items():
+        following = int(rows[f"nonce:{operator}"]["next"])
+        hold(sorted(nonces) == list(range(following)), "nonces are distinct and gapless", (operator, nonces, following))
+    opened = {(row["operator"], row["nonce"]) for row in _of(rows, "opentx:")}
+    unfinished = {(tx["operator"], tx["nonce"]) for tx in transactions if tx["status"] != "final"}
+    hold(opened == unfinished, "every open transaction is listed", (opened, unfinished))
+
+
+def _key(row: Values) -> str:
+    return f"{row['source']!s}:{row['order_id']!s}"
+
+
+def _final(row: Row | None) -> bool:
+    return row is not None and row.values["status"] == "final"
+
+
+def _of(rows: Mapping[str, Values], prefix: str) -> list[Values]:
+    return [values for key, values in rows.items() if key.startswith(prefix)]
+
+
+def _units(amounts: Iterator[Value]) -> int:
+    return sum(int(amount) for amount in amounts)

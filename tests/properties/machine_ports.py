@@ -1,0 +1,139 @@
+"""The ports of one simulated process: every call waits at a gate before and after it, and may go wrong on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from distributor.model import (
+    Address,
+    Call,
+    Hash,
+    Observation,
+    Order,
+    Receipt,
+    Simulation,
+    Submitted,
+    Survey,
+    Version,
+)
+from distributor.ports import Alarm, Conflict, OutcomeUnknown, Row, Signed, Signer, Unsigned, Write
+from tests.fakes.alarms import ListAlarms
+from tests.fakes.chain import FakeChain
+from tests.fakes.rows import MemoryRows
+from tests.properties.machine_loop import Turns
+
+
+@dataclass(kw_only=True)
+class Post:
+    """The line to the table: a group may be held up on it and arrive when nobody expects it any more."""
+
+    rows: MemoryRows
+    hold_up: int = 0
+    """How many of the next groups are held up, their senders left without an answer."""
+    late: list[Sequence[Write]] = field(default_factory=list)
+
+    async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
+        if self.hold_up:
+            self.hold_up -= 1
+            self.late.append(group)
+            raise OutcomeUnknown
+        return await self.rows.commit(group)
+
+    def arrive(self) -> None:
+        """Let every held up group arrive, each on its own conditions."""
+        while self.late:
+            with suppress(Conflict):
+                self.rows.do(self.late.pop(0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteppedRows:
+    """``Rows``, one gate before and one after each call."""
+
+    post: Post
+    turns: Turns
+
+    async def get(self, key: str) -> Row | None:
+        return await self.turns.step(f"get {key}", lambda: self.post.rows.get(key))
+
+    async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
+        return await self.turns.step(f"scan {first}", lambda: self.post.rows.scan(first, last, limit=limit))
+
+    async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
+        return await self.turns.step(f"commit {group[0].key}", lambda: self.post.commit(group))
+
+    async def aclose(self) -> None:
+        """The store outlives its clients."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteppedChain:
+    """``Chain``, one gate before and one after each call; nodes in ``liars`` call every payment failed."""
+
+    chain: FakeChain
+    turns: Turns
+    liars: set[str]
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        return self.chain.nodes
+
+    def pay(self, order: Order) -> Call:
+        return self.chain.pay(order)
+
+    def probe(self, operator: Address) -> Call:
+        return self.chain.probe(operator)
+
+    async def survey(self, operator: Address) -> Survey:
+        return await self.turns.step("survey", lambda: self.chain.survey(operator))
+
+    async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        return await self.turns.step("simulate", lambda: self.chain.simulate(operator, calls, node=node))
+
+    async def observe(self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int]) -> Observation:
+        seen = await self.turns.step("observe", lambda: self.chain.observe(operators, hashes, blocks))
+        if seen.node not in self.liars:
+            return seen
+        return replace(seen, receipts={tx_hash: _failed(receipt) for tx_hash, receipt in seen.receipts.items()})
+
+    async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
+        found = await self.turns.step("receipt", lambda: self.chain.receipt(tx_hash, node=node))
+        return _failed(found) if found and node in self.liars else found
+
+    async def submit(self, raws: Sequence[bytes]) -> Sequence[Submitted]:
+        return await self.turns.step("submit", lambda: self.chain.submit(raws))
+
+    async def aclose(self) -> None:
+        """The chain outlives its clients."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteppedSigner:
+    """``Signer``, one gate before and one after a signature."""
+
+    signer: Signer
+    turns: Turns
+
+    @property
+    def address(self) -> Address:
+        return self.signer.address
+
+    async def sign(self, unsigned: Unsigned) -> Signed:
+        return await self.turns.step("sign", lambda: self.signer.sign(unsigned))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteppedAlarms:
+    """``Alarms``, one gate before and one after each: a webhook may be slow."""
+
+    alarms: ListAlarms
+    turns: Turns
+
+    async def raise_(self, alarm: Alarm) -> None:
+        await self.turns.step(f"alarm {alarm.code}", lambda: self.alarms.raise_(alarm))
+
+
+def _failed(receipt: Receipt) -> Receipt:
+    return replace(receipt, succeeded=False, transfers=())

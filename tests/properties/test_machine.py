@@ -1,0 +1,47 @@
+"""
+Exactly once, whatever happens: thousands of random histories of the payout, the rules checked after every step.
+
+The histories are the same at every run. A long search draws new ones, 100,000 of them, and prints its seed:
+``pytest tests/properties/test_machine.py -s --hypothesis-profile=soak [--hypothesis-seed=N]``
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.properties.machine import Payouts
+from tests.properties.machine_tally import TALLY
+
+HISTORIES = 2_000
+STEPS = 60
+"""Of one history, at most; then it is driven to its end."""
+
+
+def test_every_order_is_paid_once_whatever_happens(request: pytest.FixtureRequest) -> None:
+    """Crashes, races, lost answers, reorganisations, lies; and when they stop, every order comes to its end."""
+    histories = max(HISTORIES, settings().max_examples)
+    search = settings(
+        max_examples=histories,
+        stateful_step_count=STEPS,
+        derandomize=histories == HISTORIES,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    machine = Payouts if search.derandomize else _seeded(request.config.getoption("--hypothesis-seed"))
+
+    run_state_machine_as_test(machine, settings=search)
+
+    assert TALLY["histories"] >= histories
+
+
+def _seeded(asked: str | int | None) -> type[Payouts]:
+    """Return the machine with the seed that was asked for, or a fresh one; say which."""
+    chosen = secrets.randbits(32) if asked is None else int(asked)
+    print(f"--hypothesis-seed={chosen}")  # noqa: T201 -- whoever searches for an hour wants to repeat what is found
+    return seed(chosen)(Payouts)
