@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from distributor import finality, lifecycle, logs, submission
 from distributor.distribution import Distribution
@@ -51,6 +51,11 @@ class Turn:
         return self.open > len(self.lost)
 
 
+@dataclass(slots=True)
+class _Gate:
+    running: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
     """Follow every open transaction of every operator of this chain."""
@@ -66,16 +71,27 @@ class Settlement:
     block_time_s: float
     holder: str
     """This process, as the owner of leases."""
+    _gate: _Gate = field(default_factory=_Gate, init=False, repr=False)
 
     async def follow(self) -> Followed:
         """
         Follow until nothing is open, for at most ``FOLLOW_MS``.
 
-        One at a time over all hosts, under an advisory lease; conditional writes are the guard.
+        One at a time: a message that finds one running in this process is done, and over all hosts an
+        advisory lease keeps them apart; conditional writes are the guard.
 
         Raises:
             LedgerUnavailable: The ledger does not answer; the sweep wakes settlement again.
         """
+        if self._gate.running:
+            return Followed(again=False)
+        self._gate.running = True
+        try:
+            return await self._leased()
+        finally:
+            self._gate.running = False
+
+    async def _leased(self) -> Followed:
         lease = await self.ledger.acquire(SETTLEMENT_LEASE, self.holder, ttl_ms=LEASE_MS)
         if lease is None:
             return Followed(again=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -108,6 +109,20 @@ async def test_only_one_host_follows() -> None:
 
     assert await world.settlement.follow() == Followed(again=False)
     assert world.chain.calls["observe"] == 0
+
+
+async def test_only_one_message_follows_in_a_process(caplog: pytest.LogCaptureFixture) -> None:
+    """The lease lets its own holder in again: a second wake-up in the same process is done at once."""
+    caplog.set_level("INFO", logger="distributor")
+    world = await a_world()
+    orders = [await world.receive() for _ in range(3)]
+    await world.distribution.drain()
+
+    followed = await asyncio.gather(*(world.settlement.follow() for _ in range(3)))
+
+    assert followed == [Followed(again=False)] * 3
+    assert {await world.status(order) for order in orders} == {OrderStatus.PAID}
+    assert sum('"order_paid"' in line for line in caplog.messages) == 3
 
 
 async def test_a_lost_lease_stops_following(monkeypatch: pytest.MonkeyPatch) -> None:
