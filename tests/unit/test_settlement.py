@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -114,14 +113,21 @@ async def test_only_one_host_follows() -> None:
 async def test_only_one_message_follows_in_a_process() -> None:
     """The lease lets its own holder in again: a second wake-up in the same process asks no node."""
     world = await a_world()
-    orders = [await world.receive() for _ in range(3)]
-    await world.distribution.drain()
+    order = await a_bound_order(world)
+    asked: list[int] = []
 
-    followed = await asyncio.gather(*(world.settlement.follow() for _ in range(3)))
+    async def wake_again(seconds: float) -> None:
+        before = world.chain.calls["observe"]
+        assert await world.settlement.follow() == Followed(again=False)
+        asked.append(world.chain.calls["observe"] - before)
+        await world.a_block_passes(seconds)
 
-    assert followed == [Followed(again=False)] * 3
-    assert {await world.status(order) for order in orders} == {OrderStatus.PAID}
-    assert world.chain.calls["observe"] == 5  # submitted, mined, two blocks more, final
+    world.settlement = replace(world.settlement, sleep=wake_again)
+
+    await world.settlement.follow()
+
+    assert await world.status(order) is OrderStatus.PAID
+    assert set(asked) == {0}
 
 
 async def test_a_lost_lease_stops_following(monkeypatch: pytest.MonkeyPatch) -> None:
