@@ -69,6 +69,12 @@ def bump(previous: Fees, market: Market, limits: FeeLimits, *, gas_limit: int) -
     return Fees(max_fee_wei=max_fee, tip_wei=tip)
 
 
+def allowed(price: Fees, limits: FeeLimits, *, gas_limit: int) -> bool:
+    """Say whether *price* fits under the ceilings, so that an attempt could be signed with it."""
+    dear_tip = price.dynamic and price.tip_wei > limits.max_tip_wei
+    return price.max_fee_wei <= _ceiling(limits, gas_limit) and not dear_tip
+
+
 def outbid(fees: Fees, market: Market, limits: FeeLimits) -> bool:
     """Say whether *fees* are less than a producer is offered today: only then does a replacement help."""
     if not fees.dynamic or market.base_fee_wei is None:

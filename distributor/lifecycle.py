@@ -275,16 +275,18 @@ def _outbid(opened: OpenTransaction, seen: Observation, limits: FeeLimits) -> bo
 
 def _correct(opened: OpenTransaction, seen: Observation, policy: Policy, limits: FeeLimits) -> Replace | None:
     """
-    Return an attempt with the fees and gas of a first one under today's limits, in place of refused bytes.
+    Return an attempt with the fees and gas of a first one, in place of refused bytes beyond today's limits.
 
     Its nonce is that of the refused ones, so whatever pool may have those all the same, one is mined.
+    None where the limits allow the refused bytes: a cheaper attempt could lose to one that a pool holds.
     None where it would be what was signed before, or no price fits, or the attempts are used up.
     """
     last = opened.attempts[-1]
     gas_limit = CANCEL_GAS if last.kind is AttemptKind.CANCEL else limits.gas_limit * len(opened.transaction.orders)
     price = fees.first(seen.market, limits, gas_limit=gas_limit)
+    sound = last.gas_limit == gas_limit and fees.allowed(last.fees, limits, gas_limit=gas_limit)
     tried = any((last.kind, price, gas_limit) == (one.kind, one.fees, one.gas_limit) for one in opened.attempts)
-    if price is None or tried or len(opened.attempts) >= policy.max_attempts:
+    if price is None or sound or tried or len(opened.attempts) >= policy.max_attempts:
         return None
     return Replace(previous=last, fees=price, gas_limit=gas_limit)
 

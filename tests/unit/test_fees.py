@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distributor.fees import NODE_FEE_CAP_WEI, FeeLimits, bump, first, outbid
+from distributor.fees import NODE_FEE_CAP_WEI, FeeLimits, allowed, bump, first, outbid
 from distributor.model import Fees, Market
 from distributor.units import Wei
 from tests.factories import GWEI, LIMITS, MARKET
@@ -171,6 +171,20 @@ def test_dynamic_fees_are_replaced_on_a_node_without_base_fee() -> None:
 def test_fees_are_outbid_only_when_the_producer_gets_less(fees: Fees, market: Market, *, expected: bool) -> None:
     """A replacement is signed only where fees are the cause."""
     assert outbid(fees, market, LIMITS) is expected
+
+
+@pytest.mark.parametrize(
+    ("fees", "expected"),
+    [
+        (Fees(max_fee_wei=Wei(60 * GWEI), tip_wei=Wei(40 * GWEI)), True),
+        (Fees(max_fee_wei=Wei(60 * GWEI + 1), tip_wei=Wei(30 * GWEI)), False),
+        (Fees(max_fee_wei=Wei(60 * GWEI), tip_wei=Wei(40 * GWEI + 1)), False),
+        (Fees(max_fee_wei=Wei(60 * GWEI), tip_wei=Wei(60 * GWEI), dynamic=False), True),
+    ],
+)
+def test_fees_are_allowed_under_both_ceilings(fees: Fees, *, expected: bool) -> None:
+    """A gas price has no tip of its own to be too high."""
+    assert allowed(fees, LIMITS, gas_limit=GAS) is expected
 
 
 gweis = st.integers(min_value=1, max_value=400 * GWEI)

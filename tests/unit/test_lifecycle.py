@@ -189,11 +189,12 @@ def test_a_refused_cancellation_is_corrected_as_a_cancellation() -> None:
     ("attempts", "seen", "policy"),
     [
         ([an_attempt()], an_observation(), {}),
+        ([an_attempt()], an_observation(market=DEAR), {}),
         ([TOO_DEAR], an_observation(), {"max_attempts": 1}),
         ([TOO_DEAR], an_observation(market=replace(MARKET, base_fee_wei=Wei(31 * GWEI))), {}),
         ([an_attempt(), replace(TOO_DEAR, index=1)], an_observation(), {}),
     ],
-    ids=["nothing differs", "attempts used up", "above the ceiling", "tried before"],
+    ids=["nothing differs", "within the limits", "attempts used up", "above the ceiling", "tried before"],
 )
 def test_refused_bytes_with_nothing_to_correct_wait_and_an_alarm_says_so(
     attempts: list[Any], seen: Observation, policy: dict[str, Any]
