@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from distributor import finality, lifecycle, logs, submission
 from distributor.distribution import Distribution
@@ -39,10 +39,9 @@ class Followed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """What one look left behind: transactions still open, whether slots came free, and what only a person can end."""
+    """What one look left behind: transactions open, and those of them that only a person can end."""
 
     open: int
-    freed: bool = False
     lost: frozenset[Slot] = frozenset()
 
     @property
@@ -116,15 +115,13 @@ class Settlement:
         return any(_slot(each) not in lost for each in await self.ledger.open_transactions())
 
     async def _go_on(self) -> Turn:
-        """Do one turn and its consequences, once a block; return what it left behind."""
+        """Do one turn, once a block; return what it left behind."""
         began_ms = self.clock()
         try:
             turn = await self.turn()
         except (ChainUnavailable, WrongChain) as error:
             logs.warning(_log, "settlement_waits_for_a_node", detail=str(error))
             turn = Turn(open=1)
-        bound = (await self.distribution.drain()).bound if turn.freed else 0
-        turn = replace(turn, open=turn.open + bound)
         if turn.goes_on:
             await self.sleep(max(0.0, self.block_time_s - (self.clock() - began_ms) / 1000))
         return turn
@@ -133,8 +130,9 @@ class Settlement:
         """
         Look once and act once on every open transaction.
 
-        What frees slots or goes to a node comes first and side by side, for a block may be missed by
-        it; the closings share the totals and come one after the other.
+        What frees slots or goes to a node comes first and side by side, and the slots are filled again
+        at once: the next block is at most two seconds away. The closings share the totals and come one
+        after the other; what they no longer commit may be what a waiting order lacked.
 
         Raises:
             ChainUnavailable: No node gave a whole observation; nothing was concluded from that.
@@ -152,14 +150,19 @@ class Settlement:
         await submission.submit(
             self.ledger, self.chain, self.clock, [each.submit for each in done if each.submit is not None]
         )
+        bound = await self._refill(done)
         closed = [await self._one(each, step, seen, broken) for each, step in steps if isinstance(step, Finalise)]
+        bound += await self._refill(closed)
         if broken:
             raise InvariantBroken("; ".join(map(str, broken)))
         return Turn(
-            open=len(opened) - sum(each.closed for each in closed),
-            freed=any(each.freed for each in [*done, *closed]),
+            open=len(opened) - sum(each.closed for each in closed) + bound,
             lost=frozenset(_slot(each) for each, step in steps if isinstance(step, NonceLost)),
         )
+
+    async def _refill(self, done: Sequence[Done]) -> int:
+        """Let distribution bind what waits when a slot came free; return how many transactions it bound."""
+        return (await self.distribution.drain()).bound if any(each.freed for each in done) else 0
 
     async def _observe(self, opened: Sequence[OpenTransaction]) -> Observation:
         operators = sorted({each.transaction.operator for each in opened})

@@ -92,6 +92,31 @@ async def test_slots_that_come_free_are_filled_again() -> None:
     assert len(world.transfers()) == 40
 
 
+async def test_slots_are_filled_before_anything_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next block is near; a closing can wait for the one after."""
+    world = await a_world()
+    for _ in range(17):
+        await world.receive()
+    await world.distribution.drain()
+    world.chain.mine()
+    await world.settlement.turn()  # sixteen are mined, and the last one is bound
+    world.chain.mine(4)
+    await world.receive()
+    happened: list[str] = []
+    world.chain.on_submit = lambda _: happened.append("submitted")
+    close = Ledger.close
+
+    async def closing(self: Ledger, *args: Any) -> None:
+        happened.append("closed")
+        await close(self, *args)
+
+    monkeypatch.setattr(Ledger, "close", closing)
+
+    await world.settlement.turn()
+
+    assert happened == ["submitted"] + ["closed"] * 16
+
+
 async def test_nothing_open_is_nothing_to_do() -> None:
     """A duplicate wake-up costs a few reads and touches no node."""
     world = await a_world()
@@ -573,7 +598,7 @@ async def test_a_transaction_changed_by_another_worker_is_left_to_it(monkeypatch
 
     turn = await world.settlement.turn()
 
-    assert turn == Turn(open=1, freed=False)
+    assert turn == Turn(open=1)
     assert await transaction_status(world) is TransactionStatus.MINED
 
 
