@@ -75,6 +75,12 @@ _STATUS = {
     NoSuchOrder: HTTPStatus.NOT_FOUND,
 }
 
+# Python's own phrases for these changed with 3.13. Source: https://www.rfc-editor.org/rfc/rfc9110#section-15.5
+_TITLES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+
 # Orders ------------------------------------------------------------------------------------------
 
 
@@ -213,7 +219,8 @@ def _problem(error: Exception, request_id: str) -> func.HttpResponse:
     Source: https://www.rfc-editor.org/rfc/rfc9457
     """
     status, code, detail, retry_s = _told(error)
-    problem = {"type": "about:blank", "title": status.phrase, "status": status, "code": code, "request_id": request_id}
+    title = _TITLES.get(status, status.phrase)
+    problem = {"type": "about:blank", "title": title, "status": status, "code": code, "request_id": request_id}
     response = _json(status, {**problem, "detail": detail} if detail else problem, "application/problem+json")
     response.headers["X-Error-Code"] = code
     if retry_s:

@@ -224,7 +224,7 @@ async def test_a_refusal_is_a_problem_document(
     )
     assert document(answer) == {
         "type": "about:blank",
-        "title": {400: "Bad Request", 401: "Unauthorized", 422: "Unprocessable Entity"}[status],
+        "title": {400: "Bad Request", 401: "Unauthorized", 422: "Unprocessable Content"}[status],
         "status": status,
         "detail": "No.",
         "code": code,
