@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from distributor.model import SubmitOutcome
+from distributor.settlement import LEASE_MS
 from distributor.units import Wei
 from tests.factories import GWEI
 from tests.fakes.chain import Behaviour
@@ -32,13 +33,15 @@ def _possible(machine: Payouts) -> st.SearchStrategy[Event]:
 class Payouts(RuleBasedStateMachine):
     """One history. Rules are what the world does; the code under test is the real one."""
 
+    only = frozenset[str]()
+    """The troubles of every history, where a test is after something that needs them; empty: whichever are drawn."""
     rulebooks: tuple[Rulebook, ...] = (BY_TAG, BY_DEPTH)
 
     @initialize(by_depth=st.booleans(), troubles=st.frozensets(st.sampled_from(sorted(TROUBLES)), min_size=6))
     def begin(self, by_depth: bool, troubles: frozenset[str]) -> None:
         """An empty ledger, two hosts, a full reserve; and the troubles of this history."""
         self.failed = False
-        self.troubles = troubles
+        self.troubles = self.only or troubles
         self.world = World(self.rulebooks[by_depth])
         self.watchman = Watchman(self.world)
         self.by_depth = by_depth
@@ -103,6 +106,15 @@ class Payouts(RuleBasedStateMachine):
                 each.turns.open(job)
                 each.turns.run(job)
 
+    def overtake(self, host: int, gates: int, drains: bool) -> None:
+        """One host is slower than its lease, and the other one does the same work in the midst of it."""
+        slow, fast = self.world.hosts[host], self.world.hosts[1 - host]
+        job = slow.drain() if drains else slow.follow()
+        self._let_on(slow, job, gates, 0)
+        self.world.clock.advance(LEASE_MS + 1)
+        fast.turns.run(fast.drain() if drains else fast.follow())
+        slow.turns.run(job)
+
     def crash(self, host: int) -> None:
         """SIGKILL before or after the call in flight; the next process knows nothing."""
         TALLY["crashes"] += 1
@@ -117,9 +129,9 @@ class Payouts(RuleBasedStateMachine):
 
     def resume(self, host: int) -> None:
         """A person opens the switch."""
-        self.world.paused_for_good = False
-        for each in self.world.hosts:
-            self._finish(each, "pause")
+        for each, job in self.world.jobs:
+            if job.name == "pause":
+                each.turns.run(job)
         self.world.paused_for_good = False
         self._start(host, Host.resume, at_once=True)
 
@@ -129,6 +141,13 @@ class Payouts(RuleBasedStateMachine):
         if orders:
             order = orders[at % len(orders)]
             self._start(host, lambda each: each.cancel(order) if cancel else each.retry(order), at_once=at_once)
+
+    def cancel_nonce(self, host: int, at: int, at_once: bool) -> None:
+        """A person has a nonce spent on nothing; refused while its payment would go through."""
+        opened = self.world.loop.finish(self.world.ledger.open_transactions())
+        if opened:
+            slot = opened[at % len(opened)].transaction
+            self._start(host, lambda each: each.cancel_nonce(slot.operator, slot.nonce), at_once=at_once)
 
     def rotate(self, host: int, at_once: bool) -> None:
         """A person adds the next key; once that is answered it is configured, and each host takes it at its start."""
@@ -234,7 +253,7 @@ class Payouts(RuleBasedStateMachine):
         TALLY["steps"] += 1
         self.failed = True
         self._note_finality()
-        self.world.forget_ended()
+        self.watchman.see_ended(self.world.ended())
         self.watchman.look()
         self.failed = False
 
@@ -242,8 +261,7 @@ class Payouts(RuleBasedStateMachine):
         """End the history, and the processes with it."""
         try:
             if not self.failed:
-                machine_end.drive(self.world)
-                self.watchman.ended()
+                machine_end.drive(self.world, self.watchman)
                 machine_end.count(self.world)
         finally:
             for host in self.world.hosts:
@@ -265,11 +283,6 @@ class Payouts(RuleBasedStateMachine):
         for _ in range(gates):
             if job.gates:
                 host.turns.open(job, task)
-
-    def _finish(self, host: Host, name: str) -> None:
-        for job in host.turns.jobs:
-            if job.name == name:
-                host.turns.run(job)
 
     def _paused(self) -> None:
         self.world.paused_for_good = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import RESERVE, Behaviour
+from tests.properties.machine_invariants import Watchman
 from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
 
@@ -15,19 +16,20 @@ CALM_BASE_FEE_WEI = Wei(20 * GWEI)
 AMPLE_UNITS = TokenUnits(1_000 * TOKEN)
 
 
-def drive(world: World) -> None:
-    """Let what is under way arrive and end, then let the timer alone wake what is left."""
+def drive(world: World, watchman: Watchman) -> None:
+    """Let what is under way arrive and end, then let the timer alone wake what is left; judge the end."""
     world.calm()
     _better_times(world)
     for host in world.hosts:
         host.turns.go_free()
-    world.forget_ended()
+    watchman.see_ended(world.ended())
     world.deploy()
     world.paused_for_good = False
     world.loop.finish(world.ledger.resume("a person", "the end"))
     for _ in range(ROUNDS_MAX):
-        if _quiet_minute(world):
-            return
+        if _quiet_minute(world, watchman):
+            break
+    watchman.ended()
 
 
 def count(world: World) -> None:
@@ -50,7 +52,7 @@ def _better_times(world: World) -> None:
     world.reserve_units = TokenUnits(world.reserve_units + AMPLE_UNITS)
 
 
-def _quiet_minute(world: World) -> bool:
+def _quiet_minute(world: World, watchman: Watchman) -> bool:
     """Let the timer fire and do what it wakes; say whether there was nothing to do."""
     host = world.hosts[0]
     world.clock.advance(60_000)
@@ -62,5 +64,5 @@ def _quiet_minute(world: World) -> bool:
         host.drain()
     if world.to_settle:
         host.follow()
-    world.forget_ended()
+    watchman.see_ended(world.ended())
     return quiet

@@ -34,6 +34,7 @@ LIFE: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "run": (6, {"at": _ANY}),
     "pass_block": (6, {}),
     "pay_as_usual": (3, {"host": _HOST}),
+    "overtake": (3, {"host": _HOST, "gates": _GATES, "drains": _FLAG}),
     "mine": (3, {"blocks": st.integers(1, 8)}),
     "pass_time": (3, {"ms": st.sampled_from([1_000, 11_000, 31_000, 61_000, 86_400_000])}),
     "be_honest": (1, {}),
@@ -45,6 +46,7 @@ TROUBLES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "pause": (1, {"host": _HOST, "at_once": _FLAG}),
     "resume": (2, {"host": _HOST}),
     "decide": (4, {"host": _HOST, "at": _ANY, "at_once": _FLAG, "cancel": _FLAG}),
+    "cancel_nonce": (3, {"host": _HOST, "at": _ANY, "at_once": _FLAG}),
     "rotate": (1, {"host": _HOST, "at_once": _FLAG}),
     "lose_group": (
         4,

@@ -8,6 +8,7 @@ from typing import Any
 
 from eth_abi.abi import decode
 
+from distributor.errors import DistributorError
 from distributor.model import Address, Hash, Receipt
 from distributor.ports import Delete, Insert, Row, Value, Write
 from tests.fakes.chain import RESERVE, FakeChain
@@ -41,13 +42,13 @@ class Broken(AssertionError):
         self.rule = rule
 
 
-UNSEEN = frozenset[str]()
-"""Rules that are not looked at, for a test that is after the harm and not the deed."""
+ONLY = frozenset[str]()
+"""The rules that are looked at, for a test that is after one harm; empty: all of them."""
 
 
 def hold(condition: bool, rule: str, detail: object) -> None:
     """Raise Broken unless *condition*."""
-    if not condition and rule not in UNSEEN:
+    if not condition and (not ONLY or rule in ONLY):
         raise Broken(rule, detail)
 
 
@@ -148,8 +149,8 @@ class Watchman:
             for transfer in receipt.transfers:
                 ref = self.refs[receipt.tx_hash]
                 order = by_ref.get(ref)
-                hold(order is not None, "a transfer belongs to an order", ref)
-                assert order is not None
+                if order is None:
+                    raise Broken("a transfer belongs to an order", ref)
                 hold(ref not in paid_by, "an order is paid at most once", (order["order_id"], receipt.tx_hash))
                 paid_by[ref] = receipt.tx_hash
                 meant = (RESERVE, order["wallet"], int(order["amount_units"]))
@@ -172,6 +173,13 @@ class Watchman:
             hold(times <= 1, "an order is new once", (key, times))
             first = self.world.asked[key] > 1 or times == 1
             hold(first, "what is new is answered as new", key)
+
+    def see_ended(self, errors: Sequence[BaseException]) -> None:
+        """An invocation that ends with trouble no handler expects has met a bug."""
+        for error in errors:
+            if not isinstance(error, DistributorError):
+                raise error
+            hold(condition=False, rule="no rule of the code itself is broken", detail=error)
 
     # at the end of a history -------------------------------------------------------------------
 
@@ -199,9 +207,9 @@ def _held_for_cause(orders: Sequence[Values], chain: FakeChain) -> None:
     receipts = {receipt.tx_hash: receipt for receipt in chain.receipts}
     for order in orders:
         reason = order.get("hold_reason")
-        if reason in {"reverted", "no_transfer"}:
+        if reason in {"reverted", "no_transfer", "nonce_cancelled"}:
             receipt = receipts.get(Hash(str(order["paid_hash"])))
-            there = receipt is not None and receipt.succeeded == (reason == "no_transfer") and not receipt.transfers
+            there = receipt is not None and receipt.succeeded == (reason != "reverted") and not receipt.transfers
             hold(there, "what is held has failed for ever", (order["order_id"], reason, receipt))
 
 

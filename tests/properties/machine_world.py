@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from distributor.cancellation import Cancellation
 from distributor.distribution import Distribution
 from distributor.errors import ConfigurationError, InvariantBroken, Transient
 from distributor.fees import FeeLimits
@@ -35,7 +36,7 @@ ORDERS = tuple(f"ORD{number}" for number in range(1, 7))
 HOSTS = 2
 BLOCK_MS = 2_000
 FINALITY_DEPTH = 6
-RESERVE_UNITS = TokenUnits(75 * factories.TOKEN)
+RESERVE_UNITS = TokenUnits(60 * factories.TOKEN)
 LEAST_TIP_WEI = Wei(25 * GWEI)
 MAX_IN_FLIGHT = 3
 
@@ -93,8 +94,14 @@ class Host:
             holder=name,
         )
         self.sweep = Sweep(ledger=self.ledger, clock=world.clock)
-
-    # what a trigger starts ---------------------------------------------------------------------
+        self.cancellation = Cancellation(
+            ledger=self.ledger,
+            chain=chain,
+            signers=signers,
+            clock=world.clock,
+            limits=limits,
+            chain_id=IDENTITY.chain_id,
+        )
 
     def drain(self) -> Job:
         """A message of the distributions queue."""
@@ -162,6 +169,11 @@ class Host:
         work = _refusable(self.ledger.cancel(order, "a person", "asked"))
         return self.turns.start(f"cancel {order.order_id}", _handled(work))
 
+    def cancel_nonce(self, operator: Address, nonce: int) -> Job:
+        """A person spends a nonce on nothing, unless its payment would go through today."""
+        work = self.cancellation.cancel(operator, nonce, by="a person", why="it is stuck")
+        return self.turns.start(f"cancel nonce {nonce}", _handled(work))
+
 
 async def _refusable(work: Coroutine[Any, Any, object]) -> None:
     """Do what a person asks for; the ledger refuses what the order's state forbids."""
@@ -214,8 +226,6 @@ class World:
     def jobs(self) -> list[tuple[Host, Job]]:
         """What runs on either host, the oldest first."""
         return [(host, job) for host in self.hosts for job in host.turns.jobs]
-
-    # what happens ------------------------------------------------------------------------------
 
     def an_order(self, number: int, tokens: int) -> Order:
         """Return an order as the shop signs it; other *tokens* make it another content under the same id."""
@@ -277,12 +287,12 @@ class World:
         self.liars.clear()
         self.chain.calm()
 
-    def forget_ended(self) -> None:
-        """Drop what has ended; raise what it raised, unless a handler takes that for trouble that passes."""
-        for host in self.hosts:
-            for job in host.turns.jobs:
-                if job.task is not None and job.task.done():
-                    error = job.task.exception()
-                    if error is not None and not isinstance(error, Killed):
-                        raise error
-            host.turns.jobs = [job for job in host.turns.jobs if not job.over]
+    def ended(self) -> Sequence[BaseException]:
+        """Drop what has ended; return what no handler takes for trouble that passes."""
+        errors = list[BaseException]()
+        for turns in (host.turns for host in self.hosts):
+            tasks = [job.task for job in turns.jobs if job.task is not None and job.task.done()]
+            found = (task.exception() for task in tasks)
+            errors += [error for error in found if error is not None and not isinstance(error, Killed)]
+            turns.jobs = [job for job in turns.jobs if not job.over]
+        return errors

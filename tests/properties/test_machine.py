@@ -21,6 +21,7 @@ STEPS = 60
 """Of one history, at most; then it is driven to its end."""
 
 
+@pytest.mark.no_cover  # tracing each line doubles the time; unit tests cover the branches
 def test_every_order_is_paid_once_whatever_happens(request: pytest.FixtureRequest) -> None:
     """Crashes, races, lost answers, reorganisations, lies; and when they stop, every order comes to its end."""
     histories = max(HISTORIES, settings().max_examples)
