@@ -1,0 +1,136 @@
+"""Disciplines of reading the chain taken away: what a silence, a depth, a status or one node is taken for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor import keys, lifecycle
+from distributor.entries import Total
+from distributor.groups import commit
+from distributor.ledger import Ledger
+from distributor.lifecycle import Policy, Step, Submit, Verdict, Wait
+from distributor.model import (
+    Address,
+    AttemptKind,
+    Observation,
+    OpenTransaction,
+    Order,
+    Receipt,
+    Spent,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.readings import must_find
+from distributor.rows import write
+from distributor.steps import Done, Steps
+from distributor.units import TokenUnits
+from tests.properties.machine_broken_people import back_in_line
+
+Patch = pytest.MonkeyPatch
+
+# what the chain shows ------------------------------------------------------------------------------
+
+
+def null_receipt_is_a_dropped_transaction(patch: Patch) -> None:
+    """Put an order back in the line when its transaction is not to be seen after a while."""
+    carry_out = Steps.carry_out
+
+    async def gives_up(self: Steps, opened: OpenTransaction, step: Step, seen: Observation) -> Done:
+        if isinstance(step, Submit) and opened.transaction.submitted_ms is not None:
+            await _forget(self.ledger, opened)
+            return Done(closed=True)
+        return await carry_out(self, opened, step, seen)
+
+    patch.setattr(Steps, "carry_out", gives_up)
+
+
+async def _forget(ledger: Ledger, opened: OpenTransaction) -> None:
+    """End a transaction as if it could never be mined, and put its order back in the line."""
+    transaction = opened.transaction
+    order = await ledger.order(transaction.orders[0])
+    assert order is not None
+    rows, total = ledger._rows, await must_find(ledger._rows, Total, keys.COMMITMENTS)
+    spent = await must_find(rows, Spent, keys.spent(transaction.bound_day))
+    freed, units = TokenUnits(total.units - order.amount_units), TokenUnits(spent.units - order.amount_units)
+    ended = replace(transaction, status=TransactionStatus.FINAL, mined_hash=opened.attempts[-1].tx_hash)
+    group = back_in_line(order)
+    group.replace(keys.transaction(transaction.operator, transaction.nonce), write(ended), transaction.version)
+    group.delete(keys.open_transaction(transaction.operator, transaction.nonce))
+    group.replace(keys.COMMITMENTS, write(Total(units=freed)), total.version)
+    group.replace(keys.spent(spent.day), write(replace(spent, units=units)), spent.version)
+    await commit(rows, group, witness=keys.order(order.key))
+
+
+def final_at_one_confirmation(patch: Patch) -> None:
+    """Close what has one block on top."""
+
+    def soon(transaction: Transaction, seen: Observation, _policy: Policy, *, beyond: int = 0) -> bool:
+        number = transaction.block_number
+        there = number is not None and seen.canonical.get(number) == transaction.block_hash
+        return there and seen.head.number - (number or 0) >= 1 + beyond
+
+    patch.setattr(lifecycle, "is_final", soon)
+
+
+def a_missing_tag_falls_back_to_depth(patch: Patch) -> None:
+    """Count blocks while the node knows nothing final."""
+    is_final = lifecycle.is_final
+
+    def falls_back(transaction: Transaction, seen: Observation, policy: Policy, *, beyond: int = 0) -> bool:
+        missing = policy.finality_depth is None and seen.finalized_number is None
+        policy = replace(policy, finality_depth=policy.min_confirmations) if missing else policy
+        return is_final(transaction, seen, policy, beyond=beyond)
+
+    patch.setattr(lifecycle, "is_final", falls_back)
+
+
+def mined_is_for_ever(patch: Patch) -> None:
+    """Never look again whether a block is still there."""
+    patch.setattr(lifecycle, "_without_its_receipt", lambda *_: Wait())
+
+
+def paid_by_status_alone(patch: Patch) -> None:
+    """Call an order paid because its call succeeded."""
+
+    def by_status(orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind) -> Verdict:
+        paid = tuple(order.key for order in orders)
+        return Verdict(paid=paid, held={}) if receipt.succeeded else judge(orders, receipt, reserve, kind=kind)
+
+    judge = lifecycle.judge
+    patch.setattr(lifecycle, "judge", by_status)
+
+
+def cancelled_is_paid(patch: Patch) -> None:
+    """Call an order paid because its nonce is final, whatever was mined under it."""
+    judge = lifecycle.judge
+
+    def whatever(orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind) -> Verdict:
+        cancelled = kind is AttemptKind.CANCEL and receipt.succeeded
+        paid = tuple(order.key for order in orders)
+        return Verdict(paid=paid, held={}) if cancelled else judge(orders, receipt, reserve, kind=kind)
+
+    patch.setattr(lifecycle, "judge", whatever)
+
+
+def released_at_finality(patch: Patch) -> None:
+    """Give an order another chance as soon as its failure is final."""
+    may_release = Steps._may_release
+
+    async def soon(self: Steps, *about: Any) -> bool:
+        return await may_release(replace(self, policy=replace(self.policy, release_confirmations=0)), *about)
+
+    patch.setattr(Steps, "_may_release", soon)
+
+
+def released_on_one_nodes_word(patch: Patch) -> None:
+    """Give an order another chance because one node calls its payment failed."""
+
+    async def deep(self: Steps, transaction: Transaction, _receipt: Receipt, seen: Observation) -> bool:
+        beyond = self.policy.release_confirmations
+        return lifecycle.is_final(transaction, seen, self.policy, beyond=beyond)
+
+    patch.setattr(Steps, "_may_release", deep)

@@ -1,0 +1,153 @@
+"""Disciplines of money and of people taken away: fees, gas, totals, retry, cancel, pause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor import entries, fees, keys
+from distributor.distribution import Distribution
+from distributor.entries import Closing
+from distributor.fees import FeeLimits
+from distributor.groups import Group, commit
+from distributor.interventions import Interventions
+from distributor.model import (
+    Attempt,
+    Books,
+    Fees,
+    Market,
+    Order,
+    OrderStatus,
+    Transaction,
+)
+from distributor.preflight import Prepared
+from distributor.rows import write
+from distributor.sweep import Sweep, Wakes
+from distributor.units import TokenUnits, UnixMs
+
+Patch = pytest.MonkeyPatch
+
+
+def back_in_line(order: Order) -> Group:
+    """Return the group that lets *order* wait again, whatever it is bound to."""
+    group = Group()
+    waits = replace(order, status=OrderStatus.RECEIVED, operator=None, nonce=None, hold_reason=None, hold_detail="")
+    group.replace(keys.order(order.key), write(waits), order.version)
+    group.insert(keys.open_order(order), write(order.key))
+    return group
+
+
+# fees and gas --------------------------------------------------------------------------------------
+
+
+def one_fee_field_bumped(patch: Patch) -> None:
+    """Raise the fee cap of a replacement, and leave its tip."""
+    bump = fees.bump
+
+    def half(previous: Fees, market: Market, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+        bumped = bump(previous, market, limits, gas_limit=gas_limit)
+        return bumped and replace(bumped, tip_wei=previous.tip_wei)
+
+    patch.setattr(fees, "bump", half)
+
+
+def never_replaced(patch: Patch) -> None:
+    """Wait for a transaction that is too cheap to be mined."""
+    patch.setattr(fees, "outbid", lambda *_: False)
+
+
+def estimate_is_the_gas_limit(patch: Patch) -> None:
+    """Give a payment the gas that it would need at the moment."""
+    sign = Distribution._sign
+
+    async def tight(self: Distribution, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
+        (simulation,) = await self.chain.simulate(books.operator, [self.chain.pay(order)])
+        limits = replace(self.terms.limits, gas_limit=simulation.gas or self.terms.limits.gas_limit)
+        return await sign(replace(self, terms=replace(self.terms, limits=limits)), books, order, price)
+
+    patch.setattr(Distribution, "_sign", tight)
+
+
+# the books -----------------------------------------------------------------------------------------
+
+
+def commitments_ignored(patch: Patch) -> None:
+    """Promise the whole reserve, though part of it is bound."""
+
+    def whole(self: Prepared) -> TokenUnits:
+        return TokenUnits(min(self.survey.reserve_units, self.survey.allowance_units))
+
+    patch.setattr(Prepared, "spendable_units", property(whole))
+
+
+def released_twice(patch: Patch) -> None:
+    """Take from the totals at the closing twice what was put there at the binding."""
+    patch.setattr(entries, "_less", lambda total, units, _key: TokenUnits(max(0, total - 2 * units)))
+
+
+def closing_keeps_the_nonce(patch: Patch) -> None:
+    """Hold an order and leave its nonce with it."""
+    close_order = entries._close_order
+
+    def keeps(group: Group, order: Order, closing: Closing, now: UnixMs) -> None:
+        close_order(group, order, closing, now)
+        if order.key in closing.held:
+            kept: Mapping[str, Any] = {"operator": order.operator, "nonce": order.nonce}
+            group.replace(keys.order(order.key), kept, order.version)
+
+    patch.setattr(entries, "_close_order", keeps)
+
+
+# people --------------------------------------------------------------------------------------------
+
+
+def retry_of_an_order_whose_nonce_lives(patch: Patch) -> None:
+    """Let a person put a bound order back in the line."""
+
+    async def retries(self: Interventions, order: Order, _by: str, _why: str) -> Order:
+        if order.status not in {OrderStatus.HELD, OrderStatus.ASSIGNED}:
+            return order
+        group = back_in_line(order)
+        if order.status is OrderStatus.HELD:
+            group.delete(keys.held(order.key))
+        await commit(self.rows, group, witness=keys.order(order.key))
+        return order
+
+    patch.setattr(Interventions, "retry", retries)
+
+
+def cancel_of_a_bound_order(patch: Patch) -> None:
+    """Let a person take back an order that may be mined at any moment."""
+    cancel = Interventions.cancel
+
+    async def cancels(self: Interventions, order: Order, by: str, why: str) -> Order:
+        if order.status is not OrderStatus.ASSIGNED:
+            return await cancel(self, order, by, why)
+        group = Group()
+        taken = replace(order, status=OrderStatus.CANCELLED)
+        group.replace(keys.order(order.key), write(taken), order.version)
+        await commit(self.rows, group, witness=keys.order(order.key))
+        return taken
+
+    patch.setattr(Interventions, "cancel", cancels)
+
+
+def pause_without_touching_the_nonces(patch: Patch) -> None:
+    """Close the switch, and let a round that has looked already bind behind it."""
+
+    async def untouched(_self: Interventions, _key: str) -> None:
+        return
+
+    patch.setattr(Interventions, "_touch", untouched)
+
+
+def nothing_is_swept(patch: Patch) -> None:
+    """Rely on messages."""
+
+    async def sleeps(_self: Sweep) -> Wakes:
+        return Wakes(distribute=False, settle=False, watch=False)
+
+    patch.setattr(Sweep, "run", sleeps)

@@ -1,0 +1,129 @@
+"""Disciplines of the table taken away: conditions of writes, and what is stored before what is submitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from distributor import groups, lifecycle
+from distributor.distribution import Distribution
+from distributor.ledger import Ledger
+from distributor.model import (
+    Attempt,
+    Books,
+    Fees,
+    Order,
+    Transaction,
+)
+from distributor.ports import Chain, Delete, Insert, Replace, Row, Write
+from distributor.steps import Done, Steps
+from tests.fakes.rows import MemoryRows
+
+Patch = pytest.MonkeyPatch
+
+
+# conditions of writes ------------------------------------------------------------------------------
+
+
+def unconditional(patch: Patch, *prefixes: str) -> None:
+    """Write rows under *prefixes* whatever they have become since they were read: no If-Match."""
+
+    def holds(self: MemoryRows, one: Write) -> bool:
+        found: Row | None = self._rows.get(one.key)
+        match one:
+            case Insert():
+                return found is None
+            case Delete():
+                return found is not None
+            case Replace() if one.key.startswith(prefixes):
+                return found is not None
+            case _:
+                return found is not None and found.version == one.version
+
+    patch.setattr(MemoryRows, "_holds", holds)
+
+
+def order_rows_without_any_condition(patch: Patch) -> None:
+    """Bind, hold and cancel orders whatever has become of them, their places in the line included."""
+    holds, do = MemoryRows._holds, MemoryRows._do
+    loose = ("order:", "open:", "held:")
+
+    def never_refuses(self: MemoryRows, one: Write) -> bool:
+        inserted = isinstance(one, Insert) and one.key.startswith("order:")
+        return holds(self, one) if inserted or not one.key.startswith(loose) else True
+
+    def does(self: MemoryRows, one: Write) -> Any:
+        gone = isinstance(one, Delete) and one.key not in self._rows
+        return None if gone else do(self, one)
+
+    patch.setattr(MemoryRows, "_holds", never_refuses)
+    patch.setattr(MemoryRows, "_do", does)
+
+
+def attempts_without_any_condition(patch: Patch) -> None:
+    """Let two settlers both own attempt k, as long as their transaction is open."""
+    holds = MemoryRows._holds
+
+    def overwrites(self: MemoryRows, one: Write) -> bool:
+        found = self._rows.get(one.key)
+        ends = isinstance(one, Replace) and one.values.get("status") == "final"
+        is_open = found is not None and found.values.get("status") != "final" and not ends
+        return one.key.startswith("attempt:") or (one.key.startswith("tx:") and is_open) or holds(self, one)
+
+    patch.setattr(MemoryRows, "_holds", overwrites)
+
+
+def orders_inserted_without_condition(patch: Patch) -> None:
+    """Let an order that is known be written anew by whoever sends it again."""
+    holds = MemoryRows._holds
+
+    def overwrites(self: MemoryRows, one: Write) -> bool:
+        kept = isinstance(one, Insert) and one.key.startswith(("order:", "ref:", "open:"))
+        return True if kept else holds(self, one)
+
+    patch.setattr(MemoryRows, "_holds", overwrites)
+
+
+def owner_token_ignored(patch: Patch) -> None:
+    """Take a conflict at its word, though it may be the echo of one's own success."""
+    patch.setattr(groups, "_owns", lambda *_: False)
+
+
+# storing and submitting ----------------------------------------------------------------------------
+
+
+def submit_before_binding(patch: Patch) -> None:
+    """Hand attempt 0 over as soon as it is signed."""
+    sign = Distribution._sign
+
+    async def at_once(self: Distribution, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
+        transaction, attempt = await sign(self, books, order, price)
+        await self.chain.submit([attempt.raw])
+        return transaction, attempt
+
+    patch.setattr(Distribution, "_sign", at_once)
+
+
+def submit_before_storing_a_replacement(patch: Patch) -> None:
+    """Hand a replacement over, and then keep it."""
+    carry_out = Steps._replace
+
+    async def early(self: Steps, transaction: Transaction, step: lifecycle.Replace) -> Done:
+        hasty: Any = _Hasty(self.ledger, self.chain)
+        return await carry_out(replace(self, ledger=hasty), transaction, step)
+
+    patch.setattr(Steps, "_replace", early)
+
+
+@dataclass(frozen=True)
+class _Hasty:
+    """A ledger that hands bytes over before it keeps them."""
+
+    ledger: Ledger
+    chain: Chain
+
+    async def add_attempt(self, transaction: Transaction, attempt: Attempt) -> Transaction:
+        await self.chain.submit([attempt.raw])
+        return await self.ledger.add_attempt(transaction, attempt)

@@ -1,0 +1,93 @@
+"""
+Disciplines taken away, one at a time: what the machine must notice.
+
+Each mutation leaves the rest of the code as it is. ``seen`` are the rules that the search looks at, so that it is
+the harm that is caught, where it can be: money paid twice, or an order never paid. ``troubles`` are those the harm
+needs: the search leaves out the others, and finds it sooner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tests.properties import machine_broken_chain as chain
+from tests.properties import machine_broken_people as people
+from tests.properties import machine_broken_writes as writes
+
+Patch = pytest.MonkeyPatch
+
+TWICE = "an order is paid at most once"
+HAS_TRANSFER = "what is paid has its transfer, for ever"
+ENDS = "everything ends paid, held or cancelled"
+WAY = "an order goes its way and never back"
+FINAL_STAYS = "what is final stays as it is"
+ONE_PLACE = "an order is in one place"
+COMMITTED = "commitments are the open transactions"
+NOT_PAID = "what is held or cancelled is not paid"
+HELD_FAILED = "what is held has failed for ever"
+APPENDED = "attempts and references are append-only"
+STORED = "stored before submitted"
+PAUSED = "nothing is bound behind a pause"
+GAS = "no payment fails for want of gas"
+NO_NONCE = "a held or waiting order has no nonce"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """A discipline taken away, and the rules one of which must then be seen broken."""
+
+    name: str
+    apply: Callable[[Patch], None]
+    seen: frozenset[str]
+    troubles: frozenset[str] = frozenset()
+
+
+def _mutation(apply: Callable[[Patch], None], *seen: str, troubles: Sequence[str] = ()) -> Mutation:
+    name = getattr(apply, "__name__", "")
+    return Mutation(name=name, apply=apply, seen=frozenset(seen), troubles=frozenset(troubles))
+
+
+def _if_match(name: str, prefixes: Sequence[str], *seen: str, troubles: Sequence[str] = ()) -> Mutation:
+    def apply(patch: Patch) -> None:
+        writes.unconditional(patch, *prefixes)
+
+    return Mutation(name=name, apply=apply, seen=frozenset(seen), troubles=frozenset(troubles))
+
+
+MUTATIONS = (
+    _if_match("totals_without_if_match", ["commitments", "spent:", "stats:"], COMMITTED),
+    _if_match("nonce_without_if_match", ["nonce:"], PAUSED, troubles=["pause", "resume"]),
+    _if_match("transactions_without_if_match", ["tx:"], FINAL_STAYS),
+    _if_match("leases_as_the_only_guard", [""], FINAL_STAYS, COMMITTED, WAY, ONE_PLACE),
+    _mutation(writes.order_rows_without_any_condition, WAY, ONE_PLACE, troubles=["decide"]),
+    _mutation(writes.attempts_without_any_condition, APPENDED, troubles=["set_base_fee"]),
+    _mutation(writes.orders_inserted_without_condition, WAY, APPENDED, "the first content stands"),
+    _mutation(writes.owner_token_ignored, "what is new is answered as new", troubles=["lose_group"]),
+    _mutation(writes.submit_before_binding, STORED),
+    _mutation(writes.submit_before_storing_a_replacement, STORED, troubles=["set_base_fee"]),
+    _mutation(chain.null_receipt_is_a_dropped_transaction, TWICE),
+    _mutation(chain.final_at_one_confirmation, HAS_TRANSFER, troubles=["reorganise"]),
+    _mutation(chain.a_missing_tag_falls_back_to_depth, HAS_TRANSFER, troubles=["lose_finality", "reorganise"]),
+    _mutation(chain.mined_is_for_ever, ENDS, troubles=["reorganise"]),
+    _mutation(chain.paid_by_status_alone, HAS_TRANSFER, troubles=["change_contract"]),
+    _mutation(chain.cancelled_is_paid, HAS_TRANSFER, troubles=["change_contract", "cancel_nonce"]),
+    _mutation(
+        chain.released_at_finality,
+        *(TWICE, NOT_PAID, HELD_FAILED),
+        troubles=["change_contract", "reorganise_failures"],
+    ),
+    _mutation(chain.released_on_one_nodes_word, TWICE, NOT_PAID, HELD_FAILED, troubles=["lie"]),
+    _mutation(people.one_fee_field_bumped, ENDS, troubles=["set_base_fee"]),
+    _mutation(people.never_replaced, ENDS, troubles=["set_base_fee"]),
+    _mutation(people.estimate_is_the_gas_limit, GAS, troubles=["change_contract"]),
+    _mutation(people.commitments_ignored, "no more is promised than the reserve holds", troubles=["set_base_fee"]),
+    _mutation(people.released_twice, COMMITTED, "what was spent is bound or paid"),
+    _mutation(people.closing_keeps_the_nonce, NO_NONCE, ONE_PLACE, troubles=["change_contract"]),
+    _mutation(people.retry_of_an_order_whose_nonce_lives, TWICE, troubles=["decide"]),
+    _mutation(people.cancel_of_a_bound_order, NOT_PAID, troubles=["decide"]),
+    _mutation(people.pause_without_touching_the_nonces, PAUSED, troubles=["pause", "resume"]),
+    _mutation(people.nothing_is_swept, ENDS),
+)
