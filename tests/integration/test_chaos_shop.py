@@ -51,9 +51,11 @@ def webhook(answer: Answer) -> Iterator[tuple[str, list[dict[str, str]]]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        yield f"http://127.0.0.1:{server.server_port}", got
-        server.shutdown()
-        serving.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", got
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 @pytest.fixture(autouse=True)
