@@ -19,7 +19,7 @@ from distributor.adapters.keyvault import KeyVaultSecrets
 from distributor.errors import ConfigurationError
 from distributor.ports import Clock
 from distributor.references import is_reference
-from distributor.settings import Settings, Use, about, problems, secrets_of
+from distributor.settings import Settings, Use, about, load, problems, secrets_of
 from distributor.storage import storage
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Parts:
     async def settings(self, use: Use) -> Settings:
         """Return what *use* needs, its secrets resolved. Raises ConfigurationError with all that is wrong."""
         environ, unresolved = await self._resolved(use)
-        return Settings.load(environ, use, unresolved)
+        return load(environ, use, unresolved)
 
     async def wrong_settings(self) -> Sequence[str]:
         """Return the names of the settings that some use case misses or cannot read, secrets among them."""
@@ -133,7 +133,7 @@ class Parts:
         from distributor.adapters.tables import connect
 
         environ, unresolved = await self._resolved(Use.SWEEP)
-        settings = Settings.load(environ, Use.SWEEP, unresolved)
+        settings = load(environ, Use.SWEEP, unresolved)
         account = storage(environ, settings.ledger_connection)
         tables = connect(
             connection_string=account.connection_string,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from distributor.errors import ConfigurationError
-from distributor.settings import Settings, Use, about, problems, secrets_of
+from distributor.settings import Use, about, load, problems, secrets_of
 
 KEY = "0x" + "11" * 32
 OTHER_KEY = "22" * 32
@@ -29,7 +29,7 @@ def named(environ: Mapping[str, str], use: Use) -> list[str]:
 def sentence(use: Use, **changed: str) -> str:
     """Return what is said about good settings with these changed."""
     with pytest.raises(ConfigurationError) as caught:
-        Settings.load({**GOOD, **changed}, use)
+        load({**GOOD, **changed}, use)
     return str(caught.value)
 
 
@@ -41,7 +41,7 @@ def test_the_required_settings_are_enough_for_every_use_case(use: Use) -> None:
 
 def test_the_defaults_are_those_of_polygon() -> None:
     """Prices become wei and times milliseconds, once, here."""
-    settings = Settings.load(GOOD, Use.DISTRIBUTION)
+    settings = load(GOOD, Use.DISTRIBUTION)
 
     assert (settings.gas_limit, settings.max_fee_wei) == (300_000, 60 * 10**9)
     assert (settings.max_tip_wei, settings.min_tip_wei) == (40 * 10**9, 30 * 10**9)
@@ -57,19 +57,19 @@ def test_a_broken_node_url_does_not_refuse_orders_at_the_webhook() -> None:
     """Intake looks only at what intake needs."""
     broken = {**GOOD, "RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "many"}
 
-    assert Settings.load(broken, Use.INTAKE).reserve == "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
+    assert load(broken, Use.INTAKE).reserve == "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
 
 
 def test_where_alarms_go_is_known_when_nothing_else_is() -> None:
     """What is not configured is itself an alarm."""
-    settings = Settings.load({"ALARM_WEBHOOK_URL": "https://hooks.example/key"}, Use.ALARMS)
+    settings = load({"ALARM_WEBHOOK_URL": "https://hooks.example/key"}, Use.ALARMS)
 
     assert settings.alarm_webhook_url is not None
 
 
 def test_a_setting_of_another_use_case_is_absent_not_a_default() -> None:
     """Code that reads what its use case never checked finds nothing to go on with."""
-    settings = Settings.load(GOOD, Use.INTAKE)
+    settings = load(GOOD, Use.INTAKE)
 
     with pytest.raises(AttributeError, match="max_fee_wei"):
         _ = settings.max_fee_wei
@@ -100,7 +100,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 def test_a_secret_that_could_not_be_resolved_is_named_with_the_rest() -> None:
     """The vault's answer and a wrong number are one error, not two evenings."""
     with pytest.raises(ConfigurationError) as caught:
-        Settings.load({**GOOD, "CHAIN_ID": "zero"}, Use.INTAKE, {"WEBHOOK_SECRET": "is in no vault"})
+        load({**GOOD, "CHAIN_ID": "zero"}, Use.INTAKE, {"WEBHOOK_SECRET": "is in no vault"})
 
     assert str(caught.value) == (
         "CHAIN_ID must be a whole number from 1 to 1000000000000000; WEBHOOK_SECRET is in no vault"
@@ -144,7 +144,7 @@ def test_a_setting_never_shows_a_secret_by_itself() -> None:
         "OPERATOR_PK_RETIRING": OTHER_KEY,
         "ALARM_WEBHOOK_URL": "https://hooks.example/hook-key",
     }
-    shown = "".join(repr(Settings.load(secrets, use)) for use in Use)
+    shown = "".join(repr(load(secrets, use)) for use in Use)
 
     for value in (KEY[2:], OTHER_KEY, GOOD["WEBHOOK_SECRET"], "node-key", "hook-key", "UseDevelopmentStorage"):
         assert value not in shown
@@ -241,14 +241,14 @@ def test_a_threshold_is_an_amount_the_token_can_count(name: str, value: str, wro
 )
 def test_a_value_is_read_in_the_forms_people_write(name: str, value: str, field: str, expected: object) -> None:
     """Spaces, case, prefixes and trailing newlines are no reason to fail; blank means the default."""
-    read = getattr(Settings.load({**GOOD, name: value}, Use.DISTRIBUTION), field)
+    read = getattr(load({**GOOD, name: value}, Use.DISTRIBUTION), field)
 
     assert (read.get_secret_value() if hasattr(read, "get_secret_value") else read) == expected
 
 
 def test_thresholds_are_compared_in_the_tokens_smallest_units() -> None:
     """The model hands out units; tokens are for people."""
-    settings = Settings.load({**GOOD, "LOW_RESERVE_TOKENS": "1000", "LOW_ALLOWANCE_TOKENS": "0.5"}, Use.WATCH)
+    settings = load({**GOOD, "LOW_RESERVE_TOKENS": "1000", "LOW_ALLOWANCE_TOKENS": "0.5"}, Use.WATCH)
 
     assert (settings.low_reserve_units, settings.low_allowance_units) == (1000 * 10**18, 5 * 10**17)
 
@@ -257,7 +257,7 @@ def test_a_local_chain_may_have_any_tip() -> None:
     """The floor of 25 gwei is Polygon's, not everybody's."""
     local = {**GOOD, "CHAIN_ID": "31337", "MIN_PRIORITY_FEE_GWEI": "1"}
 
-    assert Settings.load(local, Use.DISTRIBUTION).min_tip_wei == 10**9
+    assert load(local, Use.DISTRIBUTION).min_tip_wei == 10**9
 
 
 def test_the_vault_is_asked_only_for_the_secrets_of_the_use_case() -> None:
