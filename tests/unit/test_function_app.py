@@ -15,6 +15,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+import function_answers
 import function_app
 from distributor import errors
 from distributor.errors import (
@@ -238,7 +239,7 @@ def test_every_refusal_has_its_status() -> None:
     """A new kind of refusal must say which 4xx it is."""
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Rejected)}
 
-    assert kinds - {Rejected} <= set(function_app._STATUS)
+    assert kinds - {Rejected} <= set(function_answers._STATUS)
 
 
 @pytest.mark.parametrize(
