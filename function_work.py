@@ -19,8 +19,8 @@ from azure.functions.warmup import WarmUpContext
 
 from distributor import logs
 from distributor.errors import ConfigurationError, InvariantBroken, Transient
-from distributor.model import WaitingReason
 from distributor.ports import Alarm
+from distributor.standing import WaitingReason
 from distributor.wiring import container
 
 STORAGE = "AzureWebJobsStorage"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from distributor.model import HoldReason, WaitingReason
+from distributor.model import HoldReason
+from distributor.standing import WaitingReason
 
 
 class Advice(NamedTuple):

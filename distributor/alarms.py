@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from distributor.advice import HELD
-from distributor.model import Address, Attempt, HoldReason, Observation, OpenTransaction, Order, Stats, Transaction
+from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
 from distributor.ports import Alarm
+from distributor.sightings import Observation
+from distributor.standing import Stats
 
 
 def held(order: Order, reason: HoldReason, detail: str) -> Alarm:

@@ -16,11 +16,12 @@ from distributor import keys
 from distributor.entries import NextNonce, Total
 from distributor.errors import Contention
 from distributor.groups import Group, commit
-from distributor.model import UNSTORED, Address, Hash, Identity, Order, OrderKey, OrderStatus, Version
+from distributor.model import UNSTORED, Address, Hash, Order, OrderKey, OrderStatus, Version
 from distributor.ports import Clock, Row, Rows
 from distributor.readings import find, must_find
 from distributor.refs import UNREMEMBERED, PaidRef
 from distributor.rows import read, write
+from distributor.standing import Identity
 from distributor.units import TokenUnits
 
 PAGE_ROWS = 1_000

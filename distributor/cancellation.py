@@ -17,16 +17,9 @@ from distributor import fees, logs, preflight, submission
 from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
 from distributor.lifecycle import CANCEL_GAS
-from distributor.model import (
-    Address,
-    AttemptKind,
-    Fees,
-    Market,
-    OpenTransaction,
-    SubmitOutcome,
-    TransactionStatus,
-)
+from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, TransactionStatus
 from distributor.ports import Chain, Clock, Signer
+from distributor.sightings import Market
 from distributor.submission import Draft
 
 _log = logging.getLogger(__name__)

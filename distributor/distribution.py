@@ -16,24 +16,11 @@ from distributor import alarms, logs, preflight, submission
 from distributor.advice import WAITING
 from distributor.errors import ChainUnavailable, Contention, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import (
-    Attempt,
-    AttemptKind,
-    Books,
-    Fees,
-    HoldReason,
-    Lease,
-    Order,
-    OrderKey,
-    Revert,
-    RevertKind,
-    Simulation,
-    Transaction,
-    TransactionStatus,
-    WaitingReason,
-)
+from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderKey, Transaction, TransactionStatus
 from distributor.ports import Alarm, Alarms, Chain, Clock, Signer
 from distributor.preflight import Obstacle, Prepared, Terms
+from distributor.sightings import Revert, RevertKind, Simulation
+from distributor.standing import Books, Lease, WaitingReason
 from distributor.submission import Draft
 from distributor.units import TokenUnits, utc_day
 

@@ -19,21 +19,17 @@ from distributor.model import (
     Address,
     Attempt,
     AttemptKind,
-    Books,
-    Control,
     Hash,
     HoldReason,
-    Identity,
     Order,
     OrderKey,
     OrderStatus,
-    Spent,
-    Stats,
     Transaction,
     TransactionStatus,
     Version,
 )
 from distributor.rows import write
+from distributor.standing import Books, Control, Identity, Spent, Stats
 from distributor.units import TokenUnits, UnixMs, Wei
 
 MAX_ORDERS_PER_TRANSACTION = 30

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distributor.model import Fees, Market
+from distributor.model import Fees
+from distributor.sightings import Market
 from distributor.units import Wei
 
 NODE_FEE_CAP_WEI = Wei(5 * 10**18)

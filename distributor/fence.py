@@ -19,8 +19,9 @@ from distributor.errors import DistributorError
 from distributor.fees import FeeLimits
 from distributor.history import Pools, last_final
 from distributor.lifecycle import CANCEL_GAS, Policy
-from distributor.model import Address, Call, Fees, Market, Observation, RevertKind, SubmitOutcome
+from distributor.model import Address, Fees, SubmitOutcome
 from distributor.ports import Chain, Signer, Sleep, Unsigned
+from distributor.sightings import Call, Market, Observation, RevertKind
 
 FENCE_NONCES = 16
 """As many transactions as an operator ever has in flight."""

@@ -14,8 +14,10 @@ from collections.abc import Mapping, Sequence
 from distributor import alarms
 from distributor.errors import Contention
 from distributor.ledger import Ledger
-from distributor.model import Address, Observation, Stats
+from distributor.model import Address
 from distributor.ports import Alarms
+from distributor.sightings import Observation
+from distributor.standing import Stats
 
 Closed = Mapping[Address, Stats]
 """Of each operator, where its newest transaction was closed."""

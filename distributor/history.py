@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from distributor.lifecycle import Policy
-from distributor.model import DEFAULT_SOURCE, Address, Block, Hash, Observation, OrderKey
+from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
 from distributor.orders import ORDER_ID, ref_id
+from distributor.sightings import Block, Observation
 from distributor.units import TokenUnits
 
 _SOURCE = re.compile(r"[a-z0-9-]{1,16}")

@@ -14,10 +14,11 @@ from distributor import entries, keys
 from distributor.entries import NextNonce, Slot
 from distributor.errors import Contention, ForeignLedger
 from distributor.groups import Group, commit, require, version_of
-from distributor.model import Address, Control, Identity, Order, OrderStatus
+from distributor.model import Address, Order, OrderStatus
 from distributor.ports import AuditTrail, Clock, Rows, Value
 from distributor.readings import find, must_find
 from distributor.rows import write
+from distributor.standing import Control, Identity
 
 OPERATORS_MAX = 1_000
 """A bound on the operators one ledger has ever had."""

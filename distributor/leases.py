@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from distributor import keys
 from distributor.errors import Contention
 from distributor.groups import Group, commit, version_of
-from distributor.model import Lease
 from distributor.ports import Clock, Rows
 from distributor.readings import find
 from distributor.rows import write
+from distributor.standing import Lease
 from distributor.units import UnixMs
 
 

@@ -22,26 +22,19 @@ from distributor.leases import Leases
 from distributor.model import (
     Address,
     Attempt,
-    Books,
-    Control,
     HoldReason,
-    Identity,
-    Lease,
     OpenTransaction,
     Order,
     OrderKey,
     OrderStatus,
-    Stats,
     Transaction,
     TransactionStatus,
-    Waiting,
-    WaitingReason,
-    Watch,
 )
 from distributor.notices import Notices
 from distributor.ports import AuditTrail, Clock, Rows
 from distributor.readings import find
 from distributor.rows import read, write
+from distributor.standing import Books, Control, Identity, Lease, Stats, Waiting, WaitingReason, Watch
 from distributor.units import utc_day
 
 __all__ = ["MAX_ORDERS_PER_TRANSACTION", "Closing", "Inserted", "Ledger", "Page"]

@@ -26,16 +26,14 @@ from distributor.model import (
     AttemptKind,
     Fees,
     HoldReason,
-    Observation,
     OpenTransaction,
     Order,
     OrderKey,
-    Receipt,
     SubmitOutcome,
     Transaction,
     TransactionStatus,
-    Transfer,
 )
+from distributor.sightings import Observation, Receipt, Transfer
 from distributor.units import UnixMs
 
 CANCEL_GAS = 21_000

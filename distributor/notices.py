@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from distributor import keys
 from distributor.groups import Group, commit
-from distributor.model import Waiting, WaitingReason, Watch
 from distributor.ports import Clock, Rows
 from distributor.readings import find
 from distributor.rows import write
+from distributor.standing import Waiting, WaitingReason, Watch
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from distributor.model import (
-    Address,
-    Call,
-    Fees,
-    Hash,
-    Observation,
-    Order,
-    Receipt,
-    Simulation,
-    Submitted,
-    Survey,
-    Version,
-)
+from distributor.model import Address, Fees, Hash, Order, Version
+from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey
 from distributor.units import UnixMs
 
 Clock = Callable[[], UnixMs]

@@ -12,19 +12,9 @@ from dataclasses import dataclass, replace
 from distributor import fees
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.fees import FeeLimits
-from distributor.model import (
-    Books,
-    Fees,
-    Identity,
-    OpenTransaction,
-    Order,
-    Revert,
-    RevertKind,
-    Simulation,
-    Survey,
-    TransactionStatus,
-    WaitingReason,
-)
+from distributor.model import Fees, OpenTransaction, Order, TransactionStatus
+from distributor.sightings import Revert, RevertKind, Simulation, Survey
+from distributor.standing import Books, Identity, WaitingReason
 from distributor.units import TokenUnits, format_gwei, format_units
 
 _NATIVE_DECIMALS = 18

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from distributor import logs
 from distributor.errors import DistributorError
 from distributor.ledger import Ledger
-from distributor.model import Identity
 from distributor.ports import Clock, Heads
 from distributor.preflight import foreign
+from distributor.standing import Identity
 from distributor.units import UnixMs
 
 KEPT_MS = 10_000

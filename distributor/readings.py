@@ -16,19 +16,17 @@ from distributor.model import (
     UNSTORED,
     Address,
     Attempt,
-    Books,
     OpenTransaction,
     Order,
     OrderKey,
     OrderStatus,
-    Spent,
-    Stats,
     Transaction,
     TransactionStatus,
 )
 from distributor.ports import Row, Rows
 from distributor.refs import UNREMEMBERED, PaidRef
 from distributor.rows import read
+from distributor.standing import Books, Spent, Stats
 
 READS_AT_ONCE = 16
 """Row reads in flight together: enough to hide their latency, few enough to leave sockets for others."""

@@ -18,9 +18,10 @@ from distributor.fence import Fence
 from distributor.history import History, last_final
 from distributor.ledger import Ledger
 from distributor.lifecycle import Policy
-from distributor.model import Address, Identity
+from distributor.model import Address
 from distributor.payouts import Known, Stranger, sort
 from distributor.ports import Chain
+from distributor.standing import Identity
 
 PAGE_BLOCKS = 10_000
 """Blocks indexed between two checkpoints."""

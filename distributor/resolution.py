@@ -20,16 +20,15 @@ from distributor.model import (
     Address,
     Hash,
     HoldReason,
-    Identity,
-    Observation,
     OpenTransaction,
     Order,
     OrderKey,
-    Receipt,
     Transaction,
     TransactionStatus,
 )
 from distributor.ports import Chain
+from distributor.sightings import Observation, Receipt
+from distributor.standing import Identity
 from distributor.units import Wei
 
 

@@ -19,8 +19,10 @@ from distributor.errors import ChainUnavailable, Contention, InvariantBroken, Wr
 from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
 from distributor.lifecycle import Finalise, NonceLost, Step, Wait
-from distributor.model import SETTLEMENT_LEASE, Address, Lease, Observation, OpenTransaction, TransactionStatus
+from distributor.model import Address, OpenTransaction, TransactionStatus
 from distributor.ports import Chain, Clock, Sleep
+from distributor.sightings import Observation
+from distributor.standing import SETTLEMENT_LEASE, Lease
 from distributor.steps import Done, Steps
 
 LEASE_MS = 30_000

@@ -28,19 +28,10 @@ from distributor.lifecycle import (
     Verdict,
     Wait,
 )
-from distributor.model import (
-    Address,
-    Attempt,
-    HoldReason,
-    Identity,
-    Observation,
-    OpenTransaction,
-    Order,
-    Receipt,
-    Transaction,
-    TransactionStatus,
-)
+from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.ports import Alarms, Chain, Clock, Signer
+from distributor.sightings import Observation, Receipt
+from distributor.standing import Identity
 from distributor.submission import Draft
 from distributor.units import UnixMs, Wei
 

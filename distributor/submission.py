@@ -15,17 +15,9 @@ from dataclasses import dataclass, replace
 from distributor import logs
 from distributor.errors import Contention
 from distributor.ledger import Ledger
-from distributor.model import (
-    Attempt,
-    AttemptKind,
-    Call,
-    Fees,
-    SubmitOutcome,
-    Submitted,
-    Transaction,
-    TransactionStatus,
-)
+from distributor.model import Attempt, AttemptKind, Fees, SubmitOutcome, Transaction, TransactionStatus
 from distributor.ports import Chain, Clock, Signer, Unsigned
+from distributor.sightings import Call, Submitted
 from distributor.units import UnixMs
 
 _log = logging.getLogger(__name__)

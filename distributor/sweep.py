@@ -15,9 +15,11 @@ from distributor import finality, logs
 from distributor.advice import WAITING
 from distributor.errors import ChainUnavailable, Contention, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import SETTLEMENT_LEASE, Address, Stats, Survey, WaitingReason, Watch
+from distributor.model import Address
 from distributor.ports import Alarm, Alarms, Chain, Clock
 from distributor.preflight import chain_trouble
+from distributor.sightings import Survey
+from distributor.standing import SETTLEMENT_LEASE, Stats, WaitingReason, Watch
 from distributor.units import TokenUnits, Wei, format_units
 
 WATCH_EVERY_MS = 300_000

@@ -16,10 +16,11 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from distributor.model import DEFAULT_SOURCE, Address, Identity
+from distributor.model import DEFAULT_SOURCE, Address
 from distributor.parts import Part, Parts
 from distributor.ports import Clock
 from distributor.settings import Settings, Use
+from distributor.standing import Identity
 from distributor.units import UnixMs, Wei
 
 if TYPE_CHECKING:

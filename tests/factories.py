@@ -8,24 +8,9 @@ from typing import Any
 from distributor.addresses import keccak256, parse_address
 from distributor.fees import FeeLimits
 from distributor.lifecycle import Policy
-from distributor.model import (
-    Address,
-    Attempt,
-    AttemptKind,
-    Block,
-    Fees,
-    Hash,
-    Identity,
-    Market,
-    Observation,
-    OpenTransaction,
-    Order,
-    OrderKey,
-    Receipt,
-    Survey,
-    Transaction,
-    Transfer,
-)
+from distributor.model import Address, Attempt, AttemptKind, Fees, Hash, OpenTransaction, Order, OrderKey, Transaction
+from distributor.sightings import Block, Market, Observation, Receipt, Survey, Transfer
+from distributor.standing import Identity
 from distributor.units import TokenUnits, UnixMs, Wei
 
 GWEI = 10**9

@@ -10,9 +10,11 @@ from distributor.distribution import Distribution
 from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
 from distributor.lifecycle import Policy
-from distributor.model import Hash, Identity, Order, OrderKey, OrderStatus, Transfer
+from distributor.model import Hash, Order, OrderKey, OrderStatus
 from distributor.preflight import Terms
 from distributor.settlement import Settlement
+from distributor.sightings import Transfer
+from distributor.standing import Identity
 from distributor.steps import Steps
 from distributor.units import TokenUnits, UnixMs
 from tests import factories

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from distributor.model import SubmitOutcome, Submitted
+from distributor.model import SubmitOutcome
+from distributor.sightings import Submitted
 
 _GETH_POOL = "https://github.com/ethereum/go-ethereum/blob/master/core/txpool/errors.go"
 _GETH_LEGACY_POOL = "https://github.com/ethereum/go-ethereum/blob/master/core/txpool/legacypool/legacypool.go"

@@ -19,8 +19,8 @@ from aiohttp import ClientError, ClientResponseError, ClientSession, TCPConnecto
 from distributor import logs, urls
 from distributor.adapters.answers import GARBLED, RATE_LIMITED, Answers, NodeTrouble, items_of, read_quantity
 from distributor.errors import ChainUnavailable, ConfigurationError, DistributorError, InvariantBroken, WrongChain
-from distributor.model import Block
 from distributor.ports import Clock
+from distributor.sightings import Block
 
 PAUSE_FIRST_MS: Final = 1_000
 PAUSE_LONGEST_MS: Final = 60_000

@@ -33,19 +33,9 @@ from distributor.adapters.answers import (
 from distributor.adapters.node_errors import best_of, outcome_of
 from distributor.adapters.nodes import Batch, Node, Nodes, RpcCall, labels_of
 from distributor.adapters.reverts import decode_revert
-from distributor.model import (
-    Address,
-    Call,
-    Hash,
-    Observation,
-    Order,
-    Receipt,
-    Simulation,
-    SubmitOutcome,
-    Submitted,
-    Survey,
-)
+from distributor.model import Address, Hash, Order, SubmitOutcome
 from distributor.ports import Clock
+from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey
 from distributor.units import TokenUnits, Wei
 
 _VIEW: Final = {"type": "function", "stateMutability": "view", "outputs": [{"name": "", "type": "uint256"}]}

@@ -13,7 +13,7 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 from distributor.addresses import keccak256
-from distributor.model import Revert, RevertKind
+from distributor.sightings import Revert, RevertKind
 
 _SELECTOR_BYTES: Final = 4
 _MAX_TEXT: Final = 200

@@ -12,9 +12,10 @@ from distributor.adapters.signer import LocalSigner
 from distributor.cli.desk import CHAINS, Refused
 from distributor.errors import ConfigurationError
 from distributor.ledger import Ledger
-from distributor.model import Address, Identity
+from distributor.model import Address
 from distributor.parts import Parts
 from distributor.settings import Settings, Use
+from distributor.standing import Identity
 from distributor.wiring import identity_of
 
 Say = Callable[[str], None]

@@ -8,8 +8,9 @@ from typing import Any
 from distributor.archive import Archive
 from distributor.cli.desk import DONE, Desk
 from distributor.ledger import Ledger
-from distributor.model import SETTLEMENT_LEASE, OpenTransaction, OrderStatus
+from distributor.model import OpenTransaction, OrderStatus
 from distributor.settings import Use
+from distributor.standing import SETTLEMENT_LEASE
 from distributor.status import rfc3339
 from distributor.units import UnixMs, format_units
 

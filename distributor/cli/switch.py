@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from distributor.cli.desk import DONE, Desk
-from distributor.model import Control
 from distributor.settings import Use
+from distributor.standing import Control
 
 
 async def pause(desk: Desk) -> int:

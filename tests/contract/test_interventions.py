@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import Contention, InvariantBroken
-from distributor.model import Control, HoldReason, Order, OrderStatus
+from distributor.model import HoldReason, Order, OrderStatus
+from distributor.standing import Control
 from tests.factories import BOB, NOW_MS, OPERATOR, a_hash
 from tests.fakes.bench import Bench, a_closing, binding
 

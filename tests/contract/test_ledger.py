@@ -8,17 +8,9 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import ConflictingOrder, Contention, ForeignLedger, InvariantBroken
-from distributor.model import (
-    AttemptKind,
-    Control,
-    HoldReason,
-    OpenTransaction,
-    OrderStatus,
-    Stats,
-    Transaction,
-    TransactionStatus,
-)
+from distributor.model import AttemptKind, HoldReason, OpenTransaction, OrderStatus, Transaction, TransactionStatus
 from distributor.ports import Insert
+from distributor.standing import Control, Stats
 from distributor.units import TokenUnits, UnixMs, Wei
 from tests.factories import BOB, IDENTITY, NOW_MS, OPERATOR, TOKEN, a_hash, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding

@@ -10,14 +10,8 @@ import pytest
 from distributor.errors import LedgerUnavailable
 from distributor.groups import TRIES_MAX
 from distributor.ledger import Ledger
-from distributor.model import (
-    Control,
-    HoldReason,
-    OrderStatus,
-    TransactionStatus,
-    WaitingReason,
-    Watch,
-)
+from distributor.model import HoldReason, OrderStatus, TransactionStatus
+from distributor.standing import Control, WaitingReason, Watch
 from tests.factories import BOB, IDENTITY, OPERATOR, TOKEN, a_hash, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding
 from tests.fakes.rows import ListAudit, MemoryRows, UnsteadyRows

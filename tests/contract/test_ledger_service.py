@@ -8,11 +8,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import Contention
-from distributor.model import (
-    Waiting,
-    WaitingReason,
-    Watch,
-)
+from distributor.standing import Waiting, WaitingReason, Watch
 from distributor.units import TokenUnits, Wei
 from tests.factories import NOW_MS
 from tests.fakes.bench import Bench

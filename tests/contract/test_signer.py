@@ -11,8 +11,9 @@ from devstack.contracts import OPERATOR_KEY
 from distributor.adapters.signer import LocalSigner
 from distributor.addresses import keccak256
 from distributor.errors import ConfigurationError
-from distributor.model import Address, Call, Fees
+from distributor.model import Address, Fees
 from distributor.ports import Signer, Unsigned
+from distributor.sightings import Call
 from distributor.units import Wei
 from tests.fakes.signer import FakeSigner, read_signed
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distributor.ledger import Closing, Ledger
-from distributor.model import Address, Attempt, Books, HoldReason, Order, OrderKey, Transaction
+from distributor.model import Address, Attempt, HoldReason, Order, OrderKey, Transaction
 from distributor.rows import OWNER
+from distributor.standing import Books
 from distributor.units import TokenUnits, Wei
 from tests.factories import OPERATOR, a_hash, a_transaction, an_attempt, an_order
 from tests.fakes.clock import FrozenClock

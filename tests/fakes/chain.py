@@ -7,22 +7,9 @@ from collections.abc import Callable, Sequence
 
 from distributor.addresses import keccak256
 from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
-from distributor.model import (
-    Address,
-    Block,
-    Call,
-    Fees,
-    Hash,
-    Market,
-    Observation,
-    Order,
-    Receipt,
-    Simulation,
-    SubmitOutcome,
-    Submitted,
-    Survey,
-)
+from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
 from distributor.ports import Unsigned
+from distributor.sightings import Block, Call, Market, Observation, Receipt, Simulation, Submitted, Survey
 from distributor.units import TokenUnits, Wei
 from tests.fakes.chain_state import (
     AUTHORITY,

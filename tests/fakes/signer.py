@@ -9,8 +9,9 @@ import rlp  # type: ignore[import-untyped]  # ships no types
 from eth_account import Account
 
 from distributor.addresses import keccak256, parse_address
-from distributor.model import Address, Call, Fees, Hash
+from distributor.model import Address, Fees, Hash
 from distributor.ports import Signed, Unsigned
+from distributor.sightings import Call
 from distributor.units import Wei
 
 _FAKE = b"\xfa"

@@ -16,10 +16,11 @@ from distributor.distribution import Distribution
 from distributor.errors import ChainUnavailable
 from distributor.ledger import Ledger
 from distributor.lifecycle import Policy
-from distributor.model import Identity, Order, OrderStatus, Transaction
+from distributor.model import Order, OrderStatus, Transaction
 from distributor.ports import Rows
 from distributor.preflight import Terms
 from distributor.settlement import Settlement
+from distributor.standing import Identity
 from distributor.steps import Steps
 from distributor.sweep import Thresholds, Watcher
 from distributor.units import TokenUnits, UnixMs, Wei

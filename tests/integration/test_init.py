@@ -11,8 +11,8 @@ from devstack.servers import Azurite
 from distributor.cli import main
 from distributor.cli.init import initialise
 from distributor.errors import ConfigurationError
-from distributor.model import Identity
 from distributor.parts import Parts
+from distributor.standing import Identity
 from tests.fakes.clock import FrozenClock
 
 

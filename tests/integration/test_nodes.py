@@ -16,8 +16,9 @@ from devstack.contracts import OPERATOR_KEY, Devchain
 from distributor.adapters.polygon import Polygon
 from distributor.adapters.signer import LocalSigner
 from distributor.errors import ChainUnavailable, WrongChain
-from distributor.model import Address, Call, Fees, Hash, SubmitOutcome
+from distributor.model import Address, Fees, Hash, SubmitOutcome
 from distributor.ports import Signed, Unsigned
+from distributor.sightings import Call
 from distributor.units import Wei
 from tests.contract.chains import an_order
 from tests.fakes.clock import FrozenClock

@@ -13,19 +13,11 @@ from distributor.entries import Total
 from distributor.groups import commit
 from distributor.ledger import Ledger
 from distributor.lifecycle import Policy, Step, Submit, Verdict, Wait
-from distributor.model import (
-    Address,
-    AttemptKind,
-    Observation,
-    OpenTransaction,
-    Order,
-    Receipt,
-    Spent,
-    Transaction,
-    TransactionStatus,
-)
+from distributor.model import Address, AttemptKind, OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.readings import must_find
 from distributor.rows import write
+from distributor.sightings import Observation, Receipt
+from distributor.standing import Spent
 from distributor.steps import Done, Steps
 from distributor.units import TokenUnits
 from tests.properties.machine_broken_people import back_in_line

@@ -14,17 +14,11 @@ from distributor.entries import Closing
 from distributor.fees import FeeLimits
 from distributor.groups import Group, commit
 from distributor.interventions import Interventions
-from distributor.model import (
-    Attempt,
-    Books,
-    Fees,
-    Market,
-    Order,
-    OrderStatus,
-    Transaction,
-)
+from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
 from distributor.preflight import Prepared
 from distributor.rows import write
+from distributor.sightings import Market
+from distributor.standing import Books
 from distributor.sweep import Sweep, Wakes
 from distributor.units import TokenUnits, UnixMs
 

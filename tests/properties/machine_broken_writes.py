@@ -10,14 +10,9 @@ import pytest
 from distributor import groups, lifecycle
 from distributor.distribution import Distribution
 from distributor.ledger import Ledger
-from distributor.model import (
-    Attempt,
-    Books,
-    Fees,
-    Order,
-    Transaction,
-)
+from distributor.model import Attempt, Fees, Order, Transaction
 from distributor.ports import Chain, Delete, Insert, Replace, Row, Write
+from distributor.standing import Books
 from distributor.steps import Done, Steps
 from tests.fakes.rows import MemoryRows
 

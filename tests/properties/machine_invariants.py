@@ -9,8 +9,9 @@ from typing import Any
 from eth_abi.abi import decode
 
 from distributor.errors import DistributorError
-from distributor.model import Address, Hash, Receipt
+from distributor.model import Address, Hash
 from distributor.ports import Delete, Insert, Row, Value, Write
+from distributor.sightings import Receipt
 from tests.fakes.chain import RESERVE, FakeChain
 from tests.fakes.signer import Sent
 from tests.properties.machine_world import World

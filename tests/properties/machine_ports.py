@@ -6,19 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from distributor.model import (
-    Address,
-    Call,
-    Hash,
-    Observation,
-    Order,
-    Receipt,
-    Simulation,
-    Submitted,
-    Survey,
-    Version,
-)
+from distributor.model import Address, Hash, Order, Version
 from distributor.ports import Alarm, Conflict, OutcomeUnknown, Row, Signed, Signer, Unsigned, Write
+from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import FakeChain
 from tests.fakes.rows import MemoryRows

@@ -13,10 +13,11 @@ from distributor.errors import ConfigurationError, InvariantBroken, Transient
 from distributor.fees import FeeLimits
 from distributor.ledger import Inserted, Ledger
 from distributor.lifecycle import Policy
-from distributor.model import Address, Identity, Order, OrderKey
+from distributor.model import Address, Order, OrderKey
 from distributor.preflight import Terms
 from distributor.rows import read
 from distributor.settlement import Settlement
+from distributor.standing import Identity
 from distributor.steps import Steps
 from distributor.sweep import Sweep
 from distributor.units import TokenUnits, UnixMs, Wei

@@ -19,7 +19,8 @@ from distributor.adapters.answers import (
     read_units,
 )
 from distributor.addresses import keccak256
-from distributor.model import Address, Block, Hash, Market, Receipt
+from distributor.model import Address, Hash
+from distributor.sightings import Block, Market, Receipt
 
 TOKEN = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
 OTHER = "0x" + "99" * 20

@@ -12,14 +12,8 @@ from distributor import distribution as module
 from distributor.distribution import Drained
 from distributor.errors import LedgerUnavailable
 from distributor.ledger import Ledger
-from distributor.model import (
-    HoldReason,
-    Lease,
-    OrderStatus,
-    SubmitOutcome,
-    TransactionStatus,
-    WaitingReason,
-)
+from distributor.model import HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
+from distributor.standing import Lease, WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI, LIMITS
 from tests.fakes.chain import CUSTOMERS, OPERATOR, Behaviour, FakeChain

@@ -18,8 +18,8 @@ from distributor.errors import (
     LedgerUnavailable,
 )
 from distributor.ledger import Ledger
-from distributor.model import WaitingReason
 from distributor.settlement import Followed
+from distributor.standing import WaitingReason
 from distributor.sweep import Wakes
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns

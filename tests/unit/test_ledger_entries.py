@@ -10,17 +10,15 @@ from distributor.entries import Settling, Total
 from distributor.errors import InvariantBroken
 from distributor.model import (
     AttemptKind,
-    Books,
     HoldReason,
     Order,
     OrderKey,
     OrderStatus,
-    Spent,
-    Stats,
     SubmitOutcome,
     TransactionStatus,
     Version,
 )
+from distributor.standing import Books, Spent, Stats
 from distributor.units import TokenUnits, UnixMs
 from tests.factories import BOB, NOW_MS, OPERATOR, TOKEN, a_transaction, an_attempt, an_order
 from tests.fakes.bench import a_closing

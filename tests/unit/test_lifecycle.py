@@ -30,14 +30,12 @@ from distributor.model import (
     AttemptKind,
     Fees,
     HoldReason,
-    Market,
-    Observation,
     OpenTransaction,
     SubmitOutcome,
     Transaction,
     TransactionStatus,
-    Transfer,
 )
+from distributor.sightings import Market, Observation, Transfer
 from distributor.units import TokenUnits, UnixMs, Wei
 from tests.factories import (
     ALICE,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distributor.adapters.node_errors import SUBMIT_TEXTS, best_of, is_overload, is_revert, outcome_of
-from distributor.model import SubmitOutcome, Submitted
+from distributor.model import SubmitOutcome
+from distributor.sightings import Submitted
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,10 @@ import pytest
 from distributor import preflight
 from distributor.advice import HELD, WAITING
 from distributor.errors import ChainUnavailable, WrongChain
-from distributor.model import (
-    Books,
-    HoldReason,
-    Market,
-    OpenTransaction,
-    Revert,
-    RevertKind,
-    Simulation,
-    TransactionStatus,
-    Version,
-    WaitingReason,
-)
+from distributor.model import HoldReason, OpenTransaction, TransactionStatus, Version
 from distributor.preflight import Obstacle, Prepared, Terms
+from distributor.sightings import Market, Revert, RevertKind, Simulation
+from distributor.standing import Books, WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests.factories import (
     GWEI,

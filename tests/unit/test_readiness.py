@@ -8,9 +8,9 @@ import pytest
 
 from distributor.errors import ConfigurationError
 from distributor.ledger import Ledger
-from distributor.model import Identity
 from distributor.ports import Head
 from distributor.readiness import HEAD_AGE_MS_MAX, KEPT_MS, SWEEP_AGE_MS_MAX, WAITING_AGE_MS_MAX, Readiness, Report
+from distributor.standing import Identity
 from distributor.units import UnixMs
 from tests.factories import IDENTITY, an_address, an_order
 from tests.fakes.clock import FrozenClock

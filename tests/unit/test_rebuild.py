@@ -12,11 +12,12 @@ from distributor import rebuild
 from distributor.archive import Archive, Restored
 from distributor.errors import ChainUnavailable, ForeignLedger
 from distributor.fence import FENCE_NONCES, Fence, FenceOpen
-from distributor.model import Address, Call, Fees, Hash, OrderStatus, SubmitOutcome
+from distributor.model import Address, Fees, Hash, OrderStatus, SubmitOutcome
 from distributor.orders import ref_id
 from distributor.payouts import Known, Why
 from distributor.ports import Signer, Unsigned
 from distributor.rebuild import NotSettled, Rebuild, Report
+from distributor.sightings import Call
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_hash, an_address, an_order
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, FakeChain, FakeSigner

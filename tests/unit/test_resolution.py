@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import ChainUnavailable
-from distributor.model import Address, Hash, HoldReason, Order, OrderStatus, Receipt
+from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
 from distributor.resolution import Resolution, Resolved
+from distributor.sightings import Receipt
 from tests.factories import POLICY, a_block
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.history import FakeHistory

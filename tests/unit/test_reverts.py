@@ -7,7 +7,7 @@ from eth_abi.abi import encode
 
 from distributor.adapters.reverts import decode_revert
 from distributor.addresses import keccak256
-from distributor.model import RevertKind
+from distributor.sightings import RevertKind
 
 ALICE = "0x" + "11" * 20
 ROLE = bytes.fromhex("22" * 32)

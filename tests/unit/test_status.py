@@ -6,16 +6,8 @@ from typing import Any
 import pytest
 
 from distributor.ledger import Closing, Ledger
-from distributor.model import (
-    AttemptKind,
-    HoldReason,
-    Order,
-    OrderKey,
-    OrderStatus,
-    Transaction,
-    TransactionStatus,
-    WaitingReason,
-)
+from distributor.model import AttemptKind, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
+from distributor.standing import WaitingReason
 from distributor.status import Status, rfc3339, shown
 from distributor.units import UnixMs, Wei
 from tests.factories import (

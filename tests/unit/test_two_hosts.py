@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from distributor.ledger import Ledger
-from distributor.model import Address, Lease, OrderStatus
+from distributor.model import Address, OrderStatus
 from distributor.settlement import Settlement
+from distributor.standing import Lease
 from distributor.units import UnixMs, Wei
 from tests.factories import GWEI, LIMITS
 from tests.fakes.chain import OPERATOR, FakeChain, FakeSigner

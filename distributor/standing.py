@@ -1,0 +1,132 @@
+"""
+How the service as a whole stands: whose ledger it is, the people's switch, the totals, why orders wait.
+
+Rows of the ledger beside its orders and transactions, frozen and versioned as those are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from distributor.model import UNSTORED, Address, Hash, Version
+from distributor.units import TokenUnits, UnixMs, Wei
+
+SETTLEMENT_LEASE = "settlement"
+"""Name of the lease that settlement holds and the sweep looks at."""
+
+
+class WaitingReason(StrEnum):
+    """Why orders stay ``received``: one reason for the whole service; it passes without a person touching an order."""
+
+    NODE_DOWN = "node_down"
+    WRONG_CHAIN = "wrong_chain"
+    LEDGER_FOREIGN = "ledger_foreign"
+    NOT_CONFIGURED = "not_configured"
+    PAUSED = "paused"
+    FEE_CEILING = "fee_ceiling"
+    SLOTS_FULL = "slots_full"
+    GAS_SHORT = "gas_short"
+    RESERVE_SHORT = "reserve_short"
+    ALLOWANCE_SHORT = "allowance_short"
+    TOKEN_MISSING = "token_missing"  # noqa: S105 -- the ERC-20 token, no password
+    AUTHORITY_MISSING = "authority_missing"
+    ROLE_MISSING = "role_missing"
+    AUTHORITY_PAUSED = "authority_paused"
+    AUTHORITY_REFUSES = "authority_refuses"
+    NONCE_AHEAD = "nonce_ahead"
+    NODE_BEHIND = "node_behind"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Whose ledger this is. Missing, or unlike the settings: nothing binds."""
+
+    ledger_id: str
+    chain_id: int
+    token: Address
+    authority: Address
+    reserve: Address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Control:
+    """The operators' switch: while ``paused``, nothing is bound."""
+
+    paused: bool = False
+    paused_by: str = ""
+    paused_why: str = ""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """What was bound in one UTC day, less what came back from nonces that paid nothing."""
+
+    day: str = ""
+    units: TokenUnits = TokenUnits(0)
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Books:
+    """What a binding is conditional on: the next nonce, and the token units bound but not final."""
+
+    operator: Address
+    next_nonce: int
+    nonce_version: Version = field(compare=False, repr=False)
+    committed_units: TokenUnits
+    commitments_version: Version = field(compare=False, repr=False)
+    spent: Spent = Spent()
+    """The day's total as last seen; a binding on another day reads its own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Why orders wait, for the whole service; ``reason`` empty when none does."""
+
+    reason: WaitingReason | None = None
+    detail: str = ""
+    since_ms: UnixMs = UnixMs(0)
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """What the sweep last saw; for ``/ready`` and for alarms that are raised once."""
+
+    swept_ms: UnixMs = UnixMs(0)
+    watched_ms: UnixMs = UnixMs(0)
+    head_number: int = 0
+    finalized_number: int = 0
+    reserve_units: TokenUnits = TokenUnits(0)
+    allowance_units: TokenUnits = TokenUnits(0)
+    gas_wei: Wei = Wei(0)
+    alarms: tuple[str, ...] = ()
+    """Codes of the alarms that stand; one is raised when it enters this set, and cleared when it leaves."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stats:
+    """Totals of one operator, written in the closing groups."""
+
+    transactions: int = 0
+    orders_paid: int = 0
+    paid_units: TokenUnits = TokenUnits(0)
+    gas_used: int = 0
+    gas_cost_wei: Wei = Wei(0)
+    final_number: int | None = None
+    """The newest block in which a transaction was closed, and its hash: what is final must stay there."""
+    final_hash: Hash | None = None
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """An advisory lock: it spares hosts the contention; conditional writes stay the guard."""
+
+    name: str
+    holder: str
+    until_ms: UnixMs
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
