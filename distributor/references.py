@@ -17,17 +17,19 @@ SYNTAX = (
     f"{OPENING}SecretUri=https://VAULT.vault.azure.net/secrets/NAME) or {OPENING}VaultName=VAULT;SecretName=NAME), "
     "each with or without a version"
 )
+KEY_SYNTAX = "https://VAULT.vault.azure.net/keys/NAME, with or without /VERSION"
 HOST_SUFFIXES = (".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net")
 
 _VAULT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]")
-_SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
+_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
 _VERSION = re.compile(r"[A-Za-z0-9]{0,64}")
+_KEY_PATH = re.compile(r"/keys/([^/]+)(?:/([^/]*))?")
 _SECRET_PATH = re.compile(r"/secrets/([^/]+)(?:/([^/]*))?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VaultSecret:
-    """Where a secret is; an empty version means the newest."""
+class VaultItem:
+    """Where a secret or a key is; an empty version means the newest."""
 
     vault_url: str
     name: str
@@ -39,7 +41,7 @@ def is_reference(value: str) -> bool:
     return value.startswith(OPENING)
 
 
-def parse_reference(value: str) -> VaultSecret:
+def parse_reference(value: str) -> VaultItem:
     """
     Return the secret a reference names.
 
@@ -58,9 +60,25 @@ def parse_reference(value: str) -> VaultSecret:
     raise ValueError(f"is not a Key Vault reference: {SYNTAX}")
 
 
-def by_name(vault_url: str, setting: str) -> VaultSecret:
+def by_name(vault_url: str, setting: str) -> VaultItem:
     """Return the secret of *setting* in the vault of KEYVAULT_URI; names there have no underscore."""
-    return VaultSecret(vault_url=parse_vault_url(vault_url), name=setting.replace("_", "-"))
+    return VaultItem(vault_url=parse_vault_url(vault_url), name=setting.replace("_", "-"))
+
+
+def parse_key_id(text: str) -> VaultItem:
+    """
+    Return the key that a key identifier names.
+
+    Raises:
+        ValueError: Not https://VAULT.vault.azure.net/keys/NAME with or without /VERSION.
+
+    Source: https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#vault-name-and-object-name
+    """
+    url = urls.split(text)
+    path = url and _KEY_PATH.fullmatch(url.path)
+    if not (url and path and _NAME.fullmatch(path[1]) and _VERSION.fullmatch(path[2] or "")):
+        raise ValueError(f"is not the identifier of a key in a vault: {KEY_SYNTAX}")
+    return VaultItem(vault_url=parse_vault_url(url._replace(path="").geturl()), name=path[1], version=path[2] or "")
 
 
 def parse_vault_url(text: str) -> str:
@@ -88,7 +106,7 @@ def _parts(inside: str) -> dict[str, str]:
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
-def _from_uri(uri: str) -> VaultSecret:
+def _from_uri(uri: str) -> VaultItem:
     url = urls.split(uri)
     path = url and _SECRET_PATH.fullmatch(url.path)
     if not (url and path):
@@ -96,16 +114,16 @@ def _from_uri(uri: str) -> VaultSecret:
     return _secret(parse_vault_url(url._replace(path="").geturl()), path[1], path[2] or "")
 
 
-def _from_names(vault: str, name: str, version: str) -> VaultSecret:
+def _from_names(vault: str, name: str, version: str) -> VaultItem:
     if not _VAULT_NAME.fullmatch(vault):
         raise ValueError("has a VaultName that no vault can have: 3 to 24 letters, digits and hyphens")
     return _secret(f"https://{vault.lower()}{HOST_SUFFIXES[0]}", name, version)
 
 
-def _secret(vault_url: str, name: str, version: str) -> VaultSecret:
-    if not (_SECRET_NAME.fullmatch(name) and _VERSION.fullmatch(version)):
+def _secret(vault_url: str, name: str, version: str) -> VaultItem:
+    if not (_NAME.fullmatch(name) and _VERSION.fullmatch(version)):
         raise ValueError("names a secret that no vault can have: letters, digits and hyphens")
-    return VaultSecret(vault_url=vault_url, name=name, version=version)
+    return VaultItem(vault_url=vault_url, name=name, version=version)
 
 
 def _is_vault(netloc: str) -> bool:

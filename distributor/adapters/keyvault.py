@@ -13,14 +13,14 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from distributor import setting_values as accept
+from distributor.adapters.vault_trouble import NOT_FOUND, status_of, why
 from distributor.errors import ConfigurationError
 from distributor.ports import Clock
-from distributor.references import VaultSecret, by_name, is_reference, parse_reference
+from distributor.references import VaultItem, by_name, is_reference, parse_reference
 from distributor.units import UnixMs
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
-    from azure.core.exceptions import AzureError
     from azure.core.pipeline.transport import AsyncHttpTransport
     from azure.keyvault.secrets.aio import SecretClient
 
@@ -30,8 +30,7 @@ _CONNECT_S = 5
 _READ_S = 10
 _RETRIES = 2
 _BACKOFF_S = 0.2
-_ROLE = "the role Key Vault Secrets User"
-_FORBIDDEN, _NOT_FOUND = 403, 404
+_ROLE = "Key Vault Secrets User"
 
 
 class KeyVaultSecrets:
@@ -56,7 +55,7 @@ class KeyVaultSecrets:
         self._environ, self._sign_in, self._clock, self._transport = environ, sign_in, clock, transport
         self._credential: AsyncTokenCredential | None = None
         self._clients: dict[str, SecretClient] = {}
-        self._kept: dict[VaultSecret, tuple[UnixMs, str]] = {}
+        self._kept: dict[VaultItem, tuple[UnixMs, str]] = {}
         self._open = AsyncExitStack()
 
     async def get(self, name: str) -> str | None:
@@ -79,7 +78,7 @@ class KeyVaultSecrets:
         """Close the clients and the credential; the transport is its maker's."""
         await self._open.aclose()
 
-    def _place(self, name: str, reference: str) -> VaultSecret | None:
+    def _place(self, name: str, reference: str) -> VaultItem | None:
         allowed = self._allowed()
         if reference and not allowed:
             raise ValueError("is a Key Vault reference, and BALLX_USE_KV=0 forbids asking a vault")
@@ -99,7 +98,7 @@ class KeyVaultSecrets:
         except ValueError as error:
             raise ValueError(f"cannot be looked up: BALLX_USE_KV {error}") from None
 
-    async def _read(self, name: str, place: VaultSecret, *, referred: bool) -> str | None:
+    async def _read(self, name: str, place: VaultItem, *, referred: bool) -> str | None:
         from azure.core.exceptions import AzureError  # noqa: PLC0415 -- only where a vault is needed
 
         until_ms, kept = self._kept.get(place, (0, ""))
@@ -108,9 +107,9 @@ class KeyVaultSecrets:
         try:
             secret = await self._client(place.vault_url).get_secret(place.name, place.version or None)
         except AzureError as error:
-            if _status(error) == _NOT_FOUND and not referred:
+            if status_of(error) == NOT_FOUND and not referred:
                 return None
-            raise ConfigurationError(f"{name} {_why(error, place)}") from error
+            raise ConfigurationError(f"{name} {why(error, place, _ROLE)}") from error
         if not secret.value:
             raise ConfigurationError(f"{name} is empty in {place.vault_url}: set a value for {place.name}")
         self._kept[place] = (UnixMs(self._clock() + KEPT_MS), secret.value)
@@ -136,34 +135,3 @@ class KeyVaultSecrets:
             self._clients[vault_url] = client
             self._open.push_async_callback(client.close)
         return self._clients[vault_url]
-
-
-def _why(error: AzureError, place: VaultSecret) -> str:
-    """Return what is wrong and what to do, by what the vault or the sign-in said."""
-    from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 -- only where a vault is needed
-
-    status, code = _status(error), _code(error)
-    where = f"{place.name} in {place.vault_url}"
-    if code == "SecretDisabled":
-        return f"is disabled: enable {where}, or name another version"
-    if status == _FORBIDDEN:
-        return f"may not be read: give this identity {_ROLE} on {place.vault_url}, and check its firewall ({code})"
-    if status == _NOT_FOUND:
-        return f"is not in the vault: no {where}" + (f", version {place.version}" if place.version else "")
-    if isinstance(error, ClientAuthenticationError):
-        return f"cannot be read: no sign-in to {place.vault_url}; use a managed identity, or `az login`"
-    if status is not None:
-        return f"cannot be read: {place.vault_url} answered {status}"
-    return f"cannot be read: {place.vault_url} does not answer; check the name and the network"
-
-
-def _status(error: AzureError) -> int | None:
-    status = getattr(error, "status_code", None)
-    return status if isinstance(status, int) else None
-
-
-def _code(error: AzureError) -> str:
-    """Return the innermost error code. Source: https://learn.microsoft.com/azure/key-vault/general/rest-error-codes."""
-    detail = getattr(error, "error", None)
-    inner = getattr(detail, "innererror", None) or {}
-    return str(inner.get("code") or getattr(detail, "code", None) or "no code")
