@@ -1,13 +1,11 @@
 """
 Read an order out of a signed body: what is asked, exactly as it was written, or a refusal that says why.
 
-Nothing is guessed and nothing is rounded. A number stays text until the field it belongs to takes
-it, so no float exists and no digits are converted before they are counted. What nobody could read
-is malformed; what can be read but must never be paid is unpayable.
+Nothing is guessed and nothing is rounded. What nobody could read is malformed; what can be read but
+must never be paid is unpayable. What holds of every order, whoever wrote the body, is public here.
 
 Fields the app does not know are ignored: a shop's plug-in may add some at any update, the
 signature covers them all, and a payment must not stop for one that changes nothing in it.
-``null`` is the same as an absent field.
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from distributor.addresses import ZERO_ADDRESS, WrongChecksum, keccak256, parse_address
+from distributor.bodies import Number, read_object
 from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.model import DEFAULT_SOURCE, Address, Hash, Order
 from distributor.units import TokenUnits, TooManyDecimals, UnixMs, token_units
@@ -31,8 +30,6 @@ REASON_BYTES = 64
 REF_ID_BYTES = 32
 AMOUNT_CHARACTERS = 100
 """More than any amount a uint256 can hold needs, with all its decimals."""
-DEPTH_MAX = 32
-"""An order is one flat object; what a plug-in adds may nest a little."""
 
 ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _INTEGER = re.compile(r"[0-9]+")
@@ -42,8 +39,6 @@ _AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?"
 # Control characters and the two line separators; a block explorer and a log must show one line.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_BRACKET = re.compile(r"[\[\]{}]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,13 +52,6 @@ class Terms:
     decimals: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """A JSON number as it was written."""
-
-    text: str
-
-
 def parse(body: bytes, source: str, terms: Terms, now: UnixMs) -> Order:
     """
     Return the order that *source* signed.
@@ -72,18 +60,43 @@ def parse(body: bytes, source: str, terms: Terms, now: UnixMs) -> Order:
         MalformedOrder: The body is not an order; the code and the sentence name the field.
         UnpayableOrder: It is one, but can never be paid as it stands.
     """
-    fields = _fields(body)
-    order_id = _order_id(fields)
-    wallet = _wallet(fields, terms)
-    amount_units = _amount_units(fields, terms.decimals)
+    fields = read_object(body)
     tipo = _tipo(fields)
+    return payable_order(
+        source=source,
+        order_id=_order_id(fields),
+        wallet=_wallet(fields),
+        amount_units=exact_units("amount", _required(fields, "amount"), terms.decimals),
+        tipo=tipo,
+        reason=_line(fields, "reason") or f"{tipo} - BALLX",
+        terms=terms,
+        now=now,
+    )
+
+
+def payable_order(
+    *,
+    source: str,
+    order_id: str,
+    wallet: Address,
+    amount_units: TokenUnits,
+    tipo: str,
+    reason: str,
+    terms: Terms,
+    now: UnixMs,
+) -> Order:
+    """Return a new order, with all that follows from its parts. UnpayableOrder: nobody may be paid at that wallet."""
+    if wallet in (ZERO_ADDRESS, terms.token, terms.authority, terms.reserve):
+        raise UnpayableOrder(
+            "wallet must not be the zero address, the token, the authority or the reserve.", code="wallet_forbidden"
+        )
     return Order(
         source=source,
         order_id=order_id,
         wallet=wallet,
         amount_units=amount_units,
         tipo=tipo,
-        reason=_cut(_line(fields, "reason") or f"{tipo} - BALLX", REASON_BYTES),
+        reason=_cut(reason, REASON_BYTES),
         ref_id=ref_id(source, order_id),
         fingerprint=_fingerprint(terms, wallet, amount_units, tipo),
         received_ms=now,
@@ -98,63 +111,12 @@ def ref_id(source: str, order_id: str) -> Hash:
     return Hash("0x" + padded.hex())
 
 
-# The body ----------------------------------------------------------------------------------------
-
-
-def _fields(body: bytes) -> Mapping[str, Any]:
-    if not body.strip():
-        raise MalformedOrder("The request has no body: send the order as JSON.", code="body_empty")
-    try:
-        text = body.decode("utf-8")
-        _bounded(text)
-        document = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_not_json_constant,
-        )
-    except UnicodeDecodeError:
-        raise MalformedOrder("The body is not UTF-8 text.", code="not_utf8") from None
-    except json.JSONDecodeError as error:
-        raise MalformedOrder(f"The body is not JSON: {error.msg} at character {error.pos}.", code="not_json") from None
-    if not isinstance(document, dict):
-        raise MalformedOrder("The body must be a JSON object.", code="not_object")
-    return {name: value for name, value in document.items() if value is not None}
-
-
-def _bounded(text: str) -> None:
-    """
-    Refuse deep nesting before the parser meets it.
-
-    The parser is recursive C: 60,000 opening brackets end in a RecursionError at best, and in the end
-    of the whole process where some library has raised the interpreter's limit.
-    """
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > DEPTH_MAX:
-            raise MalformedOrder(f"The body is nested more than {DEPTH_MAX} deep.", code="not_json")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a name given twice: readers differ on which of the two counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise MalformedOrder("The body names a field twice.", code="duplicate_key")
-    return found
-
-
-def _not_json_constant(constant: str) -> NoReturn:
-    raise MalformedOrder(f"The body is not JSON: {constant} is no JSON number.", code="not_json")
-
-
 # The fields --------------------------------------------------------------------------------------
 
 
 def _order_id(fields: Mapping[str, Any]) -> str:
     value = _required(fields, "order_id")
-    text = value.text if isinstance(value, _Number) and _INTEGER.fullmatch(value.text) else value
+    text = value.text if isinstance(value, Number) and _INTEGER.fullmatch(value.text) else value
     if not isinstance(text, str) or not ORDER_ID.fullmatch(text):
         raise MalformedOrder(
             "order_id must be 1 to 64 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit,"
@@ -164,46 +126,50 @@ def _order_id(fields: Mapping[str, Any]) -> str:
     return text
 
 
-def _wallet(fields: Mapping[str, Any], terms: Terms) -> Address:
-    named = {name: _address(name, fields[name]) for name in ("wallet", "wallet_address") if name in fields}
+def _wallet(fields: Mapping[str, Any]) -> Address:
+    named = {name: wallet_of(name, fields[name]) for name in ("wallet", "wallet_address") if name in fields}
     if len(set(named.values())) > 1:
         raise MalformedOrder("wallet and wallet_address differ: send one of them.", code="wallet_conflict")
-    wallet = next(iter(named.values())) if named else _missing("wallet")
-    if wallet in (ZERO_ADDRESS, terms.token, terms.authority, terms.reserve):
-        raise UnpayableOrder(
-            "wallet must not be the zero address, the token, the authority or the reserve.", code="wallet_forbidden"
-        )
-    return wallet
+    return next(iter(named.values())) if named else _missing("wallet")
 
 
-def _address(name: str, value: Any) -> Address:
+def wallet_of(name: str, value: Any) -> Address:
+    """Return the address that field *name* holds. MalformedOrder: it is none; UnpayableOrder: mistyped."""
     try:
-        return parse_address(_text(name, value))
+        return parse_address(text_of(name, value, code="bad_wallet"))
     except WrongChecksum as error:
         raise UnpayableOrder(f"{name} {error}.", code="wallet_checksum") from None
     except ValueError as error:
         raise MalformedOrder(f"{name} {error}.", code="bad_wallet") from None
 
 
-def _amount_units(fields: Mapping[str, Any], decimals: int) -> TokenUnits:
-    amount = _amount(_required(fields, "amount"))
+def exact_units(name: str, value: Any, decimals: int) -> TokenUnits:
+    """
+    Return the tokens that field *name* holds, in smallest units and more than 0.
+
+    Raises:
+        MalformedOrder: It is no number.
+        UnpayableOrder: Not more than 0, finer than the token, or beyond what a token can count.
+    """
+    amount = decimal_of(name, value)
     if amount <= 0:
-        raise UnpayableOrder("amount must be more than 0.", code="amount_not_positive")
+        raise UnpayableOrder(f"{name} must be more than 0.", code="amount_not_positive")
     try:
         return token_units(amount, decimals)
     except TooManyDecimals:
         raise UnpayableOrder(
-            f"amount has more than the token's {decimals} decimals; it is never rounded.", code="too_many_decimals"
+            f"{name} has more than the token's {decimals} decimals; it is never rounded.", code="too_many_decimals"
         ) from None
     except ValueError:
-        raise UnpayableOrder("amount is larger than any token amount can be.", code="amount_too_large") from None
+        raise UnpayableOrder(f"{name} is larger than any token amount can be.", code="amount_too_large") from None
 
 
-def _amount(value: Any) -> Decimal:
-    text = value.text if isinstance(value, _Number) else value
+def decimal_of(name: str, value: Any) -> Decimal:
+    """Return the number that field *name* holds, as a text or a JSON number, exactly as written. MalformedOrder."""
+    text = value.text if isinstance(value, Number) else value
     if not isinstance(text, str) or len(text) > AMOUNT_CHARACTERS or not _AMOUNT.fullmatch(text):
         raise MalformedOrder(
-            'amount must be a decimal number of tokens, such as "10.5": digits with an optional point,'
+            f'{name} must be a decimal number, such as "10.5": digits with an optional point,'
             " an exponent of two digits at most, no spaces and no plus sign.",
             code="bad_amount",
         )
@@ -218,13 +184,18 @@ def _tipo(fields: Mapping[str, Any]) -> str:
 
 
 def _line(fields: Mapping[str, Any], name: str) -> str:
-    """Return an optional text as one line: each run of control characters is a space."""
-    return _CONTROL.sub(" ", _text(name, fields.get(name, ""))).strip()
+    return one_line(text_of(name, fields.get(name, ""), code=f"bad_{name}"))
 
 
-def _text(name: str, value: Any) -> str:
+def one_line(text: str) -> str:
+    """Return *text* as one line: each run of control characters is a space."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def text_of(name: str, value: Any, *, code: str) -> str:
+    """Return the text that field *name* holds. MalformedOrder: it is none (*code*), or no text at all."""
     if not isinstance(value, str):
-        raise MalformedOrder(f"{name} must be a text.", code=f"bad_{name.removesuffix('_address')}")
+        raise MalformedOrder(f"{name} must be a text.", code=code)
     if _SURROGATE.search(value):
         raise MalformedOrder(f"{name} holds half a character (a lone surrogate).", code="bad_text")
     return value
