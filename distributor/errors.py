@@ -10,7 +10,8 @@ DistributorError
 ├─ Transient             not now: the message is done, the order waits, the sweep wakes it
 │   ├─ Contention                            another worker won; stop quietly
 │   ├─ LedgerUnavailable
-│   └─ ChainUnavailable
+│   ├─ ChainUnavailable
+│   └─ SignerUnavailable                     the vault that holds the operator's key does not sign
 ├─ ConfigurationError    a setting is missing or wrong: 503 or an alarm that names it
 │   ├─ WrongChain                            every node serves another chain
 │   └─ ForeignLedger                         the ledger is not ours; nothing binds
@@ -83,6 +84,10 @@ class LedgerUnavailable(Transient):
 
 class ChainUnavailable(Transient):
     """No node answered."""
+
+
+class SignerUnavailable(Transient):
+    """The vault that holds the operator's key does not sign."""
 
 
 class ConfigurationError(DistributorError):

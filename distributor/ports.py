@@ -163,13 +163,18 @@ class Signed:
 
 
 class Signer(Protocol):
-    """One operator key. The same input gives the same bytes (RFC 6979)."""
+    """
+    One operator key.
+
+    A key in memory gives the same bytes for the same input (RFC 6979), a key in a vault does not. Nobody
+    may rely on it: what counts is the bytes that are stored, before anyone sees them, and handed over again.
+    """
 
     @property
     def address(self) -> Address: ...
 
     async def sign(self, unsigned: Unsigned) -> Signed:
-        """Sign; raises ConfigurationError when the key cannot sign."""
+        """Sign. Raises SignerUnavailable when the key's vault does not sign now; nothing is bound then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

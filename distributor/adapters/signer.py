@@ -13,7 +13,7 @@ from distributor.model import Address, Hash
 from distributor.ports import Signed, Unsigned
 
 _KEY: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
-_CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Order of secp256k1: a private key is a number above zero and below it. Source: SEC 2, section 2.4.1."""
 _DYNAMIC_FEE_TYPE: Final = 2
 
@@ -43,18 +43,19 @@ class LocalSigner:
 
     async def sign(self, unsigned: Unsigned) -> Signed:
         """Sign as EIP-1559, or as legacy with the chain id of EIP-155; deterministic by RFC 6979."""
-        signed = self._account.sign_transaction(_fields(unsigned))
+        signed = self._account.sign_transaction(fields_of(unsigned))
         return Signed(raw=bytes(signed.raw_transaction), tx_hash=Hash(f"0x{bytes(signed.hash).hex()}"))
 
 
 def _parse_key(private_key_hex: str) -> bytes:
     match = _KEY.fullmatch(private_key_hex.strip())
-    if match is None or not 0 < int(match[1], 16) < _CURVE_ORDER:
+    if match is None or not 0 < int(match[1], 16) < CURVE_ORDER:
         raise ConfigurationError("OPERATOR_PK is not a private key: 64 hex digits, with or without 0x")
     return bytes.fromhex(match[1])
 
 
-def _fields(unsigned: Unsigned) -> dict[str, Any]:
+def fields_of(unsigned: Unsigned) -> dict[str, Any]:
+    """Return the transaction as eth-account names its fields."""
     fields: dict[str, Any] = {
         "chainId": unsigned.chain_id,
         "nonce": unsigned.nonce,

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 import rlp  # type: ignore[import-untyped]  # ships no types
+from azure.keyvault.keys._shared import http_challenge_cache
 
 from devstack.contracts import OPERATOR_KEY
+from distributor.adapters.identity import sign_in
 from distributor.adapters.signer import LocalSigner
+from distributor.adapters.vault_signer import VaultSigner, connect
 from distributor.addresses import keccak256
-from distributor.errors import ConfigurationError
+from distributor.errors import ConfigurationError, SignerUnavailable
 from distributor.model import Address, Fees
 from distributor.ports import Signer, Unsigned
+from distributor.references import VaultItem
 from distributor.sightings import Call
 from distributor.units import Wei
 from tests.fakes.signer import FakeSigner, read_signed
+from tests.integration.vault import URL, Peers, peers
 
 OPERATOR = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 AUTHORITY = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
 GWEI = 10**9
+KEY = VaultItem(vault_url=URL, name="operator")
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 DYNAMIC = Unsigned(
@@ -32,10 +39,34 @@ DYNAMIC = Unsigned(
 LEGACY = replace(DYNAMIC, fees=Fees(max_fee_wei=Wei(31 * GWEI), tip_wei=Wei(31 * GWEI), dynamic=False))
 
 
-@pytest.fixture(params=["fake", "local"])
-def signer(request: pytest.FixtureRequest) -> Signer:
-    """The same operator by a fake and by a real key."""
-    return FakeSigner(OPERATOR) if request.param == "fake" else LocalSigner(OPERATOR_KEY)
+@pytest.fixture
+async def azure(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peers]:
+    """A vault that holds the operator's key."""
+    http_challenge_cache.clear()
+    async with peers() as running:
+        for name, value in running.environ.items():
+            monkeypatch.setenv(name, value)
+        running.vault.keys.hold("operator", OPERATOR_KEY)
+        yield running
+
+
+@pytest.fixture(params=["fake", "local", "vault", "vault with high s"])
+async def signer(request: pytest.FixtureRequest, azure: Peers) -> AsyncIterator[Signer]:
+    """The same operator by a fake, by a key in this process, and by one in a vault."""
+    if request.param == "fake":
+        yield FakeSigner(OPERATOR)
+    elif request.param == "local":
+        yield LocalSigner(OPERATOR_KEY)
+    else:
+        azure.vault.keys.change("operator", high_s=request.param.endswith("high s"))
+        vault_signer = await connected(azure)
+        yield vault_signer
+        await vault_signer.aclose()
+
+
+async def connected(azure: Peers, key: VaultItem = KEY) -> VaultSigner:
+    """Open a key of the vault with the real client."""
+    return await connect("OPERATOR_KEY_ID", key, credential=sign_in(), transport=azure.transport)
 
 
 def test_a_signer_knows_its_address(signer: Signer) -> None:
@@ -56,7 +87,7 @@ async def test_what_was_signed_is_what_a_node_reads(signer: Signer, unsigned: Un
 
 @pytest.mark.parametrize("unsigned", [DYNAMIC, LEGACY], ids=["dynamic", "legacy"])
 async def test_the_same_input_gives_the_same_bytes(signer: Signer, unsigned: Unsigned) -> None:
-    """So that a crash between signing and storing cannot make two transactions of one attempt."""
+    """Of keys in this process; the vault of the tests draws its numbers the same way."""
     assert await signer.sign(unsigned) == await signer.sign(unsigned)
 
 
@@ -124,3 +155,112 @@ def test_a_signer_never_shows_its_key() -> None:
     shown = f"{signer} {signer!r} {signer._account!r}"
     assert OPERATOR in shown
     assert OPERATOR_KEY[2:].lower() not in shown.lower()
+
+
+# Keys of a vault ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("high_s", [False, True], ids=["low s", "high s"])
+@pytest.mark.parametrize("unsigned", [DYNAMIC, LEGACY], ids=["dynamic", "legacy"])
+async def test_a_vault_signs_the_very_bytes_a_local_key_signs(azure: Peers, unsigned: Unsigned, high_s: bool) -> None:
+    """Over twenty nonces, so that both parities occur; whichever half of the curve the vault answers with."""
+    azure.vault.keys.change("operator", high_s=high_s)
+    local, in_vault = LocalSigner(OPERATOR_KEY), await connected(azure)
+    drafts = [replace(unsigned, nonce=nonce) for nonce in range(20)]
+
+    assert [await local.sign(draft) for draft in drafts] == [await in_vault.sign(draft) for draft in drafts]
+    await in_vault.aclose()
+
+
+async def test_a_vault_sees_only_hashes(azure: Peers) -> None:
+    """One digest for each transaction, and its public half asked for once."""
+    signer = await connected(azure)
+    await signer.sign(DYNAMIC)
+    await signer.sign(LEGACY)
+
+    assert [len(digest) for digest in azure.vault.keys.signed] == [32, 32]
+    assert azure.vault.keys.asked == ["get", "sign", "sign"]
+    assert repr(signer) == f"VaultSigner({OPERATOR})"
+    await signer.aclose()
+
+
+async def test_a_signer_stays_with_the_version_it_read(azure: Peers) -> None:
+    """A newer version is another operator: it must be let in by hand, and never slip in between."""
+    signer = await connected(azure)
+    azure.vault.keys.hold("operator", "22" * 32)
+    azure.vault.keys.change("operator", version="v2")
+
+    signed = await signer.sign(DYNAMIC)
+    assert read_signed(signed.raw).sender == OPERATOR
+    await signer.aclose()
+    newer = await connected(azure)
+    assert newer.address != OPERATOR
+    await newer.aclose()
+
+
+@pytest.mark.parametrize(
+    "garbled",
+    [b"", b"\0" * 63, b"\0" * 64, b"\xff" * 64, b"\x11" * 64],
+    ids=["none", "short", "zero", "over", "foreign"],
+)
+async def test_a_signature_that_is_not_the_operators_is_never_used(azure: Peers, garbled: bytes) -> None:
+    """Whatever a broken vault or a proxy between answers."""
+    signer = await connected(azure)
+    azure.vault.keys.change("operator", garbled=garbled)
+
+    with pytest.raises(SignerUnavailable, match="not the operator's"):
+        await signer.sign(DYNAMIC)
+    await signer.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (403, "ForbiddenByRbac", "role Key Vault Crypto User"),
+        (403, "KeyDisabled", "is disabled"),
+        (404, "", "is not in the vault"),
+        (429, "", "answered 429"),
+    ],
+)
+async def test_a_vault_that_does_not_sign_is_told_with_its_remedy(
+    azure: Peers, status: int, code: str, said: str
+) -> None:
+    """Not now: orders wait, and the sentence says what to do."""
+    signer = await connected(azure)
+    azure.vault.keys.refusals["sign"] = (status, code)
+
+    with pytest.raises(SignerUnavailable, match=f"OPERATOR_KEY_ID.*{said}"):
+        await signer.sign(DYNAMIC)
+    await signer.aclose()
+
+
+async def test_a_vault_that_may_not_be_asked_is_found_at_the_start(azure: Peers) -> None:
+    """With the role that is missing."""
+    azure.vault.keys.refusals["get"] = (403, "ForbiddenByRbac")
+
+    with pytest.raises(ConfigurationError, match="OPERATOR_KEY_ID may not be used: give this identity the role"):
+        await connected(azure)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"curve": "P-256"}, "--curve P-256K"),
+        ({"operations": ("verify",)}, "may not sign"),
+        ({"enabled": False}, "is disabled"),
+    ],
+)
+async def test_a_key_that_cannot_sign_for_the_chain_is_refused(
+    azure: Peers, changes: dict[str, object], said: str
+) -> None:
+    """Found when the service starts, not at the first payment."""
+    azure.vault.keys.change("operator", **changes)
+
+    with pytest.raises(ConfigurationError, match=f"OPERATOR_KEY_ID.*{said}"):
+        await connected(azure)
+
+
+async def test_a_key_that_is_not_there_is_named(azure: Peers) -> None:
+    """With the vault it should be in."""
+    with pytest.raises(ConfigurationError, match=f"OPERATOR_KEY_ID is not in the vault: no other in {URL}, version v9"):
+        await connected(azure, VaultItem(vault_url=URL, name="other", version="v9"))

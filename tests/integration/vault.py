@@ -21,6 +21,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from azure.core.pipeline.transport import AioHttpTransport
 
+from tests.integration.vault_keys import Keys, signature_document
+
 HOST = "ballx.vault.azure.net"
 URL = f"https://{HOST}"
 _CHALLENGE = 'Bearer authorization="https://login.microsoftonline.com/a-tenant", resource="https://vault.azure.net"'
@@ -42,13 +44,13 @@ class Vault:
     tokens: list[Mapping[str, str]] = field(default_factory=list)
     """Queries of the identity endpoint."""
     no_identity: bool = False
+    keys: Keys = field(default_factory=Keys)
 
     async def serve_secret(self, request: web.Request) -> web.Response:
         """Answer as the vault does: first a challenge, then the secret or an error document."""
         name, version = request.match_info["name"], request.match_info.get("version", "")
-        if request.headers.get("Authorization") != f"Bearer {_TOKEN}":
-            self.challenged += 1
-            return web.json_response(_error("Unauthorized"), status=401, headers={"WWW-Authenticate": _CHALLENGE})
+        if challenge := self._challenge(request):
+            return challenge
         self.asked.append(f"{name}/{version}")
         if name in self.refusals:
             status, code = self.refusals[name]
@@ -58,6 +60,30 @@ class Vault:
         if found not in versions:
             return web.json_response(_error("SecretNotFound"), status=404)
         return web.json_response({"value": versions[found], "id": f"{URL}/secrets/{name}/{found}", "attributes": {}})
+
+    async def serve_key(self, request: web.Request) -> web.Response:
+        """Answer with the public half of a key, or with its signature of a digest."""
+        if challenge := self._challenge(request):
+            return challenge
+        name, signs = request.match_info["name"], request.method == "POST"
+        operation = "sign" if signs else "get"
+        self.keys.asked.append(operation)
+        if operation in self.keys.refusals:
+            status, code = self.keys.refusals[operation]
+            return web.json_response(_error("Forbidden", code), status=status)
+        key = self.keys.find(request)
+        if key is None:
+            return web.json_response(_error("KeyNotFound"), status=404)
+        if not signs:
+            return web.json_response(self.keys.show(URL, name, key))
+        return web.json_response(signature_document(URL, name, key, self.keys.sign(key, await request.json())))
+
+    def _challenge(self, request: web.Request) -> web.Response | None:
+        """Ask for a token, where there is none."""
+        if request.headers.get("Authorization") == f"Bearer {_TOKEN}":
+            return None
+        self.challenged += 1
+        return web.json_response(_error("Unauthorized"), status=401, headers={"WWW-Authenticate": _CHALLENGE})
 
     async def serve_token(self, request: web.Request) -> web.Response:
         """Answer as the identity endpoint of App Service does."""
@@ -90,6 +116,9 @@ async def peers() -> AsyncIterator[Peers]:
     app = web.Application()
     app.router.add_get("/secrets/{name}/", vault.serve_secret)
     app.router.add_get("/secrets/{name}/{version}", vault.serve_secret)
+    app.router.add_get("/keys/{name}/", vault.serve_key)
+    app.router.add_get("/keys/{name}/{version}", vault.serve_key)
+    app.router.add_post("/keys/{name}/{version}/sign", vault.serve_key)
     app.router.add_get("/msi/token", vault.serve_token)
     server_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(HOST).configure_cert(server_tls)
