@@ -96,9 +96,11 @@ def started(console: Console, run: Run, name: str, server: AbstractContextManage
 
 
 @contextmanager
-def functions_host(run: Run, settings: Mapping[str, str], kind: str) -> Iterator[FunctionsHost]:
-    """Run the app in a Functions host, our own or Core Tools (``func``), until the block ends."""
-    port = _free_port()
+def functions_host(
+    run: Run, settings: Mapping[str, str], kind: str, port: int | None = None
+) -> Iterator[FunctionsHost]:
+    """Run the app in a Functions host, our own or Core Tools (``func``), until the block ends; None: any free port."""
+    port = port or free_port()
     command = _core_tools(port) if kind == "func" else _our_host(port)
     with servers.child("host", command, log=run.log("host"), environment=_environment(settings)) as server:
         url = f"http://127.0.0.1:{port}"
@@ -175,7 +177,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

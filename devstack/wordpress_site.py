@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack import paths, servers
+from devstack.stack import free_port
 from devstack.wordpress_database import Database
 from devstack.wordpress_parts import Parts
 
@@ -118,7 +118,7 @@ def site(
         WordpressFailed: The installation or the plugin's activation failed.
         ServerFailed: PHP's server did not start.
     """
-    port, password = _free_port(), secrets.token_urlsafe(12)
+    port, password = free_port(), secrets.token_urlsafe(12)
     url, root = f"http://localhost:{port}", folder / "www"
     _lay_out(parts, root, additions)
     schema = f"wp_{secrets.token_hex(4)}"
@@ -205,10 +205,3 @@ def _call(
     if ended.returncode:
         raise WordpressFailed(f"PHP ended with code {ended.returncode}:\n{ended.stdout}{ended.stderr}")
     return ended.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
