@@ -1,13 +1,14 @@
 """
 Money is ``int``: wei of the native coin, smallest units of the token.
 
-``Decimal`` is turned into ``int`` here and nowhere else, and never rounded on the way in.
+``Decimal`` is turned into ``int`` here and nowhere else. An amount is never rounded on the way in;
+what a sum is worth at a rate is rounded down, once, to the token's smallest unit.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_DOWN, Context, Decimal, Inexact, InvalidOperation
 from typing import NewType
 
 Wei = NewType("Wei", int)
@@ -38,6 +39,22 @@ def token_units(amount: Decimal, decimals: int) -> TokenUnits:
         ValueError: Not finite, or outside uint256.
     """
     return TokenUnits(_scaled(amount, decimals))
+
+
+def token_units_at(tokens_per_unit: Decimal, total: Decimal, decimals: int) -> TokenUnits:
+    """
+    Return what *total* is worth at a rate, in smallest units of the token, rounded down.
+
+    The product is exact; only what is finer than the token is dropped, so never more than the rate is paid.
+
+    Raises:
+        ValueError: Not finite, or outside uint256.
+    """
+    try:
+        worth = _EXACT.scaleb(_EXACT.multiply(tokens_per_unit, total), decimals)
+    except (Inexact, InvalidOperation):
+        raise ValueError("more digits than any token amount has") from None
+    return TokenUnits(_scaled(worth.to_integral_value(ROUND_DOWN), 0))
 
 
 def gwei_to_wei(amount: Decimal) -> Wei:

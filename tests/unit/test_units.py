@@ -15,6 +15,7 @@ from distributor.units import (
     format_units,
     gwei_to_wei,
     token_units,
+    token_units_at,
     utc_day,
 )
 
@@ -41,6 +42,22 @@ def test_nothing_is_rounded(amount: str) -> None:
     """What is finer than one unit is refused, however long it is."""
     with pytest.raises(TooManyDecimals):
         token_units(Decimal(amount), 0)
+
+
+@pytest.mark.parametrize(
+    ("rate", "total", "units"),
+    [("1.5", "29.35", 44), ("0.99", "1", 0), ("1", "0.00", 0), ("0.1", "1e3", 100), ("0.001", "1e-50", 0)],
+)
+def test_what_a_total_is_worth_is_rounded_down(rate: str, total: str, units: int) -> None:
+    """Never more than the rate says."""
+    assert token_units_at(Decimal(rate), Decimal(total), 0) == units
+
+
+@pytest.mark.parametrize("total", ["-1", "NaN", "sNaN", "Infinity", "1e78", "1." + "1" * 160])
+def test_a_total_no_token_can_count_is_refused(total: str) -> None:
+    """Below zero, no number, or too large; never an approximation."""
+    with pytest.raises(ValueError, match=r"finite|digits|range"):
+        token_units_at(Decimal("1.1"), Decimal(total), 0)
 
 
 @pytest.mark.parametrize("amount", ["-1", "-0.5", "NaN", "sNaN", "Infinity", "1e78", "1e200", "1e201", "1e-201"])

@@ -1,0 +1,339 @@
+"""What a WooCommerce webhook's body means: an order, or why it pays nothing."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distributor.model import Order
+from distributor.orders import Terms, parse
+from distributor.units import UnixMs
+from distributor.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, Verdict, is_ping, read
+from tests.factories import ALICE, AUTHORITY, BALLX, BOB, NOW_MS, RESERVE, TOKEN
+
+TERMS = Terms(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+BY_RATE = Rules(
+    paid_statuses=frozenset({"completed", "shipped"}),
+    wallet_meta="_ballx_wallet",
+    amount=AmountByRate(Decimal("1.5")),
+    currency="BRL",
+)
+IN_META = replace(BY_RATE, amount=AmountInMeta("_ballx_amount"), currency=None)
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "woocommerce_bodies.json").read_text("utf-8"))
+
+
+def meta(key: str, value: Any) -> dict[str, Any]:
+    """A custom field as WooCommerce shows it."""
+    return {"id": 13106, "key": key, "value": value}
+
+
+WALLET = meta("_ballx_wallet", ALICE)
+
+
+def amount(value: Any) -> dict[str, Any]:
+    """The custom field with the tokens to pay."""
+    return meta("_ballx_amount", value)
+
+
+def an_order(*metas: Any, **changes: Any) -> dict[str, Any]:
+    """An order that is paid, changed."""
+    order = {"id": 727, "status": "completed", "currency": "BRL", "total": "29.35", "number": "727"}
+    return {**order, "meta_data": list(metas or [WALLET]), **changes}
+
+
+def seen(body: dict[str, Any] | bytes, rules: Rules = BY_RATE, terms: Terms = TERMS) -> Order | NotPaid:
+    """Read a body given as bytes or fields."""
+    raw = json.dumps(body).encode() if isinstance(body, dict) else body
+    return read(raw, "shop-b", terms, rules, NOW_MS)
+
+
+def paid(body: dict[str, Any], rules: Rules = BY_RATE, terms: Terms = TERMS) -> Order:
+    """Read a body that is to be paid."""
+    order = seen(body, rules, terms)
+    assert isinstance(order, Order)
+    return order
+
+
+def not_paid(body: dict[str, Any] | bytes, verdict: Verdict, reason: str, rules: Rules = BY_RATE) -> NotPaid:
+    """Assert that a body pays nothing and why, and return it all."""
+    unpaid = seen(body, rules)
+    assert isinstance(unpaid, NotPaid)
+    assert (unpaid.verdict, unpaid.reason) == (verdict, reason)
+    return unpaid
+
+
+# What PHP really writes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda vector: vector["name"])
+def test_bytes_that_php_made_are_read_to_the_right_amount(vector: dict[str, Any]) -> None:
+    """Escaped slashes, escapes for every letter beyond ASCII, floats in the items, objects for lists."""
+    rate = vector["amount"].get("tokens_per_unit")
+    rules = replace(BY_RATE, amount=AmountByRate(Decimal(rate))) if rate else IN_META
+
+    found = seen(vector["body"].encode(), rules)
+
+    told = (
+        {"order_id": found.order_id, "amount_units": str(found.amount_units), "reason": found.reason}
+        if isinstance(found, Order)
+        else {"verdict": found.verdict, "reason": found.reason}
+    )
+    assert told == vector["expected"]
+    assert not isinstance(found, Order) or found.wallet == VECTORS["wallet"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["vectors"], ids=lambda vector: vector["name"])
+def test_the_vectors_are_signed_as_woocommerce_signs(vector: dict[str, Any]) -> None:
+    """HMAC-SHA256 of the exact bytes, in base64; written a second time by another library it would not hold."""
+    digest = hmac.digest(VECTORS["key"].encode(), vector["body"].encode(), "sha256")
+
+    assert base64.b64encode(digest).decode() == vector["signature"]
+
+
+# What is paid ------------------------------------------------------------------------------------
+
+
+def test_an_order_in_a_paid_status_is_an_order() -> None:
+    """The shop's number for it, the wallet and the amount; named for the customer on chain."""
+    order = paid(an_order(number="2026-A7"))
+
+    assert (order.source, order.order_id, order.wallet) == ("shop-b", "727", ALICE)
+    assert order.amount_units == 44_025 * 10**15
+    assert (order.tipo, order.reason) == ("woocommerce", "Order #2026-A7")
+    assert (order.received_ms, order.updated_ms) == (NOW_MS, NOW_MS)
+
+
+def test_it_is_the_same_order_as_the_plain_webhook_makes_of_it() -> None:
+    """One id, one reference on chain and one fingerprint, whichever way it came in."""
+    plain = {"order_id": 727, "wallet": ALICE, "amount": "44.025", "tipo": "woocommerce", "reason": "Order #727"}
+
+    assert paid(an_order()) == parse(json.dumps(plain).encode(), "shop-b", TERMS, NOW_MS)
+
+
+def test_every_configured_status_is_paid() -> None:
+    """A shop has statuses of its own."""
+    assert paid(an_order(status="shipped")).order_id == "727"
+
+
+@pytest.mark.parametrize(
+    ("rate", "total", "decimals", "units"),
+    [
+        ("1.5", "29.35", 18, 44_025 * 10**15),
+        ("0.333333333333333333", "0.1", 18, 33_333_333_333_333_333),
+        ("1", "29.99", 1, 299),
+        ("1", "29.99", 0, 29),
+        ("0.000001", "0.01", 8, 1),
+        ("2", "1000000.00", 6, 2_000_000_000_000),
+    ],
+)
+def test_a_total_at_a_rate_is_rounded_down(rate: str, total: str, decimals: int, units: int) -> None:
+    """Exact to the token's smallest unit; what is finer is dropped, never added."""
+    rules = replace(BY_RATE, amount=AmountByRate(Decimal(rate)))
+
+    order = paid(an_order(total=total), rules, replace(TERMS, decimals=decimals))
+
+    assert order.amount_units == units
+
+
+@pytest.mark.parametrize(("value", "units"), [("12.50", 125 * 10**17), (15, 15 * TOKEN), (0.5, TOKEN // 2)])
+def test_an_amount_in_a_custom_field_is_taken_as_written(value: Any, units: int) -> None:
+    """A text or a number; the total and its currency play no part."""
+    order = paid(an_order(WALLET, amount(value), currency="USD", total="0.00"), IN_META)
+
+    assert order.amount_units == units
+
+
+def test_only_the_wallet_and_the_amount_make_another_order() -> None:
+    """A snapshot with another note, status or customer is the same order."""
+    first = paid(an_order(customer_note="", number="1"))
+    again = paid(an_order(customer_note="please hurry", number="2", status="shipped", date_paid="2026-11-20T18:03:44"))
+
+    assert first.fingerprint == again.fingerprint
+    assert first.fingerprint != paid(an_order(total="29.36")).fingerprint
+    assert first.fingerprint != paid(an_order(meta("_ballx_wallet", BOB))).fingerprint
+
+
+@pytest.mark.parametrize(
+    "metas",
+    [
+        [WALLET, WALLET],
+        [meta("_ballx_wallet", f" {ALICE}\n")],
+        [meta("_ballx_wallet", ""), WALLET],
+        [meta("_ballx_wallet", None), WALLET],
+        [meta("_ballx_wallet_old", BOB), WALLET],
+        ["odd", 7, {"value": BOB}, WALLET],
+    ],
+    ids=["twice the same", "pasted with spaces", "one empty", "one null", "another key", "odd entries"],
+)
+def test_the_wallet_is_found_among_the_custom_fields(metas: list[Any]) -> None:
+    """Plug-ins leave all kinds of entries there."""
+    assert paid(an_order(*metas)).wallet == ALICE
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (None, "Order #727"),
+        (" ", "Order #727"),
+        (727, "Order #727"),
+        ("A\n7", "Order #A 7"),
+        ("\ud83c", "Order #?"),
+        ("9" * 100, "Order #" + "9" * 57),
+    ],
+    ids=["none", "blank", "a number", "two lines", "half a character", "long"],
+)
+def test_a_strange_number_stops_no_payment(number: Any, reason: str) -> None:
+    """It is a text for people, and decides nothing."""
+    assert paid(an_order(number=number)).reason == reason
+
+
+# What pays nothing -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"id": 727}, "not_an_order"),
+        ({"action": "woocommerce_order_status_completed", "arg": 727}, "not_an_order"),
+        ({"order": {"id": 727, "status": "completed"}}, "not_an_order"),
+        ({"id": 12, "status": 7}, "not_an_order"),
+        ({"id": 93, "name": "Camiseta", "status": "publish", "price": "9.67"}, "status_not_paid"),
+        (an_order(status="pending"), "status_not_paid"),
+        (an_order(status="wc-completed"), "status_not_paid"),
+        (an_order(status="refunded"), "status_not_paid"),
+        (an_order(total="0.00"), "nothing_to_pay"),
+        (an_order(total="0.0000000000000000001"), "nothing_to_pay"),
+        (an_order(meta("other", ALICE)), "no_wallet"),
+        (an_order(meta("_ballx_wallet", " ")), "no_wallet"),
+        (an_order(meta_data=[]), "no_wallet"),
+        ({"id": 727, "status": "completed"}, "no_wallet"),
+    ],
+)
+def test_what_owes_nothing_is_ignored(body: dict[str, Any], reason: str) -> None:
+    """Other topics, unpaid orders, and customers who gave no wallet: nobody has to look."""
+    not_paid(body, Verdict.IGNORED, reason)
+
+
+def test_an_order_without_wallet_and_amount_is_not_ours() -> None:
+    """Where the shop writes the amount, an order with neither was never meant to pay tokens."""
+    not_paid(an_order(meta("other", "1")), Verdict.IGNORED, "no_wallet", IN_META)
+    not_paid(an_order(amount("0")), Verdict.IGNORED, "nothing_to_pay", IN_META)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (an_order(WALLET), "no_amount"),
+        (an_order(amount("5")), "no_wallet"),
+        (an_order(WALLET, amount("-5")), "amount_not_positive"),
+        (an_order(WALLET, amount("5,00")), "bad_amount"),
+        (an_order(WALLET, amount(["5"])), "bad_amount"),
+        (an_order(WALLET, amount(True)), "bad_amount"),
+        (an_order(WALLET, amount("0." + "1" * 19)), "too_many_decimals"),
+        (an_order(WALLET, amount("1e60")), "amount_too_large"),
+        (an_order(WALLET, amount("5"), amount("6")), "meta_differs"),
+        (an_order(WALLET, amount("5"), amount(5)), "meta_differs"),
+    ],
+)
+def test_an_amount_nobody_can_pay_is_unpayable(body: dict[str, Any], reason: str) -> None:
+    """It is never rounded and never guessed; somebody waits for tokens, so a person looks."""
+    assert not_paid(body, Verdict.UNPAYABLE, reason, IN_META).order_id == "727"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (an_order(total="-1.00"), "amount_not_positive"),
+        (an_order(total=None), "bad_amount"),
+        (an_order(total="R$ 29,35"), "bad_amount"),
+        (an_order(total="9" * 100), "amount_too_large"),
+        (an_order(total="1e99"), "amount_too_large"),
+        (an_order(currency="USD"), "wrong_currency"),
+        (an_order(currency=None), "wrong_currency"),
+        (an_order(meta("_ballx_wallet", "0x1234")), "bad_wallet"),
+        (an_order(meta("_ballx_wallet", ["0x1234"])), "bad_wallet"),
+        (an_order(meta("_ballx_wallet", ALICE.swapcase().replace("0X", "0x"))), "wallet_checksum"),
+        (an_order(meta("_ballx_wallet", RESERVE)), "wallet_forbidden"),
+        (an_order(meta("_ballx_wallet", "0x" + "0" * 40)), "wallet_forbidden"),
+        (an_order(WALLET, meta("_ballx_wallet", BOB)), "meta_differs"),
+        (an_order(meta_data="none"), "bad_meta_data"),
+    ],
+)
+def test_an_order_that_cannot_be_paid_is_unpayable(body: dict[str, Any], reason: str) -> None:
+    """It shows a paid status, so it is told to a person and not passed over."""
+    assert not_paid(body, Verdict.UNPAYABLE, reason).order_id == "727"
+
+
+@pytest.mark.parametrize("number", [None, "727", 0, -1, 7.5, 10**20, True])
+def test_an_order_without_its_number_is_unpayable(number: Any) -> None:
+    """Without it nobody could tell one order from another."""
+    assert not_paid(an_order(id=number), Verdict.UNPAYABLE, "bad_order_id").order_id == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"", "body_empty"), (b"webhook_id=7", "not_json"), (b"\xff", "not_utf8"), (b"[]", "not_object")],
+)
+def test_signed_bytes_that_are_no_body_are_unpayable(body: bytes, reason: str) -> None:
+    """Nobody can know what was in them."""
+    not_paid(body, Verdict.UNPAYABLE, reason)
+
+
+def test_no_sentence_repeats_what_a_customer_wrote() -> None:
+    """The sentences go into alarms and answers; wallets and names are personal data."""
+    wrong = not_paid(an_order(meta("_ballx_wallet", "0xJOAO")), Verdict.UNPAYABLE, "bad_wallet")
+
+    assert "JOAO" not in wrong.detail
+    assert "_ballx_wallet" in wrong.detail
+
+
+FIELDS = ["id", "status", "currency", "total", "number", "meta_data", "key", "value", "_ballx_wallet", "completed"]
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([*FIELDS, ALICE, "BRL", "5"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=8),
+    max_leaves=20,
+)
+ODD = st.dictionaries(st.sampled_from(FIELDS), ANY)
+
+
+@given(ODD | ODD.map(lambda odd: {**an_order(), **odd}), st.sampled_from([BY_RATE, IN_META]))
+def test_any_document_is_an_order_or_a_reason(document: dict[str, Any], rules: Rules) -> None:
+    """Total: no body makes the reader fail, and whatever it calls an order can be paid."""
+    found = seen(json.dumps(document).encode(), rules)
+
+    assert isinstance(found, Order | NotPaid)
+    assert isinstance(found, NotPaid) or (found.amount_units > 0 and found.order_id)
+
+
+@given(st.binary(max_size=200), st.sampled_from([BY_RATE, IN_META]))
+def test_any_bytes_are_an_order_or_a_reason(body: bytes, rules: Rules) -> None:
+    """The signature says who sent it, not that it can be read."""
+    assert isinstance(read(body, "default", TERMS, rules, UnixMs(0)), NotPaid)
+
+
+# The ping ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"webhook_id=7", b"webhook_id=0", b"webhook_id=" + b"9" * 20])
+def test_the_ping_is_known_by_its_whole_body(body: bytes) -> None:
+    """A number and nothing beside it."""
+    assert is_ping(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"webhook_id=", b"webhook_id=7\n", b"webhook_id=7&a=b", b" webhook_id=7", b"webhook_id=-7", b"webhook_id="
+     + b"9" * 21, b"webhook_id=\xd9\xa7", b'{"webhook_id":7}', b"Webhook_id=7"],
+)  # fmt: skip
+def test_nothing_else_is_a_ping(body: bytes) -> None:
+    """What is not exactly a ping must be signed."""
+    assert not is_ping(body)
