@@ -8,15 +8,17 @@ message is lost, the shop's next try meets the stored order and wakes again whil
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor import logs, orders, signature
-from distributor.errors import ConflictingOrder
+from distributor.errors import BadSignature, ConflictingOrder
 from distributor.ledger import Ledger
 from distributor.model import Order, OrderStatus
 from distributor.orders import Terms
 from distributor.ports import Clock
+from distributor.signature import Key, Verified
+from distributor.signature_schemes import Refusal
 
 _log = logging.getLogger(__name__)
 
@@ -35,10 +37,12 @@ class Intake:
     """Accept orders; needs the ledger and the shops' secrets, and no node."""
 
     ledger: Ledger
-    secrets: Mapping[str, Sequence[str]] = field(repr=False)
-    """The secrets of each source; several while one is being replaced."""
+    keys: Callable[[], Sequence[Key]] = field(repr=False)
+    """The secrets that count at this moment."""
     terms: Terms
     clock: Clock
+    require_timestamp: bool = False
+    """Refuse what is signed without a time."""
 
     async def accept(self, headers: Mapping[str, str], body: bytes) -> Accepted:
         """
@@ -48,8 +52,26 @@ class Intake:
             Rejected: The signature, the body, or the id used before with other content.
             LedgerUnavailable: Nothing is known; the sender's next try settles it.
         """
-        source = signature.verify(headers, body, self.secrets)
-        order = orders.parse(body, source, self.terms, self.clock())
+        verified = self.authenticate(headers, body)
+        return await self.keep(orders.parse(body, verified.source, self.terms, self.clock()))
+
+    def authenticate(self, headers: Mapping[str, str], body: bytes) -> Verified:
+        """Return whose secret signed *body*, before anything in it is read. Raises BadSignature."""
+        judged = signature.judge(headers, body, self.keys(), self.clock(), require_timestamp=self.require_timestamp)
+        if isinstance(judged, Refusal):
+            logs.info(_log, "signature_refused", cause=judged)
+            raise BadSignature(signature.REFUSAL)
+        logs.info(_log, "signature_verified", source=judged.source, secret=judged.secret, scheme=judged.scheme)
+        return judged
+
+    async def keep(self, order: Order) -> Accepted:
+        """
+        Store an order whose sender is known.
+
+        Raises:
+            ConflictingOrder: The id was used before with other content; the first content stands.
+            LedgerUnavailable: Nothing is known; the sender's next try settles it.
+        """
         inserted = await self.ledger.insert(order)
         if inserted.order.fingerprint != order.fingerprint:
             _note("order_conflict", order)

@@ -1,57 +1,89 @@
 """
 Who sent this body: the shop whose secret signed it.
 
-One scheme today, the plain contract: ``X-WP-Signature`` holds HMAC-SHA256 of the raw body, keyed
-with the UTF-8 bytes of the secret, as 64 hex digits in either case, optionally after ``sha256=``.
-The body is signed as it travels; it is never parsed and written again before the comparison.
+The body is signed as it travels; it is never parsed and written again before the comparison. How
+requests are signed stands in ``signature_schemes``.
 """
 
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from dataclasses import dataclass, field
+from typing import Literal
 
 from distributor.errors import BadSignature
+from distributor.signature_schemes import Claim, Refusal, Scheme, key_of, read
+from distributor.units import UnixMs
 
-HEADER = "X-WP-Signature"
+Which = Literal["current", "previous"]
 
-_PLAIN = re.compile(r"(?:sha256=)?([0-9A-Fa-f]{64})")
-# One text for every cause: which part was wrong would help only someone who guesses.
-_REFUSAL = f"The signature is missing or wrong: {HEADER} must be the HMAC-SHA256 of the exact body sent, in hex."
+REFUSAL = (
+    "The signature is missing, too old or wrong: sign the exact bytes of the body with HMAC-SHA256 and the shop's "
+    "secret, and send one signature header."
+)
+"""One text for every cause: which part was wrong would help only someone who guesses."""
 
 
-def verify(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, Sequence[str]]) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """A secret of a shop, and whether it is the one in use or the one before it."""
+
+    source: str
+    which: Which
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified:
+    """Who signed, with which of its secrets, and how."""
+
+    source: str
+    secret: Which
+    scheme: Scheme
+
+
+def verify(
+    headers: Mapping[str, str], body: bytes, keys: Sequence[Key], now_ms: UnixMs, *, require_timestamp: bool = False
+) -> Verified:
     """
-    Return the source whose secret signed *body*.
+    Return whose secret signed *body*.
 
-    Total: whatever the headers and the body are, it returns or raises BadSignature. The digests are
-    compared as bytes and in constant time, and every secret is tried, so the time tells nothing.
+    Total: whatever the headers and the body are, it returns or raises BadSignature.
 
     Args:
         headers: The request's headers; names in any case.
         body: The raw body.
-        secrets: The secrets of each source; several while one is being replaced. An empty one never matches.
+        keys: The secrets of every shop. An empty one never matches.
+        now_ms: The time, for the schemes that sign one.
+        require_timestamp: Refuse the schemes that sign no time.
 
     Raises:
         BadSignature: Always the same text.
     """
-    claimed = _claimed(headers)
-    signers = [source for source, keys in secrets.items() for key in keys if _signed(body, key, claimed)]
-    return signers[0] if signers else _refuse()
+    judged = judge(headers, body, keys, now_ms, require_timestamp=require_timestamp)
+    if isinstance(judged, Refusal):
+        raise BadSignature(REFUSAL)
+    return judged
 
 
-def _claimed(headers: Mapping[str, str]) -> bytes:
-    """Read the one signature header; a doubled one (two names, or two values joined by a comma) is none."""
-    values = [value for name, value in headers.items() if name.lower() == HEADER.lower()]
-    match = _PLAIN.fullmatch(values[0]) if len(values) == 1 else None
-    return bytes.fromhex(match[1]) if match else _refuse()
+def judge(
+    headers: Mapping[str, str], body: bytes, keys: Sequence[Key], now_ms: UnixMs, *, require_timestamp: bool = False
+) -> Verified | Refusal:
+    """Return what ``verify`` returns, or why it would refuse: for our own log, never for the sender."""
+    claim = read(headers, body, now_s=now_ms // 1_000, require_timestamp=require_timestamp)
+    if isinstance(claim, Refusal):
+        return claim
+    # Every key is tried, also after a match: the time taken does not tell which one it was.
+    signers = [key for key in keys if _signed(claim, key)]
+    if not signers:
+        return Refusal.MISMATCH
+    return Verified(source=signers[0].source, secret=signers[0].which, scheme=claim.scheme)
 
 
-def _signed(body: bytes, key: str, claimed: bytes) -> bool:
-    return bool(key) and hmac.compare_digest(hmac.digest(key.encode(), body, "sha256"), claimed)
-
-
-def _refuse() -> NoReturn:
-    raise BadSignature(_REFUSAL)
+def _signed(claim: Claim, key: Key) -> bool:
+    """Compare bytes, in constant time, with every digest claimed."""
+    secret = key_of(key.secret, claim.scheme)
+    expected = hmac.digest(secret, claim.signed, "sha256")
+    matches = [hmac.compare_digest(expected, digest) for digest in claim.digests]
+    return bool(secret) and any(matches)

@@ -124,11 +124,13 @@ class Container:
     async def _build_intake(self) -> Intake:
         from distributor.intake import Intake
         from distributor.orders import Terms
+        from distributor.signature import Key
 
         settings = await self._parts.settings(Use.INTAKE)
+        keys = (Key(source=DEFAULT_SOURCE, which="current", secret=settings.webhook_secret.get_secret_value()),)
         return Intake(
             ledger=await self._parts.ledger(),
-            secrets={DEFAULT_SOURCE: (settings.webhook_secret.get_secret_value(),)},
+            keys=lambda: keys,
             terms=Terms(
                 chain_id=settings.chain_id,
                 token=settings.token,

@@ -20,9 +20,11 @@ from distributor import orders, signature
 from distributor.model import Address, Order
 from distributor.orders import Terms
 from distributor.units import UnixMs
+from distributor.wiring import now
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of a shop, 32 bytes long"
+KEYS = (signature.Key(source="default", which="current", secret=SECRET),)
 TERMS = Terms(
     chain_id=137,
     token=Address("0x" + "11" * 20),
@@ -48,8 +50,8 @@ def shopfront() -> Iterator[Shopfront]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            source = signature.verify(dict(self.headers.items()), body, {"default": [SECRET]})
-            front.received.append(orders.parse(body, source, TERMS, UnixMs(0)))
+            verified = signature.verify(dict(self.headers.items()), body, KEYS, now())
+            front.received.append(orders.parse(body, verified.source, TERMS, UnixMs(0)))
             self.send_response(202)
             self.end_headers()
 

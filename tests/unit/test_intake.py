@@ -14,12 +14,18 @@ from distributor.intake import Accepted, Intake
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderKey
 from distributor.orders import Terms
+from distributor.signature import Key, Verified
+from distributor.signature_schemes import Scheme
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit, MemoryRows
 
 SECRET = "a secret of sixteen bytes or more"
 OTHER = "the secret of the second shop here"
+KEYS = (
+    Key(source="default", which="current", secret=SECRET),
+    Key(source="shop-b", which="previous", secret=OTHER),
+)
 TERMS = Terms(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 
 
@@ -33,7 +39,7 @@ def rows() -> MemoryRows:
 def intake(rows: MemoryRows, clock: FrozenClock) -> Intake:
     """An intake for two shops."""
     ledger = Ledger(rows, ListAudit(), clock=clock)
-    return Intake(ledger=ledger, secrets={"default": [SECRET], "shop-b": [OTHER]}, terms=TERMS, clock=clock)
+    return Intake(ledger=ledger, keys=lambda: KEYS, terms=TERMS, clock=clock)
 
 
 async def send(intake: Intake, secret: str = SECRET, **changes: Any) -> Accepted:
@@ -150,7 +156,7 @@ async def test_every_order_leaves_a_line(intake: Intake, caplog: pytest.LogCaptu
         with pytest.raises(ConflictingOrder):
             await send(intake, amount="11")
 
-    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.intake"]
+    lines = [line for line in told_by(caplog) if line["event"].startswith("order_")]
     told = {"order_id": "ORD1", "source": "default", "amount_units": str(10 * TOKEN)}
     assert lines == [
         {"event": "order_received", **told},
@@ -159,7 +165,55 @@ async def test_every_order_leaves_a_line(intake: Intake, caplog: pytest.LogCaptu
     ]
 
 
+def told_by(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """Return the lines of the intake."""
+    return [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.intake"]
+
+
+async def test_who_signed_is_known_before_anything_is_read(intake: Intake) -> None:
+    """Another route may understand another body; the verifier is the same."""
+    body = b"not an order of ours"
+    signature = hmac.new(OTHER.encode(), body, "sha256").hexdigest()
+
+    verified = intake.authenticate({"X-WP-Signature": signature}, body)
+
+    assert verified == Verified(source="shop-b", secret="previous", scheme=Scheme.HEX)
+
+
+async def test_which_secret_and_scheme_verified_is_logged(intake: Intake, caplog: pytest.LogCaptureFixture) -> None:
+    """So that a person sees when the previous secret is no longer used, and who still signs without a time."""
+    with caplog.at_level(logging.INFO, logger="distributor.intake"):
+        await send(intake, secret=OTHER)
+
+    assert told_by(caplog)[0] == {
+        "event": "signature_verified",
+        "source": "shop-b",
+        "secret": "previous",
+        "scheme": "hex",
+    }
+    assert OTHER not in caplog.text
+
+
+async def test_why_a_signature_was_refused_is_logged_and_not_answered(
+    intake: Intake, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The shop's owner asks the operator; the stranger who guesses asks nobody."""
+    body = b"{}"
+    with caplog.at_level(logging.INFO, logger="distributor.intake"):
+        for headers in ({}, {"X-WP-Signature": "0" * 64}, {"X-WP-Signature": f"t=1,v1={'0' * 64}"}):
+            with pytest.raises(BadSignature, match="missing, too old or wrong"):
+                intake.authenticate(headers, body)
+
+    assert [line["cause"] for line in told_by(caplog)] == ["unsigned", "mismatch", "stale"]
+
+
+async def test_a_time_may_be_required(intake: Intake) -> None:
+    """WEBHOOK_REQUIRE_TIMESTAMP reaches the verifier."""
+    with pytest.raises(BadSignature):
+        await send(replace(intake, require_timestamp=True))
+
+
 async def test_secrets_are_not_in_its_repr(intake: Intake) -> None:
     """What prints a use case prints no secret."""
     assert SECRET not in repr(intake)
-    assert SECRET not in repr(replace(intake, secrets={"default": [SECRET]}))
+    assert SECRET not in repr(KEYS)
