@@ -7,10 +7,12 @@ DistributorError
 │   ├─ MalformedOrder                        400
 │   ├─ UnpayableOrder                        422
 │   └─ ConflictingOrder                      422
+├─ RateLimited           too often: 429; the sender waits and sends the same again
 ├─ Transient             not now: the message is done, the order waits, the sweep wakes it
 │   ├─ Contention                            another worker won; stop quietly
 │   ├─ LedgerUnavailable
 │   ├─ ChainUnavailable
+│   ├─ CountersUnavailable                   requests pass uncounted for a while
 │   └─ SignerUnavailable                     the vault that holds the operator's key does not sign
 ├─ ConfigurationError    a setting is missing or wrong: 503 or an alarm that names it
 │   ├─ WrongChain                            every node serves another chain
@@ -21,6 +23,10 @@ What a class docstring says is its default message. Waiting and held are states 
 errors; the answers a node is expected to give are a ``SubmitOutcome``, not errors. HTTP codes
 exist only in ``function_answers.py``.
 """
+
+from __future__ import annotations
+
+from distributor.rates import Window
 
 
 class DistributorError(Exception):
@@ -70,6 +76,20 @@ class ConflictingOrder(Rejected):
     code = "order_conflict"
 
 
+class RateLimited(DistributorError):
+    """
+    More requests came than may come in one window; none of them was looked at.
+
+    Args:
+        policy: Which limit it was: ``address`` or ``source``.
+        window: What may come, and when all of it may come again.
+    """
+
+    def __init__(self, *, policy: str, window: Window) -> None:
+        super().__init__(f"No more than {window.rate.amount} requests in {window.rate.period_s} s are taken.")
+        self.policy, self.window = policy, window
+
+
 class Transient(DistributorError):
     """The work cannot go on now and goes on by itself later."""
 
@@ -84,6 +104,10 @@ class LedgerUnavailable(Transient):
 
 class ChainUnavailable(Transient):
     """No node answered."""
+
+
+class CountersUnavailable(Transient):
+    """The counters of requests did not answer."""
 
 
 class SignerUnavailable(Transient):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from distributor.model import Address, Fees, Hash, Order, Version
+from distributor.rates import Rate, Window
 from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey
 from distributor.units import UnixMs
 
@@ -192,6 +193,16 @@ class Alarms(Protocol):
     """Where alarms go. Raising one never fails and never stops the work."""
 
     async def raise_(self, alarm: Alarm) -> None: ...
+
+
+class Counters(Protocol):
+    """Counters of requests, each for one name and rate. Both raise CountersUnavailable."""
+
+    async def left(self, name: str, rate: Rate) -> Window:
+        """Return what is left for *name*; counts nothing."""
+
+    async def take(self, name: str, rate: Rate) -> Window:
+        """Count one request of *name* and return what is left then."""
 
 
 class Secrets(Protocol):
