@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from distributor import logs
 from distributor.adapters.identity import sign_in
@@ -23,13 +23,18 @@ from distributor.settings import Settings, Use, about, load, problems, secrets_o
 from distributor.storage import storage
 
 if TYPE_CHECKING:
+    from azure.core.pipeline.transport import AsyncHttpTransport
+    from pydantic import SecretStr
+
     from distributor.adapters.alarms import OnceAnHour
     from distributor.adapters.history import ChainHistory
     from distributor.adapters.polygon import Polygon
     from distributor.adapters.rpc import Rpc
     from distributor.adapters.tables import Tables
     from distributor.ledger import Ledger
-    from distributor.ports import Alarms
+    from distributor.model import Address
+    from distributor.ports import Alarms, Signer
+    from distributor.references import VaultItem
 
 T = TypeVar("T")
 
@@ -59,12 +64,19 @@ class Parts:
     Args:
         environ: The settings; read anew at each build.
         clock: The time.
+        transport: Stands between the vault's clients and the network; the clients' own when None.
     """
 
-    def __init__(self, environ: Mapping[str, str], *, clock: Clock) -> None:
-        self._environ, self._clock = environ, clock
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        clock: Clock,
+        transport: AsyncHttpTransport[Any, Any] | None = None,
+    ) -> None:
+        self._environ, self._clock, self._transport = environ, clock, transport
         self._open = AsyncExitStack()
-        self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock)
+        self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock, transport=transport)
         self._open.push_async_callback(self._secrets.aclose)
         self._tables = Part(self._build_tables)
         self._ledger = Part(self._build_ledger)
@@ -72,6 +84,7 @@ class Parts:
         self._rpc = Part(self._build_rpc)
         self._history = Part(self._build_history)
         self._alarms = Part(self._build_alarms)
+        self._vault_signers: dict[VaultItem, Part[Signer]] = {}
 
     async def aclose(self) -> None:
         """Close every client that was opened, the last first."""
@@ -104,6 +117,18 @@ class Parts:
     async def history(self) -> ChainHistory:
         return await self._history.get()
 
+    async def signer(self, settings: Settings) -> Signer:
+        """Return the operator who signs payouts, by its key or by the vault that keeps it."""
+        return await self._signer("OPERATOR_KEY_ID", settings.operator_pk, settings.operator_key)
+
+    async def signers(self, settings: Settings) -> Mapping[Address, Signer]:
+        """Return every operator whose key is configured, the retiring one among them."""
+        found = [await self.signer(settings)]
+        retiring = (settings.operator_pk_retiring, settings.operator_key_retiring)
+        if any(retiring):
+            found.append(await self._signer("OPERATOR_KEY_ID_RETIRING", *retiring))
+        return {signer.address: signer for signer in found}
+
     async def alarms(self) -> Alarms:
         """Return where alarms go, each once an hour: the log alone, as long as the webhook's URL is wrong."""
         try:
@@ -128,6 +153,25 @@ class Parts:
         """Return the storage account's setting where it is a reference; elsewhere no vault is asked for it."""
         name = self._environ.get("LEDGER_CONNECTION", "").strip() or about()["LEDGER_CONNECTION"].default or ""
         return [name] if is_reference(self._environ.get(name, "").strip()) else []
+
+    async def _signer(self, setting: str, key: SecretStr | None, in_vault: VaultItem | None) -> Signer:
+        if key is not None:
+            from distributor.adapters.signer import LocalSigner
+
+            return LocalSigner(key.get_secret_value())
+        if in_vault is None:
+            raise ConfigurationError(f"{setting} is not set, and no private key either")
+        return await self._vault_signers.setdefault(in_vault, self._vault_signer(setting, in_vault)).get()
+
+    def _vault_signer(self, setting: str, item: VaultItem) -> Part[Signer]:
+        async def build() -> Signer:
+            from distributor.adapters.vault_signer import connect
+
+            signer = await connect(setting, item, credential=sign_in(), transport=self._transport)
+            self._open.push_async_callback(signer.aclose)
+            return signer
+
+        return Part(build)
 
     async def _build_tables(self) -> Tables:
         from distributor.adapters.tables import connect

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from distributor import setting_values as accept
 from distributor.model import Address
-from distributor.references import parse_vault_url
+from distributor.references import VaultItem, parse_key_id, parse_vault_url
 from distributor.units import TokenUnits, Wei, token_units
 
 
@@ -76,11 +76,17 @@ class Settings(BaseModel):
     rpc_urls: Annotated[tuple[str, ...], BeforeValidator(accept.node_urls)] = _setting(
         "RPC_URL", "URLs of nodes, separated by commas; when one fails the next is asked", _CALLING, secret=True
     )
-    operator_pk: Annotated[SecretStr, BeforeValidator(accept.private_key)] = _setting(
-        "OPERATOR_PK", "Private key of the operator, who signs payouts and pays their gas", _OPERATING, secret=True
+    operator_pk: Annotated[SecretStr | None, BeforeValidator(_optional(accept.private_key))] = _setting(
+        "OPERATOR_PK", "Private key of the operator, who signs payouts and pays their gas", _OPERATING, "", secret=True
+    )
+    operator_key: Annotated[VaultItem | None, BeforeValidator(_optional(parse_key_id))] = _setting(
+        "OPERATOR_KEY_ID", "Instead: a key that signs inside Key Vault, by its identifier", _OPERATING, ""
     )
     operator_pk_retiring: Annotated[SecretStr | None, BeforeValidator(_optional(accept.private_key))] = _setting(
         "OPERATOR_PK_RETIRING", "Key before the last rotation, until its last payout is final", _PAYING, "", secret=True
+    )
+    operator_key_retiring: Annotated[VaultItem | None, BeforeValidator(_optional(parse_key_id))] = _setting(
+        "OPERATOR_KEY_ID_RETIRING", "The same where that key is in Key Vault", _PAYING, ""
     )
     authority: _Contract = _setting("AUTHORITY_ADDRESS", "Contract whose `distribute` pays an order", _IDENTIFYING)
     token: _Contract = _setting("TOKEN_ADDRESS", "ERC-20 token the orders are paid in", _IDENTIFYING)

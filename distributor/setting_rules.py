@@ -56,10 +56,40 @@ RULES = (
         "times GAS_LIMIT must stay below 5 POL: nodes refuse a transaction that may cost more",
     ),
     Rule(
-        lambda key, retiring: key != retiring,
+        lambda key, in_vault: (key is None) != (in_vault is None),
+        ("operator_pk", "operator_key"),
+        "OPERATOR_PK",
+        "or OPERATOR_KEY_ID must be set, and not both: the key that signs payouts",
+    ),
+    Rule(
+        lambda key, in_vault: key is None or in_vault is None,
+        ("operator_pk_retiring", "operator_key_retiring"),
+        "OPERATOR_PK_RETIRING",
+        "and OPERATOR_KEY_ID_RETIRING must not both be set: one key retires at a time",
+    ),
+    Rule(
+        lambda key, retiring: key is None or key != retiring,
         ("operator_pk", "operator_pk_retiring"),
         "OPERATOR_PK_RETIRING",
         "must be another key than OPERATOR_PK",
+    ),
+    Rule(
+        lambda key, retiring: key is None or key != retiring,
+        ("operator_key", "operator_key_retiring"),
+        "OPERATOR_KEY_ID_RETIRING",
+        "must be another key than OPERATOR_KEY_ID",
+    ),
+    Rule(
+        lambda allowed, key: allowed or key is None,
+        ("use_keyvault", "operator_key"),
+        "OPERATOR_KEY_ID",
+        "is a key in a vault, and BALLX_USE_KV=0 forbids asking one",
+    ),
+    Rule(
+        lambda allowed, key: allowed or key is None,
+        ("use_keyvault", "operator_key_retiring"),
+        "OPERATOR_KEY_ID_RETIRING",
+        "is a key in a vault, and BALLX_USE_KV=0 forbids asking one",
     ),
     Rule(
         lambda *addresses: len(set(addresses)) == len(addresses),

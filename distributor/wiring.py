@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from distributor.model import DEFAULT_SOURCE, Address
+from distributor.model import DEFAULT_SOURCE
 from distributor.parts import Part, Parts
 from distributor.ports import Clock
 from distributor.settings import Settings, Use
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from distributor.intake import Intake
     from distributor.ledger import Ledger
     from distributor.lifecycle import Policy
-    from distributor.ports import Alarms, Signer
+    from distributor.ports import Alarms
     from distributor.readiness import Readiness
     from distributor.settlement import Settlement
     from distributor.status import Status
@@ -148,7 +148,6 @@ class Container:
         return Status(ledger=await self._parts.ledger(), decimals=settings.token_decimals)
 
     async def _build_distribution(self) -> Distribution:
-        from distributor.adapters.signer import LocalSigner
         from distributor.distribution import Distribution
         from distributor.preflight import Terms
 
@@ -156,7 +155,7 @@ class Container:
         return Distribution(
             ledger=await self._parts.ledger(),
             chain=await self._parts.chain(),
-            signer=LocalSigner(settings.operator_pk.get_secret_value()),
+            signer=await self._parts.signer(settings),
             alarms=await self._parts.alarms(),
             clock=self._clock,
             terms=Terms(
@@ -174,7 +173,7 @@ class Container:
         steps = Steps(
             ledger=distribution.ledger,
             chain=distribution.chain,
-            signers=signers_of(settings),
+            signers=await self._parts.signers(settings),
             alarms=distribution.alarms,
             clock=self._clock,
             identity=identity_of(settings),
@@ -198,7 +197,6 @@ class Container:
         return Sweep(ledger=await self._parts.ledger(), clock=self._clock)
 
     async def _build_watcher(self) -> Watcher:
-        from distributor.adapters.signer import LocalSigner
         from distributor.sweep import Thresholds, Watcher
 
         settings = await self._parts.settings(Use.WATCH)
@@ -207,7 +205,7 @@ class Container:
             chain=await self._parts.chain(),
             alarms=await self._parts.alarms(),
             clock=self._clock,
-            operator=LocalSigner(settings.operator_pk.get_secret_value()).address,
+            operator=(await self._parts.signer(settings)).address,
             thresholds=Thresholds(
                 low_reserve_units=settings.low_reserve_units,
                 low_allowance_units=settings.low_allowance_units,
@@ -268,15 +266,6 @@ def policy_of(settings: Settings) -> Policy:
         replace_after_ms=settings.replace_after_ms,
         max_attempts=settings.max_attempts,
     )
-
-
-def signers_of(settings: Settings) -> Mapping[Address, Signer]:
-    """Return every operator whose key is configured, the retiring one among them."""
-    from distributor.adapters.signer import LocalSigner
-
-    keys = [key for key in (settings.operator_pk, settings.operator_pk_retiring) if key is not None]
-    signers = [LocalSigner(key.get_secret_value()) for key in keys]
-    return {signer.address: signer for signer in signers}
 
 
 _containers: dict[asyncio.AbstractEventLoop, Container] = {}

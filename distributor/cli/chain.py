@@ -15,7 +15,7 @@ from distributor.payouts import Known
 from distributor.rebuild import Rebuild, Report
 from distributor.settings import Settings, Use
 from distributor.units import format_units
-from distributor.wiring import identity_of, limits_of, policy_of, signers_of
+from distributor.wiring import identity_of, limits_of, policy_of
 
 
 async def audit_chain(desk: Desk) -> int:
@@ -27,7 +27,7 @@ async def audit_chain(desk: Desk) -> int:
         chain=await desk.parts.chain(),
         history=await desk.parts.history(),
         policy=policy_of(settings),
-        known=_known(desk, settings, await (await desk.archive()).operators()),
+        known=await _known(desk, settings, await (await desk.archive()).operators()),
         say=desk.say,
     )
     findings = await audit.run(_first_block(desk, settings))
@@ -67,7 +67,7 @@ async def _rebuild(desk: Desk, settings: Settings, remembered: Collection[Addres
     fence = Fence(
         chain=chain,
         pools=await desk.parts.rpc(),
-        signers=signers_of(settings),
+        signers=await desk.parts.signers(settings),
         chain_id=settings.chain_id,
         limits=limits_of(settings),
         policy=policy,
@@ -83,14 +83,14 @@ async def _rebuild(desk: Desk, settings: Settings, remembered: Collection[Addres
         fence=fence,
         policy=policy,
         identity=identity_of(settings),
-        known=_known(desk, settings, remembered),
+        known=await _known(desk, settings, remembered),
         say=desk.say,
     )
 
 
-def _known(desk: Desk, settings: Settings, remembered: Collection[Address]) -> Known:
+async def _known(desk: Desk, settings: Settings, remembered: Collection[Address]) -> Known:
     """Return every operator there ever was: whose key is configured, whom the ledger knows, whom the person names."""
-    operators = {*signers_of(settings), *remembered, *desk.options.operator}
+    operators = {*await desk.parts.signers(settings), *remembered, *desk.options.operator}
     return Known(authority=settings.authority, operators=operators, accepted=desk.options.accept_transfer)
 
 

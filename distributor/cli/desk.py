@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from distributor.adapters.signer import LocalSigner
 from distributor.archive import Archive
 from distributor.cli.tables import lines
 from distributor.errors import DistributorError
@@ -86,4 +85,4 @@ class Desk:
         """Return whose key is configured; where no key is needed, whom the ledger knows."""
         if use is Use.STATUS:
             return list(await (await self.archive()).operators())
-        return [LocalSigner(settings.operator_pk.get_secret_value()).address]
+        return [(await self.parts.signer(settings)).address]

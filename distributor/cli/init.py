@@ -8,7 +8,6 @@ from dataclasses import fields, replace
 from urllib.parse import urlsplit
 
 from distributor.adapters.rpc import Rpc
-from distributor.adapters.signer import LocalSigner
 from distributor.cli.desk import CHAINS, Refused
 from distributor.errors import ConfigurationError
 from distributor.ledger import Ledger
@@ -38,7 +37,7 @@ async def initialise(parts: Parts, *, apply: bool, say: Say) -> bool:
         DistributorError: A setting is wrong, or the ledger does not answer.
     """
     settings = await parts.settings(Use.INIT)
-    operator = LocalSigner(settings.operator_pk.get_secret_value()).address
+    operator = (await parts.signer(settings)).address
     tables, ledger = await parts.tables(), await parts.ledger()
     _show(settings, operator, urlsplit(tables.service.url).netloc, say)
     try:
@@ -80,9 +79,7 @@ async def _is_ours(ledger: Ledger, settings: Settings, operator: Address, say: S
     if wrong := _differences(found, identity_of(settings)):
         raise Refused(f"this ledger is another one's; nothing was changed. {' '.join(wrong)}")
     if books is None:
-        raise Refused(
-            f"this ledger is ours, but it knows no nonce of the operator {operator}: was OPERATOR_PK changed?"
-        )
+        raise Refused(f"this ledger is ours, but it knows no nonce of the operator {operator}: was its key changed?")
     say(f"Already initialised, nothing to do. Ledger id: {found.ledger_id}")
     return True
 

@@ -6,7 +6,7 @@ from distributor.cancellation import Cancellation, Cancelled
 from distributor.cli.desk import DONE, REFUSED, Desk
 from distributor.resolution import Resolution, Resolved
 from distributor.settings import Use
-from distributor.wiring import identity_of, limits_of, policy_of, signers_of
+from distributor.wiring import identity_of, limits_of, policy_of
 
 _ENDED = (Resolved.PAID, Resolved.HELD, Resolved.CLOSED_BEFORE)
 
@@ -37,7 +37,7 @@ async def cancel_nonce(desk: Desk) -> int:
     cancellation = Cancellation(
         ledger=await desk.our_ledger(),
         chain=await desk.parts.chain(),
-        signers=signers_of(settings),
+        signers=await desk.parts.signers(settings),
         clock=desk.clock,
         limits=limits_of(settings),
         chain_id=settings.chain_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from distributor.adapters.signer import LocalSigner
 from distributor.cli.desk import DONE, Desk
 from distributor.cli.init import next_nonce
 from distributor.settings import Use
@@ -10,13 +9,13 @@ from distributor.settings import Use
 
 async def add_operator(desk: Desk) -> int:
     """
-    Give the operator of OPERATOR_PK its nonce row, with the nonce of the chain.
+    Give the operator of OPERATOR_PK or OPERATOR_KEY_ID its nonce row, with the nonce of the chain.
 
     Raises:
         Refused: The nodes do not agree on it, or a pool holds transactions of that key.
     """
     settings = await desk.begin(Use.INIT)
-    operator = LocalSigner(settings.operator_pk.get_secret_value()).address
+    operator = (await desk.parts.signer(settings)).address
     ledger = await desk.our_ledger()
     if books := await ledger.books(operator):
         desk.say("The ledger knows this operator already, nothing to do.")

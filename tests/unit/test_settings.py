@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from distributor.errors import ConfigurationError
+from distributor.references import VaultItem
 from distributor.settings import Use, about, load, problems, secrets_of
 
 KEY = "0x" + "11" * 32
@@ -270,7 +271,10 @@ def test_the_vault_is_asked_only_for_the_secrets_of_the_use_case() -> None:
 def test_every_setting_says_what_it_means_and_who_uses_it() -> None:
     """The README's table and the checks are made of this."""
     assert all(one.meaning and one.used_by for one in about().values())
-    assert {name for name, one in about().items() if one.default is None} == set(GOOD) - {"AzureWebJobsStorage"}
+    assert {name for name, one in about().items() if one.default is None} == set(GOOD) - {
+        "AzureWebJobsStorage",
+        "OPERATOR_PK",
+    }
 
 
 def test_every_default_is_one_the_checks_accept() -> None:
@@ -278,3 +282,42 @@ def test_every_default_is_one_the_checks_accept() -> None:
     written = {**GOOD, **{name: one.default for name, one in about().items() if one.default}}
 
     assert [problems(written, use, {}) for use in Use] == [[]] * len(Use)
+
+
+KEY_ID = "https://ballx.vault.azure.net/keys/operator/0123456789abcdef"
+
+
+def test_the_operator_is_a_key_or_a_vaults_key() -> None:
+    """A key in a vault takes the place of the private key, which then must not be set."""
+    settings = load({**GOOD, "OPERATOR_PK": "", "OPERATOR_KEY_ID": KEY_ID}, Use.DISTRIBUTION)
+
+    assert settings.operator_pk is None
+    assert settings.operator_key == VaultItem(
+        vault_url="https://ballx.vault.azure.net", name="operator", version="0123456789abcdef"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({"OPERATOR_PK": ""}, "OPERATOR_PK or OPERATOR_KEY_ID must be set"),
+        ({"OPERATOR_KEY_ID": KEY_ID}, "OPERATOR_PK or OPERATOR_KEY_ID must be set, and not both"),
+        (
+            {"OPERATOR_KEY_ID": "https://ballx.vault.azure.net/secrets/operator"},
+            "OPERATOR_KEY_ID is not the identifier",
+        ),
+        ({"OPERATOR_PK": "", "OPERATOR_KEY_ID": KEY_ID, "BALLX_USE_KV": "0"}, "OPERATOR_KEY_ID is a key in a vault"),
+        ({"OPERATOR_KEY_ID_RETIRING": KEY_ID, "BALLX_USE_KV": "0"}, "OPERATOR_KEY_ID_RETIRING is a key in a vault"),
+        (
+            {"OPERATOR_PK": "", "OPERATOR_KEY_ID": KEY_ID, "OPERATOR_KEY_ID_RETIRING": KEY_ID},
+            "OPERATOR_KEY_ID_RETIRING must be another key",
+        ),
+        (
+            {"OPERATOR_PK_RETIRING": OTHER_KEY, "OPERATOR_KEY_ID_RETIRING": KEY_ID},
+            "OPERATOR_PK_RETIRING and OPERATOR_KEY_ID_RETIRING must not both be set",
+        ),
+    ],
+)
+def test_an_operator_has_exactly_one_key(changed: dict[str, str], wrong: str) -> None:
+    """Two would leave open who pays; a vault's needs a vault that may be asked."""
+    assert wrong in sentence(Use.DISTRIBUTION, **changed)

@@ -99,7 +99,7 @@ async def test_what_only_payouts_need_does_not_refuse_orders(environ: dict[str, 
     environ |= {"RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "-1"}
 
     assert (await container.intake()).terms.chain_id == 137
-    with pytest.raises(ConfigurationError, match=r"RPC_URL must.*OPERATOR_PK is not set.*MAX_FEE_GWEI must"):
+    with pytest.raises(ConfigurationError, match=r"RPC_URL must.*MAX_FEE_GWEI must.*OPERATOR_PK or OPERATOR_KEY_ID"):
         await container.distribution()
 
 
