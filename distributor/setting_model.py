@@ -24,6 +24,8 @@ class Use(StrEnum):
     """What the settings are needed for."""
 
     INTAKE = "intake"
+    WOOCOMMERCE = "woocommerce"
+    """What orders of a stock WooCommerce need beside the intake's."""
     STATUS = "status"
     DISTRIBUTION = "distribution"
     SETTLEMENT = "settlement"
@@ -43,6 +45,7 @@ _WATCHING = (*_PAYING, Use.WATCH)
 _OPERATING = (*_PAYING, Use.WATCH, Use.INIT)
 _CALLING = (*_OPERATING, Use.READINESS)
 _IDENTIFYING = (*_CALLING, Use.INTAKE)
+_SHOP = (Use.WOOCOMMERCE,)
 _COUNTING = (*_WATCHING, Use.INTAKE, Use.STATUS)
 
 
@@ -153,6 +156,21 @@ class Settings(BaseModel):
     )
     low_gas_payouts: _Whole = _setting(
         "LOW_GAS_PAYOUTS", "Alarm when the operator's gas is enough for fewer payouts", (Use.WATCH,), "50"
+    )
+    woo_paid_statuses: Annotated[frozenset[str], BeforeValidator(accept.woo_statuses)] = _setting(
+        "WOO_PAID_STATUSES", "WooCommerce: statuses an order is paid in, separated by commas", _SHOP, "completed"
+    )
+    woo_wallet_meta: Annotated[str, BeforeValidator(accept.meta_key)] = _setting(
+        "WOO_WALLET_META", "WooCommerce: custom field with the customer's wallet", _SHOP, "_ballx_wallet"
+    )
+    woo_amount_meta: Annotated[str | None, BeforeValidator(_optional(accept.meta_key))] = _setting(
+        "WOO_AMOUNT_META", "WooCommerce: custom field with the tokens to pay; this or the rate", _SHOP, ""
+    )
+    woo_tokens_per_unit: Annotated[Decimal | None, BeforeValidator(_optional(accept.rate))] = _setting(
+        "WOO_TOKENS_PER_UNIT", "WooCommerce: tokens for each unit of an order's total, rounded down", _SHOP, ""
+    )
+    woo_currency: Annotated[str | None, BeforeValidator(_optional(accept.currency))] = _setting(
+        "WOO_CURRENCY", "WooCommerce: the only currency paid in; required with the rate", _SHOP, ""
     )
     alarm_webhook_url: Annotated[SecretStr | None, BeforeValidator(_optional(accept.alarm_url))] = _setting(
         "ALARM_WEBHOOK_URL",

@@ -97,6 +97,18 @@ RULES = (
         "TOKEN_ADDRESS",
         "AUTHORITY_ADDRESS and RESERVE_ADDRESS must be three addresses",
     ),
+    Rule(
+        lambda key, rate: key is None or rate is None,
+        ("woo_amount_meta", "woo_tokens_per_unit"),
+        "WOO_AMOUNT_META",
+        "must not be set together with WOO_TOKENS_PER_UNIT: one of them says how much is paid",
+    ),
+    Rule(
+        lambda rate, currency: rate is None or currency is not None,
+        ("woo_tokens_per_unit", "woo_currency"),
+        "WOO_CURRENCY",
+        "must be set with WOO_TOKENS_PER_UNIT: a rate is meant for one currency",
+    ),
     Rule(accept.fits, ("low_reserve_tokens", "token_decimals"), "LOW_RESERVE_TOKENS", _TOO_FINE),
     Rule(accept.fits, ("low_allowance_tokens", "token_decimals"), "LOW_ALLOWANCE_TOKENS", _TOO_FINE),
 )

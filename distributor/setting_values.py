@@ -25,6 +25,10 @@ _SETTING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _LEDGER_ID = re.compile(r"[0-9a-f]{32}")
 _FINALITY = re.compile(r"depth:([0-9]{1,6})")
+# What WooCommerce's REST interface shows: statuses without the wc- they are stored with.
+_WOO_STATUS = re.compile(r"(?!wc-)[a-z0-9][a-z0-9_-]{0,19}")
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
+_META_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 _SECRET_BYTES_MIN = 16
 _SECONDS_MAX = 86_400
 _YES_NO = {"1": True, "true": True, "0": False, "false": False}
@@ -93,6 +97,35 @@ def tokens(text: str) -> Decimal:
     if not _NUMBER.fullmatch(text):
         raise ValueError("must be an amount of tokens, like 1000 or 0.5; 0 turns it off")
     return Decimal(text)
+
+
+def rate(text: str) -> Decimal:
+    """Accept how many tokens one unit of a currency is worth; more than 0."""
+    if not (_NUMBER.fullmatch(text) and Decimal(text) > 0):
+        raise ValueError("must be a number of tokens, more than 0, like 2 or 0.05")
+    return Decimal(text)
+
+
+def woo_statuses(text: str) -> frozenset[str]:
+    """Accept one or more statuses of WooCommerce, separated by commas."""
+    statuses = frozenset(status.strip() for status in text.split(",") if status.strip())
+    if not statuses or not all(_WOO_STATUS.fullmatch(status) for status in statuses):
+        raise ValueError("must be statuses as WooCommerce's REST interface shows them, like completed,processing")
+    return statuses
+
+
+def currency(text: str) -> str:
+    """Accept the code of a currency."""
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError("must be a currency code in capitals, like BRL")
+    return text
+
+
+def meta_key(text: str) -> str:
+    """Accept the key of a custom field of an order."""
+    if not _META_KEY.fullmatch(text):
+        raise ValueError("must be the key of a custom field, at most 255 characters")
+    return text
 
 
 def fits(amount: Decimal, decimals: int) -> bool:
