@@ -89,6 +89,10 @@ WAITING: dict[WaitingReason, Advice] = {
         "The node's nonce is behind what was already final: the node lags or lost its state.",
         "Wait for the node, or put another first in RPC_URL.",
     ),
+    WaitingReason.SIGNER_DOWN: Advice(
+        "The vault that holds the operator's key does not sign; orders wait and nothing is lost.",
+        "Do what the detail says: the key, its permissions or the vault. Never put the key elsewhere in a hurry.",
+    ),
 }
 
 HELD: dict[HoldReason, Advice] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from distributor.advice import HELD
+from distributor.errors import SignerUnavailable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
 from distributor.ports import Alarm
 from distributor.sightings import Observation
@@ -58,6 +59,16 @@ def key_missing(transaction: Transaction) -> Alarm:
         code="operator_key_missing",
         summary=f"A transaction of operator {transaction.operator} needs a replacement, and its key is not configured.",
         action="Set OPERATOR_PK_RETIRING to that operator's key until nothing of it is open.",
+        subject=f"nonce {transaction.nonce}",
+    )
+
+
+def signer_unavailable(transaction: Transaction, error: SignerUnavailable) -> Alarm:
+    """A replacement is due, and the vault does not sign it."""
+    return Alarm(
+        code="signer_unavailable",
+        summary=f"A transaction of operator {transaction.operator} needs a replacement: {error}",
+        action="Do what the summary says: the key, its permissions or the vault. The first bytes stay in the pool.",
         subject=f"nonce {transaction.nonce}",
     )
 

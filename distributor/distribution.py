@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from distributor import alarms, logs, preflight, submission
 from distributor.advice import WAITING
-from distributor.errors import ChainUnavailable, Contention, WrongChain
+from distributor.errors import ChainUnavailable, Contention, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderKey, Transaction, TransactionStatus
 from distributor.ports import Alarm, Alarms, Chain, Clock, Signer
@@ -139,8 +139,8 @@ class Distribution:
         try:
             prepared = await self._prepare()
             done = _Outcome(obstacle=prepared) if isinstance(prepared, Obstacle) else await self._pay(prepared, skip)
-        except (ChainUnavailable, WrongChain) as error:
-            done = _Outcome(obstacle=preflight.chain_trouble(error))
+        except (ChainUnavailable, WrongChain, SignerUnavailable) as error:
+            done = _Outcome(obstacle=preflight.outside_trouble(error))
         await self._say(done.obstacle)
         return done
 
@@ -252,11 +252,15 @@ class Distribution:
         """Bind each order to its own nonce, one group after the other; then hand all bytes over at once."""
         books, stored = prepared.books, list[tuple[Transaction, Attempt]]()
         for order in orders:
-            transaction, attempt = await self._sign(books, order, prepared.fees)
             try:
+                transaction, attempt = await self._sign(books, order, prepared.fees)
                 books, transaction = await self.ledger.bind(books, [order], transaction, attempt)
             except Contention:
                 break  # the next round reads everything anew
+            except SignerUnavailable:
+                if not stored:
+                    raise
+                break  # what is bound goes out first; the next round says what is wrong
             about = {"source": order.source, "order_id": order.order_id, "tx_hash": attempt.tx_hash}
             logs.info(_log, "order_bound", **about, operator=attempt.operator, nonce=attempt.nonce)
             stored.append((transaction, attempt))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from distributor import fees
-from distributor.errors import ChainUnavailable, WrongChain
+from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.fees import FeeLimits
 from distributor.model import Fees, OpenTransaction, Order, TransactionStatus
 from distributor.sightings import Revert, RevertKind, Simulation, Survey
@@ -117,10 +117,10 @@ def refused(simulation: Simulation, gas_limit: int) -> Revert | None:
     return simulation.revert
 
 
-def chain_trouble(error: ChainUnavailable | WrongChain) -> Obstacle:
-    """Return why orders wait when no node gives an answer."""
-    wrong = isinstance(error, WrongChain)
-    return Obstacle(reason=WaitingReason.WRONG_CHAIN if wrong else WaitingReason.NODE_DOWN, detail=str(error))
+def outside_trouble(error: ChainUnavailable | WrongChain | SignerUnavailable) -> Obstacle:
+    """Return why orders wait when no node gives an answer, or the vault of the key does not sign."""
+    reasons = {WrongChain: WaitingReason.WRONG_CHAIN, SignerUnavailable: WaitingReason.SIGNER_DOWN}
+    return Obstacle(reason=reasons.get(type(error), WaitingReason.NODE_DOWN), detail=str(error))
 
 
 def service_wide(revert: Revert) -> Obstacle:

@@ -36,6 +36,7 @@ class WaitingReason(StrEnum):
     AUTHORITY_REFUSES = "authority_refuses"
     NONCE_AHEAD = "nonce_ahead"
     NODE_BEHIND = "node_behind"
+    SIGNER_DOWN = "signer_down"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

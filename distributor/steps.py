@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from distributor import alarms, lifecycle, logs, preflight, submission
-from distributor.errors import ChainUnavailable, WrongChain
+from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Closing, Ledger
 from distributor.lifecycle import (
     FeeCeiling,
@@ -113,7 +113,11 @@ class Steps:
             gas_limit=step.gas_limit,
             fees=step.fees,
         )
-        attempt = await submission.sign(signer, draft, self.clock())
+        try:
+            attempt = await submission.sign(signer, draft, self.clock())
+        except SignerUnavailable as error:
+            await self.alarms.raise_(alarms.signer_unavailable(transaction, error))
+            return Done(submit=(transaction, previous))
         stored = await self.ledger.add_attempt(transaction, attempt)
         logs.info(
             _log,

@@ -17,7 +17,7 @@ from distributor.errors import ChainUnavailable, Contention, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.ports import Alarm, Alarms, Chain, Clock
-from distributor.preflight import chain_trouble
+from distributor.preflight import outside_trouble
 from distributor.sightings import Survey
 from distributor.standing import SETTLEMENT_LEASE, Stats, WaitingReason, Watch
 from distributor.units import TokenUnits, Wei, format_units
@@ -104,7 +104,7 @@ class Watcher:
             survey = await self.chain.survey(self.operator)
             await self._look_back()
         except (ChainUnavailable, WrongChain) as error:
-            trouble = chain_trouble(error)
+            trouble = outside_trouble(error)
             await self._conclude(watch, [_waiting_alarm(trouble.reason, trouble.detail)])
             return
         standing = await self._judge(survey, watch)

@@ -42,6 +42,7 @@ class World:
         self.max_in_flight = 16
         self.received = 0
         self.holders = 0
+        self.signer = FakeSigner(OPERATOR)
         self.ledger = self.a_ledger()
         self.start()
 
@@ -58,7 +59,7 @@ class World:
         return Distribution(
             ledger=self.ledger,
             chain=self.chain,
-            signer=FakeSigner(OPERATOR),
+            signer=self.signer,
             alarms=self.alarms,
             clock=self.clock,
             terms=Terms(identity=self.identity, limits=self.limits, max_in_flight=self.max_in_flight),
@@ -69,7 +70,7 @@ class World:
         steps = Steps(
             ledger=self.ledger,
             chain=self.chain,
-            signers={OPERATOR: FakeSigner(OPERATOR)},
+            signers={OPERATOR: self.signer},
             alarms=self.alarms,
             clock=self.clock,
             identity=self.identity,

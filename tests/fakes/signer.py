@@ -9,6 +9,7 @@ import rlp  # type: ignore[import-untyped]  # ships no types
 from eth_account import Account
 
 from distributor.addresses import keccak256, parse_address
+from distributor.errors import SignerUnavailable
 from distributor.model import Address, Fees, Hash
 from distributor.ports import Signed, Unsigned
 from distributor.sightings import Call
@@ -33,12 +34,18 @@ class FakeSigner:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self.signs_only: int | None = None
+        """How many it still signs, as a vault that is throttled; None signs all."""
 
     @property
     def address(self) -> Address:
         return self._address
 
     async def sign(self, unsigned: Unsigned) -> Signed:
+        if self.signs_only is not None:
+            if self.signs_only == 0:
+                raise SignerUnavailable("OPERATOR_KEY_ID cannot be used: the vault answered 429")
+            self.signs_only -= 1
         fields = {
             "sender": self._address,
             "chain_id": unsigned.chain_id,

@@ -157,6 +157,10 @@ def _forget_the_operator(world: World) -> None:
     world.rows.remove(f"nonce:{OPERATOR}")
 
 
+def _let_the_vault_refuse(world: World) -> None:
+    world.signer.signs_only = 0
+
+
 OBSTACLES = [
     (_pause_the_authority, WaitingReason.AUTHORITY_PAUSED),
     (_revoke_the_role, WaitingReason.ROLE_MISSING),
@@ -171,6 +175,7 @@ OBSTACLES = [
     (_remove_the_authority, WaitingReason.AUTHORITY_MISSING),
     (_remove_the_token, WaitingReason.TOKEN_MISSING),
     (_use_the_key_elsewhere, WaitingReason.NONCE_AHEAD),
+    (_let_the_vault_refuse, WaitingReason.SIGNER_DOWN),
     (_empty_the_ledger, WaitingReason.LEDGER_FOREIGN),
     (_forget_the_operator, WaitingReason.LEDGER_FOREIGN),
 ]
@@ -206,6 +211,22 @@ async def test_orders_go_on_by_themselves_when_the_cause_has_passed() -> None:
 
     assert await world.status(order) is OrderStatus.ASSIGNED
     assert (await world.ledger.why_waiting()).reason is None
+
+
+async def test_what_a_vault_signed_before_it_refused_goes_out() -> None:
+    """A throttled vault stops the round in its middle: two are bound and submitted, the third waits unbound."""
+    world = await a_world()
+    orders = [await world.receive(order_id=f"ORD{number}") for number in range(3)]
+    world.signer.signs_only = 2
+
+    await world.distribution.drain()
+
+    assert [await world.status(order) for order in orders] == [OrderStatus.ASSIGNED] * 2 + [OrderStatus.RECEIVED]
+    assert [sent.unsigned.nonce for sent in world.chain.handed] == [0, 1]
+    assert "answered 429" in (await world.ledger.why_waiting()).detail
+    world.signer.signs_only = None
+    await world.distribution.drain()
+    assert await world.status(orders[2]) is OrderStatus.ASSIGNED
 
 
 async def test_the_reason_is_forgotten_when_nothing_waits_any_more() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from distributor import preflight
 from distributor.advice import HELD, WAITING
-from distributor.errors import ChainUnavailable, WrongChain
+from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import HoldReason, OpenTransaction, TransactionStatus, Version
 from distributor.preflight import Obstacle, Prepared, Terms
 from distributor.sightings import Market, Revert, RevertKind, Simulation
@@ -181,8 +181,9 @@ def test_our_own_ledger_is_not_foreign() -> None:
 
 def test_trouble_with_nodes_has_two_names() -> None:
     """A wrong chain is a setting to correct, silence passes by itself."""
-    assert preflight.chain_trouble(ChainUnavailable()).reason is WaitingReason.NODE_DOWN
-    assert preflight.chain_trouble(WrongChain()).reason is WaitingReason.WRONG_CHAIN
+    assert preflight.outside_trouble(ChainUnavailable()).reason is WaitingReason.NODE_DOWN
+    assert preflight.outside_trouble(WrongChain()).reason is WaitingReason.WRONG_CHAIN
+    assert preflight.outside_trouble(SignerUnavailable()).reason is WaitingReason.SIGNER_DOWN
 
 
 def test_every_reason_has_advice() -> None:

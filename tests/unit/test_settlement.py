@@ -316,6 +316,22 @@ async def test_a_replacement_without_its_key_alarms_and_keeps_trying() -> None:
     assert len({sent.tx_hash for sent in world.chain.handed}) == 1
 
 
+async def test_a_replacement_that_the_vault_does_not_sign_is_told_and_the_first_bytes_go_on() -> None:
+    """The vault signs again later, and then it is replaced."""
+    world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
+    order = await a_stuck_order(world)
+    world.signer.signs_only = 0
+
+    await world.settle(20)
+
+    assert world.alarms.codes.count("signer_unavailable") >= 1
+    assert len({sent.tx_hash for sent in world.chain.handed}) == 1
+    world.signer.signs_only = None
+    await world.settlement.follow()
+    assert await world.status(order) is OrderStatus.PAID
+    assert len(world.transfers()) == 1
+
+
 async def test_bytes_that_no_node_takes_are_signed_anew_within_the_limits() -> None:
     """The gas limit was above what a node takes; the corrected one pays under the same nonce."""
     world = await a_world(limits=replace(World().limits, gas_limit=90_000_000, max_fee_wei=Wei(50 * GWEI)))
