@@ -1,0 +1,166 @@
+/*
+The function app on the Flex Consumption plan.
+
+Queues and the timer scale apart from HTTP there, each on instances of its own. The app settings are a resource of their
+own: this module runs after the roles are given, so that the first look into the vault is allowed.
+*/
+param name string
+param planName string
+param location string
+param pythonVersion string
+param alwaysReadyHttp int
+param identityId string
+param clientId string
+param storageName string
+param releasesUrl string
+param vaultUri string
+param insightsConnectionString string
+param chainId int
+param authorityAddress string
+param tokenAddress string
+param reserveAddress string
+param ledgerId string
+param moreSettings object
+param moreSecrets array
+param operatorKeyId string
+
+// In the vault `_` is `-`. Without a version, so that a new one is taken up within a day, or at once when asked for.
+var secrets = union(['RPC_URL', 'WEBHOOK_SECRET'], empty(operatorKeyId) ? ['OPERATOR_PK'] : [], moreSecrets)
+var secretSettings = toObject(
+  secrets,
+  secret => secret,
+  secret => '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${replace(secret, '_', '-')})'
+)
+
+var platformSettings = {
+  AzureWebJobsStorage__blobServiceUri: 'https://${storageName}.blob.${environment().suffixes.storage}'
+  AzureWebJobsStorage__queueServiceUri: 'https://${storageName}.queue.${environment().suffixes.storage}'
+  AzureWebJobsStorage__tableServiceUri: 'https://${storageName}.table.${environment().suffixes.storage}'
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: clientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
+  // Which identity the app itself uses where the platform did not resolve a reference.
+  AZURE_CLIENT_ID: clientId
+}
+
+var chainSettings = {
+  CHAIN_ID: string(chainId)
+  AUTHORITY_ADDRESS: authorityAddress
+  TOKEN_ADDRESS: tokenAddress
+  RESERVE_ADDRESS: reserveAddress
+  LEDGER_ID: ledgerId
+  OPERATOR_KEY_ID: operatorKeyId
+}
+
+resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+  // checkov:skip=CKV_AZURE_225: zone redundancy would need two or more always-ready instances; the ledger is in three zones
+  name: planName
+  location: location
+  kind: 'functionapp'
+  sku: {
+    tier: 'FlexConsumption'
+    name: 'FC1'
+  }
+  properties: {
+    reserved: true
+  }
+}
+
+resource app 'Microsoft.Web/sites@2024-04-01' = {
+  // checkov:skip=CKV_AZURE_212: Flex Consumption takes no number of workers; one instance for HTTP is always ready
+  // checkov:skip=CKV_AZURE_17: shops authenticate with a signature over the body, not with certificates
+  // checkov:skip=CKV_AZURE_222: shops call it from the internet
+  // checkov:skip=CKV_AZURE_213: the plan has no health check of the platform's; /ready is there for yours
+  name: name
+  location: location
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    keyVaultReferenceIdentity: identityId
+    siteConfig: {
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      ftpsState: 'Disabled'
+      http20Enabled: true
+    }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: releasesUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'python'
+        version: pythonVersion
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: 2048
+        // The least the plan takes. 40 instances of 16 requests are far more than shops send; more would only cost.
+        // Payouts do not need it: one settlement and one distribution work at a time, whatever the number of instances.
+        maximumInstanceCount: 40
+        alwaysReady: [
+          {
+            name: 'http'
+            instanceCount: alwaysReadyHttp
+          }
+        ]
+        triggers: {
+          http: {
+            // Python's own default is 1: a burst of 100 orders would start 100 instances. The webhook waits for
+            // storage nearly all of its time, and its handlers share one event loop.
+            perInstanceConcurrency: 16
+          }
+        }
+      }
+    }
+  }
+}
+
+// Deployments sign in with an identity; there is no password that could leak.
+resource ftpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
+  parent: app
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+resource scmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
+  parent: app
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
+
+resource settings 'Microsoft.Web/sites/config@2024-04-01' = {
+  // These look for the site's configuration, which is above; here are the app's own settings.
+  // checkov:skip=CKV_AZURE_13: app settings
+  // checkov:skip=CKV_AZURE_63: app settings
+  // checkov:skip=CKV_AZURE_65: app settings
+  // checkov:skip=CKV_AZURE_66: app settings
+  // checkov:skip=CKV_AZURE_80: app settings
+  // checkov:skip=CKV_AZURE_88: app settings
+  // checkov:skip=CKV_AZURE_222: app settings
+  parent: app
+  name: 'appsettings'
+  // The later wins: nothing in moreSettings can replace what is required.
+  properties: union(moreSettings, platformSettings, chainSettings, secretSettings)
+}
+
+output name string = app.name
+output host string = app.properties.defaultHostName

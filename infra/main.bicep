@@ -1,0 +1,156 @@
+/*
+Everything the service needs in one resource group: storage, vault, logs, the app and its alerts.
+
+  az deployment group create --resource-group GROUP --parameters infra/test.bicepparam
+
+docs/deploy.md leads through it. Plain resources only, no modules of a registry: what is deployed is what is written here.
+*/
+targetScope = 'resourceGroup'
+
+@description('Short name of the system, part of every resource name.')
+@minLength(3)
+@maxLength(11)
+param name string
+
+@description('Region of every resource.')
+param location string = resourceGroup().location
+
+@description('Chain the orders are paid on: 137 Polygon, 80002 Amoy.')
+param chainId int
+
+@description('Contract whose `distribute` pays an order.')
+@minLength(42)
+@maxLength(42)
+param authorityAddress string
+
+@description('ERC-20 token the orders are paid in.')
+@minLength(42)
+@maxLength(42)
+param tokenAddress string
+
+@description('Address that holds the tokens and approved the authority.')
+@minLength(42)
+@maxLength(42)
+param reserveAddress string
+
+@description('Id that `python -m distributor init` printed; empty until then.')
+param ledgerId string = ''
+
+@description('Further settings that are no secrets, by their names in the README.')
+param moreSettings object = {}
+
+@description('Secrets the vault holds beside the required ones, by their names in the README.')
+param moreSecrets array = []
+
+@description('Identifier of a key in the vault that signs payouts, in place of the secret OPERATOR-PK; empty without one.')
+param operatorKeyId string = ''
+
+@description('Object id of the person or group that enters secrets and runs the operator\'s commands.')
+param operatorsObjectId string
+
+@allowed(['User', 'Group', 'ServicePrincipal'])
+param operatorsType string = 'User'
+
+@description('Where alerts are mailed.')
+param alertEmail string
+
+@description('Python of the app; the package in dist/app.zip must be built for the same.')
+@allowed(['3.11', '3.12', '3.13'])
+param pythonVersion string = '3.12'
+
+@description('Replication of the storage account. The ledger is in it: at least three zones for real money.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GZRS'])
+param storageSku string = 'Standard_ZRS'
+
+@description('True: the storage account cannot be deleted before the lock is removed.')
+param lockLedger bool = true
+
+@description('Instances for HTTP that are always warm; a shop gives up after five seconds.')
+@minValue(0)
+param alwaysReadyHttp int = 1
+
+var suffix = uniqueString(resourceGroup().id, name)
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: 'id-${name}'
+  location: location
+}
+
+module monitoring 'monitoring.bicep' = {
+  name: 'monitoring'
+  params: {
+    name: name
+    location: location
+    principalId: identity.properties.principalId
+  }
+}
+
+module storage 'storage.bicep' = {
+  name: 'storage'
+  params: {
+    name: toLower(take('st${replace(name, '-', '')}${suffix}', 24))
+    location: location
+    sku: storageSku
+    lock: lockLedger
+    principalId: identity.properties.principalId
+    operatorsObjectId: operatorsObjectId
+    operatorsType: operatorsType
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module vault 'vault.bicep' = {
+  name: 'vault'
+  params: {
+    name: take('kv-${name}-${suffix}', 24)
+    location: location
+    principalId: identity.properties.principalId
+    operatorsObjectId: operatorsObjectId
+    operatorsType: operatorsType
+    workspaceId: monitoring.outputs.workspaceId
+    keySigns: !empty(operatorKeyId)
+  }
+}
+
+module app 'app.bicep' = {
+  name: 'app'
+  params: {
+    name: 'func-${name}-${suffix}'
+    planName: 'plan-${name}'
+    location: location
+    pythonVersion: pythonVersion
+    alwaysReadyHttp: alwaysReadyHttp
+    identityId: identity.id
+    clientId: identity.properties.clientId
+    storageName: storage.outputs.name
+    releasesUrl: storage.outputs.releasesUrl
+    vaultUri: vault.outputs.uri
+    insightsConnectionString: monitoring.outputs.insightsConnectionString
+    chainId: chainId
+    authorityAddress: authorityAddress
+    tokenAddress: tokenAddress
+    reserveAddress: reserveAddress
+    ledgerId: ledgerId
+    moreSettings: moreSettings
+    moreSecrets: moreSecrets
+    operatorKeyId: operatorKeyId
+  }
+}
+
+module alerts 'alerts.bicep' = {
+  name: 'alerts'
+  params: {
+    name: name
+    location: location
+    workspaceId: monitoring.outputs.workspaceId
+    email: alertEmail
+  }
+}
+
+output appName string = app.outputs.name
+output webhookUrl string = 'https://${app.outputs.host}/webhook'
+output storageName string = storage.outputs.name
+output vaultName string = vault.outputs.name
+output vaultUri string = vault.outputs.uri
+output identityId string = identity.id
+output identityClientId string = identity.properties.clientId

@@ -1,0 +1,127 @@
+"""
+Reads Bicep without Bicep: whether a file is well formed, what is declared in it, and what a value comes to.
+
+Two parsers, because neither does both: tree-sitter's is strict about syntax, pycep gives the meaning.
+No type is checked and nothing is compiled here; `az bicep build` does that in the workflow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import tree_sitter_bicep
+from pycep import BicepParser
+from tree_sitter import Language, Node, Parser
+
+INFRA = Path(__file__).parents[1] / "infra"
+
+_INTERPOLATION = re.compile(r"\$\{([^{}]+)\}")
+_CALL = re.compile(r"(\w+)\((\w+), '([^']*)', '([^']*)'\)")
+_ASSIGNMENT = re.compile(r"^param (\w+) =", re.MULTILINE)
+_USING = re.compile(r"^using .*$", re.MULTILINE)
+
+
+def sources() -> list[Path]:
+    """Return every file of infra/."""
+    return sorted(path for path in INFRA.iterdir() if path.suffix in (".bicep", ".bicepparam"))
+
+
+def read(path: Path) -> str:
+    """Return the text of *path*; a parameter file is written as the variables it sets, which both parsers know."""
+    text = path.read_text("utf-8")
+    return _ASSIGNMENT.sub(r"var \1 =", _USING.sub("", text)) if path.suffix == ".bicepparam" else text
+
+
+def malformed(text: str) -> list[str]:
+    """Return where *text* is not Bicep."""
+    tree = Parser(Language(tree_sitter_bicep.language())).parse(text.encode())
+    return [f"line {node.start_point.row + 1}" for node in _nodes(tree.root_node) if node.is_error or node.is_missing]
+
+
+@cache
+def module(name: str) -> Mapping[str, Any]:
+    """Return what infra/*name* declares: parameters, variables, resources, modules, outputs."""
+    return dict(BicepParser().parse(text=read(INFRA / name)))
+
+
+def resources() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield type and body of every resource; of a loop, the body of its turns."""
+    for path in INFRA.glob("*.bicep"):
+        for resource in module(path.name)["resources"].values():
+            body = resource["config"]
+            yield resource["type"], body["config"] if "loop_type" in body else body
+
+
+def of_type(kind: str) -> Mapping[str, Any]:
+    """Return the body of the only resource of a type."""
+    (found,) = (body for name, body in resources() if name == kind)
+    return found
+
+
+def value(expression: Any, names: Mapping[str, Any]) -> Any:
+    """
+    Return what *expression* comes to, for what infra/ uses of the language.
+
+    Args:
+        expression: As pycep gives it: a name and a literal text look alike, so a name must be in *names*.
+        names: Parameters and variables; a variable may be an expression itself.
+    """
+    if isinstance(expression, list):
+        return [value(each, names) for each in expression]
+    if isinstance(expression, str):
+        return value(names[expression], names) if expression in names else _text(expression, names)
+    if not isinstance(expression, dict):
+        return expression
+    if "function" in expression:
+        return _FUNCTIONS[expression["function"]["type"]](list(expression["function"]["parameters"].values()), names)
+    if "operator" in expression:
+        chosen = expression["operator"]["operands"]
+        return value(chosen["true_value" if value(chosen["condition"], names) else "false_value"], names)
+    return {key: value(each, names) for key, each in expression.items()}
+
+
+def _text(text: str, names: Mapping[str, Any]) -> str:
+    return _INTERPOLATION.sub(lambda found: str(_inner(found[1], names)), text)
+
+
+def _inner(inside: str, names: Mapping[str, Any]) -> Any:
+    """Return what stands between braces: a name, or ``replace(name, 'a', 'b')``."""
+    if call := _CALL.fullmatch(inside):
+        return str(names[call[2]]).replace(call[3], call[4])
+    return value(names[inside], names)
+
+
+def _union(parts: list[Any], names: Mapping[str, Any]) -> Any:
+    """Join lists, each item once, or objects, of which the later wins."""
+    values = [value(part, names) for part in parts]
+    if isinstance(values[0], list):
+        return list(dict.fromkeys(item for each in values for item in each))
+    return {key: item for each in values for key, item in each.items()}
+
+
+def _to_object(parts: list[Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    items, keyed, valued = value(parts[0], names), parts[1]["detail"], parts[2]["detail"]
+    return {
+        value(keyed["expression"], {**names, keyed["var_1"]: item}): value(
+            valued["expression"], {**names, valued["var_1"]: item}
+        )
+        for item in items
+    }
+
+
+_FUNCTIONS: Mapping[str, Callable[[list[Any], Mapping[str, Any]], Any]] = {
+    "union": _union,
+    "toObject": _to_object,
+    "empty": lambda parts, names: not value(parts[0], names),
+    "string": lambda parts, names: str(value(parts[0], names)),
+}
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _nodes(child)

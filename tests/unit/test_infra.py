@@ -1,0 +1,308 @@
+"""What infra/ declares is what the code needs: settings, names, roles, alerts. None of it is compiled here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import function_app
+import function_work
+from distributor import parts
+from distributor.adapters.alarms import LogAlarms
+from distributor.ports import Alarm
+from distributor.references import VaultItem, is_reference, parse_reference
+from distributor.settings import Use, about, problems
+from distributor.storage import Storage, storage
+from tests import bicep
+from tests.unit.test_runbook import ENTRIES
+
+ROOT = Path(__file__).parents[2]
+PLATFORM = {
+    "AzureWebJobsStorage__blobServiceUri",
+    "AzureWebJobsStorage__queueServiceUri",
+    "AzureWebJobsStorage__tableServiceUri",
+    "AzureWebJobsStorage__credential",
+    "AzureWebJobsStorage__clientId",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "AZURE_CLIENT_ID",
+}
+"""What the host and Azure's own libraries read. Source: https://learn.microsoft.com/azure/azure-functions/functions-app-settings"""
+ENTERED = {
+    "RPC_URL": "https://node.example",
+    "OPERATOR_PK": "0x" + "11" * 32,
+    "OPERATOR_PK_RETIRING": "0x" + "22" * 32,
+    "WEBHOOK_SECRET": "a-secret-of-thirty-two-characters",
+}
+PARAMETERS = {
+    "name": "func-ballx",
+    "clientId": "11111111-2222-3333-4444-555555555555",
+    "storageName": "stballx",
+    "vaultUri": "https://kv-ballx.vault.azure.net/",
+    "insightsConnectionString": "InstrumentationKey=0",
+    "chainId": 80002,
+    "authorityAddress": "0x" + "aa" * 20,
+    "tokenAddress": "0x" + "bb" * 20,
+    "reserveAddress": "0x" + "cc" * 20,
+    "ledgerId": "",
+    "moreSettings": {},
+    "moreSecrets": [],
+    "operatorKeyId": "",
+    "environment().suffixes.storage": "core.windows.net",
+}
+
+
+def app_settings(**parameters: Any) -> dict[str, str]:
+    """Return the settings the deployed app is given."""
+    declared = bicep.module("app.bicep")
+    names = {name: one["value"] for name, one in declared["variables"].items()}
+    wanted = declared["resources"]["settings"]["config"]["properties"]
+    return dict(bicep.value(wanted, {**names, **PARAMETERS, **parameters}))
+
+
+def entered(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return *settings* as the app sees them: the platform has put the vault's secrets in place of references."""
+    return {name: ENTERED[name] if is_reference(text) else text for name, text in settings.items()}
+
+
+# The language -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", bicep.sources(), ids=lambda path: path.name)
+def test_every_file_is_well_formed(path: Path) -> None:
+    """No node of the syntax tree is an error or missing."""
+    assert bicep.malformed(bicep.read(path)) == []
+
+
+def test_a_malformed_file_is_noticed() -> None:
+    """The check above can fail."""
+    broken = bicep.read(bicep.INFRA / "vault.bicep").replace(
+        "enablePurgeProtection: true", "enablePurgeProtection true"
+    )
+
+    assert bicep.malformed(broken) != []
+
+
+@pytest.mark.parametrize("name", ["monitoring", "storage", "vault", "app", "alerts"])
+def test_a_module_is_given_what_it_asks_for(name: str) -> None:
+    """Each parameter of a module is passed, none is unknown, and each output that is used exists."""
+    asked = bicep.module(f"{name}.bicep")
+    given = bicep.module("main.bicep")["modules"][name]["config"]["params"]
+    used = re.findall(rf"\b{name}\.outputs\.(\w+)", bicep.read(bicep.INFRA / "main.bicep"))
+
+    assert set(given) == set(asked["parameters"])
+    assert set(used) <= set(asked.get("outputs", {}))
+
+
+@pytest.mark.parametrize("environment", ["test", "production"])
+def test_a_parameter_file_sets_what_is_required(environment: str) -> None:
+    """Nothing is asked for at the prompt, nothing is set that is not there, and no setting is invented."""
+    asked = bicep.module("main.bicep")["parameters"]
+    given = bicep.module(f"{environment}.bicepparam")["variables"]
+    required = {name for name, one in asked.items() if one["default"] is None}
+    more = given.get("moreSettings", {"value": {}})["value"]
+
+    assert required <= set(given) <= set(asked)
+    assert [name for name in more if name not in about() or about()[name].secret] == []
+
+
+@pytest.mark.parametrize(("environment", "chain_id"), [("test", 80002), ("production", 137)])
+def test_an_environment_is_on_its_chain(environment: str, chain_id: int) -> None:
+    """A test system on Polygon would pay with real tokens."""
+    assert bicep.module(f"{environment}.bicepparam")["variables"]["chainId"]["value"] == chain_id
+
+
+# Settings -----------------------------------------------------------------------------------------
+
+
+def test_every_app_setting_is_known_to_somebody() -> None:
+    """A misspelt name would be ignored in silence."""
+    settings = app_settings(operatorKeyId="https://kv-ballx.vault.azure.net/keys/operator")
+
+    assert [name for name in settings if name not in about() and name not in PLATFORM] == []
+
+
+@pytest.mark.parametrize("use", Use)
+@pytest.mark.parametrize("key_id", ["", "https://kv-ballx.vault.azure.net/keys/operator"])
+def test_the_deployed_app_has_every_setting_it_needs(use: Use, key_id: str) -> None:
+    """With the vault's secrets entered nothing is missing or wrong, whichever way the operator signs."""
+    assert problems(entered(app_settings(operatorKeyId=key_id)), use, {}) == []
+
+
+def test_every_secret_is_a_reference_to_the_vault_and_nothing_else_is() -> None:
+    """Whoever may read the app's settings reads no secret."""
+    settings = app_settings(moreSecrets=["OPERATOR_PK_RETIRING"])
+
+    assert {name for name in settings if name in about() and about()[name].secret} == set(ENTERED)
+    assert {name for name, text in settings.items() if is_reference(text)} == set(ENTERED)
+
+
+def test_a_reference_names_the_secret_as_the_vault_does() -> None:
+    """No underscore, and no version: a new version is taken up without a deployment."""
+    places = {name: parse_reference(text) for name, text in app_settings().items() if is_reference(text)}
+
+    assert places["OPERATOR_PK"] == VaultItem(vault_url="https://kv-ballx.vault.azure.net", name="OPERATOR-PK")
+    assert {name: place.name for name, place in places.items()} == {name: name.replace("_", "-") for name in places}
+
+
+def test_a_vault_key_takes_the_place_of_the_secret() -> None:
+    """With both the app would not know which one signs, and pay nobody."""
+    settings = app_settings(operatorKeyId="https://kv-ballx.vault.azure.net/keys/operator")
+
+    assert "OPERATOR_PK" not in settings
+
+
+def test_a_required_setting_cannot_be_replaced_by_a_further_one() -> None:
+    """A literal key among the further settings would be a secret in plain sight."""
+    settings = app_settings(moreSettings={"OPERATOR_PK": ENTERED["OPERATOR_PK"], "GAS_LIMIT": "400000"})
+
+    assert is_reference(settings["OPERATOR_PK"])
+    assert settings["GAS_LIMIT"] == "400000"
+
+
+def test_the_ledger_is_reached_with_the_identity() -> None:
+    """The same settings tell the host and the app, and both read the same account."""
+    assert storage(app_settings(), "AzureWebJobsStorage") == Storage(
+        table_endpoint="https://stballx.table.core.windows.net",
+        credential="managedidentity",
+        client_id=str(PARAMETERS["clientId"]),
+    )
+
+
+# Names --------------------------------------------------------------------------------------------
+
+
+def test_the_tables_are_the_ones_the_app_opens() -> None:
+    """Ledger and audit trail."""
+    assert bicep.module("storage.bicep")["variables"]["tables"]["value"] == [parts._LEDGER_TABLE, parts._AUDIT_TABLE]
+
+
+def test_the_queues_are_the_ones_the_functions_use() -> None:
+    """With the host's poison queues."""
+    wakes = [function_work.DISTRIBUTIONS, function_work.SETTLEMENTS]
+
+    assert bicep.module("storage.bicep")["variables"]["queues"]["value"] == [
+        name for wake in wakes for name in (wake, f"{wake}-poison")
+    ]
+
+
+# Security -----------------------------------------------------------------------------------------
+
+
+def test_storage_knows_no_keys_and_no_strangers() -> None:
+    """Every access is an identity with a role, over TLS 1.2 at least."""
+    properties = bicep.of_type("Microsoft.Storage/storageAccounts")["properties"]
+
+    assert properties["allowSharedKeyAccess"] is False
+    assert properties["allowBlobPublicAccess"] is False
+    assert properties["supportsHttpsTrafficOnly"] is True
+    assert properties["minimumTlsVersion"] == "TLS1_2"
+
+
+def test_the_vault_cannot_be_emptied_for_good() -> None:
+    """Nobody can purge a key before 90 days are over, and roles alone decide who reads."""
+    properties = bicep.of_type("Microsoft.KeyVault/vaults")["properties"]
+
+    assert properties["enablePurgeProtection"] is True
+    assert properties["enableSoftDelete"] is True
+    assert properties["softDeleteRetentionInDays"] == 90
+    assert properties["enableRbacAuthorization"] is True
+
+
+def test_the_app_speaks_https_only() -> None:
+    """TLS 1.2 at least, no FTP, and no password for a deployment."""
+    properties = bicep.of_type("Microsoft.Web/sites")["properties"]
+    passwords = [body for kind, body in bicep.resources() if kind.endswith("/basicPublishingCredentialsPolicies")]
+
+    assert properties["httpsOnly"] is True
+    assert properties["siteConfig"]["minTlsVersion"] == properties["siteConfig"]["scmMinTlsVersion"] == "1.2"
+    assert properties["siteConfig"]["ftpsState"] == "Disabled"
+    assert {(one["name"], one["properties"]["allow"]) for one in passwords} == {("ftp", False), ("scm", False)}
+
+
+def test_references_are_resolved_as_the_apps_own_identity() -> None:
+    """A user-assigned identity is asked for references only where the site says so."""
+    site = bicep.of_type("Microsoft.Web/sites")
+
+    assert site["properties"]["keyVaultReferenceIdentity"] == "identityId"
+    assert site["identity"]["userAssignedIdentities"] == {"'${identityId}'": {}}
+
+
+def test_settings_come_after_roles() -> None:
+    """The first look into the vault, before the role, would leave the reference itself in the setting."""
+    parameters = bicep.module("main.bicep")["modules"]["app"]["config"]["params"]
+
+    assert "vault" in json.dumps(parameters["vaultUri"])
+    assert [kind for kind, _ in bicep.resources() if kind.endswith("sites/config")] == ["Microsoft.Web/sites/config"]
+
+
+# Scale --------------------------------------------------------------------------------------------
+
+
+def test_http_is_kept_warm_and_takes_sixteen_at_once() -> None:
+    """A shop gives up after five seconds; and Python's own concurrency is one request."""
+    scale = bicep.of_type("Microsoft.Web/sites")["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+
+    assert scale["alwaysReady"] == [{"name": "http", "instanceCount": "alwaysReadyHttp"}]
+    assert bicep.module("main.bicep")["parameters"]["alwaysReadyHttp"]["default"] == 1
+    assert scale["triggers"]["http"] == {"perInstanceConcurrency": 16}
+
+
+# Alerts -------------------------------------------------------------------------------------------
+
+
+def rules() -> dict[str, str]:
+    """Return the query of each alert, by its name."""
+    declared = bicep.module("alerts.bicep")["variables"]
+    names = {name: one["value"] for name, one in declared.items()}
+    return {rule["name"]: bicep.value(rule["query"], names) for rule in declared["rules"]["value"]}
+
+
+def test_every_code_an_alert_asks_for_can_be_raised() -> None:
+    """The runbook's headings are the alarms of the code, see its own test."""
+    asked = " ".join(query for name, query in rules().items() if name in ("poison", "held", "low", "other-alarm"))
+    codes = set(re.findall(r'"([a-z_]+)"', asked)) - {"alarm", "held_"}
+
+    assert codes
+    assert codes <= set(ENTRIES)
+    assert any(entry.startswith("held_") for entry in ENTRIES)
+
+
+def test_every_alarm_is_in_one_alert() -> None:
+    """What is left over by the named ones is what the last one takes."""
+    named = {code for name in ("poison", "low") for code in re.findall(r'"([a-z_]+)"', rules()[name])} - {"alarm"}
+    left_over = re.search(
+        r'code != "(\w+)" and not\(code startswith "held_"\) and code !in \(([^)]*)\)', rules()["other-alarm"]
+    )
+
+    assert left_over
+    assert {left_over[1], *re.findall(r'"(\w+)"', left_over[2])} == named
+
+
+def test_the_alerts_on_requests_name_functions() -> None:
+    """A function that is renamed would never be missed."""
+    assert 'Name == "sweep"' in rules()["no-sweep"]
+    assert function_work.sweep._function.get_function_name() == "sweep"
+    assert 'Name startswith "receive_"' in rules()["refusing"]
+    assert function_app.receive_order._function.get_function_name() == "receive_order"
+
+
+async def test_an_alarm_line_has_what_the_alerts_read(caplog: pytest.LogCaptureFixture) -> None:
+    """One JSON object with event, code, subject and summary."""
+    await LogAlarms().raise_(Alarm(code="low_gas", summary="Little gas.", action="Send POL.", subject="0xab"))
+
+    line = json.loads(caplog.messages[0])
+    assert {"event": "alarm", "code": "low_gas", "subject": "0xab", "summary": "Little gas."}.items() <= line.items()
+    assert {"code", "subject", "summary"} <= set(re.findall(r"line\.(\w+)", rules()["held"]))
+
+
+def test_no_alarm_is_sampled_away() -> None:
+    """Application Insights thins out what is not excluded."""
+    insights = json.loads((ROOT / "host.json").read_text("utf-8"))["logging"]["applicationInsights"]
+
+    assert {"Request", "Trace"} <= set(insights["samplingSettings"]["excludedTypes"].split(";"))
