@@ -14,7 +14,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distributor.model import DEFAULT_SOURCE
 from distributor.parts import Part, Parts
@@ -24,6 +24,8 @@ from distributor.standing import Identity
 from distributor.units import UnixMs, Wei
 
 if TYPE_CHECKING:
+    from azure.core.pipeline.transport import AsyncHttpTransport
+
     from distributor.distribution import Distribution
     from distributor.fees import FeeLimits
     from distributor.intake import Intake
@@ -75,13 +77,19 @@ class Container:
     Every use case, built at its first use.
 
     Each raises ConfigurationError with all that is wrong for it, and tries again at the next call;
-    readiness and alarms are always there.
+    readiness and alarms are always there. *transport* stands between the vault's clients and the network.
     """
 
-    def __init__(self, environ: Mapping[str, str], *, clock: Clock) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        clock: Clock,
+        transport: AsyncHttpTransport[Any, Any] | None = None,
+    ) -> None:
         self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._parts = Parts(environ, clock=clock)
+        self._parts = Parts(environ, clock=clock, transport=transport)
         self._intake = Part(self._build_intake)
         self._status = Part(self._build_status)
         self._distribution = Part(self._build_distribution)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from azure.keyvault.keys._shared import http_challenge_cache
 
 from devstack.contracts import Deployment, Devchain
 from devstack.servers import Azurite
@@ -16,6 +17,7 @@ from distributor.parts import Parts
 from distributor.units import TokenUnits, UnixMs
 from distributor.wiring import Container, now
 from tests.factories import an_order
+from tests.integration.vault import URL, Peers, peers
 
 FIRST_UNITS = 1_000_000_007
 """Amounts that tell the orders of this test apart on the chain."""
@@ -53,12 +55,28 @@ async def before(environ: dict[str, str], devchain: Devchain) -> AsyncIterator[C
 
 
 @pytest.fixture
-async def after(environ: dict[str, str], deployment: Deployment) -> AsyncIterator[Container]:
+async def azure(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peers]:
+    """A vault and an identity that may use it."""
+    http_challenge_cache.clear()
+    async with peers() as running:
+        for name, value in running.environ.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture(params=["a key in memory", "a key in a vault"])
+async def after(
+    request: pytest.FixtureRequest, environ: dict[str, str], deployment: Deployment, azure: Peers
+) -> AsyncIterator[Container]:
     """Another host, after the rotation: the old key is there until nothing of it is open."""
     rotated = {"OPERATOR_PK": deployment.second_operator_key, "OPERATOR_PK_RETIRING": deployment.operator_key}
-    own = Container(environ | rotated, clock=now)
+    if request.param == "a key in a vault":
+        azure.vault.keys.hold("operator", deployment.second_operator_key)
+        rotated |= {"OPERATOR_PK": "", "OPERATOR_KEY_ID": f"{URL}/keys/operator"}
+    own = Container(environ | rotated, clock=now, transport=azure.transport)
     yield own
     await own.aclose()
+    assert bool(azure.vault.keys.signed) == ("OPERATOR_KEY_ID" in rotated)
 
 
 async def receive(container: Container, deployment: Deployment, number: int) -> Order:
