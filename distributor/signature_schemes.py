@@ -97,6 +97,11 @@ def read(headers: Mapping[str, str], body: bytes, *, now_s: int, require_timesta
     return claim if abs(now_s - claim.sent_s) <= WINDOW_S else Refusal.STALE
 
 
+def is_signed(headers: Mapping[str, str]) -> bool:
+    """Tell whether any header claims a signature, whatever it is worth."""
+    return any(name.lower() in _NAMES for name in headers)
+
+
 def key_of(secret: str, scheme: Scheme) -> bytes:
     """
     Return the key that *secret* stands for: its bytes as they are written, in UTF-8.

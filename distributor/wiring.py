@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from distributor.settlement import Settlement
     from distributor.status import Status
     from distributor.sweep import Sweep, Watcher
+    from distributor.woocommerce_intake import WooCommerceIntake
 
 _LOUD = ("azure", "web3", "urllib3")
 """Libraries that log each request, with its URL, at INFO or DEBUG."""
@@ -91,6 +92,7 @@ class Container:
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._parts = Parts(environ, clock=clock, transport=transport)
         self._intake = Part(self._build_intake)
+        self._woocommerce = Part(self._build_woocommerce)
         self._status = Part(self._build_status)
         self._distribution = Part(self._build_distribution)
         self._settlement = Part(self._build_settlement)
@@ -104,6 +106,9 @@ class Container:
 
     async def intake(self) -> Intake:
         return await self._intake.get()
+
+    async def woocommerce(self) -> WooCommerceIntake:
+        return await self._woocommerce.get()
 
     async def status(self) -> Status:
         return await self._status.get()
@@ -148,6 +153,19 @@ class Container:
             ),
             clock=self._clock,
         )
+
+    async def _build_woocommerce(self) -> WooCommerceIntake:
+        from distributor.woocommerce import Rules, amount_of
+        from distributor.woocommerce_intake import WooCommerceIntake
+
+        settings = await self._parts.settings(Use.WOOCOMMERCE)
+        rules = Rules(
+            paid_statuses=settings.woo_paid_statuses,
+            wallet_meta=settings.woo_wallet_meta,
+            amount=amount_of(settings.woo_amount_meta, settings.woo_tokens_per_unit),
+            currency=settings.woo_currency,
+        )
+        return WooCommerceIntake(intake=await self.intake(), rules=rules, alarms=await self._parts.alarms())
 
     async def _build_status(self) -> Status:
         from distributor.status import Status

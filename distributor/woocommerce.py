@@ -19,16 +19,17 @@ from enum import StrEnum
 from typing import Any
 
 from distributor.bodies import Number, read_object
-from distributor.errors import MalformedOrder, Rejected, UnpayableOrder
+from distributor.errors import ConfigurationError, MalformedOrder, Rejected, UnpayableOrder
 from distributor.model import Order
 from distributor.orders import Terms, decimal_of, exact_units, one_line, payable_order, wallet_of
+from distributor.signature_schemes import is_signed
 from distributor.units import TokenUnits, UnixMs, token_units_at
 
 TIPO = "woocommerce"
 NOTHING = TokenUnits(0)
 
 _ID = re.compile(r"[1-9][0-9]{0,19}")
-# The whole body of the ping that WooCommerce sends, unsigned, when a webhook is saved.
+# The whole body, form-encoded: WC_Webhook::deliver_ping.
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 
 
@@ -79,9 +80,23 @@ class Rules:
     """The only one that is paid in; None: any."""
 
 
-def is_ping(body: bytes) -> bool:
-    """Tell whether *body* is the ping. It is form-encoded, has no signature, and asks for nothing but 200."""
-    return _PING.fullmatch(body) is not None
+def amount_of(meta_key: str | None, tokens_per_unit: Decimal | None) -> AmountInMeta | AmountByRate:
+    """Return where an order's amount comes from. ConfigurationError: nothing says it, so no order can be paid."""
+    if meta_key is not None:
+        return AmountInMeta(meta_key)
+    if tokens_per_unit is not None:
+        return AmountByRate(tokens_per_unit)
+    raise ConfigurationError("WOO_AMOUNT_META or WOO_TOKENS_PER_UNIT must be set to pay orders of WooCommerce")
+
+
+def is_ping(headers: Mapping[str, str], body: bytes) -> bool:
+    """
+    Tell whether this is the ping that WooCommerce sends when a webhook is saved.
+
+    It is not signed and wants exactly 200. So it is answered alike whether or not anything is
+    configured, nothing is done for it, and it teaches nobody anything.
+    """
+    return _PING.fullmatch(body) is not None and not is_signed(headers)
 
 
 def read(body: bytes, source: str, terms: Terms, rules: Rules, now: UnixMs) -> Order | NotPaid:

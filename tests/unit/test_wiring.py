@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import pytest
 
@@ -15,6 +16,7 @@ from distributor.errors import ConfigurationError
 from distributor.parts import Part
 from distributor.ports import Alarms
 from distributor.wiring import Container
+from distributor.woocommerce import AmountByRate, Rules
 from tests.fakes.clock import FrozenClock
 
 KEY, RETIRING_KEY = "11" * 32, "22" * 32
@@ -82,6 +84,24 @@ async def test_the_retiring_operator_signs_until_its_last_payout_is_final(
 
     assert len(settlement.steps.signers) == 2
     assert distribution.signer.address in settlement.steps.signers
+
+
+async def test_a_shops_rules_arrive_where_they_act(environ: dict[str, str], container: Container) -> None:
+    """WooCommerce has its own rules and shares the intake; without them only its own route is off."""
+    intake = await container.intake()
+    with pytest.raises(ConfigurationError, match="WOO_AMOUNT_META or WOO_TOKENS_PER_UNIT"):
+        await container.woocommerce()
+    environ |= {"WOO_TOKENS_PER_UNIT": "1.5", "WOO_CURRENCY": "BRL", "WOO_PAID_STATUSES": "shipped"}
+
+    shop = await container.woocommerce()
+
+    assert shop.intake is intake
+    assert shop.rules == Rules(
+        paid_statuses=frozenset({"shipped"}),
+        wallet_meta="_ballx_wallet",
+        amount=AmountByRate(Decimal("1.5")),
+        currency="BRL",
+    )
 
 
 async def test_a_failure_is_not_kept(environ: dict[str, str], container: Container) -> None:

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distributor.errors import ConfigurationError
 from distributor.model import Order
 from distributor.orders import Terms, parse
 from distributor.units import UnixMs
-from distributor.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, Verdict, is_ping, read
+from distributor.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, Verdict, amount_of, is_ping, read
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, NOW_MS, RESERVE, TOKEN
 
 TERMS = Terms(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
@@ -326,7 +327,7 @@ def test_any_bytes_are_an_order_or_a_reason(body: bytes, rules: Rules) -> None:
 @pytest.mark.parametrize("body", [b"webhook_id=7", b"webhook_id=0", b"webhook_id=" + b"9" * 20])
 def test_the_ping_is_known_by_its_whole_body(body: bytes) -> None:
     """A number and nothing beside it."""
-    assert is_ping(body)
+    assert is_ping({"Content-Type": "application/x-www-form-urlencoded"}, body)
 
 
 @pytest.mark.parametrize(
@@ -336,4 +337,24 @@ def test_the_ping_is_known_by_its_whole_body(body: bytes) -> None:
 )  # fmt: skip
 def test_nothing_else_is_a_ping(body: bytes) -> None:
     """What is not exactly a ping must be signed."""
-    assert not is_ping(body)
+    assert not is_ping({}, body)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["X-WC-Webhook-Signature", "X-WP-Webhook-Signature", "x-wp-signature", "webhook-id", "Webhook-Signature"],
+)
+def test_a_signed_ping_is_none(header: str) -> None:
+    """Whoever signs wants the signature to be looked at."""
+    assert not is_ping({header: ""}, b"webhook_id=7")
+
+
+# The settings ------------------------------------------------------------------------------------
+
+
+def test_the_amount_comes_from_what_is_set() -> None:
+    """A field or a rate; that both are not set at once is a rule of the settings."""
+    assert amount_of("tokens", None) == AmountInMeta("tokens")
+    assert amount_of(None, Decimal(2)) == AmountByRate(Decimal(2))
+    with pytest.raises(ConfigurationError, match="WOO_AMOUNT_META or WOO_TOKENS_PER_UNIT must be set"):
+        amount_of(None, None)

@@ -1,0 +1,154 @@
+"""One signed WooCommerce order into the ledger, once, or an alarm."""
+
+from __future__ import annotations
+
+import json
+import logging
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from distributor.errors import LedgerUnavailable
+from distributor.intake import Accepted, Intake
+from distributor.ledger import Ledger
+from distributor.model import OrderKey
+from distributor.orders import Terms
+from distributor.signature import Verified
+from distributor.signature_schemes import Scheme
+from distributor.woocommerce import AmountByRate, NotPaid, Rules, Verdict
+from distributor.woocommerce_intake import WooCommerceIntake
+from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
+from tests.fakes.alarms import ListAlarms
+from tests.fakes.clock import FrozenClock
+from tests.fakes.rows import ListAudit, MemoryRows
+
+SIGNED = Verified(source="shop-b", secret="current", scheme=Scheme.BASE64)
+RULES = Rules(
+    paid_statuses=frozenset({"completed"}),
+    wallet_meta="_ballx_wallet",
+    amount=AmountByRate(Decimal(2)),
+    currency="BRL",
+)
+
+
+@pytest.fixture
+def rows() -> MemoryRows:
+    """An empty table."""
+    return MemoryRows()
+
+
+@pytest.fixture
+def alarms() -> ListAlarms:
+    """What a person would see."""
+    return ListAlarms()
+
+
+@pytest.fixture
+def shop(rows: MemoryRows, clock: FrozenClock, alarms: ListAlarms) -> WooCommerceIntake:
+    """A shop that pays two tokens for each real."""
+    terms = Terms(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+    ledger = Ledger(rows, ListAudit(), clock=clock)
+    return WooCommerceIntake(
+        intake=Intake(ledger=ledger, keys=lambda: (), terms=terms, clock=clock), rules=RULES, alarms=alarms
+    )
+
+
+async def deliver(shop: WooCommerceIntake, wallet: str = ALICE, **changes: Any) -> Accepted | NotPaid:
+    """Hand in an order as the shop shows it now."""
+    order = {"id": 727, "status": "completed", "currency": "BRL", "total": "29.35", "number": "727"}
+    meta = [{"id": 1, "key": "_ballx_wallet", "value": wallet}]
+    return await shop.accept(SIGNED, json.dumps({**order, "meta_data": meta, **changes}).encode())
+
+
+async def test_an_order_in_a_paid_status_is_stored_and_wakes(shop: WooCommerceIntake, rows: MemoryRows) -> None:
+    """One round trip, under the shop whose secret signed it; nobody is alarmed."""
+    accepted = await deliver(shop)
+
+    assert isinstance(accepted, Accepted)
+    assert (accepted.new, accepted.wake) == (True, True)
+    assert (rows.commits, rows.reads) == (1, 0)
+    stored = await shop.intake.ledger.order(OrderKey("shop-b", "727"))
+    assert stored == accepted.order
+    assert stored.amount_units == 587 * TOKEN // 10
+
+
+async def test_snapshots_of_one_order_are_one_order(shop: WooCommerceIntake, alarms: ListAlarms) -> None:
+    """Created unpaid, paid, updated with a note, updated again: paid once, and no alarm."""
+    created = await deliver(shop, status="pending")
+    first = await deliver(shop)
+    again = [await deliver(shop, customer_note=note) for note in ("please", "thanks")]
+
+    assert isinstance(created, NotPaid)
+    assert (created.verdict, created.reason) == (Verdict.IGNORED, "status_not_paid")
+    assert isinstance(first, Accepted)
+    assert [(one.new, one.order) for one in again if isinstance(one, Accepted)] == [(False, first.order)] * 2
+    assert alarms.raised == []
+
+
+@pytest.mark.parametrize("change", [{"total": "1.00"}, {"wallet": BOB}])
+async def test_another_wallet_or_amount_is_a_conflict_and_an_alarm(
+    shop: WooCommerceIntake, alarms: ListAlarms, change: dict[str, str]
+) -> None:
+    """The first content stands; the same finding again is the same alarm, so it is told once an hour."""
+    first = await deliver(shop)
+    assert isinstance(first, Accepted)
+
+    found = [await deliver(shop, **change) for _ in range(2)]
+
+    assert {(one.verdict, one.reason, one.order_id) for one in found if isinstance(one, NotPaid)} == {
+        (Verdict.CONFLICT, "order_conflict", "727")
+    }
+    assert alarms.codes == ["woocommerce_conflict"] * 2
+    assert alarms.raised[0] == alarms.raised[1]
+    assert alarms.raised[0].subject == "shop-b:727"
+    assert await shop.intake.ledger.order(OrderKey("shop-b", "727")) == first.order
+
+
+async def test_what_cannot_be_paid_is_an_alarm_and_stores_nothing(
+    shop: WooCommerceIntake, alarms: ListAlarms, rows: MemoryRows
+) -> None:
+    """It says which order and what is wrong, without repeating what the customer wrote."""
+    found = await deliver(shop, wallet="0xJOAO")
+
+    assert isinstance(found, NotPaid)
+    assert (found.verdict, found.reason) == (Verdict.UNPAYABLE, "bad_wallet")
+    assert alarms.codes == ["woocommerce_unpayable"]
+    assert (alarms.raised[0].subject, "_ballx_wallet" in alarms.raised[0].summary) == ("shop-b:727", True)
+    assert "JOAO" not in repr(alarms.raised)
+    assert rows.commits == 0
+
+
+async def test_signed_bytes_that_are_no_order_are_an_alarm_of_the_shop(
+    shop: WooCommerceIntake, alarms: ListAlarms
+) -> None:
+    """No order can be named, so the shop is."""
+    found = await shop.accept(SIGNED, b"<html>")
+
+    assert isinstance(found, NotPaid)
+    assert [(alarm.code, alarm.subject) for alarm in alarms.raised] == [("woocommerce_unpayable", "shop-b")]
+
+
+async def test_the_order_that_is_ignored_alarms_nobody(
+    shop: WooCommerceIntake, alarms: ListAlarms, rows: MemoryRows, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line in the log says why, and no storage is touched."""
+    with caplog.at_level(logging.INFO, logger="distributor.woocommerce_intake"):
+        await deliver(shop, status="cancelled")
+
+    assert json.loads(caplog.records[-1].getMessage()) == {
+        "event": "woocommerce_not_paid",
+        "verdict": "ignored",
+        "reason": "status_not_paid",
+        "order_id": "727",
+        "source": "shop-b",
+    }
+    assert (alarms.raised, rows.commits, rows.reads) == ([], 0, 0)
+
+
+async def test_a_ledger_that_is_down_is_no_verdict(shop: WooCommerceIntake, rows: MemoryRows) -> None:
+    """Nothing is known of the order, so the delivery fails and the shop's log shows it."""
+    rows.go_down()
+
+    with pytest.raises(LedgerUnavailable):
+        await deliver(shop)
