@@ -16,6 +16,10 @@ from pathlib import Path
 from devstack import paths, setup
 from devstack.console import Console, StepFailed
 
+PYTHONS = ("3.11", "3.12", "3.13")
+DEPLOYED = "3.12"
+"""What the app in Azure is configured with; infra/ says the same."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
@@ -27,8 +31,7 @@ def main(arguments: Sequence[str]) -> int:
                 console.say("Nothing was running.")
                 return 0
             return _go_on_in(setup.prepare_python(console), arguments)
-        if chosen.command != "down":
-            setup.prepare_rest(console)
+        _prepare(console, chosen.command)
         return _run(console, chosen, rest)
     except StepFailed as why:
         console.failed(why)
@@ -48,11 +51,22 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     chaos.add_argument("--minutes", type=float, default=3.0, help="how long things go wrong (3)")
     chaos.add_argument("--seed", type=int, default=1, help="the same seed, the same faults in the same order (1)")
     commands.add_parser("test", help="every check and test; further arguments go to pytest", add_help=False)
+    package = commands.add_parser("package", help="dist/app.zip, ready for az functionapp deploy")
+    package.add_argument("--python", choices=PYTHONS, default=DEPLOYED, help="what the app in Azure runs (3.12)")
+    package.add_argument("--check", type=Path, metavar="ZIP", help="build nothing: check a package made elsewhere")
     commands.add_parser("down", help="end everything that up and services started")
     chosen, rest = parser.parse_known_args(arguments)
     if rest and chosen.command != "test":
         parser.error(f"unknown arguments: {' '.join(rest)}")
     return chosen, rest
+
+
+def _prepare(console: Console, command: str) -> None:
+    """Install what *command* needs beside the Python packages."""
+    if command == "package":
+        setup.prepare_worker(console)
+    elif command != "down":
+        setup.prepare_rest(console)
 
 
 def _go_on_in(python: Path, arguments: Sequence[str]) -> int:
@@ -65,7 +79,7 @@ def _go_on_in(python: Path, arguments: Sequence[str]) -> int:
 
 
 def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> int:
-    from devstack import chaos, down, run_tests, services, up
+    from devstack import chaos, down, package, run_tests, services, up
 
     if chosen.command == "up":
         return up.run(console, once=chosen.once, host=chosen.host)
@@ -75,4 +89,6 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
         return chaos.run(console, minutes=chosen.minutes, seed=chosen.seed)
     if chosen.command == "test":
         return run_tests.run(console, rest)
+    if chosen.command == "package":
+        return package.run(console, python=chosen.python, check=chosen.check)
     return down.run(console)

@@ -54,12 +54,17 @@ def prepare_python(console: Console) -> Path:
     return python
 
 
-def prepare_rest(console: Console) -> None:
-    """Install the worker library and the Node packages; runs in ``.venv``. Raises StepFailed."""
+def prepare_worker(console: Console) -> None:
+    """Install the worker library; runs in ``.venv``. Raises StepFailed."""
     if not _current(RUNTIME, list(_WORKER)):
         with console.step("install the Functions worker library"):
             _pip("install", "--upgrade", "--ignore-requires-python", "--no-deps", f"--target={RUNTIME}", *_WORKER)
         _stamp(RUNTIME, list(_WORKER))
+
+
+def prepare_rest(console: Console) -> None:
+    """Install the worker library and the Node packages; runs in ``.venv``. Raises StepFailed."""
+    prepare_worker(console)
     if not _current(paths.NODE_MODULES, _node_wish()):
         node = _node(console)
         with console.step("install the Node packages"):

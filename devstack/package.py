@@ -1,0 +1,98 @@
+"""
+``package``: make ``dist/app.zip``, ready for ``az functionapp deploy --type zip``, which builds nothing.
+
+The zip is checked as the platform will use it, before anything is uploaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+from devstack import package_build, package_check, package_index, paths
+from devstack.console import Console, StepFailed
+from devstack.package_build import Recipe
+from devstack.package_lock import LOCK
+
+OUT = paths.ROOT / "dist" / "app.zip"
+_MEGABYTE = 1_000_000
+
+
+def run(console: Console, *, python: str, check: Path | None) -> int:
+    """Build the package for *python*, or *check* one that was built elsewhere; return 0. Raises StepFailed."""
+    package = check or OUT
+    interpreter = interpreter_of(python)
+    lock = LOCK.read_text("utf-8")
+    if not check:
+        recipe = Recipe(root=paths.ROOT, lock=lock, python=python, interpreter=interpreter)
+        package_build.build(console, recipe, package)
+    try:
+        _check(console, package, lock, python)
+        _index(console, package, interpreter, python)
+    except StepFailed:
+        if not check:
+            package.unlink(missing_ok=True)  # nobody shall upload it
+        raise
+    _report(console, package, python, compiled=_compiled(package))
+    return 0
+
+
+def interpreter_of(version: str) -> Path | None:
+    """Return a Python of exactly that version on this machine; None when there is none."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return Path(sys.executable)
+    launcher = ["py", f"-{version}"] if sys.platform == "win32" else [f"python{version}"]
+    question = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.executable)"
+    try:
+        told = subprocess.run([*launcher, "-c", question], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return None
+    said, _, executable = told.strip().partition("\n")  # a version manager's stand-in may start another, or nothing
+    return Path(executable) if said == version else None
+
+
+def _check(console: Console, package: Path, lock: str, python: str) -> None:
+    with console.step("check what is in it"):
+        found = package_check.problems(package, lock, python)
+        if found:
+            raise StepFailed(f"{package} is not ready to run with Python {python}:\n  " + "\n  ".join(found))
+
+
+def _index(console: Console, package: Path, interpreter: Path | None, python: str) -> None:
+    """Load it as the platform will; its wheels run on Linux, x86-64, alone."""
+    if interpreter is None or (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        console.say(f"  not loaded: that takes Linux, x86-64, and Python {python}", "bold")
+        return
+    with console.step("load it with no library but its own"):
+        found = package_index.functions(package, interpreter)
+    for name, trigger in found.items():
+        console.say(f"    {package_index.described(name, trigger)}")
+
+
+def _compiled(package: Path) -> bool:
+    with ZipFile(package) as opened:
+        return any(name.endswith(".pyc") for name in opened.namelist())
+
+
+def _report(console: Console, package: Path, python: str, *, compiled: bool) -> None:
+    with ZipFile(package) as opened:
+        unpacked = sum(entry.file_size for entry in opened.infolist())
+    size = package.stat().st_size
+    console.say(f"""
+{package}
+  for        Python {python} on Linux, x86-64
+  size       {size / _MEGABYTE:.1f} MB, {unpacked / _MEGABYTE:.1f} MB unpacked
+  SHA-256    {hashlib.sha256(package.read_bytes()).hexdigest()}""")
+    if not compiled:
+        console.say(
+            f"  bytecode   none: no Python {python} on this machine. The app runs, and compiles itself at every start.",
+            "bold",
+        )
+    console.say(f"""
+Upload it:
+  az functionapp deploy --resource-group GROUP --name APP --src-path {package} --type zip
+  az functionapp function list --resource-group GROUP --name APP --query "length(@)"     more than 0""")

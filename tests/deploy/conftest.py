@@ -1,0 +1,46 @@
+"""The package of this app, made once for all tests that look at it or deploy it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from devstack import paths
+from devstack.console import Console
+from devstack.package_build import Recipe, build, ours
+from devstack.package_lock import LOCK
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""The version of this Python: the only one that is sure to be there, to compile and to load a package with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A package, and the sources it was made of."""
+
+    recipe: Recipe
+    package: Path
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The package for the version of this Python."""
+    folder = tmp_path_factory.mktemp("package")
+    recipe = Recipe(
+        root=sources(folder / "sources"), lock=LOCK.read_text("utf-8"), python=HERE, interpreter=Path(sys.executable)
+    )
+    build(Console(), recipe, folder / "app.zip")
+    return Built(recipe=recipe, package=folder / "app.zip")
+
+
+def sources(folder: Path, root: Path = paths.ROOT) -> Path:
+    """Copy the app into *folder*, as a fresh clone would have it: with the dates of today."""
+    for path in reversed(ours(root)):
+        copied = folder / path.relative_to(root)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copied)
+    return folder
