@@ -3,6 +3,10 @@ Structured logs: every line is one JSON object, from the first day.
 
 The Functions worker keeps a line's level and message and nothing else, so the fields travel in the
 message. Wei and token amounts are written as text: JSON readers turn large numbers into floats.
+
+A wallet leads to everything its owner ever did on the chain, and a reason may name a person: both
+are personal data. Below WARNING a wallet is written masked, enough to find its lines when one knows
+it already, and a reason not at all, unless ``LOG_PERSONAL_DATA=1`` asks for them whole.
 """
 
 from __future__ import annotations
@@ -17,6 +21,21 @@ Field = str | int | bool | None
 
 _context: ContextVar[dict[str, Field]] = ContextVar("log_context", default={})  # noqa: B039 -- never mutated
 _SAFE_INT = 2**53
+PERSONAL = frozenset({"wallet", "reason"})
+"""Fields that are masked; what a name stands for is the same in every line."""
+_HEAD, _TAIL = 6, 4
+"""What is left of a masked address: ``0x5290…9EE7``. Of other texts nothing is."""
+
+
+class _Personal:
+    """Whether personal data may be written whole; set once, when the process starts to serve."""
+
+    shown = False
+
+
+def show_personal_data(*, shown: bool) -> None:
+    """Write personal data whole in every line, or masked below WARNING."""
+    _Personal.shown = shown
 
 
 @contextmanager
@@ -47,7 +66,15 @@ def error(logger: logging.Logger, event: str, **fields: Field) -> None:
 def _write(logger: logging.Logger, level: int, event: str, fields: dict[str, Field]) -> None:
     if logger.isEnabledFor(level):
         line = {"event": event, **_context.get(), **fields}
-        logger.log(level, "%s", json.dumps({key: _exact(value) for key, value in line.items()}, ensure_ascii=False))
+        whole = _Personal.shown or level >= logging.WARNING
+        written = {key: _exact(value if whole else _masked(key, value)) for key, value in line.items()}
+        logger.log(level, "%s", json.dumps(written, ensure_ascii=False))
+
+
+def _masked(key: str, value: Field) -> Field:
+    if key not in PERSONAL or not isinstance(value, str) or not value:
+        return value
+    return f"{value[:_HEAD]}…{value[-_TAIL:]}" if value.startswith("0x") else "…"
 
 
 def _exact(value: Field) -> Field:

@@ -233,6 +233,7 @@ def _log_paid(order: Order, receipt: Receipt, now_ms: UnixMs) -> None:
         "order_paid",
         source=order.source,
         order_id=order.order_id,
+        wallet=order.wallet,
         amount_units=order.amount_units,
         tx_hash=receipt.tx_hash,
         block=receipt.block.number,

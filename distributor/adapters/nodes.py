@@ -210,7 +210,7 @@ class Nodes:
             self._set_aside(node, trouble)
             raise
         if node.reason:
-            logs.info(_logger, "node_back", node=node.label, reason=node.reason)
+            logs.info(_logger, "node_back", node=node.label, trouble=node.reason)
             node.take_back()
         return answer
 
@@ -230,7 +230,7 @@ class Nodes:
             _logger,
             "node_set_aside",
             node=node.label,
-            reason=trouble.reason,
+            trouble=trouble.reason,
             detail=str(trouble),
             pause_ms=node.pause_ms,
         )

@@ -143,7 +143,7 @@ async def test_a_node_in_trouble_is_set_aside_and_the_next_one_answers(
     assert await setup.answered_by() == second
     assert len(setup.first.batches) == 1
     (line,) = events(caplog)
-    assert (line["event"], line["node"], line["reason"]) == ("node_set_aside", first, reason)
+    assert (line["event"], line["node"], line["trouble"]) == ("node_set_aside", first, reason)
     assert KEY not in caplog.text
 
 
@@ -154,7 +154,7 @@ async def test_a_closed_port_is_a_node_in_trouble(setup: Setup, caplog: pytest.L
     await chain.aclose()
 
     assert survey.node == setup.chain.nodes[1]
-    assert [line["reason"] for line in events(caplog)] == ["unreachable"]
+    assert [line["trouble"] for line in events(caplog)] == ["unreachable"]
 
 
 async def test_the_pause_doubles_up_to_a_minute_and_ends_with_an_answer(setup: Setup) -> None:
@@ -230,7 +230,7 @@ async def test_a_lagging_node_is_passed_over_while_another_is_better(
     far = await setup.chain.observe([setup.operator], [], [])
 
     assert [near.node, far.node] == list(setup.chain.nodes)
-    assert [(line["node"], line["reason"]) for line in events(caplog)] == [(near.node, "lagging")]
+    assert [(line["node"], line["trouble"]) for line in events(caplog)] == [(near.node, "lagging")]
 
 
 async def test_the_freshest_of_lagging_nodes_answers(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
@@ -335,7 +335,7 @@ async def test_an_observation_without_nonce_or_head_is_none(
     seen = await setup.chain.observe([setup.operator], [], [])
 
     assert seen.node == setup.chain.nodes[1]
-    assert [line["reason"] for line in events(caplog)] == [reason]
+    assert [line["trouble"] for line in events(caplog)] == [reason]
 
 
 async def test_a_receipt_of_another_transaction_is_no_receipt(setup: Setup) -> None:

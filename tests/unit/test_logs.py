@@ -24,12 +24,12 @@ def _level(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_line_is_one_json_object(caplog: pytest.LogCaptureFixture) -> None:
     """Level, event and fields; a line break in a value cannot make a second line."""
-    logs.info(_log, "order_received", order_id="1001", reason="a\nb")
+    logs.info(_log, "order_received", order_id="1001", why="a\nb")
     logs.warning(_log, "node_down")
     logs.error(_log, "invariant_broken", ok=False, nonce=None)
 
     assert lines(caplog) == [
-        {"event": "order_received", "order_id": "1001", "reason": "a\nb"},
+        {"event": "order_received", "order_id": "1001", "why": "a\nb"},
         {"event": "node_down"},
         {"event": "invariant_broken", "ok": False, "nonce": None},
     ]
@@ -80,3 +80,44 @@ def test_a_level_that_is_off_costs_nothing(caplog: pytest.LogCaptureFixture) -> 
     logs.info(_log, "order_received")
 
     assert not caplog.records
+
+
+WALLET = "0x52908400098527886E0F7030069857D2E4169EE7"
+
+
+def test_personal_data_is_masked_below_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Enough is left to find the lines of a wallet one knows; a text shows nothing of itself."""
+    with logs.bound(wallet=WALLET):
+        logs.info(_log, "order_received", reason="para Ana", order_id="1001")
+        logs.info(_log, "order_bound", reason="Cashback for the order of Maria da Silva", amount_units=2**60)
+    logs.info(_log, "order_paid", reason="", wallet=None)
+
+    assert lines(caplog) == [
+        {"event": "order_received", "wallet": "0x5290…9EE7", "reason": "…", "order_id": "1001"},
+        {
+            "event": "order_bound",
+            "wallet": "0x5290…9EE7",
+            "reason": "…",
+            "amount_units": "1152921504606846976",
+        },
+        {"event": "order_paid", "reason": "", "wallet": None},
+    ]
+
+
+def test_personal_data_is_whole_in_what_a_person_must_look_at(caplog: pytest.LogCaptureFixture) -> None:
+    """At WARNING and above somebody has to find the customer."""
+    logs.warning(_log, "simulation_refused", wallet=WALLET)
+    logs.error(_log, "alarm", reason="para Ana")
+
+    assert [line.get("wallet") or line["reason"] for line in lines(caplog)] == [WALLET, "para Ana"]
+
+
+def test_personal_data_is_whole_where_the_setting_asks_for_it(caplog: pytest.LogCaptureFixture) -> None:
+    """At one's own desk."""
+    logs.show_personal_data(shown=True)
+    try:
+        logs.info(_log, "order_received", wallet=WALLET)
+    finally:
+        logs.show_personal_data(shown=False)
+
+    assert lines(caplog)[0]["wallet"] == WALLET
