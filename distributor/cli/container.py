@@ -1,0 +1,46 @@
+"""
+The start of a container: fetch the settings from the vault, then become the Functions host.
+
+``python3 -m distributor.cli.container COMMAND…`` needs KEYVAULT_URI, and an identity that may read that vault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from distributor.adapters.identity import sign_in
+from distributor.adapters.keyvault import KeyVaultSecrets
+from distributor.adapters.vault_settings import filled
+from distributor.cli.desk import NOT_CONFIGURED
+from distributor.errors import ConfigurationError
+from distributor.wiring import now
+
+_OURS_ALONE = "PYTHONPATH"
+"""Where this module was found. The host's worker finds the app by itself, and must not find it twice."""
+
+
+def main(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Become *command* with the settings of the vault; return only when they cannot be had."""
+    try:
+        settings = asyncio.run(_settings(environ))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)  # noqa: T201 -- the container's log is all there is to look at
+        return NOT_CONFIGURED
+    sys.stdout.flush()
+    return os.execvpe(command[0], list(command), settings)  # noqa: S606 -- the image names the host; no shell wanted
+
+
+async def _settings(environ: Mapping[str, str]) -> dict[str, str]:
+    secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=now)
+    try:
+        settings = await filled(environ, secrets)
+    finally:
+        await secrets.aclose()
+    return {name: value for name, value in settings.items() if name != _OURS_ALONE}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,61 @@
+"""The image: what is in it, who runs it, and on which base. It is built in the workflow, not here."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devstack.command import DEPLOYED
+from tests import bicep
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no hadolint for Windows is on PyPI")
+def test_hadolint_has_nothing_to_say() -> None:
+    """The linter of Dockerfiles, with the shell inside them."""
+    hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    assert hadolint
+    ended = subprocess.run([hadolint, str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+
+    assert ended.stdout == ""
+    assert ended.returncode == 0
+
+
+def test_the_image_runs_the_python_the_package_is_built_for() -> None:
+    """Wheels and bytecode of another version would not load."""
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+
+    assert set(bases) == {f"mcr.microsoft.com/azure-functions/python:4-python{DEPLOYED}"}
+    assert len(bases) == 2
+    assert bicep.module("main.bicep")["parameters"]["pythonVersion"]["default"] == DEPLOYED
+
+
+def test_the_image_is_not_run_as_root() -> None:
+    """And so on a port that others than root may open."""
+    users = re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)
+
+    assert users == ["10001:10001"]
+    assert "ASPNETCORE_URLS=http://+:8080" in DOCKERFILE
+    assert "EXPOSE 8080" in DOCKERFILE
+
+
+def test_nothing_but_the_package_reaches_the_builder() -> None:
+    """A key in a forgotten file would be in a layer for ever."""
+    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+
+    assert [line for line in lines if not line.startswith("#")] == ["*", "!dist/app.zip"]
+    assert re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE) == ["dist/app.zip"]
+
+
+def test_the_image_sets_no_setting_of_the_service() -> None:
+    """What differs between systems is not in the image."""
+    assert (
+        re.findall(r"\b(CHAIN_ID|RPC_URL|OPERATOR_\w+|WEBHOOK_\w+|\w+_ADDRESS|AzureWebJobsStorage)\b", DOCKERFILE) == []
+    )
