@@ -142,7 +142,7 @@ class Parts:
     async def _resolved(self, use: Use) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Return the settings with the secrets of *use* in place, and why the others could not be resolved."""
         environ, unresolved = dict(self._environ), dict[str, str]()
-        for name in [*secrets_of(use), *self._referring_connection()]:
+        for name in [*secrets_of(use, self._environ), *self._referring_connection()]:
             try:
                 environ[name] = await self._secrets.get(name) or ""
             except ConfigurationError as error:

@@ -7,7 +7,7 @@ What a text is accepted as stands in ``setting_values``, what settings must agre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, cast
@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from distributor import setting_values as accept
 from distributor.model import Address
 from distributor.references import VaultItem, parse_key_id, parse_vault_url
+from distributor.shop_secrets import Slot, by_slot
 from distributor.units import TokenUnits, Wei, token_units
 
 
@@ -45,6 +46,7 @@ _WATCHING = (*_PAYING, Use.WATCH)
 _OPERATING = (*_PAYING, Use.WATCH, Use.INIT)
 _CALLING = (*_OPERATING, Use.READINESS)
 _IDENTIFYING = (*_CALLING, Use.INTAKE)
+_INTAKE = (Use.INTAKE,)
 _SHOP = (Use.WOOCOMMERCE,)
 _COUNTING = (*_WATCHING, Use.INTAKE, Use.STATUS)
 
@@ -60,10 +62,16 @@ _Seconds = Annotated[float, BeforeValidator(accept.seconds)]
 _Milliseconds = Annotated[int, BeforeValidator(accept.milliseconds)]
 _Tokens = Annotated[Decimal, BeforeValidator(accept.tokens)]
 _Contract = Annotated[Address, BeforeValidator(accept.contract)]
+_ShopSecret = Annotated[SecretStr, BeforeValidator(accept.webhook_secret)]
 
 
 def _setting(name: str, meaning: str, uses: Sequence[Use], default: str | None = None, *, secret: bool = False) -> Any:
-    """Describe a setting; without *default* it is required, with an empty one it may stay unset."""
+    """
+    Describe a setting; without *default* it is required, with an empty one it may stay unset.
+
+    A name that ends in ``__<SOURCE>`` is a family: one setting for each shop, read into a mapping by
+    source. Its members are secrets of their own; none of them is required.
+    """
     about = {"default": default, "secret": secret, "used_by": [str(use) for use in uses]}
     return Field(alias=name, description=meaning, repr=not secret, json_schema_extra=cast("dict[str, Any]", about))
 
@@ -99,8 +107,31 @@ class Settings(BaseModel):
     token_decimals: Annotated[int, BeforeValidator(accept.whole(0, 36))] = _setting(
         "TOKEN_DECIMALS", "Decimals of the token", _COUNTING, "18"
     )
-    webhook_secret: Annotated[SecretStr, BeforeValidator(accept.webhook_secret)] = _setting(
-        "WEBHOOK_SECRET", "Secret the shop signs its orders with; at least 16 bytes", (Use.INTAKE,), secret=True
+    webhook_secret: Annotated[SecretStr | None, BeforeValidator(_optional(accept.webhook_secret))] = _setting(
+        "WEBHOOK_SECRET",
+        "Secret the shop signs its orders with; at least 16 bytes. Required unless each shop has its own",
+        _INTAKE,
+        "",
+        secret=True,
+    )
+    webhook_secret_previous: Annotated[SecretStr | None, BeforeValidator(_optional(accept.webhook_secret))] = _setting(
+        "WEBHOOK_SECRET_PREVIOUS", "Secret before the last rotation; accepted while it is set", _INTAKE, "", secret=True
+    )
+    webhook_secrets: Mapping[str, _ShopSecret] = _setting(
+        "WEBHOOK_SECRET__<SOURCE>",
+        "Secret of one more shop: `WEBHOOK_SECRET__SHOP_B` is the source `shop-b`",
+        _INTAKE,
+        "",
+        secret=True,
+    )
+    webhook_secrets_previous: Mapping[str, _ShopSecret] = _setting(
+        "WEBHOOK_SECRET_PREVIOUS__<SOURCE>", "The same shop's secret before its last rotation", _INTAKE, "", secret=True
+    )
+    require_timestamp: Annotated[bool, BeforeValidator(accept.yes_no)] = _setting(
+        "WEBHOOK_REQUIRE_TIMESTAMP", "`1`: refuse signatures that sign no time: hex, and WooCommerce's", _INTAKE, "0"
+    )
+    secrets_refresh_s: _Seconds = _setting(
+        "SECRETS_REFRESH_S", "How often the shops' secrets are read again where a vault holds them", _INTAKE, "300"
     )
     keyvault_uri: Annotated[str | None, BeforeValidator(_optional(parse_vault_url))] = _setting(
         "KEYVAULT_URI", "Vault of the secrets that are set nowhere else, named with `-` for `_`", _ALL, ""
@@ -182,6 +213,14 @@ class Settings(BaseModel):
     log_level: Annotated[str, BeforeValidator(accept.log_level)] = _setting(
         "LOG_LEVEL", "Least level of the lines logged", _ALL, "INFO"
     )
+
+    @property
+    def shop_secrets(self) -> Mapping[Slot, str]:
+        """The secrets of every shop, the previous ones among them."""
+        found = by_slot(
+            self.webhook_secret, self.webhook_secret_previous, self.webhook_secrets, self.webhook_secrets_previous
+        )
+        return {slot: secret.get_secret_value() for slot, secret in found.items()}
 
     @property
     def low_reserve_units(self) -> TokenUnits:

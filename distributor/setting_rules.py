@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from distributor import setting_values as accept
+from distributor.shop_secrets import by_slot, disagreements
 from distributor.units import gwei_to_wei
 
 _POLYGON = (137, 80002)
@@ -112,3 +113,14 @@ RULES = (
     Rule(accept.fits, ("low_reserve_tokens", "token_decimals"), "LOW_RESERVE_TOKENS", _TOO_FINE),
     Rule(accept.fits, ("low_allowance_tokens", "token_decimals"), "LOW_ALLOWANCE_TOKENS", _TOO_FINE),
 )
+
+_SHOP_SECRETS = ("webhook_secret", "webhook_secret_previous", "webhook_secrets", "webhook_secrets_previous")
+
+
+def disagreeing(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each setting that breaks a rule, and what is wrong."""
+    for rule in RULES:
+        if rule.broken(values):
+            yield rule.setting, rule.sentence
+    if values.keys() >= set(_SHOP_SECRETS):
+        yield from disagreements(by_slot(*(values[field] for field in _SHOP_SECRETS)))

@@ -12,8 +12,9 @@ from decimal import Decimal
 
 from distributor import urls
 from distributor.addresses import ZERO_ADDRESS, parse_address
-from distributor.model import Address
+from distributor.model import DEFAULT_SOURCE, Address
 from distributor.references import is_reference
+from distributor.shop_secrets import WHSEC, whsec_key
 from distributor.units import Wei, gwei_to_wei, token_units
 
 # The order of secp256k1: a private key is a number from 1 to one less.
@@ -29,6 +30,7 @@ _FINALITY = re.compile(r"depth:([0-9]{1,6})")
 _WOO_STATUS = re.compile(r"(?!wc-)[a-z0-9][a-z0-9_-]{0,19}")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
 _META_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+_SOURCE = re.compile(r"[A-Z0-9][A-Z0-9_]{0,15}")
 _SECRET_BYTES_MIN = 16
 _SECONDS_MAX = 86_400
 _YES_NO = {"1": True, "true": True, "0": False, "false": False}
@@ -159,9 +161,26 @@ def webhook_secret(text: str) -> str:
     _refuse_reference(text)
     if text != text.strip():
         raise ValueError("begins or ends with white space: signatures would never match")
-    if len(text.encode(errors="replace")) < _SECRET_BYTES_MIN:
+    try:
+        key = text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not UTF-8 text") from None
+    if len(key) < _SECRET_BYTES_MIN:
         raise ValueError(f"is shorter than {_SECRET_BYTES_MIN} bytes: make one with `openssl rand -hex 32`")
+    if text.startswith(WHSEC) and len(whsec_key(text)) < _SECRET_BYTES_MIN:
+        raise ValueError(f"begins with {WHSEC}, and what follows is not base64 of {_SECRET_BYTES_MIN} bytes or more")
     return text
+
+
+def source(suffix: str) -> str:
+    """Accept the end of a setting's name that says which shop it is for, return the shop."""
+    shop = suffix.lower().replace("_", "-")
+    if not _SOURCE.fullmatch(suffix) or shop == DEFAULT_SOURCE:
+        raise ValueError(
+            "must end in the name of a shop: 1 to 16 of A-Z, 0-9 and _, the first no _, and not DEFAULT, "
+            "whose setting has no ending"
+        )
+    return shop
 
 
 def node_urls(text: str) -> tuple[str, ...]:

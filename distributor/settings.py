@@ -9,17 +9,21 @@ a default. All that is wrong is named at once, and never with the value of a set
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from distributor import setting_values as accept
 from distributor.errors import ConfigurationError
 from distributor.setting_model import Settings, Use
-from distributor.setting_rules import RULES
+from distributor.setting_rules import disagreeing
 from distributor.storage import storage
+
+_MEMBER = "<SOURCE>"
 
 __all__ = ["About", "Problem", "Settings", "Use", "about", "load", "problems", "secrets_of"]
 
@@ -55,6 +59,11 @@ class About:
     """Never shown; may be a Key Vault reference, or be found in the vault by its name."""
     used_by: frozenset[Use]
 
+    @property
+    def family(self) -> str:
+        """What the names of the members begin with; empty for a single setting."""
+        return self.name.removesuffix(_MEMBER) if self.name.endswith(_MEMBER) else ""
+
 
 class Problem(NamedTuple):
     """A setting, and what is wrong with it."""
@@ -77,9 +86,24 @@ def problems(environ: Mapping[str, str], use: Use, unresolved: Mapping[str, str]
     return _check(environ, use, unresolved)[1]
 
 
-def secrets_of(use: Use) -> Sequence[str]:
-    """Return the names of the secrets that *use* needs or may use."""
-    return [one.name for one in about().values() if one.secret and use in one.used_by]
+def secrets_of(use: Use, environ: Mapping[str, str]) -> Sequence[str]:
+    """
+    Return the names of the secrets that *use* needs or may use.
+
+    A shop is known by a setting of its own in *environ*, be it empty: a vault is not listed. Then
+    each family has a member for it, to be looked for in the vault.
+    """
+    ours = [one for one in about().values() if one.secret and use in one.used_by]
+    shops = sorted({shop for one in ours if one.family for shop in _shops(one, environ)})
+    return [name for one in ours for name in ([one.family + shop for shop in shops] if one.family else [one.name])]
+
+
+def _shops(one: About, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the ends of the members' names that can be a shop's; ``_check`` names the others."""
+    for suffix in (name.removeprefix(one.family) for name in environ if name.startswith(one.family)):
+        with suppress(ValueError):
+            accept.source(suffix)
+            yield suffix
 
 
 def _about(name: str, field: Any) -> About:
@@ -101,14 +125,37 @@ def _check(
     values: dict[str, Any] = {}
     found: list[Problem] = []
     for one in about().values():
-        if use not in one.used_by:
-            continue
-        try:
-            values[one.field] = _value(one, environ, unresolved)
-        except ValueError as error:
-            found.append(Problem(one.name, _sentence(error)))
-    found += [Problem(rule.setting, rule.sentence) for rule in RULES if rule.broken(values)]
+        if use in one.used_by:
+            value, wrong = (_members if one.family else _single)(one, environ, unresolved)
+            values |= {} if wrong else {one.field: value}
+            found += wrong
+    found += [Problem(*broken) for broken in disagreeing(values)]
     return values, [*found, *_storage_problems(environ, values, unresolved)]
+
+
+def _single(one: About, environ: Mapping[str, str], unresolved: Mapping[str, str]) -> tuple[Any, Sequence[Problem]]:
+    try:
+        return _value(one, environ, unresolved), []
+    except ValueError as error:
+        return None, [Problem(one.name, _sentence(error))]
+
+
+def _members(
+    one: About, environ: Mapping[str, str], unresolved: Mapping[str, str]
+) -> tuple[Mapping[str, Any], Sequence[Problem]]:
+    """Return the members of a family that are set, by their source."""
+    values: dict[str, Any] = {}
+    found: list[Problem] = []
+    for name in sorted({name for name in (*environ, *unresolved) if name.startswith(one.family)}):
+        try:
+            source = accept.source(name.removeprefix(one.family))
+            if name in unresolved:
+                raise ValueError(unresolved[name])  # noqa: TRY301 -- told with what else is wrong with a member
+            if environ[name].strip():
+                values[source] = _member_adapter(one.field).validate_python(environ[name])
+        except ValueError as error:
+            found.append(Problem(name, _sentence(error)))
+    return values, found
 
 
 def _value(one: About, environ: Mapping[str, str], unresolved: Mapping[str, str]) -> Any:
@@ -127,6 +174,11 @@ def _adapter(field: str) -> TypeAdapter[Any]:
     info = Settings.model_fields[field]
     kind: Any = Annotated[info.annotation, *info.metadata]
     return TypeAdapter(kind)
+
+
+@cache
+def _member_adapter(field: str) -> TypeAdapter[Any]:
+    return TypeAdapter(get_args(Settings.model_fields[field].annotation)[1])
 
 
 def _sentence(error: ValueError) -> str:

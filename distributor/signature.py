@@ -10,13 +10,11 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from distributor.errors import BadSignature
+from distributor.shop_secrets import Which
 from distributor.signature_schemes import Claim, Refusal, Scheme, key_of, read
 from distributor.units import UnixMs
-
-Which = Literal["current", "previous"]
 
 REFUSAL = (
     "The signature is missing, too old or wrong: sign the exact bytes of the body with HMAC-SHA256 and the shop's "

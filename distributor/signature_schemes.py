@@ -32,11 +32,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from distributor import base64_text
+from distributor.shop_secrets import WHSEC, whsec_key
 
 WINDOW_S = 300
 """A signed time may be this far from ours, before or after."""
-WHSEC = "whsec_"
-"""What a Standard Webhooks secret begins with; the key is the base64 after it."""
 
 _ID, _TIME, _SIGNATURES = "webhook-id", "webhook-timestamp", "webhook-signature"
 _TRIPLE = frozenset((_ID, _TIME, _SIGNATURES))
@@ -110,7 +109,7 @@ def key_of(secret: str, scheme: Scheme) -> bytes:
     ``whsec_``. Senders of the other schemes use such a text as it stands. Empty: no key.
     """
     if scheme is Scheme.STANDARD and secret.startswith(WHSEC):
-        return base64_text.decoded(secret.removeprefix(WHSEC)) or b""
+        return whsec_key(secret)
     return secret.encode()
 
 

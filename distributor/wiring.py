@@ -16,7 +16,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from distributor.model import DEFAULT_SOURCE
 from distributor.parts import Part, Parts
 from distributor.ports import Clock
 from distributor.settings import Settings, Use
@@ -140,7 +139,8 @@ class Container:
         from distributor.signature import Key
 
         settings = await self._parts.settings(Use.INTAKE)
-        keys = (Key(source=DEFAULT_SOURCE, which="current", secret=settings.webhook_secret.get_secret_value()),)
+        found = settings.shop_secrets.items()
+        keys = [Key(source=slot.source, which=slot.which, secret=secret) for slot, secret in found]
         return Intake(
             ledger=await self._parts.ledger(),
             keys=lambda: keys,
@@ -152,6 +152,7 @@ class Container:
                 decimals=settings.token_decimals,
             ),
             clock=self._clock,
+            require_timestamp=settings.require_timestamp,
         )
 
     async def _build_woocommerce(self) -> WooCommerceIntake:

@@ -263,9 +263,9 @@ def test_a_local_chain_may_have_any_tip() -> None:
 
 def test_the_vault_is_asked_only_for_the_secrets_of_the_use_case() -> None:
     """The webhook never reads the operator's key."""
-    assert secrets_of(Use.INTAKE) == ["WEBHOOK_SECRET"]
-    assert secrets_of(Use.READINESS) == ["RPC_URL"]
-    assert secrets_of(Use.STATUS) == []
+    assert secrets_of(Use.INTAKE, GOOD) == ["WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"]
+    assert secrets_of(Use.READINESS, GOOD) == ["RPC_URL"]
+    assert secrets_of(Use.STATUS, GOOD) == []
 
 
 def test_every_setting_says_what_it_means_and_who_uses_it() -> None:
@@ -274,6 +274,7 @@ def test_every_setting_says_what_it_means_and_who_uses_it() -> None:
     assert {name for name, one in about().items() if one.default is None} == set(GOOD) - {
         "AzureWebJobsStorage",
         "OPERATOR_PK",
+        "WEBHOOK_SECRET",
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from distributor.settings import Use, about, problems
 
 ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+(?:<SOURCE>)?)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
 def table(file: str, required: str) -> list[tuple[str, str | None, str]]:
