@@ -1,9 +1,11 @@
 """
-The functions of this app: the front door here, the work behind the queues in ``function_work``.
+The functions of this app: the routes here, the work behind the queues in ``function_work``.
 
-Only this module and ``function_answers`` know HTTP. Importing it never fails and does nothing: a
-function app whose module raises has no functions at all and answers 404. What is not configured is
-found at first use and answered with 503.
+Only this module, ``function_door`` (what a signed request passes), ``function_answers`` and
+``function_problems`` know HTTP. The routes take every method; the wrong ones are refused with 405.
+
+Importing this module never fails and does nothing: a function app whose module raises has no
+functions at all and answers 404. What is not configured is found at first use, answered with 503.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ import azure.functions as func
 
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.wiring import container
-from function_answers import NoSuchOrder, answered, json_answer, order_answer, read_body
+from function_answers import answered, json_answer, order_answer
+from function_door import signed
+from function_problems import NoSuchOrder
 from function_work import DISTRIBUTIONS, STORAGE, WAKE, work
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -25,7 +29,7 @@ app.register_functions(work)
 
 
 @app.function_name("receive_order")
-@app.route("webhook", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route("webhook", auth_level=func.AuthLevel.ANONYMOUS)
 @app.queue_output("distributions", DISTRIBUTIONS, STORAGE)
 async def receive_order(
     req: func.HttpRequest, distributions: func.Out[str], context: func.Context
@@ -33,25 +37,27 @@ async def receive_order(
     """Accept one signed order; its signature is its authorisation."""
 
     async def accept() -> func.HttpResponse:
-        body = read_body(req)
+        request = await signed(req)
         intake = await container().intake()
-        accepted = await intake.accept(req.headers, body)
+        accepted = await intake.take(request.by.source, request.body)
         if accepted.wake:
             distributions.set(WAKE)
-        return order_answer(accepted)
+        response = order_answer(accepted)
+        response.headers.update(request.headers)
+        return response
 
-    return await answered(req, context, accept)
+    return await answered(req, context, accept, methods=["POST"])
 
 
 @app.function_name("order_status")
-@app.route("orders/{order_id}", methods=["GET"])
+@app.route("orders/{order_id}")
 async def order_status(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Show an order of the shop that signs with WEBHOOK_SECRET."""
     return await _shown(req, context)
 
 
 @app.function_name("order_status_of_source")
-@app.route("orders/{source}/{order_id}", methods=["GET"])
+@app.route("orders/{source}/{order_id}")
 async def order_status_of_source(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Show an order of any shop."""
     return await _shown(req, context)
@@ -66,25 +72,25 @@ async def _shown(req: func.HttpRequest, context: func.Context) -> func.HttpRespo
             raise NoSuchOrder
         return json_answer(HTTPStatus.OK, document)
 
-    return await answered(req, context, show)
+    return await answered(req, context, show, methods=["GET"])
 
 
 # Health ------------------------------------------------------------------------------------------
 
 
 @app.function_name("healthz")
-@app.route("healthz", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route("healthz", auth_level=func.AuthLevel.ANONYMOUS)
 async def healthz(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say that the process lives; touches nothing."""
 
     async def live() -> func.HttpResponse:
         return json_answer(HTTPStatus.OK, {"status": "alive"})
 
-    return await answered(req, context, live)
+    return await answered(req, context, live, methods=["GET"])
 
 
 @app.function_name("ready")
-@app.route("ready", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route("ready", auth_level=func.AuthLevel.ANONYMOUS)
 async def ready(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say what works and what does not, by name."""
 
@@ -96,4 +102,4 @@ async def ready(req: func.HttpRequest, context: func.Context) -> func.HttpRespon
             status, {"ready": report.ready, "checks": dict(report.checks), "settings": list(report.settings)}
         )
 
-    return await answered(req, context, check)
+    return await answered(req, context, check, methods=["GET"])

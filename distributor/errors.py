@@ -21,7 +21,7 @@ DistributorError
 
 What a class docstring says is its default message. Waiting and held are states in the ledger, not
 errors; the answers a node is expected to give are a ``SubmitOutcome``, not errors. HTTP codes
-exist only in ``function_answers.py``.
+exist only in ``function_problems.py``.
 """
 
 from __future__ import annotations

@@ -52,8 +52,7 @@ class Intake:
             Rejected: The signature, the body, or the id used before with other content.
             LedgerUnavailable: Nothing is known; the sender's next try settles it.
         """
-        verified = self.authenticate(headers, body)
-        return await self.keep(orders.parse(body, verified.source, self.terms, self.clock()))
+        return await self.take(self.authenticate(headers, body).source, body)
 
     def authenticate(self, headers: Mapping[str, str], body: bytes) -> Verified:
         """Return whose secret signed *body*, before anything in it is read. Raises BadSignature."""
@@ -63,6 +62,10 @@ class Intake:
             raise BadSignature(signature.REFUSAL)
         logs.info(_log, "signature_verified", source=judged.source, secret=judged.secret, scheme=judged.scheme)
         return judged
+
+    async def take(self, source: str, body: bytes) -> Accepted:
+        """Store the order in a body that *source* signed. Raises what ``accept`` does, but for the signature."""
+        return await self.keep(orders.parse(body, source, self.terms, self.clock()))
 
     async def keep(self, order: Order) -> Accepted:
         """

@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from distributor.adapters.alarms import OnceAnHour
+    from distributor.adapters.counters import LimitsCounters
     from distributor.adapters.history import ChainHistory
     from distributor.adapters.polygon import Polygon
     from distributor.adapters.rpc import Rpc
     from distributor.adapters.tables import Tables
     from distributor.ledger import Ledger
     from distributor.model import Address
-    from distributor.ports import Alarms, Signer
+    from distributor.ports import Alarms, Counters, Signer
     from distributor.references import VaultItem
 
 T = TypeVar("T")
@@ -83,6 +84,7 @@ class Parts:
         self._chain = Part(self._build_chain)
         self._rpc = Part(self._build_rpc)
         self._history = Part(self._build_history)
+        self._counters = Part(self._build_counters)
         self._alarms = Part(self._build_alarms)
         self._vault_signers: dict[VaultItem, Part[Signer]] = {}
 
@@ -128,6 +130,10 @@ class Parts:
         if any(retiring):
             found.append(await self._signer("OPERATOR_KEY_ID_RETIRING", *retiring))
         return {signer.address: signer for signer in found}
+
+    async def counters(self) -> Counters:
+        """Return the counters of requests."""
+        return await self._counters.get()
 
     async def alarms(self) -> Alarms:
         """Return where alarms go, each once an hour: the log alone, as long as the webhook's URL is wrong."""
@@ -234,6 +240,14 @@ class Parts:
         history = ChainHistory(nodes, token=settings.token, reserve=settings.reserve)
         self._open.push_async_callback(history.aclose)
         return history
+
+    async def _build_counters(self) -> LimitsCounters:
+        from distributor.adapters.counters import LimitsCounters
+
+        url = (await self.settings(Use.GATE)).rate_limit_storage
+        counters = LimitsCounters(url.get_secret_value() if url else "", clock=self._clock)
+        self._open.push_async_callback(counters.aclose)
+        return counters
 
     async def _build_alarms(self) -> OnceAnHour:
         from distributor.adapters.alarms import LogAlarms, OnceAnHour, WebhookAlarms

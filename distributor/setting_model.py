@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from distributor import setting_values as accept
 from distributor.model import Address
+from distributor.rates import Rate, parse_rate
 from distributor.references import VaultItem, parse_key_id, parse_vault_url
 from distributor.shop_secrets import Slot, by_slot
 from distributor.units import TokenUnits, Wei, token_units
@@ -36,11 +37,13 @@ class Use(StrEnum):
     INIT = "init"
     HISTORY = "history"
     """Commands that read the past of the chain, or act on a nonce by hand."""
+    GATE = "gate"
+    """How often the webhook may be asked; known before any secret is."""
     ALARMS = "alarms"
     """Where alarms go must be known even when nothing else is."""
 
 
-_ALL = tuple(use for use in Use if use is not Use.ALARMS)
+_ALL = tuple(use for use in Use if use not in (Use.GATE, Use.ALARMS))
 _PAYING = (Use.DISTRIBUTION, Use.SETTLEMENT, Use.HISTORY)
 _WATCHING = (*_PAYING, Use.WATCH)
 _OPERATING = (*_PAYING, Use.WATCH, Use.INIT)
@@ -48,6 +51,7 @@ _CALLING = (*_OPERATING, Use.READINESS)
 _IDENTIFYING = (*_CALLING, Use.INTAKE)
 _INTAKE = (Use.INTAKE,)
 _SHOP = (Use.WOOCOMMERCE,)
+_ASKED = (Use.GATE,)
 _COUNTING = (*_WATCHING, Use.INTAKE, Use.STATUS)
 
 
@@ -202,6 +206,22 @@ class Settings(BaseModel):
     )
     woo_currency: Annotated[str | None, BeforeValidator(_optional(accept.currency))] = _setting(
         "WOO_CURRENCY", "WooCommerce: the only currency paid in; required with the rate", _SHOP, ""
+    )
+    rate_per_address: Annotated[Rate | None, BeforeValidator(parse_rate)] = _setting(
+        "RATE_LIMIT_PER_ADDRESS", "Refused requests of one address, like `120/minute`; `0` is off", _ASKED, "120/minute"
+    )
+    rate_per_source: Annotated[Rate | None, BeforeValidator(parse_rate)] = _setting(
+        "RATE_LIMIT_PER_SOURCE", "Signed requests of one shop, like `1200/minute`; `0` is off", _ASKED, "1200/minute"
+    )
+    rate_limit_storage: Annotated[SecretStr | None, BeforeValidator(_optional(accept.redis_url))] = _setting(
+        "RATE_LIMIT_STORAGE",
+        "Redis that counts for all instances; without it each counts alone",
+        _ASKED,
+        "",
+        secret=True,
+    )
+    trusted_proxies: Annotated[int, BeforeValidator(accept.whole(0, 9))] = _setting(
+        "TRUSTED_PROXIES", "Your proxies in front of Azure's own, like Front Door or Cloudflare", _ASKED, "0"
     )
     alarm_webhook_url: Annotated[SecretStr | None, BeforeValidator(_optional(accept.alarm_url))] = _setting(
         "ALARM_WEBHOOK_URL",

@@ -195,6 +195,15 @@ def node_urls(text: str) -> tuple[str, ...]:
     return nodes
 
 
+def redis_url(text: str) -> str:
+    """Accept where a Redis is."""
+    _refuse_reference(text)
+    url = urls.split(text)
+    if not url or url.scheme not in ("redis", "rediss"):
+        raise ValueError("must be a redis:// or rediss:// URL")
+    return text
+
+
 def alarm_url(text: str) -> str:
     """Accept where alarms are posted: https, or this machine."""
     _refuse_reference(text)

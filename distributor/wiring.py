@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from distributor.distribution import Distribution
     from distributor.fees import FeeLimits
+    from distributor.gate import Gate
     from distributor.intake import Intake
     from distributor.ledger import Ledger
     from distributor.lifecycle import Policy
@@ -90,6 +91,7 @@ class Container:
         self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._parts = Parts(environ, clock=clock, transport=transport)
+        self._gate = Part(self._build_gate)
         self._intake = Part(self._build_intake)
         self._woocommerce = Part(self._build_woocommerce)
         self._status = Part(self._build_status)
@@ -102,6 +104,9 @@ class Container:
     async def aclose(self) -> None:
         """Close every client that was opened."""
         await self._parts.aclose()
+
+    async def gate(self) -> Gate:
+        return await self._gate.get()
 
     async def intake(self) -> Intake:
         return await self._intake.get()
@@ -132,6 +137,18 @@ class Container:
 
     async def alarms(self) -> Alarms:
         return await self._parts.alarms()
+
+    async def _build_gate(self) -> Gate:
+        from distributor.gate import Gate
+
+        settings = await self._parts.settings(Use.GATE)
+        return Gate(
+            counters=await self._parts.counters(),
+            per_address=settings.rate_per_address,
+            per_source=settings.rate_per_source,
+            trusted_proxies=settings.trusted_proxies,
+            clock=self._clock,
+        )
 
     async def _build_intake(self) -> Intake:
         from distributor.intake import Intake

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
 
+from distributor.errors import BadSignature
+from distributor.gate import Gate
 from distributor.ledger import Ledger
+from distributor.model import DEFAULT_SOURCE
 from distributor.ports import Alarm
+from distributor.rates import Rate
+from distributor.signature import Verified
+from distributor.signature_schemes import Scheme
+from tests.fakes.clock import FrozenClock
+from tests.fakes.counters import FakeCounters
 
 Act = Callable[..., Awaitable[Any]]
 
@@ -21,6 +29,13 @@ class FakeContainer:
 
     acts: dict[str, Act | Exception | Ledger] = field(default_factory=dict)
     alarms_raised: list[Alarm] = field(default_factory=list)
+    forged: bool = False
+    limits: tuple[Rate | None, Rate | None] | Exception = (None, None)
+    """What an address and a shop may send."""
+    clock: FrozenClock = field(default_factory=FrozenClock)
+
+    def __post_init__(self) -> None:
+        self.counters = FakeCounters(self.clock)
 
     def __getattr__(self, name: str) -> Callable[[], Awaitable[Any]]:
         async def build() -> Any:
@@ -29,10 +44,27 @@ class FakeContainer:
                 raise act
             if not callable(act):
                 return act
-            verb = {"intake": "accept", "status": "of", "distribution": "drain", "settlement": "follow"}
+            if name == "intake":
+                return SimpleNamespace(authenticate=self.authenticate, take=act)
+            verb = {"status": "of", "distribution": "drain", "settlement": "follow"}
             return SimpleNamespace(**{verb.get(name, "report" if name == "readiness" else "run"): act})
 
         return build
+
+    def authenticate(self, headers: Mapping[str, str], body: bytes) -> Verified:  # noqa: ARG002 -- as the intake is asked
+        """Find every request signed by the default shop, unless *forged* says otherwise."""
+        if self.forged:
+            raise BadSignature
+        return Verified(source=DEFAULT_SOURCE, secret="current", scheme=Scheme.HEX)
+
+    async def gate(self) -> Gate:
+        """Let everybody in, unless *limits* says otherwise."""
+        if isinstance(self.limits, Exception):
+            raise self.limits
+        per_address, per_source = self.limits
+        return Gate(
+            counters=self.counters, per_address=per_address, per_source=per_source, trusted_proxies=0, clock=self.clock
+        )
 
     async def alarms(self) -> Any:
         """Collect alarms."""

@@ -19,6 +19,8 @@ from devstack.servers import Child, child, wait_until_said
 
 T = TypeVar("T")
 RUNTIME = paths.STATE / "runtime"
+UNLIMITED = {"RATE_LIMIT_PER_ADDRESS": "0", "RATE_LIMIT_PER_SOURCE": "0"}
+"""A test asks as fast as it can, unless the limits are what it is about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,13 @@ def hosted(app: Path, settings: Mapping[str, str], log: Path) -> Iterator[Hosted
         missing = f"{RUNTIME} is not there: run python3 -m devstack up"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     command = [sys.executable, "-m", "devstack.host", "--app", str(app), "--port", "0", "--no-local-settings"]
-    environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "DEVSTACK_FUNCTION_KEY": "the-key", **settings}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(paths.ROOT),
+        "DEVSTACK_FUNCTION_KEY": "the-key",
+        **UNLIMITED,
+        **settings,
+    }
     with child("host", [*command, "--runtime", str(RUNTIME)], log=log, environment=environment) as server:
         port = wait_until_said(server, r"Host started on http://127\.0\.0\.1:(\d+)")[1]
         yield Hosted(url=f"http://127.0.0.1:{port}", server=server)

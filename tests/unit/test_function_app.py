@@ -15,8 +15,9 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-import function_answers
 import function_app
+import function_door
+import function_problems
 from distributor import errors
 from distributor.errors import (
     BadSignature,
@@ -31,6 +32,7 @@ from distributor.errors import (
 )
 from distributor.intake import Accepted
 from distributor.model import OrderKey, OrderStatus
+from distributor.rates import Rate
 from distributor.readiness import Report
 from tests.factories import an_order
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
@@ -143,13 +145,21 @@ def test_the_hosts_settings_are_the_agreed_ones() -> None:
 def container(monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
     """Replace the composition root."""
     fake = FakeContainer()
-    monkeypatch.setattr(function_app, "container", lambda: fake)
+    for module in (function_app, function_door):
+        monkeypatch.setattr(module, "container", lambda: fake)
     return fake
 
 
-def a_request(body: bytes = BODY, headers: Mapping[str, str] | None = None, **route: str) -> func.HttpRequest:
+def a_request(
+    body: bytes = BODY, headers: Mapping[str, str] | None = None, method: str = "POST", **route: str
+) -> func.HttpRequest:
     """A request as the host hands it over."""
-    return func.HttpRequest("POST", "https://app/webhook", headers=headers or {}, route_params=route, body=body)
+    return func.HttpRequest(method, "https://app/webhook", headers=headers or {}, route_params=route, body=body)
+
+
+def a_question(**route: str) -> func.HttpRequest:
+    """A request that only asks."""
+    return func.HttpRequest("GET", "https://app/orders", route_params=route, body=b"")
 
 
 async def post(out: Out | None = None, context: Any = None, **request: Any) -> func.HttpResponse:
@@ -218,6 +228,7 @@ async def test_a_refusal_is_a_problem_document(
     answer = await post(out)
 
     request_id = answer.headers["X-Request-Id"]
+    assert answer.headers.get("WWW-Authenticate") == ("HMAC-SHA256" if status == 401 else None)
     assert (answer.status_code, answer.mimetype, answer.headers["X-Error-Code"]) == (
         status,
         "application/problem+json",
@@ -239,7 +250,7 @@ def test_every_refusal_has_its_status() -> None:
     """A new kind of refusal must say which 4xx it is."""
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Rejected)}
 
-    assert kinds - {Rejected} <= set(function_answers._STATUS)
+    assert kinds - {Rejected} <= set(function_problems._STATUS)
 
 
 @pytest.mark.parametrize(
@@ -347,6 +358,132 @@ async def test_a_request_without_a_trace_gets_a_name(container: FakeContainer, p
     assert first != second
 
 
+# Rate limits -------------------------------------------------------------------------------------
+
+ALICE, BOB = {"X-Forwarded-For": "203.0.113.7:50301"}, {"X-Forwarded-For": "203.0.113.8:50302"}
+
+
+async def test_an_address_that_guesses_is_stopped_before_any_work(container: FakeContainer) -> None:
+    """Two wrong signatures are answered, the third is not looked at; a neighbour still is."""
+    container.limits, container.forged = (Rate(2, 60), None), True
+    container.acts["intake"] = raises(AssertionError("nothing was signed"))
+    guesses = [await post(headers=ALICE) for _ in range(2)]
+    container.acts["intake"] = ZeroDivisionError("nobody asked")
+
+    stopped = await post(headers=ALICE)
+
+    assert [guess.status_code for guess in guesses] == [401, 401]
+    assert (stopped.status_code, stopped.headers["X-Error-Code"]) == (429, "rate_limited")
+    assert stopped.headers["Retry-After"] == "60"
+    assert stopped.headers["RateLimit-Policy"] == '"address";q=2;w=60'
+    assert stopped.headers["RateLimit"] == '"address";r=0;t=60'
+    assert document(stopped)["code"] == "rate_limited"
+    assert (await post(headers=BOB)).headers["X-Error-Code"] == "internal_error"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"body": b""},
+        {"body": b" " * 65_537},
+        {"headers": {**ALICE, "Content-Type": "text/plain"}},
+    ],
+)
+async def test_whatever_is_refused_before_its_signature_is_charged(
+    container: FakeContainer, request_: dict[str, Any]
+) -> None:
+    """What proves nothing costs its address, whatever is wrong with it."""
+    container.limits = (Rate(1, 60), None)
+    await post(**{"headers": ALICE, **request_})
+
+    assert (await post(headers=ALICE)).status_code == 429
+
+
+@pytest.mark.parametrize("error", [None, MalformedOrder("No."), ConflictingOrder("No."), LedgerUnavailable("No.")])
+async def test_what_a_shop_signed_is_never_charged_to_its_address(
+    container: FakeContainer, error: DistributorError | None
+) -> None:
+    """Ten orders, good or bad, through a limit of one guess: a shop is counted as a shop."""
+    container.limits = (Rate(1, 60), None)
+    accepted = Accepted(order=an_order(), new=True, wake=False)
+    container.acts["intake"] = raises(error) if error else returns(accepted)
+
+    answers = [await post(headers=ALICE) for _ in range(10)]
+
+    assert 429 not in {answer.status_code for answer in answers}
+
+
+async def test_a_shop_is_told_its_rate_and_stopped_when_it_is_spent(container: FakeContainer) -> None:
+    """Each answer says what is left; the order too many is refused, and wakes nobody."""
+    container.limits = (None, Rate(2, 60))
+    container.acts["intake"] = returns(Accepted(order=an_order(), new=True, wake=True))
+    first, second = [await post() for _ in range(2)]
+    out = Out()
+
+    third = await post(out)
+
+    assert [answer.headers["RateLimit"] for answer in (first, second)] == ['"source";r=1;t=60', '"source";r=0;t=60']
+    assert first.headers["RateLimit-Policy"] == '"source";q=2;w=60'
+    assert (third.status_code, third.headers["RateLimit"], third.headers["Retry-After"]) == (
+        429,
+        '"source";r=0;t=60',
+        "60",
+    )
+    assert out.message is None
+
+
+async def test_without_limits_nothing_is_told_of_them(container: FakeContainer) -> None:
+    """A header that means nothing would be believed."""
+    container.acts["intake"] = returns(Accepted(order=an_order(), new=True, wake=True))
+
+    answer = await post()
+
+    assert "RateLimit" not in answer.headers
+    assert "RateLimit-Policy" not in answer.headers
+
+
+async def test_a_limit_that_is_set_wrong_is_not_configured(container: FakeContainer) -> None:
+    """Neither no limit nor one that was made up."""
+    container.limits = ConfigurationError("RATE_LIMIT_PER_SOURCE must be ...")
+
+    answer = await post()
+
+    assert (answer.status_code, answer.headers["X-Error-Code"]) == (503, "not_configured")
+
+
+# Methods -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("handler", "method", "allow"),
+    [
+        *((function_app.receive_order, method, "POST") for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")),
+        *((function_app.order_status, method, "GET, HEAD") for method in ("POST", "DELETE")),
+        (function_app.order_status_of_source, "PATCH", "GET, HEAD"),
+        (function_app.healthz, "POST", "GET, HEAD"),
+        (function_app.ready, "TRACE", "GET, HEAD"),
+    ],
+)
+async def test_another_method_is_told_which_there_are(
+    container: FakeContainer, handler: Any, method: str, allow: str
+) -> None:
+    """405 with Allow, before anything is asked of anyone."""
+    outputs = [Out()] if handler is function_app.receive_order else []
+
+    answer = await handler(a_request(method=method), *outputs, a_context())
+
+    assert (answer.status_code, answer.headers["X-Error-Code"]) == (405, "wrong_method")
+    assert answer.headers["Allow"] == allow
+    assert not container.acts
+
+
+async def test_only_the_header_of_an_answer_may_be_asked_for(container: FakeContainer) -> None:  # noqa: ARG001 -- replaces the real one
+    """HEAD is a GET; the host leaves out the body."""
+    answer = await function_app.healthz(a_request(method="HEAD"), a_context())
+
+    assert answer.status_code == 200
+
+
 # Status and health -------------------------------------------------------------------------------
 
 
@@ -360,8 +497,8 @@ async def test_an_order_is_shown(container: FakeContainer) -> None:
 
     container.acts["status"] = of
 
-    plain = await function_app.order_status(a_request(order_id="ORD1"), a_context())
-    sourced = await function_app.order_status_of_source(a_request(source="shop-b", order_id="ORD1"), a_context())
+    plain = await function_app.order_status(a_question(order_id="ORD1"), a_context())
+    sourced = await function_app.order_status_of_source(a_question(source="shop-b", order_id="ORD1"), a_context())
 
     assert asked == [OrderKey("default", "ORD1"), OrderKey("shop-b", "ORD1")]
     assert [(a.status_code, document(a)) for a in (plain, sourced)] == [(200, {"status": "paid"})] * 2
@@ -372,14 +509,14 @@ async def test_an_order_that_is_not_there_is_a_problem(container: FakeContainer)
     """404 with its code."""
     container.acts["status"] = returns(None)
 
-    answer = await function_app.order_status(a_request(order_id="ORD1"), a_context())
+    answer = await function_app.order_status(a_question(order_id="ORD1"), a_context())
 
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "order_not_found")
 
 
 async def test_alive_asks_nothing_of_anyone(container: FakeContainer) -> None:
     """It answers when all else is broken."""
-    answer = await function_app.healthz(a_request(), a_context())
+    answer = await function_app.healthz(a_question(), a_context())
 
     assert (answer.status_code, document(answer)) == (200, {"status": "alive"})
     assert not container.acts
@@ -391,7 +528,7 @@ async def test_ready_shows_what_was_found(container: FakeContainer, ok: bool, st
     settings = [] if ok else ["RPC_URL"]
     container.acts["readiness"] = returns(Report(checks={"settings": ok, "ledger": True}, settings=settings))
 
-    answer = await function_app.ready(a_request(), a_context())
+    answer = await function_app.ready(a_question(), a_context())
 
     assert answer.status_code == status
     assert document(answer) == {"ready": ok, "checks": {"settings": ok, "ledger": True}, "settings": settings}

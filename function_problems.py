@@ -1,0 +1,132 @@
+"""
+Problems: what a stranger is told of each thing that can go wrong. How it is shaped stands in ``function_answers``.
+
+The whole of it goes to the log; nothing told repeats a secret, a signature or a body.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from distributor import logs
+from distributor.errors import (
+    BadSignature,
+    ConfigurationError,
+    ConflictingOrder,
+    MalformedOrder,
+    RateLimited,
+    Rejected,
+    Transient,
+    UnpayableOrder,
+)
+from distributor.rates import Window
+
+RETRY_SOON_S = 5
+RETRY_CONFIGURED_S = 60
+
+_log = logging.getLogger("distributor.functions")
+
+
+class WrongMethod(Rejected):
+    """This route does not know the method of the request."""
+
+    code = "wrong_method"
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not a method of this route: it knows {', '.join(allowed)}.")
+        self.allowed = allowed
+
+
+class BodyTooLarge(Rejected):
+    """The body is larger than an order can be."""
+
+    code = "body_too_large"
+
+
+class NotJson(Rejected):
+    """Send the order as application/json."""
+
+    code = "not_json_type"
+
+
+class NoSuchOrder(Rejected):
+    """There is no order of this name."""
+
+    code = "order_not_found"
+
+
+_STATUS = {
+    BadSignature: HTTPStatus.UNAUTHORIZED,
+    MalformedOrder: HTTPStatus.BAD_REQUEST,
+    UnpayableOrder: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ConflictingOrder: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NotJson: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    NoSuchOrder: HTTPStatus.NOT_FOUND,
+    WrongMethod: HTTPStatus.METHOD_NOT_ALLOWED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a stranger may know of a problem."""
+
+    status: HTTPStatus
+    code: str
+    detail: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def tell(error: Exception) -> Told:
+    """Log *error* in full and return what a stranger may know of it."""
+    match error:
+        case Rejected():
+            logs.info(_log, "request_refused", code=error.code, detail=str(error))
+            status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
+            return Told(status, error.code, str(error), _refusal_headers(error))
+        case RateLimited():
+            again = {"Retry-After": str(error.window.reset_s), **rate_headers(error.policy, error.window)}
+            return Told(HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", f"{error} Send the same again later.", again)
+        case ConfigurationError():
+            logs.error(_log, "not_configured", detail=str(error))
+            detail = "The service is not configured; /ready names what is wrong. Send the same again later."
+            return Told(HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, _retry_after(RETRY_CONFIGURED_S))
+        case Transient():
+            logs.warning(_log, "ledger_unavailable", cause=type(error).__name__, detail=str(error))
+            detail = "The ledger does not answer now. Send the same again: an order is paid once."
+            return Told(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", detail, _retry_after(RETRY_SOON_S))
+        case _:
+            logs.error(_log, "internal_error", traceback="".join(traceback.format_exception(error)))
+            return Told(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
+
+
+def _refusal_headers(error: Rejected) -> Mapping[str, str]:
+    """Return what HTTP wants beside some refusals: how to sign in, which methods there are."""
+    match error:
+        case BadSignature():
+            return {"WWW-Authenticate": "HMAC-SHA256"}
+        case WrongMethod():
+            return {"Allow": ", ".join(error.allowed)}
+        case _:
+            return {}
+
+
+def _retry_after(seconds: int) -> Mapping[str, str]:
+    return {"Retry-After": str(seconds)}
+
+
+def rate_headers(policy: str, window: Window) -> Mapping[str, str]:
+    """
+    Return what tells a client how often it may come.
+
+    Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (q: quota, w: window
+    in seconds, r: remaining, t: seconds until the window ends)
+    """
+    return {
+        "RateLimit-Policy": f'"{policy}";q={window.rate.amount};w={window.rate.period_s}',
+        "RateLimit": f'"{policy}";r={max(0, window.remaining)};t={window.reset_s}',
+    }
