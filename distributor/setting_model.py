@@ -233,6 +233,9 @@ class Settings(BaseModel):
     log_level: Annotated[str, BeforeValidator(accept.log_level)] = _setting(
         "LOG_LEVEL", "Least level of the lines logged", _ALL, "INFO"
     )
+    log_personal_data: Annotated[bool, BeforeValidator(accept.yes_no)] = _setting(
+        "LOG_PERSONAL_DATA", "`1`: wallets and reasons stand whole in lines below WARNING, not masked", _ALL, "0"
+    )
 
     @property
     def shop_secrets(self) -> Mapping[Slot, str]:

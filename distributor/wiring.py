@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from distributor import logs
 from distributor.parts import Part, Parts
 from distributor.ports import Clock
 from distributor.settings import Settings, Use
@@ -66,11 +67,16 @@ def now() -> UnixMs:
 
 
 def quieten(environ: Mapping[str, str]) -> None:
-    """Let only this service speak below WARNING; a LOG_LEVEL that is none is INFO, and the settings name it."""
+    """
+    Let only this service speak below WARNING, and mask personal data there.
+
+    A LOG_LEVEL that is none is INFO, a LOG_PERSONAL_DATA that is none is 0, and the settings name them.
+    """
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
     level = logging.getLevelNamesMapping().get(environ.get("LOG_LEVEL", "").strip().upper(), logging.INFO)
     logging.getLogger("distributor").setLevel(level)
+    logs.show_personal_data(shown=environ.get("LOG_PERSONAL_DATA", "").strip().lower() in ("1", "true"))
 
 
 class Container:

@@ -241,6 +241,18 @@ def test_only_this_service_speaks_below_warning(level: str, expected: int) -> No
     finally:
         logging.getLogger("distributor").setLevel(before)
 
+
+@pytest.mark.parametrize(("value", "shown"), [("", False), ("0", False), ("1", True), ("yes", False)])
+def test_personal_data_is_shown_only_where_asked_for(value: str, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no answer is a no; the settings name it."""
+    asked = list[bool]()
+    monkeypatch.setattr(logging.getLogger("distributor"), "level", logging.getLogger("distributor").level)
+    monkeypatch.setattr("distributor.logs.show_personal_data", lambda *, shown: asked.append(shown))
+
+    wiring.quieten({"LOG_PERSONAL_DATA": value})
+
+    assert asked == [shown]
+
     assert {logging.getLogger(name).level for name in ("azure", "web3", "urllib3")} == {logging.WARNING}
 
 
