@@ -1,0 +1,72 @@
+"""The app's front door, running in the real host over real storage; no node behind it, which it does not need."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from devstack import paths
+from devstack.servers import Azurite
+from distributor.adapters.tables import connect
+from tests.integration.hosted import Hosted, Reply, hosted
+
+SECRET = "front-door-secret-0123456789abcdef"
+WALLET = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+TOKEN = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+AUTHORITY = "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
+RESERVE = "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"
+
+
+@contextmanager
+def front(azurite: Azurite, table: str, folder: Path, settings: Mapping[str, str]) -> Iterator[Hosted]:
+    """Run the app in a host of its own, with a table of its own."""
+    asyncio.run(_tables(azurite.connection_string, table))
+    app = {
+        "AzureWebJobsStorage": azurite.connection_string,
+        "LEDGER_TABLE": table,
+        "BALLX_USE_KV": "0",
+        "CHAIN_ID": "137",
+        "RPC_URL": "http://127.0.0.1:1",
+        "TOKEN_ADDRESS": TOKEN,
+        "AUTHORITY_ADDRESS": AUTHORITY,
+        "RESERVE_ADDRESS": RESERVE,
+        "WEBHOOK_SECRET": SECRET,
+        "AzureWebJobs.distribute.Disabled": "1",
+        "AzureWebJobs.sweep.Disabled": "1",
+    }
+    with hosted(paths.ROOT, {**app, **settings}, folder / "host.log") as host:
+        yield host
+
+
+async def _tables(connection_string: str, table: str) -> None:
+    tables = connect(connection_string=connection_string, partition="137", table=table)
+    await tables.ensure()
+    await tables.aclose()
+
+
+def an_order(order_id: str, **changes: Any) -> bytes:
+    """An order as a shop writes it."""
+    return json.dumps({"order_id": order_id, "wallet": WALLET, "amount": "12.50", **changes}).encode()
+
+
+def signed(body: bytes, **more: str) -> Mapping[str, str]:
+    """The headers a shop sends with *body*; an underscore in a name is a hyphen."""
+    signature = hmac.new(SECRET.encode(), body, "sha256").hexdigest()
+    named = {name.replace("_", "-"): value for name, value in more.items()}
+    return {"Content-Type": "application/json", "X-WP-Signature": signature, **named}
+
+
+def sell(host: Hosted, order_id: str, **more: str) -> Reply:
+    """Send one good order."""
+    body = an_order(order_id)
+    return host.ask("/webhook", body, headers=signed(body, **more))
+
+
+def guess(host: Hosted, **more: str) -> Reply:
+    """Send an order with a made-up signature."""
+    return host.ask("/webhook", an_order("1001"), headers={**signed(b"another", **more)})
