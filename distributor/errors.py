@@ -15,6 +15,7 @@ DistributorError
 │   ├─ CountersUnavailable                   requests pass uncounted for a while
 │   └─ SignerUnavailable                     the vault that holds the operator's key does not sign
 ├─ ConfigurationError    a setting is missing or wrong: 503 or an alarm that names it
+│   ├─ SecretWithdrawn                       the vault says that it is deleted or disabled
 │   ├─ WrongChain                            every node serves another chain
 │   └─ ForeignLedger                         the ledger is not ours; nothing binds
 └─ InvariantBroken       a bug or a stolen key: loud alarm, never retried
@@ -116,6 +117,10 @@ class SignerUnavailable(Transient):
 
 class ConfigurationError(DistributorError):
     """A setting is missing or wrong."""
+
+
+class SecretWithdrawn(ConfigurationError):
+    """The vault answers that the secret is deleted or disabled: it must no longer be used."""
 
 
 class WrongChain(ConfigurationError):

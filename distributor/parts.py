@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from distributor import logs
@@ -20,6 +21,7 @@ from distributor.errors import ConfigurationError
 from distributor.ports import Clock
 from distributor.references import is_reference
 from distributor.settings import Settings, Use, about, load, problems, secrets_of
+from distributor.shop_secrets import slot_of
 from distributor.storage import storage
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from distributor.adapters.polygon import Polygon
     from distributor.adapters.rpc import Rpc
     from distributor.adapters.tables import Tables
+    from distributor.keyring import Keyring
     from distributor.ledger import Ledger
     from distributor.model import Address
     from distributor.ports import Alarms, Counters, Signer
@@ -81,6 +84,7 @@ class Parts:
         self._open.push_async_callback(self._secrets.aclose)
         self._tables = Part(self._build_tables)
         self._ledger = Part(self._build_ledger)
+        self._keyring = Part(self._build_keyring)
         self._chain = Part(self._build_chain)
         self._rpc = Part(self._build_rpc)
         self._history = Part(self._build_history)
@@ -109,6 +113,10 @@ class Parts:
 
     async def ledger(self) -> Ledger:
         return await self._ledger.get()
+
+    async def keyring(self) -> Keyring:
+        """Return the shops' secrets; those of a vault are renewed from then on."""
+        return await self._keyring.get()
 
     async def chain(self) -> Polygon:
         return await self._chain.get()
@@ -204,6 +212,22 @@ class Parts:
         ledger = Ledger(tables.rows, tables.audit, clock=self._clock)
         self._open.push_async_callback(ledger.aclose)
         return ledger
+
+    async def _build_keyring(self) -> Keyring:
+        from distributor.keyring import Keyring
+
+        settings = await self.settings(Use.INTAKE)
+        names = [name for name in secrets_of(Use.INTAKE, self._environ) if self._secrets.place(name)]
+        keyring = Keyring(
+            settings.shop_secrets,
+            renewed=[slot_of(name) for name in names],
+            read=partial(self._secrets.get, fresh=True),
+            refresh_s=settings.secrets_refresh_s,
+            sleep=asyncio.sleep,
+        )
+        self._open.push_async_callback(keyring.aclose)
+        keyring.start()
+        return keyring
 
     async def _build_chain(self) -> Polygon:
         from distributor.adapters.polygon import Polygon

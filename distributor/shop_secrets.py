@@ -36,6 +36,13 @@ class Slot(NamedTuple):
         return name if self.source == DEFAULT_SOURCE else f"{name}__{self.source.upper().replace('-', '_')}"
 
 
+def slot_of(setting: str) -> Slot:
+    """Return the slot of a setting that ``Slot.setting`` names."""
+    name, _, suffix = setting.partition("__")
+    which: Which = "previous" if name == _SETTING["previous"] else "current"
+    return Slot(suffix.lower().replace("_", "-") or DEFAULT_SOURCE, which)
+
+
 def whsec_key(secret: str) -> bytes:
     """Return the key behind ``whsec_``; empty where no strict base64 follows."""
     return base64_text.decoded(secret.removeprefix(WHSEC)) or b""

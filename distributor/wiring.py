@@ -159,14 +159,11 @@ class Container:
     async def _build_intake(self) -> Intake:
         from distributor.intake import Intake
         from distributor.orders import Terms
-        from distributor.signature import Key
 
         settings = await self._parts.settings(Use.INTAKE)
-        found = settings.shop_secrets.items()
-        keys = [Key(source=slot.source, which=slot.which, secret=secret) for slot, secret in found]
         return Intake(
             ledger=await self._parts.ledger(),
-            keys=lambda: keys,
+            keys=(await self._parts.keyring()).keys,
             terms=Terms(
                 chain_id=settings.chain_id,
                 token=settings.token,

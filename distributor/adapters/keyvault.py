@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from distributor import setting_values as accept
-from distributor.adapters.vault_trouble import NOT_FOUND, status_of, why
-from distributor.errors import ConfigurationError
+from distributor.adapters.vault_trouble import NOT_FOUND, is_withdrawn, status_of, why
+from distributor.errors import ConfigurationError, SecretWithdrawn
 from distributor.ports import Clock
 from distributor.references import VaultItem, by_name, is_reference, parse_reference
 from distributor.units import UnixMs
@@ -58,21 +58,36 @@ class KeyVaultSecrets:
         self._kept: dict[VaultItem, tuple[UnixMs, str]] = {}
         self._open = AsyncExitStack()
 
-    async def get(self, name: str) -> str | None:
+    async def get(self, name: str, *, fresh: bool = False) -> str | None:
         """
         Return the secret of the setting *name*; None when it is set nowhere.
 
+        Args:
+            name: The setting.
+            fresh: Ask the vault, also when its last answer is still kept.
+
         Raises:
+            SecretWithdrawn: It is referred to, and the vault answers that it is deleted or disabled.
             ConfigurationError: ``NAME`` and why it cannot be resolved; never its value.
         """
         value = self._environ.get(name, "")
         if value.strip() and not is_reference(value.strip()):
             return value
+        place = self.place(name)
+        if place is None:
+            return None
+        kept = None if fresh else self._still_kept(place)
+        return kept or await self._read(name, place, referred=bool(value.strip()))
+
+    def place(self, name: str) -> VaultItem | None:
+        """Return where in a vault the setting *name* is looked for; None for a literal, or without a vault."""
+        value = self._environ.get(name, "").strip()
+        if value and not is_reference(value):
+            return None
         try:
-            place = self._place(name, value.strip())
+            return self._place(name, value)
         except ValueError as error:
             raise ConfigurationError(f"{name} {error}") from None
-        return await self._read(name, place, referred=bool(value.strip())) if place else None
 
     async def aclose(self) -> None:
         """Close the clients and the credential; the transport is its maker's."""
@@ -98,18 +113,22 @@ class KeyVaultSecrets:
         except ValueError as error:
             raise ValueError(f"cannot be looked up: BALLX_USE_KV {error}") from None
 
+    def _still_kept(self, place: VaultItem) -> str | None:
+        until_ms, kept = self._kept.get(place, (0, ""))
+        return kept if self._clock() < until_ms else None
+
     async def _read(self, name: str, place: VaultItem, *, referred: bool) -> str | None:
         from azure.core.exceptions import AzureError  # noqa: PLC0415 -- only where a vault is needed
 
-        until_ms, kept = self._kept.get(place, (0, ""))
-        if self._clock() < until_ms:
-            return kept
         try:
             secret = await self._client(place.vault_url).get_secret(place.name, place.version or None)
         except AzureError as error:
+            if is_withdrawn(error):
+                self._kept.pop(place, None)
             if status_of(error) == NOT_FOUND and not referred:
                 return None
-            raise ConfigurationError(f"{name} {why(error, place, _ROLE)}") from error
+            kind = SecretWithdrawn if is_withdrawn(error) else ConfigurationError
+            raise kind(f"{name} {why(error, place, _ROLE)}") from error
         if not secret.value:
             raise ConfigurationError(f"{name} is empty in {place.vault_url}: set a value for {place.name}")
         self._kept[place] = (UnixMs(self._clock() + KEPT_MS), secret.value)

@@ -33,6 +33,11 @@ def why(error: AzureError, item: VaultItem, role: str) -> str:
     return f"cannot be used: {item.vault_url} does not answer; check the name and the network"
 
 
+def is_withdrawn(error: AzureError) -> bool:
+    """Tell whether the vault answered that the item is deleted or disabled, and not only that it does not tell."""
+    return status_of(error) == NOT_FOUND or _code(error) in _DISABLED
+
+
 def status_of(error: AzureError) -> int | None:
     """Return the HTTP status the vault answered with; None when it did not answer."""
     status = getattr(error, "status_code", None)

@@ -9,7 +9,7 @@ from azure.keyvault.secrets._shared import http_challenge_cache
 
 from distributor.adapters.identity import sign_in
 from distributor.adapters.keyvault import KEPT_MS, KeyVaultSecrets
-from distributor.errors import ConfigurationError
+from distributor.errors import ConfigurationError, SecretWithdrawn
 from tests.fakes.clock import FrozenClock
 from tests.integration.vault import URL, Peers, peers
 
@@ -209,6 +209,40 @@ async def test_a_rotated_secret_is_read_again_after_ten_minutes(azure: Peers) ->
     clock.advance(KEPT_MS)
 
     assert (before, kept, await secrets.get("OPERATOR_PK")) == ("old", "old", "new")
+    await secrets.aclose()
+
+
+async def test_a_fresh_reading_asks_the_vault_again(azure: Peers) -> None:
+    """And what it answers is what everybody else reads from then on."""
+    azure.vault.secrets["OPERATOR-PK"] = {"v1": "old"}
+    secrets = KeyVaultSecrets({"OPERATOR_PK": BY_URI}, sign_in=sign_in, clock=FrozenClock(), transport=azure.transport)
+    before = await secrets.get("OPERATOR_PK")
+    azure.vault.secrets["OPERATOR-PK"]["v2"] = "new"
+
+    assert (before, await secrets.get("OPERATOR_PK", fresh=True)) == ("old", "new")
+    assert await secrets.get("OPERATOR_PK") == "new"
+    await secrets.aclose()
+
+
+@pytest.mark.parametrize("refused", [(403, "SecretDisabled"), (404, "SecretNotFound")])
+async def test_a_withdrawn_secret_is_told_apart_from_a_vault_that_does_not_tell(
+    azure: Peers, refused: tuple[int, str]
+) -> None:
+    """The one ends the secret, also the value that was kept; the other changes nothing."""
+    azure.vault.secrets["OPERATOR-PK"] = {"v1": "a value"}
+    secrets = KeyVaultSecrets({"OPERATOR_PK": BY_URI}, sign_in=sign_in, clock=FrozenClock(), transport=azure.transport)
+    await secrets.get("OPERATOR_PK")
+
+    azure.vault.refusals["OPERATOR-PK"] = (403, "ForbiddenByRbac")
+    with pytest.raises(ConfigurationError) as unknown:
+        await secrets.get("OPERATOR_PK", fresh=True)
+    assert not isinstance(unknown.value, SecretWithdrawn)
+    assert await secrets.get("OPERATOR_PK") == "a value"
+
+    azure.vault.refusals["OPERATOR-PK"] = refused
+    for fresh in (True, False):
+        with pytest.raises(SecretWithdrawn):
+            await secrets.get("OPERATOR_PK", fresh=fresh)
     await secrets.aclose()
 
 
