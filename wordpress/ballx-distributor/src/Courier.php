@@ -1,0 +1,181 @@
+<?php
+
+/**
+ * Use case: bring orders to the distributor and follow them.
+ */
+
+declare(strict_types=1);
+
+namespace Ballx\Distributor;
+
+defined('ABSPATH') || exit;
+
+/**
+ * Stored before sent: a delivery's next step is in the database before this one begins.
+ */
+final class Courier
+{
+    /** One run is short: it may be a visitor's page load that carries it. */
+    private const RUN_S = 20;
+    private const RUN_DELIVERIES = 25;
+
+    private const STATUSES = ['received', 'submitted', 'mined', 'paid', 'held', 'cancelled'];
+
+    /** @param callable(): int $clock Unix seconds */
+    public function __construct(
+        private readonly Deliveries $deliveries,
+        private readonly Client $client,
+        private readonly Scheduler $scheduler,
+        private readonly Settings $settings,
+        private $clock,
+    ) {
+    }
+
+    /** Do what is due, as much as fits, and see that somebody wakes for the rest. */
+    public function work(): void
+    {
+        if ($this->settings->obstacle() !== '') {
+            return;
+        }
+        $end = ($this->clock)() + self::RUN_S;
+        foreach ($this->deliveries->due(self::RUN_DELIVERIES) as $delivery) {
+            if (($this->clock)() >= $end) {
+                break;
+            }
+            $delivery->state === State::Waiting ? $this->send($delivery) : $this->ask($delivery);
+        }
+        $next = $this->deliveries->nextDue();
+        if ($next !== null) {
+            $this->scheduler->wakeAt(max($next, ($this->clock)() + 1));
+        }
+    }
+
+    /** Send one delivery, unless another process is at it. */
+    public function send(Delivery $delivery): void
+    {
+        if ($delivery->attempts >= RetrySchedule::attempts()) {
+            // Only a process that died in the last attempt leaves one like this.
+            $this->record($delivery, self::stopped(State::GivenUp));
+            return;
+        }
+        $retryAt = ($this->clock)() + RetrySchedule::waitAfter($delivery->attempts + 1);
+        if (!$this->deliveries->claim($delivery, 'attempts', $retryAt)) {
+            return;
+        }
+        $answer = $this->client->order($delivery->body);
+        $claimed = $this->deliveries->byId($delivery->id);
+        if ($claimed?->state === State::Waiting && $claimed->attempts === $delivery->attempts + 1) {
+            $this->record($claimed, $this->consequence($claimed, $answer));
+        }
+    }
+
+    /** Ask where one order stands, unless another process is at it. */
+    public function ask(Delivery $delivery): void
+    {
+        $askAt = $delivery->asks + 1 < RetrySchedule::ASKS_MAX
+            ? ($this->clock)() + RetrySchedule::waitToAsk($delivery->asks + 1) : null;
+        if (!$this->deliveries->claim($delivery, 'asks', $askAt)) {
+            return;
+        }
+        $answer = $this->client->status($delivery->href);
+        $claimed = $this->deliveries->byId($delivery->id);
+        if ($claimed?->asks === $delivery->asks + 1) {
+            $this->record($claimed, $this->standing($claimed, $answer));
+        }
+    }
+
+    /** @return array<string, string|int|null> what to store after an order was sent */
+    private function consequence(Delivery $delivery, Answer $answer): array
+    {
+        return self::traces($answer) + match ($answer->verdict($delivery->orderId)) {
+            Verdict::Accepted => $this->accepted($delivery, $answer),
+            Verdict::Refused => self::stopped(State::Refused),
+            Verdict::TryAgain => $delivery->attempts < RetrySchedule::attempts()
+                ? ['due_at' => $this->retryAt($delivery, $answer)] : self::stopped(State::GivenUp),
+        };
+    }
+
+    /** @return array<string, string|int|null> */
+    private function accepted(Delivery $delivery, Answer $answer): array
+    {
+        $asking = $this->settings->text('ballx_status_key') !== '';
+        return [
+            'state' => State::Accepted->value,
+            'href' => self::href($answer, $delivery->orderId),
+            'status' => self::status($answer) ?: 'received',
+            'due_at' => $asking ? ($this->clock)() + RetrySchedule::waitToAsk(0) : null,
+        ];
+    }
+
+    /** @return array<string, string|int|null> a person has to look */
+    private static function stopped(State $state): array
+    {
+        return ['state' => $state->value, 'due_at' => null, 'needs_look' => 1];
+    }
+
+    /** The schedule's own time, or later when the distributor asks for it. */
+    private function retryAt(Delivery $delivery, Answer $answer): int
+    {
+        $now = ($this->clock)();
+        $asked = RetrySchedule::retryAfter($answer->retryAfter, $now);
+        return $now + max(RetrySchedule::waitAfter($delivery->attempts), $asked);
+    }
+
+    /** @return array<string, string|int|null> what to store after a question */
+    private function standing(Delivery $delivery, Answer $answer): array
+    {
+        $status = $answer->says('order_id') === $delivery->orderId ? self::status($answer) : '';
+        if ($status === '') {
+            return self::traces($answer);
+        }
+        $ended = in_array($status, ['paid', 'cancelled'], true);
+        $hash = $answer->says('transaction_hash');
+        return [
+            'status' => $status,
+            'tx_hash' => preg_match('/\A0x[0-9a-f]{64}\z/', $hash) ? $hash : '',
+            'detail' => self::why($answer),
+            'due_at' => $ended ? null : $delivery->dueAt,
+            'needs_look' => in_array($status, ['held', 'cancelled'], true) && $status !== $delivery->status
+                ? 1 : (int) ($delivery->needsLook && $status !== 'paid'),
+        ] + self::traces($answer);
+    }
+
+    /** @return array<string, string|int|null> what helps to find the request in the distributor's log */
+    private static function traces(Answer $answer): array
+    {
+        return [
+            'http_status' => $answer->status, 'error_code' => $answer->errorCode,
+            'request_id' => $answer->requestId, 'detail' => $answer->detail,
+        ];
+    }
+
+    /** Return the distributor's own words for why an order waits or is held. */
+    private static function why(Answer $answer): string
+    {
+        $reason = $answer->document['held'] ?? $answer->document['waiting'] ?? [];
+        $words = array_filter([$reason['summary'] ?? '', $reason['action'] ?? ''], is_string(...));
+        return mb_substr(sanitize_text_field(implode(' ', $words)), 0, 500);
+    }
+
+    private static function status(Answer $answer): string
+    {
+        $status = $answer->says('status');
+        return in_array($status, self::STATUSES, true) ? $status : '';
+    }
+
+    /** Return the path the distributor gave the order; only a path of orders is ever asked. */
+    private static function href(Answer $answer, string $orderId): string
+    {
+        $href = $answer->says('href');
+        $own = '~\A/orders/(?:[a-z0-9-]{1,16}/)?' . preg_quote($orderId, '~') . '\z~';
+        return preg_match($own, $href) ? $href : '/orders/' . $orderId;
+    }
+
+    /** @param array<string, string|int|null> $changes */
+    private function record(Delivery $delivery, array $changes): void
+    {
+        if ($this->deliveries->update($delivery, $changes)) {
+            do_action('ballx_delivery_changed', $this->deliveries->byId($delivery->id), $delivery);
+        }
+    }
+}

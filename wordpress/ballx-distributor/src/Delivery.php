@@ -1,0 +1,97 @@
+<?php
+
+/**
+ * An order on its way to the distributor.
+ */
+
+declare(strict_types=1);
+
+namespace Ballx\Distributor;
+
+defined('ABSPATH') || exit;
+
+/**
+ * One row of the table of deliveries. Times are Unix seconds.
+ */
+final class Delivery
+{
+    /** What the distributor never changes again. */
+    private const FINAL = ['paid', 'cancelled'];
+
+    public function __construct(
+        public readonly int $id,
+        public readonly string $orderId,
+        public readonly int $wcOrder,
+        public readonly int $userId,
+        public readonly string $email,
+        public readonly string $wallet,
+        public readonly string $amount,
+        public readonly string $body,
+        public readonly string $fingerprint,
+        public readonly State $state,
+        public readonly int $attempts,
+        public readonly int $asks,
+        public readonly ?int $dueAt,
+        public readonly int $httpStatus,
+        public readonly string $errorCode,
+        public readonly string $requestId,
+        public readonly string $detail,
+        public readonly string $href,
+        public readonly string $status,
+        public readonly string $txHash,
+        public readonly bool $changed,
+        public readonly bool $needsLook,
+        public readonly int $createdAt,
+        public readonly int $updatedAt,
+    ) {
+    }
+
+    /** @param array<string, string|null> $row */
+    public static function fromRow(array $row): self
+    {
+        return new self(
+            id: (int) $row['id'],
+            orderId: $row['order_id'],
+            wcOrder: (int) $row['wc_order'],
+            userId: (int) $row['user_id'],
+            email: $row['email'],
+            wallet: $row['wallet'],
+            amount: $row['amount'],
+            body: $row['body'],
+            fingerprint: $row['fingerprint'],
+            state: State::from($row['state']),
+            attempts: (int) $row['attempts'],
+            asks: (int) $row['asks'],
+            dueAt: $row['due_at'] === null ? null : (int) $row['due_at'],
+            httpStatus: (int) $row['http_status'],
+            errorCode: $row['error_code'],
+            requestId: $row['request_id'],
+            detail: $row['detail'],
+            href: $row['href'],
+            status: $row['status'],
+            txHash: $row['tx_hash'],
+            changed: (bool) $row['changed'],
+            needsLook: (bool) $row['needs_look'],
+            createdAt: (int) $row['created_at'],
+            updatedAt: (int) $row['updated_at'],
+        );
+    }
+
+    /** Tell whether the distributor can still tell us something new. */
+    public function open(): bool
+    {
+        return $this->state === State::Accepted && !in_array($this->status, self::FINAL, true);
+    }
+
+    /** Tell whether nothing will change any more by itself; without a status key we never ask. */
+    public function ended(): bool
+    {
+        return $this->state !== State::Waiting && $this->dueAt === null;
+    }
+
+    /** Tell whether its customer's data was erased: what it was is no longer known. */
+    public function erased(): bool
+    {
+        return $this->fingerprint === '';
+    }
+}

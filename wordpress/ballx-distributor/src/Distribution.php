@@ -1,0 +1,77 @@
+<?php
+
+/**
+ * Use case: take an order to be sent.
+ */
+
+declare(strict_types=1);
+
+namespace Ballx\Distributor;
+
+defined('ABSPATH') || exit;
+
+/**
+ * One order is one delivery, however often the shop tells of it.
+ */
+final class Distribution
+{
+    /** @param callable(): int $clock Unix seconds */
+    public function __construct(
+        private readonly Deliveries $deliveries,
+        private readonly Scheduler $scheduler,
+        private $clock,
+    ) {
+    }
+
+    /**
+     * Store $order and wake who sends it.
+     *
+     * The same order again changes nothing, unless its delivery had stopped: then it is sent again. Other content
+     * under the same id is sent only when the distributor had refused the first; else the first content stands.
+     *
+     * @throws NotStored
+     */
+    public function submit(Order $order): Submission
+    {
+        $stored = $this->deliveries->insert($order) ? null : $this->deliveries->ofOrder($order->orderId);
+        $submission = match (true) {
+            $stored === null => Submission::Stored,
+            $stored->erased() && !$stored->state->stopped() => Submission::Known,
+            $stored->fingerprint === $order->fingerprint() => $this->again($stored),
+            default => $this->changed($stored, $order),
+        };
+        if ($submission->wakes()) {
+            $this->scheduler->wakeAt(($this->clock)());
+        }
+        return $submission;
+    }
+
+    /** Send a stopped delivery again, the same bytes with a new signature. */
+    public function sendAgain(Delivery $delivery): void
+    {
+        if ($this->again($delivery) === Submission::SentAgain) {
+            $this->scheduler->wakeAt(($this->clock)());
+        }
+    }
+
+    private function again(Delivery $stored): Submission
+    {
+        $restarts = $stored->state->stopped() && $stored->body !== '' && $this->deliveries->restart($stored);
+        return $restarts ? Submission::SentAgain : Submission::Known;
+    }
+
+    /**
+     * Other content under a known id.
+     *
+     * Refused: the distributor did not take the first content, and should we be wrong, it refuses the second
+     * (its own rule: an id never stands for two contents). Given up: nobody knows whether it was taken.
+     */
+    private function changed(Delivery $stored, Order $order): Submission
+    {
+        if ($stored->state === State::Refused && $this->deliveries->restart($stored, $order)) {
+            return Submission::SentAgain;
+        }
+        $this->deliveries->update($stored, ['changed' => 1, 'needs_look' => 1]);
+        return Submission::Changed;
+    }
+}

@@ -1,0 +1,86 @@
+<?php
+
+/**
+ * The table of deliveries.
+ */
+
+declare(strict_types=1);
+
+namespace Ballx\Distributor;
+
+defined('ABSPATH') || exit;
+
+/**
+ * Made and changed by WordPress' own dbDelta, once for each version.
+ */
+final class Schema
+{
+    private const VERSION = '1';
+    private const OPTION = 'ballx_schema';
+
+    public static function table(): string
+    {
+        return $GLOBALS['wpdb']->prefix . 'ballx_deliveries';
+    }
+
+    public static function current(): bool
+    {
+        return get_option(self::OPTION) === self::VERSION;
+    }
+
+    /** Make the table where it is missing, bring it up to date where it is old. */
+    public static function make(): void
+    {
+        require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+        dbDelta(self::sql($GLOBALS['wpdb']->get_charset_collate()));
+        update_option(self::OPTION, self::VERSION);
+    }
+
+    public static function drop(): void
+    {
+        $GLOBALS['wpdb']->query('DROP TABLE IF EXISTS ' . self::table());
+        delete_option(self::OPTION);
+    }
+
+    /**
+     * One row per order, and the database says so: UNIQUE, and binary, because A1 and a1 are two orders.
+     *
+     * The layout is dbDelta's: https://developer.wordpress.org/reference/functions/dbdelta/
+     */
+    private static function sql(string $charset): string
+    {
+        $table = self::table();
+        return "CREATE TABLE {$table} (
+            id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+            order_id varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+            wc_order bigint(20) unsigned NOT NULL DEFAULT 0,
+            user_id bigint(20) unsigned NOT NULL DEFAULT 0,
+            email varchar(254) NOT NULL DEFAULT '',
+            wallet varchar(42) NOT NULL DEFAULT '',
+            amount varchar(100) NOT NULL DEFAULT '',
+            body longtext NOT NULL,
+            fingerprint varchar(64) NOT NULL DEFAULT '',
+            state varchar(16) NOT NULL,
+            attempts int(10) unsigned NOT NULL DEFAULT 0,
+            asks int(10) unsigned NOT NULL DEFAULT 0,
+            due_at bigint(20) unsigned DEFAULT NULL,
+            http_status smallint(5) unsigned NOT NULL DEFAULT 0,
+            error_code varchar(64) NOT NULL DEFAULT '',
+            request_id varchar(64) NOT NULL DEFAULT '',
+            detail text NOT NULL,
+            href varchar(120) NOT NULL DEFAULT '',
+            status varchar(16) NOT NULL DEFAULT '',
+            tx_hash varchar(66) NOT NULL DEFAULT '',
+            changed tinyint(1) NOT NULL DEFAULT 0,
+            needs_look tinyint(1) NOT NULL DEFAULT 0,
+            created_at bigint(20) unsigned NOT NULL,
+            updated_at bigint(20) unsigned NOT NULL,
+            PRIMARY KEY  (id),
+            UNIQUE KEY order_id (order_id),
+            KEY due_at (due_at),
+            KEY needs_look (needs_look),
+            KEY email (email(100)),
+            KEY user_id (user_id)
+        ) {$charset};";
+    }
+}

@@ -1,0 +1,79 @@
+<?php
+
+/**
+ * What a setting may be.
+ */
+
+declare(strict_types=1);
+
+namespace Ballx\Distributor;
+
+defined('ABSPATH') || exit;
+
+/**
+ * Each rule returns the code of what is wrong, '' when nothing is; Sentences has the words.
+ */
+final class SettingRules
+{
+    private const SECRET_BYTES_MIN = 16;
+
+    /** The webhook: https, because the status key travels too; plain http only where WordPress itself is a trial. */
+    public static function url(string $url): string
+    {
+        $scheme = wp_parse_url($url, PHP_URL_SCHEME);
+        $trial = in_array(wp_get_environment_type(), ['local', 'development'], true);
+        return match (true) {
+            $url === '' => '',
+            $scheme !== 'https' && !($scheme === 'http' && $trial) => 'url_not_https',
+            !str_ends_with($url, '/webhook') => 'url_not_webhook',
+            !wp_http_validate_url($url) => 'url_refused',
+            default => '',
+        };
+    }
+
+    public static function secret(string $secret): string
+    {
+        return match (true) {
+            $secret === '' => '',
+            strlen($secret) < self::SECRET_BYTES_MIN => 'secret_short',
+            (bool) preg_match('/[\x00-\x1f\x7f]/', $secret) => 'secret_unprintable',
+            default => '',
+        };
+    }
+
+    /** A function key travels in a header: visible ASCII only. */
+    public static function statusKey(string $key): string
+    {
+        return preg_match('/\A[\x21-\x7e]*\z/', $key) ? '' : 'secret_unprintable';
+    }
+
+    public static function rate(string $rate): string
+    {
+        try {
+            return $rate === '' || Decimal::parse($rate) !== '' ? '' : 'bad_rate';
+        } catch (InvalidOrder) {
+            return 'bad_rate';
+        }
+    }
+
+    /** The prefix begins an order's id; 64 characters are all an id has. */
+    public static function prefix(string $prefix): string
+    {
+        return preg_match('/\A(?:[A-Za-z0-9][A-Za-z0-9._-]{0,19})?\z/', $prefix) ? '' : 'bad_prefix';
+    }
+
+    public static function word(string $word): string
+    {
+        return preg_match('/\A[A-Za-z0-9_-]{0,64}\z/', $word) ? '' : 'bad_word';
+    }
+
+    public static function line(string $line): string
+    {
+        return mb_strlen($line) <= 64 ? '' : 'line_long';
+    }
+
+    public static function explorer(string $url): string
+    {
+        return $url === '' || wp_parse_url($url, PHP_URL_SCHEME) === 'https' ? '' : 'bad_explorer';
+    }
+}

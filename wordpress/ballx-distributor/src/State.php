@@ -1,0 +1,30 @@
+<?php
+
+/**
+ * How far the handing over of an order is.
+ */
+
+declare(strict_types=1);
+
+namespace Ballx\Distributor;
+
+defined('ABSPATH') || exit;
+
+/**
+ * waiting → accepted | refused | given_up; the last two go back to waiting when a person sends again.
+ *
+ * What the distributor does after it accepted is Delivery::$status, in the distributor's own words.
+ */
+enum State: string
+{
+    case Waiting = 'waiting';
+    case Accepted = 'accepted';
+    case Refused = 'refused';
+    case GivenUp = 'given_up';
+
+    /** Tell whether a person may send it again: it is neither on its way nor taken. */
+    public function stopped(): bool
+    {
+        return $this === self::Refused || $this === self::GivenUp;
+    }
+}
