@@ -1,0 +1,168 @@
+<?php
+
+/**
+ * WooCommerce orders become deliveries.
+ */
+
+declare(strict_types=1);
+
+namespace Ballx\Distributor\Woo;
+
+use Ballx\Distributor\CustomerWallet;
+use Ballx\Distributor\Decimal;
+use Ballx\Distributor\Deliveries;
+use Ballx\Distributor\Delivery;
+use Ballx\Distributor\Entrance;
+use Ballx\Distributor\InvalidOrder;
+use Ballx\Distributor\Problems;
+use Ballx\Distributor\Sentences;
+use Ballx\Distributor\Settings;
+use Ballx\Distributor\State;
+
+defined('ABSPATH') || exit;
+
+/**
+ * Uses orders only through WooCommerce's own functions, wherever it stores them.
+ *
+ * Source: https://developer.woocommerce.com/docs/features/high-performance-order-storage/recipe-book/
+ */
+final class Orders
+{
+    public const WALLET_META = '_ballx_wallet';
+    private const ACTION = 'ballx_send';
+    private const TOKEN_DECIMALS = 18;
+
+    /** Reasons to send nothing that are no fault: the note in the order is enough. */
+    private const QUIET = ['no_wallet', 'amount_not_positive'];
+
+    public function __construct(
+        private readonly Entrance $entrance,
+        private readonly Deliveries $deliveries,
+        private readonly CustomerWallet $wallets,
+        private readonly Settings $settings,
+        private readonly Problems $problems,
+    ) {
+    }
+
+    public function listen(): void
+    {
+        $status = $this->settings->text('ballx_order_status');
+        add_action('woocommerce_order_status_' . $status, $this->onStatus(...));
+        add_filter('woocommerce_order_actions', fn (array $actions): array => $actions + [
+            self::ACTION => __('Send BALLX tokens', 'ballx-distributor'),
+        ]);
+        add_action('woocommerce_order_action_' . self::ACTION, $this->send(...));
+        add_filter('ballx_resubmitted', $this->resubmit(...), 10, 2);
+        add_action('ballx_delivery_changed', $this->note(...), 10, 2);
+    }
+
+    public function onStatus(int $orderId): void
+    {
+        $order = wc_get_order($orderId);
+        if ($order instanceof \WC_Order) {
+            $this->send($order);
+        }
+    }
+
+    /** Send the tokens of $order; what is in the way is written into the order. */
+    public function send(\WC_Order $order): void
+    {
+        try {
+            $arguments = apply_filters('ballx_order_args', $this->arguments($order), $order);
+            $result = $this->entrance->distribute((array) $arguments);
+            $problem = is_wp_error($result) ? $result->get_error_message() : '';
+            $quiet = is_wp_error($result) && in_array($result->get_error_code(), ['ballx_amount_not_positive'], true);
+        } catch (InvalidOrder $error) {
+            $problem = Sentences::order($error->problem);
+            $quiet = in_array($error->problem, self::QUIET, true);
+        }
+        if ($problem !== '') {
+            $order->add_order_note('BALLX: ' . $problem);
+        }
+        if ($problem !== '' && !$quiet) {
+            $this->problems->remember($this->orderId($order), $problem);
+        }
+    }
+
+    /** Read a refused order anew, because it may have been corrected; true when that was done. */
+    public function resubmit(bool $done, Delivery $delivery): bool
+    {
+        $order = $delivery->state === State::Refused && $delivery->wcOrder ? wc_get_order($delivery->wcOrder) : false;
+        if ($done || !$order instanceof \WC_Order) {
+            return $done;
+        }
+        $this->send($order);
+        return true;
+    }
+
+    /** Write into the order what became of its delivery. */
+    public function note(Delivery $now, Delivery $before): void
+    {
+        $told = Sentences::standing($now) !== Sentences::standing($before);
+        $order = $told && $now->wcOrder > 0 ? wc_get_order($now->wcOrder) : false;
+        if ($order instanceof \WC_Order) {
+            $amount = $now->wallet === '' ? '' : "{$now->amount} BALLX → {$now->wallet}";
+            $parts = [Sentences::standing($now), $amount, $now->txHash, Sentences::trace($now)];
+            $order->add_order_note('BALLX: ' . implode(' · ', array_filter($parts)));
+        }
+    }
+
+    public function delivery(\WC_Order $order): ?Delivery
+    {
+        return $this->deliveries->ofOrder($this->orderId($order));
+    }
+
+    private function orderId(\WC_Order $order): string
+    {
+        return $this->settings->text('ballx_order_prefix') . $order->get_id();
+    }
+
+    /**
+     * @return array<string, mixed>
+     * @throws InvalidOrder
+     */
+    private function arguments(\WC_Order $order): array
+    {
+        return [
+            'order_id' => $this->orderId($order),
+            'wallet' => $this->wallet($order),
+            'amount' => $this->amount($order),
+            'tipo' => $this->settings->text('ballx_tipo'),
+            'reason' => str_replace('{order}', $order->get_order_number(), $this->settings->text('ballx_reason')),
+            'wc_order' => $order->get_id(),
+            'user_id' => $order->get_customer_id(),
+            'email' => $order->get_billing_email(),
+        ];
+    }
+
+    /** The order's own wallet, else the customer's, which the order then keeps. */
+    private function wallet(\WC_Order $order): string
+    {
+        $wallet = (string) $order->get_meta(self::WALLET_META);
+        if ($wallet !== '') {
+            return $wallet;
+        }
+        $wallet = $this->wallets->of($order->get_customer_id());
+        if ($wallet === '') {
+            throw new InvalidOrder('no_wallet');
+        }
+        $order->update_meta_data(self::WALLET_META, $wallet);
+        $order->save();
+        return $wallet;
+    }
+
+    /** The tokens the order itself names, else its total times the rate, rounded down to the token's decimals. */
+    private function amount(\WC_Order $order): string
+    {
+        $key = $this->settings->text('ballx_amount_meta');
+        $named = $key === '' ? '' : (string) $order->get_meta($key);
+        if ($named !== '') {
+            return $named;
+        }
+        $rate = $this->settings->text('ballx_rate');
+        if ($rate === '') {
+            throw new InvalidOrder('no_amount');
+        }
+        return Decimal::product((string) $order->get_total(), $rate, self::TOKEN_DECIMALS);
+    }
+}
