@@ -1,0 +1,43 @@
+<?php
+
+/**
+ * Deleting the plugin deletes what it stored: deliveries, settings, wallets.
+ */
+
+declare(strict_types=1);
+
+use Ballx\Distributor\CustomerWallet;
+use Ballx\Distributor\Problems;
+use Ballx\Distributor\Scheduler;
+use Ballx\Distributor\Schema;
+use Ballx\Distributor\Settings;
+use Ballx\Distributor\Woo\Orders;
+
+defined('WP_UNINSTALL_PLUGIN') || exit;
+
+require_once __DIR__ . '/src/autoload.php';
+
+/** Delete what this site stored. */
+$ballx_forget_site = static function (): void {
+    global $wpdb;
+    Scheduler::stop();
+    Schema::drop();
+    Settings::remove();
+    Problems::forget();
+    delete_post_meta_by_key(Orders::WALLET_META);
+    $orders_meta = $wpdb->prefix . 'wc_orders_meta';
+    if ($wpdb->get_var($wpdb->prepare('SHOW TABLES LIKE %s', $wpdb->esc_like($orders_meta))) === $orders_meta) {
+        $wpdb->delete($orders_meta, ['meta_key' => Orders::WALLET_META]);
+    }
+};
+
+if (is_multisite()) {
+    foreach (get_sites(['fields' => 'ids', 'number' => 0]) as $ballx_site) {
+        switch_to_blog($ballx_site);
+        $ballx_forget_site();
+        restore_current_blog();
+    }
+} else {
+    $ballx_forget_site();
+}
+delete_metadata('user', 0, CustomerWallet::USER_META, '', true);
