@@ -22,9 +22,11 @@ TREE = paths.STATE / "wordpress"
 PACKAGES = (
     *("wordpress", "wordpress-l10n", "wordpress-theme-twentytwentythree", "mariadb-server-core"),
     *("php-cli", "php-mysql", "php-curl", "php-xml", "php-mbstring", "php-intl"),
+    "php-codesniffer",  # checks the plugin's PHP
 )
 _EXTENSIONS = (
     *("ctype", "fileinfo", "iconv", "tokenizer", "curl", "dom", "intl", "mbstring", "simplexml", "xml", "xmlreader"),
+    "xmlwriter",
     *("mysqlnd", "mysqli"),  # in this order: the second needs the first
 )
 _STAMP = "devstack-stamp"
@@ -50,6 +52,11 @@ class Parts:
     @property
     def mariadb_install_db(self) -> Path:
         return self._file("usr/bin/mariadb-install-db")
+
+    def phpcs(self, *arguments: str) -> list[str]:
+        """Return the command line of PHP_CodeSniffer."""
+        classes = self._file("usr/share/php/PHP/CodeSniffer").parents[1]
+        return self.php(f"-dinclude_path={classes}", str(self._file("usr/bin/phpcs")), *arguments)
 
     def php(self, *arguments: str) -> list[str]:
         """Return the command line of PHP without the machine's ``php.ini``, with what WordPress asks for."""
