@@ -1,0 +1,158 @@
+"""docs/openapi.yaml says what the app does: its routes, its answers and every code it can answer with."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+import function_problems
+from distributor.model import OrderStatus
+
+ROOT = Path(__file__).parents[2]
+ROUTES = """
+import json, function_app
+for function in function_app.app.get_functions():
+    for binding in function.get_bindings():
+        told = binding.get_dict_repr()
+        if told["type"] == "httpTrigger":
+            print(json.dumps([told["route"], [str(m) for m in told.get("methods") or []], str(told["authLevel"])]))
+"""
+TOLD_APART = {"rejected"}
+"""The base of all refusals, which nothing raises by itself."""
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Read the document."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    """Every operation of the document, by its path; each path has one."""
+    return {path: operation for path, item in document()["paths"].items() for operation in item.values()}
+
+
+def resolved(node: Mapping[str, Any]) -> Any:
+    """Follow a reference inside the document."""
+    while "$ref" in node:
+        found: Any = document()
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        node = found
+    return node
+
+
+def test_the_document_is_openapi() -> None:
+    """By the rules of OpenAPI 3.1."""
+    assert document()["openapi"].startswith("3.1.")
+
+    validate(document())
+
+
+def test_it_has_the_routes_the_host_indexes() -> None:
+    """No route more and none less; which methods a route knows is the app's own affair, not the host's."""
+    done = subprocess.run(
+        [sys.executable, "-c", ROUTES], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    routes = {f"/{route}": (methods, level) for route, methods, level in map(json.loads, done.stdout.splitlines())}
+
+    assert set(routes) == set(document()["paths"])
+    assert {path: methods for path, (methods, _) in routes.items() if methods} == {}
+    keyed = {path for path, operation in operations().items() if "functionKey" in str(operation["security"])}
+    assert {path for path, (_, level) in routes.items() if "ANONYMOUS" not in level.upper()} == keyed
+
+
+def codes() -> set[str]:
+    """Every code that stands in the modules a route can reach, as a class's own or beside a raise."""
+    modules = [*ROOT.glob("function_*.py"), *(ROOT / "distributor").glob("*.py")]
+    return {code for module in modules for code in _codes(ast.parse(module.read_text("utf-8")), module.stem)}
+
+
+def _codes(tree: ast.AST, module: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id="code")], value=ast.Constant(value=str(code))):
+                yield code  # a class's own
+            case ast.Call(func=ast.Name(id=name)) if name != "Alarm" and "woocommerce" not in module:
+                yield from _words(node)
+
+
+def _words(call: ast.Call) -> Iterator[str]:
+    """Codes among the arguments: by name, and where a problem is told in full."""
+    named = [word.value for word in call.keywords if word.arg == "code"]
+    told = call.args[1:2] if ast.unparse(call.func) == "Told" else []
+    yield from (
+        value.value for value in [*named, *told] if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    )
+
+
+def test_every_code_is_in_the_document_and_no_other() -> None:
+    """A program that reads codes must know them all."""
+    assert codes() - TOLD_APART == set(document()["components"]["schemas"]["Code"]["enum"])
+
+
+def test_every_status_the_app_answers_is_in_the_document() -> None:
+    """Whatever refusal there is, and the answers that are none."""
+    answered = {int(status) for status in function_problems._STATUS.values()} | {200, 202, 429, 500, 503}
+
+    assert {int(status) for operation in operations().values() for status in operation["responses"]} == answered
+
+
+def test_every_code_stands_at_its_status() -> None:
+    """Each kind of refusal, at the status it is answered with, in every operation that can meet it."""
+    kinds = {str(vars(kind)["code"]): int(status) for kind, status in function_problems._STATUS.items()}
+    described = {
+        status: resolved(response)["description"]
+        for operation in operations().values()
+        for status, response in operation["responses"].items()
+        if "$ref" in response
+    }
+
+    assert {code: status for code, status in kinds.items() if f"`{code}`" not in described[str(status)]} == {}
+
+
+def examples() -> Iterator[tuple[str, Any, Any]]:
+    """Every example of a body, with its schema."""
+    bodies = [
+        (f"{path} {where}", content)
+        for path, operation in operations().items()
+        for where, part in [("request", operation.get("requestBody", {})), *operation["responses"].items()]
+        for content in resolved(part).get("content", {}).values()
+    ]
+    for name, content in bodies:
+        for title, example in content["examples"].items():
+            yield f"{name} {title}", content["schema"], example["value"]
+
+
+@pytest.mark.parametrize(("schema", "example"), [pytest.param(s, e, id=name) for name, s, e in examples()])
+def test_every_example_is_what_its_schema_says(schema: Any, example: Any) -> None:
+    """An example is what people copy."""
+    whole = {**document(), **schema}
+
+    assert [error.message for error in OAS31Validator(whole).iter_errors(example)] == []
+
+
+def test_the_example_problems_say_their_own_status() -> None:
+    """A copied example must not mislead."""
+    problems = [(name.split()[1], example) for name, _, example in examples() if "code" in example]
+
+    assert [(status, example["status"]) for status, example in problems if int(status) != example["status"]] == []
+
+
+def test_an_order_has_the_statuses_of_the_document() -> None:
+    """What users see: the stored ones, but for `assigned`, which is shown as how far its transaction is."""
+    shown = {str(status) for status in OrderStatus} - {"assigned"} | {"submitted", "mined"}
+
+    assert set(document()["components"]["schemas"]["OrderStatus"]["enum"]) == shown
