@@ -112,6 +112,13 @@ def _order(command: argparse.ArgumentParser) -> None:
     command.add_argument("order", type=order_key, metavar="ORDER", help="SOURCE/ID, or ID alone")
 
 
+def _retry(command: argparse.ArgumentParser) -> None:
+    _order(command)
+    command.add_argument(
+        "--no-tokens-moved", action="store_true", help="you read the events of its transaction: the wallet got nothing"
+    )
+
+
 def _nonce(command: argparse.ArgumentParser) -> None:
     command.add_argument("--operator", required=True, type=_address, metavar="ADDRESS")
     command.add_argument("--nonce", required=True, type=_whole)
@@ -140,7 +147,7 @@ def _history(command: argparse.ArgumentParser) -> None:
 _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "init": _init,
     "order": _order,
-    "retry": _order,
+    "retry": _retry,
     "cancel": _order,
     "cancel-nonce": _nonce,
     "resolve": _resolve,

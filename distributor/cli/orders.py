@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distributor.cli.desk import DONE, Desk, Refused
 from distributor.ledger import Ledger
-from distributor.model import DEFAULT_SOURCE, Order, OrderKey, OrderStatus
+from distributor.model import DEFAULT_SOURCE, HoldReason, Order, OrderKey, OrderStatus
 from distributor.settings import Use
 from distributor.status import Status, rfc3339
 from distributor.units import format_units
@@ -35,12 +35,22 @@ async def held(desk: Desk) -> int:
 
 
 async def retry(desk: Desk) -> int:
-    """Put a held order back into the waiting line."""
+    """
+    Put a held order back into the waiting line.
+
+    Raises:
+        Refused: It is not held; or its transaction succeeded, and nobody has said that no tokens moved.
+    """
     await desk.begin(Use.STATUS)
     ledger = await desk.our_ledger()
     found = await _find(ledger, desk.options.order)
     if found.status is not OrderStatus.HELD or found.nonce is not None:
         raise Refused(f"Order {found.key} is {found.status}; only a held order is put back into the line.")
+    if found.hold_reason is HoldReason.NO_TRANSFER and not desk.options.no_tokens_moved:
+        raise Refused(
+            f"Order {found.key} may have been paid: transaction {found.paid_hash} succeeded without a proof. "
+            "Read its Transfer events on an explorer. Did this wallet get nothing, repeat with --no-tokens-moved."
+        )
     if desk.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
         found = await ledger.retry(found, desk.options.by, desk.options.why)
         desk.say("The sweep wakes it within a minute.")

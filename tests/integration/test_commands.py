@@ -245,6 +245,16 @@ def test_a_held_order_is_listed_retried_and_paid(desk: Desk) -> None:
     assert desk.ask("held")["held"] == []
 
 
+def test_an_order_that_may_have_been_paid_is_not_retried_lightly(desk: Desk) -> None:
+    """Its transaction succeeded and only the proof is missing: somebody must have looked."""
+    _hold(desk, "A-9", HoldReason.NO_TRANSFER)
+
+    desk.do("retry", "A-9", code=1)
+    assert "may have been paid" in desk.story
+    assert [each["order"] for each in desk.ask("held")["held"]] == ["default:A-9"]
+    assert desk.do("retry", "A-9", "--no-tokens-moved")["status"] == "received"
+
+
 def test_a_cancelled_order_is_never_paid(desk: Desk) -> None:
     """Nor taken back twice; an unknown one is refused."""
     desk.send("A-1")
@@ -482,14 +492,14 @@ def test_a_ledger_with_open_transactions_is_not_rebuilt(desk: Desk) -> None:
     assert desk.do("rebuild", code=1)["error"] == "NotSettled"
 
 
-def _hold(desk: Desk, order_id: str) -> None:
+def _hold(desk: Desk, order_id: str, reason: HoldReason = HoldReason.SIMULATION) -> None:
     desk.send(order_id)
 
     async def hold(parts: Parts) -> None:
         ledger = await parts.ledger()
         order = await ledger.order(OrderKey("default", order_id))
         assert order is not None
-        await ledger.hold(order, HoldReason.SIMULATION, "refused")
+        await ledger.hold(order, reason, "refused")
 
     desk.parts(hold)
 
