@@ -57,6 +57,38 @@ final class Decimal
         return self::written($whole, substr(substr($digits, strlen($whole)), 0, $places));
     }
 
+    /**
+     * Return $left − $right, and 0 where that would be less.
+     *
+     * @throws InvalidOrder with the code bad_amount.
+     */
+    public static function difference(string $left, string $right): string
+    {
+        [$leftWhole, $leftPart] = self::split(self::parse($left));
+        [$rightWhole, $rightPart] = self::split(self::parse($right));
+        $whole = max(strlen($leftWhole), strlen($rightWhole));
+        $part = max(strlen($leftPart), strlen($rightPart));
+        $aligned = fn (string $digits, string $decimals): string
+            => str_pad($digits, $whole, '0', STR_PAD_LEFT) . str_pad($decimals, $part, '0');
+        $rest = self::subtracted($aligned($leftWhole, $leftPart), $aligned($rightWhole, $rightPart));
+        return self::written(substr($rest, 0, $whole), substr($rest, $whole));
+    }
+
+    /** Subtract digit by digit from the right; both have the same number of digits. */
+    private static function subtracted(string $left, string $right): string
+    {
+        if (strcmp($left, $right) < 0) {
+            return str_repeat('0', strlen($left));
+        }
+        $borrowed = 0;
+        for ($place = strlen($left) - 1; $place >= 0; $place--) {
+            $digit = (int) $left[$place] - (int) $right[$place] - $borrowed;
+            $borrowed = $digit < 0 ? 1 : 0;
+            $left[$place] = (string) ($digit + 10 * $borrowed);
+        }
+        return $left;
+    }
+
     /** @return array{string, string} the digits before and after the point */
     private static function split(string $number): array
     {

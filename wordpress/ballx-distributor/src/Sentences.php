@@ -25,6 +25,7 @@ final class Sentences
             'wallet_checksum' => __('The wallet has a wrong checksum: a digit was mistyped. Copy the address again.', 'ballx-distributor'),
             'wallet_forbidden' => __('Nobody owns the zero address: tokens sent there are lost.', 'ballx-distributor'),
             'no_amount' => __('Set tokens per currency unit, or the order field with the amount, in the BALLX settings.', 'ballx-distributor'),
+            'other_currency' => __('The order is not in the shop\'s own currency, which the rate is for. Put the tokens into the order field with the amount.', 'ballx-distributor'),
             'bad_amount' => __('The amount must be a decimal number such as 10.5, with at most 100 characters.', 'ballx-distributor'),
             'amount_not_text' => __('The amount must be a text such as "10.5" or an integer: a float has been rounded already.', 'ballx-distributor'),
             'amount_not_positive' => __('The amount is 0, so there is nothing to send.', 'ballx-distributor'),

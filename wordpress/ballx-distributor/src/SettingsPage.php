@@ -161,7 +161,7 @@ final class SettingsPage
             ],
             'ballx_rate' => [
                 'label' => __('Tokens per currency unit', 'ballx-distributor'),
-                'help' => __('The order total times this number, rounded down to 18 decimals, is sent. Example: 0.5', 'ballx-distributor'),
+                'help' => __('The order total, less refunds, times this number is sent, rounded down to 18 decimals. Only for orders in the shop\'s own currency. Example: 0.5', 'ballx-distributor'),
             ],
             'ballx_amount_meta' => [
                 'label' => __('Order field with the amount', 'ballx-distributor'),

@@ -151,7 +151,11 @@ final class Orders
         return $wallet;
     }
 
-    /** The tokens the order itself names, else its total times the rate, rounded down to the token's decimals. */
+    /**
+     * The tokens the order itself names; else what the customer paid and kept times the rate, rounded down.
+     *
+     * The rate is for the shop's own currency.
+     */
     private function amount(\WC_Order $order): string
     {
         $key = $this->settings->text('ballx_amount_meta');
@@ -163,6 +167,10 @@ final class Orders
         if ($rate === '') {
             throw new InvalidOrder('no_amount');
         }
-        return Decimal::product((string) $order->get_total(), $rate, self::TOKEN_DECIMALS);
+        if ($order->get_currency() !== (string) get_option('woocommerce_currency')) {
+            throw new InvalidOrder('other_currency');
+        }
+        $kept = Decimal::difference((string) $order->get_total(), (string) $order->get_total_refunded());
+        return Decimal::product($kept, $rate, self::TOKEN_DECIMALS);
     }
 }
