@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from distributor.errors import ConfigurationError
 from distributor.model import Order
 from distributor.orders import Terms, parse
-from distributor.units import UnixMs
 from distributor.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, Verdict, amount_of, is_ping, read
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, NOW_MS, RESERVE, TOKEN
 
@@ -295,30 +292,6 @@ def test_no_sentence_repeats_what_a_customer_wrote() -> None:
 
     assert "JOAO" not in wrong.detail
     assert "_ballx_wallet" in wrong.detail
-
-
-FIELDS = ["id", "status", "currency", "total", "number", "meta_data", "key", "value", "_ballx_wallet", "completed"]
-ANY = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([*FIELDS, ALICE, "BRL", "5"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=8),
-    max_leaves=20,
-)
-ODD = st.dictionaries(st.sampled_from(FIELDS), ANY)
-
-
-@given(ODD | ODD.map(lambda odd: {**an_order(), **odd}), st.sampled_from([BY_RATE, IN_META]))
-def test_any_document_is_an_order_or_a_reason(document: dict[str, Any], rules: Rules) -> None:
-    """Total: no body makes the reader fail, and whatever it calls an order can be paid."""
-    found = seen(json.dumps(document).encode(), rules)
-
-    assert isinstance(found, Order | NotPaid)
-    assert isinstance(found, NotPaid) or (found.amount_units > 0 and found.order_id)
-
-
-@given(st.binary(max_size=200), st.sampled_from([BY_RATE, IN_META]))
-def test_any_bytes_are_an_order_or_a_reason(body: bytes, rules: Rules) -> None:
-    """The signature says who sent it, not that it can be read."""
-    assert isinstance(read(body, "default", TERMS, rules, UnixMs(0)), NotPaid)
 
 
 # The ping ----------------------------------------------------------------------------------------
