@@ -6,9 +6,12 @@ import asyncio
 import hmac
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.queue import QueueServiceClient
 
 from devstack import paths
 from devstack.servers import Azurite
@@ -39,14 +42,25 @@ def front(azurite: Azurite, table: str, folder: Path, settings: Mapping[str, str
         "AzureWebJobs.distribute.Disabled": "1",
         "AzureWebJobs.sweep.Disabled": "1",
     }
-    with hosted(paths.ROOT, {**app, **settings}, folder / "host.log") as host:
-        yield host
+    try:
+        with hosted(paths.ROOT, {**app, **settings}, folder / "host.log") as host:
+            yield host
+    finally:
+        _sleep_on(azurite.connection_string)
 
 
 async def _tables(connection_string: str, table: str) -> None:
     tables = connect(connection_string=connection_string, partition="137", table=table)
     await tables.ensure()
     await tables.aclose()
+
+
+def _sleep_on(connection_string: str) -> None:
+    """Drop the wake-ups nobody answered: the queue is shared with the tests after this one."""
+    with QueueServiceClient.from_connection_string(connection_string) as service:
+        queue = service.get_queue_client("distributions")
+        with suppress(ResourceNotFoundError):
+            queue.clear_messages()
 
 
 def an_order(order_id: str, **changes: Any) -> bytes:

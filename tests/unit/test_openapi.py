@@ -30,6 +30,8 @@ for function in function_app.app.get_functions():
 """
 TOLD_APART = {"rejected"}
 """The base of all refusals, which nothing raises by itself."""
+MADE_OF_A_NAME = {"bad_tipo", "bad_reason"}
+"""Codes that orders makes of the field's name, which the scan below cannot read."""
 
 
 @cache
@@ -100,7 +102,7 @@ def _words(call: ast.Call) -> Iterator[str]:
 
 def test_every_code_is_in_the_document_and_no_other() -> None:
     """A program that reads codes must know them all."""
-    assert codes() - TOLD_APART == set(document()["components"]["schemas"]["Code"]["enum"])
+    assert codes() - TOLD_APART | MADE_OF_A_NAME == set(document()["components"]["schemas"]["Code"]["enum"])
 
 
 def test_every_status_the_app_answers_is_in_the_document() -> None:
