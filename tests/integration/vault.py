@@ -107,6 +107,9 @@ class Peers:
     environ: Mapping[str, str]
     """What App Service sets for an app with a managed identity."""
     transport: AioHttpTransport
+    port: int
+    """Where the vault listens, and what vouches for it: for processes that get no transport from us."""
+    authority: trustme.CA
 
 
 @asynccontextmanager
@@ -136,7 +139,7 @@ async def peers() -> AsyncIterator[Peers]:
             "IDENTITY_HEADER": _IDENTITY_HEADER,
         }
         try:
-            yield Peers(vault, environ, AioHttpTransport(session=session, session_owner=False))
+            yield Peers(vault, environ, AioHttpTransport(session=session, session_owner=False), vault_port, authority)
         finally:
             await runner.cleanup()
 
