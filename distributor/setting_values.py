@@ -167,6 +167,8 @@ def webhook_secret(text: str) -> str:
         raise ValueError("is not UTF-8 text") from None
     if len(key) < _SECRET_BYTES_MIN:
         raise ValueError(f"is shorter than {_SECRET_BYTES_MIN} bytes: make one with `openssl rand -hex 32`")
+    if text.startswith(f"v1,{WHSEC}"):
+        raise ValueError(f"begins with v1,{WHSEC}: the secret begins after the comma")
     if text.startswith(WHSEC) and len(whsec_key(text)) < _SECRET_BYTES_MIN:
         raise ValueError(f"begins with {WHSEC}, and what follows is not base64 of {_SECRET_BYTES_MIN} bytes or more")
     return text

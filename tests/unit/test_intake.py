@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from distributor.errors import BadSignature, ConflictingOrder, LedgerUnavailable, MalformedOrder
+from distributor.caps import Caps
+from distributor.errors import BadSignature, ConflictingOrder, LedgerUnavailable, MalformedOrder, UnpayableOrder
 from distributor.intake import Accepted, Intake
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderKey
 from distributor.orders import Terms
 from distributor.signature import Key, Verified
 from distributor.signature_schemes import Scheme
+from distributor.units import TokenUnits
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit, MemoryRows
@@ -68,6 +70,19 @@ async def test_the_same_order_again_wakes_while_it_waits(intake: Intake, rows: M
 
     assert (again.new, again.wake) == (False, True)
     assert again.order == first.order
+    assert len([key for key in rows.dump() if key.startswith("order:")]) == 1
+
+
+async def test_a_plain_request_overheard_and_sent_a_year_later_is_the_same_order(
+    intake: Intake, rows: MemoryRows, clock: FrozenClock
+) -> None:
+    """A signature without a time never ends, so neither does idempotency: nothing is paid again."""
+    first = await send(intake)
+    clock.advance(365 * 86_400_000)
+
+    again = await send(intake)
+
+    assert (again.new, again.order) == (False, first.order)
     assert len([key for key in rows.dump() if key.startswith("order:")]) == 1
 
 
@@ -217,3 +232,29 @@ async def test_secrets_are_not_in_its_repr(intake: Intake) -> None:
     """What prints a use case prints no secret."""
     assert SECRET not in repr(intake)
     assert SECRET not in repr(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("order_units", "over_order_cap"), ("day_units", "over_daily_cap"), ("wallet_units", "over_daily_cap")],
+)
+async def test_an_order_above_a_cap_is_refused_and_not_stored(intake: Intake, name: str, code: str) -> None:
+    """It could not be paid on any day; one as large as the cap could."""
+    capped = replace(intake, caps=Caps(**{name: TokenUnits(10 * TOKEN)}))
+
+    with pytest.raises(UnpayableOrder, match="amount is above the most") as refused:
+        await send(capped, amount="10.000000000000000001")
+
+    assert refused.value.code == code
+    assert await intake.ledger.order(OrderKey("default", "ORD1")) is None
+    assert (await send(capped, amount="10")).new
+
+
+async def test_an_order_taken_before_a_cap_was_lowered_is_still_the_stored_one(intake: Intake) -> None:
+    """A shop that sends it again hears what became of it; other content is a conflict, whatever its amount."""
+    first = await send(intake)
+    capped = replace(intake, caps=Caps(order_units=TokenUnits(1)))
+
+    assert await send(capped) == Accepted(order=first.order, new=False, wake=True)
+    with pytest.raises(ConflictingOrder):
+        await send(capped, amount="11")

@@ -110,6 +110,7 @@ def test_a_name_that_is_no_shop_is_a_configuration_error(suffix: str) -> None:
         ("@Microsoft.KeyVault(VaultName=ballx;SecretName=WEBHOOK-SECRET)", "was not resolved"),
         ("sixteen bytes and more, not text \udcff", "is not UTF-8 text"),
         ("whsec_not!base64!at!all!", "begins with whsec_"),
+        ("v1,whsec_" + base64.b64encode(bytes(24)).decode(), "the secret begins after the comma"),
         ("whsec_" + base64.b64encode(b"fifteen bytes!!").decode(), "begins with whsec_"),
     ],
 )

@@ -164,6 +164,20 @@ def test_a_refusal_tells_neither_secret_nor_digest() -> None:
     assert SECRET not in repr(KEYS)
 
 
+@pytest.mark.parametrize("scheme", EVERY_SCHEME)
+def test_no_unsigned_header_says_whose_order_it_is(scheme: str) -> None:
+    """WooCommerce names its shop and topic in headers that nothing signs."""
+    unsigned = {
+        "X-WC-Webhook-Source": "https://shop-b.example/",
+        "X-WC-Webhook-Topic": "order.deleted",
+        "X-WC-Webhook-Delivery-ID": "0",
+        "X-Source": "shop-b",
+    }
+
+    assert accepted({**unsigned, **EVERY_SCHEME[scheme]}) == accepted(EVERY_SCHEME[scheme])
+    assert cause(unsigned) is Refusal.UNSIGNED
+
+
 # No weaker scheme after a stronger one -----------------------------------------------------------
 
 STRONGER_FIRST = [
