@@ -34,7 +34,7 @@ def scripts_of(tool: str, requirements: Sequence[str]) -> Path:
     wish = hashlib.sha256("\0".join(requirements).encode()).hexdigest()[:12]
     folder = paths.STATE / "tools" / f"{tool}-{wish}"
     if not (folder / _MADE).exists():
-        venv.create(folder, clear=True, with_pip=True)
+        venv.create(folder, clear=True)  # this Python's own pip serves it, which saves seconds
         for requirement in requirements:
             _install(folder, requirement)
         (folder / _MADE).touch()
@@ -43,7 +43,8 @@ def scripts_of(tool: str, requirements: Sequence[str]) -> Path:
 
 def _install(folder: Path, requirement: str) -> None:
     log = folder / "install.log"
-    pip = [str(paths.venv_python(folder)), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    there = ["--python", str(paths.venv_python(folder))]
+    pip = [sys.executable, "-m", "pip", *there, "--disable-pip-version-check", "--no-input", "install"]
     with log.open("ab") as out:
         ended = subprocess.run([*pip, *requirement.split()], stdout=out, stderr=subprocess.STDOUT, check=False)
     if ended.returncode:

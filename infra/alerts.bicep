@@ -84,6 +84,8 @@ resource rule 'Microsoft.Insights/scheduledQueryRules@2022-06-15' = [for each in
     evaluationFrequency: 'PT5M'
     windowSize: 'PT10M'
     autoMitigate: true
+    // A new workspace has no line yet, and so nothing the query could be checked against.
+    skipQueryValidation: true
     criteria: {
       allOf: [
         {

@@ -53,6 +53,13 @@ var chainSettings = {
   OPERATOR_KEY_ID: operatorKeyId
 }
 
+var alwaysReady = [
+  {
+    name: 'http'
+    instanceCount: alwaysReadyHttp
+  }
+]
+
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   // checkov:skip=CKV_AZURE_225: zone redundancy would need two or more always-ready instances; the ledger is in three zones
   name: planName
@@ -112,12 +119,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         // The least the plan takes. 40 instances of 16 requests are far more than shops send; more would only cost.
         // Payouts do not need it: one settlement and one distribution work at a time, whatever the number of instances.
         maximumInstanceCount: 40
-        alwaysReady: [
-          {
-            name: 'http'
-            instanceCount: alwaysReadyHttp
-          }
-        ]
+        alwaysReady: alwaysReadyHttp > 0 ? alwaysReady : []
         triggers: {
           http: {
             // Python's own default is 1: a burst of 100 orders would start 100 instances. The webhook waits for

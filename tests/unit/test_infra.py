@@ -247,8 +247,10 @@ def test_settings_come_after_roles() -> None:
 def test_http_is_kept_warm_and_takes_sixteen_at_once() -> None:
     """A shop gives up after five seconds; and Python's own concurrency is one request."""
     scale = bicep.of_type("Microsoft.Web/sites")["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+    warm = bicep.module("app.bicep")["variables"]["alwaysReady"]["value"]
 
-    assert scale["alwaysReady"] == [{"name": "http", "instanceCount": "alwaysReadyHttp"}]
+    assert "alwaysReady: alwaysReadyHttp > 0 ? alwaysReady : []" in bicep.read(bicep.INFRA / "app.bicep")
+    assert warm == [{"name": "http", "instanceCount": "alwaysReadyHttp"}]
     assert bicep.module("main.bicep")["parameters"]["alwaysReadyHttp"]["default"] == 1
     assert scale["triggers"]["http"] == {"perInstanceConcurrency": 16}
 
