@@ -1,8 +1,9 @@
 """
 The functions of this app: the routes here, the work behind the queues in ``function_work``.
 
-Only this module, ``function_door`` (what a signed request passes), ``function_answers`` and
-``function_problems`` know HTTP. The routes take every method; the wrong ones are refused with 405.
+Only this module, ``function_woocommerce`` (the route of a stock WooCommerce), ``function_door``
+(what a signed request passes), ``function_answers`` and ``function_problems`` know HTTP. The routes
+take every method; the wrong ones are refused with 405.
 
 Importing this module never fails and does nothing: a function app whose module raises has no
 functions at all and answers 404. What is not configured is found at first use, answered with 503.
@@ -19,10 +20,12 @@ from distributor.wiring import container
 from function_answers import answered, json_answer, order_answer
 from function_door import signed
 from function_problems import NoSuchOrder
+from function_woocommerce import shop
 from function_work import DISTRIBUTIONS, STORAGE, WAKE, work
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(work)
+app.register_functions(shop)
 
 
 # Orders ------------------------------------------------------------------------------------------

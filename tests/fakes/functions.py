@@ -46,7 +46,7 @@ class FakeContainer:
                 return act
             if name == "intake":
                 return SimpleNamespace(authenticate=self.authenticate, take=act)
-            verb = {"status": "of", "distribution": "drain", "settlement": "follow"}
+            verb = {"woocommerce": "accept", "status": "of", "distribution": "drain", "settlement": "follow"}
             return SimpleNamespace(**{verb.get(name, "report" if name == "readiness" else "run"): act})
 
         return build

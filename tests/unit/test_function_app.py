@@ -68,6 +68,7 @@ def test_the_functions_and_their_triggers_are_these() -> None:
 
     assert told == {
         "receive_order": ("httpTrigger", "webhook", "ANONYMOUS"),
+        "receive_woocommerce_order": ("httpTrigger", "webhook/woocommerce", "ANONYMOUS"),
         "order_status": ("httpTrigger", "orders/{order_id}", "FUNCTION"),
         "order_status_of_source": ("httpTrigger", "orders/{source}/{order_id}", "FUNCTION"),
         "healthz": ("httpTrigger", "healthz", "ANONYMOUS"),
@@ -87,6 +88,7 @@ def test_the_functions_wake_these_queues() -> None:
 
     assert {name: queues for name, queues in outputs.items() if queues} == {
         "receive_order": {"distributions"},
+        "receive_woocommerce_order": {"distributions"},
         "distribute": {"settlements"},
         "settlement": {"settlements"},
         "sweep": {"settlements", "distributions"},
@@ -120,7 +122,7 @@ def test_importing_needs_no_setting_and_no_service() -> None:
         timeout=60,
     )
 
-    assert found.stdout.strip() == "11"
+    assert found.stdout.strip() == "12"
 
 
 def test_the_hosts_settings_are_the_agreed_ones() -> None:
