@@ -41,6 +41,15 @@ WAITING: dict[WaitingReason, Advice] = {
         "Payouts are paused by an operator.",
         "Resume when the cause is settled; orders go on by themselves.",
     ),
+    WaitingReason.DAILY_CAP: Advice(
+        "Today's cap is reached, in all or for one wallet; orders beyond it wait for the next UTC day.",
+        "Nothing, if the day is plausible; otherwise pause and look. Raise MAX_DAILY_TOKENS or MAX_DAILY_WALLET_TOKENS "
+        "to pay more today.",
+    ),
+    WaitingReason.OVER_CAP: Advice(
+        "A waiting order is above a cap by itself: it was taken before the cap was lowered.",
+        "Cancel the order, or raise the cap that the detail names; others are paid meanwhile.",
+    ),
     WaitingReason.FEE_CEILING: Advice(
         "The network asks more per gas than MAX_FEE_GWEI allows.",
         "Wait for the price to fall, or raise MAX_FEE_GWEI.",

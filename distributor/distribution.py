@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from distributor import alarms, logs, preflight, submission
 from distributor.advice import WAITING
+from distributor.choice import choose
 from distributor.errors import ChainUnavailable, Contention, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderKey, Transaction, TransactionStatus
@@ -22,13 +23,9 @@ from distributor.preflight import Obstacle, Prepared, Terms
 from distributor.sightings import Revert, RevertKind, Simulation
 from distributor.standing import Books, Lease, WaitingReason
 from distributor.submission import Draft
-from distributor.units import TokenUnits, utc_day
+from distributor.units import utc_day
 
 LEASE_MS = 30_000
-PAGE_ORDERS = 64
-"""Waiting orders read together: four times what one operator may have in flight."""
-PAGES_PER_ROUND = 16
-"""A bound on how far a round looks past orders that cannot be afforded."""
 ROUNDS_PER_DRAIN = 1_000
 """A bound on one drain; what is left is woken again by settlement or the sweep."""
 
@@ -47,15 +44,6 @@ class Drained:
 class _Gate:
     running: bool = False
     again: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Choice:
-    """The waiting orders a round can afford, the end of the line it looked to, and why others stay."""
-
-    orders: Sequence[Order]
-    looked_to: str | None
-    obstacle: Obstacle | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,8 +160,9 @@ class Distribution:
             return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=foreign)
         if books is None:
             return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=f"Operator {operator} has no nonce row.")
-        if control.paused:
-            return Obstacle(reason=WaitingReason.PAUSED, detail=f"By {control.paused_by}: {control.paused_why}")
+        closed = preflight.closed(control, books, self.terms.caps)
+        if closed is not None:
+            return closed
         mine = [each for each in await self.ledger.open_transactions() if each.transaction.operator == operator]
         flying = sum(each.transaction.status is not TransactionStatus.MINED for each in mine)
         if flying >= self.terms.max_in_flight:
@@ -181,27 +170,8 @@ class Distribution:
         survey = await self.chain.survey(operator)
         return preflight.judge(survey, books, mine, self.terms, slots=self.terms.max_in_flight - flying)
 
-    async def _choose(self, prepared: Prepared, skip: set[OrderKey]) -> _Choice:
-        """Take orders oldest first while they fit; one too big does not stop smaller ones behind it."""
-        left, chosen, place = prepared.spendable_units, list[Order](), ""
-        obstacle: Obstacle | None = None
-        for _ in range(PAGES_PER_ROUND):
-            page = await self.ledger.waiting(limit=PAGE_ORDERS, after=place)
-            for order in (each for each in page.orders if each.key not in skip):
-                if len(chosen) == prepared.room:
-                    return _Choice(orders=chosen, looked_to=None, obstacle=obstacle)
-                if order.amount_units <= left:
-                    left = TokenUnits(left - order.amount_units)
-                    chosen.append(order)
-                else:
-                    obstacle = obstacle or preflight.shortage(prepared.survey, order)
-            place = page.after or (page.orders[-1].place if page.orders else place)
-            if not page.after:
-                return _Choice(orders=chosen, looked_to=place, obstacle=obstacle)
-        return _Choice(orders=chosen, looked_to=None, obstacle=obstacle)
-
     async def _pay(self, prepared: Prepared, skip: set[OrderKey]) -> _Outcome:
-        choice = await self._choose(prepared, skip)
+        choice = await choose(self.ledger, prepared, self.terms.caps, skip)
         if not choice.orders:
             return _Outcome(obstacle=choice.obstacle, looked_to=choice.looked_to)
         node = prepared.survey.node
@@ -213,7 +183,7 @@ class Distribution:
             if refusal is not None:
                 await self._refused(order, refusal, node=node)
                 skip.add(order.key)
-        bound = await self._bind_and_submit(prepared, good)
+        bound = await self._bind_and_submit(choice.books, good, prepared.fees)
         return _Outcome(bound=bound, progress=True, obstacle=choice.obstacle, looked_to=choice.looked_to)
 
     async def _simulate(self, orders: Sequence[Order], *, node: str) -> tuple[Revert | None, Sequence[Revert | None]]:
@@ -248,13 +218,12 @@ class Distribution:
 
     # binding -----------------------------------------------------------------------------------
 
-    async def _bind_and_submit(self, prepared: Prepared, orders: Sequence[Order]) -> int:
+    async def _bind_and_submit(self, books: Books, orders: Sequence[Order], price: Fees) -> int:
         """Bind each order to its own nonce, one group after the other; then hand all bytes over at once."""
-        books, stored = prepared.books, list[tuple[Transaction, Attempt]]()
+        stored = list[tuple[Transaction, Attempt]]()
         for order in orders:
             try:
-                transaction, attempt = await self._sign(books, order, prepared.fees)
-                books, transaction = await self.ledger.bind(books, [order], transaction, attempt)
+                books, transaction, attempt = await self._bind(books, order, price)
             except Contention:
                 break  # the next round reads everything anew
             except SignerUnavailable:
@@ -266,6 +235,14 @@ class Distribution:
             stored.append((transaction, attempt))
         await submission.submit(self.ledger, self.chain, self.clock, stored)
         return len(stored)
+
+    async def _bind(self, books: Books, order: Order, price: Fees) -> tuple[Books, Transaction, Attempt]:
+        """Sign and bind one order; Contention when the books are no longer good, be it for midnight alone."""
+        transaction, attempt = await self._sign(books, order, price)
+        if transaction.bound_day != books.spent.day:
+            raise Contention("the order was chosen by yesterday's totals")
+        books, transaction = await self.ledger.bind(books, [order], transaction, attempt, self.terms.caps)
+        return books, transaction, attempt
 
     async def _sign(self, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
         call, now_ms = self.chain.pay(order), self.clock()

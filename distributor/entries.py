@@ -13,27 +13,26 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from distributor import keys
-from distributor.groups import Group, require
+from distributor.caps import Caps
+from distributor.groups import Group, require, version_of
 from distributor.model import (
     UNSTORED,
     Address,
     Attempt,
     AttemptKind,
-    Hash,
     HoldReason,
     Order,
-    OrderKey,
     OrderStatus,
     Transaction,
     TransactionStatus,
     Version,
 )
 from distributor.rows import write
-from distributor.standing import Books, Control, Identity, Spent, Stats
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.standing import Books, Control, Identity
+from distributor.units import TokenUnits, UnixMs
 
 MAX_ORDERS_PER_TRANSACTION = 30
-"""A binding writes 2N + 6 rows, a closing at most 2N + 5; a group holds 100."""
+"""A binding writes at most 3N + 6 rows, a closing 3N + 5, each wallet once; a group holds 100."""
 _IN_A_BLOCK = {TransactionStatus.MINED, TransactionStatus.FINAL}
 
 
@@ -51,19 +50,6 @@ class Page:
 
     orders: Sequence[Order]
     after: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Closing:
-    """What the final receipt of a transaction proved, order by order; together exactly its orders."""
-
-    tx_hash: Hash
-    block_number: int
-    paid: Sequence[OrderKey]
-    held: Mapping[OrderKey, HoldReason]
-    detail: str
-    gas_used: int
-    gas_cost_wei: Wei
 
 
 class Slot(NamedTuple):
@@ -87,18 +73,6 @@ class Total:
 
     units: TokenUnits
     version: Version = UNSTORED
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settling:
-    """What a closing stands on, as read just before."""
-
-    stored: Transaction
-    orders: Sequence[Order]
-    committed: Total
-    spent: Spent
-    stats: Stats
-    stats_version: Version
 
 
 def founding(identity: Identity, operator: Address, next_nonce: int) -> Group:
@@ -151,109 +125,76 @@ def addition(transaction: Transaction, attempt: Attempt) -> tuple[Group, Transac
 
 
 def binding(
-    books: Books, spent: Spent, orders: Sequence[Order], transaction: Transaction, attempt: Attempt
+    books: Books, orders: Sequence[Order], transaction: Transaction, attempt: Attempt, caps: Caps
 ) -> tuple[Group, Books]:
     """
     Return the group that binds *orders* to the next nonce, and the books after it, their versions still old.
 
+    The totals of the day stand in the group on the condition that they are as they were read, so two
+    that bind at once can never exceed a cap together.
+
     Raises:
-        InvariantBroken: The parts do not say the same.
+        InvariantBroken: The parts do not say the same, or a cap would be exceeded.
     """
     _check_binding(books, orders, transaction, attempt)
+    _check_caps(books, orders, caps)
     slot = Slot(transaction.operator, transaction.nonce)
-    nonce = books.next_nonce + 1
-    committed = TokenUnits(books.committed_units + transaction.committed_units)
-    day = replace(spent, units=TokenUnits(spent.units + transaction.committed_units))
+    after = replace(books.plus(orders), next_nonce=books.next_nonce + 1)
     group = Group()
     for order in orders:
         group.replace(keys.order(order.key), write(_assigned(order, transaction)), order.version)
         group.delete(keys.open_order(order))
-    group.replace(keys.nonce(slot.operator), write(NextNonce(next=nonce)), books.nonce_version)
-    group.replace(keys.COMMITMENTS, write(Total(units=committed)), books.commitments_version)
-    group.put(keys.spent(day.day), write(day), spent.version)
+    group.replace(keys.nonce(slot.operator), write(NextNonce(next=after.next_nonce)), books.nonce_version)
+    group.replace(keys.COMMITMENTS, write(Total(units=after.committed_units)), books.commitments_version)
+    for total in (after.spent, *(after.wallets[wallet] for wallet in wallets_of(orders))):
+        group.put(keys.spent(total.day, total.wallet), write(total), total.version)
     group.insert(keys.transaction(*slot), write(transaction))
     group.insert(keys.open_transaction(*slot), write(slot))
     group.insert(keys.attempt(*slot, 0), write(attempt))
-    return group, replace(books, next_nonce=nonce, committed_units=committed, spent=day)
+    return group, after
+
+
+def bound(after: Books, orders: Sequence[Order], versions: Mapping[str, Version]) -> Books:
+    """Return the books *after* a binding with the versions its group gave them. Raises Contention, see version_of."""
+    written = {
+        wallet: replace(after.wallets[wallet], version=version_of(versions, keys.spent(after.spent.day, wallet)))
+        for wallet in wallets_of(orders)
+    }
+    return replace(
+        after,
+        nonce_version=version_of(versions, keys.nonce(after.operator)),
+        commitments_version=version_of(versions, keys.COMMITMENTS),
+        spent=replace(after.spent, version=version_of(versions, keys.spent(after.spent.day))),
+        wallets={**after.wallets, **written},
+    )
+
+
+def wallets_of(orders: Iterable[Order]) -> Sequence[Address]:
+    """Return whom *orders* pay, each wallet once."""
+    return sorted({order.wallet for order in orders})
 
 
 def _check_binding(books: Books, orders: Sequence[Order], transaction: Transaction, attempt: Attempt) -> None:
     name = f"transaction {transaction.nonce} of {transaction.operator}"
     slot = (transaction.operator, transaction.nonce)
+    require(books.spent.day == transaction.bound_day, f"{name} is bound on {transaction.bound_day} by other books")
     require(0 < len(orders) <= MAX_ORDERS_PER_TRANSACTION, f"{name} carries {len(orders)} orders")
     for order in orders:
         state = (order.status, order.operator, order.nonce)
         require(state == (OrderStatus.RECEIVED, None, None), f"{name} would bind order {order.key} again: {state}")
     require(transaction.orders == tuple(order.key for order in orders), f"{name} names other orders than it binds")
-    require(transaction.committed_units == _sum(orders), f"{name} commits another sum than that of its orders")
+    require(transaction.committed_units == sum_of(orders), f"{name} commits another sum than that of its orders")
     require(slot == (books.operator, books.next_nonce), f"{name} is not the next one, {books.next_nonce}")
     require((attempt.operator, attempt.nonce, attempt.index) == (*slot, 0), f"{name} is bound without its attempt 0")
     fresh = transaction.status is TransactionStatus.SIGNED and transaction.attempts == 1
     require(fresh, f"{name} is bound as {transaction.status} with {transaction.attempts} attempts")
 
 
-def settlement(transaction: Transaction, standing: Settling, closing: Closing, now: UnixMs) -> Group:
-    """
-    Return the group that ends *transaction*, pays or holds its orders, and frees what it had committed.
-
-    Raises:
-        InvariantBroken: The closing is not about the orders of the transaction, or they are not bound to it.
-    """
-    name = f"transaction {transaction.nonce} of {transaction.operator}"
-    said = sorted([*closing.paid, *closing.held])
-    require(said == sorted(transaction.orders), f"the closing of {name} is not about its orders")
-    group = Group()
-    for order in standing.orders:
-        bound_to = (order.status, order.operator, order.nonce)
-        mine = bound_to == (OrderStatus.ASSIGNED, transaction.operator, transaction.nonce)
-        require(mine, f"{name} would close order {order.key}, which is not bound to it")
-        _close_order(group, order, closing, now)
-    _close_transaction(group, transaction, closing)
-    _settle_totals(group, transaction, standing, closing)
-    return group
-
-
-def _close_order(group: Group, order: Order, closing: Closing, now: UnixMs) -> None:
-    closed = replace(order, paid_hash=closing.tx_hash, updated_ms=now)
-    if order.key in closing.paid:
-        closed = replace(closed, status=OrderStatus.PAID, paid_block=closing.block_number)
-    else:
-        reason, detail = closing.held[order.key], closing.detail
-        closed = replace(closed, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
-        closed = replace(closed, operator=None, nonce=None)
-        group.insert(keys.held(order.key), write(order.key))
-    group.replace(keys.order(order.key), write(closed), order.version)
-
-
-def _close_transaction(group: Group, transaction: Transaction, closing: Closing) -> None:
-    slot = Slot(transaction.operator, transaction.nonce)
-    final = replace(transaction, status=TransactionStatus.FINAL, mined_hash=closing.tx_hash)
-    final = replace(final, block_number=closing.block_number)
-    group.replace(keys.transaction(*slot), write(final), transaction.version)
-    group.delete(keys.open_transaction(*slot))
-
-
-def _settle_totals(group: Group, transaction: Transaction, standing: Settling, closing: Closing) -> None:
-    spent, before = standing.spent, standing.stats
-    left = _less(standing.committed.units, transaction.committed_units, keys.COMMITMENTS)
-    group.replace(keys.COMMITMENTS, write(Total(units=left)), standing.committed.version)
-    held_units = _sum(order for order in standing.orders if order.key in closing.held)
-    if held_units:
-        units = _less(spent.units, held_units, keys.spent(spent.day))
-        group.replace(keys.spent(spent.day), write(replace(spent, units=units)), spent.version)
-    paid_units = TokenUnits(transaction.committed_units - held_units)
-    stats = Stats(
-        transactions=before.transactions + 1,
-        orders_paid=before.orders_paid + len(closing.paid),
-        paid_units=TokenUnits(before.paid_units + paid_units),
-        gas_used=before.gas_used + closing.gas_used,
-        gas_cost_wei=Wei(before.gas_cost_wei + closing.gas_cost_wei),
-        final_number=before.final_number,
-        final_hash=before.final_hash,
-    )
-    if transaction.block_hash is not None and closing.block_number >= (before.final_number or 0):
-        stats = replace(stats, final_number=closing.block_number, final_hash=transaction.block_hash)
-    group.put(keys.stats(transaction.operator), write(stats), standing.stats_version)
+def _check_caps(books: Books, orders: Sequence[Order], caps: Caps) -> None:
+    for order in orders:
+        cap = caps.exceeded(books, order)
+        require(cap is None, f"order {order.key} would be bound above {cap}")
+        books = books.plus([order])
 
 
 def _assigned(order: Order, transaction: Transaction) -> Order:
@@ -266,10 +207,6 @@ def _assigned(order: Order, transaction: Transaction) -> Order:
     )
 
 
-def _sum(orders: Iterable[Order]) -> TokenUnits:
+def sum_of(orders: Iterable[Order]) -> TokenUnits:
+    """Return what *orders* cost together."""
     return TokenUnits(sum(order.amount_units for order in orders))
-
-
-def _less(total: TokenUnits, units: TokenUnits, key: str) -> TokenUnits:
-    require(total >= units, f"ledger row {key} holds {total} units, less than the {units} to take from it")
-    return TokenUnits(total - units)

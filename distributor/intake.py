@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor import logs, orders, signature
+from distributor.caps import NO_CAPS, Caps, refusal
 from distributor.errors import BadSignature, ConflictingOrder
-from distributor.ledger import Ledger
+from distributor.ledger import Inserted, Ledger
 from distributor.model import Order, OrderStatus
 from distributor.orders import Terms
 from distributor.ports import Clock
@@ -43,6 +44,7 @@ class Intake:
     clock: Clock
     require_timestamp: bool = False
     """Refuse what is signed without a time."""
+    caps: Caps = NO_CAPS
 
     async def accept(self, headers: Mapping[str, str], body: bytes) -> Accepted:
         """
@@ -73,9 +75,10 @@ class Intake:
 
         Raises:
             ConflictingOrder: The id was used before with other content; the first content stands.
+            UnpayableOrder: It is new, and above a cap by itself.
             LedgerUnavailable: Nothing is known; the sender's next try settles it.
         """
-        inserted = await self.ledger.insert(order)
+        inserted = await self._insert(order)
         if inserted.order.fingerprint != order.fingerprint:
             _note("order_conflict", order)
             raise ConflictingOrder
@@ -83,6 +86,17 @@ class Intake:
         # Whoever stored it may have died before waking, so a repeated order wakes too while it waits.
         wake = inserted.order.status is OrderStatus.RECEIVED
         return Accepted(order=inserted.order, new=inserted.new, wake=wake)
+
+    async def _insert(self, order: Order) -> Inserted:
+        """Store *order*; one above a cap is only looked up: it may be there since before the cap was lowered."""
+        cap = self.caps.above(order.amount_units)
+        if cap is None:
+            return await self.ledger.insert(order)
+        stored = await self.ledger.recall(order)
+        if stored is None:
+            logs.warning(_log, "order_over_cap", order_id=order.order_id, source=order.source, cap=cap)
+            raise refusal(cap)
+        return Inserted(order=stored, new=False)
 
 
 def _note(event: str, order: Order) -> None:

@@ -59,9 +59,9 @@ def attempt(operator: Address, number: int, index: int) -> str:
     return f"{attempts_of(operator, number)}{index:04d}"
 
 
-def spent(day: str) -> str:
-    """What was bound in one UTC day."""
-    return f"spent:{day}"
+def spent(day: str, wallet: Address | None = None) -> str:
+    """What was bound in one UTC day, in all or to one wallet."""
+    return f"spent:{day}:{wallet}" if wallet else f"spent:{day}"
 
 
 def stats(operator: Address) -> str:

@@ -10,11 +10,13 @@ the same rules.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from distributor import entries, keys, logs, readings
-from distributor.entries import MAX_ORDERS_PER_TRANSACTION, Closing, Inserted, Page, Slot
+from distributor import closings, entries, keys, logs, readings
+from distributor.caps import NO_CAPS, Caps
+from distributor.closings import Closing
+from distributor.entries import MAX_ORDERS_PER_TRANSACTION, Inserted, Page, Slot
 from distributor.errors import Contention
 from distributor.groups import Group, commit, require, version_of
 from distributor.interventions import Interventions
@@ -76,10 +78,7 @@ class Ledger:
 
     async def initialise(self, identity: Identity, operator: Address, next_nonce: int) -> bool:
         """
-        Make this ledger *identity*'s, with *operator*'s next nonce as the chain has it.
-
-        Returns:
-            False when that identity already stands; then nothing is written.
+        Make this ledger *identity*'s, with *operator*'s next nonce as the chain has it; False when it is already.
 
         Raises:
             ForeignLedger: It is another one's.
@@ -110,6 +109,10 @@ class Ledger:
             return Inserted(order=await readings.known(self._rows, order), new=False)
         stored = replace(order, version=versions[key]) if key in versions else await readings.known(self._rows, order)
         return Inserted(order=stored, new=True)
+
+    async def recall(self, order: Order) -> Order | None:
+        """Return what the ledger holds of *order*, and keep nothing; None when it is new. Raises as ``insert``."""
+        return await readings.recall(self._rows, order)
 
     async def order(self, key: OrderKey) -> Order | None:
         return await find(self._rows, Order, keys.order(key))
@@ -145,26 +148,32 @@ class Ledger:
         """Return what *operator* binds on; None when it was never added to this ledger."""
         return await readings.books(self._rows, operator, utc_day(self._clock()))
 
+    async def with_wallets(self, books: Books, wallets: Iterable[Address]) -> Books:
+        """Return the books with the day's totals of *wallets* looked up."""
+        return await readings.of_day(self._rows, books, books.spent.day, wallets)
+
     async def bind(
-        self, books: Books, orders: Sequence[Order], transaction: Transaction, attempt: Attempt
+        self,
+        books: Books,
+        orders: Sequence[Order],
+        transaction: Transaction,
+        attempt: Attempt,
+        caps: Caps = NO_CAPS,
     ) -> tuple[Books, Transaction]:
         """
         Bind *orders* to the next nonce, together with the bytes that pay them; return the next books.
 
         Raises:
             Contention: The nonce, an order or a total has changed since it was read.
+            InvariantBroken: The parts do not agree, or a cap would be exceeded.
         """
-        day, slot = transaction.bound_day, Slot(transaction.operator, transaction.nonce)
-        spent = books.spent if books.spent.day == day else await readings.spent(self._rows, day)
-        group, after = entries.binding(books, spent, orders, transaction, attempt)
+        slot = Slot(transaction.operator, transaction.nonce)
+        books = await readings.of_day(self._rows, books, transaction.bound_day, entries.wallets_of(orders))
+        group, after = entries.binding(books, orders, transaction, attempt, caps)
         versions = await commit(self._rows, group, witness=keys.attempt(*slot, 0))
-        after = replace(
-            after,
-            nonce_version=version_of(versions, keys.nonce(slot.operator)),
-            commitments_version=version_of(versions, keys.COMMITMENTS),
-            spent=replace(after.spent, version=version_of(versions, keys.spent(day))),
+        return entries.bound(after, orders, versions), replace(
+            transaction, version=version_of(versions, keys.transaction(*slot))
         )
-        return after, replace(transaction, version=version_of(versions, keys.transaction(*slot)))
 
     # following ---------------------------------------------------------------------------------
 
@@ -208,13 +217,13 @@ class Ledger:
         """
         key = keys.transaction(transaction.operator, transaction.nonce)
         for _ in range(CLOSE_TRIES_MAX):
-            standing = await readings.standing(self._rows, transaction)
+            standing = await readings.standing(self._rows, transaction, closing)
             if standing.stored.status is TransactionStatus.FINAL:
-                _check_same(standing.stored, closing)
+                closings.check_same(standing.stored, closing)
                 return
             if standing.stored.version != transaction.version:
                 raise Contention(f"another worker has written {key} since")
-            group = entries.settlement(transaction, standing, closing, self._clock())
+            group = closings.settlement(transaction, standing, closing, self._clock())
             try:
                 await commit(self._rows, group, witness=key)
             except Contention:
@@ -283,8 +292,3 @@ def _still_waiting(orders: Sequence[Order]) -> Iterator[Order]:
             yield order
         else:  # bound between the scan of the line and the reading of the order
             logs.info(_log, "order_left_line", order=str(order.key), status=order.status.value)
-
-
-def _check_same(closed: Transaction, closing: Closing) -> None:
-    name = f"transaction {closed.nonce} of {closed.operator}"
-    require(closed.mined_hash == closing.tx_hash, f"{name} was closed by {closed.mined_hash}, not {closing.tx_hash}")

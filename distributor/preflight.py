@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from distributor import fees
+from distributor.caps import NO_CAPS, Cap, Caps
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.fees import FeeLimits
 from distributor.model import Fees, OpenTransaction, Order, TransactionStatus
 from distributor.sightings import Revert, RevertKind, Simulation, Survey
-from distributor.standing import Books, Identity, WaitingReason
+from distributor.standing import Books, Control, Identity, WaitingReason
 from distributor.units import TokenUnits, format_gwei, format_units
 
 _NATIVE_DECIMALS = 18
@@ -44,6 +45,7 @@ class Terms:
     """As the settings have it; an empty ``ledger_id`` accepts any."""
     limits: FeeLimits
     max_in_flight: int
+    caps: Caps = NO_CAPS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,11 +56,6 @@ class Prepared:
     books: Books
     fees: Fees
     room: int
-
-    @property
-    def spendable_units(self) -> TokenUnits:
-        """What the reserve can still pay beside all that is bound and not final."""
-        return TokenUnits(min(self.survey.reserve_units, self.survey.allowance_units) - self.books.committed_units)
 
 
 def judge(
@@ -100,6 +97,34 @@ def _gas_in_flight_wei(mine: Sequence[OpenTransaction]) -> int:
         for each in mine
         if each.transaction.status is not TransactionStatus.MINED
     )
+
+
+def closed(control: Control, books: Books, caps: Caps) -> Obstacle | None:
+    """Return why nothing at all may be bound now, by what people said and by what was bound today."""
+    if control.paused:
+        return Obstacle(reason=WaitingReason.PAUSED, detail=f"By {control.paused_by}: {control.paused_why}")
+    if caps.used_up(books):
+        detail = f"{Cap.DAY} is used up: {books.spent.units} units were bound on {books.spent.day}."
+        return Obstacle(reason=WaitingReason.DAILY_CAP, detail=detail)
+    return None
+
+
+def unaffordable(order: Order, survey: Survey, books: Books, caps: Caps) -> Obstacle | None:
+    """Return why *order* cannot be bound on top of *books*; None when it can."""
+    alone = caps.above(order.amount_units)
+    if alone is not None:
+        detail = f"Order {order.key} of {order.amount_units} units is above {alone} by itself."
+        return Obstacle(reason=WaitingReason.OVER_CAP, detail=detail)
+    today = caps.exceeded(books, order)
+    if today is not None:
+        detail = f"Order {order.key} of {order.amount_units} units would exceed {today} on {books.spent.day}."
+        return Obstacle(reason=WaitingReason.DAILY_CAP, detail=detail)
+    return None if order.amount_units <= spendable_units(survey, books) else shortage(survey, order)
+
+
+def spendable_units(survey: Survey, books: Books) -> TokenUnits:
+    """Return what the reserve can still pay beside all that is bound and not final."""
+    return TokenUnits(min(survey.reserve_units, survey.allowance_units) - books.committed_units)
 
 
 def shortage(survey: Survey, order: Order) -> Obstacle:

@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import TypeVar
 
 from distributor import keys
-from distributor.entries import NextNonce, Settling, Slot, Total
+from distributor.closings import Closing, Settling
+from distributor.entries import NextNonce, Slot, Total, wallets_of
 from distributor.errors import ConflictingOrder, InvariantBroken
 from distributor.groups import require
 from distributor.model import (
@@ -82,9 +83,22 @@ async def known(rows: Rows, order: Order) -> Order:
     return replace(found, fingerprint=order.fingerprint) if found is not None else paid
 
 
-async def spent(rows: Rows, day: str) -> Spent:
-    """Return what was bound in the UTC *day* so far."""
-    return await find(rows, Spent, keys.spent(day)) or Spent(day=day)
+async def recall(rows: Rows, order: Order) -> Order | None:
+    """Return the order of the ledger whose id or reference *order* has, as ``known``; None when it is new here."""
+    taken = await asyncio.gather(rows.get(keys.order(order.key)), rows.get(keys.ref(order.ref_id)))
+    return await known(rows, order) if any(taken) else None
+
+
+async def spent(rows: Rows, day: str, wallets: Iterable[Address | None]) -> Sequence[Spent]:
+    """Return what was bound in the UTC *day* so far, to each of *wallets*; for None, in all. A few reads at a time."""
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def one(wallet: Address | None) -> Spent:
+        async with reading:
+            found = await find(rows, Spent, keys.spent(day, wallet))
+        return found or Spent(day=day, wallet=wallet)
+
+    return await asyncio.gather(*map(one, wallets))
 
 
 async def books(rows: Rows, operator: Address, day: str) -> Books | None:
@@ -92,7 +106,7 @@ async def books(rows: Rows, operator: Address, day: str) -> Books | None:
     nonce = await find(rows, NextNonce, keys.nonce(operator))
     if nonce is None:
         return None
-    committed, spent_today = await asyncio.gather(must_find(rows, Total, keys.COMMITMENTS), spent(rows, day))
+    committed, (spent_today,) = await asyncio.gather(must_find(rows, Total, keys.COMMITMENTS), spent(rows, day, [None]))
     return Books(
         operator=operator,
         next_nonce=nonce.next,
@@ -103,9 +117,19 @@ async def books(rows: Rows, operator: Address, day: str) -> Books | None:
     )
 
 
-async def standing(rows: Rows, transaction: Transaction) -> Settling:
+async def of_day(rows: Rows, before: Books, day: str, wallets: Iterable[Address]) -> Books:
+    """Return the books with the totals of *day*, and of *wallets*; what they know already is not read again."""
+    if before.spent.day != day:
+        (total,) = await spent(rows, day, [None])
+        before = replace(before, spent=total, wallets={})
+    missing = sorted(set(wallets) - before.wallets.keys())
+    looked_up = dict(zip(missing, await spent(rows, day, missing), strict=True))
+    return replace(before, wallets={**before.wallets, **looked_up})
+
+
+async def standing(rows: Rows, transaction: Transaction, closing: Closing) -> Settling:
     """
-    Return what the closing of *transaction* stands on, the transaction itself read last.
+    Return what *closing* ends *transaction* on, the transaction itself read last.
 
     1. Two settlers close one transaction. The first is done between our readings.
     2. Were the transaction read before its orders, it would look open, and its orders bound to nothing.
@@ -113,16 +137,14 @@ async def standing(rows: Rows, transaction: Transaction) -> Settling:
        own closing touches its orders and takes its units from the totals.
     """
     operator, nonce = transaction.operator, transaction.nonce
-    carried, committed, spent_then, stats = await asyncio.gather(
-        orders(rows, transaction.orders),
-        must_find(rows, Total, keys.COMMITMENTS),
-        spent(rows, transaction.bound_day),
-        rows.get(keys.stats(operator)),
+    carried, committed, stats = await asyncio.gather(
+        orders(rows, transaction.orders), must_find(rows, Total, keys.COMMITMENTS), rows.get(keys.stats(operator))
     )
+    released = wallets_of(order for order in carried if order.key in closing.held)
     return Settling(
         orders=carried,
         committed=committed,
-        spent=spent_then,
+        spent=await spent(rows, transaction.bound_day, [None, *released]) if released else [],
         stats=read(Stats, stats) if stats else Stats(),
         stats_version=stats.version if stats else UNSTORED,
         stored=await must_find(rows, Transaction, keys.transaction(operator, nonce)),

@@ -15,6 +15,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from distributor import setting_values as accept
+from distributor.caps import Caps
 from distributor.model import Address
 from distributor.rates import Rate, parse_rate
 from distributor.references import VaultItem, parse_key_id, parse_vault_url
@@ -51,6 +52,7 @@ _CALLING = (*_OPERATING, Use.READINESS)
 _IDENTIFYING = (*_CALLING, Use.INTAKE)
 _INTAKE = (Use.INTAKE,)
 _SHOP = (Use.WOOCOMMERCE,)
+_CAPPING = (Use.INTAKE, Use.DISTRIBUTION)
 _ASKED = (Use.GATE,)
 _COUNTING = (*_WATCHING, Use.INTAKE, Use.STATUS)
 
@@ -183,6 +185,15 @@ class Settings(BaseModel):
     first_block: Annotated[int | None, BeforeValidator(_optional(accept.whole(0, 10**15)))] = _setting(
         "FIRST_BLOCK", "Block the token is as old as; `audit-chain`, `rebuild` begin there", (Use.HISTORY,), ""
     )
+    max_order_tokens: _Tokens = _setting(
+        "MAX_ORDER_TOKENS", "Largest order taken; a larger one is refused; `0` is off", _CAPPING, "0"
+    )
+    max_daily_tokens: _Tokens = _setting(
+        "MAX_DAILY_TOKENS", "Most bound in one UTC day; what is more waits; `0` is off", _CAPPING, "0"
+    )
+    max_daily_wallet_tokens: _Tokens = _setting(
+        "MAX_DAILY_WALLET_TOKENS", "Most bound for one wallet in one UTC day; `0` is off", _CAPPING, "0"
+    )
     low_reserve_tokens: _Tokens = _setting(
         "LOW_RESERVE_TOKENS", "Alarm when the reserve holds less; `0` is off", (Use.WATCH,), "0"
     )
@@ -244,6 +255,15 @@ class Settings(BaseModel):
             self.webhook_secret, self.webhook_secret_previous, self.webhook_secrets, self.webhook_secrets_previous
         )
         return {slot: secret.get_secret_value() for slot, secret in found.items()}
+
+    @property
+    def caps(self) -> Caps:
+        """The caps that are on."""
+        order, day, wallet = self.max_order_tokens, self.max_daily_tokens, self.max_daily_wallet_tokens
+        return Caps(order_units=self._cap(order), day_units=self._cap(day), wallet_units=self._cap(wallet))
+
+    def _cap(self, tokens: Decimal) -> TokenUnits | None:
+        return token_units(tokens, self.token_decimals) if tokens else None
 
     @property
     def low_reserve_units(self) -> TokenUnits:

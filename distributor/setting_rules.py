@@ -110,6 +110,9 @@ RULES = (
         "WOO_CURRENCY",
         "must be set with WOO_TOKENS_PER_UNIT: a rate is meant for one currency",
     ),
+    Rule(accept.fits, ("max_order_tokens", "token_decimals"), "MAX_ORDER_TOKENS", _TOO_FINE),
+    Rule(accept.fits, ("max_daily_tokens", "token_decimals"), "MAX_DAILY_TOKENS", _TOO_FINE),
+    Rule(accept.fits, ("max_daily_wallet_tokens", "token_decimals"), "MAX_DAILY_WALLET_TOKENS", _TOO_FINE),
     Rule(accept.fits, ("low_reserve_tokens", "token_decimals"), "LOW_RESERVE_TOKENS", _TOO_FINE),
     Rule(accept.fits, ("low_allowance_tokens", "token_decimals"), "LOW_ALLOWANCE_TOKENS", _TOO_FINE),
 )

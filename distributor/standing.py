@@ -6,10 +6,11 @@ Rows of the ledger beside its orders and transactions, frozen and versioned as t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from distributor.model import UNSTORED, Address, Hash, Version
+from distributor.model import UNSTORED, Address, Hash, Order, Version
 from distributor.units import TokenUnits, UnixMs, Wei
 
 SETTLEMENT_LEASE = "settlement"
@@ -24,6 +25,8 @@ class WaitingReason(StrEnum):
     LEDGER_FOREIGN = "ledger_foreign"
     NOT_CONFIGURED = "not_configured"
     PAUSED = "paused"
+    DAILY_CAP = "daily_cap"
+    OVER_CAP = "over_cap"
     FEE_CEILING = "fee_ceiling"
     SLOTS_FULL = "slots_full"
     GAS_SHORT = "gas_short"
@@ -62,16 +65,17 @@ class Control:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spent:
-    """What was bound in one UTC day, less what came back from nonces that paid nothing."""
+    """What was bound in one UTC day, less what came back from nonces that paid nothing: in all, or to one wallet."""
 
     day: str = ""
+    wallet: Address | None = None
     units: TokenUnits = TokenUnits(0)
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Books:
-    """What a binding is conditional on: the next nonce, and the token units bound but not final."""
+    """What a binding is conditional on: the next nonce, the token units bound but not final, the day's totals."""
 
     operator: Address
     next_nonce: int
@@ -80,6 +84,18 @@ class Books:
     commitments_version: Version = field(compare=False, repr=False)
     spent: Spent = Spent()
     """The day's total as last seen; a binding on another day reads its own."""
+    wallets: Mapping[Address, Spent] = field(default_factory=dict)
+    """The day's totals of the wallets that were looked up."""
+
+    def plus(self, orders: Iterable[Order]) -> Books:
+        """Return the books with *orders* bound as well, of wallets that were looked up; nonce and versions stay."""
+        wallets, added = dict(self.wallets), 0
+        for order in orders:
+            total = wallets[order.wallet]
+            wallets[order.wallet] = replace(total, units=TokenUnits(total.units + order.amount_units))
+            added += order.amount_units
+        spent = replace(self.spent, units=TokenUnits(self.spent.units + added))
+        return replace(self, committed_units=TokenUnits(self.committed_units + added), spent=spent, wallets=wallets)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

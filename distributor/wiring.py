@@ -173,6 +173,7 @@ class Container:
             ),
             clock=self._clock,
             require_timestamp=settings.require_timestamp,
+            caps=settings.caps,
         )
 
     async def _build_woocommerce(self) -> WooCommerceIntake:
@@ -206,7 +207,10 @@ class Container:
             alarms=await self._parts.alarms(),
             clock=self._clock,
             terms=Terms(
-                identity=identity_of(settings), limits=limits_of(settings), max_in_flight=settings.max_in_flight
+                identity=identity_of(settings),
+                limits=limits_of(settings),
+                max_in_flight=settings.max_in_flight,
+                caps=settings.caps,
             ),
             holder=self._holder,
         )

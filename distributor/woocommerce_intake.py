@@ -13,7 +13,7 @@ import logging
 from dataclasses import dataclass
 
 from distributor import logs, woocommerce
-from distributor.errors import ConflictingOrder
+from distributor.errors import ConflictingOrder, UnpayableOrder
 from distributor.intake import Accepted, Intake
 from distributor.model import Order, OrderKey
 from distributor.ports import Alarm, Alarms
@@ -53,6 +53,8 @@ class WooCommerceIntake:
             return await self.intake.keep(order)
         except ConflictingOrder as error:
             return NotPaid(verdict=Verdict.CONFLICT, reason=error.code, detail=str(error), order_id=order.order_id)
+        except UnpayableOrder as error:  # above a cap
+            return NotPaid(verdict=Verdict.UNPAYABLE, reason=error.code, detail=str(error), order_id=order.order_id)
 
     async def _tell(self, unpaid: NotPaid, source: str) -> None:
         logs.info(

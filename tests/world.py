@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from distributor.caps import NO_CAPS, Caps
 from distributor.distribution import Distribution
 from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
@@ -40,6 +41,7 @@ class World:
         self.policy: Policy = factories.POLICY
         self.identity = IDENTITY
         self.max_in_flight = 16
+        self.caps = NO_CAPS
         self.received = 0
         self.holders = 0
         self.signer = FakeSigner(OPERATOR)
@@ -52,6 +54,11 @@ class World:
         self.distribution = self.a_distribution(f"process-{self.holders}")
         self.settlement = self.a_settlement(self.distribution)
 
+    def cap(self, **caps: int) -> None:
+        """Start the process anew with caps, in whole tokens."""
+        self.caps = Caps(**{name: tokens(amount) for name, amount in caps.items()})
+        self.start()
+
     def a_ledger(self) -> Ledger:
         return Ledger(self.rows, self.audit, clock=self.clock)
 
@@ -62,7 +69,7 @@ class World:
             signer=self.signer,
             alarms=self.alarms,
             clock=self.clock,
-            terms=Terms(identity=self.identity, limits=self.limits, max_in_flight=self.max_in_flight),
+            terms=Terms(identity=self.identity, limits=self.limits, max_in_flight=self.max_in_flight, caps=self.caps),
             holder=holder,
         )
 

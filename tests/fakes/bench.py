@@ -11,7 +11,7 @@ from distributor.model import Address, Attempt, HoldReason, Order, OrderKey, Tra
 from distributor.rows import OWNER
 from distributor.standing import Books
 from distributor.units import TokenUnits, Wei
-from tests.factories import OPERATOR, a_hash, a_transaction, an_attempt, an_order
+from tests.factories import ALICE, OPERATOR, a_hash, a_transaction, an_attempt, an_order
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit, MemoryRows, UnsteadyRows
 
@@ -31,10 +31,10 @@ class Bench:
         return [each.order for each in inserted]
 
     async def books(self) -> Books:
-        """Return the operator's books, which stand."""
+        """Return the operator's books, which stand, with what alice got today."""
         books = await self.ledger.books(OPERATOR)
         assert books is not None
-        return books
+        return await self.ledger.with_wallets(books, [ALICE])
 
     async def bound(self, *order_ids: str) -> Transaction:
         """Insert orders and bind them to the next nonce together."""

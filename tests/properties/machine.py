@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from distributor.caps import NO_CAPS
 from distributor.model import SubmitOutcome
 from distributor.settlement import LEASE_MS
 from distributor.units import Wei
@@ -14,15 +15,20 @@ from tests.factories import GWEI
 from tests.fakes.chain import Behaviour
 from tests.properties import machine_end
 from tests.properties.machine_events import MISBEHAVIOURS, TROUBLES, Event, events
+from tests.properties.machine_host import Host
 from tests.properties.machine_invariants import Watchman
 from tests.properties.machine_loop import Job
+from tests.properties.machine_rules import (
+    BY_DEPTH,
+    BY_TAG,
+    CAPS,
+    DEEP_REORG_BLOCKS_MAX,
+    FINALITY_DEPTH,
+    JOBS_MAX,
+    Rulebook,
+)
 from tests.properties.machine_tally import TALLY
-from tests.properties.machine_world import BY_DEPTH, BY_TAG, FINALITY_DEPTH, Host, Rulebook, World
-
-DEEP_REORG_BLOCKS_MAX = 12
-"""Fewer than the confirmations an order is released after; only what paid nobody may go that deep."""
-JOBS_MAX = 6
-"""What one host runs at once."""
+from tests.properties.machine_world import World
 
 
 def _possible(machine: Payouts) -> st.SearchStrategy[Event]:
@@ -37,12 +43,16 @@ class Payouts(RuleBasedStateMachine):
     """The troubles of every history, where a test is after something that needs them; empty: whichever are drawn."""
     rulebooks: tuple[Rulebook, ...] = (BY_TAG, BY_DEPTH)
 
-    @initialize(by_depth=st.booleans(), troubles=st.frozensets(st.sampled_from(sorted(TROUBLES)), min_size=6))
-    def begin(self, by_depth: bool, troubles: frozenset[str]) -> None:
+    @initialize(
+        by_depth=st.booleans(),
+        capped=st.booleans(),
+        troubles=st.frozensets(st.sampled_from(sorted(TROUBLES)), min_size=6),
+    )
+    def begin(self, by_depth: bool, capped: bool, troubles: frozenset[str]) -> None:
         """An empty ledger, two hosts, a full reserve; and the troubles of this history."""
         self.failed = False
         self.troubles = self.only or troubles
-        self.world = World(self.rulebooks[by_depth])
+        self.world = World(self.rulebooks[by_depth], CAPS if capped else NO_CAPS)
         self.watchman = Watchman(self.world)
         self.by_depth = by_depth
         self.final_number = 0

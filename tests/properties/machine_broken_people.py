@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from distributor import entries, fees, keys
+from distributor import closings, fees, keys, preflight
+from distributor.closings import Closing
 from distributor.distribution import Distribution
-from distributor.entries import Closing
 from distributor.fees import FeeLimits
 from distributor.groups import Group, commit
 from distributor.interventions import Interventions
 from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
-from distributor.preflight import Prepared
 from distributor.rows import write
 from distributor.sightings import Market
 from distributor.standing import Books
@@ -70,21 +69,17 @@ def estimate_is_the_gas_limit(patch: Patch) -> None:
 
 def commitments_ignored(patch: Patch) -> None:
     """Promise the whole reserve, though part of it is bound."""
-
-    def whole(self: Prepared) -> TokenUnits:
-        return TokenUnits(min(self.survey.reserve_units, self.survey.allowance_units))
-
-    patch.setattr(Prepared, "spendable_units", property(whole))
+    patch.setattr(preflight, "spendable_units", lambda survey, _: min(survey.reserve_units, survey.allowance_units))
 
 
 def released_twice(patch: Patch) -> None:
     """Take from the totals at the closing twice what was put there at the binding."""
-    patch.setattr(entries, "_less", lambda total, units, _key: TokenUnits(max(0, total - 2 * units)))
+    patch.setattr(closings, "_less", lambda total, units, _key: TokenUnits(max(0, total - 2 * units)))
 
 
 def closing_keeps_the_nonce(patch: Patch) -> None:
     """Hold an order and leave its nonce with it."""
-    close_order = entries._close_order
+    close_order = closings._close_order
 
     def keeps(group: Group, order: Order, closing: Closing, now: UnixMs) -> None:
         close_order(group, order, closing, now)
@@ -92,7 +87,7 @@ def closing_keeps_the_nonce(patch: Patch) -> None:
             kept: Mapping[str, Any] = {"operator": order.operator, "nonce": order.nonce}
             group.replace(keys.order(order.key), kept, order.version)
 
-    patch.setattr(entries, "_close_order", keeps)
+    patch.setattr(closings, "_close_order", keeps)
 
 
 # people --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from distributor.standing import WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import RESERVE, Behaviour
@@ -10,7 +11,8 @@ from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
 
 ROUNDS_MAX = 40
-"""Minutes until nothing moves any more, at most."""
+"""Minutes until nothing moves any more, at most; a minute in which a cap lets orders wait is a day."""
+DAY_MS = 86_400_000
 CALM_BASE_FEE_WEI = Wei(20 * GWEI)
 """What the network asks at the end at most: under the ceiling, above what a first attempt offers in a quiet hour."""
 AMPLE_UNITS = TokenUnits(1_000 * TOKEN)
@@ -55,7 +57,8 @@ def _better_times(world: World) -> None:
 def _quiet_minute(world: World, watchman: Watchman) -> bool:
     """Let the timer fire and do what it wakes; say whether there was nothing to do."""
     host = world.hosts[0]
-    world.clock.advance(60_000)
+    capped = world.loop.finish(world.ledger.why_waiting()).reason is WaitingReason.DAILY_CAP
+    world.clock.advance(DAY_MS if capped else 60_000)
     world.block_passes()
     world.to_distribute = world.to_settle = False
     host.swept()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from distributor.model import SubmitOutcome
 from tests.fakes.chain import Behaviour
-from tests.properties.machine_world import HOSTS, ORDERS
+from tests.properties.machine_rules import HOSTS, ORDERS
 
 REORG_BLOCKS_MAX = 8
 """Only as deep as nothing was shown as final: at most 5 while the tag moves, deeper while it is missing or stalls."""

@@ -12,6 +12,7 @@ from distributor.errors import DistributorError
 from distributor.model import Address, Hash
 from distributor.ports import Delete, Insert, Row, Value, Write
 from distributor.sightings import Receipt
+from distributor.units import UnixMs, utc_day
 from tests.fakes.chain import RESERVE, FakeChain
 from tests.fakes.signer import Sent
 from tests.properties.machine_world import World
@@ -102,6 +103,7 @@ class Watchman:
         orders = _of(rows, "order:")
         transactions = _of(rows, "tx:")
         self._books(rows, orders, transactions)
+        self._days(rows, orders, transactions)
         self._homes(rows, orders, transactions)
         _nonces(rows, transactions)
         self._chain(orders)
@@ -114,12 +116,29 @@ class Watchman:
         assigned = _units(order["amount_units"] for order in orders if order["status"] == "assigned")
         committed = int(rows["commitments"]["units"])
         hold(committed == bound == assigned, "commitments are the open transactions", (committed, bound, assigned))
-        spent = _units(row["units"] for row in _of(rows, "spent:"))
-        hold(spent == committed + paid, "what was spent is bound or paid", (spent, committed, paid))
         told = sum(int(row["orders_paid"]) for row in _of(rows, "stats:"))
         hold(told == sum(order["status"] == "paid" for order in orders), "the totals count what was paid", told)
         promised = committed + paid
         hold(promised <= self.world.reserve_units, "no more is promised than the reserve holds", promised)
+
+    def _days(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
+        """Each day's totals are what was bound on it and not released, and stay below the caps."""
+        days = {(tx["operator"], tx["nonce"]): str(tx["bound_day"]) for tx in transactions}
+        bound = Counter[str]()
+        for order in orders:
+            if order["status"] in {"assigned", "paid"}:
+                day = days[order["operator"], order["nonce"]]
+                bound[f"spent:{day}"] += int(order["amount_units"])
+                bound[f"spent:{day}:{order['wallet']!s}"] += int(order["amount_units"])
+        spent = {key: int(row["units"]) for key, row in rows.items() if key.startswith("spent:")}
+        hold(+Counter(spent) == bound, "what was spent is bound or paid", (spent, bound))
+        caps = self.world.caps
+        for key, units in bound.items():
+            most = caps.wallet_units if key.count(":") > 1 else caps.day_units
+            hold(most is None or units <= most, "no day goes beyond its cap", (key, units, most))
+        for tx in transactions:
+            signed = utc_day(UnixMs(int(tx["bound_ms"])))
+            hold(tx["bound_day"] == signed, "a binding counts on the day it is signed", (tx["nonce"], signed))
 
     def _homes(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
         """Every order is in exactly one place."""

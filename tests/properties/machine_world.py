@@ -1,200 +1,42 @@
-"""One ledger, one chain, two hosts that may be killed at any call: what the machine plays with."""
+"""One ledger, one chain, two hosts: what the machine plays with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
 
-from distributor.cancellation import Cancellation
-from distributor.distribution import Distribution
-from distributor.errors import ConfigurationError, InvariantBroken, Transient
-from distributor.fees import FeeLimits
+from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import Inserted, Ledger
-from distributor.lifecycle import Policy
 from distributor.model import Address, Order, OrderKey
-from distributor.preflight import Terms
 from distributor.rows import read
-from distributor.settlement import Settlement
-from distributor.standing import Identity
-from distributor.steps import Steps
-from distributor.sweep import Sweep
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.units import TokenUnits, UnixMs
 from tests import factories
-from tests.factories import GWEI, an_address, an_order
+from tests.factories import an_order
 from tests.fakes.alarms import ListAlarms
-from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, TOKEN, FakeChain, FakeSigner
+from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit, MemoryRows
-from tests.properties.machine_loop import Job, Killed, ReadyLoop, Turns
-from tests.properties.machine_ports import Post, SteppedAlarms, SteppedChain, SteppedRows, SteppedSigner
-
-IDENTITY = Identity(ledger_id="ledger-1", chain_id=31337, token=TOKEN, authority=AUTHORITY, reserve=RESERVE)
-OPERATORS = (OPERATOR, an_address("the next operator"))
-NODES = ("left", "right")
-ORDERS = tuple(f"ORD{number}" for number in range(1, 7))
-HOSTS = 2
-BLOCK_MS = 2_000
-FINALITY_DEPTH = 6
-RESERVE_UNITS = TokenUnits(60 * factories.TOKEN)
-LEAST_TIP_WEI = Wei(25 * GWEI)
-MAX_IN_FLIGHT = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rulebook:
-    """What is configured: patience, finality, ceilings."""
-
-    policy: Policy
-    limits: FeeLimits = factories.LIMITS
-
-
-BY_TAG = Rulebook(policy=replace(factories.POLICY, release_confirmations=10))
-BY_DEPTH = Rulebook(policy=replace(BY_TAG.policy, finality_depth=FINALITY_DEPTH + 1))
-
-
-class Host:
-    """One process of the app: its ports, its use cases, its memory; gone when it is killed."""
-
-    def __init__(self, world: World, name: str) -> None:
-        self.world = world
-        self.turns = Turns(world.loop, passes_time=world.block_passes)
-        self.ledger = Ledger(SteppedRows(post=world.post, turns=self.turns), world.audit, clock=world.clock)
-        chain = SteppedChain(chain=world.chain, turns=self.turns, liars=world.liars)
-        alarms = SteppedAlarms(alarms=world.alarms, turns=self.turns)
-        signers = {each: SteppedSigner(signer=FakeSigner(each), turns=self.turns) for each in world.operators}
-        limits = world.rulebook.limits
-        self.distribution = Distribution(
-            ledger=self.ledger,
-            chain=chain,
-            signer=signers[world.operators[-1]],
-            alarms=alarms,
-            clock=world.clock,
-            terms=Terms(identity=IDENTITY, limits=limits, max_in_flight=MAX_IN_FLIGHT),
-            holder=name,
-        )
-        steps = Steps(
-            ledger=self.ledger,
-            chain=chain,
-            signers=signers,
-            alarms=alarms,
-            clock=world.clock,
-            identity=IDENTITY,
-            policy=world.rulebook.policy,
-        )
-        self.settlement = Settlement(
-            ledger=self.ledger,
-            chain=chain,
-            steps=steps,
-            distribution=self.distribution,
-            clock=world.clock,
-            sleep=self.turns.sleep,
-            limits=limits,
-            block_time_s=BLOCK_MS / 1000,
-            holder=name,
-        )
-        self.sweep = Sweep(ledger=self.ledger, clock=world.clock)
-        self.cancellation = Cancellation(
-            ledger=self.ledger,
-            chain=chain,
-            signers=signers,
-            clock=world.clock,
-            limits=limits,
-            chain_id=IDENTITY.chain_id,
-        )
-
-    def drain(self) -> Job:
-        """A message of the distributions queue."""
-
-        async def work() -> None:
-            self.world.to_settle |= (await self.distribution.drain()).open
-
-        return self.turns.start("drain", _handled(work()))
-
-    def follow(self) -> Job:
-        """A message of the settlements queue."""
-
-        async def work() -> None:
-            self.world.to_settle |= (await self.settlement.follow()).again
-
-        return self.turns.start("follow", _handled(work()))
-
-    def swept(self) -> Job:
-        """The timer."""
-
-        async def work() -> None:
-            wakes = await self.sweep.run()
-            self.world.to_settle |= wakes.settle
-            self.world.to_distribute |= wakes.distribute
-
-        return self.turns.start("sweep", _handled(work()))
-
-    def receive(self, order: Order) -> Job:
-        """A request of the shop."""
-
-        async def work() -> None:
-            self.world.answered(order, await self.ledger.insert(order))
-
-        return self.turns.start(f"receive {order.order_id}", _handled(work()))
-
-    def pause(self, answered: Callable[[], None]) -> Job:
-        """A person stops payouts, and is told when they have stopped."""
-
-        async def work() -> None:
-            await self.ledger.pause("a person", "a rehearsal")
-            answered()
-
-        return self.turns.start("pause", _handled(work()))
-
-    def resume(self) -> Job:
-        """A person lets payouts go on."""
-        return self.turns.start("resume", _handled(self.ledger.resume("a person", "it is over")))
-
-    def add_operator(self, answered: Callable[[], None]) -> Job:
-        """A person prepares the next key."""
-
-        async def work() -> None:
-            await self.ledger.add_operator(OPERATORS[1], 0)
-            answered()
-
-        return self.turns.start("add operator", _handled(work()))
-
-    def retry(self, order: Order) -> Job:
-        """A person has an order paid after all, if it is held."""
-        work = _refusable(self.ledger.retry(order, "a person", "looked"))
-        return self.turns.start(f"retry {order.order_id}", _handled(work))
-
-    def cancel(self, order: Order) -> Job:
-        """A person takes an order back, if it has no nonce."""
-        work = _refusable(self.ledger.cancel(order, "a person", "asked"))
-        return self.turns.start(f"cancel {order.order_id}", _handled(work))
-
-    def cancel_nonce(self, operator: Address, nonce: int) -> Job:
-        """A person spends a nonce on nothing, unless its payment would go through today."""
-        work = self.cancellation.cancel(operator, nonce, by="a person", why="it is stuck")
-        return self.turns.start(f"cancel nonce {nonce}", _handled(work))
-
-
-async def _refusable(work: Coroutine[Any, Any, object]) -> None:
-    """Do what a person asks for; the ledger refuses what the order's state forbids."""
-    with suppress(InvariantBroken):
-        await work
-
-
-async def _handled(work: Coroutine[Any, Any, object]) -> None:
-    """Run one invocation as the handlers do: trouble that passes ends it, and the message is done."""
-    try:
-        await work
-    except (Transient, ConfigurationError):
-        return
+from tests.properties.machine_host import Host
+from tests.properties.machine_loop import Job, Killed, ReadyLoop
+from tests.properties.machine_ports import Post
+from tests.properties.machine_rules import (
+    BLOCK_MS,
+    FINALITY_DEPTH,
+    HOSTS,
+    IDENTITY,
+    LEAST_TIP_WEI,
+    NODES,
+    OPERATORS,
+    ORDERS,
+    RESERVE_UNITS,
+    Rulebook,
+)
 
 
 class World:
     """The shared things, and the two hosts that work on them."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
-        self.rulebook = rulebook
+    def __init__(self, rulebook: Rulebook, caps: Caps = NO_CAPS) -> None:
+        self.rulebook, self.caps = rulebook, caps
         self.loop = ReadyLoop()  # type: ignore[abstract]  # it answers what tasks and futures ask, and no more
         self.clock = FrozenClock()
         self.rows, self.audit, self.alarms = MemoryRows(), ListAudit(), ListAlarms()

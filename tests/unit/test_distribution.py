@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from distributor import choice
 from distributor import distribution as module
 from distributor.distribution import Drained
 from distributor.errors import LedgerUnavailable
@@ -284,7 +285,7 @@ async def test_what_is_committed_is_not_promised_twice() -> None:
 
 async def test_a_round_looks_past_a_whole_page_of_unaffordable_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     """More big orders than one page holds do not hide a small one."""
-    monkeypatch.setattr(module, "PAGE_ORDERS", 2)
+    monkeypatch.setattr(choice, "PAGE_ORDERS", 2)
     world = await a_world()
     for _ in range(4):
         await world.receive(amount_units=tokens(1_000))
@@ -298,8 +299,8 @@ async def test_a_round_looks_past_a_whole_page_of_unaffordable_orders(monkeypatc
 
 async def test_how_far_a_round_looks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line of a million unaffordable orders costs a bounded number of reads."""
-    monkeypatch.setattr(module, "PAGE_ORDERS", 1)
-    monkeypatch.setattr(module, "PAGES_PER_ROUND", 2)
+    monkeypatch.setattr(choice, "PAGE_ORDERS", 1)
+    monkeypatch.setattr(choice, "PAGES_PER_ROUND", 2)
     world = await a_world()
     for _ in range(3):
         await world.receive(amount_units=tokens(1_000))

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from distributor import entries
-from distributor.entries import Settling, Total
+from distributor import closings, entries
+from distributor.caps import NO_CAPS, Caps
+from distributor.closings import Settling
+from distributor.entries import MAX_ORDERS_PER_TRANSACTION, Total
 from distributor.errors import InvariantBroken
+from distributor.groups import ROWS_MAX
 from distributor.model import (
     AttemptKind,
     HoldReason,
@@ -20,13 +23,15 @@ from distributor.model import (
 )
 from distributor.standing import Books, Spent, Stats
 from distributor.units import TokenUnits, UnixMs
-from tests.factories import BOB, NOW_MS, OPERATOR, TOKEN, a_transaction, an_attempt, an_order
+from tests.factories import ALICE, BOB, NOW_MS, OPERATOR, TOKEN, a_transaction, an_address, an_attempt, an_order
 from tests.fakes.bench import a_closing
 
 V1 = Version("v1")
+ONE_ORDER_LESS, TWO_ORDERS_LESS = TokenUnits(10 * TOKEN - 1), TokenUnits(20 * TOKEN - 1)
 WAITS = an_order("ORD1", version=V1)
 BOUND = an_order("ORD1", version=V1, status=OrderStatus.ASSIGNED, operator=OPERATOR, nonce=7)
 SPENT = Spent(day="2027-01-15", units=TokenUnits(10 * TOKEN), version=V1)
+PAID_TO_ALICE = Spent(day="2027-01-15", wallet=ALICE, units=TokenUnits(10 * TOKEN), version=V1)
 BOOKS = Books(
     operator=OPERATOR,
     next_nonce=7,
@@ -34,12 +39,13 @@ BOOKS = Books(
     committed_units=TokenUnits(0),
     commitments_version=V1,
     spent=SPENT,
+    wallets={ALICE: PAID_TO_ALICE},
 )
 STANDING = Settling(
     stored=a_transaction(version=V1),
     orders=[BOUND],
     committed=Total(units=TokenUnits(10 * TOKEN), version=V1),
-    spent=SPENT,
+    spent=[SPENT, PAID_TO_ALICE],
     stats=Stats(),
     stats_version=V1,
 )
@@ -47,16 +53,16 @@ STANDING = Settling(
 
 def bind(**changes: Any) -> None:
     """Draw up a binding that is right but for *changes*."""
-    orders = changes.pop("orders", [WAITS])
+    orders, caps = changes.pop("orders", [WAITS]), changes.pop("caps", NO_CAPS)
     transaction = replace(a_transaction(), **changes.pop("transaction", {}))
     attempt = replace(an_attempt(), **changes.pop("attempt", {}))
-    entries.binding(replace(BOOKS, **changes), SPENT, orders, transaction, attempt)
+    entries.binding(replace(BOOKS, **changes), orders, transaction, attempt, caps)
 
 
 def close(standing: Settling = STANDING, **changes: Any) -> None:
     """Draw up a settlement that is right but for *changes*."""
     transaction = a_transaction(version=V1)
-    entries.settlement(transaction, standing, replace(a_closing("ORD1"), **changes), NOW_MS)
+    closings.settlement(transaction, standing, replace(a_closing("ORD1"), **changes), NOW_MS)
 
 
 def test_entries_that_agree_are_drawn_up() -> None:
@@ -83,6 +89,10 @@ def test_entries_that_agree_are_drawn_up() -> None:
         ({"attempt": {"operator": BOB}}, "without its attempt 0"),
         ({"transaction": {"attempts": 2}}, "is bound as signed with 2 attempts"),
         ({"transaction": {"status": TransactionStatus.MINED}}, "is bound as mined"),
+        ({"transaction": {"bound_day": "2027-01-16"}}, "is bound on 2027-01-16 by other books"),
+        ({"caps": Caps(order_units=ONE_ORDER_LESS)}, "bound above MAX_ORDER_TOKENS"),
+        ({"caps": Caps(day_units=TWO_ORDERS_LESS)}, "bound above MAX_DAILY_TOKENS"),
+        ({"caps": Caps(wallet_units=TWO_ORDERS_LESS)}, "bound above MAX_DAILY_WALLET_TOKENS"),
     ],
 )
 def test_a_binding_whose_parts_differ_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -139,7 +149,30 @@ def test_no_total_falls_below_zero() -> None:
         close(replace(STANDING, committed=Total(units=few, version=V1)))
     held = a_closing(held=["ORD1"])
     with pytest.raises(InvariantBroken, match="spent:2027-01-15 holds"):
-        close(replace(STANDING, spent=replace(SPENT, units=few)), paid=held.paid, held=held.held)
+        close(replace(STANDING, spent=[replace(SPENT, units=few)]), paid=held.paid, held=held.held)
+    with pytest.raises(InvariantBroken, match=f"spent:2027-01-15:{ALICE} holds"):
+        close(replace(STANDING, spent=[replace(PAID_TO_ALICE, units=few)]), paid=held.paid, held=held.held)
+
+
+def test_the_largest_entries_fit_one_group() -> None:
+    """As many orders as a transaction may carry, each to a wallet of its own; a table takes 100 rows."""
+    orders = [
+        an_order(f"ORD{each}", wallet=an_address(f"wallet {each}"), version=V1)
+        for each in range(MAX_ORDERS_PER_TRANSACTION)
+    ]
+    totals = {order.wallet: Spent(day="2027-01-15", wallet=order.wallet) for order in orders}
+    names, units = tuple(order.key for order in orders), TokenUnits(10 * TOKEN * len(orders))
+    transaction = a_transaction(orders=names, committed_units=units)
+    bound = [replace(order, status=OrderStatus.ASSIGNED, operator=OPERATOR, nonce=7) for order in orders]
+    spent = [replace(total, units=units, version=V1) for total in (SPENT, *totals.values())]
+    all_held = a_closing(held=[order.order_id for order in orders])
+    standing = replace(STANDING, orders=bound, spent=spent, committed=Total(units=units, version=V1))
+
+    group, _ = entries.binding(replace(BOOKS, wallets=totals), orders, transaction, an_attempt(), NO_CAPS)
+    closed = closings.settlement(replace(transaction, version=V1), standing, all_held, NOW_MS)
+
+    assert len(group.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 6 <= ROWS_MAX
+    assert len(closed.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 5 <= ROWS_MAX
 
 
 @pytest.mark.parametrize("status", [status for status in OrderStatus if status is not OrderStatus.RECEIVED])

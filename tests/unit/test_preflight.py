@@ -56,7 +56,7 @@ def test_a_healthy_chain_has_room() -> None:
 
     assert isinstance(prepared, Prepared)
     assert prepared.room == 16
-    assert prepared.spendable_units == 999_900 * TOKEN
+    assert preflight.spendable_units(prepared.survey, prepared.books) == 999_900 * TOKEN
 
 
 def test_the_smaller_of_reserve_and_allowance_is_spendable() -> None:
@@ -64,7 +64,7 @@ def test_the_smaller_of_reserve_and_allowance_is_spendable() -> None:
     prepared = judged(allowance_units=TokenUnits(300 * TOKEN))
 
     assert isinstance(prepared, Prepared)
-    assert prepared.spendable_units == 200 * TOKEN
+    assert preflight.spendable_units(prepared.survey, prepared.books) == 200 * TOKEN
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from distributor.caps import NO_CAPS, Caps
 from distributor.errors import ConfigurationError
 from distributor.references import VaultItem
 from distributor.settings import Use, about, load, problems, secrets_of
+from distributor.units import TokenUnits
 
 KEY = "0x" + "11" * 32
 OTHER_KEY = "22" * 32
@@ -245,6 +247,20 @@ def test_a_value_is_read_in_the_forms_people_write(name: str, value: str, field:
     read = getattr(load({**GOOD, name: value}, Use.DISTRIBUTION), field)
 
     assert (read.get_secret_value() if hasattr(read, "get_secret_value") else read) == expected
+
+
+@pytest.mark.parametrize("name", ["MAX_ORDER_TOKENS", "MAX_DAILY_TOKENS", "MAX_DAILY_WALLET_TOKENS"])
+def test_a_cap_is_an_amount_the_token_can_count(name: str) -> None:
+    """Never rounded, and never a word that might mean no cap."""
+    assert "an amount of tokens" in sentence(Use.INTAKE, **{name: "none"})
+    assert f"{name} has more decimals than the token" in sentence(Use.INTAKE, **{name: "0.001", "TOKEN_DECIMALS": "2"})
+
+
+@pytest.mark.parametrize("use", [Use.INTAKE, Use.DISTRIBUTION])
+def test_caps_are_off_until_they_are_set(use: Use) -> None:
+    """Intake and distribution keep the same ones."""
+    assert load(GOOD, use).caps == NO_CAPS
+    assert load({**GOOD, "MAX_DAILY_TOKENS": "2"}, use).caps == Caps(day_units=TokenUnits(2 * 10**18))
 
 
 def test_thresholds_are_compared_in_the_tokens_smallest_units() -> None:

@@ -63,6 +63,7 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
     environ |= {"MAX_FEE_GWEI": "55", "GAS_LIMIT": "250000", "MAX_IN_FLIGHT": "4", "LEDGER_ID": "a" * 32}
     environ |= {"FINALITY": "depth:9", "MIN_CONFIRMATIONS": "5", "RELEASE_CONFIRMATIONS": "77", "MAX_ATTEMPTS": "6"}
     environ |= {"RESUBMIT_AFTER_S": "11", "REPLACE_AFTER_S": "33", "BLOCK_TIME_S": "1.5", "LOW_RESERVE_TOKENS": "8"}
+    environ |= {"MAX_ORDER_TOKENS": "5", "MAX_DAILY_TOKENS": "1000", "MAX_DAILY_WALLET_TOKENS": "20.5"}
     distribution, settlement = await container.distribution(), await container.settlement()
     policy, thresholds = settlement.steps.policy, (await container.watcher()).thresholds
 
@@ -73,6 +74,9 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
     assert (settlement.block_time_s, settlement.limits) == (1.5, distribution.terms.limits)
     assert (thresholds.low_reserve_units, thresholds.finality_by_tag) == (8 * 10**18, False)
     assert thresholds.payout_cost_wei == 55 * 10**9 * 250_000
+    caps = distribution.terms.caps
+    assert (caps.order_units, caps.day_units, caps.wallet_units) == (5 * 10**18, 1000 * 10**18, 205 * 10**17)
+    assert (await container.intake()).caps == caps
 
 
 async def test_the_retiring_operator_signs_until_its_last_payout_is_final(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from distributor.caps import Caps
 from distributor.errors import LedgerUnavailable
 from distributor.intake import Accepted, Intake
 from distributor.ledger import Ledger
@@ -16,6 +18,7 @@ from distributor.model import OrderKey
 from distributor.orders import Terms
 from distributor.signature import Verified
 from distributor.signature_schemes import Scheme
+from distributor.units import TokenUnits
 from distributor.woocommerce import AmountByRate, NotPaid, Rules, Verdict
 from distributor.woocommerce_intake import WooCommerceIntake
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
@@ -117,6 +120,19 @@ async def test_what_cannot_be_paid_is_an_alarm_and_stores_nothing(
     assert (alarms.raised[0].subject, "_ballx_wallet" in alarms.raised[0].summary) == ("shop-b:727", True)
     assert "JOAO" not in repr(alarms.raised)
     assert rows.commits == 0
+
+
+async def test_an_order_above_a_cap_is_an_alarm_and_no_failed_delivery(
+    shop: WooCommerceIntake, alarms: ListAlarms
+) -> None:
+    """58.70 tokens, and a cap of 58: WooCommerce would switch its webhook off for a 422."""
+    capped = replace(shop, intake=replace(shop.intake, caps=Caps(order_units=TokenUnits(58 * TOKEN))))
+
+    unpaid = await deliver(capped)
+
+    assert isinstance(unpaid, NotPaid)
+    assert (unpaid.verdict, unpaid.reason) == (Verdict.UNPAYABLE, "over_order_cap")
+    assert alarms.codes == ["woocommerce_unpayable"]
 
 
 async def test_signed_bytes_that_are_no_order_are_an_alarm_of_the_shop(
