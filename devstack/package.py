@@ -93,6 +93,6 @@ def _report(console: Console, package: Path, python: str, *, compiled: bool) -> 
             "bold",
         )
     console.say(f"""
-Upload it:
+Upload it, and see that Azure lists its functions (a number above 0):
   az functionapp deploy --resource-group GROUP --name APP --src-path {package} --type zip
-  az functionapp function list --resource-group GROUP --name APP --query "length(@)"     more than 0""")
+  az functionapp function list --resource-group GROUP --name APP --query "length(@)\"""")

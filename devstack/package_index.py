@@ -46,8 +46,9 @@ def described(name: str, trigger: Mapping[str, Any]) -> str:
     """Return one line on a function: its name, and what calls it."""
     kind = str(trigger["type"]).removesuffix("Trigger")
     methods = ",".join(str(method) for method in trigger.get("methods", ()))
-    route = f"{methods} /{trigger['route']}" if "route" in trigger else ""
-    return " ".join(part for part in (name, kind, route or trigger.get("queueName") or trigger.get("schedule")) if part)
+    route = f"/{trigger['route']}" if "route" in trigger else ""
+    where = route or trigger.get("queueName") or trigger.get("schedule")
+    return " ".join(part for part in (name, kind, methods, where) if part)
 
 
 def _ask(command: Sequence[str], folder: Path) -> Functions:

@@ -1,7 +1,8 @@
-"""The package of this app, made once for all tests that look at it or deploy it."""
+"""The package of this app and the real ``az``, each made once for all tests that look at it or deploy with it."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from devstack import paths
-from devstack.console import Console
+from devstack import paths, setup
+from devstack.console import Console, StepFailed
 from devstack.package_build import Recipe, build, ours
 from devstack.package_lock import LOCK
+from tests.deploy.az import Az
+from tests.deploy.cloud import configuration
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 """The version of this Python: the only one that is sure to be there, to compile and to load a package with."""
@@ -35,6 +38,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     )
     build(Console(), recipe, folder / "app.zip")
     return Built(recipe=recipe, package=folder / "app.zip")
+
+
+@pytest.fixture(scope="session")
+def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
+    """The real command line, signed in nowhere; installed at the first use."""
+    try:
+        python = setup.prepare_azure_cli(Console())
+    except StepFailed as failed:
+        pytest.fail(str(failed)) if os.environ.get("CI") else pytest.skip(str(failed))
+    return Az(python=python, environment=configuration(tmp_path_factory.mktemp("azure")))
 
 
 def sources(folder: Path, root: Path = paths.ROOT) -> Path:

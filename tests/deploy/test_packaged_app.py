@@ -21,11 +21,11 @@ from devstack.package_lock import linux
 from tests.deploy.conftest import HERE, Built, sources
 
 FUNCTIONS = {
-    "receive_order http POST /webhook",
-    "order_status http GET /orders/{order_id}",
-    "order_status_of_source http GET /orders/{source}/{order_id}",
-    "healthz http GET /healthz",
-    "ready http GET /ready",
+    "receive_order http /webhook",
+    "order_status http /orders/{order_id}",
+    "order_status_of_source http /orders/{source}/{order_id}",
+    "healthz http /healthz",
+    "ready http /ready",
     "distribute queue distributions",
     "settlement queue settlements",
     "distribute_poisoned queue distributions-poison",

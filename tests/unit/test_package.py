@@ -203,6 +203,7 @@ def test_a_function_is_told_with_what_calls_it() -> None:
     """Name, kind, and route, queue or schedule."""
     triggers: list[tuple[str, dict[str, Any], str]] = [
         ("receive_order", {"type": "httpTrigger", "methods": ["POST"], "route": "webhook"}, "http POST /webhook"),
+        ("healthz", {"type": "httpTrigger", "route": "healthz"}, "http /healthz"),
         ("distribute", {"type": "queueTrigger", "queueName": "distributions"}, "queue distributions"),
         ("sweep", {"type": "timerTrigger", "schedule": "0 * * * * *"}, "timer 0 * * * * *"),
         ("warmup", {"type": "warmupTrigger"}, "warmup"),

@@ -1,0 +1,212 @@
+"""
+A stand-in of the Azure that ``az`` speaks to when it deploys: sign-in, Resource Manager, deployment endpoint.
+
+One TLS server on this machine under a certificate made for the test. It knows one tenant, one
+subscription and one Flex Consumption app, and lists as its functions what the worker really finds in
+the package that was uploaded.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import trustme
+
+TENANT = "11111111-1111-1111-1111-111111111111"
+SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
+GROUP = "ballx-test"
+APP = "func-ballx-test"
+CLIENT = "33333333-3333-3333-3333-333333333333"
+SECRET = "a secret of the principal"
+_TOKEN = "a-token-of-the-stand-in"
+_ENDPOINTS = (
+    "active_directory",
+    "active_directory_resource_id",
+    "active_directory_graph_resource_id",
+    "app_service_resource_id",
+    "management",
+    "resource_manager",
+)
+_SITE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Web/sites/{APP}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, and a document as JSON."""
+
+    status: int
+    document: Any
+
+
+@dataclass
+class Cloud:
+    """What is deployed there, and what it was asked."""
+
+    functions: Callable[[Path], Mapping[str, Any]]
+    """Lists the functions of a package; raises when it does not load."""
+    folder: Path
+    """Where uploads go, and the certificate of the authority."""
+    port: int = 0
+    asked: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    """What it was asked and does not know: the test that meets one says so."""
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def uploaded(self) -> Path:
+        return self.folder / "uploaded.zip"
+
+    @property
+    def authority(self) -> Path:
+        return self.folder / "authority.pem"
+
+    def answer(self, method: str, path: str, body: bytes, authorization: str) -> Answer:
+        """Answer as Azure does, as far as a deployment asks."""
+        self.asked.append(f"{method} {path}")
+        route = urlsplit(path).path
+        if route == f"/{TENANT}/v2.0/.well-known/openid-configuration":
+            return Answer(200, self._tenant())
+        if (method, route) == ("POST", f"/{TENANT}/oauth2/v2.0/token"):
+            return _token(parse_qs(body.decode()))
+        if authorization != f"Bearer {_TOKEN}":
+            return Answer(401, {"error": {"code": "AuthenticationFailed", "message": "no token, or not ours"}})
+        return self._signed_in(method, route, body)
+
+    def _signed_in(self, method: str, route: str, body: bytes) -> Answer:
+        match method, route.rstrip("/"):
+            case "GET", "/subscriptions":
+                return Answer(200, {"value": [_subscription()]})
+            case "GET", path if path == _SITE:
+                return Answer(200, self._site())
+            case "GET", path if path == f"{_SITE}/functions":
+                return Answer(200, {"value": self._functions()})
+            case "POST", "/api/publish":
+                self.uploaded.write_bytes(body)
+                return Answer(202, {})
+            case "GET", "/api/deployments/latest":
+                return Answer(200, {"id": "one", "status": 4, "complete": True, "deployer": "OneDeploy"})
+        self.unknown.append(f"{method} {route}")
+        return Answer(404, {"error": {"code": "NotFound", "message": f"the stand-in does not know {route}"}})
+
+    def _tenant(self) -> dict[str, str]:
+        return {
+            "issuer": f"{self.url}/{TENANT}/v2.0",
+            "authorization_endpoint": f"{self.url}/{TENANT}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{self.url}/{TENANT}/oauth2/v2.0/token",
+        }
+
+    def _site(self) -> dict[str, Any]:
+        names = [("Standard", f"{APP}.azurewebsites.net"), ("Repository", f"127.0.0.1:{self.port}")]
+        return {
+            "id": _SITE,
+            "name": APP,
+            "type": "Microsoft.Web/sites",
+            "kind": "functionapp,linux",
+            "location": "Brazil South",
+            "properties": {
+                "sku": "FlexConsumption",
+                "reserved": True,
+                "state": "Running",
+                "enabledHostNames": [name for _, name in names],
+                "hostNameSslStates": [{"name": name, "hostType": kind} for kind, name in names],
+            },
+        }
+
+    def _functions(self) -> list[dict[str, Any]]:
+        """Return what the app offers; one that does not load offers nothing, and no error."""
+        try:
+            found = self.functions(self.uploaded)
+        except Exception:  # noqa: BLE001 -- the platform logs it and lists nothing, whatever it was
+            found = {}
+        return [{"id": f"{_SITE}/functions/{name}", "name": f"{APP}/{name}", "properties": {}} for name in found]
+
+
+def _subscription() -> dict[str, Any]:
+    return {
+        "id": f"/subscriptions/{SUBSCRIPTION}",
+        "subscriptionId": SUBSCRIPTION,
+        "tenantId": TENANT,
+        "displayName": "a subscription of the test",
+        "state": "Enabled",
+    }
+
+
+def _token(asked: Mapping[str, list[str]]) -> Answer:
+    if asked.get("client_secret") != [SECRET] or asked.get("client_id") != [CLIENT]:
+        return Answer(401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret."})
+    return Answer(200, {"token_type": "Bearer", "expires_in": 3600, "access_token": _TOKEN})
+
+
+@contextmanager
+def cloud(folder: Path, functions: Callable[[Path], Mapping[str, Any]]) -> Iterator[Cloud]:
+    """Run the stand-in until the block ends."""
+    standing = Cloud(functions=functions, folder=folder)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(standing.authority))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(standing)) as server:
+        standing.port = server.server_port
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield standing
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _handler(standing: Cloud) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            found = standing.answer(self.command, self.path, body, self.headers.get("Authorization", ""))
+            said = json.dumps(found.document).encode()
+            self.send_response(found.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    return Handler
+
+
+def configuration(folder: Path, standing: Cloud | None = None) -> dict[str, str]:
+    """Return the environment of an ``az`` of its own in *folder*; it knows the stand-in when there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {
+        "AZURE_CONFIG_DIR": str(folder),
+        "AZURE_CORE_COLLECT_TELEMETRY": "false",
+        "AZURE_EXTENSION_USE_DYNAMIC_INSTALL": "no",
+    }
+    if standing is None:
+        return environment
+    endpoints = "\n".join(f"endpoint_{name} = {standing.url}/" for name in _ENDPOINTS)
+    (folder / "clouds.config").write_text(f"[StandIn]\n{endpoints}\n", "ascii")
+    (folder / "config").write_text("[cloud]\nname = StandIn\n", "ascii")
+    return {
+        **environment,
+        "AZURE_CORE_INSTANCE_DISCOVERY": "false",  # which asks Microsoft whether the authority is one of theirs
+        "REQUESTS_CA_BUNDLE": str(standing.authority),
+    }
