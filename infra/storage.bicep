@@ -9,6 +9,7 @@ param sku string
 param lock bool
 param principalId string
 param operatorsObjectId string
+@allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorsType string
 param workspaceId string
 

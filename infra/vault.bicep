@@ -5,6 +5,7 @@ param name string
 param location string
 param principalId string
 param operatorsObjectId string
+@allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorsType string
 param workspaceId string
 param keySigns bool
