@@ -39,6 +39,8 @@ def front(azurite: Azurite, table: str, folder: Path, settings: Mapping[str, str
         "AUTHORITY_ADDRESS": AUTHORITY,
         "RESERVE_ADDRESS": RESERVE,
         "WEBHOOK_SECRET": SECRET,
+        "WOO_TOKENS_PER_UNIT": "10",
+        "WOO_CURRENCY": "BRL",
         "AzureWebJobs.distribute.Disabled": "1",
         "AzureWebJobs.sweep.Disabled": "1",
     }
@@ -66,6 +68,12 @@ def _sleep_on(connection_string: str) -> None:
 def an_order(order_id: str, **changes: Any) -> bytes:
     """An order as a shop writes it."""
     return json.dumps({"order_id": order_id, "wallet": WALLET, "amount": "12.50", **changes}).encode()
+
+
+def a_woocommerce_order(number: int) -> dict[str, Any]:
+    """An order as WooCommerce writes it, paid at ten tokens for a real."""
+    wallet = {"id": 1, "key": "_ballx_wallet", "value": WALLET}
+    return {"id": number, "status": "completed", "currency": "BRL", "total": "29.35", "meta_data": [wallet]}
 
 
 def signed(body: bytes, **more: str) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from devstack import paths
 from devstack.servers import Azurite
 from tests.integration.hosted import Hosted
-from tests.integration.shop_front import SECRET, WALLET, an_order, front
+from tests.integration.shop_front import SECRET, WALLET, a_woocommerce_order, an_order, front
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
 KEY = {"x-functions-key": "the-key"}
@@ -114,13 +114,20 @@ signers = st.sampled_from([standard, timed, plain, woocommerce, plain, unsigned]
 # Requests made of the document -------------------------------------------------------------------
 
 
+PAYABLE = {
+    "/webhook": [{"wallet": WALLET, "wallet_address": WALLET}],
+    "/webhook/woocommerce": [a_woocommerce_order(number) for number in (1, 2)],
+}
+"""What chance never finds: a checksum that is right, a status that is paid."""
+
+
 @st.composite
 def documented(draw: st.DrawFn) -> tuple[Case[Any], Callable[[bytes], Mapping[str, str]], bool]:
     """Draw a request as the document describes it or against it, who signs it, and whether a key goes with it."""
-    operation = draw(st.sampled_from([*[OPERATIONS[0]] * 4, *OPERATIONS]))
+    operation = draw(st.sampled_from([*OPERATIONS[:2] * 3, *OPERATIONS]))
     case = draw(operation.as_strategy(generation_mode=draw(st.sampled_from(list(GenerationMode)))))
     if isinstance(case.body, dict) and draw(st.booleans()):
-        case.body["wallet"] = case.body["wallet_address"] = WALLET  # a random checksum is never right
+        case.body.update(draw(st.sampled_from(PAYABLE.get(operation.path, [{}]))))
     return case, draw(signers), draw(st.sampled_from([True, True, True, False]))
 
 
@@ -165,9 +172,11 @@ def _bytes(body: Any) -> bytes:
 # Requests made of bytes --------------------------------------------------------------------------
 
 METHODS = st.sampled_from([b"POST"] * 12 + [b"GET", b"GET", b"PUT", b"HEAD", b"OPTIONS", b"TRACE", b"post", b"BREW"])
+KNOWN = st.sampled_from([b"/webhook", b"/webhook", b"/webhook/woocommerce"])
 PATHS = st.one_of(
-    st.sampled_from([b"/webhook"] * 9 + [b"/orders/1001", b"/orders/default/1001", b"/ready", b"/healthz", b"/", b"*"]),
-    st.sampled_from([b"/webhook", b"/webhook/", b"/WebHook?code=1", b"/webhook#x"]),
+    *[KNOWN] * 5,
+    st.sampled_from([b"/orders/1001", b"/orders/default/1001", b"/ready", b"/healthz", b"/", b"*"]),
+    st.sampled_from([b"/webhook/", b"/WebHook?code=1", b"/webhook#x", b"/webhook/woocommerce/1"]),
     st.binary(max_size=60).map(lambda raw: b"/orders/" + b"".join(b"%%%02X" % byte for byte in raw)),
     st.text("ab./%?#;=&'\"<>{}|^`~1", max_size=60).map(lambda text: b"/" + text.encode()),
 )
@@ -207,7 +216,9 @@ BODIES = st.one_of(
         | st.decimals().map(str)
         | st.lists(st.integers(), max_size=2),
     ),
-    st.integers(1, 99_999).map(lambda number: an_order(str(number))),
+    *[st.integers(1, 99_999).map(lambda number: an_order(str(number)))] * 2,
+    *[st.integers(1, 9).map(lambda number: json.dumps(a_woocommerce_order(number)).encode())] * 2,
+    st.sampled_from([b"webhook_id=7", b"webhook_id=", b"webhook_id=7&x=1"]),
     st.sampled_from(
         [
             b"",
