@@ -20,7 +20,7 @@ from distributor import logs
 from distributor import setting_values as accept
 from distributor.errors import ConfigurationError, SecretWithdrawn
 from distributor.ports import Sleep
-from distributor.shop_secrets import Slot
+from distributor.shop_secrets import SecretName
 from distributor.signature import Key
 
 _log = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ class Keyring:
 
     Args:
         secrets: Every secret that is known now.
-        renewed: The slots a vault holds, also those it has nothing for yet.
-        read: Reads the setting of a slot from its vault, past anything kept: None where the vault has
+        renewed: The secrets a vault is asked for, also those it has nothing for yet.
+        read: Reads a setting from its vault, past anything kept: None where the vault has
             none. Raises SecretWithdrawn, or ConfigurationError when nothing is known.
         refresh_s: Time between two readings.
         sleep: Waits.
@@ -41,9 +41,9 @@ class Keyring:
 
     def __init__(
         self,
-        secrets: Mapping[Slot, str],
+        secrets: Mapping[SecretName, str],
         *,
-        renewed: Iterable[Slot],
+        renewed: Iterable[SecretName],
         read: Callable[[str], Awaitable[str | None]],
         refresh_s: float,
         sleep: Sleep,
@@ -79,8 +79,8 @@ class Keyring:
         What the vault does not tell, or tells as something that is no secret, changes nothing: the
         last good one goes on. What it has withdrawn (deleted, disabled) no longer counts.
         """
-        for slot in self._renewed:
-            await self._renew(slot)
+        for name in self._renewed:
+            await self._renew(name)
 
     async def _renew_forever(self) -> None:
         while True:
@@ -90,37 +90,37 @@ class Keyring:
             except Exception as error:  # noqa: BLE001 -- nothing a library raises may end the only task that ends secrets
                 logs.error(_log, "secrets_not_refreshed", cause=type(error).__name__, detail=str(error))
 
-    async def _renew(self, slot: Slot) -> None:
+    async def _renew(self, name: SecretName) -> None:
         try:
-            text = await self._read(slot.setting)
+            text = await self._read(name.setting)
             secret = None if text is None else accept.webhook_secret(text)
         except SecretWithdrawn:
             secret = None
         except ConfigurationError as error:
-            logs.warning(_log, "secret_kept", setting=slot.setting, why=str(error))
+            logs.warning(_log, "secret_kept", setting=name.setting, why=str(error))
             return
         except ValueError as error:
-            logs.error(_log, "secret_kept", setting=slot.setting, why=f"{slot.setting} {error}")
+            logs.error(_log, "secret_kept", setting=name.setting, why=f"{name.setting} {error}")
             return
-        self._put(slot, secret)
+        self._put(name, secret)
 
-    def _put(self, slot: Slot, secret: str | None) -> None:
+    def _put(self, name: SecretName, secret: str | None) -> None:
         """Take *secret* into use, or its predecessor out of it; says so only when something changes."""
-        if secret == self._secrets.get(slot):
+        if secret == self._secrets.get(name):
             return
-        sharing = [other for other in self._secrets if other.source != slot.source and self._secrets[other] == secret]
+        sharing = [other for other in self._secrets if other.source != name.source and self._secrets[other] == secret]
         if sharing:
-            logs.error(_log, "secret_kept", setting=slot.setting, why=f"its new value is also {sharing[0].setting}")
+            logs.error(_log, "secret_kept", setting=name.setting, why=f"its new value is also {sharing[0].setting}")
             return
         if secret is None:
-            del self._secrets[slot]
-            logs.warning(_log, "secret_withdrawn", setting=slot.setting)
+            del self._secrets[name]
+            logs.warning(_log, "secret_withdrawn", setting=name.setting)
         else:
-            self._secrets[slot] = secret
-            logs.info(_log, "secret_renewed", setting=slot.setting)
+            self._secrets[name] = secret
+            logs.info(_log, "secret_renewed", setting=name.setting)
         self._keys = self._made()
 
     def _made(self) -> Sequence[Key]:
         return [
-            Key(source=slot.source, which=slot.which, secret=secret) for slot, secret in sorted(self._secrets.items())
+            Key(source=name.source, which=name.which, secret=secret) for name, secret in sorted(self._secrets.items())
         ]

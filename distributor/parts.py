@@ -21,7 +21,7 @@ from distributor.errors import ConfigurationError
 from distributor.ports import Clock
 from distributor.references import is_reference
 from distributor.settings import Settings, Use, about, load, problems, secrets_of
-from distributor.shop_secrets import slot_of
+from distributor.shop_secrets import secret_name
 from distributor.storage import storage
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class Parts:
         names = [name for name in secrets_of(Use.INTAKE, self._environ) if self._secrets.place(name)]
         keyring = Keyring(
             settings.shop_secrets,
-            renewed=[slot_of(name) for name in names],
+            renewed=[secret_name(name) for name in names],
             read=partial(self._secrets.get, fresh=True),
             refresh_s=settings.secrets_refresh_s,
             sleep=asyncio.sleep,

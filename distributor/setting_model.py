@@ -19,7 +19,7 @@ from distributor.caps import Caps
 from distributor.model import Address
 from distributor.rates import Rate, parse_rate
 from distributor.references import VaultItem, parse_key_id, parse_vault_url
-from distributor.shop_secrets import Slot, by_slot
+from distributor.shop_secrets import SecretName, named
 from distributor.units import TokenUnits, Wei, token_units
 
 
@@ -249,12 +249,12 @@ class Settings(BaseModel):
     )
 
     @property
-    def shop_secrets(self) -> Mapping[Slot, str]:
+    def shop_secrets(self) -> Mapping[SecretName, str]:
         """The secrets of every shop, the previous ones among them."""
-        found = by_slot(
+        found = named(
             self.webhook_secret, self.webhook_secret_previous, self.webhook_secrets, self.webhook_secrets_previous
         )
-        return {slot: secret.get_secret_value() for slot, secret in found.items()}
+        return {name: secret.get_secret_value() for name, secret in found.items()}
 
     @property
     def caps(self) -> Caps:

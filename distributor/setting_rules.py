@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from distributor import setting_values as accept
-from distributor.shop_secrets import by_slot, disagreements
+from distributor.shop_secrets import disagreements, named
 from distributor.units import gwei_to_wei
 
 _POLYGON = (137, 80002)
@@ -126,4 +126,4 @@ def disagreeing(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if rule.broken(values):
             yield rule.setting, rule.sentence
     if values.keys() >= set(_SHOP_SECRETS):
-        yield from disagreements(by_slot(*(values[field] for field in _SHOP_SECRETS)))
+        yield from disagreements(named(*(values[field] for field in _SHOP_SECRETS)))

@@ -24,23 +24,23 @@ Which = Literal["current", "previous"]
 _SETTING: Mapping[Which, str] = {"current": "WEBHOOK_SECRET", "previous": "WEBHOOK_SECRET_PREVIOUS"}
 
 
-class Slot(NamedTuple):
-    """Where one secret belongs. Slots sort by shop, and the current one before the previous."""
+class SecretName(NamedTuple):
+    """Whose a secret is, and which of the two. Sorted: by shop, the current one before the previous."""
 
     source: str
     which: Which
 
     @property
     def setting(self) -> str:
-        name = _SETTING[self.which]
-        return name if self.source == DEFAULT_SOURCE else f"{name}__{self.source.upper().replace('-', '_')}"
+        stem = _SETTING[self.which]
+        return stem if self.source == DEFAULT_SOURCE else f"{stem}__{self.source.upper().replace('-', '_')}"
 
 
-def slot_of(setting: str) -> Slot:
-    """Return the slot of a setting that ``Slot.setting`` names."""
-    name, _, suffix = setting.partition("__")
-    which: Which = "previous" if name == _SETTING["previous"] else "current"
-    return Slot(suffix.lower().replace("_", "-") or DEFAULT_SOURCE, which)
+def secret_name(setting: str) -> SecretName:
+    """Return whose secret a setting holds; the reverse of ``SecretName.setting``."""
+    stem, _, suffix = setting.partition("__")
+    which: Which = "previous" if stem == _SETTING["previous"] else "current"
+    return SecretName(suffix.lower().replace("_", "-") or DEFAULT_SOURCE, which)
 
 
 def whsec_key(secret: str) -> bytes:
@@ -48,30 +48,30 @@ def whsec_key(secret: str) -> bytes:
     return base64_text.decoded(secret.removeprefix(WHSEC)) or b""
 
 
-def by_slot(
+def named(
     current: SecretStr | None,
     previous: SecretStr | None,
     currents: Mapping[str, SecretStr],
     previouses: Mapping[str, SecretStr],
-) -> Mapping[Slot, SecretStr]:
+) -> Mapping[SecretName, SecretStr]:
     """Return the secrets that are set: of the shop ``default``, then those of the others by their source."""
     found = {
-        Slot(DEFAULT_SOURCE, "current"): current,
-        Slot(DEFAULT_SOURCE, "previous"): previous,
-        **{Slot(source, "current"): secret for source, secret in currents.items()},
-        **{Slot(source, "previous"): secret for source, secret in previouses.items()},
+        SecretName(DEFAULT_SOURCE, "current"): current,
+        SecretName(DEFAULT_SOURCE, "previous"): previous,
+        **{SecretName(source, "current"): secret for source, secret in currents.items()},
+        **{SecretName(source, "previous"): secret for source, secret in previouses.items()},
     }
-    return {slot: secret for slot, secret in found.items() if secret is not None}
+    return {name: secret for name, secret in found.items() if secret is not None}
 
 
-def disagreements(secrets: Mapping[Slot, SecretStr]) -> Iterator[tuple[str, str]]:
+def disagreements(secrets: Mapping[SecretName, SecretStr]) -> Iterator[tuple[str, str]]:
     """Yield each setting that does not go with the others, and what is wrong; never a value."""
     if not secrets:
         yield "WEBHOOK_SECRET", "is not set, and no WEBHOOK_SECRET__<SOURCE> either: the secret a shop signs with"
-    for slot in secrets:
-        current = Slot(slot.source, "current")
+    for name in secrets:
+        current = SecretName(name.source, "current")
         if current not in secrets:
-            yield slot.setting, f"is set without {current.setting}"
+            yield name.setting, f"is set without {current.setting}"
     for one, other in combinations(secrets, 2):
         if one.source != other.source and secrets[one] == secrets[other]:
             yield other.setting, f"is also {one.setting}: the secret says which shop signed, so no two may share one"

@@ -11,11 +11,11 @@ import pytest
 from distributor import logs
 from distributor.errors import ConfigurationError, SecretWithdrawn
 from distributor.keyring import Keyring
-from distributor.shop_secrets import Slot, slot_of
+from distributor.shop_secrets import SecretName, secret_name
 
 OURS, NEXT, THEIRS = "the secret of this shop now", "the secret of this shop next", "the secret of shop b now"
-CURRENT, PREVIOUS = Slot("default", "current"), Slot("default", "previous")
-SHOP_B = Slot("shop-b", "current")
+CURRENT, PREVIOUS = SecretName("default", "current"), SecretName("default", "previous")
+SHOP_B = SecretName("shop-b", "current")
 
 
 class Vault:
@@ -41,9 +41,9 @@ async def never(_: float) -> None:
 
 def a_ring(
     vault: Vault,
-    secrets: dict[Slot, str] | None = None,
+    secrets: dict[SecretName, str] | None = None,
     *,
-    renewed: tuple[Slot, ...] = (PREVIOUS, CURRENT),
+    renewed: tuple[SecretName, ...] = (PREVIOUS, CURRENT),
     sleep: Callable[[float], Awaitable[None]] = never,
 ) -> Keyring:
     """Make a keyring that begins with one secret."""
@@ -52,10 +52,10 @@ def a_ring(
     )
 
 
-def held(ring: Keyring) -> dict[Slot, str]:
+def held(ring: Keyring) -> dict[SecretName, str]:
     """Return what counts now."""
     keys = ring.keys()
-    return {Slot(key.source, key.which): key.secret for key in keys}
+    return {SecretName(key.source, key.which): key.secret for key in keys}
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -228,10 +228,10 @@ async def test_without_a_vault_there_is_no_task() -> None:
     await ring.aclose()
 
 
-def test_a_settings_name_is_a_slot_and_back() -> None:
-    """The keyring knows slots, the vault knows settings."""
-    for slot in (CURRENT, PREVIOUS, SHOP_B, Slot("shop-b", "previous"), Slot("a--b", "previous")):
-        assert slot_of(slot.setting) == slot
+def test_a_setting_names_a_secret_and_back() -> None:
+    """The keyring knows shops, the vault knows settings."""
+    for name in (CURRENT, PREVIOUS, SHOP_B, SecretName("shop-b", "previous"), SecretName("a--b", "previous")):
+        assert secret_name(name.setting) == name
 
 
 def test_no_secret_is_in_its_repr() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from distributor.errors import ConfigurationError
 from distributor.settings import Use, load, problems, secrets_of
-from distributor.shop_secrets import Slot
+from distributor.shop_secrets import SecretName
 
 OURS, BEFORE = "the secret of this shop now", "the secret of this shop before"
 THEIRS, THEIRS_BEFORE = "the secret of shop b now", "the secret of shop b before"
@@ -19,7 +19,7 @@ OTHERS = {
 }
 
 
-def secrets(**environ: str) -> dict[Slot, str]:
+def secrets(**environ: str) -> dict[SecretName, str]:
     """Return the secrets these settings stand for."""
     return dict(load({**OTHERS, **environ}, Use.INTAKE).shop_secrets)
 
@@ -33,10 +33,10 @@ def wrong(**environ: str) -> list[str]:
 
 def test_one_shop_has_one_secret_or_two() -> None:
     """The second is the one before the last rotation."""
-    assert secrets(WEBHOOK_SECRET=OURS) == {Slot("default", "current"): OURS}
+    assert secrets(WEBHOOK_SECRET=OURS) == {SecretName("default", "current"): OURS}
     assert secrets(WEBHOOK_SECRET=OURS, WEBHOOK_SECRET_PREVIOUS=BEFORE) == {
-        Slot("default", "current"): OURS,
-        Slot("default", "previous"): BEFORE,
+        SecretName("default", "current"): OURS,
+        SecretName("default", "previous"): BEFORE,
     }
 
 
@@ -45,11 +45,11 @@ def test_each_further_shop_has_its_own() -> None:
     found = secrets(WEBHOOK_SECRET=OURS, WEBHOOK_SECRET__SHOP_B2=THEIRS, WEBHOOK_SECRET_PREVIOUS__SHOP_B2=THEIRS_BEFORE)
 
     assert found == {
-        Slot("default", "current"): OURS,
-        Slot("shop-b2", "current"): THEIRS,
-        Slot("shop-b2", "previous"): THEIRS_BEFORE,
+        SecretName("default", "current"): OURS,
+        SecretName("shop-b2", "current"): THEIRS,
+        SecretName("shop-b2", "previous"): THEIRS_BEFORE,
     }
-    assert [slot.setting for slot in sorted(found)] == [
+    assert [name.setting for name in sorted(found)] == [
         "WEBHOOK_SECRET",
         "WEBHOOK_SECRET__SHOP_B2",
         "WEBHOOK_SECRET_PREVIOUS__SHOP_B2",
@@ -58,7 +58,7 @@ def test_each_further_shop_has_its_own() -> None:
 
 def test_a_service_for_named_shops_only_needs_no_default() -> None:
     """A secret nobody signs with would only be one more that can leak."""
-    assert secrets(WEBHOOK_SECRET__SHOP_B=THEIRS) == {Slot("shop-b", "current"): THEIRS}
+    assert secrets(WEBHOOK_SECRET__SHOP_B=THEIRS) == {SecretName("shop-b", "current"): THEIRS}
 
 
 def test_no_secret_at_all_names_the_setting() -> None:
@@ -128,7 +128,7 @@ def test_a_secret_of_standard_webhooks_is_accepted() -> None:
     """As its libraries make them: 24 random bytes and more, in base64."""
     secret = "whsec_" + base64.b64encode(bytes(range(24))).decode()
 
-    assert secrets(WEBHOOK_SECRET=secret)[Slot("default", "current")] == secret
+    assert secrets(WEBHOOK_SECRET=secret)[SecretName("default", "current")] == secret
 
 
 def test_a_shop_is_looked_for_in_the_vault_when_a_setting_names_it() -> None:
