@@ -22,6 +22,7 @@ from tests.deploy.conftest import HERE, Built, sources
 
 FUNCTIONS = {
     "receive_order http /webhook",
+    "receive_woocommerce_order http /webhook/woocommerce",
     "order_status http /orders/{order_id}",
     "order_status_of_source http /orders/{source}/{order_id}",
     "healthz http /healthz",
