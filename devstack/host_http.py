@@ -87,7 +87,7 @@ class Front:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_get("/admin/host/status", self._status)
         application.router.add_post("/admin/functions/{name}", self._start_by_hand)
-        application.router.add_route("*", "/{path:.*}", self._answer)
+        application.router.add_route("*", "/{path:.*}", self._answer, expect_handler=_expect)
         return application
 
     async def _status(self, _request: web.Request) -> web.Response:
@@ -137,6 +137,17 @@ async def _http_datum(request: web.Request, params: Mapping[str, str]) -> Any:
         },
         "http",
     )
+
+
+async def _expect(request: web.Request) -> None:
+    """
+    Ask for the body of a client that waits to be asked, and pass over any other Expect, as Kestrel does.
+
+    Source: github.com/dotnet/aspnetcore, Http1MessageBody (only ``100-continue`` is looked for).
+    """
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
 
 
 def _headers(request: web.Request) -> dict[str, str]:

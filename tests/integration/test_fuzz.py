@@ -35,8 +35,8 @@ from tests.integration.shop_front import SECRET, WALLET, a_woocommerce_order, an
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
 KEY = {"x-functions-key": "the-key"}
-HOSTS_OWN = {400, 401, 404, 413, 414, 417, 431}
-"""What the host answers by itself, before the app: no HTTP, no key, no such path, too much, another Expect."""
+HOSTS_OWN = {400, 401, 404, 413, 414, 431}
+"""What the host answers by itself, before the app: no HTTP, no key, no such path, too much."""
 
 load_all_checks()
 CONFORMANCE: list[Any] = [

@@ -112,6 +112,14 @@ def test_a_literal_route_wins_over_a_parameter(host: Hosted) -> None:
     assert host.ask("/echo/literal").body == b"literal GET"
 
 
+@pytest.mark.parametrize("expected", ["100-continue", "100-Continue", "something else", "\xff"])
+def test_a_body_that_waits_to_be_asked_for_arrives(host: Hosted, expected: str) -> None:
+    """Some clients ask before they send a large body; an Expect nobody knows is passed over, as in Azure."""
+    reply = host.ask("/echo/x", b"raw", headers={"Expect": expected})
+
+    assert (reply.status, reply.json["body_hex"]) == (201, "726177")
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/nothing"), ("DELETE", "/echo/x"), ("GET", "/"), ("GET", "/add")]
 )
