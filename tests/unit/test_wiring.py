@@ -79,6 +79,20 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
     assert (await container.intake()).caps == caps
 
 
+async def test_the_shops_and_their_secrets_arrive_at_the_intake(environ: dict[str, str], container: Container) -> None:
+    """Each under its own name; and whether a time must be signed."""
+    environ |= {"WEBHOOK_SECRET_PREVIOUS": "sixteen bytes before", "WEBHOOK_SECRET__SHOP_B": "sixteen bytes of b"}
+    environ["WEBHOOK_REQUIRE_TIMESTAMP"] = "1"
+    intake = await container.intake()
+
+    assert intake.require_timestamp
+    assert [(key.source, key.which, key.secret) for key in intake.keys()] == [  # noqa: SIM118 -- no mapping
+        ("default", "current", GOOD["WEBHOOK_SECRET"]),
+        ("default", "previous", "sixteen bytes before"),
+        ("shop-b", "current", "sixteen bytes of b"),
+    ]
+
+
 async def test_the_retiring_operator_signs_until_its_last_payout_is_final(
     environ: dict[str, str], container: Container
 ) -> None:
