@@ -61,7 +61,7 @@ class WooCommerceIntake:
             _log,
             "woocommerce_not_paid",
             verdict=unpaid.verdict,
-            reason=unpaid.reason,
+            code=unpaid.reason,
             order_id=unpaid.order_id,
             source=source,
         )

@@ -155,7 +155,7 @@ async def test_the_order_that_is_ignored_alarms_nobody(
     assert json.loads(caplog.records[-1].getMessage()) == {
         "event": "woocommerce_not_paid",
         "verdict": "ignored",
-        "reason": "status_not_paid",
+        "code": "status_not_paid",
         "order_id": "727",
         "source": "shop-b",
     }
