@@ -30,12 +30,14 @@ MAIL = "admin@example.com"
 _PHP_FILES = paths.ROOT / "devstack" / "wordpress_php"
 _WORKERS = 4
 """Requests PHP's server answers at once: a page that asks the site itself must not wait for itself."""
+_PHP_TIMEOUT_S = 120.0
 _KEYS_AND_SALTS = [
     f"{name}_{kind}" for name in ("AUTH", "SECURE_AUTH", "LOGGED_IN", "NONCE") for kind in ("KEY", "SALT")
 ]
 _CONFIG = """\
 define( 'DB_CHARSET', 'utf8mb4' );
 define( 'DB_COLLATE', '' );
+define( 'WP_ENVIRONMENT_TYPE', 'local' ); // plain http to a distributor on this machine
 define( 'WP_DEBUG', true );
 define( 'WP_DEBUG_LOG', true );
 define( 'WP_DEBUG_DISPLAY', false );
@@ -86,7 +88,10 @@ class Site:
         lines = f"extract( json_decode( {_quoted(given)}, true ) );\n{code}"
         marker = secrets.token_hex(8)
         said = _php(self.parts, self.root, "evaluate.php", lines, {"DEVSTACK_WP_MARKER": marker})
-        return json.loads(said.rpartition(f"\n{marker}\n")[2])
+        _, found, returned = said.rpartition(f"\n{marker}\n")
+        if not found:  # WordPress ends with a page and PHP's exit code 0 when it cannot reach its database
+            raise WordpressFailed(f"WordPress ended before the code did:\n{said}")
+        return json.loads(returned)
 
     def run_cron(self) -> None:
         """Run what WordPress has scheduled and is due, as a server's own cron does."""
@@ -122,6 +127,7 @@ def site(
     url, root = f"http://localhost:{port}", folder / "www"
     _lay_out(parts, root, additions)
     schema = f"wp_{secrets.token_hex(4)}"
+    (root / "wp-config.php").unlink(missing_ok=True)  # linked to the one of every other site
     (root / "wp-config.php").write_text(_config(database, schema, url, constants or {}), "utf-8")
     _create_schema(parts, database, schema)
     _php(
@@ -201,6 +207,7 @@ def _call(
         encoding="utf-8",
         errors="replace",
         check=False,
+        timeout=_PHP_TIMEOUT_S,
     )
     if ended.returncode:
         raise WordpressFailed(f"PHP ended with code {ended.returncode}:\n{ended.stdout}{ended.stderr}")
