@@ -112,7 +112,7 @@ class Front:
     def _key_matches(self, request: web.Request) -> bool:
         """Without a configured key any request passes, as under ``func start``."""
         given = request.headers.get("x-functions-key") or request.query.get("code", "")
-        return not self._key or hmac.compare_digest(given.encode(), self._key.encode())
+        return not self._key or hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key.encode())
 
     async def _invoke(self, route: Route, request: web.Request, params: Mapping[str, str]) -> web.Response:
         value = await _http_datum(request, params)

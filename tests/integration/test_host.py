@@ -132,6 +132,7 @@ def test_a_function_key_is_asked_for_where_the_function_says_so(host: Hosted) ->
     """The key is taken from the header or from ``?code=``."""
     assert host.ask("/keyed").status == 401
     assert host.ask("/keyed?code=wrong").status == 401
+    assert host.ask("/keyed", headers={"x-functions-key": "\x80 is no UTF-8"}).status == 401
     assert host.ask("/keyed?code=the-key").status == 200
     assert host.ask("/keyed", headers={"x-functions-key": "the-key"}).status == 200
 
