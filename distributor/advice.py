@@ -41,6 +41,10 @@ WAITING: dict[WaitingReason, Advice] = {
         "Payouts are paused by an operator.",
         "Resume when the cause is settled; orders go on by themselves.",
     ),
+    WaitingReason.HALTED: Advice(
+        "Payouts are halted by an operator: nothing is bound, and nothing signed is handed to a node.",
+        "Resume when the cause is settled; orders and signed transactions go on by themselves.",
+    ),
     WaitingReason.DAILY_CAP: Advice(
         "Today's cap is reached, in all or for one wallet; orders beyond it wait for the next UTC day.",
         "Nothing, if the day is plausible; otherwise pause and look. Raise MAX_DAILY_TOKENS or MAX_DAILY_WALLET_TOKENS "

@@ -111,7 +111,7 @@ class Cancellation:
         await self.ledger.record("cancel-nonce", f"{transaction.operator}:{transaction.nonce}", *deed)
         stored = await self.ledger.add_attempt(transaction, attempt)
         logs.warning(_log, "nonce_cancelling", nonce=attempt.nonce, attempt=attempt.index, tx_hash=attempt.tx_hash)
-        await submission.submit(self.ledger, self.chain, self.clock, [(stored, attempt)])
+        await submission.hand_over(self.ledger, self.chain, self.clock, [(stored, attempt)])
         return Cancelled.SUBMITTED
 
 

@@ -1,5 +1,5 @@
 """
-What a person does to the ledger: found it, pause it, retry or cancel an order.
+What a person does to the ledger: found it, pause it, halt it, retry or cancel an order.
 
 Nothing here runs by itself, but for the pause when something final left the chain. Each deed is one
 group, conditional on what the person saw, and leaves a line in the audit trail: who, and why.
@@ -7,7 +7,7 @@ group, conditional on what the person saw, and leaves a line in the audit trail:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from distributor import entries, keys
@@ -22,6 +22,8 @@ from distributor.standing import Control, Identity
 
 OPERATORS_MAX = 1_000
 """A bound on the operators one ledger has ever had."""
+TURN_TRIES_MAX = 8
+"""How often others may turn the switch while it is being closed."""
 TOUCH_TRIES_MAX = 64
 """How many bindings may slip in before a pause: a round that began before it binds 16 at most."""
 
@@ -65,10 +67,14 @@ class Interventions:
         return await find(self.rows, Control, keys.CONTROL) or Control()
 
     async def set_control(self, control: Control) -> Control:
+        stored = await self._write(control)
+        await self.audit.record(f"control:{self.clock():015d}", write(control))
+        return stored
+
+    async def _write(self, control: Control) -> Control:
         group = Group()
         group.put(keys.CONTROL, write(control), control.version)
         versions = await commit(self.rows, group, witness=keys.CONTROL)
-        await self.audit.record(f"control:{self.clock():015d}", write(control))
         return replace(control, version=version_of(versions, keys.CONTROL))
 
     async def pause(self, by: str, why: str) -> Control:
@@ -84,15 +90,37 @@ class Interventions:
         Paused already, the first pause's words stand; the nonces are written again, in case that one
         died before it came to them.
         """
-        control = await self.control()
-        if not control.paused:
-            control = await self.set_control(replace(control, paused=True, paused_by=by, paused_why=why))
+        return await self._close(lambda control: _paused(control, by, why))
+
+    async def halt(self, by: str, why: str) -> Control:
+        """
+        Stop all binding, and all submitting but by hand: what is signed stays in the house.
+
+        Whoever is about to hand bytes over looks at the switch first. Once this is answered only a
+        batch whose look came before it can still go out, and what the nodes have they keep.
+        """
+        return await self._close(lambda control: _halted(control, by, why))
+
+    async def _close(self, closed: Callable[[Control], Control]) -> Control:
+        """Close the switch as *closed* says, whoever else turns it just now; then have every round in progress lose."""
+        control = await self._turn(closed)
         for row in await self.rows.scan(keys.NONCES, keys.past(keys.NONCES), limit=OPERATORS_MAX):
             await self._touch(row.key)
         return control
 
+    async def _turn(self, closed: Callable[[Control], Control]) -> Control:
+        """Write the switch as *closed* says, also where it says so already: a resume on its way to us must lose."""
+        for _ in range(TURN_TRIES_MAX):
+            control = await self.control()
+            after = closed(control)
+            try:
+                return await (self._write(after) if after == control else self.set_control(after))
+            except Contention:
+                continue  # another one turned it first: look how it stands now
+        raise Contention("the switch kept being turned")
+
     async def resume(self, by: str, why: str) -> Control:
-        """Let bindings go on; who resumed and why is in the audit trail."""
+        """End a pause and a halt; who resumed and why is in the audit trail."""
         control = await self.control()
         if control.paused:
             control = await self.set_control(Control(version=control.version))
@@ -156,3 +184,13 @@ class Interventions:
         now_ms = self.clock()
         entry: dict[str, Value] = {"deed": deed, "subject": subject, "by": by, "why": why, "at_ms": now_ms}
         await self.audit.record(f"{deed}:{subject}:{now_ms:015d}", entry | more)
+
+
+def _paused(control: Control, by: str, why: str) -> Control:
+    """Return the switch closed; closed already, the first words stand."""
+    return control if control.paused else replace(control, paused=True, paused_by=by, paused_why=why)
+
+
+def _halted(control: Control, by: str, why: str) -> Control:
+    paused = _paused(control, by, why)
+    return paused if paused.halted else replace(paused, halted=True, halted_by=by, halted_why=why)

@@ -72,8 +72,12 @@ class Ledger:
         """Stop all binding, also that of a round in progress; safe to repeat."""
         return await self._people.pause(by, why)
 
+    async def halt(self, by: str, why: str) -> Control:
+        """Stop all binding and all submitting; safe to repeat."""
+        return await self._people.halt(by, why)
+
     async def resume(self, by: str, why: str) -> Control:
-        """Let bindings go on; nothing happens where they do."""
+        """End a pause and a halt; nothing happens where there is none."""
         return await self._people.resume(by, why)
 
     async def initialise(self, identity: Identity, operator: Address, next_nonce: int) -> bool:

@@ -101,6 +101,8 @@ def _gas_in_flight_wei(mine: Sequence[OpenTransaction]) -> int:
 
 def closed(control: Control, books: Books, caps: Caps) -> Obstacle | None:
     """Return why nothing at all may be bound now, by what people said and by what was bound today."""
+    if control.halted:
+        return Obstacle(reason=WaitingReason.HALTED, detail=f"By {control.halted_by}: {control.halted_why}")
     if control.paused:
         return Obstacle(reason=WaitingReason.PAUSED, detail=f"By {control.paused_by}: {control.paused_why}")
     if caps.used_up(books):

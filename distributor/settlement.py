@@ -18,7 +18,7 @@ from distributor.entries import Slot
 from distributor.errors import ChainUnavailable, Contention, InvariantBroken, WrongChain
 from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
-from distributor.lifecycle import Finalise, NonceLost, Step, Wait
+from distributor.lifecycle import FeeCeiling, Finalise, NonceLost, Refused, Replace, Step, Submit, Wait
 from distributor.model import Address, OpenTransaction, TransactionStatus
 from distributor.ports import Chain, Clock, Sleep
 from distributor.sightings import Observation
@@ -26,6 +26,8 @@ from distributor.standing import SETTLEMENT_LEASE, Lease
 from distributor.steps import Done, Steps
 
 LEASE_MS = 30_000
+_PUSHES = (Submit, Replace, FeeCeiling, Refused)
+"""The steps that only hand bytes to the nodes; left out, the next look decides the same again."""
 FOLLOW_MS = 240_000
 """One invocation follows for at most four minutes, well inside the host's time-out, then wakes itself."""
 
@@ -146,7 +148,7 @@ class Settlement:
         seen = await self._observe(opened)
         lowest = _lowest_in_flight(opened)
         broken: list[InvariantBroken] = []
-        steps = [(each, self._decide(each, seen, lowest, broken)) for each in opened]
+        steps = await self._unless_halted([(each, self._decide(each, seen, lowest, broken)) for each in opened])
         urgent = [self._one(each, step, seen, broken) for each, step in steps if not isinstance(step, Finalise)]
         done = await asyncio.gather(*urgent)
         await submission.submit(
@@ -192,6 +194,20 @@ class Settlement:
         except InvariantBroken as error:  # one broken row must not stop what is paid beside it
             broken.append(error)
             return Wait()
+
+    async def _unless_halted(
+        self, steps: Sequence[tuple[OpenTransaction, Step]]
+    ) -> Sequence[tuple[OpenTransaction, Step]]:
+        """
+        Return *steps* without those that push, while payouts are halted: look, close, and sign nothing.
+
+        What is submitted is held back once more at the very end; but a replacement signed here would
+        raise its price at each turn of a long halt, and use the attempts up.
+        """
+        if not any(isinstance(step, _PUSHES) for _, step in steps) or not (await self.ledger.control()).halted:
+            return steps
+        logs.info(_log, "pushes_halted", transactions=sum(isinstance(step, _PUSHES) for _, step in steps))
+        return [(each, Wait() if isinstance(step, _PUSHES) else step) for each, step in steps]
 
     async def _one(self, opened: OpenTransaction, step: Step, seen: Observation, broken: list[InvariantBroken]) -> Done:
         try:

@@ -25,6 +25,7 @@ class WaitingReason(StrEnum):
     LEDGER_FOREIGN = "ledger_foreign"
     NOT_CONFIGURED = "not_configured"
     PAUSED = "paused"
+    HALTED = "halted"
     DAILY_CAP = "daily_cap"
     OVER_CAP = "over_cap"
     FEE_CEILING = "fee_ceiling"
@@ -55,11 +56,18 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Control:
-    """The operators' switch: while ``paused``, nothing is bound."""
+    """
+    The people's switch. While ``paused``, nothing is bound; while ``halted``, nothing is submitted either.
+
+    A halt is a pause as well, so whoever looks for a pause sees both.
+    """
 
     paused: bool = False
     paused_by: str = ""
     paused_why: str = ""
+    halted: bool = False
+    halted_by: str = ""
+    halted_why: str = ""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 

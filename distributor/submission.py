@@ -1,7 +1,8 @@
 """
 Sign an attempt, hand attempts over, and note what the nodes said: the tail of binding and of settlement.
 
-Whatever is handed over here is in the ledger already.
+Whatever is handed over here is in the ledger already. While the payouts are halted nothing is, but
+for what a person does by hand; settlement hands it over after the halt.
 """
 
 from __future__ import annotations
@@ -72,9 +73,24 @@ async def sign(signer: Signer, draft: Draft, now_ms: UnixMs) -> Attempt:
 async def submit(
     ledger: Ledger, chain: Chain, clock: Clock, stored: Sequence[tuple[Transaction, Attempt]]
 ) -> Sequence[Submitted]:
-    """Hand stored attempts to every healthy node in one batch, then note it in the ledger."""
+    """
+    Hand stored attempts to every healthy node in one batch, then note it in the ledger; nothing while halted.
+
+    The switch is looked at last of all. Who halts between that look and the nodes' receipt of the
+    batch is too late for this one batch, and nothing a ledger can say would reach it.
+    """
     if not stored:
         return []
+    if (await ledger.control()).halted:
+        logs.warning(_log, "submission_halted", tx_hashes=" ".join(attempt.tx_hash for _, attempt in stored))
+        return []
+    return await hand_over(ledger, chain, clock, stored)
+
+
+async def hand_over(
+    ledger: Ledger, chain: Chain, clock: Clock, stored: Sequence[tuple[Transaction, Attempt]]
+) -> Sequence[Submitted]:
+    """Hand stored attempts to every healthy node, halted or not: a person asked for it."""
     answers = await chain.submit([attempt.raw for _, attempt in stored])
     pairs = zip(stored, answers, strict=True)
     await asyncio.gather(*(_note(ledger, clock, *each, answer) for each, answer in pairs))

@@ -22,6 +22,7 @@ from distributor.wiring import now, quieten
 _COMMANDS: Mapping[str, Callable[[Desk], Awaitable[int]]] = {
     "show": show,
     "pause": switch.pause,
+    "halt": switch.halt,
     "resume": switch.resume,
     "order": orders.order,
     "held": orders.held,

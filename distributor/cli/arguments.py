@@ -29,7 +29,16 @@ Never run it on a ledger that was emptied: orders paid before would be paid agai
     ),
     "show": ("show the whole service on one page", "Show what stops it, what is in flight, and what was seen last."),
     "pause": ("stop all binding", "Stop all binding, also of a round in progress. What is in flight goes on."),
-    "resume": ("let bindings go on", "Let bindings go on; the sweep wakes the waiting orders."),
+    "halt": (
+        "stop all binding and all submitting",
+        """\
+Stop all binding and all submitting, but for what a person does by hand. What the nodes have already may still be
+mined; only the authority or the reserve can stop that.""",
+    ),
+    "resume": (
+        "end a pause or a halt",
+        "End a pause and a halt; the sweep wakes the waiting orders, and what was signed is submitted.",
+    ),
     "order": ("show one order", "Show where an order stands: SOURCE/ID, or ID for the shop of WEBHOOK_SECRET."),
     "held": ("list the orders that wait for a person", "List the held orders, each with its reason."),
     "retry": (
@@ -77,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     made = {name: _command(commands, name) for name in _COMMANDS}
     for name, add in _ARGUMENTS.items():
         add(made[name])
-    for name in ("pause", "resume", "retry", "cancel", "add-operator", "cancel-nonce", "resolve", "rebuild"):
+    for name in ("pause", "halt", "resume", "retry", "cancel", "add-operator", "cancel-nonce", "resolve", "rebuild"):
         _changing(made[name])
     return top
 

@@ -27,6 +27,7 @@ async def show(desk: Desk) -> int:
         {
             "identity": asdict(identity) if identity else None,
             "paused": {"by": control.paused_by, "why": control.paused_why} if control.paused else None,
+            "halted": {"by": control.halted_by, "why": control.halted_why} if control.halted else None,
             "waiting": await _waiting(ledger),
             "held": [str(order.key) async for order in archive.held()],
             "operators": await _operators(ledger, archive, settings.token_decimals),

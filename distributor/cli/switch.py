@@ -1,4 +1,4 @@
-"""``pause`` and ``resume``: the people's switch. While it is on, nothing is bound."""
+"""``pause``, ``halt`` and ``resume``: the people's switch."""
 
 from __future__ import annotations
 
@@ -20,8 +20,21 @@ async def pause(desk: Desk) -> int:
     return DONE
 
 
+async def halt(desk: Desk) -> int:
+    """Stop all binding and all submitting; what the nodes have already may still be mined."""
+    await desk.begin(Use.STATUS)
+    ledger = await desk.our_ledger()
+    control = await ledger.control()
+    if control.halted:
+        desk.say("Halted already; the first words stand.")
+    if desk.applies("stop all binding and all submitting; what the nodes have already may still be mined"):
+        control = await ledger.halt(desk.options.by, desk.options.why)
+    desk.answer(_shown(control))
+    return DONE
+
+
 async def resume(desk: Desk) -> int:
-    """Let bindings go on."""
+    """Let binding and submitting go on."""
     await desk.begin(Use.STATUS)
     ledger = await desk.our_ledger()
     control = await ledger.control()
@@ -29,10 +42,11 @@ async def resume(desk: Desk) -> int:
         desk.say("Not paused.")
     if desk.applies("let orders be bound and paid again"):
         control = await ledger.resume(desk.options.by, desk.options.why)
-        desk.say("The sweep wakes the waiting orders within a minute.")
+        desk.say("The sweep wakes the waiting orders within a minute; what was signed before a halt is submitted.")
     desk.answer(_shown(control))
     return DONE
 
 
 def _shown(control: Control) -> dict[str, object]:
-    return {"paused": control.paused, "by": control.paused_by, "why": control.paused_why}
+    halted = {"by": control.halted_by, "why": control.halted_why} if control.halted else None
+    return {"paused": control.paused, "by": control.paused_by, "why": control.paused_why, "halted": halted}

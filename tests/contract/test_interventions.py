@@ -86,6 +86,48 @@ async def test_resuming_what_is_not_paused_changes_nothing(bench: Bench) -> None
     assert (await bench.values(), bench.audit.entries) == before
 
 
+async def test_a_halt_is_a_pause_that_says_by_whom_and_why(bench: Bench) -> None:
+    """Whoever looks for a pause finds one; the audit trail keeps both words."""
+    control = await bench.ledger.halt("ana", "the key leaked")
+
+    assert control == await bench.ledger.control()
+    assert control == Control(
+        paused=True,
+        paused_by="ana",
+        paused_why="the key leaked",
+        halted=True,
+        halted_by="ana",
+        halted_why="the key leaked",
+    )
+    assert bench.audit.entries[f"control:{NOW_MS:015d}"]["halted_why"] == "the key leaked"
+
+
+async def test_a_halt_stops_a_round_in_progress(bench: Bench) -> None:
+    """As a pause does: what read the books before it binds nothing behind it."""
+    (order,), books = await bench.received("ORD1"), await bench.books()
+    await bench.ledger.halt("ana", "the key leaked")
+
+    with pytest.raises(Contention):
+        await bench.ledger.bind(books, [order], *binding(7, [order]))
+
+
+async def test_a_halt_after_a_pause_leaves_the_pauses_words(bench: Bench) -> None:
+    """And a pause or a second halt after it changes nothing."""
+    await bench.ledger.pause("ana", "audit")
+    halted = await bench.ledger.halt("ben", "the key leaked")
+
+    assert (halted.paused_by, halted.halted_by) == ("ana", "ben")
+    assert await bench.ledger.pause("settlement", "something") == halted == await bench.ledger.halt("eva", "again")
+
+
+async def test_resuming_ends_a_halt_and_its_pause(bench: Bench) -> None:
+    """One word opens the whole switch; it is in the audit trail."""
+    await bench.ledger.halt("ana", "the key leaked")
+
+    assert await bench.ledger.resume("ben", "rotated") == await bench.ledger.control() == Control()
+    assert bench.audit.entries[f"resume:payouts:{NOW_MS:015d}"]["why"] == "rotated"
+
+
 # orders ------------------------------------------------------------------------------------------
 
 

@@ -156,18 +156,35 @@ def desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixt
 
 def test_a_pause_stops_the_payouts_until_it_is_ended(desk: Desk) -> None:
     """By whom and why is shown, and is in the audit trail."""
-    assert desk.do("pause") == {"paused": True, "by": "ana", "why": "test"}
+    assert desk.do("pause") == {"paused": True, "by": "ana", "why": "test", "halted": None}
     desk.send("A-1")
     desk.drain()
     assert desk.ask("show")["paused"] == {"by": "ana", "why": "test"}
     assert desk.ask("show")["waiting"]["reason"] == "paused"
     assert desk.payouts() == []
 
-    assert desk.do("resume") == {"paused": False, "by": "", "why": ""}
+    assert desk.do("resume") == {"paused": False, "by": "", "why": "", "halted": None}
     desk.drain()
     desk.settle()
     assert desk.payouts() == [ONE_TOKEN]
     assert {(each["deed"], each["by"], each["why"]) for each in _trail(desk)} >= {("resume", "ana", "test")}
+
+
+def test_a_halt_stops_binding_and_submitting_until_it_is_ended(desk: Desk) -> None:
+    """It is shown beside the pause that it is as well, and one word ends both."""
+    words = {"by": "ana", "why": "test"}
+    assert desk.do("halt") == {"paused": True, **words, "halted": words}
+    desk.send("A-1")
+    desk.drain()
+    shown = desk.ask("show")
+    assert (shown["halted"], shown["paused"], shown["waiting"]["reason"]) == (words, words, "halted")
+    assert desk.do("halt")["halted"] == words
+    assert "Halted already" in desk.story
+
+    desk.do("resume")
+    desk.drain()
+    desk.settle()
+    assert desk.payouts() == [ONE_TOKEN]
 
 
 def test_without_apply_nothing_changes(desk: Desk) -> None:

@@ -133,16 +133,16 @@ class Payouts(RuleBasedStateMachine):
 
     # people ------------------------------------------------------------------------------------
 
-    def pause(self, host: int, at_once: bool) -> None:
-        """A person closes the switch; once that is answered nothing is bound."""
-        self._start(host, lambda each: each.pause(self._paused), at_once=at_once)
+    def pause(self, host: int, at_once: bool, halts: bool) -> None:
+        """A person closes the switch; once that is answered nothing is bound, and after a halt nothing submitted."""
+        self._start(host, lambda each: each.pause(halts=halts), at_once=at_once)
 
     def resume(self, host: int) -> None:
         """A person opens the switch."""
         for each, job in self.world.jobs:
             if job.name == "pause":
                 each.turns.run(job)
-        self.world.paused_for_good = False
+        self.world.paused_for_good = self.world.halted_for_good = False
         self._start(host, Host.resume, at_once=True)
 
     def decide(self, host: int, at: int, at_once: bool, cancel: bool) -> None:
@@ -293,9 +293,6 @@ class Payouts(RuleBasedStateMachine):
         for _ in range(gates):
             if job.gates:
                 host.turns.open(job, task)
-
-    def _paused(self) -> None:
-        self.world.paused_for_good = True
 
     def _note_finality(self) -> None:
         head = self.world.chain.head.number

@@ -26,7 +26,7 @@ def drive(world: World, watchman: Watchman) -> None:
         host.turns.go_free()
     watchman.see_ended(world.ended())
     world.deploy()
-    world.paused_for_good = False
+    world.paused_for_good = world.halted_for_good = False
     world.loop.finish(world.ledger.resume("a person", "the end"))
     for _ in range(ROUNDS_MAX):
         if _quiet_minute(world, watchman):

@@ -43,7 +43,7 @@ LIFE: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 
 TROUBLES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "crash": (4, {"host": _HOST}),
-    "pause": (1, {"host": _HOST, "at_once": _FLAG}),
+    "pause": (2, {"host": _HOST, "at_once": _FLAG, "halts": _FLAG}),
     "resume": (2, {"host": _HOST}),
     "decide": (4, {"host": _HOST, "at": _ANY, "at_once": _FLAG, "cancel": _FLAG}),
     "cancel_nonce": (3, {"host": _HOST, "at": _ANY, "at_once": _FLAG}),

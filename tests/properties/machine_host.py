@@ -108,12 +108,12 @@ class Host:
 
         return self.turns.start(f"receive {order.order_id}", _handled(work()))
 
-    def pause(self, answered: Callable[[], None]) -> Job:
-        """A person stops payouts, and is told when they have stopped."""
+    def pause(self, *, halts: bool) -> Job:
+        """A person stops payouts, or submissions as well, and is told when they have stopped."""
 
         async def work() -> None:
-            await self.ledger.pause("a person", "a rehearsal")
-            answered()
+            await (self.ledger.halt if halts else self.ledger.pause)("a person", "a rehearsal")
+            self.world.paused(halts=halts)
 
         return self.turns.start("pause", _handled(work()))
 

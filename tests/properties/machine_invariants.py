@@ -15,6 +15,7 @@ from distributor.sightings import Receipt
 from distributor.units import UnixMs, utc_day
 from tests.fakes.chain import RESERVE, FakeChain
 from tests.fakes.signer import Sent
+from tests.properties.machine_loop import current_job
 from tests.properties.machine_world import World
 
 Values = Mapping[str, Value]
@@ -71,6 +72,9 @@ class Watchman:
         """Stored before submitted: a crash right after this must find the bytes in the ledger."""
         nonce = sent.unsigned.nonce
         prefix = f"attempt:{sent.sender}:{nonce:020d}:"
+        job = current_job()
+        late = self.world.halted_for_good and job not in self.world.post.stragglers
+        hold(not late or job.name.startswith("cancel nonce"), "nothing is submitted behind a halt", (job.name, nonce))
         stored = {row["tx_hash"] for key, row in self._starting(prefix)}
         hold(sent.tx_hash in stored, "stored before submitted", f"nonce {nonce}, {sent.tx_hash}")
         if len(sent.unsigned.call.data) > 4:

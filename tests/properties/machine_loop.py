@@ -95,6 +95,11 @@ class Job:
 _JOB: ContextVar[Job] = ContextVar("job")
 
 
+def current_job() -> Job:
+    """Return the invocation that runs just now."""
+    return _JOB.get()
+
+
 class Turns:
     """The gates of one process. While it is ``free`` it meets none; once ``dead`` it gets nowhere."""
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from distributor import keys
 from distributor.model import Address, Hash, Order, Version
 from distributor.ports import Alarm, Conflict, OutcomeUnknown, Row, Signed, Signer, Unsigned, Write
 from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import FakeChain
 from tests.fakes.rows import MemoryRows
-from tests.properties.machine_loop import Turns
+from tests.properties.machine_loop import Job, Turns, current_job
 
 
 @dataclass(kw_only=True)
@@ -23,6 +24,13 @@ class Post:
     hold_up: int = 0
     """How many of the next groups are held up, their senders left without an answer."""
     late: list[Sequence[Write]] = field(default_factory=list)
+    stragglers: set[Job] = field(default_factory=set)
+    """Invocations that have looked at the switch before it was halted, and not since: their bytes are on their way."""
+
+    async def get(self, key: str) -> Row | None:
+        if key == keys.CONTROL:
+            self.stragglers.discard(current_job())
+        return await self.rows.get(key)
 
     async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
         if self.hold_up:
@@ -46,7 +54,7 @@ class SteppedRows:
     turns: Turns
 
     async def get(self, key: str) -> Row | None:
-        return await self.turns.step(f"get {key}", lambda: self.post.rows.get(key))
+        return await self.turns.step(f"get {key}", lambda: self.post.get(key))
 
     async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
         return await self.turns.step(f"scan {first}", lambda: self.post.rows.scan(first, last, limit=limit))

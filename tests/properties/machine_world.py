@@ -49,7 +49,7 @@ class World:
         """Those in the settings, the one that binds last."""
         self.reserve_units = RESERVE_UNITS
         self.to_settle = self.to_distribute = False
-        self.paused_for_good = False
+        self.paused_for_good = self.halted_for_good = False
         self.asked: dict[OrderKey, int] = {}
         """How often the shop sent each order."""
         self.new: dict[OrderKey, int] = {}
@@ -116,6 +116,14 @@ class World:
     def rotated(self) -> None:
         """Configure the next operator, to bind from the next start of a host on; the first one retires."""
         self.operators = OPERATORS
+
+    def paused(self, *, halts: bool) -> None:
+        """Nothing is bound from now on; nor, halted, submitted, but what has passed its look at the switch already."""
+        self.paused_for_good = True
+        if halts and not self.halted_for_good:
+            passed = {"after get control", "before submit"}
+            self.halted_for_good = True
+            self.post.stragglers = {job for _, job in self.jobs if any(gate.what in passed for gate in job.gates)}
 
     def block_passes(self) -> None:
         """Let a block be made in its time."""

@@ -12,7 +12,7 @@ from distributor.cli.tables import lines
 from distributor.model import OrderKey
 from tests.factories import ALICE, OPERATOR, a_hash
 
-CHANGES = ["pause", "resume", "add-operator", "rebuild", "retry A", "cancel loja/A"]
+CHANGES = ["pause", "halt", "resume", "add-operator", "rebuild", "retry A", "cancel loja/A"]
 
 
 def refused(*arguments: str) -> bool:

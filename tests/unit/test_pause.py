@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from distributor.errors import Contention
-from distributor.interventions import TOUCH_TRIES_MAX
+from distributor.interventions import TOUCH_TRIES_MAX, TURN_TRIES_MAX
 from distributor.ledger import Ledger
+from distributor.standing import Control
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit, MemoryRows
 
-NONCE = f"nonce:{OPERATOR}"
+NONCE, CONTROL = f"nonce:{OPERATOR}", "control"
 
 
 async def a_ledger(rows: MemoryRows) -> Ledger:
@@ -50,3 +51,42 @@ async def test_a_pause_that_is_always_too_late_says_so() -> None:
     with pytest.raises(Contention, match="behind the pause"):
         await ledger.pause("ana", "audit")
     assert (await ledger.control()).paused
+
+
+def _turn_behind(rows: MemoryRows, times: int) -> None:
+    """Let somebody else turn the switch behind each of the next *times* reads of it."""
+    for _ in range(times):
+        rows.after_next_read(lambda: rows.put(CONTROL, {**rows.dump()[CONTROL], "owner": "rival"}))
+
+
+async def test_a_halt_prevails_over_whoever_turns_the_switch_at_that_moment() -> None:
+    """It must not fail because somebody pauses, resumes or halts just then."""
+    rows = MemoryRows()
+    ledger = await a_ledger(rows)
+    _turn_behind(rows, 1)
+
+    halted = await ledger.halt("ana", "the key leaked")
+
+    assert halted.halted
+    assert halted == await ledger.control()
+
+
+async def test_a_switch_that_never_stands_still_is_said_to() -> None:
+    """Two reads a try: the switch, and whose write it was that was first."""
+    rows = MemoryRows()
+    ledger = await a_ledger(rows)
+    _turn_behind(rows, 2 * TURN_TRIES_MAX)
+
+    with pytest.raises(Contention, match="kept being turned"):
+        await ledger.halt("ana", "the key leaked")
+
+
+async def test_a_pause_is_written_again_where_it_stands_already() -> None:
+    """A resume that was given up for lost, and arrives late, must not open the switch behind it."""
+    ledger = await a_ledger(MemoryRows())
+    seen = await ledger.pause("ana", "audit")
+    await ledger.pause("ben", "the same audit")
+
+    with pytest.raises(Contention):
+        await ledger.set_control(Control(version=seen.version))
+    assert (await ledger.control()).paused_by == "ana"
