@@ -4,8 +4,8 @@ The shops' secrets at this moment: a rotation needs no restart, and what a vault
 A task reads the secrets that a vault holds again and again; requests never wait for it and never
 start it, so a withdrawn secret ends also where no request has come for hours. Of each shop the
 current secret is read before the previous one. Whoever rotates stores the old one as previous first
-and the new one as current second; so whichever step falls between the two readings, the old one is
-known under one of its names.
+and the new one as current second; so whichever step falls between the two readings, one of them
+finds the old one, and both are taken in one step.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
+from enum import Enum
+from itertools import groupby
+from operator import attrgetter
 
 from distributor import logs
 from distributor import setting_values as accept
@@ -24,6 +27,10 @@ from distributor.shop_secrets import SecretName
 from distributor.signature import Key
 
 _log = logging.getLogger(__name__)
+
+
+class _Answer(Enum):
+    KEPT = "the vault told nothing that could be used"
 
 
 class Keyring:
@@ -79,8 +86,8 @@ class Keyring:
         What the vault does not tell, or tells as something that is no secret, changes nothing: the
         last good one goes on. What it has withdrawn (deleted, disabled) no longer counts.
         """
-        for name in self._renewed:
-            await self._renew(name)
+        for _, names in groupby(self._renewed, key=attrgetter("source")):
+            await self._renew(list(names))
 
     async def _renew_forever(self) -> None:
         while True:
@@ -90,27 +97,42 @@ class Keyring:
             except Exception as error:  # noqa: BLE001 -- nothing a library raises may end the only task that ends secrets
                 logs.error(_log, "secrets_not_refreshed", cause=type(error).__name__, detail=str(error))
 
-    async def _renew(self, name: SecretName) -> None:
+    async def _renew(self, names: Sequence[SecretName]) -> None:
+        """
+        Take what the vault tells of one shop, both secrets in one step and after the last reading.
+
+        Taken one by one, the old secret would be unknown from the reading of the new one to the next
+        reading. So while the vault does not tell both, only what it has withdrawn is taken.
+        """
+        told = {name: await self._ask(name) for name in names}
+        whole = _Answer.KEPT not in told.values()
+        for name, secret in told.items():
+            if secret is None or (whole and not isinstance(secret, _Answer)):
+                self._put(name, secret)
+        self._keys = self._made()
+
+    async def _ask(self, name: SecretName) -> str | _Answer | None:
+        """Return what the vault tells: a secret that is one, None where it has none, or that the last one is kept."""
         try:
             text = await self._read(name.setting)
-            secret = None if text is None else accept.webhook_secret(text)
+            return None if text is None else self._unshared(name, accept.webhook_secret(text))
         except SecretWithdrawn:
-            secret = None
+            return None
         except ConfigurationError as error:
             logs.warning(_log, "secret_kept", setting=name.setting, why=str(error))
-            return
         except ValueError as error:
             logs.error(_log, "secret_kept", setting=name.setting, why=f"{name.setting} {error}")
-            return
-        self._put(name, secret)
+        return _Answer.KEPT
+
+    def _unshared(self, name: SecretName, secret: str) -> str:
+        sharing = [other for other in self._secrets if other.source != name.source and self._secrets[other] == secret]
+        if sharing:
+            raise ValueError(f"is also {sharing[0].setting}")
+        return secret
 
     def _put(self, name: SecretName, secret: str | None) -> None:
         """Take *secret* into use, or its predecessor out of it; says so only when something changes."""
         if secret == self._secrets.get(name):
-            return
-        sharing = [other for other in self._secrets if other.source != name.source and self._secrets[other] == secret]
-        if sharing:
-            logs.error(_log, "secret_kept", setting=name.setting, why=f"its new value is also {sharing[0].setting}")
             return
         if secret is None:
             del self._secrets[name]
@@ -118,7 +140,6 @@ class Keyring:
         else:
             self._secrets[name] = secret
             logs.info(_log, "secret_renewed", setting=name.setting)
-        self._keys = self._made()
 
     def _made(self) -> Sequence[Key]:
         return [

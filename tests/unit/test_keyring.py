@@ -79,23 +79,43 @@ async def test_a_rotation_in_the_vault_arrives_without_a_restart(caplog: pytest.
 
 
 @pytest.mark.parametrize("steps_before", range(3))
-async def test_no_step_of_a_rotation_loses_the_old_secret(steps_before: int) -> None:
-    """The vault may change between the two readings: the old secret is known at each moment."""
-    vault = Vault(WEBHOOK_SECRET=OURS)
+@pytest.mark.parametrize("step_after", range(3))
+async def test_no_step_of_a_rotation_loses_the_old_secret(steps_before: int, step_after: int) -> None:
+    """The vault may change between any two readings: the old secret counts at each moment, also between them."""
     steps = [("WEBHOOK_SECRET_PREVIOUS", OURS), ("WEBHOOK_SECRET", NEXT)]
-    vault.held.update(steps[:steps_before])
+    vault = Vault(**{"WEBHOOK_SECRET": OURS, **dict(steps[:steps_before])})
+    counted: list[dict[SecretName, str]] = []
 
     async def read(setting: str) -> str | None:
+        counted.append(held(ring))
         found = await vault.read(setting)
-        vault.held.update(steps)  # the rest of the rotation happens right after this reading
+        if len(vault.asked) > step_after:
+            vault.held.update(steps)  # the rest of the rotation happens right after this reading
         return found
 
     ring = Keyring({CURRENT: OURS}, renewed=[PREVIOUS, CURRENT], read=read, refresh_s=300, sleep=never)
-    await ring.refresh()
+    for _ in range(3):
+        await ring.refresh()
+        counted.append(held(ring))
 
-    assert OURS in held(ring).values()
+    assert [secrets for secrets in counted if OURS not in secrets.values()] == []
+    assert held(ring) == {CURRENT: NEXT, PREVIOUS: OURS}
+
+
+async def test_a_new_secret_waits_until_the_vault_tells_the_old_one_too() -> None:
+    """The reading of the previous one may fail just then; a withdrawn one does not wait."""
+    silence = ConfigurationError("the vault does not answer")
+    vault = Vault(WEBHOOK_SECRET=NEXT, WEBHOOK_SECRET_PREVIOUS=silence)
+    ring = a_ring(vault)
+
+    await ring.refresh()
+    assert held(ring) == {CURRENT: OURS}
+    vault.held["WEBHOOK_SECRET_PREVIOUS"] = OURS
     await ring.refresh()
     assert held(ring) == {CURRENT: NEXT, PREVIOUS: OURS}
+    vault.held |= {"WEBHOOK_SECRET": silence, "WEBHOOK_SECRET_PREVIOUS": SecretWithdrawn()}
+    await ring.refresh()
+    assert held(ring) == {CURRENT: NEXT}
 
 
 async def test_what_did_not_change_is_not_told(caplog: pytest.LogCaptureFixture) -> None:

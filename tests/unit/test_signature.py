@@ -12,7 +12,7 @@ import pytest
 from distributor.errors import BadSignature, MalformedOrder
 from distributor.orders import Terms, parse
 from distributor.signature import Key, Verified, judge, verify
-from distributor.signature_schemes import Refusal, Scheme
+from distributor.signature_schemes import Refusal, Scheme, is_signed
 from distributor.units import UnixMs
 from tests.factories import ALICE, AUTHORITY, BALLX, RESERVE
 
@@ -176,6 +176,14 @@ def test_no_unsigned_header_says_whose_order_it_is(scheme: str) -> None:
 
     assert accepted({**unsigned, **EVERY_SCHEME[scheme]}) == accepted(EVERY_SCHEME[scheme])
     assert cause(unsigned) is Refusal.UNSIGNED
+
+
+@pytest.mark.parametrize("scheme", EVERY_SCHEME)
+def test_any_signature_header_makes_a_request_a_signed_one(scheme: str) -> None:
+    """Whatever it is worth, and in any case; WooCommerce's unsigned ping has none."""
+    for name in EVERY_SCHEME[scheme]:
+        assert is_signed({"Host": "example", name.upper(): "nonsense"})
+    assert not is_signed({"Host": "example", "X-WC-Webhook-Source": "https://shop.example/"})
 
 
 # No weaker scheme after a stronger one -----------------------------------------------------------
