@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.properties import machine_broken_caps as caps
 from tests.properties import machine_broken_chain as chain
 from tests.properties import machine_broken_people as people
 from tests.properties import machine_broken_writes as writes
@@ -33,6 +34,10 @@ STORED = "stored before submitted"
 PAUSED = "nothing is bound behind a pause"
 GAS = "no payment fails for want of gas"
 NO_NONCE = "a held or waiting order has no nonce"
+CAPPED = "no day goes beyond its cap"
+SPENT = "what was spent is bound or paid"
+SIGNED_ON = "a binding counts on the day it is signed"
+HALTED = "nothing is submitted behind a halt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +89,16 @@ MUTATIONS = (
     _mutation(people.never_replaced, ENDS, troubles=["set_base_fee"]),
     _mutation(people.estimate_is_the_gas_limit, GAS, troubles=["change_contract"]),
     _mutation(people.commitments_ignored, "no more is promised than the reserve holds", troubles=["set_base_fee"]),
-    _mutation(people.released_twice, COMMITTED, "what was spent is bound or paid"),
+    _mutation(people.released_twice, COMMITTED, SPENT),
     _mutation(people.closing_keeps_the_nonce, NO_NONCE, ONE_PLACE, troubles=["change_contract"]),
     _mutation(people.retry_of_an_order_whose_nonce_lives, TWICE, troubles=["decide"]),
     _mutation(people.cancel_of_a_bound_order, NOT_PAID, troubles=["decide"]),
     _mutation(people.pause_without_touching_the_nonces, PAUSED, troubles=["pause", "resume"]),
     _mutation(people.nothing_is_swept, ENDS),
+    _mutation(caps.days_total_read_but_not_written, CAPPED),
+    _mutation(caps.wallets_total_read_but_not_written, CAPPED),
+    _mutation(caps.released_on_the_day_of_the_closing, SPENT, troubles=["change_contract"]),
+    _mutation(caps.bound_by_yesterdays_totals, SIGNED_ON),
+    _mutation(caps.halt_ignored_by_settlement, HALTED, troubles=["pause", "resume"]),
+    _mutation(caps.halt_looked_at_before_signing_alone, HALTED, troubles=["pause", "resume"]),
 )

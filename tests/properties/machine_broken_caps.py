@@ -1,0 +1,91 @@
+"""Disciplines of the caps and of the halt taken away: totals not written, a halt that is not looked at in time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from distributor import readings, settlement, submission
+from distributor.closings import Closing, Settling
+from distributor.distribution import Distribution
+from distributor.groups import Group
+from distributor.lifecycle import Step
+from distributor.model import Attempt, Fees, OpenTransaction, Order, Transaction, Version
+from distributor.ports import Rows, Value
+from distributor.settlement import Settlement
+from distributor.standing import Books
+
+Patch = pytest.MonkeyPatch
+
+_DAY = re.compile(r"spent:[^:]+")
+_WALLET = re.compile(r"spent:[^:]+:.+")
+
+
+# caps ----------------------------------------------------------------------------------------------
+
+
+def days_total_read_but_not_written(patch: Patch) -> None:
+    """Judge by the day's total, and leave it out of the binding group."""
+    _leave_out(patch, _DAY)
+
+
+def wallets_total_read_but_not_written(patch: Patch) -> None:
+    """Judge by what a wallet got today, and leave it out of the binding group."""
+    _leave_out(patch, _WALLET)
+
+
+def _leave_out(patch: Patch, key_of_total: re.Pattern[str]) -> None:
+    put = Group.put
+
+    def puts(self: Group, key: str, values: Mapping[str, Value], version: Version) -> None:
+        if not key_of_total.fullmatch(key):
+            put(self, key, values, version)
+
+    patch.setattr(Group, "put", puts)
+
+
+def released_on_the_day_of_the_closing(patch: Patch) -> None:
+    """Give an order's tokens back to today, whenever it was bound."""
+    standing = readings.standing
+
+    async def today(rows: Rows, transaction: Transaction, closing: Closing) -> Settling:
+        lately = [row.key for row in await rows.scan("spent:", "spent;", limit=1_000) if _DAY.fullmatch(row.key)]
+        bound_today = replace(transaction, bound_day=lately[-1].removeprefix("spent:"))
+        return await standing(rows, bound_today, closing)
+
+    patch.setattr(readings, "standing", today)
+
+
+def bound_by_yesterdays_totals(patch: Patch) -> None:
+    """Count a binding on the day of the round, though it is signed past midnight."""
+    sign = Distribution._sign
+
+    async def as_chosen(self: Distribution, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
+        transaction, attempt = await sign(self, books, order, price)
+        return replace(transaction, bound_day=books.spent.day), attempt
+
+    patch.setattr(Distribution, "_sign", as_chosen)
+
+
+# halt ----------------------------------------------------------------------------------------------
+
+
+def halt_ignored_by_settlement(patch: Patch) -> None:
+    """Submit again and replace what is open, as if only distribution had to stop."""
+    patch.setattr(Settlement, "_unless_halted", _all_steps)
+    patch.setattr(settlement, "submission", SimpleNamespace(submit=submission.hand_over))
+
+
+async def _all_steps(
+    _: Settlement, steps: Sequence[tuple[OpenTransaction, Step]]
+) -> Sequence[tuple[OpenTransaction, Step]]:
+    return steps
+
+
+def halt_looked_at_before_signing_alone(patch: Patch) -> None:
+    """Look at the switch when the turn or the round begins, and hand over whatever came of it."""
+    patch.setattr(submission, "submit", submission.hand_over)
