@@ -7,7 +7,6 @@ The zip is checked as the platform will use it, before anything is uploaded.
 from __future__ import annotations
 
 import hashlib
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -64,7 +63,7 @@ def _check(console: Console, package: Path, lock: str, python: str) -> None:
 
 def _index(console: Console, package: Path, interpreter: Path | None, python: str) -> None:
     """Load it as the platform will; its wheels run on Linux, x86-64, alone."""
-    if interpreter is None or (sys.platform, platform.machine()) != ("linux", "x86_64"):
+    if interpreter is None or not package_index.loadable():
         console.say(f"  not loaded: that takes Linux, x86-64, and Python {python}", "bold")
         return
     with console.step("load it with no library but its own"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +24,11 @@ _TIMEOUT_S = 120
 
 Functions = Mapping[str, Mapping[str, Any]]
 """The trigger binding of each function, by the function's name."""
+
+
+def loadable() -> bool:
+    """Tell whether this machine runs what is built for the platform."""
+    return (sys.platform, platform.machine()) == ("linux", "x86_64")
 
 
 def functions(package: Path, interpreter: Path) -> Functions:

@@ -36,7 +36,7 @@ class Az:
     def _start(self, arguments: Sequence[str], given: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.python), *arguments],
-            env={**os.environ, **self.environment},
+            env={**os.environ, **self.environment, "NO_PROXY": "127.0.0.1"},
             input=given,
             capture_output=True,
             text=True,

@@ -10,15 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from devstack import paths, setup
+from devstack import package_index, paths, setup
 from devstack.console import Console, StepFailed
 from devstack.package_build import Recipe, build, ours
 from devstack.package_lock import LOCK
 from tests.deploy.az import Az
 from tests.deploy.cloud import configuration
 
+_WAY_TO_THE_REGISTRY = {
+    name: value
+    for name, value in os.environ.items()
+    if name.startswith("PIP_") or name.lower() in {"http_proxy", "https_proxy", "no_proxy", "ssl_cert_file"}
+}
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 """The version of this Python: the only one that is sure to be there, to compile and to load a package with."""
+
+
+WHERE = "the package is loaded on Linux, x86-64"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +35,13 @@ class Built:
 
     recipe: Recipe
     package: Path
+
+
+@pytest.fixture(autouse=True)
+def _registry(_clean_environ: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pip find its registry where this machine says it is, in a test as outside."""
+    for name, value in _WAY_TO_THE_REGISTRY.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +53,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     )
     build(Console(), recipe, folder / "app.zip")
     return Built(recipe=recipe, package=folder / "app.zip")
+
+
+@pytest.fixture
+def loading() -> None:
+    """The package is for Linux, x86-64: another desk may skip what loads it; the build may not."""
+    if not package_index.loadable():
+        pytest.fail(WHERE) if os.environ.get("CI") else pytest.skip(WHERE)
 
 
 @pytest.fixture(scope="session")

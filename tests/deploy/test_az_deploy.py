@@ -38,6 +38,7 @@ def signed_in(az: Az, cloud: Cloud, tmp_path: Path) -> Az:
     return there
 
 
+@pytest.mark.usefixtures("loading")
 def test_az_uploads_the_package_as_it_is_and_lists_its_functions(signed_in: Az, cloud: Cloud, built: Built) -> None:
     """Byte for byte; what is there afterwards are the functions of the app."""
     deployed = signed_in.run(*_as_in_the_readme(built.package))

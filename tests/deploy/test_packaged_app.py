@@ -36,6 +36,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.usefixtures("loading")
 def test_the_worker_finds_every_function_in_the_package(built: Built) -> None:
     """With no library but those in it; what the app imports only when needed is imported as well."""
     found = package_index.functions(built.package, built.recipe.interpreter or Path())
@@ -95,6 +96,7 @@ def test_a_source_only_zip_is_not_let_through(built: Built, tmp_path: Path) -> N
     assert bare.exists()
 
 
+@pytest.mark.usefixtures("loading")
 def test_an_app_that_does_not_load_is_not_let_through(built: Built, tmp_path: Path) -> None:
     """A name that is not there: Azure would accept it, too, and answer 404 to every order."""
     broken = tmp_path / "broken.zip"
