@@ -222,3 +222,13 @@ def test_a_brazilian_reads_portuguese(waiting_shop: Shop) -> None:
     assert waiting_shop.site.evaluate(code) == (
         "O id do pedido deve ter de 1 a 64 dos caracteres A-Z a-z 0-9 . _ - e começar com uma letra ou um dígito."
     )
+
+
+def test_a_name_that_cannot_be_looked_up_for_a_while_is_no_wrong_setting(waiting_shop: Shop) -> None:
+    """A name server that is down costs an attempt, which is repeated in seconds, and not an hour until the sweep."""
+    waiting_shop.set({"ballx_webhook_url": "http://shop.invalid/webhook", "ballx_webhook_secret": "s" * 16})
+    waiting_shop.place({"order_id": "DNS", "wallet": WALLET, "amount": "1"})
+    waiting_shop.let_time_pass()
+    delivery = waiting_shop.delivery("DNS")
+
+    assert (delivery["state"], delivery["attempts"], delivery["error_code"]) == ("waiting", "1", "no_answer")

@@ -26,9 +26,19 @@ final class SettingRules
             $url === '' => '',
             $scheme !== 'https' && !($scheme === 'http' && $trial) => 'url_not_https',
             !str_ends_with($url, '/webhook') => 'url_not_webhook',
-            !wp_http_validate_url($url) => 'url_refused',
             default => '',
         };
+    }
+
+    /**
+     * The webhook as it is entered: also one that WordPress sends to.
+     *
+     * Not asked later: it looks the name up, and a name server that is down for a minute is no wrong setting.
+     */
+    public static function newUrl(string $url): string
+    {
+        $problem = self::url($url);
+        return $problem === '' && $url !== '' && !wp_http_validate_url($url) ? 'url_refused' : $problem;
     }
 
     public static function secret(string $secret): string

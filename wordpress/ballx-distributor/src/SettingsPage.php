@@ -20,7 +20,7 @@ final class SettingsPage
     public const SLUG = 'ballx-settings';
 
     private const RULES = [
-        'ballx_webhook_url' => 'url',
+        'ballx_webhook_url' => 'newUrl',
         'ballx_webhook_secret' => 'secret',
         'ballx_status_key' => 'statusKey',
         'ballx_order_status' => 'word',
