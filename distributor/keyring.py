@@ -90,12 +90,13 @@ class Keyring:
             await self._renew(list(names))
 
     async def _renew_forever(self) -> None:
+        """Renew at once, since what the settings were made of may have been kept for minutes, and then by the clock."""
         while True:
-            await self._sleep(self._refresh_s)
             try:
                 await self.refresh()
             except Exception as error:  # noqa: BLE001 -- nothing a library raises may end the only task that ends secrets
                 logs.error(_log, "secrets_not_refreshed", cause=type(error).__name__, detail=str(error))
+            await self._sleep(self._refresh_s)
 
     async def _renew(self, names: Sequence[SecretName]) -> None:
         """

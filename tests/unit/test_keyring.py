@@ -223,6 +223,24 @@ async def test_it_renews_by_itself_and_outlives_every_failure(caplog: pytest.Log
     }
 
 
+async def test_it_begins_with_a_reading() -> None:
+    """The settings may come from what was kept of the vault; five minutes more would be too long."""
+    vault = Vault(WEBHOOK_SECRET=NEXT)
+    turns: asyncio.Queue[float] = asyncio.Queue()
+
+    async def sleep_once(seconds: float) -> None:
+        await turns.put(seconds)
+        await never(seconds)
+
+    ring = a_ring(vault, renewed=(CURRENT,), sleep=sleep_once)
+    ring.start()
+    assert await turns.get() == 300
+    await ring.aclose()
+
+    assert vault.asked == ["WEBHOOK_SECRET"]
+    assert held(ring) == {CURRENT: NEXT}
+
+
 async def test_its_lines_belong_to_no_request(caplog: pytest.LogCaptureFixture) -> None:
     """The first request starts the task; hours later its id would point at the wrong one."""
     turns: asyncio.Queue[float] = asyncio.Queue(maxsize=1)
