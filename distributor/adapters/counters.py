@@ -35,12 +35,13 @@ class LimitsCounters:
     Args:
         url: ``redis://`` or ``rediss://`` of the counters; empty: in this process alone.
         clock: The time, as the library reads it too.
+        wait_s: The longest wait for an answer.
     """
 
-    def __init__(self, url: str, *, clock: Clock) -> None:
+    def __init__(self, url: str, *, clock: Clock, wait_s: float = WAIT_S) -> None:
         self._pool = _pool(url) if url else None
         self._storage = _shared(url, self._pool) if self._pool else MemoryStorage()
-        self._clock = clock
+        self._clock, self._wait_s = clock, wait_s
 
     async def left(self, name: str, rate: Rate) -> Window:
         """Return what is left for *name*, counting nothing. Raises CountersUnavailable."""
@@ -58,7 +59,7 @@ class LimitsCounters:
     async def _window(self, name: str, rate: Rate, *, cost: int) -> Window:
         key = f"{name}/{rate.amount}/{rate.period_s}"
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(self._wait_s):
                 used = await (self._storage.incr(key, rate.period_s) if cost else self._storage.get(key))
                 ends_s = await self._storage.get_expiry(key)
         except (StorageError, TimeoutError, OSError) as error:

@@ -49,7 +49,7 @@ async def counters(request: pytest.FixtureRequest) -> AsyncIterator[Counters]:
         yield FakeCounters(wiring.now)
         return
     url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
-    real = LimitsCounters(url, clock=wiring.now)
+    real = LimitsCounters(url, clock=wiring.now, wait_s=30)  # how fast it is, is not the question here
     yield real
     await real.aclose()
 
@@ -109,7 +109,7 @@ async def test_none_is_lost_among_many_at_once(counters: Counters, name: str) ->
 @pytest.mark.skipif(sys.platform == "win32", reason="Valkey is not built for Windows")
 async def test_instances_share_what_redis_counts(redis_url: str, name: str) -> None:
     """Ten instances of memory would be ten times the limit."""
-    first, second = (LimitsCounters(redis_url, clock=wiring.now) for _ in range(2))
+    first, second = (LimitsCounters(redis_url, clock=wiring.now, wait_s=30) for _ in range(2))
     await first.take(name, FEW)
 
     shared = await second.take(name, FEW)
@@ -123,7 +123,7 @@ async def test_instances_share_what_redis_counts(redis_url: str, name: str) -> N
 async def test_a_store_that_dies_is_said_to_be_away(name: str) -> None:
     """Not a library's own error, which nobody above knows."""
     with valkey_server() as server:
-        real = LimitsCounters(url_of(server), clock=wiring.now)
+        real = LimitsCounters(url_of(server), clock=wiring.now, wait_s=30)
         await real.take(name, FEW)
 
     with pytest.raises(CountersUnavailable):
