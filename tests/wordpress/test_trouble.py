@@ -132,6 +132,21 @@ def test_an_answer_that_may_pass_is_waited_out(shop: Shop, status: int) -> None:
     assert int(waiting["due_at"] or 0) >= int(waiting["updated_at"] or 0) + 7200
 
 
+def test_a_lost_wake_up_costs_a_minute(shop: Shop) -> None:
+    """WP-Cron keeps its events in one option, and of two requests that change it one is lost."""
+    shop.place({"order_id": "LOST-1", "wallet": a_wallet("lost"), "amount": "1.5"})
+    interval_s, due_at, now = shop.site.evaluate(
+        "wp_unschedule_hook( 'ballx_work' ); $sweep = wp_get_scheduled_event( 'ballx_sweep' );"
+        "wp_unschedule_hook( 'ballx_sweep' ); wp_schedule_event( time() - 1, $sweep->schedule, 'ballx_sweep' );"
+        "return array( $sweep->interval, $sweep->timestamp, time() );"
+    )
+    shop.site.run_cron()
+
+    assert interval_s == 60
+    assert due_at <= now + 60
+    assert shop.delivery("LOST-1")["status"] == "received"
+
+
 def test_of_four_crons_at_once_one_sends(shop: Shop) -> None:
     """The step is taken in the database before it is made, so that a slow answer is not asked for twice."""
     with a_stranger(503, {}, slow_s=2.0) as stranger, ThreadPoolExecutor(4) as crons:

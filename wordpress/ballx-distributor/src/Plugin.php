@@ -57,6 +57,7 @@ final class Plugin
     {
         register_activation_hook($this->file, self::install(...));
         register_deactivation_hook($this->file, Scheduler::stop(...));
+        add_filter('cron_schedules', Scheduler::withMinute(...));
         add_action('init', $this->prepare(...), 5);
         add_action(Scheduler::WORK, $this->courier->work(...), 10, 0);
         add_action(Scheduler::SWEEP, $this->courier->work(...), 10, 0);
@@ -127,6 +128,6 @@ final class Plugin
             Settings::install();
             Schema::make();
         }
-        (new Scheduler())->sweepHourly();
+        (new Scheduler())->sweepEachMinute();
     }
 }

@@ -13,13 +13,17 @@ defined('ABSPATH') || exit;
 /**
  * A wake-up carries no order: it says "look what is due". Losing one costs time, a second one costs a look.
  *
- * Action Scheduler comes with WooCommerce; without it WP-Cron. The hourly sweep repairs what either loses.
+ * Action Scheduler comes with WooCommerce; without it WP-Cron. The sweep repairs within a minute what is lost:
+ *
+ * 1. WP-Cron keeps all events in one option. A cron run reads it. 2. A page stores an order and adds a wake-up.
+ * 3. The cron run writes back what it read, with its own event done: the wake-up is gone.
  */
 final class Scheduler
 {
     public const WORK = 'ballx_work';
     public const SWEEP = 'ballx_sweep';
     private const GROUP = 'ballx-distributor';
+    private const EACH_MINUTE = 'ballx_minute';
 
     public function wakeAt(int $time): void
     {
@@ -31,11 +35,22 @@ final class Scheduler
         }
     }
 
-    public function sweepHourly(): void
+    public function sweepEachMinute(): void
     {
         if (!wp_next_scheduled(self::SWEEP)) {
-            wp_schedule_event(time(), 'hourly', self::SWEEP);
+            wp_schedule_event(time(), self::EACH_MINUTE, self::SWEEP);
         }
+    }
+
+    /**
+     * Tell WP-Cron of an interval that it does not have.
+     *
+     * @param array<string, array{interval: int, display: string}> $schedules
+     * @return array<string, array{interval: int, display: string}>
+     */
+    public static function withMinute(array $schedules): array
+    {
+        return $schedules + [self::EACH_MINUTE => ['interval' => MINUTE_IN_SECONDS, 'display' => 'BALLX']];
     }
 
     public static function stop(): void
