@@ -10,7 +10,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from devstack import paths, setup
@@ -47,6 +47,8 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     commands.add_parser(
         "services", help="storage and chain on the ports of local.settings.json.example, for func start"
     )
+    wordpress = commands.add_parser("wordpress", help="the same with a real WordPress in front; needs Debian or Ubuntu")
+    wordpress.add_argument("--once", action="store_true", help="end after one order: exit code 0 when it was paid")
     chaos = commands.add_parser("chaos", help="orders without a pause while everything under the app fails")
     chaos.add_argument("--minutes", type=float, default=3.0, help="how long things go wrong (3)")
     chaos.add_argument("--seed", type=int, default=1, help="the same seed, the same faults in the same order (1)")
@@ -79,16 +81,15 @@ def _go_on_in(python: Path, arguments: Sequence[str]) -> int:
 
 
 def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> int:
-    from devstack import chaos, down, package, run_tests, services, up
+    from devstack import chaos, down, package, run_tests, services, up, wordpress
 
-    if chosen.command == "up":
-        return up.run(console, once=chosen.once, host=chosen.host)
-    if chosen.command == "services":
-        return services.run(console)
-    if chosen.command == "chaos":
-        return chaos.run(console, minutes=chosen.minutes, seed=chosen.seed)
-    if chosen.command == "test":
-        return run_tests.run(console, rest)
-    if chosen.command == "package":
-        return package.run(console, python=chosen.python, check=chosen.check)
-    return down.run(console)
+    run: Mapping[str, Callable[[], int]] = {
+        "up": lambda: up.run(console, once=chosen.once, host=chosen.host),
+        "services": lambda: services.run(console),
+        "wordpress": lambda: wordpress.run(console, once=chosen.once),
+        "chaos": lambda: chaos.run(console, minutes=chosen.minutes, seed=chosen.seed),
+        "test": lambda: run_tests.run(console, rest),
+        "package": lambda: package.run(console, python=chosen.python, check=chosen.check),
+        "down": lambda: down.run(console),
+    }
+    return run[chosen.command]()

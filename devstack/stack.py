@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from subprocess import Popen
@@ -185,9 +185,14 @@ def free_port() -> int:
         return port
 
 
-def stay(parts: Mapping[str, Popen[bytes]], run: Run) -> NoReturn:
-    """Wait until someone asks for the end (Ended); a part that ends by itself is a failure (StepFailed)."""
+def stay(parts: Mapping[str, Popen[bytes]], run: Run, meanwhile: Callable[[], object] = lambda: None) -> NoReturn:
+    """
+    Wait until someone asks for the end (Ended), doing *meanwhile* again and again.
+
+    A part that ends by itself is a failure (StepFailed).
+    """
     while True:
+        meanwhile()
         for name, process in parts.items():
             if process.poll() is not None:
                 raise StepFailed(f"{name} ended by itself.", run.log(name))

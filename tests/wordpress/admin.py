@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import mechanicalsoup  # type: ignore[import-untyped]  # it comes without types
 
-from devstack.wordpress_site import ADMIN, Site
+from devstack.wordpress_site import ADMIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +23,11 @@ class Page:
 
 
 class Administrator:
-    """Logged in through WordPress's own login page, as another user where one is named."""
+    """Logged in through WordPress's own login page."""
 
-    def __init__(self, site: Site, user: str = ADMIN, password: str = "") -> None:
-        self._site = site
-        self._credentials = {"log": user, "pwd": password or site.password}
+    def __init__(self, url: str, password: str, user: str = ADMIN) -> None:
+        self._url = url
+        self._credentials = {"log": user, "pwd": password}
         self._browser = mechanicalsoup.StatefulBrowser(soup_config={"features": "html.parser"})
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class Administrator:
 
     def open(self, path: str) -> Page:
         """Look at the page at *path* of the site."""
-        return _page(self._browser.open(self._site.url + path, timeout=30))
+        return _page(self._browser.open(self._url + path, timeout=30))
 
     def send(self, form: str, filled: Mapping[str, str | bool], *, button: str | None = None) -> Page:
         """Fill in the *form* (a CSS selector) of the page looked at last, and press its *button* or its only one."""
@@ -52,7 +52,7 @@ class Administrator:
 
     def post(self, path: str, fields: Mapping[str, str]) -> Page:
         """Send *fields* without a form."""
-        return _page(self._browser.post(self._site.url + path, data=dict(fields), timeout=30))
+        return _page(self._browser.post(self._url + path, data=dict(fields), timeout=30))
 
     def press(self, path: str, action: str, number: str | None = None) -> Page:
         """Press the plugin's button for *action* on the page at *path*; *number* says of which delivery."""

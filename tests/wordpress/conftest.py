@@ -119,5 +119,5 @@ def shop(installed_shop: Shop, distributor: Distributor) -> Iterator[Shop]:
 @pytest.fixture
 def administrator(installed_shop: Shop) -> Iterator[Administrator]:
     """The shop's owner, logged in."""
-    with Administrator(installed_shop.site) as logged_in:
+    with Administrator(installed_shop.site.url, installed_shop.site.password) as logged_in:
         yield logged_in

@@ -68,7 +68,7 @@ def test_constants_of_wp_config_go_first_and_a_deleted_plugin_leaves_nothing(ano
     """The owner cannot type over a constant, and its value is in no page; "Delete" takes everything."""
     shop = Shop(site=another_site)
     shop.place({"order_id": "LAST-1", "wallet": a_wallet("last"), "amount": "1"})
-    with Administrator(another_site) as administrator:
+    with Administrator(another_site.url, another_site.password) as administrator:
         page = administrator.open("/wp-admin/admin.php?page=ballx-settings")
     before = another_site.evaluate(REMAINS)
     another_site.evaluate(

@@ -69,7 +69,7 @@ def test_a_subscriber_sees_neither_settings_nor_deliveries(shop: Shop) -> None:
     shop.site.evaluate(
         "wp_insert_user( array( 'user_login' => 'guest', 'user_pass' => 'g', 'role' => 'subscriber' ) );"
     )
-    with Administrator(shop.site, user="guest", password="g") as guest:
+    with Administrator(shop.site.url, "g", user="guest") as guest:
         assert guest.open(PAGE).status == 403
         assert guest.open("/wp-admin/admin.php?page=ballx-deliveries").status == 403
         assert guest.post("/wp-admin/admin-post.php", {"action": "ballx_test", "id": "0"}).status == 403
