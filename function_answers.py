@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from distributor.intake import Accepted
+from distributor.front.intake import Accepted
 from distributor.model import DEFAULT_SOURCE
 from distributor.status import shown
 from function_problems import WrongMethod, tell

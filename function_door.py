@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import azure.functions as func
 
 from distributor.errors import MalformedOrder, Rejected
-from distributor.signature import Verified
+from distributor.front.signature import Verified
 from distributor.wiring import container
 from function_problems import BodyTooLarge, NotJson, rate_headers
 

@@ -11,8 +11,8 @@ from http import HTTPStatus
 
 import azure.functions as func
 
+from distributor.front.woocommerce import NotPaid, is_ping
 from distributor.wiring import container
-from distributor.woocommerce import NotPaid, is_ping
 from function_answers import answered, json_answer, order_answer
 from function_door import signed
 from function_work import DISTRIBUTIONS, STORAGE, WAKE

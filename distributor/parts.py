@@ -19,10 +19,10 @@ from distributor.adapters.identity import sign_in
 from distributor.adapters.keyvault import KeyVaultSecrets
 from distributor.errors import ConfigurationError
 from distributor.ports import Clock
-from distributor.references import is_reference
 from distributor.settings import Settings, Use, about, load, problems, secrets_of
-from distributor.shop_secrets import secret_name
-from distributor.storage import storage
+from distributor.settings.references import is_reference
+from distributor.settings.shop_secrets import secret_name
+from distributor.settings.storage import storage
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from distributor.adapters.polygon import Polygon
     from distributor.adapters.rpc import Rpc
     from distributor.adapters.tables import Tables
-    from distributor.keyring import Keyring
+    from distributor.front.keyring import Keyring
     from distributor.ledger import Ledger
     from distributor.model import Address
     from distributor.ports import Alarms, Counters, Signer
-    from distributor.references import VaultItem
+    from distributor.settings.references import VaultItem
 
 T = TypeVar("T")
 
@@ -214,7 +214,7 @@ class Parts:
         return ledger
 
     async def _build_keyring(self) -> Keyring:
-        from distributor.keyring import Keyring
+        from distributor.front.keyring import Keyring
 
         settings = await self.settings(Use.INTAKE)
         names = [name for name in secrets_of(Use.INTAKE, self._environ) if self._secrets.place(name)]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from distributor import logs
 from distributor.errors import DistributorError
 from distributor.ledger import Ledger
+from distributor.payout.preflight import foreign
 from distributor.ports import Clock, Heads
-from distributor.preflight import foreign
 from distributor.standing import Identity
 from distributor.units import UnixMs
 

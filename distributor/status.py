@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from distributor.advice import HELD, WAITING
 from distributor.ledger import Ledger
 from distributor.model import (
     AttemptKind,
@@ -23,7 +22,8 @@ from distributor.model import (
     OrderStatus,
     TransactionStatus,
 )
-from distributor.orders import ORDER_ID
+from distributor.names import ORDER_ID
+from distributor.payout.advice import HELD, WAITING
 from distributor.units import UnixMs, format_units
 
 Document = Mapping[str, object]

@@ -19,25 +19,24 @@ from typing import TYPE_CHECKING, Any
 from distributor import logs
 from distributor.parts import Part, Parts
 from distributor.ports import Clock
-from distributor.settings import Settings, Use
+from distributor.settings import Use
 from distributor.standing import Identity
+from distributor.terms import identity_of, limits_of, policy_of
 from distributor.units import UnixMs, Wei
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
 
-    from distributor.distribution import Distribution
-    from distributor.fees import FeeLimits
-    from distributor.gate import Gate
-    from distributor.intake import Intake
+    from distributor.front.gate import Gate
+    from distributor.front.intake import Intake
+    from distributor.front.woocommerce_intake import WooCommerceIntake
     from distributor.ledger import Ledger
-    from distributor.lifecycle import Policy
+    from distributor.payout.distribution import Distribution
+    from distributor.payout.settlement import Settlement
+    from distributor.payout.sweep import Sweep, Watcher
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
-    from distributor.settlement import Settlement
     from distributor.status import Status
-    from distributor.sweep import Sweep, Watcher
-    from distributor.woocommerce_intake import WooCommerceIntake
 
 _LOUD = ("azure", "web3", "urllib3")
 """Libraries that log each request, with its URL, at INFO or DEBUG."""
@@ -145,7 +144,7 @@ class Container:
         return await self._parts.alarms()
 
     async def _build_gate(self) -> Gate:
-        from distributor.gate import Gate
+        from distributor.front.gate import Gate
 
         settings = await self._parts.settings(Use.GATE)
         return Gate(
@@ -157,8 +156,8 @@ class Container:
         )
 
     async def _build_intake(self) -> Intake:
-        from distributor.intake import Intake
-        from distributor.orders import Terms
+        from distributor.front.intake import Intake
+        from distributor.front.orders import Terms
 
         settings = await self._parts.settings(Use.INTAKE)
         return Intake(
@@ -177,8 +176,8 @@ class Container:
         )
 
     async def _build_woocommerce(self) -> WooCommerceIntake:
-        from distributor.woocommerce import Rules, amount_of
-        from distributor.woocommerce_intake import WooCommerceIntake
+        from distributor.front.woocommerce import Rules, amount_of
+        from distributor.front.woocommerce_intake import WooCommerceIntake
 
         settings = await self._parts.settings(Use.WOOCOMMERCE)
         rules = Rules(
@@ -196,8 +195,8 @@ class Container:
         return Status(ledger=await self._parts.ledger(), decimals=settings.token_decimals)
 
     async def _build_distribution(self) -> Distribution:
-        from distributor.distribution import Distribution
-        from distributor.preflight import Terms
+        from distributor.payout.distribution import Distribution
+        from distributor.payout.preflight import Terms
 
         settings = await self._parts.settings(Use.DISTRIBUTION)
         return Distribution(
@@ -216,8 +215,8 @@ class Container:
         )
 
     async def _build_settlement(self) -> Settlement:
-        from distributor.settlement import Settlement
-        from distributor.steps import Steps
+        from distributor.payout.settlement import Settlement
+        from distributor.payout.steps import Steps
 
         settings = await self._parts.settings(Use.SETTLEMENT)
         distribution = await self.distribution()
@@ -243,12 +242,12 @@ class Container:
         )
 
     async def _build_sweep(self) -> Sweep:
-        from distributor.sweep import Sweep
+        from distributor.payout.sweep import Sweep
 
         return Sweep(ledger=await self._parts.ledger(), clock=self._clock)
 
     async def _build_watcher(self) -> Watcher:
-        from distributor.sweep import Thresholds, Watcher
+        from distributor.payout.sweep import Thresholds, Watcher
 
         settings = await self._parts.settings(Use.WATCH)
         return Watcher(
@@ -280,43 +279,6 @@ class Container:
 
     async def _expected_identity(self) -> Identity:
         return identity_of(await self._parts.settings(Use.READINESS))
-
-
-def identity_of(settings: Settings) -> Identity:
-    """Return whose ledger the settings mean; without LEDGER_ID any with these addresses."""
-    return Identity(
-        ledger_id=settings.ledger_id or "",
-        chain_id=settings.chain_id,
-        token=settings.token,
-        authority=settings.authority,
-        reserve=settings.reserve,
-    )
-
-
-def limits_of(settings: Settings) -> FeeLimits:
-    """Return what the settings allow a transaction to cost."""
-    from distributor.fees import FeeLimits
-
-    return FeeLimits(
-        max_fee_wei=settings.max_fee_wei,
-        max_tip_wei=settings.max_tip_wei,
-        min_tip_wei=settings.min_tip_wei,
-        gas_limit=settings.gas_limit,
-    )
-
-
-def policy_of(settings: Settings) -> Policy:
-    """Return when something is final, and when to push, by the settings."""
-    from distributor.lifecycle import Policy
-
-    return Policy(
-        finality_depth=settings.finality_depth,
-        min_confirmations=settings.min_confirmations,
-        release_confirmations=settings.release_confirmations,
-        resubmit_after_ms=settings.resubmit_after_ms,
-        replace_after_ms=settings.replace_after_ms,
-        max_attempts=settings.max_attempts,
-    )
 
 
 _containers: dict[asyncio.AbstractEventLoop, Container] = {}

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from distributor.addresses import keccak256, parse_address
-from distributor.fees import FeeLimits
-from distributor.lifecycle import Policy
 from distributor.model import Address, Attempt, AttemptKind, Fees, Hash, OpenTransaction, Order, OrderKey, Transaction
+from distributor.payout.fees import FeeLimits
+from distributor.payout.lifecycle import Policy
 from distributor.sightings import Block, Market, Observation, Receipt, Survey, Transfer
 from distributor.standing import Identity
 from distributor.units import TokenUnits, UnixMs, Wei

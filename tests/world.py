@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from distributor.caps import NO_CAPS, Caps
-from distributor.distribution import Distribution
-from distributor.fees import FeeLimits
 from distributor.ledger import Ledger
-from distributor.lifecycle import Policy
 from distributor.model import Hash, Order, OrderKey, OrderStatus
-from distributor.preflight import Terms
-from distributor.settlement import Settlement
+from distributor.payout.distribution import Distribution
+from distributor.payout.fees import FeeLimits
+from distributor.payout.lifecycle import Policy
+from distributor.payout.preflight import Terms
+from distributor.payout.settlement import Settlement
+from distributor.payout.steps import Steps
 from distributor.sightings import Transfer
 from distributor.standing import Identity
-from distributor.steps import Steps
 from distributor.units import TokenUnits, UnixMs
 from tests import factories
 from tests.fakes.alarms import ListAlarms

@@ -18,8 +18,8 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
 from distributor.adapters.node_errors import is_overload, is_revert
-from distributor.history import Distribution, Origin, Outflow
 from distributor.model import Address, Hash
+from distributor.payout.history import Distribution, Origin, Outflow
 from distributor.sightings import Block, Market, Receipt, Transfer
 from distributor.units import TokenUnits, Wei
 

@@ -18,8 +18,8 @@ from distributor.adapters.answers import GARBLED, NodeError, NodeTrouble, read_o
 from distributor.adapters.nodes import MAX_BATCH_ITEMS, TIMEOUT, Batch, Node, Nodes
 from distributor.addresses import keccak256, parse_address
 from distributor.errors import ChainUnavailable
-from distributor.history import Distribution, Origin, Outflow
 from distributor.model import Address, Hash
+from distributor.payout.history import Distribution, Origin, Outflow
 from distributor.units import TokenUnits
 
 _TRANSFER_TOPIC: Final = f"0x{keccak256(b'Transfer(address,address,uint256)').hex()}"

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from distributor import setting_values as accept
 from distributor.adapters.vault_trouble import NOT_FOUND, is_withdrawn, status_of, why
 from distributor.errors import ConfigurationError, SecretWithdrawn
 from distributor.ports import Clock
-from distributor.references import VaultItem, by_name, is_reference, parse_reference
+from distributor.settings import values as accept
+from distributor.settings.references import VaultItem, by_name, is_reference, parse_reference
 from distributor.units import UnixMs
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from typing import Any, Final, Protocol, TypeVar
 
 from aiohttp import ClientError, ClientResponseError, ClientSession, TCPConnector
 
-from distributor import logs, urls
+from distributor import logs
 from distributor.adapters.answers import GARBLED, RATE_LIMITED, Answers, NodeTrouble, items_of, read_quantity
 from distributor.errors import ChainUnavailable, ConfigurationError, DistributorError, InvariantBroken, WrongChain
 from distributor.ports import Clock
+from distributor.settings import urls
 from distributor.sightings import Block
 
 PAUSE_FIRST_MS: Final = 1_000

@@ -24,10 +24,10 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 from distributor import logs
 from distributor.adapters.identity import sign_in
 from distributor.errors import ConfigurationError, InvariantBroken, LedgerUnavailable
-from distributor.groups import check
+from distributor.ledger.groups import check
 from distributor.model import Version
 from distributor.ports import Conflict, Delete, Insert, OutcomeUnknown, Row, Value, Write
-from distributor.storage import Credential
+from distributor.settings.storage import Credential
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 5

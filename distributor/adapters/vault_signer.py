@@ -34,7 +34,7 @@ from distributor.addresses import keccak256
 from distributor.errors import ConfigurationError, SignerUnavailable
 from distributor.model import Address, Hash
 from distributor.ports import Signed, Unsigned
-from distributor.references import VaultItem
+from distributor.settings.references import VaultItem
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

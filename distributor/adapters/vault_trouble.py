@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distributor.references import VaultItem
+from distributor.settings.references import VaultItem
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError

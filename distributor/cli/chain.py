@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
-from distributor.audit import Audit, Findings
 from distributor.cli.desk import DONE, REFUSED, Desk, Refused
 from distributor.errors import ConfigurationError
-from distributor.fence import Fence
 from distributor.model import Address
-from distributor.payouts import Known
-from distributor.rebuild import Rebuild, Report
+from distributor.recovery.audit import Audit, Findings
+from distributor.recovery.fence import Fence
+from distributor.recovery.payouts import Known
+from distributor.recovery.rebuild import Rebuild, Report
 from distributor.settings import Settings, Use
+from distributor.terms import identity_of, limits_of, policy_of
 from distributor.units import format_units
-from distributor.wiring import identity_of, limits_of, policy_of
 
 
 async def audit_chain(desk: Desk) -> int:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from distributor.archive import Archive
 from distributor.cli.tables import lines
 from distributor.errors import DistributorError
 from distributor.ledger import Ledger
+from distributor.ledger.archive import Archive
 from distributor.model import Address
 from distributor.parts import Parts
 from distributor.ports import Clock

@@ -15,7 +15,7 @@ from distributor.model import Address
 from distributor.parts import Parts
 from distributor.settings import Settings, Use
 from distributor.standing import Identity
-from distributor.wiring import identity_of
+from distributor.terms import identity_of
 
 Say = Callable[[str], None]
 

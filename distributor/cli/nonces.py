@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from distributor.cancellation import Cancellation, Cancelled
 from distributor.cli.desk import DONE, REFUSED, Desk
-from distributor.resolution import Resolution, Resolved
+from distributor.payout.cancellation import Cancellation, Cancelled
+from distributor.payout.resolution import Resolution, Resolved
 from distributor.settings import Use
-from distributor.wiring import identity_of, limits_of, policy_of
+from distributor.terms import identity_of, limits_of, policy_of
 
 _ENDED = (Resolved.PAID, Resolved.HELD, Resolved.CLOSED_BEFORE)
 

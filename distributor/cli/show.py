@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from distributor.archive import Archive
 from distributor.cli.desk import DONE, Desk
 from distributor.ledger import Ledger
+from distributor.ledger.archive import Archive
 from distributor.model import OpenTransaction, OrderStatus
 from distributor.settings import Use
 from distributor.standing import SETTLEMENT_LEASE

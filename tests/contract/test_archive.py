@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from distributor import keys
-from distributor.archive import RESTORE_TRIES_MAX, Archive, Payout, Restored
 from distributor.errors import ConflictingOrder, Contention
-from distributor.ledger import Ledger
+from distributor.ledger import Ledger, keys
+from distributor.ledger.archive import RESTORE_TRIES_MAX, Archive, Payout, Restored
 from distributor.model import HoldReason, OrderKey, OrderStatus
-from distributor.orders import ref_id
+from distributor.names import ref_id
 from distributor.units import TokenUnits
 from tests.factories import ALICE, BOB, IDENTITY, OPERATOR, TOKEN, a_hash, an_address, an_order
 from tests.fakes.bench import Bench, a_closing
@@ -238,7 +237,7 @@ async def test_a_restored_backup_keeps_what_it_knows(bench: Bench) -> None:
 
 async def test_everything_can_be_read_in_pages(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """However large the ledger is."""
-    monkeypatch.setattr("distributor.archive.PAGE_ROWS", 2)
+    monkeypatch.setattr("distributor.ledger.archive.PAGE_ROWS", 2)
     archive = an_archive(bench)
     await bench.received("A", "B", "C", "D")
     await archive.restore(a_payout("E"))

@@ -14,8 +14,8 @@ from distributor.adapters.history import ChainHistory, read_distribution
 from distributor.adapters.polygon import nodes_of
 from distributor.adapters.signer import LocalSigner
 from distributor.errors import ChainUnavailable
-from distributor.history import Distribution, History
 from distributor.model import Fees, Hash
+from distributor.payout.history import Distribution, History
 from distributor.ports import Unsigned
 from distributor.units import Wei
 from tests.contract.chains import ONE_TOKEN, FakeWorld, World, an_order, anvil_world

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import LedgerUnavailable
-from distributor.groups import TRIES_MAX
 from distributor.ledger import Ledger
+from distributor.ledger.groups import TRIES_MAX
 from distributor.model import HoldReason, OrderStatus, TransactionStatus
 from distributor.standing import Control, WaitingReason, Watch
 from tests.factories import BOB, IDENTITY, OPERATOR, TOKEN, a_hash, an_attempt, an_order

@@ -17,7 +17,7 @@ from distributor.addresses import keccak256
 from distributor.errors import ConfigurationError, SignerUnavailable
 from distributor.model import Address, Fees
 from distributor.ports import Signer, Unsigned
-from distributor.references import VaultItem
+from distributor.settings.references import VaultItem
 from distributor.sightings import Call
 from distributor.units import Wei
 from tests.fakes.signer import FakeSigner, read_signed

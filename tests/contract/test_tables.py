@@ -21,7 +21,7 @@ from distributor.errors import ConfigurationError, InvariantBroken, LedgerUnavai
 from distributor.ledger import Ledger
 from distributor.model import OrderStatus, TransactionStatus, Version
 from distributor.ports import Insert, OutcomeUnknown, Replace
-from distributor.storage import Credential
+from distributor.settings.storage import Credential
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding
 from tests.fakes.clock import FrozenClock

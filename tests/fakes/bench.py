@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distributor.ledger import Closing, Ledger
+from distributor.ledger.rows import OWNER
 from distributor.model import Address, Attempt, HoldReason, Order, OrderKey, Transaction
-from distributor.rows import OWNER
 from distributor.standing import Books
 from distributor.units import TokenUnits, Wei
 from tests.factories import ALICE, OPERATOR, a_hash, a_transaction, an_attempt, an_order

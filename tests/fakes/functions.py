@@ -10,13 +10,13 @@ from typing import Any
 import azure.functions as func
 
 from distributor.errors import BadSignature
-from distributor.gate import Gate
+from distributor.front.gate import Gate
+from distributor.front.signature import Verified
+from distributor.front.signature_schemes import Scheme
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE
 from distributor.ports import Alarm
 from distributor.rates import Rate
-from distributor.signature import Verified
-from distributor.signature_schemes import Scheme
 from tests.fakes.clock import FrozenClock
 from tests.fakes.counters import FakeCounters
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from distributor.adapters.history import read_distribution
 from distributor.errors import ChainUnavailable
-from distributor.history import Origin, Outflow
 from distributor.model import Address, Hash
+from distributor.payout.history import Origin, Outflow
 from tests.fakes.chain import RESERVE, FakeChain
 
 

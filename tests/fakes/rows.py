@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from distributor.errors import LedgerUnavailable
-from distributor.groups import check
+from distributor.ledger.groups import check
 from distributor.model import Version
 from distributor.ports import Conflict, Delete, Insert, OutcomeUnknown, Row, Rows, Value, Write
 

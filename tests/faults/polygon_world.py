@@ -12,17 +12,17 @@ from devstack.contracts import OPERATOR_KEY, Devchain
 from distributor.adapters.alarms import OnceAnHour
 from distributor.adapters.polygon import Polygon
 from distributor.adapters.signer import LocalSigner
-from distributor.distribution import Distribution
 from distributor.errors import ChainUnavailable
 from distributor.ledger import Ledger
-from distributor.lifecycle import Policy
 from distributor.model import Order, OrderStatus, Transaction
+from distributor.payout.distribution import Distribution
+from distributor.payout.lifecycle import Policy
+from distributor.payout.preflight import Terms
+from distributor.payout.settlement import Settlement
+from distributor.payout.steps import Steps
+from distributor.payout.sweep import Thresholds, Watcher
 from distributor.ports import Rows
-from distributor.preflight import Terms
-from distributor.settlement import Settlement
 from distributor.standing import Identity
-from distributor.steps import Steps
-from distributor.sweep import Thresholds, Watcher
 from distributor.units import TokenUnits, UnixMs, Wei
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, an_order
 from tests.fakes.alarms import ListAlarms

@@ -15,10 +15,10 @@ from devstack.contracts import Deployment, Devchain
 from devstack.servers import Azurite
 from distributor.cli import main
 from distributor.errors import ConflictingOrder
-from distributor.fence import FENCE_NONCES
 from distributor.model import HoldReason, OrderKey
-from distributor.orders import ref_id
+from distributor.names import ref_id
 from distributor.parts import Parts
+from distributor.recovery.fence import FENCE_NONCES
 from distributor.units import TokenUnits
 from distributor.wiring import Container, now
 

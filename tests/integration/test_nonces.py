@@ -12,14 +12,14 @@ from devstack.servers import Azurite
 from distributor.adapters.history import ChainHistory
 from distributor.adapters.polygon import nodes_of
 from distributor.adapters.signer import LocalSigner
-from distributor.cancellation import Cancellation, Cancelled
 from distributor.cli.init import initialise
 from distributor.model import Fees, Hash, HoldReason, Order, OrderStatus, SubmitOutcome
-from distributor.orders import ref_id
+from distributor.names import ref_id
 from distributor.parts import Parts
+from distributor.payout.cancellation import Cancellation, Cancelled
+from distributor.payout.resolution import Resolution, Resolved
+from distributor.payout.settlement import Settlement
 from distributor.ports import Unsigned
-from distributor.resolution import Resolution, Resolved
-from distributor.settlement import Settlement
 from distributor.sightings import Call
 from distributor.units import TokenUnits, Wei
 from distributor.wiring import Container, now

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from distributor import orders, signature
+from distributor.front import orders, signature
+from distributor.front.orders import Terms
 from distributor.model import Address, Order
-from distributor.orders import Terms
 from distributor.units import UnixMs
 from distributor.wiring import now
 

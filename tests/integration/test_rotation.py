@@ -12,7 +12,7 @@ from devstack.contracts import Deployment, Devchain
 from devstack.servers import Azurite
 from distributor.cli.init import initialise
 from distributor.model import Order, OrderStatus
-from distributor.orders import ref_id
+from distributor.names import ref_id
 from distributor.parts import Parts
 from distributor.units import TokenUnits, UnixMs
 from distributor.wiring import Container, now

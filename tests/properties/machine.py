@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from distributor.caps import NO_CAPS
 from distributor.model import SubmitOutcome
-from distributor.settlement import LEASE_MS
+from distributor.payout.settlement import LEASE_MS
 from distributor.units import Wei
 from tests.factories import GWEI
 from tests.fakes.chain import Behaviour

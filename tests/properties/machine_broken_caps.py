@@ -9,14 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from distributor import readings, settlement, submission
-from distributor.closings import Closing, Settling
-from distributor.distribution import Distribution
-from distributor.groups import Group
-from distributor.lifecycle import Step
+from distributor.ledger import readings
+from distributor.ledger.closings import Closing, Settling
+from distributor.ledger.groups import Group
 from distributor.model import Attempt, Fees, OpenTransaction, Order, Transaction, Version
+from distributor.payout import settlement, submission
+from distributor.payout.distribution import Distribution
+from distributor.payout.lifecycle import Step
+from distributor.payout.settlement import Settlement
 from distributor.ports import Rows, Value
-from distributor.settlement import Settlement
 from distributor.standing import Books
 
 Patch = pytest.MonkeyPatch

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from distributor import keys, lifecycle
-from distributor.entries import Total
-from distributor.groups import commit
-from distributor.ledger import Ledger
-from distributor.lifecycle import Policy, Step, Submit, Verdict, Wait
+from distributor.ledger import Ledger, keys
+from distributor.ledger.entries import Total
+from distributor.ledger.groups import commit
+from distributor.ledger.readings import must_find
+from distributor.ledger.rows import write
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, Transaction, TransactionStatus
-from distributor.readings import must_find
-from distributor.rows import write
+from distributor.payout import lifecycle
+from distributor.payout.lifecycle import Policy, Step, Submit, Verdict, Wait
+from distributor.payout.steps import Done, Steps
 from distributor.sightings import Observation, Receipt
 from distributor.standing import Spent
-from distributor.steps import Done, Steps
 from distributor.units import TokenUnits
 from tests.properties.machine_broken_people import back_in_line
 

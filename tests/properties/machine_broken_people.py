@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from distributor import closings, fees, keys, preflight
-from distributor.closings import Closing
-from distributor.distribution import Distribution
-from distributor.fees import FeeLimits
-from distributor.groups import Group, commit
-from distributor.interventions import Interventions
+from distributor.ledger import closings, keys
+from distributor.ledger.closings import Closing
+from distributor.ledger.groups import Group, commit
+from distributor.ledger.interventions import Interventions
+from distributor.ledger.rows import write
 from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
-from distributor.rows import write
+from distributor.payout import fees, preflight
+from distributor.payout.distribution import Distribution
+from distributor.payout.fees import FeeLimits
+from distributor.payout.sweep import Sweep, Wakes
 from distributor.sightings import Market
 from distributor.standing import Books
-from distributor.sweep import Sweep, Wakes
 from distributor.units import TokenUnits, UnixMs
 
 Patch = pytest.MonkeyPatch

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from distributor import groups, lifecycle
-from distributor.distribution import Distribution
-from distributor.ledger import Ledger
+from distributor.ledger import Ledger, groups
 from distributor.model import Attempt, Fees, Order, Transaction
+from distributor.payout import lifecycle
+from distributor.payout.distribution import Distribution
+from distributor.payout.steps import Done, Steps
 from distributor.ports import Chain, Delete, Insert, Replace, Row, Write
 from distributor.standing import Books
-from distributor.steps import Done, Steps
 from tests.fakes.rows import MemoryRows
 
 Patch = pytest.MonkeyPatch

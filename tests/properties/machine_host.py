@@ -6,15 +6,15 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from distributor.cancellation import Cancellation
-from distributor.distribution import Distribution
 from distributor.errors import ConfigurationError, InvariantBroken, Transient
 from distributor.ledger import Ledger
 from distributor.model import Address, Order
-from distributor.preflight import Terms
-from distributor.settlement import Settlement
-from distributor.steps import Steps
-from distributor.sweep import Sweep
+from distributor.payout.cancellation import Cancellation
+from distributor.payout.distribution import Distribution
+from distributor.payout.preflight import Terms
+from distributor.payout.settlement import Settlement
+from distributor.payout.steps import Steps
+from distributor.payout.sweep import Sweep
 from tests.fakes.chain import FakeSigner
 from tests.properties.machine_loop import Job, Turns
 from tests.properties.machine_ports import SteppedAlarms, SteppedChain, SteppedRows, SteppedSigner

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from distributor import keys
+from distributor.ledger import keys
 from distributor.model import Address, Hash, Order, Version
 from distributor.ports import Alarm, Conflict, OutcomeUnknown, Row, Signed, Signer, Unsigned, Write
 from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey

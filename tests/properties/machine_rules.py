@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from distributor.caps import Caps
-from distributor.fees import FeeLimits
-from distributor.lifecycle import Policy
+from distributor.payout.fees import FeeLimits
+from distributor.payout.lifecycle import Policy
 from distributor.standing import Identity
 from distributor.units import TokenUnits, Wei
 from tests import factories

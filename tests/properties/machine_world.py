@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import Inserted, Ledger
+from distributor.ledger.rows import read
 from distributor.model import Address, Order, OrderKey
-from distributor.rows import read
 from distributor.units import TokenUnits, UnixMs
 from tests import factories
 from tests.factories import an_order

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from distributor.errors import MalformedOrder, Rejected, UnpayableOrder
+from distributor.front.orders import REASON_BYTES, Terms, parse
 from distributor.model import Address, Order
-from distributor.orders import REASON_BYTES, Terms, parse
 from distributor.units import UINT256_MAX, UnixMs
 
 TERMS = Terms(

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from distributor import audit
-from distributor.archive import Archive, Payout
-from distributor.audit import Audit, Findings, Kind
 from distributor.errors import ChainUnavailable
+from distributor.ledger.archive import Archive, Payout
+from distributor.ledger.rows import write
 from distributor.model import Address, Hash, HoldReason, OrderKey, OrderStatus
-from distributor.orders import ref_id
-from distributor.payouts import Known
-from distributor.rows import write
+from distributor.names import ref_id
+from distributor.recovery import audit
+from distributor.recovery.audit import Audit, Findings, Kind
+from distributor.recovery.payouts import Known
 from distributor.units import TokenUnits
 from tests.factories import POLICY, TOKEN, a_hash, an_address
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR

@@ -2,8 +2,8 @@
 
 import pytest
 
-from distributor.bodies import DEPTH_MAX, Number, read_object
 from distributor.errors import MalformedOrder
+from distributor.front.bodies import DEPTH_MAX, Number, read_object
 
 
 def test_numbers_stay_as_they_were_written() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from distributor.cancellation import Cancellation, Cancelled
 from distributor.errors import ChainUnavailable
 from distributor.model import AttemptKind, HoldReason, Order, OrderStatus, SubmitOutcome, TransactionStatus
+from distributor.payout.cancellation import Cancellation, Cancelled
 from distributor.units import Wei
 from tests.factories import GWEI, LIMITS, POLICY
 from tests.fakes.chain import OPERATOR

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distributor.clients import NOBODY, client_of
+from distributor.front.clients import NOBODY, client_of
 
 
 @pytest.mark.parametrize(

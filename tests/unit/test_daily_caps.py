@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distributor.distribution import Drained
 from distributor.model import OrderStatus
+from distributor.payout.distribution import Drained
 from distributor.standing import WaitingReason
 from tests.fakes.chain import CUSTOMERS, OPERATOR
 from tests.world import World, a_world, tokens

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from distributor import choice
-from distributor import distribution as module
-from distributor.distribution import Drained
 from distributor.errors import LedgerUnavailable
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
+from distributor.payout import choice
+from distributor.payout import distribution as module
+from distributor.payout.distribution import Drained
 from distributor.standing import Lease, WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI, LIMITS

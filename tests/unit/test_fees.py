@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distributor.fees import NODE_FEE_CAP_WEI, FeeLimits, allowed, bump, first, outbid
 from distributor.model import Fees
+from distributor.payout.fees import NODE_FEE_CAP_WEI, FeeLimits, allowed, bump, first, outbid
 from distributor.sightings import Market
 from distributor.units import Wei
 from tests.factories import GWEI, LIMITS, MARKET

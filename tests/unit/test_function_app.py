@@ -30,7 +30,7 @@ from distributor.errors import (
     Rejected,
     UnpayableOrder,
 )
-from distributor.intake import Accepted
+from distributor.front.intake import Accepted
 from distributor.model import OrderKey, OrderStatus
 from distributor.rates import Rate
 from distributor.readiness import Report

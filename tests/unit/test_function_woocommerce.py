@@ -11,10 +11,10 @@ import pytest
 import function_door
 import function_woocommerce
 from distributor.errors import ConfigurationError, LedgerUnavailable
-from distributor.intake import Accepted
+from distributor.front.intake import Accepted
+from distributor.front.woocommerce import NotPaid, Verdict
 from distributor.model import OrderStatus
 from distributor.rates import Rate
-from distributor.woocommerce import NotPaid, Verdict
 from tests.factories import an_order
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
 

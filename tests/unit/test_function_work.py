@@ -9,7 +9,6 @@ import pytest
 from azure.functions.timer import TimerRequest
 
 import function_work
-from distributor.distribution import Drained
 from distributor.errors import (
     ChainUnavailable,
     ConfigurationError,
@@ -18,9 +17,10 @@ from distributor.errors import (
     LedgerUnavailable,
 )
 from distributor.ledger import Ledger
-from distributor.settlement import Followed
+from distributor.payout.distribution import Drained
+from distributor.payout.settlement import Followed
+from distributor.payout.sweep import Wakes
 from distributor.standing import WaitingReason
-from distributor.sweep import Wakes
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
 from tests.fakes.rows import ListAudit, MemoryRows

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from distributor.errors import RateLimited
-from distributor.gate import BLIND_MS, Gate
+from distributor.front.gate import BLIND_MS, Gate
 from distributor.rates import Rate
 from tests.fakes.clock import FrozenClock
 from tests.fakes.counters import FakeCounters

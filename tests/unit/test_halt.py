@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from distributor.cancellation import Cancellation, Cancelled
 from distributor.ledger import Ledger
 from distributor.model import OrderStatus, TransactionStatus
+from distributor.payout.cancellation import Cancellation, Cancelled
 from distributor.sightings import Submitted
 from distributor.standing import Control, WaitingReason
 from distributor.units import Wei

@@ -12,9 +12,9 @@ import pytest
 
 import function_work
 from distributor import parts
-from distributor.references import VaultItem, is_reference, parse_reference
 from distributor.settings import Use, about, problems
-from distributor.storage import Storage, storage
+from distributor.settings.references import VaultItem, is_reference, parse_reference
+from distributor.settings.storage import Storage, storage
 from tests import bicep
 
 PLATFORM = {

@@ -10,8 +10,8 @@ import pytest
 
 from distributor import logs
 from distributor.errors import ConfigurationError, SecretWithdrawn
-from distributor.keyring import Keyring
-from distributor.shop_secrets import SecretName, secret_name
+from distributor.front.keyring import Keyring
+from distributor.settings.shop_secrets import SecretName, secret_name
 
 OURS, NEXT, THEIRS = "the secret of this shop now", "the secret of this shop next", "the secret of shop b now"
 CURRENT, PREVIOUS = SecretName("default", "current"), SecretName("default", "previous")
@@ -60,7 +60,7 @@ def held(ring: Keyring) -> dict[SecretName, str]:
 
 def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Return the lines of the keyring."""
-    return [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.keyring"]
+    return [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.front.keyring"]
 
 
 async def test_a_rotation_in_the_vault_arrives_without_a_restart(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from distributor import closings, entries
 from distributor.caps import NO_CAPS, Caps
-from distributor.closings import Settling
-from distributor.entries import MAX_ORDERS_PER_TRANSACTION, Total
 from distributor.errors import InvariantBroken
-from distributor.groups import ROWS_MAX
+from distributor.ledger import closings, entries
+from distributor.ledger.closings import Settling
+from distributor.ledger.entries import MAX_ORDERS_PER_TRANSACTION, Total
+from distributor.ledger.groups import ROWS_MAX
 from distributor.model import (
     AttemptKind,
     HoldReason,

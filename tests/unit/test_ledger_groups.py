@@ -3,10 +3,10 @@
 import pytest
 
 from distributor.errors import Contention, InvariantBroken, LedgerUnavailable
-from distributor.groups import TRIES_MAX, Group, check, commit, version_of
+from distributor.ledger.groups import TRIES_MAX, Group, check, commit, version_of
+from distributor.ledger.rows import OWNER
 from distributor.model import UNSTORED, Version
 from distributor.ports import Delete, Insert, Replace
-from distributor.rows import OWNER
 from tests.fakes.rows import MemoryRows
 
 V1, V2 = Version("v1"), Version("v2")

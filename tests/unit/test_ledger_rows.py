@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from distributor import keys
 from distributor.errors import InvariantBroken
+from distributor.ledger import keys
+from distributor.ledger.rows import read, write
 from distributor.model import Attempt, HoldReason, Order, OrderKey, OrderStatus, Transaction, Version
 from distributor.ports import Row, Value
-from distributor.rows import read, write
 from distributor.standing import Waiting, Watch
 from distributor.units import UINT256_MAX, TokenUnits, UnixMs
 from tests.factories import ALICE, AUTHORITY, NOW_MS, OPERATOR, a_hash, a_transaction, an_attempt, an_order

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import Contention, InvariantBroken, LedgerUnavailable
-from distributor.ledger import CLOSE_TRIES_MAX, Ledger
+from distributor.ledger import Ledger
+from distributor.ledger.verbs import CLOSE_TRIES_MAX
 from distributor.model import OrderStatus, TransactionStatus
 from distributor.ports import Insert
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_attempt, an_order

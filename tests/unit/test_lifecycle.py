@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from distributor.errors import InvariantBroken
-from distributor.lifecycle import (
+from distributor.model import (
+    AttemptKind,
+    Fees,
+    HoldReason,
+    OpenTransaction,
+    SubmitOutcome,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.payout.lifecycle import (
     FeeCeiling,
     Finalise,
     Mined,
@@ -25,15 +34,6 @@ from distributor.lifecycle import (
     is_final,
     judge,
     mined_attempt,
-)
-from distributor.model import (
-    AttemptKind,
-    Fees,
-    HoldReason,
-    OpenTransaction,
-    SubmitOutcome,
-    Transaction,
-    TransactionStatus,
 )
 from distributor.sightings import Market, Observation, Transfer
 from distributor.units import TokenUnits, UnixMs, Wei

@@ -10,8 +10,9 @@ import pytest
 
 from distributor.addresses import keccak256
 from distributor.errors import MalformedOrder, Rejected, UnpayableOrder
+from distributor.front.orders import Terms, parse
 from distributor.model import Address, Order, OrderStatus
-from distributor.orders import Terms, parse, ref_id
+from distributor.names import ref_id
 from distributor.units import UINT256_MAX, UnixMs
 
 WALLET = "0x52908400098527886E0F7030069857D2E4169EE7"

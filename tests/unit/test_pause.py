@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distributor.errors import Contention
-from distributor.interventions import TOUCH_TRIES_MAX, TURN_TRIES_MAX
 from distributor.ledger import Ledger
+from distributor.ledger.interventions import TOUCH_TRIES_MAX, TURN_TRIES_MAX
 from distributor.standing import Control
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.clock import FrozenClock

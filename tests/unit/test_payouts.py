@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from distributor.history import Distribution, Origin, Outflow, order_of
 from distributor.model import Address, Hash, OrderKey
-from distributor.orders import ref_id
-from distributor.payouts import Known, Sorted, Why, sort
+from distributor.names import ref_id
+from distributor.payout.history import Distribution, Origin, Outflow, order_of
+from distributor.recovery.payouts import Known, Sorted, Why, sort
 from distributor.units import TokenUnits
 from tests.factories import ALICE, AUTHORITY, BOB, OPERATOR, TOKEN, a_block, a_hash
 

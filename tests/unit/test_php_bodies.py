@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from distributor.orders import Terms, parse
-from distributor.signature import Key, Verified, judge
-from distributor.signature_schemes import Refusal, Scheme
+from distributor.front.orders import Terms, parse
+from distributor.front.signature import Key, Verified, judge
+from distributor.front.signature_schemes import Refusal, Scheme
 from distributor.units import UnixMs
 from tests.factories import AUTHORITY, BALLX, RESERVE
 

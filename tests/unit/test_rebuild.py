@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from distributor import rebuild
-from distributor.archive import Archive, Restored
 from distributor.errors import ChainUnavailable, ForeignLedger
-from distributor.fence import FENCE_NONCES, Fence, FenceOpen
+from distributor.ledger.archive import Archive, Restored
 from distributor.model import Address, Fees, Hash, OrderStatus, SubmitOutcome
-from distributor.orders import ref_id
-from distributor.payouts import Known, Why
+from distributor.names import ref_id
 from distributor.ports import Signer, Unsigned
-from distributor.rebuild import NotSettled, Rebuild, Report
+from distributor.recovery import rebuild
+from distributor.recovery.fence import FENCE_NONCES, Fence, FenceOpen
+from distributor.recovery.payouts import Known, Why
+from distributor.recovery.rebuild import NotSettled, Rebuild, Report
 from distributor.sightings import Call
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_hash, an_address, an_order
@@ -322,7 +322,7 @@ async def test_nothing_is_sent_for_an_operator_without_its_role() -> None:
 
 async def test_a_role_that_comes_back_opens_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody granted it while we waited for finality."""
-    monkeypatch.setattr("distributor.fence.TURNS_MAX", 6)
+    monkeypatch.setattr("distributor.recovery.fence.TURNS_MAX", 6)
     desk = await lose_ledger(await a_world())
     desk.signers = {}
     desk.world.chain.revoke_role(OPERATOR)
@@ -341,7 +341,7 @@ async def test_a_role_that_comes_back_opens_the_fence(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("trouble", ["stalled", "pool", "silent", "refused"])
 async def test_the_fence_waits_for_what_proves_it_closed(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
     """No finality, something left in a pool, no pool that answers, cancellations that no node takes."""
-    monkeypatch.setattr("distributor.fence.TURNS_MAX", 12)
+    monkeypatch.setattr("distributor.recovery.fence.TURNS_MAX", 12)
     desk = await lose_ledger(await a_world())
     chain = desk.world.chain
     match trouble:

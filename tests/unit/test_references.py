@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from distributor.references import VaultItem, by_name, is_reference, parse_key_id, parse_reference, parse_vault_url
+from distributor.settings.references import (
+    VaultItem,
+    by_name,
+    is_reference,
+    parse_key_id,
+    parse_reference,
+    parse_vault_url,
+)
 
 URL = "https://ballx.vault.azure.net"
 

@@ -8,7 +8,7 @@ import pytest
 
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
-from distributor.resolution import Resolution, Resolved
+from distributor.payout.resolution import Resolution, Resolved
 from distributor.sightings import Receipt
 from tests.factories import POLICY, a_block
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain

@@ -6,8 +6,8 @@ import pytest
 
 from distributor.caps import NO_CAPS, Caps
 from distributor.errors import ConfigurationError
-from distributor.references import VaultItem
 from distributor.settings import Use, about, load, problems, secrets_of
+from distributor.settings.references import VaultItem
 from distributor.units import TokenUnits
 
 KEY = "0x" + "11" * 32

@@ -12,10 +12,10 @@ from distributor.adapters.alarms import OnceAnHour
 from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus, SubmitOutcome, TransactionStatus
-from distributor.settlement import FOLLOW_MS, Followed, Turn
+from distributor.payout.settlement import FOLLOW_MS, Followed, Turn
+from distributor.payout.sweep import Sweep
 from distributor.sightings import Receipt
 from distributor.standing import Lease, Stats
-from distributor.sweep import Sweep
 from distributor.units import Wei
 from tests.factories import GWEI, POLICY, a_block
 from tests.fakes.chain import OPERATOR, Behaviour, FakeChain

@@ -6,7 +6,7 @@ import pytest
 
 from distributor.errors import ConfigurationError
 from distributor.settings import Use, load, problems, secrets_of
-from distributor.shop_secrets import SecretName
+from distributor.settings.shop_secrets import SecretName
 
 OURS, BEFORE = "the secret of this shop now", "the secret of this shop before"
 THEIRS, THEIRS_BEFORE = "the secret of shop b now", "the secret of shop b before"

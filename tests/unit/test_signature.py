@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from distributor.errors import BadSignature, MalformedOrder
-from distributor.orders import Terms, parse
-from distributor.signature import Key, Verified, judge, verify
-from distributor.signature_schemes import Refusal, Scheme, is_signed
+from distributor.front.orders import Terms, parse
+from distributor.front.signature import Key, Verified, judge, verify
+from distributor.front.signature_schemes import Refusal, Scheme, is_signed
 from distributor.units import UnixMs
 from tests.factories import ALICE, AUTHORITY, BALLX, RESERVE
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from distributor.errors import ConfigurationError
-from distributor.storage import Storage, storage
+from distributor.settings.storage import Storage, storage
 
 ENDPOINT = "https://ballx.table.core.windows.net"
 

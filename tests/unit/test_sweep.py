@@ -7,8 +7,16 @@ from dataclasses import replace
 import pytest
 
 from distributor.ledger import Ledger
+from distributor.payout.sweep import (
+    FINALITY_LAG_BLOCKS_MAX,
+    WATCH_EVERY_MS,
+    Sweep,
+    Thresholds,
+    Wakes,
+    Watcher,
+    payouts_left,
+)
 from distributor.standing import Stats, WaitingReason, Watch
-from distributor.sweep import FINALITY_LAG_BLOCKS_MAX, WATCH_EVERY_MS, Sweep, Thresholds, Wakes, Watcher, payouts_left
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI
 from tests.fakes.chain import OPERATOR

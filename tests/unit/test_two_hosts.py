@@ -9,7 +9,7 @@ import pytest
 
 from distributor.ledger import Ledger
 from distributor.model import Address, OrderStatus
-from distributor.settlement import Settlement
+from distributor.payout.settlement import Settlement
 from distributor.standing import Lease
 from distributor.units import UnixMs, Wei
 from tests.factories import GWEI, LIMITS

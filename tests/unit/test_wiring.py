@@ -13,10 +13,12 @@ import pytest
 from distributor import wiring
 from distributor.adapters.alarms import OnceAnHour
 from distributor.errors import ConfigurationError
-from distributor.parts import Part
+from distributor.front.woocommerce import AmountByRate, Rules
+from distributor.parts import Part, Parts
 from distributor.ports import Alarms
+from distributor.settings import Settings
+from distributor.units import UnixMs
 from distributor.wiring import Container
-from distributor.woocommerce import AmountByRate, Rules
 from tests.fakes.clock import FrozenClock
 
 KEY, RETIRING_KEY = "11" * 32, "22" * 32
@@ -284,3 +286,12 @@ def test_the_environment_of_the_process_is_untouched() -> None:
 
     asyncio.run(build())
     assert dict(os.environ) == before
+
+
+async def test_an_operator_without_a_key_cannot_be_opened() -> None:
+    """The settings' own rules refuse it first; whoever comes past them is told the same."""
+    parts = Parts({}, clock=lambda: UnixMs(0))
+
+    with pytest.raises(ConfigurationError, match="OPERATOR_KEY_ID is not set"):
+        await parts.signer(Settings.model_construct(operator_pk=None, operator_key=None))
+    await parts.aclose()

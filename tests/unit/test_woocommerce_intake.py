@@ -12,15 +12,15 @@ import pytest
 
 from distributor.caps import Caps
 from distributor.errors import LedgerUnavailable
-from distributor.intake import Accepted, Intake
+from distributor.front.intake import Accepted, Intake
+from distributor.front.orders import Terms
+from distributor.front.signature import Verified
+from distributor.front.signature_schemes import Scheme
+from distributor.front.woocommerce import AmountByRate, NotPaid, Rules, Verdict
+from distributor.front.woocommerce_intake import WooCommerceIntake
 from distributor.ledger import Ledger
 from distributor.model import OrderKey
-from distributor.orders import Terms
-from distributor.signature import Verified
-from distributor.signature_schemes import Scheme
 from distributor.units import TokenUnits
-from distributor.woocommerce import AmountByRate, NotPaid, Rules, Verdict
-from distributor.woocommerce_intake import WooCommerceIntake
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.clock import FrozenClock
@@ -149,7 +149,7 @@ async def test_the_order_that_is_ignored_alarms_nobody(
     shop: WooCommerceIntake, alarms: ListAlarms, rows: MemoryRows, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A line in the log says why, and no storage is touched."""
-    with caplog.at_level(logging.INFO, logger="distributor.woocommerce_intake"):
+    with caplog.at_level(logging.INFO, logger="distributor.front.woocommerce_intake"):
         await deliver(shop, status="cancelled")
 
     assert json.loads(caplog.records[-1].getMessage()) == {

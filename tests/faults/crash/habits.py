@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from distributor import lifecycle
-from distributor.distribution import Distribution
+from distributor.payout import lifecycle
+from distributor.payout.distribution import Distribution
 
 
 def submit_before_storing() -> None:

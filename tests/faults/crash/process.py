@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 from distributor.cli.init import initialise
-from distributor.distribution import Drained
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.parts import Parts
+from distributor.payout.distribution import Drained
 from distributor.units import UnixMs
 from distributor.wiring import Container, now
 from tests.faults.crash.wire import Call, Trip, Wire

@@ -1,0 +1,128 @@
+"""
+How a transaction ends: one group pays or holds its orders, frees what it had committed, and counts it.
+
+Drawn up from what was read just before, each row on the condition that it is still the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from distributor.ledger import keys
+from distributor.ledger.entries import Slot, Total, sum_of
+from distributor.ledger.groups import Group, require
+from distributor.ledger.rows import write
+from distributor.model import (
+    Hash,
+    HoldReason,
+    Order,
+    OrderKey,
+    OrderStatus,
+    Transaction,
+    TransactionStatus,
+    Version,
+)
+from distributor.standing import Spent, Stats
+from distributor.units import TokenUnits, UnixMs, Wei
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Closing:
+    """What the final receipt of a transaction proved, order by order; together exactly its orders."""
+
+    tx_hash: Hash
+    block_number: int
+    paid: Sequence[OrderKey]
+    held: Mapping[OrderKey, HoldReason]
+    detail: str
+    gas_used: int
+    gas_cost_wei: Wei
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settling:
+    """What a closing stands on, as read just before."""
+
+    stored: Transaction
+    orders: Sequence[Order]
+    committed: Total
+    spent: Sequence[Spent]
+    """Of the day of the binding: in all, and to each wallet whose order is held."""
+    stats: Stats
+    stats_version: Version
+
+
+def settlement(transaction: Transaction, standing: Settling, closing: Closing, now: UnixMs) -> Group:
+    """
+    Return the group that ends *transaction*, pays or holds its orders, and frees what it had committed.
+
+    Raises:
+        InvariantBroken: The closing is not about the orders of the transaction, or they are not bound to it.
+    """
+    name = f"transaction {transaction.nonce} of {transaction.operator}"
+    said = sorted([*closing.paid, *closing.held])
+    require(said == sorted(transaction.orders), f"the closing of {name} is not about its orders")
+    group = Group()
+    for order in standing.orders:
+        bound_to = (order.status, order.operator, order.nonce)
+        mine = bound_to == (OrderStatus.ASSIGNED, transaction.operator, transaction.nonce)
+        require(mine, f"{name} would close order {order.key}, which is not bound to it")
+        _close_order(group, order, closing, now)
+    _close_transaction(group, transaction, closing)
+    _settle_totals(group, transaction, standing, closing)
+    return group
+
+
+def check_same(closed: Transaction, closing: Closing) -> None:
+    """Raise InvariantBroken when *closed* was ended by another receipt than that of *closing*."""
+    name = f"transaction {closed.nonce} of {closed.operator}"
+    require(closed.mined_hash == closing.tx_hash, f"{name} was closed by {closed.mined_hash}, not {closing.tx_hash}")
+
+
+def _close_order(group: Group, order: Order, closing: Closing, now: UnixMs) -> None:
+    closed = replace(order, paid_hash=closing.tx_hash, updated_ms=now)
+    if order.key in closing.paid:
+        closed = replace(closed, status=OrderStatus.PAID, paid_block=closing.block_number)
+    else:
+        reason, detail = closing.held[order.key], closing.detail
+        closed = replace(closed, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
+        closed = replace(closed, operator=None, nonce=None)
+        group.insert(keys.held(order.key), write(order.key))
+    group.replace(keys.order(order.key), write(closed), order.version)
+
+
+def _close_transaction(group: Group, transaction: Transaction, closing: Closing) -> None:
+    slot = Slot(transaction.operator, transaction.nonce)
+    final = replace(transaction, status=TransactionStatus.FINAL, mined_hash=closing.tx_hash)
+    final = replace(final, block_number=closing.block_number)
+    group.replace(keys.transaction(*slot), write(final), transaction.version)
+    group.delete(keys.open_transaction(*slot))
+
+
+def _settle_totals(group: Group, transaction: Transaction, standing: Settling, closing: Closing) -> None:
+    before, held = standing.stats, [order for order in standing.orders if order.key in closing.held]
+    left = _less(standing.committed.units, transaction.committed_units, keys.COMMITMENTS)
+    group.replace(keys.COMMITMENTS, write(Total(units=left)), standing.committed.version)
+    for total in standing.spent if held else ():
+        key = keys.spent(total.day, total.wallet)
+        back = sum_of(order for order in held if total.wallet in {None, order.wallet})
+        group.replace(key, write(replace(total, units=_less(total.units, back, key))), total.version)
+    paid_units = TokenUnits(transaction.committed_units - sum_of(held))
+    stats = Stats(
+        transactions=before.transactions + 1,
+        orders_paid=before.orders_paid + len(closing.paid),
+        paid_units=TokenUnits(before.paid_units + paid_units),
+        gas_used=before.gas_used + closing.gas_used,
+        gas_cost_wei=Wei(before.gas_cost_wei + closing.gas_cost_wei),
+        final_number=before.final_number,
+        final_hash=before.final_hash,
+    )
+    if transaction.block_hash is not None and closing.block_number >= (before.final_number or 0):
+        stats = replace(stats, final_number=closing.block_number, final_hash=transaction.block_hash)
+    group.put(keys.stats(transaction.operator), write(stats), standing.stats_version)
+
+
+def _less(total: TokenUnits, units: TokenUnits, key: str) -> TokenUnits:
+    require(total >= units, f"ledger row {key} holds {total} units, less than the {units} to take from it")
+    return TokenUnits(total - units)

@@ -1,0 +1,212 @@
+"""
+The entries of the ledger, each one group: what a verb writes, drawn up without touching a store.
+
+A binding commits money, a settlement frees it: the rows of the orders, of the transaction and of
+the totals change together or not at all. What an entry stands on was read before, and each row
+that was read is written on the condition that it is still the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from distributor.caps import Caps
+from distributor.ledger import keys
+from distributor.ledger.groups import Group, require, version_of
+from distributor.ledger.rows import write
+from distributor.model import (
+    UNSTORED,
+    Address,
+    Attempt,
+    AttemptKind,
+    HoldReason,
+    Order,
+    OrderStatus,
+    Transaction,
+    TransactionStatus,
+    Version,
+)
+from distributor.standing import Books, Control, Identity
+from distributor.units import TokenUnits, UnixMs
+
+MAX_ORDERS_PER_TRANSACTION = 30
+"""A binding writes at most 3N + 6 rows, a closing 3N + 5, each wallet once; a group holds 100."""
+_IN_A_BLOCK = {TransactionStatus.MINED, TransactionStatus.FINAL}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inserted:
+    """The order as it stands in the ledger, and whether this insertion put it there."""
+
+    order: Order
+    new: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Waiting orders, oldest first; ``after`` goes into the next call, empty when there are no more."""
+
+    orders: Sequence[Order]
+    after: str
+
+
+class Slot(NamedTuple):
+    """One nonce of one operator; what an ``opentx:`` row points to."""
+
+    operator: Address
+    nonce: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NextNonce:
+    """The nonce that an operator's next transaction is bound to."""
+
+    next: int
+    version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Total:
+    """Token units bound and not final."""
+
+    units: TokenUnits
+    version: Version = UNSTORED
+
+
+def founding(identity: Identity, operator: Address, next_nonce: int) -> Group:
+    """Return the group that makes a ledger *identity*'s, with its first operator."""
+    group = Group()
+    group.insert(keys.IDENTITY, write(identity))
+    group.insert(keys.nonce(operator), write(NextNonce(next=next_nonce)))
+    group.insert(keys.COMMITMENTS, write(Total(units=TokenUnits(0))))
+    group.insert(keys.CONTROL, write(Control()))
+    return group
+
+
+def insertion(order: Order) -> Group:
+    """Return the group that keeps a new order: the order, its spent reference, its place in the waiting line."""
+    require(order.status is OrderStatus.RECEIVED, f"order {order.key} is inserted as {order.status}")
+    group = Group()
+    group.insert(keys.order(order.key), write(order))
+    group.insert(keys.ref(order.ref_id), write(order.key) | {"fingerprint": order.fingerprint})
+    group.insert(keys.open_order(order), write(order.key))
+    return group
+
+
+def holding(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> Group:
+    """Return the group that takes an order out of the waiting line until a person decides."""
+    require(order.status is OrderStatus.RECEIVED, f"order {order.key} cannot be held, it is {order.status}")
+    held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail, updated_ms=now)
+    group = Group()
+    group.replace(keys.order(order.key), write(held), order.version)
+    group.delete(keys.open_order(order))
+    group.insert(keys.held(order.key), write(order.key))
+    return group
+
+
+def addition(transaction: Transaction, attempt: Attempt) -> tuple[Group, Transaction]:
+    """Return the group that keeps the next attempt, and the transaction that counts it; it was never handed over."""
+    name = f"transaction {transaction.nonce} of {transaction.operator}"
+    require(transaction.status not in _IN_A_BLOCK, f"{name} is {transaction.status} and needs no attempt")
+    cancels = attempt.kind is AttemptKind.CANCEL
+    cancelling = transaction.status is TransactionStatus.CANCELLING
+    require(cancels or not cancelling, f"{name} is being cancelled, and an attempt would pay")
+    mine = (attempt.operator, attempt.nonce, attempt.index)
+    expected = (transaction.operator, transaction.nonce, transaction.attempts)
+    require(mine == expected, f"attempt {mine} is not the next, {expected}")
+    status = TransactionStatus.CANCELLING if cancels else transaction.status
+    after = replace(transaction, attempts=transaction.attempts + 1, status=status, last_outcome=None)
+    group = Group()
+    group.replace(keys.transaction(transaction.operator, transaction.nonce), write(after), transaction.version)
+    group.insert(keys.attempt(*mine), write(attempt))
+    return group, after
+
+
+def binding(
+    books: Books, orders: Sequence[Order], transaction: Transaction, attempt: Attempt, caps: Caps
+) -> tuple[Group, Books]:
+    """
+    Return the group that binds *orders* to the next nonce, and the books after it, their versions still old.
+
+    The totals of the day stand in the group on the condition that they are as they were read, so two
+    that bind at once can never exceed a cap together.
+
+    Raises:
+        InvariantBroken: The parts do not say the same, or a cap would be exceeded.
+    """
+    _check_binding(books, orders, transaction, attempt)
+    _check_caps(books, orders, caps)
+    slot = Slot(transaction.operator, transaction.nonce)
+    after = replace(books.plus(orders), next_nonce=books.next_nonce + 1)
+    group = Group()
+    for order in orders:
+        group.replace(keys.order(order.key), write(_assigned(order, transaction)), order.version)
+        group.delete(keys.open_order(order))
+    group.replace(keys.nonce(slot.operator), write(NextNonce(next=after.next_nonce)), books.nonce_version)
+    group.replace(keys.COMMITMENTS, write(Total(units=after.committed_units)), books.commitments_version)
+    for total in (after.spent, *(after.wallets[wallet] for wallet in wallets_of(orders))):
+        group.put(keys.spent(total.day, total.wallet), write(total), total.version)
+    group.insert(keys.transaction(*slot), write(transaction))
+    group.insert(keys.open_transaction(*slot), write(slot))
+    group.insert(keys.attempt(*slot, 0), write(attempt))
+    return group, after
+
+
+def bound(after: Books, orders: Sequence[Order], versions: Mapping[str, Version]) -> Books:
+    """Return the books *after* a binding with the versions its group gave them. Raises Contention, see version_of."""
+    written = {
+        wallet: replace(after.wallets[wallet], version=version_of(versions, keys.spent(after.spent.day, wallet)))
+        for wallet in wallets_of(orders)
+    }
+    return replace(
+        after,
+        nonce_version=version_of(versions, keys.nonce(after.operator)),
+        commitments_version=version_of(versions, keys.COMMITMENTS),
+        spent=replace(after.spent, version=version_of(versions, keys.spent(after.spent.day))),
+        wallets={**after.wallets, **written},
+    )
+
+
+def wallets_of(orders: Iterable[Order]) -> Sequence[Address]:
+    """Return whom *orders* pay, each wallet once."""
+    return sorted({order.wallet for order in orders})
+
+
+def _check_binding(books: Books, orders: Sequence[Order], transaction: Transaction, attempt: Attempt) -> None:
+    name = f"transaction {transaction.nonce} of {transaction.operator}"
+    slot = (transaction.operator, transaction.nonce)
+    require(books.spent.day == transaction.bound_day, f"{name} is bound on {transaction.bound_day} by other books")
+    require(0 < len(orders) <= MAX_ORDERS_PER_TRANSACTION, f"{name} carries {len(orders)} orders")
+    for order in orders:
+        state = (order.status, order.operator, order.nonce)
+        require(state == (OrderStatus.RECEIVED, None, None), f"{name} would bind order {order.key} again: {state}")
+    require(transaction.orders == tuple(order.key for order in orders), f"{name} names other orders than it binds")
+    require(transaction.committed_units == sum_of(orders), f"{name} commits another sum than that of its orders")
+    require(slot == (books.operator, books.next_nonce), f"{name} is not the next one, {books.next_nonce}")
+    require((attempt.operator, attempt.nonce, attempt.index) == (*slot, 0), f"{name} is bound without its attempt 0")
+    fresh = transaction.status is TransactionStatus.SIGNED and transaction.attempts == 1
+    require(fresh, f"{name} is bound as {transaction.status} with {transaction.attempts} attempts")
+
+
+def _check_caps(books: Books, orders: Sequence[Order], caps: Caps) -> None:
+    for order in orders:
+        cap = caps.exceeded(books, order)
+        require(cap is None, f"order {order.key} would be bound above {cap}")
+        books = books.plus([order])
+
+
+def _assigned(order: Order, transaction: Transaction) -> Order:
+    return replace(
+        order,
+        status=OrderStatus.ASSIGNED,
+        operator=transaction.operator,
+        nonce=transaction.nonce,
+        updated_ms=transaction.bound_ms,
+    )
+
+
+def sum_of(orders: Iterable[Order]) -> TokenUnits:
+    """Return what *orders* cost together."""
+    return TokenUnits(sum(order.amount_units for order in orders))

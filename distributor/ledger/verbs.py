@@ -1,0 +1,297 @@
+"""
+The ledger: what is owed, what is bound, what was signed, what is final.
+
+One table partition per chain, whatever the operator: an order stays paid across a key rotation.
+Every change is one group, done wholly or not at all, and conditional on the versions read before.
+Written once, over the ``Rows`` port, so that the memory store of the tests and Azure Tables run
+the same rules.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from distributor import logs
+from distributor.caps import NO_CAPS, Caps
+from distributor.errors import Contention
+from distributor.ledger import closings, entries, keys, readings
+from distributor.ledger.closings import Closing
+from distributor.ledger.entries import Inserted, Page, Slot
+from distributor.ledger.groups import Group, commit, require, version_of
+from distributor.ledger.interventions import Interventions
+from distributor.ledger.leases import Leases
+from distributor.ledger.notices import Notices
+from distributor.ledger.readings import find
+from distributor.ledger.rows import read, write
+from distributor.model import (
+    Address,
+    Attempt,
+    HoldReason,
+    OpenTransaction,
+    Order,
+    OrderKey,
+    OrderStatus,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.ports import AuditTrail, Clock, Rows
+from distributor.standing import Books, Control, Identity, Lease, Stats, Waiting, WaitingReason, Watch
+from distributor.units import utc_day
+
+CLOSE_TRIES_MAX = 5
+"""A closing shares the totals with every binding and reads them anew in each try."""
+
+_log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """The verbs of the ledger. Contention: reread and judge again. LedgerUnavailable: unknown, later."""
+
+    def __init__(self, rows: Rows, audit: AuditTrail, *, clock: Clock) -> None:
+        self._rows, self._audit, self._clock = rows, audit, clock
+        self._leases = Leases(rows, clock)
+        self._notices = Notices(rows, clock)
+        self._people = Interventions(rows, audit, clock)
+
+    # whose ledger ------------------------------------------------------------------------------
+
+    async def identity(self) -> Identity | None:
+        return await find(self._rows, Identity, keys.IDENTITY)
+
+    async def control(self) -> Control:
+        return await self._people.control()
+
+    async def set_control(self, control: Control) -> None:
+        """Pause or resume; Contention when another person did so since *control* was read."""
+        await self._people.set_control(control)
+
+    async def pause(self, by: str, why: str) -> Control:
+        """Stop all binding, also that of a round in progress; safe to repeat."""
+        return await self._people.pause(by, why)
+
+    async def halt(self, by: str, why: str) -> Control:
+        """Stop all binding and all submitting; safe to repeat."""
+        return await self._people.halt(by, why)
+
+    async def resume(self, by: str, why: str) -> Control:
+        """End a pause and a halt; nothing happens where there is none."""
+        return await self._people.resume(by, why)
+
+    async def initialise(self, identity: Identity, operator: Address, next_nonce: int) -> bool:
+        """
+        Make this ledger *identity*'s, with *operator*'s next nonce as the chain has it; False when it is already.
+
+        Raises:
+            ForeignLedger: It is another one's.
+        """
+        return await self._people.initialise(identity, operator, next_nonce)
+
+    async def add_operator(self, operator: Address, next_nonce: int) -> bool:
+        """Let *operator* bind, from *next_nonce* on; False when it already may."""
+        return await self._people.add_operator(operator, next_nonce)
+
+    async def record(self, deed: str, subject: str, by: str, why: str) -> None:
+        """Note in the audit trail who did what to what, and why."""
+        await self._people.record(deed, subject, by, why)
+
+    # orders ------------------------------------------------------------------------------------
+
+    async def insert(self, order: Order) -> Inserted:
+        """
+        Keep *order* unless its id is known; one round trip when it is new, and no read before it.
+
+        Raises:
+            ConflictingOrder: A rebuild found its reference spent, by a payout to another wallet or of another amount.
+        """
+        key = keys.order(order.key)
+        try:
+            versions = await commit(self._rows, entries.insertion(order), witness=keys.ref(order.ref_id))
+        except Contention:
+            return Inserted(order=await readings.known(self._rows, order), new=False)
+        stored = replace(order, version=versions[key]) if key in versions else await readings.known(self._rows, order)
+        return Inserted(order=stored, new=True)
+
+    async def recall(self, order: Order) -> Order | None:
+        """Return what the ledger holds of *order*, and keep nothing; None when it is new. Raises as ``insert``."""
+        return await readings.recall(self._rows, order)
+
+    async def order(self, key: OrderKey) -> Order | None:
+        return await find(self._rows, Order, keys.order(key))
+
+    async def orders(self, wanted: Sequence[OrderKey]) -> Sequence[Order]:
+        """Return orders that are known to be there, in that order. Raises InvariantBroken when one is not."""
+        return await readings.orders(self._rows, wanted)
+
+    async def waiting(self, *, limit: int, after: str = "") -> Page:
+        """Return waiting orders behind the place *after*, oldest first, from at most *limit* rows."""
+        first = keys.behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
+        rows = await self._rows.scan(first, keys.past(keys.OPEN_ORDERS), limit=limit)
+        orders = await readings.orders(self._rows, [read(OrderKey, row) for row in rows])
+        more = rows[-1].key.removeprefix(keys.OPEN_ORDERS) if len(rows) == limit else ""
+        return Page(orders=tuple(_still_waiting(orders)), after=more)
+
+    async def hold(self, order: Order, reason: HoldReason, detail: str) -> None:
+        """Stop a waiting order until a person decides; a bound one is held only by its closing."""
+        await commit(self._rows, entries.holding(order, reason, detail, self._clock()), witness=keys.held(order.key))
+        await self._record_held(order.key, reason, detail, "unbound")
+
+    async def retry(self, order: Order, by: str, why: str) -> Order:
+        """Put a held order with no nonce back into the waiting line. Contention when it changed since it was read."""
+        return await self._people.retry(order, by, why)
+
+    async def cancel(self, order: Order, by: str, why: str) -> Order:
+        """Take back an order that waits or is held, never a bound one. Contention when it changed since it was read."""
+        return await self._people.cancel(order, by, why)
+
+    # binding -----------------------------------------------------------------------------------
+
+    async def books(self, operator: Address) -> Books | None:
+        """Return what *operator* binds on; None when it was never added to this ledger."""
+        return await readings.books(self._rows, operator, utc_day(self._clock()))
+
+    async def with_wallets(self, books: Books, wallets: Iterable[Address]) -> Books:
+        """Return the books with the day's totals of *wallets* looked up."""
+        return await readings.of_day(self._rows, books, books.spent.day, wallets)
+
+    async def bind(
+        self,
+        books: Books,
+        orders: Sequence[Order],
+        transaction: Transaction,
+        attempt: Attempt,
+        caps: Caps = NO_CAPS,
+    ) -> tuple[Books, Transaction]:
+        """
+        Bind *orders* to the next nonce, together with the bytes that pay them; return the next books.
+
+        Raises:
+            Contention: The nonce, an order or a total has changed since it was read.
+            InvariantBroken: The parts do not agree, or a cap would be exceeded.
+        """
+        slot = Slot(transaction.operator, transaction.nonce)
+        books = await readings.of_day(self._rows, books, transaction.bound_day, entries.wallets_of(orders))
+        group, after = entries.binding(books, orders, transaction, attempt, caps)
+        versions = await commit(self._rows, group, witness=keys.attempt(*slot, 0))
+        return entries.bound(after, orders, versions), replace(
+            transaction, version=version_of(versions, keys.transaction(*slot))
+        )
+
+    # following ---------------------------------------------------------------------------------
+
+    async def open_transactions(self) -> Sequence[OpenTransaction]:
+        """Return every transaction that is not final, by operator and nonce."""
+        return await readings.open_transactions(self._rows)
+
+    async def any_open(self) -> bool:
+        return bool(await self._rows.scan(keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS), limit=1))
+
+    async def transaction(self, operator: Address, nonce: int) -> Transaction | None:
+        return await find(self._rows, Transaction, keys.transaction(operator, nonce))
+
+    async def attempts(self, operator: Address, nonce: int) -> Sequence[Attempt]:
+        """Return every attempt of one nonce, oldest first."""
+        return await readings.attempts(self._rows, operator, nonce)
+
+    async def update(self, transaction: Transaction) -> Transaction:
+        """Keep what became of an open transaction; Contention when another worker wrote it since."""
+        require(transaction.status is not TransactionStatus.FINAL, "only a closing makes a transaction final")
+        key = keys.transaction(transaction.operator, transaction.nonce)
+        group = Group()
+        group.replace(key, write(transaction), transaction.version)
+        versions = await commit(self._rows, group, witness=key)
+        return replace(transaction, version=version_of(versions, key))
+
+    async def add_attempt(self, transaction: Transaction, attempt: Attempt) -> Transaction:
+        """Keep signed bytes as the next attempt, before any node sees them; two settlers cannot both own one."""
+        group, after = entries.addition(transaction, attempt)
+        slot = Slot(transaction.operator, transaction.nonce)
+        versions = await commit(self._rows, group, witness=keys.attempt(*slot, attempt.index))
+        return replace(after, version=version_of(versions, keys.transaction(*slot)))
+
+    async def close(self, transaction: Transaction, closing: Closing) -> None:
+        """
+        End a transaction as its final receipt says; the same closing again changes nothing.
+
+        Raises:
+            Contention: Another worker has written the transaction since it was read.
+            InvariantBroken: It was closed before by another receipt, or the orders are not its own.
+        """
+        key = keys.transaction(transaction.operator, transaction.nonce)
+        for _ in range(CLOSE_TRIES_MAX):
+            standing = await readings.standing(self._rows, transaction, closing)
+            if standing.stored.status is TransactionStatus.FINAL:
+                closings.check_same(standing.stored, closing)
+                return
+            if standing.stored.version != transaction.version:
+                raise Contention(f"another worker has written {key} since")
+            group = closings.settlement(transaction, standing, closing, self._clock())
+            try:
+                await commit(self._rows, group, witness=key)
+            except Contention:
+                continue  # a binding changed the totals, or another settler was first: the next look tells
+            for order, reason in closing.held.items():
+                await self._record_held(order, reason, closing.detail, closing.tx_hash)
+            return
+        raise Contention(f"the totals kept changing while {key} was closed")
+
+    async def stats(self, operator: Address) -> Stats:
+        return await find(self._rows, Stats, keys.stats(operator)) or Stats()
+
+    async def forget_final(self, operator: Address, stats: Stats) -> None:
+        """Watch the block of the newest closing no more; Contention when another was closed since."""
+        group = Group()
+        group.replace(keys.stats(operator), write(replace(stats, final_number=None, final_hash=None)), stats.version)
+        await commit(self._rows, group, witness=keys.stats(operator))
+
+    # the service -------------------------------------------------------------------------------
+
+    async def why_waiting(self) -> Waiting:
+        return await self._notices.why_waiting()
+
+    async def set_waiting(self, reason: WaitingReason | None, detail: str) -> bool:
+        """
+        Keep why orders wait; True for the one caller that changed the reason, and so raises the alarm.
+
+        Raises:
+            Contention: Another worker wrote its own reason first.
+        """
+        return await self._notices.set_waiting(reason, detail)
+
+    async def watch(self) -> Watch:
+        return await self._notices.watch()
+
+    async def save_watch(self, watch: Watch) -> None:
+        """Keep what the sweep saw; Contention when another sweep wrote since *watch* was read."""
+        await self._notices.save_watch(watch)
+
+    async def acquire(self, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
+        """Return the lease *name*; None while another holder's is alive."""
+        return await self._leases.acquire(name, holder, ttl_ms=ttl_ms)
+
+    async def renew(self, lease: Lease, *, ttl_ms: int) -> Lease | None:
+        """Return the lease with new time; None when another holder has taken it."""
+        return await self._leases.renew(lease, ttl_ms=ttl_ms)
+
+    async def release(self, lease: Lease) -> None:
+        """End a lease early, unless it was lost already."""
+        await self._leases.release(lease)
+
+    async def lease(self, name: str) -> Lease | None:
+        """Return the lease as it was last written, alive or not."""
+        return await self._leases.find(name)
+
+    async def aclose(self) -> None:
+        await self._rows.aclose()
+
+    async def _record_held(self, key: OrderKey, reason: HoldReason, detail: str, cause: str) -> None:
+        await self._audit.record(f"held:{key}:{cause}", {"reason": reason.value, "detail": detail})
+
+
+def _still_waiting(orders: Sequence[Order]) -> Iterator[Order]:
+    for order in orders:
+        if order.status is OrderStatus.RECEIVED:
+            yield order
+        else:  # bound between the scan of the line and the reading of the order
+            logs.info(_log, "order_left_line", order=str(order.key), status=order.status.value)

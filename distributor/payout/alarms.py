@@ -1,0 +1,84 @@
+"""The alarms of settlement, in words; the runbook has a heading for each code."""
+
+from __future__ import annotations
+
+from distributor.errors import SignerUnavailable
+from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
+from distributor.payout.advice import HELD
+from distributor.ports import Alarm
+from distributor.sightings import Observation
+from distributor.standing import Stats
+
+
+def held(order: Order, reason: HoldReason, detail: str) -> Alarm:
+    """An order stopped and waits for a person."""
+    advice = HELD[reason]
+    return Alarm(
+        code=f"held_{reason}", summary=f"{advice.summary} {detail}", action=advice.action, subject=str(order.key)
+    )
+
+
+def fee_ceiling(attempt: Attempt) -> Alarm:
+    """A replacement would help, and none fits."""
+    return Alarm(
+        code="replacement_ceiling",
+        summary=f"Transaction {attempt.tx_hash} is stuck and no replacement fits under the fee ceilings "
+        "or the number of attempts.",
+        action="Wait for the price to fall, or raise MAX_FEE_GWEI and MAX_PRIORITY_FEE_GWEI.",
+        subject=f"nonce {attempt.nonce}",
+    )
+
+
+def refused(attempt: Attempt) -> Alarm:
+    """No node takes the bytes, and nothing about them can be corrected."""
+    return Alarm(
+        code="submission_refused",
+        summary=f"No node takes transaction {attempt.tx_hash}, and there is nothing to correct under today's limits.",
+        action="Read the node's words in the log (attempt_submitted); check GAS_LIMIT, MAX_FEE_GWEI, CHAIN_ID and "
+        "MAX_ATTEMPTS.",
+        subject=f"nonce {attempt.nonce}",
+    )
+
+
+def nonce_lost(opened: OpenTransaction) -> Alarm:
+    """A nonce is used up, and not by us as far as anyone can see."""
+    transaction = opened.transaction
+    hashes = ", ".join(attempt.tx_hash for attempt in opened.attempts)
+    return Alarm(
+        code="nonce_lost",
+        summary=f"Nonce {transaction.nonce} of {transaction.operator} is used on chain, and none of our attempts has "
+        f"a receipt: {hashes}. Orders {', '.join(map(str, transaction.orders))} stay bound.",
+        action="Find the transaction that used the nonce on an explorer. Pay nothing by hand before that.",
+        subject=f"nonce {transaction.nonce}",
+    )
+
+
+def key_missing(transaction: Transaction) -> Alarm:
+    """Nobody can sign for that operator any more."""
+    return Alarm(
+        code="operator_key_missing",
+        summary=f"A transaction of operator {transaction.operator} needs a replacement, and its key is not configured.",
+        action="Set OPERATOR_PK_RETIRING to that operator's key until nothing of it is open.",
+        subject=f"nonce {transaction.nonce}",
+    )
+
+
+def signer_unavailable(transaction: Transaction, error: SignerUnavailable) -> Alarm:
+    """A replacement is due, and the vault does not sign it."""
+    return Alarm(
+        code="signer_unavailable",
+        summary=f"A transaction of operator {transaction.operator} needs a replacement: {error}",
+        action="Do what the summary says: the key, its permissions or the vault. The first bytes stay in the pool.",
+        subject=f"nonce {transaction.nonce}",
+    )
+
+
+def finality_violated(operator: Address, stats: Stats, seen: Observation) -> Alarm:
+    """A block in which something was final is not on the chain any more."""
+    return Alarm(
+        code="finality_violated",
+        summary=f"Block {stats.final_number}, final when a transaction of {operator} was closed in it, was "
+        f"{stats.final_hash}; node {seen.node} now shows another. Payouts are paused.",
+        action="Compare the ledger with the chain on two nodes before anything is resumed.",
+        subject=f"block {stats.final_number}",
+    )

@@ -1,0 +1,120 @@
+"""
+Use case: spend a nonce on nothing, because a person says so. Never done by the service itself.
+
+Its payment can never be mined (the contract refuses it today), and the nonces behind it wait. The
+cancellation is one more attempt of that nonce, so it excludes the payment and is excluded by it:
+whichever is mined decides, and the orders are released only when that is final.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from distributor import logs
+from distributor.ledger import Ledger
+from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, TransactionStatus
+from distributor.payout import fees, preflight, submission
+from distributor.payout.fees import FeeLimits
+from distributor.payout.lifecycle import CANCEL_GAS
+from distributor.payout.submission import Draft
+from distributor.ports import Chain, Clock, Signer
+from distributor.sightings import Market
+
+_log = logging.getLogger(__name__)
+
+
+class Cancelled(StrEnum):
+    """What was done, or why nothing was."""
+
+    SUBMITTED = "submitted"
+    """The cancellation is stored and handed over; settlement follows it, and replaces it where it must."""
+    NOT_OPEN = "not_open"
+    """The ledger has no open transaction with that nonce."""
+    CANCELLING = "cancelling"
+    """It is being cancelled already."""
+    USED = "used"
+    """The nonce is in a block."""
+    PAYABLE = "payable"
+    """The contract would pay it today: let it be paid, or stop the authority first."""
+    NO_KEY = "no_key"
+    """The operator's key is not configured."""
+    FEE_CEILING = "fee_ceiling"
+    """No price that replaces what is in the pool fits under the ceilings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancellation:
+    """The operator's action on one nonce."""
+
+    ledger: Ledger
+    chain: Chain
+    signers: Mapping[Address, Signer]
+    clock: Clock
+    limits: FeeLimits
+    chain_id: int
+
+    async def cancel(self, operator: Address, nonce: int, *, by: str, why: str, apply: bool = True) -> Cancelled:
+        """
+        Cancel *nonce* of *operator*; without *apply*, only say what would happen.
+
+        Raises:
+            ChainUnavailable: No node answers.
+            Contention: Settlement has written the transaction meanwhile; look again.
+        """
+        found = (each for each in await self.ledger.open_transactions() if _is(each, operator, nonce))
+        opened = next(found, None)
+        if opened is None:
+            return Cancelled.NOT_OPEN
+        if opened.transaction.status is TransactionStatus.CANCELLING:
+            return Cancelled.CANCELLING
+        seen = await self.chain.observe([operator], [], [])
+        if opened.transaction.status is TransactionStatus.MINED or seen.nonces[operator] > nonce:
+            return Cancelled.USED
+        if await self._pays_today(opened):
+            return Cancelled.PAYABLE
+        price = self._price(opened, seen.market)
+        if price is None:
+            return Cancelled.FEE_CEILING
+        return await self._do(opened, price, (by, why) if apply else None)
+
+    async def _pays_today(self, opened: OpenTransaction) -> bool:
+        call = submission.call_of(opened.transaction, AttemptKind.PAY)
+        (simulation,) = await self.chain.simulate(opened.transaction.operator, [call])
+        return preflight.refused(simulation, opened.attempts[-1].gas_limit) is None
+
+    def _price(self, opened: OpenTransaction, market: Market) -> Fees | None:
+        """Return fees that replace the last attempt; those of a first one where no pool took that."""
+        if opened.transaction.last_outcome is SubmitOutcome.REFUSED:
+            return fees.first(market, self.limits, gas_limit=CANCEL_GAS)
+        return fees.bump(opened.attempts[-1].fees, market, self.limits, gas_limit=CANCEL_GAS)
+
+    async def _do(self, opened: OpenTransaction, price: Fees, deed: tuple[str, str] | None) -> Cancelled:
+        """Sign, store, submit: in this order, as every attempt."""
+        transaction = opened.transaction
+        signer = self.signers.get(transaction.operator)
+        if signer is None:
+            return Cancelled.NO_KEY
+        if deed is None:
+            return Cancelled.SUBMITTED
+        draft = Draft(
+            chain_id=self.chain_id,
+            nonce=transaction.nonce,
+            index=transaction.attempts,
+            kind=AttemptKind.CANCEL,
+            call=submission.call_of(transaction, AttemptKind.CANCEL),
+            gas_limit=CANCEL_GAS,
+            fees=price,
+        )
+        attempt = await submission.sign(signer, draft, self.clock())
+        await self.ledger.record("cancel-nonce", f"{transaction.operator}:{transaction.nonce}", *deed)
+        stored = await self.ledger.add_attempt(transaction, attempt)
+        logs.warning(_log, "nonce_cancelling", nonce=attempt.nonce, attempt=attempt.index, tx_hash=attempt.tx_hash)
+        await submission.hand_over(self.ledger, self.chain, self.clock, [(stored, attempt)])
+        return Cancelled.SUBMITTED
+
+
+def _is(opened: OpenTransaction, operator: Address, nonce: int) -> bool:
+    return (opened.transaction.operator, opened.transaction.nonce) == (operator, nonce)

@@ -1,0 +1,269 @@
+"""
+Use case: bind waiting orders to nonces, sign, store, submit.
+
+A message only says that there is work; a drain works in rounds until nothing waits or the slots
+are full. Everything that can stop a payment is checked before a nonce is bound; the signed bytes
+are in the ledger before any node sees them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from distributor import logs
+from distributor.errors import ChainUnavailable, Contention, SignerUnavailable, WrongChain
+from distributor.ledger import Ledger
+from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderKey, Transaction, TransactionStatus
+from distributor.payout import alarms, preflight, submission
+from distributor.payout.advice import WAITING
+from distributor.payout.choice import choose
+from distributor.payout.preflight import Obstacle, Prepared, Terms
+from distributor.payout.submission import Draft
+from distributor.ports import Alarm, Alarms, Chain, Clock, Signer
+from distributor.sightings import Revert, RevertKind, Simulation
+from distributor.standing import Books, Lease, WaitingReason
+from distributor.units import utc_day
+
+LEASE_MS = 30_000
+ROUNDS_PER_DRAIN = 1_000
+"""A bound on one drain; what is left is woken again by settlement or the sweep."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drained:
+    """What a drain did: transactions bound, and whether settlement has work."""
+
+    bound: int
+    open: bool
+
+
+@dataclass(slots=True)
+class _Gate:
+    running: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Outcome:
+    """What one round did."""
+
+    bound: int = 0
+    progress: bool = False
+    """Whether another round would find something else than this one."""
+    obstacle: Obstacle | None = None
+    looked_to: str | None = None
+    """The last place in the waiting line; None when this round did not look as far as its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """Pay waiting orders, oldest first, in rounds."""
+
+    ledger: Ledger
+    chain: Chain
+    signer: Signer
+    alarms: Alarms
+    clock: Clock
+    terms: Terms
+    holder: str
+    """This process, as the owner of leases."""
+    _gate: _Gate = field(default_factory=_Gate, init=False, repr=False)
+
+    async def drain(self) -> Drained:
+        """
+        Bind and submit until nothing waits or the slots are full.
+
+        A drain that finds one running in this process marks it "again" and is done.
+
+        Raises:
+            LedgerUnavailable: The ledger does not answer; the sweep wakes what is left.
+        """
+        self._gate.again = True
+        if self._gate.running:
+            return Drained(bound=0, open=False)
+        self._gate.running = True
+        bound = 0
+        try:
+            while self._gate.again:
+                self._gate.again = False
+                bound += await self._leased()
+        finally:
+            self._gate.running = False
+        return Drained(bound=bound, open=await self.ledger.any_open())
+
+    async def _leased(self) -> int:
+        lease = await self.ledger.acquire(f"distribution:{self.signer.address}", self.holder, ttl_ms=LEASE_MS)
+        if lease is None:
+            logs.info(_log, "distribution_elsewhere", operator=self.signer.address)
+            return 0
+        try:
+            bound, looked_to = await self._rounds(lease)
+        finally:
+            await self.ledger.release(lease)
+        # A message that found this lease taken is gone: look once more for what came meanwhile.
+        if looked_to is not None and (await self.ledger.waiting(limit=1, after=looked_to)).orders:
+            self._gate.again = True
+        return bound
+
+    async def _rounds(self, lease: Lease) -> tuple[int, str | None]:
+        """Go on while rounds move orders; return the transactions bound and the last place looked at."""
+        bound, skip = 0, set[OrderKey]()
+        for _ in range(ROUNDS_PER_DRAIN):
+            done = await self._round(skip)
+            bound += done.bound
+            renewed = await self.ledger.renew(lease, ttl_ms=LEASE_MS) if done.progress else None
+            if renewed is None:
+                return bound, done.looked_to
+            lease = renewed
+        return bound, None
+
+    async def _round(self, skip: set[OrderKey]) -> _Outcome:
+        if not (await self.ledger.waiting(limit=1)).orders:
+            await self._say(None)
+            return _Outcome(looked_to="")
+        try:
+            prepared = await self._prepare()
+            done = _Outcome(obstacle=prepared) if isinstance(prepared, Obstacle) else await self._pay(prepared, skip)
+        except (ChainUnavailable, WrongChain, SignerUnavailable) as error:
+            done = _Outcome(obstacle=preflight.outside_trouble(error))
+        await self._say(done.obstacle)
+        return done
+
+    async def _say(self, obstacle: Obstacle | None) -> None:
+        """Record why orders wait; one alarm when the reason changes. Full slots are no trouble."""
+        if obstacle is not None and obstacle.reason is WaitingReason.SLOTS_FULL:
+            return
+        reason, detail = (obstacle.reason, obstacle.detail) if obstacle else (None, "")
+        try:
+            changed = await self.ledger.set_waiting(reason, detail)
+        except Contention:
+            return  # another host says what it sees; the next round says it again
+        if changed and reason is None:
+            logs.info(_log, "waiting_ended")
+        elif changed and reason is not None:
+            advice = WAITING[reason]
+            summary = f"{advice.summary} {detail}".rstrip()
+            await self.alarms.raise_(Alarm(code=f"waiting_{reason}", summary=summary, action=advice.action))
+
+    # before a nonce is bound -------------------------------------------------------------------
+
+    async def _prepare(self) -> Prepared | Obstacle:
+        """Read the books first and the pause switch second, then one node; judge before anything is bound."""
+        operator = self.signer.address
+        books = await self.ledger.books(operator)
+        control = await self.ledger.control()
+        foreign = preflight.foreign(await self.ledger.identity(), self.terms.identity)
+        if foreign is not None:
+            return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=foreign)
+        if books is None:
+            return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=f"Operator {operator} has no nonce row.")
+        closed = preflight.closed(control, books, self.terms.caps)
+        if closed is not None:
+            return closed
+        mine = [each for each in await self.ledger.open_transactions() if each.transaction.operator == operator]
+        flying = sum(each.transaction.status is not TransactionStatus.MINED for each in mine)
+        if flying >= self.terms.max_in_flight:
+            return Obstacle(reason=WaitingReason.SLOTS_FULL)
+        survey = await self.chain.survey(operator)
+        return preflight.judge(survey, books, mine, self.terms, slots=self.terms.max_in_flight - flying)
+
+    async def _pay(self, prepared: Prepared, skip: set[OrderKey]) -> _Outcome:
+        choice = await choose(self.ledger, prepared, self.terms.caps, skip)
+        if not choice.orders:
+            return _Outcome(obstacle=choice.obstacle, looked_to=choice.looked_to)
+        node = prepared.survey.node
+        sick, refusals = await self._simulate(choice.orders, node=node)
+        if sick is not None:
+            return _Outcome(obstacle=preflight.service_wide(sick))
+        good = [order for order, refusal in zip(choice.orders, refusals, strict=True) if refusal is None]
+        for order, refusal in zip(choice.orders, refusals, strict=True):
+            if refusal is not None:
+                await self._refused(order, refusal, node=node)
+                skip.add(order.key)
+        bound = await self._bind_and_submit(choice.books, good, prepared.fees)
+        return _Outcome(bound=bound, progress=True, obstacle=choice.obstacle, looked_to=choice.looked_to)
+
+    async def _simulate(self, orders: Sequence[Order], *, node: str) -> tuple[Revert | None, Sequence[Revert | None]]:
+        """Try a probe and every order on one node; return what refuses the probe, and each order."""
+        operator = self.signer.address
+        calls = [self.chain.probe(operator), *(self.chain.pay(order) for order in orders)]
+        probe, *words = await self.chain.simulate(operator, calls, node=node)
+        return self._word(probe), [self._word(word) for word in words]
+
+    def _word(self, simulation: Simulation) -> Revert | None:
+        return preflight.refused(simulation, self.terms.limits.gas_limit)
+
+    async def _refused(self, order: Order, refusal: Revert, *, node: str) -> None:
+        """Hold an order that the contract refuses on two nodes while it pays the probe; leave it waiting otherwise."""
+        about = {"source": order.source, "order_id": order.order_id, "detail": refusal.text}
+        logs.warning(_log, "simulation_refused", **about, kind=refusal.kind, node=node)
+        if refusal.kind is not RevertKind.OTHER or not await self._second_node_refuses(order, besides=node):
+            return
+        try:
+            await self.ledger.hold(order, HoldReason.SIMULATION, refusal.text)
+        except Contention:
+            return
+        await self.alarms.raise_(alarms.held(order, HoldReason.SIMULATION, refusal.text))
+
+    async def _second_node_refuses(self, order: Order, *, besides: str) -> bool:
+        """Ask another node, where there is one."""
+        other = next((node for node in self.chain.nodes if node != besides), None)
+        if other is None:
+            return True
+        sick, (refusal,) = await self._simulate([order], node=other)
+        return sick is None and refusal is not None
+
+    # binding -----------------------------------------------------------------------------------
+
+    async def _bind_and_submit(self, books: Books, orders: Sequence[Order], price: Fees) -> int:
+        """Bind each order to its own nonce, one group after the other; then hand all bytes over at once."""
+        stored = list[tuple[Transaction, Attempt]]()
+        for order in orders:
+            try:
+                books, transaction, attempt = await self._bind(books, order, price)
+            except Contention:
+                break  # the next round reads everything anew
+            except SignerUnavailable:
+                if not stored:
+                    raise
+                break  # what is bound goes out first; the next round says what is wrong
+            about = {"source": order.source, "order_id": order.order_id, "tx_hash": attempt.tx_hash}
+            logs.info(_log, "order_bound", **about, operator=attempt.operator, nonce=attempt.nonce)
+            stored.append((transaction, attempt))
+        await submission.submit(self.ledger, self.chain, self.clock, stored)
+        return len(stored)
+
+    async def _bind(self, books: Books, order: Order, price: Fees) -> tuple[Books, Transaction, Attempt]:
+        """Sign and bind one order; Contention when the books are no longer good, be it for midnight alone."""
+        transaction, attempt = await self._sign(books, order, price)
+        if transaction.bound_day != books.spent.day:
+            raise Contention("the order was chosen by yesterday's totals")
+        books, transaction = await self.ledger.bind(books, [order], transaction, attempt, self.terms.caps)
+        return books, transaction, attempt
+
+    async def _sign(self, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
+        call, now_ms = self.chain.pay(order), self.clock()
+        draft = Draft(
+            chain_id=self.terms.identity.chain_id,
+            nonce=books.next_nonce,
+            index=0,
+            kind=AttemptKind.PAY,
+            call=call,
+            gas_limit=self.terms.limits.gas_limit,
+            fees=price,
+        )
+        transaction = Transaction(
+            operator=books.operator,
+            nonce=books.next_nonce,
+            to=call.to,
+            data=call.data,
+            orders=(order.key,),
+            committed_units=order.amount_units,
+            bound_day=utc_day(now_ms),
+            bound_ms=now_ms,
+        )
+        return transaction, await submission.sign(self.signer, draft, now_ms)

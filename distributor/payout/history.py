@@ -1,0 +1,91 @@
+"""
+What the chain remembers of the reserve: the tokens that left it, and the transactions that moved them.
+
+Only the operator's commands read it; no payment depends on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
+from distributor.names import ORDER_ID, ref_id
+from distributor.payout.lifecycle import Policy
+from distributor.sightings import Block, Observation
+from distributor.units import TokenUnits
+
+_SOURCE = re.compile(r"[a-z0-9-]{1,16}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outflow:
+    """A ``Transfer`` of the token out of the reserve, whoever made it."""
+
+    tx_hash: Hash
+    block: Block
+    log_index: int
+    wallet: Address
+    amount_units: TokenUnits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distribution:
+    """What one ``distribute`` call asks of the authority."""
+
+    wallet: Address
+    amount_units: TokenUnits
+    ref_id: Hash
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Who made a transaction, and what it asked for."""
+
+    tx_hash: Hash
+    sender: Address
+    nonce: int
+    to: Address | None
+    """None for the creation of a contract."""
+    distribution: Distribution | None
+    """None when its call data are no ``distribute`` call."""
+
+
+class History(Protocol):
+    """The past of the chain. Both raise ChainUnavailable; never is silence taken for an empty past."""
+
+    async def outflows(self, first_block: int, last_block: int) -> Sequence[Outflow]:
+        """Return every transfer out of the reserve in these blocks, both included, in the order of the chain."""
+
+    async def origins(self, hashes: Sequence[Hash]) -> Mapping[Hash, Origin]:
+        """Return who made each of these mined transactions; ChainUnavailable when one is unknown."""
+
+
+class Pools(Protocol):
+    """The nodes' pools, as far as two counts tell."""
+
+    async def nonces(self, address: Address) -> Sequence[tuple[int, int]]:
+        """Return, of every node that answers, how many transactions are in blocks, and with those in its pool."""
+
+
+def last_final(seen: Observation, policy: Policy) -> int | None:
+    """Return the newest block that is final by *policy*; None while the node knows of none."""
+    if policy.finality_depth is not None:
+        number = seen.head.number - max(policy.finality_depth, policy.min_confirmations)
+    elif seen.finalized_number is not None:
+        number = min(seen.finalized_number, seen.head.number - policy.min_confirmations)
+    else:
+        return None
+    return number if number >= 0 else None
+
+
+def order_of(ref: Hash) -> OrderKey | None:
+    """Return the order a reference names; None for the hash of a name that was too long."""
+    text = bytes.fromhex(ref[2:]).rstrip(b"\0").decode("ascii", errors="replace")
+    source, colon, order_id = text.rpartition(":")
+    key = OrderKey(source if colon else DEFAULT_SOURCE, order_id)
+    possible = _SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id)
+    return key if possible and ref_id(*key) == ref else None

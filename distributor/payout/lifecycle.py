@@ -1,0 +1,297 @@
+"""
+The one decision: what to do next with a transaction, from what is stored and what was observed.
+
+Pure. The same stored state and the same observation give the same step, so a crash, a duplicate
+message or a restart is never a special path: it is this path entered again.
+
+A missing receipt, a time-out, a lagging node say nothing. Only finality speaks.
+
+Nor does a used nonce without a receipt, at first. The nonce stands before the receipts in one batch
+to one node, but a gateway may spread the items of a batch over several machines and answer them in
+any order: the machine that has the receipt may be the one that was not asked. So that sight must
+last for ``replace_after_ms`` before a person is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from distributor.errors import InvariantBroken
+from distributor.model import (
+    Address,
+    Attempt,
+    AttemptKind,
+    Fees,
+    HoldReason,
+    OpenTransaction,
+    Order,
+    OrderKey,
+    SubmitOutcome,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.payout import fees
+from distributor.payout.fees import FeeLimits
+from distributor.sightings import Observation, Receipt, Transfer
+from distributor.units import UnixMs
+
+CANCEL_GAS = 21_000
+"""What a transfer of nothing to oneself costs. Source: Ethereum Yellow Paper, G_transaction."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """When something is final, and when to push. Times are milliseconds, depths blocks on top."""
+
+    finality_depth: int | None
+    """Blocks on top that make a block final; None: the node's ``finalized`` tag decides. Never both."""
+    min_confirmations: int
+    release_confirmations: int
+    """Blocks on top, beyond finality, before an order may get another nonce."""
+    resubmit_after_ms: int
+    replace_after_ms: int
+    max_attempts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wait:
+    """Nothing to do now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submit:
+    """Hand the stored bytes of *attempt* to the nodes, for the first time or again."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replace:
+    """Sign the next attempt, of the kind of *previous*, at *fees*; store it, then submit it."""
+
+    previous: Attempt
+    fees: Fees
+    gas_limit: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeeCeiling:
+    """A replacement would help and none fits under the ceilings: submit *attempt* again and say so."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """No node will ever take *attempt*, and there is nothing to correct: submit it again and say so."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mined:
+    """Store where it was mined; not final."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reopen:
+    """Its block left the chain: back to *status*, and the bytes go to the nodes again."""
+
+    attempt: Attempt
+    status: TransactionStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finalise:
+    """Its block is final: judge each order by the receipt."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NonceLost:
+    """The nonce is used up and no attempt of ours has a receipt: a person must look."""
+
+
+Step = Wait | Submit | Replace | FeeCeiling | Refused | Mined | Reopen | Finalise | NonceLost
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What a final receipt says of each order of its transaction."""
+
+    paid: tuple[OrderKey, ...]
+    held: Mapping[OrderKey, HoldReason]
+
+
+def decide(
+    opened: OpenTransaction,
+    seen: Observation,
+    policy: Policy,
+    limits: FeeLimits,
+    *,
+    lowest: bool,
+    now_ms: UnixMs,
+) -> Step:
+    """
+    Return the next step for one open transaction.
+
+    Args:
+        opened: The stored transaction with all attempts of its nonce.
+        seen: One node's chain facts, the nonce read before the receipts.
+        policy: Finality and patience.
+        limits: Fee limits for a replacement.
+        lowest: Whether this is its operator's lowest nonce that is not mined; only that one can be
+            stuck for its own fees, the others wait behind it.
+        now_ms: The time.
+    """
+    transaction = opened.transaction
+    receipt = _own_receipt(opened.attempts, seen)
+    if receipt is not None:
+        return _with_receipt(transaction, receipt, seen, policy)
+    if transaction.status is TransactionStatus.MINED:
+        return _without_its_receipt(opened, seen)
+    if seen.nonces[transaction.operator] > transaction.nonce:
+        return NonceLost() if now_ms - _last_push_ms(transaction) >= policy.replace_after_ms else Wait()
+    return _push(opened, seen, policy, limits, lowest=lowest, now_ms=now_ms)
+
+
+def judge(
+    orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind = AttemptKind.PAY
+) -> Verdict:
+    """
+    Return which of *orders* the receipt proves as paid, and why the others are not.
+
+    The proof is the token's own ``Transfer(reserve → wallet, amount)``; each event proves one order.
+    A status of 1 proves nothing: a call to an address without code has it too. What was mined decides,
+    not what was wanted last: a payment may win over its cancellation, and *kind* is that of the winner.
+    """
+    if kind is AttemptKind.CANCEL:
+        return Verdict(paid=(), held={order.key: HoldReason.NONCE_CANCELLED for order in orders})
+    if not receipt.succeeded:
+        return Verdict(paid=(), held={order.key: HoldReason.REVERTED for order in orders})
+    unused = list(receipt.transfers)
+    paid: list[OrderKey] = []
+    held: dict[OrderKey, HoldReason] = {}
+    for order in orders:
+        proof = next((event for event in unused if _proves(event, order, reserve)), None)
+        if proof is None:
+            held[order.key] = HoldReason.NO_TRANSFER
+        else:
+            unused.remove(proof)
+            paid.append(order.key)
+    return Verdict(paid=tuple(paid), held=held)
+
+
+def is_final(transaction: Transaction, seen: Observation, policy: Policy, *, beyond: int = 0) -> bool:
+    """
+    Say whether the block *transaction* was mined in is final, with *beyond* more blocks on top.
+
+    By the tag or by depth, as configured, and never by the other when the first does not answer.
+    """
+    number = transaction.block_number
+    if number is None or seen.canonical.get(number) != transaction.block_hash:
+        return False
+    depth = seen.head.number - number
+    if policy.finality_depth is not None:
+        return depth >= max(policy.finality_depth, policy.min_confirmations) + beyond
+    tagged = seen.finalized_number is not None and number <= seen.finalized_number
+    return tagged and depth >= policy.min_confirmations + beyond
+
+
+def mined_attempt(attempts: Sequence[Attempt], receipt: Receipt) -> Attempt:
+    """Return the attempt that *receipt* is about. Raises InvariantBroken when it is none of them."""
+    found = next((attempt for attempt in attempts if attempt.tx_hash == receipt.tx_hash), None)
+    if found is None:
+        raise InvariantBroken(f"{receipt.tx_hash} is no attempt of nonce {attempts[0].nonce}")
+    return found
+
+
+def _own_receipt(attempts: Sequence[Attempt], seen: Observation) -> Receipt | None:
+    found = [seen.receipts[attempt.tx_hash] for attempt in attempts if attempt.tx_hash in seen.receipts]
+    if len(found) > 1:
+        raise InvariantBroken(f"nonce {attempts[0].nonce} has {len(found)} receipts on one chain")
+    return found[0] if found else None
+
+
+def _with_receipt(transaction: Transaction, receipt: Receipt, seen: Observation, policy: Policy) -> Step:
+    known = transaction.status is TransactionStatus.MINED and transaction.block_hash == receipt.block.block_hash
+    if not known:
+        return Mined(receipt=receipt)
+    return Finalise(receipt=receipt) if is_final(transaction, seen, policy) else Wait()
+
+
+def _without_its_receipt(opened: OpenTransaction, seen: Observation) -> Step:
+    """Reopen only on evidence that the block is gone: a node that lags shows no receipt either."""
+    transaction = opened.transaction
+    if transaction.block_number is None:
+        raise InvariantBroken(f"transaction {transaction.nonce} is mined in no block")
+    there = seen.canonical.get(transaction.block_number)
+    gone = there is not None and there != transaction.block_hash
+    return _reopen(opened.attempts[-1]) if gone else Wait()
+
+
+def _reopen(last: Attempt) -> Reopen:
+    cancels = last.kind is AttemptKind.CANCEL
+    return Reopen(attempt=last, status=TransactionStatus.CANCELLING if cancels else TransactionStatus.SUBMITTED)
+
+
+def _push(
+    opened: OpenTransaction,
+    seen: Observation,
+    policy: Policy,
+    limits: FeeLimits,
+    *,
+    lowest: bool,
+    now_ms: UnixMs,
+) -> Step:
+    transaction, last = opened.transaction, opened.attempts[-1]
+    if transaction.submitted_ms is None:
+        return Submit(attempt=last)
+    rested = now_ms - transaction.submitted_ms >= policy.resubmit_after_ms
+    if transaction.last_outcome is SubmitOutcome.REFUSED:
+        return _correct(opened, seen, policy, limits) or (Refused(attempt=last) if rested else Wait())
+    if not rested:
+        return Wait()
+    patient = lowest and now_ms - last.signed_ms >= policy.replace_after_ms
+    if not (patient and _outbid(opened, seen, limits)):
+        return Submit(attempt=last)
+    bumped = fees.bump(last.fees, seen.market, limits, gas_limit=last.gas_limit)
+    if bumped is None or len(opened.attempts) >= policy.max_attempts:
+        return FeeCeiling(attempt=last)
+    return Replace(previous=last, fees=bumped, gas_limit=last.gas_limit)
+
+
+def _outbid(opened: OpenTransaction, seen: Observation, limits: FeeLimits) -> bool:
+    """Say whether a dearer attempt would help; an older one in the pool may be what this one does not beat."""
+    rivalled = opened.transaction.last_outcome is SubmitOutcome.UNDERPRICED
+    return rivalled or fees.outbid(opened.attempts[-1].fees, seen.market, limits)
+
+
+def _correct(opened: OpenTransaction, seen: Observation, policy: Policy, limits: FeeLimits) -> Replace | None:
+    """
+    Return an attempt with the fees and gas of a first one, in place of refused bytes beyond today's limits.
+
+    Its nonce is that of the refused ones, so whatever pool may have those all the same, one is mined.
+    None where the limits allow the refused bytes: a cheaper attempt could lose to one that a pool holds.
+    None where it would be what was signed before, or no price fits, or the attempts are used up.
+    """
+    last = opened.attempts[-1]
+    gas_limit = CANCEL_GAS if last.kind is AttemptKind.CANCEL else limits.gas_limit * len(opened.transaction.orders)
+    price = fees.first(seen.market, limits, gas_limit=gas_limit)
+    sound = last.gas_limit == gas_limit and fees.allowed(last.fees, limits, gas_limit=gas_limit)
+    tried = any((last.kind, price, gas_limit) == (one.kind, one.fees, one.gas_limit) for one in opened.attempts)
+    if price is None or sound or tried or len(opened.attempts) >= policy.max_attempts:
+        return None
+    return Replace(previous=last, fees=price, gas_limit=gas_limit)
+
+
+def _last_push_ms(transaction: Transaction) -> UnixMs:
+    return transaction.bound_ms if transaction.submitted_ms is None else transaction.submitted_ms
+
+
+def _proves(event: Transfer, order: Order, reserve: Address) -> bool:
+    return (event.sender, event.recipient, event.amount_units) == (reserve, order.wallet, order.amount_units)

@@ -1,0 +1,163 @@
+"""
+What must hold before a nonce is bound. Pure: one node's facts and the ledger's books in, a verdict out.
+
+Everything that can stop a payment is judged here or by a simulation; after the binding nothing may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from distributor.caps import NO_CAPS, Cap, Caps
+from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
+from distributor.model import Fees, OpenTransaction, Order, TransactionStatus
+from distributor.payout import fees
+from distributor.payout.fees import FeeLimits
+from distributor.sightings import Revert, RevertKind, Simulation, Survey
+from distributor.standing import Books, Control, Identity, WaitingReason
+from distributor.units import TokenUnits, format_gwei, format_units
+
+_NATIVE_DECIMALS = 18
+
+_SERVICE_WIDE = {
+    RevertKind.ROLE_MISSING: WaitingReason.ROLE_MISSING,
+    RevertKind.AUTHORITY_PAUSED: WaitingReason.AUTHORITY_PAUSED,
+    RevertKind.RESERVE_SHORT: WaitingReason.RESERVE_SHORT,
+    RevertKind.ALLOWANCE_SHORT: WaitingReason.ALLOWANCE_SHORT,
+    RevertKind.OTHER: WaitingReason.AUTHORITY_REFUSES,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Obstacle:
+    """Why nothing can be bound now."""
+
+    reason: WaitingReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What a binding must agree with."""
+
+    identity: Identity
+    """As the settings have it; an empty ``ledger_id`` accepts any."""
+    limits: FeeLimits
+    max_in_flight: int
+    caps: Caps = NO_CAPS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """What one round stands on: one node's facts, the books, the price, and room for how many transactions."""
+
+    survey: Survey
+    books: Books
+    fees: Fees
+    room: int
+
+
+def judge(
+    survey: Survey, books: Books, mine: Sequence[OpenTransaction], terms: Terms, *, slots: int
+) -> Prepared | Obstacle:
+    """Pure: say what stops every binding, or how many there is room for."""
+    if not survey.token_has_code:
+        return Obstacle(reason=WaitingReason.TOKEN_MISSING)
+    if not survey.authority_has_code:
+        return Obstacle(reason=WaitingReason.AUTHORITY_MISSING)
+    nonce_trouble = _nonce_trouble(survey, books, mine)
+    if nonce_trouble is not None:
+        return nonce_trouble
+    price = fees.first(survey.market, terms.limits, gas_limit=terms.limits.gas_limit)
+    if price is None:
+        asked = format_gwei(survey.market.base_fee_wei or survey.market.gas_price_wei)
+        allowed = format_gwei(terms.limits.max_fee_wei)
+        return Obstacle(reason=WaitingReason.FEE_CEILING, detail=f"The network asks {asked} gwei of {allowed}.")
+    cost_wei = terms.limits.gas_limit * price.max_fee_wei
+    affordable = (survey.gas_balance_wei - _gas_in_flight_wei(mine)) // cost_wei
+    if affordable <= 0:
+        detail = f"Operator {books.operator} holds {format_units(survey.gas_balance_wei, _NATIVE_DECIMALS)} POL."
+        return Obstacle(reason=WaitingReason.GAS_SHORT, detail=detail)
+    return Prepared(survey=survey, books=books, fees=price, room=min(slots, affordable))
+
+
+def _nonce_trouble(survey: Survey, books: Books, mine: Sequence[OpenTransaction]) -> Obstacle | None:
+    lowest = min((each.transaction.nonce for each in mine), default=books.next_nonce)
+    detail = f"The chain's next nonce is {survey.nonce}, the ledger's {books.next_nonce}."
+    if survey.nonce > books.next_nonce:
+        return Obstacle(reason=WaitingReason.NONCE_AHEAD, detail=detail)
+    return Obstacle(reason=WaitingReason.NODE_BEHIND, detail=detail) if survey.nonce < lowest else None
+
+
+def _gas_in_flight_wei(mine: Sequence[OpenTransaction]) -> int:
+    """What the node reserves of the operator's coin for transactions that are not mined."""
+    return sum(
+        each.attempts[-1].gas_limit * each.attempts[-1].fees.max_fee_wei
+        for each in mine
+        if each.transaction.status is not TransactionStatus.MINED
+    )
+
+
+def closed(control: Control, books: Books, caps: Caps) -> Obstacle | None:
+    """Return why nothing at all may be bound now, by what people said and by what was bound today."""
+    if control.halted:
+        return Obstacle(reason=WaitingReason.HALTED, detail=f"By {control.halted_by}: {control.halted_why}")
+    if control.paused:
+        return Obstacle(reason=WaitingReason.PAUSED, detail=f"By {control.paused_by}: {control.paused_why}")
+    if caps.used_up(books):
+        detail = f"{Cap.DAY} is used up: {books.spent.units} units were bound on {books.spent.day}."
+        return Obstacle(reason=WaitingReason.DAILY_CAP, detail=detail)
+    return None
+
+
+def unaffordable(order: Order, survey: Survey, books: Books, caps: Caps) -> Obstacle | None:
+    """Return why *order* cannot be bound on top of *books*; None when it can."""
+    alone = caps.above(order.amount_units)
+    if alone is not None:
+        detail = f"Order {order.key} of {order.amount_units} units is above {alone} by itself."
+        return Obstacle(reason=WaitingReason.OVER_CAP, detail=detail)
+    today = caps.exceeded(books, order)
+    if today is not None:
+        detail = f"Order {order.key} of {order.amount_units} units would exceed {today} on {books.spent.day}."
+        return Obstacle(reason=WaitingReason.DAILY_CAP, detail=detail)
+    return None if order.amount_units <= spendable_units(survey, books) else shortage(survey, order)
+
+
+def spendable_units(survey: Survey, books: Books) -> TokenUnits:
+    """Return what the reserve can still pay beside all that is bound and not final."""
+    return TokenUnits(min(survey.reserve_units, survey.allowance_units) - books.committed_units)
+
+
+def shortage(survey: Survey, order: Order) -> Obstacle:
+    """Return why *order* cannot be afforded: what the reserve holds, or what it allows the Authority."""
+    short = survey.reserve_units <= survey.allowance_units
+    reason = WaitingReason.RESERVE_SHORT if short else WaitingReason.ALLOWANCE_SHORT
+    detail = f"Order {order.key} needs {order.amount_units} units; reserve {survey.reserve_units}, "
+    return Obstacle(reason=reason, detail=detail + f"allowance {survey.allowance_units}.")
+
+
+def refused(simulation: Simulation, gas_limit: int) -> Revert | None:
+    """Return why the contract would not pay; more gas than the limit is a refusal too."""
+    if simulation.revert is None and simulation.gas > gas_limit:
+        return Revert(kind=RevertKind.OTHER, text=f"needs {simulation.gas} gas, GAS_LIMIT is {gas_limit}")
+    return simulation.revert
+
+
+def outside_trouble(error: ChainUnavailable | WrongChain | SignerUnavailable) -> Obstacle:
+    """Return why orders wait when no node gives an answer, or the vault of the key does not sign."""
+    reasons = {WrongChain: WaitingReason.WRONG_CHAIN, SignerUnavailable: WaitingReason.SIGNER_DOWN}
+    return Obstacle(reason=reasons.get(type(error), WaitingReason.NODE_DOWN), detail=str(error))
+
+
+def service_wide(revert: Revert) -> Obstacle:
+    """Return why nobody can be paid, from the refusal of the probe."""
+    return Obstacle(reason=_SERVICE_WIDE[revert.kind], detail=revert.text)
+
+
+def foreign(identity: Identity | None, expected: Identity) -> str | None:
+    """Return how the ledger differs from the settings; None when it is ours."""
+    if identity is None:
+        return "There is no identity row."
+    mine = replace(expected, ledger_id=expected.ledger_id or identity.ledger_id)
+    return None if identity == mine else f"The ledger says {identity}, the settings say {mine}."

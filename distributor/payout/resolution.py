@@ -1,0 +1,155 @@
+"""
+Use case: a nonce of ours was finally used by a transaction the ledger does not know.
+
+A person found it and names its hash; nothing is believed but what the chain shows of it. Where it
+is this very payment (somebody replaced it from a wallet), the order is paid by that hash. Otherwise
+the order is held, and loses its nonce: that nonce can never pay it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from distributor.ledger import Closing, Ledger
+from distributor.model import (
+    Address,
+    Hash,
+    HoldReason,
+    OpenTransaction,
+    Order,
+    OrderKey,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.payout import lifecycle
+from distributor.payout.history import History, Origin
+from distributor.payout.lifecycle import Policy, Verdict
+from distributor.ports import Chain
+from distributor.sightings import Observation, Receipt
+from distributor.standing import Identity
+from distributor.units import Wei
+
+
+class Resolved(StrEnum):
+    """What became of the nonce, or why nothing did."""
+
+    PAID = "paid"
+    """That transaction is the payment: the orders are paid by it."""
+    HELD = "held"
+    """That transaction is not (all of) the payment: what it did not pay is held, and free of its nonce."""
+    CLOSED_BEFORE = "closed_before"
+    NOT_BOUND = "not_bound"
+    """The ledger never bound that nonce of that operator."""
+    OURS = "ours"
+    """The hash, or another one with a receipt, is an attempt of ours: settlement ends it by itself."""
+    ANOTHER_NONCE = "another_nonce"
+    """The transaction is another operator's, or has another nonce."""
+    NOT_FINAL = "not_final"
+    """It is in no block, or not deep enough for what would follow; try again later."""
+    NODES_DISAGREE = "nodes_disagree"
+    """A second node does not show the same receipt; nothing is released on the word of one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """Judge a foreign transaction by the rules of our own: finality, proof, and a second node for a release."""
+
+    ledger: Ledger
+    chain: Chain
+    history: History
+    identity: Identity
+    policy: Policy
+
+    async def resolve(
+        self, operator: Address, nonce: int, tx_hash: Hash, *, by: str, why: str, apply: bool = True
+    ) -> Resolved:
+        """
+        End the transaction of *nonce* as *tx_hash* shows; without *apply*, only say how.
+
+        Raises:
+            ChainUnavailable: No node answers, or none knows *tx_hash*.
+            Contention: Settlement has written the transaction meanwhile; look again.
+        """
+        transaction = await self.ledger.transaction(operator, nonce)
+        if transaction is None:
+            return Resolved.NOT_BOUND
+        if transaction.status is TransactionStatus.FINAL:
+            return Resolved.CLOSED_BEFORE
+        attempts = await self.ledger.attempts(operator, nonce)
+        opened = OpenTransaction(transaction=transaction, attempts=tuple(attempts))
+        origin = (await self.history.origins([tx_hash]))[tx_hash]
+        if (origin.sender, origin.nonce) != (operator, nonce):
+            return Resolved.ANOTHER_NONCE
+        return await self._judge(opened, origin, (by, why) if apply else None)
+
+    async def _judge(self, opened: OpenTransaction, origin: Origin, deed: tuple[str, str] | None) -> Resolved:
+        ours = [attempt.tx_hash for attempt in opened.attempts]
+        seen = await self.chain.observe([origin.sender], [origin.tx_hash, *ours], [])
+        if origin.tx_hash in ours or any(tx_hash in seen.receipts for tx_hash in ours):
+            return Resolved.OURS
+        receipt = seen.receipts.get(origin.tx_hash)
+        if receipt is None:
+            return Resolved.NOT_FINAL
+        orders = await self.ledger.orders(opened.transaction.orders)
+        verdict = _verdict(orders, receipt, origin, self.identity)
+        mined = _mined(opened.transaction, receipt)
+        trouble = await self._too_early(mined, receipt, release=bool(verdict.held))
+        if trouble is not None:
+            return trouble
+        if deed is not None:
+            await self._close(mined, receipt, verdict, deed)
+        return Resolved.HELD if verdict.held else Resolved.PAID
+
+    async def _too_early(self, mined: Transaction, receipt: Receipt, *, release: bool) -> Resolved | None:
+        """Look once more, with the block it claims to be in; a release waits for more blocks and a second node."""
+        seen = await self.chain.observe([mined.operator], [receipt.tx_hash], [receipt.block.number])
+        beyond = self.policy.release_confirmations if release else 0
+        same = seen.receipts.get(receipt.tx_hash) == receipt
+        if not same or not lifecycle.is_final(mined, seen, self.policy, beyond=beyond):
+            return Resolved.NOT_FINAL
+        return None if not release or await self._second_node_agrees(receipt, seen) else Resolved.NODES_DISAGREE
+
+    async def _second_node_agrees(self, receipt: Receipt, seen: Observation) -> bool:
+        other = next((node for node in self.chain.nodes if node != seen.node), None)
+        return other is None or await self.chain.receipt(receipt.tx_hash, node=other) == receipt
+
+    async def _close(self, mined: Transaction, receipt: Receipt, verdict: Verdict, deed: tuple[str, str]) -> None:
+        closing = Closing(
+            tx_hash=receipt.tx_hash,
+            block_number=receipt.block.number,
+            paid=verdict.paid,
+            held=verdict.held,
+            detail=f"nonce {mined.nonce} was used by transaction {receipt.tx_hash} in block {receipt.block.number}",
+            gas_used=receipt.gas_used,
+            gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
+        )
+        await self.ledger.record("resolve", f"{mined.operator}:{mined.nonce}", *deed)
+        await self.ledger.close(mined, closing)
+
+
+def _mined(transaction: Transaction, receipt: Receipt) -> Transaction:
+    block = receipt.block
+    return replace(transaction, mined_hash=receipt.tx_hash, block_number=block.number, block_hash=block.block_hash)
+
+
+def _verdict(orders: Sequence[Order], receipt: Receipt, origin: Origin, identity: Identity) -> Verdict:
+    """
+    Return which orders the transaction paid: by the token's event, and under the order's own reference.
+
+    The event alone is not enough here. Two orders may owe one wallet the same amount, and a foreign
+    transaction that paid the one would look like the payment of the other.
+    """
+    proved = lifecycle.judge(orders, receipt, identity.reserve)
+    named = {order.key for order in orders if _names(origin, order, identity)}
+    paid = tuple(key for key in proved.paid if key in named)
+    held: Mapping[OrderKey, HoldReason] = {
+        order.key: HoldReason.NONCE_LOST for order in orders if order.key not in paid
+    }
+    return Verdict(paid=paid, held=held)
+
+
+def _names(origin: Origin, order: Order, identity: Identity) -> bool:
+    asked = origin.distribution
+    return asked is not None and (origin.to, asked.ref_id) == (identity.authority, order.ref_id)

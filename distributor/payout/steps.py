@@ -1,0 +1,242 @@
+"""
+Carry out one step for one transaction: store the intent, act, store the result.
+
+Every write is conditional on the row as it was read; who loses the race stops quietly.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from distributor import logs
+from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
+from distributor.ledger import Closing, Ledger
+from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction, TransactionStatus
+from distributor.payout import alarms, lifecycle, preflight, submission
+from distributor.payout.lifecycle import (
+    FeeCeiling,
+    Finalise,
+    Mined,
+    NonceLost,
+    Policy,
+    Refused,
+    Reopen,
+    Replace,
+    Step,
+    Submit,
+    Verdict,
+    Wait,
+)
+from distributor.payout.submission import Draft
+from distributor.ports import Alarms, Chain, Clock, Signer
+from distributor.sightings import Observation, Receipt
+from distributor.standing import Identity
+from distributor.units import UnixMs, Wei
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What a step left to do: bytes to hand over; and whether it freed a slot or closed the transaction."""
+
+    submit: tuple[Transaction, Attempt] | None = None
+    freed: bool = False
+    closed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """The hands of settlement; the head is ``lifecycle``."""
+
+    ledger: Ledger
+    chain: Chain
+    signers: Mapping[Address, Signer]
+    """The operator that binds, and the retiring one whose transactions are still open."""
+    alarms: Alarms
+    clock: Clock
+    identity: Identity
+    policy: Policy
+
+    async def carry_out(  # noqa: C901, PLR0911 -- one arm per step, nothing else
+        self, opened: OpenTransaction, step: Step, seen: Observation
+    ) -> Done:
+        """
+        Do *step*; the bytes it returns are stored and wait to be submitted.
+
+        Raises:
+            Contention: Another worker changed the transaction since it was read.
+        """
+        transaction = opened.transaction
+        match step:
+            case Wait():
+                return Done()
+            case Submit(attempt=attempt):
+                return Done(submit=(transaction, attempt))
+            case FeeCeiling(attempt=attempt):
+                await self.alarms.raise_(alarms.fee_ceiling(attempt))
+                return Done(submit=(transaction, attempt))
+            case Refused(attempt=attempt):
+                await self.alarms.raise_(alarms.refused(attempt))
+                return Done(submit=(transaction, attempt))
+            case Replace():
+                return await self._replace(transaction, step)
+            case Reopen():
+                return await self._reopen(transaction, step)
+            case Mined(receipt=receipt):
+                return await self._mined(transaction, receipt)
+            case Finalise(receipt=receipt):
+                return await self._finalise(opened, receipt, seen)
+            case NonceLost():
+                await self.alarms.raise_(alarms.nonce_lost(opened))
+                return Done()
+            case _:
+                assert_never(step)
+
+    # pushing -----------------------------------------------------------------------------------
+
+    async def _replace(self, transaction: Transaction, step: Replace) -> Done:
+        """Sign the next attempt, store it, and only then let it be submitted. Only fees and gas differ."""
+        previous = step.previous
+        signer = self.signers.get(transaction.operator)
+        if signer is None:
+            await self.alarms.raise_(alarms.key_missing(transaction))
+            return Done(submit=(transaction, previous))
+        draft = Draft(
+            chain_id=self.identity.chain_id,
+            nonce=transaction.nonce,
+            index=transaction.attempts,
+            kind=previous.kind,
+            call=submission.call_of(transaction, previous.kind),
+            gas_limit=step.gas_limit,
+            fees=step.fees,
+        )
+        try:
+            attempt = await submission.sign(signer, draft, self.clock())
+        except SignerUnavailable as error:
+            await self.alarms.raise_(alarms.signer_unavailable(transaction, error))
+            return Done(submit=(transaction, previous))
+        stored = await self.ledger.add_attempt(transaction, attempt)
+        logs.info(
+            _log,
+            "attempt_replaced",
+            nonce=attempt.nonce,
+            attempt=attempt.index,
+            tx_hash=attempt.tx_hash,
+            max_fee_wei=attempt.fees.max_fee_wei,
+            tip_wei=attempt.fees.tip_wei,
+        )
+        return Done(submit=(stored, attempt))
+
+    async def _reopen(self, transaction: Transaction, step: Reopen) -> Done:
+        logs.warning(_log, "transaction_reopened", nonce=transaction.nonce, lost_block=transaction.block_number)
+        reopened = replace(transaction, status=step.status, mined_hash=None, block_number=None, block_hash=None)
+        return Done(submit=(await self.ledger.update(reopened), step.attempt))
+
+    # mined and final ---------------------------------------------------------------------------
+
+    async def _mined(self, transaction: Transaction, receipt: Receipt) -> Done:
+        block = receipt.block
+        mined = replace(
+            transaction,
+            status=TransactionStatus.MINED,
+            mined_hash=receipt.tx_hash,
+            block_number=block.number,
+            block_hash=block.block_hash,
+        )
+        await self.ledger.update(mined)
+        logs.info(
+            _log,
+            "transaction_mined",
+            nonce=transaction.nonce,
+            tx_hash=receipt.tx_hash,
+            block=block.number,
+            succeeded=receipt.succeeded,
+        )
+        return Done(freed=True)
+
+    async def _finalise(self, opened: OpenTransaction, receipt: Receipt, seen: Observation) -> Done:
+        transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
+        orders = await self.ledger.orders(transaction.orders)
+        verdict = lifecycle.judge(orders, receipt, self.identity.reserve, kind=attempt.kind)
+        if verdict.held and not await self._may_release(transaction, receipt, seen):
+            return Done()
+        reason = await self._todays_reason(transaction, attempt, seen) if _reverted(verdict) else ""
+        cost_wei = Wei(receipt.gas_used * receipt.gas_price_wei)
+        closing = Closing(
+            tx_hash=receipt.tx_hash,
+            block_number=receipt.block.number,
+            paid=verdict.paid,
+            held=verdict.held,
+            detail=f"transaction {receipt.tx_hash} in block {receipt.block.number}{reason}",
+            gas_used=receipt.gas_used,
+            gas_cost_wei=cost_wei,
+        )
+        await self.ledger.close(transaction, closing)
+        logs.info(
+            _log,
+            "transaction_final",
+            nonce=transaction.nonce,
+            tx_hash=receipt.tx_hash,
+            block=receipt.block.number,
+            gas_used=receipt.gas_used,
+            gas_cost_wei=cost_wei,
+            duration_ms=self.clock() - transaction.bound_ms,
+        )
+        await self._tell(orders, verdict, receipt)
+        return Done(freed=True, closed=True)
+
+    async def _todays_reason(self, transaction: Transaction, attempt: Attempt, seen: Observation) -> str:
+        """
+        Try the refused call once more, and return what the contract would say to it today.
+
+        The state it met in its block may be gone, so this is a hint and worded as one. Empty when the
+        call would pay now, or when no node can say: a release does not wait for a hint.
+        """
+        call = submission.call_of(transaction, attempt.kind)
+        try:
+            (simulation,) = await self.chain.simulate(transaction.operator, [call], node=seen.node)
+        except (ChainUnavailable, WrongChain):
+            return ""
+        refusal = preflight.refused(simulation, attempt.gas_limit)
+        return f"; today it would refuse with: {refusal.text}" if refusal else ""
+
+    async def _may_release(self, transaction: Transaction, receipt: Receipt, seen: Observation) -> bool:
+        """Orders get another nonce only far beyond finality, and when a second node agrees, where there is one."""
+        if not lifecycle.is_final(transaction, seen, self.policy, beyond=self.policy.release_confirmations):
+            return False
+        other = next((node for node in self.chain.nodes if node != seen.node), None)
+        if other is None:
+            return True
+        word = await self.chain.receipt(receipt.tx_hash, node=other)
+        return word is not None and (word.block, word.succeeded) == (receipt.block, receipt.succeeded)
+
+    async def _tell(self, orders: Sequence[Order], verdict: Verdict, receipt: Receipt) -> None:
+        now_ms = self.clock()
+        for order in orders:
+            reason = verdict.held.get(order.key)
+            if reason is None:
+                _log_paid(order, receipt, now_ms)
+            else:
+                await self.alarms.raise_(alarms.held(order, reason, f"Transaction {receipt.tx_hash}."))
+
+
+def _reverted(verdict: Verdict) -> bool:
+    return HoldReason.REVERTED in verdict.held.values()
+
+
+def _log_paid(order: Order, receipt: Receipt, now_ms: UnixMs) -> None:
+    logs.info(
+        _log,
+        "order_paid",
+        source=order.source,
+        order_id=order.order_id,
+        wallet=order.wallet,
+        amount_units=order.amount_units,
+        tx_hash=receipt.tx_hash,
+        block=receipt.block.number,
+        duration_ms=now_ms - order.received_ms,
+    )

@@ -1,0 +1,210 @@
+"""
+Use case: wake what stalled, and watch what payouts need.
+
+The sweep is cheap and never touches the chain; the watch, every fifth minute, does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from distributor import logs
+from distributor.errors import ChainUnavailable, Contention, WrongChain
+from distributor.ledger import Ledger
+from distributor.model import Address
+from distributor.payout import finality
+from distributor.payout.advice import WAITING
+from distributor.payout.preflight import outside_trouble
+from distributor.ports import Alarm, Alarms, Chain, Clock
+from distributor.sightings import Survey
+from distributor.standing import SETTLEMENT_LEASE, Stats, WaitingReason, Watch
+from distributor.units import TokenUnits, Wei, format_units
+
+WATCH_EVERY_MS = 300_000
+FINALITY_LAG_BLOCKS_MAX = 128
+"""Polygon finalizes a block some seconds after it is made; four minutes behind the head is a stall."""
+_NATIVE_DECIMALS = 18
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wakes:
+    """Which queues get a message, and whether the watch is due."""
+
+    distribute: bool
+    settle: bool
+    watch: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """The timer's work: a lost message costs a minute, never an order."""
+
+    ledger: Ledger
+    clock: Clock
+
+    async def run(self) -> Wakes:
+        """Return what to wake, and note that the sweep ran."""
+        page, opened, lease, watch = await asyncio.gather(
+            self.ledger.waiting(limit=1),
+            self.ledger.any_open(),
+            self.ledger.lease(SETTLEMENT_LEASE),
+            self.ledger.watch(),
+        )
+        now_ms = self.clock()
+        followed = lease is not None and lease.until_ms > now_ms
+        wakes = Wakes(
+            distribute=bool(page.orders),
+            settle=opened and not followed,
+            watch=now_ms - watch.watched_ms >= WATCH_EVERY_MS,
+        )
+        try:
+            await self.ledger.save_watch(replace(watch, swept_ms=now_ms))
+        except Contention:
+            logs.info(_log, "swept_elsewhere")
+        return wakes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thresholds:
+    """Below these, a person is told. Token amounts in units; 0 switches one off."""
+
+    low_reserve_units: TokenUnits
+    low_allowance_units: TokenUnits
+    low_gas_payouts: int
+    payout_cost_wei: Wei
+    """What one payout may cost at most: the fallback where no payout has been closed yet."""
+    finality_by_tag: bool
+    token_decimals: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watcher:
+    """Look at reserve, allowance, gas, finality and nonce; raise each alarm once, when it begins."""
+
+    ledger: Ledger
+    chain: Chain
+    alarms: Alarms
+    clock: Clock
+    operator: Address
+    thresholds: Thresholds
+
+    async def run(self) -> None:
+        """
+        Look once, raise what is new, and remember what stands.
+
+        Raises:
+            LedgerUnavailable: Nothing is known; the next watch looks again.
+        """
+        watch = await self.ledger.watch()
+        try:
+            survey = await self.chain.survey(self.operator)
+            await self._look_back()
+        except (ChainUnavailable, WrongChain) as error:
+            trouble = outside_trouble(error)
+            await self._conclude(watch, [_waiting_alarm(trouble.reason, trouble.detail)])
+            return
+        standing = await self._judge(survey, watch)
+        looked = replace(
+            watch,
+            head_number=survey.head.number,
+            finalized_number=survey.finalized_number or watch.finalized_number,
+            reserve_units=survey.reserve_units,
+            allowance_units=survey.allowance_units,
+            gas_wei=survey.gas_balance_wei,
+        )
+        await self._conclude(looked, standing)
+
+    async def _look_back(self) -> None:
+        """See whether what was closed is still on the chain; settlement does so too, while anything is open."""
+        closed = await finality.closed(self.ledger, [self.operator])
+        numbers = sorted(finality.blocks_of(closed))
+        if numbers:
+            seen = await self.chain.observe([self.operator], [], numbers)
+            await finality.check(self.ledger, self.alarms, closed, seen)
+
+    async def _judge(self, survey: Survey, watch: Watch) -> Sequence[Alarm]:
+        books = await self.ledger.books(self.operator)
+        if books is None:
+            return [_waiting_alarm(WaitingReason.LEDGER_FOREIGN, f"Operator {self.operator} has no nonce row.")]
+        stats = await self.ledger.stats(self.operator)
+        spendable_units = TokenUnits(survey.reserve_units - books.committed_units)
+        allowed_units = TokenUnits(survey.allowance_units - books.committed_units)
+        payouts = payouts_left(survey.gas_balance_wei, stats, self.thresholds.payout_cost_wei)
+        logs.info(
+            _log,
+            "watched",
+            reserve_units=survey.reserve_units,
+            allowance_units=survey.allowance_units,
+            committed_units=books.committed_units,
+            gas_wei=survey.gas_balance_wei,
+            payouts_left=payouts,
+            head=survey.head.number,
+            finalized=survey.finalized_number,
+        )
+        alarms = [
+            *self._low("reserve", spendable_units, self.thresholds.low_reserve_units, "Move tokens to the reserve."),
+            *self._low(
+                "allowance", allowed_units, self.thresholds.low_allowance_units, "Approve more from the reserve."
+            ),
+            *self._low_gas(survey, payouts),
+            *self._finality(survey, watch),
+        ]
+        if survey.nonce > books.next_nonce:
+            detail = f"The chain's next nonce is {survey.nonce}, the ledger's {books.next_nonce}."
+            alarms.append(_waiting_alarm(WaitingReason.NONCE_AHEAD, detail))
+        return alarms
+
+    def _low(self, what: str, units: TokenUnits, floor: TokenUnits, action: str) -> Sequence[Alarm]:
+        if units >= floor:
+            return []
+        decimals = self.thresholds.token_decimals
+        left, least = format_units(units, decimals), format_units(floor, decimals)
+        summary = f"The {what} is low: {left} tokens left beside what is committed, the threshold is {least}."
+        return [Alarm(code=f"low_{what}", summary=summary, action=action)]
+
+    def _low_gas(self, survey: Survey, payouts: int) -> Sequence[Alarm]:
+        if payouts >= self.thresholds.low_gas_payouts:
+            return []
+        balance = format_units(survey.gas_balance_wei, _NATIVE_DECIMALS)
+        summary = f"The operator {self.operator} has gas for {payouts} more payouts ({balance} POL)."
+        return [Alarm(code="low_gas", summary=summary, action="Send POL to the operator address.")]
+
+    def _finality(self, survey: Survey, watch: Watch) -> Sequence[Alarm]:
+        if not self.thresholds.finality_by_tag:
+            return []
+        finalized = survey.finalized_number
+        oldest = max(watch.finalized_number, survey.head.number - FINALITY_LAG_BLOCKS_MAX)
+        if finalized is not None and finalized >= oldest:
+            return []
+        summary = f"The finalized tag is {finalized} at head {survey.head.number}; it was {watch.finalized_number}."
+        action = "Nothing becomes final and no order is called paid until it moves; check the network's status."
+        return [Alarm(code="finality_stalled", summary=summary, action=action)]
+
+    async def _conclude(self, watch: Watch, standing: Sequence[Alarm]) -> None:
+        for alarm in standing:
+            if alarm.code not in watch.alarms:
+                await self.alarms.raise_(alarm)
+        for code in set(watch.alarms) - {alarm.code for alarm in standing}:
+            logs.info(_log, "alarm_over", code=code)
+        codes = tuple(sorted({alarm.code for alarm in standing}))
+        try:
+            await self.ledger.save_watch(replace(watch, watched_ms=self.clock(), alarms=codes))
+        except Contention:
+            logs.info(_log, "watched_elsewhere")
+
+
+def payouts_left(gas_wei: Wei, stats: Stats, at_most_wei: Wei) -> int:
+    """Return how many more payouts the gas balance covers, by what payouts have cost so far."""
+    known = stats.orders_paid > 0 and stats.gas_cost_wei > 0
+    each_wei = max(1, stats.gas_cost_wei // stats.orders_paid) if known else at_most_wei
+    return gas_wei // each_wei
+
+
+def _waiting_alarm(reason: WaitingReason, detail: str) -> Alarm:
+    advice = WAITING[reason]
+    return Alarm(code=f"waiting_{reason}", summary=f"{advice.summary} {detail}", action=advice.action)

@@ -1,0 +1,218 @@
+"""
+Use case: hold the ledger against the chain, both ways.
+
+Every paid order has its transfer, in the final transaction the ledger names, from the reserve to
+its wallet and of its amount; and every transfer out of the reserve belongs to a paid order. Changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from distributor.errors import ChainUnavailable
+from distributor.ledger.archive import Archive, Payout
+from distributor.model import Hash, Order, OrderStatus
+from distributor.payout.history import History, last_final
+from distributor.payout.lifecycle import Policy
+from distributor.ports import Chain
+from distributor.recovery.payouts import Known, Stranger, sort
+from distributor.units import TokenUnits
+
+PAGE_BLOCKS = 10_000
+"""Blocks read between two lines of progress."""
+
+Say = Callable[[str], None]
+
+
+class Kind(StrEnum):
+    """How ledger and chain can differ."""
+
+    NO_TRANSFER = "no_transfer"
+    """The ledger calls it paid, and its transaction has no payout with its reference."""
+    OTHER_WALLET = "other_wallet"
+    OTHER_AMOUNT = "other_amount"
+    PAID_TWICE = "paid_twice"
+    """The chain paid a reference that the ledger has as paid by another transaction."""
+    NOT_PAID = "not_paid"
+    """The chain paid an order that the ledger has, and does not call paid."""
+    NO_ORDER = "no_order"
+    """The chain paid what the ledger does not know."""
+    NOT_FINAL = "not_final"
+    """The ledger calls it paid in a block that is not final: the node lags, or the row is wrong."""
+    STRANGER = "stranger"
+    """Tokens left the reserve, and not by a payout of ours."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One thing that the ledger and the chain do not say alike."""
+
+    kind: Kind
+    subject: str
+    """The order, or the reference where the ledger has no order."""
+    tx_hash: Hash | None
+    detail: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Findings:
+    """What an audit saw; no difference means that ledger and chain agree in these blocks."""
+
+    first_block: int
+    last_block: int
+    orders: int = 0
+    """Paid orders and references held against the chain."""
+    payouts: int = 0
+    paid_units: TokenUnits = TokenUnits(0)
+    differences: list[Difference] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """What the ledger says of one reference."""
+
+    subject: str
+    ref_id: Hash
+    wallet: str
+    amount_units: TokenUnits
+    status: OrderStatus
+    paid_hash: Hash | None
+    """With *paid_block*: None while it is not paid."""
+    paid_block: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Audit:
+    """Compares; needs no key."""
+
+    archive: Archive
+    chain: Chain
+    history: History
+    policy: Policy
+    known: Known
+    say: Say
+
+    async def run(self, first_block: int) -> Findings:
+        """
+        Return how ledger and chain differ from *first_block* to the last final one.
+
+        The chain's end is fixed before the ledger is read, so that no payout in these blocks is newer
+        than what we know of its order. What the ledger has as paid behind that end must be final by
+        the time it was read.
+
+        Raises:
+            ChainUnavailable: No node answers, or it knows of no final block.
+        """
+        findings = Findings(first_block=first_block, last_block=await self._last_final())
+        entries = {entry.ref_id: entry async for entry in self._entries()}
+        newest = await self._last_final()
+        paid: dict[Hash, list[Payout]] = {}
+        for first in range(first_block, findings.last_block + 1, PAGE_BLOCKS):
+            for payout in await self._page(first, min(first + PAGE_BLOCKS - 1, findings.last_block), findings):
+                paid.setdefault(payout.ref_id, []).append(payout)
+        asked = [entry for entry in entries.values() if entry.paid_block in range(first_block, findings.last_block + 1)]
+        findings.orders, findings.payouts = len(asked), sum(map(len, paid.values()))
+        findings.differences += _unproved(asked, paid)
+        findings.differences += _beyond(entries.values(), newest)
+        findings.differences += (
+            each for ref_id, payouts in paid.items() for each in _judge(entries.get(ref_id), payouts)
+        )
+        return findings
+
+    async def _last_final(self) -> int:
+        last = last_final(await self.chain.observe([], [], []), self.policy)
+        if last is None:
+            raise ChainUnavailable("the node knows of no final block")
+        return last
+
+    async def _entries(self) -> AsyncIterator[Entry]:
+        """Yield what the ledger says of every reference; a restored order stands under its order alone."""
+        named: set[Hash] = set()
+        async for order in self.archive.orders():
+            named.add(order.ref_id)
+            yield _entry(order)
+        async for ref_id, ref in self.archive.restored_refs():
+            if ref_id not in named:
+                yield Entry(
+                    subject=ref_id,
+                    wallet=ref.wallet,
+                    amount_units=ref.amount_units,
+                    ref_id=ref_id,
+                    status=OrderStatus.PAID,
+                    paid_hash=ref.paid_hash,
+                    paid_block=ref.paid_block,
+                )
+
+    async def _page(self, first: int, last: int, findings: Findings) -> Sequence[Payout]:
+        outflows = await self.history.outflows(first, last)
+        origins = await self.history.origins([outflow.tx_hash for outflow in outflows])
+        found = sort(outflows, origins, self.known)
+        findings.differences += map(_strange, found.strangers)
+        findings.paid_units = TokenUnits(findings.paid_units + sum(payout.amount_units for payout in found.payouts))
+        self.say(f"Blocks {first} to {last}: {len(found.payouts)} payouts, {len(found.strangers)} strangers.")
+        return found.payouts
+
+
+def _entry(order: Order) -> Entry:
+    paid = order.status is OrderStatus.PAID
+    return Entry(
+        subject=str(order.key),
+        wallet=order.wallet,
+        amount_units=order.amount_units,
+        ref_id=order.ref_id,
+        status=order.status,
+        paid_hash=order.paid_hash if paid else None,
+        paid_block=order.paid_block if paid else None,
+    )
+
+
+def _judge(entry: Entry | None, payouts: Sequence[Payout]) -> Iterator[Difference]:
+    """Yield what is wrong with the payouts of one reference, of which there must be one."""
+    for payout in payouts:
+        if entry is None:
+            yield _of(payout, Kind.NO_ORDER, str(payout.key or payout.ref_id))
+        elif entry.paid_hash is None:
+            if entry.status is not OrderStatus.ASSIGNED:  # bound and not closed yet: settlement will
+                yield _of(payout, Kind.NOT_PAID, entry.subject, f"the ledger has it as {entry.status}")
+        elif payout.tx_hash != entry.paid_hash:
+            yield _of(payout, Kind.PAID_TWICE, entry.subject, f"the ledger has {entry.paid_hash}")
+        else:
+            yield from _compared(entry, payout)
+
+
+def _compared(entry: Entry, payout: Payout) -> Iterator[Difference]:
+    if payout.wallet != entry.wallet:
+        yield _of(payout, Kind.OTHER_WALLET, entry.subject, f"the ledger has {entry.wallet}")
+    if payout.amount_units != entry.amount_units:
+        yield _of(payout, Kind.OTHER_AMOUNT, entry.subject, f"the ledger has {entry.amount_units} units")
+
+
+def _of(payout: Payout, kind: Kind, subject: str, detail: str = "") -> Difference:
+    moved = f"{payout.amount_units} units to {payout.wallet}"
+    return Difference(
+        kind=kind, subject=subject, tx_hash=payout.tx_hash, detail=f"{moved}; {detail}" if detail else moved
+    )
+
+
+def _unproved(entries: Iterable[Entry], paid: Mapping[Hash, Sequence[Payout]]) -> Iterator[Difference]:
+    """Yield the orders whose transaction holds no payout with their reference."""
+    for entry in entries:
+        if not any(payout.tx_hash == entry.paid_hash for payout in paid.get(entry.ref_id, ())):
+            detail = f"{entry.amount_units} units to {entry.wallet} are not there"
+            yield Difference(kind=Kind.NO_TRANSFER, subject=entry.subject, tx_hash=entry.paid_hash, detail=detail)
+
+
+def _beyond(entries: Iterable[Entry], newest: int) -> Iterator[Difference]:
+    for entry in entries:
+        if entry.paid_block is not None and entry.paid_block > newest:
+            detail = f"block {entry.paid_block}; the node's last final block is {newest}"
+            yield Difference(kind=Kind.NOT_FINAL, subject=entry.subject, tx_hash=entry.paid_hash, detail=detail)
+
+
+def _strange(stranger: Stranger) -> Difference:
+    moved = stranger.outflow
+    detail = f"{moved.amount_units} units to {moved.wallet} by {stranger.sender}: {stranger.why}"
+    return Difference(kind=Kind.STRANGER, subject=f"block {moved.block.number}", tx_hash=moved.tx_hash, detail=detail)

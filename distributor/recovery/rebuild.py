@@ -1,0 +1,171 @@
+"""
+Use case: make a lost ledger again from what is on the chain.
+
+Fence first, then read: see ``fence``. Until the last group is done the ledger is nobody's or paused,
+so nothing is bound from half a ledger; and the pause stays on after it, for a person to end.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from distributor.errors import ChainUnavailable, DistributorError, ForeignLedger
+from distributor.ledger import Ledger
+from distributor.ledger.archive import Archive, Payout, Progress, Restored
+from distributor.model import Address
+from distributor.payout.history import History, last_final
+from distributor.payout.lifecycle import Policy
+from distributor.ports import Chain
+from distributor.recovery.fence import Fence
+from distributor.recovery.payouts import Known, Stranger, sort
+from distributor.standing import Identity
+
+PAGE_BLOCKS = 10_000
+"""Blocks indexed between two checkpoints."""
+_BLOCKING = (Restored.PAID_TWICE, Restored.DIFFERS, Restored.BOUND)
+
+Say = Callable[[str], None]
+
+
+class NotSettled(DistributorError):
+    """The ledger still has open transactions: let settlement end them first; it works while paused."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conflict:
+    """A payout on the chain that the ledger tells otherwise."""
+
+    payout: Payout
+    verdict: Restored
+
+
+@dataclass(kw_only=True, slots=True)
+class Report:
+    """What was found, and whether the ledger is whole again."""
+
+    first_block: int
+    last_block: int
+    restored: Counter[Restored] = field(default_factory=Counter)
+    """How many payouts met which fate; in a dry run all of them count as new."""
+    strangers: list[Stranger] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    ledger_id: str = ""
+    """Of the finished ledger; empty while it is not finished."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing is left for a person to explain."""
+        return not self.strangers and not self.conflicts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rebuild:
+    """
+    Puts every payout of the chain into the ledger.
+
+    Args:
+        identity: Whose ledger it is; its id is made up where it is empty.
+        known: The operators there ever were, and what people have explained.
+    """
+
+    archive: Archive
+    ledger: Ledger
+    chain: Chain
+    history: History
+    fence: Fence
+    policy: Policy
+    identity: Identity
+    known: Known
+    say: Say
+
+    async def look(self, first_block: int) -> Report:
+        """Show what ``run`` would find and do, and change nothing; needs no ledger. Raises as ``run`` does."""
+        for lane in await self.fence.lanes(self._operators):
+            doing = (
+                "has no role" if lane.revoked else f"would spend the nonces {lane.first} to {lane.end - 1} on nothing"
+            )
+            self.say(f"Fence: {lane.operator} {doing}.")
+        report = Report(first_block=first_block, last_block=await self._last_final())
+        for first in range(first_block, report.last_block + 1, PAGE_BLOCKS):
+            payouts = await self._page(first, min(first + PAGE_BLOCKS - 1, report.last_block), report)
+            report.restored[Restored.NEW] += len(payouts)
+        return report
+
+    async def run(self, first_block: int, *, by: str, why: str) -> Report:
+        """
+        Rebuild, and leave the pause on.
+
+        1. Pause; what is open must have been settled.
+        2. Close the fence.
+        3. Page by page, put every payout into the ledger. The checkpoint moves only past pages that
+           leave no question open, so they are met again by the next run.
+        4. Nothing left to explain: write identity and nonces.
+
+        Raises:
+            ForeignLedger: The ledger is another one's.
+            NotSettled: It has open transactions.
+            FenceOpen: Something signed may still be mined.
+            ChainUnavailable: No node answers; what was written stands, and the next run goes on there.
+        """
+        await self.check()
+        await self.ledger.pause(by, why)
+        nonces = await self.fence.close(self._operators)
+        report = Report(first_block=first_block, last_block=await self._last_final())
+        progress = await self._index(report)
+        if report.clear:
+            ledger_id = self.identity.ledger_id or (await self._found_id()) or secrets.token_hex(16)
+            await self.archive.finish(replace(self.identity, ledger_id=ledger_id), nonces, progress)
+            report.ledger_id = ledger_id
+        return report
+
+    async def check(self) -> None:
+        """Refuse a ledger that no rebuild may touch: another one's, or one with open transactions."""
+        found = await self.ledger.identity()
+        mine = replace(self.identity, ledger_id=self.identity.ledger_id or (found.ledger_id if found else ""))
+        if found is not None and found != mine:
+            raise ForeignLedger(f"the ledger belongs to {found}, not to {self.identity}; nothing was changed")
+        if await self.ledger.open_transactions():
+            raise NotSettled
+
+    @property
+    def _operators(self) -> Sequence[Address]:
+        return sorted(self.known.operators)
+
+    async def _found_id(self) -> str:
+        found = await self.ledger.identity()
+        return found.ledger_id if found else ""
+
+    async def _last_final(self) -> int:
+        last = last_final(await self.chain.observe([], [], []), self.policy)
+        if last is None:
+            raise ChainUnavailable("the node knows of no final block")
+        return last
+
+    async def _index(self, report: Report) -> Progress:
+        progress = await self.archive.progress(report.first_block)
+        if progress.next_block > report.first_block:
+            self.say(f"Going on at block {progress.next_block}.")
+        for first in range(progress.next_block, report.last_block + 1, PAGE_BLOCKS):
+            last = min(first + PAGE_BLOCKS - 1, report.last_block)
+            for payout in await self._page(first, last, report):
+                await self._restore(payout, report)
+            if report.clear:
+                progress = await self.archive.advance(progress, last + 1)
+        return progress
+
+    async def _page(self, first: int, last: int, report: Report) -> Sequence[Payout]:
+        outflows = await self.history.outflows(first, last)
+        origins = await self.history.origins([outflow.tx_hash for outflow in outflows])
+        found = sort(outflows, origins, self.known)
+        report.strangers += found.strangers
+        self.say(f"Blocks {first} to {last}: {len(found.payouts)} payouts, {len(found.strangers)} to explain.")
+        return found.payouts
+
+    async def _restore(self, payout: Payout, report: Report) -> None:
+        verdict = await self.archive.restore(payout)
+        report.restored[verdict] += 1
+        if verdict in _BLOCKING and payout.tx_hash not in self.known.accepted:
+            report.conflicts.append(Conflict(payout=payout, verdict=verdict))

@@ -1,0 +1,85 @@
+"""
+Where the ledger's storage account is: resolved from settings as the Functions host resolves its own.
+
+A plain value is a connection string. Without one, an identity signs in: to the table URI, or to
+the account of a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from distributor.errors import ConfigurationError
+from distributor.settings import urls
+
+Credential = Literal["", "managedidentity", "default"]
+
+_ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
+_CONNECTION_STRING = re.compile(r"[A-Za-z]+=.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Storage:
+    """A storage account: a connection string, or an endpoint and who signs in to it."""
+
+    connection_string: str = field(default="", repr=False)
+    table_endpoint: str = ""
+    credential: Credential = ""
+    client_id: str = ""
+    """The client id of a user-assigned managed identity; empty for the system-assigned one."""
+
+
+def storage(environ: Mapping[str, str], prefix: str) -> Storage:
+    """
+    Return the account that the settings named *prefix* mean.
+
+    Raises:
+        ConfigurationError: Neither form is there, or both, or one that cannot be; names what is accepted.
+
+    Source: https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+    """
+    plain = environ.get(prefix, "").strip()
+    endpoint = _endpoint(environ, prefix)
+    if bool(plain) == bool(endpoint):
+        raise ConfigurationError(f"{prefix} {'is given twice' if plain else 'is not set'}: {_accepted(prefix)}")
+    if not plain:
+        return _with_identity(environ, prefix, endpoint)
+    if not _CONNECTION_STRING.match(plain):
+        raise ConfigurationError(f"{prefix} is not a connection string: {_accepted(prefix)}")
+    return Storage(connection_string=plain)
+
+
+def _with_identity(environ: Mapping[str, str], prefix: str, endpoint: str) -> Storage:
+    credential = environ.get(f"{prefix}__credential", "").strip().lower() or "default"
+    if credential not in ("default", "managedidentity"):
+        raise ConfigurationError(f"{prefix}__credential must be managedidentity, or not be set")
+    client_id = environ.get(f"{prefix}__clientId", "").strip()
+    return Storage(table_endpoint=endpoint, credential=cast("Credential", credential), client_id=client_id)
+
+
+def _endpoint(environ: Mapping[str, str], prefix: str) -> str:
+    if uri := environ.get(f"{prefix}__tableServiceUri", "").strip():
+        return _checked(uri, f"{prefix}__tableServiceUri")
+    if account := environ.get(f"{prefix}__accountName", "").strip():
+        if not _ACCOUNT_NAME.fullmatch(account):
+            raise ConfigurationError(f"{prefix}__accountName is not an account: 3 to 24 lower-case letters and digits")
+        return f"https://{account}.table.core.windows.net"
+    return ""
+
+
+def _checked(uri: str, name: str) -> str:
+    """Return *uri*; a token is shown to it, so it must be one nobody can listen to."""
+    if not urls.is_private(urls.split(uri)):
+        raise ConfigurationError(f"{name} is not a table endpoint: https://ACCOUNT.table.core.windows.net")
+    return uri.rstrip("/")
+
+
+def _accepted(prefix: str) -> str:
+    return (
+        f"either {prefix} is a connection string (UseDevelopmentStorage=true for the local emulator), or "
+        f"{prefix}__tableServiceUri or {prefix}__accountName names the account an identity signs in to "
+        f"(with {prefix}__credential=managedidentity and {prefix}__clientId where it is a managed one)"
+    )
