@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from devstack.contracts import Deployment, Devchain
-from devstack.servers import Azurite
+from devstack.contracts import Devchain
 from distributor.cli import main
 from distributor.errors import ConflictingOrder
 from distributor.model import HoldReason, OrderKey
@@ -21,8 +20,8 @@ from distributor.parts import Parts
 from distributor.recovery.fence import FENCE_NONCES
 from distributor.units import TokenUnits
 from distributor.wiring import Container, now
+from tests.integration.conftest import WEBHOOK_SECRET
 
-SECRET = "the shop and we know this"
 ONE_TOKEN = 10**18
 T = TypeVar("T")
 
@@ -85,7 +84,7 @@ class Desk:
 
         async def accept(container: Container) -> list[str]:
             intake = await container.intake()
-            signed = [(hmac.digest(SECRET.encode(), body, hashlib.sha256).hex(), body) for body in bodies]
+            signed = [(hmac.digest(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hex(), body) for body in bodies]
             accepted = [await intake.accept({"X-WP-Signature": signature}, body) for signature, body in signed]
             return [str(each.order.status) for each in accepted]
 
@@ -121,25 +120,6 @@ class Desk:
     def lose_the_ledger(self) -> None:
         """Let another, empty table be the ledger."""
         self.environ["LEDGER_TABLE"] += "x"
-
-
-@pytest.fixture
-def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[str, str]:
-    """Settings of the whole service on the local stack."""
-    return {
-        "CHAIN_ID": str(deployment.chain_id),
-        "RPC_URL": deployment.url,
-        "OPERATOR_PK": deployment.operator_key,
-        "TOKEN_ADDRESS": deployment.token,
-        "AUTHORITY_ADDRESS": deployment.authority,
-        "RESERVE_ADDRESS": deployment.reserve,
-        "WEBHOOK_SECRET": SECRET,
-        "AzureWebJobsStorage": azurite.connection_string,
-        "LEDGER_TABLE": table_name,
-        "FIRST_BLOCK": str(deployment.block_number),
-        "BLOCK_TIME_S": "0.05",
-        "FINALITY": "depth:3",
-    }
 
 
 @pytest.fixture

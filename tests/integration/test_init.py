@@ -7,28 +7,12 @@ from pathlib import Path
 import pytest
 
 from devstack.contracts import Deployment, Devchain
-from devstack.servers import Azurite
 from distributor.cli import main
 from distributor.cli.init import initialise
 from distributor.errors import ConfigurationError
 from distributor.parts import Parts
 from distributor.standing import Identity
 from tests.fakes.clock import FrozenClock
-
-
-@pytest.fixture
-def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[str, str]:
-    """Settings of a new ledger on the local stack."""
-    return {
-        "CHAIN_ID": str(deployment.chain_id),
-        "RPC_URL": deployment.url,
-        "OPERATOR_PK": deployment.operator_key,
-        "TOKEN_ADDRESS": deployment.token,
-        "AUTHORITY_ADDRESS": deployment.authority,
-        "RESERVE_ADDRESS": deployment.reserve,
-        "AzureWebJobsStorage": azurite.connection_string,
-        "LEDGER_TABLE": table_name,
-    }
 
 
 class Desk:

@@ -9,7 +9,6 @@ import pytest
 from azure.keyvault.keys._shared import http_challenge_cache
 
 from devstack.contracts import Deployment, Devchain
-from devstack.servers import Azurite
 from distributor.cli.init import initialise
 from distributor.model import Order, OrderStatus
 from distributor.names import ref_id
@@ -21,24 +20,6 @@ from tests.integration.vault import URL, Peers, peers
 
 FIRST_UNITS = 1_000_000_007
 """Amounts that tell the orders of this test apart on the chain."""
-
-
-@pytest.fixture
-def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[str, str]:
-    """Settings of the whole service before the rotation."""
-    return {
-        "CHAIN_ID": str(deployment.chain_id),
-        "RPC_URL": deployment.url,
-        "OPERATOR_PK": deployment.operator_key,
-        "TOKEN_ADDRESS": deployment.token,
-        "AUTHORITY_ADDRESS": deployment.authority,
-        "RESERVE_ADDRESS": deployment.reserve,
-        "WEBHOOK_SECRET": "the shop and we know this",
-        "AzureWebJobsStorage": azurite.connection_string,
-        "LEDGER_TABLE": table_name,
-        "BLOCK_TIME_S": "0.05",
-        "FINALITY": "depth:3",
-    }
 
 
 @pytest.fixture

@@ -8,31 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from devstack.contracts import Deployment, Devchain
-from devstack.servers import Azurite
 from distributor.cli.init import initialise
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.parts import Parts
 from distributor.wiring import Container, now
-
-SECRET = "the shop and we know this"
-
-
-@pytest.fixture
-def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[str, str]:
-    """Settings of the whole service on the local stack."""
-    return {
-        "CHAIN_ID": str(deployment.chain_id),
-        "RPC_URL": deployment.url,
-        "OPERATOR_PK": deployment.operator_key,
-        "TOKEN_ADDRESS": deployment.token,
-        "AUTHORITY_ADDRESS": deployment.authority,
-        "RESERVE_ADDRESS": deployment.reserve,
-        "WEBHOOK_SECRET": SECRET,
-        "AzureWebJobsStorage": azurite.connection_string,
-        "LEDGER_TABLE": table_name,
-        "BLOCK_TIME_S": "0.05",
-        "FINALITY": "depth:3",
-    }
+from tests.integration.conftest import WEBHOOK_SECRET
 
 
 @pytest.fixture
@@ -53,7 +33,7 @@ async def test_the_wired_service_pays_a_signed_order(
     wallet = deployment.customers[0]
     before_units = devchain.balance_of(wallet)
     body = json.dumps({"order_id": "WIRED-1", "wallet": wallet, "amount": "12.5"}).encode()
-    signature = hmac.digest(SECRET.encode(), body, hashlib.sha256).hex()
+    signature = hmac.digest(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hex()
 
     accepted = await (await container.intake()).accept({"X-WP-Signature": signature}, body)
     drained = await (await container.distribution()).drain()
