@@ -73,7 +73,7 @@ def _shop(console: Console, this: Run, services: Services, host: FunctionsHost) 
             with stack.started(console, this, "install WordPress and activate the plugin", serving) as site:
                 shop = Shop(site=site)
                 shop.set(_options(services, host))
-                site.run_cron()  # what a new WordPress has to do first, so that it is not beside the first order
+                shop.settle()
                 yield shop
 
 

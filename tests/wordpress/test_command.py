@@ -54,7 +54,7 @@ def test_it_takes_orders_by_hand_until_ctrl_c_and_leaves_nothing_behind(tmp_path
             person.open("/wp-admin/tools.php?page=devstack-order")
             placed = person.send("form:has(input[name=wallet])", {"order_id": "hand-1"})
             assert "Placed order hand-1." in placed.text
-            until(lambda: re.search(TAKEN, person.open(LIST).text), timeout_s=120)
+            until(lambda: re.search(TAKEN, person.open(LIST).text), timeout_s=240)
         everything = [me := psutil.Process(started.process.pid), *me.children(recursive=True)]
         os.kill(started.process.pid, signal.SIGINT)
         code = started.process.wait(30)
