@@ -81,7 +81,10 @@ def _go_on_in(python: Path, arguments: Sequence[str]) -> int:
 
 
 def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> int:
-    from devstack import chaos, down, package, run_tests, services, up, wordpress
+    from devstack import down, run_tests, services, up
+    from devstack.chaos import run as chaos
+    from devstack.package import run as package
+    from devstack.wordpress import run as wordpress
 
     run: Mapping[str, Callable[[], int]] = {
         "up": lambda: up.run(console, once=chosen.once, host=chosen.host),

@@ -25,7 +25,7 @@ from typing import NoReturn, Protocol, TypeVar
 from devstack import paths, servers, setup
 from devstack.console import Console, StepFailed
 from devstack.contracts import Deployment, deploy
-from devstack.host import KEY_SETTING
+from devstack.host.run import KEY_SETTING
 from devstack.runs import Run
 from distributor.settings import about
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from devstack import package_index, paths, setup
+from devstack import paths, setup
 from devstack.console import Console, StepFailed
-from devstack.package_build import Recipe, build, ours
-from devstack.package_lock import LOCK
+from devstack.package import index as package_index
+from devstack.package.build import Recipe, build, ours
+from devstack.package.lock import LOCK
 from tests.deploy.az import Az
 from tests.deploy.cloud import configuration
 

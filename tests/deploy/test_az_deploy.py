@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack import package_index
+from devstack.package import index as package_index
 from tests.deploy import cloud as azure
 from tests.deploy import papers
 from tests.deploy.az import Az

@@ -25,8 +25,8 @@ import yaml
 
 from devstack import paths, runs, setup, stack
 from devstack.console import Console
-from devstack.host import KEY_SETTING
-from devstack.package_build import PACKAGES
+from devstack.host.run import KEY_SETTING
+from devstack.package.build import PACKAGES
 from devstack.servers import Child, child, wait_until_said
 from distributor.settings import about
 from tests.deploy.conftest import Built

@@ -14,10 +14,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from devstack import package, package_check, package_index
 from devstack.console import Console, StepFailed
-from devstack.package_build import PACKAGES, build
-from devstack.package_lock import linux
+from devstack.package import check as package_check
+from devstack.package import index as package_index
+from devstack.package import run as package
+from devstack.package.build import PACKAGES, build
+from devstack.package.lock import linux
 from tests.deploy.conftest import HERE, Built, sources
 
 FUNCTIONS = {

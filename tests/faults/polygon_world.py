@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
-from devstack.bor_proxy import BorProxy, bor_proxy
+from devstack.bor.proxy import BorProxy, bor_proxy
 from devstack.contracts import OPERATOR_KEY, Devchain
 from distributor.adapters.alarms import OnceAnHour
 from distributor.adapters.polygon import Polygon

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from devstack.bor_faults import Fault, Kind, fault
+from devstack.bor.faults import Fault, Kind, fault
 from devstack.contracts import Devchain
 from distributor.model import OrderStatus
 from tests.fakes import stores

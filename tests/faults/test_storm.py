@@ -13,9 +13,9 @@ from random import Random
 
 import pytest
 
-from devstack.bor_faults import Fault, Kind, fault
-from devstack.bor_proxy import BorProxy
-from devstack.bor_view import Finality
+from devstack.bor.faults import Fault, Kind, fault
+from devstack.bor.proxy import BorProxy
+from devstack.bor.view import Finality
 from tests.faults.polygon_world import DEEPEST_REORG_BLOCKS, PolygonWorld
 
 SEEDS = range(int(os.environ.get("STORM_SEEDS", "3")))

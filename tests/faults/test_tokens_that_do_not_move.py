@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from eth_abi.abi import encode
 
-from devstack.bor_rules import Rules
-from devstack.bor_view import Finality
+from devstack.bor.rules import Rules
+from devstack.bor.view import Finality
 from devstack.evm import artifact
 from distributor.addresses import keccak256
 from distributor.model import Address, HoldReason, Order, OrderStatus

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from devstack.bor_faults import fault
-from devstack.bor_view import Finality
+from devstack.bor.faults import fault
+from devstack.bor.view import Finality
 from distributor.model import OrderStatus
 from distributor.units import Wei
 from tests.factories import GWEI, LIMITS

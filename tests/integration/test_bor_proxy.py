@@ -12,10 +12,10 @@ from aiohttp import ClientConnectionError, ClientSession, ClientTimeout, ServerD
 from eth_account import Account
 
 from devstack import servers
-from devstack.bor_faults import Fault, Kind, fault
-from devstack.bor_offer import Refused, read
-from devstack.bor_proxy import BorProxy, bor_proxy
-from devstack.bor_view import Finality
+from devstack.bor.faults import Fault, Kind, fault
+from devstack.bor.offer import Refused, read
+from devstack.bor.proxy import BorProxy, bor_proxy
+from devstack.bor.view import Finality
 from devstack.contracts import OPERATOR_KEY, Devchain
 from distributor.units import Wei
 
@@ -639,7 +639,7 @@ def test_it_runs_as_a_process_of_its_own(devchain: Devchain, tmp_path: Any) -> N
 
     from devstack import paths
 
-    command = [sys.executable, "-m", "devstack.bor_proxy", "--upstream", devchain.deployment.url]
+    command = [sys.executable, "-m", "devstack.bor.proxy", "--upstream", devchain.deployment.url]
     log = tmp_path / "proxy.log"
     with servers.child("bor_proxy", command, log=log, environment={"PYTHONPATH": str(paths.ROOT)}) as proxy:
         url = servers.wait_until_said(proxy, r"Listening on (http://127\.0\.0\.1:\d+)")[1]

@@ -14,8 +14,8 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from devstack import servers
-from devstack.chaos_faults import FLUSHED_S, Script
-from devstack.chaos_parts import Part, _on_disk
+from devstack.chaos.faults import FLUSHED_S, Script
+from devstack.chaos.parts import Part, _on_disk
 from devstack.runs import Run
 
 pytestmark = [

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from devstack import chaos_shop
-from devstack.chaos_shop import Shop
+from devstack.chaos import shop as chaos_shop
+from devstack.chaos.shop import Shop
 from devstack.console import StepFailed
 from tests.factories import ALICE
 

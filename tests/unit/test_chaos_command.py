@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devstack import chaos, command, setup
+from devstack import command, setup
+from devstack.chaos import run as chaos
 from devstack.console import Console
 
 

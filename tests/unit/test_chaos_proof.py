@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from azure.data.tables import EdmType, EntityProperty
 
-from devstack.chaos_proof import Books, Verdict, longest_delay_s, verdict
-from devstack.chaos_shop import Placed
+from devstack.chaos.proof import Books, Verdict, longest_delay_s, verdict
+from devstack.chaos.shop import Placed
 from devstack.contracts import TransferEvent
 from distributor.units import TokenUnits, UnixMs
 from tests.factories import ALICE, BOB, NOW_MS, RESERVE, a_hash

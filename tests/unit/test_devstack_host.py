@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack.host_config import BadHostConfig, load, seconds
-from devstack.host_http import routes
-from devstack.host_timers import Schedule
-from devstack.host_worker import Function
+from devstack.host.config import BadHostConfig, load, seconds
+from devstack.host.http import routes
+from devstack.host.timers import Schedule
+from devstack.host.worker import Function
 
 
 @pytest.mark.parametrize(

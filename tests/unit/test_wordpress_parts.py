@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack import paths, wordpress_parts
-from devstack.wordpress_parts import Parts
+from devstack import paths
+from devstack.wordpress import parts as wordpress_parts
+from devstack.wordpress.parts import Parts
 
 
 def a_file(path: Path) -> Path:

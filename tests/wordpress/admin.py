@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import mechanicalsoup  # type: ignore[import-untyped]  # it comes without types
 
-from devstack.wordpress_site import ADMIN
+from devstack.wordpress.site import ADMIN
 
 
 @dataclass(frozen=True, kw_only=True)

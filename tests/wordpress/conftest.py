@@ -11,15 +11,18 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from devstack import paths, runs, stack, wordpress_database, wordpress_parts, wordpress_site
+from devstack import paths, runs, stack
 from devstack.console import Console
 from devstack.contracts import Devchain
 from devstack.runs import Run
 from devstack.servers import Azurite
 from devstack.stack import FUNCTION_KEY, FunctionsHost, Services
-from devstack.wordpress_database import Database
-from devstack.wordpress_parts import Parts
-from devstack.wordpress_shop import Shop
+from devstack.wordpress import database as wordpress_database
+from devstack.wordpress import parts as wordpress_parts
+from devstack.wordpress import site as wordpress_site
+from devstack.wordpress.database import Database
+from devstack.wordpress.parts import Parts
+from devstack.wordpress.shop import Shop
 from tests.wordpress.admin import Administrator
 
 STAND_IN = Path(__file__).parent / "woocommerce-stand-in.php"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devstack.wordpress_parts import Parts
-from devstack.wordpress_site import PLUGIN
+from devstack.wordpress.parts import Parts
+from devstack.wordpress.site import PLUGIN
 
 
 class Problem(Exception):

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from devstack import wordpress_site
-from devstack.wordpress_database import Database
-from devstack.wordpress_parts import Parts
-from devstack.wordpress_shop import Shop
-from devstack.wordpress_site import PLUGIN_FILE, Site
+from devstack.wordpress import site as wordpress_site
+from devstack.wordpress.database import Database
+from devstack.wordpress.parts import Parts
+from devstack.wordpress.shop import Shop
+from devstack.wordpress.site import PLUGIN_FILE, Site
 from tests.wordpress.admin import Administrator
 from tests.wordpress.test_orders import a_wallet
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from devstack.wordpress_shop import Shop
+from devstack.wordpress.shop import Shop
 from distributor.addresses import keccak256, parse_address
 from distributor.model import Address
 from distributor.units import TokenUnits

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from devstack.wordpress_shop import Shop
+from devstack.wordpress.shop import Shop
 
 WALLET = "0x52908400098527886E0F7030069857D2E4169EE7"
 OTHER_WALLET = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devstack.wordpress_parts import Parts
+from devstack.wordpress.parts import Parts
 from distributor.addresses import ZERO_ADDRESS, WrongChecksum, keccak256, parse_address
 from distributor.errors import BadSignature
 from distributor.front.signature import Key, verify

@@ -11,10 +11,11 @@ from typing import Any
 import polib
 import pytest
 
-from devstack import paths, wordpress_languages
-from devstack.wordpress_languages import DOMAIN, LANGUAGES, TEMPLATE
-from devstack.wordpress_parts import Parts
-from devstack.wordpress_site import PLUGIN
+from devstack import paths
+from devstack.wordpress import languages as wordpress_languages
+from devstack.wordpress.languages import DOMAIN, LANGUAGES, TEMPLATE
+from devstack.wordpress.parts import Parts
+from devstack.wordpress.site import PLUGIN
 
 FILES = sorted(PLUGIN.rglob("*.php"))
 NAMES = [str(file.relative_to(PLUGIN)) for file in FILES]
@@ -130,7 +131,7 @@ def test_every_sentence_is_a_literal_of_our_text_domain(facts: dict[str, dict[st
 
 
 def test_the_template_holds_every_sentence(parts: Parts) -> None:
-    """``python -m devstack.wordpress_languages`` was run after the last change."""
+    """``python -m devstack.wordpress.languages`` was run after the last change."""
     expected = wordpress_languages.template(parts)
 
     assert str(polib.pofile(str(TEMPLATE), wrapwidth=100)) == str(expected)

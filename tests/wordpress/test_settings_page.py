@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devstack.stack import FUNCTION_KEY
-from devstack.wordpress_shop import Shop
+from devstack.wordpress.shop import Shop
 from tests.wordpress.admin import Administrator
 from tests.wordpress.conftest import Distributor
 

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from devstack.wordpress_shop import Shop
+from devstack.wordpress.shop import Shop
 from tests.wordpress.admin import Administrator
 from tests.wordpress.conftest import Distributor
 from tests.wordpress.test_orders import ONE_AND_A_HALF, a_wallet, got

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devstack.wordpress_shop import Shop
+from devstack.wordpress.shop import Shop
 from tests.wordpress.conftest import Distributor
 from tests.wordpress.test_orders import a_wallet, got
 

@@ -26,12 +26,12 @@ from typing import Any
 
 from aiohttp import web
 
-from devstack import host_config
-from devstack.host_config import BadHostConfig, HostConfig
-from devstack.host_http import Front, routes
-from devstack.host_queues import Accounts, QueueListener
-from devstack.host_timers import Schedule
-from devstack.host_worker import Function, InvocationFailed, Worker, datum, start
+from devstack.host import config as host_config
+from devstack.host.config import BadHostConfig, HostConfig
+from devstack.host.http import Front, routes
+from devstack.host.queues import Accounts, QueueListener
+from devstack.host.timers import Schedule
+from devstack.host.worker import Function, InvocationFailed, Worker, datum, start
 
 _log = logging.getLogger("devstack.host")
 

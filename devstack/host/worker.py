@@ -21,7 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from devstack.host_config import BadHostConfig
+from devstack.host.config import BadHostConfig
 
 Binding = Mapping[str, Any]
 SUPPORTED = {"httpTrigger", "http", "queueTrigger", "queue", "timerTrigger", "warmupTrigger"}

@@ -169,7 +169,7 @@ def _before(node_url: str, run: Run) -> Callable[[int], AbstractContextManager[P
     @contextmanager
     def start(life: int) -> Iterator[Proxy]:
         port = found[0].rpartition(":")[2] if found else "0"
-        command = [sys.executable, "-m", "devstack.bor_proxy", "--upstream", node_url, "--port", port]
+        command = [sys.executable, "-m", "devstack.bor.proxy", "--upstream", node_url, "--port", port]
         environment = {**os.environ, "PYTHONPATH": str(paths.ROOT), "PYTHONUNBUFFERED": "1"}
         log: Path = _life(run, "proxy", life).log("proxy")
         with servers.child("proxy", command, log=log, environment=environment) as server:

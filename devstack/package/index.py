@@ -16,9 +16,12 @@ from zipfile import ZipFile
 
 from devstack import paths, setup
 from devstack.console import StepFailed
-from devstack.package_build import PACKAGES
+from devstack.package.build import PACKAGES
 
-_PROBE = ("__init__.py", "host_config.py", "host_worker.py", "package_functions.py")
+_PROBE = (
+    *("__init__.py", "host/__init__.py", "host/config.py", "host/worker.py"),
+    *("package/__init__.py", "package/functions.py"),
+)
 _KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 _TIMEOUT_S = 120
 
@@ -42,10 +45,10 @@ def functions(package: Path, interpreter: Path) -> Functions:
         app, probe = Path(folder) / "app", Path(folder) / "probe"
         with ZipFile(package) as opened:
             opened.extractall(app)
-        (probe / "devstack").mkdir(parents=True)
         for module in _PROBE:
+            (probe / "devstack" / module).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(paths.ROOT / "devstack" / module, probe / "devstack" / module)
-        command = [str(interpreter), "-S", "-B", "-m", "devstack.package_functions"]
+        command = [str(interpreter), "-S", "-B", "-m", "devstack.package.functions"]
         return _ask([*command, str(app), str(app / PACKAGES), str(setup.RUNTIME)], probe)
 
 

@@ -20,14 +20,14 @@ from typing import Any
 
 from devstack import paths, servers
 from devstack.stack import free_port
-from devstack.wordpress_database import Database
-from devstack.wordpress_parts import Parts
+from devstack.wordpress.database import Database
+from devstack.wordpress.parts import Parts
 
 PLUGIN = paths.ROOT / "wordpress" / "ballx-distributor"
 PLUGIN_FILE = "ballx-distributor/ballx-distributor.php"
 ADMIN = "admin"
 MAIL = "admin@example.com"
-_PHP_FILES = paths.ROOT / "devstack" / "wordpress_php"
+_PHP_FILES = paths.ROOT / "devstack" / "wordpress" / "php"
 _WORKERS = 4
 """Requests PHP's server answers at once: a page that asks the site itself must not wait for itself."""
 _PHP_TIMEOUT_S = 120.0

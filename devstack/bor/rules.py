@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
-from devstack.bor_offer import Offer, Refused
+from devstack.bor.offer import Offer, Refused
 from distributor.units import Wei
 
 GWEI = 10**9

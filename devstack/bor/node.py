@@ -16,9 +16,9 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from devstack.bor_offer import Refused, read
-from devstack.bor_rules import Place, Pool, Rules
-from devstack.bor_view import Call, Finality, as_of, known_at
+from devstack.bor.offer import Refused, read
+from devstack.bor.rules import Place, Pool, Rules
+from devstack.bor.view import Call, Finality, as_of, known_at
 
 REFUSED_CODE = -32000
 """Code of every error a node's own functions return without one. Source: geth, rpc/errors.go defaultErrorCode."""

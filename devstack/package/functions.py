@@ -22,7 +22,7 @@ def main(app: Path, packages: Path, runtime: Path) -> None:
     What the app imports only when it is needed (the chain, the vault) is imported as well.
     """
     sys.path.insert(0, str(packages))
-    from devstack.host_worker import start
+    from devstack.host.worker import start
 
     worker = asyncio.run(start(app, runtime, None))
     for module in pkgutil.walk_packages([str(app / "distributor")], "distributor."):

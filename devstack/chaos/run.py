@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from devstack import runs
-from devstack.chaos_faults import Faults
-from devstack.chaos_parts import Ground, Part, ground
-from devstack.chaos_proof import Books, Verdict, longest_delay_s, read_books, verdict
-from devstack.chaos_shop import Shop
+from devstack.chaos.faults import Faults
+from devstack.chaos.parts import Ground, Part, ground
+from devstack.chaos.proof import Books, Verdict, longest_delay_s, read_books, verdict
+from devstack.chaos.shop import Shop
 from devstack.console import Console, Ended, StepFailed
 from devstack.contracts import Devchain
 

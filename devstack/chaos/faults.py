@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from devstack.chaos_parts import BLOCK_TIME_S, DEEPEST_REORG_BLOCKS, Ground
+from devstack.chaos.parts import BLOCK_TIME_S, DEEPEST_REORG_BLOCKS, Ground
 from devstack.console import Console
 from devstack.contracts import Devchain
 from distributor.units import Wei

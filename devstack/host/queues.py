@@ -29,8 +29,8 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from devstack.host_config import HostConfig, QueueOptions
-from devstack.host_worker import Function, InvocationFailed, datum
+from devstack.host.config import HostConfig, QueueOptions
+from devstack.host.worker import Function, InvocationFailed, datum
 
 _log = logging.getLogger("devstack.host.queues")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Self
 
-from devstack.host_config import BadHostConfig
+from devstack.host.config import BadHostConfig
 
 _HORIZON_DAYS = 8 * 366  # 29 February comes back within eight years, also over a year like 2100
 _MONTHS = {name.lower(): at for at, name in enumerate(calendar.month_abbr)}

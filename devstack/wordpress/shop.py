@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from devstack.wordpress_site import Site
+from devstack.wordpress.site import Site
 
 WAY = ("received", "submitted", "mined", "paid")
 """What the distributor says of an order, one after the other."""

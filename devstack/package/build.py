@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from devstack import paths
 from devstack.console import Console, StepFailed
-from devstack.package_lock import Pin, pins
+from devstack.package.lock import Pin, pins
 
 PACKAGES = ".python_packages/lib/site-packages"
 """Where the worker looks. Source: https://learn.microsoft.com/azure/azure-functions/functions-reference-python"""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from devstack import servers
-from devstack.wordpress_parts import Parts
+from devstack.wordpress.parts import Parts
 
 _LOG_SIZE = "--innodb-log-file-size=8M"
 """The same at both starts: another one is written anew, 96 MB by default."""

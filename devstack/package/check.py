@@ -20,8 +20,8 @@ from zipfile import BadZipFile, ZipFile
 from packaging.tags import Tag, compatible_tags, cpython_tags, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name
 
-from devstack.package_build import OURS, PACKAGES
-from devstack.package_lock import Pin, pins
+from devstack.package.build import OURS, PACKAGES
+from devstack.package.lock import Pin, pins
 
 _ROOT = ("host.json", "function_app.py")
 _FOLDERS = ("distributor", ".python_packages", "__pycache__")

@@ -18,8 +18,8 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from devstack.host_queues import Run
-from devstack.host_worker import Function, InvocationFailed, datum
+from devstack.host.queues import Run
+from devstack.host.worker import Function, InvocationFailed, datum
 
 _log = logging.getLogger("devstack.host.http")
 

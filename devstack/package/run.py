@@ -12,10 +12,13 @@ import sys
 from pathlib import Path
 from zipfile import ZipFile
 
-from devstack import package_build, package_check, package_index, paths
+from devstack import paths
 from devstack.console import Console, StepFailed
-from devstack.package_build import Recipe
-from devstack.package_lock import LOCK
+from devstack.package import build as package_build
+from devstack.package import check as package_check
+from devstack.package import index as package_index
+from devstack.package.build import Recipe
+from devstack.package.lock import LOCK
 
 OUT = paths.ROOT / "dist" / "app.zip"
 _MEGABYTE = 1_000_000

@@ -2,7 +2,7 @@
 A JSON-RPC proxy that makes anvil behave like a Polygon node, and lets the wire misbehave.
 
 In a test: ``async with bor_proxy(anvil_url) as proxy: proxy.url``. As a process of its own:
-``python -m devstack.bor_proxy --upstream http://127.0.0.1:8545 --port 8546``.
+``python -m devstack.bor.proxy --upstream http://127.0.0.1:8545 --port 8546``.
 
 Both are told what to do at run time: in process by ``proxy.script``, ``proxy.node.finality`` and
 ``proxy.node.pool``; from outside by JSON-RPC methods, which no fault strikes:
@@ -30,11 +30,11 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from devstack.bor_faults import LOSING, REFUSING, Fault, Kind, Script, parse
-from devstack.bor_node import Node, Upstream
-from devstack.bor_offer import Refused
-from devstack.bor_rules import Rules
-from devstack.bor_view import Finality
+from devstack.bor.faults import LOSING, REFUSING, Fault, Kind, Script, parse
+from devstack.bor.node import Node, Upstream
+from devstack.bor.offer import Refused
+from devstack.bor.rules import Rules
+from devstack.bor.view import Finality
 
 MAX_BATCH_ITEMS = 100
 """Source: Bor, rpc.batchlimit, and geth, rpc/handler.go ``respondWithBatchTooLarge``."""
@@ -224,7 +224,7 @@ async def _serve(upstream_url: str, port: int) -> None:
 
 def main() -> None:
     """Serve until ended."""
-    parser = argparse.ArgumentParser(prog="python -m devstack.bor_proxy", description="anvil, as a Polygon node.")
+    parser = argparse.ArgumentParser(prog="python -m devstack.bor.proxy", description="anvil, as a Polygon node.")
     parser.add_argument("--upstream", required=True, help="URL of the anvil behind it")
     parser.add_argument("--port", type=int, default=0, help="a free one when 0")
     chosen = parser.parse_args()

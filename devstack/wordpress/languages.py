@@ -1,5 +1,5 @@
 """
-The plugin's sentences for translators: ``python -m devstack.wordpress_languages`` brings them up to date.
+The plugin's sentences for translators: ``python -m devstack.wordpress.languages`` brings them up to date.
 
 The template (.pot) is read out of the PHP with PHP's own tokenizer, each translation (.po) gets what is
 new and loses what is gone, and the form WordPress reads (.mo) is made from it. A test says when to run it.
@@ -15,14 +15,14 @@ from typing import Any
 
 import polib
 
-from devstack import wordpress_parts
-from devstack.wordpress_parts import Parts
-from devstack.wordpress_site import PLUGIN
+from devstack.wordpress import parts as wordpress_parts
+from devstack.wordpress.parts import Parts
+from devstack.wordpress.site import PLUGIN
 
 DOMAIN = PLUGIN.name
 LANGUAGES = PLUGIN / "languages"
 TEMPLATE = LANGUAGES / f"{DOMAIN}.pot"
-_FACTS = Path(__file__).parent / "wordpress_php" / "facts.php"
+_FACTS = Path(__file__).parent / "php" / "facts.php"
 _METADATA = {
     "Project-Id-Version": "BALLX Distributor",
     "MIME-Version": "1.0",

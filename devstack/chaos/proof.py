@@ -9,7 +9,7 @@ from typing import Any
 
 from azure.data.tables import TableClient
 
-from devstack.chaos_shop import Placed
+from devstack.chaos.shop import Placed
 from devstack.contracts import TransferEvent
 
 _ORDER, _ATTEMPT, _OPEN = "order:", "attempt:", ("open:", "opentx:")

@@ -9,17 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from devstack import paths, runs, stack, wordpress_database, wordpress_parts, wordpress_site
+from devstack import paths, runs, stack
 from devstack.console import Console, Ended, StepFailed
 from devstack.contracts import Devchain
 from devstack.runs import Run
 from devstack.stack import FUNCTION_KEY, FunctionsHost, Services
-from devstack.wordpress_shop import Delivery, Shop
-from devstack.wordpress_site import ADMIN, WordpressFailed
+from devstack.wordpress import database as wordpress_database
+from devstack.wordpress import parts as wordpress_parts
+from devstack.wordpress import site as wordpress_site
+from devstack.wordpress.shop import Delivery, Shop
+from devstack.wordpress.site import ADMIN, WordpressFailed
 from distributor.model import Address
 from distributor.units import TokenUnits, format_units
 
-_PAGE_FOR_ORDERS = paths.ROOT / "devstack" / "wordpress_php" / "place-orders.php"
+_PAGE_FOR_ORDERS = paths.ROOT / "devstack" / "wordpress" / "php" / "place-orders.php"
 _AMOUNT = "12.5"
 _AMOUNT_UNITS = TokenUnits(125 * 10**17)
 _DECIMALS = 18

@@ -1,0 +1,1 @@
+"""A Polygon node's rules, texts and troubles in front of anvil."""

@@ -1,0 +1,5 @@
+"""``python -m devstack.host``."""
+
+from devstack.host.run import main
+
+main()

@@ -1,0 +1,1 @@
+"""A real WordPress with the plugin, in front of the stack."""
