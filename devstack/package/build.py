@@ -80,6 +80,8 @@ def _install(wanted: Iterable[Pin], python: str, stage: Path) -> None:
     lines.write_text("\n".join(pin.line() for pin in wanted), "ascii")
     target = stage / PACKAGES
     exactly = ["--no-deps", "--require-hashes", "--no-compile", "--only-binary=:all:", f"--python-version={python}"]
+    # pip compares what a wheel requires with the Python it runs on itself; the lock chose for the other one.
+    exactly.append("--ignore-requires-python")
     platforms = [f"--platform={each}" for each in _GLIBC]
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     _run([*pip, *exactly, *platforms, "--implementation=cp", f"--target={target}", f"--requirement={lines}"], stage)

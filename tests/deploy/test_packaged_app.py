@@ -14,12 +14,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from devstack.command import PYTHONS
 from devstack.console import Console, StepFailed
 from devstack.package import check as package_check
 from devstack.package import index as package_index
 from devstack.package import run as package
-from devstack.package.build import PACKAGES, build
-from devstack.package.lock import linux
+from devstack.package.build import PACKAGES, Recipe, build
+from devstack.package.lock import LOCK, linux
 from tests.deploy.conftest import HERE, Built, sources
 
 FUNCTIONS = {
@@ -52,6 +53,16 @@ def test_the_same_sources_give_the_same_bytes(built: Built, tmp_path: Path) -> N
     build(Console(io.StringIO()), again, tmp_path / "app.zip")
 
     assert _sha256(tmp_path / "app.zip") == _sha256(built.package)
+
+
+@pytest.mark.parametrize("python", [each for each in PYTHONS if each != HERE])
+def test_a_package_can_be_made_for_every_python_offered(python: str, tmp_path: Path) -> None:
+    """By whichever Python makes it; the default one among them, which is what most people type."""
+    recipe = Recipe(root=sources(tmp_path / "sources"), lock=LOCK.read_text("utf-8"), python=python, interpreter=None)
+
+    build(Console(io.StringIO()), recipe, tmp_path / "app.zip")
+
+    assert package_check.problems(tmp_path / "app.zip", recipe.lock, python) == []
 
 
 def test_the_package_is_ready_to_run(built: Built) -> None:
