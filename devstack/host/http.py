@@ -87,7 +87,7 @@ class Front:
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_get("/admin/host/status", self._status)
         application.router.add_post("/admin/functions/{name}", self._start_by_hand)
-        application.router.add_route("*", "/{path:.*}", self._answer, expect_handler=_expect)
+        application.router.add_route("*", "/{path:(?s:.*)}", self._answer, expect_handler=_expect)
         return application
 
     async def _status(self, _request: web.Request) -> web.Response:
