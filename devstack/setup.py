@@ -31,7 +31,7 @@ _QUIETLY = ("--disable-pip-version-check", "--no-input")
 _STAMP = "devstack-stamp"
 _PLAN = """\
 First start: this installs what the stack needs, into {root} only:
-  .venv          Python packages             about  60 MB to download
+  .venv          Python packages             about 100 MB to download
   node_modules   Azurite, anvil, compiler    about 125 MB to download
   .devstack      the Functions worker library, logs; and Node (about 60 MB) into .venv where none is installed
 Two minutes with a fast connection, ten with a slow one. Later starts skip all of it."""
