@@ -50,8 +50,8 @@ mined; only the authority or the reserve can stop that.""",
         "Take back an order that waits or is held. Its id is never usable again.",
     ),
     "add-operator": (
-        "let the key of OPERATOR_PK pay",
-        "Let the key of OPERATOR_PK pay, from its nonce on the chain on.",
+        "let the configured operator pay",
+        "Let the operator of OPERATOR_PK or OPERATOR_KEY_ID pay, from its nonce on the chain on.",
     ),
     "cancel-nonce": (
         "spend a nonce on nothing",
