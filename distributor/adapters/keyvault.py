@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from distributor.adapters import vault_client
 from distributor.adapters.vault_trouble import NOT_FOUND, is_withdrawn, status_of, why
 from distributor.errors import ConfigurationError, SecretWithdrawn
 from distributor.ports import Clock
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 KEPT_MS = 600_000
 """A value read from a vault is used for ten minutes: rotation reaches the next use case built after that."""
-_CONNECT_S = 5
-_READ_S = 10
-_RETRIES = 2
-_BACKOFF_S = 0.2
 _ROLE = "Key Vault Secrets User"
 
 
@@ -141,16 +138,7 @@ class KeyVaultSecrets:
             if self._credential is None:
                 self._credential = self._sign_in()
                 self._open.push_async_callback(self._credential.close)
-            transport = {"transport": self._transport} if self._transport else {}
-            client = SecretClient(
-                vault_url,
-                self._credential,
-                retry_total=_RETRIES,
-                retry_backoff_factor=_BACKOFF_S,
-                connection_timeout=_CONNECT_S,
-                read_timeout=_READ_S,
-                **transport,
-            )
+            client = SecretClient(vault_url, self._credential, **vault_client.options(self._transport))
             self._clients[vault_url] = client
             self._open.push_async_callback(client.close)
         return self._clients[vault_url]

@@ -28,6 +28,7 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_keys.datatypes import PublicKey, Signature
 from eth_keys.exceptions import BadSignature as NoSuchPoint
 
+from distributor.adapters import vault_client
 from distributor.adapters.signer import CURVE_ORDER, fields_of
 from distributor.adapters.vault_trouble import why
 from distributor.addresses import keccak256
@@ -46,7 +47,6 @@ _CURVES: Final = (KeyCurveName.p_256_k, "SECP256K1")
 _SIGN: Final = "sign"
 _LEGACY_V: Final = 35
 """``v`` is this plus twice the chain id plus the parity (EIP-155)."""
-_CONNECT_S, _READ_S, _RETRIES, _BACKOFF_S = 5, 10, 2, 0.2
 _BYTES: Final = 32
 
 
@@ -137,23 +137,17 @@ async def connect(
     """
     async with AsyncExitStack() as opened:
         opened.push_async_callback(credential.close)
-        client = KeyClient(item.vault_url, credential, **_options(transport))
+        client = KeyClient(item.vault_url, credential, **vault_client.options(transport))
         opened.push_async_callback(client.close)
         try:
             key = await client.get_key(item.name, item.version or None)
         except AzureError as error:
             raise ConfigurationError(f"{setting} {why(error, item, ROLE)}") from error
         public = _public_of(setting, key)
-        crypto = CryptographyClient(key, credential, **_options(transport))
+        crypto = CryptographyClient(key, credential, **vault_client.options(transport))
         opened.push_async_callback(crypto.close)
         kept = opened.pop_all()
     return VaultSigner(setting, replace(item, version=key.properties.version or ""), public, crypto, kept)
-
-
-def _options(transport: AsyncHttpTransport[Any, Any] | None) -> dict[str, Any]:
-    options: dict[str, Any] = {"retry_total": _RETRIES, "retry_backoff_factor": _BACKOFF_S}
-    options |= {"connection_timeout": _CONNECT_S, "read_timeout": _READ_S}
-    return options | ({"transport": transport} if transport else {})
 
 
 def _public_of(setting: str, key: KeyVaultKey) -> PublicKey:
