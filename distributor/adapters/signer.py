@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from eth_account import Account
@@ -11,10 +10,8 @@ from eth_account.signers.local import LocalAccount
 from distributor.errors import ConfigurationError
 from distributor.model import Address, Hash
 from distributor.ports import Signed, Unsigned
+from distributor.settings import values as accept
 
-_KEY: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
-CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-"""Order of secp256k1: a private key is a number above zero and below it. Source: SEC 2, section 2.4.1."""
 _DYNAMIC_FEE_TYPE: Final = 2
 
 
@@ -47,11 +44,11 @@ class LocalSigner:
         return Signed(raw=bytes(signed.raw_transaction), tx_hash=Hash(f"0x{bytes(signed.hash).hex()}"))
 
 
-def _parse_key(private_key_hex: str) -> bytes:
-    match = _KEY.fullmatch(private_key_hex.strip())
-    if match is None or not 0 < int(match[1], 16) < CURVE_ORDER:
-        raise ConfigurationError("OPERATOR_PK is not a private key: 64 hex digits, with or without 0x")
-    return bytes.fromhex(match[1])
+def _parse_key(private_key_hex: str) -> str:
+    try:
+        return accept.private_key(private_key_hex)
+    except ValueError as error:
+        raise ConfigurationError(f"OPERATOR_PK {error}") from None
 
 
 def fields_of(unsigned: Unsigned) -> dict[str, Any]:

@@ -29,13 +29,14 @@ from eth_keys.datatypes import PublicKey, Signature
 from eth_keys.exceptions import BadSignature as NoSuchPoint
 
 from distributor.adapters import vault_client
-from distributor.adapters.signer import CURVE_ORDER, fields_of
+from distributor.adapters.signer import fields_of
 from distributor.adapters.vault_trouble import why
 from distributor.addresses import keccak256
 from distributor.errors import ConfigurationError, SignerUnavailable
 from distributor.model import Address, Hash
 from distributor.ports import Signed, Unsigned
 from distributor.settings.references import VaultItem
+from distributor.settings.values import CURVE_ORDER
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -17,8 +17,8 @@ from distributor.settings.references import is_reference
 from distributor.settings.shop_secrets import WHSEC, whsec_key
 from distributor.units import Wei, gwei_to_wei, token_units
 
-# The order of secp256k1: a private key is a number from 1 to one less.
-_CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+"""Of secp256k1: a private key is a number above zero and below it. Source: SEC 2, section 2.4.1."""
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -151,7 +151,7 @@ def private_key(text: str) -> str:
     """Accept the 32 bytes of a private key as hex, return them as ``0x`` and lower-case digits."""
     key = text.strip()
     _refuse_reference(key)
-    if not (_KEY.fullmatch(key) and 0 < int(key, 16) < _CURVE_ORDER):
+    if not (_KEY.fullmatch(key) and 0 < int(key, 16) < CURVE_ORDER):
         raise ValueError("is not a private key: 64 hex digits, with or without 0x")
     return "0x" + key.removeprefix("0x").lower()
 
