@@ -58,7 +58,8 @@ def key_missing(transaction: Transaction) -> Alarm:
     return Alarm(
         code="operator_key_missing",
         summary=f"A transaction of operator {transaction.operator} needs a replacement, and its key is not configured.",
-        action="Set OPERATOR_PK_RETIRING to that operator's key until nothing of it is open.",
+        action="Set OPERATOR_PK_RETIRING, or OPERATOR_KEY_ID_RETIRING, to that operator's key until nothing of it "
+        "is open.",
         subject=f"nonce {transaction.nonce}",
     )
 

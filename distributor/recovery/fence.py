@@ -81,7 +81,7 @@ class Fence:
             if not lane.revoked and lane.operator not in self.signers:
                 raise FenceOpen(
                     f"operator {lane.operator} may still pay, and its key is not configured: revoke its role on the "
-                    "authority, or set OPERATOR_PK_RETIRING to its key"
+                    "authority, or set OPERATOR_PK_RETIRING or OPERATOR_KEY_ID_RETIRING to its key"
                 )
         return lanes
 
