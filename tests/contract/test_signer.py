@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import rlp  # type: ignore[import-untyped]  # ships no types
-from azure.keyvault.keys._shared import http_challenge_cache
 
 from devstack.contracts import OPERATOR_KEY
 from distributor.adapters.identity import sign_in
@@ -21,7 +20,7 @@ from distributor.settings.references import VaultItem
 from distributor.sightings import Call
 from distributor.units import Wei
 from tests.fakes.signer import FakeSigner, read_signed
-from tests.integration.vault import URL, Peers, peers
+from tests.integration.vault import URL, Peers, signed_in
 
 OPERATOR = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 AUTHORITY = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
@@ -42,10 +41,7 @@ LEGACY = replace(DYNAMIC, fees=Fees(max_fee_wei=Wei(31 * GWEI), tip_wei=Wei(31 *
 @pytest.fixture
 async def azure(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peers]:
     """A vault that holds the operator's key."""
-    http_challenge_cache.clear()
-    async with peers() as running:
-        for name, value in running.environ.items():
-            monkeypatch.setenv(name, value)
+    async with signed_in(monkeypatch) as running:
         running.vault.keys.hold("operator", OPERATOR_KEY)
         yield running
 

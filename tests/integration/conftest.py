@@ -1,14 +1,22 @@
-"""The settings of the whole service on this machine's real servers."""
+"""The whole service on this machine: its settings on shared servers, a stack of a module's own, a vault."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from devstack import runs
+from devstack.console import Console
+from devstack.runs import Run
+from tests.integration.vault import Peers, signed_in
+
 if TYPE_CHECKING:
     from devstack.contracts import Deployment  # web3 behind it: only for tests that use the chain
     from devstack.servers import Azurite
+    from devstack.stack import Services
 
 WEBHOOK_SECRET = "the shop and we know this"
 
@@ -30,3 +38,26 @@ def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[s
         "BLOCK_TIME_S": "0.05",
         "FINALITY": "depth:3",
     }
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Where a module's processes and logs are kept."""
+    with runs.begin(tmp_path_factory.mktemp("runs")) as begun:
+        yield begun
+
+
+@pytest.fixture(scope="module")
+def services(run: Run) -> Iterator[Services]:
+    """Storage and chain for a module, the contracts on it and its own ledger."""
+    from devstack import stack
+
+    with stack.services(Console(io.StringIO()), run, fixed_ports=False) as started:
+        yield started
+
+
+@pytest.fixture
+async def azure(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peers]:
+    """The vault and the identity endpoint, as a new process with a managed identity sees them."""
+    async with signed_in(monkeypatch) as running:
+        yield running

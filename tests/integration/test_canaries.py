@@ -11,12 +11,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import io
 import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -24,8 +23,7 @@ import pytest
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from devstack import runs, stack
-from devstack.console import Console
+from devstack import stack
 from devstack.runs import Run
 from devstack.stack import FunctionsHost, Services
 
@@ -70,20 +68,6 @@ class Seen:
     def _keep(self, status: int, headers: str, body: bytes) -> int:
         self.answers.append(f"{status}\n{headers}\n{body.decode(errors='replace')}")
         return status
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Where this module's processes and logs are kept."""
-    with runs.begin(tmp_path_factory.mktemp("runs")) as begun:
-        yield begun
-
-
-@pytest.fixture(scope="module")
-def services(run: Run) -> Iterator[Services]:
-    """Storage and chain for this module, the contracts on it and its own ledger."""
-    with stack.services(Console(io.StringIO()), run, fixed_ports=False) as started:
-        yield started
 
 
 def planted(services: Services) -> dict[str, str]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from azure.keyvault.secrets._shared import http_challenge_cache
 
 from distributor.adapters.identity import sign_in
 from distributor.adapters.keyvault import KeyVaultSecrets
@@ -17,7 +16,7 @@ from distributor.adapters.vault_settings import filled
 from distributor.errors import ConfigurationError
 from distributor.settings import Use, about, problems
 from tests.fakes.clock import FrozenClock
-from tests.integration.vault import URL, Peers, peers
+from tests.integration.vault import URL, Peers
 
 ROOT = Path(__file__).parents[2]
 HELD = {
@@ -35,14 +34,10 @@ SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)])
 
 
 @pytest.fixture
-async def azure(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peers]:
+def azure(azure: Peers) -> Peers:
     """A vault with all that is required, and the identity endpoint of a container."""
-    http_challenge_cache.clear()
-    async with peers() as running:
-        for name, value in running.environ.items():
-            monkeypatch.setenv(name, value)
-        running.vault.secrets.update({name: {"v1": value} for name, value in HELD.items()})
-        yield running
+    azure.vault.secrets.update({name: {"v1": value} for name, value in HELD.items()})
+    return azure
 
 
 async def settings(azure: Peers, **environ: str) -> dict[str, str]:

@@ -2,29 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 
 import pytest
-from azure.keyvault.secrets._shared import http_challenge_cache
 
 from distributor.adapters.identity import sign_in
 from distributor.adapters.keyvault import KEPT_MS, KeyVaultSecrets
 from distributor.errors import ConfigurationError, SecretWithdrawn
 from tests.fakes.clock import FrozenClock
-from tests.integration.vault import URL, Peers, peers
+from tests.integration.vault import URL, Peers
 
 BY_NAMES = "@Microsoft.KeyVault(VaultName=ballx;SecretName=OPERATOR-PK)"
 BY_URI = f"@Microsoft.KeyVault(SecretUri={URL}/secrets/OPERATOR-PK)"
-
-
-@pytest.fixture
-async def azure(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peers]:
-    """The vault and the identity endpoint, as a new process with a managed identity sees them."""
-    http_challenge_cache.clear()
-    async with peers() as running:
-        for name, value in running.environ.items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 async def read(azure: Peers, environ: dict[str, str], name: str = "OPERATOR_PK") -> str | None:

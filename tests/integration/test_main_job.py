@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import io
 import json
 import time
 import urllib.error
@@ -19,8 +18,7 @@ import pytest
 from azure.data.tables import TableClient
 from azure.storage.queue import QueueServiceClient
 
-from devstack import runs, stack
-from devstack.console import Console
+from devstack import stack
 from devstack.contracts import Devchain
 from devstack.runs import Run
 from devstack.stack import FunctionsHost, Services
@@ -45,20 +43,6 @@ class Sent:
     def body(self) -> bytes:
         amount = f"{self.amount_units // 10**18}.{self.amount_units % 10**18:018d}"
         return json.dumps({"order_id": self.order_id, "wallet": self.wallet, "amount": amount}).encode()
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Where this module's processes and logs are kept."""
-    with runs.begin(tmp_path_factory.mktemp("runs")) as begun:
-        yield begun
-
-
-@pytest.fixture(scope="module")
-def services(run: Run) -> Iterator[Services]:
-    """Storage and chain for this module, the contracts on it and its own ledger."""
-    with stack.services(Console(io.StringIO()), run, fixed_ports=False) as started:
-        yield started
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from azure.keyvault.keys._shared import http_challenge_cache
 
 from devstack.contracts import Deployment, Devchain
 from distributor.cli.init import initialise
@@ -16,7 +15,7 @@ from distributor.parts import Parts
 from distributor.units import TokenUnits, UnixMs
 from distributor.wiring import Container, now
 from tests.factories import an_order
-from tests.integration.vault import URL, Peers, peers
+from tests.integration.vault import URL, Peers
 
 FIRST_UNITS = 1_000_000_007
 """Amounts that tell the orders of this test apart on the chain."""
@@ -33,16 +32,6 @@ async def before(environ: dict[str, str], devchain: Devchain) -> AsyncIterator[C
     yield own
     await own.aclose()
     devchain.set_automine(enabled=True)
-
-
-@pytest.fixture
-async def azure(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peers]:
-    """A vault and an identity that may use it."""
-    http_challenge_cache.clear()
-    async with peers() as running:
-        for name, value in running.environ.items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture(params=["a key in memory", "a key in a vault"])

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from azure.keyvault.secrets._shared import http_challenge_cache
 
 from devstack.servers import Azurite
 from tests.integration.hosted import Hosted
@@ -114,7 +113,6 @@ async def _until(seen: Callable[[], bool], what: str) -> None:
 @pytest.fixture
 async def town(azurite: Azurite, table_name: str, tmp_path: Path) -> AsyncIterator[Town]:
     """A host whose webhook secrets are in a vault, read by name every half second; a second shop is only named."""
-    http_challenge_cache.clear()
     authority = tmp_path / "authority.pem"
     async with AsyncExitStack() as stack:
         azure = await stack.enter_async_context(peers())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import io
 import json
 import time
 from collections import Counter
@@ -14,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from devstack import runs, stack
-from devstack.console import Console
+from devstack import stack
 from devstack.contracts import Devchain
 from devstack.runs import Run
 from devstack.servers import Child
@@ -77,20 +75,6 @@ class Shop:
         """What the customer's wallet got, from the token's own events."""
         events = Devchain(self.services.deployment).payouts()
         return [event.amount_units for event in events if event.recipient == WALLET]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Where this module's processes and logs are kept."""
-    with runs.begin(tmp_path_factory.mktemp("runs")) as begun:
-        yield begun
-
-
-@pytest.fixture(scope="module")
-def services(run: Run) -> Iterator[Services]:
-    """Storage and chain for this module, the contracts on it and its own ledger."""
-    with stack.services(Console(io.StringIO()), run, fixed_ports=False) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

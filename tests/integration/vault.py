@@ -16,10 +16,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
+import pytest
 import trustme
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from azure.core.pipeline.transport import AioHttpTransport
+from azure.keyvault.keys._shared import http_challenge_cache as keys_challenges
+from azure.keyvault.secrets._shared import http_challenge_cache as secrets_challenges
 
 from tests.integration.vault_keys import Keys, signature_document
 
@@ -113,8 +116,19 @@ class Peers:
 
 
 @asynccontextmanager
+async def signed_in(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peers]:
+    """Run vault and identity endpoint, and let this process be a service with that managed identity."""
+    async with peers() as running:
+        for name, value in running.environ.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@asynccontextmanager
 async def peers() -> AsyncIterator[Peers]:
-    """Run vault and identity endpoint on free ports of this machine."""
+    """Run vault and identity endpoint on free ports; no client remembers an earlier vault's challenge."""
+    for cache in (keys_challenges, secrets_challenges):
+        cache.clear()
     vault, authority = Vault(), trustme.CA()
     app = web.Application()
     app.router.add_get("/secrets/{name}/", vault.serve_secret)
