@@ -19,7 +19,7 @@ from devstack import paths
 from devstack.console import Console
 
 REPORT = paths.STATE / "tests.xml"
-COVERED = "distributor/*"
+COVERED = "distributor/*,payflow/*"
 """Whose every branch is tested: all that decides, not the adapters that talk to the outside or the command line."""
 NOT_COVERED = "distributor/__main__.py,distributor/adapters/*,distributor/cli/*"
 
