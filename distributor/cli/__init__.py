@@ -55,7 +55,9 @@ async def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     desk = Desk(parts, options, clock=now, say=say, show=print)
     try:
         if options.command == "init":
-            done = await initialise(parts, apply=options.apply, say=say)
+            done = await initialise(
+                parts, apply=options.apply, say=say, new_beginning=options.new_beginning, by=options.by
+            )
             if options.json:
                 desk.answer({"done": done})
             return DONE if done else REFUSED

@@ -25,7 +25,8 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
         "make an empty ledger ours, once; nothing is paid before",
         """\
 Make an empty ledger ours: its tables, whose it is, and the operator's next nonce as the chain has it.
-Never run it on a ledger that was emptied: orders paid before would be paid again.""",
+A ledger that was lost is refused (LEDGER_ID is set, or the key or the reserve has paid before): rebuild is the way
+back.""",
     ),
     "show": ("show the whole service on one page", "Show what stops it, what is in flight, and what was seen last."),
     "pause": ("stop all binding", "Stop all binding, also of a round in progress. What is in flight goes on."),
@@ -115,6 +116,13 @@ def _changing(command: argparse.ArgumentParser) -> None:
 
 def _init(command: argparse.ArgumentParser) -> None:
     command.add_argument("--apply", action="store_true", help="do it; without it only what would be done is shown")
+    command.add_argument(
+        "--new-beginning",
+        type=_words,
+        metavar="WHY",
+        help="there was a past, and no shop can send its orders again: say why, for the audit trail",
+    )
+    command.add_argument("--by", type=_words, default=_user(), help="who; by default the user of this machine")
 
 
 def _order(command: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from distributor.errors import ConfigurationError
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.parts import Parts
+from distributor.recovery.lost_ledger import signs_of_loss
 from distributor.settings import Settings, Use
 from distributor.standing import Identity
 from distributor.terms import identity_of
@@ -20,7 +21,7 @@ from distributor.terms import identity_of
 Say = Callable[[str], None]
 
 
-async def initialise(parts: Parts, *, apply: bool, say: Say) -> bool:
+async def initialise(parts: Parts, *, apply: bool, say: Say, new_beginning: str | None = None, by: str = "") -> bool:
     """
     Show what the ledger would be, and with *apply* make it so; run again, it changes nothing.
 
@@ -28,7 +29,9 @@ async def initialise(parts: Parts, *, apply: bool, say: Say) -> bool:
     2. A ledger that has an identity stays as it is, ours or not.
     3. The operator's next nonce is read from the chain, from every node. While a node's pool holds
        transactions of the operator nobody knows which nonce comes next, and nothing is written.
-    4. The tables are made, and identity, nonce, commitments and control written as one group.
+    4. An empty ledger with a past is a lost one, and ``rebuild`` brings it back; with *new_beginning*
+       a person says in words why it is none, and the audit trail keeps them.
+    5. The tables are made, and identity, nonce, commitments and control written as one group.
 
     Returns:
         False when it was refused; what was said tells why.
@@ -46,10 +49,14 @@ async def initialise(parts: Parts, *, apply: bool, say: Say) -> bool:
         if await _is_ours(ledger, settings, operator, say, apply=apply):
             return True
         nonce = await next_nonce(await parts.rpc(), settings.chain_id, operator)
+        if not new_beginning:
+            await _refuse_lost(parts, settings, nonce)
         if not apply:
             say(f"Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.")
             return True
         await _write(ledger, settings, operator, nonce, say)
+        if new_beginning:
+            await ledger.record("new-beginning", operator, by, new_beginning)
     except Refused as refusal:
         say(f"Refused: {refusal}")
         return False
@@ -105,6 +112,24 @@ async def next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
             "node is behind. Wait until they are mined, and let nothing else use this key."
         )
     return counts.pop()
+
+
+async def _refuse_lost(parts: Parts, settings: Settings, nonce: int) -> None:
+    """Raise Refused when settings or chain show that this ledger, or one before it, has paid already."""
+    last_block = max(head.number for head in await (await parts.rpc()).heads())
+    signs = await signs_of_loss(
+        await parts.history(),
+        ledger_id=settings.ledger_id or "",
+        next_nonce=nonce,
+        first_block=settings.first_block,
+        last_block=last_block,
+    )
+    if signs:
+        raise Refused(
+            f"this ledger is empty, and it is not new: it was lost. {' '.join(signs)} Run `rebuild`: it brings back "
+            "what was paid, and init would let old orders be paid again. Only where no shop can send again any order "
+            'that was paid before: init --new-beginning "WHY".'
+        )
 
 
 async def _write(ledger: Ledger, settings: Settings, operator: Address, nonce: int, say: Say) -> None:

@@ -30,8 +30,8 @@ WAITING: dict[WaitingReason, Advice] = {
     ),
     WaitingReason.LEDGER_FOREIGN: Advice(
         "The ledger has no identity row, or one unlike the settings; nothing is paid from it.",
-        "A new ledger: run `python -m distributor init`. Otherwise check LEDGER_CONNECTION, CHAIN_ID and the "
-        "addresses; never run init on a ledger that was emptied: that pays old orders again.",
+        "Check LEDGER_CONNECTION, LEDGER_TABLE, CHAIN_ID and the addresses. A ledger that was lost: `rebuild`. Only a "
+        "system that has never paid anything: `init`.",
     ),
     WaitingReason.NOT_CONFIGURED: Advice(
         "A setting the payouts need is missing or wrong.",

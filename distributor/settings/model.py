@@ -183,7 +183,7 @@ class Settings(BaseModel):
         "LEDGER_ID", "Id that `init` printed; when set, no other ledger is ever paid from", _IDENTIFYING, ""
     )
     first_block: Annotated[int | None, BeforeValidator(_optional(accept.whole(0, 10**15)))] = _setting(
-        "FIRST_BLOCK", "Block the token is as old as; `audit-chain`, `rebuild` begin there", (Use.HISTORY,), ""
+        "FIRST_BLOCK", "Block the token is as old as; `audit-chain`, `rebuild` begin there", (Use.HISTORY, Use.INIT), ""
     )
     max_order_tokens: _Tokens = _setting(
         "MAX_ORDER_TOKENS", "Largest order taken; a larger one is refused; `0` is off", _CAPPING, "0"

@@ -22,11 +22,11 @@ class Desk:
         self.environ = dict(environ)
         self.said: list[str] = []
 
-    async def init(self, *, apply: bool, **changed: str) -> bool:
+    async def init(self, *, apply: bool, new_beginning: str | None = None, **changed: str) -> bool:
         """Run it with some settings changed; return whether it was done."""
         parts = Parts({**self.environ, **changed}, clock=FrozenClock())
         try:
-            return await initialise(parts, apply=apply, say=self.said.append)
+            return await initialise(parts, apply=apply, say=self.said.append, new_beginning=new_beginning, by="ana")
         finally:
             await parts.aclose()
 
@@ -230,3 +230,31 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             main(arguments)
     assert capsys.readouterr().out.count("exit codes:") == 2
+
+
+@pytest.mark.parametrize("changed", [{"LEDGER_ID": "0" * 32}, {}])
+async def test_a_lost_ledger_is_never_blessed(
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Parts, changed: dict[str, str]
+) -> None:
+    """Found-faults A2: emptied, and init --apply made it ours again, and the same webhook was paid again."""
+    if not changed:
+        devchain.rpc("eth_sendTransaction", {"from": deployment.operator, "to": deployment.operator, "value": "0x0"})
+    desk = Desk(environ)
+
+    assert not await desk.init(apply=True, **changed)
+    assert "it was lost" in desk.said[-1]
+    assert "`rebuild`" in desk.said[-1]
+    assert await (await parts.ledger()).identity() is None
+
+
+async def test_a_new_beginning_is_said_in_words(
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Parts
+) -> None:
+    """A key that was used before: a person says why no old order can come again, and the trail keeps it."""
+    devchain.rpc("eth_sendTransaction", {"from": deployment.operator, "to": deployment.operator, "value": "0x0"})
+    desk = Desk(environ)
+
+    assert await desk.init(apply=True, new_beginning="first day with this service")
+    trail = (await parts.tables()).service.get_table_client(f"{environ['LEDGER_TABLE']}audit")
+    entries = [entry async for entry in trail.query_entities("RowKey ge 'new-beginning' and RowKey lt 'new-beginninh'")]
+    assert [(entry["by"], entry["why"]) for entry in entries] == [("ana", "first day with this service")]
