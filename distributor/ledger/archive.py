@@ -14,12 +14,11 @@ from enum import StrEnum
 
 from distributor.errors import Contention
 from distributor.ledger import keys
-from distributor.ledger.entries import NextNonce, Total
 from distributor.ledger.groups import Group, commit
 from distributor.ledger.readings import find, must_find
-from distributor.ledger.refs import UNREMEMBERED, PaidRef
+from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Progress, Total
 from distributor.ledger.rows import read, write
-from distributor.model import UNSTORED, Address, Hash, Order, OrderKey, OrderStatus, Version
+from distributor.model import UNSTORED, Address, Hash, Order, OrderKey, OrderStatus
 from distributor.ports import Clock, Row, Rows
 from distributor.standing import Identity
 from distributor.units import TokenUnits
@@ -60,15 +59,6 @@ class Payout:
     nonce: int
     tx_hash: Hash
     block_number: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """How far a rebuild has come, counted from where it began."""
-
-    first_block: int
-    next_block: int
-    version: Version = UNSTORED
 
 
 @dataclass(frozen=True, slots=True)

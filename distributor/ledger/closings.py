@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
-from distributor.ledger.entries import Slot, Total, sum_of
+from distributor.ledger.entries import sum_of
 from distributor.ledger.groups import Group, require
+from distributor.ledger.records import Slot, Total
 from distributor.ledger.rows import write
 from distributor.model import (
     Hash,

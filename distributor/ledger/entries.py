@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from distributor.caps import Caps
 from distributor.ledger import keys
 from distributor.ledger.groups import Group, require, version_of
+from distributor.ledger.records import NextNonce, Slot, Total
 from distributor.ledger.rows import write
 from distributor.model import (
-    UNSTORED,
     Address,
     Attempt,
     AttemptKind,
@@ -50,29 +49,6 @@ class Page:
 
     orders: Sequence[Order]
     after: str
-
-
-class Slot(NamedTuple):
-    """One nonce of one operator; what an ``opentx:`` row points to."""
-
-    operator: Address
-    nonce: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NextNonce:
-    """The nonce that an operator's next transaction is bound to."""
-
-    next: int
-    version: Version = UNSTORED
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Total:
-    """Token units bound and not final."""
-
-    units: TokenUnits
-    version: Version = UNSTORED
 
 
 def founding(identity: Identity, operator: Address, next_nonce: int) -> Group:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from distributor.errors import Contention, ForeignLedger
 from distributor.ledger import entries, keys
-from distributor.ledger.entries import NextNonce, Slot
 from distributor.ledger.groups import Group, commit, require, version_of
 from distributor.ledger.readings import find, must_find
+from distributor.ledger.records import NextNonce, Slot
 from distributor.ledger.rows import write
 from distributor.model import Address, Order, OrderStatus
 from distributor.ports import AuditTrail, Clock, Rows, Value

@@ -11,9 +11,9 @@ from typing import TypeVar
 from distributor.errors import ConflictingOrder, InvariantBroken
 from distributor.ledger import keys
 from distributor.ledger.closings import Closing, Settling
-from distributor.ledger.entries import NextNonce, Slot, Total, wallets_of
+from distributor.ledger.entries import wallets_of
 from distributor.ledger.groups import require
-from distributor.ledger.refs import UNREMEMBERED, PaidRef
+from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Slot, Total
 from distributor.ledger.rows import read
 from distributor.model import (
     UNSTORED,

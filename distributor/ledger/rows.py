@@ -1,5 +1,5 @@
 """
-How a noun is written in a row: a column for each field, of the kind its type asks for.
+How a noun is written in a row: a column for each field, named in ``columns``, of the kind its type asks for.
 
 Token units and wei are decimal texts, because a uint256 does not fit a table's Int64; other
 numbers are native. None leaves its column out. ``version`` is the row's ETag and no column. What
@@ -17,6 +17,7 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from distributor.errors import InvariantBroken
+from distributor.ledger.columns import COLUMNS
 from distributor.model import Address, Hash, OrderKey, Version
 from distributor.ports import Row, Value
 from distributor.units import UINT256_MAX, TokenUnits, UnixMs, Wei
@@ -38,6 +39,7 @@ class _Kind:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    field: str
     name: str
     kind: _Kind
     optional: bool
@@ -57,9 +59,9 @@ def write(noun: Any) -> dict[str, Value]:
     kind: Callable[..., object] = type(noun)
     shape, values = _shape(kind), dict[str, Value]()
     for column in shape.columns:
-        field = getattr(noun, column.name)
-        if field is not None:
-            values[column.name] = column.kind.write(field)
+        value = getattr(noun, column.field)
+        if value is not None:
+            values[column.name] = column.kind.write(value)
     for name in shape.parts:
         values |= write(getattr(noun, name))
     return values
@@ -73,7 +75,7 @@ def read(noun: Callable[..., _Noun], row: Row) -> _Noun:
         InvariantBroken: A column is missing, of another kind, or holds what the field cannot be.
     """
     shape = _shape(noun)
-    fields: dict[str, Any] = {column.name: _value(row, column) for column in shape.columns}
+    fields: dict[str, Any] = {column.field: _value(row, column) for column in shape.columns}
     fields |= {name: read(part, row) for name, part in shape.parts.items()}
     if shape.versioned:
         fields["version"] = row.version
@@ -103,14 +105,15 @@ def _broken(row: Row, column: _Column, trouble: str) -> InvariantBroken:
 def _shape(noun: Callable[..., object]) -> _Shape:
     hints: Mapping[str, Any] = get_type_hints(noun)
     parts = {name: hints[name] for name in hints if dataclasses.is_dataclass(hints[name])}
-    columns = [_column(name, hint) for name, hint in hints.items() if name not in parts and hint is not Version]
+    stored = (field for field in hints if field not in parts and hints[field] is not Version)
+    columns = [_column(COLUMNS[noun][field], field, hints[field]) for field in stored]
     return _Shape(tuple(columns), parts, versioned=Version in hints.values())
 
 
-def _column(name: str, hint: Any) -> _Column:
+def _column(name: str, field: str, hint: Any) -> _Column:
     optional = NoneType in get_args(hint)
     (kind,) = set(get_args(hint)) - {NoneType} if optional else {hint}
-    return _Column(name, _kind(kind), optional)
+    return _Column(field, name, _kind(kind), optional)
 
 
 def _kind(hint: Any) -> _Kind:

@@ -18,12 +18,13 @@ from distributor.caps import NO_CAPS, Caps
 from distributor.errors import Contention
 from distributor.ledger import closings, entries, keys, readings
 from distributor.ledger.closings import Closing
-from distributor.ledger.entries import Inserted, Page, Slot
+from distributor.ledger.entries import Inserted, Page
 from distributor.ledger.groups import Group, commit, require, version_of
 from distributor.ledger.interventions import Interventions
 from distributor.ledger.leases import Leases
 from distributor.ledger.notices import Notices
 from distributor.ledger.readings import find
+from distributor.ledger.records import Slot
 from distributor.ledger.rows import read, write
 from distributor.model import (
     Address,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from distributor import logs
 from distributor.errors import ChainUnavailable, Contention, InvariantBroken, WrongChain
 from distributor.ledger import Ledger
-from distributor.ledger.entries import Slot
+from distributor.ledger.records import Slot
 from distributor.model import Address, OpenTransaction, TransactionStatus
 from distributor.payout import finality, lifecycle, submission
 from distributor.payout.distribution import Distribution

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from distributor.errors import ChainUnavailable, DistributorError, ForeignLedger
 from distributor.ledger import Ledger
-from distributor.ledger.archive import Archive, Payout, Progress, Restored
+from distributor.ledger.archive import Archive, Payout, Restored
+from distributor.ledger.records import Progress
 from distributor.model import Address
 from distributor.payout.history import History, last_final
 from distributor.payout.lifecycle import Policy

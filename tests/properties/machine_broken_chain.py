@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from distributor.ledger import Ledger, keys
-from distributor.ledger.entries import Total
 from distributor.ledger.groups import commit
 from distributor.ledger.readings import must_find
+from distributor.ledger.records import Total
 from distributor.ledger.rows import write
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.payout import lifecycle

@@ -9,8 +9,9 @@ from distributor.caps import NO_CAPS, Caps
 from distributor.errors import InvariantBroken
 from distributor.ledger import closings, entries
 from distributor.ledger.closings import Settling
-from distributor.ledger.entries import MAX_ORDERS_PER_TRANSACTION, Total
+from distributor.ledger.entries import MAX_ORDERS_PER_TRANSACTION
 from distributor.ledger.groups import ROWS_MAX
+from distributor.ledger.records import Total
 from distributor.model import (
     AttemptKind,
     HoldReason,

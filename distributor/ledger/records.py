@@ -1,0 +1,65 @@
+"""
+Rows that only the ledger knows: next nonces, totals, pointers, and what a rebuild leaves behind.
+
+A reference of an order that came by the webhook names that order. One that a rebuild found holds the
+payout that spent it instead, or besides: the chain keeps no more of an order than that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from distributor.model import UNSTORED, Address, Hash, Version
+from distributor.ports import Row
+from distributor.units import TokenUnits
+
+UNREMEMBERED = ""
+"""Fingerprint of an order that a rebuild found: the chain does not show its ``tipo``."""
+
+
+class Slot(NamedTuple):
+    """One nonce of one operator; what an ``opentx:`` row points to."""
+
+    operator: Address
+    nonce: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NextNonce:
+    """The nonce that an operator's next transaction is bound to."""
+
+    next: int
+    version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Total:
+    """Token units bound and not final."""
+
+    units: TokenUnits
+    version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a rebuild has come, counted from where it began."""
+
+    first_block: int
+    next_block: int
+    version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaidRef:
+    """What a rebuild keeps beside a spent reference: the payout that spent it."""
+
+    wallet: Address
+    amount_units: TokenUnits
+    paid_hash: Hash
+    paid_block: int
+
+    @staticmethod
+    def is_in(row: Row) -> bool:
+        """Say whether a rebuild wrote the row of a reference; any other names an order and no payout."""
+        return "paid_hash" in row.values
