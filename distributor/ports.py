@@ -12,7 +12,7 @@ from typing import Protocol
 
 from distributor.model import Address, Fees, Hash, Order, Version
 from distributor.rates import Rate, Window
-from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey
+from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
 from distributor.units import UnixMs
 
 Clock = Callable[[], UnixMs]
@@ -129,6 +129,13 @@ class Chain(Protocol):
         Return the nonces of *operators* first, then the receipts of *hashes* and the hashes of *blocks*.
 
         All from one node, so that a receipt can never be older than the nonce beside it.
+        """
+
+    async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
+        """
+        Return what every healthy node counts of *operators*, in blocks and in its pool.
+
+        Never a source of nonces: a pool may hold bytes that nobody remembers, and forget what it holds.
         """
 
     async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:

@@ -6,8 +6,10 @@ One node's word at one moment. Nothing here is stored as it is, and nothing miss
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from distributor.model import Address, Hash, SubmitOutcome
 from distributor.units import TokenUnits, Wei
@@ -122,6 +124,21 @@ class Observation:
     market: Market
 
 
+class Counts(NamedTuple):
+    """How many transactions of an operator are in blocks, and in blocks and one node's pool together."""
+
+    latest: int
+    pending: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolView:
+    """What one node counts of each operator asked for; only ever a reason to stop."""
+
+    node: str
+    counts: Mapping[Address, Counts]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submitted:
     """What became of signed bytes: the best outcome over the nodes, and its text."""
@@ -129,3 +146,5 @@ class Submitted:
     outcome: SubmitOutcome
     node: str = ""
     detail: str = ""
+    rivalled: bool = False
+    """Whether any node said that its pool holds other bytes with this nonce."""

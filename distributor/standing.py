@@ -39,6 +39,7 @@ class WaitingReason(StrEnum):
     AUTHORITY_PAUSED = "authority_paused"
     AUTHORITY_REFUSES = "authority_refuses"
     NONCE_AHEAD = "nonce_ahead"
+    POOL_AHEAD = "pool_ahead"
     NODE_BEHIND = "node_behind"
     SIGNER_DOWN = "signer_down"
 

@@ -9,6 +9,7 @@ same bytes are handed over again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from distributor.model import SubmitOutcome
@@ -86,6 +87,9 @@ OVERLOAD_TEXTS: Final[tuple[tuple[str, str], ...]] = (
 )
 """Texts by which a gateway says that we ask too much, and where they come from."""
 
+_RIVAL_TEXTS: Final = ("replacement transaction underpriced", "insufficient gas price to replace")
+"""Those of the texts above that only a rival in the pool brings about."""
+
 _RANKS: Final = {
     SubmitOutcome.ACCEPTED: 0,
     SubmitOutcome.ALREADY_KNOWN: 1,
@@ -100,8 +104,14 @@ _RANKS: Final = {
 
 
 def best_of(said: Sequence[Submitted]) -> Submitted:
-    """Return the best outcome over the nodes; of equal ones, the first node's."""
-    return min(said, key=lambda one: _RANKS[one.outcome])
+    """Return the best outcome over the nodes; of equal ones, the first node's; and whether any pool holds a rival."""
+    best = min(said, key=lambda one: _RANKS[one.outcome])
+    return replace(best, rivalled=any(one.rivalled for one in said))
+
+
+def is_rivalled(text: str) -> bool:
+    """Say whether a node refuses bytes because its pool holds others with their nonce."""
+    return any(part in text.lower() for part in _RIVAL_TEXTS)
 
 
 def outcome_of(text: str) -> SubmitOutcome:

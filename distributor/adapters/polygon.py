@@ -30,12 +30,13 @@ from distributor.adapters.answers import (
     read_receipt,
     read_units,
 )
-from distributor.adapters.node_errors import best_of, outcome_of
+from distributor.adapters.node_errors import best_of, is_rivalled, outcome_of
 from distributor.adapters.nodes import Batch, Node, Nodes, RpcCall, labels_of
+from distributor.adapters.pool_views import read_pool_views
 from distributor.adapters.reverts import decode_revert
 from distributor.model import Address, Hash, Order, SubmitOutcome
 from distributor.ports import Clock
-from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey
+from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
 from distributor.units import TokenUnits, Wei
 
 _VIEW: Final = {"type": "function", "stateMutability": "view", "outputs": [{"name": "", "type": "uint256"}]}
@@ -185,6 +186,9 @@ class Polygon:
 
         return await self._nodes.read_fresh(read)
 
+    async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
+        return await read_pool_views(self._nodes, operators)
+
     async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
         async def read(named: Node) -> Receipt | None:
             answers = await named.ask({f"receipt:{tx_hash}": _receipt(tx_hash)})
@@ -281,7 +285,8 @@ def _submitted(raw: bytes, name: str, node: str, reply: Answers | NodeTrouble) -
         return Submitted(outcome=SubmitOutcome.UNKNOWN, node=node, detail=str(reply))
     said = reply.outcome(name)
     if isinstance(said, NodeError):
-        return Submitted(outcome=outcome_of(said.text), node=node, detail=said.text)
+        rivalled = is_rivalled(said.text)
+        return Submitted(outcome=outcome_of(said.text), node=node, detail=said.text, rivalled=rivalled)
     accepted = said == Web3.to_hex(Web3.keccak(raw))
     outcome = SubmitOutcome.ACCEPTED if accepted else SubmitOutcome.UNKNOWN
     return Submitted(outcome=outcome, node=node, detail="" if accepted else GARBLED)

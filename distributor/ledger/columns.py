@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from distributor.ledger.records import NextNonce, PaidRef, Progress, Slot, Total
+from distributor.ledger.records import Ahead, NextNonce, PaidRef, Progress, Slot, Total
 from distributor.model import Attempt, Fees, Order, OrderKey, Transaction
 from distributor.standing import Control, Identity, Lease, Spent, Stats, Waiting, Watch
 
@@ -110,4 +110,5 @@ COLUMNS: Mapping[Callable[..., object], Mapping[str, str]] = {
     },
     Lease: _named("name holder until_ms"),
     Progress: _named("first_block next_block"),
+    Ahead: _named("reason detail since_ms"),
 }

@@ -16,12 +16,11 @@ from distributor.ledger.groups import Group, commit, require, version_of
 from distributor.ledger.readings import find, must_find
 from distributor.ledger.records import NextNonce, Slot
 from distributor.ledger.rows import write
+from distributor.ledger.signs import OPERATORS_MAX, Signs
 from distributor.model import Address, Order, OrderStatus
 from distributor.ports import AuditTrail, Clock, Rows, Value
 from distributor.standing import Control, Identity
 
-OPERATORS_MAX = 1_000
-"""A bound on the operators one ledger has ever had."""
 TURN_TRIES_MAX = 8
 """How often others may turn the switch while it is being closed."""
 TOUCH_TRIES_MAX = 64
@@ -35,6 +34,10 @@ class Interventions:
     rows: Rows
     audit: AuditTrail
     clock: Clock
+
+    @property
+    def signs(self) -> Signs:
+        return Signs(self.rows, self.clock)
 
     # whose ledger ------------------------------------------------------------------------------
 
@@ -120,7 +123,8 @@ class Interventions:
         raise Contention("the switch kept being turned")
 
     async def resume(self, by: str, why: str) -> Control:
-        """End a pause and a halt; who resumed and why is in the audit trail."""
+        """End a pause and a halt, and the sign that was noted; who resumed and why is in the audit trail."""
+        await self.signs.forget()
         control = await self.control()
         if control.paused:
             control = await self.set_control(Control(version=control.version))

@@ -11,7 +11,7 @@ from distributor.model import Address, Hash, Order, OrderKey
 IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitments", "watch", "waiting"
 OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
 ORDERS, REFS, HELD = "order:", "ref:", "held:"
-REBUILD = "rebuild"
+REBUILD, AHEAD = "rebuild", "ahead"
 
 
 def order(key: OrderKey) -> str:

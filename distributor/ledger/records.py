@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from distributor.model import UNSTORED, Address, Hash, Version
 from distributor.ports import Row
-from distributor.units import TokenUnits
+from distributor.standing import WaitingReason
+from distributor.units import TokenUnits, UnixMs
 
 UNREMEMBERED = ""
 """Fingerprint of an order that a rebuild found: the chain does not show its ``tipo``."""
@@ -47,6 +48,16 @@ class Progress:
 
     first_block: int
     next_block: int
+    version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ahead:
+    """The sign that the chain is ahead of the ledger, as it was first seen."""
+
+    reason: WaitingReason
+    detail: str
+    since_ms: UnixMs
     version: Version = UNSTORED
 
 

@@ -26,6 +26,7 @@ from distributor.ledger.notices import Notices
 from distributor.ledger.readings import find
 from distributor.ledger.records import Slot
 from distributor.ledger.rows import read, write
+from distributor.ledger.signs import Signs
 from distributor.model import (
     Address,
     Attempt,
@@ -55,6 +56,7 @@ class Ledger:
         self._leases = Leases(rows, clock)
         self._notices = Notices(rows, clock)
         self._people = Interventions(rows, audit, clock)
+        self.signs = Signs(rows, clock)
 
     # whose ledger ------------------------------------------------------------------------------
 

@@ -98,6 +98,11 @@ WAITING: dict[WaitingReason, Advice] = {
         "The chain has used more nonces of the operator than the ledger bound: the key is used elsewhere.",
         "Stop the other user of the key. If nobody is known, treat the key as stolen and rotate it.",
     ),
+    WaitingReason.POOL_AHEAD: Advice(
+        "A node's pool holds a transaction of an operator that the ledger never bound: the ledger is older than the "
+        "chain, or the key is used elsewhere.",
+        "Nothing is bound until a person has looked: `resolve` or `cancel-nonce` what holds the nonce, or `rebuild`.",
+    ),
     WaitingReason.NODE_BEHIND: Advice(
         "The node's nonce is behind what was already final: the node lags or lost its state.",
         "Wait for the node, or put another first in RPC_URL.",

@@ -53,6 +53,16 @@ def nonce_lost(opened: OpenTransaction) -> Alarm:
     )
 
 
+def ledger_behind(detail: str) -> Alarm:
+    """The chain knows more of an operator than the ledger: it went back, or the key is used elsewhere."""
+    return Alarm(
+        code="ledger_behind",
+        summary=f"The chain is ahead of the ledger. {detail} Payouts are paused.",
+        action="Was the ledger put back, or the key used elsewhere? Read the runbook before anything is resumed: "
+        "`resolve` what used the nonce, `cancel-nonce` what waits, or `rebuild`.",
+    )
+
+
 def key_missing(transaction: Transaction) -> Alarm:
     """Nobody can sign for that operator any more."""
     return Alarm(

@@ -19,6 +19,7 @@ from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, Ord
 from distributor.payout import alarms, preflight, submission
 from distributor.payout.advice import WAITING
 from distributor.payout.choice import choose
+from distributor.payout.ledger_age import LedgerAge
 from distributor.payout.preflight import Obstacle, Prepared, Terms
 from distributor.payout.submission import Draft
 from distributor.ports import Alarm, Alarms, Chain, Clock, Signer
@@ -72,6 +73,10 @@ class Distribution:
     holder: str
     """This process, as the owner of leases."""
     _gate: _Gate = field(default_factory=_Gate, init=False, repr=False)
+
+    @property
+    def _age(self) -> LedgerAge:
+        return LedgerAge(ledger=self.ledger, chain=self.chain, alarms=self.alarms, clock=self.clock)
 
     async def drain(self) -> Drained:
         """
@@ -168,6 +173,9 @@ class Distribution:
         flying = sum(each.transaction.status is not TransactionStatus.MINED for each in mine)
         if flying >= self.terms.max_in_flight:
             return Obstacle(reason=WaitingReason.SLOTS_FULL)
+        ahead = await self._age.check()
+        if ahead is not None:
+            return ahead
         survey = await self.chain.survey(operator)
         return preflight.judge(survey, books, mine, self.terms, slots=self.terms.max_in_flight - flying)
 

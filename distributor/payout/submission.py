@@ -19,6 +19,7 @@ from distributor.ledger import Ledger
 from distributor.model import Attempt, AttemptKind, Fees, SubmitOutcome, Transaction, TransactionStatus
 from distributor.ports import Chain, Clock, Signer, Unsigned
 from distributor.sightings import Call, Submitted
+from distributor.standing import WaitingReason
 from distributor.units import UnixMs
 
 _log = logging.getLogger(__name__)
@@ -99,8 +100,22 @@ async def hand_over(
 
 async def _note(ledger: Ledger, clock: Clock, transaction: Transaction, attempt: Attempt, answer: Submitted) -> None:
     _log_answer(attempt, answer)
+    if answer.rivalled and attempt.index == 0 and transaction.submitted_ms is None:
+        await _note_rival(ledger, transaction)
     with suppress(Contention):  # another worker wrote the row after it was bound: it knows as much
         await ledger.update(_handed_over(transaction, answer, clock()))
+
+
+async def _note_rival(ledger: Ledger, transaction: Transaction) -> None:
+    """
+    Note the sign that the ledger is older than the chain: bytes that nobody here signed hold this nonce.
+
+    Not where another worker has stored a later attempt meanwhile: then the rival is our own.
+    """
+    stored = await ledger.transaction(transaction.operator, transaction.nonce)
+    if stored is not None and stored.attempts == 1:
+        detail = f"A pool holds other bytes for nonce {transaction.nonce} of {transaction.operator}."
+        await ledger.signs.note(WaitingReason.POOL_AHEAD, detail)
 
 
 def _handed_over(transaction: Transaction, answer: Submitted, now_ms: UnixMs) -> Transaction:

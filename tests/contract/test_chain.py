@@ -95,6 +95,19 @@ async def test_a_survey_counts_what_is_mined_and_not_what_waits(world: World) ->
     assert mined.gas_balance_wei < before.gas_balance_wei
 
 
+async def test_a_pool_is_counted_apart_from_the_blocks(world: World) -> None:
+    """What waits behind a gap is not counted: the sign does not show it."""
+    first = await paying(world, order_id="1001")
+    before = (await world.chain.pool_views([world.places.operator]))[0].counts[world.places.operator]
+    gapped = await paying(world, nonce=before.pending + 2, order_id="1003")
+    await submit(world, first, gapped)
+
+    (view,) = await world.chain.pool_views([world.places.operator])
+
+    counts = view.counts[world.places.operator]
+    assert (counts.latest, counts.pending) == (before.latest, before.pending + 1)
+
+
 async def test_a_token_without_code_is_seen_and_no_failure(world: World) -> None:
     """TOKEN_ADDRESS names a wallet, or the node another network of the same id."""
     world.remove_token()

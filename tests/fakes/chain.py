@@ -9,7 +9,18 @@ from distributor.addresses import keccak256
 from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
 from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
 from distributor.ports import Unsigned
-from distributor.sightings import Block, Call, Market, Observation, Receipt, Simulation, Submitted, Survey
+from distributor.sightings import (
+    Block,
+    Call,
+    Counts,
+    Market,
+    Observation,
+    PoolView,
+    Receipt,
+    Simulation,
+    Submitted,
+    Survey,
+)
 from distributor.units import TokenUnits, Wei
 from tests.fakes.chain_state import (
     AUTHORITY,
@@ -123,6 +134,13 @@ class FakeChain:
             canonical={number: seen[number].place.block_hash for number in blocks if number < len(seen)},
             market=self._market,
         )
+
+    async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
+        self._asked("pool_views")
+        nonces = self._seen[-1].state.nonces
+        counts = {each: self._counts(each, nonces.get(each, 0)) for each in operators}
+        up = [node for node in self._nodes if node not in self._down]
+        return [PoolView(node=node, counts=counts) for node in up]
 
     async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
         self._asked("receipt", node)
@@ -299,6 +317,14 @@ class FakeChain:
         gas = self.rules.distribute_gas if call.to == self.rules.authority else PLAIN_GAS
         return Simulation(revert=revert) if revert else Simulation(gas=gas)
 
+    def _counts(self, operator: Address, latest: int) -> Counts:
+        """Count as a node does: what waits behind a gap is not pending."""
+        held = {sent.unsigned.nonce for sent in self._pool if sent.sender == operator}
+        pending = latest
+        while pending in held:
+            pending += 1
+        return Counts(latest, pending)
+
     def _receipt(self, tx_hash: Hash) -> Receipt | None:
         found = (block.receipts[tx_hash] for block in self._seen if tx_hash in block.receipts)
         return None if tx_hash in self._hidden else next(found, None)
@@ -316,7 +342,7 @@ class FakeChain:
             return Submitted(outcome=self._refusals.pop(0), node=self._nodes[0], detail="told to refuse")
         wrong_chain = sent.unsigned.chain_id != self.chain_id
         outcome = SubmitOutcome.REFUSED if wrong_chain else self._pool.take(sent, self._state)
-        return Submitted(outcome=outcome, node=self._nodes[0])
+        return Submitted(outcome=outcome, node=self._nodes[0], rivalled=outcome is SubmitOutcome.UNDERPRICED)
 
     def _append(self, sent: Sequence[Sent]) -> None:
         parent = self._blocks[-1]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from distributor.ledger import keys
 from distributor.model import Address, Hash, Order, Version
 from distributor.ports import Alarm, Conflict, OutcomeUnknown, Row, Signed, Signer, Unsigned, Write
-from distributor.sightings import Call, Observation, Receipt, Simulation, Submitted, Survey
+from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import FakeChain
 from tests.fakes.rows import MemoryRows
@@ -95,6 +95,9 @@ class SteppedChain:
         if seen.node not in self.liars:
             return seen
         return replace(seen, receipts={tx_hash: _failed(receipt) for tx_hash, receipt in seen.receipts.items()})
+
+    async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
+        return await self.turns.step("pool_views", lambda: self.chain.pool_views(operators))
 
     async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
         found = await self.turns.step("receipt", lambda: self.chain.receipt(tx_hash, node=node))

@@ -88,14 +88,14 @@ async def test_no_more_than_the_pool_takes_are_in_flight() -> None:
 
 
 async def test_all_node_traffic_of_a_round_is_one_batch_per_step() -> None:
-    """Sixteen orders: one survey, one simulation, one submission."""
+    """Sixteen orders: one look at the pools, one survey, one simulation, one submission."""
     world = await a_world()
     for _ in range(16):
         await world.receive()
 
     await world.distribution.drain()
 
-    assert world.chain.calls == {"survey": 1, "simulate": 1, "submit": 1}
+    assert world.chain.calls == {"pool_views": 1, "survey": 1, "simulate": 1, "submit": 1}
 
 
 def _pause_the_authority(world: World) -> None:

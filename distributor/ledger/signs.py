@@ -1,0 +1,59 @@
+"""
+The sign that the chain knows more of our operators than the ledger: the nonces, and what was noted.
+
+The noted sign is a row, so that it stays when a pool forgets what it showed; a person's ``resume``
+removes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from distributor.errors import Contention
+from distributor.ledger import keys
+from distributor.ledger.groups import Group, commit
+from distributor.ledger.readings import find
+from distributor.ledger.records import Ahead, NextNonce
+from distributor.ledger.rows import read, write
+from distributor.model import Address
+from distributor.ports import Clock, Rows
+from distributor.standing import WaitingReason
+
+OPERATORS_MAX = 1_000
+"""A bound on the operators one ledger has ever had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Read the next nonces, and keep the sign. Raises LedgerUnavailable."""
+
+    rows: Rows
+    clock: Clock
+
+    async def next_nonces(self) -> Mapping[Address, int]:
+        """Return the next nonce of every operator there ever was, retired ones too."""
+        found = await self.rows.scan(keys.NONCES, keys.past(keys.NONCES), limit=OPERATORS_MAX)
+        return {Address(row.key.removeprefix(keys.NONCES)): read(NextNonce, row).next for row in found}
+
+    async def noted(self) -> Ahead | None:
+        """Return the sign that was seen first and not answered by a person yet."""
+        return await find(self.rows, Ahead, keys.AHEAD)
+
+    async def note(self, reason: WaitingReason, detail: str) -> Ahead:
+        """Keep the sign; one that is noted already stays, with its time."""
+        group = Group()
+        group.insert(keys.AHEAD, write(Ahead(reason=reason, detail=detail, since_ms=self.clock())))
+        with suppress(Contention):  # another host saw it first
+            await commit(self.rows, group, witness=keys.AHEAD)
+        return await self.noted() or Ahead(reason=reason, detail=detail, since_ms=self.clock())
+
+    async def forget(self) -> None:
+        """Remove the sign; nothing happens where none is noted."""
+        if await self.noted() is None:
+            return
+        group = Group()
+        group.delete(keys.AHEAD)
+        with suppress(Contention):  # another person was first
+            await commit(self.rows, group, witness=keys.AHEAD)

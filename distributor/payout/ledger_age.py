@@ -1,0 +1,106 @@
+"""
+The ledger must not be older than the chain: a ledger that went back pays again what it forgot.
+
+1. Order A is bound to nonce 7, signed, and waits in a pool.
+2. The ledger is put back to a copy from before. It says that 7 is the next nonce, and that A waits.
+3. The next order is bound to 7, and A to 8. The pool's payment of A is mined at 7, and A's second at 8.
+
+Whatever an operator has in any pool is bound in a ledger of its own age. So a count above the next
+nonce, on any node and of any operator there ever was, is never innocent: it stops every lane. A
+count is only ever a reason to stop. It shows neither gapped transactions nor pools that nobody asks,
+so who puts a ledger back pauses first all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from distributor.ledger import Ledger
+from distributor.ledger.records import Ahead
+from distributor.model import Address
+from distributor.payout import alarms
+from distributor.payout.preflight import Obstacle
+from distributor.ports import Alarms, Chain, Clock
+from distributor.sightings import PoolView
+from distributor.standing import WaitingReason
+
+PATIENCE_MS = 60_000
+"""How long one node's word stops the payouts before it pauses them."""
+_WITNESSES = 2
+"""Nodes that pause at once where they agree that a nonce we never bound is in a block."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sign:
+    """One thing that a ledger of the chain's age would know."""
+
+    reason: WaitingReason
+    detail: str
+    nodes: int
+    """How many nodes show it in a block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerAge:
+    """Ask every node; a sign stops the payouts, and one that lasts pauses them."""
+
+    ledger: Ledger
+    chain: Chain
+    alarms: Alarms
+    clock: Clock
+
+    async def check(self) -> Obstacle | None:
+        """
+        Return why nothing may be bound, None while the ledger is as old as the chain shows.
+
+        The nodes are asked before the nonce rows are read again: what another host binds in between
+        is in the rows then, and is no sign. A sign that is noted stays until a person resumes, also
+        where the node shows it no more: a pool that forgets proves nothing.
+
+        Raises:
+            ChainUnavailable: No node says what its pool holds.
+        """
+        operators = sorted(await self.ledger.signs.next_nonces())
+        views = await self.chain.pool_views(operators)
+        sign = find_sign(views, await self.ledger.signs.next_nonces())
+        noted = await self.ledger.signs.noted()
+        if noted is None and sign is not None:
+            noted = await self.ledger.signs.note(sign.reason, sign.detail)
+        if noted is None:
+            return None
+        if self._lasts(noted) or (sign is not None and sign.nodes >= _WITNESSES):
+            await self._pause(noted)
+        return Obstacle(reason=noted.reason, detail=noted.detail)
+
+    def _lasts(self, noted: Ahead) -> bool:
+        return self.clock() - noted.since_ms >= PATIENCE_MS
+
+    async def _pause(self, noted: Ahead) -> None:
+        """Pause before the alarm: a crash in between does both again."""
+        await self.ledger.pause("ledger age", noted.detail)
+        await self.alarms.raise_(alarms.ledger_behind(noted.detail))
+
+
+def find_sign(views: Sequence[PoolView], next_nonces: Mapping[Address, int]) -> Sign | None:
+    """Pure: say in what the chain is ahead of *next_nonces*; a nonce in a block counts before one in a pool."""
+    asked = [
+        (view, operator, view.counts[operator], nonce) for view in views for operator, nonce in next_nonces.items()
+    ]
+    mined = [
+        (view.node, operator, counts.latest, nonce) for view, operator, counts, nonce in asked if counts.latest > nonce
+    ]
+    pooled = [
+        (view.node, operator, counts.pending, nonce)
+        for view, operator, counts, nonce in asked
+        if counts.pending > nonce
+    ]
+    if not mined and not pooled:
+        return None
+    node, operator, count, nonce = (mined or pooled)[0]
+    where = "in blocks" if mined else "with those of its pool"
+    return Sign(
+        reason=WaitingReason.NONCE_AHEAD if mined else WaitingReason.POOL_AHEAD,
+        detail=f"Node {node} counts {count} transactions of {operator} {where}, the ledger's next nonce is {nonce}.",
+        nodes=len({node for node, *_ in mined}),
+    )
