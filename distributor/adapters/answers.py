@@ -17,7 +17,7 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
-from distributor.adapters.node_errors import is_overload, is_revert
+from distributor.adapters.node_errors import is_overload, is_revert, is_size
 from distributor.model import Address, Hash
 from distributor.payout.history import Distribution, Origin, Outflow
 from distributor.sightings import Block, Market, Receipt, Transfer
@@ -36,9 +36,15 @@ FAILED: Final = "failed"
 class NodeTrouble(Exception):
     """This node cannot be used for now; another may."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(
+        self, reason: str, detail: str = "", *, whole: bool = False, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.whole = whole
+        """The whole request was refused, perhaps for its size: a smaller one may be answered."""
+        self.retry_after_s = retry_after_s
+        """For how long the node asks to be left alone; None where it names no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,20 @@ class NodeError:
     def is_revert(self) -> bool:
         return is_revert(self.code, self.text)
 
+    @property
+    def is_overload(self) -> bool:
+        return is_overload(self.code, self.text)
+
+    @property
+    def is_size(self) -> bool:
+        return is_size(self.code, self.text)
+
     def as_trouble(self) -> NodeTrouble:
-        return NodeTrouble(RATE_LIMITED if is_overload(self.code, self.text) else FAILED, self.text)
+        return NodeTrouble(RATE_LIMITED if self.is_overload else FAILED, self.text)
+
+    def as_refusal(self) -> NodeTrouble:
+        """Return what it means as the one answer to a whole batch."""
+        return self.as_trouble() if self.is_overload else NodeTrouble(FAILED, self.text, whole=True)
 
 
 class Answers:
@@ -102,15 +120,21 @@ def items_of(reply: object, names: Sequence[str]) -> dict[str, object]:
     """
     Return the results and errors of one batch's *reply* by name, matched by request id ``0, 1, …``.
 
+    A single call is sent outside of any batch, and its reply is one object.
+
     Raises:
-        NodeTrouble: The reply is no list; a node answers a whole batch with one error when it is overloaded.
+        NodeTrouble: The reply is no list, or one error stands in it for the whole batch.
     """
+    if isinstance(reply, dict) and len(names) == 1:
+        return {names[0]: _outcome_of(reply)}
     if isinstance(reply, dict):
-        raise _error_of(reply.get("error")).as_trouble()
+        raise _error_of(reply.get("error")).as_refusal()
     if not isinstance(reply, list):
         raise NodeTrouble(GARBLED, "batch")
-    by_id = {item.get("id"): item for item in reply if isinstance(item, dict)}
-    return {name: _outcome_of(by_id[number]) for number, name in enumerate(names) if number in by_id}
+    if len(reply) == 1 < len(names) and isinstance(reply[0], dict) and reply[0].get("error") is not None:
+        raise _error_of(reply[0]["error"]).as_refusal()
+    by_id = {str(item.get("id")): item for item in reply if isinstance(item, dict)}
+    return {name: _outcome_of(by_id[str(number)]) for number, name in enumerate(names) if str(number) in by_id}
 
 
 def _outcome_of(item: Mapping[str, Any]) -> object:

@@ -2,7 +2,8 @@
 The past of the chain, read from the same nodes in the same way as the present.
 
 Nodes limit how many blocks or logs one ``eth_getLogs`` may span, each by a rule of its own and in
-words of its own; so a range that is refused, or too slow, is asked for again in two halves.
+words of its own; so a range that is refused, or too slow, is halved, and the width that worked is kept.
+A node that is asked too much gets the same question again, later.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 from distributor.adapters.answers import GARBLED, NodeError, NodeTrouble, read_origin, read_outflow
-from distributor.adapters.nodes import MAX_BATCH_ITEMS, TIMEOUT, Batch, Node, Nodes
+from distributor.adapters.batches import MAX_BATCH_ITEMS
+from distributor.adapters.nodes import TIMEOUT, Batch, Node, Nodes
 from distributor.addresses import keccak256, parse_address
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash
@@ -50,15 +52,15 @@ class ChainHistory:
     async def outflows(self, first_block: int, last_block: int) -> Sequence[Outflow]:
         """Leave out transfers of nothing: the token lets anybody make one in the reserve's name."""
         found: list[Outflow] = []
-        ranges = [(first_block, last_block)]
-        while ranges:
-            first, last = ranges.pop()
+        width, first = last_block - first_block + 1, first_block
+        while first <= last_block:
+            last = min(first + width - 1, last_block)
             logs = await self._logs(first, last)
             if logs is None:
-                middle = (first + last) // 2
-                ranges += [(middle + 1, last), (first, middle)]
+                width = (last - first + 1) // 2
             else:
                 found += [outflow for outflow in logs if outflow.amount_units]
+                first = last + 1
         return found
 
     async def origins(self, hashes: Sequence[Hash]) -> Mapping[Hash, Origin]:
@@ -77,7 +79,7 @@ class ChainHistory:
 
         async def read(node: Node) -> _Logs:
             try:
-                answers = await node.ask({"logs": ("eth_getLogs", [query])})
+                answers = await node.ask_patiently({"logs": ("eth_getLogs", [query])})
             except NodeTrouble as trouble:
                 if trouble.reason == TIMEOUT and first < last:
                     return None

@@ -90,6 +90,19 @@ OVERLOAD_TEXTS: Final[tuple[tuple[str, str], ...]] = (
 _RIVAL_TEXTS: Final = ("replacement transaction underpriced", "insufficient gas price to replace")
 """Those of the texts above that only a rival in the pool brings about."""
 
+SIZE_TEXTS: Final[tuple[tuple[str, str], ...]] = (
+    ("batch", "https://github.com/ethereum/go-ethereum/blob/master/rpc/errors.go"),
+)
+"""Texts by which a gateway says that one request holds too many calls; each has words of its own around it."""
+
+RANGE_TEXTS: Final[tuple[tuple[str, str], ...]] = (
+    ("range", "https://docs.alchemy.com/reference/eth-getlogs"),
+    ("query returned more than", "https://docs.infura.io/api/networks/ethereum/json-rpc-methods/eth_getlogs"),
+    ("response size", "https://docs.alchemy.com/reference/eth-getlogs"),
+    ("too many blocks", "https://github.com/ava-labs/coreth/blob/master/eth/filters/api.go"),
+)
+"""Texts by which a node says that a query for logs spans too much; some call that a limit that is exceeded as well."""
+
 _RANKS: Final = {
     SubmitOutcome.ACCEPTED: 0,
     SubmitOutcome.ALREADY_KNOWN: 1,
@@ -124,15 +137,24 @@ def is_revert(code: int, text: str) -> bool:
     """Say whether the contract refused, as opposed to the node being unable to say."""
     if is_overload(code, text):
         return False
-    return _is_contracts_word(code, text) or any(part in text.lower() for part, _ in REVERT_TEXTS)
+    return _is_contracts_word(code, text) or _is_in(REVERT_TEXTS, text)
 
 
 def is_overload(code: int, text: str) -> bool:
     """Say whether the node asks to be left alone for a while; a contract may speak of limits as well."""
-    if _is_contracts_word(code, text):
+    if _is_contracts_word(code, text) or is_size(code, text) or _is_in(RANGE_TEXTS, text):
         return False
-    return code in OVERLOAD_CODES or any(part in text.lower() for part, _ in OVERLOAD_TEXTS)
+    return code in OVERLOAD_CODES or _is_in(OVERLOAD_TEXTS, text)
+
+
+def is_size(code: int, text: str) -> bool:
+    """Say whether a request was refused for its number of calls; some call that a limit that is exceeded as well."""
+    return not _is_contracts_word(code, text) and _is_in(SIZE_TEXTS, text)
 
 
 def _is_contracts_word(code: int, text: str) -> bool:
     return code == REVERT_CODE or text.lower().startswith("execution reverted")
+
+
+def _is_in(table: Sequence[tuple[str, str]], text: str) -> bool:
+    return any(part in text.lower() for part, _ in table)

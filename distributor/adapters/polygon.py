@@ -8,6 +8,7 @@ outcome. web3 repeats nothing by itself: what is asked again, and of whom, is de
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -30,12 +31,13 @@ from distributor.adapters.answers import (
     read_receipt,
     read_units,
 )
+from distributor.adapters.batches import RpcCall
 from distributor.adapters.node_errors import best_of, is_rivalled, outcome_of
-from distributor.adapters.nodes import Batch, Node, Nodes, RpcCall, labels_of
+from distributor.adapters.nodes import Batch, Node, Nodes, labels_of
 from distributor.adapters.pool_views import read_pool_views
 from distributor.adapters.reverts import decode_revert
 from distributor.model import Address, Hash, Order, SubmitOutcome
-from distributor.ports import Clock
+from distributor.ports import Clock, Sleep
 from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
 from distributor.units import TokenUnits, Wei
 
@@ -87,6 +89,7 @@ class Polygon:
         reserve: Whose tokens are paid.
         timeout_s: After this the node is taken to be silent.
         clock: For how long a node is set aside.
+        sleep: How a pause that a node asks for is waited out.
     """
 
     def __init__(
@@ -99,13 +102,14 @@ class Polygon:
         reserve: Address,
         timeout_s: float,
         clock: Clock,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._token, self._authority, self._reserve = token, authority, reserve
         web3: AsyncWeb3[AsyncHTTPProvider] = AsyncWeb3()
         self._token_contract = web3.eth.contract(address=Web3.to_checksum_address(token), abi=ABI)
         self._authority_contract = web3.eth.contract(address=Web3.to_checksum_address(authority), abi=ABI)
         self._transfer_topic = Web3.to_hex(Web3.keccak(text=TRANSFER))
-        self._nodes = nodes_of(urls, chain_id=chain_id, timeout_s=timeout_s, clock=clock)
+        self._nodes = nodes_of(urls, chain_id=chain_id, timeout_s=timeout_s, clock=clock, sleep=sleep)
 
     @property
     def nodes(self) -> Sequence[str]:
@@ -222,13 +226,15 @@ class Polygon:
         return read_receipt(value, tx_hash=tx_hash, token=self._token, transfer_topic=self._transfer_topic)
 
 
-def nodes_of(urls: Sequence[str], *, chain_id: int, timeout_s: float, clock: Clock) -> Nodes:
+def nodes_of(
+    urls: Sequence[str], *, chain_id: int, timeout_s: float, clock: Clock, sleep: Sleep = asyncio.sleep
+) -> Nodes:
     """Return the nodes of RPC_URL, each behind web3's provider, without asking them anything yet."""
     # web3 logs the node's whole URL, key and all: at INFO when it disconnects, at DEBUG with each request.
     logging.getLogger("web3").setLevel(logging.WARNING)
     named = zip(labels_of(urls), urls, strict=True)
-    nodes = [Node(label, _provider(url, timeout_s), chain_id=chain_id) for label, url in named]
-    return Nodes(nodes, clock=clock)
+    nodes = [Node(label, _provider(url, timeout_s), chain_id=chain_id, sleep=sleep) for label, url in named]
+    return Nodes(nodes, clock=clock, sleep=sleep)
 
 
 def _provider(url: str, timeout_s: float) -> AsyncHTTPProvider:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from distributor.adapters.signer import LocalSigner
 from distributor.errors import ChainUnavailable
 from distributor.model import Fees, Hash
 from distributor.payout.history import Distribution, History
-from distributor.ports import Unsigned
+from distributor.ports import Sleep, Unsigned
 from distributor.units import Wei
 from tests.contract.chains import ONE_TOKEN, FakeWorld, World, an_order, anvil_world
 from tests.factories import a_hash
@@ -55,9 +56,17 @@ class Setup:
         return (await self.world.chain.survey(self.world.places.operator)).head.number
 
 
-def open_history(deployment: Deployment, *urls: str, timeout_s: float = 10.0) -> ChainHistory:
+def open_history(
+    deployment: Deployment, *urls: str, timeout_s: float = 10.0, sleep: Sleep = asyncio.sleep
+) -> ChainHistory:
     """Return the real adapter; on the real node where none is named."""
-    nodes = nodes_of(urls or [deployment.url], chain_id=deployment.chain_id, timeout_s=timeout_s, clock=FrozenClock())
+    nodes = nodes_of(
+        urls or [deployment.url],
+        chain_id=deployment.chain_id,
+        timeout_s=timeout_s,
+        clock=FrozenClock(),
+        sleep=sleep,
+    )
     return ChainHistory(nodes, token=deployment.token, reserve=deployment.reserve)
 
 
@@ -133,19 +142,20 @@ async def front(devchain: Devchain) -> AsyncIterator[Gateway]:
         yield front
 
 
-def refusing_wide_ranges(blocks_max: int) -> Reply:
+def refusing_wide_ranges(blocks_max: int, refusal: Reply | None = None) -> Reply:
     """Answer a range of more blocks as a node does that limits them."""
 
     async def reply(front: Gateway, body: bytes) -> web.Response:
-        query = next(call["params"][0] for call in json.loads(body) if call["method"] == "eth_getLogs")
-        wide = int(query["toBlock"], 16) - int(query["fromBlock"], 16) >= blocks_max
-        return await (TOO_MANY if wide else passed_on())(front, body)
+        said = json.loads(body)
+        queries = [call["params"][0] for call in (said if isinstance(said, list) else [said]) if call["params"]]
+        wide = any(int(query["toBlock"], 16) - int(query["fromBlock"], 16) >= blocks_max for query in queries)
+        return await ((refusal or TOO_MANY) if wide else passed_on())(front, body)
 
     return reply
 
 
 async def test_a_refused_range_is_asked_for_in_halves(front: Gateway, devchain: Devchain) -> None:
-    """Whatever the node's limit is, it is found by halving."""
+    """Whatever the node's limit is, it is found by halving, and kept: five blocks, two, one."""
     front.reply = refusing_wide_ranges(1)
     head = int(devchain.rpc("eth_blockNumber"), 16)
     history = open_history(devchain.deployment, front.url)
@@ -154,7 +164,66 @@ async def test_a_refused_range_is_asked_for_in_halves(front: Gateway, devchain: 
     await history.aclose()
 
     assert [each.block.number for each in found] == [head - 2, head - 1, head]
-    assert len(front.batches) == 9
+    assert len(front.batches) == 7
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        said(status=413),
+        said(status=400),
+        said(200, b'{"id": null, "error": {"code": -32602, "message": "no more than one block"}}', "application/json"),
+        said(200, b'{"id": 0, "error": {"code": -32005, "message": "block range limit exceeded"}}', "application/json"),
+    ],
+    ids=["413", "400", "one object", "a limit"],
+)
+async def test_a_range_may_be_refused_in_every_shape(front: Gateway, devchain: Devchain, refusal: Reply) -> None:
+    """One object or an HTTP status stands for the whole request; the range is halved, and the node stays in use."""
+    front.reply = refusing_wide_ranges(1, refusal)
+    head = int(devchain.rpc("eth_blockNumber"), 16)
+    history = open_history(devchain.deployment, front.url)
+
+    found = await history.outflows(head - 2, head)
+    await history.aclose()
+
+    assert [each.block.number for each in found] == [head - 2, head - 1, head]
+
+
+async def test_a_node_that_is_asked_too_much_is_asked_the_same_again(front: Gateway, devchain: Devchain) -> None:
+    """The range is not halved for it: that would only ask more often."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        front.reply = passed_on() if len(slept) == 3 else front.reply
+
+    front.reply = said(429)
+    head = int(devchain.rpc("eth_blockNumber"), 16)
+    history = open_history(devchain.deployment, front.url, sleep=sleep)
+
+    found = await history.outflows(head - 2, head)
+    await history.aclose()
+
+    assert len(found) == 3
+    assert slept == [1, 2, 4]
+    assert len(front.batches) == 4
+
+
+async def test_asking_the_same_again_has_an_end(front: Gateway, devchain: Devchain) -> None:
+    """The command says why it stopped."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    front.reply = said(429)
+    history = open_history(devchain.deployment, front.url, sleep=sleep)
+
+    with pytest.raises(ChainUnavailable, match="rate_limited"):
+        await history.outflows(0, 9)
+    await history.aclose()
+
+    assert len(slept) == 4
 
 
 async def test_a_single_block_that_is_refused_is_the_nodes_trouble(front: Gateway, devchain: Devchain) -> None:

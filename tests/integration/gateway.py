@@ -31,7 +31,8 @@ class Gateway:
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
-        self.batches.append([call["method"] for call in json.loads(body)])
+        calls = json.loads(body)
+        self.batches.append([call["method"] for call in (calls if isinstance(calls, list) else [calls])])
         assert request.transport is not None
         self.connections.add(request.transport.get_extra_info("peername")[1])
         return await self.reply(self, body)
