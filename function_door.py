@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 import azure.functions as func
 
-from distributor.errors import MalformedOrder, Rejected
+from distributor.errors import MalformedOrder
 from distributor.front.signature import Verified
 from distributor.wiring import container
+from foundation.errors import Rejected
 from function_problems import BodyTooLarge, NotJson, rate_headers
 
 BODY_BYTES_MAX = 64 * 1024

@@ -12,18 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from distributor import logs
-from distributor.errors import (
-    BadSignature,
-    ConfigurationError,
-    ConflictingOrder,
-    MalformedOrder,
-    RateLimited,
-    Rejected,
-    Transient,
-    UnpayableOrder,
-)
+from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, RateLimited, UnpayableOrder
 from distributor.rates import Window
+from foundation import logs
+from foundation.errors import ConfigurationError, Rejected, Transient
 
 RETRY_SOON_S = 5
 RETRY_CONFIGURED_S = 60

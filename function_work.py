@@ -17,11 +17,11 @@ from contextlib import contextmanager
 import azure.functions as func
 from azure.functions.warmup import WarmUpContext
 
-from distributor import logs
-from distributor.errors import ConfigurationError, InvariantBroken, Transient
 from distributor.ports import Alarm
 from distributor.standing import WaitingReason
 from distributor.wiring import container
+from foundation import logs
+from foundation.errors import ConfigurationError, InvariantBroken, Transient
 
 STORAGE = "AzureWebJobsStorage"
 DISTRIBUTIONS = "distributions"

@@ -1,7 +1,7 @@
 """
 The error tree: each branch says what the caller does next.
 
-DistributorError
+ServiceError  (this branch and those without a name of the payout are in ``foundation.errors``)
 ├─ Rejected              wrong and will stay wrong: a 4xx answer, never retried
 │   ├─ BadSignature                          401
 │   ├─ MalformedOrder                        400
@@ -10,7 +10,7 @@ DistributorError
 ├─ RateLimited           too often: 429; the sender waits and sends the same again
 ├─ Transient             not now: the message is done, the order waits, the sweep wakes it
 │   ├─ Contention                            another worker won; stop quietly
-│   ├─ LedgerUnavailable
+│   ├─ StoreUnavailable
 │   ├─ ChainUnavailable
 │   ├─ CountersUnavailable                   requests pass uncounted for a while
 │   └─ SignerUnavailable                     the vault that holds the operator's key does not sign
@@ -28,29 +28,7 @@ exist only in ``function_problems.py``.
 from __future__ import annotations
 
 from distributor.rates import Window
-
-
-class DistributorError(Exception):
-    """Something went wrong in the distributor."""
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip())
-
-
-class Rejected(DistributorError):
-    """
-    The request is wrong and will stay wrong.
-
-    Args:
-        message: One sentence for the sender; never holds a secret or an expected signature.
-        code: The stable machine word of the answer's ``X-Error-Code``.
-    """
-
-    code = "rejected"
-
-    def __init__(self, message: str = "", *, code: str = "") -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip().partition("\n")[0])
-        self.code = code or type(self).code
+from foundation.errors import ConfigurationError, Rejected, ServiceError, Transient
 
 
 class BadSignature(Rejected):
@@ -77,7 +55,7 @@ class ConflictingOrder(Rejected):
     code = "order_conflict"
 
 
-class RateLimited(DistributorError):
+class RateLimited(ServiceError):
     """
     More requests came than may come in one window; none of them was looked at.
 
@@ -89,18 +67,6 @@ class RateLimited(DistributorError):
     def __init__(self, *, policy: str, window: Window) -> None:
         super().__init__(f"No more than {window.rate.amount} requests in {window.rate.period_s} s are taken.")
         self.policy, self.window = policy, window
-
-
-class Transient(DistributorError):
-    """The work cannot go on now and goes on by itself later."""
-
-
-class Contention(Transient):
-    """Another worker changed the same rows first."""
-
-
-class LedgerUnavailable(Transient):
-    """The ledger did not answer."""
 
 
 class ChainUnavailable(Transient):
@@ -115,21 +81,9 @@ class SignerUnavailable(Transient):
     """The vault that holds the operator's key does not sign."""
 
 
-class ConfigurationError(DistributorError):
-    """A setting is missing or wrong."""
-
-
-class SecretWithdrawn(ConfigurationError):
-    """The vault answers that the secret is deleted or disabled: it must no longer be used."""
-
-
 class WrongChain(ConfigurationError):
     """Every node in RPC_URL serves another chain than CHAIN_ID."""
 
 
 class ForeignLedger(ConfigurationError):
     """The ledger has no identity row, or one unlike the settings; nothing is paid from it."""
-
-
-class InvariantBroken(DistributorError):
-    """A rule that cannot be broken was broken."""

@@ -13,18 +13,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
+from foundation.tablestore.ports import UNSTORED, Version
 
 Address = NewType("Address", str)
 """``0x`` and 40 hex digits with the EIP-55 checksum."""
 
 Hash = NewType("Hash", str)
 """``0x`` and 64 lower-case hex digits: of a transaction, a block, or an order's on-chain refId."""
-
-Version = NewType("Version", str)
-"""The ETag of a stored row; empty for what was never read from the ledger."""
-
-UNSTORED = Version("")
 
 DEFAULT_SOURCE = "default"
 """The shop that signs with ``WEBHOOK_SECRET``; its orders go on chain under their id alone."""

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from distributor import logs
-from distributor.adapters.identity import sign_in
 from distributor.adapters.keyvault import KeyVaultSecrets
-from distributor.errors import ConfigurationError
-from distributor.ports import Clock
 from distributor.settings import Settings, Use, about, load, problems, secrets_of
 from distributor.settings.references import is_reference
 from distributor.settings.shop_secrets import secret_name
-from distributor.settings.storage import storage
+from foundation import logs
+from foundation.clock import Clock
+from foundation.errors import ConfigurationError
+from foundation.lazy import Lazy
+from foundation.secrets.sign_in import sign_in
+from foundation.settings.storage import storage
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -33,32 +34,18 @@ if TYPE_CHECKING:
     from distributor.adapters.history import ChainHistory
     from distributor.adapters.polygon import Polygon
     from distributor.adapters.rpc import Rpc
-    from distributor.adapters.tables import Tables
     from distributor.front.keyring import Keyring
     from distributor.ledger import Ledger
     from distributor.model import Address
     from distributor.ports import Alarms, Counters, Signer
     from distributor.settings.references import VaultItem
+    from foundation.tablestore.azure_tables import Tables
 
 T = TypeVar("T")
 
 _LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
 
 _log = logging.getLogger(__name__)
-
-
-class Part(Generic[T]):
-    """A thing built once, at its first use; a failed build is tried again."""
-
-    def __init__(self, build: Callable[[], Awaitable[T]]) -> None:
-        self._build, self._lock = build, asyncio.Lock()
-        self._built: T | None = None
-
-    async def get(self) -> T:
-        async with self._lock:
-            if self._built is None:
-                self._built = await self._build()
-            return self._built
 
 
 class Parts:
@@ -82,15 +69,15 @@ class Parts:
         self._open = AsyncExitStack()
         self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock, transport=transport)
         self._open.push_async_callback(self._secrets.aclose)
-        self._tables = Part(self._build_tables)
-        self._ledger = Part(self._build_ledger)
-        self._keyring = Part(self._build_keyring)
-        self._chain = Part(self._build_chain)
-        self._rpc = Part(self._build_rpc)
-        self._history = Part(self._build_history)
-        self._counters = Part(self._build_counters)
-        self._alarms = Part(self._build_alarms)
-        self._vault_signers: dict[VaultItem, Part[Signer]] = {}
+        self._tables = Lazy(self._build_tables)
+        self._ledger = Lazy(self._build_ledger)
+        self._keyring = Lazy(self._build_keyring)
+        self._chain = Lazy(self._build_chain)
+        self._rpc = Lazy(self._build_rpc)
+        self._history = Lazy(self._build_history)
+        self._counters = Lazy(self._build_counters)
+        self._alarms = Lazy(self._build_alarms)
+        self._vault_signers: dict[VaultItem, Lazy[Signer]] = {}
 
     async def aclose(self) -> None:
         """Close every client that was opened, the last first."""
@@ -177,7 +164,7 @@ class Parts:
             raise ConfigurationError(f"{setting} is not set, and no private key either")
         return await self._vault_signers.setdefault(in_vault, self._vault_signer(setting, in_vault)).get()
 
-    def _vault_signer(self, setting: str, item: VaultItem) -> Part[Signer]:
+    def _vault_signer(self, setting: str, item: VaultItem) -> Lazy[Signer]:
         async def build() -> Signer:
             from distributor.adapters.vault_signer import connect
 
@@ -185,10 +172,10 @@ class Parts:
             self._open.push_async_callback(signer.aclose)
             return signer
 
-        return Part(build)
+        return Lazy(build)
 
     async def _build_tables(self) -> Tables:
-        from distributor.adapters.tables import connect
+        from foundation.tablestore.azure_tables import connect
 
         environ, unresolved = await self._resolved(Use.SWEEP)
         settings = load(environ, Use.SWEEP, unresolved)

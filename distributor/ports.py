@@ -1,99 +1,14 @@
-"""
-What the use cases need of the outside world. Nothing here knows Azure, HTTP or a node.
-
-A clock is a callable that returns the time, a sleep one that waits; both are passed in.
-"""
+"""What the use cases need of the outside world. Nothing here knows Azure, HTTP or a node."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from distributor.model import Address, Fees, Hash, Order, Version
+from distributor.model import Address, Fees, Hash, Order
 from distributor.rates import Rate, Window
 from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
-from distributor.units import UnixMs
-
-Clock = Callable[[], UnixMs]
-Sleep = Callable[[float], Awaitable[None]]
-Value = str | int | bool | bytes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One stored row: its key, its values, and the version a later write is conditional on."""
-
-    key: str
-    values: Mapping[str, Value]
-    version: Version
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Insert:
-    """Write a row that must not exist."""
-
-    key: str
-    values: Mapping[str, Value]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Replace:
-    """Write a whole row that must still have *version*."""
-
-    key: str
-    values: Mapping[str, Value]
-    version: Version
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delete:
-    """Remove a row that must be there, in whatever version: only rows that never change are removed."""
-
-    key: str
-
-
-Write = Insert | Replace | Delete
-
-
-class Conflict(Exception):
-    """The store says a condition of the group did not hold. May be the echo of the group's own success."""
-
-
-class OutcomeUnknown(Exception):
-    """The store did not answer a write: it was done wholly, or not at all."""
-
-
-class Rows(Protocol):
-    """
-    One partition of a table: rows sorted by key, and groups that are done wholly or not at all.
-
-    Keys sort as text. A group holds at most 100 writes and each key once.
-    """
-
-    async def get(self, key: str) -> Row | None:
-        """Return the row; None when there is none. Raises LedgerUnavailable."""
-
-    async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
-        """Return at most *limit* rows with ``first <= key < last``, in key order. Raises LedgerUnavailable."""
-
-    async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
-        """
-        Do the whole *group* or nothing; return the new version of each row written (not of deleted ones).
-
-        Raises:
-            Conflict: A row exists, is gone, or has another version; or the store's own retry met its success.
-            OutcomeUnknown: The answer is lost (connection, time-out, 5xx): done wholly or not at all.
-        """
-
-    async def aclose(self) -> None: ...
-
-
-class AuditTrail(Protocol):
-    """Who did what and when; append-only, best effort, and never a reason to stop."""
-
-    async def record(self, key: str, values: Mapping[str, Value]) -> None:
-        """Add an entry under a deterministic *key*; the same key again changes nothing."""
 
 
 class Chain(Protocol):

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from distributor import logs
-from distributor.errors import DistributorError
 from distributor.ledger import Ledger
 from distributor.payout.preflight import foreign
-from distributor.ports import Clock, Heads
+from distributor.ports import Heads
 from distributor.standing import Identity
-from distributor.units import UnixMs
+from foundation import logs
+from foundation.clock import Clock, UnixMs
+from foundation.errors import ServiceError
 
 KEPT_MS = 10_000
 SWEEP_AGE_MS_MAX = 180_000
@@ -91,7 +91,7 @@ class Readiness:
             checks["sweep"] = now_ms - watch.swept_ms <= SWEEP_AGE_MS_MAX
             checks["waiting"] = all(now_ms - order.received_ms <= WAITING_AGE_MS_MAX for order in page.orders)
             checks["identity"] = foreign(found, await self.identity()) is None
-        except DistributorError as error:
+        except ServiceError as error:
             logs.warning(_log, "not_ready", part="ledger", why=str(error))
         return checks
 
@@ -104,7 +104,7 @@ class Readiness:
             ours = [head.number for head in heads if head.chain_id == chain_id]
             checks["chain"] = bool(ours)
             checks["head"] = bool(ours) and self._moves(max(ours))
-        except DistributorError as error:
+        except ServiceError as error:
             logs.warning(_log, "not_ready", part="node", why=str(error))
         return checks
 

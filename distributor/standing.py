@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from distributor.model import UNSTORED, Address, Hash, Order, Version
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.model import Address, Hash, Order
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
+from foundation.tablestore.ports import UNSTORED, Version
 
 SETTLEMENT_LEASE = "settlement"
 """Name of the lease that settlement holds and the sweep looks at."""
@@ -145,14 +147,4 @@ class Stats:
     final_number: int | None = None
     """The newest block in which a transaction was closed, and its hash: what is final must stay there."""
     final_hash: Hash | None = None
-    version: Version = field(default=UNSTORED, compare=False, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lease:
-    """An advisory lock: it spares hosts the contention; conditional writes stay the guard."""
-
-    name: str
-    holder: str
-    until_ms: UnixMs
     version: Version = field(default=UNSTORED, compare=False, repr=False)

@@ -24,7 +24,8 @@ from distributor.model import (
 )
 from distributor.names import ORDER_ID
 from distributor.payout.advice import HELD, WAITING
-from distributor.units import UnixMs, format_units
+from distributor.units import format_units
+from foundation.clock import UnixMs
 
 Document = Mapping[str, object]
 

@@ -7,7 +7,6 @@ what a sum is worth at a rate is rounded down, once, to the token's smallest uni
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Context, Decimal, Inexact, InvalidOperation
 from typing import NewType
 
@@ -16,9 +15,6 @@ Wei = NewType("Wei", int)
 
 TokenUnits = NewType("TokenUnits", int)
 """Smallest unit of the token: 10 ** -decimals of one token."""
-
-UnixMs = NewType("UnixMs", int)
-"""Milliseconds since 1970-01-01 UTC."""
 
 UINT256_MAX = 2**256 - 1
 _GWEI_DECIMALS = 9
@@ -78,11 +74,6 @@ def format_units(units: int, decimals: int) -> str:
 def format_gwei(price: Wei) -> str:
     """Return *price* (wei per gas) in gwei, as a plain decimal text."""
     return format_units(price, _GWEI_DECIMALS)
-
-
-def utc_day(now: UnixMs) -> str:
-    """Return the UTC day of *now* as ``yyyy-mm-dd``."""
-    return datetime.fromtimestamp(now // 1000, UTC).strftime("%Y-%m-%d")
 
 
 def _scaled(amount: Decimal, decimals: int) -> int:

@@ -12,17 +12,17 @@ import logging
 import os
 import secrets
 import socket
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from distributor import logs
-from distributor.parts import Part, Parts
-from distributor.ports import Clock
+from distributor.parts import Parts
 from distributor.settings import Use
 from distributor.standing import Identity
 from distributor.terms import identity_of, limits_of, policy_of
-from distributor.units import UnixMs, Wei
+from distributor.units import Wei
+from foundation import logs
+from foundation.clock import Clock, system_clock
+from foundation.lazy import Lazy
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -49,7 +49,7 @@ def container() -> Container:
         del _containers[gone]
     if loop not in _containers:
         quieten(os.environ)
-        _containers[loop] = Container(os.environ, clock=now)
+        _containers[loop] = Container(os.environ, clock=system_clock)
     return _containers[loop]
 
 
@@ -58,11 +58,6 @@ async def aclose() -> None:
     mine = _containers.pop(asyncio.get_running_loop(), None)
     if mine is not None:
         await mine.aclose()
-
-
-def now() -> UnixMs:
-    """Return the time."""
-    return UnixMs(time.time_ns() // 1_000_000)
 
 
 def quieten(environ: Mapping[str, str]) -> None:
@@ -74,7 +69,8 @@ def quieten(environ: Mapping[str, str]) -> None:
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
     level = logging.getLevelNamesMapping().get(environ.get("LOG_LEVEL", "").strip().upper(), logging.INFO)
-    logging.getLogger("distributor").setLevel(level)
+    for ours in ("distributor", "foundation"):
+        logging.getLogger(ours).setLevel(level)
     logs.show_personal_data(shown=environ.get("LOG_PERSONAL_DATA", "").strip().lower() in ("1", "true"))
 
 
@@ -96,15 +92,15 @@ class Container:
         self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._parts = Parts(environ, clock=clock, transport=transport)
-        self._gate = Part(self._build_gate)
-        self._intake = Part(self._build_intake)
-        self._woocommerce = Part(self._build_woocommerce)
-        self._status = Part(self._build_status)
-        self._distribution = Part(self._build_distribution)
-        self._settlement = Part(self._build_settlement)
-        self._sweep = Part(self._build_sweep)
-        self._watcher = Part(self._build_watcher)
-        self._readiness = Part(self._build_readiness)
+        self._gate = Lazy(self._build_gate)
+        self._intake = Lazy(self._build_intake)
+        self._woocommerce = Lazy(self._build_woocommerce)
+        self._status = Lazy(self._build_status)
+        self._distribution = Lazy(self._build_distribution)
+        self._settlement = Lazy(self._build_settlement)
+        self._sweep = Lazy(self._build_sweep)
+        self._watcher = Lazy(self._build_watcher)
+        self._readiness = Lazy(self._build_readiness)
 
     async def aclose(self) -> None:
         """Close every client that was opened."""

@@ -11,7 +11,8 @@ from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import Policy
 from distributor.sightings import Block, Market, Observation, Receipt, Survey, Transfer
 from distributor.standing import Identity
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
 
 GWEI = 10**9
 TOKEN = 10**18

@@ -17,12 +17,14 @@ from distributor.payout.settlement import Settlement
 from distributor.payout.steps import Steps
 from distributor.sightings import Transfer
 from distributor.standing import Identity
-from distributor.units import TokenUnits, UnixMs
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs
+from foundation.tablestore.memory import MemoryRows
 from tests import factories
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, TOKEN, FakeChain, FakeSigner
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 IDENTITY = Identity(ledger_id="ledger-1", chain_id=31337, token=TOKEN, authority=AUTHORITY, reserve=RESERVE)
 BLOCK_MS = 2_000

@@ -24,7 +24,7 @@ from devstack.contracts import Deployment, Devchain, deploy
 from devstack.runs import Run
 from distributor.cli.init import initialise
 from distributor.parts import Parts
-from distributor.wiring import now
+from foundation.clock import system_clock
 
 BLOCK_TIME_S = 1
 DEEPEST_REORG_BLOCKS = 5
@@ -180,7 +180,7 @@ def _before(node_url: str, run: Run) -> Callable[[int], AbstractContextManager[P
 
 
 async def _initialise(settings: Mapping[str, str]) -> None:
-    parts, said = Parts(settings, clock=now), list[str]()
+    parts, said = Parts(settings, clock=system_clock), list[str]()
     try:
         if not await initialise(parts, apply=True, say=said.append):
             raise StepFailed("\n".join(said))

@@ -24,8 +24,8 @@ from random import Random
 
 from devstack.console import StepFailed
 from distributor.model import Address
-from distributor.units import TokenUnits, UnixMs
-from distributor.wiring import now
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs, system_clock
 
 POST_TIMEOUT_S = 15
 REPEAT_AFTER_S = 1.0
@@ -107,7 +107,7 @@ class Shop:
             order_id=f"SOAK-{number}",
             wallet=self._chance.choice(self._customers),
             amount_units=TokenUnits(_TOKEN_UNITS + number),
-            placed_ms=now(),
+            placed_ms=system_clock(),
         )
 
     def _deliver(self, order: Placed, *, again: bool) -> None:

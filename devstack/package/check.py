@@ -24,7 +24,7 @@ from devstack.package.build import OURS, PACKAGES
 from devstack.package.lock import Pin, pins
 
 _ROOT = ("host.json", "function_app.py")
-_FOLDERS = ("distributor", ".python_packages", "__pycache__")
+_FOLDERS = ("distributor", "foundation", ".python_packages", "__pycache__")
 _METADATA = re.compile(re.escape(PACKAGES) + r"/(?P<name>[^/]+)-(?P<version>[^/-]+)\.dist-info/WHEEL")
 _TAG = re.compile(rb"^Tag: (.+)$", re.MULTILINE)
 _GLIBC_MINORS = range(28, 4, -1)  # manylinux_2_5 is the oldest there is; the platform's images are newer than 2.28

@@ -25,9 +25,10 @@ def main(app: Path, packages: Path, runtime: Path) -> None:
     from devstack.host.worker import start
 
     worker = asyncio.run(start(app, runtime, None))
-    for module in pkgutil.walk_packages([str(app / "distributor")], "distributor."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    for package in ("distributor", "foundation"):
+        for module in pkgutil.walk_packages([str(app / package)], f"{package}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     print(json.dumps({function.name: dict(function.trigger) for function in worker.functions}))
 
 

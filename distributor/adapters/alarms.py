@@ -7,9 +7,9 @@ from typing import Final
 
 import aiohttp
 
-from distributor import logs
-from distributor.ports import Alarm, Alarms, Clock
-from distributor.units import UnixMs
+from distributor.ports import Alarm, Alarms
+from foundation import logs
+from foundation.clock import Clock, UnixMs
 
 TIMEOUT_S: Final = 5
 REPEAT_AFTER_MS: Final = 3_600_000

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from distributor.adapters.answers import RATE_LIMITED, NodeError, NodeTrouble, items_of
-from distributor.ports import Sleep
+from foundation.clock import Sleep
 
 MAX_BATCH_ITEMS: Final = 100
 """Calls in one HTTP request. Source: Bor, rpc.batchlimit."""

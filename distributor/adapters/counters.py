@@ -18,8 +18,8 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.errors import StorageError
 
 from distributor.errors import CountersUnavailable
-from distributor.ports import Clock
 from distributor.rates import Rate, Window
+from foundation.clock import Clock
 
 if TYPE_CHECKING:
     from redis.asyncio import ConnectionPool

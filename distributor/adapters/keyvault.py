@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from distributor.adapters import vault_client
 from distributor.adapters.vault_trouble import NOT_FOUND, is_withdrawn, status_of, why
-from distributor.errors import ConfigurationError, SecretWithdrawn
-from distributor.ports import Clock
 from distributor.settings import values as accept
 from distributor.settings.references import VaultItem, by_name, is_reference, parse_reference
-from distributor.units import UnixMs
+from foundation.clock import Clock, UnixMs
+from foundation.errors import ConfigurationError, SecretWithdrawn
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -16,13 +16,14 @@ from typing import Any, Final, Protocol, TypeVar
 
 from aiohttp import ClientError, ClientResponseError, ClientSession, TCPConnector
 
-from distributor import logs
 from distributor.adapters.answers import GARBLED, RATE_LIMITED, Answers, NodeTrouble, read_quantity
 from distributor.adapters.batches import RATE_WAIT_S_MAX, BatchSender, RpcCall
-from distributor.errors import ChainUnavailable, ConfigurationError, DistributorError, InvariantBroken, WrongChain
-from distributor.ports import Clock, Sleep
-from distributor.settings import urls
+from distributor.errors import ChainUnavailable, WrongChain
 from distributor.sightings import Block
+from foundation import logs
+from foundation.clock import Clock, Sleep
+from foundation.errors import ConfigurationError, InvariantBroken, ServiceError
+from foundation.settings import urls
 
 PAUSE_FIRST_MS: Final = 1_000
 PAUSE_LONGEST_MS: Final = 60_000
@@ -305,7 +306,7 @@ class Nodes:
         """Return those whose pause is our own idea, and may be cut short."""
         return [node for node in nodes if node.reason != RATE_LIMITED]
 
-    def _silence(self) -> DistributorError:
+    def _silence(self) -> ServiceError:
         if all(node.reason == WRONG_CHAIN for node in self._nodes):
             return WrongChain()
         reasons = "; ".join(f"{node.label}: {node.reason}" for node in self._nodes if node.reason)

@@ -37,9 +37,9 @@ from distributor.adapters.nodes import Batch, Node, Nodes, labels_of
 from distributor.adapters.pool_views import read_pool_views
 from distributor.adapters.reverts import decode_revert
 from distributor.model import Address, Hash, Order, SubmitOutcome
-from distributor.ports import Clock, Sleep
 from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
 from distributor.units import TokenUnits, Wei
+from foundation.clock import Clock, Sleep
 
 _VIEW: Final = {"type": "function", "stateMutability": "view", "outputs": [{"name": "", "type": "uint256"}]}
 

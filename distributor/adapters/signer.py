@@ -7,10 +7,10 @@ from typing import Any, Final
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from distributor.errors import ConfigurationError
 from distributor.model import Address, Hash
 from distributor.ports import Signed, Unsigned
 from distributor.settings import values as accept
+from foundation.errors import ConfigurationError
 
 _DYNAMIC_FEE_TYPE: Final = 2
 

@@ -32,11 +32,12 @@ from distributor.adapters import vault_client
 from distributor.adapters.signer import fields_of
 from distributor.adapters.vault_trouble import why
 from distributor.addresses import keccak256
-from distributor.errors import ConfigurationError, SignerUnavailable
+from distributor.errors import SignerUnavailable
 from distributor.model import Address, Hash
 from distributor.ports import Signed, Unsigned
 from distributor.settings.references import VaultItem
 from distributor.settings.values import CURVE_ORDER
+from foundation.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -15,9 +15,10 @@ from distributor.cli.arguments import parser
 from distributor.cli.desk import DONE, NOT_CONFIGURED, REFUSED, Desk
 from distributor.cli.init import initialise
 from distributor.cli.show import show
-from distributor.errors import ConfigurationError, DistributorError
 from distributor.parts import Parts
-from distributor.wiring import now, quieten
+from distributor.wiring import quieten
+from foundation.clock import system_clock
+from foundation.errors import ConfigurationError, ServiceError
 
 _COMMANDS: Mapping[str, Callable[[Desk], Awaitable[int]]] = {
     "show": show,
@@ -45,14 +46,14 @@ def main(arguments: Sequence[str]) -> int:
         return asyncio.run(_run(options, environ))
     except ConfigurationError as error:
         return _complain(error, NOT_CONFIGURED, options)
-    except DistributorError as error:
+    except ServiceError as error:
         return _complain(error, REFUSED, options)
 
 
 async def _run(options: Namespace, environ: Mapping[str, str]) -> int:
-    parts = Parts(environ, clock=now)
+    parts = Parts(environ, clock=system_clock)
     say = _to_errors if options.json else print
-    desk = Desk(parts, options, clock=now, say=say, show=print)
+    desk = Desk(parts, options, clock=system_clock, say=say, show=print)
     try:
         if options.command == "init":
             done = await initialise(
@@ -77,7 +78,7 @@ def _environ(file: Path | None) -> Mapping[str, str]:
         raise ConfigurationError(f'{file} is no settings file: JSON with "Values" ({type(error).__name__})') from None
 
 
-def _complain(error: DistributorError, code: int, options: Namespace) -> int:
+def _complain(error: ServiceError, code: int, options: Namespace) -> int:
     """Say what is wrong, and say it in JSON to whoever reads that."""
     _to_errors(str(error))
     if options.json:

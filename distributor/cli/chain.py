@@ -7,7 +7,6 @@ from collections.abc import Collection
 from typing import Any
 
 from distributor.cli.desk import DONE, REFUSED, Desk, Refused
-from distributor.errors import ConfigurationError
 from distributor.model import Address
 from distributor.recovery.audit import Audit, Findings
 from distributor.recovery.fence import Fence
@@ -16,6 +15,7 @@ from distributor.recovery.rebuild import Rebuild, Report
 from distributor.settings import Settings, Use
 from distributor.terms import identity_of, limits_of, policy_of
 from distributor.units import format_units
+from foundation.errors import ConfigurationError
 
 
 async def audit_chain(desk: Desk) -> int:

@@ -11,12 +11,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from distributor.adapters.identity import sign_in
 from distributor.adapters.keyvault import KeyVaultSecrets
 from distributor.adapters.vault_settings import filled
 from distributor.cli.desk import NOT_CONFIGURED
-from distributor.errors import ConfigurationError
-from distributor.wiring import now
+from foundation.clock import system_clock
+from foundation.errors import ConfigurationError
+from foundation.secrets.sign_in import sign_in
 
 _OURS_ALONE = "PYTHONPATH"
 """Where this module was found. The host's worker finds the app by itself, and must not find it twice."""
@@ -34,7 +34,7 @@ def main(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 async def _settings(environ: Mapping[str, str]) -> dict[str, str]:
-    secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=now)
+    secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=system_clock)
     try:
         settings = await filled(environ, secrets)
     finally:

@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distributor.cli.tables import lines
-from distributor.errors import DistributorError
 from distributor.ledger import Ledger
 from distributor.ledger.archive import Archive
 from distributor.model import Address
 from distributor.parts import Parts
-from distributor.ports import Clock
 from distributor.settings import Settings, Use
+from foundation.clock import Clock
+from foundation.errors import ServiceError
 
 DONE, REFUSED, NOT_CONFIGURED = 0, 1, 2
 CHAINS = {137: "Polygon", 80002: "Amoy, the test network of Polygon"}
@@ -23,7 +23,7 @@ CHAINS = {137: "Polygon", 80002: "Amoy, the test network of Polygon"}
 Say = Callable[[str], None]
 
 
-class Refused(DistributorError):
+class Refused(ServiceError):
     """Nothing was written; the message says why, and what to do."""
 
 

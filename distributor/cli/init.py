@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from distributor.adapters.rpc import Rpc
 from distributor.cli.desk import CHAINS, Refused
-from distributor.errors import ConfigurationError
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.parts import Parts
@@ -17,6 +16,7 @@ from distributor.recovery.lost_ledger import signs_of_loss
 from distributor.settings import Settings, Use
 from distributor.standing import Identity
 from distributor.terms import identity_of
+from foundation.errors import ConfigurationError
 
 Say = Callable[[str], None]
 

@@ -12,7 +12,8 @@ from distributor.model import OpenTransaction, OrderStatus
 from distributor.settings import Use
 from distributor.standing import SETTLEMENT_LEASE
 from distributor.status import rfc3339
-from distributor.units import UnixMs, format_units
+from distributor.units import format_units
+from foundation.clock import UnixMs
 
 WAITING_SHOWN_MAX = 20
 _NATIVE_DECIMALS = 18
@@ -99,7 +100,7 @@ async def _leases(desk: Desk, ledger: Ledger, archive: Archive) -> list[dict[str
     found = [await ledger.lease(name) for name in names]
     now_ms = desk.clock()
     return [
-        {"lease": lease.name, "holder": lease.holder, "until": _time(lease.until_ms), "alive": lease.until_ms > now_ms}
+        {"lease": lease.name, "holder": lease.holder, "until": _time(lease.until_ms), "alive": lease.is_alive(now_ms)}
         for lease in found
         if lease is not None
     ]

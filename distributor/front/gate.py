@@ -16,12 +16,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from distributor import logs
 from distributor.errors import CountersUnavailable, RateLimited
 from distributor.front.clients import client_of
-from distributor.ports import Clock, Counters
+from distributor.ports import Counters
 from distributor.rates import Rate, Window
-from distributor.units import UnixMs
+from foundation import logs
+from foundation.clock import Clock, UnixMs
 
 BLIND_MS = 10_000
 """After the counters failed, requests pass uncounted so long: a store that hangs must not slow each order."""

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from distributor import logs
 from distributor.caps import NO_CAPS, Caps, refusal
 from distributor.errors import BadSignature, ConflictingOrder
 from distributor.front import orders, signature
@@ -20,7 +19,8 @@ from distributor.front.signature import Key, Verified
 from distributor.front.signature_schemes import Refusal
 from distributor.ledger import Inserted, Ledger
 from distributor.model import Order, OrderStatus
-from distributor.ports import Clock
+from foundation import logs
+from foundation.clock import Clock
 
 _log = logging.getLogger(__name__)
 

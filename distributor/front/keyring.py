@@ -19,12 +19,12 @@ from enum import Enum
 from itertools import groupby
 from operator import attrgetter
 
-from distributor import logs
-from distributor.errors import ConfigurationError, SecretWithdrawn
 from distributor.front.signature import Key
-from distributor.ports import Sleep
 from distributor.settings import values as accept
 from distributor.settings.shop_secrets import SecretName
+from foundation import logs
+from foundation.clock import Sleep
+from foundation.errors import ConfigurationError, SecretWithdrawn
 
 _log = logging.getLogger(__name__)
 

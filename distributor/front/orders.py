@@ -23,7 +23,8 @@ from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.front.bodies import Number, read_object
 from distributor.model import Address, Order
 from distributor.names import ORDER_ID, ref_id
-from distributor.units import TokenUnits, TooManyDecimals, UnixMs, token_units
+from distributor.units import TokenUnits, TooManyDecimals, token_units
+from foundation.clock import UnixMs
 
 DEFAULT_TIPO = "distribuicao"
 TIPO_CHARACTERS = 64

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from distributor.errors import BadSignature
 from distributor.front.signature_schemes import Claim, Refusal, Scheme, key_of, read
 from distributor.settings.shop_secrets import Which
-from distributor.units import UnixMs
+from foundation.clock import UnixMs
 
 REFUSAL = (
     "The signature is missing, too old or wrong: sign the exact bytes of the body with HMAC-SHA256 and the shop's "

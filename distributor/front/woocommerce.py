@@ -18,12 +18,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from distributor.errors import ConfigurationError, MalformedOrder, Rejected, UnpayableOrder
+from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.front.bodies import Number, read_object
 from distributor.front.orders import Terms, decimal_of, exact_units, one_line, payable_order, wallet_of
 from distributor.front.signature_schemes import is_signed
 from distributor.model import Order
-from distributor.units import TokenUnits, UnixMs, token_units_at
+from distributor.units import TokenUnits, token_units_at
+from foundation.clock import UnixMs
+from foundation.errors import ConfigurationError, Rejected
 
 TIPO = "woocommerce"
 NOTHING = TokenUnits(0)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from distributor import logs
 from distributor.errors import ConflictingOrder, UnpayableOrder
 from distributor.front import woocommerce
 from distributor.front.intake import Accepted, Intake
@@ -20,6 +19,7 @@ from distributor.front.signature import Verified
 from distributor.front.woocommerce import NotPaid, Rules, Verdict
 from distributor.model import Order, OrderKey
 from distributor.ports import Alarm, Alarms
+from foundation import logs
 
 _log = logging.getLogger(__name__)
 

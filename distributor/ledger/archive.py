@@ -12,16 +12,17 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from distributor.errors import Contention
 from distributor.ledger import keys
-from distributor.ledger.groups import Group, commit
+from distributor.ledger.columns import decode, encode
 from distributor.ledger.readings import find, must_find
 from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Progress, Total
-from distributor.ledger.rows import read, write
-from distributor.model import UNSTORED, Address, Hash, Order, OrderKey, OrderStatus
-from distributor.ports import Clock, Row, Rows
+from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
 from distributor.standing import Identity
 from distributor.units import TokenUnits
+from foundation.clock import Clock
+from foundation.errors import Contention
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import UNSTORED, Row, Rows
 
 PAGE_ROWS = 1_000
 RESTORE_TRIES_MAX = 5
@@ -77,12 +78,12 @@ class Archive:
     async def orders(self) -> AsyncIterator[Order]:
         """Yield every order there is."""
         async for row in self._all(keys.ORDERS):
-            yield read(Order, row)
+            yield decode(Order, row)
 
     async def held(self) -> AsyncIterator[Order]:
         """Yield the orders that wait for a person."""
         async for row in self._all(keys.HELD):
-            order = await find(self.rows, Order, keys.order(read(OrderKey, row)))
+            order = await find(self.rows, Order, keys.order(decode(OrderKey, row)))
             if order is not None and order.status is OrderStatus.HELD:
                 yield order
 
@@ -90,7 +91,7 @@ class Archive:
         """Yield the references a rebuild found, also those whose orders have no name."""
         async for row in self._all(keys.REFS):
             if PaidRef.is_in(row):
-                yield Hash(row.key.removeprefix(keys.REFS)), read(PaidRef, row)
+                yield Hash(row.key.removeprefix(keys.REFS)), decode(PaidRef, row)
 
     async def _all(self, prefix: str) -> AsyncIterator[Row]:
         first = prefix
@@ -115,9 +116,9 @@ class Archive:
     async def advance(self, progress: Progress, next_block: int) -> Progress:
         """Remember that everything before *next_block* is in the ledger."""
         after = replace(progress, next_block=next_block)
-        group = Group()
-        group.put(keys.REBUILD, write(after), progress.version)
-        versions = await commit(self.rows, group, witness=keys.REBUILD)
+        group = AtomicWrite()
+        group.put(keys.REBUILD, encode(after), progress.version)
+        versions = await commit(self.rows, group, marker_row=keys.REBUILD)
         return replace(after, version=versions[keys.REBUILD])
 
     async def restore(self, payout: Payout) -> Restored:
@@ -135,7 +136,7 @@ class Archive:
             group = self._unknown(payout) if order is None else self._unpaid(payout, order)
             witness = keys.ref(payout.ref_id) if order is None else keys.order(order.key)
             try:
-                await commit(self.rows, group, witness=witness)
+                await commit(self.rows, group, marker_row=witness)
             except Contention:
                 continue  # a webhook brought the order meanwhile: the next look finds it
             return verdict
@@ -148,28 +149,28 @@ class Archive:
         It is the last group of a rebuild: while it is not done nothing is bound, because the ledger is
         nobody's or paused.
         """
-        group = Group()
+        group = AtomicWrite()
         before = await self.rows.get(keys.IDENTITY)
-        group.put(keys.IDENTITY, write(identity), before.version if before else UNSTORED)
+        group.put(keys.IDENTITY, encode(identity), before.version if before else UNSTORED)
         for operator, nonce in nonces.items():
             known = await find(self.rows, NextNonce, keys.nonce(operator)) or NextNonce(next=nonce)
             after = replace(known, next=max(known.next, nonce))
-            group.put(keys.nonce(operator), write(after), known.version)
+            group.put(keys.nonce(operator), encode(after), known.version)
         if await find(self.rows, Total, keys.COMMITMENTS) is None:
-            group.insert(keys.COMMITMENTS, write(Total(units=TokenUnits(0))))
+            group.insert(keys.COMMITMENTS, encode(Total(units=TokenUnits(0))))
         if progress.version != UNSTORED:
             group.delete(keys.REBUILD)
-        await commit(self.rows, group, witness=keys.IDENTITY)
+        await commit(self.rows, group, marker_row=keys.IDENTITY)
 
     async def _standing(self, payout: Payout) -> tuple[Order | None, PaidRef | None]:
         """Return the order that has the payout's reference, and the reference where a rebuild wrote it."""
         row = await self.rows.get(keys.ref(payout.ref_id))
-        restored = read(PaidRef, row) if row is not None and PaidRef.is_in(row) else None
+        restored = decode(PaidRef, row) if row is not None and PaidRef.is_in(row) else None
         named = row is not None and "order_id" in row.values
-        key = read(OrderKey, row) if row is not None and named else None
+        key = decode(OrderKey, row) if row is not None and named else None
         return (await must_find(self.rows, Order, keys.order(key)) if key else None), restored
 
-    def _unknown(self, payout: Payout) -> Group:
+    def _unknown(self, payout: Payout) -> AtomicWrite:
         """Return the group for an order nobody remembers: its reference, and itself where it has a name."""
         spent = PaidRef(
             wallet=payout.wallet,
@@ -177,12 +178,12 @@ class Archive:
             paid_hash=payout.tx_hash,
             paid_block=payout.block_number,
         )
-        group = Group()
+        group = AtomicWrite()
         if payout.key is None:
-            group.insert(keys.ref(payout.ref_id), write(spent))
+            group.insert(keys.ref(payout.ref_id), encode(spent))
             return group
-        group.insert(keys.ref(payout.ref_id), write(spent) | write(payout.key))
-        group.insert(keys.order(payout.key), write(self._paid(payout, payout.key)))
+        group.insert(keys.ref(payout.ref_id), encode(spent) | encode(payout.key))
+        group.insert(keys.order(payout.key), encode(self._paid(payout, payout.key)))
         return group
 
     def _paid(self, payout: Payout, key: OrderKey) -> Order:
@@ -206,13 +207,13 @@ class Archive:
             paid_block=payout.block_number,
         )
 
-    def _unpaid(self, payout: Payout, order: Order) -> Group:
+    def _unpaid(self, payout: Payout, order: Order) -> AtomicWrite:
         """Return the group for an order that stands unpaid: sent again since the loss, or older than the payout."""
         paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
         paid = replace(paid, operator=payout.operator, nonce=payout.nonce)
         paid = replace(paid, paid_hash=payout.tx_hash, paid_block=payout.block_number)
-        group = Group()
-        group.replace(keys.order(order.key), write(paid), order.version)
+        group = AtomicWrite()
+        group.replace(keys.order(order.key), encode(paid), order.version)
         if order.status is OrderStatus.RECEIVED:
             group.delete(keys.open_order(order))
         if order.status is OrderStatus.HELD:

@@ -10,22 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
+from distributor.ledger.columns import encode
 from distributor.ledger.entries import sum_of
-from distributor.ledger.groups import Group, require
 from distributor.ledger.records import Slot, Total
-from distributor.ledger.rows import write
-from distributor.model import (
-    Hash,
-    HoldReason,
-    Order,
-    OrderKey,
-    OrderStatus,
-    Transaction,
-    TransactionStatus,
-    Version,
-)
+from distributor.model import Hash, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
 from distributor.standing import Spent, Stats
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
+from foundation.errors import require
+from foundation.tablestore.atomic import AtomicWrite
+from foundation.tablestore.ports import Version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +48,7 @@ class Settling:
     stats_version: Version
 
 
-def settlement(transaction: Transaction, standing: Settling, closing: Closing, now: UnixMs) -> Group:
+def settlement(transaction: Transaction, standing: Settling, closing: Closing, now: UnixMs) -> AtomicWrite:
     """
     Return the group that ends *transaction*, pays or holds its orders, and frees what it had committed.
 
@@ -64,7 +58,7 @@ def settlement(transaction: Transaction, standing: Settling, closing: Closing, n
     name = f"transaction {transaction.nonce} of {transaction.operator}"
     said = sorted([*closing.paid, *closing.held])
     require(said == sorted(transaction.orders), f"the closing of {name} is not about its orders")
-    group = Group()
+    group = AtomicWrite()
     for order in standing.orders:
         bound_to = (order.status, order.operator, order.nonce)
         mine = bound_to == (OrderStatus.ASSIGNED, transaction.operator, transaction.nonce)
@@ -81,7 +75,7 @@ def check_same(closed: Transaction, closing: Closing) -> None:
     require(closed.mined_hash == closing.tx_hash, f"{name} was closed by {closed.mined_hash}, not {closing.tx_hash}")
 
 
-def _close_order(group: Group, order: Order, closing: Closing, now: UnixMs) -> None:
+def _close_order(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> None:
     closed = replace(order, paid_hash=closing.tx_hash, updated_ms=now)
     if order.key in closing.paid:
         closed = replace(closed, status=OrderStatus.PAID, paid_block=closing.block_number)
@@ -89,26 +83,26 @@ def _close_order(group: Group, order: Order, closing: Closing, now: UnixMs) -> N
         reason, detail = closing.held[order.key], closing.detail
         closed = replace(closed, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
         closed = replace(closed, operator=None, nonce=None)
-        group.insert(keys.held(order.key), write(order.key))
-    group.replace(keys.order(order.key), write(closed), order.version)
+        group.insert(keys.held(order.key), encode(order.key))
+    group.replace(keys.order(order.key), encode(closed), order.version)
 
 
-def _close_transaction(group: Group, transaction: Transaction, closing: Closing) -> None:
+def _close_transaction(group: AtomicWrite, transaction: Transaction, closing: Closing) -> None:
     slot = Slot(transaction.operator, transaction.nonce)
     final = replace(transaction, status=TransactionStatus.FINAL, mined_hash=closing.tx_hash)
     final = replace(final, block_number=closing.block_number)
-    group.replace(keys.transaction(*slot), write(final), transaction.version)
+    group.replace(keys.transaction(*slot), encode(final), transaction.version)
     group.delete(keys.open_transaction(*slot))
 
 
-def _settle_totals(group: Group, transaction: Transaction, standing: Settling, closing: Closing) -> None:
+def _settle_totals(group: AtomicWrite, transaction: Transaction, standing: Settling, closing: Closing) -> None:
     before, held = standing.stats, [order for order in standing.orders if order.key in closing.held]
     left = _less(standing.committed.units, transaction.committed_units, keys.COMMITMENTS)
-    group.replace(keys.COMMITMENTS, write(Total(units=left)), standing.committed.version)
+    group.replace(keys.COMMITMENTS, encode(Total(units=left)), standing.committed.version)
     for total in standing.spent if held else ():
         key = keys.spent(total.day, total.wallet)
         back = sum_of(order for order in held if total.wallet in {None, order.wallet})
-        group.replace(key, write(replace(total, units=_less(total.units, back, key))), total.version)
+        group.replace(key, encode(replace(total, units=_less(total.units, back, key))), total.version)
     paid_units = TokenUnits(transaction.committed_units - sum_of(held))
     stats = Stats(
         transactions=before.transactions + 1,
@@ -121,7 +115,7 @@ def _settle_totals(group: Group, transaction: Transaction, standing: Settling, c
     )
     if transaction.block_hash is not None and closing.block_number >= (before.final_number or 0):
         stats = replace(stats, final_number=closing.block_number, final_hash=transaction.block_hash)
-    group.put(keys.stats(transaction.operator), write(stats), standing.stats_version)
+    group.put(keys.stats(transaction.operator), encode(stats), standing.stats_version)
 
 
 def _less(total: TokenUnits, units: TokenUnits, key: str) -> TokenUnits:

@@ -1,114 +1,158 @@
 """
-The columns of each stored record, by field: written out, so that renaming a field renames no column.
+The columns of each stored record, written out, so that renaming a field renames no column.
 
 What is stored is a promise to every row of every ledger there is. A column is never renamed, and a
-new one is optional.
+new one is optional for ever. An attempt's fees are columns of its own row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from distributor.ledger.records import Ahead, NextNonce, PaidRef, Progress, Slot, Total
-from distributor.model import Attempt, Fees, Order, OrderKey, Transaction
-from distributor.standing import Control, Identity, Lease, Spent, Stats, Waiting, Watch
+from distributor.model import (
+    Attempt,
+    AttemptKind,
+    Fees,
+    HoldReason,
+    Order,
+    OrderKey,
+    OrderStatus,
+    SubmitOutcome,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.standing import Control, Identity, Spent, Stats, Waiting, WaitingReason, Watch
+from foundation.tablestore import codec
+from foundation.tablestore.codec import Codec, Column, Kind, Record, amount, binary, flag, lines, number, text, word
+from foundation.tablestore.leases import LEASE
+from foundation.tablestore.ports import Row, Value
+
+_T = TypeVar("_T")
 
 
-def _named(columns: str) -> Mapping[str, str]:
-    """Return columns that are named as their fields; a field with another name is added to them."""
-    return {name: name for name in columns.split()}
+def _order_keys(stored: str) -> tuple[OrderKey, ...]:
+    pairs = (line.partition(":") for line in codec.split(stored))
+    return tuple(OrderKey(source, order_id) for source, _, order_id in pairs)
 
 
-COLUMNS: Mapping[Callable[..., object], Mapping[str, str]] = {
-    Order: {
-        "source": "source",
-        "order_id": "order_id",
-        "wallet": "wallet",
-        "amount_units": "amount_units",
-        "tipo": "tipo",
-        "reason": "reason",
-        "ref_id": "ref_id",
-        "fingerprint": "fingerprint",
-        "received_ms": "received_ms",
-        "updated_ms": "updated_ms",
-        "status": "status",
-        "hold_reason": "hold_reason",
-        "hold_detail": "hold_detail",
-        "operator": "operator",
-        "nonce": "nonce",
-        "paid_hash": "paid_hash",
-        "paid_block": "paid_block",
-    },
-    OrderKey: _named("source order_id"),
-    PaidRef: _named("wallet amount_units paid_hash paid_block"),
-    Transaction: {
-        "operator": "operator",
-        "nonce": "nonce",
-        "to": "to",
-        "data": "data",
-        "orders": "orders",
-        "committed_units": "committed_units",
-        "bound_day": "bound_day",
-        "bound_ms": "bound_ms",
-        "status": "status",
-        "attempts": "attempts",
-        "submitted_ms": "submitted_ms",
-        "last_outcome": "last_outcome",
-        "mined_hash": "mined_hash",
-        "block_number": "block_number",
-        "block_hash": "block_hash",
-    },
-    Attempt: {
-        "operator": "operator",
-        "nonce": "nonce",
-        "index": "index",
-        "kind": "kind",
-        "raw": "raw",
-        "tx_hash": "tx_hash",
-        "gas_limit": "gas_limit",
-        "signed_ms": "signed_ms",
-    },
-    Fees: _named("max_fee_wei tip_wei dynamic"),
-    Slot: _named("operator nonce"),
-    NextNonce: _named("next"),
-    Total: _named("units"),
-    Spent: _named("day wallet units"),
-    Stats: {
-        "transactions": "transactions",
-        "orders_paid": "orders_paid",
-        "paid_units": "paid_units",
-        "gas_used": "gas_used",
-        "gas_cost_wei": "gas_cost_wei",
-        "final_number": "final_number",
-        "final_hash": "final_hash",
-    },
-    Identity: {
-        "ledger_id": "ledger_id",
-        "chain_id": "chain_id",
-        "token": "token",
-        "authority": "authority",
-        "reserve": "reserve",
-    },
-    Control: {
-        "paused": "paused",
-        "paused_by": "paused_by",
-        "paused_why": "paused_why",
-        "halted": "halted",
-        "halted_by": "halted_by",
-        "halted_why": "halted_why",
-    },
-    Waiting: _named("reason detail since_ms"),
-    Watch: {
-        "swept_ms": "swept_ms",
-        "watched_ms": "watched_ms",
-        "head_number": "head_number",
-        "finalized_number": "finalized_number",
-        "reserve_units": "reserve_units",
-        "allowance_units": "allowance_units",
-        "gas_wei": "gas_wei",
-        "alarms": "alarms",
-    },
-    Lease: _named("name holder until_ms"),
-    Progress: _named("first_block next_block"),
-    Ahead: _named("reason detail since_ms"),
-}
+_ORDER_KEYS = Kind(str, codec.joined, _order_keys)
+_FEES = Record(Fees, (amount("max_fee_wei"), amount("tip_wei"), flag("dynamic")))
+
+_CODEC = Codec(
+    [
+        Record(
+            Order,
+            (
+                text("source"),
+                text("order_id"),
+                text("wallet"),
+                amount("amount_units"),
+                text("tipo"),
+                text("reason"),
+                text("ref_id"),
+                text("fingerprint"),
+                number("received_ms"),
+                number("updated_ms"),
+                word("status", OrderStatus),
+                word("hold_reason", HoldReason, missing=None),
+                text("hold_detail"),
+                text("operator", missing=None),
+                number("nonce", missing=None),
+                text("paid_hash", missing=None),
+                number("paid_block", missing=None),
+            ),
+        ),
+        Record(OrderKey, (text("source"), text("order_id"))),
+        Record(PaidRef, (text("wallet"), amount("amount_units"), text("paid_hash"), number("paid_block"))),
+        Record(
+            Transaction,
+            (
+                text("operator"),
+                number("nonce"),
+                text("to"),
+                binary("data"),
+                Column("orders", _ORDER_KEYS, "orders"),
+                amount("committed_units"),
+                text("bound_day"),
+                number("bound_ms"),
+                word("status", TransactionStatus),
+                number("attempts"),
+                number("submitted_ms", missing=None),
+                word("last_outcome", SubmitOutcome, missing=None),
+                text("mined_hash", missing=None),
+                number("block_number", missing=None),
+                text("block_hash", missing=None),
+            ),
+        ),
+        Record(
+            Attempt,
+            (
+                text("operator"),
+                number("nonce"),
+                number("index"),
+                word("kind", AttemptKind),
+                binary("raw"),
+                text("tx_hash"),
+                number("gas_limit"),
+                number("signed_ms"),
+            ),
+            parts={"fees": _FEES},
+        ),
+        Record(Slot, (text("operator"), number("nonce"))),
+        Record(NextNonce, (number("next"),)),
+        Record(Total, (amount("units"),)),
+        Record(Spent, (text("day"), text("wallet", missing=None), amount("units"))),
+        Record(Identity, (text("ledger_id"), number("chain_id"), text("token"), text("authority"), text("reserve"))),
+        Record(
+            Control,
+            (
+                flag("paused"),
+                text("paused_by"),
+                text("paused_why"),
+                flag("halted"),
+                text("halted_by"),
+                text("halted_why"),
+            ),
+        ),
+        Record(Ahead, (word("reason", WaitingReason), text("detail"), number("since_ms"))),
+        Record(Waiting, (word("reason", WaitingReason, missing=None), text("detail"), number("since_ms"))),
+        Record(
+            Watch,
+            (
+                number("swept_ms"),
+                number("watched_ms"),
+                number("head_number"),
+                number("finalized_number"),
+                amount("reserve_units"),
+                amount("allowance_units"),
+                amount("gas_wei"),
+                lines("alarms"),
+            ),
+        ),
+        Record(
+            Stats,
+            (
+                number("transactions"),
+                number("orders_paid"),
+                amount("paid_units"),
+                number("gas_used"),
+                amount("gas_cost_wei"),
+                number("final_number", missing=None),
+                text("final_hash", missing=None),
+            ),
+        ),
+        LEASE,
+        Record(Progress, (number("first_block"), number("next_block"))),
+    ]
+)
+
+
+def encode(value: Any) -> dict[str, Value]:
+    """Return the columns of *value*."""
+    return _CODEC.encode(value)
+
+
+def decode(kind: type[_T], row: Row) -> _T:
+    """Return the *kind* a row holds, with the row's version. Raises InvariantBroken if it cannot be read."""
+    return _CODEC.decode(kind, row)

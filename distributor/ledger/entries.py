@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 
 from distributor.caps import Caps
 from distributor.ledger import keys
-from distributor.ledger.groups import Group, require, version_of
+from distributor.ledger.columns import encode
 from distributor.ledger.records import NextNonce, Slot, Total
-from distributor.ledger.rows import write
 from distributor.model import (
     Address,
     Attempt,
@@ -25,10 +24,13 @@ from distributor.model import (
     OrderStatus,
     Transaction,
     TransactionStatus,
-    Version,
 )
 from distributor.standing import Books, Control, Identity
-from distributor.units import TokenUnits, UnixMs
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs
+from foundation.errors import require
+from foundation.tablestore.atomic import AtomicWrite, version_of
+from foundation.tablestore.ports import Version
 
 MAX_ORDERS_PER_TRANSACTION = 30
 """A binding writes at most 3N + 6 rows, a closing 3N + 5, each wallet once; a group holds 100."""
@@ -51,38 +53,38 @@ class Page:
     after: str
 
 
-def founding(identity: Identity, operator: Address, next_nonce: int) -> Group:
+def founding(identity: Identity, operator: Address, next_nonce: int) -> AtomicWrite:
     """Return the group that makes a ledger *identity*'s, with its first operator."""
-    group = Group()
-    group.insert(keys.IDENTITY, write(identity))
-    group.insert(keys.nonce(operator), write(NextNonce(next=next_nonce)))
-    group.insert(keys.COMMITMENTS, write(Total(units=TokenUnits(0))))
-    group.insert(keys.CONTROL, write(Control()))
+    group = AtomicWrite()
+    group.insert(keys.IDENTITY, encode(identity))
+    group.insert(keys.nonce(operator), encode(NextNonce(next=next_nonce)))
+    group.insert(keys.COMMITMENTS, encode(Total(units=TokenUnits(0))))
+    group.insert(keys.CONTROL, encode(Control()))
     return group
 
 
-def insertion(order: Order) -> Group:
+def insertion(order: Order) -> AtomicWrite:
     """Return the group that keeps a new order: the order, its spent reference, its place in the waiting line."""
     require(order.status is OrderStatus.RECEIVED, f"order {order.key} is inserted as {order.status}")
-    group = Group()
-    group.insert(keys.order(order.key), write(order))
-    group.insert(keys.ref(order.ref_id), write(order.key) | {"fingerprint": order.fingerprint})
-    group.insert(keys.open_order(order), write(order.key))
+    group = AtomicWrite()
+    group.insert(keys.order(order.key), encode(order))
+    group.insert(keys.ref(order.ref_id), encode(order.key) | {"fingerprint": order.fingerprint})
+    group.insert(keys.open_order(order), encode(order.key))
     return group
 
 
-def holding(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> Group:
+def holding(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> AtomicWrite:
     """Return the group that takes an order out of the waiting line until a person decides."""
     require(order.status is OrderStatus.RECEIVED, f"order {order.key} cannot be held, it is {order.status}")
     held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail, updated_ms=now)
-    group = Group()
-    group.replace(keys.order(order.key), write(held), order.version)
+    group = AtomicWrite()
+    group.replace(keys.order(order.key), encode(held), order.version)
     group.delete(keys.open_order(order))
-    group.insert(keys.held(order.key), write(order.key))
+    group.insert(keys.held(order.key), encode(order.key))
     return group
 
 
-def addition(transaction: Transaction, attempt: Attempt) -> tuple[Group, Transaction]:
+def addition(transaction: Transaction, attempt: Attempt) -> tuple[AtomicWrite, Transaction]:
     """Return the group that keeps the next attempt, and the transaction that counts it; it was never handed over."""
     name = f"transaction {transaction.nonce} of {transaction.operator}"
     require(transaction.status not in _IN_A_BLOCK, f"{name} is {transaction.status} and needs no attempt")
@@ -94,15 +96,15 @@ def addition(transaction: Transaction, attempt: Attempt) -> tuple[Group, Transac
     require(mine == expected, f"attempt {mine} is not the next, {expected}")
     status = TransactionStatus.CANCELLING if cancels else transaction.status
     after = replace(transaction, attempts=transaction.attempts + 1, status=status, last_outcome=None)
-    group = Group()
-    group.replace(keys.transaction(transaction.operator, transaction.nonce), write(after), transaction.version)
-    group.insert(keys.attempt(*mine), write(attempt))
+    group = AtomicWrite()
+    group.replace(keys.transaction(transaction.operator, transaction.nonce), encode(after), transaction.version)
+    group.insert(keys.attempt(*mine), encode(attempt))
     return group, after
 
 
 def binding(
     books: Books, orders: Sequence[Order], transaction: Transaction, attempt: Attempt, caps: Caps
-) -> tuple[Group, Books]:
+) -> tuple[AtomicWrite, Books]:
     """
     Return the group that binds *orders* to the next nonce, and the books after it, their versions still old.
 
@@ -116,17 +118,17 @@ def binding(
     _check_caps(books, orders, caps)
     slot = Slot(transaction.operator, transaction.nonce)
     after = replace(books.plus(orders), next_nonce=books.next_nonce + 1)
-    group = Group()
+    group = AtomicWrite()
     for order in orders:
-        group.replace(keys.order(order.key), write(_assigned(order, transaction)), order.version)
+        group.replace(keys.order(order.key), encode(_assigned(order, transaction)), order.version)
         group.delete(keys.open_order(order))
-    group.replace(keys.nonce(slot.operator), write(NextNonce(next=after.next_nonce)), books.nonce_version)
-    group.replace(keys.COMMITMENTS, write(Total(units=after.committed_units)), books.commitments_version)
+    group.replace(keys.nonce(slot.operator), encode(NextNonce(next=after.next_nonce)), books.nonce_version)
+    group.replace(keys.COMMITMENTS, encode(Total(units=after.committed_units)), books.commitments_version)
     for total in (after.spent, *(after.wallets[wallet] for wallet in wallets_of(orders))):
-        group.put(keys.spent(total.day, total.wallet), write(total), total.version)
-    group.insert(keys.transaction(*slot), write(transaction))
-    group.insert(keys.open_transaction(*slot), write(slot))
-    group.insert(keys.attempt(*slot, 0), write(attempt))
+        group.put(keys.spent(total.day, total.wallet), encode(total), total.version)
+    group.insert(keys.transaction(*slot), encode(transaction))
+    group.insert(keys.open_transaction(*slot), encode(slot))
+    group.insert(keys.attempt(*slot, 0), encode(attempt))
     return group, after
 
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from distributor.errors import Contention, ForeignLedger
+from distributor.errors import ForeignLedger
 from distributor.ledger import entries, keys
-from distributor.ledger.groups import Group, commit, require, version_of
+from distributor.ledger.columns import encode
 from distributor.ledger.readings import find, must_find
 from distributor.ledger.records import NextNonce, Slot
-from distributor.ledger.rows import write
 from distributor.ledger.signs import OPERATORS_MAX, Signs
 from distributor.model import Address, Order, OrderStatus
-from distributor.ports import AuditTrail, Clock, Rows, Value
 from distributor.standing import Control, Identity
+from foundation.clock import Clock
+from foundation.errors import Contention, require
+from foundation.tablestore.atomic import AtomicWrite, commit, version_of
+from foundation.tablestore.ports import AuditTrail, Rows, Value
 
 TURN_TRIES_MAX = 8
 """How often others may turn the switch while it is being closed."""
@@ -44,24 +46,24 @@ class Interventions:
     async def initialise(self, identity: Identity, operator: Address, next_nonce: int) -> bool:
         """Make this ledger *identity*'s; False when it is already, ForeignLedger when it is another's."""
         try:
-            await commit(self.rows, entries.founding(identity, operator, next_nonce), witness=keys.IDENTITY)
+            await commit(self.rows, entries.founding(identity, operator, next_nonce), marker_row=keys.IDENTITY)
         except Contention:
             found = await find(self.rows, Identity, keys.IDENTITY)
             if found != identity:
                 raise ForeignLedger(f"the ledger belongs to {found}, not to {identity}") from None
             return False
-        await self.audit.record("identity", write(identity) | write(Slot(operator, next_nonce)))
+        await self.audit.record("identity", encode(identity) | encode(Slot(operator, next_nonce)))
         return True
 
     async def add_operator(self, operator: Address, next_nonce: int) -> bool:
         """Let *operator* bind, from *next_nonce* on; False when it already may."""
-        group = Group()
-        group.insert(keys.nonce(operator), write(NextNonce(next=next_nonce)))
+        group = AtomicWrite()
+        group.insert(keys.nonce(operator), encode(NextNonce(next=next_nonce)))
         try:
-            await commit(self.rows, group, witness=keys.nonce(operator))
+            await commit(self.rows, group, marker_row=keys.nonce(operator))
         except Contention:
             return False
-        await self.audit.record(f"operator:{operator}", write(Slot(operator, next_nonce)))
+        await self.audit.record(f"operator:{operator}", encode(Slot(operator, next_nonce)))
         return True
 
     # the switch --------------------------------------------------------------------------------
@@ -71,13 +73,13 @@ class Interventions:
 
     async def set_control(self, control: Control) -> Control:
         stored = await self._write(control)
-        await self.audit.record(f"control:{self.clock():015d}", write(control))
+        await self.audit.record(f"control:{self.clock():015d}", encode(control))
         return stored
 
     async def _write(self, control: Control) -> Control:
-        group = Group()
-        group.put(keys.CONTROL, write(control), control.version)
-        versions = await commit(self.rows, group, witness=keys.CONTROL)
+        group = AtomicWrite()
+        group.put(keys.CONTROL, encode(control), control.version)
+        versions = await commit(self.rows, group, marker_row=keys.CONTROL)
         return replace(control, version=version_of(versions, keys.CONTROL))
 
     async def pause(self, by: str, why: str) -> Control:
@@ -135,10 +137,10 @@ class Interventions:
         """Write a nonce as it is, so that whoever has read it before must read it again."""
         for _ in range(TOUCH_TRIES_MAX):
             nonce = await must_find(self.rows, NextNonce, key)
-            group = Group()
-            group.replace(key, write(nonce), nonce.version)
+            group = AtomicWrite()
+            group.replace(key, encode(nonce), nonce.version)
             try:
-                await commit(self.rows, group, witness=key)
+                await commit(self.rows, group, marker_row=key)
             except Contention:
                 continue  # a binding was first, and the next one is not: it meets the switch
             return
@@ -156,26 +158,26 @@ class Interventions:
         state = (order.status, order.operator, order.nonce)
         require(state == (OrderStatus.HELD, None, None), f"order {order.key} cannot be retried: {state}")
         waits = replace(order, status=OrderStatus.RECEIVED, hold_reason=None, hold_detail="", paid_hash=None)
-        group = Group()
+        group = AtomicWrite()
         group.delete(keys.held(order.key))
-        group.insert(keys.open_order(order), write(order.key))
+        group.insert(keys.open_order(order), encode(order.key))
         return await self._change(order, waits, group, ("retry", by, why))
 
     async def cancel(self, order: Order, by: str, why: str) -> Order:
         """Take back an order that waits or is held; one that is bound may be paid at any moment, and is refused."""
         free = order.status in {OrderStatus.RECEIVED, OrderStatus.HELD} and order.nonce is None
         require(free, f"order {order.key} cannot be cancelled, it is {order.status} with nonce {order.nonce}")
-        group = Group()
+        group = AtomicWrite()
         held = order.status is OrderStatus.HELD
         group.delete(keys.held(order.key) if held else keys.open_order(order))
         return await self._change(order, replace(order, status=OrderStatus.CANCELLED), group, ("cancel", by, why))
 
-    async def _change(self, before: Order, after: Order, group: Group, deed: Sequence[str]) -> Order:
+    async def _change(self, before: Order, after: Order, group: AtomicWrite, deed: Sequence[str]) -> Order:
         """Do *group* together with the order's own row, on the condition that nobody wrote it since it was read."""
         key = keys.order(before.key)
         after = replace(after, updated_ms=self.clock())
-        group.replace(key, write(after), before.version)
-        versions = await commit(self.rows, group, witness=key)
+        group.replace(key, encode(after), before.version)
+        versions = await commit(self.rows, group, marker_row=key)
         verb, by, why = deed
         was = f"{before.status} {before.hold_reason or ''} {before.paid_hash or ''}".strip()
         await self.record(verb, str(before.key), by, why, was=was)

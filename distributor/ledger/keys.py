@@ -69,11 +69,6 @@ def stats(operator: Address) -> str:
     return f"stats:{operator}"
 
 
-def lease(name: str) -> str:
-    """Who does what just now."""
-    return f"lease:{name}"
-
-
 def past(prefix: str) -> str:
     """Return the first text that sorts behind every key beginning with *prefix*."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)

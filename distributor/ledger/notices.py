@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
-from distributor.ledger.groups import Group, commit
+from distributor.ledger.columns import encode
 from distributor.ledger.readings import find
-from distributor.ledger.rows import write
-from distributor.ports import Clock, Rows
 from distributor.standing import Waiting, WaitingReason, Watch
+from foundation.clock import Clock
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ class Notices:
             return False
         since_ms = self.clock() if changed else before.since_ms
         after = replace(before, reason=reason, detail=detail, since_ms=since_ms)
-        group = Group()
-        group.put(keys.WAITING, write(after), before.version)
-        await commit(self.rows, group, witness=keys.WAITING)
+        group = AtomicWrite()
+        group.put(keys.WAITING, encode(after), before.version)
+        await commit(self.rows, group, marker_row=keys.WAITING)
         return changed
 
     async def watch(self) -> Watch:
@@ -40,6 +41,6 @@ class Notices:
 
     async def save_watch(self, watch: Watch) -> None:
         """Keep what the sweep saw. Contention: another sweep wrote since *watch* was read."""
-        group = Group()
-        group.put(keys.WATCH, write(watch), watch.version)
-        await commit(self.rows, group, witness=keys.WATCH)
+        group = AtomicWrite()
+        group.put(keys.WATCH, encode(watch), watch.version)
+        await commit(self.rows, group, marker_row=keys.WATCH)

@@ -8,15 +8,13 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TypeVar
 
-from distributor.errors import ConflictingOrder, InvariantBroken
+from distributor.errors import ConflictingOrder
 from distributor.ledger import keys
 from distributor.ledger.closings import Closing, Settling
+from distributor.ledger.columns import decode
 from distributor.ledger.entries import wallets_of
-from distributor.ledger.groups import require
 from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Slot, Total
-from distributor.ledger.rows import read
 from distributor.model import (
-    UNSTORED,
     Address,
     Attempt,
     OpenTransaction,
@@ -26,8 +24,9 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.ports import Row, Rows
 from distributor.standing import Books, Spent, Stats
+from foundation.errors import InvariantBroken, require
+from foundation.tablestore.ports import UNSTORED, Row, Rows
 
 READS_AT_ONCE = 16
 """Row reads in flight together: enough to hide their latency, few enough to leave sockets for others."""
@@ -40,7 +39,7 @@ _Noun = TypeVar("_Noun")
 async def find(rows: Rows, noun: type[_Noun], key: str) -> _Noun | None:
     """Return the noun under *key*; None when there is none."""
     row = await rows.get(key)
-    return read(noun, row) if row else None
+    return decode(noun, row) if row else None
 
 
 async def must_find(rows: Rows, noun: type[_Noun], key: str) -> _Noun:
@@ -76,7 +75,7 @@ async def known(rows: Rows, order: Order) -> Order:
     if found is not None and found.fingerprint != UNREMEMBERED:
         return found
     ref = await rows.get(keys.ref(order.ref_id))
-    spent = read(PaidRef, ref) if ref is not None and PaidRef.is_in(ref) else None
+    spent = decode(PaidRef, ref) if ref is not None and PaidRef.is_in(ref) else None
     if spent is None or (spent.wallet, spent.amount_units) != (order.wallet, order.amount_units):
         raise ConflictingOrder(f"order {order.key} was paid before with other content, and the ledger rebuilt since")
     paid = replace(order, status=OrderStatus.PAID, paid_hash=spent.paid_hash, paid_block=spent.paid_block)
@@ -145,7 +144,7 @@ async def standing(rows: Rows, transaction: Transaction, closing: Closing) -> Se
         orders=carried,
         committed=committed,
         spent=await spent(rows, transaction.bound_day, [None, *released]) if released else [],
-        stats=read(Stats, stats) if stats else Stats(),
+        stats=decode(Stats, stats) if stats else Stats(),
         stats_version=stats.version if stats else UNSTORED,
         stored=await must_find(rows, Transaction, keys.transaction(operator, nonce)),
     )
@@ -154,7 +153,7 @@ async def standing(rows: Rows, transaction: Transaction, closing: Closing) -> Se
 async def open_transactions(rows: Rows) -> Sequence[OpenTransaction]:
     """Return every transaction that is not final, by operator and nonce."""
     found = await _scan(rows, keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS))
-    slots = sorted(read(Slot, row) for row in found)
+    slots = sorted(decode(Slot, row) for row in found)
     ranges = [(each[0], each[-1]) for each in (list(lane) for _, lane in groupby(slots, lambda slot: slot.operator))]
     lanes = await asyncio.gather(*(_lane(rows, lowest, highest) for lowest, highest in ranges))
     return [each for lane in lanes for each in lane]
@@ -163,7 +162,7 @@ async def open_transactions(rows: Rows) -> Sequence[OpenTransaction]:
 async def attempts(rows: Rows, operator: Address, nonce: int) -> Sequence[Attempt]:
     """Return every attempt of one nonce, oldest first."""
     prefix = keys.attempts_of(operator, nonce)
-    return [read(Attempt, row) for row in await _scan(rows, prefix, keys.past(prefix))]
+    return [decode(Attempt, row) for row in await _scan(rows, prefix, keys.past(prefix))]
 
 
 async def _lane(rows: Rows, lowest: Slot, highest: Slot) -> Sequence[OpenTransaction]:
@@ -186,9 +185,9 @@ async def _lane(rows: Rows, lowest: Slot, highest: Slot) -> Sequence[OpenTransac
     )
     by_nonce: dict[int, list[Attempt]] = {}
     for row in signed:
-        attempt = read(Attempt, row)
+        attempt = decode(Attempt, row)
         by_nonce.setdefault(attempt.nonce, []).append(attempt)
-    each = (read(Transaction, row) for row in transactions)
+    each = (decode(Transaction, row) for row in transactions)
     return [_opened(one, by_nonce.get(one.nonce, [])) for one in each if one.status is not TransactionStatus.FINAL]
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from distributor.model import UNSTORED, Address, Hash, Version
-from distributor.ports import Row
+from distributor.model import Address, Hash
 from distributor.standing import WaitingReason
-from distributor.units import TokenUnits, UnixMs
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs
+from foundation.tablestore.ports import UNSTORED, Row, Version
 
 UNREMEMBERED = ""
 """Fingerprint of an order that a rebuild found: the chain does not show its ``tipo``."""

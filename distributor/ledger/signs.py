@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from distributor.errors import Contention
 from distributor.ledger import keys
-from distributor.ledger.groups import Group, commit
+from distributor.ledger.columns import decode, encode
 from distributor.ledger.readings import find
 from distributor.ledger.records import Ahead, NextNonce
-from distributor.ledger.rows import read, write
 from distributor.model import Address
-from distributor.ports import Clock, Rows
 from distributor.standing import WaitingReason
+from foundation.clock import Clock
+from foundation.errors import Contention
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import Rows
 
 OPERATORS_MAX = 1_000
 """A bound on the operators one ledger has ever had."""
@@ -35,7 +36,7 @@ class Signs:
     async def next_nonces(self) -> Mapping[Address, int]:
         """Return the next nonce of every operator there ever was, retired ones too."""
         found = await self.rows.scan(keys.NONCES, keys.past(keys.NONCES), limit=OPERATORS_MAX)
-        return {Address(row.key.removeprefix(keys.NONCES)): read(NextNonce, row).next for row in found}
+        return {Address(row.key.removeprefix(keys.NONCES)): decode(NextNonce, row).next for row in found}
 
     async def noted(self) -> Ahead | None:
         """Return the sign that was seen first and not answered by a person yet."""
@@ -43,17 +44,17 @@ class Signs:
 
     async def note(self, reason: WaitingReason, detail: str) -> Ahead:
         """Keep the sign; one that is noted already stays, with its time."""
-        group = Group()
-        group.insert(keys.AHEAD, write(Ahead(reason=reason, detail=detail, since_ms=self.clock())))
+        group = AtomicWrite()
+        group.insert(keys.AHEAD, encode(Ahead(reason=reason, detail=detail, since_ms=self.clock())))
         with suppress(Contention):  # another host saw it first
-            await commit(self.rows, group, witness=keys.AHEAD)
+            await commit(self.rows, group, marker_row=keys.AHEAD)
         return await self.noted() or Ahead(reason=reason, detail=detail, since_ms=self.clock())
 
     async def forget(self) -> None:
         """Remove the sign; nothing happens where none is noted."""
         if await self.noted() is None:
             return
-        group = Group()
+        group = AtomicWrite()
         group.delete(keys.AHEAD)
         with suppress(Contention):  # another person was first
-            await commit(self.rows, group, witness=keys.AHEAD)
+            await commit(self.rows, group, marker_row=keys.AHEAD)

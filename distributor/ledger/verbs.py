@@ -13,19 +13,15 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from distributor import logs
 from distributor.caps import NO_CAPS, Caps
-from distributor.errors import Contention
 from distributor.ledger import closings, entries, keys, readings
 from distributor.ledger.closings import Closing
+from distributor.ledger.columns import decode, encode
 from distributor.ledger.entries import Inserted, Page
-from distributor.ledger.groups import Group, commit, require, version_of
 from distributor.ledger.interventions import Interventions
-from distributor.ledger.leases import Leases
 from distributor.ledger.notices import Notices
 from distributor.ledger.readings import find
 from distributor.ledger.records import Slot
-from distributor.ledger.rows import read, write
 from distributor.ledger.signs import Signs
 from distributor.model import (
     Address,
@@ -38,9 +34,13 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.ports import AuditTrail, Clock, Rows
-from distributor.standing import Books, Control, Identity, Lease, Stats, Waiting, WaitingReason, Watch
-from distributor.units import utc_day
+from distributor.standing import Books, Control, Identity, Stats, Waiting, WaitingReason, Watch
+from foundation import logs
+from foundation.clock import Clock, utc_day
+from foundation.errors import Contention, require
+from foundation.tablestore.atomic import AtomicWrite, commit, version_of
+from foundation.tablestore.leases import Lease, Leases
+from foundation.tablestore.ports import AuditTrail, Rows
 
 CLOSE_TRIES_MAX = 5
 """A closing shares the totals with every binding and reads them anew in each try."""
@@ -110,7 +110,7 @@ class Ledger:
         """
         key = keys.order(order.key)
         try:
-            versions = await commit(self._rows, entries.insertion(order), witness=keys.ref(order.ref_id))
+            versions = await commit(self._rows, entries.insertion(order), marker_row=keys.ref(order.ref_id))
         except Contention:
             return Inserted(order=await readings.known(self._rows, order), new=False)
         stored = replace(order, version=versions[key]) if key in versions else await readings.known(self._rows, order)
@@ -131,13 +131,13 @@ class Ledger:
         """Return waiting orders behind the place *after*, oldest first, from at most *limit* rows."""
         first = keys.behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
         rows = await self._rows.scan(first, keys.past(keys.OPEN_ORDERS), limit=limit)
-        orders = await readings.orders(self._rows, [read(OrderKey, row) for row in rows])
+        orders = await readings.orders(self._rows, [decode(OrderKey, row) for row in rows])
         more = rows[-1].key.removeprefix(keys.OPEN_ORDERS) if len(rows) == limit else ""
         return Page(orders=tuple(_still_waiting(orders)), after=more)
 
     async def hold(self, order: Order, reason: HoldReason, detail: str) -> None:
         """Stop a waiting order until a person decides; a bound one is held only by its closing."""
-        await commit(self._rows, entries.holding(order, reason, detail, self._clock()), witness=keys.held(order.key))
+        await commit(self._rows, entries.holding(order, reason, detail, self._clock()), marker_row=keys.held(order.key))
         await self._record_held(order.key, reason, detail, "unbound")
 
     async def retry(self, order: Order, by: str, why: str) -> Order:
@@ -176,7 +176,7 @@ class Ledger:
         slot = Slot(transaction.operator, transaction.nonce)
         books = await readings.of_day(self._rows, books, transaction.bound_day, entries.wallets_of(orders))
         group, after = entries.binding(books, orders, transaction, attempt, caps)
-        versions = await commit(self._rows, group, witness=keys.attempt(*slot, 0))
+        versions = await commit(self._rows, group, marker_row=keys.attempt(*slot, 0))
         return entries.bound(after, orders, versions), replace(
             transaction, version=version_of(versions, keys.transaction(*slot))
         )
@@ -201,16 +201,16 @@ class Ledger:
         """Keep what became of an open transaction; Contention when another worker wrote it since."""
         require(transaction.status is not TransactionStatus.FINAL, "only a closing makes a transaction final")
         key = keys.transaction(transaction.operator, transaction.nonce)
-        group = Group()
-        group.replace(key, write(transaction), transaction.version)
-        versions = await commit(self._rows, group, witness=key)
+        group = AtomicWrite()
+        group.replace(key, encode(transaction), transaction.version)
+        versions = await commit(self._rows, group, marker_row=key)
         return replace(transaction, version=version_of(versions, key))
 
     async def add_attempt(self, transaction: Transaction, attempt: Attempt) -> Transaction:
         """Keep signed bytes as the next attempt, before any node sees them; two settlers cannot both own one."""
         group, after = entries.addition(transaction, attempt)
         slot = Slot(transaction.operator, transaction.nonce)
-        versions = await commit(self._rows, group, witness=keys.attempt(*slot, attempt.index))
+        versions = await commit(self._rows, group, marker_row=keys.attempt(*slot, attempt.index))
         return replace(after, version=version_of(versions, keys.transaction(*slot)))
 
     async def close(self, transaction: Transaction, closing: Closing) -> None:
@@ -231,7 +231,7 @@ class Ledger:
                 raise Contention(f"another worker has written {key} since")
             group = closings.settlement(transaction, standing, closing, self._clock())
             try:
-                await commit(self._rows, group, witness=key)
+                await commit(self._rows, group, marker_row=key)
             except Contention:
                 continue  # a binding changed the totals, or another settler was first: the next look tells
             for order, reason in closing.held.items():
@@ -244,9 +244,9 @@ class Ledger:
 
     async def forget_final(self, operator: Address, stats: Stats) -> None:
         """Watch the block of the newest closing no more; Contention when another was closed since."""
-        group = Group()
-        group.replace(keys.stats(operator), write(replace(stats, final_number=None, final_hash=None)), stats.version)
-        await commit(self._rows, group, witness=keys.stats(operator))
+        group = AtomicWrite()
+        group.replace(keys.stats(operator), encode(replace(stats, final_number=None, final_hash=None)), stats.version)
+        await commit(self._rows, group, marker_row=keys.stats(operator))
 
     # the service -------------------------------------------------------------------------------
 

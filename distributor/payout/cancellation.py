@@ -13,15 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from distributor import logs
 from distributor.ledger import Ledger
 from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, TransactionStatus
 from distributor.payout import fees, preflight, submission
 from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import CANCEL_GAS
 from distributor.payout.submission import Draft
-from distributor.ports import Chain, Clock, Signer
+from distributor.ports import Chain, Signer
 from distributor.sightings import Market
+from foundation import logs
+from foundation.clock import Clock
 
 _log = logging.getLogger(__name__)
 

@@ -12,8 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from distributor import logs
-from distributor.errors import ChainUnavailable, Contention, SignerUnavailable, WrongChain
+from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderKey, Transaction, TransactionStatus
 from distributor.payout import alarms, preflight, submission
@@ -22,10 +21,13 @@ from distributor.payout.choice import choose
 from distributor.payout.ledger_age import LedgerAge
 from distributor.payout.preflight import Obstacle, Prepared, Terms
 from distributor.payout.submission import Draft
-from distributor.ports import Alarm, Alarms, Chain, Clock, Signer
+from distributor.ports import Alarm, Alarms, Chain, Signer
 from distributor.sightings import Revert, RevertKind, Simulation
-from distributor.standing import Books, Lease, WaitingReason
-from distributor.units import utc_day
+from distributor.standing import Books, WaitingReason
+from foundation import logs
+from foundation.clock import Clock, utc_day
+from foundation.errors import Contention
+from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
 ROUNDS_PER_DRAIN = 1_000

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from distributor.errors import Contention
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.payout import alarms
 from distributor.ports import Alarms
 from distributor.sightings import Observation
 from distributor.standing import Stats
+from foundation.errors import Contention
 
 Closed = Mapping[Address, Stats]
 """Of each operator, where its newest transaction was closed."""

@@ -21,9 +21,10 @@ from distributor.ledger.records import Ahead
 from distributor.model import Address
 from distributor.payout import alarms
 from distributor.payout.preflight import Obstacle
-from distributor.ports import Alarms, Chain, Clock
+from distributor.ports import Alarms, Chain
 from distributor.sightings import PoolView
 from distributor.standing import WaitingReason
+from foundation.clock import Clock
 
 PATIENCE_MS = 60_000
 """How long one node's word stops the payouts before it pauses them."""

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from distributor.errors import InvariantBroken
 from distributor.model import (
     Address,
     Attempt,
@@ -34,7 +33,8 @@ from distributor.model import (
 from distributor.payout import fees
 from distributor.payout.fees import FeeLimits
 from distributor.sightings import Observation, Receipt, Transfer
-from distributor.units import UnixMs
+from foundation.clock import UnixMs
+from foundation.errors import InvariantBroken
 
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs. Source: Ethereum Yellow Paper, G_transaction."""

@@ -12,8 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from distributor import logs
-from distributor.errors import ChainUnavailable, Contention, InvariantBroken, WrongChain
+from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
 from distributor.model import Address, OpenTransaction, TransactionStatus
@@ -22,9 +21,13 @@ from distributor.payout.distribution import Distribution
 from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import FeeCeiling, Finalise, NonceLost, Refused, Replace, Step, Submit, Wait
 from distributor.payout.steps import Done, Steps
-from distributor.ports import Chain, Clock, Sleep
+from distributor.ports import Chain
 from distributor.sightings import Observation
-from distributor.standing import SETTLEMENT_LEASE, Lease
+from distributor.standing import SETTLEMENT_LEASE
+from foundation import logs
+from foundation.clock import Clock, Sleep
+from foundation.errors import Contention, InvariantBroken
+from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
 _PUSHES = (Submit, Replace, FeeCeiling, Refused)

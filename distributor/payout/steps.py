@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from distributor import logs
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Closing, Ledger
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction, TransactionStatus
@@ -31,10 +30,12 @@ from distributor.payout.lifecycle import (
     Wait,
 )
 from distributor.payout.submission import Draft
-from distributor.ports import Alarms, Chain, Clock, Signer
+from distributor.ports import Alarms, Chain, Signer
 from distributor.sightings import Observation, Receipt
 from distributor.standing import Identity
-from distributor.units import UnixMs, Wei
+from distributor.units import Wei
+from foundation import logs
+from foundation.clock import Clock, UnixMs
 
 _log = logging.getLogger(__name__)
 

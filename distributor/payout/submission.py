@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from distributor import logs
-from distributor.errors import Contention
 from distributor.ledger import Ledger
 from distributor.model import Attempt, AttemptKind, Fees, SubmitOutcome, Transaction, TransactionStatus
-from distributor.ports import Chain, Clock, Signer, Unsigned
+from distributor.ports import Chain, Signer, Unsigned
 from distributor.sightings import Call, Submitted
 from distributor.standing import WaitingReason
-from distributor.units import UnixMs
+from foundation import logs
+from foundation.clock import Clock, UnixMs
+from foundation.errors import Contention
 
 _log = logging.getLogger(__name__)
 

@@ -11,17 +11,19 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from distributor import logs
-from distributor.errors import ChainUnavailable, Contention, WrongChain
+from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.payout import finality
 from distributor.payout.advice import WAITING
 from distributor.payout.preflight import outside_trouble
-from distributor.ports import Alarm, Alarms, Chain, Clock
+from distributor.ports import Alarm, Alarms, Chain
 from distributor.sightings import Survey
 from distributor.standing import SETTLEMENT_LEASE, Stats, WaitingReason, Watch
 from distributor.units import TokenUnits, Wei, format_units
+from foundation import logs
+from foundation.clock import Clock
+from foundation.errors import Contention
 
 WATCH_EVERY_MS = 300_000
 FINALITY_LAG_BLOCKS_MAX = 128
@@ -56,7 +58,7 @@ class Sweep:
             self.ledger.watch(),
         )
         now_ms = self.clock()
-        followed = lease is not None and lease.until_ms > now_ms
+        followed = lease is not None and lease.is_alive(now_ms)
         wakes = Wakes(
             distribute=bool(page.orders),
             settle=opened and not followed,

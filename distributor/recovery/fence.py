@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from distributor.errors import DistributorError
 from distributor.model import Address, Fees, SubmitOutcome
 from distributor.payout.fees import FeeLimits
 from distributor.payout.history import Pools, last_final
 from distributor.payout.lifecycle import CANCEL_GAS, Policy
-from distributor.ports import Chain, Signer, Sleep, Unsigned
+from distributor.ports import Chain, Signer, Unsigned
 from distributor.sightings import Call, Market, Observation, RevertKind
+from foundation.clock import Sleep
+from foundation.errors import ServiceError
 
 FENCE_NONCES = 16
 """As many transactions as an operator ever has in flight."""
@@ -31,7 +32,7 @@ TURNS_MAX = 1_800
 Say = Callable[[str], None]
 
 
-class FenceOpen(DistributorError):
+class FenceOpen(ServiceError):
     """A transaction signed before the loss may still be mined."""
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from distributor.errors import ChainUnavailable, DistributorError, ForeignLedger
+from distributor.errors import ChainUnavailable, ForeignLedger
 from distributor.ledger import Ledger
 from distributor.ledger.archive import Archive, Payout, Restored
 from distributor.ledger.records import Progress
@@ -23,6 +23,7 @@ from distributor.ports import Chain
 from distributor.recovery.fence import Fence
 from distributor.recovery.payouts import Known, Stranger, sort
 from distributor.standing import Identity
+from foundation.errors import ServiceError
 
 PAGE_BLOCKS = 10_000
 """Blocks indexed between two checkpoints."""
@@ -31,7 +32,7 @@ _BLOCKING = (Restored.PAID_TWICE, Restored.DIFFERS, Restored.BOUND)
 Say = Callable[[str], None]
 
 
-class NotSettled(DistributorError):
+class NotSettled(ServiceError):
     """The ledger still has open transactions: let settlement end them first; it works while paused."""
 
 

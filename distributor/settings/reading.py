@@ -17,11 +17,11 @@ from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from distributor.errors import ConfigurationError
 from distributor.settings import values as accept
 from distributor.settings.model import Settings, Use
 from distributor.settings.rules import disagreeing
-from distributor.settings.storage import storage
+from foundation.errors import ConfigurationError
+from foundation.settings.storage import storage
 
 _MEMBER = "<SOURCE>"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from distributor.settings import urls
+from foundation.settings import urls
 
 OPENING = "@Microsoft.KeyVault("
 SYNTAX = (

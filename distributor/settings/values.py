@@ -12,10 +12,10 @@ from decimal import Decimal
 
 from distributor.addresses import ZERO_ADDRESS, parse_address
 from distributor.model import DEFAULT_SOURCE, Address
-from distributor.settings import urls
 from distributor.settings.references import is_reference
 from distributor.settings.shop_secrets import WHSEC, whsec_key
 from distributor.units import Wei, gwei_to_wei, token_units
+from foundation.settings import urls
 
 CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 """Of secp256k1: a private key is a number above zero and below it. Source: SEC 2, section 2.4.1."""

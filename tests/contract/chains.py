@@ -11,7 +11,8 @@ from devstack.contracts import Deployment, Devchain
 from distributor.adapters.polygon import Polygon
 from distributor.model import Address, Hash, Order
 from distributor.ports import Chain
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, TOKEN, Behaviour, FakeChain
 from tests.fakes.clock import FrozenClock
 

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from distributor.errors import ConflictingOrder, Contention
+from distributor.errors import ConflictingOrder
 from distributor.ledger import Ledger, keys
 from distributor.ledger.archive import RESTORE_TRIES_MAX, Archive, Payout, Restored
 from distributor.model import HoldReason, OrderKey, OrderStatus
 from distributor.names import ref_id
 from distributor.units import TokenUnits
+from foundation.errors import Contention
+from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, BOB, IDENTITY, OPERATOR, TOKEN, a_hash, an_address, an_order
 from tests.fakes.bench import Bench, a_closing
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 
 def an_archive(bench: Bench) -> Archive:

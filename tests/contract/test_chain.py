@@ -9,11 +9,11 @@ import pytest
 
 from devstack.contracts import OPERATOR_KEY
 from distributor.adapters.signer import LocalSigner
-from distributor.errors import InvariantBroken
 from distributor.model import Fees, Hash, SubmitOutcome
 from distributor.ports import Signed, Unsigned
 from distributor.sightings import Call, RevertKind
 from distributor.units import TokenUnits, Wei
+from foundation.errors import InvariantBroken
 from tests.contract.chains import ONE_TOKEN, FakeWorld, World, an_order, anvil_world
 from tests.fakes.chain import Behaviour
 

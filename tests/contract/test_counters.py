@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from distributor import wiring
 from distributor.adapters.counters import LimitsCounters
 from distributor.errors import CountersUnavailable
 from distributor.ports import Counters
 from distributor.rates import Rate
+from foundation.clock import system_clock
 from tests.fakes.counters import FakeCounters
 
 FEW, SHORT = Rate(3, 600), Rate(2, 1)
@@ -46,10 +46,10 @@ def url_of(server: Any) -> str:
 async def counters(request: pytest.FixtureRequest) -> AsyncIterator[Counters]:
     """Each kind of counters, by the real clock."""
     if request.param == "fake":
-        yield FakeCounters(wiring.now)
+        yield FakeCounters(system_clock)
         return
     url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
-    real = LimitsCounters(url, clock=wiring.now, wait_s=30)  # how fast it is, is not the question here
+    real = LimitsCounters(url, clock=system_clock, wait_s=30)  # how fast it is, is not the question here
     yield real
     await real.aclose()
 
@@ -109,7 +109,7 @@ async def test_none_is_lost_among_many_at_once(counters: Counters, name: str) ->
 @pytest.mark.skipif(sys.platform == "win32", reason="Valkey is not built for Windows")
 async def test_instances_share_what_redis_counts(redis_url: str, name: str) -> None:
     """Ten instances of memory would be ten times the limit."""
-    first, second = (LimitsCounters(redis_url, clock=wiring.now, wait_s=30) for _ in range(2))
+    first, second = (LimitsCounters(redis_url, clock=system_clock, wait_s=30) for _ in range(2))
     await first.take(name, FEW)
 
     shared = await second.take(name, FEW)
@@ -123,7 +123,7 @@ async def test_instances_share_what_redis_counts(redis_url: str, name: str) -> N
 async def test_a_store_that_dies_is_said_to_be_away(name: str) -> None:
     """Not a library's own error, which nobody above knows."""
     with valkey_server() as server:
-        real = LimitsCounters(url_of(server), clock=wiring.now, wait_s=30)
+        real = LimitsCounters(url_of(server), clock=system_clock, wait_s=30)
         await real.take(name, FEW)
 
     with pytest.raises(CountersUnavailable):
@@ -134,7 +134,7 @@ async def test_a_store_that_dies_is_said_to_be_away(name: str) -> None:
 async def test_a_store_that_never_answers_is_said_to_be_away(name: str) -> None:
     """It takes the connection and says nothing: an order does not wait for that."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        real = LimitsCounters(f"redis://127.0.0.1:{silent.getsockname()[1]}", clock=wiring.now)
+        real = LimitsCounters(f"redis://127.0.0.1:{silent.getsockname()[1]}", clock=system_clock)
 
         with pytest.raises(CountersUnavailable, match="TimeoutError"):
             await real.left(name, FEW)

@@ -17,8 +17,9 @@ from distributor.adapters.signer import LocalSigner
 from distributor.errors import ChainUnavailable
 from distributor.model import Fees, Hash
 from distributor.payout.history import Distribution, History
-from distributor.ports import Sleep, Unsigned
+from distributor.ports import Unsigned
 from distributor.units import Wei
+from foundation.clock import Sleep
 from tests.contract.chains import ONE_TOKEN, FakeWorld, World, an_order, anvil_world
 from tests.factories import a_hash
 from tests.fakes.clock import FrozenClock

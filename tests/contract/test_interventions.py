@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.errors import Contention, InvariantBroken
 from distributor.model import HoldReason, Order, OrderStatus
 from distributor.standing import Control
+from foundation.errors import Contention, InvariantBroken
 from tests.factories import BOB, NOW_MS, OPERATOR, a_hash
 from tests.fakes.bench import Bench, a_closing, binding
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.errors import ConflictingOrder, Contention, ForeignLedger, InvariantBroken
+from distributor.errors import ConflictingOrder, ForeignLedger
 from distributor.model import AttemptKind, HoldReason, OpenTransaction, OrderStatus, Transaction, TransactionStatus
-from distributor.ports import Insert
 from distributor.standing import Control, Stats
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
+from foundation.errors import Contention, InvariantBroken
+from foundation.tablestore.ports import UNSTORED, InsertRow
 from tests.factories import BOB, IDENTITY, NOW_MS, OPERATOR, TOKEN, a_hash, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding
 
@@ -82,7 +84,7 @@ async def test_a_new_order_is_kept_with_its_reference_and_its_place_in_line(benc
 
     assert inserted.new
     assert inserted.order == order == await bench.ledger.order(order.key)
-    assert inserted.order.version
+    assert inserted.order.version != UNSTORED
     assert {"order:loja:A-1", f"ref:{order.ref_id}", f"open:{NOW_MS:015d}:loja:A-1"} <= set(await bench.keys())
 
 
@@ -109,7 +111,7 @@ async def test_of_fifty_racing_insertions_of_one_order_one_is_new(bench: Bench) 
 async def test_a_reference_spent_before_a_rebuild_is_never_paid_again(bench: Bench) -> None:
     """The reference stands, the order does not: refused, not inserted."""
     order = an_order("ORD1")
-    await bench.rows.commit([Insert(key=f"ref:{order.ref_id}", values={"source": "default", "order_id": "ORD1"})])
+    await bench.rows.commit([InsertRow(key=f"ref:{order.ref_id}", values={"source": "default", "order_id": "ORD1"})])
 
     with pytest.raises(ConflictingOrder, match="rebuilt"):
         await bench.ledger.insert(order)
@@ -137,7 +139,7 @@ async def test_an_order_bound_meanwhile_is_left_out_of_the_line(bench: Bench) ->
     await bench.bound("ORD1")
     await bench.received("ORD2")
     place = an_order("ORD1").place
-    await bench.rows.commit([Insert(key=f"open:{place}", values={"source": "default", "order_id": "ORD1"})])
+    await bench.rows.commit([InsertRow(key=f"open:{place}", values={"source": "default", "order_id": "ORD1"})])
 
     page = await bench.ledger.waiting(limit=9)
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from distributor.caps import Caps
-from distributor.errors import Contention, InvariantBroken
-from distributor.model import Address, OrderKey, Version
+from distributor.model import Address, OrderKey
 from distributor.standing import Books
 from distributor.units import TokenUnits
+from foundation.errors import Contention, InvariantBroken
+from foundation.tablestore.ports import Version
 from tests.factories import ALICE, BOB, NOW_MS, OPERATOR, TOKEN, a_hash
 from tests.fakes.bench import Bench, a_closing, binding
 

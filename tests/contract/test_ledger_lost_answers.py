@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.errors import LedgerUnavailable
 from distributor.ledger import Ledger
-from distributor.ledger.groups import TRIES_MAX
 from distributor.model import HoldReason, OrderStatus, TransactionStatus
 from distributor.standing import Control, WaitingReason, Watch
+from foundation.errors import StoreUnavailable
+from foundation.tablestore.atomic import TRIES_MAX
+from foundation.tablestore.memory import MemoryRows
 from tests.factories import BOB, IDENTITY, OPERATOR, TOKEN, a_hash, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding
-from tests.fakes.rows import ListAudit, MemoryRows, UnsteadyRows
+from tests.fakes.rows import ListAudit, UnsteadyRows
 
 OTHER_OPERATOR = BOB
 
@@ -174,7 +175,7 @@ async def test_silence_ends_after_a_few_tries_and_nothing_is_half_done(empty: Be
     for _ in range(TRIES_MAX):
         empty.rows.lose_next_answer(done=False)
 
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         await act(empty)
     assert await empty.values() == before
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.errors import Contention
 from distributor.standing import Waiting, WaitingReason, Watch
 from distributor.units import TokenUnits, Wei
+from foundation.errors import Contention
 from tests.factories import NOW_MS
 from tests.fakes.bench import Bench
 

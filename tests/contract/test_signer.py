@@ -9,16 +9,17 @@ import pytest
 import rlp  # type: ignore[import-untyped]  # ships no types
 
 from devstack.contracts import OPERATOR_KEY
-from distributor.adapters.identity import sign_in
 from distributor.adapters.signer import LocalSigner
 from distributor.adapters.vault_signer import VaultSigner, connect
 from distributor.addresses import keccak256
-from distributor.errors import ConfigurationError, SignerUnavailable
+from distributor.errors import SignerUnavailable
 from distributor.model import Address, Fees
 from distributor.ports import Signer, Unsigned
 from distributor.settings.references import VaultItem
 from distributor.sightings import Call
 from distributor.units import Wei
+from foundation.errors import ConfigurationError
+from foundation.secrets.sign_in import sign_in
 from tests.fakes.signer import FakeSigner, read_signed
 from tests.integration.vault import URL, Peers, signed_in
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distributor.ledger import Closing, Ledger
-from distributor.ledger.rows import OWNER
 from distributor.model import Address, Attempt, HoldReason, Order, OrderKey, Transaction
 from distributor.standing import Books
 from distributor.units import TokenUnits, Wei
+from foundation.tablestore.codec import OWNER
+from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, OPERATOR, a_hash, a_transaction, an_attempt, an_order
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows, UnsteadyRows
+from tests.fakes.rows import ListAudit, UnsteadyRows
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from distributor.addresses import keccak256
-from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
+from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
 from distributor.ports import Unsigned
 from distributor.sightings import (
@@ -22,6 +22,7 @@ from distributor.sightings import (
     Survey,
 )
 from distributor.units import TokenUnits, Wei
+from foundation.errors import InvariantBroken
 from tests.fakes.chain_state import (
     AUTHORITY,
     CUSTOMERS,

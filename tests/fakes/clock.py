@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from distributor.units import UnixMs
+from foundation.clock import UnixMs
 
 
 @dataclass(slots=True)

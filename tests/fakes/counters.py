@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from distributor.errors import CountersUnavailable
-from distributor.ports import Clock
 from distributor.rates import Rate, Window
+from foundation.clock import Clock
 
 
 @dataclass

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from distributor.adapters.tables import connect
-from tests.fakes.rows import MemoryRows, UnsteadyRows
+from foundation.tablestore.azure_tables import connect
+from foundation.tablestore.memory import MemoryRows
+from tests.fakes.rows import UnsteadyRows
 
 KINDS = ["memory", "azurite"]
 

@@ -21,13 +21,15 @@ from distributor.payout.preflight import Terms
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import Steps
 from distributor.payout.sweep import Thresholds, Watcher
-from distributor.ports import Rows
 from distributor.standing import Identity
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
+from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import Rows
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, an_order
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 BLOCK_S = 2
 BLOCKS_PER_MINUTE = 60 // BLOCK_S

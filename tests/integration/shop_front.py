@@ -15,7 +15,7 @@ from azure.storage.queue import QueueServiceClient
 
 from devstack import paths
 from devstack.servers import Azurite
-from distributor.adapters.tables import connect
+from foundation.tablestore.azure_tables import connect
 from tests.integration.hosted import Hosted, Reply, hosted
 
 SECRET = "front-door-secret-0123456789abcdef"

@@ -19,7 +19,8 @@ from distributor.names import ref_id
 from distributor.parts import Parts
 from distributor.recovery.fence import FENCE_NONCES
 from distributor.units import TokenUnits
-from distributor.wiring import Container, now
+from distributor.wiring import Container
+from foundation.clock import system_clock
 from tests.integration.conftest import WEBHOOK_SECRET
 
 ONE_TOKEN = 10**18
@@ -57,7 +58,7 @@ class Desk:
         """Let the service work with its real clients."""
 
         async def working() -> T:
-            container = Container(self.environ, clock=now)
+            container = Container(self.environ, clock=system_clock)
             try:
                 return await work(container)
             finally:
@@ -69,7 +70,7 @@ class Desk:
         """Look into the ledger from outside."""
 
         async def looking() -> T:
-            parts = Parts(self.environ, clock=now)
+            parts = Parts(self.environ, clock=system_clock)
             try:
                 return await work(parts)
             finally:

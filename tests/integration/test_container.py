@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from distributor.adapters.identity import sign_in
 from distributor.adapters.keyvault import KeyVaultSecrets
 from distributor.adapters.vault_settings import filled
-from distributor.errors import ConfigurationError
 from distributor.settings import Use, about, problems
+from foundation.errors import ConfigurationError
+from foundation.secrets.sign_in import sign_in
 from tests.fakes.clock import FrozenClock
 from tests.integration.vault import URL, Peers
 

@@ -14,9 +14,9 @@ import pytest
 import function_app
 from devstack.servers import Azurite
 from distributor import wiring
-from distributor.adapters.tables import Tables, connect
 from distributor.ledger import Ledger
 from distributor.model import OrderKey, OrderStatus
+from foundation.tablestore.azure_tables import Tables, connect
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import Out, a_context
 

@@ -9,9 +9,9 @@ import pytest
 from devstack.contracts import Deployment, Devchain
 from distributor.cli import main
 from distributor.cli.init import initialise
-from distributor.errors import ConfigurationError
 from distributor.parts import Parts
 from distributor.standing import Identity
+from foundation.errors import ConfigurationError
 from tests.fakes.clock import FrozenClock
 
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from distributor.adapters.identity import sign_in
 from distributor.adapters.keyvault import KEPT_MS, KeyVaultSecrets
-from distributor.errors import ConfigurationError, SecretWithdrawn
+from foundation.errors import ConfigurationError, SecretWithdrawn
+from foundation.secrets.sign_in import sign_in
 from tests.fakes.clock import FrozenClock
 from tests.integration.vault import URL, Peers
 

@@ -22,7 +22,8 @@ from distributor.payout.settlement import Settlement
 from distributor.ports import Unsigned
 from distributor.sightings import Call
 from distributor.units import TokenUnits, Wei
-from distributor.wiring import Container, now
+from distributor.wiring import Container
+from foundation.clock import system_clock
 from tests.factories import GWEI, an_order
 
 RELEASE = 5
@@ -51,10 +52,10 @@ async def container(
         "RELEASE_CONFIRMATIONS": str(RELEASE),
     }
     devchain.set_automine(enabled=False)
-    parts = Parts(environ, clock=now)
+    parts = Parts(environ, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)
     await parts.aclose()
-    own = Container(environ, clock=now)
+    own = Container(environ, clock=system_clock)
     yield own
     await own.aclose()
     devchain.set_automine(enabled=True)
@@ -108,7 +109,7 @@ async def spend_from_a_wallet(container: Container, order: Order, deployment: De
 async def resolve(container: Container, order: Order, deployment: Deployment, tx_hash: Hash) -> Resolved:
     """End the order's nonce as *tx_hash* shows it on the real node."""
     settlement = await container.settlement()
-    nodes = nodes_of([deployment.url], chain_id=deployment.chain_id, timeout_s=10.0, clock=now)
+    nodes = nodes_of([deployment.url], chain_id=deployment.chain_id, timeout_s=10.0, clock=system_clock)
     history = ChainHistory(nodes, token=deployment.token, reserve=deployment.reserve)
     resolution = Resolution(
         ledger=settlement.ledger,
@@ -135,7 +136,7 @@ async def test_a_cancelled_nonce_pays_nobody_and_frees_its_order(
         ledger=settlement.ledger,
         chain=settlement.chain,
         signers=settlement.steps.signers,
-        clock=now,
+        clock=system_clock,
         limits=settlement.limits,
         chain_id=deployment.chain_id,
     )

@@ -19,8 +19,7 @@ import pytest
 from distributor.front import orders, signature
 from distributor.front.orders import Terms
 from distributor.model import Address, Order
-from distributor.units import UnixMs
-from distributor.wiring import now
+from foundation.clock import UnixMs, system_clock
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of a shop, 32 bytes long"
@@ -50,7 +49,7 @@ def shopfront() -> Iterator[Shopfront]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            verified = signature.verify(dict(self.headers.items()), body, KEYS, now())
+            verified = signature.verify(dict(self.headers.items()), body, KEYS, system_clock())
             front.received.append(orders.parse(body, verified.source, TERMS, UnixMs(0)))
             self.send_response(202)
             self.end_headers()

@@ -12,8 +12,9 @@ from distributor.cli.init import initialise
 from distributor.model import Order, OrderStatus
 from distributor.names import ref_id
 from distributor.parts import Parts
-from distributor.units import TokenUnits, UnixMs
-from distributor.wiring import Container, now
+from distributor.units import TokenUnits
+from distributor.wiring import Container
+from foundation.clock import UnixMs, system_clock
 from tests.factories import an_order
 from tests.integration.vault import URL, Peers
 
@@ -25,10 +26,10 @@ FIRST_UNITS = 1_000_000_007
 async def before(environ: dict[str, str], devchain: Devchain) -> AsyncIterator[Container]:
     """The service before the rotation, on a ledger that is ours and a chain that mines when told to."""
     devchain.set_automine(enabled=False)
-    parts = Parts(environ, clock=now)
+    parts = Parts(environ, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)
     await parts.aclose()
-    own = Container(environ, clock=now)
+    own = Container(environ, clock=system_clock)
     yield own
     await own.aclose()
     devchain.set_automine(enabled=True)
@@ -43,7 +44,7 @@ async def after(
     if request.param == "a key in a vault":
         azure.vault.keys.hold("operator", deployment.second_operator_key)
         rotated |= {"OPERATOR_PK": "", "OPERATOR_KEY_ID": f"{URL}/keys/operator"}
-    own = Container(environ | rotated, clock=now, transport=azure.transport)
+    own = Container(environ | rotated, clock=system_clock, transport=azure.transport)
     yield own
     await own.aclose()
     assert bool(azure.vault.keys.signed) == ("OPERATOR_KEY_ID" in rotated)
@@ -57,7 +58,7 @@ async def receive(container: Container, deployment: Deployment, number: int) -> 
         wallet=deployment.customers[0],
         amount_units=TokenUnits(FIRST_UNITS + number),
         ref_id=ref_id("default", order_id),
-        received_ms=UnixMs(now() + number),
+        received_ms=UnixMs(system_clock() + number),
     )
     return (await (await container.intake()).ledger.insert(order)).order
 

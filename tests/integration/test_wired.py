@@ -11,17 +11,18 @@ from devstack.contracts import Deployment, Devchain
 from distributor.cli.init import initialise
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.parts import Parts
-from distributor.wiring import Container, now
+from distributor.wiring import Container
+from foundation.clock import system_clock
 from tests.integration.conftest import WEBHOOK_SECRET
 
 
 @pytest.fixture
 async def container(environ: dict[str, str]) -> AsyncIterator[Container]:
     """The service with real clients on a ledger that is ours."""
-    parts = Parts(environ, clock=now)
+    parts = Parts(environ, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)
     await parts.aclose()
-    own = Container(environ, clock=now)
+    own = Container(environ, clock=system_clock)
     yield own
     await own.aclose()
 

@@ -11,14 +11,14 @@ import pytest
 
 from distributor.ledger import readings
 from distributor.ledger.closings import Closing, Settling
-from distributor.ledger.groups import Group
-from distributor.model import Attempt, Fees, OpenTransaction, Order, Transaction, Version
+from distributor.model import Attempt, Fees, OpenTransaction, Order, Transaction
 from distributor.payout import settlement, submission
 from distributor.payout.distribution import Distribution
 from distributor.payout.lifecycle import Step
 from distributor.payout.settlement import Settlement
-from distributor.ports import Rows, Value
 from distributor.standing import Books
+from foundation.tablestore.atomic import AtomicWrite
+from foundation.tablestore.ports import Rows, Value, Version
 
 Patch = pytest.MonkeyPatch
 
@@ -40,13 +40,13 @@ def wallets_total_read_but_not_written(patch: Patch) -> None:
 
 
 def _leave_out(patch: Patch, key_of_total: re.Pattern[str]) -> None:
-    put = Group.put
+    put = AtomicWrite.put
 
-    def puts(self: Group, key: str, values: Mapping[str, Value], version: Version) -> None:
+    def puts(self: AtomicWrite, key: str, values: Mapping[str, Value], version: Version) -> None:
         if not key_of_total.fullmatch(key):
             put(self, key, values, version)
 
-    patch.setattr(Group, "put", puts)
+    patch.setattr(AtomicWrite, "put", puts)
 
 
 def released_on_the_day_of_the_closing(patch: Patch) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from distributor.ledger import Ledger, keys
-from distributor.ledger.groups import commit
+from distributor.ledger.columns import encode
 from distributor.ledger.readings import must_find
 from distributor.ledger.records import Total
-from distributor.ledger.rows import write
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.payout import lifecycle
 from distributor.payout.lifecycle import Policy, Step, Submit, Verdict, Wait
@@ -20,6 +19,7 @@ from distributor.payout.steps import Done, Steps
 from distributor.sightings import Observation, Receipt
 from distributor.standing import Spent
 from distributor.units import TokenUnits
+from foundation.tablestore.atomic import commit
 from tests.properties.machine_broken_people import back_in_line
 
 Patch = pytest.MonkeyPatch
@@ -50,11 +50,11 @@ async def _forget(ledger: Ledger, opened: OpenTransaction) -> None:
     freed, units = TokenUnits(total.units - order.amount_units), TokenUnits(spent.units - order.amount_units)
     ended = replace(transaction, status=TransactionStatus.FINAL, mined_hash=opened.attempts[-1].tx_hash)
     group = back_in_line(order)
-    group.replace(keys.transaction(transaction.operator, transaction.nonce), write(ended), transaction.version)
+    group.replace(keys.transaction(transaction.operator, transaction.nonce), encode(ended), transaction.version)
     group.delete(keys.open_transaction(transaction.operator, transaction.nonce))
-    group.replace(keys.COMMITMENTS, write(Total(units=freed)), total.version)
-    group.replace(keys.spent(spent.day), write(replace(spent, units=units)), spent.version)
-    await commit(rows, group, witness=keys.order(order.key))
+    group.replace(keys.COMMITMENTS, encode(Total(units=freed)), total.version)
+    group.replace(keys.spent(spent.day), encode(replace(spent, units=units)), spent.version)
+    await commit(rows, group, marker_row=keys.order(order.key))
 
 
 def final_at_one_confirmation(patch: Patch) -> None:

@@ -10,9 +10,8 @@ import pytest
 
 from distributor.ledger import closings, keys
 from distributor.ledger.closings import Closing
-from distributor.ledger.groups import Group, commit
+from distributor.ledger.columns import encode
 from distributor.ledger.interventions import Interventions
-from distributor.ledger.rows import write
 from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
 from distributor.payout import fees, preflight
 from distributor.payout.distribution import Distribution
@@ -20,17 +19,19 @@ from distributor.payout.fees import FeeLimits
 from distributor.payout.sweep import Sweep, Wakes
 from distributor.sightings import Market
 from distributor.standing import Books
-from distributor.units import TokenUnits, UnixMs
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs
+from foundation.tablestore.atomic import AtomicWrite, commit
 
 Patch = pytest.MonkeyPatch
 
 
-def back_in_line(order: Order) -> Group:
+def back_in_line(order: Order) -> AtomicWrite:
     """Return the group that lets *order* wait again, whatever it is bound to."""
-    group = Group()
+    group = AtomicWrite()
     waits = replace(order, status=OrderStatus.RECEIVED, operator=None, nonce=None, hold_reason=None, hold_detail="")
-    group.replace(keys.order(order.key), write(waits), order.version)
-    group.insert(keys.open_order(order), write(order.key))
+    group.replace(keys.order(order.key), encode(waits), order.version)
+    group.insert(keys.open_order(order), encode(order.key))
     return group
 
 
@@ -82,7 +83,7 @@ def closing_keeps_the_nonce(patch: Patch) -> None:
     """Hold an order and leave its nonce with it."""
     close_order = closings._close_order
 
-    def keeps(group: Group, order: Order, closing: Closing, now: UnixMs) -> None:
+    def keeps(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> None:
         close_order(group, order, closing, now)
         if order.key in closing.held:
             kept: Mapping[str, Any] = {"operator": order.operator, "nonce": order.nonce}
@@ -103,7 +104,7 @@ def retry_of_an_order_whose_nonce_lives(patch: Patch) -> None:
         group = back_in_line(order)
         if order.status is OrderStatus.HELD:
             group.delete(keys.held(order.key))
-        await commit(self.rows, group, witness=keys.order(order.key))
+        await commit(self.rows, group, marker_row=keys.order(order.key))
         return order
 
     patch.setattr(Interventions, "retry", retries)
@@ -116,10 +117,10 @@ def cancel_of_a_bound_order(patch: Patch) -> None:
     async def cancels(self: Interventions, order: Order, by: str, why: str) -> Order:
         if order.status is not OrderStatus.ASSIGNED:
             return await cancel(self, order, by, why)
-        group = Group()
+        group = AtomicWrite()
         taken = replace(order, status=OrderStatus.CANCELLED)
-        group.replace(keys.order(order.key), write(taken), order.version)
-        await commit(self.rows, group, witness=keys.order(order.key))
+        group.replace(keys.order(order.key), encode(taken), order.version)
+        await commit(self.rows, group, marker_row=keys.order(order.key))
         return taken
 
     patch.setattr(Interventions, "cancel", cancels)

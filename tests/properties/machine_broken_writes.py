@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from distributor.ledger import Ledger, groups
+from distributor.ledger import Ledger
 from distributor.model import Attempt, Fees, Order, Transaction
 from distributor.payout import lifecycle
 from distributor.payout.distribution import Distribution
 from distributor.payout.steps import Done, Steps
-from distributor.ports import Chain, Delete, Insert, Replace, Row, Write
+from distributor.ports import Chain
 from distributor.standing import Books
-from tests.fakes.rows import MemoryRows
+from foundation.tablestore import atomic
+from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import DeleteRow, InsertRow, ReplaceRow, Row, RowWrite
 
 Patch = pytest.MonkeyPatch
 
@@ -25,14 +27,14 @@ Patch = pytest.MonkeyPatch
 def unconditional(patch: Patch, *prefixes: str) -> None:
     """Write rows under *prefixes* whatever they have become since they were read: no If-Match."""
 
-    def holds(self: MemoryRows, one: Write) -> bool:
+    def holds(self: MemoryRows, one: RowWrite) -> bool:
         found: Row | None = self._rows.get(one.key)
         match one:
-            case Insert():
+            case InsertRow():
                 return found is None
-            case Delete():
+            case DeleteRow():
                 return found is not None
-            case Replace() if one.key.startswith(prefixes):
+            case ReplaceRow() if one.key.startswith(prefixes):
                 return found is not None
             case _:
                 return found is not None and found.version == one.version
@@ -45,12 +47,12 @@ def order_rows_without_any_condition(patch: Patch) -> None:
     holds, do = MemoryRows._holds, MemoryRows._do
     loose = ("order:", "open:", "held:")
 
-    def never_refuses(self: MemoryRows, one: Write) -> bool:
-        inserted = isinstance(one, Insert) and one.key.startswith("order:")
+    def never_refuses(self: MemoryRows, one: RowWrite) -> bool:
+        inserted = isinstance(one, InsertRow) and one.key.startswith("order:")
         return holds(self, one) if inserted or not one.key.startswith(loose) else True
 
-    def does(self: MemoryRows, one: Write) -> Any:
-        gone = isinstance(one, Delete) and one.key not in self._rows
+    def does(self: MemoryRows, one: RowWrite) -> Any:
+        gone = isinstance(one, DeleteRow) and one.key not in self._rows
         return None if gone else do(self, one)
 
     patch.setattr(MemoryRows, "_holds", never_refuses)
@@ -61,9 +63,9 @@ def attempts_without_any_condition(patch: Patch) -> None:
     """Let two settlers both own attempt k, as long as their transaction is open."""
     holds = MemoryRows._holds
 
-    def overwrites(self: MemoryRows, one: Write) -> bool:
+    def overwrites(self: MemoryRows, one: RowWrite) -> bool:
         found = self._rows.get(one.key)
-        ends = isinstance(one, Replace) and one.values.get("status") == "final"
+        ends = isinstance(one, ReplaceRow) and one.values.get("status") == "final"
         is_open = found is not None and found.values.get("status") != "final" and not ends
         return one.key.startswith("attempt:") or (one.key.startswith("tx:") and is_open) or holds(self, one)
 
@@ -74,8 +76,8 @@ def orders_inserted_without_condition(patch: Patch) -> None:
     """Let an order that is known be written anew by whoever sends it again."""
     holds = MemoryRows._holds
 
-    def overwrites(self: MemoryRows, one: Write) -> bool:
-        kept = isinstance(one, Insert) and one.key.startswith(("order:", "ref:", "open:"))
+    def overwrites(self: MemoryRows, one: RowWrite) -> bool:
+        kept = isinstance(one, InsertRow) and one.key.startswith(("order:", "ref:", "open:"))
         return True if kept else holds(self, one)
 
     patch.setattr(MemoryRows, "_holds", overwrites)
@@ -83,7 +85,7 @@ def orders_inserted_without_condition(patch: Patch) -> None:
 
 def owner_token_ignored(patch: Patch) -> None:
     """Take a conflict at its word, though it may be the echo of one's own success."""
-    patch.setattr(groups, "_owns", lambda *_: False)
+    patch.setattr(atomic, "_owns", lambda *_: False)
 
 
 # storing and submitting ----------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from distributor.errors import ConfigurationError, InvariantBroken, Transient
 from distributor.ledger import Ledger
 from distributor.model import Address, Order
 from distributor.payout.cancellation import Cancellation
@@ -15,6 +14,7 @@ from distributor.payout.preflight import Terms
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import Steps
 from distributor.payout.sweep import Sweep
+from foundation.errors import ConfigurationError, InvariantBroken, Transient
 from tests.fakes.chain import FakeSigner
 from tests.properties.machine_loop import Job, Turns
 from tests.properties.machine_ports import SteppedAlarms, SteppedChain, SteppedRows, SteppedSigner

@@ -8,11 +8,11 @@ from typing import Any
 
 from eth_abi.abi import decode
 
-from distributor.errors import DistributorError
 from distributor.model import Address, Hash
-from distributor.ports import Delete, Insert, Row, Value, Write
 from distributor.sightings import Receipt
-from distributor.units import UnixMs, utc_day
+from foundation.clock import UnixMs, utc_day
+from foundation.errors import ServiceError
+from foundation.tablestore.ports import DeleteRow, InsertRow, Row, RowWrite, Value
 from tests.fakes.chain import RESERVE, FakeChain
 from tests.fakes.signer import Sent
 from tests.properties.machine_loop import current_job
@@ -82,20 +82,20 @@ class Watchman:
             self.refs[sent.tx_hash] = f"0x{ref.hex()}"
         self.gas_limits[sent.tx_hash] = sent.unsigned.gas_limit
 
-    def see_group(self, group: Sequence[Write], rows: Mapping[str, Row]) -> None:
+    def see_group(self, group: Sequence[RowWrite], rows: Mapping[str, Row]) -> None:
         """Judge a group that is about to be done, against the rows as they are."""
         for write in group:
             before = rows.get(write.key)
             kind = write.key.partition(":")[0]
             if kind in {"attempt", "ref"}:
-                appended = isinstance(write, Insert) and before is None
+                appended = isinstance(write, InsertRow) and before is None
                 hold(appended, "attempts and references are append-only", write.key)
             if kind == "tx":
                 hold(not _final(before), "what is final stays as it is", write.key)
             if kind == "order" and before is not None:
-                hold(not isinstance(write, Delete), "an order is never removed", write.key)
+                hold(not isinstance(write, DeleteRow), "an order is never removed", write.key)
                 _check_move(write, before.values)
-        binds = any(isinstance(write, Insert) and write.key.startswith("tx:") for write in group)
+        binds = any(isinstance(write, InsertRow) and write.key.startswith("tx:") for write in group)
         if binds:
             hold(not self.world.paused_for_good, "nothing is bound behind a pause", [write.key for write in group])
 
@@ -201,7 +201,7 @@ class Watchman:
     def see_ended(self, errors: Sequence[BaseException]) -> None:
         """An invocation that ends with trouble no handler expects has met a bug."""
         for error in errors:
-            if not isinstance(error, DistributorError):
+            if not isinstance(error, ServiceError):
                 raise error
             hold(condition=False, rule="no rule of the code itself is broken", detail=error)
 

@@ -7,12 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from distributor.ledger import keys
-from distributor.model import Address, Hash, Order, Version
-from distributor.ports import Alarm, Conflict, OutcomeUnknown, Row, Signed, Signer, Unsigned, Write
+from distributor.model import Address, Hash, Order
+from distributor.ports import Alarm, Signed, Signer, Unsigned
 from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
+from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import OutcomeUnknown, Row, RowWrite, Version, WriteConflict
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import FakeChain
-from tests.fakes.rows import MemoryRows
 from tests.properties.machine_loop import Job, Turns, current_job
 
 
@@ -23,7 +24,7 @@ class Post:
     rows: MemoryRows
     hold_up: int = 0
     """How many of the next groups are held up, their senders left without an answer."""
-    late: list[Sequence[Write]] = field(default_factory=list)
+    late: list[Sequence[RowWrite]] = field(default_factory=list)
     stragglers: set[Job] = field(default_factory=set)
     """Invocations that have looked at the switch before it was halted, and not since: their bytes are on their way."""
 
@@ -32,7 +33,7 @@ class Post:
             self.stragglers.discard(current_job())
         return await self.rows.get(key)
 
-    async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
+    async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
         if self.hold_up:
             self.hold_up -= 1
             self.late.append(group)
@@ -42,7 +43,7 @@ class Post:
     def arrive(self) -> None:
         """Let every held up group arrive, each on its own conditions."""
         while self.late:
-            with suppress(Conflict):
+            with suppress(WriteConflict):
                 self.rows.do(self.late.pop(0))
 
 
@@ -59,7 +60,7 @@ class SteppedRows:
     async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
         return await self.turns.step(f"scan {first}", lambda: self.post.rows.scan(first, last, limit=limit))
 
-    async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
+    async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
         return await self.turns.step(f"commit {group[0].key}", lambda: self.post.commit(group))
 
     async def aclose(self) -> None:

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import Inserted, Ledger
-from distributor.ledger.rows import read
+from distributor.ledger.columns import decode
 from distributor.model import Address, Order, OrderKey
-from distributor.units import TokenUnits, UnixMs
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs
+from foundation.tablestore.memory import MemoryRows
 from tests import factories
 from tests.factories import an_order
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 from tests.properties.machine_host import Host
 from tests.properties.machine_loop import Job, Killed, ReadyLoop
 from tests.properties.machine_ports import Post
@@ -85,7 +87,7 @@ class World:
     def stored(self) -> Sequence[Order]:
         """Return the orders as a person sees them in the ledger."""
         rows = self.loop.finish(self.rows.scan("order:", "order;", limit=len(ORDERS)))
-        return [read(Order, row) for row in rows]
+        return [decode(Order, row) for row in rows]
 
     def answered(self, order: Order, inserted: Inserted) -> None:
         """Note what the shop was told."""

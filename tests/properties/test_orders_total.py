@@ -5,10 +5,12 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from distributor.errors import MalformedOrder, Rejected, UnpayableOrder
+from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.front.orders import REASON_BYTES, Terms, parse
 from distributor.model import Address, Order
-from distributor.units import UINT256_MAX, UnixMs
+from distributor.units import UINT256_MAX
+from foundation.clock import UnixMs
+from foundation.errors import Rejected
 
 TERMS = Terms(
     chain_id=137,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from distributor.errors import BadSignature
 from distributor.front.signature import Key, Verified, verify
-from distributor.units import UnixMs
+from foundation.clock import UnixMs
 
 KEYS = (
     Key(source="default", which="current", secret="a secret of sixteen bytes or more"),

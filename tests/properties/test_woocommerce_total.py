@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from distributor.front.orders import Terms
 from distributor.front.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, read
 from distributor.model import Order
-from distributor.units import UINT256_MAX, UnixMs
+from distributor.units import UINT256_MAX
+from foundation.clock import UnixMs
 from tests.factories import ALICE, AUTHORITY, BALLX, RESERVE
 
 TERMS = Terms(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)

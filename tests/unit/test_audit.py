@@ -10,7 +10,7 @@ import pytest
 
 from distributor.errors import ChainUnavailable
 from distributor.ledger.archive import Archive, Payout
-from distributor.ledger.rows import write
+from distributor.ledger.columns import encode
 from distributor.model import Address, Hash, HoldReason, OrderKey, OrderStatus
 from distributor.names import ref_id
 from distributor.recovery import audit
@@ -60,7 +60,7 @@ async def rewrite(world: World, order_id: str, **changes: Any) -> None:
     """Edit an order's row past every rule."""
     order = await world.ledger.order(OrderKey("default", order_id))
     assert order is not None
-    world.rows.put(f"order:default:{order_id}", write(replace(order, **changes)))
+    world.rows.put(f"order:default:{order_id}", encode(replace(order, **changes)))
 
 
 def kinds(findings: Findings) -> list[tuple[Kind, str]]:

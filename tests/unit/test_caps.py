@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from distributor.caps import NO_CAPS, Cap, Caps
-from distributor.model import Version
 from distributor.standing import Books, Spent
 from distributor.units import UINT256_MAX, TokenUnits
+from foundation.tablestore.ports import Version
 from tests.factories import ALICE, BOB, OPERATOR, an_order
 
 DAY = "2027-01-15"

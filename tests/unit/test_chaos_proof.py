@@ -12,7 +12,8 @@ from azure.data.tables import EdmType, EntityProperty
 from devstack.chaos.proof import Books, Verdict, longest_delay_s, verdict
 from devstack.chaos.shop import Placed
 from devstack.contracts import TransferEvent
-from distributor.units import TokenUnits, UnixMs
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs
 from tests.factories import ALICE, BOB, NOW_MS, RESERVE, a_hash
 
 ONE = Placed(order_id="SOAK-1", wallet=ALICE, amount_units=TokenUnits(1), placed_ms=NOW_MS)

@@ -198,8 +198,8 @@ def test_every_module_that_decides_is_covered() -> None:
     """A new one is in the gate by itself; the adapters and the command line are not."""
     spared = [paths.ROOT.joinpath(pattern.rstrip("/*")) for pattern in run_tests.NOT_COVERED.split(",")]
 
-    assert run_tests.COVERED == "distributor/*,payflow/*"
-    assert {path.name for path in spared} == {"__main__.py", "adapters", "cli"}
+    assert run_tests.COVERED == "distributor/*,payflow/*,foundation/*"
+    assert {path.name for path in spared} == {"__main__.py", "adapters", "cli", "azure_tables.py", "sign_in.py"}
     assert all(path.exists() for path in spared)
 
 

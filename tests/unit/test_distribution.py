@@ -8,14 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.errors import LedgerUnavailable
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.payout import choice
 from distributor.payout import distribution as module
 from distributor.payout.distribution import Drained
-from distributor.standing import Lease, WaitingReason
+from distributor.standing import WaitingReason
 from distributor.units import TokenUnits, Wei
+from foundation.errors import StoreUnavailable
+from foundation.tablestore.leases import Lease
 from tests.factories import GWEI, LIMITS
 from tests.fakes.chain import CUSTOMERS, OPERATOR, Behaviour, FakeChain
 from tests.fakes.signer import Sent
@@ -594,7 +595,7 @@ async def test_a_ledger_that_is_down_is_left_to_the_sweep() -> None:
     await world.receive()
     world.rows.go_down()
 
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         await world.distribution.drain()
 
     world.rows.come_back()

@@ -19,21 +19,12 @@ import function_app
 import function_door
 import function_problems
 from distributor import errors
-from distributor.errors import (
-    BadSignature,
-    ConfigurationError,
-    ConflictingOrder,
-    Contention,
-    DistributorError,
-    LedgerUnavailable,
-    MalformedOrder,
-    Rejected,
-    UnpayableOrder,
-)
+from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
 from distributor.front.intake import Accepted
 from distributor.model import OrderKey, OrderStatus
 from distributor.rates import Rate
 from distributor.readiness import Report
+from foundation.errors import ConfigurationError, Contention, Rejected, ServiceError, StoreUnavailable
 from tests.factories import an_order
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
 
@@ -258,14 +249,14 @@ def test_every_refusal_has_its_status() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "retry_s"),
     [
-        (LedgerUnavailable("10.0.0.1 refused"), "ledger_unavailable", "5"),
+        (StoreUnavailable("10.0.0.1 refused"), "ledger_unavailable", "5"),
         (Contention("row"), "ledger_unavailable", "5"),
         (ConfigurationError("WEBHOOK_SECRET is missing"), "not_configured", "60"),
     ],
 )
 @pytest.mark.parametrize("at", ["build", "act"])
 async def test_what_passes_asks_for_a_retry(
-    container: FakeContainer, error: DistributorError, code: str, retry_s: str, at: str
+    container: FakeContainer, error: ServiceError, code: str, retry_s: str, at: str
 ) -> None:
     """503 with Retry-After, whether the use case cannot be built or cannot go on; the cause stays in the log."""
     container.acts["intake"] = error if at == "build" else raises(error)
@@ -401,9 +392,9 @@ async def test_whatever_is_refused_before_its_signature_is_charged(
     assert (await post(headers=ALICE)).status_code == 429
 
 
-@pytest.mark.parametrize("error", [None, MalformedOrder("No."), ConflictingOrder("No."), LedgerUnavailable("No.")])
+@pytest.mark.parametrize("error", [None, MalformedOrder("No."), ConflictingOrder("No."), StoreUnavailable("No.")])
 async def test_what_a_shop_signed_is_never_charged_to_its_address(
-    container: FakeContainer, error: DistributorError | None
+    container: FakeContainer, error: ServiceError | None
 ) -> None:
     """Ten orders, good or bad, through a limit of one guess: a shop is counted as a shop."""
     container.limits = (Rate(1, 60), None)

@@ -10,11 +10,11 @@ import pytest
 
 import function_door
 import function_woocommerce
-from distributor.errors import ConfigurationError, LedgerUnavailable
 from distributor.front.intake import Accepted
 from distributor.front.woocommerce import NotPaid, Verdict
 from distributor.model import OrderStatus
 from distributor.rates import Rate
+from foundation.errors import ConfigurationError, StoreUnavailable
 from tests.factories import an_order
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
 
@@ -136,7 +136,7 @@ async def test_an_unsigned_order_is_refused_and_counts_as_failed(container: Fake
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(LedgerUnavailable("down"), "ledger_unavailable"), (ConfigurationError("WOO_CURRENCY"), "not_configured")],
+    [(StoreUnavailable("down"), "ledger_unavailable"), (ConfigurationError("WOO_CURRENCY"), "not_configured")],
 )
 async def test_what_could_not_be_taken_is_not_called_taken(
     container: FakeContainer, error: Exception, code: str

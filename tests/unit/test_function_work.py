@@ -9,21 +9,17 @@ import pytest
 from azure.functions.timer import TimerRequest
 
 import function_work
-from distributor.errors import (
-    ChainUnavailable,
-    ConfigurationError,
-    Contention,
-    InvariantBroken,
-    LedgerUnavailable,
-)
+from distributor.errors import ChainUnavailable
 from distributor.ledger import Ledger
 from distributor.payout.distribution import Drained
 from distributor.payout.settlement import Followed
 from distributor.payout.sweep import Wakes
 from distributor.standing import WaitingReason
+from foundation.errors import ConfigurationError, Contention, InvariantBroken, StoreUnavailable
+from foundation.tablestore.memory import MemoryRows
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 MESSAGE = func.QueueMessage(id="message-1", body="wake")
 TIMER = TimerRequest()
@@ -93,7 +89,7 @@ async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, e
     assert (settlements.message, distributions.message) == ("wake", "wake")
 
 
-@pytest.mark.parametrize("error", [ChainUnavailable(), LedgerUnavailable(), Contention()])
+@pytest.mark.parametrize("error", [ChainUnavailable(), StoreUnavailable(), Contention()])
 async def test_trouble_that_passes_ends_the_message(
     container: FakeContainer, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -139,7 +135,7 @@ async def test_a_broken_rule_pauses_and_alarms(container: FakeContainer) -> None
 
 async def test_a_broken_rule_alarms_even_when_pausing_fails(container: FakeContainer) -> None:
     """The person is told to pause."""
-    container.acts |= {"settlement": raises(InvariantBroken("nonce 7 twice")), "ledger": LedgerUnavailable()}
+    container.acts |= {"settlement": raises(InvariantBroken("nonce 7 twice")), "ledger": StoreUnavailable()}
 
     await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
 

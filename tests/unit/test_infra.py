@@ -14,7 +14,7 @@ import function_work
 from distributor import parts
 from distributor.settings import Use, about, problems
 from distributor.settings.references import VaultItem, is_reference, parse_reference
-from distributor.settings.storage import Storage, storage
+from foundation.settings.storage import Storage, storage
 from tests import bicep
 
 PLATFORM = {

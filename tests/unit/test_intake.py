@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from distributor.caps import Caps
-from distributor.errors import BadSignature, ConflictingOrder, LedgerUnavailable, MalformedOrder, UnpayableOrder
+from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
 from distributor.front.intake import Accepted, Intake
 from distributor.front.orders import Terms
 from distributor.front.signature import Key, Verified
@@ -18,9 +18,11 @@ from distributor.front.signature_schemes import Scheme
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderKey
 from distributor.units import TokenUnits
+from foundation.errors import StoreUnavailable
+from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 SECRET = "a secret of sixteen bytes or more"
 OTHER = "the secret of the second shop here"
@@ -140,7 +142,7 @@ async def test_a_lost_answer_of_the_store_loses_nothing(intake: Intake, rows: Me
 async def test_a_store_that_is_down_accepts_nothing(intake: Intake, rows: MemoryRows) -> None:
     """The sender hears of it and the next try settles it."""
     rows.go_down()
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         await send(intake)
     rows.come_back()
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from distributor import logs
-from distributor.errors import ConfigurationError, SecretWithdrawn
 from distributor.front.keyring import Keyring
 from distributor.settings.shop_secrets import SecretName, secret_name
+from foundation import logs
+from foundation.errors import ConfigurationError, SecretWithdrawn
 
 OURS, NEXT, THEIRS = "the secret of this shop now", "the secret of this shop next", "the secret of shop b now"
 CURRENT, PREVIOUS = SecretName("default", "current"), SecretName("default", "previous")

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from distributor.model import Address, Fees, OrderStatus
 from distributor.payout.ledger_age import PATIENCE_MS, find_sign
-from distributor.ports import Row, Unsigned
+from distributor.ports import Unsigned
 from distributor.sightings import Call, Counts, PoolView
 from distributor.standing import WaitingReason
 from distributor.units import Wei
+from foundation.tablestore.ports import Row
 from tests.factories import a_hash, an_address
 from tests.fakes.chain import OPERATOR, FakeChain
 from tests.fakes.signer import Sent

@@ -6,24 +6,17 @@ from typing import Any
 import pytest
 
 from distributor.caps import NO_CAPS, Caps
-from distributor.errors import InvariantBroken
 from distributor.ledger import closings, entries
 from distributor.ledger.closings import Settling
 from distributor.ledger.entries import MAX_ORDERS_PER_TRANSACTION
-from distributor.ledger.groups import ROWS_MAX
 from distributor.ledger.records import Total
-from distributor.model import (
-    AttemptKind,
-    HoldReason,
-    Order,
-    OrderKey,
-    OrderStatus,
-    SubmitOutcome,
-    TransactionStatus,
-    Version,
-)
+from distributor.model import AttemptKind, HoldReason, Order, OrderKey, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.standing import Books, Spent, Stats
-from distributor.units import TokenUnits, UnixMs
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs
+from foundation.errors import InvariantBroken
+from foundation.tablestore.atomic import ROWS_MAX
+from foundation.tablestore.ports import Version
 from tests.factories import ALICE, BOB, NOW_MS, OPERATOR, TOKEN, a_transaction, an_address, an_attempt, an_order
 from tests.fakes.bench import a_closing
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from distributor.errors import InvariantBroken
 from distributor.ledger import keys
-from distributor.ledger.rows import read, write
-from distributor.model import Attempt, HoldReason, Order, OrderKey, OrderStatus, Transaction, Version
-from distributor.ports import Row, Value
+from distributor.ledger.columns import decode, encode
+from distributor.model import Attempt, HoldReason, Order, OrderKey, OrderStatus, Transaction
 from distributor.standing import Waiting, Watch
-from distributor.units import UINT256_MAX, TokenUnits, UnixMs
+from distributor.units import UINT256_MAX, TokenUnits
+from foundation.clock import UnixMs
+from foundation.errors import InvariantBroken
+from foundation.tablestore.ports import Row, Value, Version
 from tests.factories import ALICE, AUTHORITY, NOW_MS, OPERATOR, a_hash, a_transaction, an_attempt, an_order
 
 VERSION = Version("v1")
@@ -26,7 +27,7 @@ def test_an_order_has_these_columns() -> None:
     """Money is text, times are numbers, what is None has no column."""
     order = an_order("ORD1", amount_units=TokenUnits(UINT256_MAX))
 
-    assert write(order) == {
+    assert encode(order) == {
         "source": "default",
         "order_id": "ORD1",
         "wallet": ALICE,
@@ -44,7 +45,7 @@ def test_an_order_has_these_columns() -> None:
 
 def test_an_attempt_has_these_columns() -> None:
     """Its fees stand in the same row."""
-    assert write(an_attempt()) == {
+    assert encode(an_attempt()) == {
         "operator": OPERATOR,
         "nonce": 7,
         "index": 0,
@@ -63,7 +64,7 @@ def test_a_transaction_has_these_columns() -> None:
     """Its orders are one to a line."""
     orders = (OrderKey("default", "A.1"), OrderKey("loja", "B_2"))
 
-    assert write(a_transaction(orders=orders)) == {
+    assert encode(a_transaction(orders=orders)) == {
         "operator": OPERATOR,
         "nonce": 7,
         "to": AUTHORITY,
@@ -106,9 +107,9 @@ def test_a_transaction_has_these_columns() -> None:
 )
 def test_what_is_written_is_read_back(noun: Any) -> None:
     """With the version of the row it came from."""
-    row = Row(key="any", values=write(noun), version=VERSION)
+    row = Row(key="any", values=encode(noun), version=VERSION)
 
-    again = read(type(noun), row)
+    again = decode(type(noun), row)
 
     assert again == noun
     assert getattr(again, "version", VERSION) == VERSION
@@ -132,36 +133,36 @@ def test_what_is_written_is_read_back(noun: Any) -> None:
 )
 def test_a_column_that_cannot_be_read_is_named(column: str, value: Value) -> None:
     """With its row; nothing is guessed."""
-    values = write(an_order()) | {column: value}
+    values = encode(an_order()) | {column: value}
 
     with pytest.raises(InvariantBroken, match=f"order:default:ORD1: column {column} "):
-        read(Order, a_row(values))
+        decode(Order, a_row(values))
 
 
-@pytest.mark.parametrize("column", sorted(write(an_order())))
+@pytest.mark.parametrize("column", sorted(encode(an_order())))
 def test_a_missing_column_is_named(column: str) -> None:
     """Only what may be None has no column."""
-    values = write(an_order())
+    values = encode(an_order())
     del values[column]
 
     with pytest.raises(InvariantBroken, match=f"column {column} is missing"):
-        read(Order, a_row(values))
+        decode(Order, a_row(values))
 
 
 def test_a_column_of_a_part_is_asked_for_too() -> None:
     """The fees of an attempt are as needed as its bytes."""
-    values = write(an_attempt())
+    values = encode(an_attempt())
     del values["tip_wei"]
 
     with pytest.raises(InvariantBroken, match="tip_wei"):
-        read(Attempt, a_row(values))
+        decode(Attempt, a_row(values))
 
 
 def test_columns_nobody_knows_are_passed_over() -> None:
     """A later version may have written more."""
-    row = a_row(write(a_transaction()) | {"owner": "abc", "colour": "red"})
+    row = a_row(encode(a_transaction()) | {"owner": "abc", "colour": "red"})
 
-    assert read(Transaction, row) == a_transaction()
+    assert decode(Transaction, row) == a_transaction()
 
 
 def test_keys_sort_as_numbers_and_times_do() -> None:
@@ -185,4 +186,4 @@ def test_a_range_holds_what_begins_with_its_prefix_and_no_more() -> None:
 
 def test_a_version_is_no_column() -> None:
     """It is the store's word about the row, not the row's."""
-    assert "version" not in write(replace(an_order(), version=VERSION))
+    assert "version" not in encode(replace(an_order(), version=VERSION))

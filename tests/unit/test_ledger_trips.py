@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.errors import Contention, InvariantBroken, LedgerUnavailable
 from distributor.ledger import Ledger
 from distributor.ledger.verbs import CLOSE_TRIES_MAX
 from distributor.model import OrderStatus, TransactionStatus
-from distributor.ports import Insert
+from foundation.errors import Contention, InvariantBroken, StoreUnavailable
+from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import InsertRow
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ async def test_a_ledger_that_is_down_says_so(bench: Bench, rows: MemoryRows) -> 
     """On reading, on scanning, on writing; and it comes back by itself."""
     rows.go_down()
     for call in (bench.ledger.control(), bench.ledger.any_open(), bench.ledger.insert(an_order())):
-        with pytest.raises(LedgerUnavailable):
+        with pytest.raises(StoreUnavailable):
             await call
 
     rows.come_back()
@@ -131,7 +132,7 @@ async def test_a_closing_gives_up_when_the_totals_never_stand_still(bench: Bench
 async def test_an_attempt_signed_between_two_readings_waits_for_the_next(bench: Bench, rows: MemoryRows) -> None:
     """The transaction was read when it counted one."""
     bound = await bench.bound("ORD1")
-    await rows.commit([Insert(key=f"attempt:{OPERATOR}:{7:020d}:0001", values=_attempt_values(rows, index=1))])
+    await rows.commit([InsertRow(key=f"attempt:{OPERATOR}:{7:020d}:0001", values=_attempt_values(rows, index=1))])
 
     (found,) = await bench.ledger.open_transactions()
 
@@ -169,7 +170,7 @@ async def test_a_closed_ledger_answers_no_more(bench: Bench, rows: MemoryRows) -
     """Closing it closes its rows."""
     await bench.ledger.aclose()
 
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         await rows.get("identity")
 
 

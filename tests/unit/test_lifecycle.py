@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from distributor.errors import InvariantBroken
 from distributor.model import (
     AttemptKind,
     Fees,
@@ -36,7 +35,9 @@ from distributor.payout.lifecycle import (
     mined_attempt,
 )
 from distributor.sightings import Market, Observation, Transfer
-from distributor.units import TokenUnits, UnixMs, Wei
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
+from foundation.errors import InvariantBroken
 from tests.factories import (
     ALICE,
     BOB,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distributor.adapters.nodes import labels_of
-from distributor.errors import ConfigurationError
+from foundation.errors import ConfigurationError
 
 
 def test_a_node_is_called_by_its_host_and_never_by_its_url() -> None:

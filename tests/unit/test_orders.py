@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from distributor.addresses import keccak256
-from distributor.errors import MalformedOrder, Rejected, UnpayableOrder
+from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.front.orders import Terms, parse
 from distributor.model import Address, Order, OrderStatus
 from distributor.names import ref_id
-from distributor.units import UINT256_MAX, UnixMs
+from distributor.units import UINT256_MAX
+from foundation.clock import UnixMs
+from foundation.errors import Rejected
 
 WALLET = "0x52908400098527886E0F7030069857D2E4169EE7"
 MIXED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"

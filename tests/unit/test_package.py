@@ -89,8 +89,8 @@ def test_the_lock_is_in_step_with_the_requirements(python: str) -> None:
 
 
 def test_whatever_the_app_is_made_of_goes_in() -> None:
-    """Every file that git knows under distributor/, data files included."""
-    kept = _git("ls-files", "--cached", "distributor")
+    """Every file that git knows under the packages the app imports, data files included."""
+    kept = _git("ls-files", "--cached", "distributor", "foundation")
 
     assert kept <= {path.relative_to(paths.ROOT).as_posix() for path in ours(paths.ROOT)}
 

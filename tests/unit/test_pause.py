@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from distributor.errors import Contention
 from distributor.ledger import Ledger
 from distributor.ledger.interventions import TOUCH_TRIES_MAX, TURN_TRIES_MAX
 from distributor.standing import Control
+from foundation.errors import Contention
+from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 NONCE, CONTROL = f"nonce:{OPERATOR}", "control"
 

@@ -9,7 +9,7 @@ import pytest
 from distributor.front.orders import Terms, parse
 from distributor.front.signature import Key, Verified, judge
 from distributor.front.signature_schemes import Refusal, Scheme
-from distributor.units import UnixMs
+from foundation.clock import UnixMs
 from tests.factories import AUTHORITY, BALLX, RESERVE
 
 MADE = json.loads((Path(__file__).parents[1] / "vectors" / "php_bodies.json").read_text(encoding="utf-8"))

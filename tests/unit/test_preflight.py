@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
-from distributor.model import HoldReason, OpenTransaction, TransactionStatus, Version
+from distributor.model import HoldReason, OpenTransaction, TransactionStatus
 from distributor.payout import preflight
 from distributor.payout.advice import HELD, WAITING
 from distributor.payout.preflight import Obstacle, Prepared, Terms
 from distributor.sightings import Market, Revert, RevertKind, Simulation
 from distributor.standing import Books, WaitingReason
 from distributor.units import TokenUnits, Wei
+from foundation.tablestore.ports import Version
 from tests.factories import (
     GWEI,
     IDENTITY,

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from distributor.errors import ConfigurationError
 from distributor.ledger import Ledger
 from distributor.ports import Head
 from distributor.readiness import HEAD_AGE_MS_MAX, KEPT_MS, SWEEP_AGE_MS_MAX, WAITING_AGE_MS_MAX, Readiness, Report
 from distributor.standing import Identity
-from distributor.units import UnixMs
+from foundation.clock import UnixMs
+from foundation.errors import ConfigurationError
+from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, an_address, an_order
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 CHAIN_ID = IDENTITY.chain_id
 ALL = {"settings", "ledger", "sweep", "waiting", "identity", "node", "chain", "head"}

@@ -18,7 +18,7 @@ REASONS = {f"waiting_{reason}" for reason in WaitingReason} | {f"held_{reason}" 
 
 def alarm_codes() -> set[str]:
     """Return a pattern for the code of every ``Alarm(code=…)`` in the app."""
-    sources = [*ROOT.glob("*.py"), *(ROOT / "distributor").rglob("*.py")]
+    sources = [*ROOT.glob("*.py"), *(ROOT / "distributor").rglob("*.py"), *(ROOT / "foundation").rglob("*.py")]
     return {code for source in sources for code in _codes(ast.parse(source.read_text(encoding="utf-8")))}
 
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from distributor.caps import NO_CAPS, Caps
-from distributor.errors import ConfigurationError
 from distributor.settings import Use, about, load, problems, secrets_of
 from distributor.settings.references import VaultItem
 from distributor.units import TokenUnits
+from foundation.errors import ConfigurationError
 
 KEY = "0x" + "11" * 32
 OTHER_KEY = "22" * 32

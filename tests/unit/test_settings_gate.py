@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from distributor.errors import ConfigurationError
 from distributor.rates import Rate
 from distributor.settings import Use, load, problems
+from foundation.errors import ConfigurationError
 
 
 def test_the_gate_needs_no_setting() -> None:

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from distributor.errors import ConfigurationError
 from distributor.settings import Use, load, problems
+from foundation.errors import ConfigurationError
 
 GOOD = {
     "CHAIN_ID": "137",

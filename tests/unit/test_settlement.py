@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from distributor.adapters.alarms import OnceAnHour
-from distributor.errors import ChainUnavailable, InvariantBroken, WrongChain
+from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.payout.settlement import FOLLOW_MS, Followed, Turn
 from distributor.payout.sweep import Sweep
 from distributor.sightings import Receipt
-from distributor.standing import Lease, Stats
+from distributor.standing import Stats
 from distributor.units import Wei
+from foundation.errors import InvariantBroken
+from foundation.tablestore.leases import Lease
 from tests.factories import GWEI, POLICY, a_block
 from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
 from tests.world import World, a_world, tokens

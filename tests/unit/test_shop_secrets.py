@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from distributor.errors import ConfigurationError
 from distributor.settings import Use, load, problems, secrets_of
 from distributor.settings.shop_secrets import SecretName
+from foundation.errors import ConfigurationError
 
 OURS, BEFORE = "the secret of this shop now", "the secret of this shop before"
 THEIRS, THEIRS_BEFORE = "the secret of shop b now", "the secret of shop b before"

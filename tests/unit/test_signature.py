@@ -13,7 +13,7 @@ from distributor.errors import BadSignature, MalformedOrder
 from distributor.front.orders import Terms, parse
 from distributor.front.signature import Key, Verified, judge, verify
 from distributor.front.signature_schemes import Refusal, Scheme, is_signed
-from distributor.units import UnixMs
+from foundation.clock import UnixMs
 from tests.factories import ALICE, AUTHORITY, BALLX, RESERVE
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "signatures.json").read_text(encoding="utf-8"))

@@ -9,7 +9,9 @@ from distributor.ledger import Closing, Ledger
 from distributor.model import AttemptKind, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
 from distributor.standing import WaitingReason
 from distributor.status import Status, rfc3339, shown
-from distributor.units import UnixMs, Wei
+from distributor.units import Wei
+from foundation.clock import UnixMs
+from foundation.tablestore.memory import MemoryRows
 from tests.factories import (
     ALICE,
     IDENTITY,
@@ -22,7 +24,7 @@ from tests.factories import (
     an_order,
 )
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 KEY = OrderKey("default", "ORD1")
 BLOCK = a_block(100)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ import function_work
 from distributor.adapters.alarms import LogAlarms
 from distributor.front.orders import Terms, parse
 from distributor.ledger import Ledger, keys
+from distributor.ledger.columns import decode, encode
 from distributor.ledger.records import NextNonce, PaidRef, Progress, Slot, Total
-from distributor.ledger.rows import OWNER, read, write
 from distributor.model import (
     Address,
     Attempt,
@@ -34,18 +34,22 @@ from distributor.model import (
     SubmitOutcome,
     Transaction,
     TransactionStatus,
-    Version,
 )
-from distributor.ports import Alarm, Row, Value
-from distributor.standing import SETTLEMENT_LEASE, Control, Identity, Lease, Spent, Stats, Waiting, WaitingReason, Watch
-from distributor.units import UnixMs
+from distributor.ports import Alarm
+from distributor.standing import SETTLEMENT_LEASE, Control, Identity, Spent, Stats, Waiting, WaitingReason, Watch
+from foundation.clock import UnixMs
+from foundation.tablestore import leases
+from foundation.tablestore.codec import OWNER
+from foundation.tablestore.leases import Lease
+from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import Row, Value, Version
 from tests.factories import ALICE, AUTHORITY, BALLX, IDENTITY, NOW_MS, OPERATOR, RESERVE, an_attempt
 from tests.fakes.bench import Bench, a_closing
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 STORED: Mapping[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "stored.json").read_text("utf-8"))
-RECORDS: Mapping[str, Callable[..., object]] = {
+RECORDS: Mapping[str, type[object]] = {
     "order": Order,
     "order_key": OrderKey,
     "paid_ref": PaidRef,
@@ -88,9 +92,9 @@ def test_a_stored_record_is_read_and_written_as_it_was(captured: Mapping[str, An
     """Every kind, each stored word, optional columns present and absent."""
     values = values_of(captured["columns"])
 
-    record = read(RECORDS[captured["record"]], Row(key="any", values=values, version=Version("v1")))
+    record = decode(RECORDS[captured["record"]], Row(key="any", values=values, version=Version("v1")))
 
-    assert written(write(record)) == written(values)
+    assert written(encode(record)) == written(values)
 
 
 def test_every_record_was_captured() -> None:
@@ -123,8 +127,8 @@ def test_rows_with_other_keys_keep_them() -> None:
         keys.WAITING,
         keys.WATCH,
         keys.REBUILD,
-        keys.lease(SETTLEMENT_LEASE),
-        keys.lease(f"distribution:{OPERATOR}"),
+        leases.key_of(SETTLEMENT_LEASE),
+        leases.key_of(f"distribution:{OPERATOR}"),
         keys.attempt(OPERATOR, 7, 11),
     ] == STORED["keys"]
 

@@ -10,8 +10,9 @@ import pytest
 from distributor.ledger import Ledger
 from distributor.model import Address, OrderStatus
 from distributor.payout.settlement import Settlement
-from distributor.standing import Lease
-from distributor.units import UnixMs, Wei
+from distributor.units import Wei
+from foundation.clock import UnixMs
+from foundation.tablestore.leases import Lease
 from tests.factories import GWEI, LIMITS
 from tests.fakes.chain import OPERATOR, FakeChain, FakeSigner
 from tests.world import World, a_world, tokens

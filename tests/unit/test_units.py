@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 from distributor.units import (
     UINT256_MAX,
     TooManyDecimals,
-    UnixMs,
     Wei,
     format_gwei,
     format_units,
     gwei_to_wei,
     token_units,
     token_units_at,
-    utc_day,
 )
+from foundation.clock import UnixMs, utc_day
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ import pytest
 
 from distributor import wiring
 from distributor.adapters.alarms import OnceAnHour
-from distributor.errors import ConfigurationError
 from distributor.front.woocommerce import AmountByRate, Rules
-from distributor.parts import Part, Parts
+from distributor.parts import Parts
 from distributor.ports import Alarms
 from distributor.settings import Settings
-from distributor.units import UnixMs
 from distributor.wiring import Container
+from foundation.clock import UnixMs
+from foundation.errors import ConfigurationError
+from foundation.lazy import Lazy
 from tests.fakes.clock import FrozenClock
 
 KEY, RETIRING_KEY = "11" * 32, "22" * 32
@@ -209,7 +210,7 @@ async def test_parts_asked_for_at_once_are_built_once() -> None:
         built.append("part")
         return "part"
 
-    part = Part(build)
+    part = Lazy(build)
     assert await asyncio.gather(*(part.get() for _ in range(5))) == ["part"] * 5
     assert built == ["part"]
 
@@ -267,7 +268,7 @@ def test_personal_data_is_shown_only_where_asked_for(value: str, shown: bool, mo
     """What is no answer is a no; the settings name it."""
     asked = list[bool]()
     monkeypatch.setattr(logging.getLogger("distributor"), "level", logging.getLogger("distributor").level)
-    monkeypatch.setattr("distributor.logs.show_personal_data", lambda *, shown: asked.append(shown))
+    monkeypatch.setattr("foundation.logs.show_personal_data", lambda *, shown: asked.append(shown))
 
     wiring.quieten({"LOG_PERSONAL_DATA": value})
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from distributor.errors import BadSignature, ConfigurationError
+from distributor.errors import BadSignature
 from distributor.front.orders import Terms, parse
 from distributor.front.signature import Key, Verified, verify
 from distributor.front.signature_schemes import Scheme
 from distributor.front.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, Verdict, amount_of, is_ping, read
 from distributor.model import Order
+from foundation.errors import ConfigurationError
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, NOW_MS, RESERVE, TOKEN
 
 TERMS = Terms(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)

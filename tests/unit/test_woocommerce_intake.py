@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from distributor.caps import Caps
-from distributor.errors import LedgerUnavailable
 from distributor.front.intake import Accepted, Intake
 from distributor.front.orders import Terms
 from distributor.front.signature import Verified
@@ -21,10 +20,12 @@ from distributor.front.woocommerce_intake import WooCommerceIntake
 from distributor.ledger import Ledger
 from distributor.model import OrderKey
 from distributor.units import TokenUnits
+from foundation.errors import StoreUnavailable
+from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows
+from tests.fakes.rows import ListAudit
 
 SIGNED = Verified(source="shop-b", secret="current", scheme=Scheme.BASE64)
 RULES = Rules(
@@ -166,5 +167,5 @@ async def test_a_ledger_that_is_down_is_no_verdict(shop: WooCommerceIntake, rows
     """Nothing is known of the order, so the delivery fails and the shop's log shows it."""
     rows.go_down()
 
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         await deliver(shop)

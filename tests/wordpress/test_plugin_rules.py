@@ -13,7 +13,7 @@ from devstack.wordpress.parts import Parts
 from distributor.addresses import ZERO_ADDRESS, WrongChecksum, keccak256, parse_address
 from distributor.errors import BadSignature
 from distributor.front.signature import Key, verify
-from distributor.units import UnixMs
+from foundation.clock import UnixMs
 from tests.wordpress.php_calls import Php, Problem, php_calls
 
 SECRET = "a secret with ç and 😀"

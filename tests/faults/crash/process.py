@@ -16,8 +16,8 @@ from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.parts import Parts
 from distributor.payout.distribution import Drained
-from distributor.units import UnixMs
-from distributor.wiring import Container, now
+from distributor.wiring import Container
+from foundation.clock import UnixMs, system_clock
 from tests.faults.crash.wire import Call, Trip, Wire
 
 LEASES_END_MS = 31_000
@@ -79,12 +79,12 @@ def work(job: Job, trip: Trip | None, habit: Callable[[], None] | None, said: Co
 
 
 async def _work(job: Job, trip: Trip | None, said: Connection) -> None:
-    parts = Parts(job.settings, clock=now)
+    parts = Parts(job.settings, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)
     await parts.aclose()
     wire = Wire(trip, dying=lambda call: said.send(Died(call)))
     wire.watch()
-    container = Container(job.settings, clock=now)
+    container = Container(job.settings, clock=system_clock)
     wire.phase = "intake"
     await (await container.intake()).accept(job.headers, job.body)
     said.send(Answered())
@@ -102,7 +102,7 @@ def come_after(job: Job, answered: bool, said: Connection) -> None:
 
 
 async def _come_after(job: Job, answered: bool, said: Connection) -> None:
-    container = Container(job.settings, clock=lambda: UnixMs(now() + LEASES_END_MS))
+    container = Container(job.settings, clock=lambda: UnixMs(system_clock() + LEASES_END_MS))
     if not answered:
         await (await container.intake()).accept(job.headers, job.body)
     bindings = 0

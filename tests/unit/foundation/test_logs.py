@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from distributor import logs
+from foundation import logs
 
 _log = logging.getLogger("distributor.test")
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from distributor.errors import ConfigurationError
-from distributor.settings.storage import Storage, storage
+from foundation.errors import ConfigurationError
+from foundation.settings.storage import Storage, storage
 
 ENDPOINT = "https://ballx.table.core.windows.net"
 

@@ -21,13 +21,21 @@ from azure.core.pipeline.policies import RetryMode
 from azure.data.tables import EdmType, EntityProperty, TableEntity, TableErrorCode, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
-from distributor import logs
-from distributor.adapters.identity import sign_in
-from distributor.errors import ConfigurationError, InvariantBroken, LedgerUnavailable
-from distributor.ledger.groups import check
-from distributor.model import Version
-from distributor.ports import Conflict, Delete, Insert, OutcomeUnknown, Row, Value, Write
-from distributor.settings.storage import Credential
+from foundation import logs
+from foundation.errors import ConfigurationError, InvariantBroken, StoreUnavailable
+from foundation.secrets.sign_in import sign_in
+from foundation.settings.storage import Credential
+from foundation.tablestore.atomic import check
+from foundation.tablestore.ports import (
+    DeleteRow,
+    InsertRow,
+    OutcomeUnknown,
+    Row,
+    RowWrite,
+    Value,
+    Version,
+    WriteConflict,
+)
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 5
@@ -49,14 +57,14 @@ class TableRows:
 
     async def get(self, key: str) -> Row | None:
         try:
-            with _translated(LedgerUnavailable):
+            with _translated(StoreUnavailable):
                 return _row(await self._client.get_entity(self._partition, key))
-        except Conflict:  # not found: a read has no other condition to fail
+        except WriteConflict:  # not found: a read has no other condition to fail
             return None
 
     async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
         rows: list[Row] = []
-        with _translated(LedgerUnavailable):
+        with _translated(StoreUnavailable):
             async for entity in self._client.query_entities(
                 "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last",
                 parameters={"partition": self._partition, "first": first, "last": last},
@@ -67,25 +75,25 @@ class TableRows:
                     break
         return rows
 
-    async def commit(self, group: Sequence[Write]) -> Mapping[str, Version]:
+    async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
         check(group)
         with _translated(OutcomeUnknown):
             answers = await self._client.submit_transaction([self._operation(write) for write in group])
         written = zip(group, answers, strict=True)
-        return {write.key: Version(answer["etag"]) for write, answer in written if not isinstance(write, Delete)}
+        return {write.key: Version(answer["etag"]) for write, answer in written if not isinstance(write, DeleteRow)}
 
     async def aclose(self) -> None:
         await self._client.close()
 
-    def _operation(self, write: Write) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    def _operation(self, write: RowWrite) -> tuple[str, dict[str, Any], dict[str, Any]]:
         key = {"PartitionKey": self._partition, "RowKey": write.key}
         match write:
-            case Insert():
+            case InsertRow():
                 return "create", key | _columns(write.values), {}
-            case Delete():
+            case DeleteRow():
                 return "delete", key, {}
             case _:
-                condition = {"etag": write.version, "match_condition": MatchConditions.IfNotModified}
+                condition = {"etag": write.version.etag, "match_condition": MatchConditions.IfNotModified}
                 return "update", key | _columns(write.values), {"mode": UpdateMode.REPLACE, **condition}
 
 
@@ -117,7 +125,7 @@ class Tables:
     async def ensure(self) -> None:
         """Create the tables that are missing."""
         for name in self.names:
-            with _translated(LedgerUnavailable):
+            with _translated(StoreUnavailable):
                 await self.service.create_table_if_not_exists(name)
 
     async def aclose(self) -> None:
@@ -220,7 +228,7 @@ def _meaning(error: AzureError, unanswered: Callable[[str], Exception]) -> Excep
             f"the ledger's table does not exist: init makes a new one, rebuild a lost one ({said})"
         )
     if status in (404, 409, 412):
-        return Conflict(said)
+        return WriteConflict(said)
     if status in (400, 413):
         return InvariantBroken(f"the ledger's storage calls our request malformed ({said})")
     return unanswered(f"no usable answer from the ledger's storage ({said})")

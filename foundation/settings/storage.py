@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from distributor.errors import ConfigurationError
-from distributor.settings import urls
+from foundation.errors import ConfigurationError
+from foundation.settings import urls
 
 Credential = Literal["", "managedidentity", "default"]
 

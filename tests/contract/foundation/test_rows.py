@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from distributor.errors import InvariantBroken
-from distributor.ports import Conflict, Delete, Insert, Replace, Row, Rows, Value, Write
+from foundation.errors import InvariantBroken
+from foundation.tablestore.ports import DeleteRow, InsertRow, ReplaceRow, Row, Rows, RowWrite, Value, WriteConflict
 from tests.fakes import stores
 
 EVERY_KIND: dict[str, Value] = {
@@ -32,7 +32,7 @@ async def rows(request: pytest.FixtureRequest, table_name: str) -> AsyncIterator
 
 async def put(rows: Rows, key: str, **values: Value) -> Row:
     """Insert a row and return it as read back."""
-    await rows.commit([Insert(key=key, values=values)])
+    await rows.commit([InsertRow(key=key, values=values)])
     row = await rows.get(key)
     assert row is not None
     return row
@@ -55,7 +55,7 @@ async def test_what_was_never_written_is_none(rows: Rows) -> None:
 
 async def test_a_commit_returns_the_version_a_read_returns(rows: Rows) -> None:
     """So that a writer can write again without reading."""
-    versions = await rows.commit([Insert(key="a", values={"n": 1}), Insert(key="b", values={"n": 2})])
+    versions = await rows.commit([InsertRow(key="a", values={"n": 1}), InsertRow(key="b", values={"n": 2})])
 
     a, b = await rows.get("a"), await rows.get("b")
     assert a is not None
@@ -67,8 +67,8 @@ async def test_a_row_is_inserted_once(rows: Rows) -> None:
     """The second insertion is a conflict and changes nothing."""
     await put(rows, "a", n=1)
 
-    with pytest.raises(Conflict):
-        await rows.commit([Insert(key="a", values={"n": 2})])
+    with pytest.raises(WriteConflict):
+        await rows.commit([InsertRow(key="a", values={"n": 2})])
     kept = await rows.get("a")
     assert kept is not None
     assert kept.values == {"n": 1}
@@ -78,7 +78,7 @@ async def test_a_replacement_writes_the_whole_row(rows: Rows) -> None:
     """A column that is left out is gone: that is how None is written."""
     row = await put(rows, "a", n=1, gone="x")
 
-    versions = await rows.commit([Replace(key="a", values={"n": 2}, version=row.version)])
+    versions = await rows.commit([ReplaceRow(key="a", values={"n": 2}, version=row.version)])
 
     assert await rows.get("a") == Row(key="a", values={"n": 2}, version=versions["a"])
 
@@ -86,33 +86,33 @@ async def test_a_replacement_writes_the_whole_row(rows: Rows) -> None:
 async def test_a_stale_replacement_is_a_conflict(rows: Rows) -> None:
     """Each write makes a new version, even one with the same values."""
     row = await put(rows, "a", n=1)
-    await rows.commit([Replace(key="a", values={"n": 1}, version=row.version)])
+    await rows.commit([ReplaceRow(key="a", values={"n": 1}, version=row.version)])
 
-    with pytest.raises(Conflict):
-        await rows.commit([Replace(key="a", values={"n": 3}, version=row.version)])
+    with pytest.raises(WriteConflict):
+        await rows.commit([ReplaceRow(key="a", values={"n": 3}, version=row.version)])
 
 
 async def test_what_is_gone_is_neither_replaced_nor_removed(rows: Rows) -> None:
     """Both are conflicts."""
     row = await put(rows, "a", n=1)
 
-    assert await rows.commit([Delete(key="a")]) == {}
+    assert await rows.commit([DeleteRow(key="a")]) == {}
     assert await rows.get("a") is None
-    with pytest.raises(Conflict):
-        await rows.commit([Replace(key="a", values={"n": 2}, version=row.version)])
-    with pytest.raises(Conflict):
-        await rows.commit([Delete(key="a")])
+    with pytest.raises(WriteConflict):
+        await rows.commit([ReplaceRow(key="a", values={"n": 2}, version=row.version)])
+    with pytest.raises(WriteConflict):
+        await rows.commit([DeleteRow(key="a")])
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
 async def test_a_group_with_one_bad_row_does_nothing(rows: Rows, position: int) -> None:
     """Whichever row it is: all or nothing."""
     old = await put(rows, "old", n=1)
-    await rows.commit([Replace(key="old", values={"n": 2}, version=old.version), Insert(key="gone", values={})])
-    group: list[Write] = [Insert(key="new", values={"n": 1}), Delete(key="gone")]
-    group.insert(position, Replace(key="old", values={"n": 9}, version=old.version))
+    await rows.commit([ReplaceRow(key="old", values={"n": 2}, version=old.version), InsertRow(key="gone", values={})])
+    group: list[RowWrite] = [InsertRow(key="new", values={"n": 1}), DeleteRow(key="gone")]
+    group.insert(position, ReplaceRow(key="old", values={"n": 9}, version=old.version))
 
-    with pytest.raises(Conflict):
+    with pytest.raises(WriteConflict):
         await rows.commit(group)
     kept = await rows.get("old")
     assert kept is not None
@@ -125,9 +125,11 @@ async def test_a_group_does_inserts_replacements_and_removals_together(rows: Row
     """One group may hold all three, up to a hundred rows."""
     old = await put(rows, "old", n=1)
     await put(rows, "gone")
-    fresh = [Insert(key=f"new:{index:03d}", values={"n": index}) for index in range(98)]
+    fresh = [InsertRow(key=f"new:{index:03d}", values={"n": index}) for index in range(98)]
 
-    versions = await rows.commit([Replace(key="old", values={"n": 2}, version=old.version), Delete(key="gone"), *fresh])
+    versions = await rows.commit(
+        [ReplaceRow(key="old", values={"n": 2}, version=old.version), DeleteRow(key="gone"), *fresh]
+    )
 
     assert len(versions) == 99
     assert len(await rows.scan("new:", "new;", limit=1000)) == 98
@@ -137,15 +139,15 @@ async def test_a_group_does_inserts_replacements_and_removals_together(rows: Row
     "group",
     [
         [],
-        [Insert(key=f"{index:03d}", values={}) for index in range(101)],
-        [Insert(key="a", values={}), Delete(key="a")],
-        [Insert(key="a", values={"n": 2**63})],
-        [Insert(key="a", values={"raw": bytes(2**16 + 1)})],
-        [Insert(key="a", values={"text": "é" * 2**15 + "x"})],
+        [InsertRow(key=f"{index:03d}", values={}) for index in range(101)],
+        [InsertRow(key="a", values={}), DeleteRow(key="a")],
+        [InsertRow(key="a", values={"n": 2**63})],
+        [InsertRow(key="a", values={"raw": bytes(2**16 + 1)})],
+        [InsertRow(key="a", values={"text": "é" * 2**15 + "x"})],
     ],
     ids=["empty", "101 rows", "one row twice", "number too large", "bytes too long", "text too long"],
 )
-async def test_what_no_table_takes_is_refused_before_it_is_sent(rows: Rows, group: list[Write]) -> None:
+async def test_what_no_table_takes_is_refused_before_it_is_sent(rows: Rows, group: list[RowWrite]) -> None:
     """It is a bug of ours, never a lost answer."""
     with pytest.raises(InvariantBroken):
         await rows.commit(group)
@@ -168,7 +170,7 @@ async def test_a_scan_is_sorted_bounded_and_half_open(rows: Rows) -> None:
 async def test_a_scan_goes_on_over_the_pages_of_the_service(rows: Rows) -> None:
     """More rows than the service returns at once come back whole, with values and versions."""
     for start in range(0, 1200, 100):
-        await rows.commit([Insert(key=f"k{index:04d}", values={"n": index}) for index in range(start, start + 100)])
+        await rows.commit([InsertRow(key=f"k{index:04d}", values={"n": index}) for index in range(start, start + 100)])
 
     found = await rows.scan("k", "l", limit=1150)
 
@@ -178,10 +180,10 @@ async def test_a_scan_goes_on_over_the_pages_of_the_service(rows: Rows) -> None:
 
 async def test_of_racing_insertions_one_wins(rows: Rows) -> None:
     """Fifty at once: one row, forty-nine conflicts."""
-    racing = (rows.commit([Insert(key="a", values={"n": index})]) for index in range(50))
+    racing = (rows.commit([InsertRow(key="a", values={"n": index})]) for index in range(50))
     outcomes = await asyncio.gather(*racing, return_exceptions=True)
 
-    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 49
+    assert sum(isinstance(outcome, WriteConflict) for outcome in outcomes) == 49
     (winner,) = [index for index, outcome in enumerate(outcomes) if not isinstance(outcome, BaseException)]
     kept = await rows.get("a")
     assert kept is not None
@@ -200,9 +202,9 @@ async def test_a_counter_under_conditional_writes_loses_no_count(rows: Rows) -> 
             number = row.values["n"]
             assert isinstance(number, int)
             try:
-                await rows.commit([Replace(key="counter", values={"n": number + 1}, version=row.version)])
+                await rows.commit([ReplaceRow(key="counter", values={"n": number + 1}, version=row.version)])
                 counted += 1
-            except Conflict:
+            except WriteConflict:
                 continue
 
     await asyncio.gather(*(count() for _ in range(8)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-    from distributor.settings.storage import Credential
+    from foundation.settings.storage import Credential
 
 
 def sign_in(credential: Credential = "default", client_id: str = "") -> AsyncTokenCredential:

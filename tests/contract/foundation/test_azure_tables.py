@@ -15,17 +15,18 @@ from aiohttp import ClientSession, web
 from yarl import URL
 
 from devstack.servers import Azurite
-from distributor.adapters import tables
-from distributor.adapters.tables import Tables, connect
-from distributor.errors import ConfigurationError, InvariantBroken, LedgerUnavailable
 from distributor.ledger import Ledger
-from distributor.model import OrderStatus, TransactionStatus, Version
-from distributor.ports import Insert, OutcomeUnknown, Replace
-from distributor.settings.storage import Credential
+from distributor.model import OrderStatus, TransactionStatus
+from foundation.errors import ConfigurationError, InvariantBroken, StoreUnavailable
+from foundation.settings.storage import Credential
+from foundation.tablestore import azure_tables
+from foundation.tablestore.azure_tables import Tables, connect
+from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import InsertRow, OutcomeUnknown, ReplaceRow, Version
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding
 from tests.fakes.clock import FrozenClock
-from tests.fakes.rows import ListAudit, MemoryRows, UnsteadyRows
+from tests.fakes.rows import ListAudit, UnsteadyRows
 
 HOP_BY_HOP = {"connection", "content-length", "host", "keep-alive", "transfer-encoding"}
 FAULTS = [f"{trouble}, {done}" for trouble in ("busy", "cut", "silent") for done in ("done", "not done")]
@@ -81,8 +82,8 @@ async def store(
     azurite: Azurite, proxy: Proxy, table_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Tables]:
     """Real tables behind the proxy, whose client waits no longer than a test may last."""
-    monkeypatch.setattr(tables, "READ_TIMEOUT_S", SILENCE_S / 2)
-    monkeypatch.setattr(tables, "RESEND_PAUSE_S", 0.01)
+    monkeypatch.setattr(azure_tables, "READ_TIMEOUT_S", SILENCE_S / 2)
+    monkeypatch.setattr(azure_tables, "RESEND_PAUSE_S", 0.01)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", proxy.handle)
     runner = web.AppRunner(app, shutdown_timeout=1)
@@ -142,10 +143,10 @@ async def test_the_librarys_own_second_sending_is_known_as_our_success(store: Ta
 
 async def test_a_service_that_stays_busy_is_no_answer(store: Tables, proxy: Proxy) -> None:
     """Neither done nor not done is claimed."""
-    proxy.faults[:] = ["busy, not done"] * (1 + tables.RESENDS_MAX)
+    proxy.faults[:] = ["busy, not done"] * (1 + azure_tables.RESENDS_MAX)
 
     with pytest.raises(OutcomeUnknown, match="503"):
-        await store.rows.commit([Insert(key="a", values={})])
+        await store.rows.commit([InsertRow(key="a", values={})])
 
 
 async def test_an_account_that_is_not_there_is_unavailable() -> None:
@@ -153,14 +154,14 @@ async def test_an_account_that_is_not_there_is_unavailable() -> None:
     nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;"
     store = connect(connection_string=nowhere, partition="137")
 
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         await store.rows.get("identity")
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         await store.rows.scan("a", "b", limit=1)
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         await store.ensure()
     with pytest.raises(OutcomeUnknown):
-        await store.rows.commit([Insert(key="a", values={})])
+        await store.rows.commit([InsertRow(key="a", values={})])
     await store.aclose()
 
 
@@ -169,7 +170,7 @@ async def test_a_wrong_key_is_a_setting_to_correct(azurite: Azurite, table_name:
     account = azurite.connection_string.replace("AccountKey=Eby8", "AccountKey=AAAA")
     store = connect(connection_string=account, partition="137", table=table_name)
 
-    for call in (store.rows.get("a"), store.rows.commit([Insert(key="a", values={})]), store.ensure()):
+    for call in (store.rows.get("a"), store.rows.commit([InsertRow(key="a", values={})]), store.ensure()):
         with pytest.raises(ConfigurationError, match="refuses this service's sign-in") as refused:
             await call
         assert "AAAA" not in str(refused.value)
@@ -180,7 +181,7 @@ async def test_a_missing_table_is_named_with_its_cure(azurite: Azurite, table_na
     """An emptied account is not an empty ledger."""
     store = connect(connection_string=azurite.connection_string, partition="137", table=table_name)
 
-    insert = Insert(key="a", values={})
+    insert = InsertRow(key="a", values={})
     for call in (store.rows.get("a"), store.rows.scan("a", "b", limit=1), store.rows.commit([insert])):
         with pytest.raises(ConfigurationError, match="does not exist: init makes a new one"):
             await call
@@ -189,7 +190,7 @@ async def test_a_missing_table_is_named_with_its_cure(azurite: Azurite, table_na
 
 async def test_tables_are_made_once(store: Tables) -> None:
     """Making sure again keeps what is in them."""
-    await store.rows.commit([Insert(key="a", values={"n": 1})])
+    await store.rows.commit([InsertRow(key="a", values={"n": 1})])
     await store.ensure()
 
     kept = await store.rows.get("a")
@@ -199,7 +200,7 @@ async def test_tables_are_made_once(store: Tables) -> None:
 
 async def test_two_chains_share_a_table_and_no_row(azurite: Azurite, store: Tables, table_name: str) -> None:
     """The partition is the chain."""
-    await store.rows.commit([Insert(key="a", values={"n": 1})])
+    await store.rows.commit([InsertRow(key="a", values={"n": 1})])
     other = connect(connection_string=azurite.connection_string, partition="80002", table=table_name)
 
     assert await other.rows.get("a") is None
@@ -253,7 +254,7 @@ async def test_an_identity_signs_in_where_there_is_no_connection_string(credenti
 def test_the_identity_library_is_not_imported_for_a_connection_string() -> None:
     """It would cost every cold start of the webhook."""
     program = (
-        "import sys; from distributor.adapters.tables import connect;"
+        "import sys; from foundation.tablestore.azure_tables import connect;"
         "connect(connection_string='UseDevelopmentStorage=true', partition='137');"
         "print([name for name in sys.modules if name.startswith(('azure.identity', 'msal', 'web3'))])"
     )
@@ -264,7 +265,7 @@ def test_the_identity_library_is_not_imported_for_a_connection_string() -> None:
 
 async def test_a_request_the_service_calls_malformed_is_a_bug(store: Tables) -> None:
     """A version that never came from it, say: not done, and no conflict either."""
-    await store.rows.commit([Insert(key="a", values={})])
+    await store.rows.commit([InsertRow(key="a", values={})])
 
     with pytest.raises(InvariantBroken, match="malformed"):
-        await store.rows.commit([Replace(key="a", values={}, version=Version("v1"))])
+        await store.rows.commit([ReplaceRow(key="a", values={}, version=Version("v1"))])

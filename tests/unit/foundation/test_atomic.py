@@ -2,56 +2,55 @@
 
 import pytest
 
-from distributor.errors import Contention, InvariantBroken, LedgerUnavailable
-from distributor.ledger.groups import TRIES_MAX, Group, check, commit, version_of
-from distributor.ledger.rows import OWNER
-from distributor.model import UNSTORED, Version
-from distributor.ports import Delete, Insert, Replace
-from tests.fakes.rows import MemoryRows
+from foundation.errors import Contention, InvariantBroken, StoreUnavailable
+from foundation.tablestore.atomic import TRIES_MAX, AtomicWrite, check, commit, version_of
+from foundation.tablestore.codec import OWNER
+from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import UNSTORED, DeleteRow, InsertRow, ReplaceRow, Version
 
 V1, V2 = Version("v1"), Version("v2")
 
 
 def test_every_written_row_bears_the_token_of_its_group() -> None:
     """So that any of them can witness for it."""
-    group = Group()
+    group = AtomicWrite()
     group.insert("a", {"n": 1})
     group.replace("b", {"n": 2}, V1)
     group.delete("c")
 
     assert group.writes == (
-        Insert(key="a", values={"n": 1, OWNER: group.owner}),
-        Replace(key="b", values={"n": 2, OWNER: group.owner}, version=V1),
-        Delete(key="c"),
+        InsertRow(key="a", values={"n": 1, OWNER: group.owner}),
+        ReplaceRow(key="b", values={"n": 2, OWNER: group.owner}, version=V1),
+        DeleteRow(key="c"),
     )
 
 
 def test_no_two_groups_have_one_token() -> None:
     """Else one would take the other's work for its own."""
-    assert len({Group().owner for _ in range(1000)}) == 1000
+    assert len({AtomicWrite().owner for _ in range(1000)}) == 1000
 
 
 def test_two_replacements_of_one_row_are_merged() -> None:
     """A table takes each row once."""
-    group = Group()
+    group = AtomicWrite()
     group.replace("a", {"n": 1, "m": 1}, V1)
     group.replace("a", {"n": 2}, V1)
 
-    assert group.writes == (Replace(key="a", values={"n": 2, "m": 1, OWNER: group.owner}, version=V1),)
+    assert group.writes == (ReplaceRow(key="a", values={"n": 2, "m": 1, OWNER: group.owner}, version=V1),)
 
 
 def test_putting_inserts_what_was_never_read_and_replaces_what_was() -> None:
     """The version says which."""
-    group = Group()
+    group = AtomicWrite()
     group.put("new", {}, UNSTORED)
     group.put("old", {}, V1)
 
-    assert [type(write) for write in group.writes] == [Insert, Replace]
+    assert [type(write) for write in group.writes] == [InsertRow, ReplaceRow]
 
 
 def test_a_row_is_written_once_in_a_group() -> None:
     """Anything but two like replacements is a bug."""
-    group = Group()
+    group = AtomicWrite()
     group.replace("a", {}, V1)
 
     with pytest.raises(InvariantBroken, match="a is written twice"):
@@ -63,35 +62,35 @@ def test_a_row_is_written_once_in_a_group() -> None:
 def test_a_row_is_never_replaced_unread() -> None:
     """Without a version the write would be unconditional."""
     with pytest.raises(InvariantBroken, match="without having been read"):
-        Group().replace("a", {}, UNSTORED)
+        AtomicWrite().replace("a", {}, UNSTORED)
 
 
 @pytest.mark.parametrize("count", [0, 101])
 def test_a_group_has_one_to_a_hundred_rows(count: int) -> None:
     """A table refuses more."""
     with pytest.raises(InvariantBroken, match=f"a group of {count} rows"):
-        check([Delete(key=str(index)) for index in range(count)])
+        check([DeleteRow(key=str(index)) for index in range(count)])
 
 
 async def test_a_conflict_without_our_token_is_contention() -> None:
     """Another worker was first."""
-    rows, group = MemoryRows(), Group()
+    rows, group = MemoryRows(), AtomicWrite()
     rows.put("a", {OWNER: "another"})
     group.insert("a", {})
 
     with pytest.raises(Contention, match="rows of a"):
-        await commit(rows, group, witness="a")
+        await commit(rows, group, marker_row="a")
 
 
 async def test_a_group_that_arrives_late_is_known_as_our_own() -> None:
     """The first sending is slow, the second meets its success."""
-    rows, group = MemoryRows(), Group()
+    rows, group = MemoryRows(), AtomicWrite()
     group.insert("a", {"n": 1})
 
     rows.lose_next_answer(done=False)
     rows.after_next_read(lambda: rows.do(group.writes))
 
-    versions = await commit(rows, group, witness="a")
+    versions = await commit(rows, group, marker_row="a")
 
     row = await rows.get("a")
     assert row is not None
@@ -101,38 +100,38 @@ async def test_a_group_that_arrives_late_is_known_as_our_own() -> None:
 
 async def test_silence_is_not_failure() -> None:
     """The same group goes out a bounded number of times; then the ledger is unavailable."""
-    rows, group = MemoryRows(), Group()
+    rows, group = MemoryRows(), AtomicWrite()
     group.insert("a", {})
     for _ in range(TRIES_MAX):
         rows.lose_next_answer(done=False)
 
-    with pytest.raises(LedgerUnavailable):
-        await commit(rows, group, witness="a")
+    with pytest.raises(StoreUnavailable):
+        await commit(rows, group, marker_row="a")
     assert rows.commits == TRIES_MAX
 
 
 async def test_a_store_that_cannot_be_read_back_is_unavailable() -> None:
     """What was done is unknown, and nothing is claimed."""
-    rows, group = MemoryRows(), Group()
+    rows, group = MemoryRows(), AtomicWrite()
     group.insert("a", {})
     rows.go_down()
 
-    with pytest.raises(LedgerUnavailable):
-        await commit(rows, group, witness="a")
+    with pytest.raises(StoreUnavailable):
+        await commit(rows, group, marker_row="a")
     rows.come_back()
-    assert await commit(rows, group, witness="a")
+    assert await commit(rows, group, marker_row="a")
 
 
 async def test_a_row_moved_on_has_no_version_of_ours() -> None:
     """Its next writer is another; ours must look again."""
-    rows, group = MemoryRows(), Group()
+    rows, group = MemoryRows(), AtomicWrite()
     group.insert("a", {})
     group.insert("b", {})
     rows.lose_next_answer(done=True)
     rows.after_next_read(lambda: rows.put("b", {OWNER: "another"}))
 
-    versions: dict[str, Version] = dict(await commit(rows, group, witness="a"))
+    versions: dict[str, Version] = dict(await commit(rows, group, marker_row="a"))
 
-    assert version_of(versions, "a")
+    assert version_of(versions, "a") != UNSTORED
     with pytest.raises(Contention, match="moved b on"):
         version_of(versions, "b")

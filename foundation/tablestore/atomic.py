@@ -1,7 +1,7 @@
 """
 Rows that change together, and how we learn whether they did.
 
-A group is done wholly or not at all; it is the ledger's only lock.
+A group is done wholly or not at all; it is the only lock of a table.
 """
 
 from __future__ import annotations
@@ -11,10 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from distributor.errors import Contention, InvariantBroken, LedgerUnavailable
-from distributor.ledger.rows import OWNER
-from distributor.model import UNSTORED, Version
-from distributor.ports import Conflict, Delete, Insert, OutcomeUnknown, Replace, Row, Rows, Value, Write
+from foundation.errors import Contention, StoreUnavailable, require
+from foundation.tablestore.codec import OWNER
+from foundation.tablestore.ports import (
+    UNSTORED,
+    DeleteRow,
+    InsertRow,
+    OutcomeUnknown,
+    ReplaceRow,
+    Row,
+    Rows,
+    RowWrite,
+    Value,
+    Version,
+    WriteConflict,
+)
 
 ROWS_MAX = 100
 """Azure Tables refuses a larger group."""
@@ -25,28 +36,32 @@ _VALUE_BYTES_MAX = 64 * 1024
 _INT64 = range(-(2**63), 2**63)
 
 
-class Group:
+class AtomicWrite:
     """The writes of one group, each marked with the group's own token."""
 
     def __init__(self) -> None:
         self.owner = uuid4().hex
-        self._writes: dict[str, Write] = {}
+        self._writes: dict[str, RowWrite] = {}
 
     @property
-    def writes(self) -> Sequence[Write]:
+    def writes(self) -> Sequence[RowWrite]:
         return tuple(self._writes.values())
 
     def insert(self, key: str, values: Mapping[str, Value]) -> None:
-        self._add(Insert(key=key, values=self._marked(values)))
+        self._add(InsertRow(key=key, values=self._marked(values)))
 
     def replace(self, key: str, values: Mapping[str, Value], version: Version) -> None:
-        """Write the whole row; two replacements of one row are merged, the later column wins."""
+        """
+        Write the whole row, and with it the columns of *version* that this code does not know.
+
+        Two replacements of one row are merged; the later column wins.
+        """
         require(version != UNSTORED, f"ledger row {key} is replaced without having been read")
         earlier = self._writes.get(key)
-        if isinstance(earlier, Replace) and earlier.version == version:
+        if isinstance(earlier, ReplaceRow) and earlier.version == version:
             self._writes[key] = replace(earlier, values={**earlier.values, **values})
         else:
-            self._add(Replace(key=key, values=self._marked(values), version=version))
+            self._add(ReplaceRow(key=key, values=self._marked({**version.kept, **values}), version=version))
 
     def put(self, key: str, values: Mapping[str, Value], version: Version) -> None:
         """Replace the row that was read with *version*; insert it when there was none."""
@@ -57,17 +72,17 @@ class Group:
 
     def delete(self, key: str) -> None:
         """Remove a row that must be there; index rows never change, so any version is the right one."""
-        self._add(Delete(key=key))
+        self._add(DeleteRow(key=key))
 
     def _marked(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
         return {**values, OWNER: self.owner}
 
-    def _add(self, write: Write) -> None:
+    def _add(self, write: RowWrite) -> None:
         require(write.key not in self._writes, f"ledger row {write.key} is written twice in one group")
         self._writes[write.key] = write
 
 
-async def commit(rows: Rows, group: Group, *, witness: str) -> Mapping[str, Version]:
+async def commit(rows: Rows, group: AtomicWrite, *, marker_row: str) -> Mapping[str, Version]:
     """
     Do *group*; return the version it gave each row, of those it still owns.
 
@@ -76,7 +91,7 @@ async def commit(rows: Rows, group: Group, *, witness: str) -> Mapping[str, Vers
     1. We send the group. The store does it, and its answer is lost on the way.
     2. The client library, or we, send it again: now its conditions fail, and the answer is a
        conflict with our own success. Taken at its word, a bound nonce would be bound once more.
-    3. So after every conflict and every lost answer the *witness* row is read back. It bears the
+    3. So after every conflict and every lost answer the *marker row* is read back. It bears the
        group's token: the group was done, and was ours.
     4. No token after a conflict: another worker was first, and nothing of ours was done.
     5. No token after a lost answer: not done, or not yet. The same group goes out again. It bears
@@ -86,7 +101,7 @@ async def commit(rows: Rows, group: Group, *, witness: str) -> Mapping[str, Vers
     Args:
         rows: Where the group is done.
         group: What is done.
-        witness: A row of the group that no later group changes, or one whose change by another
+        marker_row: A row of the group that no later group changes, or one whose change by another
             worker makes our view of it stale anyway.
 
     Raises:
@@ -96,13 +111,13 @@ async def commit(rows: Rows, group: Group, *, witness: str) -> Mapping[str, Vers
     check(group.writes)
     for _ in range(TRIES_MAX):
         try:
-            return await rows.commit(group.writes)
-        except (Conflict, OutcomeUnknown) as trouble:
-            if _owns(group, await rows.get(witness)):
+            return _with_kept(group, await rows.commit(group.writes))
+        except (WriteConflict, OutcomeUnknown) as trouble:
+            if _owns(group, await rows.get(marker_row)):
                 return await _owned(rows, group)
-            if isinstance(trouble, Conflict):
-                raise Contention(f"another worker changed the rows of {witness} first") from trouble
-    raise LedgerUnavailable(f"no answer from the ledger in {TRIES_MAX} tries of {witness}")
+            if isinstance(trouble, WriteConflict):
+                raise Contention(f"another worker changed the rows of {marker_row} first") from trouble
+    raise StoreUnavailable(f"no answer from the ledger in {TRIES_MAX} tries of {marker_row}")
 
 
 def version_of(versions: Mapping[str, Version], key: str) -> Version:
@@ -117,7 +132,7 @@ def version_of(versions: Mapping[str, Version], key: str) -> Version:
     return versions[key]
 
 
-def check(writes: Sequence[Write]) -> None:
+def check(writes: Sequence[RowWrite]) -> None:
     """
     Refuse what no table takes, before it is sent.
 
@@ -127,15 +142,9 @@ def check(writes: Sequence[Write]) -> None:
     require(0 < len(writes) <= ROWS_MAX, f"a group of {len(writes)} rows")
     require(len({write.key for write in writes}) == len(writes), "a group writes one row twice")
     for write in writes:
-        if not isinstance(write, Delete):
+        if not isinstance(write, DeleteRow):
             for name, value in write.values.items():
                 require(_fits(value), f"ledger row {write.key}: column {name} is too large")
-
-
-def require(condition: bool, otherwise: str) -> None:
-    """Raise InvariantBroken with the sentence *otherwise* unless *condition* holds."""
-    if not condition:
-        raise InvariantBroken(otherwise)
 
 
 def _fits(value: Value) -> bool:
@@ -145,11 +154,17 @@ def _fits(value: Value) -> bool:
     return len(stored) <= _VALUE_BYTES_MAX
 
 
-def _owns(group: Group, row: Row | None) -> bool:
+def _owns(group: AtomicWrite, row: Row | None) -> bool:
     return row is not None and row.values.get(OWNER) == group.owner
 
 
-async def _owned(rows: Rows, group: Group) -> Mapping[str, Version]:
-    keys = [write.key for write in group.writes if not isinstance(write, Delete)]
+async def _owned(rows: Rows, group: AtomicWrite) -> Mapping[str, Version]:
+    keys = [write.key for write in group.writes if not isinstance(write, DeleteRow)]
     found = await asyncio.gather(*(rows.get(key) for key in keys))
-    return {row.key: row.version for row in found if row is not None and _owns(group, row)}
+    return _with_kept(group, {row.key: row.version for row in found if row is not None and _owns(group, row)})
+
+
+def _with_kept(group: AtomicWrite, versions: Mapping[str, Version]) -> Mapping[str, Version]:
+    """Return *versions* with the unknown columns each replacement wrote back, for the next one to write back too."""
+    kept = {write.key: write.version.kept for write in group.writes if isinstance(write, ReplaceRow)}
+    return {key: replace(version, kept=kept.get(key, {})) for key, version in versions.items()}

@@ -1,0 +1,149 @@
+"""One partition of a table in memory, with verbs that make it answer as a real one does on a bad day."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+
+from foundation.errors import StoreUnavailable
+from foundation.tablestore.atomic import check
+from foundation.tablestore.ports import (
+    DeleteRow,
+    InsertRow,
+    OutcomeUnknown,
+    Row,
+    RowWrite,
+    Value,
+    Version,
+    WriteConflict,
+)
+
+Trouble = tuple[bool, Exception]
+
+
+class MemoryRows:
+    """
+    The ``Rows`` port in memory.
+
+    Each call gives way to other tasks once before it acts, so that races happen as they do on a
+    wire; what a call does is then done at once, as one group is in a table.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+        self._versions = count(1)
+        self._down = False
+        self._troubles: list[Trouble] = []
+        self._meanwhile: list[Callable[[], object]] = []
+        self.commits = 0
+        """Groups that arrived, whatever became of them."""
+        self.reads = 0
+        self.on_done: Callable[[Sequence[RowWrite], Mapping[str, Row]], None] = lambda _, __: None
+        """Called with each group that will be done and the rows as they are before it: may it be done?"""
+
+    # the port ----------------------------------------------------------------------------------
+
+    async def get(self, key: str) -> Row | None:
+        await self._reach()
+        row = self._rows.get(key)
+        if self._meanwhile:
+            self._meanwhile.pop(0)()
+        return row
+
+    async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
+        await self._reach()
+        found = sorted(key for key in self._rows if first <= key < last)
+        return [self._rows[key] for key in found[:limit]]
+
+    async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
+        check(group)
+        await asyncio.sleep(0)
+        if self._down:
+            raise OutcomeUnknown
+        self.commits += 1
+        done, trouble = self._troubles.pop(0) if self._troubles else (True, None)
+        versions = self._apply(group) if done else {}
+        if trouble:
+            raise trouble
+        return versions
+
+    async def aclose(self) -> None:
+        self._down = True
+
+    # the bad day -------------------------------------------------------------------------------
+
+    def lose_next_answer(self, *, done: bool) -> None:
+        """Let the next group be done, or not, and its answer be lost either way."""
+        self._troubles.append((done, OutcomeUnknown()))
+
+    def echo_conflict_once(self) -> None:
+        """Do the next group and call it a conflict, as a store does whose client sent it twice."""
+        self._troubles.append((True, WriteConflict()))
+
+    def steady(self) -> None:
+        """Forget every trouble that has not come yet."""
+        self._troubles.clear()
+
+    def go_down(self) -> None:
+        self._down = True
+
+    def come_back(self) -> None:
+        self._down = False
+
+    def after_next_read(self, act: Callable[[], object]) -> None:
+        """Let another worker *act* right behind the next single read; several line up."""
+        self._meanwhile.append(act)
+
+    # what a test looks at ----------------------------------------------------------------------
+
+    def dump(self) -> dict[str, dict[str, Value]]:
+        """Return every row's values by key, in key order."""
+        return {key: dict(self._rows[key].values) for key in sorted(self._rows)}
+
+    def put(self, key: str, values: Mapping[str, Value]) -> None:
+        """Write a row past every rule, as a person with a table editor could."""
+        self._rows[key] = Row(key=key, values=dict(values), version=self._next())
+
+    def do(self, group: Sequence[RowWrite]) -> None:
+        """Do a group at once, as another worker would."""
+        self._apply(group)
+
+    def remove(self, key: str) -> None:
+        """Remove a row past every rule."""
+        del self._rows[key]
+
+    # inside ------------------------------------------------------------------------------------
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        self.reads += 1
+        if self._down:
+            raise StoreUnavailable
+
+    def _apply(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
+        if not all(self._holds(write) for write in group):
+            raise WriteConflict
+        self.on_done(group, self._rows)
+        return {write.key: version for write in group if (version := self._do(write))}
+
+    def _holds(self, write: RowWrite) -> bool:
+        found = self._rows.get(write.key)
+        match write:
+            case InsertRow():
+                return found is None
+            case DeleteRow():
+                return found is not None
+            case _:
+                return found is not None and found.version == write.version
+
+    def _do(self, write: RowWrite) -> Version | None:
+        if isinstance(write, DeleteRow):
+            del self._rows[write.key]
+            return None
+        row = Row(key=write.key, values=dict(write.values), version=self._next())
+        self._rows[write.key] = row
+        return row.version
+
+    def _next(self) -> Version:
+        return Version(f"v{next(self._versions)}")
