@@ -38,7 +38,7 @@ def test_the_committed_artifacts_are_what_the_sources_give() -> None:
     )
 
     assert check.returncode == 0, check.stdout + check.stderr
-    assert check.stdout == "5 artifacts are what the sources give\n"
+    assert check.stdout == "7 artifacts are what the sources give\n"
 
 
 def test_a_changed_byte_and_an_artifact_without_a_source_are_noticed(tmp_path: Path) -> None:
@@ -73,8 +73,9 @@ def test_the_foundry_tests_pass(
     record_property("forge_passed", len(results) - len(failed))  # `python3 -m devstack test` counts them
     assert failed == {}
     assert run.returncode == 0, run.stderr
-    assert len(results) >= 13
-    assert sum("Fuzz" in each["kind"] for each in results.values()) >= 8
+    assert len(results) >= 46
+    assert sum("Fuzz" in each["kind"] for each in results.values()) >= 18
+    assert sum("Invariant" in each["kind"] for each in results.values()) >= 3
 
 
 def test_the_abi_is_the_one_the_deployed_authority_has() -> None:
