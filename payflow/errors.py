@@ -1,7 +1,7 @@
 """
-PayFlow's errors: each branch says what the caller does next.
+PayFlow's own errors, beside those of the foundation: each branch says what the caller does next.
 
-PayFlowError
+ServiceError
 ├─ Transient             not now: the lane ends, and is due again
 │   ├─ ApiUnavailable    no usable answer from Conta Azul: connection, time-out, 5xx, a page instead of JSON
 │   │   └─ UnreadableAnswer   an answer, but not the JSON it should be
@@ -14,16 +14,7 @@ PayFlowError
 
 from __future__ import annotations
 
-
-class PayFlowError(Exception):
-    """Something went wrong in PayFlow."""
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip().partition("\n")[0])
-
-
-class Transient(PayFlowError):
-    """The work cannot go on now and is tried again later."""
+from foundation.errors import ServiceError, Transient
 
 
 class ApiUnavailable(Transient):
@@ -42,7 +33,7 @@ class RateLimited(Transient):
         self.retry_after_s = retry_after_s
 
 
-class ApiRefused(PayFlowError):
+class ApiRefused(ServiceError):
     """Conta Azul calls the request wrong."""
 
 
@@ -50,9 +41,9 @@ class RouteUnknown(ApiRefused):
     """Conta Azul does not have this route."""
 
 
-class Unauthorized(PayFlowError):
+class Unauthorized(ServiceError):
     """Conta Azul does not take the access token."""
 
 
-class PlanBlocked(PayFlowError):
+class PlanBlocked(ServiceError):
     """The clinic's plan at Conta Azul has no API."""

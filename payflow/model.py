@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
-UnixMs = NewType("UnixMs", int)
-"""Milliseconds since 1970-01-01 UTC."""
+from foundation.clock import UnixMs
 
 Centavos = NewType("Centavos", int)
 """Smallest unit of the real."""

@@ -1,12 +1,8 @@
-"""
-What PayFlow's use cases need of the outside world. Nothing here knows Azure or HTTP.
-
-A clock is a callable that returns the time, a sleep one that waits; both are passed in.
-"""
+"""What PayFlow's use cases need of the outside world. Nothing here knows Azure or HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from payflow.conta_azul.answers import Page
@@ -19,11 +15,7 @@ from payflow.model import (
     InstalmentDetail,
     InstalmentId,
     Person,
-    UnixMs,
 )
-
-Clock = Callable[[], UnixMs]
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class ContaAzul(Protocol):

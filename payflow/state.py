@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
 
-from payflow.model import BaixaId, Centavos, CompanyId, CustomerId, InstalmentId, PaymentKey, UnixMs
-
-Version = NewType("Version", str)
-"""The ETag of a stored row; empty for what was never read from the ledger."""
-
-UNSTORED = Version("")
+from foundation.clock import UnixMs
+from foundation.tablestore.ports import UNSTORED, Version
+from payflow.model import BaixaId, Centavos, CompanyId, CustomerId, InstalmentId, PaymentKey
 
 
 class CompanyStatus(StrEnum):

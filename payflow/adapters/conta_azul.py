@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import httpx
 
+from foundation.clock import Sleep
 from payflow.conta_azul import answers, responses, routes
 from payflow.conta_azul.limiter import Limiter
 from payflow.conta_azul.routes import Family, Search
 from payflow.errors import ApiUnavailable, RateLimited, Unauthorized, UnreadableAnswer
 from payflow.model import Account, Baixa, BaixaId, CustomerId, InstalmentDetail, InstalmentId, Person
-from payflow.ports import AccessTokens, Sleep
+from payflow.ports import AccessTokens
 
 TRIES: Final = 3
 PAUSES_S: Final = (1.0, 4.0)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from foundation.clock import UnixMs
 from payflow.conta_azul.values import local_text
-from payflow.model import BaixaId, CustomerId, InstalmentId, UnixMs
+from payflow.model import BaixaId, CustomerId, InstalmentId
 
 PAGE_SIZES: Final = (10, 20, 50, 100, 200, 500, 1000)
 """Any other is refused with 400."""

@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from foundation.clock import UnixMs
 from payflow.errors import UnreadableAnswer
-from payflow.model import Centavos, UnixMs
+from payflow.model import Centavos
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 _NOISE = Decimal("0.0001")

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from devstack.conta_azul.faults import Fault
+from foundation.clock import UnixMs
 from payflow.conta_azul.routes import FAMILIES, Search
 from payflow.errors import (
     ApiRefused,
@@ -18,7 +19,7 @@ from payflow.errors import (
     Unauthorized,
     UnreadableAnswer,
 )
-from payflow.model import BaixaId, CustomerId, InstalmentId, UnixMs
+from payflow.model import BaixaId, CustomerId, InstalmentId
 from tests.fakes.conta_azul import COMPANY, DOCUMENT, START_S, Tenant, tenant
 
 DUE = date(2026, 1, 10)

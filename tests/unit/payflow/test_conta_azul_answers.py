@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.errors import ServiceError
 from payflow.conta_azul import answers, responses
 from payflow.errors import (
     ApiRefused,
     ApiUnavailable,
-    PayFlowError,
     PlanBlocked,
     RateLimited,
     RouteUnknown,
@@ -185,7 +185,7 @@ def test_retry_after_is_believed_within_limits(said: str, seconds: float) -> Non
 @given(st.binary(max_size=200), st.sampled_from([200, 204, 301, 400, 401, 403, 404, 429, 500, 503]))
 def test_no_response_is_an_unknown_error(body: bytes, status: int) -> None:
     """Whatever arrives is an answer or one of our errors."""
-    with contextlib.suppress(PayFlowError):
+    with contextlib.suppress(ServiceError):
         responses.read(status, {}, body)
 
 

@@ -6,9 +6,10 @@ from datetime import date
 
 import pytest
 
+from foundation.clock import UnixMs
 from payflow.conta_azul.limiter import Limiter
 from payflow.conta_azul.routes import FAMILIES, Search, person
-from payflow.model import BaixaId, CustomerId, InstalmentId, UnixMs
+from payflow.model import BaixaId, CustomerId, InstalmentId
 from tests.fakes.conta_azul import Time
 
 DUE = (date(2025, 1, 1), date(2027, 1, 1))

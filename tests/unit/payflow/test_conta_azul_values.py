@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from foundation.clock import UnixMs
 from payflow.conta_azul.values import centavos, iso_date, local_date, local_text, moment_ms
 from payflow.errors import UnreadableAnswer
-from payflow.model import UnixMs
 
 
 @pytest.mark.parametrize(

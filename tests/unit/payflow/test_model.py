@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from payflow.model import BaixaId, Centavos, CompanyId, Composition, CustomerId, InstalmentId, PaymentKey, UnixMs
+from foundation.clock import UnixMs
+from payflow.model import BaixaId, Centavos, CompanyId, Composition, CustomerId, InstalmentId, PaymentKey
 from payflow.state import (
     ENDED,
     HELD_REASONS,
