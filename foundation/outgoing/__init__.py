@@ -1,0 +1,1 @@
+"""The only way out to an address that somebody else named: call-backs, alarm targets, documents."""
