@@ -43,6 +43,7 @@ class WaitingReason(StrEnum):
     NONCE_AHEAD = "nonce_ahead"
     POOL_AHEAD = "pool_ahead"
     NODE_BEHIND = "node_behind"
+    FINALITY_BEHIND = "finality_behind"
     SIGNER_DOWN = "signer_down"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from distributor.cli.desk import DONE, REFUSED, Desk, Refused
+from distributor.ledger.fence_rows import FenceRows
 from distributor.model import Address
 from distributor.recovery.audit import Audit, Findings
 from distributor.recovery.fence import Fence
@@ -66,11 +67,13 @@ async def _rebuild(desk: Desk, settings: Settings, remembered: Collection[Addres
     chain, policy = await desk.parts.chain(), policy_of(settings)
     fence = Fence(
         chain=chain,
-        pools=await desk.parts.rpc(),
+        signs=(await desk.ledger()).signs,
+        rows=FenceRows((await desk.parts.tables()).rows),
         signers=await desk.parts.signers(settings),
         chain_id=settings.chain_id,
         limits=limits_of(settings),
         policy=policy,
+        clock=desk.clock,
         sleep=asyncio.sleep,
         block_time_s=settings.block_time_s,
         say=desk.say,

@@ -59,6 +59,16 @@ def attempt(operator: Address, number: int, index: int) -> str:
     return f"{attempts_of(operator, number)}{index:04d}"
 
 
+def fence_of(operator: Address) -> str:
+    """Return what the keys of an operator's fence begin with."""
+    return f"fence:{operator}:"
+
+
+def fence(operator: Address, number: int) -> str:
+    """The cancellation of one nonce by a fence."""
+    return f"{fence_of(operator)}{number:020d}"
+
+
 def spent(day: str, wallet: Address | None = None) -> str:
     """What was bound in one UTC day, in all or to one wallet."""
     return f"spent:{day}:{wallet}" if wallet else f"spent:{day}"

@@ -107,6 +107,10 @@ WAITING: dict[WaitingReason, Advice] = {
         "The node's nonce is behind what was already final: the node lags or lost its state.",
         "Wait for the node, or put another first in RPC_URL.",
     ),
+    WaitingReason.FINALITY_BEHIND: Advice(
+        "More transactions are mined and not final than may go back to the pool at once; nothing more is bound.",
+        "Nothing, if finality moves again: check the network's status and FINALITY.",
+    ),
     WaitingReason.SIGNER_DOWN: Advice(
         "The vault that holds the operator's key does not sign; orders wait and nothing is lost.",
         "Do what the detail says: the key, its permissions or the vault. Never put the key elsewhere in a hurry.",

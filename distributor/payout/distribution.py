@@ -14,7 +14,17 @@ from dataclasses import dataclass, field
 
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderKey, Transaction, TransactionStatus
+from distributor.model import (
+    Attempt,
+    AttemptKind,
+    Fees,
+    HoldReason,
+    OpenTransaction,
+    Order,
+    OrderKey,
+    Transaction,
+    TransactionStatus,
+)
 from distributor.payout import alarms, preflight, submission
 from distributor.payout.advice import WAITING
 from distributor.payout.choice import choose
@@ -30,6 +40,8 @@ from foundation.errors import Contention
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
+UNSETTLED_MAX = 256
+"""Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
 ROUNDS_PER_DRAIN = 1_000
 """A bound on one drain; what is left is woken again by settlement or the sweep."""
 
@@ -172,14 +184,23 @@ class Distribution:
         if closed is not None:
             return closed
         mine = [each for each in await self.ledger.open_transactions() if each.transaction.operator == operator]
-        flying = sum(each.transaction.status is not TransactionStatus.MINED for each in mine)
-        if flying >= self.terms.max_in_flight:
-            return Obstacle(reason=WaitingReason.SLOTS_FULL)
+        slots = self._slots(mine)
+        if isinstance(slots, Obstacle):
+            return slots
         ahead = await self._age.check()
         if ahead is not None:
             return ahead
         survey = await self.chain.survey(operator)
-        return preflight.judge(survey, books, mine, self.terms, slots=self.terms.max_in_flight - flying)
+        return preflight.judge(survey, books, mine, self.terms, slots=slots)
+
+    def _slots(self, mine: Sequence[OpenTransaction]) -> int | Obstacle:
+        """Return how many more transactions may be in flight, by those that are not mined and those not final."""
+        flying = sum(each.transaction.status is not TransactionStatus.MINED for each in mine)
+        settled_late = len(mine) - flying
+        if settled_late >= UNSETTLED_MAX:
+            return Obstacle(reason=WaitingReason.FINALITY_BEHIND, detail=f"{settled_late} are not final.")
+        free = self.terms.max_in_flight - flying
+        return free if free > 0 else Obstacle(reason=WaitingReason.SLOTS_FULL)
 
     async def _pay(self, prepared: Prepared, skip: set[OrderKey]) -> _Outcome:
         choice = await choose(self.ledger, prepared, self.terms.caps, skip)

@@ -13,19 +13,26 @@ its nonce is on the chain then, and is found there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from distributor.model import Address, Fees, SubmitOutcome
+from distributor.ledger.fence_rows import FenceRows
+from distributor.ledger.signs import Signs
+from distributor.model import Address, Attempt, AttemptKind, Fees, SubmitOutcome
+from distributor.payout import submission
+from distributor.payout.distribution import UNSETTLED_MAX
 from distributor.payout.fees import FeeLimits
-from distributor.payout.history import Pools, last_final
+from distributor.payout.history import last_final
 from distributor.payout.lifecycle import CANCEL_GAS, Policy
-from distributor.ports import Chain, Signer, Unsigned
-from distributor.sightings import Call, Market, Observation, RevertKind
-from foundation.clock import Sleep
-from foundation.errors import ServiceError
+from distributor.payout.submission import Draft
+from distributor.ports import Chain, Signer
+from distributor.sightings import Call, Market, Observation, PoolView, RevertKind
+from foundation.clock import Clock, Sleep
+from foundation.errors import ConfigurationError, ServiceError
 
-FENCE_NONCES = 16
-"""As many transactions as an operator ever has in flight."""
+IN_POOL = 16
+"""As many transactions as an operator ever has in a pool; a node's pool takes as many of one account."""
+FENCE_NONCES = IN_POOL + UNSETTLED_MAX
+"""Besides as many as are ever mined and not final: a reorganisation gives those back to the pool."""
 TURNS_MAX = 1_800
 """An hour of blocks; finality on Polygon takes seconds, and took a quarter of an hour on its worst day."""
 
@@ -44,12 +51,14 @@ class Lane:
     revoked: bool
     """It cannot pay any more, so nothing is sent."""
     first: int
-    """Its next nonce on the chain when the fence was begun."""
+    """The lowest count of its transactions in blocks that any node shows."""
+    highest: int
+    """The highest count that any node shows, and the ledger's own next nonce if that is higher."""
 
     @property
     def end(self) -> int:
         """The nonce that must be next before its lane is closed."""
-        return self.first if self.revoked else self.first + FENCE_NONCES
+        return self.first if self.revoked else self.highest + FENCE_NONCES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,11 +66,14 @@ class Fence:
     """Closes the lanes of operators. Raises ChainUnavailable; begun again, it begins anew and harms nothing."""
 
     chain: Chain
-    pools: Pools
+    signs: Signs
+    """The ledger's own next nonces: what it bound may be in a pool that nobody asks."""
+    rows: FenceRows
     signers: Mapping[Address, Signer]
     chain_id: int
     limits: FeeLimits
     policy: Policy
+    clock: Clock
     sleep: Sleep
     block_time_s: float
     say: Say
@@ -70,14 +82,14 @@ class Fence:
         """
         Return what closing would do, and do nothing.
 
+        No bound is one node's word: one that lags shows a window that is spent already.
+
         Raises:
             FenceOpen: An operator may still pay, and its key is not here to cancel with.
         """
-        seen = await self.chain.observe(operators, [], [])
-        lanes = [
-            Lane(operator=operator, revoked=await self._is_revoked(operator), first=seen.nonces[operator])
-            for operator in operators
-        ]
+        views = await self.chain.pool_views(operators)
+        bound = await self._bound()
+        lanes = [await self._lane(operator, views, bound.get(operator, 0)) for operator in operators]
         for lane in lanes:
             if not lane.revoked and lane.operator not in self.signers:
                 raise FenceOpen(
@@ -90,68 +102,125 @@ class Fence:
         """
         Return each operator's next nonce, once nothing signed before can be mined any more.
 
+        The end is computed again when all is quiet: what a host bound while we began is in it then.
+
         Raises:
             FenceOpen: It did not come to that in an hour, or a key is missing.
         """
         lanes = await self.lanes(operators)
         for lane in lanes:
             self.say(_described(lane))
+        signed = {lane.operator: dict(await self.rows.of(lane.operator)) for lane in lanes}
         mark: Observation | None = None
         told: set[SubmitOutcome] = set()
         for _ in range(TURNS_MAX):
+            lanes = await self._raised(lanes)
             seen = await self.chain.observe(operators, [], [mark.head.number] if mark else [])
-            quiet = await self._push(lanes, seen, told) and await self._is_drained(lanes)
+            quiet = await self._push(lanes, seen, signed, told)
             mark = (mark if mark and _still_stands(mark, seen) else seen) if quiet else None
             if mark and _is_final(mark, last_final(seen, self.policy)):
                 return mark.nonces
             await self.sleep(self.block_time_s)
-        raise FenceOpen("the nonces are not finally spent yet; run the same command again")
+        raise FenceOpen(
+            "the nonces are not finally spent yet; run the same command again. Where one node lags for good, take it "
+            "out of RPC_URL first"
+        )
 
-    async def _push(self, lanes: Sequence[Lane], seen: Observation, told: set[SubmitOutcome]) -> bool:
+    async def _bound(self) -> Mapping[Address, int]:
+        """Return the ledger's own next nonces; none where it is lost with its table, which only a dry run meets."""
+        try:
+            return await self.signs.next_nonces()
+        except ConfigurationError:
+            return {}
+
+    async def _lane(self, operator: Address, views: Sequence[PoolView], bound: int) -> Lane:
+        counts = [view.counts[operator].latest for view in views]
+        revoked = await self._is_revoked(operator)
+        return Lane(operator=operator, revoked=revoked, first=min(counts), highest=max(bound, *counts))
+
+    async def _raised(self, lanes: Sequence[Lane]) -> Sequence[Lane]:
+        """Return the lanes with their ends raised to what the ledger has bound since."""
+        bound = await self._bound()
+        return [replace(lane, highest=max(lane.highest, bound.get(lane.operator, 0))) for lane in lanes]
+
+    async def _push(
+        self,
+        lanes: Sequence[Lane],
+        seen: Observation,
+        signed: Mapping[Address, dict[int, Attempt]],
+        told: set[SubmitOutcome],
+    ) -> bool:
         """
         Hand over the cancellations of nonces that are not spent; True when there is none, and no role came back.
 
-        What the nodes say to them is *told* once.
+        Every node's own next ones, as many as its pool takes. What the nodes say to them is *told* once.
         """
-        raws = []
+        views = await self.chain.pool_views([lane.operator for lane in lanes])
+        attempts: list[Attempt] = []
         quiet = True
         for lane in lanes:
             if lane.revoked:
                 quiet = quiet and await self._is_revoked(lane.operator)
                 continue
-            left = range(seen.nonces[lane.operator], lane.end)
-            raws += [await self._cancellation(lane.operator, nonce, seen.market) for nonce in left]
-        for said in await self.chain.submit(raws):
+            left = _unspent(lane, views, seen)
+            attempts += await self._cancellations(lane.operator, left, seen.market, signed[lane.operator])
+            quiet = quiet and not left and _is_drained(lane, views)
+        for said in await self.chain.submit([attempt.raw for attempt in attempts]):
             if said.outcome not in told:
                 told.add(said.outcome)
                 self.say(f"Cancelling: {said.outcome} {said.detail}".rstrip())
-        return quiet and not raws
+        return quiet
 
-    async def _cancellation(self, operator: Address, nonce: int, market: Market) -> bytes:
+    async def _cancellations(
+        self, operator: Address, nonces: Sequence[int], market: Market, signed: dict[int, Attempt]
+    ) -> Sequence[Attempt]:
+        """Return the cancellations of *nonces*; what is signed anew is in the ledger before it is returned."""
+        price = self._price(market)
+        missing = [nonce for nonce in nonces if nonce not in signed or signed[nonce].fees != price]
+        fresh = [await self._signed(operator, nonce, price) for nonce in missing]
+        if fresh:
+            await self.rows.keep(fresh)
+        signed |= {attempt.nonce: attempt for attempt in fresh}
+        return [signed[nonce] for nonce in nonces]
+
+    def _price(self, market: Market) -> Fees:
         """
-        Return a transfer of nothing to the operator itself, at the highest price allowed.
+        Return the highest price allowed.
 
         What waits in the pool was priced under the same ceilings; a rival so close to them that this
         does not replace it is mined itself, and found on the chain.
         """
         dynamic = market.base_fee_wei is not None
         tip_wei = self.limits.max_tip_wei if dynamic else self.limits.max_fee_wei
-        fees = Fees(max_fee_wei=self.limits.max_fee_wei, tip_wei=tip_wei, dynamic=dynamic)
-        call = Call(to=operator, data=b"")
-        unsigned = Unsigned(chain_id=self.chain_id, nonce=nonce, call=call, gas_limit=CANCEL_GAS, fees=fees)
-        return (await self.signers[operator].sign(unsigned)).raw
+        return Fees(max_fee_wei=self.limits.max_fee_wei, tip_wei=tip_wei, dynamic=dynamic)
+
+    async def _signed(self, operator: Address, nonce: int, price: Fees) -> Attempt:
+        """Sign a transfer of nothing to the operator itself."""
+        draft = Draft(
+            chain_id=self.chain_id,
+            nonce=nonce,
+            index=0,
+            kind=AttemptKind.CANCEL,
+            call=Call(to=operator, data=b""),
+            gas_limit=CANCEL_GAS,
+            fees=price,
+        )
+        return await submission.sign(self.signers[operator], draft, self.clock())
 
     async def _is_revoked(self, operator: Address) -> bool:
         (tried,) = await self.chain.simulate(operator, [self.chain.probe(operator)])
         return tried.revert is not None and tried.revert.kind is RevertKind.ROLE_MISSING
 
-    async def _is_drained(self, lanes: Sequence[Lane]) -> bool:
-        """Say whether no node that answers has anything of these operators in its pool."""
-        for lane in lanes:
-            counts = [] if lane.revoked else await self.pools.nonces(lane.operator)
-            if not lane.revoked and (not counts or any(latest != pending for latest, pending in counts)):
-                return False
-        return True
+
+def _unspent(lane: Lane, views: Sequence[PoolView], seen: Observation) -> Sequence[int]:
+    """Return the nonces to cancel now: of every node those that its pool would take next."""
+    counts = {seen.nonces[lane.operator], *(view.counts[lane.operator].latest for view in views)}
+    return sorted({nonce for count in counts for nonce in range(count, min(count + IN_POOL, lane.end))})
+
+
+def _is_drained(lane: Lane, views: Sequence[PoolView]) -> bool:
+    """Say whether no node that answers has anything of this operator in its pool."""
+    return all(counts.latest == counts.pending for counts in (view.counts[lane.operator] for view in views))
 
 
 def _still_stands(mark: Observation, seen: Observation) -> bool:

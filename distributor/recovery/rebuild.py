@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 
 class NotSettled(ServiceError):
-    """The ledger still has open transactions: let settlement end them first; it works while paused."""
+    """The ledger still has open transactions: leave the pause on and let settlement end them, then run it again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +100,8 @@ class Rebuild:
         """
         Rebuild, and leave the pause on.
 
-        1. Pause; what is open must have been settled.
+        1. Pause, and only then look: a round could bind between a look and the pause. What is open must
+           have been settled.
         2. Close the fence.
         3. Page by page, put every payout into the ledger. The checkpoint moves only past pages that
            leave no question open, so they are met again by the next run.
@@ -112,8 +113,9 @@ class Rebuild:
             FenceOpen: Something signed may still be mined.
             ChainUnavailable: No node answers; what was written stands, and the next run goes on there.
         """
-        await self.check()
+        await self._refuse_foreign()
         await self.ledger.pause(by, why)
+        await self._refuse_open()
         nonces = await self.fence.close(self._operators)
         report = Report(first_block=first_block, last_block=await self._last_final())
         progress = await self._index(report)
@@ -125,10 +127,16 @@ class Rebuild:
 
     async def check(self) -> None:
         """Refuse a ledger that no rebuild may touch: another one's, or one with open transactions."""
+        await self._refuse_foreign()
+        await self._refuse_open()
+
+    async def _refuse_foreign(self) -> None:
         found = await self.ledger.identity()
         mine = replace(self.identity, ledger_id=self.identity.ledger_id or (found.ledger_id if found else ""))
         if found is not None and found != mine:
             raise ForeignLedger(f"the ledger belongs to {found}, not to {self.identity}; nothing was changed")
+
+    async def _refuse_open(self) -> None:
         if await self.ledger.open_transactions():
             raise NotSettled
 

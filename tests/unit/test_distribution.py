@@ -600,3 +600,19 @@ async def test_a_ledger_that_is_down_is_left_to_the_sweep() -> None:
 
     world.rows.come_back()
     assert (await world.distribution.drain()).bound == 1
+
+
+async def test_nothing_is_bound_while_too_much_is_not_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fence after a loss reaches past 256 nonces and no further (found-faults A13, A26)."""
+    monkeypatch.setattr("distributor.payout.distribution.UNSETTLED_MAX", 2)
+    world = await a_world()
+    world.chain.stall_finality()
+    for _ in range(3):
+        await world.receive()
+        await world.distribution.drain()
+        await world.settle(2)
+
+    await world.distribution.drain()
+
+    assert (await world.ledger.why_waiting()).reason is WaitingReason.FINALITY_BEHIND
+    assert len(await world.ledger.open_transactions()) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from distributor.errors import ChainUnavailable, ForeignLedger
 from distributor.ledger.archive import Archive, Restored
+from distributor.ledger.fence_rows import FenceRows
 from distributor.model import Address, Fees, Hash, OrderStatus, SubmitOutcome
 from distributor.names import ref_id
 from distributor.ports import Signer, Unsigned
@@ -17,12 +18,13 @@ from distributor.recovery import rebuild
 from distributor.recovery.fence import FENCE_NONCES, Fence, FenceOpen
 from distributor.recovery.payouts import Known, Why
 from distributor.recovery.rebuild import NotSettled, Rebuild, Report
-from distributor.sightings import Call
+from distributor.sightings import Call, Counts, PoolView
 from distributor.units import TokenUnits, Wei
+from foundation.errors import ConfigurationError
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_hash, an_address, an_order
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, FakeChain, FakeSigner
 from tests.fakes.chain_state import Behaviour, distribute_data
-from tests.fakes.history import FakeHistory, FakePools
+from tests.fakes.history import FakeHistory
 from tests.fakes.signer import Sent
 from tests.world import IDENTITY, World, a_world
 
@@ -34,7 +36,7 @@ class Desk:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.history, self.pools = FakeHistory(world.chain), FakePools(world.chain)
+        self.history = FakeHistory(world.chain)
         self.signers: Mapping[Address, Signer] = {OPERATOR: FakeSigner(OPERATOR)}
         self.operators: Collection[Address] = (OPERATOR,)
         self.accepted: list[Hash] = []
@@ -46,11 +48,13 @@ class Desk:
     def fence(self) -> Fence:
         return Fence(
             chain=self.world.chain,
-            pools=self.pools,
+            signs=self.world.ledger.signs,
+            rows=FenceRows(self.world.rows),
             signers=self.signers,
             chain_id=IDENTITY.chain_id,
             limits=LIMITS,
             policy=self.policy,
+            clock=self.world.clock,
             sleep=self.world.a_block_passes,
             block_time_s=2.0,
             say=self.said.append,
@@ -338,19 +342,17 @@ async def test_a_role_that_comes_back_opens_the_fence(monkeypatch: pytest.Monkey
         await replace(desk.fence, sleep=grant_it_back).close([OPERATOR])
 
 
-@pytest.mark.parametrize("trouble", ["stalled", "pool", "silent", "refused"])
+@pytest.mark.parametrize("trouble", ["stalled", "pool", "refused"])
 async def test_the_fence_waits_for_what_proves_it_closed(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
-    """No finality, something left in a pool, no pool that answers, cancellations that no node takes."""
-    monkeypatch.setattr("distributor.recovery.fence.TURNS_MAX", 12)
+    """No finality, something left in a pool, cancellations that no node takes."""
+    monkeypatch.setattr("distributor.recovery.fence.TURNS_MAX", 30)
     desk = await lose_ledger(await a_world())
     chain = desk.world.chain
     match trouble:
         case "stalled":
             chain.miss_finality()
         case "pool":
-            monkeypatch.setattr(desk.pools, "nonces", lambda _: _counts((16, 17)))
-        case "silent":
-            desk.pools.silent = True
+            _hold_one_more_in_the_pool(chain)
         case _:
             chain.refuse(SubmitOutcome.GAS_SHORT, times=1_000)
 
@@ -359,8 +361,91 @@ async def test_the_fence_waits_for_what_proves_it_closed(monkeypatch: pytest.Mon
     assert await desk.world.ledger.identity() is None
 
 
-async def _counts(*counts: tuple[int, int]) -> list[tuple[int, int]]:
-    return list(counts)
+def _hold_one_more_in_the_pool(chain: FakeChain) -> None:
+    """Show one transaction more in the pool than in blocks, for ever."""
+    views = chain.pool_views
+
+    async def one_more(operators: Sequence[Address]) -> Sequence[PoolView]:
+        counts = {each: Counts(FENCE_NONCES, FENCE_NONCES + 1) for each in operators}
+        return [replace(view, counts=counts) for view in await views(operators)]
+
+    chain.pool_views = one_more  # type: ignore[method-assign]
+
+
+async def test_no_bound_of_the_fence_is_one_nodes_word() -> None:
+    """Found-faults A26: one node lags by 16 nonces; the ledger has bound four that no node shows."""
+    desk = await lose_ledger(await a_world())
+    await desk.world.ledger.add_operator(OPERATOR, 20)
+    views = [PoolView(node=node, counts={OPERATOR: Counts(latest, latest)}) for node, latest in (("a", 0), ("b", 16))]
+
+    async def apart(_: object) -> Sequence[PoolView]:
+        return views
+
+    desk.world.chain.pool_views = apart  # type: ignore[method-assign, assignment]
+    (lane,) = await desk.fence.lanes([OPERATOR])
+
+    assert (lane.first, lane.highest, lane.end) == (0, 20, 20 + 16 + 256)
+
+
+async def test_a_fence_looks_also_where_the_table_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run needs no table; and a ledger that is there and settled is no hindrance."""
+    desk = await lose_ledger(await a_world())
+    await desk.use_case.check()
+
+    async def gone(*_: object, **__: object) -> object:
+        raise ConfigurationError("the ledger's table does not exist")
+
+    monkeypatch.setattr(desk.world.rows, "scan", gone)
+
+    assert [lane.highest for lane in await desk.fence.lanes([OPERATOR])] == [0]
+
+
+async def test_a_cancellation_is_kept_before_a_node_sees_it_and_signed_once() -> None:
+    """A later look knows it as ours, and a vault signs it once; another price is signed anew."""
+    desk = await lose_ledger(await a_world())
+    kept: list[bool] = []
+    rows = FenceRows(desk.world.rows)
+    desk.world.chain.on_submit = lambda sent: kept.append(
+        desk.world.rows.dump()[f"fence:{OPERATOR}:{sent.unsigned.nonce:020d}"]["tx_hash"] == sent.tx_hash
+    )
+
+    await desk.fence.close([OPERATOR])
+    first = await rows.of(OPERATOR)
+    assert len(first) == FENCE_NONCES
+    assert all(kept)
+    await replace(desk.fence, limits=replace(LIMITS, max_fee_wei=Wei(70 * GWEI))).close([OPERATOR])
+    assert len(await rows.of(OPERATOR)) == 2 * FENCE_NONCES
+
+
+async def test_what_a_host_binds_while_the_fence_begins_is_behind_it() -> None:
+    """The end is computed again at every look."""
+    desk = await lose_ledger(await a_world())
+    await desk.world.ledger.add_operator(OPERATOR, 0)
+
+    async def bind_more(seconds: float) -> None:
+        values = dict(desk.world.rows.dump()[f"nonce:{OPERATOR}"])
+        desk.world.rows.put(f"nonce:{OPERATOR}", values | {"next": 9})
+        await desk.world.a_block_passes(seconds)
+
+    nonces = await replace(desk.fence, sleep=bind_more).close([OPERATOR])
+
+    assert nonces == {OPERATOR: 9 + FENCE_NONCES}
+
+
+async def test_a_round_that_binds_right_before_the_pause_is_seen() -> None:
+    """Found-faults A25: looked at before the pause, the ledger seemed settled."""
+    world = await a_world()
+    await world.receive("ORD1")
+    pause = world.ledger.pause
+
+    async def overtaken(by: str, why: str) -> object:
+        await world.distribution.drain()
+        return await pause(by, why)
+
+    world.ledger.pause = overtaken  # type: ignore[method-assign, assignment]
+    with pytest.raises(NotSettled):
+        await Desk(world).rebuild()
+    assert (await world.ledger.control()).paused
 
 
 async def test_a_reorganisation_makes_the_fence_wait_again() -> None:
