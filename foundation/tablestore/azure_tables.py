@@ -8,9 +8,10 @@ really done is read back by the ledger.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,9 @@ from foundation.tablestore.ports import (
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 5
 """A shop waits for the webhook's answer: better a 503 it repeats than a hanging request."""
+CALL_S_MAX = 5
+"""Of one call, the library's own second sending and its obedience to ``Retry-After`` included: no peer decides how long
+we wait. Source: the client sleeps as long as ``Retry-After`` says, without a bound (azure-core RetryPolicy)."""
 RESENDS_MAX = 1
 """The ledger sends a group again itself, and knows afterwards what was done."""
 RESEND_PAUSE_S = 0.2
@@ -57,27 +61,28 @@ class TableRows:
 
     async def get(self, key: str) -> Row | None:
         try:
-            with _translated(StoreUnavailable):
+            async with _asked(StoreUnavailable):
                 return _row(await self._client.get_entity(self._partition, key))
         except WriteConflict:  # not found: a read has no other condition to fail
             return None
 
     async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
         rows: list[Row] = []
-        with _translated(StoreUnavailable):
-            async for entity in self._client.query_entities(
-                "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last",
-                parameters={"partition": self._partition, "first": first, "last": last},
-                results_per_page=min(limit, PAGE_ROWS_MAX),
-            ):
-                rows.append(_row(entity))
-                if len(rows) == limit:
-                    break
-        return rows
+        pages = self._client.query_entities(
+            "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last",
+            parameters={"partition": self._partition, "first": first, "last": last},
+            results_per_page=min(limit, PAGE_ROWS_MAX),
+        ).by_page()
+        while len(rows) < limit:
+            page = await _page(pages)
+            if page is None:
+                break
+            rows += page
+        return rows[:limit]
 
     async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
         check(group)
-        with _translated(OutcomeUnknown):
+        async with _asked(OutcomeUnknown):
             answers = await self._client.submit_transaction([self._operation(write) for write in group])
         written = zip(group, answers, strict=True)
         return {write.key: Version(answer["etag"]) for write, answer in written if not isinstance(write, DeleteRow)}
@@ -105,27 +110,36 @@ class TableAudit:
 
     async def record(self, key: str, values: Mapping[str, Value]) -> None:
         try:
-            await self._client.create_entity({"PartitionKey": self._partition, "RowKey": key} | _columns(values))
+            async with asyncio.timeout(CALL_S_MAX):
+                await self._client.create_entity({"PartitionKey": self._partition, "RowKey": key} | _columns(values))
         except ResourceExistsError:
             logs.info(_log, "audit_repeated", key=key)
-        except AzureError as error:  # best effort: what was done is in the ledger itself
+        except (AzureError, TimeoutError) as error:  # best effort: what was done is in the ledger itself
             logs.warning(_log, "audit_not_written", key=key, error=type(error).__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tables:
-    """The ledger's two tables, and the connection they share."""
+    """The ledger's two tables, one partition of each, and the connection they share."""
 
     rows: TableRows
     audit: TableAudit
-    names: Sequence[str]
+    names: tuple[str, str]
     service: TableServiceClient
     credential: AsyncTokenCredential | None
+
+    def rows_of(self, partition: str) -> TableRows:
+        """Return another partition of the ledger's table, over the same connection."""
+        return TableRows(self.service.get_table_client(self.names[0]), partition)
+
+    def audit_of(self, partition: str) -> TableAudit:
+        """Return another partition of the audit trail's table, over the same connection."""
+        return TableAudit(self.service.get_table_client(self.names[1]), partition)
 
     async def ensure(self) -> None:
         """Create the tables that are missing."""
         for name in self.names:
-            with _translated(StoreUnavailable):
+            async with _asked(StoreUnavailable):
                 await self.service.create_table_if_not_exists(name)
 
     async def aclose(self) -> None:
@@ -152,7 +166,7 @@ def connect(
         table_endpoint: The account's table service, for an identity.
         credential: Which identity; the Azure identity library is imported only for one.
         client_id: Of a user-assigned managed identity.
-        partition: The chain id.
+        partition: The partition of ``rows`` and ``audit``: the chain id, or a company.
         table: Name of the ledger's table.
         audit_table: Name of the audit trail's table.
 
@@ -186,6 +200,16 @@ def _service(connection_string: str, endpoint: str, identity: AsyncTokenCredenti
     return TableServiceClient.from_connection_string(connection_string, **limits)
 
 
+async def _page(pages: AsyncIterator[AsyncIterator[TableEntity]]) -> list[Row] | None:
+    """Return the rows of the next page; None after the last one."""
+    async with _asked(StoreUnavailable):
+        try:
+            page = await anext(pages)
+        except StopAsyncIteration:
+            return None
+        return [_row(entity) async for entity in page]
+
+
 def _columns(values: Mapping[str, Value]) -> dict[str, Any]:
     """Return *values* for the wire; a plain int would be an Int32, too small for a time or a nonce."""
     return {name: (value, EdmType.INT64) if type(value) is int else value for name, value in values.items()}
@@ -200,11 +224,14 @@ def _row(entity: TableEntity) -> Row:
 # What the service's errors mean ------------------------------------------------------------------
 
 
-@contextmanager
-def _translated(unanswered: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise what an error of the library means; *unanswered* is what silence means here."""
+@asynccontextmanager
+async def _asked(unanswered: Callable[[str], Exception]) -> AsyncIterator[None]:
+    """Ask within our own deadline, and raise what an error means; *unanswered* is what silence means here."""
     try:
-        yield
+        async with asyncio.timeout(CALL_S_MAX):
+            yield
+    except TimeoutError:
+        raise unanswered(f"no answer from the ledger's storage within {CALL_S_MAX} s") from None
     except AzureError as error:
         raise _meaning(error, unanswered) from error
 

@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
@@ -38,12 +39,16 @@ class Proxy:
     """Passes requests on to the emulator; each fault in line spoils the answer to one group."""
 
     upstream: str
+    busy_for_s: int = 0
+    """When set, every request is answered with 503 and this as ``Retry-After``."""
     faults: list[str] = field(default_factory=list)
     groups: int = 0
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request, unless the fault in line says otherwise."""
         body, fault = await request.read(), ""
+        if self.busy_for_s:
+            return web.Response(status=503, headers={"Retry-After": str(self.busy_for_s)})
         if request.path.endswith("/$batch"):
             self.groups += 1
             fault = self.faults.pop(0) if self.faults else ""
@@ -147,6 +152,43 @@ async def test_a_service_that_stays_busy_is_no_answer(store: Tables, proxy: Prox
 
     with pytest.raises(OutcomeUnknown, match="503"):
         await store.rows.commit([InsertRow(key="a", values={})])
+
+
+async def test_no_peer_decides_how_long_we_wait(
+    store: Tables, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A busy service says "again in 45 s", and the client library would obey: every call ends by our own deadline."""
+    monkeypatch.setattr(azure_tables, "CALL_S_MAX", 0.3)
+    proxy.busy_for_s = 45
+    begun = time.monotonic()
+
+    with pytest.raises(StoreUnavailable, match=r"within 0\.3 s"):
+        await store.rows.get("identity")
+    with pytest.raises(StoreUnavailable):
+        await store.rows.scan("a", "b", limit=1)
+    with pytest.raises(OutcomeUnknown):
+        await store.rows.commit([InsertRow(key="a", values={})])
+    with pytest.raises(StoreUnavailable):
+        await store.ensure()
+    await store.audit.record("operator:0xA", {})
+
+    assert "audit_not_written" in caplog.text
+    assert time.monotonic() - begun < 5
+
+
+async def test_partitions_share_a_connection_and_no_row(store: Tables) -> None:
+    """A company is a partition of its own; its audit trail too."""
+    await store.rows.commit([InsertRow(key="a", values={"n": 1})])
+    other = store.rows_of("company-1")
+    await other.commit([InsertRow(key="a", values={"n": 2})])
+    await store.audit_of("company-1").record("connected", {"by": "ana"})
+
+    mine, theirs = await store.rows.get("a"), await other.get("a")
+    assert mine is not None
+    assert theirs is not None
+    assert (mine.values["n"], theirs.values["n"]) == (1, 2)
+    entry = await store.service.get_table_client(store.names[1]).get_entity("company-1", "connected")
+    assert entry["by"] == "ana"
 
 
 async def test_an_account_that_is_not_there_is_unavailable() -> None:

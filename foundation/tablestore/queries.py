@@ -1,0 +1,65 @@
+"""What is read from a partition: one value, many values, all rows of a prefix. Nothing raises because there is much."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import TypeVar
+
+from foundation.errors import InvariantBroken
+from foundation.tablestore.codec import Codec
+from foundation.tablestore.ports import Row, Rows
+
+READS_AT_ONCE = 16
+"""Row reads in flight together: enough to hide their latency, few enough to leave sockets for others."""
+PAGE_ROWS = 1_000
+"""What Azure Tables returns at most in one answer."""
+
+T = TypeVar("T")
+
+
+async def find(rows: Rows, codec: Codec, kind: type[T], key: str) -> T | None:
+    """Return the *kind* under *key*; None if there is none."""
+    row = await rows.get(key)
+    return codec.decode(kind, row) if row else None
+
+
+async def must_find(rows: Rows, codec: Codec, kind: type[T], key: str) -> T:
+    """Return the *kind* under *key*. Raises InvariantBroken if a row that is never removed is gone."""
+    found = await find(rows, codec, kind, key)
+    if found is None:
+        raise InvariantBroken(f"ledger row {key} is missing")
+    return found
+
+
+async def find_many(rows: Rows, codec: Codec, kind: type[T], keys: Iterable[str]) -> Sequence[T | None]:
+    """Return what is under each of *keys*, in their order, a few reads at a time."""
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def one(key: str) -> T | None:
+        async with reading:
+            return await find(rows, codec, kind, key)
+
+    return await asyncio.gather(*map(one, keys))
+
+
+async def rows_under(rows: Rows, prefix: str, *, page_rows: int = PAGE_ROWS) -> AsyncIterator[Row]:
+    """Yield every row whose key begins with *prefix*, in key order, page by page."""
+    first = prefix
+    while True:
+        page = await rows.scan(first, past(prefix), limit=page_rows)
+        for row in page:
+            yield row
+        if len(page) < page_rows:
+            return
+        first = behind(page[-1].key)
+
+
+def past(prefix: str) -> str:
+    """Return the first text that sorts behind every key beginning with *prefix*."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def behind(key: str) -> str:
+    """Return a text that sorts behind *key* and before every later key: no key holds a space."""
+    return f"{key} "
