@@ -269,3 +269,74 @@ class Delivery:
     @property
     def payment(self) -> PaymentKey:
         return PaymentKey(self.company, self.baixa)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Token:
+    """The connection of one company. Every renewal gives a new refresh token and ends the old one."""
+
+    generation: int
+    """Rises with each renewal and each reconnection; a higher one is always the right one."""
+    access: str = field(repr=False)
+    """Sealed in the row."""
+    refresh: str = field(repr=False)
+    """Sealed in the row."""
+    expires_ms: UnixMs
+    """When the access token ends."""
+    refreshing: str = ""
+    """The mark of the worker that asks for a renewal; it spares requests and is not what keeps the token."""
+    refreshing_ms: UnixMs = UnixMs(0)
+    refused_ms: UnixMs = UnixMs(0)
+    """When Conta Azul first called this refresh token invalid; 0 if it never did."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+class LookKind(StrEnum):
+    """Why instalments are listed."""
+
+    BASELINE = "baseline"
+    """Once, when a company connects: what was paid before."""
+    CHANGES = "changes"
+    """Each polling interval: due within 400 days of today."""
+    ALL_CHANGES = "all_changes"
+    """Each hour: the same, whatever the due date."""
+    PAID = "paid"
+    """Each hour: paid in the last seven days."""
+    CHECK = "check"
+    """Each night: every instalment's ``pago`` against its row."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cursor:
+    """How far looking has come; a look in progress is resumed at its span."""
+
+    upper_ms: UnixMs = UnixMs(0)
+    """Upper bound of the last complete look for changes."""
+    kind: LookKind | None = None
+    """The look in progress; None between two looks."""
+    look_lower_ms: UnixMs = UnixMs(0)
+    look_upper_ms: UnixMs = UnixMs(0)
+    span: int = 0
+    """Which of its spans is next."""
+    disturbed: bool = False
+    """The last look for changes had more passes than one that adds nothing, or was cut: look back further."""
+    outage_from_ms: UnixMs = UnixMs(0)
+    """The upper bound before an outage; 0 once a look after it was undisturbed."""
+    all_changes_ms: UnixMs = UnixMs(0)
+    paid_ms: UnixMs = UnixMs(0)
+    check_ms: UnixMs = UnixMs(0)
+    """When the last look of each kind was complete."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A company as the timer sees it, in the partition of all companies."""
+
+    company: CompanyId
+    next_due_ms: UnixMs
+    """When its lane must run next: may be early, never late."""
+    looked_ms: UnixMs = UnixMs(0)
+    """When the last look was complete."""
+    status: CompanyStatus
+    version: Version = field(default=UNSTORED, compare=False, repr=False)

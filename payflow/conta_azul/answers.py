@@ -114,7 +114,7 @@ def _instalment(found: Json) -> InstalmentDetail:
 def _baixa(found: Json) -> Baixa:
     return Baixa(
         id=BaixaId(_id(found)),
-        instalment=InstalmentId(_text(found["id_parcela"])),
+        instalment=InstalmentId(_id(found, "id_parcela")),
         revision=int(found.get("versao") or 0),
         paid_on=iso_date(found["data_pagamento"]),
         composition=_composition(_object(found["valor_composicao"])),
@@ -152,7 +152,7 @@ def _attachment(item: Json) -> Attachment:
 
 def _account(found: Json) -> Account:
     return Account(
-        company=CompanyId(_text(found["id_empresa"])),
+        company=CompanyId(_id(found, "id_empresa")),
         document=_digits(found.get("documento")),
         legal_name=_text(found.get("razao_social")),
         trade_name=_text(found.get("nome_fantasia")),
@@ -203,9 +203,9 @@ def _list(value: Any) -> list[Any]:
     return value or []
 
 
-def _id(found: Json) -> str:
+def _id(found: Json, name: str = "id") -> str:
     """Return an id that a path and a row key take. Raises KeyError, ValueError."""
-    value = str(found["id"])
+    value = str(found[name])
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", value):
         raise ValueError("no id")
     return value

@@ -1,0 +1,67 @@
+"""
+Where each row is. Keys sort as text: what is due first comes first.
+
+A receipt's row has at most one index row: ``due:`` while the lane works on it, ``held:`` while a person must decide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from foundation.errors import InvariantBroken
+from payflow.model import CompanyId, InstalmentId
+from payflow.state import ENDED, Receipt, ReceiptState
+
+IDENTITY: Final = "payflow"
+COMPANIES: Final = "companies"
+SENDER: Final = "sender"
+OAUTH: Final = "oauth"
+"""Partitions that are no company's."""
+COMPANY, TOKEN, CURSOR = "company", "token", "cursor"
+"""Rows of which each company has one."""
+DUE: Final = "due:"
+HELD: Final = "held:"
+END: Final = "~"
+"""Sorts behind every character a key has."""
+_WAIT_FOR_A_PERSON = frozenset({ReceiptState.HELD, ReceiptState.UNKNOWN, ReceiptState.REFUSED})
+
+
+def partition(company: CompanyId) -> str:
+    """Return the partition of a company. Raises InvariantBroken for a name that is another partition's."""
+    if company in (IDENTITY, COMPANIES, SENDER, OAUTH):
+        raise InvariantBroken(f"no company is called {company}")
+    return company
+
+
+def instalment(instalment: InstalmentId) -> str:
+    """Return the key of an instalment."""
+    return f"instalment:{instalment}"
+
+
+def receipt(name: str) -> str:
+    """Return the key of the receipt that the blind index calls *name*."""
+    return f"receipt:{name}"
+
+
+def sibling(instalment: InstalmentId, name: str) -> str:
+    """Return the key that finds a receipt by its instalment."""
+    return f"of:{instalment}:{name}"
+
+
+def delivery(name: str, kind: str, number: int) -> str:
+    """Return the key of one mail of the receipt called *name*."""
+    return f"delivery:{name}:{kind}:{number:02d}"
+
+
+def index(receipt: Receipt, name: str) -> str | None:
+    """Return the key of the receipt's index row; None once nothing more happens by itself or by a person."""
+    if receipt.state in ENDED:
+        return None
+    if receipt.state in _WAIT_FOR_A_PERSON:
+        return f"{HELD}{receipt.reason or receipt.state}:{name}"
+    return f"{DUE}{receipt.due_ms:015d}:{name}"
+
+
+def name_in(index_key: str) -> str:
+    """Return the receipt's name in the key of an index row."""
+    return index_key.rpartition(":")[2]

@@ -1,0 +1,216 @@
+"""
+One company's partition: what is known of its payments, and what is next.
+
+A receipt's row, its index row and what belongs to the same step are one group. Whoever writes something due lowers
+the company's entry afterwards; ``save`` and ``add`` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from foundation.clock import UnixMs
+from foundation.tablestore.atomic import AtomicWrite, commit, version_of
+from foundation.tablestore.codec import Codec
+from foundation.tablestore.ports import Rows
+from payflow.ledger import keys
+from payflow.ledger.entries import Entries
+from payflow.model import BaixaId, CompanyId, InstalmentId, PaymentKey
+from payflow.sealing import BlindIndex
+from payflow.state import Company, Cursor, Delivery, Instalment, Receipt, Token
+
+RECEIPTS_IN_A_GROUP: Final = 30
+"""A receipt has three rows (itself, by instalment, index), an instalment one more: a group takes 100."""
+SIBLINGS_MAX: Final = 500
+DELIVERIES_MAX: Final = 50
+
+Also = Callable[[AtomicWrite], None]
+"""Adds further rows to a group."""
+_One = TypeVar("_One", Company, Token, Cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLedger:
+    """The rows of one company."""
+
+    company: CompanyId
+    rows: Rows
+    codec: Codec
+    index: BlindIndex
+    entries: Entries
+
+    # One row each ------------------------------------------------------------------------------------
+
+    async def read_company(self) -> Company | None:
+        return await self._one(Company, keys.COMPANY)
+
+    async def read_token(self) -> Token | None:
+        return await self._one(Token, keys.TOKEN)
+
+    async def read_cursor(self) -> Cursor:
+        """Return how far looking has come; nowhere when it never began."""
+        return await self._one(Cursor, keys.CURSOR) or Cursor()
+
+    async def write_cursor(self, cursor: Cursor) -> Cursor:
+        """Store *cursor* over the one it was read as; return it as stored. Raises Contention."""
+        write = AtomicWrite()
+        write.put(keys.CURSOR, self.codec.encode(cursor), cursor.version)
+        versions = await commit(self.rows, write, marker_row=keys.CURSOR)
+        return replace(cursor, version=version_of(versions, keys.CURSOR))
+
+    async def write_company(self, company: Company) -> Company:
+        """Store *company* over the one it was read as; return it as stored. Raises Contention."""
+        write = AtomicWrite()
+        write.put(keys.COMPANY, self.codec.encode(company), company.version)
+        versions = await commit(self.rows, write, marker_row=keys.COMPANY)
+        return replace(company, version=version_of(versions, keys.COMPANY))
+
+    # Receipts ----------------------------------------------------------------------------------------
+
+    def name(self, baixa: BaixaId) -> str:
+        """Return the name of a payment in this partition's keys."""
+        return self.index.payment(PaymentKey(self.company, baixa))
+
+    async def receipt(self, baixa: BaixaId) -> Receipt | None:
+        return await self._receipt(self.name(baixa))
+
+    async def due(self, now: UnixMs, *, limit: int) -> Sequence[Receipt]:
+        """Return receipts that are due, the longest due first."""
+        return await self._indexed(keys.DUE, f"{keys.DUE}{now:015d}{keys.END}", limit=limit)
+
+    async def next_due(self) -> UnixMs | None:
+        """Return when the next receipt is due; None when none waits for time."""
+        found = await self.rows.scan(keys.DUE, keys.DUE + keys.END, limit=1)
+        return UnixMs(int(found[0].key.split(":")[1])) if found else None
+
+    async def held(self, *, limit: int) -> Sequence[Receipt]:
+        """Return receipts that wait for a person, those of one reason together."""
+        return await self._indexed(keys.HELD, keys.HELD + keys.END, limit=limit)
+
+    async def siblings(self, instalment: InstalmentId) -> Sequence[Receipt]:
+        """Return every receipt of an instalment, whatever became of it."""
+        prefix = keys.sibling(instalment, "")
+        found = await self.rows.scan(prefix, prefix + keys.END, limit=SIBLINGS_MAX)
+        read = [await self._receipt(keys.name_in(row.key)) for row in found]
+        return [receipt for receipt in read if receipt]
+
+    async def save(self, before: Receipt, after: Receipt, *, also: Also | None = None) -> Receipt:
+        """
+        Store what became of a receipt, with its index row, in one group; return it as stored.
+
+        Args:
+            before: As it was read; its version is the condition.
+            after: As it is from now on.
+            also: Adds rows of the same step: deliveries, the instalment to be read again.
+
+        Raises:
+            Contention: Another worker changed the receipt first; nothing of this was done.
+        """
+        write, name = AtomicWrite(), self.name(before.baixa)
+        self._replace(write, before, after)
+        if also:
+            also(write)
+        versions = await commit(self.rows, write, marker_row=keys.receipt(name))
+        await self._lower([after])
+        return replace(after, version=version_of(versions, keys.receipt(name)))
+
+    # Deliveries --------------------------------------------------------------------------------------
+
+    async def deliveries(self, baixa: BaixaId) -> Sequence[Delivery]:
+        """Return the deliveries of a receipt, of every kind."""
+        prefix = f"delivery:{self.name(baixa)}:"
+        found = await self.rows.scan(prefix, prefix + keys.END, limit=DELIVERIES_MAX)
+        return [self.codec.decode(Delivery, row) for row in found]
+
+    def put_delivery(self, write: AtomicWrite, delivery: Delivery) -> None:
+        """Add a delivery to a group, on the condition of the version it was read with."""
+        key = keys.delivery(self.name(delivery.baixa), delivery.kind, delivery.number)
+        write.put(key, self.codec.encode(delivery), delivery.version)
+
+    async def write_delivery(self, delivery: Delivery) -> Delivery:
+        """Store one delivery alone; return it as stored. Raises Contention."""
+        key = keys.delivery(self.name(delivery.baixa), delivery.kind, delivery.number)
+        write = AtomicWrite()
+        write.put(key, self.codec.encode(delivery), delivery.version)
+        versions = await commit(self.rows, write, marker_row=key)
+        return replace(delivery, version=version_of(versions, key))
+
+    # Instalments -------------------------------------------------------------------------------------
+
+    async def instalment(self, instalment: InstalmentId) -> Instalment | None:
+        row = await self.rows.get(keys.instalment(instalment))
+        return self.codec.decode(Instalment, row) if row else None
+
+    def put_instalment(self, write: AtomicWrite, instalment: Instalment) -> None:
+        """Add an instalment to a group, on the condition of the version it was read with."""
+        write.put(keys.instalment(instalment.id), self.codec.encode(instalment), instalment.version)
+
+    async def add(
+        self, instalment: Instalment, found: Sequence[Receipt], changed: Sequence[tuple[Receipt, Receipt]]
+    ) -> None:
+        """
+        Store an instalment as it was read, with the receipts that came of it, in one group.
+
+        Args:
+            instalment: On the condition of the version it was read with: an order to read it again is never lost.
+            found: New receipts.
+            changed: Receipts as they were read, and as they are now.
+
+        Raises:
+            Contention: The instalment or a receipt was written meanwhile; it is read again.
+        """
+        write = AtomicWrite()
+        self.put_instalment(write, instalment)
+        for receipt in found:
+            self._insert(write, receipt)
+        for before, after in changed:
+            self._replace(write, before, after)
+        await commit(self.rows, write, marker_row=keys.instalment(instalment.id))
+        await self._lower([*found, *(after for _, after in changed)])
+
+    async def add_baseline(self, instalments: Sequence[Instalment]) -> None:
+        """Store instalments that were paid before the connection, at most 100. Raises Contention."""
+        write = AtomicWrite()
+        for instalment in instalments:
+            self.put_instalment(write, instalment)
+        await commit(self.rows, write, marker_row=keys.instalment(instalments[0].id))
+
+    # Inside ------------------------------------------------------------------------------------------
+
+    async def _one(self, kind: type[_One], key: str) -> _One | None:
+        row = await self.rows.get(key)
+        return self.codec.decode(kind, row) if row else None
+
+    async def _receipt(self, name: str) -> Receipt | None:
+        row = await self.rows.get(keys.receipt(name))
+        return self.codec.decode(Receipt, row) if row else None
+
+    async def _indexed(self, first: str, last: str, *, limit: int) -> Sequence[Receipt]:
+        found = await self.rows.scan(first, last, limit=limit)
+        read = [await self._receipt(keys.name_in(row.key)) for row in found]
+        return [receipt for receipt in read if receipt]
+
+    def _insert(self, write: AtomicWrite, receipt: Receipt) -> None:
+        name = self.name(receipt.baixa)
+        write.insert(keys.receipt(name), self.codec.encode(receipt))
+        write.insert(keys.sibling(receipt.instalment, name), {})
+        if key := keys.index(receipt, name):
+            write.insert(key, {})
+
+    def _replace(self, write: AtomicWrite, before: Receipt, after: Receipt) -> None:
+        name = self.name(before.baixa)
+        write.replace(keys.receipt(name), self.codec.encode(after), before.version)
+        old, new = keys.index(before, name), keys.index(after, name)
+        if old == new:
+            return
+        if old:
+            write.delete(old)
+        if new:
+            write.insert(new, {})
+
+    async def _lower(self, receipts: Sequence[Receipt]) -> None:
+        due = [receipt.due_ms for receipt in receipts if (keys.index(receipt, "") or "").startswith(keys.DUE)]
+        if due:
+            await self.entries.lower(self.company, UnixMs(min(due)))

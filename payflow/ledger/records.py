@@ -1,0 +1,179 @@
+"""
+The columns of each row. Names are written out: a field may be renamed, a stored row stays readable.
+
+Columns that hold a person's data or a token are sealed: see ``sealing``. Columns that came later have a value for
+rows without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from foundation.tablestore.codec import Codec, Column, Kind, Record, flag, number, text, word
+from payflow.model import CompanyId
+from payflow.sealing import Sealer
+from payflow.state import (
+    After,
+    Company,
+    CompanyStatus,
+    Cursor,
+    Delivery,
+    DeliveryPhase,
+    DeliveryState,
+    DocumentPolicy,
+    Entry,
+    Instalment,
+    LookKind,
+    Reason,
+    Receipt,
+    ReceiptState,
+    Token,
+)
+
+_Sealed = Callable[[str], Column]
+
+SEALED: Final = frozenset({"document", "name", "contact", "customer_name", "address", "access", "refresh"})
+"""Every sealed column of every row, by name: what a change of keys goes through."""
+
+ENTRY = Record(
+    Entry,
+    (
+        text("company"),
+        number("next_due_ms"),
+        number("looked_ms", missing=0),
+        word("status", CompanyStatus),
+    ),
+)
+ENTRIES = Codec([ENTRY])
+"""The partition of all companies: nothing in it is sealed."""
+
+
+def codec(company: CompanyId, sealer: Sealer) -> Codec:
+    """Return the records of one company's partition."""
+
+    def sealed(name: str) -> Column:
+        kind = Kind(
+            str,
+            lambda value: sealer.seal(company, name, value),
+            lambda stored: sealer.open(company, name, stored),
+        )
+        return Column(name, kind, name)
+
+    return Codec([_company(sealed), _token(sealed), _CURSOR, _instalment(sealed), _receipt(sealed), _delivery(sealed)])
+
+
+def _company(sealed: _Sealed) -> Record:
+    columns = (
+        text("id_empresa", "id"),
+        word("status", CompanyStatus),
+        sealed("document"),
+        sealed("name"),
+        word("policy", DocumentPolicy),
+        number("connected_ms"),
+        number("baseline_ms"),
+        sealed("contact"),
+        text("route_family"),
+        number("status_ms"),
+    )
+    return Record(Company, columns)
+
+
+def _token(sealed: _Sealed) -> Record:
+    columns = (
+        number("generation"),
+        sealed("access"),
+        sealed("refresh"),
+        number("expires_ms"),
+        text("refreshing"),
+        number("refreshing_ms"),
+        number("refused_ms"),
+    )
+    return Record(Token, columns)
+
+
+_CURSOR = Record(
+    Cursor,
+    (
+        number("upper_ms"),
+        word("kind", LookKind, missing=None),
+        number("look_lower_ms"),
+        number("look_upper_ms"),
+        number("span"),
+        flag("disturbed"),
+        number("outage_from_ms"),
+        number("all_changes_ms"),
+        number("paid_ms"),
+        number("check_ms"),
+    ),
+)
+
+
+def _instalment(sealed: _Sealed) -> Record:
+    columns = (
+        text("instalment", "id"),
+        text("data_alteracao", "changed"),
+        number("pago", "paid"),
+        flag("worked"),
+        text("customer"),
+        sealed("customer_name"),
+        flag("in_baseline"),
+        number("reads"),
+    )
+    return Record(Instalment, columns)
+
+
+def _receipt(sealed: _Sealed) -> Record:
+    columns = (
+        text("company"),
+        text("baixa"),
+        text("instalment"),
+        text("customer"),
+        sealed("customer_name"),
+        number("amount_centavos", "amount"),
+        text("paid_on"),
+        number("versao", "revision"),
+        word("state", ReceiptState),
+        word("reason", Reason, missing=None),
+        word("after", After, missing=None),
+        flag("gone"),
+        flag("frozen"),
+        number("found_ms"),
+        number("changed_ms"),
+        number("due_ms"),
+        number("asks"),
+        number("faults"),
+        text("document_sha256"),
+        text("document_source"),
+        text("decided_by"),
+    )
+    return Record(Receipt, columns)
+
+
+def _delivery(sealed: _Sealed) -> Record:
+    columns = (
+        text("company"),
+        text("baixa"),
+        text("kind"),
+        number("number"),
+        sealed("address"),
+        text("address_index"),
+        word("state", DeliveryState),
+        number("due_ms"),
+        number("attempt"),
+        text("claimed_by", "owner"),  # ``owner`` is the column of the group that wrote the row
+        number("attempt_deadline_ms"),
+        word("phase", DeliveryPhase, missing=None),
+        flag("frozen"),
+        number("revision"),
+        text("message_id"),
+        number("date_ms"),
+        text("boundary"),
+        text("template"),
+        text("operation_id"),
+        text("reply"),
+        number("tried_ms"),
+        number("sent_ms"),
+        number("refusals_while_stopped"),
+    )
+    return Record(Delivery, columns)
