@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from distributor.model import Address, Fees, Hash, Order
 from distributor.rates import Rate, Window
-from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
+from distributor.sightings import Call, Claim, Mark, Observation, PoolView, Receipt, Simulation, Submitted, Survey, Word
 
 
 class Chain(Protocol):
@@ -36,14 +36,25 @@ class Chain(Protocol):
         """
         Try *calls* as *operator* against the latest state, each alone.
 
-        On *node* when named, else on the first healthy one. A refused call is an answer, not an error.
+        On *node* when named, else on the first healthy one. A refused call is an answer, not an error; one the
+        node cannot say anything about is an unknown beside the others. Raises ChainUnavailable where all are.
         """
 
-    async def observe(self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int]) -> Observation:
+    async def observe(
+        self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
+    ) -> Observation:
         """
         Return the nonces of *operators* first, then the receipts of *hashes* and the hashes of *blocks*.
 
-        All from one node, so that a receipt can never be older than the nonce beside it.
+        All from one node, so that a receipt can never be older than the nonce beside it; from *node* when named.
+        """
+
+    async def words(self, claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
+        """
+        Return what the named node says of each claim; a claim it says nothing of is left out.
+
+        The claims are asked for after the node's mark is known: *mark*, where the node has just shown it,
+        else a request of its own.
         """
 
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:

@@ -80,10 +80,12 @@ class Revert:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Simulation:
-    """One call tried against the latest state: the gas it would use, or why it is refused."""
+    """One call tried against the latest state: the gas it would use, or why it is refused, or that nobody can say."""
 
     gas: int = 0
     revert: Revert | None = None
+    unknown: str = ""
+    """What the node said that is neither; nothing is concluded about the call."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +124,44 @@ class Observation:
     canonical: dict[int, Hash]
     """Hash of the block the node has at each number asked for; a missing number says nothing."""
     market: Market
+    unreadable: frozenset[Hash] = frozenset()
+    """Receipts that are unlike any receipt. They say nothing, not even that there is none: another node is asked."""
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(self.head.number, self.finalized_number)
+
+
+class Mark(NamedTuple):
+    """How far one node says the chain has come."""
+
+    head_number: int
+    finalized_number: int | None
+    """Block of the ``finalized`` tag; None where the node has none."""
+
+
+class Claim(NamedTuple):
+    """What a node is asked for its word about: a transaction, said to be in the block of that number."""
+
+    tx_hash: Hash
+    block_number: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """
+    What one node says of one claim, read in a request begun after the node's own mark was known.
+
+    A batch may be answered in any order. The mark read after the hash at its height, and a reorganisation
+    between the two, would call a block final that has left the chain.
+    """
+
+    node: str
+    mark: Mark
+    receipt: Receipt | None
+    """None: the node has come to that height, and says that the transaction is in no block."""
+    canonical: Hash | None
+    """Hash of the block the node has at the number of the claim."""
 
 
 class Counts(NamedTuple):

@@ -20,7 +20,7 @@ from eth_utils.address import to_checksum_address
 from distributor.adapters.node_errors import is_overload, is_revert, is_size
 from distributor.model import Address, Hash
 from distributor.payout.history import Distribution, Origin, Outflow
-from distributor.sightings import Block, Market, Receipt, Transfer
+from distributor.sightings import Block, Receipt, Transfer
 from distributor.units import TokenUnits, Wei
 
 _WORD_BYTES: Final = 32
@@ -108,7 +108,7 @@ class Answers:
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def reading(what: str) -> Iterator[None]:
     """Turn every way in which data can be unlike the protocol into trouble of the node that sent them."""
     try:
         yield
@@ -159,8 +159,8 @@ def _revert_data(data: object) -> bytes:
 
 def read_quantity(value: object) -> int:
     """Return a JSON-RPC quantity (``0x`` and hex digits, at least one)."""
-    with _reading("quantity"):
-        return _quantity(value)
+    with reading("quantity"):
+        return quantity(value)
 
 
 def read_code(value: object) -> bool:
@@ -176,8 +176,8 @@ def read_units(value: object) -> TokenUnits | None:
 
 def read_block(value: object, *, number: int | None = None) -> Block:
     """Return a block's place in the chain; with *number*, it must be that block."""
-    with _reading("block"):
-        block = _block(_object(value), "number", "hash")
+    with reading("block"):
+        block = _block(json_object(value), "number", "hash")
         if number is not None and block.number != number:
             raise ValueError(f"asked for block {number}, got {block.number}")
         return block
@@ -197,34 +197,14 @@ def read_canonical(answers: Answers, numbers: Sequence[int]) -> dict[int, Hash]:
     }
 
 
-def read_fees(answers: Answers) -> Market:
-    """
-    Return the fees a node sees.
-
-    A head without base fee is a chain without base fee. The base fee is the next block's; a node
-    without ``eth_feeHistory`` gives the head's own. Without a suggested tip it is 0: the floor of
-    our limits holds.
-    """
-    head, history, tip = answers.required("head"), answers.optional("history"), answers.optional("tip")
-    with _reading("fees"):
-        base = _object(head).get("baseFeePerGas")
-        if base is not None and history is not None:
-            base = _object(history)["baseFeePerGas"][-1]
-        return Market(
-            base_fee_wei=None if base is None else Wei(_quantity(base)),
-            tip_wei=Wei(0 if tip is None else _quantity(tip)),
-            gas_price_wei=Wei(_quantity(answers.required("gas_price"))),
-        )
-
-
 def read_receipt(value: object, *, tx_hash: Hash, token: Address, transfer_topic: str) -> Receipt | None:
     """
     Return the receipt of *tx_hash*; None when it is in no block yet.
 
     Only the *token*'s own ``Transfer`` events are kept: any contract may emit one like it.
     """
-    with _reading("receipt"):
-        receipt = _object(value)
+    with reading("receipt"):
+        receipt = json_object(value)
         if _hash(receipt["transactionHash"]) != tx_hash:
             raise ValueError("the receipt of another transaction")
         if receipt.get("blockHash") is None or receipt.get("blockNumber") is None:
@@ -232,17 +212,17 @@ def read_receipt(value: object, *, tx_hash: Hash, token: Address, transfer_topic
         return Receipt(
             tx_hash=tx_hash,
             block=_block(receipt, "blockNumber", "blockHash"),
-            succeeded=_quantity(receipt["status"]) == 1,
-            gas_used=_quantity(receipt["gasUsed"]),
-            gas_price_wei=Wei(_quantity(receipt.get("effectiveGasPrice") or "0x0")),
+            succeeded=quantity(receipt["status"]) == 1,
+            gas_used=quantity(receipt["gasUsed"]),
+            gas_price_wei=Wei(quantity(receipt.get("effectiveGasPrice") or "0x0")),
             transfers=tuple(_transfer(log) for log in receipt["logs"] if _is_transfer(log, token, transfer_topic)),
         )
 
 
 def read_outflow(value: object, *, token: Address, transfer_topic: str, reserve: Address) -> Outflow:
     """Return a log as the *token*'s ``Transfer`` out of the *reserve*, which is what was asked for."""
-    with _reading("log"):
-        log = _object(value)
+    with reading("log"):
+        log = json_object(value)
         transfer = _transfer(log)
         if not _is_transfer(log, token, transfer_topic) or transfer.sender != reserve:
             raise ValueError("a log nobody asked for")
@@ -257,14 +237,14 @@ def read_outflow(value: object, *, token: Address, transfer_topic: str, reserve:
 
 def read_origin(value: object, *, tx_hash: Hash, distribution: Callable[[bytes], Distribution | None]) -> Origin:
     """Return who made *tx_hash*; *distribution* reads its call data."""
-    with _reading("transaction"):
-        found = _object(value)
+    with reading("transaction"):
+        found = json_object(value)
         if _hash(found["hash"]) != tx_hash:
             raise ValueError("another transaction")
         return Origin(
             tx_hash=tx_hash,
             sender=Address(to_checksum_address(found["from"])),
-            nonce=_quantity(found["nonce"]),
+            nonce=quantity(found["nonce"]),
             to=Address(to_checksum_address(found["to"])) if found.get("to") else None,
             distribution=distribution(_bytes(found["input"])),
         )
@@ -280,7 +260,7 @@ def _transfer(log: Mapping[str, Any]) -> Transfer:
     (sender,), (recipient,) = (decode(["address"], _bytes(topic)) for topic in log["topics"][1:])
     (amount,) = decode(["uint256"], _bytes(log["data"]))
     return Transfer(
-        log_index=_quantity(log["logIndex"]),
+        log_index=quantity(log["logIndex"]),
         sender=Address(to_checksum_address(sender)),
         recipient=Address(to_checksum_address(recipient)),
         amount_units=TokenUnits(amount),
@@ -288,10 +268,11 @@ def _transfer(log: Mapping[str, Any]) -> Transfer:
 
 
 def _block(source: Mapping[str, Any], number: str, block_hash: str) -> Block:
-    return Block(number=_quantity(source[number]), block_hash=_hash(source[block_hash]))
+    return Block(number=quantity(source[number]), block_hash=_hash(source[block_hash]))
 
 
-def _quantity(value: object) -> int:
+def quantity(value: object) -> int:
+    """Return a JSON-RPC quantity, where unlike data is turned into trouble around it. Raises ValueError."""
     if not isinstance(value, str) or not value.startswith("0x"):
         raise ValueError("no quantity")
     return int(value, 16)
@@ -305,13 +286,14 @@ def _hash(value: object) -> Hash:
 
 
 def _bytes(value: object) -> bytes:
-    with _reading("data"):
+    with reading("data"):
         if not isinstance(value, str) or not value.startswith("0x"):
             raise ValueError("no data")
         return bytes.fromhex(value[2:])
 
 
-def _object(value: object) -> Mapping[str, Any]:
+def json_object(value: object) -> Mapping[str, Any]:
+    """Return a JSON object, where unlike data is turned into trouble around it. Raises TypeError."""
     if not isinstance(value, dict):
         raise TypeError("no object")
     return value

@@ -17,7 +17,9 @@ from eth_abi.exceptions import DecodingError
 
 from distributor.adapters.answers import GARBLED, NodeError, NodeTrouble, read_origin, read_outflow
 from distributor.adapters.batches import MAX_BATCH_ITEMS
-from distributor.adapters.nodes import TIMEOUT, Batch, Node, Nodes
+from distributor.adapters.node import TIMEOUT, Node
+from distributor.adapters.nodes import Nodes
+from distributor.adapters.rpc_requests import Batch
 from distributor.addresses import keccak256, parse_address
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash

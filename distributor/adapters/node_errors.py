@@ -61,6 +61,9 @@ SUBMIT_TEXTS: Final[tuple[tuple[str, SubmitOutcome, str], ...]] = (
 )
 """Text, outcome, and where the text is defined."""
 
+INVALID_PARAMS: Final = -32602
+"""Code of a call with parameters the node does not take. Source: JSON-RPC 2.0, section 5.1."""
+
 REVERT_CODE: Final = 3
 """Code of an error that carries the contract's revert data. Source: EIP-1474."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import ClientTimeout
@@ -25,19 +25,21 @@ from distributor.adapters.answers import (
     read_block,
     read_canonical,
     read_code,
-    read_fees,
     read_finalized,
     read_quantity,
-    read_receipt,
     read_units,
 )
 from distributor.adapters.batches import RpcCall
+from distributor.adapters.fee_quotes import read_fees
+from distributor.adapters.node import Node
 from distributor.adapters.node_errors import best_of, is_rivalled, outcome_of
-from distributor.adapters.nodes import Batch, Node, Nodes, labels_of
+from distributor.adapters.nodes import Nodes, labels_of
 from distributor.adapters.pool_views import read_pool_views
-from distributor.adapters.reverts import decode_revert
+from distributor.adapters.receipts import ReceiptReader
+from distributor.adapters.rpc_requests import MARK, MARKET, Batch, block_at, claims_asked, nonce_of, receipt_of
+from distributor.adapters.simulations import read_simulations
 from distributor.model import Address, Hash, Order, SubmitOutcome
-from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
+from distributor.sightings import Call, Claim, Mark, Observation, PoolView, Receipt, Simulation, Submitted, Survey, Word
 from distributor.units import TokenUnits, Wei
 from foundation.clock import Clock, Sleep
 
@@ -67,14 +69,9 @@ ABI: Final[list[dict[str, Any]]] = [
 
 TRANSFER: Final = "Transfer(address,address,uint256)"
 
-PROBE_REF_ID: Final = b"probe".ljust(32, b"\0")
+PROBE_REF_ID: Final = b"\0probe".ljust(32, b"\0")
+"""A reference that no order can have: an order's begins with a letter or a digit, or is a hash."""
 _PROBE_UNITS: Final = TokenUnits(1)
-
-_MARKET: Final[Batch] = {
-    "history": ("eth_feeHistory", ["0x1", "latest", []]),
-    "tip": ("eth_maxPriorityFeePerGas", []),
-    "gas_price": ("eth_gasPrice", []),
-}
 
 
 class Polygon:
@@ -108,7 +105,7 @@ class Polygon:
         web3: AsyncWeb3[AsyncHTTPProvider] = AsyncWeb3()
         self._token_contract = web3.eth.contract(address=Web3.to_checksum_address(token), abi=ABI)
         self._authority_contract = web3.eth.contract(address=Web3.to_checksum_address(authority), abi=ABI)
-        self._transfer_topic = Web3.to_hex(Web3.keccak(text=TRANSFER))
+        self._receipts = ReceiptReader(token, Web3.to_hex(Web3.keccak(text=TRANSFER)))
         self._nodes = nodes_of(urls, chain_id=chain_id, timeout_s=timeout_s, clock=clock, sleep=sleep)
 
     @property
@@ -124,15 +121,14 @@ class Polygon:
     async def survey(self, operator: Address) -> Survey:
         """Ask for the nonce first: a head read after it can only be newer."""
         batch: Batch = {
-            "nonce": _nonce(operator),
-            "head": _block("latest"),
-            "finalized": _block("finalized"),
+            "nonce": nonce_of(operator),
+            **MARK,
             "gas": ("eth_getBalance", [operator, "latest"]),
             "token_code": ("eth_getCode", [self._token, "latest"]),
             "authority_code": ("eth_getCode", [self._authority, "latest"]),
             "reserve": self._token_view("balanceOf", self._reserve),
             "allowance": self._token_view("allowance", self._reserve, self._authority),
-            **_MARKET,
+            **MARKET,
         }
 
         async def read(node: Node) -> Survey:
@@ -157,47 +153,58 @@ class Polygon:
 
     async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
         """Try without fee fields, so that the operator's own balance is not judged."""
-        batch: Batch = {f"call:{at}": _estimate(operator, call) for at, call in enumerate(calls)}
 
         async def read(chosen: Node) -> Sequence[Simulation]:
-            answers = await chosen.ask(batch)
-            return [_simulation(answers, name) for name in batch]
+            return await read_simulations(chosen, operator, calls)
 
         return await self._nodes.read(read, label=node)
 
-    async def observe(self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int]) -> Observation:
+    async def observe(
+        self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
+    ) -> Observation:
         batch: Batch = {
-            **{f"nonce:{operator}": _nonce(operator) for operator in operators},
-            "head": _block("latest"),
-            "finalized": _block("finalized"),
-            **{f"receipt:{tx_hash}": _receipt(tx_hash) for tx_hash in hashes},
-            **{f"block:{number}": _block(hex(number)) for number in blocks},
-            **_MARKET,
+            **{f"nonce:{operator}": nonce_of(operator) for operator in operators},
+            **MARK,
+            **{f"receipt:{tx_hash}": receipt_of(tx_hash) for tx_hash in hashes},
+            **{f"block:{number}": block_at(hex(number)) for number in blocks},
+            **MARKET,
         }
 
-        async def read(node: Node) -> Observation:
-            answers = await node.ask(batch)
-            receipts = {tx_hash: self._read_receipt(answers, tx_hash) for tx_hash in hashes}
+        async def read(chosen: Node) -> Observation:
+            answers = await chosen.ask(batch)
+            receipts, unreadable = self._receipts.read_all(answers, hashes)
             return Observation(
-                node=node.label,
+                node=chosen.label,
                 head=read_block(answers.required("head")),
                 finalized_number=read_finalized(answers),
                 nonces={operator: read_quantity(answers.required(f"nonce:{operator}")) for operator in operators},
-                receipts={tx_hash: receipt for tx_hash, receipt in receipts.items() if receipt is not None},
+                receipts=receipts,
                 canonical=read_canonical(answers, blocks),
                 market=read_fees(answers),
+                unreadable=unreadable,
             )
 
-        return await self._nodes.read_fresh(read)
+        return await self._nodes.read_fresh(read, label=node)
+
+    async def words(self, claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
+        async def read(named: Node) -> Mapping[Hash, Word]:
+            known = mark or await _read_mark(named)
+            answers = await named.ask(claims_asked(claims))
+            words = {
+                claim.tx_hash: self._receipts.word(answers, claim, node=named.label, mark=known) for claim in claims
+            }
+            return {tx_hash: word for tx_hash, word in words.items() if word is not None}
+
+        return await self._nodes.read(read, label=node)
 
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
         return await read_pool_views(self._nodes, operators)
 
     async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
         async def read(named: Node) -> Receipt | None:
-            answers = await named.ask({f"receipt:{tx_hash}": _receipt(tx_hash)})
+            answers = await named.ask({f"receipt:{tx_hash}": receipt_of(tx_hash)})
             answers.answered(f"receipt:{tx_hash}")  # a second opinion must be one: silence is not "no receipt"
-            return self._read_receipt(answers, tx_hash)
+            return self._receipts.read(answers, tx_hash)
 
         return await self._nodes.read(read, label=node)
 
@@ -219,12 +226,6 @@ class Polygon:
         data = self._token_contract.encode_abi(function, args=args)
         return "eth_call", [{"to": self._token, "data": data}, "latest"]
 
-    def _read_receipt(self, answers: Answers, tx_hash: Hash) -> Receipt | None:
-        value = answers.optional(f"receipt:{tx_hash}")
-        if value is None:
-            return None
-        return read_receipt(value, tx_hash=tx_hash, token=self._token, transfer_topic=self._transfer_topic)
-
 
 def nodes_of(
     urls: Sequence[str], *, chain_id: int, timeout_s: float, clock: Clock, sleep: Sleep = asyncio.sleep
@@ -245,21 +246,9 @@ def _provider(url: str, timeout_s: float) -> AsyncHTTPProvider:
     )
 
 
-def _nonce(operator: Address) -> RpcCall:
-    return "eth_getTransactionCount", [operator, "latest"]
-
-
-def _block(which: str) -> RpcCall:
-    return "eth_getBlockByNumber", [which, False]
-
-
-def _receipt(tx_hash: Hash) -> RpcCall:
-    return "eth_getTransactionReceipt", [tx_hash]
-
-
-def _estimate(operator: Address, call: Call) -> RpcCall:
-    data = Web3.to_hex(call.data)
-    return "eth_estimateGas", [{"from": operator, "to": call.to, "value": "0x0", "data": data}, "latest"]
+async def _read_mark(node: Node) -> Mark:
+    answers = await node.ask(MARK)
+    return Mark(read_block(answers.required("head")).number, read_finalized(answers))
 
 
 def _asking(batch: Batch) -> Callable[[Node], Awaitable[Answers]]:
@@ -275,14 +264,6 @@ def _view(answers: Answers, name: str) -> TokenUnits | None:
     if isinstance(said, NodeError) and said.is_revert:
         return None
     return read_units(answers.required(name))
-
-
-def _simulation(answers: Answers, name: str) -> Simulation:
-    """Return gas or revert; an error that is no revert says nothing about the call."""
-    said = answers.outcome(name)
-    if isinstance(said, NodeError) and said.is_revert:
-        return Simulation(revert=decode_revert(said.data, said.text))
-    return Simulation(gas=read_quantity(answers.required(name)))
 
 
 def _submitted(raw: bytes, name: str, node: str, reply: Answers | NodeTrouble) -> Submitted:

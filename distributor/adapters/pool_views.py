@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distributor.adapters.answers import Answers, read_quantity
-from distributor.adapters.nodes import Batch, Node, Nodes
+from distributor.adapters.node import Node
+from distributor.adapters.nodes import Nodes
+from distributor.adapters.rpc_requests import Batch
 from distributor.errors import ChainUnavailable
 from distributor.model import Address
 from distributor.sightings import Counts, PoolView

@@ -18,6 +18,17 @@ def held(order: Order, reason: HoldReason, detail: str) -> Alarm:
     )
 
 
+def passed_over(order: Order, why: str) -> Alarm:
+    """An order waits for itself alone: it cannot be judged, or is refused with a word that is not about it."""
+    return Alarm(
+        code="order_passed_over",
+        summary=f"Order {order.key} is passed over in each round while others are paid: {why}",
+        action="Add another node to RPC_URL, or lift the rule that refuses this wallet; it is then paid by itself. "
+        "Or cancel the order.",
+        subject=str(order.key),
+    )
+
+
 def fee_ceiling(attempt: Attempt) -> Alarm:
     """A replacement would help, and none fits."""
     return Alarm(

@@ -31,8 +31,9 @@ from distributor.payout.choice import choose
 from distributor.payout.ledger_age import LedgerAge
 from distributor.payout.preflight import Obstacle, Prepared, Terms
 from distributor.payout.submission import Draft
+from distributor.payout.trial import Trials
 from distributor.ports import Alarm, Alarms, Chain, Signer
-from distributor.sightings import Revert, RevertKind, Simulation
+from distributor.sightings import Revert
 from distributor.standing import Books, WaitingReason
 from foundation import logs
 from foundation.clock import Clock, utc_day
@@ -42,6 +43,8 @@ from foundation.tablestore.leases import Lease
 LEASE_MS = 30_000
 UNSETTLED_MAX = 256
 """Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
+PASSED_OVER_MS = 300_000
+"""How long an order that no node can judge waits before a person is told; a node's bad minute is no trouble."""
 ROUNDS_PER_DRAIN = 1_000
 """A bound on one drain; what is left is woken again by settlement or the sweep."""
 
@@ -206,47 +209,34 @@ class Distribution:
         choice = await choose(self.ledger, prepared, self.terms.caps, skip)
         if not choice.orders:
             return _Outcome(obstacle=choice.obstacle, looked_to=choice.looked_to)
-        node = prepared.survey.node
-        sick, refusals = await self._simulate(choice.orders, node=node)
-        if sick is not None:
-            return _Outcome(obstacle=preflight.service_wide(sick))
-        good = [order for order, refusal in zip(choice.orders, refusals, strict=True) if refusal is None]
-        for order, refusal in zip(choice.orders, refusals, strict=True):
-            if refusal is not None:
-                await self._refused(order, refusal, node=node)
-                skip.add(order.key)
-        bound = await self._bind_and_submit(choice.books, good, prepared.fees)
+        judged = await self._trials.judge(choice.orders, node=prepared.survey.node)
+        if judged.service_wide is not None:
+            return _Outcome(obstacle=preflight.service_wide(judged.service_wide))
+        for order, refusal in judged.held:
+            await self._hold(order, refusal)
+        for order, why in judged.passed_over:
+            await self._pass_over(order, why)
+        skip |= {order.key for order, _ in [*judged.held, *judged.passed_over]}
+        bound = await self._bind_and_submit(choice.books, judged.good, prepared.fees)
         return _Outcome(bound=bound, progress=True, obstacle=choice.obstacle, looked_to=choice.looked_to)
 
-    async def _simulate(self, orders: Sequence[Order], *, node: str) -> tuple[Revert | None, Sequence[Revert | None]]:
-        """Try a probe and every order on one node; return what refuses the probe, and each order."""
-        operator = self.signer.address
-        calls = [self.chain.probe(operator), *(self.chain.pay(order) for order in orders)]
-        probe, *words = await self.chain.simulate(operator, calls, node=node)
-        return self._word(probe), [self._word(word) for word in words]
+    @property
+    def _trials(self) -> Trials:
+        return Trials(chain=self.chain, operator=self.signer.address, gas_limit=self.terms.limits.gas_limit)
 
-    def _word(self, simulation: Simulation) -> Revert | None:
-        return preflight.refused(simulation, self.terms.limits.gas_limit)
-
-    async def _refused(self, order: Order, refusal: Revert, *, node: str) -> None:
-        """Hold an order that the contract refuses on two nodes while it pays the probe; leave it waiting otherwise."""
-        about = {"source": order.source, "order_id": order.order_id, "detail": refusal.text}
-        logs.warning(_log, "simulation_refused", **about, kind=refusal.kind, node=node)
-        if refusal.kind is not RevertKind.OTHER or not await self._second_node_refuses(order, besides=node):
-            return
+    async def _hold(self, order: Order, refusal: Revert) -> None:
+        """Hold an order that the contract refuses on two nodes while it pays the probe."""
         try:
             await self.ledger.hold(order, HoldReason.SIMULATION, refusal.text)
         except Contention:
             return
         await self.alarms.raise_(alarms.held(order, HoldReason.SIMULATION, refusal.text))
 
-    async def _second_node_refuses(self, order: Order, *, besides: str) -> bool:
-        """Ask another node, where there is one."""
-        other = next((node for node in self.chain.nodes if node != besides), None)
-        if other is None:
-            return True
-        sick, (refusal,) = await self._simulate([order], node=other)
-        return sick is None and refusal is not None
+    async def _pass_over(self, order: Order, why: str) -> None:
+        """Leave an order waiting and name it: nothing is known against it, and the others go on."""
+        logs.warning(_log, "order_passed_over", source=order.source, order_id=order.order_id, detail=why)
+        if self.clock() - order.received_ms >= PASSED_OVER_MS:
+            await self.alarms.raise_(alarms.passed_over(order, why))
 
     # binding -----------------------------------------------------------------------------------
 

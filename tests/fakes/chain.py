@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from distributor.addresses import keccak256
 from distributor.errors import ChainUnavailable, WrongChain
@@ -12,7 +13,9 @@ from distributor.ports import Unsigned
 from distributor.sightings import (
     Block,
     Call,
+    Claim,
     Counts,
+    Mark,
     Market,
     Observation,
     PoolView,
@@ -20,6 +23,7 @@ from distributor.sightings import (
     Simulation,
     Submitted,
     Survey,
+    Word,
 )
 from distributor.units import TokenUnits, Wei
 from foundation.errors import InvariantBroken
@@ -47,6 +51,24 @@ FINALITY_DEPTH = 2
 """Blocks between the head and the finalized block, as on the local chain."""
 _ENOUGH_UNITS = 10**27
 _ENOUGH_WEI = 10**22
+
+
+@dataclass(kw_only=True)
+class NodeView:
+    """What one node says otherwise than the chain is: of receipts, of blocks, of how far the chain has come."""
+
+    receipt: Callable[[Receipt], Receipt | None] = lambda receipt: receipt
+    forks: frozenset[int] = frozenset()
+    """Numbers at which the node shows another block."""
+    unreadable: set[Hash] = field(default_factory=set)
+    mark: Mark | None = None
+    """What the node says when it is asked for a word, where it is not the truth."""
+
+    def shown(self, receipt: Receipt | None) -> Receipt | None:
+        return None if receipt is None or receipt.tx_hash in self.unreadable else self.receipt(receipt)
+
+    def block_hash(self, place: Block) -> Hash:
+        return _hash(f"fork of {place.block_hash}") if place.number in self.forks else place.block_hash
 
 
 class FakeChain:
@@ -86,6 +108,7 @@ class FakeChain:
         self._down: set[str] = set()
         self._elsewhere = False
         self._hidden: set[Hash] = set()
+        self._views: dict[str, NodeView] = {}
         self._refusals: list[SubmitOutcome] = []
         self._lost_answers: list[bool] = []
 
@@ -100,7 +123,7 @@ class FakeChain:
         return Call(to=self.rules.authority, data=data)
 
     def probe(self, operator: Address) -> Call:
-        data = distribute_data(operator, TokenUnits(1), b"probe".ljust(32, b"\0"), "probe")
+        data = distribute_data(operator, TokenUnits(1), b"\0probe".ljust(32, b"\0"), "probe")
         return Call(to=self.rules.authority, data=data)
 
     async def survey(self, operator: Address) -> Survey:
@@ -123,18 +146,35 @@ class FakeChain:
         self._asked("simulate", node)
         return [self._simulation(operator, call) for call in calls]
 
-    async def observe(self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int]) -> Observation:
-        node, seen = self._asked("observe"), self._seen
-        receipts = {tx_hash: self._receipt(tx_hash) for tx_hash in hashes}
+    async def observe(
+        self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
+    ) -> Observation:
+        node = self._asked("observe", node)
+        seen, said = self._seen, self.said_by(node)
+        receipts = {tx_hash: said.shown(self._receipt(tx_hash)) for tx_hash in hashes}
         return Observation(
             node=node,
             head=seen[-1].place,
             finalized_number=self._finalized(seen[-1].place.number),
             nonces={operator: seen[-1].state.nonces.get(operator, 0) for operator in operators},
             receipts={tx_hash: receipt for tx_hash, receipt in receipts.items() if receipt is not None},
-            canonical={number: seen[number].place.block_hash for number in blocks if number < len(seen)},
+            canonical={number: said.block_hash(seen[number].place) for number in blocks if number < len(seen)},
             market=self._market,
+            unreadable=frozenset(said.unreadable & set(hashes)),
         )
+
+    async def words(self, claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
+        self._asked("words", node)
+        seen, said = self._seen, self.said_by(node)
+        known = mark or said.mark or Mark(seen[-1].place.number, self._finalized(seen[-1].place.number))
+        words = dict[Hash, Word]()
+        for tx_hash, number in claims:
+            receipt = said.shown(self._receipt(tx_hash))
+            canonical = said.block_hash(seen[number].place) if number < len(seen) else None
+            silent = known.head_number < number if receipt is None else canonical is None
+            if not silent and tx_hash not in said.unreadable:
+                words[tx_hash] = Word(node=node, mark=known, receipt=receipt, canonical=canonical)
+        return words
 
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
         self._asked("pool_views")
@@ -155,6 +195,10 @@ class FakeChain:
         """Nothing is open."""
 
     # what a test makes happen ------------------------------------------------------------------
+
+    def said_by(self, node: str) -> NodeView:
+        """Return what one node says otherwise than the chain is; a test may change it."""
+        return self._views.setdefault(node, NodeView())
 
     def mine(self, blocks: int = 1) -> None:
         """Make blocks; the first holds all that can be mined, each sender's in the order of its nonces."""
@@ -221,6 +265,7 @@ class FakeChain:
         """Answer everything from now on, truly and at once."""
         self._lag, self._elsewhere = 0, False
         self._hidden.clear()
+        self._views.clear()
         self._refusals.clear()
         self._lost_answers.clear()
         self.come_back()

@@ -18,7 +18,7 @@ from distributor.adapters.signer import LocalSigner
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Fees, Hash, SubmitOutcome
 from distributor.ports import Signed, Unsigned
-from distributor.sightings import Call
+from distributor.sightings import Call, Claim, Mark
 from distributor.units import Wei
 from tests.contract.chains import an_order
 from tests.fakes.clock import FrozenClock
@@ -338,20 +338,76 @@ async def test_an_observation_without_nonce_or_head_is_none(
     assert [line["trouble"] for line in events(caplog)] == [reason]
 
 
-async def test_a_receipt_of_another_transaction_is_no_receipt(setup: Setup) -> None:
-    """A node that mixes answers up must not prove a payment."""
+ODD_RECEIPTS: dict[str, dict[str, Any]] = {
+    "another transaction's": {"transactionHash": "0x" + "cd" * 32},
+    "no status": {"status": None},
+    "no logs": {"logs": None},
+    "a text for logs": {"logs": "0x"},
+    "no gas": {"gasUsed": None},
+    "a block hash that is none": {"blockHash": "0x12"},
+}
+
+
+@pytest.mark.parametrize("name", ODD_RECEIPTS)
+async def test_a_receipt_that_cannot_be_read_says_nothing_and_voids_nothing(setup: Setup, name: str) -> None:
+    """The other receipt is read; this one is neither there nor absent, and is no word of a witness."""
     pay = await setup.paying()
     await setup.chain.submit([pay.raw])
     setup.devchain.mine()
-    honest = await setup.chain.observe([], [pay.tx_hash], [])
-    other = {"transactionHash": "0x" + "cd" * 32}
-    setup.first.reply = passed_on(on(3, lambda answer: {**answer, "result": {**answer["result"], **other}}))
+    other = await setup.paying("1002")
+    await setup.chain.submit([other.raw])
+    setup.devchain.mine()
+    edit = on(4, lambda answer: {**answer, "result": {**answer["result"], **ODD_RECEIPTS[name]}})
+    setup.first.reply = passed_on(edit)
+    seen = await setup.chain.observe([setup.operator], [pay.tx_hash, other.tx_hash], [])
+    number = seen.receipts[other.tx_hash].block.number
+    setup.first.reply = passed_on(
+        on(1, lambda answer: {**answer, "result": {**answer["result"], **ODD_RECEIPTS[name]}})
+    )
+    words = await setup.chain.words([Claim(pay.tx_hash, number - 1), Claim(other.tx_hash, number)], node=seen.node)
 
-    seen = await setup.chain.observe([], [pay.tx_hash], [])
+    assert seen.node == setup.chain.nodes[0]
+    assert seen.unreadable == {pay.tx_hash}
+    assert list(seen.receipts) == list(words) == [other.tx_hash]
 
-    assert honest.node == setup.chain.nodes[0]
-    assert seen.node == setup.chain.nodes[1]
-    assert seen.receipts == honest.receipts
+
+async def test_a_word_is_asked_for_after_the_nodes_own_mark(setup: Setup) -> None:
+    """Two requests, one after the other: a batch may be answered in any order. One where the mark is known."""
+    pay = await setup.paying()
+    await setup.chain.submit([pay.raw])
+    setup.devchain.mine(3)
+    seen = await setup.chain.observe([setup.operator], [pay.tx_hash], [])
+    receipt = seen.receipts[pay.tx_hash]
+    claim, unknown = Claim(pay.tx_hash, receipt.block.number), Claim(Hash("0x" + "00" * 32), receipt.block.number)
+    said = await setup.chain.words([claim, unknown], node=setup.chain.nodes[1])
+    again = await setup.chain.words([claim], node=setup.chain.nodes[0], mark=seen.mark)
+
+    _, mark, asked = setup.second.batches
+    assert mark == ["eth_chainId", *["eth_getBlockByNumber"] * 2]
+    assert asked == ["eth_chainId", *["eth_getTransactionReceipt"] * 2, "eth_getBlockByNumber"]
+    assert len(setup.first.batches) == 3  # the submission and the observation are two of them
+    assert said[claim.tx_hash].receipt == receipt
+    assert said[claim.tx_hash].canonical == receipt.block.block_hash
+    assert said[claim.tx_hash].mark == seen.mark
+    assert said[unknown.tx_hash].receipt is None
+    assert again[claim.tx_hash] == replace(said[claim.tx_hash], node=setup.chain.nodes[0])
+
+
+@pytest.mark.parametrize("change", [missing, failing(-32000, "backend behind")])
+async def test_a_word_that_is_not_given_is_silence(
+    setup: Setup, change: Callable[[dict[str, Any]], dict[str, Any] | None]
+) -> None:
+    """Not "no receipt", and no trouble of what is said beside it. Nor is "no receipt" below the height a word."""
+    head = (await setup.chain.survey(setup.operator)).head
+    nowhere, later = Claim(Hash("0x" + "00" * 32), head.number), Claim(Hash("0x" + "11" * 32), head.number + 1)
+    setup.first.reply = passed_on(on(1, change))
+    silent = await setup.chain.words([nowhere, later], node=setup.chain.nodes[0], mark=Mark(head.number, None))
+    setup.first.reply = passed_on()
+    said = await setup.chain.words([nowhere, later], node=setup.chain.nodes[0], mark=Mark(head.number, None))
+
+    assert silent == {}
+    assert list(said) == [nowhere.tx_hash]
+    assert said[nowhere.tx_hash].receipt is None
 
 
 async def test_answers_without_ids_are_no_answers(setup: Setup) -> None:
@@ -433,9 +489,10 @@ async def test_a_contract_that_is_no_token_is_no_token(setup: Setup) -> None:
 # simulate and receipt ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "change", [failing(-32005, "limit exceeded"), failing(-32000, "header not found"), missing, saying(None)]
-)
+CANNOT_SAY = [failing(-32603, "Internal error"), missing, saying(None), failing(-32005, "limit exceeded")]
+
+
+@pytest.mark.parametrize("change", CANNOT_SAY)
 async def test_a_node_that_cannot_simulate_is_never_a_revert(
     setup: Setup, change: Callable[[dict[str, Any]], dict[str, Any] | None]
 ) -> None:
@@ -447,6 +504,41 @@ async def test_a_node_that_cannot_simulate_is_never_a_revert(
     assert simulation.revert is None
     with pytest.raises(ChainUnavailable):
         await setup.chain.simulate(setup.operator, [setup.chain.probe(setup.operator)])
+
+
+@pytest.mark.parametrize("change", CANNOT_SAY[:3])
+async def test_one_call_that_cannot_be_simulated_voids_no_other(
+    setup: Setup, change: Callable[[dict[str, Any]], dict[str, Any] | None]
+) -> None:
+    """It is unknown, neither a figure nor a refusal; the node stays in use."""
+    setup.first.reply = passed_on(on(2, change))
+    first, second, third = await setup.chain.simulate(setup.operator, [setup.chain.probe(setup.operator)] * 3)
+
+    assert (first.unknown, second.gas, second.revert, third.unknown) == ("", 0, None, "")
+    assert second.unknown
+    assert first.gas == third.gas > 0
+    setup.first.reply = passed_on()
+    assert await setup.answered_by() == setup.chain.nodes[0]
+
+
+async def test_a_node_that_takes_the_call_alone_is_asked_so(setup: Setup) -> None:
+    """Some nodes refuse a block beside the call of eth_estimateGas."""
+    bodies: list[bytes] = []
+
+    def strict(answers: list[dict[str, Any]]) -> Any:
+        refusal = failing(-32602, "too many arguments, want at most 1")
+        return [refusal(answer) if answer["id"] else answer for answer in answers] if len(bodies) == 1 else answers
+
+    async def reply(front: Gateway, body: bytes) -> Any:
+        bodies.append(body)
+        return await passed_on(strict)(front, body)
+
+    setup.first.reply = reply
+    simulations = await setup.chain.simulate(setup.operator, [setup.chain.probe(setup.operator)] * 2)
+
+    assert all(simulation.gas for simulation in simulations)
+    assert [len(call["params"]) for call in json.loads(bodies[1])[1:]] == [1, 1]
+    assert setup.second.batches == []
 
 
 async def test_a_named_node_is_the_only_one_asked(setup: Setup) -> None:

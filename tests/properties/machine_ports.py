@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from distributor.ledger import keys
 from distributor.model import Address, Hash, Order
 from distributor.ports import Alarm, Signed, Signer, Unsigned
-from distributor.sightings import Call, Observation, PoolView, Receipt, Simulation, Submitted, Survey
+from distributor.sightings import Call, Claim, Mark, Observation, PoolView, Receipt, Simulation, Submitted, Survey, Word
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import OutcomeUnknown, Row, RowWrite, Version, WriteConflict
 from tests.fakes.alarms import ListAlarms
@@ -91,11 +91,21 @@ class SteppedChain:
     async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
         return await self.turns.step("simulate", lambda: self.chain.simulate(operator, calls, node=node))
 
-    async def observe(self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int]) -> Observation:
-        seen = await self.turns.step("observe", lambda: self.chain.observe(operators, hashes, blocks))
+    async def observe(
+        self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
+    ) -> Observation:
+        seen = await self.turns.step("observe", lambda: self.chain.observe(operators, hashes, blocks, node=node))
         if seen.node not in self.liars:
             return seen
         return replace(seen, receipts={tx_hash: _failed(receipt) for tx_hash, receipt in seen.receipts.items()})
+
+    async def words(self, claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
+        said = await self.turns.step("words", lambda: self.chain.words(claims, node=node, mark=mark))
+        if node not in self.liars:
+            return said
+        return {
+            tx_hash: replace(word, receipt=word.receipt and _failed(word.receipt)) for tx_hash, word in said.items()
+        }
 
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
         return await self.turns.step("pool_views", lambda: self.chain.pool_views(operators))

@@ -13,14 +13,15 @@ from distributor.adapters.answers import (
     items_of,
     read_block,
     read_code,
-    read_fees,
     read_quantity,
     read_receipt,
     read_units,
 )
+from distributor.adapters.fee_quotes import read_fees
 from distributor.addresses import keccak256
 from distributor.model import Address, Hash
 from distributor.sightings import Block, Market, Receipt
+from distributor.units import Wei
 
 TOKEN = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
 OTHER = "0x" + "99" * 20
@@ -157,6 +158,9 @@ def test_code_and_units_are_read_from_data() -> None:
     [
         ({"baseFeePerGas": "0x7"}, {"baseFeePerGas": ["0x7", "0x9"]}, 9),
         ({"baseFeePerGas": "0x7"}, None, 7),
+        ({"baseFeePerGas": "0x7"}, {}, 7),
+        ({"baseFeePerGas": "0x7"}, {"baseFeePerGas": None}, 7),
+        ({"baseFeePerGas": "0x7"}, {"baseFeePerGas": []}, 7),
         ({}, {"baseFeePerGas": ["0x0", "0x0"]}, None),
         ({}, None, None),
     ],
@@ -168,11 +172,31 @@ def test_the_base_fee_is_the_next_blocks(head: object, history: object, base_fee
     assert read_fees(answers) == Market(base_fee_wei=base_fee_wei, tip_wei=1, gas_price_wei=2)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("history", [{}, {"baseFeePerGas": []}, {"baseFeePerGas": [7]}, []])
+def test_a_gas_price_is_needed_only_without_base_fee() -> None:
+    """A node may not serve it: with a base fee it is that and the tip."""
+    answers = Answers({"head": {"baseFeePerGas": "0x7"}, "tip": "0x2"})
+
+    assert read_fees(answers) == Market(base_fee_wei=Wei(7), tip_wei=Wei(2), gas_price_wei=Wei(9))
+    with pytest.raises(NodeTrouble, match="gas_price"):
+        read_fees(Answers({"head": {}, "tip": "0x2"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "call"),
+    [("tip", 7, "eth_maxPriorityFeePerGas"), ("gas_price", "x", "eth_gasPrice"), ("head", [], "base fee of the head")],
+)
+def test_an_odd_fee_is_trouble_that_names_its_call(name: str, value: object, call: str) -> None:
+    """Whoever runs the node must know what it answered wrongly."""
+    answers = Answers({"head": {"baseFeePerGas": "0x7"}, "history": None, "tip": None, "gas_price": "0x2", name: value})
+    with pytest.raises(NodeTrouble, match=call):
+        read_fees(answers)
+
+
+@pytest.mark.parametrize("history", [{"baseFeePerGas": [7]}, []])
 def test_an_odd_fee_history_is_the_nodes_trouble(history: object) -> None:
     """A wrong base fee binds orders to fees nobody takes."""
     answers = Answers({"head": {"baseFeePerGas": "0x7"}, "history": history, "tip": None, "gas_price": "0x2"})
-    with pytest.raises(NodeTrouble):
+    with pytest.raises(NodeTrouble, match="eth_feeHistory"):
         read_fees(answers)
 
 

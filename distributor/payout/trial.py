@@ -1,0 +1,123 @@
+"""
+What the contract says to orders before a nonce is bound: tried on one node, and on a second before one is held.
+
+A node says one of three things of a call: what it costs, that the contract refuses it, or something that is
+neither. The third says nothing of the order. It is asked of another node, and where none can say, the order is
+passed over in this round and named; the others go on.
+
+The probe tells a sick Authority from a bad order, and no more: a probe that is refused while an order would be
+paid says nothing of that order, and then nobody is held for what is refused beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from distributor.errors import ChainUnavailable, WrongChain
+from distributor.model import Address, Order, OrderKey
+from distributor.payout import preflight
+from distributor.ports import Chain
+from distributor.sightings import Revert, RevertKind, Simulation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """What one node says of the probe and of some orders."""
+
+    probe: Revert | None
+    probe_known: bool
+    good: frozenset[OrderKey]
+    refused: Mapping[OrderKey, Revert]
+    unknown: Mapping[OrderKey, str]
+
+    @property
+    def service_wide(self) -> Revert | None:
+        """Why nobody can be paid: the probe is refused, and no order does better."""
+        return None if self.good else self.probe
+
+    def blames(self, key: OrderKey) -> Revert | None:
+        """Return why the contract refuses this very order, while it would pay the probe; None where it does not."""
+        refusal = self.refused.get(key)
+        probe_pays = self.probe_known and self.probe is None
+        return refusal if refusal is not None and probe_pays and refusal.kind is RevertKind.OTHER else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """What becomes of a round's orders: paid now, held, or passed over with the reason."""
+
+    good: Sequence[Order]
+    held: Sequence[tuple[Order, Revert]]
+    passed_over: Sequence[tuple[Order, str]]
+    service_wide: Revert | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trials:
+    """Try orders as their operator would pay them."""
+
+    chain: Chain
+    operator: Address
+    gas_limit: int
+
+    async def judge(self, orders: Sequence[Order], *, node: str) -> Judged:
+        """
+        Return what becomes of *orders*; a second node is asked about those the first refuses or cannot judge.
+
+        Raises:
+            ChainUnavailable: *node* can say of none of them.
+        """
+        first = await self._try(orders, node=node)
+        if first.service_wide is not None:
+            return Judged(good=[], held=[], passed_over=[], service_wide=first.service_wide)
+        doubtful = [order for order in orders if first.blames(order.key) or order.key in first.unknown]
+        second = await self._second(doubtful, besides=node) if doubtful else None
+        return self._judged(orders, first, second)
+
+    def _judged(self, orders: Sequence[Order], first: Trial, second: Trial | None) -> Judged:
+        good, held, passed_over = list[Order](), list[tuple[Order, Revert]](), list[tuple[Order, str]]()
+        for order in orders:
+            key = order.key
+            unknown_here = key in first.unknown and second is not None and key in second.good
+            if key in first.good or unknown_here:
+                good.append(order)
+            elif (blame := self._blame(key, first, second)) is not None:
+                held.append((order, blame))
+            else:
+                refusal = first.refused.get(key)
+                passed_over.append((order, first.unknown[key] if refusal is None else refusal.text))
+        return Judged(good=good, held=held, passed_over=passed_over)
+
+    def _blame(self, key: OrderKey, first: Trial, second: Trial | None) -> Revert | None:
+        """An order is held on two refusals, of two nodes where two are configured."""
+        blame = first.blames(key)
+        alone = len(self.chain.nodes) == 1
+        return blame if alone or (second is not None and second.blames(key)) else None
+
+    async def _second(self, orders: Sequence[Order], *, besides: str) -> Trial | None:
+        """Return what the next node that can say says; None where there is none."""
+        for node in self.chain.nodes:
+            if node != besides:
+                try:
+                    return await self._try(orders, node=node)
+                except (ChainUnavailable, WrongChain):
+                    continue
+        return None
+
+    async def _try(self, orders: Sequence[Order], *, node: str) -> Trial:
+        calls = [self.chain.probe(self.operator), *(self.chain.pay(order) for order in orders)]
+        probe, *simulations = await self.chain.simulate(self.operator, calls, node=node)
+        said = {order.key: simulation for order, simulation in zip(orders, simulations, strict=True)}
+        refused = {key: refusal for key, each in said.items() if (refusal := self._refusal(each)) is not None}
+        unknown = {key: each.unknown for key, each in said.items() if each.unknown}
+        return Trial(
+            probe=self._refusal(probe),
+            probe_known=not probe.unknown,
+            good=frozenset(said.keys() - refused.keys() - unknown.keys()),
+            refused=refused,
+            unknown=unknown,
+        )
+
+    def _refusal(self, simulation: Simulation) -> Revert | None:
+        return preflight.refused(simulation, self.gas_limit)
