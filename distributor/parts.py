@@ -14,15 +14,15 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from distributor.adapters.keyvault import KeyVaultSecrets
 from distributor.settings import Settings, Use, about, load, problems, secrets_of
-from distributor.settings.references import is_reference
 from distributor.settings.shop_secrets import secret_name
 from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
+from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.sign_in import sign_in
+from foundation.settings.references import is_reference
 from foundation.settings.storage import storage
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from distributor.ledger import Ledger
     from distributor.model import Address
     from distributor.ports import Alarms, Counters, Signer
-    from distributor.settings.references import VaultItem
+    from foundation.settings.references import VaultItem
     from foundation.tablestore.azure_tables import Tables
 
 T = TypeVar("T")

@@ -138,25 +138,6 @@ class Counters(Protocol):
         """Count one request of *name* and return what is left then."""
 
 
-class Secrets(Protocol):
-    """Where secrets come from."""
-
-    async def get(self, name: str, *, fresh: bool = False) -> str | None:
-        """
-        Return the secret a setting stands for; None when it is set nowhere.
-
-        Args:
-            name: The setting.
-            fresh: Ask the vault, also when its last answer is still kept.
-
-        Raises:
-            SecretWithdrawn: The reference names a secret that is deleted or disabled.
-            ConfigurationError: A reference that cannot be resolved; names the setting, never the value.
-        """
-
-    async def aclose(self) -> None: ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
     """Where one node is: the chain it serves, and its newest block."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from distributor.ports import Secrets
 from distributor.settings import about
+from foundation.secrets.ports import Secrets
 
 HOST_STORAGE = "AzureWebJobsStorage"
 _FORMS = ("", "accountName", "blobServiceUri", "queueServiceUri", "tableServiceUri", "credential", "clientId")

@@ -28,16 +28,16 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_keys.datatypes import PublicKey, Signature
 from eth_keys.exceptions import BadSignature as NoSuchPoint
 
-from distributor.adapters import vault_client
 from distributor.adapters.signer import fields_of
-from distributor.adapters.vault_trouble import why
 from distributor.addresses import keccak256
 from distributor.errors import SignerUnavailable
 from distributor.model import Address, Hash
 from distributor.ports import Signed, Unsigned
-from distributor.settings.references import VaultItem
 from distributor.settings.values import CURVE_ORDER
 from foundation.errors import ConfigurationError
+from foundation.secrets import vault_client
+from foundation.secrets.vault_errors import why
+from foundation.settings.references import VaultItem
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -96,7 +96,8 @@ class VaultSigner:
 
     async def _ask(self, digest: bytes) -> bytes:
         try:
-            result = await self._crypto.sign(SignatureAlgorithm.es256_k, digest)
+            async with vault_client.deadline():
+                result = await self._crypto.sign(SignatureAlgorithm.es256_k, digest)
         except AzureError as error:
             raise SignerUnavailable(f"{self._setting} {why(error, self._item, ROLE)}") from error
         return result.signature
@@ -142,7 +143,8 @@ async def connect(
         client = KeyClient(item.vault_url, credential, **vault_client.options(transport))
         opened.push_async_callback(client.close)
         try:
-            key = await client.get_key(item.name, item.version or None)
+            async with vault_client.deadline():
+                key = await client.get_key(item.name, item.version or None)
         except AzureError as error:
             raise ConfigurationError(f"{setting} {why(error, item, ROLE)}") from error
         public = _public_of(setting, key)

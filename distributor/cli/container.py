@@ -11,11 +11,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from distributor.adapters.keyvault import KeyVaultSecrets
 from distributor.adapters.vault_settings import filled
 from distributor.cli.desk import NOT_CONFIGURED
 from foundation.clock import system_clock
 from foundation.errors import ConfigurationError
+from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.sign_in import sign_in
 
 _OURS_ALONE = "PYTHONPATH"

@@ -18,9 +18,10 @@ from distributor.caps import Caps
 from distributor.model import Address
 from distributor.rates import Rate, parse_rate
 from distributor.settings import values as accept
-from distributor.settings.references import VaultItem, parse_key_id, parse_vault_url
 from distributor.settings.shop_secrets import SecretName, named
 from distributor.units import TokenUnits, Wei, token_units
+from foundation.settings import values as kinds
+from foundation.settings.references import VaultItem, parse_key_id, parse_vault_url
 
 
 class Use(StrEnum):
@@ -61,11 +62,11 @@ def _optional(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: parse(text) if text else None
 
 
-_Whole = Annotated[int, BeforeValidator(accept.whole(0, 100_000))]
-_Positive = Annotated[int, BeforeValidator(accept.whole(1, 100_000))]
+_Whole = Annotated[int, BeforeValidator(kinds.whole(0, 100_000))]
+_Positive = Annotated[int, BeforeValidator(kinds.whole(1, 100_000))]
 _Gwei = Annotated[Wei, BeforeValidator(accept.gwei)]
-_Seconds = Annotated[float, BeforeValidator(accept.seconds)]
-_Milliseconds = Annotated[int, BeforeValidator(accept.milliseconds)]
+_Seconds = Annotated[float, BeforeValidator(kinds.seconds)]
+_Milliseconds = Annotated[int, BeforeValidator(kinds.milliseconds)]
 _Tokens = Annotated[Decimal, BeforeValidator(accept.tokens)]
 _Contract = Annotated[Address, BeforeValidator(accept.contract)]
 _ShopSecret = Annotated[SecretStr, BeforeValidator(accept.webhook_secret)]
@@ -87,7 +88,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
-    chain_id: Annotated[int, BeforeValidator(accept.whole(1, 10**15))] = _setting(
+    chain_id: Annotated[int, BeforeValidator(kinds.whole(1, 10**15))] = _setting(
         "CHAIN_ID", "Chain the orders are paid on: `137` Polygon, `80002` its test network Amoy", _ALL
     )
     rpc_urls: Annotated[tuple[str, ...], BeforeValidator(accept.node_urls)] = _setting(
@@ -110,7 +111,7 @@ class Settings(BaseModel):
     reserve: _Contract = _setting(
         "RESERVE_ADDRESS", "Address that holds the tokens and approved the authority", _IDENTIFYING
     )
-    token_decimals: Annotated[int, BeforeValidator(accept.whole(0, 36))] = _setting(
+    token_decimals: Annotated[int, BeforeValidator(kinds.whole(0, 36))] = _setting(
         "TOKEN_DECIMALS", "Decimals of the token", _COUNTING, "18"
     )
     webhook_secret: Annotated[SecretStr | None, BeforeValidator(_optional(accept.webhook_secret))] = _setting(
@@ -133,7 +134,7 @@ class Settings(BaseModel):
     webhook_secrets_previous: Mapping[str, _ShopSecret] = _setting(
         "WEBHOOK_SECRET_PREVIOUS__<SOURCE>", "The same shop's secret before its last rotation", _INTAKE, "", secret=True
     )
-    require_timestamp: Annotated[bool, BeforeValidator(accept.yes_no)] = _setting(
+    require_timestamp: Annotated[bool, BeforeValidator(kinds.yes_no)] = _setting(
         "WEBHOOK_REQUIRE_TIMESTAMP", "`1`: refuse signatures that sign no time: hex, and WooCommerce's", _INTAKE, "0"
     )
     secrets_refresh_s: _Seconds = _setting(
@@ -142,10 +143,10 @@ class Settings(BaseModel):
     keyvault_uri: Annotated[str | None, BeforeValidator(_optional(parse_vault_url))] = _setting(
         "KEYVAULT_URI", "Vault of the secrets that are set nowhere else, named with `-` for `_`", _ALL, ""
     )
-    use_keyvault: Annotated[bool, BeforeValidator(accept.yes_no)] = _setting(
+    use_keyvault: Annotated[bool, BeforeValidator(kinds.yes_no)] = _setting(
         "BALLX_USE_KV", "`0`: no vault is ever asked, and a Key Vault reference is an error", _ALL, "1"
     )
-    gas_limit: Annotated[int, BeforeValidator(accept.whole(21_000, 30_000_000))] = _setting(
+    gas_limit: Annotated[int, BeforeValidator(kinds.whole(21_000, 30_000_000))] = _setting(
         "GAS_LIMIT", "Gas limit per order; unused gas costs nothing", _WATCHING, "300000"
     )
     max_fee_wei: _Gwei = _setting(
@@ -160,7 +161,7 @@ class Settings(BaseModel):
     release_confirmations: _Positive = _setting(
         "RELEASE_CONFIRMATIONS", "More blocks before an unpaid order may get another nonce", _PAYING, "500"
     )
-    max_in_flight: Annotated[int, BeforeValidator(accept.whole(1, 16))] = _setting(
+    max_in_flight: Annotated[int, BeforeValidator(kinds.whole(1, 16))] = _setting(
         "MAX_IN_FLIGHT", "Open transactions at once; a node's pool runs 16 of one account", _PAYING, "16"
     )
     max_orders_per_transaction: Annotated[int, BeforeValidator(accept.one)] = _setting(
@@ -169,20 +170,20 @@ class Settings(BaseModel):
     block_time_s: _Seconds = _setting("BLOCK_TIME_S", "Time between blocks", _PAYING, "2")
     resubmit_after_ms: _Milliseconds = _setting("RESUBMIT_AFTER_S", "Age to submit the same bytes again", _PAYING, "10")
     replace_after_ms: _Milliseconds = _setting("REPLACE_AFTER_S", "Age to replace it at a higher price", _PAYING, "30")
-    max_attempts: Annotated[int, BeforeValidator(accept.whole(1, 100))] = _setting(
+    max_attempts: Annotated[int, BeforeValidator(kinds.whole(1, 100))] = _setting(
         "MAX_ATTEMPTS", "Signed versions of one transaction", _PAYING, "10"
     )
     rpc_timeout_s: _Seconds = _setting("RPC_TIMEOUT_S", "Longest wait for a node", _CALLING, "10")
-    ledger_connection: Annotated[str, BeforeValidator(accept.setting_name)] = _setting(
+    ledger_connection: Annotated[str, BeforeValidator(kinds.setting_name)] = _setting(
         "LEDGER_CONNECTION", "Name of the setting(s) with the ledger's storage account", _ALL, "AzureWebJobsStorage"
     )
-    ledger_table: Annotated[str, BeforeValidator(accept.table_name)] = _setting(
+    ledger_table: Annotated[str, BeforeValidator(kinds.table_name)] = _setting(
         "LEDGER_TABLE", "Table of the ledger", _ALL, "ledger"
     )
     ledger_id: Annotated[str | None, BeforeValidator(_optional(accept.ledger_id))] = _setting(
         "LEDGER_ID", "Id that `init` printed; when set, no other ledger is ever paid from", _IDENTIFYING, ""
     )
-    first_block: Annotated[int | None, BeforeValidator(_optional(accept.whole(0, 10**15)))] = _setting(
+    first_block: Annotated[int | None, BeforeValidator(_optional(kinds.whole(0, 10**15)))] = _setting(
         "FIRST_BLOCK", "Block the token is as old as; `audit-chain`, `rebuild` begin there", (Use.HISTORY, Use.INIT), ""
     )
     max_order_tokens: _Tokens = _setting(
@@ -231,20 +232,20 @@ class Settings(BaseModel):
         "",
         secret=True,
     )
-    trusted_proxies: Annotated[int, BeforeValidator(accept.whole(0, 9))] = _setting(
+    trusted_proxies: Annotated[int, BeforeValidator(kinds.whole(0, 9))] = _setting(
         "TRUSTED_PROXIES", "Your proxies in front of Azure's own, like Front Door or Cloudflare", _ASKED, "0"
     )
-    alarm_webhook_url: Annotated[SecretStr | None, BeforeValidator(_optional(accept.alarm_url))] = _setting(
+    alarm_webhook_url: Annotated[SecretStr | None, BeforeValidator(_optional(kinds.https_url))] = _setting(
         "ALARM_WEBHOOK_URL",
         "Where alarms are posted as JSON, beside the log",
         (*_WATCHING, Use.ALARMS),
         "",
         secret=True,
     )
-    log_level: Annotated[str, BeforeValidator(accept.log_level)] = _setting(
+    log_level: Annotated[str, BeforeValidator(kinds.log_level)] = _setting(
         "LOG_LEVEL", "Least level of the lines logged", _ALL, "INFO"
     )
-    log_personal_data: Annotated[bool, BeforeValidator(accept.yes_no)] = _setting(
+    log_personal_data: Annotated[bool, BeforeValidator(kinds.yes_no)] = _setting(
         "LOG_PERSONAL_DATA", "`1`: wallets and reasons stand whole in lines below WARNING, not masked", _ALL, "0"
     )
 

@@ -7,23 +7,19 @@ No sentence repeats the text: it may be a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 
 from distributor.addresses import ZERO_ADDRESS, parse_address
 from distributor.model import DEFAULT_SOURCE, Address
-from distributor.settings.references import is_reference
 from distributor.settings.shop_secrets import WHSEC, whsec_key
 from distributor.units import Wei, gwei_to_wei, token_units
 from foundation.settings import urls
+from foundation.settings.values import refuse_reference
 
 CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 """Of secp256k1: a private key is a number above zero and below it. Source: SEC 2, section 2.4.1."""
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
-_WHOLE = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
-_SETTING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
-_TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _LEDGER_ID = re.compile(r"[0-9a-f]{32}")
 _FINALITY = re.compile(r"depth:([0-9]{1,6})")
 # What WooCommerce's REST interface shows: statuses without the wc- they are stored with.
@@ -32,19 +28,6 @@ _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
 _META_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 _SOURCE = re.compile(r"[A-Z0-9][A-Z0-9_]{0,15}")
 _SECRET_BYTES_MIN = 16
-_SECONDS_MAX = 86_400
-_YES_NO = {"1": True, "true": True, "0": False, "false": False}
-
-
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """Accept a whole number between two bounds, both included."""
-
-    def parse(text: str) -> int:
-        if not (_WHOLE.fullmatch(text) and least <= int(text) <= most):
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
 
 
 def one(text: str) -> int:
@@ -54,37 +37,11 @@ def one(text: str) -> int:
     return 1
 
 
-def setting_name(text: str) -> str:
-    """Accept the name of another setting."""
-    if not _SETTING_NAME.fullmatch(text):
-        raise ValueError("must be the name of a setting, like AzureWebJobsStorage; not a connection string")
-    return text
-
-
-def table_name(text: str) -> str:
-    """Accept a name Azure takes for a table."""
-    if not _TABLE_NAME.fullmatch(text):
-        raise ValueError("must be 3 to 63 letters and digits, the first a letter")
-    return text
-
-
 def ledger_id(text: str) -> str:
     """Accept what ``init`` prints."""
     if not _LEDGER_ID.fullmatch(text):
         raise ValueError("must be the id that `init` printed: 32 hex digits")
     return text
-
-
-def seconds(text: str) -> float:
-    """Accept a time above zero, at most a day."""
-    if not (_NUMBER.fullmatch(text) and 0 < float(text) <= _SECONDS_MAX):
-        raise ValueError(f"must be a number of seconds, more than 0 and at most {_SECONDS_MAX}")
-    return float(text)
-
-
-def milliseconds(text: str) -> int:
-    """Accept seconds, return milliseconds."""
-    return round(seconds(text) * 1_000)
 
 
 def gwei(text: str) -> Wei:
@@ -150,7 +107,7 @@ def contract(text: str) -> Address:
 def private_key(text: str) -> str:
     """Accept the 32 bytes of a private key as hex, return them as ``0x`` and lower-case digits."""
     key = text.strip()
-    _refuse_reference(key)
+    refuse_reference(key)
     if not (_KEY.fullmatch(key) and 0 < int(key, 16) < CURVE_ORDER):
         raise ValueError("is not a private key: 64 hex digits, with or without 0x")
     return "0x" + key.removeprefix("0x").lower()
@@ -158,7 +115,7 @@ def private_key(text: str) -> str:
 
 def webhook_secret(text: str) -> str:
     """Accept the shared secret of a shop, byte for byte as given."""
-    _refuse_reference(text)
+    refuse_reference(text)
     if text != text.strip():
         raise ValueError("begins or ends with white space: signatures would never match")
     try:
@@ -187,7 +144,7 @@ def source(suffix: str) -> str:
 
 def node_urls(text: str) -> tuple[str, ...]:
     """Accept one or more node URLs, separated by commas."""
-    _refuse_reference(text)
+    refuse_reference(text)
     nodes = tuple(node.strip() for node in text.split(",") if node.strip())
     parts = [urls.split(node) for node in nodes]
     if not nodes or not all(url and url.scheme in ("http", "https") for url in parts):
@@ -199,18 +156,10 @@ def node_urls(text: str) -> tuple[str, ...]:
 
 def redis_url(text: str) -> str:
     """Accept where a Redis is."""
-    _refuse_reference(text)
+    refuse_reference(text)
     url = urls.split(text)
     if not url or url.scheme not in ("redis", "rediss"):
         raise ValueError("must be a redis:// or rediss:// URL")
-    return text
-
-
-def alarm_url(text: str) -> str:
-    """Accept where alarms are posted: https, or this machine."""
-    _refuse_reference(text)
-    if not urls.is_private(urls.split(text)):
-        raise ValueError("must be an https URL")
     return text
 
 
@@ -220,22 +169,3 @@ def finality_depth(text: str) -> int | None:
     if text != "tag" and not (depth and int(depth[1]) > 0):
         raise ValueError("must be tag (the node's finalized block) or depth:N (N blocks deep, N at least 1)")
     return int(depth[1]) if depth else None
-
-
-def yes_no(text: str) -> bool:
-    """Accept 1 or 0."""
-    if text.lower() not in _YES_NO:
-        raise ValueError("must be 1 or 0")
-    return _YES_NO[text.lower()]
-
-
-def log_level(text: str) -> str:
-    """Accept a level of Python's logging."""
-    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
-
-
-def _refuse_reference(text: str) -> None:
-    if is_reference(text):
-        raise ValueError("is a Key Vault reference that was not resolved")

@@ -15,11 +15,11 @@ from distributor.addresses import keccak256
 from distributor.errors import SignerUnavailable
 from distributor.model import Address, Fees
 from distributor.ports import Signer, Unsigned
-from distributor.settings.references import VaultItem
 from distributor.sightings import Call
 from distributor.units import Wei
 from foundation.errors import ConfigurationError
 from foundation.secrets.sign_in import sign_in
+from foundation.settings.references import VaultItem
 from tests.fakes.signer import FakeSigner, read_signed
 from tests.integration.vault import URL, Peers, signed_in
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from distributor.adapters.keyvault import KeyVaultSecrets
 from distributor.adapters.vault_settings import filled
 from distributor.settings import Use, about, problems
 from foundation.errors import ConfigurationError
+from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.sign_in import sign_in
 from tests.fakes.clock import FrozenClock
 from tests.integration.vault import URL, Peers

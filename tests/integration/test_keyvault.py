@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 
-from distributor.adapters.keyvault import KEPT_MS, KeyVaultSecrets
 from foundation.errors import ConfigurationError, SecretWithdrawn
+from foundation.secrets import vault_client
+from foundation.secrets.key_vault import KEPT_MS, KeyVaultSecrets
 from foundation.secrets.sign_in import sign_in
 from tests.fakes.clock import FrozenClock
 from tests.integration.vault import URL, Peers
@@ -41,6 +43,17 @@ async def test_a_reference_in_either_syntax_is_read_with_the_managed_identity(az
     assert await read(azure, {"OPERATOR_PK": reference}) == "new"
     assert azure.vault.challenged == 1
     assert azure.vault.tokens[0]["resource"] == "https://vault.azure.net"
+
+
+async def test_a_busy_vault_does_not_decide_how_long_we_wait(azure: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says "again in a minute", and the client library would obey."""
+    monkeypatch.setattr(vault_client, "CALL_S_MAX", 0.5)
+    azure.vault.secrets["OPERATOR-PK"] = {"v1": "a value"}
+    azure.vault.busy_for_s = 60
+    begun = time.monotonic()
+
+    assert "does not answer" in await refusal(azure, {"OPERATOR_PK": BY_URI})
+    assert time.monotonic() - begun < 5
 
 
 async def test_an_older_version_is_read_when_it_is_named(azure: Peers) -> None:
@@ -251,8 +264,8 @@ def test_without_a_vault_its_libraries_stay_unloaded() -> None:
     """The webhook with plain settings does not pay for them."""
     code = (
         "import asyncio, sys\n"
-        "from distributor.adapters.identity import sign_in\n"
-        "from distributor.adapters.keyvault import KeyVaultSecrets\n"
+        "from foundation.secrets.sign_in import sign_in\n"
+        "from foundation.secrets.key_vault import KeyVaultSecrets\n"
         "secrets = KeyVaultSecrets({'A': 'literal'}, sign_in=sign_in, clock=lambda: 0)\n"
         "assert asyncio.run(secrets.get('A')) == 'literal'\n"
         "print([name for name in sys.modules if name.startswith('azure')])\n"

@@ -46,6 +46,8 @@ class Vault:
     challenged: int = 0
     tokens: list[Mapping[str, str]] = field(default_factory=list)
     """Queries of the identity endpoint."""
+    busy_for_s: int = 0
+    """When set, whoever has a token is answered with 429 and this as ``Retry-After``."""
     no_identity: bool = False
     keys: Keys = field(default_factory=Keys)
 
@@ -84,7 +86,8 @@ class Vault:
     def _challenge(self, request: web.Request) -> web.Response | None:
         """Ask for a token, where there is none."""
         if request.headers.get("Authorization") == f"Bearer {_TOKEN}":
-            return None
+            busy = {"Retry-After": str(self.busy_for_s)}
+            return web.json_response(_error("Throttled"), status=429, headers=busy) if self.busy_for_s else None
         self.challenged += 1
         return web.json_response(_error("Unauthorized"), status=401, headers={"WWW-Authenticate": _CHALLENGE})
 

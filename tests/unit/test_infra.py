@@ -13,7 +13,7 @@ import pytest
 import function_work
 from distributor import parts
 from distributor.settings import Use, about, problems
-from distributor.settings.references import VaultItem, is_reference, parse_reference
+from foundation.settings.references import VaultItem, is_reference, parse_reference
 from foundation.settings.storage import Storage, storage
 from tests import bicep
 

@@ -6,9 +6,9 @@ import pytest
 
 from distributor.caps import NO_CAPS, Caps
 from distributor.settings import Use, about, load, problems, secrets_of
-from distributor.settings.references import VaultItem
 from distributor.units import TokenUnits
 from foundation.errors import ConfigurationError
+from foundation.settings.references import VaultItem
 
 KEY = "0x" + "11" * 32
 OTHER_KEY = "22" * 32

@@ -12,18 +12,20 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from distributor.adapters import vault_client
-from distributor.adapters.vault_trouble import NOT_FOUND, is_withdrawn, status_of, why
-from distributor.settings import values as accept
-from distributor.settings.references import VaultItem, by_name, is_reference, parse_reference
 from foundation.clock import Clock, UnixMs
 from foundation.errors import ConfigurationError, SecretWithdrawn
+from foundation.secrets import vault_client
+from foundation.secrets.vault_errors import NOT_FOUND, is_withdrawn, status_of, why
+from foundation.settings.references import VaultItem, by_name, is_reference, parse_reference
+from foundation.settings.values import yes_no
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.pipeline.transport import AsyncHttpTransport
     from azure.keyvault.secrets.aio import SecretClient
 
+VAULT, SWITCH = "KEYVAULT_URI", "BALLX_USE_KV"
+"""The settings that say in which vault to look, and whether one may be asked at all."""
 KEPT_MS = 600_000
 """A value read from a vault is used for ten minutes: rotation reaches the next use case built after that."""
 _ROLE = "Key Vault Secrets User"
@@ -92,22 +94,22 @@ class KeyVaultSecrets:
     def _place(self, name: str, reference: str) -> VaultItem | None:
         allowed = self._allowed()
         if reference and not allowed:
-            raise ValueError("is a Key Vault reference, and BALLX_USE_KV=0 forbids asking a vault")
+            raise ValueError(f"is a Key Vault reference, and {SWITCH}=0 forbids asking a vault")
         if reference:
             return parse_reference(reference)
-        vault_url = self._environ.get("KEYVAULT_URI", "").strip()
+        vault_url = self._environ.get(VAULT, "").strip()
         if not (vault_url and allowed):
             return None
         try:
             return by_name(vault_url, name)
         except ValueError as error:
-            raise ValueError(f"cannot be looked up: KEYVAULT_URI {error}") from None
+            raise ValueError(f"cannot be looked up: {VAULT} {error}") from None
 
     def _allowed(self) -> bool:
         try:
-            return accept.yes_no(self._environ.get("BALLX_USE_KV", "").strip() or "1")
+            return yes_no(self._environ.get(SWITCH, "").strip() or "1")
         except ValueError as error:
-            raise ValueError(f"cannot be looked up: BALLX_USE_KV {error}") from None
+            raise ValueError(f"cannot be looked up: {SWITCH} {error}") from None
 
     def _still_kept(self, place: VaultItem) -> str | None:
         until_ms, kept = self._kept.get(place, (0, ""))
@@ -117,7 +119,8 @@ class KeyVaultSecrets:
         from azure.core.exceptions import AzureError  # noqa: PLC0415 -- only where a vault is needed
 
         try:
-            secret = await self._client(place.vault_url).get_secret(place.name, place.version or None)
+            async with vault_client.deadline():
+                secret = await self._client(place.vault_url).get_secret(place.name, place.version or None)
         except AzureError as error:
             if is_withdrawn(error):
                 self._kept.pop(place, None)

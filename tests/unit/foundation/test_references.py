@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from distributor.settings.references import (
+from foundation.settings.references import (
     VaultItem,
     by_name,
     is_reference,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distributor.settings.references import VaultItem
+from foundation.settings.references import VaultItem
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
