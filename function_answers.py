@@ -14,10 +14,10 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from distributor.front.intake import Accepted
 from distributor.model import DEFAULT_SOURCE
 from distributor.status import shown
-from function_problems import WrongMethod, tell
+from distributor.webhook.intake import Accepted
+from function_problems import WrongMethod, to_problem
 from function_work import invocation
 
 # Source: https://www.w3.org/TR/trace-context/ (an all-zero trace id and version ff are invalid)
@@ -91,7 +91,7 @@ def _problem_answer(error: Exception, request_id: str) -> func.HttpResponse:
 
     Source: https://www.rfc-editor.org/rfc/rfc9457
     """
-    told = tell(error)
+    told = to_problem(error)
     title = _TITLES.get(told.status, told.status.phrase)
     problem = {"type": "about:blank", "title": title, "status": told.status, "code": told.code}
     detail = {"detail": told.detail} if told.detail else {}

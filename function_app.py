@@ -18,7 +18,7 @@ import azure.functions as func
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.wiring import container
 from function_answers import answered, json_answer, order_answer
-from function_door import signed
+from function_door import authenticate
 from function_problems import NoSuchOrder
 from function_woocommerce import shop
 from function_work import DISTRIBUTIONS, STORAGE, WAKE, work
@@ -40,7 +40,7 @@ async def receive_order(
     """Accept one signed order; its signature is its authorisation."""
 
     async def accept() -> func.HttpResponse:
-        request = await signed(req)
+        request = await authenticate(req)
         intake = await container().intake()
         accepted = await intake.take(request.by.source, request.body)
         if accepted.wake:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import azure.functions as func
 
 from distributor.errors import MalformedOrder
-from distributor.front.signature import Verified
+from distributor.webhook.signature import Verified
 from distributor.wiring import container
 from foundation.errors import Rejected
 from function_problems import BodyTooLarge, NotJson, rate_headers
@@ -23,7 +23,7 @@ BODY_BYTES_MAX = 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Signed:
+class AuthenticatedRequest:
     """A body that a shop signed, and what the shop is told of its rate."""
 
     body: bytes = field(repr=False)
@@ -31,7 +31,7 @@ class Signed:
     headers: Mapping[str, str]
 
 
-async def signed(req: func.HttpRequest, *, body_bytes_max: int = BODY_BYTES_MAX) -> Signed:
+async def authenticate(req: func.HttpRequest, *, body_bytes_max: int = BODY_BYTES_MAX) -> AuthenticatedRequest:
     """
     Return what a shop signed.
 
@@ -40,17 +40,17 @@ async def signed(req: func.HttpRequest, *, body_bytes_max: int = BODY_BYTES_MAX)
         RateLimited: The address or the shop came too often.
         ConfigurationError: A limit or a secret is not set right.
     """
-    gate = await container().gate()
-    client = await gate.admit(req.headers.get("X-Forwarded-For", ""))
+    rate_limiter = await container().rate_limiter()
+    client = await rate_limiter.check(req.headers.get("X-Forwarded-For", ""))
     try:
         body = _read(req, body_bytes_max)
         intake = await container().intake()
         by = intake.authenticate(req.headers, body)
     except Rejected:
-        await gate.charge(client)
+        await rate_limiter.penalize(client)
         raise
-    window = await gate.spend(by.source)
-    return Signed(body=body, by=by, headers=rate_headers("source", window) if window else {})
+    window = await rate_limiter.consume(by.source)
+    return AuthenticatedRequest(body=body, by=by, headers=rate_headers("source", window) if window else {})
 
 
 def _read(req: func.HttpRequest, bytes_max: int) -> bytes:

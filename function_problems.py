@@ -64,7 +64,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Problem:
     """What a stranger may know of a problem."""
 
     status: HTTPStatus
@@ -73,27 +73,27 @@ class Told:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def tell(error: Exception) -> Told:
+def to_problem(error: Exception) -> Problem:
     """Log *error* in full and return what a stranger may know of it."""
     match error:
         case Rejected():
             logs.info(_log, "request_refused", code=error.code, detail=str(error))
             status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
-            return Told(status, error.code, str(error), _refusal_headers(error))
+            return Problem(status, error.code, str(error), _refusal_headers(error))
         case RateLimited():
             again = {"Retry-After": str(error.window.reset_s), **rate_headers(error.policy, error.window)}
-            return Told(HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", f"{error} Send the same again later.", again)
+            return Problem(HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", f"{error} Send the same again later.", again)
         case ConfigurationError():
             logs.error(_log, "not_configured", detail=str(error))
             detail = "The service is not configured; /ready names what is wrong. Send the same again later."
-            return Told(HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, _retry_after(RETRY_CONFIGURED_S))
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, _retry_after(RETRY_CONFIGURED_S))
         case Transient():
             logs.warning(_log, "ledger_unavailable", cause=type(error).__name__, detail=str(error))
             detail = "The ledger does not answer now. Send the same again: an order is paid once."
-            return Told(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", detail, _retry_after(RETRY_SOON_S))
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", detail, _retry_after(RETRY_SOON_S))
         case _:
             logs.error(_log, "internal_error", traceback="".join(traceback.format_exception(error)))
-            return Told(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
+            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
 
 
 def _refusal_headers(error: Rejected) -> Mapping[str, str]:

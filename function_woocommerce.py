@@ -11,10 +11,10 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from distributor.front.woocommerce import NotPaid, is_ping
+from distributor.webhook.woocommerce import NotPaid, is_ping
 from distributor.wiring import container
 from function_answers import answered, json_answer, order_answer
-from function_door import signed
+from function_door import authenticate
 from function_work import DISTRIBUTIONS, STORAGE, WAKE
 
 BODY_BYTES_MAX = 512 * 1024
@@ -34,7 +34,7 @@ async def receive_woocommerce_order(
     async def accept() -> func.HttpResponse:
         if is_ping(req.headers, req.get_body()):
             return json_answer(HTTPStatus.OK, {"status": "ignored", "reason": "ping"})
-        request = await signed(req, body_bytes_max=BODY_BYTES_MAX)
+        request = await authenticate(req, body_bytes_max=BODY_BYTES_MAX)
         intake = await container().woocommerce()
         taken = await intake.accept(request.by, request.body)
         if not isinstance(taken, NotPaid) and taken.wake:

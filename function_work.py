@@ -18,7 +18,7 @@ import azure.functions as func
 from azure.functions.warmup import WarmUpContext
 
 from distributor.ports import Alarm
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from distributor.wiring import container
 from foundation import logs
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
@@ -94,9 +94,9 @@ async def sweep(
             settlements.set(WAKE)
         if wakes.distribute:
             distributions.set(WAKE)
-        if wakes.watch:
-            watcher = await container().watcher()
-            await watcher.run()
+        if wakes.monitor:
+            balance_monitor = await container().balance_monitor()
+            await balance_monitor.run()
 
     await _finished(context, wake)
 
@@ -146,7 +146,7 @@ async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -
         try:
             await job()
         except Transient as error:
-            logs.warning(_log, "put_off", cause=type(error).__name__, detail=str(error))
+            logs.warning(_log, "deferred", cause=type(error).__name__, detail=str(error))
         except ConfigurationError as error:
             await _not_configured(name, str(error))
         except InvariantBroken as error:

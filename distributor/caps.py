@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from distributor.errors import UnpayableOrder
 from distributor.model import Order
-from distributor.standing import Books
+from distributor.state import BindingState
 from distributor.units import TokenUnits
 
 
@@ -42,18 +42,18 @@ class Caps:
             return Cap.DAY
         return Cap.WALLET if _exceeds(amount_units, self.wallet_units) else None
 
-    def exceeded(self, books: Books, order: Order) -> Cap | None:
-        """Return the cap that *order* would exceed today on top of *books*, which know its wallet's total."""
+    def exceeded(self, binding_state: BindingState, order: Order) -> Cap | None:
+        """Return the cap that *order* would exceed today on top of *binding_state*, which know its wallet's total."""
         if _exceeds(order.amount_units, self.order_units):
             return Cap.ORDER
-        if _exceeds(books.spent.units + order.amount_units, self.day_units):
+        if _exceeds(binding_state.spent.units + order.amount_units, self.day_units):
             return Cap.DAY
-        to_wallet = books.wallets[order.wallet].units + order.amount_units
+        to_wallet = binding_state.wallets[order.wallet].units + order.amount_units
         return Cap.WALLET if _exceeds(to_wallet, self.wallet_units) else None
 
-    def used_up(self, books: Books) -> bool:
+    def used_up(self, binding_state: BindingState) -> bool:
         """Say whether nothing more can be bound today, however small."""
-        return self.day_units is not None and books.spent.units >= self.day_units
+        return self.day_units is not None and binding_state.spent.units >= self.day_units
 
 
 NO_CAPS = Caps()

@@ -41,7 +41,7 @@ class OrderStatus(StrEnum):
     """Where an order stands in the ledger: ``received → assigned → paid``, or ``held``, ``cancelled``."""
 
     RECEIVED = "received"
-    ASSIGNED = "assigned"
+    BOUND = "assigned"
     PAID = "paid"
     HELD = "held"
     CANCELLED = "cancelled"
@@ -123,7 +123,7 @@ class Order:
         return OrderKey(self.source, self.order_id)
 
     @property
-    def place(self) -> str:
+    def queue_key(self) -> str:
         """Its place in the waiting line, as a text that sorts: oldest first."""
         return f"{self.received_ms:015d}:{self.source}:{self.order_id}"
 

@@ -6,9 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from distributor.chain_types import (
+    Call,
+    ChainSnapshot,
+    Claim,
+    Mark,
+    PoolView,
+    PreBindSnapshot,
+    Receipt,
+    Simulation,
+    Submitted,
+    Word,
+)
 from distributor.model import Address, Fees, Hash, Order
 from distributor.rates import Rate, Window
-from distributor.sightings import Call, Claim, Mark, Observation, PoolView, Receipt, Simulation, Submitted, Survey, Word
 
 
 class Chain(Protocol):
@@ -29,7 +40,7 @@ class Chain(Protocol):
         It tells a sick Authority from a bad order: where the probe is refused too, no order is to blame.
         """
 
-    async def survey(self, operator: Address) -> Survey:
+    async def pre_bind_snapshot(self, operator: Address) -> PreBindSnapshot:
         """Return what a round must know before it binds, from one node in one batch."""
 
     async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
@@ -40,9 +51,9 @@ class Chain(Protocol):
         node cannot say anything about is an unknown beside the others. Raises ChainUnavailable where all are.
         """
 
-    async def observe(
+    async def snapshot(
         self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
-    ) -> Observation:
+    ) -> ChainSnapshot:
         """
         Return the nonces of *operators* first, then the receipts of *hashes* and the hashes of *blocks*.
 
@@ -78,7 +89,7 @@ class Chain(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unsigned:
+class UnsignedTransaction:
     """A transaction before its signature; the value is always 0."""
 
     chain_id: int
@@ -89,7 +100,7 @@ class Unsigned:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Signed:
+class SignedTransaction:
     """The bytes a node takes, and the hash they will have."""
 
     raw: bytes
@@ -107,7 +118,7 @@ class Signer(Protocol):
     @property
     def address(self) -> Address: ...
 
-    async def sign(self, unsigned: Unsigned) -> Signed:
+    async def sign(self, unsigned: UnsignedTransaction) -> SignedTransaction:
         """Sign. Raises SignerUnavailable when the key's vault does not sign now; nothing is bound then."""
 
 

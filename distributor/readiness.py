@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor.ledger import Ledger
-from distributor.payout.preflight import foreign
+from distributor.payout.preflight import identity_mismatch
 from distributor.ports import Heads
-from distributor.standing import Identity
+from distributor.state import Identity
 from foundation import logs
 from foundation.clock import Clock, UnixMs
 from foundation.errors import ServiceError
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class ReadinessReport:
     """What was checked, and the names of the settings that are missing or wrong."""
 
     checks: Mapping[str, bool]
@@ -43,7 +43,7 @@ class Report:
 
 @dataclass(slots=True)
 class _Memory:
-    report: Report | None = None
+    report: ReadinessReport | None = None
     until_ms: UnixMs = UnixMs(0)
     head_number: int = -1
     head_ms: UnixMs = UnixMs(0)
@@ -68,7 +68,7 @@ class Readiness:
     _memory: _Memory = field(default_factory=_Memory, init=False, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
-    async def report(self) -> Report:
+    async def report(self) -> ReadinessReport:
         """Return the state of at most ten seconds ago; never raises for what it checks."""
         async with self._lock:
             memory = self._memory
@@ -77,20 +77,22 @@ class Readiness:
                 memory.until_ms = UnixMs(self.clock() + KEPT_MS)
             return memory.report
 
-    async def _check(self) -> Report:
+    async def _check(self) -> ReadinessReport:
         settings, ledger, nodes = await asyncio.gather(self.wrong_settings(), self._ledger(), self._nodes())
-        return Report(checks={"settings": not settings, **ledger, **nodes}, settings=settings)
+        return ReadinessReport(checks={"settings": not settings, **ledger, **nodes}, settings=settings)
 
     async def _ledger(self) -> Mapping[str, bool]:
         checks = dict.fromkeys(("ledger", "sweep", "waiting", "identity"), False)
         try:
             ledger = await self.ledger()
-            found, watch, page = await asyncio.gather(ledger.identity(), ledger.watch(), ledger.waiting(limit=1))
+            found, monitor_state, page = await asyncio.gather(
+                ledger.identity(), ledger.monitor_state(), ledger.waiting(limit=1)
+            )
             now_ms = self.clock()
             checks["ledger"] = True
-            checks["sweep"] = now_ms - watch.swept_ms <= SWEEP_AGE_MS_MAX
+            checks["sweep"] = now_ms - monitor_state.swept_ms <= SWEEP_AGE_MS_MAX
             checks["waiting"] = all(now_ms - order.received_ms <= WAITING_AGE_MS_MAX for order in page.orders)
-            checks["identity"] = foreign(found, await self.identity()) is None
+            checks["identity"] = identity_mismatch(found, await self.identity()) is None
         except ServiceError as error:
             logs.warning(_log, "not_ready", part="ledger", why=str(error))
         return checks

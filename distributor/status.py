@@ -22,8 +22,8 @@ from distributor.model import (
     OrderStatus,
     TransactionStatus,
 )
-from distributor.names import ORDER_ID
-from distributor.payout.advice import HELD, WAITING
+from distributor.order_ids import ORDER_ID
+from distributor.payout.reasons import HELD, WAITING
 from distributor.units import format_units
 from foundation.clock import UnixMs
 
@@ -45,7 +45,7 @@ class Status:
         if order is None:
             return None
         carrier = await self._carrier(order)
-        if carrier is None and order.status is OrderStatus.ASSIGNED:
+        if carrier is None and order.status is OrderStatus.BOUND:
             # 1. we read the order; 2. settlement closed its transaction; 3. we found it final:
             # the order as that same group wrote it says how it ended.
             order = await self.ledger.order(key) or order
@@ -60,7 +60,7 @@ class Status:
 
     async def _carrier(self, order: Order) -> OpenTransaction | None:
         """Return the open transaction the order is bound to."""
-        if order.operator is None or order.nonce is None or order.status is not OrderStatus.ASSIGNED:
+        if order.operator is None or order.nonce is None or order.status is not OrderStatus.BOUND:
             return None
         transaction, attempts = await asyncio.gather(
             self.ledger.transaction(order.operator, order.nonce), self.ledger.attempts(order.operator, order.nonce)
@@ -86,7 +86,7 @@ class Status:
 
 def shown(order: Order, carrier: OpenTransaction | None = None) -> str:
     """Return the status as users see it: an assigned order shows how far its transaction is."""
-    if order.status is not OrderStatus.ASSIGNED:
+    if order.status is not OrderStatus.BOUND:
         return str(order.status)
     mined = carrier is not None and carrier.transaction.status is TransactionStatus.MINED
     return "mined" if mined else "submitted"

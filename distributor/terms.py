@@ -5,7 +5,7 @@ from __future__ import annotations
 from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import Policy
 from distributor.settings import Settings
-from distributor.standing import Identity
+from distributor.state import Identity
 
 
 def identity_of(settings: Settings) -> Identity:

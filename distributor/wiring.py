@@ -15,9 +15,9 @@ import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from distributor.parts import Parts
+from distributor.resources import Resources
 from distributor.settings import Use
-from distributor.standing import Identity
+from distributor.state import Identity
 from distributor.terms import identity_of, limits_of, policy_of
 from distributor.units import Wei
 from foundation import logs
@@ -27,16 +27,16 @@ from foundation.lazy import Lazy
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
 
-    from distributor.front.gate import Gate
-    from distributor.front.intake import Intake
-    from distributor.front.woocommerce_intake import WooCommerceIntake
     from distributor.ledger import Ledger
     from distributor.payout.distribution import Distribution
     from distributor.payout.settlement import Settlement
-    from distributor.payout.sweep import Sweep, Watcher
+    from distributor.payout.sweep import BalanceMonitor, Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
     from distributor.status import Status
+    from distributor.webhook.intake import Intake
+    from distributor.webhook.rate_limiter import RateLimiter
+    from distributor.webhook.woocommerce_intake import WooCommerceIntake
 
 _LOUD = ("azure", "web3", "urllib3")
 """Libraries that log each request, with its URL, at INFO or DEBUG."""
@@ -91,23 +91,23 @@ class Container:
     ) -> None:
         self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._parts = Parts(environ, clock=clock, transport=transport)
-        self._gate = Lazy(self._build_gate)
+        self._resources = Resources(environ, clock=clock, transport=transport)
+        self._rate_limiter = Lazy(self._build_rate_limiter)
         self._intake = Lazy(self._build_intake)
         self._woocommerce = Lazy(self._build_woocommerce)
         self._status = Lazy(self._build_status)
         self._distribution = Lazy(self._build_distribution)
         self._settlement = Lazy(self._build_settlement)
         self._sweep = Lazy(self._build_sweep)
-        self._watcher = Lazy(self._build_watcher)
+        self._balance_monitor = Lazy(self._build_balance_monitor)
         self._readiness = Lazy(self._build_readiness)
 
     async def aclose(self) -> None:
         """Close every client that was opened."""
-        await self._parts.aclose()
+        await self._resources.aclose()
 
-    async def gate(self) -> Gate:
-        return await self._gate.get()
+    async def rate_limiter(self) -> RateLimiter:
+        return await self._rate_limiter.get()
 
     async def intake(self) -> Intake:
         return await self._intake.get()
@@ -127,24 +127,24 @@ class Container:
     async def sweep(self) -> Sweep:
         return await self._sweep.get()
 
-    async def watcher(self) -> Watcher:
-        return await self._watcher.get()
+    async def balance_monitor(self) -> BalanceMonitor:
+        return await self._balance_monitor.get()
 
     async def readiness(self) -> Readiness:
         return await self._readiness.get()
 
     async def ledger(self) -> Ledger:
-        return await self._parts.ledger()
+        return await self._resources.ledger()
 
     async def alarms(self) -> Alarms:
-        return await self._parts.alarms()
+        return await self._resources.alarms()
 
-    async def _build_gate(self) -> Gate:
-        from distributor.front.gate import Gate
+    async def _build_rate_limiter(self) -> RateLimiter:
+        from distributor.webhook.rate_limiter import RateLimiter
 
-        settings = await self._parts.settings(Use.GATE)
-        return Gate(
-            counters=await self._parts.counters(),
+        settings = await self._resources.settings(Use.GATE)
+        return RateLimiter(
+            counters=await self._resources.counters(),
             per_address=settings.rate_per_address,
             per_source=settings.rate_per_source,
             trusted_proxies=settings.trusted_proxies,
@@ -152,14 +152,14 @@ class Container:
         )
 
     async def _build_intake(self) -> Intake:
-        from distributor.front.intake import Intake
-        from distributor.front.orders import Terms
+        from distributor.webhook.intake import Intake
+        from distributor.webhook.orders import PaymentRules
 
-        settings = await self._parts.settings(Use.INTAKE)
+        settings = await self._resources.settings(Use.INTAKE)
         return Intake(
-            ledger=await self._parts.ledger(),
-            keys=(await self._parts.keyring()).keys,
-            terms=Terms(
+            ledger=await self._resources.ledger(),
+            keys=(await self._resources.keyring()).keys,
+            payment_rules=PaymentRules(
                 chain_id=settings.chain_id,
                 token=settings.token,
                 authority=settings.authority,
@@ -172,36 +172,36 @@ class Container:
         )
 
     async def _build_woocommerce(self) -> WooCommerceIntake:
-        from distributor.front.woocommerce import Rules, amount_of
-        from distributor.front.woocommerce_intake import WooCommerceIntake
+        from distributor.webhook.woocommerce import Rules, amount_of
+        from distributor.webhook.woocommerce_intake import WooCommerceIntake
 
-        settings = await self._parts.settings(Use.WOOCOMMERCE)
+        settings = await self._resources.settings(Use.WOOCOMMERCE)
         rules = Rules(
             paid_statuses=settings.woo_paid_statuses,
             wallet_meta=settings.woo_wallet_meta,
             amount=amount_of(settings.woo_amount_meta, settings.woo_tokens_per_unit),
             currency=settings.woo_currency,
         )
-        return WooCommerceIntake(intake=await self.intake(), rules=rules, alarms=await self._parts.alarms())
+        return WooCommerceIntake(intake=await self.intake(), rules=rules, alarms=await self._resources.alarms())
 
     async def _build_status(self) -> Status:
         from distributor.status import Status
 
-        settings = await self._parts.settings(Use.STATUS)
-        return Status(ledger=await self._parts.ledger(), decimals=settings.token_decimals)
+        settings = await self._resources.settings(Use.STATUS)
+        return Status(ledger=await self._resources.ledger(), decimals=settings.token_decimals)
 
     async def _build_distribution(self) -> Distribution:
         from distributor.payout.distribution import Distribution
-        from distributor.payout.preflight import Terms
+        from distributor.payout.preflight import DistributionConfig
 
-        settings = await self._parts.settings(Use.DISTRIBUTION)
+        settings = await self._resources.settings(Use.DISTRIBUTION)
         return Distribution(
-            ledger=await self._parts.ledger(),
-            chain=await self._parts.chain(),
-            signer=await self._parts.signer(settings),
-            alarms=await self._parts.alarms(),
+            ledger=await self._resources.ledger(),
+            chain=await self._resources.chain(),
+            signer=await self._resources.signer(settings),
+            alarms=await self._resources.alarms(),
             clock=self._clock,
-            terms=Terms(
+            config=DistributionConfig(
                 identity=identity_of(settings),
                 limits=limits_of(settings),
                 max_in_flight=settings.max_in_flight,
@@ -212,14 +212,14 @@ class Container:
 
     async def _build_settlement(self) -> Settlement:
         from distributor.payout.settlement import Settlement
-        from distributor.payout.steps import Steps
+        from distributor.payout.steps import StepExecutor
 
-        settings = await self._parts.settings(Use.SETTLEMENT)
+        settings = await self._resources.settings(Use.SETTLEMENT)
         distribution = await self.distribution()
-        steps = Steps(
+        steps = StepExecutor(
             ledger=distribution.ledger,
             chain=distribution.chain,
-            signers=await self._parts.signers(settings),
+            signers=await self._resources.signers(settings),
             alarms=distribution.alarms,
             clock=self._clock,
             identity=identity_of(settings),
@@ -240,18 +240,18 @@ class Container:
     async def _build_sweep(self) -> Sweep:
         from distributor.payout.sweep import Sweep
 
-        return Sweep(ledger=await self._parts.ledger(), clock=self._clock)
+        return Sweep(ledger=await self._resources.ledger(), clock=self._clock)
 
-    async def _build_watcher(self) -> Watcher:
-        from distributor.payout.sweep import Thresholds, Watcher
+    async def _build_balance_monitor(self) -> BalanceMonitor:
+        from distributor.payout.sweep import BalanceMonitor, Thresholds
 
-        settings = await self._parts.settings(Use.WATCH)
-        return Watcher(
-            ledger=await self._parts.ledger(),
-            chain=await self._parts.chain(),
-            alarms=await self._parts.alarms(),
+        settings = await self._resources.settings(Use.WATCH)
+        return BalanceMonitor(
+            ledger=await self._resources.ledger(),
+            chain=await self._resources.chain(),
+            alarms=await self._resources.alarms(),
             clock=self._clock,
-            operator=(await self._parts.signer(settings)).address,
+            operator=(await self._resources.signer(settings)).address,
             thresholds=Thresholds(
                 low_reserve_units=settings.low_reserve_units,
                 low_allowance_units=settings.low_allowance_units,
@@ -266,15 +266,15 @@ class Container:
         from distributor.readiness import Readiness
 
         return Readiness(
-            wrong_settings=self._parts.wrong_settings,
+            wrong_settings=self._resources.wrong_settings,
             identity=self._expected_identity,
-            ledger=self._parts.ledger,
-            nodes=self._parts.rpc,
+            ledger=self._resources.ledger,
+            nodes=self._resources.rpc,
             clock=self._clock,
         )
 
     async def _expected_identity(self) -> Identity:
-        return identity_of(await self._parts.settings(Use.READINESS))
+        return identity_of(await self._resources.settings(Use.READINESS))
 
 
 _containers: dict[asyncio.AbstractEventLoop, Container] = {}

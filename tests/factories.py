@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from distributor.addresses import keccak256, parse_address
+from distributor.chain_types import Block, ChainSnapshot, FeeQuote, PreBindSnapshot, Receipt, Transfer
 from distributor.model import Address, Attempt, AttemptKind, Fees, Hash, OpenTransaction, Order, OrderKey, Transaction
 from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import Policy
-from distributor.sightings import Block, Market, Observation, Receipt, Survey, Transfer
-from distributor.standing import Identity
+from distributor.state import Identity
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 
@@ -48,7 +48,7 @@ POLICY = Policy(
     replace_after_ms=30_000,
     max_attempts=5,
 )
-MARKET = Market(base_fee_wei=Wei(1 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(31 * GWEI))
+MARKET = FeeQuote(base_fee_wei=Wei(1 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(31 * GWEI))
 
 
 def an_order(order_id: str = "ORD1", **changes: Any) -> Order:
@@ -124,9 +124,9 @@ def a_receipt(attempt: Attempt, block: Block, **changes: Any) -> Receipt:
     return replace(receipt, **changes)
 
 
-def an_observation(head: int = 100, *receipts: Receipt, nonce: int = 7, **changes: Any) -> Observation:
+def a_chain_snapshot(head: int = 100, *receipts: Receipt, nonce: int = 7, **changes: Any) -> ChainSnapshot:
     """Return what a node shows at *head*, with finality two blocks behind and every receipt's block canonical."""
-    observation = Observation(
+    observation = ChainSnapshot(
         node="node-1",
         head=a_block(head),
         finalized_number=head - 2,
@@ -138,9 +138,9 @@ def an_observation(head: int = 100, *receipts: Receipt, nonce: int = 7, **change
     return replace(observation, **changes)
 
 
-def a_survey(**changes: Any) -> Survey:
+def a_pre_bind_snapshot(**changes: Any) -> PreBindSnapshot:
     """Return a healthy chain: a full reserve, a large allowance, gas for a thousand payouts."""
-    survey = Survey(
+    snapshot = PreBindSnapshot(
         node="node-1",
         head=a_block(100),
         finalized_number=98,
@@ -152,4 +152,4 @@ def a_survey(**changes: Any) -> Survey:
         authority_has_code=True,
         market=MARKET,
     )
-    return replace(survey, **changes)
+    return replace(snapshot, **changes)

@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from distributor.caps import NO_CAPS, Caps
+from distributor.chain_types import Transfer
 from distributor.ledger import Ledger
 from distributor.model import Hash, Order, OrderKey, OrderStatus
 from distributor.payout.distribution import Distribution
 from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import Policy
-from distributor.payout.preflight import Terms
+from distributor.payout.preflight import DistributionConfig
 from distributor.payout.settlement import Settlement
-from distributor.payout.steps import Steps
-from distributor.sightings import Transfer
-from distributor.standing import Identity
+from distributor.payout.steps import StepExecutor
+from distributor.state import Identity
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
@@ -71,12 +71,14 @@ class World:
             signer=self.signer,
             alarms=self.alarms,
             clock=self.clock,
-            terms=Terms(identity=self.identity, limits=self.limits, max_in_flight=self.max_in_flight, caps=self.caps),
+            config=DistributionConfig(
+                identity=self.identity, limits=self.limits, max_in_flight=self.max_in_flight, caps=self.caps
+            ),
             holder=holder,
         )
 
     def a_settlement(self, distribution: Distribution) -> Settlement:
-        steps = Steps(
+        steps = StepExecutor(
             ledger=self.ledger,
             chain=self.chain,
             signers={OPERATOR: self.signer},

@@ -23,7 +23,7 @@ from devstack.console import Console, StepFailed
 from devstack.contracts import Deployment, Devchain, deploy
 from devstack.runs import Run
 from distributor.cli.init import initialise
-from distributor.parts import Parts
+from distributor.resources import Resources
 from foundation.clock import system_clock
 
 BLOCK_TIME_S = 1
@@ -180,7 +180,7 @@ def _before(node_url: str, run: Run) -> Callable[[int], AbstractContextManager[P
 
 
 async def _initialise(settings: Mapping[str, str]) -> None:
-    parts, said = Parts(settings, clock=system_clock), list[str]()
+    parts, said = Resources(settings, clock=system_clock), list[str]()
     try:
         if not await initialise(parts, apply=True, say=said.append):
             raise StepFailed("\n".join(said))

@@ -18,7 +18,7 @@ _FORMS = ("", "accountName", "blobServiceUri", "queueServiceUri", "tableServiceU
 """How a storage account is given. Source: https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity"""
 
 
-async def filled(environ: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
+async def load_from_vault(environ: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
     """
     Return *environ* with what the vault holds for settings that are set nowhere else.
 

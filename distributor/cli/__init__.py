@@ -10,21 +10,21 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from distributor.cli import chain, nonces, operators, orders, switch
+from distributor.cli import chain, nonces, operators, orders, pause
 from distributor.cli.arguments import parser
-from distributor.cli.desk import DONE, NOT_CONFIGURED, REFUSED, Desk
+from distributor.cli.context import DONE, NOT_CONFIGURED, REFUSED, CommandContext
 from distributor.cli.init import initialise
 from distributor.cli.show import show
-from distributor.parts import Parts
+from distributor.resources import Resources
 from distributor.wiring import quieten
 from foundation.clock import system_clock
 from foundation.errors import ConfigurationError, ServiceError
 
-_COMMANDS: Mapping[str, Callable[[Desk], Awaitable[int]]] = {
+_COMMANDS: Mapping[str, Callable[[CommandContext], Awaitable[int]]] = {
     "show": show,
-    "pause": switch.pause,
-    "halt": switch.halt,
-    "resume": switch.resume,
+    "pause": pause.pause,
+    "halt": pause.halt,
+    "resume": pause.resume,
     "order": orders.order,
     "held": orders.held,
     "retry": orders.retry,
@@ -51,18 +51,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _run(options: Namespace, environ: Mapping[str, str]) -> int:
-    parts = Parts(environ, clock=system_clock)
+    parts = Resources(environ, clock=system_clock)
     say = _to_errors if options.json else print
-    desk = Desk(parts, options, clock=system_clock, say=say, show=print)
+    context = CommandContext(parts, options, clock=system_clock, say=say, show=print)
     try:
         if options.command == "init":
             done = await initialise(
                 parts, apply=options.apply, say=say, new_beginning=options.new_beginning, by=options.by
             )
             if options.json:
-                desk.answer({"done": done})
+                context.answer({"done": done})
             return DONE if done else REFUSED
-        return await _COMMANDS[options.command](desk)
+        return await _COMMANDS[options.command](context)
     finally:
         await parts.aclose()
 

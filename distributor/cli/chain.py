@@ -6,112 +6,114 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
-from distributor.cli.desk import DONE, REFUSED, Desk, Refused
+from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.ledger.fence_rows import FenceRows
 from distributor.model import Address
 from distributor.recovery.audit import Audit, Findings
 from distributor.recovery.fence import Fence
-from distributor.recovery.payouts import Known
-from distributor.recovery.rebuild import Rebuild, Report
+from distributor.recovery.payouts import KnownParties
+from distributor.recovery.rebuild import Rebuild, RebuildReport
 from distributor.settings import Settings, Use
 from distributor.terms import identity_of, limits_of, policy_of
 from distributor.units import format_units
 from foundation.errors import ConfigurationError
 
 
-async def audit_chain(desk: Desk) -> int:
+async def audit_chain(context: CommandContext) -> int:
     """Hold the ledger against the chain; 1 on any difference."""
-    settings = await desk.begin(Use.HISTORY)
-    await desk.our_ledger()
+    settings = await context.begin(Use.HISTORY)
+    await context.our_ledger()
     audit = Audit(
-        archive=await desk.archive(),
-        chain=await desk.parts.chain(),
-        history=await desk.parts.history(),
+        rebuild_store=await context.rebuild_store(),
+        chain=await context.parts.chain(),
+        history=await context.parts.history(),
         policy=policy_of(settings),
-        known=await _known(desk, settings, await (await desk.archive()).operators()),
-        say=desk.say,
+        known=await _known(context, settings, await (await context.rebuild_store()).operators()),
+        say=context.say,
     )
-    findings = await audit.run(_first_block(desk, settings))
-    desk.answer(_found(findings, settings.token_decimals))
+    findings = await audit.run(_first_block(context, settings))
+    context.answer(_found(findings, settings.token_decimals))
     return REFUSED if findings.differences else DONE
 
 
-async def rebuild(desk: Desk) -> int:
+async def rebuild(context: CommandContext) -> int:
     """Make the ledger again from the chain; 1 while something is left to explain."""
-    settings = await desk.begin(Use.HISTORY)
-    first_block = _first_block(desk, settings)
-    applies = desk.applies("pause, fence the operators' nonces, and write what the chain shows; this is what it shows")
+    settings = await context.begin(Use.HISTORY)
+    first_block = _first_block(context, settings)
+    applies = context.applies(
+        "pause, fence the operators' nonces, and write what the chain shows; this is what it shows"
+    )
     if applies:
-        await (await desk.parts.tables()).ensure()
-    remembered = await _remembered(desk)
-    use_case = await _rebuild(desk, settings, remembered or ())
+        await (await context.parts.tables()).ensure()
+    remembered = await _remembered(context)
+    use_case = await _rebuild(context, settings, remembered or ())
     if applies:
-        report = await use_case.run(first_block, by=desk.options.by, why=desk.options.why)
-        await (await desk.ledger()).record("rebuild", _verdict(report), desk.options.by, desk.options.why)
+        report = await use_case.run(first_block, by=context.options.by, why=context.options.why)
+        await (await context.ledger()).record("rebuild", _verdict(report), context.options.by, context.options.why)
     else:
         report = await _look(use_case, first_block, readable=remembered is not None)
-    desk.answer(_told(report))
+    context.answer(_told(report))
     if report.ledger_id:
-        desk.say(f"Set LEDGER_ID={report.ledger_id}. The payouts are paused; run audit-chain, then resume.")
+        context.say(f"Set LEDGER_ID={report.ledger_id}. The payouts are paused; run audit-chain, then resume.")
     return DONE if report.clear else REFUSED
 
 
-async def _look(use_case: Rebuild, first_block: int, *, readable: bool) -> Report:
+async def _look(use_case: Rebuild, first_block: int, *, readable: bool) -> RebuildReport:
     """Return what a rebuild would find; a lost table is not made for it."""
     if readable:
         await use_case.check()
     return await use_case.look(first_block)
 
 
-async def _rebuild(desk: Desk, settings: Settings, remembered: Collection[Address]) -> Rebuild:
-    chain, policy = await desk.parts.chain(), policy_of(settings)
+async def _rebuild(context: CommandContext, settings: Settings, remembered: Collection[Address]) -> Rebuild:
+    chain, policy = await context.parts.chain(), policy_of(settings)
     fence = Fence(
         chain=chain,
-        signs=(await desk.ledger()).signs,
-        rows=FenceRows((await desk.parts.tables()).rows),
-        signers=await desk.parts.signers(settings),
+        signs=(await context.ledger()).signs,
+        rows=FenceRows((await context.parts.tables()).rows),
+        signers=await context.parts.signers(settings),
         chain_id=settings.chain_id,
         limits=limits_of(settings),
         policy=policy,
-        clock=desk.clock,
+        clock=context.clock,
         sleep=asyncio.sleep,
         block_time_s=settings.block_time_s,
-        say=desk.say,
+        say=context.say,
     )
     return Rebuild(
-        archive=await desk.archive(),
-        ledger=await desk.ledger(),
+        rebuild_store=await context.rebuild_store(),
+        ledger=await context.ledger(),
         chain=chain,
-        history=await desk.parts.history(),
+        history=await context.parts.history(),
         fence=fence,
         policy=policy,
         identity=identity_of(settings),
-        known=await _known(desk, settings, remembered),
-        say=desk.say,
+        known=await _known(context, settings, remembered),
+        say=context.say,
     )
 
 
-async def _known(desk: Desk, settings: Settings, remembered: Collection[Address]) -> Known:
+async def _known(context: CommandContext, settings: Settings, remembered: Collection[Address]) -> KnownParties:
     """Return every operator there ever was: whose key is configured, whom the ledger knows, whom the person names."""
-    operators = {*await desk.parts.signers(settings), *remembered, *desk.options.operator}
-    return Known(authority=settings.authority, operators=operators, accepted=desk.options.accept_transfer)
+    operators = {*await context.parts.signers(settings), *remembered, *context.options.operator}
+    return KnownParties(authority=settings.authority, operators=operators, accepted=context.options.accept_transfer)
 
 
-async def _remembered(desk: Desk) -> Collection[Address] | None:
+async def _remembered(context: CommandContext) -> Collection[Address] | None:
     """Return whom the ledger knows; None where it cannot be read, which stops only the doing."""
     try:
-        return await (await desk.archive()).operators()
+        return await (await context.rebuild_store()).operators()
     except ConfigurationError as error:
-        if desk.options.apply:
+        if context.options.apply:
             raise
-        desk.say(f"The ledger cannot be read: {error}")
+        context.say(f"The ledger cannot be read: {error}")
         return None
 
 
-def _first_block(desk: Desk, settings: Settings) -> int:
-    chosen = desk.options.from_block if desk.options.from_block is not None else settings.first_block
+def _first_block(context: CommandContext, settings: Settings) -> int:
+    chosen = context.options.from_block if context.options.from_block is not None else settings.first_block
     if chosen is None:
-        raise Refused("Where does the token's past begin? Set FIRST_BLOCK, or give --from-block.")
+        raise CommandRefused("Where does the token's past begin? Set FIRST_BLOCK, or give --from-block.")
     return int(chosen)
 
 
@@ -129,21 +131,21 @@ def _found(findings: Findings, decimals: int) -> dict[str, Any]:
     }
 
 
-def _told(report: Report) -> dict[str, Any]:
+def _told(report: RebuildReport) -> dict[str, Any]:
     return {
         "first_block": report.first_block,
         "last_block": report.last_block,
         "payouts": {str(fate): count for fate, count in sorted(report.restored.items())},
         "to_explain": [
             {
-                "transaction": each.outflow.tx_hash,
-                "block": each.outflow.block.number,
+                "transaction": each.transfer.tx_hash,
+                "block": each.transfer.block.number,
                 "sender": each.sender,
-                "wallet": each.outflow.wallet,
-                "amount_units": str(each.outflow.amount_units),
+                "wallet": each.transfer.wallet,
+                "amount_units": str(each.transfer.amount_units),
                 "why": str(each.why),
             }
-            for each in report.strangers
+            for each in report.unmatched_transfers
         ],
         "conflicts": [
             {
@@ -157,5 +159,5 @@ def _told(report: Report) -> dict[str, Any]:
     }
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: RebuildReport) -> str:
     return "finished" if report.ledger_id else "blocked"

@@ -11,8 +11,8 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from distributor.adapters.vault_settings import filled
-from distributor.cli.desk import NOT_CONFIGURED
+from distributor.adapters.vault_settings import load_from_vault
+from distributor.cli.context import NOT_CONFIGURED
 from foundation.clock import system_clock
 from foundation.errors import ConfigurationError
 from foundation.secrets.key_vault import KeyVaultSecrets
@@ -36,7 +36,7 @@ def main(command: Sequence[str], environ: Mapping[str, str]) -> int:
 async def _settings(environ: Mapping[str, str]) -> dict[str, str]:
     secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=system_clock)
     try:
-        settings = await filled(environ, secrets)
+        settings = await load_from_vault(environ, secrets)
     finally:
         await secrets.aclose()
     return {name: value for name, value in settings.items() if name != _OURS_ALONE}

@@ -7,21 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from urllib.parse import urlsplit
 
-from distributor.adapters.rpc import Rpc
-from distributor.cli.desk import CHAINS, Refused
+from distributor.chain.rpc import Rpc
+from distributor.cli.context import CHAINS, CommandRefused
 from distributor.ledger import Ledger
 from distributor.model import Address
-from distributor.parts import Parts
 from distributor.recovery.lost_ledger import signs_of_loss
+from distributor.resources import Resources
 from distributor.settings import Settings, Use
-from distributor.standing import Identity
+from distributor.state import Identity
 from distributor.terms import identity_of
 from foundation.errors import ConfigurationError
 
 Say = Callable[[str], None]
 
 
-async def initialise(parts: Parts, *, apply: bool, say: Say, new_beginning: str | None = None, by: str = "") -> bool:
+async def initialise(
+    parts: Resources, *, apply: bool, say: Say, new_beginning: str | None = None, by: str = ""
+) -> bool:
     """
     Show what the ledger would be, and with *apply* make it so; run again, it changes nothing.
 
@@ -57,7 +59,7 @@ async def initialise(parts: Parts, *, apply: bool, say: Say, new_beginning: str 
         await _write(ledger, settings, operator, nonce, say)
         if new_beginning:
             await ledger.record("new-beginning", operator, by, new_beginning)
-    except Refused as refusal:
+    except CommandRefused as refusal:
         say(f"Refused: {refusal}")
         return False
     return True
@@ -75,7 +77,7 @@ def _show(settings: Settings, operator: Address, account: str, say: Say) -> None
 async def _is_ours(ledger: Ledger, settings: Settings, operator: Address, say: Say, *, apply: bool) -> bool:
     """Tell whether the ledger is ours already; False when it is nobody's. Raises Refused when it is another's."""
     try:
-        found, books = await ledger.identity(), await ledger.books(operator)
+        found, binding_state = await ledger.identity(), await ledger.binding_state(operator)
     except ConfigurationError as error:
         if apply:
             raise
@@ -84,9 +86,11 @@ async def _is_ours(ledger: Ledger, settings: Settings, operator: Address, say: S
     if found is None:
         return False
     if wrong := _differences(found, identity_of(settings)):
-        raise Refused(f"this ledger is another one's; nothing was changed. {' '.join(wrong)}")
-    if books is None:
-        raise Refused(f"this ledger is ours, but it knows no nonce of the operator {operator}: was its key changed?")
+        raise CommandRefused(f"this ledger is another one's; nothing was changed. {' '.join(wrong)}")
+    if binding_state is None:
+        raise CommandRefused(
+            f"this ledger is ours, but it knows no nonce of the operator {operator}: was its key changed?"
+        )
     say(f"Already initialised, nothing to do. Ledger id: {found.ledger_id}")
     return True
 
@@ -102,19 +106,19 @@ async def next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
     """Return the operator's next nonce, on which all nodes that answer must agree. Raises Refused."""
     chains = {head.chain_id for head in await rpc.heads()}
     if chains - {chain_id}:
-        raise Refused(f"a node of RPC_URL serves chain {min(chains - {chain_id})}, CHAIN_ID says {chain_id}.")
+        raise CommandRefused(f"a node of RPC_URL serves chain {min(chains - {chain_id})}, CHAIN_ID says {chain_id}.")
     counts = {count for nonces in await rpc.nonces(operator) for count in nonces}
     if not counts:
-        raise Refused("no node of RPC_URL answers; its nonce must come from the chain.")
+        raise CommandRefused("no node of RPC_URL answers; its nonce must come from the chain.")
     if len(counts) > 1:
-        raise Refused(
+        raise CommandRefused(
             f"the operator's nonce is between {min(counts)} and {max(counts)}: transactions of it wait in a pool, or a "
             "node is behind. Wait until they are mined, and let nothing else use this key."
         )
     return counts.pop()
 
 
-async def _refuse_lost(parts: Parts, settings: Settings, nonce: int) -> None:
+async def _refuse_lost(parts: Resources, settings: Settings, nonce: int) -> None:
     """Raise Refused when settings or chain show that this ledger, or one before it, has paid already."""
     last_block = max(head.number for head in await (await parts.rpc()).heads())
     signs = await signs_of_loss(
@@ -125,7 +129,7 @@ async def _refuse_lost(parts: Parts, settings: Settings, nonce: int) -> None:
         last_block=last_block,
     )
     if signs:
-        raise Refused(
+        raise CommandRefused(
             f"this ledger is empty, and it is not new: it was lost. {' '.join(signs)} Run `rebuild`: it brings back "
             "what was paid, and init would let old orders be paid again. Only where no shop can send again any order "
             'that was paid before: init --new-beginning "WHY".'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distributor.cli.desk import DONE, REFUSED, Desk
+from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.payout.cancellation import Cancellation, Cancelled
 from distributor.payout.resolution import Resolution, Resolved
 from distributor.settings import Use
@@ -11,38 +11,38 @@ from distributor.terms import identity_of, limits_of, policy_of
 _ENDED = (Resolved.PAID, Resolved.HELD, Resolved.CLOSED_BEFORE)
 
 
-async def resolve(desk: Desk) -> int:
+async def resolve(context: CommandContext) -> int:
     """End a nonce that a transaction of nobody's used up, as the chain shows it."""
-    settings = await desk.begin(Use.HISTORY)
-    options = desk.options
+    settings = await context.begin(Use.HISTORY)
+    options = context.options
     resolution = Resolution(
-        ledger=await desk.our_ledger(),
-        chain=await desk.parts.chain(),
-        history=await desk.parts.history(),
+        ledger=await context.our_ledger(),
+        chain=await context.parts.chain(),
+        history=await context.parts.history(),
         identity=identity_of(settings),
         policy=policy_of(settings),
     )
-    applies = desk.applies(f"end nonce {options.nonce} of {options.operator} as {options.tx} shows it")
+    applies = context.applies(f"end nonce {options.nonce} of {options.operator} as {options.tx} shows it")
     outcome = await resolution.resolve(
         options.operator, options.nonce, options.tx, by=options.by, why=options.why, apply=applies
     )
-    desk.answer({"operator": options.operator, "nonce": options.nonce, "outcome": str(outcome)})
+    context.answer({"operator": options.operator, "nonce": options.nonce, "outcome": str(outcome)})
     return DONE if outcome in _ENDED else REFUSED
 
 
-async def cancel_nonce(desk: Desk) -> int:
+async def cancel_nonce(context: CommandContext) -> int:
     """Spend a nonce on nothing, whose payment the contract would refuse."""
-    settings = await desk.begin(Use.HISTORY)
-    options = desk.options
+    settings = await context.begin(Use.HISTORY)
+    options = context.options
     cancellation = Cancellation(
-        ledger=await desk.our_ledger(),
-        chain=await desk.parts.chain(),
-        signers=await desk.parts.signers(settings),
-        clock=desk.clock,
+        ledger=await context.our_ledger(),
+        chain=await context.parts.chain(),
+        signers=await context.parts.signers(settings),
+        clock=context.clock,
         limits=limits_of(settings),
         chain_id=settings.chain_id,
     )
-    applies = desk.applies(f"cancel nonce {options.nonce} of {options.operator}")
+    applies = context.applies(f"cancel nonce {options.nonce} of {options.operator}")
     outcome = await cancellation.cancel(options.operator, options.nonce, by=options.by, why=options.why, apply=applies)
-    desk.answer({"operator": options.operator, "nonce": options.nonce, "outcome": str(outcome)})
+    context.answer({"operator": options.operator, "nonce": options.nonce, "outcome": str(outcome)})
     return DONE if outcome in (Cancelled.SUBMITTED, Cancelled.CANCELLING) else REFUSED

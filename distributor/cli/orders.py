@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distributor.cli.desk import DONE, Desk, Refused
+from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, HoldReason, Order, OrderKey, OrderStatus
 from distributor.settings import Use
@@ -16,65 +16,65 @@ def order_key(text: str) -> OrderKey:
     return OrderKey(source if slash else DEFAULT_SOURCE, order_id)
 
 
-async def order(desk: Desk) -> int:
+async def order(context: CommandContext) -> int:
     """Show where an order stands, as the shop sees it."""
-    settings = await desk.begin(Use.STATUS)
-    document = await Status(ledger=await desk.ledger(), decimals=settings.token_decimals).of(desk.options.order)
+    settings = await context.begin(Use.STATUS)
+    document = await Status(ledger=await context.ledger(), decimals=settings.token_decimals).of(context.options.order)
     if document is None:
-        raise Refused(f"The ledger has no order {desk.options.order}.")
-    desk.answer(document)
+        raise CommandRefused(f"The ledger has no order {context.options.order}.")
+    context.answer(document)
     return DONE
 
 
-async def held(desk: Desk) -> int:
+async def held(context: CommandContext) -> int:
     """List the orders that wait for a person."""
-    settings = await desk.begin(Use.STATUS)
-    found = [each async for each in (await desk.archive()).held()]
-    desk.answer({"held": [_line(each, settings.token_decimals) for each in found]})
+    settings = await context.begin(Use.STATUS)
+    found = [each async for each in (await context.rebuild_store()).held()]
+    context.answer({"held": [_line(each, settings.token_decimals) for each in found]})
     return DONE
 
 
-async def retry(desk: Desk) -> int:
+async def retry(context: CommandContext) -> int:
     """
     Put a held order back into the waiting line.
 
     Raises:
-        Refused: It is not held; or its transaction succeeded, and nobody has said that no tokens moved.
+        CommandRefused: It is not held; or its transaction succeeded, and nobody has said that no tokens moved.
     """
-    await desk.begin(Use.STATUS)
-    ledger = await desk.our_ledger()
-    found = await _find(ledger, desk.options.order)
+    await context.begin(Use.STATUS)
+    ledger = await context.our_ledger()
+    found = await _find(ledger, context.options.order)
     if found.status is not OrderStatus.HELD or found.nonce is not None:
-        raise Refused(f"Order {found.key} is {found.status}; only a held order is put back into the line.")
-    if found.hold_reason is HoldReason.NO_TRANSFER and not desk.options.no_tokens_moved:
-        raise Refused(
+        raise CommandRefused(f"Order {found.key} is {found.status}; only a held order is put back into the line.")
+    if found.hold_reason is HoldReason.NO_TRANSFER and not context.options.no_tokens_moved:
+        raise CommandRefused(
             f"Order {found.key} may have been paid: transaction {found.paid_hash} succeeded without a proof. "
             "Read its Transfer events on an explorer. Did this wallet get nothing, repeat with --no-tokens-moved."
         )
-    if desk.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
-        found = await ledger.retry(found, desk.options.by, desk.options.why)
-        desk.say("The sweep wakes it within a minute.")
-    desk.answer({"order": str(found.key), "status": str(found.status)})
+    if context.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
+        found = await ledger.retry(found, context.options.by, context.options.why)
+        context.say("The sweep wakes it within a minute.")
+    context.answer({"order": str(found.key), "status": str(found.status)})
     return DONE
 
 
-async def cancel(desk: Desk) -> int:
+async def cancel(context: CommandContext) -> int:
     """Take an order back for ever; never a bound one."""
-    await desk.begin(Use.STATUS)
-    ledger = await desk.our_ledger()
-    found = await _find(ledger, desk.options.order)
+    await context.begin(Use.STATUS)
+    ledger = await context.our_ledger()
+    found = await _find(ledger, context.options.order)
     if found.status not in {OrderStatus.RECEIVED, OrderStatus.HELD} or found.nonce is not None:
-        raise Refused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
-    if desk.applies(f"take order {found.key} back for ever; its id can never be used again"):
-        found = await ledger.cancel(found, desk.options.by, desk.options.why)
-    desk.answer({"order": str(found.key), "status": str(found.status)})
+        raise CommandRefused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
+    if context.applies(f"take order {found.key} back for ever; its id can never be used again"):
+        found = await ledger.cancel(found, context.options.by, context.options.why)
+    context.answer({"order": str(found.key), "status": str(found.status)})
     return DONE
 
 
 async def _find(ledger: Ledger, key: OrderKey) -> Order:
     found = await ledger.order(key)
     if found is None:
-        raise Refused(f"The ledger has no order {key}.")
+        raise CommandRefused(f"The ledger has no order {key}.")
     return found
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from distributor.cli.desk import DONE, Desk
+from distributor.cli.context import DONE, CommandContext
 from distributor.ledger import Ledger
-from distributor.ledger.archive import Archive
+from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import OpenTransaction, OrderStatus
 from distributor.settings import Use
-from distributor.standing import SETTLEMENT_LEASE
+from distributor.state import SETTLEMENT_LEASE
 from distributor.status import rfc3339
 from distributor.units import format_units
 from foundation.clock import UnixMs
@@ -19,22 +19,22 @@ WAITING_SHOWN_MAX = 20
 _NATIVE_DECIMALS = 18
 
 
-async def show(desk: Desk) -> int:
+async def show(context: CommandContext) -> int:
     """Show whose ledger it is, what stops it, what is in flight, and what was seen last."""
-    settings = await desk.begin(Use.STATUS)
-    ledger, archive = await desk.ledger(), await desk.archive()
-    identity, control = await ledger.identity(), await ledger.control()
-    desk.answer(
+    settings = await context.begin(Use.STATUS)
+    ledger, rebuild_store = await context.ledger(), await context.rebuild_store()
+    identity, pause_state = await ledger.identity(), await ledger.pause_state()
+    context.answer(
         {
             "identity": asdict(identity) if identity else None,
-            "paused": {"by": control.paused_by, "why": control.paused_why} if control.paused else None,
-            "halted": {"by": control.halted_by, "why": control.halted_why} if control.halted else None,
+            "paused": {"by": pause_state.paused_by, "why": pause_state.paused_why} if pause_state.paused else None,
+            "halted": {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None,
             "waiting": await _waiting(ledger),
-            "held": [str(order.key) async for order in archive.held()],
-            "operators": await _operators(ledger, archive, settings.token_decimals),
+            "held": [str(order.key) async for order in rebuild_store.held()],
+            "operators": await _operators(ledger, rebuild_store, settings.token_decimals),
             "open_transactions": [_open(each) for each in await ledger.open_transactions()],
             "last_sweep": await _watched(ledger, settings.token_decimals),
-            "leases": await _leases(desk, ledger, archive),
+            "leases": await _leases(context, ledger, rebuild_store),
         }
     )
     return DONE
@@ -52,14 +52,14 @@ async def _waiting(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-async def _operators(ledger: Ledger, archive: Archive, decimals: int) -> list[dict[str, Any]]:
+async def _operators(ledger: Ledger, rebuild_store: RebuildStore, decimals: int) -> list[dict[str, Any]]:
     shown = []
-    for operator in await archive.operators():
-        books, stats = await ledger.books(operator), await ledger.stats(operator)
+    for operator in await rebuild_store.operators():
+        binding_state, stats = await ledger.binding_state(operator), await ledger.stats(operator)
         shown.append(
             {
                 "operator": operator,
-                "next_nonce": books.next_nonce if books else None,
+                "next_nonce": binding_state.next_nonce if binding_state else None,
                 "transactions": stats.transactions,
                 "orders_paid": stats.orders_paid,
                 "paid": format_units(stats.paid_units, decimals),
@@ -82,23 +82,23 @@ def _open(opened: OpenTransaction) -> dict[str, Any]:
 
 
 async def _watched(ledger: Ledger, decimals: int) -> dict[str, Any]:
-    watch = await ledger.watch()
+    monitor_state = await ledger.monitor_state()
     return {
-        "swept": _time(watch.swept_ms),
-        "watched": _time(watch.watched_ms),
-        "head": watch.head_number,
-        "finalized": watch.finalized_number,
-        "reserve": format_units(watch.reserve_units, decimals),
-        "allowance": format_units(watch.allowance_units, decimals),
-        "gas": format_units(watch.gas_wei, _NATIVE_DECIMALS),
-        "alarms": list(watch.alarms),
+        "swept": _time(monitor_state.swept_ms),
+        "watched": _time(monitor_state.watched_ms),
+        "head": monitor_state.head_number,
+        "finalized": monitor_state.finalized_number,
+        "reserve": format_units(monitor_state.reserve_units, decimals),
+        "allowance": format_units(monitor_state.allowance_units, decimals),
+        "gas": format_units(monitor_state.gas_wei, _NATIVE_DECIMALS),
+        "alarms": list(monitor_state.alarms),
     }
 
 
-async def _leases(desk: Desk, ledger: Ledger, archive: Archive) -> list[dict[str, Any]]:
-    names = [SETTLEMENT_LEASE, *(f"distribution:{operator}" for operator in await archive.operators())]
+async def _leases(context: CommandContext, ledger: Ledger, rebuild_store: RebuildStore) -> list[dict[str, Any]]:
+    names = [SETTLEMENT_LEASE, *(f"distribution:{operator}" for operator in await rebuild_store.operators())]
     found = [await ledger.lease(name) for name in names]
-    now_ms = desk.clock()
+    now_ms = context.clock()
     return [
         {"lease": lease.name, "holder": lease.holder, "until": _time(lease.until_ms), "alive": lease.is_alive(now_ms)}
         for lease in found

@@ -7,8 +7,8 @@ the rows only the ledger knows, ``notices`` and ``interventions`` the rest. How 
 we learn of it, is in ``foundation.tablestore``.
 """
 
-from distributor.ledger.closings import Closing
-from distributor.ledger.entries import MAX_ORDERS_PER_TRANSACTION, Inserted, Page
-from distributor.ledger.verbs import Ledger
+from distributor.ledger.binding import MAX_ORDERS_PER_TRANSACTION, Inserted, Page
+from distributor.ledger.closing import Closing
+from distributor.ledger.ledger import Ledger
 
 __all__ = ["MAX_ORDERS_PER_TRANSACTION", "Closing", "Inserted", "Ledger", "Page"]

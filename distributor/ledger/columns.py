@@ -22,7 +22,7 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.standing import Control, Identity, Spent, Stats, Waiting, WaitingReason, Watch
+from distributor.state import Identity, MonitorState, PauseState, Spent, Stats, Waiting, WaitingReason
 from foundation.tablestore import codec
 from foundation.tablestore.codec import Codec, Column, Kind, Record, amount, binary, flag, lines, number, text, word
 from foundation.tablestore.leases import LEASE
@@ -105,7 +105,7 @@ _CODEC = Codec(
         Record(Spent, (text("day"), text("wallet", missing=None), amount("units"))),
         Record(Identity, (text("ledger_id"), number("chain_id"), text("token"), text("authority"), text("reserve"))),
         Record(
-            Control,
+            PauseState,
             (
                 flag("paused"),
                 text("paused_by"),
@@ -118,7 +118,7 @@ _CODEC = Codec(
         Record(Ahead, (word("reason", WaitingReason), text("detail"), number("since_ms"))),
         Record(Waiting, (word("reason", WaitingReason, missing=None), text("detail"), number("since_ms"))),
         Record(
-            Watch,
+            MonitorState,
             (
                 number("swept_ms"),
                 number("watched_ms"),

@@ -26,7 +26,7 @@ def ref(ref_id: Hash) -> str:
 
 def open_order(waiting: Order) -> str:
     """An order's place in the waiting line; gone when it is bound or held."""
-    return f"{OPEN_ORDERS}{waiting.place}"
+    return f"{OPEN_ORDERS}{waiting.queue_key}"
 
 
 def held(key: OrderKey) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from distributor.model import Address, Hash
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.tablestore.ports import UNSTORED, Row, Version

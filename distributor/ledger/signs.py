@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
-from distributor.ledger.readings import find
+from distributor.ledger.queries import find
 from distributor.ledger.records import Ahead, NextNonce
 from distributor.model import Address
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from foundation.clock import Clock
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit

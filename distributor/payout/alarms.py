@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from distributor.chain_types import ChainSnapshot
 from distributor.errors import SignerUnavailable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
-from distributor.payout.advice import HELD
+from distributor.payout.reasons import HELD
 from distributor.ports import Alarm
-from distributor.sightings import Observation
-from distributor.standing import Stats
+from distributor.state import Stats
 
 
 def held(order: Order, reason: HoldReason, detail: str) -> Alarm:
     """An order stopped and waits for a person."""
-    advice = HELD[reason]
+    guidance = HELD[reason]
     return Alarm(
-        code=f"held_{reason}", summary=f"{advice.summary} {detail}", action=advice.action, subject=str(order.key)
+        code=f"held_{reason}", summary=f"{guidance.summary} {detail}", action=guidance.action, subject=str(order.key)
     )
 
 
@@ -95,12 +95,12 @@ def signer_unavailable(transaction: Transaction, error: SignerUnavailable) -> Al
     )
 
 
-def finality_violated(operator: Address, stats: Stats, seen: Observation) -> Alarm:
+def finality_violated(operator: Address, stats: Stats, snapshot: ChainSnapshot) -> Alarm:
     """A block in which something was final is not on the chain any more."""
     return Alarm(
         code="finality_violated",
         summary=f"Block {stats.final_number}, final when a transaction of {operator} was closed in it, was "
-        f"{stats.final_hash}; node {seen.node} now shows another. Payouts are paused.",
+        f"{stats.final_hash}; node {snapshot.node} now shows another. Payouts are paused.",
         action="Compare the ledger with the chain on two nodes before anything is resumed.",
         subject=f"block {stats.final_number}",
     )

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from distributor.chain_types import FeeQuote
 from distributor.ledger import Ledger
 from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, TransactionStatus
 from distributor.payout import fees, preflight, submission
@@ -20,7 +21,6 @@ from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import CANCEL_GAS
 from distributor.payout.submission import Draft
 from distributor.ports import Chain, Signer
-from distributor.sightings import Market
 from foundation import logs
 from foundation.clock import Clock
 
@@ -71,7 +71,7 @@ class Cancellation:
             return Cancelled.NOT_OPEN
         if opened.transaction.status is TransactionStatus.CANCELLING:
             return Cancelled.CANCELLING
-        seen = await self.chain.observe([operator], [], [])
+        seen = await self.chain.snapshot([operator], [], [])
         if opened.transaction.status is TransactionStatus.MINED or seen.nonces[operator] > nonce:
             return Cancelled.USED
         if await self._pays_today(opened):
@@ -84,9 +84,9 @@ class Cancellation:
     async def _pays_today(self, opened: OpenTransaction) -> bool:
         call = submission.call_of(opened.transaction, AttemptKind.PAY)
         (simulation,) = await self.chain.simulate(opened.transaction.operator, [call])
-        return preflight.refused(simulation, opened.attempts[-1].gas_limit) is None
+        return preflight.refusal_of(simulation, opened.attempts[-1].gas_limit) is None
 
-    def _price(self, opened: OpenTransaction, market: Market) -> Fees | None:
+    def _price(self, opened: OpenTransaction, market: FeeQuote) -> Fees | None:
         """Return fees that replace the last attempt; those of a first one where no pool took that."""
         if opened.transaction.last_outcome is SubmitOutcome.REFUSED:
             return fees.first(market, self.limits, gas_limit=CANCEL_GAS)
@@ -113,7 +113,7 @@ class Cancellation:
         await self.ledger.record("cancel-nonce", f"{transaction.operator}:{transaction.nonce}", *deed)
         stored = await self.ledger.add_attempt(transaction, attempt)
         logs.warning(_log, "nonce_cancelling", nonce=attempt.nonce, attempt=attempt.index, tx_hash=attempt.tx_hash)
-        await submission.hand_over(self.ledger, self.chain, self.clock, [(stored, attempt)])
+        await submission.broadcast(self.ledger, self.chain, self.clock, [(stored, attempt)])
         return Cancelled.SUBMITTED
 
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from distributor.chain_types import Revert
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import (
@@ -26,15 +27,14 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout import alarms, preflight, submission
-from distributor.payout.advice import WAITING
-from distributor.payout.choice import choose
 from distributor.payout.ledger_age import LedgerAge
-from distributor.payout.preflight import Obstacle, Prepared, Terms
+from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
+from distributor.payout.reasons import WAITING
+from distributor.payout.selection import select_orders
 from distributor.payout.submission import Draft
 from distributor.payout.trial import Trials
 from distributor.ports import Alarm, Alarms, Chain, Signer
-from distributor.sightings import Revert
-from distributor.standing import Books, WaitingReason
+from distributor.state import BindingState, WaitingReason
 from foundation import logs
 from foundation.clock import Clock, utc_day
 from foundation.errors import Contention
@@ -86,7 +86,7 @@ class Distribution:
     signer: Signer
     alarms: Alarms
     clock: Clock
-    terms: Terms
+    config: DistributionConfig
     holder: str
     """This process, as the owner of leases."""
     _gate: _Gate = field(default_factory=_Gate, init=False, repr=False)
@@ -167,23 +167,23 @@ class Distribution:
         if changed and reason is None:
             logs.info(_log, "waiting_ended")
         elif changed and reason is not None:
-            advice = WAITING[reason]
-            summary = f"{advice.summary} {detail}".rstrip()
-            await self.alarms.raise_(Alarm(code=f"waiting_{reason}", summary=summary, action=advice.action))
+            guidance = WAITING[reason]
+            summary = f"{guidance.summary} {detail}".rstrip()
+            await self.alarms.raise_(Alarm(code=f"waiting_{reason}", summary=summary, action=guidance.action))
 
     # before a nonce is bound -------------------------------------------------------------------
 
     async def _prepare(self) -> Prepared | Obstacle:
         """Read the books first and the pause switch second, then one node; judge before anything is bound."""
         operator = self.signer.address
-        books = await self.ledger.books(operator)
-        control = await self.ledger.control()
-        foreign = preflight.foreign(await self.ledger.identity(), self.terms.identity)
+        binding_state = await self.ledger.binding_state(operator)
+        pause_state = await self.ledger.pause_state()
+        foreign = preflight.identity_mismatch(await self.ledger.identity(), self.config.identity)
         if foreign is not None:
             return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=foreign)
-        if books is None:
+        if binding_state is None:
             return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=f"Operator {operator} has no nonce row.")
-        closed = preflight.closed(control, books, self.terms.caps)
+        closed = preflight.binding_stopped(pause_state, binding_state, self.config.caps)
         if closed is not None:
             return closed
         mine = [each for each in await self.ledger.open_transactions() if each.transaction.operator == operator]
@@ -193,8 +193,8 @@ class Distribution:
         ahead = await self._age.check()
         if ahead is not None:
             return ahead
-        survey = await self.chain.survey(operator)
-        return preflight.judge(survey, books, mine, self.terms, slots=slots)
+        snapshot = await self.chain.pre_bind_snapshot(operator)
+        return preflight.prepare(snapshot, binding_state, mine, self.config, slots=slots)
 
     def _slots(self, mine: Sequence[OpenTransaction]) -> int | Obstacle:
         """Return how many more transactions may be in flight, by those that are not mined and those not final."""
@@ -202,14 +202,14 @@ class Distribution:
         settled_late = len(mine) - flying
         if settled_late >= UNSETTLED_MAX:
             return Obstacle(reason=WaitingReason.FINALITY_BEHIND, detail=f"{settled_late} are not final.")
-        free = self.terms.max_in_flight - flying
+        free = self.config.max_in_flight - flying
         return free if free > 0 else Obstacle(reason=WaitingReason.SLOTS_FULL)
 
     async def _pay(self, prepared: Prepared, skip: set[OrderKey]) -> _Outcome:
-        choice = await choose(self.ledger, prepared, self.terms.caps, skip)
-        if not choice.orders:
-            return _Outcome(obstacle=choice.obstacle, looked_to=choice.looked_to)
-        judged = await self._trials.judge(choice.orders, node=prepared.survey.node)
+        selection = await select_orders(self.ledger, prepared, self.config.caps, skip)
+        if not selection.orders:
+            return _Outcome(obstacle=selection.obstacle, looked_to=selection.looked_to)
+        judged = await self._trials.judge(selection.orders, node=prepared.snapshot.node)
         if judged.service_wide is not None:
             return _Outcome(obstacle=preflight.service_wide(judged.service_wide))
         for order, refusal in judged.held:
@@ -217,12 +217,12 @@ class Distribution:
         for order, why in judged.passed_over:
             await self._pass_over(order, why)
         skip |= {order.key for order, _ in [*judged.held, *judged.passed_over]}
-        bound = await self._bind_and_submit(choice.books, judged.good, prepared.fees)
-        return _Outcome(bound=bound, progress=True, obstacle=choice.obstacle, looked_to=choice.looked_to)
+        bound = await self._bind_and_submit(selection.binding_state, judged.good, prepared.fees)
+        return _Outcome(bound=bound, progress=True, obstacle=selection.obstacle, looked_to=selection.looked_to)
 
     @property
     def _trials(self) -> Trials:
-        return Trials(chain=self.chain, operator=self.signer.address, gas_limit=self.terms.limits.gas_limit)
+        return Trials(chain=self.chain, operator=self.signer.address, gas_limit=self.config.limits.gas_limit)
 
     async def _hold(self, order: Order, refusal: Revert) -> None:
         """Hold an order that the contract refuses on two nodes while it pays the probe."""
@@ -240,12 +240,12 @@ class Distribution:
 
     # binding -----------------------------------------------------------------------------------
 
-    async def _bind_and_submit(self, books: Books, orders: Sequence[Order], price: Fees) -> int:
+    async def _bind_and_submit(self, binding_state: BindingState, orders: Sequence[Order], price: Fees) -> int:
         """Bind each order to its own nonce, one group after the other; then hand all bytes over at once."""
         stored = list[tuple[Transaction, Attempt]]()
         for order in orders:
             try:
-                books, transaction, attempt = await self._bind(books, order, price)
+                binding_state, transaction, attempt = await self._bind(binding_state, order, price)
             except Contention:
                 break  # the next round reads everything anew
             except SignerUnavailable:
@@ -258,28 +258,32 @@ class Distribution:
         await submission.submit(self.ledger, self.chain, self.clock, stored)
         return len(stored)
 
-    async def _bind(self, books: Books, order: Order, price: Fees) -> tuple[Books, Transaction, Attempt]:
+    async def _bind(
+        self, binding_state: BindingState, order: Order, price: Fees
+    ) -> tuple[BindingState, Transaction, Attempt]:
         """Sign and bind one order; Contention when the books are no longer good, be it for midnight alone."""
-        transaction, attempt = await self._sign(books, order, price)
-        if transaction.bound_day != books.spent.day:
+        transaction, attempt = await self._sign(binding_state, order, price)
+        if transaction.bound_day != binding_state.spent.day:
             raise Contention("the order was chosen by yesterday's totals")
-        books, transaction = await self.ledger.bind(books, [order], transaction, attempt, self.terms.caps)
-        return books, transaction, attempt
+        binding_state, transaction = await self.ledger.bind(
+            binding_state, [order], transaction, attempt, self.config.caps
+        )
+        return binding_state, transaction, attempt
 
-    async def _sign(self, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
+    async def _sign(self, binding_state: BindingState, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
         call, now_ms = self.chain.pay(order), self.clock()
         draft = Draft(
-            chain_id=self.terms.identity.chain_id,
-            nonce=books.next_nonce,
+            chain_id=self.config.identity.chain_id,
+            nonce=binding_state.next_nonce,
             index=0,
             kind=AttemptKind.PAY,
             call=call,
-            gas_limit=self.terms.limits.gas_limit,
+            gas_limit=self.config.limits.gas_limit,
             fees=price,
         )
         transaction = Transaction(
-            operator=books.operator,
-            nonce=books.next_nonce,
+            operator=binding_state.operator,
+            nonce=binding_state.next_nonce,
             to=call.to,
             data=call.data,
             orders=(order.key,),

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from distributor.chain_types import FeeQuote
 from distributor.model import Fees
-from distributor.sightings import Market
 from distributor.units import Wei
 
 NODE_FEE_CAP_WEI = Wei(5 * 10**18)
@@ -31,7 +31,7 @@ class FeeLimits:
     gas_limit: int
 
 
-def first(market: Market, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+def first(market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
     """
     Return the fees of a first attempt of *gas_limit*; None while the ceiling is under the market.
 
@@ -50,7 +50,7 @@ def first(market: Market, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
     return Fees(max_fee_wei=max_fee, tip_wei=Wei(min(tip, max_fee - base)))
 
 
-def bump(previous: Fees, market: Market, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+def bump(previous: Fees, market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
     """
     Return the cheapest fees that may replace *previous*; None when none fits under the ceilings.
 
@@ -76,7 +76,7 @@ def allowed(price: Fees, limits: FeeLimits, *, gas_limit: int) -> bool:
     return price.max_fee_wei <= _ceiling(limits, gas_limit) and not dear_tip
 
 
-def outbid(fees: Fees, market: Market, limits: FeeLimits) -> bool:
+def outbid(fees: Fees, market: FeeQuote, limits: FeeLimits) -> bool:
     """Say whether *fees* are less than a producer is offered today: only then does a replacement help."""
     if not fees.dynamic or market.base_fee_wei is None:
         return fees.max_fee_wei < market.gas_price_wei
@@ -87,7 +87,7 @@ def _ceiling(limits: FeeLimits, gas_limit: int) -> Wei:
     return Wei(min(limits.max_fee_wei, (NODE_FEE_CAP_WEI - 1) // gas_limit))
 
 
-def _market_tip(market: Market, limits: FeeLimits) -> Wei:
+def _market_tip(market: FeeQuote, limits: FeeLimits) -> Wei:
     return Wei(min(max(market.tip_wei, limits.min_tip_wei), limits.max_tip_wei))
 
 

@@ -11,29 +11,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from distributor.chain_types import ChainSnapshot
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.payout import alarms
 from distributor.ports import Alarms
-from distributor.sightings import Observation
-from distributor.standing import Stats
+from distributor.state import Stats
 from foundation.errors import Contention
 
-Closed = Mapping[Address, Stats]
+NewestClosings = Mapping[Address, Stats]
 """Of each operator, where its newest transaction was closed."""
 
 
-async def closed(ledger: Ledger, operators: Sequence[Address]) -> Closed:
+async def newest_closings(ledger: Ledger, operators: Sequence[Address]) -> NewestClosings:
     """Return what must still be on the chain."""
     return dict(zip(operators, await asyncio.gather(*map(ledger.stats, operators)), strict=True))
 
 
-def blocks_of(known: Closed) -> set[int]:
+def blocks_of(known: NewestClosings) -> set[int]:
     """Return the numbers of the blocks to observe."""
     return {stats.final_number for stats in known.values() if stats.final_number is not None}
 
 
-async def check(ledger: Ledger, told: Alarms, known: Closed, seen: Observation) -> None:
+async def check_still_final(ledger: Ledger, told: Alarms, known: NewestClosings, snapshot: ChainSnapshot) -> None:
     """
     Pause and alarm where a closed transaction's block is another one now.
 
@@ -41,10 +41,10 @@ async def check(ledger: Ledger, told: Alarms, known: Closed, seen: Observation) 
     looked may resume; the next closing begins to watch its own block.
     """
     for operator, stats in known.items():
-        there = None if stats.final_number is None else seen.canonical.get(stats.final_number)
+        there = None if stats.final_number is None else snapshot.canonical.get(stats.final_number)
         if there in {None, stats.final_hash}:
             continue
-        alarm = alarms.finality_violated(operator, stats, seen)
+        alarm = alarms.finality_violated(operator, stats, snapshot)
         await ledger.pause("finality", alarm.summary)
         await told.raise_(alarm)
         try:

@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from distributor.chain_types import Block, ChainSnapshot
 from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
-from distributor.names import ORDER_ID, ref_id
+from distributor.order_ids import ORDER_ID, ref_id
 from distributor.payout.lifecycle import Policy
-from distributor.sightings import Block, Observation
 from distributor.units import TokenUnits
 
 _SOURCE = re.compile(r"[a-z0-9-]{1,16}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outflow:
+class ReserveTransfer:
     """A ``Transfer`` of the token out of the reserve, whoever made it."""
 
     tx_hash: Hash
@@ -32,7 +32,7 @@ class Outflow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Distribution:
+class DistributeCall:
     """What one ``distribute`` call asks of the authority."""
 
     wallet: Address
@@ -42,7 +42,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
+class TransactionDetails:
     """Who made a transaction, and what it asked for."""
 
     tx_hash: Hash
@@ -50,17 +50,17 @@ class Origin:
     nonce: int
     to: Address | None
     """None for the creation of a contract."""
-    distribution: Distribution | None
+    distribution: DistributeCall | None
     """None when its call data are no ``distribute`` call."""
 
 
 class History(Protocol):
     """The past of the chain. Both raise ChainUnavailable; never is silence taken for an empty past."""
 
-    async def outflows(self, first_block: int, last_block: int) -> Sequence[Outflow]:
+    async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         """Return every transfer out of the reserve in these blocks, both included, in the order of the chain."""
 
-    async def origins(self, hashes: Sequence[Hash]) -> Mapping[Hash, Origin]:
+    async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         """Return who made each of these mined transactions; ChainUnavailable when one is unknown."""
 
 
@@ -71,12 +71,12 @@ class Pools(Protocol):
         """Return, of every node that answers, how many transactions are in blocks, and with those in its pool."""
 
 
-def last_final(seen: Observation, policy: Policy) -> int | None:
+def last_final(snapshot: ChainSnapshot, policy: Policy) -> int | None:
     """Return the newest block that is final by *policy*; None while the node knows of none."""
     if policy.finality_depth is not None:
-        number = seen.head.number - max(policy.finality_depth, policy.min_confirmations)
-    elif seen.finalized_number is not None:
-        number = min(seen.finalized_number, seen.head.number - policy.min_confirmations)
+        number = snapshot.head.number - max(policy.finality_depth, policy.min_confirmations)
+    elif snapshot.finalized_number is not None:
+        number = min(snapshot.finalized_number, snapshot.head.number - policy.min_confirmations)
     else:
         return None
     return number if number >= 0 else None

@@ -16,14 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from distributor.chain_types import PoolView
 from distributor.ledger import Ledger
 from distributor.ledger.records import Ahead
 from distributor.model import Address
 from distributor.payout import alarms
 from distributor.payout.preflight import Obstacle
 from distributor.ports import Alarms, Chain
-from distributor.sightings import PoolView
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from foundation.clock import Clock
 
 PATIENCE_MS = 60_000

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from distributor.chain_types import ChainSnapshot, Receipt, Transfer
 from distributor.model import (
     Address,
     Attempt,
@@ -32,7 +33,6 @@ from distributor.model import (
 )
 from distributor.payout import fees
 from distributor.payout.fees import FeeLimits
-from distributor.sightings import Observation, Receipt, Transfer
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
 
@@ -67,7 +67,7 @@ class Submit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Replace:
+class ReplaceAttempt:
     """Sign the next attempt, of the kind of *previous*, at *fees*; store it, then submit it."""
 
     previous: Attempt
@@ -83,7 +83,7 @@ class FeeCeiling:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
+class AttemptRefused:
     """No node will ever take *attempt*, and there is nothing to correct: submit it again and say so."""
 
     attempt: Attempt
@@ -116,11 +116,11 @@ class NonceLost:
     """The nonce is used up and no attempt of ours has a receipt: a person must look."""
 
 
-Step = Wait | Submit | Replace | FeeCeiling | Refused | Mined | Reopen | Finalise | NonceLost
+Step = Wait | Submit | ReplaceAttempt | FeeCeiling | AttemptRefused | Mined | Reopen | Finalise | NonceLost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class PaymentProof:
     """What a final receipt says of each order of its transaction."""
 
     paid: tuple[OrderKey, ...]
@@ -129,7 +129,7 @@ class Verdict:
 
 def decide(
     opened: OpenTransaction,
-    seen: Observation,
+    snapshot: ChainSnapshot,
     policy: Policy,
     limits: FeeLimits,
     *,
@@ -141,7 +141,7 @@ def decide(
 
     Args:
         opened: The stored transaction with all attempts of its nonce.
-        seen: One node's chain facts, the nonce read before the receipts.
+        snapshot: One node's chain facts, the nonce read before the receipts.
         policy: Finality and patience.
         limits: Fee limits for a replacement.
         lowest: Whether this is its operator's lowest nonce that is not mined; only that one can be
@@ -149,19 +149,19 @@ def decide(
         now_ms: The time.
     """
     transaction = opened.transaction
-    receipt = _own_receipt(opened.attempts, seen)
+    receipt = _own_receipt(opened.attempts, snapshot)
     if receipt is not None:
-        return _with_receipt(transaction, receipt, seen, policy)
+        return _with_receipt(transaction, receipt, snapshot, policy)
     if transaction.status is TransactionStatus.MINED:
-        return _without_its_receipt(opened, seen)
-    if seen.nonces[transaction.operator] > transaction.nonce:
+        return _without_its_receipt(opened, snapshot)
+    if snapshot.nonces[transaction.operator] > transaction.nonce:
         return NonceLost() if now_ms - _last_push_ms(transaction) >= policy.replace_after_ms else Wait()
-    return _push(opened, seen, policy, limits, lowest=lowest, now_ms=now_ms)
+    return _push(opened, snapshot, policy, limits, lowest=lowest, now_ms=now_ms)
 
 
-def judge(
+def verify_payment(
     orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind = AttemptKind.PAY
-) -> Verdict:
+) -> PaymentProof:
     """
     Return which of *orders* the receipt proves as paid, and why the others are not.
 
@@ -170,9 +170,9 @@ def judge(
     not what was wanted last: a payment may win over its cancellation, and *kind* is that of the winner.
     """
     if kind is AttemptKind.CANCEL:
-        return Verdict(paid=(), held={order.key: HoldReason.NONCE_CANCELLED for order in orders})
+        return PaymentProof(paid=(), held={order.key: HoldReason.NONCE_CANCELLED for order in orders})
     if not receipt.succeeded:
-        return Verdict(paid=(), held={order.key: HoldReason.REVERTED for order in orders})
+        return PaymentProof(paid=(), held={order.key: HoldReason.REVERTED for order in orders})
     unused = list(receipt.transfers)
     paid: list[OrderKey] = []
     held: dict[OrderKey, HoldReason] = {}
@@ -183,22 +183,22 @@ def judge(
         else:
             unused.remove(proof)
             paid.append(order.key)
-    return Verdict(paid=tuple(paid), held=held)
+    return PaymentProof(paid=tuple(paid), held=held)
 
 
-def is_final(transaction: Transaction, seen: Observation, policy: Policy, *, beyond: int = 0) -> bool:
+def is_final(transaction: Transaction, snapshot: ChainSnapshot, policy: Policy, *, beyond: int = 0) -> bool:
     """
     Say whether the block *transaction* was mined in is final, with *beyond* more blocks on top.
 
     By the tag or by depth, as configured, and never by the other when the first does not answer.
     """
     number = transaction.block_number
-    if number is None or seen.canonical.get(number) != transaction.block_hash:
+    if number is None or snapshot.canonical.get(number) != transaction.block_hash:
         return False
-    depth = seen.head.number - number
+    depth = snapshot.head.number - number
     if policy.finality_depth is not None:
         return depth >= max(policy.finality_depth, policy.min_confirmations) + beyond
-    tagged = seen.finalized_number is not None and number <= seen.finalized_number
+    tagged = snapshot.finalized_number is not None and number <= snapshot.finalized_number
     return tagged and depth >= policy.min_confirmations + beyond
 
 
@@ -210,26 +210,26 @@ def mined_attempt(attempts: Sequence[Attempt], receipt: Receipt) -> Attempt:
     return found
 
 
-def _own_receipt(attempts: Sequence[Attempt], seen: Observation) -> Receipt | None:
-    found = [seen.receipts[attempt.tx_hash] for attempt in attempts if attempt.tx_hash in seen.receipts]
+def _own_receipt(attempts: Sequence[Attempt], snapshot: ChainSnapshot) -> Receipt | None:
+    found = [snapshot.receipts[attempt.tx_hash] for attempt in attempts if attempt.tx_hash in snapshot.receipts]
     if len(found) > 1:
         raise InvariantBroken(f"nonce {attempts[0].nonce} has {len(found)} receipts on one chain")
     return found[0] if found else None
 
 
-def _with_receipt(transaction: Transaction, receipt: Receipt, seen: Observation, policy: Policy) -> Step:
+def _with_receipt(transaction: Transaction, receipt: Receipt, snapshot: ChainSnapshot, policy: Policy) -> Step:
     known = transaction.status is TransactionStatus.MINED and transaction.block_hash == receipt.block.block_hash
     if not known:
         return Mined(receipt=receipt)
-    return Finalise(receipt=receipt) if is_final(transaction, seen, policy) else Wait()
+    return Finalise(receipt=receipt) if is_final(transaction, snapshot, policy) else Wait()
 
 
-def _without_its_receipt(opened: OpenTransaction, seen: Observation) -> Step:
+def _without_its_receipt(opened: OpenTransaction, snapshot: ChainSnapshot) -> Step:
     """Reopen only on evidence that the block is gone: a node that lags shows no receipt either."""
     transaction = opened.transaction
     if transaction.block_number is None:
         raise InvariantBroken(f"transaction {transaction.nonce} is mined in no block")
-    there = seen.canonical.get(transaction.block_number)
+    there = snapshot.canonical.get(transaction.block_number)
     gone = there is not None and there != transaction.block_hash
     return _reopen(opened.attempts[-1]) if gone else Wait()
 
@@ -241,7 +241,7 @@ def _reopen(last: Attempt) -> Reopen:
 
 def _push(
     opened: OpenTransaction,
-    seen: Observation,
+    snapshot: ChainSnapshot,
     policy: Policy,
     limits: FeeLimits,
     *,
@@ -253,25 +253,27 @@ def _push(
         return Submit(attempt=last)
     rested = now_ms - transaction.submitted_ms >= policy.resubmit_after_ms
     if transaction.last_outcome is SubmitOutcome.REFUSED:
-        return _correct(opened, seen, policy, limits) or (Refused(attempt=last) if rested else Wait())
+        return _correct(opened, snapshot, policy, limits) or (AttemptRefused(attempt=last) if rested else Wait())
     if not rested:
         return Wait()
     patient = lowest and now_ms - last.signed_ms >= policy.replace_after_ms
-    if not (patient and _outbid(opened, seen, limits)):
+    if not (patient and _outbid(opened, snapshot, limits)):
         return Submit(attempt=last)
-    bumped = fees.bump(last.fees, seen.market, limits, gas_limit=last.gas_limit)
+    bumped = fees.bump(last.fees, snapshot.market, limits, gas_limit=last.gas_limit)
     if bumped is None or len(opened.attempts) >= policy.max_attempts:
         return FeeCeiling(attempt=last)
-    return Replace(previous=last, fees=bumped, gas_limit=last.gas_limit)
+    return ReplaceAttempt(previous=last, fees=bumped, gas_limit=last.gas_limit)
 
 
-def _outbid(opened: OpenTransaction, seen: Observation, limits: FeeLimits) -> bool:
+def _outbid(opened: OpenTransaction, snapshot: ChainSnapshot, limits: FeeLimits) -> bool:
     """Say whether a dearer attempt would help; an older one in the pool may be what this one does not beat."""
     rivalled = opened.transaction.last_outcome is SubmitOutcome.UNDERPRICED
-    return rivalled or fees.outbid(opened.attempts[-1].fees, seen.market, limits)
+    return rivalled or fees.outbid(opened.attempts[-1].fees, snapshot.market, limits)
 
 
-def _correct(opened: OpenTransaction, seen: Observation, policy: Policy, limits: FeeLimits) -> Replace | None:
+def _correct(
+    opened: OpenTransaction, snapshot: ChainSnapshot, policy: Policy, limits: FeeLimits
+) -> ReplaceAttempt | None:
     """
     Return an attempt with the fees and gas of a first one, in place of refused bytes beyond today's limits.
 
@@ -281,12 +283,12 @@ def _correct(opened: OpenTransaction, seen: Observation, policy: Policy, limits:
     """
     last = opened.attempts[-1]
     gas_limit = CANCEL_GAS if last.kind is AttemptKind.CANCEL else limits.gas_limit * len(opened.transaction.orders)
-    price = fees.first(seen.market, limits, gas_limit=gas_limit)
+    price = fees.first(snapshot.market, limits, gas_limit=gas_limit)
     sound = last.gas_limit == gas_limit and fees.allowed(last.fees, limits, gas_limit=gas_limit)
     tried = any((last.kind, price, gas_limit) == (one.kind, one.fees, one.gas_limit) for one in opened.attempts)
     if price is None or sound or tried or len(opened.attempts) >= policy.max_attempts:
         return None
-    return Replace(previous=last, fees=price, gas_limit=gas_limit)
+    return ReplaceAttempt(previous=last, fees=price, gas_limit=gas_limit)
 
 
 def _last_push_ms(transaction: Transaction) -> UnixMs:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from distributor.caps import NO_CAPS, Cap, Caps
+from distributor.chain_types import PreBindSnapshot, Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import Fees, OpenTransaction, Order, TransactionStatus
 from distributor.payout import fees
 from distributor.payout.fees import FeeLimits
-from distributor.sightings import Revert, RevertKind, Simulation, Survey
-from distributor.standing import Books, Control, Identity, WaitingReason
+from distributor.state import BindingState, Identity, PauseState, WaitingReason
 from distributor.units import TokenUnits, format_gwei, format_units
 
 _NATIVE_DECIMALS = 18
@@ -38,7 +38,7 @@ class Obstacle:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
+class DistributionConfig:
     """What a binding must agree with."""
 
     identity: Identity
@@ -52,42 +52,51 @@ class Terms:
 class Prepared:
     """What one round stands on: one node's facts, the books, the price, and room for how many transactions."""
 
-    survey: Survey
-    books: Books
+    snapshot: PreBindSnapshot
+    binding_state: BindingState
     fees: Fees
     room: int
 
 
-def judge(
-    survey: Survey, books: Books, mine: Sequence[OpenTransaction], terms: Terms, *, slots: int
+def prepare(
+    snapshot: PreBindSnapshot,
+    binding_state: BindingState,
+    mine: Sequence[OpenTransaction],
+    config: DistributionConfig,
+    *,
+    slots: int,
 ) -> Prepared | Obstacle:
     """Pure: say what stops every binding, or how many there is room for."""
-    if not survey.token_has_code:
+    if not snapshot.token_has_code:
         return Obstacle(reason=WaitingReason.TOKEN_MISSING)
-    if not survey.authority_has_code:
+    if not snapshot.authority_has_code:
         return Obstacle(reason=WaitingReason.AUTHORITY_MISSING)
-    nonce_trouble = _nonce_trouble(survey, books, mine)
+    nonce_trouble = _nonce_trouble(snapshot, binding_state, mine)
     if nonce_trouble is not None:
         return nonce_trouble
-    price = fees.first(survey.market, terms.limits, gas_limit=terms.limits.gas_limit)
+    price = fees.first(snapshot.market, config.limits, gas_limit=config.limits.gas_limit)
     if price is None:
-        asked = format_gwei(survey.market.base_fee_wei or survey.market.gas_price_wei)
-        allowed = format_gwei(terms.limits.max_fee_wei)
+        asked = format_gwei(snapshot.market.base_fee_wei or snapshot.market.gas_price_wei)
+        allowed = format_gwei(config.limits.max_fee_wei)
         return Obstacle(reason=WaitingReason.FEE_CEILING, detail=f"The network asks {asked} gwei of {allowed}.")
-    cost_wei = terms.limits.gas_limit * price.max_fee_wei
-    affordable = (survey.gas_balance_wei - _gas_in_flight_wei(mine)) // cost_wei
+    cost_wei = config.limits.gas_limit * price.max_fee_wei
+    affordable = (snapshot.gas_balance_wei - _gas_in_flight_wei(mine)) // cost_wei
     if affordable <= 0:
-        detail = f"Operator {books.operator} holds {format_units(survey.gas_balance_wei, _NATIVE_DECIMALS)} POL."
+        detail = (
+            f"Operator {binding_state.operator} holds {format_units(snapshot.gas_balance_wei, _NATIVE_DECIMALS)} POL."
+        )
         return Obstacle(reason=WaitingReason.GAS_SHORT, detail=detail)
-    return Prepared(survey=survey, books=books, fees=price, room=min(slots, affordable))
+    return Prepared(snapshot=snapshot, binding_state=binding_state, fees=price, room=min(slots, affordable))
 
 
-def _nonce_trouble(survey: Survey, books: Books, mine: Sequence[OpenTransaction]) -> Obstacle | None:
-    lowest = min((each.transaction.nonce for each in mine), default=books.next_nonce)
-    detail = f"The chain's next nonce is {survey.nonce}, the ledger's {books.next_nonce}."
-    if survey.nonce > books.next_nonce:
+def _nonce_trouble(
+    snapshot: PreBindSnapshot, binding_state: BindingState, mine: Sequence[OpenTransaction]
+) -> Obstacle | None:
+    lowest = min((each.transaction.nonce for each in mine), default=binding_state.next_nonce)
+    detail = f"The chain's next nonce is {snapshot.nonce}, the ledger's {binding_state.next_nonce}."
+    if snapshot.nonce > binding_state.next_nonce:
         return Obstacle(reason=WaitingReason.NONCE_AHEAD, detail=detail)
-    return Obstacle(reason=WaitingReason.NODE_BEHIND, detail=detail) if survey.nonce < lowest else None
+    return Obstacle(reason=WaitingReason.NODE_BEHIND, detail=detail) if snapshot.nonce < lowest else None
 
 
 def _gas_in_flight_wei(mine: Sequence[OpenTransaction]) -> int:
@@ -99,45 +108,45 @@ def _gas_in_flight_wei(mine: Sequence[OpenTransaction]) -> int:
     )
 
 
-def closed(control: Control, books: Books, caps: Caps) -> Obstacle | None:
+def binding_stopped(pause_state: PauseState, binding_state: BindingState, caps: Caps) -> Obstacle | None:
     """Return why nothing at all may be bound now, by what people said and by what was bound today."""
-    if control.halted:
-        return Obstacle(reason=WaitingReason.HALTED, detail=f"By {control.halted_by}: {control.halted_why}")
-    if control.paused:
-        return Obstacle(reason=WaitingReason.PAUSED, detail=f"By {control.paused_by}: {control.paused_why}")
-    if caps.used_up(books):
-        detail = f"{Cap.DAY} is used up: {books.spent.units} units were bound on {books.spent.day}."
+    if pause_state.halted:
+        return Obstacle(reason=WaitingReason.HALTED, detail=f"By {pause_state.halted_by}: {pause_state.halted_why}")
+    if pause_state.paused:
+        return Obstacle(reason=WaitingReason.PAUSED, detail=f"By {pause_state.paused_by}: {pause_state.paused_why}")
+    if caps.used_up(binding_state):
+        detail = f"{Cap.DAY} is used up: {binding_state.spent.units} units were bound on {binding_state.spent.day}."
         return Obstacle(reason=WaitingReason.DAILY_CAP, detail=detail)
     return None
 
 
-def unaffordable(order: Order, survey: Survey, books: Books, caps: Caps) -> Obstacle | None:
-    """Return why *order* cannot be bound on top of *books*; None when it can."""
+def unaffordable(order: Order, snapshot: PreBindSnapshot, binding_state: BindingState, caps: Caps) -> Obstacle | None:
+    """Return why *order* cannot be bound on top of *binding_state*; None when it can."""
     alone = caps.above(order.amount_units)
     if alone is not None:
         detail = f"Order {order.key} of {order.amount_units} units is above {alone} by itself."
         return Obstacle(reason=WaitingReason.OVER_CAP, detail=detail)
-    today = caps.exceeded(books, order)
+    today = caps.exceeded(binding_state, order)
     if today is not None:
-        detail = f"Order {order.key} of {order.amount_units} units would exceed {today} on {books.spent.day}."
+        detail = f"Order {order.key} of {order.amount_units} units would exceed {today} on {binding_state.spent.day}."
         return Obstacle(reason=WaitingReason.DAILY_CAP, detail=detail)
-    return None if order.amount_units <= spendable_units(survey, books) else shortage(survey, order)
+    return None if order.amount_units <= spendable_units(snapshot, binding_state) else shortage(snapshot, order)
 
 
-def spendable_units(survey: Survey, books: Books) -> TokenUnits:
+def spendable_units(snapshot: PreBindSnapshot, binding_state: BindingState) -> TokenUnits:
     """Return what the reserve can still pay beside all that is bound and not final."""
-    return TokenUnits(min(survey.reserve_units, survey.allowance_units) - books.committed_units)
+    return TokenUnits(min(snapshot.reserve_units, snapshot.allowance_units) - binding_state.committed_units)
 
 
-def shortage(survey: Survey, order: Order) -> Obstacle:
+def shortage(snapshot: PreBindSnapshot, order: Order) -> Obstacle:
     """Return why *order* cannot be afforded: what the reserve holds, or what it allows the Authority."""
-    short = survey.reserve_units <= survey.allowance_units
+    short = snapshot.reserve_units <= snapshot.allowance_units
     reason = WaitingReason.RESERVE_SHORT if short else WaitingReason.ALLOWANCE_SHORT
-    detail = f"Order {order.key} needs {order.amount_units} units; reserve {survey.reserve_units}, "
-    return Obstacle(reason=reason, detail=detail + f"allowance {survey.allowance_units}.")
+    detail = f"Order {order.key} needs {order.amount_units} units; reserve {snapshot.reserve_units}, "
+    return Obstacle(reason=reason, detail=detail + f"allowance {snapshot.allowance_units}.")
 
 
-def refused(simulation: Simulation, gas_limit: int) -> Revert | None:
+def refusal_of(simulation: Simulation, gas_limit: int) -> Revert | None:
     """Return why the contract would not pay; more gas than the limit is a refusal too."""
     if simulation.revert is None and simulation.gas > gas_limit:
         return Revert(kind=RevertKind.OTHER, text=f"needs {simulation.gas} gas, GAS_LIMIT is {gas_limit}")
@@ -155,7 +164,7 @@ def service_wide(revert: Revert) -> Obstacle:
     return Obstacle(reason=_SERVICE_WIDE[revert.kind], detail=revert.text)
 
 
-def foreign(identity: Identity | None, expected: Identity) -> str | None:
+def identity_mismatch(identity: Identity | None, expected: Identity) -> str | None:
     """Return how the ledger differs from the settings; None when it is ours."""
     if identity is None:
         return "There is no identity row."

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.ledger import Closing, Ledger
 from distributor.model import (
     Address,
@@ -24,11 +25,10 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout import lifecycle
-from distributor.payout.history import History, Origin
-from distributor.payout.lifecycle import Policy, Verdict
+from distributor.payout.history import History, TransactionDetails
+from distributor.payout.lifecycle import PaymentProof, Policy
 from distributor.ports import Chain
-from distributor.sightings import Observation, Receipt
-from distributor.standing import Identity
+from distributor.state import Identity
 from distributor.units import Wei
 
 
@@ -79,17 +79,19 @@ class Resolution:
             return Resolved.CLOSED_BEFORE
         attempts = await self.ledger.attempts(operator, nonce)
         opened = OpenTransaction(transaction=transaction, attempts=tuple(attempts))
-        origin = (await self.history.origins([tx_hash]))[tx_hash]
+        origin = (await self.history.transaction_details([tx_hash]))[tx_hash]
         if (origin.sender, origin.nonce) != (operator, nonce):
             return Resolved.ANOTHER_NONCE
         return await self._judge(opened, origin, (by, why) if apply else None)
 
-    async def _judge(self, opened: OpenTransaction, origin: Origin, deed: tuple[str, str] | None) -> Resolved:
+    async def _judge(
+        self, opened: OpenTransaction, origin: TransactionDetails, deed: tuple[str, str] | None
+    ) -> Resolved:
         ours = [attempt.tx_hash for attempt in opened.attempts]
-        seen = await self.chain.observe([origin.sender], [origin.tx_hash, *ours], [])
-        if origin.tx_hash in ours or any(tx_hash in seen.receipts for tx_hash in ours):
+        snapshot = await self.chain.snapshot([origin.sender], [origin.tx_hash, *ours], [])
+        if origin.tx_hash in ours or any(tx_hash in snapshot.receipts for tx_hash in ours):
             return Resolved.OURS
-        receipt = seen.receipts.get(origin.tx_hash)
+        receipt = snapshot.receipts.get(origin.tx_hash)
         if receipt is None:
             return Resolved.NOT_FINAL
         orders = await self.ledger.orders(opened.transaction.orders)
@@ -104,18 +106,18 @@ class Resolution:
 
     async def _too_early(self, mined: Transaction, receipt: Receipt, *, release: bool) -> Resolved | None:
         """Look once more, with the block it claims to be in; a release waits for more blocks and a second node."""
-        seen = await self.chain.observe([mined.operator], [receipt.tx_hash], [receipt.block.number])
+        snapshot = await self.chain.snapshot([mined.operator], [receipt.tx_hash], [receipt.block.number])
         beyond = self.policy.release_confirmations if release else 0
-        same = seen.receipts.get(receipt.tx_hash) == receipt
-        if not same or not lifecycle.is_final(mined, seen, self.policy, beyond=beyond):
+        same = snapshot.receipts.get(receipt.tx_hash) == receipt
+        if not same or not lifecycle.is_final(mined, snapshot, self.policy, beyond=beyond):
             return Resolved.NOT_FINAL
-        return None if not release or await self._second_node_agrees(receipt, seen) else Resolved.NODES_DISAGREE
+        return None if not release or await self._second_node_agrees(receipt, snapshot) else Resolved.NODES_DISAGREE
 
-    async def _second_node_agrees(self, receipt: Receipt, seen: Observation) -> bool:
-        other = next((node for node in self.chain.nodes if node != seen.node), None)
+    async def _second_node_agrees(self, receipt: Receipt, snapshot: ChainSnapshot) -> bool:
+        other = next((node for node in self.chain.nodes if node != snapshot.node), None)
         return other is None or await self.chain.receipt(receipt.tx_hash, node=other) == receipt
 
-    async def _close(self, mined: Transaction, receipt: Receipt, verdict: Verdict, deed: tuple[str, str]) -> None:
+    async def _close(self, mined: Transaction, receipt: Receipt, verdict: PaymentProof, deed: tuple[str, str]) -> None:
         closing = Closing(
             tx_hash=receipt.tx_hash,
             block_number=receipt.block.number,
@@ -134,22 +136,22 @@ def _mined(transaction: Transaction, receipt: Receipt) -> Transaction:
     return replace(transaction, mined_hash=receipt.tx_hash, block_number=block.number, block_hash=block.block_hash)
 
 
-def _verdict(orders: Sequence[Order], receipt: Receipt, origin: Origin, identity: Identity) -> Verdict:
+def _verdict(orders: Sequence[Order], receipt: Receipt, origin: TransactionDetails, identity: Identity) -> PaymentProof:
     """
     Return which orders the transaction paid: by the token's event, and under the order's own reference.
 
     The event alone is not enough here. Two orders may owe one wallet the same amount, and a foreign
     transaction that paid the one would look like the payment of the other.
     """
-    proved = lifecycle.judge(orders, receipt, identity.reserve)
+    proved = lifecycle.verify_payment(orders, receipt, identity.reserve)
     named = {order.key for order in orders if _names(origin, order, identity)}
     paid = tuple(key for key in proved.paid if key in named)
     held: Mapping[OrderKey, HoldReason] = {
         order.key: HoldReason.NONCE_LOST for order in orders if order.key not in paid
     }
-    return Verdict(paid=paid, held=held)
+    return PaymentProof(paid=paid, held=held)
 
 
-def _names(origin: Origin, order: Order, identity: Identity) -> bool:
+def _names(origin: TransactionDetails, order: Order, identity: Identity) -> bool:
     asked = origin.distribution
     return asked is not None and (origin.to, asked.ref_id) == (identity.authority, order.ref_id)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from distributor.chain_types import ChainSnapshot
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
@@ -19,18 +20,26 @@ from distributor.model import Address, OpenTransaction, TransactionStatus
 from distributor.payout import finality, lifecycle, submission
 from distributor.payout.distribution import Distribution
 from distributor.payout.fees import FeeLimits
-from distributor.payout.lifecycle import FeeCeiling, Finalise, NonceLost, Refused, Replace, Step, Submit, Wait
-from distributor.payout.steps import Done, Steps
+from distributor.payout.lifecycle import (
+    AttemptRefused,
+    FeeCeiling,
+    Finalise,
+    NonceLost,
+    ReplaceAttempt,
+    Step,
+    Submit,
+    Wait,
+)
+from distributor.payout.steps import StepExecutor, StepResult
 from distributor.ports import Chain
-from distributor.sightings import Observation
-from distributor.standing import SETTLEMENT_LEASE
+from distributor.state import SETTLEMENT_LEASE
 from foundation import logs
 from foundation.clock import Clock, Sleep
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
-_PUSHES = (Submit, Replace, FeeCeiling, Refused)
+_PUSHES = (Submit, ReplaceAttempt, FeeCeiling, AttemptRefused)
 """The steps that only hand bytes to the nodes; left out, the next look decides the same again."""
 FOLLOW_MS = 240_000
 """One invocation follows for at most four minutes, well inside the host's time-out, then wakes itself."""
@@ -69,7 +78,7 @@ class Settlement:
 
     ledger: Ledger
     chain: Chain
-    steps: Steps
+    steps: StepExecutor
     distribution: Distribution
     """Called when slots come free."""
     clock: Clock
@@ -149,17 +158,17 @@ class Settlement:
         opened = await self.ledger.open_transactions()
         if not opened:
             return Turn(open=0)
-        seen = await self._observe(opened)
+        snapshot = await self._snapshot(opened)
         lowest = _lowest_in_flight(opened)
         broken: list[InvariantBroken] = []
-        steps = await self._unless_halted([(each, self._decide(each, seen, lowest, broken)) for each in opened])
-        urgent = [self._one(each, step, seen, broken) for each, step in steps if not isinstance(step, Finalise)]
+        steps = await self._unless_halted([(each, self._decide(each, snapshot, lowest, broken)) for each in opened])
+        urgent = [self._one(each, step, snapshot, broken) for each, step in steps if not isinstance(step, Finalise)]
         done = await asyncio.gather(*urgent)
         await submission.submit(
             self.ledger, self.chain, self.clock, [each.submit for each in done if each.submit is not None]
         )
         bound = await self._refill(done)
-        closed = [await self._one(each, step, seen, broken) for each, step in steps if isinstance(step, Finalise)]
+        closed = [await self._one(each, step, snapshot, broken) for each, step in steps if isinstance(step, Finalise)]
         bound += await self._refill(closed)
         if broken:
             raise InvariantBroken("; ".join(map(str, broken)))
@@ -168,28 +177,32 @@ class Settlement:
             lost=frozenset(_slot(each) for each, step in steps if isinstance(step, NonceLost)),
         )
 
-    async def _refill(self, done: Sequence[Done]) -> int:
+    async def _refill(self, done: Sequence[StepResult]) -> int:
         """Let distribution bind what waits when a slot came free; return how many transactions it bound."""
         return (await self.distribution.drain()).bound if any(each.freed for each in done) else 0
 
-    async def _observe(self, opened: Sequence[OpenTransaction]) -> Observation:
+    async def _snapshot(self, opened: Sequence[OpenTransaction]) -> ChainSnapshot:
         operators = sorted({each.transaction.operator for each in opened})
         hashes = [attempt.tx_hash for each in opened for attempt in each.attempts]
-        closed = await finality.closed(self.ledger, operators)
+        closed = await finality.newest_closings(self.ledger, operators)
         mined = {each.transaction.block_number for each in opened}
         numbers = {number for number in mined if number is not None} | finality.blocks_of(closed)
-        seen = await self.chain.observe(operators, hashes, sorted(numbers))
-        await finality.check(self.ledger, self.steps.alarms, closed, seen)
-        return seen
+        snapshot = await self.chain.snapshot(operators, hashes, sorted(numbers))
+        await finality.check_still_final(self.ledger, self.steps.alarms, closed, snapshot)
+        return snapshot
 
     def _decide(
-        self, opened: OpenTransaction, seen: Observation, lowest: dict[Address, int], broken: list[InvariantBroken]
+        self,
+        opened: OpenTransaction,
+        snapshot: ChainSnapshot,
+        lowest: dict[Address, int],
+        broken: list[InvariantBroken],
     ) -> Step:
         transaction = opened.transaction
         try:
             return lifecycle.decide(
                 opened,
-                seen,
+                snapshot,
                 self.steps.policy,
                 self.limits,
                 lowest=lowest.get(transaction.operator) == transaction.nonce,
@@ -208,19 +221,21 @@ class Settlement:
         What is submitted is held back once more at the very end; but a replacement signed here would
         raise its price at each turn of a long halt, and use the attempts up.
         """
-        if not any(isinstance(step, _PUSHES) for _, step in steps) or not (await self.ledger.control()).halted:
+        if not any(isinstance(step, _PUSHES) for _, step in steps) or not (await self.ledger.pause_state()).halted:
             return steps
         logs.info(_log, "pushes_halted", transactions=sum(isinstance(step, _PUSHES) for _, step in steps))
         return [(each, Wait() if isinstance(step, _PUSHES) else step) for each, step in steps]
 
-    async def _one(self, opened: OpenTransaction, step: Step, seen: Observation, broken: list[InvariantBroken]) -> Done:
+    async def _one(
+        self, opened: OpenTransaction, step: Step, snapshot: ChainSnapshot, broken: list[InvariantBroken]
+    ) -> StepResult:
         try:
-            return await self.steps.carry_out(opened, step, seen)
+            return await self.steps.execute(opened, step, snapshot)
         except Contention:
             logs.info(_log, "transaction_changed_elsewhere", nonce=opened.transaction.nonce)
         except InvariantBroken as error:
             broken.append(error)
-        return Done()
+        return StepResult()
 
 
 def _slot(opened: OpenTransaction) -> Slot:

@@ -11,28 +11,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Closing, Ledger
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.payout import alarms, lifecycle, preflight, submission
 from distributor.payout.lifecycle import (
+    AttemptRefused,
     FeeCeiling,
     Finalise,
     Mined,
     NonceLost,
+    PaymentProof,
     Policy,
-    Refused,
     Reopen,
-    Replace,
+    ReplaceAttempt,
     Step,
     Submit,
-    Verdict,
     Wait,
 )
 from distributor.payout.submission import Draft
 from distributor.ports import Alarms, Chain, Signer
-from distributor.sightings import Observation, Receipt
-from distributor.standing import Identity
+from distributor.state import Identity
 from distributor.units import Wei
 from foundation import logs
 from foundation.clock import Clock, UnixMs
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Done:
+class StepResult:
     """What a step left to do: bytes to hand over; and whether it freed a slot or closed the transaction."""
 
     submit: tuple[Transaction, Attempt] | None = None
@@ -50,7 +50,7 @@ class Done:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steps:
+class StepExecutor:
     """The hands of settlement; the head is ``lifecycle``."""
 
     ledger: Ledger
@@ -62,9 +62,9 @@ class Steps:
     identity: Identity
     policy: Policy
 
-    async def carry_out(  # noqa: C901, PLR0911 -- one arm per step, nothing else
-        self, opened: OpenTransaction, step: Step, seen: Observation
-    ) -> Done:
+    async def execute(  # noqa: C901, PLR0911 -- one arm per step, nothing else
+        self, opened: OpenTransaction, step: Step, snapshot: ChainSnapshot
+    ) -> StepResult:
         """
         Do *step*; the bytes it returns are stored and wait to be submitted.
 
@@ -74,38 +74,38 @@ class Steps:
         transaction = opened.transaction
         match step:
             case Wait():
-                return Done()
+                return StepResult()
             case Submit(attempt=attempt):
-                return Done(submit=(transaction, attempt))
+                return StepResult(submit=(transaction, attempt))
             case FeeCeiling(attempt=attempt):
                 await self.alarms.raise_(alarms.fee_ceiling(attempt))
-                return Done(submit=(transaction, attempt))
-            case Refused(attempt=attempt):
+                return StepResult(submit=(transaction, attempt))
+            case AttemptRefused(attempt=attempt):
                 await self.alarms.raise_(alarms.refused(attempt))
-                return Done(submit=(transaction, attempt))
-            case Replace():
+                return StepResult(submit=(transaction, attempt))
+            case ReplaceAttempt():
                 return await self._replace(transaction, step)
             case Reopen():
                 return await self._reopen(transaction, step)
             case Mined(receipt=receipt):
                 return await self._mined(transaction, receipt)
             case Finalise(receipt=receipt):
-                return await self._finalise(opened, receipt, seen)
+                return await self._finalise(opened, receipt, snapshot)
             case NonceLost():
                 await self.alarms.raise_(alarms.nonce_lost(opened))
-                return Done()
+                return StepResult()
             case _:
                 assert_never(step)
 
     # pushing -----------------------------------------------------------------------------------
 
-    async def _replace(self, transaction: Transaction, step: Replace) -> Done:
+    async def _replace(self, transaction: Transaction, step: ReplaceAttempt) -> StepResult:
         """Sign the next attempt, store it, and only then let it be submitted. Only fees and gas differ."""
         previous = step.previous
         signer = self.signers.get(transaction.operator)
         if signer is None:
             await self.alarms.raise_(alarms.key_missing(transaction))
-            return Done(submit=(transaction, previous))
+            return StepResult(submit=(transaction, previous))
         draft = Draft(
             chain_id=self.identity.chain_id,
             nonce=transaction.nonce,
@@ -119,7 +119,7 @@ class Steps:
             attempt = await submission.sign(signer, draft, self.clock())
         except SignerUnavailable as error:
             await self.alarms.raise_(alarms.signer_unavailable(transaction, error))
-            return Done(submit=(transaction, previous))
+            return StepResult(submit=(transaction, previous))
         stored = await self.ledger.add_attempt(transaction, attempt)
         logs.info(
             _log,
@@ -130,16 +130,16 @@ class Steps:
             max_fee_wei=attempt.fees.max_fee_wei,
             tip_wei=attempt.fees.tip_wei,
         )
-        return Done(submit=(stored, attempt))
+        return StepResult(submit=(stored, attempt))
 
-    async def _reopen(self, transaction: Transaction, step: Reopen) -> Done:
+    async def _reopen(self, transaction: Transaction, step: Reopen) -> StepResult:
         logs.warning(_log, "transaction_reopened", nonce=transaction.nonce, lost_block=transaction.block_number)
         reopened = replace(transaction, status=step.status, mined_hash=None, block_number=None, block_hash=None)
-        return Done(submit=(await self.ledger.update(reopened), step.attempt))
+        return StepResult(submit=(await self.ledger.update(reopened), step.attempt))
 
     # mined and final ---------------------------------------------------------------------------
 
-    async def _mined(self, transaction: Transaction, receipt: Receipt) -> Done:
+    async def _mined(self, transaction: Transaction, receipt: Receipt) -> StepResult:
         block = receipt.block
         mined = replace(
             transaction,
@@ -157,15 +157,15 @@ class Steps:
             block=block.number,
             succeeded=receipt.succeeded,
         )
-        return Done(freed=True)
+        return StepResult(freed=True)
 
-    async def _finalise(self, opened: OpenTransaction, receipt: Receipt, seen: Observation) -> Done:
+    async def _finalise(self, opened: OpenTransaction, receipt: Receipt, snapshot: ChainSnapshot) -> StepResult:
         transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
         orders = await self.ledger.orders(transaction.orders)
-        verdict = lifecycle.judge(orders, receipt, self.identity.reserve, kind=attempt.kind)
-        if verdict.held and not await self._may_release(transaction, receipt, seen):
-            return Done()
-        reason = await self._todays_reason(transaction, attempt, seen) if _reverted(verdict) else ""
+        verdict = lifecycle.verify_payment(orders, receipt, self.identity.reserve, kind=attempt.kind)
+        if verdict.held and not await self._may_release(transaction, receipt, snapshot):
+            return StepResult()
+        reason = await self._todays_reason(transaction, attempt, snapshot) if _reverted(verdict) else ""
         cost_wei = Wei(receipt.gas_used * receipt.gas_price_wei)
         closing = Closing(
             tx_hash=receipt.tx_hash,
@@ -188,9 +188,9 @@ class Steps:
             duration_ms=self.clock() - transaction.bound_ms,
         )
         await self._tell(orders, verdict, receipt)
-        return Done(freed=True, closed=True)
+        return StepResult(freed=True, closed=True)
 
-    async def _todays_reason(self, transaction: Transaction, attempt: Attempt, seen: Observation) -> str:
+    async def _todays_reason(self, transaction: Transaction, attempt: Attempt, snapshot: ChainSnapshot) -> str:
         """
         Try the refused call once more, and return what the contract would say to it today.
 
@@ -199,23 +199,23 @@ class Steps:
         """
         call = submission.call_of(transaction, attempt.kind)
         try:
-            (simulation,) = await self.chain.simulate(transaction.operator, [call], node=seen.node)
+            (simulation,) = await self.chain.simulate(transaction.operator, [call], node=snapshot.node)
         except (ChainUnavailable, WrongChain):
             return ""
-        refusal = preflight.refused(simulation, attempt.gas_limit)
+        refusal = preflight.refusal_of(simulation, attempt.gas_limit)
         return f"; today it would refuse with: {refusal.text}" if refusal else ""
 
-    async def _may_release(self, transaction: Transaction, receipt: Receipt, seen: Observation) -> bool:
+    async def _may_release(self, transaction: Transaction, receipt: Receipt, snapshot: ChainSnapshot) -> bool:
         """Orders get another nonce only far beyond finality, and when a second node agrees, where there is one."""
-        if not lifecycle.is_final(transaction, seen, self.policy, beyond=self.policy.release_confirmations):
+        if not lifecycle.is_final(transaction, snapshot, self.policy, beyond=self.policy.release_confirmations):
             return False
-        other = next((node for node in self.chain.nodes if node != seen.node), None)
+        other = next((node for node in self.chain.nodes if node != snapshot.node), None)
         if other is None:
             return True
         word = await self.chain.receipt(receipt.tx_hash, node=other)
         return word is not None and (word.block, word.succeeded) == (receipt.block, receipt.succeeded)
 
-    async def _tell(self, orders: Sequence[Order], verdict: Verdict, receipt: Receipt) -> None:
+    async def _tell(self, orders: Sequence[Order], verdict: PaymentProof, receipt: Receipt) -> None:
         now_ms = self.clock()
         for order in orders:
             reason = verdict.held.get(order.key)
@@ -225,7 +225,7 @@ class Steps:
                 await self.alarms.raise_(alarms.held(order, reason, f"Transaction {receipt.tx_hash}."))
 
 
-def _reverted(verdict: Verdict) -> bool:
+def _reverted(verdict: PaymentProof) -> bool:
     return HoldReason.REVERTED in verdict.held.values()
 
 

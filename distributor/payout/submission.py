@@ -13,18 +13,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from distributor.chain_types import Call, Submitted
 from distributor.ledger import Ledger
 from distributor.model import Attempt, AttemptKind, Fees, SubmitOutcome, Transaction, TransactionStatus
-from distributor.ports import Chain, Signer, Unsigned
-from distributor.sightings import Call, Submitted
-from distributor.standing import WaitingReason
+from distributor.ports import Chain, Signer, UnsignedTransaction
+from distributor.state import WaitingReason
 from foundation import logs
 from foundation.clock import Clock, UnixMs
 from foundation.errors import Contention
 
 _log = logging.getLogger(__name__)
 
-_HANDED_OVER = {
+_BROADCAST_OUTCOMES = {
     SubmitOutcome.ACCEPTED,
     SubmitOutcome.ALREADY_KNOWN,
     SubmitOutcome.NONCE_TOO_LOW,
@@ -54,7 +54,7 @@ def call_of(transaction: Transaction, kind: AttemptKind) -> Call:
 
 async def sign(signer: Signer, draft: Draft, now_ms: UnixMs) -> Attempt:
     """Sign *draft*. The attempt must be in the ledger before it is handed to anyone."""
-    unsigned = Unsigned(
+    unsigned = UnsignedTransaction(
         chain_id=draft.chain_id, nonce=draft.nonce, call=draft.call, gas_limit=draft.gas_limit, fees=draft.fees
     )
     signed = await signer.sign(unsigned)
@@ -82,13 +82,13 @@ async def submit(
     """
     if not stored:
         return []
-    if (await ledger.control()).halted:
+    if (await ledger.pause_state()).halted:
         logs.warning(_log, "submission_halted", tx_hashes=" ".join(attempt.tx_hash for _, attempt in stored))
         return []
-    return await hand_over(ledger, chain, clock, stored)
+    return await broadcast(ledger, chain, clock, stored)
 
 
-async def hand_over(
+async def broadcast(
     ledger: Ledger, chain: Chain, clock: Clock, stored: Sequence[tuple[Transaction, Attempt]]
 ) -> Sequence[Submitted]:
     """Hand stored attempts to every healthy node, halted or not: a person asked for it."""
@@ -103,7 +103,7 @@ async def _note(ledger: Ledger, clock: Clock, transaction: Transaction, attempt:
     if answer.rivalled and attempt.index == 0 and transaction.submitted_ms is None:
         await _note_rival(ledger, transaction)
     with suppress(Contention):  # another worker wrote the row after it was bound: it knows as much
-        await ledger.update(_handed_over(transaction, answer, clock()))
+        await ledger.update(_after_broadcast(transaction, answer, clock()))
 
 
 async def _note_rival(ledger: Ledger, transaction: Transaction) -> None:
@@ -118,14 +118,14 @@ async def _note_rival(ledger: Ledger, transaction: Transaction) -> None:
         await ledger.signs.note(WaitingReason.POOL_AHEAD, detail)
 
 
-def _handed_over(transaction: Transaction, answer: Submitted, now_ms: UnixMs) -> Transaction:
+def _after_broadcast(transaction: Transaction, answer: Submitted, now_ms: UnixMs) -> Transaction:
     signed = transaction.status is TransactionStatus.SIGNED
-    status = TransactionStatus.SUBMITTED if signed and answer.outcome in _HANDED_OVER else transaction.status
+    status = TransactionStatus.SUBMITTED if signed and answer.outcome in _BROADCAST_OUTCOMES else transaction.status
     return replace(transaction, status=status, submitted_ms=now_ms, last_outcome=answer.outcome)
 
 
 def _log_answer(attempt: Attempt, answer: Submitted) -> None:
-    write = logs.info if answer.outcome in _HANDED_OVER else logs.warning
+    write = logs.info if answer.outcome in _BROADCAST_OUTCOMES else logs.warning
     write(
         _log,
         "attempt_submitted",

@@ -11,15 +11,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from distributor.chain_types import PreBindSnapshot
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.payout import finality
-from distributor.payout.advice import WAITING
 from distributor.payout.preflight import outside_trouble
+from distributor.payout.reasons import WAITING
 from distributor.ports import Alarm, Alarms, Chain
-from distributor.sightings import Survey
-from distributor.standing import SETTLEMENT_LEASE, Stats, WaitingReason, Watch
+from distributor.state import SETTLEMENT_LEASE, MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei, format_units
 from foundation import logs
 from foundation.clock import Clock
@@ -39,7 +39,7 @@ class Wakes:
 
     distribute: bool
     settle: bool
-    watch: bool
+    monitor: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,23 +51,23 @@ class Sweep:
 
     async def run(self) -> Wakes:
         """Return what to wake, and note that the sweep ran."""
-        page, opened, lease, watch = await asyncio.gather(
+        page, opened, lease, monitor_state = await asyncio.gather(
             self.ledger.waiting(limit=1),
             self.ledger.any_open(),
             self.ledger.lease(SETTLEMENT_LEASE),
-            self.ledger.watch(),
+            self.ledger.monitor_state(),
         )
         now_ms = self.clock()
         followed = lease is not None and lease.is_alive(now_ms)
         wakes = Wakes(
             distribute=bool(page.orders),
             settle=opened and not followed,
-            watch=now_ms - watch.watched_ms >= WATCH_EVERY_MS,
+            monitor=now_ms - monitor_state.watched_ms >= WATCH_EVERY_MS,
         )
         try:
-            await self.ledger.save_watch(replace(watch, swept_ms=now_ms))
+            await self.ledger.save_monitor_state(replace(monitor_state, swept_ms=now_ms))
         except Contention:
-            logs.info(_log, "swept_elsewhere")
+            logs.info(_log, "sweep_conflict")
         return wakes
 
 
@@ -85,7 +85,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watcher:
+class BalanceMonitor:
     """Look at reserve, allowance, gas, finality and nonce; raise each alarm once, when it begins."""
 
     ledger: Ledger
@@ -102,62 +102,62 @@ class Watcher:
         Raises:
             LedgerUnavailable: Nothing is known; the next watch looks again.
         """
-        watch = await self.ledger.watch()
+        monitor_state = await self.ledger.monitor_state()
         try:
-            survey = await self.chain.survey(self.operator)
+            snapshot = await self.chain.pre_bind_snapshot(self.operator)
             await self._look_back()
         except (ChainUnavailable, WrongChain) as error:
             trouble = outside_trouble(error)
-            await self._conclude(watch, [_waiting_alarm(trouble.reason, trouble.detail)])
+            await self._conclude(monitor_state, [_waiting_alarm(trouble.reason, trouble.detail)])
             return
-        standing = await self._judge(survey, watch)
+        ongoing = await self._judge(snapshot, monitor_state)
         looked = replace(
-            watch,
-            head_number=survey.head.number,
-            finalized_number=survey.finalized_number or watch.finalized_number,
-            reserve_units=survey.reserve_units,
-            allowance_units=survey.allowance_units,
-            gas_wei=survey.gas_balance_wei,
+            monitor_state,
+            head_number=snapshot.head.number,
+            finalized_number=snapshot.finalized_number or monitor_state.finalized_number,
+            reserve_units=snapshot.reserve_units,
+            allowance_units=snapshot.allowance_units,
+            gas_wei=snapshot.gas_balance_wei,
         )
-        await self._conclude(looked, standing)
+        await self._conclude(looked, ongoing)
 
     async def _look_back(self) -> None:
         """See whether what was closed is still on the chain; settlement does so too, while anything is open."""
-        closed = await finality.closed(self.ledger, [self.operator])
+        closed = await finality.newest_closings(self.ledger, [self.operator])
         numbers = sorted(finality.blocks_of(closed))
         if numbers:
-            seen = await self.chain.observe([self.operator], [], numbers)
-            await finality.check(self.ledger, self.alarms, closed, seen)
+            seen = await self.chain.snapshot([self.operator], [], numbers)
+            await finality.check_still_final(self.ledger, self.alarms, closed, seen)
 
-    async def _judge(self, survey: Survey, watch: Watch) -> Sequence[Alarm]:
-        books = await self.ledger.books(self.operator)
-        if books is None:
+    async def _judge(self, snapshot: PreBindSnapshot, monitor_state: MonitorState) -> Sequence[Alarm]:
+        binding_state = await self.ledger.binding_state(self.operator)
+        if binding_state is None:
             return [_waiting_alarm(WaitingReason.LEDGER_FOREIGN, f"Operator {self.operator} has no nonce row.")]
         stats = await self.ledger.stats(self.operator)
-        spendable_units = TokenUnits(survey.reserve_units - books.committed_units)
-        allowed_units = TokenUnits(survey.allowance_units - books.committed_units)
-        payouts = payouts_left(survey.gas_balance_wei, stats, self.thresholds.payout_cost_wei)
+        spendable_units = TokenUnits(snapshot.reserve_units - binding_state.committed_units)
+        allowed_units = TokenUnits(snapshot.allowance_units - binding_state.committed_units)
+        payouts = payouts_left(snapshot.gas_balance_wei, stats, self.thresholds.payout_cost_wei)
         logs.info(
             _log,
             "watched",
-            reserve_units=survey.reserve_units,
-            allowance_units=survey.allowance_units,
-            committed_units=books.committed_units,
-            gas_wei=survey.gas_balance_wei,
+            reserve_units=snapshot.reserve_units,
+            allowance_units=snapshot.allowance_units,
+            committed_units=binding_state.committed_units,
+            gas_wei=snapshot.gas_balance_wei,
             payouts_left=payouts,
-            head=survey.head.number,
-            finalized=survey.finalized_number,
+            head=snapshot.head.number,
+            finalized=snapshot.finalized_number,
         )
         alarms = [
             *self._low("reserve", spendable_units, self.thresholds.low_reserve_units, "Move tokens to the reserve."),
             *self._low(
                 "allowance", allowed_units, self.thresholds.low_allowance_units, "Approve more from the reserve."
             ),
-            *self._low_gas(survey, payouts),
-            *self._finality(survey, watch),
+            *self._low_gas(snapshot, payouts),
+            *self._finality(snapshot, monitor_state),
         ]
-        if survey.nonce > books.next_nonce:
-            detail = f"The chain's next nonce is {survey.nonce}, the ledger's {books.next_nonce}."
+        if snapshot.nonce > binding_state.next_nonce:
+            detail = f"The chain's next nonce is {snapshot.nonce}, the ledger's {binding_state.next_nonce}."
             alarms.append(_waiting_alarm(WaitingReason.NONCE_AHEAD, detail))
         return alarms
 
@@ -169,33 +169,35 @@ class Watcher:
         summary = f"The {what} is low: {left} tokens left beside what is committed, the threshold is {least}."
         return [Alarm(code=f"low_{what}", summary=summary, action=action)]
 
-    def _low_gas(self, survey: Survey, payouts: int) -> Sequence[Alarm]:
+    def _low_gas(self, snapshot: PreBindSnapshot, payouts: int) -> Sequence[Alarm]:
         if payouts >= self.thresholds.low_gas_payouts:
             return []
-        balance = format_units(survey.gas_balance_wei, _NATIVE_DECIMALS)
+        balance = format_units(snapshot.gas_balance_wei, _NATIVE_DECIMALS)
         summary = f"The operator {self.operator} has gas for {payouts} more payouts ({balance} POL)."
         return [Alarm(code="low_gas", summary=summary, action="Send POL to the operator address.")]
 
-    def _finality(self, survey: Survey, watch: Watch) -> Sequence[Alarm]:
+    def _finality(self, snapshot: PreBindSnapshot, monitor_state: MonitorState) -> Sequence[Alarm]:
         if not self.thresholds.finality_by_tag:
             return []
-        finalized = survey.finalized_number
-        oldest = max(watch.finalized_number, survey.head.number - FINALITY_LAG_BLOCKS_MAX)
+        finalized = snapshot.finalized_number
+        oldest = max(monitor_state.finalized_number, snapshot.head.number - FINALITY_LAG_BLOCKS_MAX)
         if finalized is not None and finalized >= oldest:
             return []
-        summary = f"The finalized tag is {finalized} at head {survey.head.number}; it was {watch.finalized_number}."
+        summary = (
+            f"The finalized tag is {finalized} at head {snapshot.head.number}; it was {monitor_state.finalized_number}."
+        )
         action = "Nothing becomes final and no order is called paid until it moves; check the network's status."
         return [Alarm(code="finality_stalled", summary=summary, action=action)]
 
-    async def _conclude(self, watch: Watch, standing: Sequence[Alarm]) -> None:
-        for alarm in standing:
-            if alarm.code not in watch.alarms:
+    async def _conclude(self, monitor_state: MonitorState, ongoing: Sequence[Alarm]) -> None:
+        for alarm in ongoing:
+            if alarm.code not in monitor_state.alarms:
                 await self.alarms.raise_(alarm)
-        for code in set(watch.alarms) - {alarm.code for alarm in standing}:
+        for code in set(monitor_state.alarms) - {alarm.code for alarm in ongoing}:
             logs.info(_log, "alarm_over", code=code)
-        codes = tuple(sorted({alarm.code for alarm in standing}))
+        codes = tuple(sorted({alarm.code for alarm in ongoing}))
         try:
-            await self.ledger.save_watch(replace(watch, watched_ms=self.clock(), alarms=codes))
+            await self.ledger.save_monitor_state(replace(monitor_state, watched_ms=self.clock(), alarms=codes))
         except Contention:
             logs.info(_log, "watched_elsewhere")
 
@@ -208,5 +210,5 @@ def payouts_left(gas_wei: Wei, stats: Stats, at_most_wei: Wei) -> int:
 
 
 def _waiting_alarm(reason: WaitingReason, detail: str) -> Alarm:
-    advice = WAITING[reason]
-    return Alarm(code=f"waiting_{reason}", summary=f"{advice.summary} {detail}", action=advice.action)
+    guidance = WAITING[reason]
+    return Alarm(code=f"waiting_{reason}", summary=f"{guidance.summary} {detail}", action=guidance.action)

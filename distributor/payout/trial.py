@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from distributor.chain_types import Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Order, OrderKey
 from distributor.payout import preflight
 from distributor.ports import Chain
-from distributor.sightings import Revert, RevertKind, Simulation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,4 +120,4 @@ class Trials:
         )
 
     def _refusal(self, simulation: Simulation) -> Revert | None:
-        return preflight.refused(simulation, self.gas_limit)
+        return preflight.refusal_of(simulation, self.gas_limit)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from distributor.errors import ChainUnavailable
-from distributor.ledger.archive import Archive, Payout
+from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Hash, Order, OrderStatus
 from distributor.payout.history import History, last_final
 from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain
-from distributor.recovery.payouts import Known, Stranger, sort
+from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
 from distributor.units import TokenUnits
 
 PAGE_BLOCKS = 10_000
@@ -88,11 +88,11 @@ class Entry:
 class Audit:
     """Compares; needs no key."""
 
-    archive: Archive
+    rebuild_store: RebuildStore
     chain: Chain
     history: History
     policy: Policy
-    known: Known
+    known: KnownParties
     say: Say
 
     async def run(self, first_block: int) -> Findings:
@@ -123,7 +123,7 @@ class Audit:
         return findings
 
     async def _last_final(self) -> int:
-        last = last_final(await self.chain.observe([], [], []), self.policy)
+        last = last_final(await self.chain.snapshot([], [], []), self.policy)
         if last is None:
             raise ChainUnavailable("the node knows of no final block")
         return last
@@ -131,10 +131,10 @@ class Audit:
     async def _entries(self) -> AsyncIterator[Entry]:
         """Yield what the ledger says of every reference; a restored order stands under its order alone."""
         named: set[Hash] = set()
-        async for order in self.archive.orders():
+        async for order in self.rebuild_store.orders():
             named.add(order.ref_id)
             yield _entry(order)
-        async for ref_id, ref in self.archive.restored_refs():
+        async for ref_id, ref in self.rebuild_store.restored_refs():
             if ref_id not in named:
                 yield Entry(
                     subject=ref_id,
@@ -147,12 +147,14 @@ class Audit:
                 )
 
     async def _page(self, first: int, last: int, findings: Findings) -> Sequence[Payout]:
-        outflows = await self.history.outflows(first, last)
-        origins = await self.history.origins([outflow.tx_hash for outflow in outflows])
-        found = sort(outflows, origins, self.known)
-        findings.differences += map(_strange, found.strangers)
+        reserve_transfers = await self.history.reserve_transfers(first, last)
+        transaction_details = await self.history.transaction_details(
+            [transfer.tx_hash for transfer in reserve_transfers]
+        )
+        found = classify_transfers(reserve_transfers, transaction_details, self.known)
+        findings.differences += map(_unmatched, found.unmatched_transfers)
         findings.paid_units = TokenUnits(findings.paid_units + sum(payout.amount_units for payout in found.payouts))
-        self.say(f"Blocks {first} to {last}: {len(found.payouts)} payouts, {len(found.strangers)} strangers.")
+        self.say(f"Blocks {first} to {last}: {len(found.payouts)} payouts, {len(found.unmatched_transfers)} strangers.")
         return found.payouts
 
 
@@ -175,7 +177,7 @@ def _judge(entry: Entry | None, payouts: Sequence[Payout]) -> Iterator[Differenc
         if entry is None:
             yield _of(payout, Kind.NO_ORDER, str(payout.key or payout.ref_id))
         elif entry.paid_hash is None:
-            if entry.status is not OrderStatus.ASSIGNED:  # bound and not closed yet: settlement will
+            if entry.status is not OrderStatus.BOUND:  # bound and not closed yet: settlement will
                 yield _of(payout, Kind.NOT_PAID, entry.subject, f"the ledger has it as {entry.status}")
         elif payout.tx_hash != entry.paid_hash:
             yield _of(payout, Kind.PAID_TWICE, entry.subject, f"the ledger has {entry.paid_hash}")
@@ -212,7 +214,7 @@ def _beyond(entries: Iterable[Entry], newest: int) -> Iterator[Difference]:
             yield Difference(kind=Kind.NOT_FINAL, subject=entry.subject, tx_hash=entry.paid_hash, detail=detail)
 
 
-def _strange(stranger: Stranger) -> Difference:
-    moved = stranger.outflow
-    detail = f"{moved.amount_units} units to {moved.wallet} by {stranger.sender}: {stranger.why}"
+def _unmatched(unmatched: UnmatchedTransfer) -> Difference:
+    moved = unmatched.transfer
+    detail = f"{moved.amount_units} units to {moved.wallet} by {unmatched.sender}: {unmatched.why}"
     return Difference(kind=Kind.STRANGER, subject=f"block {moved.block.number}", tx_hash=moved.tx_hash, detail=detail)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from distributor.chain_types import Call, ChainSnapshot, FeeQuote, PoolView, RevertKind
 from distributor.ledger.fence_rows import FenceRows
 from distributor.ledger.signs import Signs
 from distributor.model import Address, Attempt, AttemptKind, Fees, SubmitOutcome
@@ -25,7 +26,6 @@ from distributor.payout.history import last_final
 from distributor.payout.lifecycle import CANCEL_GAS, Policy
 from distributor.payout.submission import Draft
 from distributor.ports import Chain, Signer
-from distributor.sightings import Call, Market, Observation, PoolView, RevertKind
 from foundation.clock import Clock, Sleep
 from foundation.errors import ConfigurationError, ServiceError
 
@@ -111,14 +111,14 @@ class Fence:
         for lane in lanes:
             self.say(_described(lane))
         signed = {lane.operator: dict(await self.rows.of(lane.operator)) for lane in lanes}
-        mark: Observation | None = None
+        mark: ChainSnapshot | None = None
         told: set[SubmitOutcome] = set()
         for _ in range(TURNS_MAX):
             lanes = await self._raised(lanes)
-            seen = await self.chain.observe(operators, [], [mark.head.number] if mark else [])
-            quiet = await self._push(lanes, seen, signed, told)
-            mark = (mark if mark and _still_stands(mark, seen) else seen) if quiet else None
-            if mark and _is_final(mark, last_final(seen, self.policy)):
+            snapshot = await self.chain.snapshot(operators, [], [mark.head.number] if mark else [])
+            quiet = await self._push(lanes, snapshot, signed, told)
+            mark = (mark if mark and _still_stands(mark, snapshot) else snapshot) if quiet else None
+            if mark and _is_final(mark, last_final(snapshot, self.policy)):
                 return mark.nonces
             await self.sleep(self.block_time_s)
         raise FenceOpen(
@@ -146,7 +146,7 @@ class Fence:
     async def _push(
         self,
         lanes: Sequence[Lane],
-        seen: Observation,
+        snapshot: ChainSnapshot,
         signed: Mapping[Address, dict[int, Attempt]],
         told: set[SubmitOutcome],
     ) -> bool:
@@ -162,8 +162,8 @@ class Fence:
             if lane.revoked:
                 quiet = quiet and await self._is_revoked(lane.operator)
                 continue
-            left = _unspent(lane, views, seen)
-            attempts += await self._cancellations(lane.operator, left, seen.market, signed[lane.operator])
+            left = _unspent(lane, views, snapshot)
+            attempts += await self._cancellations(lane.operator, left, snapshot.market, signed[lane.operator])
             quiet = quiet and not left and _is_drained(lane, views)
         for said in await self.chain.submit([attempt.raw for attempt in attempts]):
             if said.outcome not in told:
@@ -172,7 +172,7 @@ class Fence:
         return quiet
 
     async def _cancellations(
-        self, operator: Address, nonces: Sequence[int], market: Market, signed: dict[int, Attempt]
+        self, operator: Address, nonces: Sequence[int], market: FeeQuote, signed: dict[int, Attempt]
     ) -> Sequence[Attempt]:
         """Return the cancellations of *nonces*; what is signed anew is in the ledger before it is returned."""
         price = self._price(market)
@@ -183,7 +183,7 @@ class Fence:
         signed |= {attempt.nonce: attempt for attempt in fresh}
         return [signed[nonce] for nonce in nonces]
 
-    def _price(self, market: Market) -> Fees:
+    def _price(self, market: FeeQuote) -> Fees:
         """
         Return the highest price allowed.
 
@@ -212,9 +212,9 @@ class Fence:
         return tried.revert is not None and tried.revert.kind is RevertKind.ROLE_MISSING
 
 
-def _unspent(lane: Lane, views: Sequence[PoolView], seen: Observation) -> Sequence[int]:
+def _unspent(lane: Lane, views: Sequence[PoolView], snapshot: ChainSnapshot) -> Sequence[int]:
     """Return the nonces to cancel now: of every node those that its pool would take next."""
-    counts = {seen.nonces[lane.operator], *(view.counts[lane.operator].latest for view in views)}
+    counts = {snapshot.nonces[lane.operator], *(view.counts[lane.operator].latest for view in views)}
     return sorted({nonce for count in counts for nonce in range(count, min(count + IN_POOL, lane.end))})
 
 
@@ -223,13 +223,13 @@ def _is_drained(lane: Lane, views: Sequence[PoolView]) -> bool:
     return all(counts.latest == counts.pending for counts in (view.counts[lane.operator] for view in views))
 
 
-def _still_stands(mark: Observation, seen: Observation) -> bool:
+def _still_stands(mark: ChainSnapshot, snapshot: ChainSnapshot) -> bool:
     """Say whether what was quiet at *mark* still is: its block in the chain, and no nonce spent since."""
-    there = seen.canonical.get(mark.head.number) == mark.head.block_hash
-    return there and seen.nonces == mark.nonces
+    there = snapshot.canonical.get(mark.head.number) == mark.head.block_hash
+    return there and snapshot.nonces == mark.nonces
 
 
-def _is_final(mark: Observation, final: int | None) -> bool:
+def _is_final(mark: ChainSnapshot, final: int | None) -> bool:
     return final is not None and mark.head.number <= final
 
 

@@ -45,8 +45,8 @@ async def signs_of_loss(
 
 async def _newest_outflow(history: History, first_block: int | None, last_block: int) -> int | None:
     for first, last in _pages(first_block, last_block):
-        if outflows := await history.outflows(first, last):
-            return outflows[-1].block.number
+        if reserve_transfers := await history.reserve_transfers(first, last):
+            return reserve_transfers[-1].block.number
     return None
 
 

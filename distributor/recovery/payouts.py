@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
-from distributor.ledger.archive import Payout
+from distributor.ledger.rebuild_store import Payout
 from distributor.model import Address, Hash
-from distributor.payout.history import Distribution, Origin, Outflow, order_of
+from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, order_of
 
 
-class Why(StrEnum):
+class UnmatchedReason(StrEnum):
     """Why an outflow is no plain payout of ours."""
 
     UNKNOWN_SENDER = "unknown_sender"
@@ -31,24 +31,24 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stranger:
+class UnmatchedTransfer:
     """An outflow that a person must explain."""
 
-    outflow: Outflow
+    transfer: ReserveTransfer
     sender: Address
-    why: Why
+    why: UnmatchedReason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sorted:
+class ClassifiedTransfers:
     """Outflows of some blocks, told apart."""
 
     payouts: Sequence[Payout]
-    strangers: Sequence[Stranger]
+    unmatched_transfers: Sequence[UnmatchedTransfer]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class KnownParties:
     """What tells our own doing from others'."""
 
     authority: Address
@@ -57,54 +57,68 @@ class Known:
     """Transactions whose strangers a person has explained."""
 
 
-def sort(outflows: Sequence[Outflow], origins: Mapping[Hash, Origin], known: Known) -> Sorted:
-    """Return the payouts among *outflows*, and the strangers that nobody has accepted yet."""
+def classify_transfers(
+    reserve_transfers: Sequence[ReserveTransfer],
+    transaction_details: Mapping[Hash, TransactionDetails],
+    known: KnownParties,
+) -> ClassifiedTransfers:
+    """Return the payouts among *reserve_transfers*, and the strangers that nobody has accepted yet."""
     payouts: list[Payout] = []
-    strangers: list[Stranger] = []
-    for tx_hash, moved in groupby(outflows, lambda outflow: outflow.tx_hash):
-        found = _sort_one(list(moved), origins[tx_hash], known)
+    unmatched_transfers: list[UnmatchedTransfer] = []
+    for tx_hash, moved in groupby(reserve_transfers, lambda transfer: transfer.tx_hash):
+        found = _classify_transaction(list(moved), transaction_details[tx_hash], known)
         payouts += found.payouts
-        strangers += [] if tx_hash in known.accepted else found.strangers
-    return Sorted(payouts=payouts, strangers=strangers)
+        unmatched_transfers += [] if tx_hash in known.accepted else found.unmatched_transfers
+    return ClassifiedTransfers(payouts=payouts, unmatched_transfers=unmatched_transfers)
 
 
-def _sort_one(moved: Sequence[Outflow], origin: Origin, known: Known) -> Sorted:
+def _classify_transaction(
+    moved: Sequence[ReserveTransfer], details: TransactionDetails, known: KnownParties
+) -> ClassifiedTransfers:
     """
     Sort what one transaction moved.
 
     A call of ours that moved something else than it asked for still spends its reference: the order
     must not be paid once more because its first payout was wrong.
     """
-    asked = origin.distribution
-    if asked is None or origin.to != known.authority:
-        return Sorted(payouts=(), strangers=list(_strangers(moved, origin, Why.NO_DISTRIBUTION)))
-    if origin.sender not in known.operators:
-        return Sorted(payouts=(), strangers=list(_strangers(moved, origin, Why.UNKNOWN_SENDER)))
+    asked = details.distribution
+    if asked is None or details.to != known.authority:
+        return ClassifiedTransfers(
+            payouts=(), unmatched_transfers=list(_unmatched_transfers(moved, details, UnmatchedReason.NO_DISTRIBUTION))
+        )
+    if details.sender not in known.operators:
+        return ClassifiedTransfers(
+            payouts=(), unmatched_transfers=list(_unmatched_transfers(moved, details, UnmatchedReason.UNKNOWN_SENDER))
+        )
     exact = next((one for one in moved if _is_as_asked(one, asked)), None)
     proof = exact or moved[0]
     others = [one for one in moved if one is not exact]
-    why = Why.MORE_THAN_ASKED if exact else Why.NOT_AS_ASKED
-    return Sorted(payouts=[_payout(proof, asked, origin)], strangers=list(_strangers(others, origin, why)))
+    why = UnmatchedReason.MORE_THAN_ASKED if exact else UnmatchedReason.NOT_AS_ASKED
+    return ClassifiedTransfers(
+        payouts=[_payout(proof, asked, details)], unmatched_transfers=list(_unmatched_transfers(others, details, why))
+    )
 
 
-def _strangers(moved: Sequence[Outflow], origin: Origin, why: Why) -> Iterator[Stranger]:
-    for outflow in moved:
-        yield Stranger(outflow=outflow, sender=origin.sender, why=why)
+def _unmatched_transfers(
+    moved: Sequence[ReserveTransfer], details: TransactionDetails, why: UnmatchedReason
+) -> Iterator[UnmatchedTransfer]:
+    for transfer in moved:
+        yield UnmatchedTransfer(transfer=transfer, sender=details.sender, why=why)
 
 
-def _is_as_asked(outflow: Outflow, asked: Distribution) -> bool:
-    return (outflow.wallet, outflow.amount_units) == (asked.wallet, asked.amount_units)
+def _is_as_asked(transfer: ReserveTransfer, asked: DistributeCall) -> bool:
+    return (transfer.wallet, transfer.amount_units) == (asked.wallet, asked.amount_units)
 
 
-def _payout(proof: Outflow, asked: Distribution, origin: Origin) -> Payout:
+def _payout(proof: ReserveTransfer, asked: DistributeCall, details: TransactionDetails) -> Payout:
     return Payout(
         ref_id=asked.ref_id,
         key=order_of(asked.ref_id),
         wallet=proof.wallet,
         amount_units=proof.amount_units,
         reason=asked.reason,
-        operator=origin.sender,
-        nonce=origin.nonce,
+        operator=details.sender,
+        nonce=details.nonce,
         tx_hash=proof.tx_hash,
         block_number=proof.block.number,
     )

@@ -14,20 +14,20 @@ from dataclasses import dataclass, field, replace
 
 from distributor.errors import ChainUnavailable, ForeignLedger
 from distributor.ledger import Ledger
-from distributor.ledger.archive import Archive, Payout, Restored
+from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
 from distributor.model import Address
 from distributor.payout.history import History, last_final
 from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain
 from distributor.recovery.fence import Fence
-from distributor.recovery.payouts import Known, Stranger, sort
-from distributor.standing import Identity
+from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
+from distributor.state import Identity
 from foundation.errors import ServiceError
 
 PAGE_BLOCKS = 10_000
 """Blocks indexed between two checkpoints."""
-_BLOCKING = (Restored.PAID_TWICE, Restored.DIFFERS, Restored.BOUND)
+_BLOCKING = (RestoreResult.PAID_TWICE, RestoreResult.DIFFERS, RestoreResult.BOUND)
 
 Say = Callable[[str], None]
 
@@ -37,30 +37,30 @@ class NotSettled(ServiceError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Conflict:
+class RebuildConflict:
     """A payout on the chain that the ledger tells otherwise."""
 
     payout: Payout
-    verdict: Restored
+    verdict: RestoreResult
 
 
 @dataclass(kw_only=True, slots=True)
-class Report:
+class RebuildReport:
     """What was found, and whether the ledger is whole again."""
 
     first_block: int
     last_block: int
-    restored: Counter[Restored] = field(default_factory=Counter)
+    restored: Counter[RestoreResult] = field(default_factory=Counter)
     """How many payouts met which fate; in a dry run all of them count as new."""
-    strangers: list[Stranger] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
+    unmatched_transfers: list[UnmatchedTransfer] = field(default_factory=list)
+    conflicts: list[RebuildConflict] = field(default_factory=list)
     ledger_id: str = ""
     """Of the finished ledger; empty while it is not finished."""
 
     @property
     def clear(self) -> bool:
         """Whether nothing is left for a person to explain."""
-        return not self.strangers and not self.conflicts
+        return not self.unmatched_transfers and not self.conflicts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,30 +73,30 @@ class Rebuild:
         known: The operators there ever were, and what people have explained.
     """
 
-    archive: Archive
+    rebuild_store: RebuildStore
     ledger: Ledger
     chain: Chain
     history: History
     fence: Fence
     policy: Policy
     identity: Identity
-    known: Known
+    known: KnownParties
     say: Say
 
-    async def look(self, first_block: int) -> Report:
+    async def look(self, first_block: int) -> RebuildReport:
         """Show what ``run`` would find and do, and change nothing; needs no ledger. Raises as ``run`` does."""
         for lane in await self.fence.lanes(self._operators):
             doing = (
                 "has no role" if lane.revoked else f"would spend the nonces {lane.first} to {lane.end - 1} on nothing"
             )
             self.say(f"Fence: {lane.operator} {doing}.")
-        report = Report(first_block=first_block, last_block=await self._last_final())
+        report = RebuildReport(first_block=first_block, last_block=await self._last_final())
         for first in range(first_block, report.last_block + 1, PAGE_BLOCKS):
             payouts = await self._page(first, min(first + PAGE_BLOCKS - 1, report.last_block), report)
-            report.restored[Restored.NEW] += len(payouts)
+            report.restored[RestoreResult.NEW] += len(payouts)
         return report
 
-    async def run(self, first_block: int, *, by: str, why: str) -> Report:
+    async def run(self, first_block: int, *, by: str, why: str) -> RebuildReport:
         """
         Rebuild, and leave the pause on.
 
@@ -117,11 +117,11 @@ class Rebuild:
         await self.ledger.pause(by, why)
         await self._refuse_open()
         nonces = await self.fence.close(self._operators)
-        report = Report(first_block=first_block, last_block=await self._last_final())
+        report = RebuildReport(first_block=first_block, last_block=await self._last_final())
         progress = await self._index(report)
         if report.clear:
             ledger_id = self.identity.ledger_id or (await self._found_id()) or secrets.token_hex(16)
-            await self.archive.finish(replace(self.identity, ledger_id=ledger_id), nonces, progress)
+            await self.rebuild_store.finish(replace(self.identity, ledger_id=ledger_id), nonces, progress)
             report.ledger_id = ledger_id
         return report
 
@@ -149,13 +149,13 @@ class Rebuild:
         return found.ledger_id if found else ""
 
     async def _last_final(self) -> int:
-        last = last_final(await self.chain.observe([], [], []), self.policy)
+        last = last_final(await self.chain.snapshot([], [], []), self.policy)
         if last is None:
             raise ChainUnavailable("the node knows of no final block")
         return last
 
-    async def _index(self, report: Report) -> Progress:
-        progress = await self.archive.progress(report.first_block)
+    async def _index(self, report: RebuildReport) -> Progress:
+        progress = await self.rebuild_store.progress(report.first_block)
         if progress.next_block > report.first_block:
             self.say(f"Going on at block {progress.next_block}.")
         for first in range(progress.next_block, report.last_block + 1, PAGE_BLOCKS):
@@ -163,19 +163,23 @@ class Rebuild:
             for payout in await self._page(first, last, report):
                 await self._restore(payout, report)
             if report.clear:
-                progress = await self.archive.advance(progress, last + 1)
+                progress = await self.rebuild_store.advance(progress, last + 1)
         return progress
 
-    async def _page(self, first: int, last: int, report: Report) -> Sequence[Payout]:
-        outflows = await self.history.outflows(first, last)
-        origins = await self.history.origins([outflow.tx_hash for outflow in outflows])
-        found = sort(outflows, origins, self.known)
-        report.strangers += found.strangers
-        self.say(f"Blocks {first} to {last}: {len(found.payouts)} payouts, {len(found.strangers)} to explain.")
+    async def _page(self, first: int, last: int, report: RebuildReport) -> Sequence[Payout]:
+        reserve_transfers = await self.history.reserve_transfers(first, last)
+        transaction_details = await self.history.transaction_details(
+            [transfer.tx_hash for transfer in reserve_transfers]
+        )
+        found = classify_transfers(reserve_transfers, transaction_details, self.known)
+        report.unmatched_transfers += found.unmatched_transfers
+        self.say(
+            f"Blocks {first} to {last}: {len(found.payouts)} payouts, {len(found.unmatched_transfers)} to explain."
+        )
         return found.payouts
 
-    async def _restore(self, payout: Payout, report: Report) -> None:
-        verdict = await self.archive.restore(payout)
+    async def _restore(self, payout: Payout, report: RebuildReport) -> None:
+        verdict = await self.rebuild_store.restore(payout)
         report.restored[verdict] += 1
         if verdict in _BLOCKING and payout.tx_hash not in self.known.accepted:
-            report.conflicts.append(Conflict(payout=payout, verdict=verdict))
+            report.conflicts.append(RebuildConflict(payout=payout, verdict=verdict))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from devstack.contracts import Deployment, Devchain
-from distributor.adapters.polygon import Polygon
+from distributor.chain.polygon import Polygon
 from distributor.model import Address, Hash, Order
 from distributor.ports import Chain
 from distributor.units import TokenUnits, Wei

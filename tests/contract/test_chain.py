@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devstack.contracts import OPERATOR_KEY
-from distributor.adapters.signer import LocalSigner
+from distributor.chain_types import Call, RevertKind
 from distributor.model import Fees, Hash, SubmitOutcome
-from distributor.ports import Signed, Unsigned
-from distributor.sightings import Call, RevertKind
+from distributor.ports import SignedTransaction, UnsignedTransaction
+from distributor.signing.signer import LocalSigner
 from distributor.units import TokenUnits, Wei
 from foundation.errors import InvariantBroken
 from tests.contract.chains import ONE_TOKEN, FakeWorld, World, an_order, anvil_world
@@ -40,21 +40,23 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         yield real
 
 
-async def signed(world: World, call: Call, *, nonce: int | None = None, fees: Fees = FEES) -> Signed:
+async def signed(world: World, call: Call, *, nonce: int | None = None, fees: Fees = FEES) -> SignedTransaction:
     """Sign *call* with the operator's real key, with its next nonce when none is given."""
     if nonce is None:
-        nonce = (await world.chain.survey(world.places.operator)).nonce
-    unsigned = Unsigned(chain_id=world.places.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
+        nonce = (await world.chain.pre_bind_snapshot(world.places.operator)).nonce
+    unsigned = UnsignedTransaction(chain_id=world.places.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
     return await SIGNER.sign(unsigned)
 
 
-async def paying(world: World, *, nonce: int | None = None, fees: Fees = FEES, order_id: str = "1001") -> Signed:
+async def paying(
+    world: World, *, nonce: int | None = None, fees: Fees = FEES, order_id: str = "1001"
+) -> SignedTransaction:
     """Sign the payment of an order."""
     call = world.chain.pay(an_order(world.places.customer, order_id=order_id))
     return await signed(world, call, nonce=nonce, fees=fees)
 
 
-async def submit(world: World, *transactions: Signed) -> list[SubmitOutcome]:
+async def submit(world: World, *transactions: SignedTransaction) -> list[SubmitOutcome]:
     """Hand transactions to the node; return what it said to each."""
     return [said.outcome for said in await world.chain.submit([one.raw for one in transactions])]
 
@@ -69,26 +71,26 @@ async def test_a_survey_tells_what_a_round_must_know(world: World) -> None:
     world.set_gas(Wei(3 * 10**18))
     world.mine(3)
 
-    survey = await world.chain.survey(world.places.operator)
+    snapshot = await world.chain.pre_bind_snapshot(world.places.operator)
 
-    assert survey.node == world.chain.nodes[0]
-    assert survey.reserve_units == 7 * ONE_TOKEN
-    assert survey.allowance_units == 5 * ONE_TOKEN
-    assert survey.gas_balance_wei == 3 * 10**18
-    assert survey.token_has_code
-    assert survey.authority_has_code
-    assert survey.finalized_number == survey.head.number - 2
-    assert survey.market.base_fee_wei is not None
-    assert survey.market.gas_price_wei > 0
+    assert snapshot.node == world.chain.nodes[0]
+    assert snapshot.reserve_units == 7 * ONE_TOKEN
+    assert snapshot.allowance_units == 5 * ONE_TOKEN
+    assert snapshot.gas_balance_wei == 3 * 10**18
+    assert snapshot.token_has_code
+    assert snapshot.authority_has_code
+    assert snapshot.finalized_number == snapshot.head.number - 2
+    assert snapshot.market.base_fee_wei is not None
+    assert snapshot.market.gas_price_wei > 0
 
 
 async def test_a_survey_counts_what_is_mined_and_not_what_waits(world: World) -> None:
     """The nonce is the one at the latest block."""
-    before = await world.chain.survey(world.places.operator)
+    before = await world.chain.pre_bind_snapshot(world.places.operator)
     await submit(world, await paying(world))
-    waiting = await world.chain.survey(world.places.operator)
+    waiting = await world.chain.pre_bind_snapshot(world.places.operator)
     world.mine()
-    mined = await world.chain.survey(world.places.operator)
+    mined = await world.chain.pre_bind_snapshot(world.places.operator)
 
     assert [before.nonce, before.nonce, before.nonce + 1] == [before.nonce, waiting.nonce, mined.nonce]
     assert before.reserve_units == waiting.reserve_units == mined.reserve_units + ONE_TOKEN
@@ -112,11 +114,11 @@ async def test_a_token_without_code_is_seen_and_no_failure(world: World) -> None
     """TOKEN_ADDRESS names a wallet, or the node another network of the same id."""
     world.remove_token()
 
-    survey = await world.chain.survey(world.places.operator)
+    snapshot = await world.chain.pre_bind_snapshot(world.places.operator)
 
-    assert not survey.token_has_code
-    assert (survey.reserve_units, survey.allowance_units) == (0, 0)
-    assert survey.authority_has_code
+    assert not snapshot.token_has_code
+    assert (snapshot.reserve_units, snapshot.allowance_units) == (0, 0)
+    assert snapshot.authority_has_code
 
 
 async def test_an_authority_without_code_is_seen(world: World) -> None:
@@ -124,7 +126,7 @@ async def test_an_authority_without_code_is_seen(world: World) -> None:
     world.remove_authority()
     pay = world.chain.pay(an_order(world.places.customer))
 
-    assert not (await world.chain.survey(world.places.operator)).authority_has_code
+    assert not (await world.chain.pre_bind_snapshot(world.places.operator)).authority_has_code
     assert (await world.chain.simulate(world.places.operator, [pay]))[0].revert is None
 
 
@@ -203,7 +205,7 @@ async def test_each_of_several_bytes_has_its_own_outcome(world: World) -> None:
     """In the order in which they were given."""
     first, second = await paying(world), await paying(world, order_id="1002")
     await submit(world, first)
-    third = await paying(world, nonce=(await world.chain.survey(world.places.operator)).nonce + 1)
+    third = await paying(world, nonce=(await world.chain.pre_bind_snapshot(world.places.operator)).nonce + 1)
 
     outcomes = await submit(world, first, second, third)
 
@@ -223,7 +225,7 @@ async def test_a_replacement_must_bid_more(world: World) -> None:
 
     outcomes = [*await submit(world, pay), *await submit(world, equal), *await submit(world, higher)]
     world.mine()
-    seen = await world.chain.observe([world.places.operator], [pay.tx_hash, higher.tx_hash], [])
+    seen = await world.chain.snapshot([world.places.operator], [pay.tx_hash, higher.tx_hash], [])
 
     assert outcomes == [SubmitOutcome.ACCEPTED, SubmitOutcome.UNDERPRICED, SubmitOutcome.ACCEPTED]
     assert list(seen.receipts) == [higher.tx_hash]
@@ -245,7 +247,7 @@ async def test_an_operator_without_gas_is_told_so(world: World) -> None:
 async def test_bytes_for_another_chain_are_refused(world: World) -> None:
     """They will never be taken here."""
     call = world.chain.pay(an_order(world.places.customer))
-    elsewhere = await SIGNER.sign(Unsigned(chain_id=80002, nonce=0, call=call, gas_limit=300_000, fees=FEES))
+    elsewhere = await SIGNER.sign(UnsignedTransaction(chain_id=80002, nonce=0, call=call, gas_limit=300_000, fees=FEES))
 
     assert await submit(world, elsewhere) == [SubmitOutcome.REFUSED]
 
@@ -255,7 +257,7 @@ async def test_a_legacy_transaction_pays_as_well(world: World) -> None:
     pay = await paying(world, fees=LEGACY)
     outcomes = await submit(world, pay)
     world.mine()
-    seen = await world.chain.observe([world.places.operator], [pay.tx_hash], [])
+    seen = await world.chain.snapshot([world.places.operator], [pay.tx_hash], [])
 
     assert outcomes == [SubmitOutcome.ACCEPTED]
     assert seen.receipts[pay.tx_hash].gas_price_wei == LEGACY.max_fee_wei
@@ -264,14 +266,14 @@ async def test_a_legacy_transaction_pays_as_well(world: World) -> None:
 
 async def test_a_nonce_waits_for_the_one_before_it(world: World) -> None:
     """Bytes behind a gap are taken, and mined when the gap is closed."""
-    nonce = (await world.chain.survey(world.places.operator)).nonce
+    nonce = (await world.chain.pre_bind_snapshot(world.places.operator)).nonce
     first, second = await paying(world, nonce=nonce), await paying(world, nonce=nonce + 1, order_id="1002")
     outcomes = await submit(world, second)
     world.mine()
-    gap = await world.chain.observe([world.places.operator], [second.tx_hash], [])
+    gap = await world.chain.snapshot([world.places.operator], [second.tx_hash], [])
     outcomes += await submit(world, first)
     world.mine()
-    closed = await world.chain.observe([world.places.operator], [first.tx_hash, second.tx_hash], [])
+    closed = await world.chain.snapshot([world.places.operator], [first.tx_hash, second.tx_hash], [])
 
     assert outcomes == [SubmitOutcome.ACCEPTED, SubmitOutcome.ACCEPTED]
     assert (gap.nonces[world.places.operator], gap.receipts) == (nonce, {})
@@ -287,9 +289,9 @@ async def test_a_payment_is_proved_by_the_tokens_transfer(world: World) -> None:
     pay = await paying(world)
     await submit(world, pay)
     world.mine()
-    head = (await world.chain.survey(world.places.operator)).head
+    head = (await world.chain.pre_bind_snapshot(world.places.operator)).head
 
-    seen = await world.chain.observe([world.places.operator], [pay.tx_hash], [head.number])
+    seen = await world.chain.snapshot([world.places.operator], [pay.tx_hash], [head.number])
 
     receipt = seen.receipts[pay.tx_hash]
     (transfer,) = receipt.transfers
@@ -304,7 +306,7 @@ async def test_a_payment_is_proved_by_the_tokens_transfer(world: World) -> None:
 
 async def test_what_a_node_does_not_have_is_absent(world: World) -> None:
     """An unknown hash and a block above the head say nothing, and nothing fails."""
-    seen = await world.chain.observe([world.places.operator], [NOWHERE], [0, 10**6])
+    seen = await world.chain.snapshot([world.places.operator], [NOWHERE], [0, 10**6])
 
     assert seen.receipts == {}
     assert list(seen.canonical) == [0]
@@ -316,9 +318,9 @@ async def test_finality_follows_the_head(world: World) -> None:
     pay = await paying(world)
     await submit(world, pay)
     world.mine()
-    mined = await world.chain.observe([], [pay.tx_hash], [])
+    mined = await world.chain.snapshot([], [pay.tx_hash], [])
     world.mine(2)
-    later = await world.chain.observe([], [pay.tx_hash], [])
+    later = await world.chain.snapshot([], [pay.tx_hash], [])
 
     number = mined.receipts[pay.tx_hash].block.number
     assert mined.finalized_number is not None
@@ -334,7 +336,7 @@ async def test_a_payment_refused_on_chain_has_a_receipt_without_transfer(world: 
     await submit(world, pay)
     world.mine()
 
-    seen = await world.chain.observe([world.places.operator], [pay.tx_hash], [])
+    seen = await world.chain.snapshot([world.places.operator], [pay.tx_hash], [])
 
     assert not seen.receipts[pay.tx_hash].succeeded
     assert seen.receipts[pay.tx_hash].transfers == ()
@@ -351,7 +353,7 @@ async def test_success_alone_proves_nothing(world: World, behaviour: Behaviour, 
     await submit(world, pay)
     world.mine()
 
-    receipt = (await world.chain.observe([], [pay.tx_hash], [])).receipts[pay.tx_hash]
+    receipt = (await world.chain.snapshot([], [pay.tx_hash], [])).receipts[pay.tx_hash]
 
     assert receipt.succeeded
     assert [transfer.amount_units for transfer in receipt.transfers] == moved
@@ -362,7 +364,7 @@ async def test_the_named_node_gives_the_same_receipt(world: World) -> None:
     pay = await paying(world)
     await submit(world, pay)
     world.mine()
-    seen = await world.chain.observe([], [pay.tx_hash], [])
+    seen = await world.chain.snapshot([], [pay.tx_hash], [])
 
     assert await world.chain.receipt(pay.tx_hash, node=seen.node) == seen.receipts[pay.tx_hash]
     with pytest.raises(InvariantBroken):
@@ -374,13 +376,13 @@ async def test_a_reorganisation_takes_receipt_and_nonce_back(world: World) -> No
     pay = await paying(world)
     await submit(world, pay)
     world.mine()
-    before = await world.chain.observe([world.places.operator], [pay.tx_hash], [])
+    before = await world.chain.snapshot([world.places.operator], [pay.tx_hash], [])
     number = before.head.number
     world.reorg(1)
-    after = await world.chain.observe([world.places.operator], [pay.tx_hash], [number])
+    after = await world.chain.snapshot([world.places.operator], [pay.tx_hash], [number])
     again = await submit(world, pay)
     world.mine()
-    healed = await world.chain.observe([world.places.operator], [pay.tx_hash], [])
+    healed = await world.chain.snapshot([world.places.operator], [pay.tx_hash], [])
 
     assert after.receipts == {}
     assert after.nonces[world.places.operator] == before.nonces[world.places.operator] - 1
@@ -395,10 +397,10 @@ async def test_a_dropped_transaction_can_be_handed_over_again(world: World) -> N
     await submit(world, pay)
     world.drop(pay.tx_hash)
     world.mine()
-    gone = await world.chain.observe([world.places.operator], [pay.tx_hash], [])
+    gone = await world.chain.snapshot([world.places.operator], [pay.tx_hash], [])
     again = await submit(world, pay)
     world.mine()
-    healed = await world.chain.observe([world.places.operator], [pay.tx_hash], [])
+    healed = await world.chain.snapshot([world.places.operator], [pay.tx_hash], [])
 
     assert gone.receipts == {}
     assert again == [SubmitOutcome.ACCEPTED]

@@ -11,13 +11,13 @@ import pytest
 from aiohttp import web
 
 from devstack.contracts import OPERATOR_KEY, Deployment, Devchain
-from distributor.adapters.history import ChainHistory, read_distribution
-from distributor.adapters.polygon import nodes_of
-from distributor.adapters.signer import LocalSigner
+from distributor.chain.history import ChainHistory, read_distribution
+from distributor.chain.polygon import nodes_of
 from distributor.errors import ChainUnavailable
 from distributor.model import Fees, Hash
-from distributor.payout.history import Distribution, History
-from distributor.ports import Unsigned
+from distributor.payout.history import DistributeCall, History
+from distributor.ports import UnsignedTransaction
+from distributor.signing.signer import LocalSigner
 from distributor.units import Wei
 from foundation.clock import Sleep
 from tests.contract.chains import ONE_TOKEN, FakeWorld, World, an_order, anvil_world
@@ -41,20 +41,22 @@ class Setup:
     async def pay(self, *order_ids: str) -> list[Hash]:
         """Mine the payments of orders in one block; return their hashes."""
         chain, places = self.world.chain, self.world.places
-        survey = await chain.survey(places.operator)
+        snapshot = await chain.pre_bind_snapshot(places.operator)
         signed = []
         for at, order_id in enumerate(order_ids):
             call = chain.pay(an_order(places.customer, order_id=order_id))
             fees = FEES
-            nonce = survey.nonce + at
-            unsigned = Unsigned(chain_id=places.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
+            nonce = snapshot.nonce + at
+            unsigned = UnsignedTransaction(
+                chain_id=places.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees
+            )
             signed.append(await SIGNER.sign(unsigned))
         await chain.submit([each.raw for each in signed])
         self.world.mine()
         return [each.tx_hash for each in signed]
 
     async def head(self) -> int:
-        return (await self.world.chain.survey(self.world.places.operator)).head.number
+        return (await self.world.chain.pre_bind_snapshot(self.world.places.operator)).head.number
 
 
 def open_history(
@@ -90,7 +92,7 @@ async def test_what_left_the_reserve_is_found_in_the_order_of_the_chain(setup: S
     first = await setup.head() + 1
     hashes = [*await setup.pay("A-1", "A-2"), *await setup.pay("A-3")]
 
-    found = await setup.history.outflows(first, first + 1)
+    found = await setup.history.reserve_transfers(first, first + 1)
 
     assert [each.tx_hash for each in found] == hashes
     assert [each.block.number for each in found] == [first, first, first + 1]
@@ -102,7 +104,7 @@ async def test_only_the_blocks_asked_for_are_looked_at(setup: Setup) -> None:
     first = await setup.head() + 1
     hashes = [(await setup.pay(order_id))[0] for order_id in ("A-1", "A-2", "A-3")]
 
-    found = await setup.history.outflows(first + 1, first + 1)
+    found = await setup.history.reserve_transfers(first + 1, first + 1)
 
     assert [each.tx_hash for each in found] == hashes[1:2]
 
@@ -113,13 +115,13 @@ async def test_an_origin_says_who_asked_for_what(setup: Setup) -> None:
     (tx_hash,) = await setup.pay("A-1")
     places, order = setup.world.places, an_order(setup.world.places.customer, order_id="A-1")
 
-    (outflow,) = await setup.history.outflows(first, first)
-    origin = (await setup.history.origins([tx_hash]))[tx_hash]
+    (transfer,) = await setup.history.reserve_transfers(first, first)
+    details = (await setup.history.transaction_details([tx_hash]))[tx_hash]
 
-    assert (origin.sender, origin.to) == (places.operator, places.authority)
-    assert origin.nonce == (await setup.world.chain.survey(places.operator)).nonce - 1
-    assert origin.distribution == Distribution(
-        wallet=outflow.wallet, amount_units=outflow.amount_units, ref_id=order.ref_id, reason=order.reason
+    assert (details.sender, details.to) == (places.operator, places.authority)
+    assert details.nonce == (await setup.world.chain.pre_bind_snapshot(places.operator)).nonce - 1
+    assert details.distribution == DistributeCall(
+        wallet=transfer.wallet, amount_units=transfer.amount_units, ref_id=order.ref_id, reason=order.reason
     )
 
 
@@ -127,7 +129,7 @@ async def test_more_origins_than_fit_in_one_request_are_found(setup: Setup) -> N
     """A repeated hash is asked for once."""
     hashes = await setup.pay(*(f"A-{number}" for number in range(12)))
 
-    assert list(await setup.history.origins([*hashes, *hashes])) == hashes
+    assert list(await setup.history.transaction_details([*hashes, *hashes])) == hashes
 
 
 # a real node's bad day ---------------------------------------------------------------------------
@@ -161,7 +163,7 @@ async def test_a_refused_range_is_asked_for_in_halves(front: Gateway, devchain: 
     head = int(devchain.rpc("eth_blockNumber"), 16)
     history = open_history(devchain.deployment, front.url)
 
-    found = await history.outflows(head - 4, head)
+    found = await history.reserve_transfers(head - 4, head)
     await history.aclose()
 
     assert [each.block.number for each in found] == [head - 2, head - 1, head]
@@ -184,7 +186,7 @@ async def test_a_range_may_be_refused_in_every_shape(front: Gateway, devchain: D
     head = int(devchain.rpc("eth_blockNumber"), 16)
     history = open_history(devchain.deployment, front.url)
 
-    found = await history.outflows(head - 2, head)
+    found = await history.reserve_transfers(head - 2, head)
     await history.aclose()
 
     assert [each.block.number for each in found] == [head - 2, head - 1, head]
@@ -202,7 +204,7 @@ async def test_a_node_that_is_asked_too_much_is_asked_the_same_again(front: Gate
     head = int(devchain.rpc("eth_blockNumber"), 16)
     history = open_history(devchain.deployment, front.url, sleep=sleep)
 
-    found = await history.outflows(head - 2, head)
+    found = await history.reserve_transfers(head - 2, head)
     await history.aclose()
 
     assert len(found) == 3
@@ -221,7 +223,7 @@ async def test_asking_the_same_again_has_an_end(front: Gateway, devchain: Devcha
     history = open_history(devchain.deployment, front.url, sleep=sleep)
 
     with pytest.raises(ChainUnavailable, match="rate_limited"):
-        await history.outflows(0, 9)
+        await history.reserve_transfers(0, 9)
     await history.aclose()
 
     assert len(slept) == 4
@@ -234,7 +236,7 @@ async def test_a_single_block_that_is_refused_is_the_nodes_trouble(front: Gatewa
     history = open_history(devchain.deployment, front.url)
 
     with pytest.raises(ChainUnavailable):
-        await history.outflows(head, head)
+        await history.reserve_transfers(head, head)
     await history.aclose()
 
 
@@ -244,7 +246,7 @@ async def test_a_range_that_takes_too_long_is_halved_down_to_the_last_block(fron
     history = open_history(devchain.deployment, front.url, timeout_s=0.05)
 
     with pytest.raises(ChainUnavailable, match="timeout"):
-        await history.outflows(0, 1)
+        await history.reserve_transfers(0, 1)
     await history.aclose()
 
     assert len(front.batches) == 2
@@ -265,7 +267,7 @@ async def test_what_is_no_answer_is_never_an_empty_past(front: Gateway, devchain
     history = open_history(devchain.deployment, front.url)
 
     with pytest.raises(ChainUnavailable):
-        await history.outflows(0, 9)
+        await history.reserve_transfers(0, 9)
     await history.aclose()
 
 
@@ -281,7 +283,7 @@ async def test_logs_nobody_asked_for_are_no_answer(front: Gateway, devchain: Dev
         assert answer["result"]
         front.reply = passed_on(on(1, saying(answer["result"])))
         with pytest.raises(ChainUnavailable, match="garbled"):
-            await history.outflows(head - 1, head - 1)
+            await history.reserve_transfers(head - 1, head - 1)
     await history.aclose()
 
 
@@ -291,13 +293,13 @@ async def test_two_nodes_must_have_the_same_past(front: Gateway, devchain: Devch
     head = int(devchain.rpc("eth_blockNumber"), 16)
     history = open_history(known, known.url, front.url)
 
-    assert len(await history.outflows(head - 2, head)) == 3
+    assert len(await history.reserve_transfers(head - 2, head)) == 3
     front.reply = passed_on(on(1, saying([])))
     with pytest.raises(ChainUnavailable, match="disagree about blocks"):
-        await history.outflows(head - 2, head)
+        await history.reserve_transfers(head - 2, head)
     front.reply = said(status=503)
     with pytest.raises(ChainUnavailable, match=r"too few nodes .* http_503"):
-        await history.outflows(head - 2, head)
+        await history.reserve_transfers(head - 2, head)
     await history.aclose()
 
 
@@ -308,20 +310,20 @@ async def test_the_smallest_range_any_node_takes_is_asked_for(front: Gateway, de
     head = int(devchain.rpc("eth_blockNumber"), 16)
     history = open_history(known, known.url, front.url)
 
-    assert len(await history.outflows(head - 2, head)) == 3
+    assert len(await history.reserve_transfers(head - 2, head)) == 3
     await history.aclose()
 
 
 async def test_a_transaction_the_node_does_not_know_is_no_origin(front: Gateway, devchain: Devchain) -> None:
     """Nor is another one than was asked for."""
     history = open_history(devchain.deployment, front.url)
-    outflow = (await history.outflows(0, int(devchain.rpc("eth_blockNumber"), 16)))[-1]
+    transfer = (await history.reserve_transfers(0, int(devchain.rpc("eth_blockNumber"), 16)))[-1]
 
     with pytest.raises(ChainUnavailable):
-        await history.origins([a_hash("nowhere")])
+        await history.transaction_details([a_hash("nowhere")])
     front.reply = passed_on(on(1, saying({"hash": a_hash("another")})))
     with pytest.raises(ChainUnavailable):
-        await history.origins([outflow.tx_hash])
+        await history.transaction_details([transfer.tx_hash])
     await history.aclose()
 
 
@@ -333,7 +335,7 @@ async def test_a_transfer_of_nothing_is_no_outflow(devchain: Devchain) -> None:
     devchain._do(token, known.customers[1])
     history = open_history(known)
 
-    found = await history.outflows(before, int(devchain.rpc("eth_blockNumber"), 16))
+    found = await history.reserve_transfers(before, int(devchain.rpc("eth_blockNumber"), 16))
     await history.aclose()
 
     assert devchain.payouts()[-1].amount_units == 0
@@ -346,10 +348,10 @@ async def test_a_creation_of_a_contract_has_no_addressee(devchain: Devchain) -> 
     name = Hash(f"0x{bytes(tx_hash).hex()}" if isinstance(tx_hash, bytes) else tx_hash)
     history = open_history(devchain.deployment)
 
-    origin = (await history.origins([name]))[name]
+    details = (await history.transaction_details([name]))[name]
     await history.aclose()
 
-    assert (origin.to, origin.distribution) == (None, None)
+    assert (details.to, details.distribution) == (None, None)
 
 
 def test_call_data_that_only_begin_like_a_distribution_are_none() -> None:

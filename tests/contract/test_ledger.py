@@ -9,7 +9,7 @@ import pytest
 
 from distributor.errors import ConflictingOrder, ForeignLedger
 from distributor.model import AttemptKind, HoldReason, OpenTransaction, OrderStatus, Transaction, TransactionStatus
-from distributor.standing import Control, Stats
+from distributor.state import PauseState, Stats
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken
@@ -27,23 +27,23 @@ OTHER_OPERATOR = BOB
 async def test_an_empty_ledger_is_nobodys_and_binds_nothing(empty: Bench) -> None:
     """Without identity and nonce there are no books; control is the default."""
     assert await empty.ledger.identity() is None
-    assert await empty.ledger.books(OPERATOR) is None
-    assert await empty.ledger.control() == Control()
+    assert await empty.ledger.binding_state(OPERATOR) is None
+    assert await empty.ledger.pause_state() == PauseState()
 
 
 async def test_initialising_writes_identity_nonce_commitments_and_control(bench: Bench) -> None:
     """One group; the audit trail says from which nonce on."""
     assert await bench.ledger.identity() == IDENTITY
     assert await bench.keys() == ["commitments", "control", "identity", f"nonce:{OPERATOR}"]
-    books = await bench.books()
-    assert (books.operator, books.next_nonce, books.committed_units) == (OPERATOR, 7, 0)
+    binding_state = await bench.binding_state()
+    assert (binding_state.operator, binding_state.next_nonce, binding_state.committed_units) == (OPERATOR, 7, 0)
     assert bench.audit.entries["identity"]["nonce"] == 7
 
 
 async def test_initialising_again_changes_nothing(bench: Bench) -> None:
     """Not the nonce either: it belongs to the bindings from now on."""
     assert not await bench.ledger.initialise(IDENTITY, OPERATOR, 0)
-    assert (await bench.books()).next_nonce == 7
+    assert (await bench.binding_state()).next_nonce == 7
 
 
 async def test_a_ledger_of_others_is_never_taken_over(bench: Bench) -> None:
@@ -57,20 +57,20 @@ async def test_an_operator_is_added_once(bench: Bench) -> None:
     """The second time its nonce is its own already."""
     assert await bench.ledger.add_operator(OTHER_OPERATOR, 3)
     assert not await bench.ledger.add_operator(OTHER_OPERATOR, 0)
-    books = await bench.ledger.books(OTHER_OPERATOR)
-    assert books is not None
-    assert books.next_nonce == 3
+    binding_state = await bench.ledger.binding_state(OTHER_OPERATOR)
+    assert binding_state is not None
+    assert binding_state.next_nonce == 3
 
 
 async def test_control_is_set_by_the_one_who_read_it_last(bench: Bench) -> None:
     """A pause cannot be undone by someone who has not seen it."""
-    before = await bench.ledger.control()
-    await bench.ledger.set_control(replace(before, paused=True, paused_by="ana", paused_why="audit"))
+    before = await bench.ledger.pause_state()
+    await bench.ledger.set_pause_state(replace(before, paused=True, paused_by="ana", paused_why="audit"))
 
     with pytest.raises(Contention):
-        await bench.ledger.set_control(replace(before, paused=False))
-    after = await bench.ledger.control()
-    assert after == Control(paused=True, paused_by="ana", paused_why="audit")
+        await bench.ledger.set_pause_state(replace(before, paused=False))
+    after = await bench.ledger.pause_state()
+    assert after == PauseState(paused=True, paused_by="ana", paused_why="audit")
     assert [entry["paused_by"] for key, entry in bench.audit.entries.items() if key.startswith("control")] == ["ana"]
 
 
@@ -130,7 +130,7 @@ async def test_waiting_orders_come_in_pages_oldest_first(bench: Bench) -> None:
     pages = [[order.order_id for order in page.orders] for page in (first, second, third)]
     assert pages == [["ORD1", "ORD2"], ["ORD3", "ORD4"], ["ORD5"]]
     assert third.after == ""
-    behind = await bench.ledger.waiting(limit=9, after=first.orders[0].place)
+    behind = await bench.ledger.waiting(limit=9, after=first.orders[0].queue_key)
     assert [order.order_id for order in behind.orders] == ["ORD2", "ORD3", "ORD4", "ORD5"]
 
 
@@ -138,8 +138,8 @@ async def test_an_order_bound_meanwhile_is_left_out_of_the_line(bench: Bench) ->
     """Its place was read before the binding, its row after."""
     await bench.bound("ORD1")
     await bench.received("ORD2")
-    place = an_order("ORD1").place
-    await bench.rows.commit([InsertRow(key=f"open:{place}", values={"source": "default", "order_id": "ORD1"})])
+    queue_key = an_order("ORD1").queue_key
+    await bench.rows.commit([InsertRow(key=f"open:{queue_key}", values={"source": "default", "order_id": "ORD1"})])
 
     page = await bench.ledger.waiting(limit=9)
 
@@ -167,12 +167,12 @@ async def test_a_held_order_leaves_the_line(bench: Bench) -> None:
 async def test_an_order_bound_meanwhile_is_not_held(bench: Bench) -> None:
     """The holder's view is stale: contention, and the binding stands."""
     (order,) = await bench.received("ORD1")
-    books = await bench.books()
-    await bench.ledger.bind(books, [order], *binding(7, [order]))
+    binding_state = await bench.binding_state()
+    await bench.ledger.bind(binding_state, [order], *binding(7, [order]))
 
     with pytest.raises(Contention):
         await bench.ledger.hold(order, HoldReason.SIMULATION, "late")
-    assert (await bench.order("ORD1")).status is OrderStatus.ASSIGNED
+    assert (await bench.order("ORD1")).status is OrderStatus.BOUND
 
 
 # Binding -----------------------------------------------------------------------------------------
@@ -183,28 +183,28 @@ async def test_a_binding_moves_every_row_it_concerns_at_once(bench: Bench) -> No
     orders = await bench.received("ORD1", "ORD2")
     transaction, attempt = binding(7, orders)
 
-    books, stored = await bench.ledger.bind(await bench.books(), orders, transaction, attempt)
+    binding_state, stored = await bench.ledger.bind(await bench.binding_state(), orders, transaction, attempt)
 
     for order in orders:
         after = await bench.order(order.order_id)
-        assert after == replace(order, status=OrderStatus.ASSIGNED, operator=OPERATOR, nonce=7)
+        assert after == replace(order, status=OrderStatus.BOUND, operator=OPERATOR, nonce=7)
     assert (await bench.ledger.waiting(limit=9)).orders == ()
     assert await bench.ledger.transaction(OPERATOR, 7) == stored == transaction
     assert await bench.ledger.attempts(OPERATOR, 7) == [attempt]
     assert await bench.ledger.open_transactions() == [OpenTransaction(transaction=stored, attempts=(attempt,))]
-    assert (books.next_nonce, books.committed_units) == (8, 20 * TOKEN)
-    assert (books.spent.day, books.spent.units) == (DAY, 20 * TOKEN)
-    assert await bench.books() == books
+    assert (binding_state.next_nonce, binding_state.committed_units) == (8, 20 * TOKEN)
+    assert (binding_state.spent.day, binding_state.spent.units) == (DAY, 20 * TOKEN)
+    assert await bench.binding_state() == binding_state
 
 
 async def test_bindings_go_on_with_the_books_of_the_one_before(bench: Bench) -> None:
     """No reading in between: the versions come back with the answer."""
-    books = await bench.books()
+    binding_state = await bench.binding_state()
     for nonce, order in enumerate(await bench.received("ORD1", "ORD2", "ORD3"), start=7):
-        books, _ = await bench.ledger.bind(books, [order], *binding(nonce, [order]))
+        binding_state, _ = await bench.ledger.bind(binding_state, [order], *binding(nonce, [order]))
 
-    assert (books.next_nonce, books.committed_units) == (10, 30 * TOKEN)
-    assert await bench.books() == books
+    assert (binding_state.next_nonce, binding_state.committed_units) == (10, 30 * TOKEN)
+    assert await bench.binding_state() == binding_state
     assert [each.transaction.nonce for each in await bench.ledger.open_transactions()] == [7, 8, 9]
 
 
@@ -219,42 +219,42 @@ async def test_a_binding_carries_up_to_thirty_orders(bench: Bench) -> None:
 
 async def test_of_two_binders_of_one_nonce_one_wins(bench: Bench) -> None:
     """The loser's order still waits, with no trace of the binding."""
-    orders, books = await bench.received("ORD1", "ORD2"), await bench.books()
+    orders, binding_state = await bench.received("ORD1", "ORD2"), await bench.binding_state()
 
-    racing = (bench.ledger.bind(books, [order], *binding(7, [order])) for order in orders)
+    racing = (bench.ledger.bind(binding_state, [order], *binding(7, [order])) for order in orders)
     outcomes = await asyncio.gather(*racing, return_exceptions=True)
 
     assert sum(isinstance(outcome, Contention) for outcome in outcomes) == 1
     loser = orders[[isinstance(outcome, Contention) for outcome in outcomes].index(True)]
     assert await bench.order(loser.order_id) == loser
-    assert (await bench.books()).committed_units == 10 * TOKEN
+    assert (await bench.binding_state()).committed_units == 10 * TOKEN
     assert len(await bench.ledger.open_transactions()) == 1
 
 
 async def test_one_order_is_never_bound_twice(bench: Bench) -> None:
     """A binder with fresh books and a stale order loses, whole: its nonce stays free."""
     (order,) = await bench.received("ORD1")
-    books, _ = await bench.ledger.bind(await bench.books(), [order], *binding(7, [order]))
+    binding_state, _ = await bench.ledger.bind(await bench.binding_state(), [order], *binding(7, [order]))
 
     with pytest.raises(Contention):
-        await bench.ledger.bind(books, [order], *binding(8, [order]))
-    assert await bench.books() == books
+        await bench.ledger.bind(binding_state, [order], *binding(8, [order]))
+    assert await bench.binding_state() == binding_state
     assert await bench.ledger.transaction(OPERATOR, 8) is None
 
 
 async def test_a_binding_counts_for_the_day_it_is_signed_on(bench: Bench) -> None:
     """Books read before midnight bind after it: the new day's total is read, and goes on."""
-    orders, books = await bench.received("ORD1", "ORD2"), await bench.books()
+    orders, binding_state = await bench.received("ORD1", "ORD2"), await bench.binding_state()
     transactions = [
         replace(binding(nonce, [order])[0], bound_day="2027-01-16") for nonce, order in zip([7, 8], orders, strict=True)
     ]
 
-    after, _ = await bench.ledger.bind(books, [orders[0]], transactions[0], an_attempt(nonce=7))
-    stale = replace(after, spent=books.spent)
+    after, _ = await bench.ledger.bind(binding_state, [orders[0]], transactions[0], an_attempt(nonce=7))
+    stale = replace(after, spent=binding_state.spent)
     after, _ = await bench.ledger.bind(stale, [orders[1]], transactions[1], an_attempt(nonce=8))
 
     assert (after.spent.day, after.spent.units) == ("2027-01-16", 20 * TOKEN)
-    assert (await bench.books()).spent.units == 0
+    assert (await bench.binding_state()).spent.units == 0
 
 
 # Following ---------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ async def test_open_transactions_come_by_operator_and_nonce_without_the_final_on
     first, second, third = [await bench.bound(order_id) for order_id in ("ORD1", "ORD2", "ORD3")]
     await bench.ledger.close(second, a_closing("ORD2"))
     first = await bench.ledger.add_attempt(first, an_attempt(1))
-    other_books = await bench.ledger.books(OTHER_OPERATOR)
+    other_books = await bench.ledger.binding_state(OTHER_OPERATOR)
     assert other_books is not None
     other_orders = await bench.received("ORD4")
     transaction, attempt = binding(3, other_orders, OTHER_OPERATOR)
@@ -330,8 +330,8 @@ async def test_a_closing_pays_its_orders_and_frees_what_was_committed(bench: Ben
     assert (paid.paid_hash, paid.paid_block, paid.updated_ms) == (a_hash("final"), 90, NOW_MS + 9)
     final = await bench.ledger.transaction(OPERATOR, 7)
     assert final == replace(bound, status=TransactionStatus.FINAL, mined_hash=a_hash("final"), block_number=90)
-    books = await bench.books()
-    assert (books.committed_units, books.spent.units) == (0, 10 * TOKEN)
+    binding_state = await bench.binding_state()
+    assert (binding_state.committed_units, binding_state.spent.units) == (0, 10 * TOKEN)
     assert await bench.ledger.open_transactions() == []
     assert await bench.ledger.stats(OPERATOR) == Stats(
         transactions=1,
@@ -355,7 +355,7 @@ async def test_a_closing_holds_the_orders_its_receipt_did_not_pay(bench: Bench) 
     assert await bench.keys("held:", "held;") == ["held:default:ORD2"]
     spent = (await bench.values())[f"spent:{DAY}"]
     assert spent["units"] == str(10 * TOKEN)
-    assert (await bench.books()).committed_units == 0
+    assert (await bench.binding_state()).committed_units == 0
     assert (await bench.ledger.stats(OPERATOR)).paid_units == 10 * TOKEN
     assert bench.audit.entries[f"held:default:ORD2:{a_hash('final')}"]["detail"] == "execution reverted"
 
@@ -411,7 +411,7 @@ async def test_a_closing_from_a_stale_view_is_contention(bench: Bench) -> None:
 
     with pytest.raises(Contention):
         await bench.ledger.close(bound, a_closing("ORD1"))
-    assert (await bench.order("ORD1")).status is OrderStatus.ASSIGNED
+    assert (await bench.order("ORD1")).status is OrderStatus.BOUND
 
 
 async def test_of_racing_closings_one_counts(bench: Bench) -> None:
@@ -431,9 +431,9 @@ async def test_bindings_and_closings_share_the_totals_without_losing_any(bench: 
     async def bind_all() -> None:
         waiting = list(orders)
         while waiting:
-            books = await bench.books()
+            binding_state = await bench.binding_state()
             try:
-                await bench.ledger.bind(books, waiting[:1], *binding(books.next_nonce, waiting[:1]))
+                await bench.ledger.bind(binding_state, waiting[:1], *binding(binding_state.next_nonce, waiting[:1]))
             except Contention:
                 continue
             del waiting[0]
@@ -448,6 +448,6 @@ async def test_bindings_and_closings_share_the_totals_without_losing_any(bench: 
 
     await asyncio.gather(bind_all(), *map(close, bound))
 
-    books = await bench.books()
-    assert (books.next_nonce, books.committed_units) == (15, 40 * TOKEN)
+    binding_state = await bench.binding_state()
+    assert (binding_state.next_nonce, binding_state.committed_units) == (15, 40 * TOKEN)
     assert (await bench.ledger.stats(OPERATOR)).transactions == 4

@@ -9,7 +9,7 @@ import pytest
 
 from distributor.caps import Caps
 from distributor.model import Address, OrderKey
-from distributor.standing import Books
+from distributor.state import BindingState
 from distributor.units import TokenUnits
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.ports import Version
@@ -27,31 +27,34 @@ async def spent(bench: Bench) -> dict[str, str]:
     return {key.removeprefix("spent:"): row["units"] for key, row in rows.items() if key.startswith("spent:")}
 
 
-async def books_of(bench: Bench, operator: Address) -> Books:
+async def books_of(bench: Bench, operator: Address) -> BindingState:
     """Return an operator's books, with what alice got today."""
-    books = await bench.ledger.books(operator)
-    assert books is not None
-    return await bench.ledger.with_wallets(books, [ALICE])
+    binding_state = await bench.ledger.binding_state(operator)
+    assert binding_state is not None
+    return await bench.ledger.with_wallets(binding_state, [ALICE])
 
 
 async def test_a_binding_counts_in_the_totals_of_its_day_and_of_each_wallet(bench: Bench) -> None:
     """Two orders of alice and one of bob in one transaction: three rows, each written once."""
     orders = [*await bench.received("ORD1", "ORD2"), *await bench.received("ORD3", wallet=BOB)]
 
-    books, _ = await bench.ledger.bind(await bench.books(), orders, *binding(7, orders))
+    binding_state, _ = await bench.ledger.bind(await bench.binding_state(), orders, *binding(7, orders))
 
     assert await spent(bench) == {
         DAY: str(30 * TOKEN),
         f"{DAY}:{ALICE}": str(20 * TOKEN),
         f"{DAY}:{BOB}": f"{10 * TOKEN}",
     }
-    assert {wallet: total.units for wallet, total in books.wallets.items()} == {ALICE: 20 * TOKEN, BOB: 10 * TOKEN}
+    assert {wallet: total.units for wallet, total in binding_state.wallets.items()} == {
+        ALICE: 20 * TOKEN,
+        BOB: 10 * TOKEN,
+    }
 
 
 async def test_a_release_gives_back_to_the_day_of_the_binding(bench: Bench) -> None:
     """In all and to the wallet whose order is held; the closing's own day is another one."""
     orders = [*await bench.received("ORD1"), *await bench.received("ORD2", wallet=BOB)]
-    _, bound = await bench.ledger.bind(await bench.books(), orders, *binding(7, orders))
+    _, bound = await bench.ledger.bind(await bench.binding_state(), orders, *binding(7, orders))
     bench.clock.advance(DAY_MS)
 
     await bench.ledger.close(bound, a_closing("ORD1", held=["ORD2"]))
@@ -66,7 +69,7 @@ async def test_a_retried_order_counts_on_the_day_it_is_bound_again(bench: Bench)
     waits = await bench.ledger.retry(await bench.order("ORD1"), "ana", "the authority was paused")
     transaction, attempt = binding(8, [waits])
 
-    await bench.ledger.bind(await bench.books(), [waits], replace(transaction, bound_day=NEXT_DAY), attempt)
+    await bench.ledger.bind(await bench.binding_state(), [waits], replace(transaction, bound_day=NEXT_DAY), attempt)
 
     today = str(10 * TOKEN)
     assert await spent(bench) == {DAY: "0", f"{DAY}:{ALICE}": "0", NEXT_DAY: today, f"{NEXT_DAY}:{ALICE}": today}
@@ -77,11 +80,11 @@ async def test_two_operators_never_exceed_a_cap_together(bench: Bench, caps: Cap
     """Both have read that nothing is bound today; the totals stand in both groups, and one of them loses."""
     await bench.ledger.add_operator(BOB, 3)
     orders = await bench.received("ORD1", "ORD2")
-    books = [await books_of(bench, operator) for operator in (OPERATOR, BOB)]
+    binding_state = [await books_of(bench, operator) for operator in (OPERATOR, BOB)]
 
     outcomes = await asyncio.gather(
-        bench.ledger.bind(books[0], [orders[0]], *binding(7, [orders[0]]), caps),
-        bench.ledger.bind(books[1], [orders[1]], *binding(3, [orders[1]], BOB), caps),
+        bench.ledger.bind(binding_state[0], [orders[0]], *binding(7, [orders[0]]), caps),
+        bench.ledger.bind(binding_state[1], [orders[1]], *binding(3, [orders[1]], BOB), caps),
         return_exceptions=True,
     )
 
@@ -93,13 +96,15 @@ async def test_two_operators_never_exceed_a_cap_together(bench: Bench, caps: Cap
 async def test_a_total_that_changed_since_it_was_read_stops_the_binding(bench: Bench, row: str) -> None:
     """Each of them alone, with everything else as it was."""
     await bench.bound("ORD1")
-    (order,), books = await bench.received("ORD2"), await bench.books()
-    stale = replace(books.spent, version=STALE)
-    wallet = replace(books.wallets[ALICE], version=STALE)
-    books = replace(books, spent=stale) if row.endswith(DAY) else replace(books, wallets={ALICE: wallet})
+    (order,), binding_state = await bench.received("ORD2"), await bench.binding_state()
+    stale = replace(binding_state.spent, version=STALE)
+    wallet = replace(binding_state.wallets[ALICE], version=STALE)
+    binding_state = (
+        replace(binding_state, spent=stale) if row.endswith(DAY) else replace(binding_state, wallets={ALICE: wallet})
+    )
 
     with pytest.raises(Contention):
-        await bench.ledger.bind(books, [order], *binding(8, [order]))
+        await bench.ledger.bind(binding_state, [order], *binding(8, [order]))
     assert await bench.order("ORD2") == order
 
 
@@ -110,17 +115,17 @@ async def test_the_ledger_itself_refuses_to_bind_above_a_cap(bench: Bench) -> No
 
     with pytest.raises(InvariantBroken, match="default:ORD2 would be bound above MAX_DAILY_WALLET_TOKENS"):
         await bench.ledger.bind(
-            await bench.books(), orders, *binding(7, orders), Caps(wallet_units=TokenUnits(20 * TOKEN - 1))
+            await bench.binding_state(), orders, *binding(7, orders), Caps(wallet_units=TokenUnits(20 * TOKEN - 1))
         )
     assert await bench.values() == before
 
 
 async def test_what_is_known_is_not_read_again(bench: Bench) -> None:
     """The totals come back with the answer to a binding, as the versions do."""
-    (order,), books = await bench.received("ORD1"), await bench.books()
-    after, _ = await bench.ledger.bind(books, [order], *binding(7, [order]))
+    (order,), binding_state = await bench.received("ORD1"), await bench.binding_state()
+    after, _ = await bench.ledger.bind(binding_state, [order], *binding(7, [order]))
 
-    assert await bench.ledger.with_wallets(after, [ALICE]) == after == await bench.books()
+    assert await bench.ledger.with_wallets(after, [ALICE]) == after == await bench.binding_state()
 
 
 async def test_an_order_is_recalled_without_being_kept(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderStatus, TransactionStatus
-from distributor.standing import Control, WaitingReason, Watch
+from distributor.state import MonitorState, PauseState, WaitingReason
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.atomic import TRIES_MAX
 from foundation.tablestore.memory import MemoryRows
@@ -32,8 +32,8 @@ async def _add_operator(_: Bench) -> Verb:
 
 
 async def _set_control(bench: Bench) -> Verb:
-    before = await bench.ledger.control()
-    return lambda bench: bench.ledger.set_control(replace(before, paused=True))
+    before = await bench.ledger.pause_state()
+    return lambda bench: bench.ledger.set_pause_state(replace(before, paused=True))
 
 
 async def _pause(bench: Bench) -> Verb:
@@ -42,7 +42,7 @@ async def _pause(bench: Bench) -> Verb:
 
 
 async def _resume(bench: Bench) -> Verb:
-    await bench.ledger.set_control(Control(paused=True))
+    await bench.ledger.set_pause_state(PauseState(paused=True))
     return lambda bench: bench.ledger.resume("ana", "over")
 
 
@@ -69,8 +69,8 @@ async def _cancel(bench: Bench) -> Verb:
 
 async def _bind(bench: Bench) -> Verb:
     await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
-    orders, books = await bench.received("ORD1"), await bench.books()
-    return lambda bench: bench.ledger.bind(books, orders, *binding(7, orders))
+    orders, binding_state = await bench.received("ORD1"), await bench.binding_state()
+    return lambda bench: bench.ledger.bind(binding_state, orders, *binding(7, orders))
 
 
 async def _update(bench: Bench) -> Verb:
@@ -104,7 +104,7 @@ async def _set_waiting(_: Bench) -> Verb:
 
 
 async def _save_watch(_: Bench) -> Verb:
-    return lambda bench: bench.ledger.save_watch(Watch(head_number=9))
+    return lambda bench: bench.ledger.save_monitor_state(MonitorState(head_number=9))
 
 
 async def _acquire(_: Bench) -> Verb:
@@ -182,15 +182,15 @@ async def test_silence_ends_after_a_few_tries_and_nothing_is_half_done(empty: Be
 
 async def test_what_a_lost_answer_wrote_can_be_written_again(bench: Bench) -> None:
     """The versions found by reading back are good for the next conditional write."""
-    orders, books = await bench.received("ORD1", "ORD2"), await bench.books()
+    orders, binding_state = await bench.received("ORD1", "ORD2"), await bench.binding_state()
     bench.rows.lose_next_answer(done=True)
-    books, transaction = await bench.ledger.bind(books, orders[:1], *binding(7, orders[:1]))
+    binding_state, transaction = await bench.ledger.bind(binding_state, orders[:1], *binding(7, orders[:1]))
     bench.rows.echo_conflict_once()
     transaction = await bench.ledger.update(replace(transaction, status=TransactionStatus.SUBMITTED))
     bench.rows.lose_next_answer(done=True)
     transaction = await bench.ledger.add_attempt(transaction, an_attempt(1))
-    await bench.ledger.bind(books, orders[1:], *binding(8, orders[1:]))
+    await bench.ledger.bind(binding_state, orders[1:], *binding(8, orders[1:]))
     await bench.ledger.close(transaction, a_closing("ORD1"))
 
     assert (await bench.order("ORD1")).status is OrderStatus.PAID
-    assert (await bench.books()).committed_units == 10 * TOKEN
+    assert (await bench.binding_state()).committed_units == 10 * TOKEN

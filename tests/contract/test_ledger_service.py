@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.standing import Waiting, WaitingReason, Watch
+from distributor.state import MonitorState, Waiting, WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.errors import Contention
 from tests.factories import NOW_MS
@@ -42,18 +42,18 @@ async def test_of_two_that_see_a_new_reason_one_raises_the_alarm(bench: Bench) -
 
 async def test_the_watch_is_kept_by_the_sweep_that_read_it(bench: Bench) -> None:
     """What was seen comes back whole; a sweep with an older view loses."""
-    before = await bench.ledger.watch()
-    assert before == Watch()
+    before = await bench.ledger.monitor_state()
+    assert before == MonitorState()
     seen = replace(
         before, head_number=9, reserve_units=TokenUnits(2**255), gas_wei=Wei(10**19), alarms=("gas", "node a")
     )
-    await bench.ledger.save_watch(seen)
+    await bench.ledger.save_monitor_state(seen)
 
-    assert await bench.ledger.watch() == seen
+    assert await bench.ledger.monitor_state() == seen
     with pytest.raises(Contention):
-        await bench.ledger.save_watch(before)
-    await bench.ledger.save_watch(replace(await bench.ledger.watch(), alarms=()))
-    assert (await bench.ledger.watch()).alarms == ()
+        await bench.ledger.save_monitor_state(before)
+    await bench.ledger.save_monitor_state(replace(await bench.ledger.monitor_state(), alarms=()))
+    assert (await bench.ledger.monitor_state()).alarms == ()
 
 
 async def test_a_lease_is_one_holders_until_it_ends(bench: Bench) -> None:

@@ -9,13 +9,13 @@ import pytest
 import rlp  # type: ignore[import-untyped]  # ships no types
 
 from devstack.contracts import OPERATOR_KEY
-from distributor.adapters.signer import LocalSigner
-from distributor.adapters.vault_signer import VaultSigner, connect
 from distributor.addresses import keccak256
+from distributor.chain_types import Call
 from distributor.errors import SignerUnavailable
 from distributor.model import Address, Fees
-from distributor.ports import Signer, Unsigned
-from distributor.sightings import Call
+from distributor.ports import Signer, UnsignedTransaction
+from distributor.signing.signer import LocalSigner
+from distributor.signing.vault_signer import VaultSigner, connect
 from distributor.units import Wei
 from foundation.errors import ConfigurationError
 from foundation.secrets.sign_in import sign_in
@@ -29,7 +29,7 @@ GWEI = 10**9
 KEY = VaultItem(vault_url=URL, name="operator")
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
-DYNAMIC = Unsigned(
+DYNAMIC = UnsignedTransaction(
     chain_id=137,
     nonce=7,
     call=Call(to=AUTHORITY, data=b"\x01\x02"),
@@ -72,7 +72,7 @@ def test_a_signer_knows_its_address(signer: Signer) -> None:
 
 
 @pytest.mark.parametrize("unsigned", [DYNAMIC, LEGACY], ids=["dynamic", "legacy"])
-async def test_what_was_signed_is_what_a_node_reads(signer: Signer, unsigned: Unsigned) -> None:
+async def test_what_was_signed_is_what_a_node_reads(signer: Signer, unsigned: UnsignedTransaction) -> None:
     """Every field goes in, the sender comes out, and the hash is the hash of the bytes."""
     signed = await signer.sign(unsigned)
 
@@ -83,7 +83,7 @@ async def test_what_was_signed_is_what_a_node_reads(signer: Signer, unsigned: Un
 
 
 @pytest.mark.parametrize("unsigned", [DYNAMIC, LEGACY], ids=["dynamic", "legacy"])
-async def test_the_same_input_gives_the_same_bytes(signer: Signer, unsigned: Unsigned) -> None:
+async def test_the_same_input_gives_the_same_bytes(signer: Signer, unsigned: UnsignedTransaction) -> None:
     """Of keys in this process; the vault of the tests draws its numbers the same way."""
     assert await signer.sign(unsigned) == await signer.sign(unsigned)
 
@@ -159,7 +159,9 @@ def test_a_signer_never_shows_its_key() -> None:
 
 @pytest.mark.parametrize("high_s", [False, True], ids=["low s", "high s"])
 @pytest.mark.parametrize("unsigned", [DYNAMIC, LEGACY], ids=["dynamic", "legacy"])
-async def test_a_vault_signs_the_very_bytes_a_local_key_signs(azure: Peers, unsigned: Unsigned, high_s: bool) -> None:
+async def test_a_vault_signs_the_very_bytes_a_local_key_signs(
+    azure: Peers, unsigned: UnsignedTransaction, high_s: bool
+) -> None:
     """Over twenty nonces, so that both parities occur; whichever half of the curve the vault answers with."""
     azure.vault.keys.change("operator", high_s=high_s)
     local, in_vault = LocalSigner(OPERATOR_KEY), await connected(azure)

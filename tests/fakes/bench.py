@@ -8,7 +8,7 @@ from typing import Any
 
 from distributor.ledger import Closing, Ledger
 from distributor.model import Address, Attempt, HoldReason, Order, OrderKey, Transaction
-from distributor.standing import Books
+from distributor.state import BindingState
 from distributor.units import TokenUnits, Wei
 from foundation.tablestore.codec import OWNER
 from foundation.tablestore.memory import MemoryRows
@@ -31,17 +31,17 @@ class Bench:
         inserted = [await self.ledger.insert(an_order(order_id, **changes)) for order_id in order_ids]
         return [each.order for each in inserted]
 
-    async def books(self) -> Books:
+    async def binding_state(self) -> BindingState:
         """Return the operator's books, which stand, with what alice got today."""
-        books = await self.ledger.books(OPERATOR)
-        assert books is not None
-        return await self.ledger.with_wallets(books, [ALICE])
+        binding_state = await self.ledger.binding_state(OPERATOR)
+        assert binding_state is not None
+        return await self.ledger.with_wallets(binding_state, [ALICE])
 
     async def bound(self, *order_ids: str) -> Transaction:
         """Insert orders and bind them to the next nonce together."""
         orders = await self.received(*order_ids)
-        books = await self.books()
-        _, transaction = await self.ledger.bind(books, orders, *binding(books.next_nonce, orders))
+        binding_state = await self.binding_state()
+        _, transaction = await self.ledger.bind(binding_state, orders, *binding(binding_state.next_nonce, orders))
         return transaction
 
     async def order(self, order_id: str) -> Order:

@@ -7,24 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor.addresses import keccak256
-from distributor.errors import ChainUnavailable, WrongChain
-from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
-from distributor.ports import Unsigned
-from distributor.sightings import (
+from distributor.chain_types import (
     Block,
     Call,
+    ChainSnapshot,
     Claim,
     Counts,
+    FeeQuote,
     Mark,
-    Market,
-    Observation,
     PoolView,
+    PreBindSnapshot,
     Receipt,
     Simulation,
     Submitted,
-    Survey,
     Word,
 )
+from distributor.errors import ChainUnavailable, WrongChain
+from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
+from distributor.ports import UnsignedTransaction
 from distributor.units import TokenUnits, Wei
 from foundation.errors import InvariantBroken
 from tests.fakes.chain_state import (
@@ -126,10 +126,10 @@ class FakeChain:
         data = distribute_data(operator, TokenUnits(1), b"\0probe".ljust(32, b"\0"), "probe")
         return Call(to=self.rules.authority, data=data)
 
-    async def survey(self, operator: Address) -> Survey:
+    async def pre_bind_snapshot(self, operator: Address) -> PreBindSnapshot:
         node, head = self._asked("survey"), self._seen[-1]
         state = head.state
-        return Survey(
+        return PreBindSnapshot(
             node=node,
             head=head.place,
             finalized_number=self._finalized(head.place.number),
@@ -146,13 +146,13 @@ class FakeChain:
         self._asked("simulate", node)
         return [self._simulation(operator, call) for call in calls]
 
-    async def observe(
+    async def snapshot(
         self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
-    ) -> Observation:
+    ) -> ChainSnapshot:
         node = self._asked("observe", node)
         seen, said = self._seen, self.said_by(node)
         receipts = {tx_hash: said.shown(self._receipt(tx_hash)) for tx_hash in hashes}
-        return Observation(
+        return ChainSnapshot(
             node=node,
             head=seen[-1].place,
             finalized_number=self._finalized(seen[-1].place.number),
@@ -232,7 +232,7 @@ class FakeChain:
         nonce = self._state.nonces.get(operator, 0)
         call = call or Call(to=operator, data=b"")
         fees = Fees(max_fee_wei=Wei(10**11), tip_wei=Wei(10**9))
-        unsigned = Unsigned(chain_id=self.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
+        unsigned = UnsignedTransaction(chain_id=self.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
         rival = Sent(tx_hash=_hash(f"rival:{operator}:{nonce}"), sender=operator, unsigned=unsigned)
         self._append([rival])
         return rival.tx_hash
@@ -338,9 +338,9 @@ class FakeChain:
         return self._blocks[: max(1, len(self._blocks) - self._lag)]
 
     @property
-    def _market(self) -> Market:
+    def _market(self) -> FeeQuote:
         base_fee_wei, tip_wei = self.rules.base_fee_wei, self.rules.tip_wei
-        return Market(base_fee_wei=base_fee_wei, tip_wei=tip_wei, gas_price_wei=Wei((base_fee_wei or 0) + tip_wei))
+        return FeeQuote(base_fee_wei=base_fee_wei, tip_wei=tip_wei, gas_price_wei=Wei((base_fee_wei or 0) + tip_wei))
 
     def _far_enough(self, head: int) -> int:
         return max(0, head - self._finality_depth)

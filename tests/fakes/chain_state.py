@@ -9,8 +9,8 @@ from enum import StrEnum
 from eth_abi.abi import decode, encode
 
 from distributor.addresses import keccak256, parse_address
+from distributor.chain_types import Block, Call, Receipt, Revert, RevertKind, Transfer
 from distributor.model import Address, Fees, Hash, SubmitOutcome
-from distributor.sightings import Block, Call, Receipt, Revert, RevertKind, Transfer
 from distributor.units import TokenUnits, Wei
 from tests.fakes.signer import Sent
 

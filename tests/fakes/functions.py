@@ -10,13 +10,13 @@ from typing import Any
 import azure.functions as func
 
 from distributor.errors import BadSignature
-from distributor.front.gate import Gate
-from distributor.front.signature import Verified
-from distributor.front.signature_schemes import Scheme
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE
 from distributor.ports import Alarm
 from distributor.rates import Rate
+from distributor.webhook.rate_limiter import RateLimiter
+from distributor.webhook.signature import Verified
+from distributor.webhook.signature_schemes import Scheme
 from tests.fakes.clock import FrozenClock
 from tests.fakes.counters import FakeCounters
 
@@ -57,12 +57,12 @@ class FakeContainer:
             raise BadSignature
         return Verified(source=DEFAULT_SOURCE, secret="current", scheme=Scheme.HEX)
 
-    async def gate(self) -> Gate:
+    async def rate_limiter(self) -> RateLimiter:
         """Let everybody in, unless *limits* says otherwise."""
         if isinstance(self.limits, Exception):
             raise self.limits
         per_address, per_source = self.limits
-        return Gate(
+        return RateLimiter(
             counters=self.counters, per_address=per_address, per_source=per_source, trusted_proxies=0, clock=self.clock
         )
 

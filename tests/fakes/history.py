@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from distributor.adapters.history import read_distribution
+from distributor.chain.history import read_distribution
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash
-from distributor.payout.history import Origin, Outflow
+from distributor.payout.history import ReserveTransfer, TransactionDetails
 from tests.fakes.chain import RESERVE, FakeChain
 
 
@@ -20,12 +20,12 @@ class FakeHistory:
         self.down_from: int | None = None
         """A block that no answer comes about, nor of any later one."""
 
-    async def outflows(self, first_block: int, last_block: int) -> Sequence[Outflow]:
+    async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         self.asked.append((first_block, last_block))
         if self.down_from is not None and last_block >= self.down_from:
             raise ChainUnavailable
         return [
-            Outflow(
+            ReserveTransfer(
                 tx_hash=receipt.tx_hash,
                 block=receipt.block,
                 log_index=transfer.log_index,
@@ -37,10 +37,10 @@ class FakeHistory:
             if first_block <= receipt.block.number <= last_block and transfer.sender == RESERVE
         ]
 
-    async def origins(self, hashes: Sequence[Hash]) -> Mapping[Hash, Origin]:
+    async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         mined = {sent.tx_hash: sent for block in self._chain._blocks for sent in block.sent}
         return {
-            tx_hash: Origin(
+            tx_hash: TransactionDetails(
                 tx_hash=tx_hash,
                 sender=mined[tx_hash].sender,
                 nonce=mined[tx_hash].unsigned.nonce,

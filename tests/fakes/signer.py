@@ -9,10 +9,10 @@ import rlp  # type: ignore[import-untyped]  # ships no types
 from eth_account import Account
 
 from distributor.addresses import keccak256, parse_address
+from distributor.chain_types import Call
 from distributor.errors import SignerUnavailable
 from distributor.model import Address, Fees, Hash
-from distributor.ports import Signed, Unsigned
-from distributor.sightings import Call
+from distributor.ports import SignedTransaction, UnsignedTransaction
 from distributor.units import Wei
 
 _FAKE = b"\xfa"
@@ -26,7 +26,7 @@ class Sent:
 
     tx_hash: Hash
     sender: Address
-    unsigned: Unsigned
+    unsigned: UnsignedTransaction
 
 
 class FakeSigner:
@@ -41,7 +41,7 @@ class FakeSigner:
     def address(self) -> Address:
         return self._address
 
-    async def sign(self, unsigned: Unsigned) -> Signed:
+    async def sign(self, unsigned: UnsignedTransaction) -> SignedTransaction:
         if self.signs_only is not None:
             if self.signs_only == 0:
                 raise SignerUnavailable("OPERATOR_KEY_ID cannot be used: the vault answered 429")
@@ -56,7 +56,7 @@ class FakeSigner:
             "fees": [unsigned.fees.max_fee_wei, unsigned.fees.tip_wei, unsigned.fees.dynamic],
         }
         raw = _FAKE + json.dumps(fields, sort_keys=True).encode()
-        return Signed(raw=raw, tx_hash=_hash(raw))
+        return SignedTransaction(raw=raw, tx_hash=_hash(raw))
 
 
 def read_signed(raw: bytes) -> Sent:
@@ -73,7 +73,7 @@ def _read_fake(raw: bytes) -> Sent:
     return Sent(
         tx_hash=_hash(raw),
         sender=fields["sender"],
-        unsigned=Unsigned(
+        unsigned=UnsignedTransaction(
             chain_id=fields["chain_id"],
             nonce=fields["nonce"],
             call=Call(to=fields["to"], data=bytes.fromhex(fields["data"])),
@@ -83,17 +83,21 @@ def _read_fake(raw: bytes) -> Sent:
     )
 
 
-def _dynamic(raw: bytes) -> Unsigned:
+def _dynamic(raw: bytes) -> UnsignedTransaction:
     chain_id, nonce, tip, max_fee, gas, to, _value, data, *_ = rlp.decode(raw[1:])
     fees = Fees(max_fee_wei=Wei(_int(max_fee)), tip_wei=Wei(_int(tip)))
-    return Unsigned(chain_id=_int(chain_id), nonce=_int(nonce), call=_call(to, data), gas_limit=_int(gas), fees=fees)
+    return UnsignedTransaction(
+        chain_id=_int(chain_id), nonce=_int(nonce), call=_call(to, data), gas_limit=_int(gas), fees=fees
+    )
 
 
-def _legacy(raw: bytes) -> Unsigned:
+def _legacy(raw: bytes) -> UnsignedTransaction:
     nonce, gas_price, gas, to, _value, data, v, *_ = rlp.decode(raw)
     fees = Fees(max_fee_wei=Wei(_int(gas_price)), tip_wei=Wei(_int(gas_price)), dynamic=False)
     chain_id = (_int(v) - 35) // 2  # EIP-155
-    return Unsigned(chain_id=chain_id, nonce=_int(nonce), call=_call(to, data), gas_limit=_int(gas), fees=fees)
+    return UnsignedTransaction(
+        chain_id=chain_id, nonce=_int(nonce), call=_call(to, data), gas_limit=_int(gas), fees=fees
+    )
 
 
 def _call(to: bytes, data: bytes) -> Call:

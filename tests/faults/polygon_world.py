@@ -10,18 +10,18 @@ from dataclasses import replace
 from devstack.bor.proxy import BorProxy, bor_proxy
 from devstack.contracts import OPERATOR_KEY, Devchain
 from distributor.adapters.alarms import OnceAnHour
-from distributor.adapters.polygon import Polygon
-from distributor.adapters.signer import LocalSigner
+from distributor.chain.polygon import Polygon
 from distributor.errors import ChainUnavailable
 from distributor.ledger import Ledger
 from distributor.model import Order, OrderStatus, Transaction
 from distributor.payout.distribution import Distribution
 from distributor.payout.lifecycle import Policy
-from distributor.payout.preflight import Terms
+from distributor.payout.preflight import DistributionConfig
 from distributor.payout.settlement import Settlement
-from distributor.payout.steps import Steps
-from distributor.payout.sweep import Thresholds, Watcher
-from distributor.standing import Identity
+from distributor.payout.steps import StepExecutor
+from distributor.payout.sweep import BalanceMonitor, Thresholds
+from distributor.signing.signer import LocalSigner
+from distributor.state import Identity
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
@@ -168,9 +168,9 @@ class PolygonWorld:
             paid = await self.order(order)
             assert paid.status is OrderStatus.PAID, f"{order.key} is {paid.status}: {paid.hold_detail}"
             assert self.transfers_of(order) == [paid.paid_hash]
-        books = await self.ledger.books(self.signer.address)
-        assert books is not None
-        assert books.committed_units == 0
+        binding_state = await self.ledger.binding_state(self.signer.address)
+        assert binding_state is not None
+        assert binding_state.committed_units == 0
 
     # inside ------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class PolygonWorld:
         self._alarms = OnceAnHour(self.raised, self.clock)
         self.distribution = self._distribution()
         self.settlement = self._settlement(self._policy)
-        self.watcher = self._watcher()
+        self.balance_monitor = self._balance_monitor()
 
     def _polygon(self) -> Polygon:
         return Polygon(
@@ -199,12 +199,12 @@ class PolygonWorld:
             signer=self.signer,
             alarms=self._alarms,
             clock=self.clock,
-            terms=Terms(identity=self.identity, limits=LIMITS, max_in_flight=16),
+            config=DistributionConfig(identity=self.identity, limits=LIMITS, max_in_flight=16),
             holder="process-1",
         )
 
     def _settlement(self, policy: Policy) -> Settlement:
-        steps = Steps(
+        steps = StepExecutor(
             ledger=self.ledger,
             chain=self.chain,
             signers={self.signer.address: self.signer},
@@ -225,8 +225,8 @@ class PolygonWorld:
             holder="process-1",
         )
 
-    def _watcher(self) -> Watcher:
-        return Watcher(
+    def _balance_monitor(self) -> BalanceMonitor:
+        return BalanceMonitor(
             ledger=self.ledger,
             chain=self.chain,
             alarms=self._alarms,

@@ -47,7 +47,7 @@ async def test_with_the_ceiling_reached_it_waits_alarms_once_and_goes_on_when_th
     await world.run()
 
     (only,) = await world.ledger.attempts(world.signer.address, (await world.transaction(order)).nonce)
-    assert stood == {OrderStatus.ASSIGNED: 1}
+    assert stood == {OrderStatus.BOUND: 1}
     assert world.raised.codes == ["replacement_ceiling"]
     assert only.fees.max_fee_wei <= LIMITS.max_fee_wei
     assert (await world.order(order)).paid_hash == only.tx_hash

@@ -45,7 +45,7 @@ async def test_a_reserve_spent_elsewhere_holds_what_was_bound_and_the_line_moves
     await world.run()
 
     assert len(pooled) == 3
-    assert waiting == {OrderStatus.ASSIGNED: 3, OrderStatus.RECEIVED: 2}
+    assert waiting == {OrderStatus.BOUND: 3, OrderStatus.RECEIVED: 2}
     assert "waiting_reserve_short" in world.raised.codes
     assert await held_for(world, bound) == {HoldReason.REVERTED}
     await world.everybody_was_paid_once(behind)

@@ -75,7 +75,7 @@ async def test_a_node_that_refuses_for_good_is_told_once_and_pays_when_it_relent
     world.proxy.node.pool.rules = polygon
     await world.run()
 
-    assert stood == {OrderStatus.ASSIGNED: 2}
+    assert stood == {OrderStatus.BOUND: 2}
     assert raised == ["submission_refused"] * 2
     assert [(await world.transaction(order)).nonce for order in orders] == nonces
     await world.everybody_was_paid_once()
@@ -92,19 +92,19 @@ STANDSTILLS = {
 async def test_without_finality_nothing_is_paid_and_an_alarm_says_so(world: PolygonWorld, name: str) -> None:
     """However deep the block: depth never stands in for the tag. With finality back, all are paid."""
     world.devchain.mine(210)
-    await world.watcher.run()
+    await world.balance_monitor.run()
     world.proxy.node.finality = STANDSTILLS[name]
     await world.receive(5)
     await world.step(BLOCKS_PER_MINUTE)
     world.devchain.mine(200)
     await world.step(2)
-    await world.watcher.run()
-    await world.watcher.run()
+    await world.balance_monitor.run()
+    await world.balance_monitor.run()
     stood, raised = await world.statuses(), list(world.raised.codes)
     world.proxy.node.finality = Finality()
     await world.run()
 
-    assert stood == {OrderStatus.ASSIGNED: 5}
+    assert stood == {OrderStatus.BOUND: 5}
     assert len(world.devchain.payouts()) == 5
     assert raised == ["finality_stalled"]
     await world.everybody_was_paid_once()
@@ -114,16 +114,16 @@ async def test_finality_that_moves_back_pays_nothing_new_and_is_told(world: Poly
     """What was final stays paid; what was not waits for the tag to come again."""
     first = await world.receive(2)
     await world.run()
-    await world.watcher.run()
+    await world.balance_monitor.run()
     world.proxy.node.finality = Finality(back=8)
     second = await world.receive(2)
     await world.step(6)
-    await world.watcher.run()
+    await world.balance_monitor.run()
     raised = list(world.raised.codes)
     stood = [(await world.order(order)).status for order in [*first, *second]]
     world.proxy.node.finality = Finality()
     await world.run()
 
-    assert stood == [OrderStatus.PAID] * 2 + [OrderStatus.ASSIGNED] * 2
+    assert stood == [OrderStatus.PAID] * 2 + [OrderStatus.BOUND] * 2
     assert raised == ["finality_stalled"]
     await world.everybody_was_paid_once()

@@ -15,9 +15,9 @@ from devstack.contracts import Devchain
 from distributor.cli import main
 from distributor.errors import ConflictingOrder
 from distributor.model import HoldReason, OrderKey
-from distributor.names import ref_id
-from distributor.parts import Parts
+from distributor.order_ids import ref_id
 from distributor.recovery.fence import FENCE_NONCES
+from distributor.resources import Resources
 from distributor.units import TokenUnits
 from distributor.wiring import Container
 from foundation.clock import system_clock
@@ -66,11 +66,11 @@ class Desk:
 
         return asyncio.run(working())
 
-    def parts(self, work: Callable[[Parts], Awaitable[T]]) -> T:
+    def parts(self, work: Callable[[Resources], Awaitable[T]]) -> T:
         """Look into the ledger from outside."""
 
         async def looking() -> T:
-            parts = Parts(self.environ, clock=system_clock)
+            parts = Resources(self.environ, clock=system_clock)
             try:
                 return await work(parts)
             finally:
@@ -493,7 +493,7 @@ def test_a_ledger_with_open_transactions_is_not_rebuilt(desk: Desk) -> None:
 def _hold(desk: Desk, order_id: str, reason: HoldReason = HoldReason.SIMULATION) -> None:
     desk.send(order_id)
 
-    async def hold(parts: Parts) -> None:
+    async def hold(parts: Resources) -> None:
         ledger = await parts.ledger()
         order = await ledger.order(OrderKey("default", order_id))
         assert order is not None
@@ -502,12 +502,12 @@ def _hold(desk: Desk, order_id: str, reason: HoldReason = HoldReason.SIMULATION)
     desk.parts(hold)
 
 
-async def _ensure(parts: Parts) -> None:
+async def _ensure(parts: Resources) -> None:
     await (await parts.tables()).ensure()
 
 
 def _trail(desk: Desk) -> list[dict[str, Any]]:
-    async def entries(parts: Parts) -> list[dict[str, Any]]:
+    async def entries(parts: Resources) -> list[dict[str, Any]]:
         trail = (await parts.tables()).service.get_table_client(f"{desk.environ['LEDGER_TABLE']}audit")
         return [dict(each) async for each in trail.list_entities() if "deed" in each]
 

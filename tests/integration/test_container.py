@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from distributor.adapters.vault_settings import filled
+from distributor.adapters.vault_settings import load_from_vault
 from distributor.settings import Use, about, problems
 from foundation.errors import ConfigurationError
 from foundation.secrets.key_vault import KeyVaultSecrets
@@ -44,7 +44,7 @@ async def settings(azure: Peers, **environ: str) -> dict[str, str]:
     """Return what the host is started with."""
     secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=FrozenClock(), transport=azure.transport)
     try:
-        return await filled(environ, secrets)
+        return await load_from_vault(environ, secrets)
     finally:
         await secrets.aclose()
 

@@ -9,8 +9,8 @@ import pytest
 from devstack.contracts import Deployment, Devchain
 from distributor.cli import main
 from distributor.cli.init import initialise
-from distributor.parts import Parts
-from distributor.standing import Identity
+from distributor.resources import Resources
+from distributor.state import Identity
 from foundation.errors import ConfigurationError
 from tests.fakes.clock import FrozenClock
 
@@ -24,7 +24,7 @@ class Desk:
 
     async def init(self, *, apply: bool, new_beginning: str | None = None, **changed: str) -> bool:
         """Run it with some settings changed; return whether it was done."""
-        parts = Parts({**self.environ, **changed}, clock=FrozenClock())
+        parts = Resources({**self.environ, **changed}, clock=FrozenClock())
         try:
             return await initialise(parts, apply=apply, say=self.said.append, new_beginning=new_beginning, by="ana")
         finally:
@@ -37,26 +37,26 @@ class Desk:
 
 
 @pytest.fixture
-async def parts(environ: dict[str, str]) -> AsyncIterator[Parts]:
+async def parts(environ: dict[str, str]) -> AsyncIterator[Resources]:
     """A look into the ledger from outside."""
-    own = Parts(environ, clock=FrozenClock())
+    own = Resources(environ, clock=FrozenClock())
     yield own
     await own.aclose()
 
 
 async def test_a_dry_run_shows_everything_and_writes_nothing(
-    environ: dict[str, str], deployment: Deployment, parts: Parts
+    environ: dict[str, str], deployment: Deployment, parts: Resources
 ) -> None:
     """What decides where money goes is shown before anything is done."""
-    desk = Desk(environ)
+    context = Desk(environ)
 
-    assert await desk.init(apply=False)
-    shown = "\n".join(desk.said)
+    assert await context.init(apply=False)
+    shown = "\n".join(context.said)
     for value in (str(deployment.chain_id), deployment.operator, deployment.token, deployment.authority):
         assert value in shown
     assert deployment.reserve in shown
     assert environ["LEDGER_TABLE"] in shown
-    assert desk.said[-1].startswith("Dry run: would make this ledger ours, next nonce ")
+    assert context.said[-1].startswith("Dry run: would make this ledger ours, next nonce ")
     assert deployment.operator_key[2:] not in shown
     service = (await parts.tables()).service
     assert [table.name async for table in service.query_tables(f"TableName eq '{environ['LEDGER_TABLE']}'")] == []
@@ -66,48 +66,48 @@ async def test_a_ledger_that_cannot_be_read_stops_only_the_doing(environ: dict[s
     """A dry run tells it and shows the rest; with --apply it is an error."""
     key = environ["AzureWebJobsStorage"].partition("AccountKey=")[2].partition(";")[0]
     environ["AzureWebJobsStorage"] = environ["AzureWebJobsStorage"].replace(key, "d3Jvbmcga2V5")
-    desk = Desk(environ)
+    context = Desk(environ)
 
-    assert await desk.init(apply=False)
-    assert desk.said[-2].startswith("The ledger cannot be read yet: ")
+    assert await context.init(apply=False)
+    assert context.said[-2].startswith("The ledger cannot be read yet: ")
     with pytest.raises(ConfigurationError, match="refuses this service's sign-in"):
-        await desk.init(apply=True)
+        await context.init(apply=True)
 
 
 async def test_apply_makes_the_ledger_ours_with_the_nonce_of_the_chain(
-    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Parts
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Resources
 ) -> None:
     """Identity, nonce, commitments and control are there, and the audit trail says so."""
-    desk = Desk(environ)
+    context = Desk(environ)
 
-    assert await desk.init(apply=True)
+    assert await context.init(apply=True)
     ledger = await parts.ledger()
-    books = await ledger.books(deployment.operator)
+    binding_state = await ledger.binding_state(deployment.operator)
     assert await ledger.identity() == Identity(
-        ledger_id=desk.ledger_id,
+        ledger_id=context.ledger_id,
         chain_id=deployment.chain_id,
         token=deployment.token,
         authority=deployment.authority,
         reserve=deployment.reserve,
     )
-    assert books is not None
-    assert (books.next_nonce, books.committed_units) == (devchain.nonce_of(deployment.operator), 0)
-    assert not (await ledger.control()).paused
+    assert binding_state is not None
+    assert (binding_state.next_nonce, binding_state.committed_units) == (devchain.nonce_of(deployment.operator), 0)
+    assert not (await ledger.pause_state()).paused
     trail = (await parts.tables()).service.get_table_client(f"{environ['LEDGER_TABLE']}audit")
     entry = await trail.get_entity(str(deployment.chain_id), "identity")
-    assert entry["ledger_id"] == desk.ledger_id
+    assert entry["ledger_id"] == context.ledger_id
 
 
 async def test_run_twice_it_says_so_and_changes_nothing(environ: dict[str, str]) -> None:
     """Also with the printed id in LEDGER_ID, and as a dry run."""
-    desk = Desk(environ)
-    await desk.init(apply=True)
-    first = desk.ledger_id
+    context = Desk(environ)
+    await context.init(apply=True)
+    first = context.ledger_id
 
-    assert await desk.init(apply=True)
-    assert desk.said[-1] == f"Already initialised, nothing to do. Ledger id: {first}"
-    assert await desk.init(apply=False, LEDGER_ID=first)
-    assert desk.said[-1] == f"Already initialised, nothing to do. Ledger id: {first}"
+    assert await context.init(apply=True)
+    assert context.said[-1] == f"Already initialised, nothing to do. Ledger id: {first}"
+    assert await context.init(apply=False, LEDGER_ID=first)
+    assert context.said[-1] == f"Already initialised, nothing to do. Ledger id: {first}"
 
 
 @pytest.mark.parametrize(
@@ -121,53 +121,53 @@ async def test_a_ledger_of_another_one_is_refused_with_what_differs(
     environ: dict[str, str], changed: Mapping[str, str], named: str
 ) -> None:
     """A ledger swapped by mistake never starts paying."""
-    desk = Desk(environ)
-    await desk.init(apply=True)
+    context = Desk(environ)
+    await context.init(apply=True)
 
-    assert not await desk.init(apply=True, **changed)
-    assert named in desk.said[-1]
+    assert not await context.init(apply=True, **changed)
+    assert named in context.said[-1]
 
 
 async def test_an_operator_the_ledger_does_not_know_is_refused(environ: dict[str, str], deployment: Deployment) -> None:
     """A new key is added to a ledger, not initialised over it."""
-    desk = Desk(environ)
-    await desk.init(apply=True)
+    context = Desk(environ)
+    await context.init(apply=True)
 
-    assert not await desk.init(apply=True, OPERATOR_PK=deployment.second_operator_key)
-    assert f"no nonce of the operator {deployment.second_operator}" in desk.said[-1]
+    assert not await context.init(apply=True, OPERATOR_PK=deployment.second_operator_key)
+    assert f"no nonce of the operator {deployment.second_operator}" in context.said[-1]
 
 
 async def test_a_pending_transaction_of_the_operator_is_refused(
-    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Parts
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Resources
 ) -> None:
     """Which nonce is next is known only when the pool is empty of the operator's transactions."""
     devchain.set_automine(enabled=False)
     try:
         devchain.rpc("eth_sendTransaction", {"from": deployment.operator, "to": deployment.operator, "value": "0x0"})
-        desk = Desk(environ)
-        refused = not await desk.init(apply=True)
+        context = Desk(environ)
+        refused = not await context.init(apply=True)
     finally:
         devchain.set_automine(enabled=True)
 
     assert refused
-    assert "transactions of it wait in a pool" in desk.said[-1]
+    assert "transactions of it wait in a pool" in context.said[-1]
     assert await (await parts.ledger()).identity() is None
 
 
 async def test_a_chain_that_is_not_the_settings_chain_is_refused(environ: dict[str, str]) -> None:
     """The nonce of another chain would be worth nothing here."""
-    desk = Desk(environ)
+    context = Desk(environ)
 
-    assert not await desk.init(apply=False, CHAIN_ID="424242")
-    assert "CHAIN_ID says 424242" in desk.said[-1]
+    assert not await context.init(apply=False, CHAIN_ID="424242")
+    assert "CHAIN_ID says 424242" in context.said[-1]
 
 
-async def test_without_a_node_nothing_is_written(environ: dict[str, str], parts: Parts) -> None:
+async def test_without_a_node_nothing_is_written(environ: dict[str, str], parts: Resources) -> None:
     """The nonce comes from the chain or from nowhere."""
-    desk = Desk(environ)
+    context = Desk(environ)
 
-    assert not await desk.init(apply=True, RPC_URL="http://127.0.0.1:1")
-    assert "no node of RPC_URL answers" in desk.said[-1]
+    assert not await context.init(apply=True, RPC_URL="http://127.0.0.1:1")
+    assert "no node of RPC_URL answers" in context.said[-1]
     assert await (await parts.ledger()).identity() is None
 
 
@@ -234,27 +234,27 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("changed", [{"LEDGER_ID": "0" * 32}, {}])
 async def test_a_lost_ledger_is_never_blessed(
-    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Parts, changed: dict[str, str]
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Resources, changed: dict[str, str]
 ) -> None:
     """Found-faults A2: emptied, and init --apply made it ours again, and the same webhook was paid again."""
     if not changed:
         devchain.rpc("eth_sendTransaction", {"from": deployment.operator, "to": deployment.operator, "value": "0x0"})
-    desk = Desk(environ)
+    context = Desk(environ)
 
-    assert not await desk.init(apply=True, **changed)
-    assert "it was lost" in desk.said[-1]
-    assert "`rebuild`" in desk.said[-1]
+    assert not await context.init(apply=True, **changed)
+    assert "it was lost" in context.said[-1]
+    assert "`rebuild`" in context.said[-1]
     assert await (await parts.ledger()).identity() is None
 
 
 async def test_a_new_beginning_is_said_in_words(
-    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Parts
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Resources
 ) -> None:
     """A key that was used before: a person says why no old order can come again, and the trail keeps it."""
     devchain.rpc("eth_sendTransaction", {"from": deployment.operator, "to": deployment.operator, "value": "0x0"})
-    desk = Desk(environ)
+    context = Desk(environ)
 
-    assert await desk.init(apply=True, new_beginning="first day with this service")
+    assert await context.init(apply=True, new_beginning="first day with this service")
     trail = (await parts.tables()).service.get_table_client(f"{environ['LEDGER_TABLE']}audit")
     entries = [entry async for entry in trail.query_entities("RowKey ge 'new-beginning' and RowKey lt 'new-beginninh'")]
     assert [(entry["by"], entry["why"]) for entry in entries] == [("ana", "first day with this service")]

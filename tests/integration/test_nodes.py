@@ -13,12 +13,12 @@ import pytest
 
 from devstack import paths, servers
 from devstack.contracts import OPERATOR_KEY, Devchain
-from distributor.adapters.polygon import Polygon
-from distributor.adapters.signer import LocalSigner
+from distributor.chain.polygon import Polygon
+from distributor.chain_types import Call, Claim, Mark
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Fees, Hash, SubmitOutcome
-from distributor.ports import Signed, Unsigned
-from distributor.sightings import Call, Claim, Mark
+from distributor.ports import SignedTransaction, UnsignedTransaction
+from distributor.signing.signer import LocalSigner
 from distributor.units import Wei
 from tests.contract.chains import an_order
 from tests.fakes.clock import FrozenClock
@@ -73,16 +73,16 @@ class Setup:
             clock=self.clock,
         )
 
-    async def paying(self, order_id: str = "1001") -> Signed:
+    async def paying(self, order_id: str = "1001") -> SignedTransaction:
         call = self.chain.pay(an_order(self.customer, order_id=order_id))
         nonce = self.devchain.nonce_of(self.operator)
-        unsigned = Unsigned(
+        unsigned = UnsignedTransaction(
             chain_id=self.devchain.deployment.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=FEES
         )
         return await LocalSigner(OPERATOR_KEY).sign(unsigned)
 
     async def answered_by(self) -> str:
-        return (await self.chain.survey(self.operator)).node
+        return (await self.chain.pre_bind_snapshot(self.operator)).node
 
 
 @pytest.fixture
@@ -150,10 +150,10 @@ async def test_a_node_in_trouble_is_set_aside_and_the_next_one_answers(
 async def test_a_closed_port_is_a_node_in_trouble(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing listens on the discard port."""
     chain = setup.open(["http://127.0.0.1:9", setup.second.url])
-    survey = await chain.survey(setup.operator)
+    snapshot = await chain.pre_bind_snapshot(setup.operator)
     await chain.aclose()
 
-    assert survey.node == setup.chain.nodes[1]
+    assert snapshot.node == setup.chain.nodes[1]
     assert [line["trouble"] for line in events(caplog)] == ["unreachable"]
 
 
@@ -222,12 +222,12 @@ async def test_a_lagging_node_is_passed_over_while_another_is_better(
 ) -> None:
     """Six blocks behind the best head seen is too far, five is not."""
     setup.devchain.mine(10)
-    head = (await setup.chain.survey(setup.operator)).head
+    head = (await setup.chain.pre_bind_snapshot(setup.operator)).head
     block = {"number": hex(head.number - 5), "hash": head.block_hash, "baseFeePerGas": "0x1"}
     setup.first.reply = passed_on(on(OBSERVE_HEAD, saying(block)))
-    near = await setup.chain.observe([setup.operator], [], [])
+    near = await setup.chain.snapshot([setup.operator], [], [])
     setup.first.reply = passed_on(on(OBSERVE_HEAD, saying({**block, "number": hex(head.number - 6)})))
-    far = await setup.chain.observe([setup.operator], [], [])
+    far = await setup.chain.snapshot([setup.operator], [], [])
 
     assert [near.node, far.node] == list(setup.chain.nodes)
     assert [(line["node"], line["trouble"]) for line in events(caplog)] == [(near.node, "lagging")]
@@ -236,12 +236,12 @@ async def test_a_lagging_node_is_passed_over_while_another_is_better(
 async def test_the_freshest_of_lagging_nodes_answers(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     """When all are behind, the chain itself went back; nobody is to blame, and the best head is a new one."""
     setup.devchain.mine(20)
-    head = (await setup.chain.survey(setup.operator)).head
+    head = (await setup.chain.pre_bind_snapshot(setup.operator)).head
     block = {"hash": head.block_hash, "baseFeePerGas": "0x1"}
     setup.first.reply = passed_on(on(OBSERVE_HEAD, saying({**block, "number": hex(head.number - 9)})))
     setup.second.reply = passed_on(on(OBSERVE_HEAD, saying({**block, "number": hex(head.number - 8)})))
-    freshest = await setup.chain.observe([setup.operator], [], [])
-    after = await setup.chain.observe([setup.operator], [], [])
+    freshest = await setup.chain.snapshot([setup.operator], [], [])
+    after = await setup.chain.snapshot([setup.operator], [], [])
 
     assert [freshest.node, after.node] == [setup.chain.nodes[1], setup.chain.nodes[0]]
     assert events(caplog) == []
@@ -250,12 +250,12 @@ async def test_the_freshest_of_lagging_nodes_answers(setup: Setup, caplog: pytes
 async def test_a_lagging_node_is_used_while_the_other_is_down(setup: Setup) -> None:
     """Old facts are better than none; finality guards what is done with them."""
     setup.devchain.mine(10)
-    head = (await setup.chain.survey(setup.operator)).head
+    head = (await setup.chain.pre_bind_snapshot(setup.operator)).head
     block = {"number": hex(head.number - 8), "hash": head.block_hash, "baseFeePerGas": "0x1"}
     setup.first.reply = passed_on(on(OBSERVE_HEAD, saying(block)))
     setup.second.reply = said(500)
 
-    seen = await setup.chain.observe([setup.operator], [], [])
+    seen = await setup.chain.snapshot([setup.operator], [], [])
 
     assert (seen.node, seen.head.number) == (setup.chain.nodes[0], head.number - 8)
 
@@ -266,14 +266,14 @@ async def test_a_lagging_node_is_used_while_the_other_is_down(setup: Setup) -> N
 async def test_a_reading_is_one_request_on_one_connection(setup: Setup) -> None:
     """Survey, simulation, observation and submission: one HTTP request each, the nonces first."""
     pay = await setup.paying()
-    await setup.chain.survey(setup.operator)
+    await setup.chain.pre_bind_snapshot(setup.operator)
     await setup.chain.simulate(setup.operator, [setup.chain.probe(setup.operator)] * 3)
     await setup.chain.submit([pay.raw])
-    await setup.chain.observe([setup.operator], [pay.tx_hash], [1, 2])
+    await setup.chain.snapshot([setup.operator], [pay.tx_hash], [1, 2])
     await setup.chain.receipt(pay.tx_hash, node=setup.chain.nodes[0])
 
-    survey, simulation, submission, observation, receipt = setup.first.batches
-    assert survey[:3] == ["eth_chainId", "eth_getTransactionCount", "eth_getBlockByNumber"]
+    snapshot, simulation, submission, observation, receipt = setup.first.batches
+    assert snapshot[:3] == ["eth_chainId", "eth_getTransactionCount", "eth_getBlockByNumber"]
     assert simulation == ["eth_chainId", *["eth_estimateGas"] * 3]
     assert submission == ["eth_chainId", "eth_sendRawTransaction"]
     assert observation[:3] == ["eth_chainId", "eth_getTransactionCount", "eth_getBlockByNumber"]
@@ -285,7 +285,7 @@ async def test_a_long_observation_is_cut_to_what_a_node_takes(setup: Setup) -> N
     """Nodes refuse batches of more than 100 calls; the nonces stay in the first part."""
     hashes = [Hash(f"0x{number:064x}") for number in range(150)]
 
-    seen = await setup.chain.observe([setup.operator], hashes, [0])
+    seen = await setup.chain.snapshot([setup.operator], hashes, [0])
 
     assert [len(batch) for batch in setup.first.batches] == [100, 58]
     assert setup.first.batches[0][1] == "eth_getTransactionCount"
@@ -301,10 +301,10 @@ async def test_answers_are_matched_by_their_id(setup: Setup, edit: Callable[[lis
     """The protocol promises no order."""
     setup.first.reply = passed_on(edit)
 
-    survey = await setup.chain.survey(setup.operator)
+    snapshot = await setup.chain.pre_bind_snapshot(setup.operator)
 
-    assert survey.node == setup.chain.nodes[0]
-    assert survey.gas_balance_wei == setup.devchain.gas_balance_of(setup.operator)
+    assert snapshot.node == setup.chain.nodes[0]
+    assert snapshot.gas_balance_wei == setup.devchain.gas_balance_of(setup.operator)
 
 
 @pytest.mark.parametrize("change", [missing, saying(None), failing(-32000, "backend behind")])
@@ -317,7 +317,7 @@ async def test_a_receipt_that_is_not_given_is_absent(
     setup.devchain.mine()
     setup.first.reply = passed_on(on(OBSERVE_RECEIPT, change))
 
-    seen = await setup.chain.observe([setup.operator], [pay.tx_hash], [])
+    seen = await setup.chain.snapshot([setup.operator], [pay.tx_hash], [])
 
     assert (seen.node, seen.receipts) == (setup.chain.nodes[0], {})
     assert seen.nonces[setup.operator] == setup.devchain.nonce_of(setup.operator)
@@ -332,7 +332,7 @@ async def test_an_observation_without_nonce_or_head_is_none(
     """The next node is asked for the whole of it."""
     setup.first.reply = passed_on(on(place, missing))
 
-    seen = await setup.chain.observe([setup.operator], [], [])
+    seen = await setup.chain.snapshot([setup.operator], [], [])
 
     assert seen.node == setup.chain.nodes[1]
     assert [line["trouble"] for line in events(caplog)] == [reason]
@@ -359,7 +359,7 @@ async def test_a_receipt_that_cannot_be_read_says_nothing_and_voids_nothing(setu
     setup.devchain.mine()
     edit = on(4, lambda answer: {**answer, "result": {**answer["result"], **ODD_RECEIPTS[name]}})
     setup.first.reply = passed_on(edit)
-    seen = await setup.chain.observe([setup.operator], [pay.tx_hash, other.tx_hash], [])
+    seen = await setup.chain.snapshot([setup.operator], [pay.tx_hash, other.tx_hash], [])
     number = seen.receipts[other.tx_hash].block.number
     setup.first.reply = passed_on(
         on(1, lambda answer: {**answer, "result": {**answer["result"], **ODD_RECEIPTS[name]}})
@@ -376,7 +376,7 @@ async def test_a_word_is_asked_for_after_the_nodes_own_mark(setup: Setup) -> Non
     pay = await setup.paying()
     await setup.chain.submit([pay.raw])
     setup.devchain.mine(3)
-    seen = await setup.chain.observe([setup.operator], [pay.tx_hash], [])
+    seen = await setup.chain.snapshot([setup.operator], [pay.tx_hash], [])
     receipt = seen.receipts[pay.tx_hash]
     claim, unknown = Claim(pay.tx_hash, receipt.block.number), Claim(Hash("0x" + "00" * 32), receipt.block.number)
     said = await setup.chain.words([claim, unknown], node=setup.chain.nodes[1])
@@ -398,7 +398,7 @@ async def test_a_word_that_is_not_given_is_silence(
     setup: Setup, change: Callable[[dict[str, Any]], dict[str, Any] | None]
 ) -> None:
     """Not "no receipt", and no trouble of what is said beside it. Nor is "no receipt" below the height a word."""
-    head = (await setup.chain.survey(setup.operator)).head
+    head = (await setup.chain.pre_bind_snapshot(setup.operator)).head
     nowhere, later = Claim(Hash("0x" + "00" * 32), head.number), Claim(Hash("0x" + "11" * 32), head.number + 1)
     setup.first.reply = passed_on(on(1, change))
     silent = await setup.chain.words([nowhere, later], node=setup.chain.nodes[0], mark=Mark(head.number, None))
@@ -414,9 +414,9 @@ async def test_answers_without_ids_are_no_answers(setup: Setup) -> None:
     """web3 would take them in the order in which they came."""
     setup.first.reply = passed_on(lambda answers: [{**answer, "id": None} for answer in answers])
     with pytest.warns(RuntimeWarning, match="missing `id`"):
-        survey = await setup.chain.survey(setup.operator)
+        snapshot = await setup.chain.pre_bind_snapshot(setup.operator)
 
-    assert survey.node == setup.chain.nodes[1]
+    assert snapshot.node == setup.chain.nodes[1]
 
 
 @pytest.mark.parametrize("change", [saying(None), failing(-32000, "finalized block not found"), missing])
@@ -426,23 +426,23 @@ async def test_a_node_without_finality_says_so(
     """Not final yet, and no failure."""
     setup.first.reply = passed_on(on(SURVEY_FINALIZED, change))
 
-    survey = await setup.chain.survey(setup.operator)
+    snapshot = await setup.chain.pre_bind_snapshot(setup.operator)
 
-    assert (survey.node, survey.finalized_number) == (setup.chain.nodes[0], None)
+    assert (snapshot.node, snapshot.finalized_number) == (setup.chain.nodes[0], None)
 
 
 async def test_fees_are_read_without_fee_history_and_tip(setup: Setup) -> None:
     """The head's own base fee then; the floor of our limits holds the tip."""
-    usual = (await setup.chain.survey(setup.operator)).market
+    usual = (await setup.chain.pre_bind_snapshot(setup.operator)).market
     no_method = failing(-32601, "the method does not exist")
     setup.first.reply = passed_on(lambda answers: on(SURVEY_HISTORY, no_method)(on(SURVEY_TIP, no_method)(answers)))
-    survey = await setup.chain.survey(setup.operator)
+    snapshot = await setup.chain.pre_bind_snapshot(setup.operator)
 
-    assert survey.node == setup.chain.nodes[0]
-    assert survey.market.base_fee_wei is not None
+    assert snapshot.node == setup.chain.nodes[0]
+    assert snapshot.market.base_fee_wei is not None
     assert usual.base_fee_wei is not None
-    assert survey.market.base_fee_wei > usual.base_fee_wei, "the next block's is lower: blocks here are empty"
-    assert survey.market.tip_wei == 0
+    assert snapshot.market.base_fee_wei > usual.base_fee_wei, "the next block's is lower: blocks here are empty"
+    assert snapshot.market.tip_wei == 0
 
 
 @pytest.mark.usefixtures("anvil_server")  # which says what to do where there is no anvil
@@ -464,14 +464,16 @@ async def test_a_chain_without_base_fee_takes_legacy_transactions(clock: FrozenC
         chain = Polygon(
             [f"http://{url}"], chain_id=31337, token=nobody, authority=nobody, reserve=nobody, timeout_s=5, clock=clock
         )
-        survey = await chain.survey(signer.address)
-        unsigned = Unsigned(chain_id=31337, nonce=0, call=Call(to=nobody, data=b""), gas_limit=21_000, fees=LEGACY)
+        snapshot = await chain.pre_bind_snapshot(signer.address)
+        unsigned = UnsignedTransaction(
+            chain_id=31337, nonce=0, call=Call(to=nobody, data=b""), gas_limit=21_000, fees=LEGACY
+        )
         (said_legacy,) = await chain.submit([(await signer.sign(unsigned)).raw])
         (said_dynamic,) = await chain.submit([(await signer.sign(replace(unsigned, nonce=1, fees=FEES))).raw])
         await chain.aclose()
 
-    assert survey.market.base_fee_wei is None
-    assert survey.market.gas_price_wei > 0
+    assert snapshot.market.base_fee_wei is None
+    assert snapshot.market.gas_price_wei > 0
     assert said_legacy.outcome == SubmitOutcome.ACCEPTED
     assert said_dynamic.outcome == SubmitOutcome.REFUSED
 
@@ -479,11 +481,11 @@ async def test_a_chain_without_base_fee_takes_legacy_transactions(clock: FrozenC
 async def test_a_contract_that_is_no_token_is_no_token(setup: Setup) -> None:
     """TOKEN_ADDRESS names the Authority by mistake: it has code, and knows no balances."""
     chain = setup.open([setup.first.url], token=setup.devchain.deployment.authority)
-    survey = await chain.survey(setup.operator)
+    snapshot = await chain.pre_bind_snapshot(setup.operator)
     await chain.aclose()
 
-    assert not survey.token_has_code
-    assert survey.reserve_units == 0
+    assert not snapshot.token_has_code
+    assert snapshot.reserve_units == 0
 
 
 # simulate and receipt ----------------------------------------------------------------------------

@@ -9,18 +9,18 @@ import pytest
 
 from devstack.contracts import Deployment, Devchain
 from devstack.servers import Azurite
-from distributor.adapters.history import ChainHistory
-from distributor.adapters.polygon import nodes_of
-from distributor.adapters.signer import LocalSigner
+from distributor.chain.history import ChainHistory
+from distributor.chain.polygon import nodes_of
+from distributor.chain_types import Call
 from distributor.cli.init import initialise
 from distributor.model import Fees, Hash, HoldReason, Order, OrderStatus, SubmitOutcome
-from distributor.names import ref_id
-from distributor.parts import Parts
+from distributor.order_ids import ref_id
 from distributor.payout.cancellation import Cancellation, Cancelled
 from distributor.payout.resolution import Resolution, Resolved
 from distributor.payout.settlement import Settlement
-from distributor.ports import Unsigned
-from distributor.sightings import Call
+from distributor.ports import UnsignedTransaction
+from distributor.resources import Resources
+from distributor.signing.signer import LocalSigner
 from distributor.units import TokenUnits, Wei
 from distributor.wiring import Container
 from foundation.clock import system_clock
@@ -52,7 +52,7 @@ async def container(
         "RELEASE_CONFIRMATIONS": str(RELEASE),
     }
     devchain.set_automine(enabled=False)
-    parts = Parts(environ, clock=system_clock)
+    parts = Resources(environ, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)
     await parts.aclose()
     own = Container(environ, clock=system_clock)
@@ -99,7 +99,9 @@ async def settle(settlement: Settlement, devchain: Devchain, turns: int) -> None
 async def spend_from_a_wallet(container: Container, order: Order, deployment: Deployment, call: Call) -> Hash:
     """Replace the order's transaction in the pool by *call*, signed with the operator's key; return its hash."""
     assert order.nonce is not None
-    unsigned = Unsigned(chain_id=deployment.chain_id, nonce=order.nonce, call=call, gas_limit=300_000, fees=SPEED_UP)
+    unsigned = UnsignedTransaction(
+        chain_id=deployment.chain_id, nonce=order.nonce, call=call, gas_limit=300_000, fees=SPEED_UP
+    )
     signed = await LocalSigner(deployment.operator_key).sign(unsigned)
     (said,) = await (await container.distribution()).chain.submit([signed.raw])
     assert said.outcome is SubmitOutcome.ACCEPTED

@@ -66,5 +66,5 @@ def test_a_redis_that_is_down_stops_no_order(azurite: Azurite, table_name: str, 
 
     assert [reply.status for reply in sales] == [202] * 7
     assert "RateLimit" not in sales[0].headers
-    assert log.count("rate_limits_blind") == 1
+    assert log.count("rate_limiter_unavailable") == 1
     assert "a-key" not in log

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from distributor.front import orders, signature
-from distributor.front.orders import Terms
 from distributor.model import Address, Order
+from distributor.webhook import orders, signature
+from distributor.webhook.orders import PaymentRules
 from foundation.clock import UnixMs, system_clock
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of a shop, 32 bytes long"
 KEYS = (signature.Key(source="default", which="current", secret=SECRET),)
-TERMS = Terms(
+TERMS = PaymentRules(
     chain_id=137,
     token=Address("0x" + "11" * 20),
     authority=Address("0x" + "22" * 20),

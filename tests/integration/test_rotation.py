@@ -10,8 +10,8 @@ import pytest
 from devstack.contracts import Deployment, Devchain
 from distributor.cli.init import initialise
 from distributor.model import Order, OrderStatus
-from distributor.names import ref_id
-from distributor.parts import Parts
+from distributor.order_ids import ref_id
+from distributor.resources import Resources
 from distributor.units import TokenUnits
 from distributor.wiring import Container
 from foundation.clock import UnixMs, system_clock
@@ -26,7 +26,7 @@ FIRST_UNITS = 1_000_000_007
 async def before(environ: dict[str, str], devchain: Devchain) -> AsyncIterator[Container]:
     """The service before the rotation, on a ledger that is ours and a chain that mines when told to."""
     devchain.set_automine(enabled=False)
-    parts = Parts(environ, clock=system_clock)
+    parts = Resources(environ, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)
     await parts.aclose()
     own = Container(environ, clock=system_clock)
@@ -88,6 +88,6 @@ async def test_both_operators_pay_through_a_rotation(
     mine = [event for event in devchain.payouts() if event.amount_units in range(FIRST_UNITS, FIRST_UNITS + 8)]
     assert sorted(event.amount_units for event in mine) == [FIRST_UNITS + number for number in range(8)]
     assert not await ledger.any_open()
-    books = await ledger.books(second)
-    assert books is not None
-    assert books.committed_units == 0
+    binding_state = await ledger.binding_state(second)
+    assert binding_state is not None
+    assert binding_state.committed_units == 0

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from devstack.contracts import Deployment, Devchain
-from distributor.adapters.rpc import Nonces, Rpc
+from distributor.chain.rpc import Nonces, Rpc
 from tests.factories import an_address
 
 

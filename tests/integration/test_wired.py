@@ -10,7 +10,7 @@ import pytest
 from devstack.contracts import Deployment, Devchain
 from distributor.cli.init import initialise
 from distributor.model import DEFAULT_SOURCE, OrderKey
-from distributor.parts import Parts
+from distributor.resources import Resources
 from distributor.wiring import Container
 from foundation.clock import system_clock
 from tests.integration.conftest import WEBHOOK_SECRET
@@ -19,7 +19,7 @@ from tests.integration.conftest import WEBHOOK_SECRET
 @pytest.fixture
 async def container(environ: dict[str, str]) -> AsyncIterator[Container]:
     """The service with real clients on a ledger that is ours."""
-    parts = Parts(environ, clock=system_clock)
+    parts = Resources(environ, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)
     await parts.aclose()
     own = Container(environ, clock=system_clock)
@@ -52,7 +52,7 @@ async def test_the_wired_service_pays_a_signed_order(
 async def test_the_wired_service_is_ready_after_its_first_sweep(container: Container) -> None:
     """Everything is there, and nothing is named."""
     await (await container.sweep()).run()
-    await (await container.watcher()).run()
+    await (await container.balance_monitor()).run()
 
     report = await (await container.readiness()).report()
 

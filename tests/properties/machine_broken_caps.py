@@ -9,14 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from distributor.ledger import readings
-from distributor.ledger.closings import Closing, Settling
+from distributor.ledger import queries
+from distributor.ledger.closing import Closing, ClosingInputs
 from distributor.model import Attempt, Fees, OpenTransaction, Order, Transaction
 from distributor.payout import settlement, submission
 from distributor.payout.distribution import Distribution
 from distributor.payout.lifecycle import Step
 from distributor.payout.settlement import Settlement
-from distributor.standing import Books
+from distributor.state import BindingState
 from foundation.tablestore.atomic import AtomicWrite
 from foundation.tablestore.ports import Rows, Value, Version
 
@@ -51,23 +51,25 @@ def _leave_out(patch: Patch, key_of_total: re.Pattern[str]) -> None:
 
 def released_on_the_day_of_the_closing(patch: Patch) -> None:
     """Give an order's tokens back to today, whenever it was bound."""
-    standing = readings.standing
+    standing = queries.closing_inputs
 
-    async def today(rows: Rows, transaction: Transaction, closing: Closing) -> Settling:
+    async def today(rows: Rows, transaction: Transaction, closing: Closing) -> ClosingInputs:
         lately = [row.key for row in await rows.scan("spent:", "spent;", limit=1_000) if _DAY.fullmatch(row.key)]
         bound_today = replace(transaction, bound_day=lately[-1].removeprefix("spent:"))
         return await standing(rows, bound_today, closing)
 
-    patch.setattr(readings, "standing", today)
+    patch.setattr(queries, "closing_inputs", today)
 
 
 def bound_by_yesterdays_totals(patch: Patch) -> None:
     """Count a binding on the day of the round, though it is signed past midnight."""
     sign = Distribution._sign
 
-    async def as_chosen(self: Distribution, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
-        transaction, attempt = await sign(self, books, order, price)
-        return replace(transaction, bound_day=books.spent.day), attempt
+    async def as_chosen(
+        self: Distribution, binding_state: BindingState, order: Order, price: Fees
+    ) -> tuple[Transaction, Attempt]:
+        transaction, attempt = await sign(self, binding_state, order, price)
+        return replace(transaction, bound_day=binding_state.spent.day), attempt
 
     patch.setattr(Distribution, "_sign", as_chosen)
 
@@ -78,7 +80,7 @@ def bound_by_yesterdays_totals(patch: Patch) -> None:
 def halt_ignored_by_settlement(patch: Patch) -> None:
     """Submit again and replace what is open, as if only distribution had to stop."""
     patch.setattr(Settlement, "_unless_halted", _all_steps)
-    patch.setattr(settlement, "submission", SimpleNamespace(submit=submission.hand_over))
+    patch.setattr(settlement, "submission", SimpleNamespace(submit=submission.broadcast))
 
 
 async def _all_steps(
@@ -89,4 +91,4 @@ async def _all_steps(
 
 def halt_looked_at_before_signing_alone(patch: Patch) -> None:
     """Look at the switch when the turn or the round begins, and hand over whatever came of it."""
-    patch.setattr(submission, "submit", submission.hand_over)
+    patch.setattr(submission, "submit", submission.broadcast)

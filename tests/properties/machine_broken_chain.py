@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
+from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import encode
-from distributor.ledger.readings import must_find
+from distributor.ledger.queries import must_find
 from distributor.ledger.records import Total
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.payout import lifecycle
-from distributor.payout.lifecycle import Policy, Step, Submit, Verdict, Wait
-from distributor.payout.steps import Done, Steps
-from distributor.sightings import Observation, Receipt
-from distributor.standing import Spent
+from distributor.payout.lifecycle import PaymentProof, Policy, Step, Submit, Wait
+from distributor.payout.steps import StepExecutor, StepResult
+from distributor.state import Spent
 from distributor.units import TokenUnits
 from foundation.tablestore.atomic import commit
 from tests.properties.machine_broken_people import back_in_line
@@ -29,15 +29,15 @@ Patch = pytest.MonkeyPatch
 
 def null_receipt_is_a_dropped_transaction(patch: Patch) -> None:
     """Put an order back in the line when its transaction is not to be seen after a while."""
-    carry_out = Steps.carry_out
+    execute = StepExecutor.execute
 
-    async def gives_up(self: Steps, opened: OpenTransaction, step: Step, seen: Observation) -> Done:
+    async def gives_up(self: StepExecutor, opened: OpenTransaction, step: Step, seen: ChainSnapshot) -> StepResult:
         if isinstance(step, Submit) and opened.transaction.submitted_ms is not None:
             await _forget(self.ledger, opened)
-            return Done(closed=True)
-        return await carry_out(self, opened, step, seen)
+            return StepResult(closed=True)
+        return await execute(self, opened, step, seen)
 
-    patch.setattr(Steps, "carry_out", gives_up)
+    patch.setattr(StepExecutor, "execute", gives_up)
 
 
 async def _forget(ledger: Ledger, opened: OpenTransaction) -> None:
@@ -60,7 +60,7 @@ async def _forget(ledger: Ledger, opened: OpenTransaction) -> None:
 def final_at_one_confirmation(patch: Patch) -> None:
     """Close what has one block on top."""
 
-    def soon(transaction: Transaction, seen: Observation, _policy: Policy, *, beyond: int = 0) -> bool:
+    def soon(transaction: Transaction, seen: ChainSnapshot, _policy: Policy, *, beyond: int = 0) -> bool:
         number = transaction.block_number
         there = number is not None and seen.canonical.get(number) == transaction.block_hash
         return there and seen.head.number - (number or 0) >= 1 + beyond
@@ -72,7 +72,7 @@ def a_missing_tag_falls_back_to_depth(patch: Patch) -> None:
     """Count blocks while the node knows nothing final."""
     is_final = lifecycle.is_final
 
-    def falls_back(transaction: Transaction, seen: Observation, policy: Policy, *, beyond: int = 0) -> bool:
+    def falls_back(transaction: Transaction, seen: ChainSnapshot, policy: Policy, *, beyond: int = 0) -> bool:
         missing = policy.finality_depth is None and seen.finalized_number is None
         policy = replace(policy, finality_depth=policy.min_confirmations) if missing else policy
         return is_final(transaction, seen, policy, beyond=beyond)
@@ -88,41 +88,41 @@ def mined_is_for_ever(patch: Patch) -> None:
 def paid_by_status_alone(patch: Patch) -> None:
     """Call an order paid because its call succeeded."""
 
-    def by_status(orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind) -> Verdict:
+    def by_status(orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind) -> PaymentProof:
         paid = tuple(order.key for order in orders)
-        return Verdict(paid=paid, held={}) if receipt.succeeded else judge(orders, receipt, reserve, kind=kind)
+        return PaymentProof(paid=paid, held={}) if receipt.succeeded else judge(orders, receipt, reserve, kind=kind)
 
-    judge = lifecycle.judge
+    judge = lifecycle.verify_payment
     patch.setattr(lifecycle, "judge", by_status)
 
 
 def cancelled_is_paid(patch: Patch) -> None:
     """Call an order paid because its nonce is final, whatever was mined under it."""
-    judge = lifecycle.judge
+    judge = lifecycle.verify_payment
 
-    def whatever(orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind) -> Verdict:
+    def whatever(orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind) -> PaymentProof:
         cancelled = kind is AttemptKind.CANCEL and receipt.succeeded
         paid = tuple(order.key for order in orders)
-        return Verdict(paid=paid, held={}) if cancelled else judge(orders, receipt, reserve, kind=kind)
+        return PaymentProof(paid=paid, held={}) if cancelled else judge(orders, receipt, reserve, kind=kind)
 
     patch.setattr(lifecycle, "judge", whatever)
 
 
 def released_at_finality(patch: Patch) -> None:
     """Give an order another chance as soon as its failure is final."""
-    may_release = Steps._may_release
+    may_release = StepExecutor._may_release
 
-    async def soon(self: Steps, *about: Any) -> bool:
+    async def soon(self: StepExecutor, *about: Any) -> bool:
         return await may_release(replace(self, policy=replace(self.policy, release_confirmations=0)), *about)
 
-    patch.setattr(Steps, "_may_release", soon)
+    patch.setattr(StepExecutor, "_may_release", soon)
 
 
 def released_on_one_nodes_word(patch: Patch) -> None:
     """Give an order another chance because one node calls its payment failed."""
 
-    async def deep(self: Steps, transaction: Transaction, _receipt: Receipt, seen: Observation) -> bool:
+    async def deep(self: StepExecutor, transaction: Transaction, _receipt: Receipt, seen: ChainSnapshot) -> bool:
         beyond = self.policy.release_confirmations
         return lifecycle.is_final(transaction, seen, self.policy, beyond=beyond)
 
-    patch.setattr(Steps, "_may_release", deep)
+    patch.setattr(StepExecutor, "_may_release", deep)

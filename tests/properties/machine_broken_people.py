@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from distributor.ledger import closings, keys
-from distributor.ledger.closings import Closing
+from distributor.chain_types import FeeQuote
+from distributor.ledger import keys
+from distributor.ledger.admin import Admin
+from distributor.ledger.closing import Closing, _close_order
 from distributor.ledger.columns import encode
-from distributor.ledger.interventions import Interventions
 from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
 from distributor.payout import fees, preflight
 from distributor.payout.distribution import Distribution
 from distributor.payout.fees import FeeLimits
 from distributor.payout.sweep import Sweep, Wakes
-from distributor.sightings import Market
-from distributor.standing import Books
+from distributor.state import BindingState
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite, commit
@@ -42,7 +42,7 @@ def one_fee_field_bumped(patch: Patch) -> None:
     """Raise the fee cap of a replacement, and leave its tip."""
     bump = fees.bump
 
-    def half(previous: Fees, market: Market, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+    def half(previous: Fees, market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
         bumped = bump(previous, market, limits, gas_limit=gas_limit)
         return bumped and replace(bumped, tip_wei=previous.tip_wei)
 
@@ -58,10 +58,12 @@ def estimate_is_the_gas_limit(patch: Patch) -> None:
     """Give a payment the gas that it would need at the moment."""
     sign = Distribution._sign
 
-    async def tight(self: Distribution, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
-        (simulation,) = await self.chain.simulate(books.operator, [self.chain.pay(order)])
-        limits = replace(self.terms.limits, gas_limit=simulation.gas or self.terms.limits.gas_limit)
-        return await sign(replace(self, terms=replace(self.terms, limits=limits)), books, order, price)
+    async def tight(
+        self: Distribution, binding_state: BindingState, order: Order, price: Fees
+    ) -> tuple[Transaction, Attempt]:
+        (simulation,) = await self.chain.simulate(binding_state.operator, [self.chain.pay(order)])
+        limits = replace(self.config.limits, gas_limit=simulation.gas or self.config.limits.gas_limit)
+        return await sign(replace(self, config=replace(self.config, limits=limits)), binding_state, order, price)
 
     patch.setattr(Distribution, "_sign", tight)
 
@@ -71,17 +73,19 @@ def estimate_is_the_gas_limit(patch: Patch) -> None:
 
 def commitments_ignored(patch: Patch) -> None:
     """Promise the whole reserve, though part of it is bound."""
-    patch.setattr(preflight, "spendable_units", lambda survey, _: min(survey.reserve_units, survey.allowance_units))
+    patch.setattr(
+        preflight, "spendable_units", lambda snapshot, _: min(snapshot.reserve_units, snapshot.allowance_units)
+    )
 
 
 def released_twice(patch: Patch) -> None:
     """Take from the totals at the closing twice what was put there at the binding."""
-    patch.setattr(closings, "_less", lambda total, units, _key: TokenUnits(max(0, total - 2 * units)))
+    patch.setattr("distributor.ledger.closing._less", lambda total, units, _key: TokenUnits(max(0, total - 2 * units)))
 
 
 def closing_keeps_the_nonce(patch: Patch) -> None:
     """Hold an order and leave its nonce with it."""
-    close_order = closings._close_order
+    close_order = _close_order
 
     def keeps(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> None:
         close_order(group, order, closing, now)
@@ -89,7 +93,7 @@ def closing_keeps_the_nonce(patch: Patch) -> None:
             kept: Mapping[str, Any] = {"operator": order.operator, "nonce": order.nonce}
             group.replace(keys.order(order.key), kept, order.version)
 
-    patch.setattr(closings, "_close_order", keeps)
+    patch.setattr("distributor.ledger.closing._close_order", keeps)
 
 
 # people --------------------------------------------------------------------------------------------
@@ -98,8 +102,8 @@ def closing_keeps_the_nonce(patch: Patch) -> None:
 def retry_of_an_order_whose_nonce_lives(patch: Patch) -> None:
     """Let a person put a bound order back in the line."""
 
-    async def retries(self: Interventions, order: Order, _by: str, _why: str) -> Order:
-        if order.status not in {OrderStatus.HELD, OrderStatus.ASSIGNED}:
+    async def retries(self: Admin, order: Order, _by: str, _why: str) -> Order:
+        if order.status not in {OrderStatus.HELD, OrderStatus.BOUND}:
             return order
         group = back_in_line(order)
         if order.status is OrderStatus.HELD:
@@ -107,15 +111,15 @@ def retry_of_an_order_whose_nonce_lives(patch: Patch) -> None:
         await commit(self.rows, group, marker_row=keys.order(order.key))
         return order
 
-    patch.setattr(Interventions, "retry", retries)
+    patch.setattr(Admin, "retry", retries)
 
 
 def cancel_of_a_bound_order(patch: Patch) -> None:
     """Let a person take back an order that may be mined at any moment."""
-    cancel = Interventions.cancel
+    cancel = Admin.cancel
 
-    async def cancels(self: Interventions, order: Order, by: str, why: str) -> Order:
-        if order.status is not OrderStatus.ASSIGNED:
+    async def cancels(self: Admin, order: Order, by: str, why: str) -> Order:
+        if order.status is not OrderStatus.BOUND:
             return await cancel(self, order, by, why)
         group = AtomicWrite()
         taken = replace(order, status=OrderStatus.CANCELLED)
@@ -123,22 +127,22 @@ def cancel_of_a_bound_order(patch: Patch) -> None:
         await commit(self.rows, group, marker_row=keys.order(order.key))
         return taken
 
-    patch.setattr(Interventions, "cancel", cancels)
+    patch.setattr(Admin, "cancel", cancels)
 
 
 def pause_without_touching_the_nonces(patch: Patch) -> None:
     """Close the switch, and let a round that has looked already bind behind it."""
 
-    async def untouched(_self: Interventions, _key: str) -> None:
+    async def untouched(_self: Admin, _key: str) -> None:
         return
 
-    patch.setattr(Interventions, "_touch", untouched)
+    patch.setattr(Admin, "_touch", untouched)
 
 
 def nothing_is_swept(patch: Patch) -> None:
     """Rely on messages."""
 
     async def sleeps(_self: Sweep) -> Wakes:
-        return Wakes(distribute=False, settle=False, watch=False)
+        return Wakes(distribute=False, settle=False, monitor=False)
 
     patch.setattr(Sweep, "run", sleeps)

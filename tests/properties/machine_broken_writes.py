@@ -11,9 +11,9 @@ from distributor.ledger import Ledger
 from distributor.model import Attempt, Fees, Order, Transaction
 from distributor.payout import lifecycle
 from distributor.payout.distribution import Distribution
-from distributor.payout.steps import Done, Steps
+from distributor.payout.steps import StepExecutor, StepResult
 from distributor.ports import Chain
-from distributor.standing import Books
+from distributor.state import BindingState
 from foundation.tablestore import atomic
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import DeleteRow, InsertRow, ReplaceRow, Row, RowWrite
@@ -95,8 +95,10 @@ def submit_before_binding(patch: Patch) -> None:
     """Hand attempt 0 over as soon as it is signed."""
     sign = Distribution._sign
 
-    async def at_once(self: Distribution, books: Books, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
-        transaction, attempt = await sign(self, books, order, price)
+    async def at_once(
+        self: Distribution, binding_state: BindingState, order: Order, price: Fees
+    ) -> tuple[Transaction, Attempt]:
+        transaction, attempt = await sign(self, binding_state, order, price)
         await self.chain.submit([attempt.raw])
         return transaction, attempt
 
@@ -105,13 +107,13 @@ def submit_before_binding(patch: Patch) -> None:
 
 def submit_before_storing_a_replacement(patch: Patch) -> None:
     """Hand a replacement over, and then keep it."""
-    carry_out = Steps._replace
+    execute = StepExecutor._replace
 
-    async def early(self: Steps, transaction: Transaction, step: lifecycle.Replace) -> Done:
+    async def early(self: StepExecutor, transaction: Transaction, step: lifecycle.ReplaceAttempt) -> StepResult:
         hasty: Any = _Hasty(self.ledger, self.chain)
-        return await carry_out(replace(self, ledger=hasty), transaction, step)
+        return await execute(replace(self, ledger=hasty), transaction, step)
 
-    patch.setattr(Steps, "_replace", early)
+    patch.setattr(StepExecutor, "_replace", early)
 
 
 @dataclass(frozen=True)

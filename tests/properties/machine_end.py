@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import RESERVE, Behaviour

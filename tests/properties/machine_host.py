@@ -10,9 +10,9 @@ from distributor.ledger import Ledger
 from distributor.model import Address, Order
 from distributor.payout.cancellation import Cancellation
 from distributor.payout.distribution import Distribution
-from distributor.payout.preflight import Terms
+from distributor.payout.preflight import DistributionConfig
 from distributor.payout.settlement import Settlement
-from distributor.payout.steps import Steps
+from distributor.payout.steps import StepExecutor
 from distributor.payout.sweep import Sweep
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
 from tests.fakes.chain import FakeSigner
@@ -41,10 +41,10 @@ class Host:
             signer=signers[world.operators[-1]],
             alarms=alarms,
             clock=world.clock,
-            terms=Terms(identity=IDENTITY, limits=limits, max_in_flight=MAX_IN_FLIGHT, caps=world.caps),
+            config=DistributionConfig(identity=IDENTITY, limits=limits, max_in_flight=MAX_IN_FLIGHT, caps=world.caps),
             holder=name,
         )
-        steps = Steps(
+        steps = StepExecutor(
             ledger=self.ledger,
             chain=chain,
             signers=signers,

@@ -8,8 +8,8 @@ from typing import Any
 
 from eth_abi.abi import decode
 
+from distributor.chain_types import Receipt
 from distributor.model import Address, Hash
-from distributor.sightings import Receipt
 from foundation.clock import UnixMs, utc_day
 from foundation.errors import ServiceError
 from foundation.tablestore.ports import DeleteRow, InsertRow, Row, RowWrite, Value

@@ -6,10 +6,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from distributor.chain_types import (
+    Call,
+    ChainSnapshot,
+    Claim,
+    Mark,
+    PoolView,
+    PreBindSnapshot,
+    Receipt,
+    Simulation,
+    Submitted,
+    Word,
+)
 from distributor.ledger import keys
 from distributor.model import Address, Hash, Order
-from distributor.ports import Alarm, Signed, Signer, Unsigned
-from distributor.sightings import Call, Claim, Mark, Observation, PoolView, Receipt, Simulation, Submitted, Survey, Word
+from distributor.ports import Alarm, SignedTransaction, Signer, UnsignedTransaction
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import OutcomeUnknown, Row, RowWrite, Version, WriteConflict
 from tests.fakes.alarms import ListAlarms
@@ -85,16 +96,16 @@ class SteppedChain:
     def probe(self, operator: Address) -> Call:
         return self.chain.probe(operator)
 
-    async def survey(self, operator: Address) -> Survey:
-        return await self.turns.step("survey", lambda: self.chain.survey(operator))
+    async def pre_bind_snapshot(self, operator: Address) -> PreBindSnapshot:
+        return await self.turns.step("survey", lambda: self.chain.pre_bind_snapshot(operator))
 
     async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
         return await self.turns.step("simulate", lambda: self.chain.simulate(operator, calls, node=node))
 
-    async def observe(
+    async def snapshot(
         self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
-    ) -> Observation:
-        seen = await self.turns.step("observe", lambda: self.chain.observe(operators, hashes, blocks, node=node))
+    ) -> ChainSnapshot:
+        seen = await self.turns.step("observe", lambda: self.chain.snapshot(operators, hashes, blocks, node=node))
         if seen.node not in self.liars:
             return seen
         return replace(seen, receipts={tx_hash: _failed(receipt) for tx_hash, receipt in seen.receipts.items()})
@@ -132,7 +143,7 @@ class SteppedSigner:
     def address(self) -> Address:
         return self.signer.address
 
-    async def sign(self, unsigned: Unsigned) -> Signed:
+    async def sign(self, unsigned: UnsignedTransaction) -> SignedTransaction:
         return await self.turns.step("sign", lambda: self.signer.sign(unsigned))
 
 

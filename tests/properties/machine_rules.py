@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from distributor.caps import Caps
 from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import Policy
-from distributor.standing import Identity
+from distributor.state import Identity
 from distributor.units import TokenUnits, Wei
 from tests import factories
 from tests.factories import GWEI, an_address

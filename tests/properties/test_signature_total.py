@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from distributor.errors import BadSignature
-from distributor.front.signature import Key, Verified, verify
+from distributor.webhook.signature import Key, Verified, verify
 from foundation.clock import UnixMs
 
 KEYS = (

@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distributor.front.orders import Terms
-from distributor.front.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, read
 from distributor.model import Order
 from distributor.units import UINT256_MAX
+from distributor.webhook.orders import PaymentRules
+from distributor.webhook.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, read_order
 from foundation.clock import UnixMs
 from tests.factories import ALICE, AUTHORITY, BALLX, RESERVE
 
-TERMS = Terms(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = PaymentRules(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 RULES = st.builds(
     Rules,
     paid_statuses=st.just(frozenset({"completed"})),
@@ -45,7 +45,7 @@ GOOD: dict[str, Any] = {
 
 def total(body: bytes, rules: Rules) -> None:
     """Assert what holds of every answer."""
-    found = read(body, "default", TERMS, rules, UnixMs(1))
+    found = read_order(body, "default", TERMS, rules, UnixMs(1))
 
     if isinstance(found, Order):
         assert 0 < found.amount_units <= UINT256_MAX

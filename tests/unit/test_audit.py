@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from distributor.errors import ChainUnavailable
-from distributor.ledger.archive import Archive, Payout
 from distributor.ledger.columns import encode
+from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Address, Hash, HoldReason, OrderKey, OrderStatus
-from distributor.names import ref_id
+from distributor.order_ids import ref_id
 from distributor.recovery import audit
 from distributor.recovery.audit import Audit, Findings, Kind
-from distributor.recovery.payouts import Known
+from distributor.recovery.payouts import KnownParties
 from distributor.units import TokenUnits
 from tests.factories import POLICY, TOKEN, a_hash, an_address
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR
@@ -36,11 +36,11 @@ async def audited(
 ) -> Findings:
     """Hold the ledger of *world* against its chain."""
     use_case = Audit(
-        archive=Archive(world.rows, world.clock),
+        rebuild_store=RebuildStore(world.rows, world.clock),
         chain=world.chain,
         history=FakeHistory(world.chain),
         policy=POLICY,
-        known=Known(authority=AUTHORITY, operators=operators, accepted=accepted),
+        known=KnownParties(authority=AUTHORITY, operators=operators, accepted=accepted),
         say=(said if said is not None else []).append,
     )
     return await use_case.run(first_block)
@@ -162,7 +162,7 @@ async def test_what_somebody_else_did_is_told_until_it_is_accepted() -> None:
 async def test_a_rebuilt_ledger_agrees_with_its_chain() -> None:
     """Also by the references of orders whose names the chain does not show."""
     world = await a_paid_world("ORD1", LONG)
-    archive = Archive(world.rows, world.clock)
+    rebuild_store = RebuildStore(world.rows, world.clock)
     lost = World(chain=world.chain)
     for order_id in ("ORD1", LONG):
         order = await world.ledger.order(OrderKey("default", order_id))
@@ -182,7 +182,7 @@ async def test_a_rebuilt_ledger_agrees_with_its_chain() -> None:
             tx_hash=order.paid_hash,
             block_number=order.paid_block,
         )
-        await replace(archive, rows=lost.rows).restore(payout)
+        await replace(rebuild_store, rows=lost.rows).restore(payout)
 
     findings = await audited(lost)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from distributor.adapters.answers import RATE_LIMITED, NodeError, NodeTrouble
-from distributor.adapters.batches import MAX_BATCH_ITEMS, RATE_WAITS_MAX, BatchSender, RpcCall
+from distributor.chain.batches import MAX_BATCH_ITEMS, RATE_WAITS_MAX, BatchSender, RpcCall
+from distributor.chain.rpc_responses import RATE_LIMITED, NodeError, NodeUnavailable
 
 CALLS: dict[str, RpcCall] = {f"call {at}": (f"method_{at}", []) for at in range(24)}
 RATE = {"code": -32005, "message": "rate limit exceeded"}
@@ -43,7 +43,7 @@ class Provider:
         self.sizes.append(len(calls))
         self.methods += [method for method, _ in calls]
         reply = self._reply(calls, len(self.sizes))
-        if isinstance(reply, NodeTrouble):
+        if isinstance(reply, NodeUnavailable):
             raise reply
         return reply
 
@@ -62,8 +62,8 @@ REFUSALS: dict[str, Callable[[Sequence[RpcCall], int], Any]] = {
     "one object that speaks of a limit": lambda *_: failed({"code": -32005, "message": "batch limit exceeded"}),
     "one text": lambda *_: failed("no"),
     "a list of one error": lambda *_: [failed({"code": -32600, "message": "batch too large"})],
-    "HTTP 413": lambda *_: NodeTrouble("http_413", whole=True),
-    "HTTP 400": lambda *_: NodeTrouble("http_400", whole=True),
+    "HTTP 413": lambda *_: NodeUnavailable("http_413", whole=True),
+    "HTTP 400": lambda *_: NodeUnavailable("http_400", whole=True),
     "each item": lambda calls, _most: [
         {"id": at, "error": {"code": -32600, "message": "Batch size exceeded"}} for at in range(len(calls))
     ],
@@ -99,8 +99,8 @@ async def test_a_long_batch_is_cut_at_a_hundred() -> None:
 
 async def test_a_node_that_refuses_single_calls_is_in_trouble_and_nothing_is_learnt() -> None:
     """It is sick and not small: a few requests, and the usual size the next time."""
-    provider = Provider(lambda _calls, _: NodeTrouble("http_400", whole=True))
-    with pytest.raises(NodeTrouble, match="http_400"):
+    provider = Provider(lambda _calls, _: NodeUnavailable("http_400", whole=True))
+    with pytest.raises(NodeUnavailable, match="http_400"):
         await provider.sender.send(CALLS)
 
     assert provider.sizes == [24, 12, 6, 3, 1]
@@ -110,7 +110,7 @@ async def test_a_node_that_refuses_single_calls_is_in_trouble_and_nothing_is_lea
 async def test_a_node_that_answers_every_batch_with_one_error_is_asked_a_few_times() -> None:
     """The error of the first call alone says that it is no matter of size."""
     provider = Provider(lambda *_: failed({"code": -32000, "message": "backend gone"}))
-    with pytest.raises(NodeTrouble, match="backend gone"):
+    with pytest.raises(NodeUnavailable, match="backend gone"):
         await provider.sender.send(CALLS)
 
     assert provider.sizes == [24, 12, 6, 3, 1]
@@ -119,7 +119,7 @@ async def test_a_node_that_answers_every_batch_with_one_error_is_asked_a_few_tim
 async def test_one_call_that_spoils_its_batch_fails_alone() -> None:
     """A provider refuses the whole request for one item: the others are answered, and large batches go on."""
     provider = Provider(
-        lambda calls, _: NodeTrouble("http_400", whole=True) if ("method_13", []) in calls else answered(calls)
+        lambda calls, _: NodeUnavailable("http_400", whole=True) if ("method_13", []) in calls else answered(calls)
     )
     found = await provider.sender.send(CALLS)
 
@@ -151,7 +151,7 @@ async def test_no_answer_at_all_is_nothing_to_halve() -> None:
             *items(calls[:3]),
             *({"id": at, "error": RATE} for at in range(3, len(calls))),
         ],
-        lambda _: NodeTrouble(RATE_LIMITED, retry_after_s=2.0),
+        lambda _: NodeUnavailable(RATE_LIMITED, retry_after_s=2.0),
     ],
     ids=["per item", "HTTP 429"],
 )
@@ -172,7 +172,7 @@ async def test_waiting_has_an_end() -> None:
     """A node that serves nothing more is left alone, and another one asked."""
     provider = Provider(lambda calls, at: failed(RATE) if at > 1 else answered(calls))
     provider.sender.items = 8
-    with pytest.raises(NodeTrouble, match="rate"):
+    with pytest.raises(NodeUnavailable, match="rate"):
         await provider.sender.send(CALLS)
 
     assert len(provider.slept) == RATE_WAITS_MAX
@@ -181,10 +181,10 @@ async def test_waiting_has_an_end() -> None:
 @pytest.mark.parametrize(("retry_after_s", "at"), [(60.0, 2), (1.0, 1)], ids=["too long", "nothing answered yet"])
 async def test_a_reading_does_not_wait_where_another_node_is_sooner(retry_after_s: float, at: int) -> None:
     """A long pause is kept by leaving the node alone; and a batch that has not begun begins elsewhere."""
-    trouble = NodeTrouble(RATE_LIMITED, retry_after_s=retry_after_s)
+    trouble = NodeUnavailable(RATE_LIMITED, retry_after_s=retry_after_s)
     provider = Provider(lambda calls, number: trouble if number == at else answered(calls))
     provider.sender.items = 8
-    with pytest.raises(NodeTrouble):
+    with pytest.raises(NodeUnavailable):
         await provider.sender.send(CALLS)
 
     assert provider.slept == []

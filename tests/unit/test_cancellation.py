@@ -56,7 +56,7 @@ async def test_a_cancelled_nonce_frees_its_order_when_that_is_final() -> None:
     assert await status_of(world) is TransactionStatus.CANCELLING
     world.chain.pause_authority(paused=False)
     await world.settle(2 + POLICY.min_confirmations)
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
     await world.settlement.follow()
 
     held = await world.order(order)

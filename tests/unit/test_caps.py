@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from distributor.caps import NO_CAPS, Cap, Caps
-from distributor.standing import Books, Spent
+from distributor.state import BindingState, Spent
 from distributor.units import UINT256_MAX, TokenUnits
 from foundation.tablestore.ports import Version
 from tests.factories import ALICE, BOB, OPERATOR, an_order
 
 DAY = "2027-01-15"
-BOOKS = Books(
+BOOKS = BindingState(
     operator=OPERATOR,
     next_nonce=7,
     nonce_version=Version("v1"),

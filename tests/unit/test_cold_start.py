@@ -49,7 +49,7 @@ def loaded(part: str) -> set[str]:
 @pytest.mark.parametrize(
     ("part", "needed"),
     [
-        ("gate", "limits"),
+        ("rate_limiter", "limits"),
         ("intake", "distributor.ledger"),
         ("status", "distributor.ledger"),
         ("sweep", "distributor.ledger"),

@@ -6,7 +6,7 @@ import pytest
 
 from distributor.model import OrderStatus
 from distributor.payout.distribution import Drained
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from tests.fakes.chain import CUSTOMERS, OPERATOR
 from tests.world import World, a_world, tokens
 
@@ -29,8 +29,8 @@ async def test_what_is_beyond_the_days_cap_waits_with_one_alarm() -> None:
     await world.distribution.drain()
 
     assert [await world.status(order) for order in orders] == [
-        OrderStatus.ASSIGNED,
-        OrderStatus.ASSIGNED,
+        OrderStatus.BOUND,
+        OrderStatus.BOUND,
         OrderStatus.RECEIVED,
     ]
     waiting = await world.ledger.why_waiting()
@@ -61,12 +61,12 @@ async def test_a_smaller_order_behind_fills_the_day() -> None:
     small = await world.receive("SMALL", amount_units=tokens(5))
 
     await world.distribution.drain()
-    assert (await world.status(big), await world.status(small)) == (OrderStatus.RECEIVED, OrderStatus.ASSIGNED)
+    assert (await world.status(big), await world.status(small)) == (OrderStatus.RECEIVED, OrderStatus.BOUND)
 
     world.clock.advance(DAY_MS)
     await world.receive(amount_units=tokens(10))
     await world.distribution.drain()
-    assert await world.status(big) is OrderStatus.ASSIGNED
+    assert await world.status(big) is OrderStatus.BOUND
 
 
 async def test_one_wallets_cap_stops_no_other_wallet() -> None:
@@ -79,7 +79,7 @@ async def test_one_wallets_cap_stops_no_other_wallet() -> None:
     late = await world.receive(wallet=CUSTOMERS[1], amount_units=tokens(1))
     await world.distribution.drain()
 
-    assert await world.status(first) is await world.status(other) is OrderStatus.ASSIGNED
+    assert await world.status(first) is await world.status(other) is OrderStatus.BOUND
     assert await world.status(second) is await world.status(late) is OrderStatus.RECEIVED
     assert "MAX_DAILY_WALLET_TOKENS" in (await world.ledger.why_waiting()).detail
 
@@ -115,7 +115,7 @@ async def test_an_order_taken_before_a_cap_was_lowered_waits_for_a_person(caps: 
 
     await world.distribution.drain()
 
-    assert (await world.status(order), await world.status(small)) == (OrderStatus.RECEIVED, OrderStatus.ASSIGNED)
+    assert (await world.status(order), await world.status(small)) == (OrderStatus.RECEIVED, OrderStatus.BOUND)
     waiting = await world.ledger.why_waiting()
     assert waiting.reason is WaitingReason.OVER_CAP
     assert waiting.detail == f"Order default:ORD1 of {tokens(10)} units is above {name} by itself."
@@ -133,7 +133,7 @@ async def test_a_release_makes_room_on_the_day_of_its_binding() -> None:
     world.chain.pause_authority(paused=False)
     await world.distribution.drain()
 
-    assert (await world.status(first), await world.status(second)) == (OrderStatus.HELD, OrderStatus.ASSIGNED)
+    assert (await world.status(first), await world.status(second)) == (OrderStatus.HELD, OrderStatus.BOUND)
 
 
 async def test_a_round_that_runs_past_midnight_is_judged_anew_by_the_new_day() -> None:
@@ -155,6 +155,6 @@ async def test_a_round_that_runs_past_midnight_is_judged_anew_by_the_new_day() -
     assert transaction is not None
     assert (drained.bound, rounds["survey"]) == (1, 2)
     assert transaction.bound_day == "2026-01-02"
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
     assert world.rows.dump()["spent:2026-01-02"]["units"] == str(tokens(10))
     assert "spent:2026-01-01" not in world.rows.dump()

@@ -10,10 +10,10 @@ import pytest
 
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
-from distributor.payout import choice
 from distributor.payout import distribution as module
+from distributor.payout import selection
 from distributor.payout.distribution import Drained
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.leases import Lease
@@ -33,7 +33,7 @@ async def test_a_waiting_order_is_bound_and_submitted() -> None:
     found = await world.order(order)
     transaction = await world.ledger.transaction(OPERATOR, 0)
     assert drained == Drained(bound=1, open=True)
-    assert (found.status, found.operator, found.nonce) == (OrderStatus.ASSIGNED, OPERATOR, 0)
+    assert (found.status, found.operator, found.nonce) == (OrderStatus.BOUND, OPERATOR, 0)
     assert transaction is not None
     assert transaction.status is TransactionStatus.SUBMITTED
     assert [sent.tx_hash for sent in world.chain.pooled] == [await world.last_hash(order)]
@@ -211,7 +211,7 @@ async def test_orders_go_on_by_themselves_when_the_cause_has_passed() -> None:
     world.chain.pause_authority(paused=False)
     await world.distribution.drain()
 
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
     assert (await world.ledger.why_waiting()).reason is None
 
 
@@ -223,12 +223,12 @@ async def test_what_a_vault_signed_before_it_refused_goes_out() -> None:
 
     await world.distribution.drain()
 
-    assert [await world.status(order) for order in orders] == [OrderStatus.ASSIGNED] * 2 + [OrderStatus.RECEIVED]
+    assert [await world.status(order) for order in orders] == [OrderStatus.BOUND] * 2 + [OrderStatus.RECEIVED]
     assert [sent.unsigned.nonce for sent in world.chain.handed] == [0, 1]
     assert "answered 429" in (await world.ledger.why_waiting()).detail
     world.signer.signs_only = None
     await world.distribution.drain()
-    assert await world.status(orders[2]) is OrderStatus.ASSIGNED
+    assert await world.status(orders[2]) is OrderStatus.BOUND
 
 
 async def test_the_reason_is_forgotten_when_nothing_waits_any_more() -> None:
@@ -245,8 +245,8 @@ async def test_a_paused_ledger_binds_nothing_and_says_who_paused_it() -> None:
     """The operators' switch is read before every binding round."""
     world = await a_world()
     order = await world.receive()
-    await world.ledger.set_control(
-        replace(await world.ledger.control(), paused=True, paused_by="ana", paused_why="audit")
+    await world.ledger.set_pause_state(
+        replace(await world.ledger.pause_state(), paused=True, paused_by="ana", paused_why="audit")
     )
 
     await world.distribution.drain()
@@ -265,7 +265,7 @@ async def test_a_big_order_does_not_stop_smaller_ones_behind_it() -> None:
     await world.distribution.drain()
 
     assert await world.status(big) is OrderStatus.RECEIVED
-    assert await world.status(small) is OrderStatus.ASSIGNED
+    assert await world.status(small) is OrderStatus.BOUND
     waiting = await world.ledger.why_waiting()
     assert waiting.reason is WaitingReason.RESERVE_SHORT
     assert "default:BIG" in waiting.detail
@@ -280,13 +280,13 @@ async def test_what_is_committed_is_not_promised_twice() -> None:
     await world.distribution.drain()
     await world.distribution.drain()
 
-    assert await world.status(first) is OrderStatus.ASSIGNED
+    assert await world.status(first) is OrderStatus.BOUND
     assert await world.status(second) is OrderStatus.RECEIVED
 
 
 async def test_a_round_looks_past_a_whole_page_of_unaffordable_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     """More big orders than one page holds do not hide a small one."""
-    monkeypatch.setattr(choice, "PAGE_ORDERS", 2)
+    monkeypatch.setattr(selection, "PAGE_ORDERS", 2)
     world = await a_world()
     for _ in range(4):
         await world.receive(amount_units=tokens(1_000))
@@ -295,13 +295,13 @@ async def test_a_round_looks_past_a_whole_page_of_unaffordable_orders(monkeypatc
 
     await world.distribution.drain()
 
-    assert await world.status(small) is OrderStatus.ASSIGNED
+    assert await world.status(small) is OrderStatus.BOUND
 
 
 async def test_how_far_a_round_looks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line of a million unaffordable orders costs a bounded number of reads."""
-    monkeypatch.setattr(choice, "PAGE_ORDERS", 1)
-    monkeypatch.setattr(choice, "PAGES_PER_ROUND", 2)
+    monkeypatch.setattr(selection, "PAGE_ORDERS", 1)
+    monkeypatch.setattr(selection, "PAGES_PER_ROUND", 2)
     world = await a_world()
     for _ in range(3):
         await world.receive(amount_units=tokens(1_000))
@@ -324,7 +324,7 @@ async def test_an_order_the_contract_refuses_is_held() -> None:
     held = await world.order(bad)
     assert (held.status, held.hold_reason, held.nonce) == (OrderStatus.HELD, HoldReason.SIMULATION, None)
     assert "wallet refused" in held.hold_detail
-    assert await world.status(good) is OrderStatus.ASSIGNED
+    assert await world.status(good) is OrderStatus.BOUND
     assert world.alarms.codes == ["held_simulation"]
     assert world.alarms.raised[0].subject == "default:BAD"
 
@@ -540,7 +540,7 @@ async def test_what_a_node_says_is_an_outcome_not_an_error(outcome: SubmitOutcom
     assert transaction is not None
     assert transaction.status is status
     assert transaction.submitted_ms is not None
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
 
 
 async def test_a_transaction_settled_while_it_was_submitted_keeps_its_state(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distributor.chain_types import FeeQuote
 from distributor.model import Fees
 from distributor.payout.fees import NODE_FEE_CAP_WEI, FeeLimits, allowed, bump, first, outbid
-from distributor.sightings import Market
 from distributor.units import Wei
 from tests.factories import GWEI, LIMITS, MARKET
 
 GAS = 300_000
-LEGACY = Market(base_fee_wei=None, tip_wei=Wei(0), gas_price_wei=Wei(35 * GWEI))
+LEGACY = FeeQuote(base_fee_wei=None, tip_wei=Wei(0), gas_price_wei=Wei(35 * GWEI))
 
 
-def a_market(base_gwei: int, tip_gwei: int = 30) -> Market:
+def a_market(base_gwei: int, tip_gwei: int = 30) -> FeeQuote:
     """Return a market in whole gwei."""
     base, tip = Wei(base_gwei * GWEI), Wei(tip_gwei * GWEI)
-    return Market(base_fee_wei=base, tip_wei=tip, gas_price_wei=Wei(base + tip))
+    return FeeQuote(base_fee_wei=base, tip_wei=tip, gas_price_wei=Wei(base + tip))
 
 
 def some_fees(max_gwei: int, tip_gwei: int = 30) -> Fees:
@@ -129,7 +129,7 @@ def test_a_replacement_follows_the_market_when_that_is_higher() -> None:
     ],
     ids=["the tip's limit", "the fee's ceiling", "the base fee"],
 )
-def test_no_replacement_fits(previous: Fees, market: Market) -> None:
+def test_no_replacement_fits(previous: Fees, market: FeeQuote) -> None:
     """At a limit the caller waits and says so."""
     assert bump(previous, market, LIMITS, gas_limit=GAS) is None
 
@@ -169,7 +169,7 @@ def test_dynamic_fees_are_replaced_on_a_node_without_base_fee() -> None:
         (some_fees(34), LEGACY, True),
     ],
 )
-def test_fees_are_outbid_only_when_the_producer_gets_less(fees: Fees, market: Market, *, expected: bool) -> None:
+def test_fees_are_outbid_only_when_the_producer_gets_less(fees: Fees, market: FeeQuote, *, expected: bool) -> None:
     """A replacement is signed only where fees are the cause."""
     assert outbid(fees, market, LIMITS) is expected
 
@@ -195,7 +195,7 @@ gweis = st.integers(min_value=1, max_value=400 * GWEI)
 def test_first_fees_can_be_mined_or_are_not_made(base: int, tip: int, ceiling: int, floor: int, room: int) -> None:
     """Under every market: at least the floor for the producer, never over a ceiling, tip within the cap."""
     limits = FeeLimits(max_fee_wei=Wei(ceiling), max_tip_wei=Wei(floor + room), min_tip_wei=Wei(floor), gas_limit=GAS)
-    market = Market(base_fee_wei=Wei(base), tip_wei=Wei(tip), gas_price_wei=Wei(base + tip))
+    market = FeeQuote(base_fee_wei=Wei(base), tip_wei=Wei(tip), gas_price_wei=Wei(base + tip))
 
     fees = first(market, limits, gas_limit=GAS)
 
@@ -209,7 +209,7 @@ def test_first_fees_can_be_mined_or_are_not_made(base: int, tip: int, ceiling: i
 @given(base=gweis, tip=gweis, paid=gweis, offered=gweis)
 def test_a_replacement_is_taken_by_the_pool_or_not_made(base: int, tip: int, paid: int, offered: int) -> None:
     """Under every market: both fields at least 10 % up, never over a ceiling."""
-    market = Market(base_fee_wei=Wei(base), tip_wei=Wei(tip), gas_price_wei=Wei(base + tip))
+    market = FeeQuote(base_fee_wei=Wei(base), tip_wei=Wei(tip), gas_price_wei=Wei(base + tip))
     previous = Fees(max_fee_wei=Wei(max(paid, offered)), tip_wei=Wei(offered))
 
     fees = bump(previous, market, LIMITS, gas_limit=GAS)

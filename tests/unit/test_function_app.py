@@ -20,10 +20,10 @@ import function_door
 import function_problems
 from distributor import errors
 from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
-from distributor.front.intake import Accepted
 from distributor.model import OrderKey, OrderStatus
 from distributor.rates import Rate
-from distributor.readiness import Report
+from distributor.readiness import ReadinessReport
+from distributor.webhook.intake import Accepted
 from foundation.errors import ConfigurationError, Contention, Rejected, ServiceError, StoreUnavailable
 from tests.factories import an_order
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
@@ -190,7 +190,7 @@ async def test_a_new_order_is_accepted_and_wakes(container: FakeContainer) -> No
 
 async def test_the_same_order_again_is_answered_and_not_accepted_twice(container: FakeContainer) -> None:
     """200 with the stored status, marked as a replay, and no message when it is under way."""
-    order = an_order(source="shop-b", status=OrderStatus.ASSIGNED)
+    order = an_order(source="shop-b", status=OrderStatus.BOUND)
     container.acts["intake"] = returns(Accepted(order=order, new=False, wake=False))
     out = Out()
 
@@ -519,7 +519,7 @@ async def test_alive_asks_nothing_of_anyone(container: FakeContainer) -> None:
 async def test_ready_shows_what_was_found(container: FakeContainer, ok: bool, status: int) -> None:
     """200 when all works, else 503, with the same document."""
     settings = [] if ok else ["RPC_URL"]
-    container.acts["readiness"] = returns(Report(checks={"settings": ok, "ledger": True}, settings=settings))
+    container.acts["readiness"] = returns(ReadinessReport(checks={"settings": ok, "ledger": True}, settings=settings))
 
     answer = await function_app.ready(a_question(), a_context())
 

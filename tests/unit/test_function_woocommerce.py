@@ -10,10 +10,10 @@ import pytest
 
 import function_door
 import function_woocommerce
-from distributor.front.intake import Accepted
-from distributor.front.woocommerce import NotPaid, Verdict
 from distributor.model import OrderStatus
 from distributor.rates import Rate
+from distributor.webhook.intake import Accepted
+from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from foundation.errors import ConfigurationError, StoreUnavailable
 from tests.factories import an_order
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
@@ -84,7 +84,7 @@ async def test_an_order_to_be_paid_is_accepted_and_wakes(container: FakeContaine
 
 async def test_a_repeated_snapshot_is_answered_and_wakes_nobody(container: FakeContainer) -> None:
     """It is under way already."""
-    order = an_order("727", status=OrderStatus.ASSIGNED)
+    order = an_order("727", status=OrderStatus.BOUND)
     container.acts["woocommerce"] = returns(Accepted(order=order, new=False, wake=False))
     out = Out()
 
@@ -94,8 +94,8 @@ async def test_a_repeated_snapshot_is_answered_and_wakes_nobody(container: FakeC
     assert document(answer)["status"] == "submitted"
 
 
-@pytest.mark.parametrize("verdict", Verdict)
-async def test_an_order_that_pays_nothing_is_no_failed_delivery(container: FakeContainer, verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", NotPaidKind)
+async def test_an_order_that_pays_nothing_is_no_failed_delivery(container: FakeContainer, verdict: NotPaidKind) -> None:
     """200 with the reason in a header, which WooCommerce's log keeps; anything else would count against the webhook."""
     container.acts["woocommerce"] = returns(NotPaid(verdict=verdict, reason="why", detail="Because.", order_id="727"))
     out = Out()
@@ -109,7 +109,9 @@ async def test_an_order_that_pays_nothing_is_no_failed_delivery(container: FakeC
 
 async def test_a_body_that_names_no_order_is_answered_without_one(container: FakeContainer) -> None:
     """An empty id would be read as one."""
-    container.acts["woocommerce"] = returns(NotPaid(verdict=Verdict.IGNORED, reason="not_an_order", detail="No order."))
+    container.acts["woocommerce"] = returns(
+        NotPaid(verdict=NotPaidKind.IGNORED, reason="not_an_order", detail="No order.")
+    )
 
     assert "order_id" not in document(await deliver())
 
@@ -153,7 +155,7 @@ async def test_what_could_not_be_taken_is_not_called_taken(
 async def test_a_shop_is_told_its_rate(container: FakeContainer) -> None:
     """As on every signed route."""
     container.limits = (None, Rate(amount=5, period_s=60))
-    container.acts["woocommerce"] = returns(NotPaid(verdict=Verdict.IGNORED, reason="why", detail="Because."))
+    container.acts["woocommerce"] = returns(NotPaid(verdict=NotPaidKind.IGNORED, reason="why", detail="Because."))
 
     answer = await deliver()
 

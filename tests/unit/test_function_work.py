@@ -14,7 +14,7 @@ from distributor.ledger import Ledger
 from distributor.payout.distribution import Drained
 from distributor.payout.settlement import Followed
 from distributor.payout.sweep import Wakes
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from foundation.errors import ConfigurationError, Contention, InvariantBroken, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from tests.fakes.clock import FrozenClock
@@ -56,9 +56,9 @@ async def test_settlement_wakes_itself_while_something_is_open(container: FakeCo
     assert out.message == ("wake" if again else None)
 
 
-@pytest.mark.parametrize(("settle", "distribute", "watch"), [(True, True, True), (False, False, False)])
+@pytest.mark.parametrize(("settle", "distribute", "monitor"), [(True, True, True), (False, False, False)])
 async def test_the_sweep_wakes_and_watches(
-    container: FakeContainer, settle: bool, distribute: bool, watch: bool
+    container: FakeContainer, settle: bool, distribute: bool, monitor: bool
 ) -> None:
     """What its use case found is put on the queues; the watch runs when it is due."""
     watched: list[bool] = []
@@ -66,7 +66,10 @@ async def test_the_sweep_wakes_and_watches(
     async def run() -> None:
         watched.append(True)
 
-    container.acts |= {"sweep": returns(Wakes(distribute=distribute, settle=settle, watch=watch)), "watcher": run}
+    container.acts |= {
+        "sweep": returns(Wakes(distribute=distribute, settle=settle, monitor=monitor)),
+        "balance_monitor": run,
+    }
     settlements, distributions = Out(), Out()
 
     await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
@@ -74,14 +77,14 @@ async def test_the_sweep_wakes_and_watches(
     assert [settlements.message == "wake", distributions.message == "wake", bool(watched)] == [
         settle,
         distribute,
-        watch,
+        monitor,
     ]
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("RPC_URL is missing"), ChainUnavailable()])
 async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, error: Exception) -> None:
     """What was found before is still put on the queues."""
-    container.acts |= {"sweep": returns(Wakes(distribute=True, settle=True, watch=True)), "watcher": error}
+    container.acts |= {"sweep": returns(Wakes(distribute=True, settle=True, monitor=True)), "balance_monitor": error}
     settlements, distributions = Out(), Out()
 
     await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
@@ -102,7 +105,7 @@ async def test_trouble_that_passes_ends_the_message(
 
     lines = [json.loads(record.getMessage()) for record in caplog.records]
     assert [(line["event"], line["function"], line["invocation_id"]) for line in lines] == [
-        ("put_off", "distribute", "inv-1"),
+        ("deferred", "distribute", "inv-1"),
         ("function_ended", "distribute", "inv-1"),
     ]
     assert isinstance(lines[1]["duration_ms"], int)
@@ -127,10 +130,10 @@ async def test_a_broken_rule_pauses_and_alarms(container: FakeContainer) -> None
     await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
 
     (alarm,) = container.alarms_raised
-    control = await ledger.control()
+    pause_state = await ledger.pause_state()
     assert (alarm.code, alarm.summary, alarm.subject) == ("invariant_broken", "nonce 7 twice", "settlement")
     assert alarm.action.startswith("Payouts are paused.")
-    assert (control.paused, control.paused_why) == (True, "settlement: nonce 7 twice")
+    assert (pause_state.paused, pause_state.paused_why) == (True, "settlement: nonce 7 twice")
 
 
 async def test_a_broken_rule_alarms_even_when_pausing_fails(container: FakeContainer) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from distributor.chain_types import Submitted
 from distributor.ledger import Ledger
 from distributor.model import OrderStatus, TransactionStatus
 from distributor.payout.cancellation import Cancellation, Cancelled
-from distributor.sightings import Submitted
-from distributor.standing import Control, WaitingReason
+from distributor.state import PauseState, WaitingReason
 from distributor.units import Wei
 from tests.factories import GWEI
 from tests.fakes.chain import OPERATOR, FakeChain
@@ -213,5 +213,5 @@ async def test_a_ledger_that_was_never_switched_submits() -> None:
 
     await world.distribution.drain()
 
-    assert await world.ledger.control() == Control()
+    assert await world.ledger.pause_state() == PauseState()
     assert await handed_over(world)

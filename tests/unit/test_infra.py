@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import function_work
-from distributor import parts
+from distributor import resources
 from distributor.settings import Use, about, problems
 from foundation.settings.references import VaultItem, is_reference, parse_reference
 from foundation.settings.storage import Storage, storage
@@ -174,7 +174,10 @@ def test_the_ledger_is_reached_with_the_identity() -> None:
 
 def test_the_tables_are_the_ones_the_app_opens() -> None:
     """Ledger and audit trail."""
-    assert bicep.module("storage.bicep")["variables"]["tables"]["value"] == [parts._LEDGER_TABLE, parts._AUDIT_TABLE]
+    assert bicep.module("storage.bicep")["variables"]["tables"]["value"] == [
+        resources._LEDGER_TABLE,
+        resources._AUDIT_TABLE,
+    ]
 
 
 def test_the_queues_are_the_ones_the_functions_use() -> None:

@@ -11,13 +11,13 @@ import pytest
 
 from distributor.caps import Caps
 from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
-from distributor.front.intake import Accepted, Intake
-from distributor.front.orders import Terms
-from distributor.front.signature import Key, Verified
-from distributor.front.signature_schemes import Scheme
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderKey
 from distributor.units import TokenUnits
+from distributor.webhook.intake import Accepted, Intake
+from distributor.webhook.orders import PaymentRules
+from distributor.webhook.signature import Key, Verified
+from distributor.webhook.signature_schemes import Scheme
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
@@ -30,7 +30,7 @@ KEYS = (
     Key(source="default", which="current", secret=SECRET),
     Key(source="shop-b", which="previous", secret=OTHER),
 )
-TERMS = Terms(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def rows() -> MemoryRows:
 def intake(rows: MemoryRows, clock: FrozenClock) -> Intake:
     """An intake for two shops."""
     ledger = Ledger(rows, ListAudit(), clock=clock)
-    return Intake(ledger=ledger, keys=lambda: KEYS, terms=TERMS, clock=clock)
+    return Intake(ledger=ledger, keys=lambda: KEYS, payment_rules=TERMS, clock=clock)
 
 
 async def send(intake: Intake, secret: str = SECRET, **changes: Any) -> Accepted:
@@ -167,7 +167,7 @@ async def test_a_signed_body_that_is_no_order_is_refused(intake: Intake, rows: M
 
 async def test_every_order_leaves_a_line(intake: Intake, caplog: pytest.LogCaptureFixture) -> None:
     """Id, source and amount; never the body, the wallet or the signature."""
-    with caplog.at_level(logging.INFO, logger="distributor.front.intake"):
+    with caplog.at_level(logging.INFO, logger="distributor.webhook.intake"):
         await send(intake)
         await send(intake)
         with pytest.raises(ConflictingOrder):
@@ -184,7 +184,7 @@ async def test_every_order_leaves_a_line(intake: Intake, caplog: pytest.LogCaptu
 
 def told_by(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Return the lines of the intake."""
-    return [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.front.intake"]
+    return [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.webhook.intake"]
 
 
 async def test_who_signed_is_known_before_anything_is_read(intake: Intake) -> None:
@@ -199,7 +199,7 @@ async def test_who_signed_is_known_before_anything_is_read(intake: Intake) -> No
 
 async def test_which_secret_and_scheme_verified_is_logged(intake: Intake, caplog: pytest.LogCaptureFixture) -> None:
     """So that a person sees when the previous secret is no longer used, and who still signs without a time."""
-    with caplog.at_level(logging.INFO, logger="distributor.front.intake"):
+    with caplog.at_level(logging.INFO, logger="distributor.webhook.intake"):
         await send(intake, secret=OTHER)
 
     assert told_by(caplog)[0] == {
@@ -216,7 +216,7 @@ async def test_why_a_signature_was_refused_is_logged_and_not_answered(
 ) -> None:
     """The shop's owner asks the operator; the stranger who guesses asks nobody."""
     body = b"{}"
-    with caplog.at_level(logging.INFO, logger="distributor.front.intake"):
+    with caplog.at_level(logging.INFO, logger="distributor.webhook.intake"):
         for headers in ({}, {"X-WP-Signature": "0" * 64}, {"X-WP-Signature": f"t=1,v1={'0' * 64}"}):
             with pytest.raises(BadSignature, match="missing, too old or wrong"):
                 intake.authenticate(headers, body)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from distributor.front.keyring import Keyring
 from distributor.settings.shop_secrets import SecretName, secret_name
+from distributor.webhook.keyring import Keyring
 from foundation import logs
 from foundation.errors import ConfigurationError, SecretWithdrawn
 
@@ -60,7 +60,9 @@ def held(ring: Keyring) -> dict[SecretName, str]:
 
 def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Return the lines of the keyring."""
-    return [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.front.keyring"]
+    return [
+        json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.webhook.keyring"
+    ]
 
 
 async def test_a_rotation_in_the_vault_arrives_without_a_restart(caplog: pytest.LogCaptureFixture) -> None:

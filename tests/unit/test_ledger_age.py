@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from distributor.chain_types import Call, Counts, PoolView
 from distributor.model import Address, Fees, OrderStatus
 from distributor.payout.ledger_age import PATIENCE_MS, find_sign
-from distributor.ports import Unsigned
-from distributor.sightings import Call, Counts, PoolView
-from distributor.standing import WaitingReason
+from distributor.ports import UnsignedTransaction
+from distributor.state import WaitingReason
 from distributor.units import Wei
 from foundation.tablestore.ports import Row
 from tests.factories import a_hash, an_address
@@ -28,7 +28,7 @@ def a_rival(nonce: int) -> Sent:
     """Return bytes of the operator's key that this ledger knows nothing of."""
     fees = Fees(max_fee_wei=Wei(10**11), tip_wei=Wei(10**10))
     call = Call(to=OPERATOR, data=b"")
-    unsigned = Unsigned(chain_id=31337, nonce=nonce, call=call, gas_limit=21_000, fees=fees)
+    unsigned = UnsignedTransaction(chain_id=31337, nonce=nonce, call=call, gas_limit=21_000, fees=fees)
     return Sent(tx_hash=a_hash(f"forgotten {nonce}"), sender=OPERATOR, unsigned=unsigned)
 
 
@@ -70,7 +70,7 @@ async def test_a_sign_that_lasts_a_minute_pauses() -> None:
     await world.distribution.drain()
     await world.distribution.drain()
 
-    assert (await world.ledger.control()).paused
+    assert (await world.ledger.pause_state()).paused
     assert "ledger_behind" in world.alarms.codes
     assert (await world.ledger.why_waiting()).reason is WaitingReason.PAUSED
 
@@ -120,7 +120,7 @@ async def test_two_nodes_that_show_a_foreign_nonce_in_a_block_pause_at_once() ->
 
     await world.distribution.drain()
 
-    assert (await world.ledger.control()).paused
+    assert (await world.ledger.pause_state()).paused
     noted = await world.ledger.signs.noted()
     assert noted is not None
     assert noted.reason is WaitingReason.NONCE_AHEAD
@@ -174,7 +174,7 @@ async def test_a_rival_at_the_first_submission_is_a_sign() -> None:
     noted = await world.ledger.signs.noted()
     assert noted is not None
     assert "other bytes for nonce 0" in noted.detail
-    assert await world.status(first) is OrderStatus.ASSIGNED
+    assert await world.status(first) is OrderStatus.BOUND
     assert await world.status(second) is OrderStatus.RECEIVED
 
 
@@ -196,7 +196,7 @@ async def test_a_rival_of_our_own_is_no_sign() -> None:
     world.chain.submit = overtaken  # type: ignore[method-assign, assignment]
     await world.distribution.drain()
 
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
     assert await world.ledger.signs.noted() is None
 
 

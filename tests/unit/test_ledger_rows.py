@@ -8,7 +8,7 @@ import pytest
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
 from distributor.model import Attempt, HoldReason, Order, OrderKey, OrderStatus, Transaction
-from distributor.standing import Waiting, Watch
+from distributor.state import MonitorState, Waiting
 from distributor.units import UINT256_MAX, TokenUnits
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
@@ -100,8 +100,8 @@ def test_a_transaction_has_these_columns() -> None:
             block_number=1,
             block_hash=a_hash("b"),
         ),
-        Watch(alarms=("gas_short", "reserve short: 3 left")),
-        Watch(),
+        MonitorState(alarms=("gas_short", "reserve short: 3 left")),
+        MonitorState(),
         Waiting(),
     ],
 )

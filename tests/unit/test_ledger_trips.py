@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.ledger import Ledger
-from distributor.ledger.verbs import CLOSE_TRIES_MAX
+from distributor.ledger.ledger import CLOSE_TRIES_MAX
 from distributor.model import OrderStatus, TransactionStatus
 from foundation.errors import Contention, InvariantBroken, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
@@ -43,11 +43,11 @@ async def test_a_new_order_costs_one_round_trip(bench: Bench, rows: MemoryRows) 
 
 async def test_a_binding_on_the_books_of_the_one_before_costs_one_round_trip(bench: Bench, rows: MemoryRows) -> None:
     """Everything it stands on was in the last answer."""
-    orders, books = await bench.received("ORD1", "ORD2"), await bench.books()
-    books, _ = await bench.ledger.bind(books, orders[:1], *binding(7, orders[:1]))
+    orders, binding_state = await bench.received("ORD1", "ORD2"), await bench.binding_state()
+    binding_state, _ = await bench.ledger.bind(binding_state, orders[:1], *binding(7, orders[:1]))
     rows.commits = rows.reads = 0
 
-    await bench.ledger.bind(books, orders[1:], *binding(8, orders[1:]))
+    await bench.ledger.bind(binding_state, orders[1:], *binding(8, orders[1:]))
 
     assert (rows.commits, rows.reads) == (1, 0)
 
@@ -67,7 +67,7 @@ async def test_an_idle_ledger_is_looked_at_in_one_read(bench: Bench, rows: Memor
 async def test_a_ledger_that_is_down_says_so(bench: Bench, rows: MemoryRows) -> None:
     """On reading, on scanning, on writing; and it comes back by itself."""
     rows.go_down()
-    for call in (bench.ledger.control(), bench.ledger.any_open(), bench.ledger.insert(an_order())):
+    for call in (bench.ledger.pause_state(), bench.ledger.any_open(), bench.ledger.insert(an_order())):
         with pytest.raises(StoreUnavailable):
             await call
 
@@ -78,7 +78,7 @@ async def test_a_ledger_that_is_down_says_so(bench: Bench, rows: MemoryRows) -> 
 async def test_an_order_bound_before_its_insertion_is_known_is_still_new(bench: Bench, rows: MemoryRows) -> None:
     """The answer was lost; another worker has bound it; the shop hears what it is now."""
     rows.lose_next_answer(done=True)
-    bound = replace(an_order(), status=OrderStatus.ASSIGNED, operator=OPERATOR, nonce=7)
+    bound = replace(an_order(), status=OrderStatus.BOUND, operator=OPERATOR, nonce=7)
 
     def bind() -> None:
         values = rows.dump()["order:default:ORD1"]
@@ -95,12 +95,12 @@ async def test_an_order_bound_before_its_insertion_is_known_is_still_new(bench: 
 
 async def test_a_binding_another_has_gone_on_from_is_contention(bench: Bench, rows: MemoryRows) -> None:
     """It was done, its answer was lost, and its versions are no longer good: look again."""
-    orders, books = await bench.received("ORD1"), await bench.books()
+    orders, binding_state = await bench.received("ORD1"), await bench.binding_state()
     rows.lose_next_answer(done=True)
     rows.after_next_read(lambda: rows.put("commitments", {"units": "5", "owner": "another"}))
 
     with pytest.raises(Contention, match="commitments"):
-        await bench.ledger.bind(books, orders, *binding(7, orders))
+        await bench.ledger.bind(binding_state, orders, *binding(7, orders))
     assert (await bench.order("ORD1")).nonce == 7
 
 
@@ -114,7 +114,7 @@ async def test_a_closing_reads_again_when_a_binding_changed_the_totals(bench: Be
     await bench.ledger.close(bound, a_closing("ORD1"))
 
     assert (await bench.order("ORD1")).status is OrderStatus.PAID
-    assert (await bench.books()).committed_units == 0
+    assert (await bench.binding_state()).committed_units == 0
 
 
 async def test_a_closing_gives_up_when_the_totals_never_stand_still(bench: Bench, rows: MemoryRows) -> None:
@@ -126,7 +126,7 @@ async def test_a_closing_gives_up_when_the_totals_never_stand_still(bench: Bench
 
     with pytest.raises(Contention, match="kept changing"):
         await bench.ledger.close(bound, a_closing("ORD1"))
-    assert (await bench.order("ORD1")).status is OrderStatus.ASSIGNED
+    assert (await bench.order("ORD1")).status is OrderStatus.BOUND
 
 
 async def test_an_attempt_signed_between_two_readings_waits_for_the_next(bench: Bench, rows: MemoryRows) -> None:

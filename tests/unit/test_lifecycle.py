@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from distributor.chain_types import ChainSnapshot, FeeQuote, Transfer
 from distributor.model import (
     AttemptKind,
     Fees,
@@ -17,24 +18,23 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout.lifecycle import (
+    AttemptRefused,
     FeeCeiling,
     Finalise,
     Mined,
     NonceLost,
+    PaymentProof,
     Policy,
-    Refused,
     Reopen,
-    Replace,
+    ReplaceAttempt,
     Step,
     Submit,
-    Verdict,
     Wait,
     decide,
     is_final,
-    judge,
     mined_attempt,
+    verify_payment,
 )
-from distributor.sightings import Market, Observation, Transfer
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
@@ -50,21 +50,23 @@ from tests.factories import (
     RESERVE,
     TOKEN,
     a_block,
+    a_chain_snapshot,
     a_receipt,
     a_transaction,
     an_attempt,
-    an_observation,
     an_order,
     opened,
 )
 
-DEAR = Market(base_fee_wei=Wei(10 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(40 * GWEI))
+DEAR = FeeQuote(base_fee_wei=Wei(10 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(40 * GWEI))
 
 
-def a_step(each: OpenTransaction, seen: Observation, *, after_s: int = 0, lowest: bool = True, **policy: Any) -> Step:
+def a_step(
+    each: OpenTransaction, snapshot: ChainSnapshot, *, after_s: int = 0, lowest: bool = True, **policy: Any
+) -> Step:
     """Decide *after_s* seconds from now."""
     now_ms = UnixMs(NOW_MS + after_s * 1000)
-    return decide(each, seen, replace(POLICY, **policy), LIMITS, lowest=lowest, now_ms=now_ms)
+    return decide(each, snapshot, replace(POLICY, **policy), LIMITS, lowest=lowest, now_ms=now_ms)
 
 
 def submitted(**changes: Any) -> Transaction:
@@ -84,19 +86,19 @@ def mined(number: int) -> Transaction:
 
 def test_a_bound_transaction_is_submitted() -> None:
     """Killed between binding and submitting: the stored bytes go out now."""
-    step = a_step(opened(a_transaction()), an_observation())
+    step = a_step(opened(a_transaction()), a_chain_snapshot())
 
     assert step == Submit(attempt=an_attempt())
 
 
 def test_a_submitted_transaction_is_left_alone_at_first() -> None:
     """Ten seconds are five blocks."""
-    assert a_step(opened(submitted()), an_observation(), after_s=9) == Wait()
+    assert a_step(opened(submitted()), a_chain_snapshot(), after_s=9) == Wait()
 
 
 def test_a_forgotten_transaction_is_submitted_again_with_the_same_bytes() -> None:
     """Nodes drop transactions under pressure; the same bytes can never pay twice."""
-    step = a_step(opened(submitted()), an_observation(), after_s=10)
+    step = a_step(opened(submitted()), a_chain_snapshot(), after_s=10)
 
     assert step == Submit(attempt=an_attempt())
 
@@ -104,23 +106,23 @@ def test_a_forgotten_transaction_is_submitted_again_with_the_same_bytes() -> Non
 def test_an_outbid_transaction_is_replaced() -> None:
     """Half a minute without inclusion, and the producer gets less than today's tip."""
     each = opened(replace(submitted(), submitted_ms=UnixMs(NOW_MS + 20_000)))
-    step = a_step(each, an_observation(market=DEAR), after_s=30)
+    step = a_step(each, a_chain_snapshot(market=DEAR), after_s=30)
 
-    assert isinstance(step, Replace)
+    assert isinstance(step, ReplaceAttempt)
     assert step.previous == an_attempt()
     assert step.fees.max_fee_wei >= an_attempt().fees.max_fee_wei * 9 // 8
 
 
 def test_a_transaction_behind_a_stuck_one_is_not_replaced() -> None:
     """Only the lowest nonce can be stuck for its own fees."""
-    step = a_step(opened(submitted()), an_observation(market=DEAR), after_s=60, lowest=False)
+    step = a_step(opened(submitted()), a_chain_snapshot(market=DEAR), after_s=60, lowest=False)
 
     assert step == Submit(attempt=an_attempt())
 
 
 def test_a_transaction_that_pays_enough_is_not_replaced() -> None:
     """A slow network is no reason to pay more."""
-    step = a_step(opened(submitted()), an_observation(market=MARKET), after_s=60)
+    step = a_step(opened(submitted()), a_chain_snapshot(market=MARKET), after_s=60)
 
     assert step == Submit(attempt=an_attempt())
 
@@ -128,23 +130,23 @@ def test_a_transaction_that_pays_enough_is_not_replaced() -> None:
 def test_a_transaction_the_pool_finds_too_cheap_is_replaced() -> None:
     """A rival of the same nonce lies in the pool, and fees that satisfy the market do not beat it."""
     each = opened(replace(submitted(), last_outcome=SubmitOutcome.UNDERPRICED))
-    step = a_step(each, an_observation(market=MARKET), after_s=60)
+    step = a_step(each, a_chain_snapshot(market=MARKET), after_s=60)
 
-    assert isinstance(step, Replace)
+    assert isinstance(step, ReplaceAttempt)
     assert step.fees.tip_wei >= an_attempt().fees.tip_wei * 9 // 8
 
 
 def test_at_the_ceiling_the_same_bytes_wait_and_an_alarm_says_so() -> None:
     """No replacement fits: nothing is skipped silently."""
-    market = Market(base_fee_wei=Wei(50 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(80 * GWEI))
-    step = a_step(opened(submitted()), an_observation(market=market), after_s=60)
+    market = FeeQuote(base_fee_wei=Wei(50 * GWEI), tip_wei=Wei(30 * GWEI), gas_price_wei=Wei(80 * GWEI))
+    step = a_step(opened(submitted()), a_chain_snapshot(market=market), after_s=60)
 
     assert step == FeeCeiling(attempt=an_attempt())
 
 
 def test_the_number_of_attempts_is_bounded() -> None:
     """After the last one the transaction waits like any other at the ceiling."""
-    step = a_step(opened(submitted()), an_observation(market=DEAR), after_s=60, max_attempts=1)
+    step = a_step(opened(submitted()), a_chain_snapshot(market=DEAR), after_s=60, max_attempts=1)
 
     assert step == FeeCeiling(attempt=an_attempt())
 
@@ -159,9 +161,9 @@ TOO_DEAR = an_attempt(fees=Fees(max_fee_wei=Wei(20_000 * GWEI), tip_wei=Wei(30 *
 
 def test_refused_bytes_are_signed_anew_within_todays_limits() -> None:
     """The node will not change its mind: the same nonce, with the fees and gas of a first attempt."""
-    step = a_step(opened(refused(), TOO_DEAR), an_observation())
+    step = a_step(opened(refused(), TOO_DEAR), a_chain_snapshot())
 
-    assert step == Replace(
+    assert step == ReplaceAttempt(
         previous=TOO_DEAR, fees=Fees(max_fee_wei=Wei(32 * GWEI), tip_wei=Wei(30 * GWEI)), gas_limit=300_000
     )
 
@@ -169,47 +171,47 @@ def test_refused_bytes_are_signed_anew_within_todays_limits() -> None:
 def test_a_gas_limit_is_corrected_for_every_order_of_the_transaction() -> None:
     """GAS_LIMIT is what each of them gets."""
     two = refused(orders=(an_order("ORD1").key, an_order("ORD2").key))
-    step = a_step(opened(two, an_attempt(gas_limit=40_000_000)), an_observation())
+    step = a_step(opened(two, an_attempt(gas_limit=40_000_000)), a_chain_snapshot())
 
-    assert isinstance(step, Replace)
+    assert isinstance(step, ReplaceAttempt)
     assert step.gas_limit == 600_000
 
 
 def test_a_refused_cancellation_is_corrected_as_a_cancellation() -> None:
     """It still needs no more gas than a transfer of nothing."""
     cancel = replace(TOO_DEAR, index=1, kind=AttemptKind.CANCEL, gas_limit=50_000)
-    step = a_step(opened(refused(status=TransactionStatus.CANCELLING), an_attempt(), cancel), an_observation())
+    step = a_step(opened(refused(status=TransactionStatus.CANCELLING), an_attempt(), cancel), a_chain_snapshot())
 
-    assert isinstance(step, Replace)
+    assert isinstance(step, ReplaceAttempt)
     assert (step.previous, step.gas_limit) == (cancel, 21_000)
 
 
 @pytest.mark.parametrize(
-    ("attempts", "seen", "policy"),
+    ("attempts", "snapshot", "policy"),
     [
-        ([an_attempt()], an_observation(), {}),
-        ([an_attempt()], an_observation(market=DEAR), {}),
-        ([TOO_DEAR], an_observation(), {"max_attempts": 1}),
-        ([TOO_DEAR], an_observation(market=replace(MARKET, base_fee_wei=Wei(31 * GWEI))), {}),
-        ([an_attempt(), replace(TOO_DEAR, index=1)], an_observation(), {}),
+        ([an_attempt()], a_chain_snapshot(), {}),
+        ([an_attempt()], a_chain_snapshot(market=DEAR), {}),
+        ([TOO_DEAR], a_chain_snapshot(), {"max_attempts": 1}),
+        ([TOO_DEAR], a_chain_snapshot(market=replace(MARKET, base_fee_wei=Wei(31 * GWEI))), {}),
+        ([an_attempt(), replace(TOO_DEAR, index=1)], a_chain_snapshot(), {}),
     ],
     ids=["nothing differs", "within the limits", "attempts used up", "above the ceiling", "tried before"],
 )
 def test_refused_bytes_with_nothing_to_correct_wait_and_an_alarm_says_so(
-    attempts: list[Any], seen: Observation, policy: dict[str, Any]
+    attempts: list[Any], snapshot: ChainSnapshot, policy: dict[str, Any]
 ) -> None:
     """They are handed over again now and then: a node's rules may change."""
     each = opened(refused(), *attempts)
 
-    assert a_step(each, seen, after_s=9, **policy) == Wait()
-    assert a_step(each, seen, after_s=10, **policy) == Refused(attempt=attempts[-1])
+    assert a_step(each, snapshot, after_s=9, **policy) == Wait()
+    assert a_step(each, snapshot, after_s=10, **policy) == AttemptRefused(attempt=attempts[-1])
 
 
 def test_a_receipt_of_any_attempt_counts() -> None:
     """The first attempt may win after it was replaced."""
     first, second = an_attempt(0), an_attempt(1)
     receipt = a_receipt(first, a_block(99))
-    step = a_step(opened(submitted(), first, second), an_observation(100, receipt, nonce=8))
+    step = a_step(opened(submitted(), first, second), a_chain_snapshot(100, receipt, nonce=8))
 
     assert step == Mined(receipt=receipt)
 
@@ -217,37 +219,37 @@ def test_a_receipt_of_any_attempt_counts() -> None:
 def test_two_receipts_of_one_nonce_are_a_broken_chain() -> None:
     """One nonce is one transaction: a node that says otherwise is not believed."""
     first, second = an_attempt(0), an_attempt(1)
-    seen = an_observation(100, a_receipt(first, a_block(98)), a_receipt(second, a_block(99)))
+    snapshot = a_chain_snapshot(100, a_receipt(first, a_block(98)), a_receipt(second, a_block(99)))
 
     with pytest.raises(InvariantBroken, match="2 receipts"):
-        a_step(opened(submitted(), first, second), seen)
+        a_step(opened(submitted(), first, second), snapshot)
 
 
 def test_a_mined_transaction_waits_for_finality() -> None:
     """Block 99 is above the finalized block 98."""
     receipt = a_receipt(an_attempt(), a_block(99))
 
-    assert a_step(opened(mined(99)), an_observation(100, receipt)) == Wait()
+    assert a_step(opened(mined(99)), a_chain_snapshot(100, receipt)) == Wait()
 
 
 def test_a_final_block_ends_the_transaction() -> None:
     """Below the tag and deep enough."""
     receipt = a_receipt(an_attempt(), a_block(95))
 
-    assert a_step(opened(mined(95)), an_observation(100, receipt)) == Finalise(receipt=receipt)
+    assert a_step(opened(mined(95)), a_chain_snapshot(100, receipt)) == Finalise(receipt=receipt)
 
 
 def test_a_receipt_in_another_block_is_stored_before_it_is_final() -> None:
     """A reorganisation moved it: the new block must pass finality itself."""
     receipt = a_receipt(an_attempt(), a_block(95, "rival"))
 
-    assert a_step(opened(mined(95)), an_observation(100, receipt)) == Mined(receipt=receipt)
+    assert a_step(opened(mined(95)), a_chain_snapshot(100, receipt)) == Mined(receipt=receipt)
 
 
 def test_a_missing_receipt_of_a_mined_transaction_says_nothing() -> None:
     """The block is still there, or the node has not reached it: wait."""
-    here = an_observation(100, canonical={95: a_block(95).block_hash})
-    behind = an_observation(90)
+    here = a_chain_snapshot(100, canonical={95: a_block(95).block_hash})
+    behind = a_chain_snapshot(90)
 
     assert a_step(opened(mined(95)), here) == Wait()
     assert a_step(opened(mined(95)), behind) == Wait()
@@ -255,14 +257,14 @@ def test_a_missing_receipt_of_a_mined_transaction_says_nothing() -> None:
 
 def test_a_transaction_whose_block_left_the_chain_is_reopened() -> None:
     """Another block stands at that height: the bytes go to the nodes again."""
-    gone = an_observation(100, canonical={95: a_block(95, "rival").block_hash})
+    gone = a_chain_snapshot(100, canonical={95: a_block(95, "rival").block_hash})
 
     assert a_step(opened(mined(95)), gone) == Reopen(attempt=an_attempt(), status=TransactionStatus.SUBMITTED)
 
 
 def test_a_cancellation_whose_block_left_the_chain_is_still_a_cancellation() -> None:
     """After a cancel attempt only cancels follow, whatever the chain does."""
-    gone = an_observation(100, canonical={95: a_block(95, "rival").block_hash})
+    gone = a_chain_snapshot(100, canonical={95: a_block(95, "rival").block_hash})
     cancel = an_attempt(1, kind=AttemptKind.CANCEL)
 
     step = a_step(opened(mined(95), an_attempt(), cancel), gone)
@@ -275,23 +277,23 @@ def test_a_mined_transaction_without_block_is_a_bug() -> None:
     broken = a_transaction(status=TransactionStatus.MINED)
 
     with pytest.raises(InvariantBroken, match="no block"):
-        a_step(opened(broken), an_observation())
+        a_step(opened(broken), a_chain_snapshot())
 
 
 def test_a_used_nonce_without_a_receipt_waits_before_it_alarms() -> None:
     """A node's receipts may lag behind its nonces for a moment."""
-    seen = an_observation(nonce=8)
+    snapshot = a_chain_snapshot(nonce=8)
 
-    assert a_step(opened(submitted()), seen, after_s=29) == Wait()
-    assert a_step(opened(submitted()), seen, after_s=30) == NonceLost()
-    assert a_step(opened(a_transaction()), seen, after_s=30) == NonceLost()
+    assert a_step(opened(submitted()), snapshot, after_s=29) == Wait()
+    assert a_step(opened(submitted()), snapshot, after_s=30) == NonceLost()
+    assert a_step(opened(a_transaction()), snapshot, after_s=30) == NonceLost()
 
 
 def final(number: int, *, policy: Policy = POLICY, beyond: int = 0, **changes: Any) -> bool:
     """Say whether block *number* is final at head 100."""
     transaction = mined(number)
-    seen = an_observation(100, a_receipt(an_attempt(), a_block(number)), **changes)
-    return is_final(transaction, seen, policy, beyond=beyond)
+    snapshot = a_chain_snapshot(100, a_receipt(an_attempt(), a_block(number)), **changes)
+    return is_final(transaction, snapshot, policy, beyond=beyond)
 
 
 def test_finality_by_tag_needs_the_tag_and_the_depth() -> None:
@@ -333,7 +335,7 @@ def test_a_block_that_is_not_on_the_chain_is_never_final() -> None:
     """The hash is checked again."""
     assert not final(90, canonical={90: a_block(90, "rival").block_hash})
     assert not final(90, canonical={})
-    assert not is_final(submitted(), an_observation(), POLICY)
+    assert not is_final(submitted(), a_chain_snapshot(), POLICY)
 
 
 def a_transfer(**changes: Any) -> Transfer:
@@ -346,7 +348,7 @@ def test_the_tokens_own_transfer_proves_a_payment() -> None:
     """From the reserve, to the wallet, of the amount."""
     receipt = a_receipt(an_attempt(), a_block(95))
 
-    assert judge([an_order()], receipt, RESERVE) == Verdict(paid=(an_order().key,), held={})
+    assert verify_payment([an_order()], receipt, RESERVE) == PaymentProof(paid=(an_order().key,), held={})
 
 
 @pytest.mark.parametrize(
@@ -358,9 +360,9 @@ def test_any_other_transfer_proves_nothing(changes: dict[str, Any]) -> None:
     """Success alone is not enough: the order is held."""
     receipt = a_receipt(an_attempt(), a_block(95), transfers=(a_transfer(**changes),))
 
-    verdict = judge([an_order()], receipt, RESERVE)
+    verdict = verify_payment([an_order()], receipt, RESERVE)
 
-    assert verdict == Verdict(paid=(), held={an_order().key: HoldReason.NO_TRANSFER})
+    assert verdict == PaymentProof(paid=(), held={an_order().key: HoldReason.NO_TRANSFER})
 
 
 def test_each_transfer_proves_one_order() -> None:
@@ -368,7 +370,7 @@ def test_each_transfer_proves_one_order() -> None:
     orders = [an_order("ORD1"), an_order("ORD2")]
     receipt = a_receipt(an_attempt(), a_block(95), transfers=(a_transfer(),))
 
-    verdict = judge(orders, receipt, RESERVE)
+    verdict = verify_payment(orders, receipt, RESERVE)
 
     assert verdict.paid == (orders[0].key,)
     assert verdict.held == {orders[1].key: HoldReason.NO_TRANSFER}
@@ -378,18 +380,18 @@ def test_a_reverted_transaction_pays_nobody() -> None:
     """Whatever its logs say."""
     receipt = a_receipt(an_attempt(), a_block(95), succeeded=False)
 
-    verdict = judge([an_order()], receipt, RESERVE)
+    verdict = verify_payment([an_order()], receipt, RESERVE)
 
-    assert verdict == Verdict(paid=(), held={an_order().key: HoldReason.REVERTED})
+    assert verdict == PaymentProof(paid=(), held={an_order().key: HoldReason.REVERTED})
 
 
 def test_a_mined_cancellation_pays_nobody() -> None:
     """The nonce was spent on nothing, whatever else is in the receipt."""
     receipt = a_receipt(an_attempt(), a_block(95))
 
-    verdict = judge([an_order()], receipt, RESERVE, kind=AttemptKind.CANCEL)
+    verdict = verify_payment([an_order()], receipt, RESERVE, kind=AttemptKind.CANCEL)
 
-    assert verdict == Verdict(paid=(), held={an_order().key: HoldReason.NONCE_CANCELLED})
+    assert verdict == PaymentProof(paid=(), held={an_order().key: HoldReason.NONCE_CANCELLED})
 
 
 def test_what_was_mined_decides_and_not_what_was_wanted_last() -> None:

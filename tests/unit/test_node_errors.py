@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from distributor.adapters.node_errors import SUBMIT_TEXTS, best_of, is_overload, is_revert, outcome_of
+from distributor.chain.node_errors import SUBMIT_TEXTS, best_of, is_overload, is_revert, outcome_of
+from distributor.chain_types import Submitted
 from distributor.model import SubmitOutcome
-from distributor.sightings import Submitted
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distributor.adapters.nodes import labels_of
+from distributor.chain.nodes import labels_of
 from foundation.errors import ConfigurationError
 
 

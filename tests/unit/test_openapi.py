@@ -80,7 +80,7 @@ def test_it_has_the_routes_the_host_indexes() -> None:
 def codes() -> set[str]:
     """Every code that stands in the modules a route can reach, as a class's own or beside a raise."""
     ours = ROOT / "distributor"
-    modules = [*ROOT.glob("function_*.py"), *ours.glob("*.py"), *(ours / "front").glob("*.py")]
+    modules = [*ROOT.glob("function_*.py"), *ours.glob("*.py"), *(ours / "webhook").glob("*.py")]
     return {code for module in modules for code in _codes(ast.parse(module.read_text("utf-8")), module.stem)}
 
 
@@ -96,7 +96,7 @@ def _codes(tree: ast.AST, module: str) -> Iterator[str]:
 def _words(call: ast.Call) -> Iterator[str]:
     """Codes among the arguments: by name, and where a problem is told in full."""
     named = [word.value for word in call.keywords if word.arg == "code"]
-    told = call.args[1:2] if ast.unparse(call.func) == "Told" else []
+    told = call.args[1:2] if ast.unparse(call.func) == "Problem" else []
     yield from (
         value.value for value in [*named, *told] if isinstance(value, ast.Constant) and isinstance(value.value, str)
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distributor.ledger import Ledger
-from distributor.ledger.interventions import TOUCH_TRIES_MAX, TURN_TRIES_MAX
-from distributor.standing import Control
+from distributor.ledger.admin import TOUCH_TRIES_MAX, TURN_TRIES_MAX
+from distributor.state import PauseState
 from foundation.errors import Contention
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
@@ -37,9 +37,9 @@ async def test_a_binding_that_slips_in_is_kept() -> None:
 
     await ledger.pause("ana", "audit")
 
-    books = await ledger.books(OPERATOR)
-    assert books is not None
-    assert books.next_nonce == 8
+    binding_state = await ledger.binding_state(OPERATOR)
+    assert binding_state is not None
+    assert binding_state.next_nonce == 8
     assert rows.dump()[NONCE]["owner"] != "rival"
 
 
@@ -51,7 +51,7 @@ async def test_a_pause_that_is_always_too_late_says_so() -> None:
 
     with pytest.raises(Contention, match="behind the pause"):
         await ledger.pause("ana", "audit")
-    assert (await ledger.control()).paused
+    assert (await ledger.pause_state()).paused
 
 
 def _turn_behind(rows: MemoryRows, times: int) -> None:
@@ -69,7 +69,7 @@ async def test_a_halt_prevails_over_whoever_turns_the_switch_at_that_moment() ->
     halted = await ledger.halt("ana", "the key leaked")
 
     assert halted.halted
-    assert halted == await ledger.control()
+    assert halted == await ledger.pause_state()
 
 
 async def test_a_switch_that_never_stands_still_is_said_to() -> None:
@@ -89,5 +89,5 @@ async def test_a_pause_is_written_again_where_it_stands_already() -> None:
     await ledger.pause("ben", "the same audit")
 
     with pytest.raises(Contention):
-        await ledger.set_control(Control(version=seen.version))
-    assert (await ledger.control()).paused_by == "ana"
+        await ledger.set_pause_state(PauseState(version=seen.version))
+    assert (await ledger.pause_state()).paused_by == "ana"

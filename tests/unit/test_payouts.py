@@ -7,59 +7,61 @@ from collections.abc import Sequence
 import pytest
 
 from distributor.model import Address, Hash, OrderKey
-from distributor.names import ref_id
-from distributor.payout.history import Distribution, Origin, Outflow, order_of
-from distributor.recovery.payouts import Known, Sorted, Why, sort
+from distributor.order_ids import ref_id
+from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, order_of
+from distributor.recovery.payouts import ClassifiedTransfers, KnownParties, UnmatchedReason, classify_transfers
 from distributor.units import TokenUnits
 from tests.factories import ALICE, AUTHORITY, BOB, OPERATOR, TOKEN, a_block, a_hash
 
-ASKED = Distribution(
+ASKED = DistributeCall(
     wallet=ALICE, amount_units=TokenUnits(10 * TOKEN), ref_id=ref_id("default", "ORD1"), reason="Reward"
 )
-KNOWN = Known(authority=AUTHORITY, operators=[OPERATOR])
+KNOWN = KnownParties(authority=AUTHORITY, operators=[OPERATOR])
 
 
-def an_outflow(wallet: Address = ALICE, units: int = 10 * TOKEN, *, name: str = "paid", log_index: int = 0) -> Outflow:
+def an_outflow(
+    wallet: Address = ALICE, units: int = 10 * TOKEN, *, name: str = "paid", log_index: int = 0
+) -> ReserveTransfer:
     """Return a transfer out of the reserve."""
-    return Outflow(
+    return ReserveTransfer(
         tx_hash=a_hash(name), block=a_block(90), log_index=log_index, wallet=wallet, amount_units=TokenUnits(units)
     )
 
 
 def an_origin(
-    sender: Address = OPERATOR, to: Address | None = AUTHORITY, asked: Distribution | None = ASKED, name: str = "paid"
-) -> Origin:
+    sender: Address = OPERATOR, to: Address | None = AUTHORITY, asked: DistributeCall | None = ASKED, name: str = "paid"
+) -> TransactionDetails:
     """Return the transaction behind it."""
-    return Origin(tx_hash=a_hash(name), sender=sender, nonce=3, to=to, distribution=asked)
+    return TransactionDetails(tx_hash=a_hash(name), sender=sender, nonce=3, to=to, distribution=asked)
 
 
-def whys(found: Sorted) -> Sequence[Why]:
+def whys(found: ClassifiedTransfers) -> Sequence[UnmatchedReason]:
     """Return why each stranger is one."""
-    return [stranger.why for stranger in found.strangers]
+    return [unmatched.why for unmatched in found.unmatched_transfers]
 
 
 def test_what_our_operator_asked_for_is_a_payout() -> None:
     """With the order that its reference names."""
-    found = sort([an_outflow()], {a_hash("paid"): an_origin()}, KNOWN)
+    found = classify_transfers([an_outflow()], {a_hash("paid"): an_origin()}, KNOWN)
 
     assert [(each.key, each.nonce, each.block_number) for each in found.payouts] == [
         (OrderKey("default", "ORD1"), 3, 90)
     ]
-    assert found.strangers == []
+    assert found.unmatched_transfers == []
 
 
 @pytest.mark.parametrize(
-    ("origin", "why"),
+    ("details", "why"),
     [
-        (an_origin(sender=BOB), Why.UNKNOWN_SENDER),
-        (an_origin(asked=None), Why.NO_DISTRIBUTION),
-        (an_origin(to=BOB), Why.NO_DISTRIBUTION),
-        (an_origin(to=None, asked=None), Why.NO_DISTRIBUTION),
+        (an_origin(sender=BOB), UnmatchedReason.UNKNOWN_SENDER),
+        (an_origin(asked=None), UnmatchedReason.NO_DISTRIBUTION),
+        (an_origin(to=BOB), UnmatchedReason.NO_DISTRIBUTION),
+        (an_origin(to=None, asked=None), UnmatchedReason.NO_DISTRIBUTION),
     ],
 )
-def test_whatever_else_left_the_reserve_is_a_stranger(origin: Origin, why: Why) -> None:
+def test_whatever_else_left_the_reserve_is_a_stranger(details: TransactionDetails, why: UnmatchedReason) -> None:
     """A person says what it was."""
-    found = sort([an_outflow()], {a_hash("paid"): origin}, KNOWN)
+    found = classify_transfers([an_outflow()], {a_hash("paid"): details}, KNOWN)
 
     assert (found.payouts, whys(found)) == ([], [why])
 
@@ -68,30 +70,32 @@ def test_more_than_was_asked_is_told_beside_the_payout() -> None:
     """Whichever of the two transfers comes first."""
     moved = [an_outflow(BOB), an_outflow(log_index=1)]
 
-    found = sort(moved, {a_hash("paid"): an_origin()}, KNOWN)
+    found = classify_transfers(moved, {a_hash("paid"): an_origin()}, KNOWN)
 
     assert [each.wallet for each in found.payouts] == [ALICE]
-    assert [(each.outflow.wallet, each.why) for each in found.strangers] == [(BOB, Why.MORE_THAN_ASKED)]
+    assert [(each.transfer.wallet, each.why) for each in found.unmatched_transfers] == [
+        (BOB, UnmatchedReason.MORE_THAN_ASKED)
+    ]
 
 
-@pytest.mark.parametrize("outflow", [an_outflow(BOB), an_outflow(units=1)])
-def test_another_wallet_or_amount_than_asked_spends_the_reference_and_is_told(outflow: Outflow) -> None:
+@pytest.mark.parametrize("transfer", [an_outflow(BOB), an_outflow(units=1)])
+def test_another_wallet_or_amount_than_asked_spends_the_reference_and_is_told(transfer: ReserveTransfer) -> None:
     """The payout is what really moved."""
-    found = sort([outflow], {a_hash("paid"): an_origin()}, KNOWN)
+    found = classify_transfers([transfer], {a_hash("paid"): an_origin()}, KNOWN)
 
-    assert [(each.wallet, each.amount_units) for each in found.payouts] == [(outflow.wallet, outflow.amount_units)]
-    assert whys(found) == [Why.NOT_AS_ASKED]
+    assert [(each.wallet, each.amount_units) for each in found.payouts] == [(transfer.wallet, transfer.amount_units)]
+    assert whys(found) == [UnmatchedReason.NOT_AS_ASKED]
 
 
 def test_what_a_person_has_explained_is_no_stranger() -> None:
     """By its transaction."""
-    known = Known(authority=AUTHORITY, operators=[OPERATOR], accepted=[a_hash("paid")])
+    known = KnownParties(authority=AUTHORITY, operators=[OPERATOR], accepted=[a_hash("paid")])
     moved = [an_outflow(), an_outflow(name="by hand")]
-    origins = {a_hash(name): an_origin(sender=BOB, name=name) for name in ("paid", "by hand")}
+    transaction_details = {a_hash(name): an_origin(sender=BOB, name=name) for name in ("paid", "by hand")}
 
-    found = sort(moved, origins, known)
+    found = classify_transfers(moved, transaction_details, known)
 
-    assert [stranger.outflow.tx_hash for stranger in found.strangers] == [a_hash("by hand")]
+    assert [unmatched.transfer.tx_hash for unmatched in found.unmatched_transfers] == [a_hash("by hand")]
 
 
 @pytest.mark.parametrize("key", [OrderKey("default", "A-1"), OrderKey("loja", "A.b_1"), OrderKey("default", "x" * 32)])

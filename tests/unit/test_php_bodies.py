@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from distributor.front.orders import Terms, parse
-from distributor.front.signature import Key, Verified, judge
-from distributor.front.signature_schemes import Refusal, Scheme
+from distributor.webhook.orders import PaymentRules, parse
+from distributor.webhook.signature import Key, Verified, check_signature
+from distributor.webhook.signature_schemes import Refusal, Scheme
 from foundation.clock import UnixMs
 from tests.factories import AUTHORITY, BALLX, RESERVE
 
@@ -16,7 +16,7 @@ MADE = json.loads((Path(__file__).parents[1] / "vectors" / "php_bodies.json").re
 BODIES = MADE["bodies"]
 KEYS = (Key(source="default", which="current", secret=MADE["secret"]),)
 NOW_MS = UnixMs(MADE["now_s"] * 1_000)
-TERMS = Terms(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 each = pytest.mark.parametrize("made", BODIES, ids=[made["name"] for made in BODIES])
 
 
@@ -29,7 +29,7 @@ def test_what_php_signed_verifies(made: Mapping[str, str]) -> None:
         {"X-WP-Signature": made["hex"]},
         {"X-WC-Webhook-Signature": made["base64"]},
     ]
-    judged = [judge(sent, body, KEYS, NOW_MS) for sent in headers]
+    judged = [check_signature(sent, body, KEYS, NOW_MS) for sent in headers]
 
     assert [one.scheme for one in judged if isinstance(one, Verified)] == [Scheme.TIMED, Scheme.HEX, Scheme.BASE64]
 
@@ -51,4 +51,4 @@ def test_the_same_json_written_again_is_not_what_was_signed(made: Mapping[str, s
     """The commonest mistake of receivers: parse, write again, compare."""
     again = json.dumps(json.loads(made["body"])).encode()
 
-    assert judge({"X-WP-Signature": made["hex"]}, again, KEYS, NOW_MS) is Refusal.MISMATCH
+    assert check_signature({"X-WP-Signature": made["hex"]}, again, KEYS, NOW_MS) is Refusal.MISMATCH

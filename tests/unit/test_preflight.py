@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from distributor.chain_types import FeeQuote, Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import HoldReason, OpenTransaction, TransactionStatus
 from distributor.payout import preflight
-from distributor.payout.advice import HELD, WAITING
-from distributor.payout.preflight import Obstacle, Prepared, Terms
-from distributor.sightings import Market, Revert, RevertKind, Simulation
-from distributor.standing import Books, WaitingReason
+from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
+from distributor.payout.reasons import HELD, WAITING
+from distributor.state import BindingState, WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.tablestore.ports import Version
 from tests.factories import (
@@ -23,14 +23,14 @@ from tests.factories import (
     MARKET,
     OPERATOR,
     TOKEN,
-    a_survey,
+    a_pre_bind_snapshot,
     a_transaction,
     an_order,
     opened,
 )
 
-TERMS = Terms(identity=IDENTITY, limits=LIMITS, max_in_flight=16)
-BOOKS = Books(
+TERMS = DistributionConfig(identity=IDENTITY, limits=LIMITS, max_in_flight=16)
+BOOKS = BindingState(
     operator=OPERATOR,
     next_nonce=7,
     nonce_version=Version("1"),
@@ -40,9 +40,11 @@ BOOKS = Books(
 PAYOUT_WEI = 300_000 * 32 * GWEI
 
 
-def judged(*mine: OpenTransaction, next_nonce: int = 7, slots: int = 16, **survey: Any) -> Prepared | Obstacle:
-    """Judge a healthy chain with *survey* changed."""
-    return preflight.judge(a_survey(**survey), replace(BOOKS, next_nonce=next_nonce), mine, TERMS, slots=slots)
+def judged(*mine: OpenTransaction, next_nonce: int = 7, slots: int = 16, **snapshot: Any) -> Prepared | Obstacle:
+    """Judge a healthy chain with *snapshot* changed."""
+    return preflight.prepare(
+        a_pre_bind_snapshot(**snapshot), replace(BOOKS, next_nonce=next_nonce), mine, TERMS, slots=slots
+    )
 
 
 def reason(verdict: Prepared | Obstacle) -> WaitingReason:
@@ -57,7 +59,7 @@ def test_a_healthy_chain_has_room() -> None:
 
     assert isinstance(prepared, Prepared)
     assert prepared.room == 16
-    assert preflight.spendable_units(prepared.survey, prepared.books) == 999_900 * TOKEN
+    assert preflight.spendable_units(prepared.snapshot, prepared.binding_state) == 999_900 * TOKEN
 
 
 def test_the_smaller_of_reserve_and_allowance_is_spendable() -> None:
@@ -65,11 +67,11 @@ def test_the_smaller_of_reserve_and_allowance_is_spendable() -> None:
     prepared = judged(allowance_units=TokenUnits(300 * TOKEN))
 
     assert isinstance(prepared, Prepared)
-    assert preflight.spendable_units(prepared.survey, prepared.books) == 200 * TOKEN
+    assert preflight.spendable_units(prepared.snapshot, prepared.binding_state) == 200 * TOKEN
 
 
 @pytest.mark.parametrize(
-    ("survey", "expected"),
+    ("snapshot", "expected"),
     [
         ({"token_has_code": False}, WaitingReason.TOKEN_MISSING),
         ({"authority_has_code": False}, WaitingReason.AUTHORITY_MISSING),
@@ -78,14 +80,14 @@ def test_the_smaller_of_reserve_and_allowance_is_spendable() -> None:
         ({"gas_balance_wei": Wei(PAYOUT_WEI - 1)}, WaitingReason.GAS_SHORT),
         ({"market": replace(MARKET, base_fee_wei=Wei(31 * GWEI))}, WaitingReason.FEE_CEILING),
         (
-            {"market": Market(base_fee_wei=None, tip_wei=Wei(0), gas_price_wei=Wei(61 * GWEI))},
+            {"market": FeeQuote(base_fee_wei=None, tip_wei=Wei(0), gas_price_wei=Wei(61 * GWEI))},
             WaitingReason.FEE_CEILING,
         ),
     ],
 )
-def test_each_obstacle_stops_every_binding(survey: dict[str, Any], expected: WaitingReason) -> None:
+def test_each_obstacle_stops_every_binding(snapshot: dict[str, Any], expected: WaitingReason) -> None:
     """Before a nonce is bound, never after."""
-    assert reason(judged(**survey)) is expected
+    assert reason(judged(**snapshot)) is expected
 
 
 def test_the_obstacle_names_what_a_person_needs() -> None:
@@ -129,8 +131,8 @@ def test_a_nonce_below_the_lowest_open_one_is_a_lagging_node() -> None:
 
 def test_a_shortage_says_whose() -> None:
     """The reserve's balance, or its allowance."""
-    poor = a_survey(reserve_units=TokenUnits(0))
-    mean = a_survey(allowance_units=TokenUnits(0))
+    poor = a_pre_bind_snapshot(reserve_units=TokenUnits(0))
+    mean = a_pre_bind_snapshot(allowance_units=TokenUnits(0))
 
     assert preflight.shortage(poor, an_order()).reason is WaitingReason.RESERVE_SHORT
     assert preflight.shortage(mean, an_order()).reason is WaitingReason.ALLOWANCE_SHORT
@@ -138,17 +140,17 @@ def test_a_shortage_says_whose() -> None:
 
 def test_more_gas_than_the_limit_is_a_refusal() -> None:
     """It would run out of gas on chain."""
-    refusal = preflight.refused(Simulation(gas=300_001), 300_000)
+    refusal = preflight.refusal_of(Simulation(gas=300_001), 300_000)
 
     assert refusal == Revert(kind=RevertKind.OTHER, text="needs 300001 gas, GAS_LIMIT is 300000")
-    assert preflight.refused(Simulation(gas=300_000), 300_000) is None
+    assert preflight.refusal_of(Simulation(gas=300_000), 300_000) is None
 
 
 def test_a_revert_is_a_refusal() -> None:
     """Whatever gas the node reports beside it."""
     revert = Revert(kind=RevertKind.AUTHORITY_PAUSED, text="EnforcedPause")
 
-    assert preflight.refused(Simulation(revert=revert), 300_000) is revert
+    assert preflight.refusal_of(Simulation(revert=revert), 300_000) is revert
 
 
 @pytest.mark.parametrize("kind", list(RevertKind))
@@ -162,12 +164,12 @@ def test_every_refusal_of_the_probe_is_a_reason_to_wait(kind: RevertKind) -> Non
 
 def test_a_ledger_without_identity_is_foreign() -> None:
     """An emptied ledger can never start paying old webhooks again."""
-    assert preflight.foreign(None, IDENTITY) == "There is no identity row."
+    assert preflight.identity_mismatch(None, IDENTITY) == "There is no identity row."
 
 
 def test_a_ledger_of_another_chain_is_foreign() -> None:
     """The difference is named."""
-    differs = preflight.foreign(replace(IDENTITY, chain_id=1), IDENTITY)
+    differs = preflight.identity_mismatch(replace(IDENTITY, chain_id=1), IDENTITY)
 
     assert differs is not None
     assert "chain_id=1," in differs
@@ -175,9 +177,9 @@ def test_a_ledger_of_another_chain_is_foreign() -> None:
 
 def test_our_own_ledger_is_not_foreign() -> None:
     """Without LEDGER_ID in the settings any ledger id will do; with it only that one."""
-    assert preflight.foreign(IDENTITY, IDENTITY) is None
-    assert preflight.foreign(IDENTITY, replace(IDENTITY, ledger_id="")) is None
-    assert preflight.foreign(IDENTITY, replace(IDENTITY, ledger_id="another")) is not None
+    assert preflight.identity_mismatch(IDENTITY, IDENTITY) is None
+    assert preflight.identity_mismatch(IDENTITY, replace(IDENTITY, ledger_id="")) is None
+    assert preflight.identity_mismatch(IDENTITY, replace(IDENTITY, ledger_id="another")) is not None
 
 
 def test_trouble_with_nodes_has_two_names() -> None:

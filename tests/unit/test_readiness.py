@@ -8,8 +8,15 @@ import pytest
 
 from distributor.ledger import Ledger
 from distributor.ports import Head
-from distributor.readiness import HEAD_AGE_MS_MAX, KEPT_MS, SWEEP_AGE_MS_MAX, WAITING_AGE_MS_MAX, Readiness, Report
-from distributor.standing import Identity
+from distributor.readiness import (
+    HEAD_AGE_MS_MAX,
+    KEPT_MS,
+    SWEEP_AGE_MS_MAX,
+    WAITING_AGE_MS_MAX,
+    Readiness,
+    ReadinessReport,
+)
+from distributor.state import Identity
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
 from foundation.tablestore.memory import MemoryRows
@@ -62,7 +69,7 @@ class Service:
 
     async def sweep(self) -> None:
         """Note that the sweep ran now."""
-        await self.ledger.save_watch(replace(await self.ledger.watch(), swept_ms=self.clock()))
+        await self.ledger.save_monitor_state(replace(await self.ledger.monitor_state(), swept_ms=self.clock()))
 
     async def failed(self, *, after_ms: int = 0) -> set[str]:
         """Return the checks that fail *after_ms* from now."""
@@ -101,7 +108,7 @@ async def test_a_service_in_order_is_ready(service: Service) -> None:
     """Every check passes, and no setting is named."""
     report = await service.readiness.report()
 
-    assert report == Report(checks=dict.fromkeys(ALL, True), settings=[])
+    assert report == ReadinessReport(checks=dict.fromkeys(ALL, True), settings=[])
     assert report.ready
 
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
+from distributor.chain_types import Call, Counts, PoolView
 from distributor.errors import ChainUnavailable, ForeignLedger
-from distributor.ledger.archive import Archive, Restored
 from distributor.ledger.fence_rows import FenceRows
+from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import Address, Fees, Hash, OrderStatus, SubmitOutcome
-from distributor.names import ref_id
-from distributor.ports import Signer, Unsigned
+from distributor.order_ids import ref_id
+from distributor.ports import Signer, UnsignedTransaction
 from distributor.recovery import rebuild
 from distributor.recovery.fence import FENCE_NONCES, Fence, FenceOpen
-from distributor.recovery.payouts import Known, Why
-from distributor.recovery.rebuild import NotSettled, Rebuild, Report
-from distributor.sightings import Call, Counts, PoolView
+from distributor.recovery.payouts import KnownParties, UnmatchedReason
+from distributor.recovery.rebuild import NotSettled, Rebuild, RebuildReport
 from distributor.units import TokenUnits, Wei
 from foundation.errors import ConfigurationError
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_hash, an_address, an_order
@@ -63,18 +63,18 @@ class Desk:
     @property
     def use_case(self) -> Rebuild:
         return Rebuild(
-            archive=Archive(self.world.rows, self.world.clock),
+            rebuild_store=RebuildStore(self.world.rows, self.world.clock),
             ledger=self.world.ledger,
             chain=self.world.chain,
             history=self.history,
             fence=self.fence,
             policy=self.policy,
             identity=self.identity,
-            known=Known(authority=AUTHORITY, operators=self.operators, accepted=self.accepted),
+            known=KnownParties(authority=AUTHORITY, operators=self.operators, accepted=self.accepted),
             say=self.said.append,
         )
 
-    async def rebuild(self, first_block: int = 0) -> Report:
+    async def rebuild(self, first_block: int = 0) -> RebuildReport:
         return await self.use_case.run(first_block, by="ana", why="table deleted")
 
     async def resume(self) -> None:
@@ -105,12 +105,12 @@ def sign_by(chain: FakeChain, sender: Address, data: bytes, *, to: Address = AUT
     nonce = chain._state.nonces.get(sender, 0)
     fees = Fees(max_fee_wei=Wei(60 * GWEI), tip_wei=Wei(40 * GWEI))
     call = Call(to=to, data=data)
-    unsigned = Unsigned(chain_id=chain.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
+    unsigned = UnsignedTransaction(chain_id=chain.chain_id, nonce=nonce, call=call, gas_limit=300_000, fees=fees)
     chain._submit(_sent(sender, unsigned))
     chain.mine()
 
 
-def _sent(sender: Address, unsigned: Unsigned) -> Sent:
+def _sent(sender: Address, unsigned: UnsignedTransaction) -> Sent:
     return Sent(tx_hash=a_hash(f"{sender} {unsigned.nonce}"), sender=sender, unsigned=unsigned)
 
 
@@ -122,17 +122,17 @@ async def test_what_was_paid_is_never_paid_again() -> None:
     world = await a_world()
     await a_payout(world, "ORD1")
     await a_payout(world, "ORD2")
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    report = await desk.rebuild()
-    await desk.resume()
-    statuses = await send_again(desk.world, "ORD1", "ORD2", "ORD3")
-    await desk.world.distribution.drain()
-    await desk.world.settle(8)
+    report = await context.rebuild()
+    await context.resume()
+    statuses = await send_again(context.world, "ORD1", "ORD2", "ORD3")
+    await context.world.distribution.drain()
+    await context.world.settle(8)
 
-    assert (report.restored, report.clear) == ({Restored.NEW: 2}, True)
+    assert (report.restored, report.clear) == ({RestoreResult.NEW: 2}, True)
     assert statuses == {"ORD1": "paid", "ORD2": "paid", "ORD3": "received"}
-    assert len(desk.world.transfers()) == 3
+    assert len(context.world.transfers()) == 3
 
 
 async def test_orders_of_every_name_are_known_again() -> None:
@@ -142,10 +142,10 @@ async def test_orders_of_every_name_are_known_again() -> None:
     world = await a_world()
     for source, order_id in names:
         await a_payout(world, order_id, source=source, ref_id=ref_id(source, order_id))
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    assert (await desk.rebuild()).restored == {Restored.NEW: 3}
-    again = [await desk.world.receive(name, source=shop, ref_id=ref_id(shop, name)) for shop, name in names]
+    assert (await context.rebuild()).restored == {RestoreResult.NEW: 3}
+    again = [await context.world.receive(name, source=shop, ref_id=ref_id(shop, name)) for shop, name in names]
     assert [order.status for order in again] == [OrderStatus.PAID] * 3
 
 
@@ -155,18 +155,18 @@ async def test_what_waits_in_a_pool_is_fenced_before_the_chain_is_read() -> None
     await world.receive("ORD1")
     await world.receive("ORD2")
     await world.distribution.drain()
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    await desk.rebuild()
-    assert desk.world.transfers() == []
-    await desk.resume()
-    await send_again(desk.world, "ORD1", "ORD2")
-    await desk.world.distribution.drain()
-    await desk.world.settle(8)
+    await context.rebuild()
+    assert context.world.transfers() == []
+    await context.resume()
+    await send_again(context.world, "ORD1", "ORD2")
+    await context.world.distribution.drain()
+    await context.world.settle(8)
 
-    assert await desk.world.statuses() == dict.fromkeys(await desk.world.statuses(), OrderStatus.PAID)
-    assert len(desk.world.transfers()) == 2
-    assert (await desk.world.ledger.books(OPERATOR)).next_nonce == FENCE_NONCES + 2  # type: ignore[union-attr]
+    assert await context.world.statuses() == dict.fromkeys(await context.world.statuses(), OrderStatus.PAID)
+    assert len(context.world.transfers()) == 2
+    assert (await context.world.ledger.binding_state(OPERATOR)).next_nonce == FENCE_NONCES + 2  # type: ignore[union-attr]
 
 
 async def test_a_payout_too_dear_to_replace_is_mined_and_found() -> None:
@@ -174,57 +174,58 @@ async def test_a_payout_too_dear_to_replace_is_mined_and_found() -> None:
     world = await a_world()
     await world.receive("ORD1")
     world.distribution = replace(
-        world.distribution, terms=replace(world.distribution.terms, limits=replace(LIMITS, min_tip_wei=Wei(39 * GWEI)))
+        world.distribution,
+        config=replace(world.distribution.config, limits=replace(LIMITS, min_tip_wei=Wei(39 * GWEI))),
     )
     await world.distribution.drain()
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    report = await desk.rebuild()
+    report = await context.rebuild()
 
-    assert [line for line in desk.said if "underpriced" in line] == ["Cancelling: underpriced"]
-    assert report.restored == {Restored.NEW: 1}
-    assert await send_again(desk.world, "ORD1") == {"ORD1": "paid"}
+    assert [line for line in context.said if "underpriced" in line] == ["Cancelling: underpriced"]
+    assert report.restored == {RestoreResult.NEW: 1}
+    assert await send_again(context.world, "ORD1") == {"ORD1": "paid"}
 
 
 async def test_a_webhook_during_the_rebuild_waits_and_is_marked_paid() -> None:
     """The ledger is nobody's: what comes in is kept, and nothing is bound."""
     world = await a_world()
     await a_payout(world, "ORD1")
-    desk = await lose_ledger(world)
-    assert await send_again(desk.world, "ORD1") == {"ORD1": "received"}
-    await desk.world.distribution.drain()
+    context = await lose_ledger(world)
+    assert await send_again(context.world, "ORD1") == {"ORD1": "received"}
+    await context.world.distribution.drain()
 
-    report = await desk.rebuild()
-    await desk.resume()
-    await desk.world.distribution.drain()
+    report = await context.rebuild()
+    await context.resume()
+    await context.world.distribution.drain()
 
-    assert report.restored == {Restored.MARKED: 1}
-    assert desk.world.alarms.codes == ["waiting_ledger_foreign"]
-    assert len(desk.world.transfers()) == 1
+    assert report.restored == {RestoreResult.MARKED: 1}
+    assert context.world.alarms.codes == ["waiting_ledger_foreign"]
+    assert len(context.world.transfers()) == 1
 
 
 async def test_the_pause_stays_on_until_a_person_ends_it() -> None:
     """The ledger is ours again, and pays nothing."""
-    desk = await lose_ledger(await a_world())
+    context = await lose_ledger(await a_world())
 
-    report = await desk.rebuild()
-    await desk.world.receive("ORD1")
-    await desk.world.distribution.drain()
+    report = await context.rebuild()
+    await context.world.receive("ORD1")
+    await context.world.distribution.drain()
 
-    control = await desk.world.ledger.control()
-    assert (control.paused, control.paused_by, control.paused_why) == (True, "ana", "table deleted")
+    pause_state = await context.world.ledger.pause_state()
+    assert (pause_state.paused, pause_state.paused_by, pause_state.paused_why) == (True, "ana", "table deleted")
     assert report.ledger_id == IDENTITY.ledger_id
-    assert await desk.world.ledger.identity() == IDENTITY
-    assert desk.world.alarms.codes == ["waiting_paused"]
+    assert await context.world.ledger.identity() == IDENTITY
+    assert context.world.alarms.codes == ["waiting_paused"]
 
 
 async def test_a_ledger_without_an_id_gets_one() -> None:
     """Or keeps the one it has."""
-    desk = await lose_ledger(await a_world())
-    desk.identity = replace(IDENTITY, ledger_id="")
+    context = await lose_ledger(await a_world())
+    context.identity = replace(IDENTITY, ledger_id="")
 
-    first = await desk.rebuild()
-    second = await desk.rebuild()
+    first = await context.rebuild()
+    second = await context.rebuild()
 
     assert len(first.ledger_id) == 32
     assert second.ledger_id == first.ledger_id
@@ -240,8 +241,8 @@ async def test_a_restored_backup_learns_what_happened_since() -> None:
 
     report = await Desk(backup).rebuild()
 
-    assert report.restored == {Restored.MARKED: 1}
-    assert (await backup.ledger.books(OPERATOR)).next_nonce == 1 + FENCE_NONCES  # type: ignore[union-attr]
+    assert report.restored == {RestoreResult.MARKED: 1}
+    assert (await backup.ledger.binding_state(OPERATOR)).next_nonce == 1 + FENCE_NONCES  # type: ignore[union-attr]
 
 
 # what stops it -----------------------------------------------------------------------------------
@@ -251,14 +252,14 @@ async def test_an_empty_ledger_pays_nothing_and_says_why() -> None:
     """Emptied: every old webhook sent again would be a new order."""
     world = await a_world()
     await a_payout(world, "ORD1")
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    await send_again(desk.world, "ORD1")
-    await desk.world.distribution.drain()
-    await desk.world.settle(3)
+    await send_again(context.world, "ORD1")
+    await context.world.distribution.drain()
+    await context.world.settle(3)
 
-    assert len(desk.world.transfers()) == 1
-    assert desk.world.alarms.codes == ["waiting_ledger_foreign"]
+    assert len(context.world.transfers()) == 1
+    assert context.world.alarms.codes == ["waiting_ledger_foreign"]
 
 
 async def test_a_swapped_ledger_pays_nothing_and_says_why() -> None:
@@ -277,13 +278,13 @@ async def test_another_ledger_is_never_touched() -> None:
     """Not even paused."""
     world = World()
     await world.ledger.initialise(replace(IDENTITY, reserve=CUSTOMERS[0]), OPERATOR, 0)
-    desk = Desk(world)
+    context = Desk(world)
 
     with pytest.raises(ForeignLedger):
-        await desk.use_case.check()
+        await context.use_case.check()
     with pytest.raises(ForeignLedger):
-        await desk.rebuild()
-    assert not (await world.ledger.control()).paused
+        await context.rebuild()
+    assert not (await world.ledger.pause_state()).paused
     assert world.chain.handed == []
 
 
@@ -299,55 +300,55 @@ async def test_open_transactions_are_settled_first() -> None:
 
 async def test_an_operator_nobody_has_the_key_of_keeps_the_fence_open() -> None:
     """What it signed may still be mined."""
-    desk = await lose_ledger(await a_world())
-    desk.operators = (OPERATOR, SECOND)
-    desk.world.chain.grant_role(SECOND)
+    context = await lose_ledger(await a_world())
+    context.operators = (OPERATOR, SECOND)
+    context.world.chain.grant_role(SECOND)
 
     with pytest.raises(FenceOpen, match=f"{SECOND} may still pay"):
-        await desk.rebuild()
-    assert desk.world.chain.handed == []
+        await context.rebuild()
+    assert context.world.chain.handed == []
 
 
 async def test_nothing_is_sent_for_an_operator_without_its_role() -> None:
     """What it signed can only revert; its nonce is known all the same."""
     world = await a_world()
     await a_payout(world, "ORD1")
-    desk = await lose_ledger(world)
-    desk.signers = {}
+    context = await lose_ledger(world)
+    context.signers = {}
     world.chain.revoke_role(OPERATOR)
     handed = len(world.chain.handed)
 
-    report = await desk.rebuild()
+    report = await context.rebuild()
 
     assert len(world.chain.handed) == handed
     assert report.clear
-    assert (await desk.world.ledger.books(OPERATOR)).next_nonce == 1  # type: ignore[union-attr]
+    assert (await context.world.ledger.binding_state(OPERATOR)).next_nonce == 1  # type: ignore[union-attr]
 
 
 async def test_a_role_that_comes_back_opens_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody granted it while we waited for finality."""
     monkeypatch.setattr("distributor.recovery.fence.TURNS_MAX", 6)
-    desk = await lose_ledger(await a_world())
-    desk.signers = {}
-    desk.world.chain.revoke_role(OPERATOR)
+    context = await lose_ledger(await a_world())
+    context.signers = {}
+    context.world.chain.revoke_role(OPERATOR)
     turns: list[float] = []
 
     async def grant_it_back(seconds: float) -> None:
         turns.append(seconds)
         if len(turns) == 1:
-            desk.world.chain.grant_role(OPERATOR)
-        await desk.world.a_block_passes()
+            context.world.chain.grant_role(OPERATOR)
+        await context.world.a_block_passes()
 
     with pytest.raises(FenceOpen, match="run the same command again"):
-        await replace(desk.fence, sleep=grant_it_back).close([OPERATOR])
+        await replace(context.fence, sleep=grant_it_back).close([OPERATOR])
 
 
 @pytest.mark.parametrize("trouble", ["stalled", "pool", "refused"])
 async def test_the_fence_waits_for_what_proves_it_closed(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
     """No finality, something left in a pool, cancellations that no node takes."""
     monkeypatch.setattr("distributor.recovery.fence.TURNS_MAX", 30)
-    desk = await lose_ledger(await a_world())
-    chain = desk.world.chain
+    context = await lose_ledger(await a_world())
+    chain = context.world.chain
     match trouble:
         case "stalled":
             chain.miss_finality()
@@ -357,8 +358,8 @@ async def test_the_fence_waits_for_what_proves_it_closed(monkeypatch: pytest.Mon
             chain.refuse(SubmitOutcome.GAS_SHORT, times=1_000)
 
     with pytest.raises(FenceOpen, match="run the same command again"):
-        await desk.rebuild()
-    assert await desk.world.ledger.identity() is None
+        await context.rebuild()
+    assert await context.world.ledger.identity() is None
 
 
 def _hold_one_more_in_the_pool(chain: FakeChain) -> None:
@@ -374,60 +375,60 @@ def _hold_one_more_in_the_pool(chain: FakeChain) -> None:
 
 async def test_no_bound_of_the_fence_is_one_nodes_word() -> None:
     """Found-faults A26: one node lags by 16 nonces; the ledger has bound four that no node shows."""
-    desk = await lose_ledger(await a_world())
-    await desk.world.ledger.add_operator(OPERATOR, 20)
+    context = await lose_ledger(await a_world())
+    await context.world.ledger.add_operator(OPERATOR, 20)
     views = [PoolView(node=node, counts={OPERATOR: Counts(latest, latest)}) for node, latest in (("a", 0), ("b", 16))]
 
     async def apart(_: object) -> Sequence[PoolView]:
         return views
 
-    desk.world.chain.pool_views = apart  # type: ignore[method-assign, assignment]
-    (lane,) = await desk.fence.lanes([OPERATOR])
+    context.world.chain.pool_views = apart  # type: ignore[method-assign, assignment]
+    (lane,) = await context.fence.lanes([OPERATOR])
 
     assert (lane.first, lane.highest, lane.end) == (0, 20, 20 + 16 + 256)
 
 
 async def test_a_fence_looks_also_where_the_table_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dry run needs no table; and a ledger that is there and settled is no hindrance."""
-    desk = await lose_ledger(await a_world())
-    await desk.use_case.check()
+    context = await lose_ledger(await a_world())
+    await context.use_case.check()
 
     async def gone(*_: object, **__: object) -> object:
         raise ConfigurationError("the ledger's table does not exist")
 
-    monkeypatch.setattr(desk.world.rows, "scan", gone)
+    monkeypatch.setattr(context.world.rows, "scan", gone)
 
-    assert [lane.highest for lane in await desk.fence.lanes([OPERATOR])] == [0]
+    assert [lane.highest for lane in await context.fence.lanes([OPERATOR])] == [0]
 
 
 async def test_a_cancellation_is_kept_before_a_node_sees_it_and_signed_once() -> None:
     """A later look knows it as ours, and a vault signs it once; another price is signed anew."""
-    desk = await lose_ledger(await a_world())
+    context = await lose_ledger(await a_world())
     kept: list[bool] = []
-    rows = FenceRows(desk.world.rows)
-    desk.world.chain.on_submit = lambda sent: kept.append(
-        desk.world.rows.dump()[f"fence:{OPERATOR}:{sent.unsigned.nonce:020d}"]["tx_hash"] == sent.tx_hash
+    rows = FenceRows(context.world.rows)
+    context.world.chain.on_submit = lambda sent: kept.append(
+        context.world.rows.dump()[f"fence:{OPERATOR}:{sent.unsigned.nonce:020d}"]["tx_hash"] == sent.tx_hash
     )
 
-    await desk.fence.close([OPERATOR])
+    await context.fence.close([OPERATOR])
     first = await rows.of(OPERATOR)
     assert len(first) == FENCE_NONCES
     assert all(kept)
-    await replace(desk.fence, limits=replace(LIMITS, max_fee_wei=Wei(70 * GWEI))).close([OPERATOR])
+    await replace(context.fence, limits=replace(LIMITS, max_fee_wei=Wei(70 * GWEI))).close([OPERATOR])
     assert len(await rows.of(OPERATOR)) == 2 * FENCE_NONCES
 
 
 async def test_what_a_host_binds_while_the_fence_begins_is_behind_it() -> None:
     """The end is computed again at every look."""
-    desk = await lose_ledger(await a_world())
-    await desk.world.ledger.add_operator(OPERATOR, 0)
+    context = await lose_ledger(await a_world())
+    await context.world.ledger.add_operator(OPERATOR, 0)
 
     async def bind_more(seconds: float) -> None:
-        values = dict(desk.world.rows.dump()[f"nonce:{OPERATOR}"])
-        desk.world.rows.put(f"nonce:{OPERATOR}", values | {"next": 9})
-        await desk.world.a_block_passes(seconds)
+        values = dict(context.world.rows.dump()[f"nonce:{OPERATOR}"])
+        context.world.rows.put(f"nonce:{OPERATOR}", values | {"next": 9})
+        await context.world.a_block_passes(seconds)
 
-    nonces = await replace(desk.fence, sleep=bind_more).close([OPERATOR])
+    nonces = await replace(context.fence, sleep=bind_more).close([OPERATOR])
 
     assert nonces == {OPERATOR: 9 + FENCE_NONCES}
 
@@ -445,22 +446,22 @@ async def test_a_round_that_binds_right_before_the_pause_is_seen() -> None:
     world.ledger.pause = overtaken  # type: ignore[method-assign, assignment]
     with pytest.raises(NotSettled):
         await Desk(world).rebuild()
-    assert (await world.ledger.control()).paused
+    assert (await world.ledger.pause_state()).paused
 
 
 async def test_a_reorganisation_makes_the_fence_wait_again() -> None:
     """The block it was quiet at left the chain, and the cancellations with it."""
-    desk = await lose_ledger(await a_world())
-    chain = desk.world.chain
+    context = await lose_ledger(await a_world())
+    chain = context.world.chain
     turns: list[int] = []
 
     async def reorganise_once(seconds: float) -> None:
         turns.append(len(turns))
-        await desk.world.a_block_passes(seconds)
+        await context.world.a_block_passes(seconds)
         if len(turns) == 2:
             chain.reorg(2)
 
-    nonces = await replace(desk.fence, sleep=reorganise_once).close([OPERATOR])
+    nonces = await replace(context.fence, sleep=reorganise_once).close([OPERATOR])
 
     assert nonces == {OPERATOR: FENCE_NONCES}
     assert len(turns) > 5
@@ -468,33 +469,33 @@ async def test_a_reorganisation_makes_the_fence_wait_again() -> None:
 
 async def test_on_a_chain_without_base_fee_the_fence_is_priced_the_old_way() -> None:
     """One price, the highest allowed."""
-    desk = await lose_ledger(await a_world())
-    desk.world.chain.set_base_fee(None)
+    context = await lose_ledger(await a_world())
+    context.world.chain.set_base_fee(None)
 
-    await desk.rebuild()
+    await context.rebuild()
 
-    fees = {sent.unsigned.fees for sent in desk.world.chain.handed}
+    fees = {sent.unsigned.fees for sent in context.world.chain.handed}
     assert fees == {Fees(max_fee_wei=Wei(60 * GWEI), tip_wei=Wei(60 * GWEI), dynamic=False)}
 
 
 @pytest.mark.parametrize("depth", [None, 5])
 async def test_only_final_blocks_are_read(depth: int | None) -> None:
     """By the tag, or by depth, as it is configured."""
-    desk = await lose_ledger(await a_world())
-    desk.policy = replace(POLICY, finality_depth=depth)
+    context = await lose_ledger(await a_world())
+    context.policy = replace(POLICY, finality_depth=depth)
 
-    report = await desk.rebuild()
+    report = await context.rebuild()
 
-    assert report.last_block == desk.world.chain.head.number - (depth or POLICY.min_confirmations)
+    assert report.last_block == context.world.chain.head.number - (depth or POLICY.min_confirmations)
 
 
 async def test_without_a_final_block_nothing_is_read() -> None:
     """The node knows of none."""
-    desk = await lose_ledger(await a_world())
-    desk.world.chain.miss_finality()
+    context = await lose_ledger(await a_world())
+    context.world.chain.miss_finality()
 
     with pytest.raises(ChainUnavailable, match="no final block"):
-        await desk.use_case.look(0)
+        await context.use_case.look(0)
 
 
 # what a person must explain ----------------------------------------------------------------------
@@ -512,18 +513,20 @@ async def test_an_unknown_caller_blocks_the_end_until_it_is_explained() -> None:
     await a_payout(world, "ORD1")
     world.chain.grant_role(SECOND)
     sign_by(world.chain, SECOND, distribution_of("ORD2"))
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    blocked = await desk.rebuild()
-    assert [(each.sender, each.why) for each in blocked.strangers] == [(SECOND, Why.UNKNOWN_SENDER)]
-    assert await desk.world.ledger.identity() is None
+    blocked = await context.rebuild()
+    assert [(each.sender, each.why) for each in blocked.unmatched_transfers] == [
+        (SECOND, UnmatchedReason.UNKNOWN_SENDER)
+    ]
+    assert await context.world.ledger.identity() is None
     assert blocked.ledger_id == ""
 
     world.chain.revoke_role(SECOND)
-    desk.operators = (OPERATOR, SECOND)
-    done = await desk.rebuild()
+    context.operators = (OPERATOR, SECOND)
+    done = await context.rebuild()
     assert done.clear
-    assert await send_again(desk.world, "ORD1", "ORD2") == {"ORD1": "paid", "ORD2": "paid"}
+    assert await send_again(context.world, "ORD1", "ORD2") == {"ORD1": "paid", "ORD2": "paid"}
 
 
 async def test_an_accepted_transfer_spends_no_reference() -> None:
@@ -531,11 +534,11 @@ async def test_an_accepted_transfer_spends_no_reference() -> None:
     world = await a_world()
     world.chain.grant_role(SECOND)
     sign_by(world.chain, SECOND, distribution_of("ORD2"))
-    desk = await lose_ledger(world)
-    desk.accepted = [receipt.tx_hash for receipt in world.chain.receipts]
+    context = await lose_ledger(world)
+    context.accepted = [receipt.tx_hash for receipt in world.chain.receipts]
 
-    assert (await desk.rebuild()).clear
-    assert await send_again(desk.world, "ORD2") == {"ORD2": "received"}
+    assert (await context.rebuild()).clear
+    assert await send_again(context.world, "ORD2") == {"ORD2": "received"}
 
 
 async def test_a_payout_of_another_amount_than_asked_spends_its_reference() -> None:
@@ -543,13 +546,13 @@ async def test_a_payout_of_another_amount_than_asked_spends_its_reference() -> N
     world = await a_world()
     world.chain.rules.behaviour = Behaviour.SHORT
     sign_by(world.chain, OPERATOR, distribution_of("ORD1"))
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    report = await desk.rebuild()
-    assert [each.why for each in report.strangers] == [Why.NOT_AS_ASKED]
-    desk.accepted = [report.strangers[0].outflow.tx_hash]
-    assert (await desk.rebuild()).clear
-    assert (await desk.world.ledger.order(an_order("ORD1").key)).amount_units == 10 * TOKEN - 1  # type: ignore[union-attr]
+    report = await context.rebuild()
+    assert [each.why for each in report.unmatched_transfers] == [UnmatchedReason.NOT_AS_ASKED]
+    context.accepted = [report.unmatched_transfers[0].transfer.tx_hash]
+    assert (await context.rebuild()).clear
+    assert (await context.world.ledger.order(an_order("ORD1").key)).amount_units == 10 * TOKEN - 1  # type: ignore[union-attr]
 
 
 async def test_an_order_paid_twice_on_the_chain_is_told() -> None:
@@ -557,31 +560,31 @@ async def test_an_order_paid_twice_on_the_chain_is_told() -> None:
     world = await a_world()
     sign_by(world.chain, OPERATOR, distribution_of("ORD1"))
     sign_by(world.chain, OPERATOR, distribution_of("ORD1"))
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    report = await desk.rebuild()
-    assert [each.verdict for each in report.conflicts] == [Restored.PAID_TWICE]
+    report = await context.rebuild()
+    assert [each.verdict for each in report.conflicts] == [RestoreResult.PAID_TWICE]
     assert not report.clear
-    desk.accepted = [report.conflicts[0].payout.tx_hash]
-    assert (await desk.rebuild()).clear
+    context.accepted = [report.conflicts[0].payout.tx_hash]
+    assert (await context.rebuild()).clear
 
 
 async def test_a_dry_run_shows_everything_and_writes_nothing() -> None:
     """Neither to the ledger nor to a pool."""
     world = await a_world()
     await a_payout(world, "ORD1")
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
     handed = len(world.chain.handed)
 
-    report = await desk.use_case.look(0)
+    report = await context.use_case.look(0)
 
-    assert report.restored == {Restored.NEW: 1}
-    assert any(f"would spend the nonces 1 to {FENCE_NONCES}" in line for line in desk.said)
-    assert desk.world.rows.dump() == {}
+    assert report.restored == {RestoreResult.NEW: 1}
+    assert any(f"would spend the nonces 1 to {FENCE_NONCES}" in line for line in context.said)
+    assert context.world.rows.dump() == {}
     assert len(world.chain.handed) == handed
     world.chain.revoke_role(OPERATOR)
-    await desk.use_case.look(0)
-    assert any("has no role" in line for line in desk.said)
+    await context.use_case.look(0)
+    assert any("has no role" in line for line in context.said)
 
 
 async def test_an_interrupted_rebuild_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -590,19 +593,19 @@ async def test_an_interrupted_rebuild_goes_on_where_it_was(monkeypatch: pytest.M
     world = await a_world()
     await a_payout(world, "ORD1")
     await a_payout(world, "ORD2")
-    desk = await lose_ledger(world)
-    desk.history.down_from = 8
+    context = await lose_ledger(world)
+    context.history.down_from = 8
     with pytest.raises(ChainUnavailable):
-        await desk.rebuild()
-    desk.history.down_from = None
-    desk.history.asked.clear()
+        await context.rebuild()
+    context.history.down_from = None
+    context.history.asked.clear()
 
-    report = await desk.rebuild()
+    report = await context.rebuild()
 
-    assert desk.history.asked[0] == (8, 11)
-    assert "Going on at block 8." in desk.said
+    assert context.history.asked[0] == (8, 11)
+    assert "Going on at block 8." in context.said
     assert report.clear
-    assert await send_again(desk.world, "ORD1", "ORD2") == {"ORD1": "paid", "ORD2": "paid"}
+    assert await send_again(context.world, "ORD1", "ORD2") == {"ORD1": "paid", "ORD2": "paid"}
 
 
 async def test_the_checkpoint_stays_before_what_is_not_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -613,10 +616,10 @@ async def test_the_checkpoint_stays_before_what_is_not_explained(monkeypatch: py
     world.chain.mine(3)
     sign_by(world.chain, SECOND, distribution_of("ORD2"))
     world.chain.mine(6)
-    desk = await lose_ledger(world)
+    context = await lose_ledger(world)
 
-    first = await desk.rebuild()
-    second = await desk.rebuild()
+    first = await context.rebuild()
+    second = await context.rebuild()
 
-    assert len(first.strangers) == len(second.strangers) == 1
-    assert "Going on at block 4." in desk.said
+    assert len(first.unmatched_transfers) == len(second.unmatched_transfers) == 1
+    assert "Going on at block 4." in context.said

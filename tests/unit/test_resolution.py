@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from distributor.chain_types import Receipt
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
 from distributor.payout.resolution import Resolution, Resolved
-from distributor.sightings import Receipt
 from tests.factories import POLICY, a_block
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.history import FakeHistory
@@ -83,9 +83,9 @@ async def test_a_foreign_transaction_frees_the_order_far_beyond_finality() -> No
     held = await world.order(order)
     assert (held.status, held.hold_reason, held.nonce) == (OrderStatus.HELD, HoldReason.NONCE_LOST, None)
     assert tx_hash in held.hold_detail
-    books = await world.ledger.books(OPERATOR)
-    assert books is not None
-    assert books.committed_units == 0
+    binding_state = await world.ledger.binding_state(OPERATOR)
+    assert binding_state is not None
+    assert binding_state.committed_units == 0
     await world.ledger.retry(held, "ana", "not paid")
     await world.distribution.drain()
     await world.settlement.follow()
@@ -139,7 +139,7 @@ async def test_a_transaction_of_another_nonce_or_operator_ends_nothing() -> None
 
     assert await resolve(world, by_other) is Resolved.ANOTHER_NONCE
     assert await resolve(world, next_nonce) is Resolved.ANOTHER_NONCE
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
 
 
 async def test_a_nonce_the_ledger_never_bound_has_nothing_to_resolve() -> None:
@@ -159,7 +159,7 @@ async def test_what_is_ours_is_left_to_settlement() -> None:
     world.chain.mine(RELEASE)
 
     assert await resolve(world, await world.last_hash(order)) is Resolved.OURS
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
 
 
 async def test_nothing_is_concluded_while_the_transaction_may_leave_the_chain() -> None:
@@ -172,7 +172,7 @@ async def test_nothing_is_concluded_while_the_transaction_may_leave_the_chain() 
     world.chain.mine(FINAL)
     world.chain.hide_receipt(tx_hash)
     assert await resolve(world, tx_hash) is Resolved.NOT_FINAL
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
 
 
 class SecondNode(FakeChain):
@@ -194,7 +194,7 @@ async def test_a_release_needs_a_second_nodes_agreement() -> None:
     world.chain.mine(RELEASE)
 
     assert await resolve(world, tx_hash) is Resolved.NODES_DISAGREE
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
     chain.lies = False
     assert await resolve(world, tx_hash) is Resolved.HELD
 
@@ -208,4 +208,4 @@ async def test_silence_ends_nothing() -> None:
 
     with pytest.raises(ChainUnavailable):
         await resolve(world, tx_hash)
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND

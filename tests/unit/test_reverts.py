@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from eth_abi.abi import encode
 
-from distributor.adapters.reverts import decode_revert
 from distributor.addresses import keccak256
-from distributor.sightings import RevertKind
+from distributor.chain.reverts import decode_revert
+from distributor.chain_types import RevertKind
 
 ALICE = "0x" + "11" * 20
 ROLE = bytes.fromhex("22" * 32)

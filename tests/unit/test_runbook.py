@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from distributor.model import HoldReason
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

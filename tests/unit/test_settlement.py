@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from distributor.adapters.alarms import OnceAnHour
+from distributor.chain_types import Receipt
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.payout.settlement import FOLLOW_MS, Followed, Turn
 from distributor.payout.sweep import Sweep
-from distributor.sightings import Receipt
-from distributor.standing import Stats
+from distributor.state import Stats
 from distributor.units import Wei
 from foundation.errors import InvariantBroken
 from foundation.tablestore.leases import Lease
@@ -46,14 +46,14 @@ async def test_an_order_is_followed_to_paid() -> None:
     followed = await world.settlement.follow()
 
     paid = await world.order(order)
-    books = await world.ledger.books(OPERATOR)
+    binding_state = await world.ledger.binding_state(OPERATOR)
     assert followed == Followed(again=False)
     assert paid.status is OrderStatus.PAID
     assert paid.paid_hash == world.chain.receipts[0].tx_hash
     assert paid.paid_block == world.chain.receipts[0].block.number
     assert world.chain.balance_of(order.wallet) == order.amount_units
-    assert books is not None
-    assert books.committed_units == 0
+    assert binding_state is not None
+    assert binding_state.committed_units == 0
     assert await transaction_status(world) is TransactionStatus.FINAL
 
 
@@ -237,7 +237,7 @@ async def test_a_forgotten_transaction_is_submitted_again_with_the_same_bytes() 
     await world.settle(7)
 
     assert {sent.tx_hash for sent in world.chain.handed} == {tx_hash}
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
     await world.settlement.follow()
     assert await world.status(order) is OrderStatus.PAID
 
@@ -390,7 +390,7 @@ async def test_a_mined_transaction_is_paid_only_at_finality() -> None:
     await world.settlement.turn()
     assert await transaction_status(world) is TransactionStatus.MINED
     await world.settlement.turn()
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
 
     world.chain.mine(3)
     await world.settlement.turn()
@@ -422,7 +422,7 @@ async def test_a_revert_is_held_only_far_beyond_finality() -> None:
     world.chain.mine(POLICY.min_confirmations + 1)
 
     await world.settle(2)
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
 
     world.chain.mine(POLICY.release_confirmations)
     await world.settle(1)
@@ -431,9 +431,9 @@ async def test_a_revert_is_held_only_far_beyond_finality() -> None:
     assert (held.operator, held.nonce) == (None, None)
     assert "held_reverted" in world.alarms.codes
     assert world.alarms.raised[-1].subject == str(order.key)
-    books = await world.ledger.books(OPERATOR)
-    assert books is not None
-    assert books.committed_units == 0
+    binding_state = await world.ledger.binding_state(OPERATOR)
+    assert binding_state is not None
+    assert binding_state.committed_units == 0
 
 
 async def a_refused_order(world: World) -> Order:
@@ -537,7 +537,7 @@ async def test_a_nonce_used_by_somebody_else_alarms_and_releases_nothing() -> No
         world.clock.advance(2_000)
 
     assert set(world.alarms.codes) == {"nonce_lost"}
-    assert await world.status(order) is OrderStatus.ASSIGNED
+    assert await world.status(order) is OrderStatus.BOUND
 
 
 async def test_a_lost_nonce_is_looked_at_once_a_minute_and_no_more() -> None:
@@ -568,7 +568,7 @@ async def test_a_lost_nonce_does_not_keep_others_from_being_followed() -> None:
 
     assert followed == Followed(again=False)
     assert {await world.status(order) for order in others} == {OrderStatus.PAID}
-    assert await world.status(lost) is OrderStatus.ASSIGNED
+    assert await world.status(lost) is OrderStatus.BOUND
 
 
 async def test_what_was_bound_while_a_nonce_is_lost_wakes_settlement(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -594,16 +594,16 @@ async def test_a_transaction_changed_by_another_worker_is_left_to_it(monkeypatch
     world = await a_world()
     await a_bound_order(world)
     world.chain.mine()
-    observe = FakeChain.observe
+    observe = FakeChain.snapshot
     rival = world.a_settlement(world.distribution)
 
     async def raced(self: FakeChain, *args: Any) -> Any:
-        monkeypatch.setattr(FakeChain, "observe", observe)
+        monkeypatch.setattr(FakeChain, "snapshot", observe)
         seen = await observe(self, *args)
         await rival.turn()
         return seen
 
-    monkeypatch.setattr(FakeChain, "observe", raced)
+    monkeypatch.setattr(FakeChain, "snapshot", raced)
 
     turn = await world.settlement.turn()
 
@@ -661,10 +661,10 @@ async def test_something_final_that_leaves_the_chain_pauses_the_payouts() -> Non
     waits = await world.receive()
     await world.distribution.drain()
 
-    control = await world.ledger.control()
-    assert (control.paused, control.paused_by) == (True, "finality")
+    pause_state = await world.ledger.pause_state()
+    assert (pause_state.paused, pause_state.paused_by) == (True, "finality")
     assert world.alarms.codes == ["finality_violated", "waiting_paused"]
-    assert f"Block {paid.paid_block}," in control.paused_why
+    assert f"Block {paid.paid_block}," in pause_state.paused_why
     assert await world.status(followed) is OrderStatus.PAID
     assert await world.status(waits) is OrderStatus.RECEIVED
 
@@ -700,7 +700,7 @@ async def test_a_closing_in_the_same_moment_is_the_next_to_be_watched(monkeypatc
 
     await world.settlement.turn()
 
-    assert (await world.ledger.control()).paused
+    assert (await world.ledger.pause_state()).paused
 
 
 @pytest.mark.parametrize("trouble", [lambda chain: chain.reorg(1), lambda chain: chain.lag(50)], ids=["shallow", "lag"])
@@ -715,5 +715,5 @@ async def test_a_shallow_reorganisation_or_a_lagging_node_breaks_no_promise(
 
     await world.settlement.turn()
 
-    assert not (await world.ledger.control()).paused
+    assert not (await world.ledger.pause_state()).paused
     assert not world.alarms.raised

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from distributor.errors import BadSignature, MalformedOrder
-from distributor.front.orders import Terms, parse
-from distributor.front.signature import Key, Verified, judge, verify
-from distributor.front.signature_schemes import Refusal, Scheme, is_signed
+from distributor.webhook.orders import PaymentRules, parse
+from distributor.webhook.signature import Key, Verified, check_signature, verify
+from distributor.webhook.signature_schemes import Refusal, Scheme, is_signed
 from foundation.clock import UnixMs
 from tests.factories import ALICE, AUTHORITY, BALLX, RESERVE
 
@@ -23,7 +23,7 @@ NOW_S = 1_800_000_000
 NOW_MS = UnixMs(NOW_S * 1_000 + 999)
 KEYS = (Key(source="default", which="current", secret=SECRET),)
 WHSEC = "whsec_" + base64.b64encode(b"a key of twenty-four byte").decode()
-TERMS = Terms(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 
 
 def digest(signed: bytes = BODY, secret: str | bytes = SECRET) -> bytes:
@@ -70,7 +70,7 @@ def refusal(headers: Mapping[str, str], body: bytes = BODY, keys: Sequence[Key] 
 
 def cause(headers: Mapping[str, str], body: bytes = BODY, *, now_s: int = NOW_S) -> Refusal | str:
     """Return why a request is refused, or the scheme it is accepted under."""
-    judged = judge(headers, body, KEYS, UnixMs(now_s * 1_000))
+    judged = check_signature(headers, body, KEYS, UnixMs(now_s * 1_000))
     return judged.scheme if isinstance(judged, Verified) else judged
 
 
@@ -81,7 +81,7 @@ def cause(headers: Mapping[str, str], body: bytes = BODY, *, now_s: int = NOW_S)
 def test_what_others_publish_is_read_as_they_read_it(vector: dict[str, Any]) -> None:
     """Digests and refusals from public documents and tests of other senders and receivers."""
     keys = [Key(source="default", which="current", secret=vector["secret"])]
-    judged = judge(vector["headers"], vector["body"].encode(), keys, UnixMs(vector["now_s"] * 1_000))
+    judged = check_signature(vector["headers"], vector["body"].encode(), keys, UnixMs(vector["now_s"] * 1_000))
 
     assert isinstance(judged, Verified) is vector["accepted"], judged
 
@@ -92,7 +92,7 @@ def test_one_byte_more_is_another_body(vector: dict[str, Any]) -> None:
     keys = [Key(source="default", which="current", secret=vector["secret"])]
     now_ms = UnixMs(vector["now_s"] * 1_000)
 
-    assert judge(vector["headers"], vector["body"].encode() + b" ", keys, now_ms) is Refusal.MISMATCH
+    assert check_signature(vector["headers"], vector["body"].encode() + b" ", keys, now_ms) is Refusal.MISMATCH
 
 
 # Every scheme ------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_a_foreign_secret_is_a_mismatch(scheme: str) -> None:
     keys = [Key(source="default", which="current", secret="another key, not this one")]
 
     assert refusal(EVERY_SCHEME[scheme], keys=keys) == refusal({})
-    assert judge(EVERY_SCHEME[scheme], BODY, keys, NOW_MS) is Refusal.MISMATCH
+    assert check_signature(EVERY_SCHEME[scheme], BODY, keys, NOW_MS) is Refusal.MISMATCH
 
 
 @pytest.mark.parametrize("scheme", EVERY_SCHEME)
@@ -257,7 +257,7 @@ def test_a_time_further_off_is_stale(off_s: int) -> None:
 @pytest.mark.parametrize("scheme", EVERY_SCHEME)
 def test_a_time_may_be_required(scheme: str) -> None:
     """WEBHOOK_REQUIRE_TIMESTAMP leaves the two schemes that sign one."""
-    judged = judge(EVERY_SCHEME[scheme], BODY, KEYS, NOW_MS, require_timestamp=True)
+    judged = check_signature(EVERY_SCHEME[scheme], BODY, KEYS, NOW_MS, require_timestamp=True)
 
     assert isinstance(judged, Verified) is (scheme in (Scheme.STANDARD, Scheme.TIMED))
     assert isinstance(judged, Verified) or judged is Refusal.UNTIMED

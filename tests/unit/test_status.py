@@ -7,7 +7,7 @@ import pytest
 
 from distributor.ledger import Closing, Ledger
 from distributor.model import AttemptKind, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
-from distributor.standing import WaitingReason
+from distributor.state import WaitingReason
 from distributor.status import Status, rfc3339, shown
 from distributor.units import Wei
 from foundation.clock import UnixMs
@@ -54,10 +54,10 @@ async def look(ledger: Ledger, key: OrderKey = KEY) -> dict[str, Any]:
 
 async def bound(ledger: Ledger) -> Transaction:
     """Bind the order to nonce 7."""
-    order, books = await ledger.order(KEY), await ledger.books(OPERATOR)
+    order, binding_state = await ledger.order(KEY), await ledger.binding_state(OPERATOR)
     assert order
-    assert books
-    _, transaction = await ledger.bind(books, [order], a_transaction(), an_attempt())
+    assert binding_state
+    _, transaction = await ledger.bind(binding_state, [order], a_transaction(), an_attempt())
     return transaction
 
 
@@ -189,7 +189,7 @@ async def test_a_closing_between_two_reads_is_not_shown_half(rows: MemoryRows, l
 
         async def order(self, key: OrderKey) -> Order | None:
             order = await super().order(key)
-            if order and order.status is OrderStatus.ASSIGNED:
+            if order and order.status is OrderStatus.BOUND:
                 await close(ledger)
             return order
 
@@ -224,7 +224,7 @@ def test_users_see_their_own_words(status: OrderStatus) -> None:
     """``assigned`` is ours; shops read submitted."""
     order: Order = an_order(status=status)
 
-    assert shown(order) == ("submitted" if status is OrderStatus.ASSIGNED else status.value)
+    assert shown(order) == ("submitted" if status is OrderStatus.BOUND else status.value)
 
 
 def test_a_time_is_utc_to_the_millisecond() -> None:

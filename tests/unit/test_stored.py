@@ -20,7 +20,6 @@ import pytest
 
 import function_work
 from distributor.adapters.alarms import LogAlarms
-from distributor.front.orders import Terms, parse
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.records import NextNonce, PaidRef, Progress, Slot, Total
@@ -37,7 +36,8 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.ports import Alarm
-from distributor.standing import SETTLEMENT_LEASE, Control, Identity, Spent, Stats, Waiting, WaitingReason, Watch
+from distributor.state import SETTLEMENT_LEASE, Identity, MonitorState, PauseState, Spent, Stats, Waiting, WaitingReason
+from distributor.webhook.orders import PaymentRules, parse
 from foundation.clock import UnixMs
 from foundation.tablestore import leases
 from foundation.tablestore.codec import OWNER
@@ -62,9 +62,9 @@ RECORDS: Mapping[str, type[object]] = {
     "spent": Spent,
     "stats": Stats,
     "identity": Identity,
-    "control": Control,
+    "control": PauseState,
     "waiting": Waiting,
-    "watch": Watch,
+    "watch": MonitorState,
     "lease": Lease,
     "rebuild": Progress,
 }
@@ -136,10 +136,10 @@ def test_rows_with_other_keys_keep_them() -> None:
 
 def test_an_order_keeps_its_fingerprint() -> None:
     """The same content sent again next year is still the same order."""
-    terms = Terms(chain_id=31337, decimals=18, token=BALLX, authority=AUTHORITY, reserve=RESERVE)
+    payment_rules = PaymentRules(chain_id=31337, decimals=18, token=BALLX, authority=AUTHORITY, reserve=RESERVE)
 
     for captured in STORED["fingerprints"]:
-        order = parse(captured["body"].encode(), "default", terms, UnixMs(NOW_MS))
+        order = parse(captured["body"].encode(), "default", payment_rules, UnixMs(NOW_MS))
         assert (order.fingerprint, order.ref_id) == (captured["fingerprint"], captured["ref_id"])
 
 

@@ -10,13 +10,13 @@ from distributor.ledger import Ledger
 from distributor.payout.sweep import (
     FINALITY_LAG_BLOCKS_MAX,
     WATCH_EVERY_MS,
+    BalanceMonitor,
     Sweep,
     Thresholds,
     Wakes,
-    Watcher,
     payouts_left,
 )
-from distributor.standing import Stats, WaitingReason, Watch
+from distributor.state import MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests.factories import GWEI
 from tests.fakes.chain import OPERATOR
@@ -37,9 +37,9 @@ NO_FLOORS = replace(
 )
 
 
-def a_watcher(world: World, thresholds: Thresholds = THRESHOLDS) -> Watcher:
+def a_watcher(world: World, thresholds: Thresholds = THRESHOLDS) -> BalanceMonitor:
     """Return the watcher of that world."""
-    return Watcher(
+    return BalanceMonitor(
         ledger=world.ledger,
         chain=world.chain,
         alarms=world.alarms,
@@ -57,9 +57,9 @@ def a_sweep(world: World) -> Sweep:
 async def test_a_quiet_ledger_wakes_nobody() -> None:
     """And no node is asked."""
     world = await a_world()
-    await world.ledger.save_watch(Watch(watched_ms=world.clock()))
+    await world.ledger.save_monitor_state(MonitorState(watched_ms=world.clock()))
 
-    assert await a_sweep(world).run() == Wakes(distribute=False, settle=False, watch=False)
+    assert await a_sweep(world).run() == Wakes(distribute=False, settle=False, monitor=False)
     assert not world.chain.calls
 
 
@@ -88,13 +88,13 @@ async def test_an_open_transaction_nobody_follows_wakes_settlement() -> None:
 async def test_the_watch_is_due_every_fifth_minute() -> None:
     """By the stored time, whichever host swept last."""
     world = await a_world()
-    assert (await a_sweep(world).run()).watch
+    assert (await a_sweep(world).run()).monitor
     await a_watcher(world).run()
 
     world.clock.advance(WATCH_EVERY_MS - 1)
-    assert not (await a_sweep(world).run()).watch
+    assert not (await a_sweep(world).run()).monitor
     world.clock.advance(1)
-    assert (await a_sweep(world).run()).watch
+    assert (await a_sweep(world).run()).monitor
 
 
 async def test_the_sweep_notes_that_it_ran() -> None:
@@ -103,21 +103,21 @@ async def test_the_sweep_notes_that_it_ran() -> None:
 
     await a_sweep(world).run()
 
-    assert (await world.ledger.watch()).swept_ms == world.clock()
+    assert (await world.ledger.monitor_state()).swept_ms == world.clock()
 
 
 async def test_a_sweep_that_ran_elsewhere_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hosts, one timer tick: the loser of the race still wakes."""
     world = await a_world()
     await world.receive()
-    save = Ledger.save_watch
+    save = Ledger.save_monitor_state
 
-    async def raced(self: Ledger, watch: Watch) -> None:
-        monkeypatch.setattr(Ledger, "save_watch", save)
-        await save(self, replace(watch, head_number=1))
-        await save(self, watch)
+    async def raced(self: Ledger, monitor_state: MonitorState) -> None:
+        monkeypatch.setattr(Ledger, "save_monitor_state", save)
+        await save(self, replace(monitor_state, head_number=1))
+        await save(self, monitor_state)
 
-    monkeypatch.setattr(Ledger, "save_watch", raced)
+    monkeypatch.setattr(Ledger, "save_monitor_state", raced)
 
     assert (await a_sweep(world).run()).distribute
 
@@ -129,22 +129,22 @@ async def test_a_healthy_service_raises_nothing_and_is_remembered() -> None:
 
     await a_watcher(world).run()
 
-    watch = await world.ledger.watch()
+    monitor_state = await world.ledger.monitor_state()
     assert not world.alarms.raised
-    assert (watch.head_number, watch.finalized_number) == (10, 8)
-    assert watch.watched_ms == world.clock()
+    assert (monitor_state.head_number, monitor_state.finalized_number) == (10, 8)
+    assert monitor_state.watched_ms == world.clock()
 
 
 async def test_an_alarm_is_raised_once_until_it_is_over() -> None:
     """Low, still low, fine again, low again: two alarms."""
     world = await a_world()
-    watcher = a_watcher(world)
+    balance_monitor = a_watcher(world)
     enough = TokenUnits(tokens(10_000))
 
     for units in (tokens(999), tokens(998), enough, tokens(999)):
         world.chain.set_reserve(units)
         world.chain.mine()
-        await watcher.run()
+        await balance_monitor.run()
 
     assert world.alarms.codes == ["low_reserve", "low_reserve"]
     assert "999 tokens left" in world.alarms.raised[0].summary
@@ -262,7 +262,7 @@ async def test_silent_nodes_and_wrong_chains_alarm() -> None:
     await a_watcher(world).run()
 
     assert world.alarms.codes == ["waiting_node_down"]
-    assert (await world.ledger.watch()).head_number == 3
+    assert (await world.ledger.monitor_state()).head_number == 3
 
 
 async def test_a_ledger_without_the_operator_alarms() -> None:
@@ -277,17 +277,17 @@ async def test_a_ledger_without_the_operator_alarms() -> None:
 async def test_a_watch_that_ran_elsewhere_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its note stands."""
     world = await a_world()
-    survey = world.chain.survey
+    snapshot = world.chain.pre_bind_snapshot
 
     async def raced(operator: object) -> object:
         await a_sweep(world).run()
-        return await survey(operator)  # type: ignore[arg-type]
+        return await snapshot(operator)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(world.chain, "survey", raced)
+    monkeypatch.setattr(world.chain, "pre_bind_snapshot", raced)
 
     await a_watcher(world).run()
 
-    assert (await world.ledger.watch()).watched_ms == 0
+    assert (await world.ledger.monitor_state()).watched_ms == 0
 
 
 async def test_the_watch_sees_what_left_the_chain_when_nothing_is_open() -> None:
@@ -303,4 +303,4 @@ async def test_the_watch_sees_what_left_the_chain_when_nothing_is_open() -> None
     await a_watcher(world, NO_FLOORS).run()
 
     assert "finality_violated" in world.alarms.codes
-    assert (await world.ledger.control()).paused
+    assert (await world.ledger.pause_state()).paused

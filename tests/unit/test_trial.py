@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from distributor.chain_types import Call, Revert, RevertKind, Simulation
 from distributor.model import Address, Order
 from distributor.payout.trial import Judged, Trials
-from distributor.sightings import Call, Revert, RevertKind, Simulation
 from tests.factories import an_order
 from tests.fakes.chain import OPERATOR, FakeChain
 from tests.world import World, a_world

@@ -59,9 +59,9 @@ async def test_two_hosts_that_both_believe_to_be_alone_pay_each_order_once() -> 
 
     assert {await world.status(order) for order in orders} == {OrderStatus.PAID}
     assert_paid_once(world, 40)
-    books = await world.ledger.books(OPERATOR)
-    assert books is not None
-    assert (books.next_nonce, books.committed_units) == (40, 0)
+    binding_state = await world.ledger.binding_state(OPERATOR)
+    assert binding_state is not None
+    assert (binding_state.next_nonce, binding_state.committed_units) == (40, 0)
     assert (await world.ledger.stats(OPERATOR)).orders_paid == 40
 
 
@@ -99,10 +99,10 @@ async def test_a_pause_among_racing_hosts_stops_both() -> None:
         await asyncio.sleep(0)
 
     await world.ledger.pause("ana", "audit")
-    at_pause = await world.ledger.books(OPERATOR)
+    at_pause = await world.ledger.binding_state(OPERATOR)
     await asyncio.gather(*racing)
 
-    assert at_pause == await world.ledger.books(OPERATOR)
+    assert at_pause == await world.ledger.binding_state(OPERATOR)
     assert at_pause is not None
     assert at_pause.next_nonce > 0
 
@@ -145,9 +145,9 @@ async def test_the_retiring_operators_transactions_settle_on_while_the_new_one_b
     assert len(await world.ledger.attempts(OPERATOR, 0)) == 2
     assert first.tx_hash != last.tx_hash
     assert {sent.sender for sent in world.chain.handed} == {OPERATOR, ROTATED}
-    books = await world.ledger.books(ROTATED)
-    assert books is not None
-    assert (books.next_nonce, books.committed_units) == (3, 0)
+    binding_state = await world.ledger.binding_state(ROTATED)
+    assert binding_state is not None
+    assert (binding_state.next_nonce, binding_state.committed_units) == (3, 0)
 
 
 async def test_what_the_retiring_operator_has_committed_is_not_promised_again() -> None:
@@ -178,6 +178,6 @@ async def test_an_operator_is_never_added_twice() -> None:
     await rotated(world, ROTATED, OPERATOR).distribution.drain()
 
     assert not await world.ledger.add_operator(ROTATED, 0)
-    books = await world.ledger.books(ROTATED)
-    assert books is not None
-    assert books.next_nonce == 3
+    binding_state = await world.ledger.binding_state(ROTATED)
+    assert binding_state is not None
+    assert binding_state.next_nonce == 3

@@ -12,10 +12,10 @@ import pytest
 
 from distributor import wiring
 from distributor.adapters.alarms import OnceAnHour
-from distributor.front.woocommerce import AmountByRate, Rules
-from distributor.parts import Parts
 from distributor.ports import Alarms
+from distributor.resources import Resources
 from distributor.settings import Settings
+from distributor.webhook.woocommerce import AmountByRate, Rules
 from distributor.wiring import Container
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
@@ -52,12 +52,12 @@ async def container(environ: dict[str, str], clock: FrozenClock) -> AsyncIterato
 async def test_each_use_case_is_built_once_and_shares_its_parts(container: Container) -> None:
     """One ledger, one chain, and settlement refills slots through the very same distribution."""
     distribution, settlement = await container.distribution(), await container.settlement()
-    intake, watcher = await container.intake(), await container.watcher()
+    intake, balance_monitor = await container.intake(), await container.balance_monitor()
 
     assert await container.distribution() is distribution
     assert settlement.distribution is distribution
-    assert settlement.steps.chain is settlement.chain is watcher.chain is distribution.chain
-    assert intake.ledger is watcher.ledger is distribution.ledger is (await container.status()).ledger
+    assert settlement.steps.chain is settlement.chain is balance_monitor.chain is distribution.chain
+    assert intake.ledger is balance_monitor.ledger is distribution.ledger is (await container.status()).ledger
     assert (await container.sweep()).ledger is (await container.ledger()) is intake.ledger
 
 
@@ -68,16 +68,16 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
     environ |= {"RESUBMIT_AFTER_S": "11", "REPLACE_AFTER_S": "33", "BLOCK_TIME_S": "1.5", "LOW_RESERVE_TOKENS": "8"}
     environ |= {"MAX_ORDER_TOKENS": "5", "MAX_DAILY_TOKENS": "1000", "MAX_DAILY_WALLET_TOKENS": "20.5"}
     distribution, settlement = await container.distribution(), await container.settlement()
-    policy, thresholds = settlement.steps.policy, (await container.watcher()).thresholds
+    policy, thresholds = settlement.steps.policy, (await container.balance_monitor()).thresholds
 
-    assert (distribution.terms.limits.max_fee_wei, distribution.terms.limits.gas_limit) == (55 * 10**9, 250_000)
-    assert (distribution.terms.max_in_flight, distribution.terms.identity.ledger_id) == (4, "a" * 32)
+    assert (distribution.config.limits.max_fee_wei, distribution.config.limits.gas_limit) == (55 * 10**9, 250_000)
+    assert (distribution.config.max_in_flight, distribution.config.identity.ledger_id) == (4, "a" * 32)
     assert (policy.finality_depth, policy.min_confirmations, policy.release_confirmations) == (9, 5, 77)
     assert (policy.resubmit_after_ms, policy.replace_after_ms, policy.max_attempts) == (11_000, 33_000, 6)
-    assert (settlement.block_time_s, settlement.limits) == (1.5, distribution.terms.limits)
+    assert (settlement.block_time_s, settlement.limits) == (1.5, distribution.config.limits)
     assert (thresholds.low_reserve_units, thresholds.finality_by_tag) == (8 * 10**18, False)
     assert thresholds.payout_cost_wei == 55 * 10**9 * 250_000
-    caps = distribution.terms.caps
+    caps = distribution.config.caps
     assert (caps.order_units, caps.day_units, caps.wallet_units) == (5 * 10**18, 1000 * 10**18, 205 * 10**17)
     assert (await container.intake()).caps == caps
 
@@ -132,14 +132,14 @@ async def test_a_failure_is_not_kept(environ: dict[str, str], container: Contain
         await container.intake()
     environ["WEBHOOK_SECRET"] = GOOD["WEBHOOK_SECRET"]
 
-    assert (await container.intake()).terms.chain_id == 137
+    assert (await container.intake()).payment_rules.chain_id == 137
 
 
 async def test_what_only_payouts_need_does_not_refuse_orders(environ: dict[str, str], container: Container) -> None:
     """Orders are taken and wait; the payouts name what is wrong."""
     environ |= {"RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "-1"}
 
-    assert (await container.intake()).terms.chain_id == 137
+    assert (await container.intake()).payment_rules.chain_id == 137
     with pytest.raises(ConfigurationError, match=r"RPC_URL must.*MAX_FEE_GWEI must.*OPERATOR_PK or OPERATOR_KEY_ID"):
         await container.distribution()
 
@@ -291,7 +291,7 @@ def test_the_environment_of_the_process_is_untouched() -> None:
 
 async def test_an_operator_without_a_key_cannot_be_opened() -> None:
     """The settings' own rules refuse it first; whoever comes past them is told the same."""
-    parts = Parts({}, clock=lambda: UnixMs(0))
+    parts = Resources({}, clock=lambda: UnixMs(0))
 
     with pytest.raises(ConfigurationError, match="OPERATOR_KEY_ID is not set"):
         await parts.signer(Settings.model_construct(operator_pk=None, operator_key=None))

@@ -11,15 +11,24 @@ from typing import Any
 import pytest
 
 from distributor.errors import BadSignature
-from distributor.front.orders import Terms, parse
-from distributor.front.signature import Key, Verified, verify
-from distributor.front.signature_schemes import Scheme
-from distributor.front.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, Verdict, amount_of, is_ping, read
 from distributor.model import Order
+from distributor.webhook.orders import PaymentRules, parse
+from distributor.webhook.signature import Key, Verified, verify
+from distributor.webhook.signature_schemes import Scheme
+from distributor.webhook.woocommerce import (
+    AmountByRate,
+    AmountInMeta,
+    NotPaid,
+    NotPaidKind,
+    Rules,
+    amount_of,
+    is_ping,
+    read_order,
+)
 from foundation.errors import ConfigurationError
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, NOW_MS, RESERVE, TOKEN
 
-TERMS = Terms(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = PaymentRules(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 BY_RATE = Rules(
     paid_statuses=frozenset({"completed", "shipped"}),
     wallet_meta="_ballx_wallet",
@@ -49,20 +58,20 @@ def an_order(*metas: Any, **changes: Any) -> dict[str, Any]:
     return {**order, "meta_data": list(metas or [WALLET]), **changes}
 
 
-def seen(body: dict[str, Any] | bytes, rules: Rules = BY_RATE, terms: Terms = TERMS) -> Order | NotPaid:
+def seen(body: dict[str, Any] | bytes, rules: Rules = BY_RATE, payment_rules: PaymentRules = TERMS) -> Order | NotPaid:
     """Read a body given as bytes or fields."""
     raw = json.dumps(body).encode() if isinstance(body, dict) else body
-    return read(raw, "shop-b", terms, rules, NOW_MS)
+    return read_order(raw, "shop-b", payment_rules, rules, NOW_MS)
 
 
-def paid(body: dict[str, Any], rules: Rules = BY_RATE, terms: Terms = TERMS) -> Order:
+def paid(body: dict[str, Any], rules: Rules = BY_RATE, payment_rules: PaymentRules = TERMS) -> Order:
     """Read a body that is to be paid."""
-    order = seen(body, rules, terms)
+    order = seen(body, rules, payment_rules)
     assert isinstance(order, Order)
     return order
 
 
-def not_paid(body: dict[str, Any] | bytes, verdict: Verdict, reason: str, rules: Rules = BY_RATE) -> NotPaid:
+def not_paid(body: dict[str, Any] | bytes, verdict: NotPaidKind, reason: str, rules: Rules = BY_RATE) -> NotPaid:
     """Assert that a body pays nothing and why, and return it all."""
     unpaid = seen(body, rules)
     assert isinstance(unpaid, NotPaid)
@@ -223,13 +232,13 @@ def test_a_strange_number_stops_no_payment(number: Any, reason: str) -> None:
 )
 def test_what_owes_nothing_is_ignored(body: dict[str, Any], reason: str) -> None:
     """Other topics, unpaid orders, and customers who gave no wallet: nobody has to look."""
-    not_paid(body, Verdict.IGNORED, reason)
+    not_paid(body, NotPaidKind.IGNORED, reason)
 
 
 def test_an_order_without_wallet_and_amount_is_not_ours() -> None:
     """Where the shop writes the amount, an order with neither was never meant to pay tokens."""
-    not_paid(an_order(meta("other", "1")), Verdict.IGNORED, "no_wallet", IN_META)
-    not_paid(an_order(amount("0")), Verdict.IGNORED, "nothing_to_pay", IN_META)
+    not_paid(an_order(meta("other", "1")), NotPaidKind.IGNORED, "no_wallet", IN_META)
+    not_paid(an_order(amount("0")), NotPaidKind.IGNORED, "nothing_to_pay", IN_META)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +258,7 @@ def test_an_order_without_wallet_and_amount_is_not_ours() -> None:
 )
 def test_an_amount_nobody_can_pay_is_unpayable(body: dict[str, Any], reason: str) -> None:
     """It is never rounded and never guessed; somebody waits for tokens, so a person looks."""
-    assert not_paid(body, Verdict.UNPAYABLE, reason, IN_META).order_id == "727"
+    assert not_paid(body, NotPaidKind.UNPAYABLE, reason, IN_META).order_id == "727"
 
 
 @pytest.mark.parametrize(
@@ -273,13 +282,13 @@ def test_an_amount_nobody_can_pay_is_unpayable(body: dict[str, Any], reason: str
 )
 def test_an_order_that_cannot_be_paid_is_unpayable(body: dict[str, Any], reason: str) -> None:
     """It shows a paid status, so it is told to a person and not passed over."""
-    assert not_paid(body, Verdict.UNPAYABLE, reason).order_id == "727"
+    assert not_paid(body, NotPaidKind.UNPAYABLE, reason).order_id == "727"
 
 
 @pytest.mark.parametrize("number", [None, "727", 0, -1, 7.5, 10**20, True])
 def test_an_order_without_its_number_is_unpayable(number: Any) -> None:
     """Without it nobody could tell one order from another."""
-    assert not_paid(an_order(id=number), Verdict.UNPAYABLE, "bad_order_id").order_id == ""
+    assert not_paid(an_order(id=number), NotPaidKind.UNPAYABLE, "bad_order_id").order_id == ""
 
 
 @pytest.mark.parametrize(
@@ -288,12 +297,12 @@ def test_an_order_without_its_number_is_unpayable(number: Any) -> None:
 )
 def test_signed_bytes_that_are_no_body_are_unpayable(body: bytes, reason: str) -> None:
     """Nobody can know what was in them."""
-    not_paid(body, Verdict.UNPAYABLE, reason)
+    not_paid(body, NotPaidKind.UNPAYABLE, reason)
 
 
 def test_no_sentence_repeats_what_a_customer_wrote() -> None:
     """The sentences go into alarms and answers; wallets and names are personal data."""
-    wrong = not_paid(an_order(meta("_ballx_wallet", "0xJOAO")), Verdict.UNPAYABLE, "bad_wallet")
+    wrong = not_paid(an_order(meta("_ballx_wallet", "0xJOAO")), NotPaidKind.UNPAYABLE, "bad_wallet")
 
     assert "JOAO" not in wrong.detail
     assert "_ballx_wallet" in wrong.detail

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from distributor.caps import Caps
-from distributor.front.intake import Accepted, Intake
-from distributor.front.orders import Terms
-from distributor.front.signature import Verified
-from distributor.front.signature_schemes import Scheme
-from distributor.front.woocommerce import AmountByRate, NotPaid, Rules, Verdict
-from distributor.front.woocommerce_intake import WooCommerceIntake
 from distributor.ledger import Ledger
 from distributor.model import OrderKey
 from distributor.units import TokenUnits
+from distributor.webhook.intake import Accepted, Intake
+from distributor.webhook.orders import PaymentRules
+from distributor.webhook.signature import Verified
+from distributor.webhook.signature_schemes import Scheme
+from distributor.webhook.woocommerce import AmountByRate, NotPaid, NotPaidKind, Rules
+from distributor.webhook.woocommerce_intake import WooCommerceIntake
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
@@ -51,10 +51,12 @@ def alarms() -> ListAlarms:
 @pytest.fixture
 def shop(rows: MemoryRows, clock: FrozenClock, alarms: ListAlarms) -> WooCommerceIntake:
     """A shop that pays two tokens for each real."""
-    terms = Terms(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+    payment_rules = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
     ledger = Ledger(rows, ListAudit(), clock=clock)
     return WooCommerceIntake(
-        intake=Intake(ledger=ledger, keys=lambda: (), terms=terms, clock=clock), rules=RULES, alarms=alarms
+        intake=Intake(ledger=ledger, keys=lambda: (), payment_rules=payment_rules, clock=clock),
+        rules=RULES,
+        alarms=alarms,
     )
 
 
@@ -84,7 +86,7 @@ async def test_snapshots_of_one_order_are_one_order(shop: WooCommerceIntake, ala
     again = [await deliver(shop, customer_note=note) for note in ("please", "thanks")]
 
     assert isinstance(created, NotPaid)
-    assert (created.verdict, created.reason) == (Verdict.IGNORED, "status_not_paid")
+    assert (created.verdict, created.reason) == (NotPaidKind.IGNORED, "status_not_paid")
     assert isinstance(first, Accepted)
     assert [(one.new, one.order) for one in again if isinstance(one, Accepted)] == [(False, first.order)] * 2
     assert alarms.raised == []
@@ -101,7 +103,7 @@ async def test_another_wallet_or_amount_is_a_conflict_and_an_alarm(
     found = [await deliver(shop, **change) for _ in range(2)]
 
     assert {(one.verdict, one.reason, one.order_id) for one in found if isinstance(one, NotPaid)} == {
-        (Verdict.CONFLICT, "order_conflict", "727")
+        (NotPaidKind.CONFLICT, "order_conflict", "727")
     }
     assert alarms.codes == ["woocommerce_conflict"] * 2
     assert alarms.raised[0] == alarms.raised[1]
@@ -116,7 +118,7 @@ async def test_what_cannot_be_paid_is_an_alarm_and_stores_nothing(
     found = await deliver(shop, wallet="0xJOAO")
 
     assert isinstance(found, NotPaid)
-    assert (found.verdict, found.reason) == (Verdict.UNPAYABLE, "bad_wallet")
+    assert (found.verdict, found.reason) == (NotPaidKind.UNPAYABLE, "bad_wallet")
     assert alarms.codes == ["woocommerce_unpayable"]
     assert (alarms.raised[0].subject, "_ballx_wallet" in alarms.raised[0].summary) == ("shop-b:727", True)
     assert "JOAO" not in repr(alarms.raised)
@@ -132,7 +134,7 @@ async def test_an_order_above_a_cap_is_an_alarm_and_no_failed_delivery(
     unpaid = await deliver(capped)
 
     assert isinstance(unpaid, NotPaid)
-    assert (unpaid.verdict, unpaid.reason) == (Verdict.UNPAYABLE, "over_order_cap")
+    assert (unpaid.verdict, unpaid.reason) == (NotPaidKind.UNPAYABLE, "over_order_cap")
     assert alarms.codes == ["woocommerce_unpayable"]
 
 
@@ -150,7 +152,7 @@ async def test_the_order_that_is_ignored_alarms_nobody(
     shop: WooCommerceIntake, alarms: ListAlarms, rows: MemoryRows, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A line in the log says why, and no storage is touched."""
-    with caplog.at_level(logging.INFO, logger="distributor.front.woocommerce_intake"):
+    with caplog.at_level(logging.INFO, logger="distributor.webhook.woocommerce_intake"):
         await deliver(shop, status="cancelled")
 
     assert json.loads(caplog.records[-1].getMessage()) == {

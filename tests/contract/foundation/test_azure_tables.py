@@ -120,9 +120,9 @@ async def test_an_order_goes_its_way_once_whatever_answer_is_spoiled(store: Tabl
         spoil()
         inserted = await bench.ledger.insert(an_order())
         assert inserted.new
-        books = await bench.books()
+        binding_state = await bench.binding_state()
         spoil()
-        _, bound = await bench.ledger.bind(books, [inserted.order], *binding(7, [inserted.order]))
+        _, bound = await bench.ledger.bind(binding_state, [inserted.order], *binding(7, [inserted.order]))
         spoil()
         bound = await bench.ledger.update(replace(bound, status=TransactionStatus.SUBMITTED))
         spoil()

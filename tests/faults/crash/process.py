@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 from distributor.cli.init import initialise
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, OrderKey
-from distributor.parts import Parts
 from distributor.payout.distribution import Drained
+from distributor.resources import Resources
 from distributor.wiring import Container
 from foundation.clock import UnixMs, system_clock
 from tests.faults.crash.wire import Call, Trip, Wire
@@ -79,7 +79,7 @@ def work(job: Job, trip: Trip | None, habit: Callable[[], None] | None, said: Co
 
 
 async def _work(job: Job, trip: Trip | None, said: Connection) -> None:
-    parts = Parts(job.settings, clock=system_clock)
+    parts = Resources(job.settings, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)
     await parts.aclose()
     wire = Wire(trip, dying=lambda call: said.send(Died(call)))
@@ -133,11 +133,11 @@ async def _left(container: Container, order_id: str, bindings: int) -> Left:
     document = await (await container.status()).of(OrderKey(DEFAULT_SOURCE, order_id))
     distribution = await container.distribution()
     ledger: Ledger = distribution.ledger
-    books = await ledger.books(distribution.signer.address)
-    assert books is not None, "the ledger lost its books"
+    binding_state = await ledger.binding_state(distribution.signer.address)
+    assert binding_state is not None, "the ledger lost its books"
     return Left(
         status=str(document["status"]) if document else "unknown",
-        committed_units=books.committed_units,
+        committed_units=binding_state.committed_units,
         open=await ledger.any_open(),
         bindings=bindings,
     )

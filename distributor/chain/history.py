@@ -1,0 +1,167 @@
+"""
+The past of the chain, read from the same nodes in the same way as the present.
+
+Nodes limit how many blocks or logs one ``eth_getLogs`` may span, each by a rule of its own and in
+words of its own; so a range that is refused, or too slow, is halved, and the width that worked is kept.
+A node that is asked too much gets the same question again, later.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from distributor.addresses import keccak256, parse_address
+from distributor.chain.batches import MAX_BATCH_ITEMS
+from distributor.chain.node import TIMEOUT, Node
+from distributor.chain.nodes import Nodes
+from distributor.chain.rpc_requests import Batch
+from distributor.chain.rpc_responses import (
+    GARBLED,
+    NodeError,
+    NodeUnavailable,
+    read_reserve_transfer,
+    read_transaction_details,
+)
+from distributor.errors import ChainUnavailable
+from distributor.model import Address, Hash
+from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails
+from distributor.units import TokenUnits
+
+_TRANSFER_TOPIC: Final = f"0x{keccak256(b'Transfer(address,address,uint256)').hex()}"
+_SELECTOR_BYTES: Final = 4
+_DISTRIBUTE: Final = keccak256(b"distribute(address,uint256,bytes32,string)")[:_SELECTOR_BYTES]
+_ARGUMENTS: Final = ("address", "uint256", "bytes32", "string")
+
+_OPINIONS: Final = 2
+"""Nodes that must say the same of the past, where as many are configured."""
+
+_Logs = Sequence[ReserveTransfer] | None
+"""What one node has of a range; None when it wants a smaller one."""
+
+
+class ChainHistory:
+    """
+    The ``History`` port on the nodes of RPC_URL.
+
+    Args:
+        nodes: Which node is asked; closed with this.
+        token: Whose ``Transfer`` events count.
+        reserve: Whose tokens left.
+    """
+
+    def __init__(self, nodes: Nodes, *, token: Address, reserve: Address) -> None:
+        self._nodes, self._token, self._reserve = nodes, token, reserve
+
+    async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
+        """Leave out transfers of nothing: the token lets anybody make one in the reserve's name."""
+        found: list[ReserveTransfer] = []
+        width, first = last_block - first_block + 1, first_block
+        while first <= last_block:
+            last = min(first + width - 1, last_block)
+            logs = await self._logs(first, last)
+            if logs is None:
+                width = (last - first + 1) // 2
+            else:
+                found += [transfer for transfer in logs if transfer.amount_units]
+                first = last + 1
+        return found
+
+    async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
+        found: dict[Hash, TransactionDetails] = {}
+        for part in _parts(hashes):
+            found |= await self._transaction_details(part)
+        return found
+
+    async def aclose(self) -> None:
+        await self._nodes.aclose()
+
+    async def _logs(self, first: int, last: int) -> _Logs:
+        """Return the outflows of a range; None when a node wants a smaller one."""
+        topics = [_TRANSFER_TOPIC, f"0x{self._reserve[2:].lower():0>64}"]
+        query = {"address": self._token, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
+
+        async def read(node: Node) -> _Logs:
+            try:
+                answers = await node.ask_patiently({"logs": ("eth_getLogs", [query])})
+            except NodeUnavailable as trouble:
+                if trouble.reason == TIMEOUT and first < last:
+                    return None
+                raise
+            if isinstance(answers.outcome("logs"), NodeError) and first < last:
+                return None
+            return self._reserve_transfers(answers.required("logs"), range(first, last + 1))
+
+        return self._agreed(await self._nodes.read_all(read), f"blocks {first} to {last}")
+
+    def _agreed(self, replies: Sequence[tuple[str, _Logs | NodeUnavailable]], what: str) -> _Logs:
+        """
+        Return what the nodes say of *what*, if they say the same.
+
+        A node that has pruned its past may answer with nothing instead of an error; its word alone
+        would leave payouts out, and they would be paid again. Where two are configured, two must agree.
+        """
+        said = [(label, reply) for label, reply in replies if not isinstance(reply, NodeUnavailable)]
+        if any(reply is None for _, reply in said):
+            return None
+        if len(said) < min(_OPINIONS, len(self._nodes.labels)):
+            raise ChainUnavailable(f"too few nodes answer about {what}: {_troubles(replies)}")
+        if any(reply != said[0][1] for _, reply in said):
+            raise ChainUnavailable(f"the nodes disagree about {what}: {', '.join(label for label, _ in said)}")
+        return said[0][1]
+
+    def _reserve_transfers(self, logs: object, asked: range) -> Sequence[ReserveTransfer]:
+        if not isinstance(logs, list):
+            raise NodeUnavailable(GARBLED, "logs")
+        read = [
+            read_reserve_transfer(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve)
+            for log in logs
+        ]
+        if any(transfer.block.number not in asked for transfer in read):
+            raise NodeUnavailable(GARBLED, "logs of other blocks")
+        return sorted(read, key=lambda transfer: (transfer.block.number, transfer.log_index))
+
+    async def _transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
+        batch: Batch = {tx_hash: ("eth_getTransactionByHash", [tx_hash]) for tx_hash in hashes}
+
+        async def read(node: Node) -> Mapping[Hash, TransactionDetails]:
+            answers = await node.ask(batch)
+            return {
+                tx_hash: read_transaction_details(
+                    answers.required(tx_hash), tx_hash=tx_hash, distribution=read_distribution
+                )
+                for tx_hash in hashes
+            }
+
+        return await self._nodes.read(read)
+
+
+def read_distribution(data: bytes) -> DistributeCall | None:
+    """Return what call data ask of the authority; None when they are no ``distribute`` call."""
+    if data[:_SELECTOR_BYTES] != _DISTRIBUTE:
+        return None
+    try:
+        wallet, amount, ref_id, reason = decode(_ARGUMENTS, data[_SELECTOR_BYTES:])
+    except (DecodingError, ValueError):  # a reason that is no UTF-8 is a ValueError
+        return None
+    return DistributeCall(
+        wallet=parse_address(wallet),
+        amount_units=TokenUnits(amount),
+        ref_id=Hash(f"0x{ref_id.hex()}"),
+        reason=reason,
+    )
+
+
+def _troubles(replies: Sequence[tuple[str, object]]) -> str:
+    return "; ".join(f"{label}: {reply}" for label, reply in replies if isinstance(reply, NodeUnavailable))
+
+
+def _parts(hashes: Sequence[Hash]) -> Iterator[Sequence[Hash]]:
+    """Yield what fits in one request beside the chain id."""
+    unique = iter(dict.fromkeys(hashes))
+    while part := list(itertools.islice(unique, MAX_BATCH_ITEMS - 1)):
+        yield part

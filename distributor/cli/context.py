@@ -1,0 +1,90 @@
+"""Where a person stands who runs a command: what they asked, what is shown to them, what it is built of."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from distributor.cli.tables import lines
+from distributor.ledger import Ledger
+from distributor.ledger.rebuild_store import RebuildStore
+from distributor.model import Address
+from distributor.resources import Resources
+from distributor.settings import Settings, Use
+from foundation.clock import Clock
+from foundation.errors import ServiceError
+
+DONE, REFUSED, NOT_CONFIGURED = 0, 1, 2
+CHAINS = {137: "Polygon", 80002: "Amoy, the test network of Polygon"}
+
+Say = Callable[[str], None]
+
+
+class CommandRefused(ServiceError):
+    """Nothing was written; the message says why, and what to do."""
+
+
+class CommandContext:
+    """
+    One command's surroundings.
+
+    Args:
+        parts: What the commands are built of; closed by whoever made them.
+        options: What was asked, as the parser read it.
+        say: Where the story is told: standard output, or the error stream with ``--json``.
+        show: Where the answer goes.
+    """
+
+    def __init__(self, parts: Resources, options: Namespace, *, clock: Clock, say: Say, show: Say) -> None:
+        self.parts, self.options, self.say, self.clock = parts, options, say, clock
+        self._show = show
+
+    async def begin(self, use: Use) -> Settings:
+        """Return the settings of *use*, after chain, operator and table were shown."""
+        settings = await self.parts.settings(use)
+        account = urlsplit((await self.parts.tables()).service.url).netloc
+        self.say(
+            f"Chain:    {settings.chain_id} ({CHAINS.get(settings.chain_id, 'neither Polygon nor its test network')})"
+        )
+        for operator in await self._operators(settings, use):
+            self.say(f"Operator: {operator}")
+        self.say(f"Ledger:   table {settings.ledger_table} at {account}")
+        return settings
+
+    def applies(self, deed: str) -> bool:
+        """Tell whether to do *deed*; a dry run is told what would be done."""
+        if not self.options.apply:
+            self.say(f"Dry run: would {deed}. Do it with --apply.")
+        return bool(self.options.apply)
+
+    def answer(self, document: Mapping[str, Any]) -> None:
+        """Show the command's answer, as JSON where that was asked for."""
+        if self.options.json:
+            self._show(json.dumps(document, indent=2))
+            return
+        for line in lines(document):
+            self._show(line)
+
+    async def ledger(self) -> Ledger:
+        return await self.parts.ledger()
+
+    async def our_ledger(self) -> Ledger:
+        """Return the ledger, unless it is nobody's: what is written there would stand in the way of its founding."""
+        ledger = await self.parts.ledger()
+        if await ledger.identity() is None:
+            raise CommandRefused(
+                "This ledger is nobody's: it was never initialised, or it is lost. Nothing is paid from it."
+            )
+        return ledger
+
+    async def rebuild_store(self) -> RebuildStore:
+        return RebuildStore((await self.parts.tables()).rows, self.clock)
+
+    async def _operators(self, settings: Settings, use: Use) -> list[Address]:
+        """Return whose key is configured; where no key is needed, whom the ledger knows."""
+        if use is Use.STATUS:
+            return list(await (await self.rebuild_store()).operators())
+        return [(await self.parts.signer(settings)).address]

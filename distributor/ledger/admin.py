@@ -1,0 +1,203 @@
+"""
+What a person does to the ledger: found it, pause it, halt it, retry or cancel an order.
+
+Nothing here runs by itself, but for the pause when something final left the chain. Each deed is one
+group, conditional on what the person saw, and leaves a line in the audit trail: who, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from distributor.errors import ForeignLedger
+from distributor.ledger import keys
+from distributor.ledger.binding import found_ledger
+from distributor.ledger.columns import encode
+from distributor.ledger.queries import find, must_find
+from distributor.ledger.records import NextNonce, Slot
+from distributor.ledger.signs import OPERATORS_MAX, Signs
+from distributor.model import Address, Order, OrderStatus
+from distributor.state import Identity, PauseState
+from foundation.clock import Clock
+from foundation.errors import Contention, require
+from foundation.tablestore.atomic import AtomicWrite, commit, version_of
+from foundation.tablestore.ports import AuditTrail, Rows, Value
+
+TURN_TRIES_MAX = 8
+"""How often others may turn the switch while it is being closed."""
+TOUCH_TRIES_MAX = 64
+"""How many bindings may slip in before a pause: a round that began before it binds 16 at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The deeds of people; the ledger's rules hold for them as for everyone."""
+
+    rows: Rows
+    audit: AuditTrail
+    clock: Clock
+
+    @property
+    def signs(self) -> Signs:
+        return Signs(self.rows, self.clock)
+
+    # whose ledger ------------------------------------------------------------------------------
+
+    async def initialise(self, identity: Identity, operator: Address, next_nonce: int) -> bool:
+        """Make this ledger *identity*'s; False when it is already, ForeignLedger when it is another's."""
+        try:
+            await commit(self.rows, found_ledger(identity, operator, next_nonce), marker_row=keys.IDENTITY)
+        except Contention:
+            found = await find(self.rows, Identity, keys.IDENTITY)
+            if found != identity:
+                raise ForeignLedger(f"the ledger belongs to {found}, not to {identity}") from None
+            return False
+        await self.audit.record("identity", encode(identity) | encode(Slot(operator, next_nonce)))
+        return True
+
+    async def add_operator(self, operator: Address, next_nonce: int) -> bool:
+        """Let *operator* bind, from *next_nonce* on; False when it already may."""
+        group = AtomicWrite()
+        group.insert(keys.nonce(operator), encode(NextNonce(next=next_nonce)))
+        try:
+            await commit(self.rows, group, marker_row=keys.nonce(operator))
+        except Contention:
+            return False
+        await self.audit.record(f"operator:{operator}", encode(Slot(operator, next_nonce)))
+        return True
+
+    # the switch --------------------------------------------------------------------------------
+
+    async def pause_state(self) -> PauseState:
+        return await find(self.rows, PauseState, keys.CONTROL) or PauseState()
+
+    async def set_pause_state(self, pause_state: PauseState) -> PauseState:
+        stored = await self._write(pause_state)
+        await self.audit.record(f"control:{self.clock():015d}", encode(pause_state))
+        return stored
+
+    async def _write(self, pause_state: PauseState) -> PauseState:
+        group = AtomicWrite()
+        group.put(keys.CONTROL, encode(pause_state), pause_state.version)
+        versions = await commit(self.rows, group, marker_row=keys.CONTROL)
+        return replace(pause_state, version=version_of(versions, keys.CONTROL))
+
+    async def pause(self, by: str, why: str) -> PauseState:
+        """
+        Stop all binding: once this is answered nothing is bound, not even by a round in progress.
+
+        1. A round reads the next nonce, then the switch, which is still open; it goes on to sign.
+        2. A person closes the switch. The round has looked already, and would bind behind it.
+        3. So the rows of the nonces are written once more, with the same number: the round's binding
+           is conditional on the version it read in step 1, loses, and begins anew at the switch.
+        4. A round binds as fast as we write, and may win a few times more: 16 at most, then it is over.
+
+        Paused already, the first pause's words stand; the nonces are written again, in case that one
+        died before it came to them.
+        """
+        return await self._close(lambda pause_state: _paused(pause_state, by, why))
+
+    async def halt(self, by: str, why: str) -> PauseState:
+        """
+        Stop all binding, and all submitting but by hand: what is signed stays in the house.
+
+        Whoever is about to hand bytes over looks at the switch first. Once this is answered only a
+        batch whose look came before it can still go out, and what the nodes have they keep.
+        """
+        return await self._close(lambda pause_state: _halted(pause_state, by, why))
+
+    async def _close(self, closed: Callable[[PauseState], PauseState]) -> PauseState:
+        """Close the switch as *closed* says, whoever else turns it just now; then have every round in progress lose."""
+        pause_state = await self._turn(closed)
+        for row in await self.rows.scan(keys.NONCES, keys.past(keys.NONCES), limit=OPERATORS_MAX):
+            await self._touch(row.key)
+        return pause_state
+
+    async def _turn(self, closed: Callable[[PauseState], PauseState]) -> PauseState:
+        """Write the switch as *closed* says, also where it says so already: a resume on its way to us must lose."""
+        for _ in range(TURN_TRIES_MAX):
+            pause_state = await self.pause_state()
+            after = closed(pause_state)
+            try:
+                return await (self._write(after) if after == pause_state else self.set_pause_state(after))
+            except Contention:
+                continue  # another one turned it first: look how it stands now
+        raise Contention("the switch kept being turned")
+
+    async def resume(self, by: str, why: str) -> PauseState:
+        """End a pause and a halt, and the sign that was noted; who resumed and why is in the audit trail."""
+        await self.signs.forget()
+        pause_state = await self.pause_state()
+        if pause_state.paused:
+            pause_state = await self.set_pause_state(PauseState(version=pause_state.version))
+            await self.record("resume", "payouts", by, why)
+        return pause_state
+
+    async def _touch(self, key: str) -> None:
+        """Write a nonce as it is, so that whoever has read it before must read it again."""
+        for _ in range(TOUCH_TRIES_MAX):
+            nonce = await must_find(self.rows, NextNonce, key)
+            group = AtomicWrite()
+            group.replace(key, encode(nonce), nonce.version)
+            try:
+                await commit(self.rows, group, marker_row=key)
+            except Contention:
+                continue  # a binding was first, and the next one is not: it meets the switch
+            return
+        raise Contention("bindings kept going on behind the pause")
+
+    # orders ------------------------------------------------------------------------------------
+
+    async def retry(self, order: Order, by: str, why: str) -> Order:
+        """
+        Put a held order back into the waiting line, at its old place.
+
+        Its nonce is empty: it was never bound, or the group that held it recorded that nonce as
+        finally consumed. An order with a nonce could be paid under two, so it is refused here.
+        """
+        state = (order.status, order.operator, order.nonce)
+        require(state == (OrderStatus.HELD, None, None), f"order {order.key} cannot be retried: {state}")
+        waits = replace(order, status=OrderStatus.RECEIVED, hold_reason=None, hold_detail="", paid_hash=None)
+        group = AtomicWrite()
+        group.delete(keys.held(order.key))
+        group.insert(keys.open_order(order), encode(order.key))
+        return await self._change(order, waits, group, ("retry", by, why))
+
+    async def cancel(self, order: Order, by: str, why: str) -> Order:
+        """Take back an order that waits or is held; one that is bound may be paid at any moment, and is refused."""
+        free = order.status in {OrderStatus.RECEIVED, OrderStatus.HELD} and order.nonce is None
+        require(free, f"order {order.key} cannot be cancelled, it is {order.status} with nonce {order.nonce}")
+        group = AtomicWrite()
+        held = order.status is OrderStatus.HELD
+        group.delete(keys.held(order.key) if held else keys.open_order(order))
+        return await self._change(order, replace(order, status=OrderStatus.CANCELLED), group, ("cancel", by, why))
+
+    async def _change(self, before: Order, after: Order, group: AtomicWrite, deed: Sequence[str]) -> Order:
+        """Do *group* together with the order's own row, on the condition that nobody wrote it since it was read."""
+        key = keys.order(before.key)
+        after = replace(after, updated_ms=self.clock())
+        group.replace(key, encode(after), before.version)
+        versions = await commit(self.rows, group, marker_row=key)
+        verb, by, why = deed
+        was = f"{before.status} {before.hold_reason or ''} {before.paid_hash or ''}".strip()
+        await self.record(verb, str(before.key), by, why, was=was)
+        return replace(after, version=version_of(versions, key))
+
+    # the trail ---------------------------------------------------------------------------------
+
+    async def record(self, deed: str, subject: str, by: str, why: str, **more: Value) -> None:
+        """Note who did what to what, when and why."""
+        now_ms = self.clock()
+        entry: dict[str, Value] = {"deed": deed, "subject": subject, "by": by, "why": why, "at_ms": now_ms}
+        await self.audit.record(f"{deed}:{subject}:{now_ms:015d}", entry | more)
+
+
+def _paused(pause_state: PauseState, by: str, why: str) -> PauseState:
+    """Return the switch closed; closed already, the first words stand."""
+    return pause_state if pause_state.paused else replace(pause_state, paused=True, paused_by=by, paused_why=why)
+
+
+def _halted(pause_state: PauseState, by: str, why: str) -> PauseState:
+    paused = _paused(pause_state, by, why)
+    return paused if paused.halted else replace(paused, halted=True, halted_by=by, halted_why=why)

@@ -1,0 +1,197 @@
+"""
+The entries of the ledger, each one group: what a verb writes, drawn up without touching a store.
+
+A binding commits money, a settlement frees it: the rows of the orders, of the transaction and of
+the totals change together or not at all. What an entry stands on was read before, and each row
+that was read is written on the condition that it is still the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from distributor.caps import Caps
+from distributor.ledger import keys
+from distributor.ledger.columns import encode
+from distributor.ledger.records import NextNonce, Slot, Total
+from distributor.model import (
+    Address,
+    Attempt,
+    AttemptKind,
+    HoldReason,
+    Order,
+    OrderStatus,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.state import BindingState, Identity, PauseState
+from distributor.units import TokenUnits
+from foundation.clock import UnixMs
+from foundation.errors import require
+from foundation.tablestore.atomic import AtomicWrite, version_of
+from foundation.tablestore.ports import Version
+
+MAX_ORDERS_PER_TRANSACTION = 30
+"""A binding writes at most 3N + 6 rows, a closing 3N + 5, each wallet once; a group holds 100."""
+_IN_A_BLOCK = {TransactionStatus.MINED, TransactionStatus.FINAL}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inserted:
+    """The order as it stands in the ledger, and whether this insertion put it there."""
+
+    order: Order
+    new: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Waiting orders, oldest first; ``after`` goes into the next call, empty when there are no more."""
+
+    orders: Sequence[Order]
+    after: str
+
+
+def found_ledger(identity: Identity, operator: Address, next_nonce: int) -> AtomicWrite:
+    """Return the group that makes a ledger *identity*'s, with its first operator."""
+    group = AtomicWrite()
+    group.insert(keys.IDENTITY, encode(identity))
+    group.insert(keys.nonce(operator), encode(NextNonce(next=next_nonce)))
+    group.insert(keys.COMMITMENTS, encode(Total(units=TokenUnits(0))))
+    group.insert(keys.CONTROL, encode(PauseState()))
+    return group
+
+
+def insert_order(order: Order) -> AtomicWrite:
+    """Return the group that keeps a new order: the order, its spent reference, its place in the waiting line."""
+    require(order.status is OrderStatus.RECEIVED, f"order {order.key} is inserted as {order.status}")
+    group = AtomicWrite()
+    group.insert(keys.order(order.key), encode(order))
+    group.insert(keys.ref(order.ref_id), encode(order.key) | {"fingerprint": order.fingerprint})
+    group.insert(keys.open_order(order), encode(order.key))
+    return group
+
+
+def hold_order(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> AtomicWrite:
+    """Return the group that takes an order out of the waiting line until a person decides."""
+    require(order.status is OrderStatus.RECEIVED, f"order {order.key} cannot be held, it is {order.status}")
+    held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail, updated_ms=now)
+    group = AtomicWrite()
+    group.replace(keys.order(order.key), encode(held), order.version)
+    group.delete(keys.open_order(order))
+    group.insert(keys.held(order.key), encode(order.key))
+    return group
+
+
+def add_attempt(transaction: Transaction, attempt: Attempt) -> tuple[AtomicWrite, Transaction]:
+    """Return the group that keeps the next attempt, and the transaction that counts it; it was never handed over."""
+    name = f"transaction {transaction.nonce} of {transaction.operator}"
+    require(transaction.status not in _IN_A_BLOCK, f"{name} is {transaction.status} and needs no attempt")
+    cancels = attempt.kind is AttemptKind.CANCEL
+    cancelling = transaction.status is TransactionStatus.CANCELLING
+    require(cancels or not cancelling, f"{name} is being cancelled, and an attempt would pay")
+    mine = (attempt.operator, attempt.nonce, attempt.index)
+    expected = (transaction.operator, transaction.nonce, transaction.attempts)
+    require(mine == expected, f"attempt {mine} is not the next, {expected}")
+    status = TransactionStatus.CANCELLING if cancels else transaction.status
+    after = replace(transaction, attempts=transaction.attempts + 1, status=status, last_outcome=None)
+    group = AtomicWrite()
+    group.replace(keys.transaction(transaction.operator, transaction.nonce), encode(after), transaction.version)
+    group.insert(keys.attempt(*mine), encode(attempt))
+    return group, after
+
+
+def bind_orders(
+    binding_state: BindingState, orders: Sequence[Order], transaction: Transaction, attempt: Attempt, caps: Caps
+) -> tuple[AtomicWrite, BindingState]:
+    """
+    Return the group that binds *orders* to the next nonce, and the books after it, their versions still old.
+
+    The totals of the day stand in the group on the condition that they are as they were read, so two
+    that bind at once can never exceed a cap together.
+
+    Raises:
+        InvariantBroken: The parts do not say the same, or a cap would be exceeded.
+    """
+    _check_binding(binding_state, orders, transaction, attempt)
+    _check_caps(binding_state, orders, caps)
+    slot = Slot(transaction.operator, transaction.nonce)
+    after = replace(binding_state.plus(orders), next_nonce=binding_state.next_nonce + 1)
+    group = AtomicWrite()
+    for order in orders:
+        group.replace(keys.order(order.key), encode(_bound_order(order, transaction)), order.version)
+        group.delete(keys.open_order(order))
+    group.replace(keys.nonce(slot.operator), encode(NextNonce(next=after.next_nonce)), binding_state.nonce_version)
+    group.replace(keys.COMMITMENTS, encode(Total(units=after.committed_units)), binding_state.commitments_version)
+    for total in (after.spent, *(after.wallets[wallet] for wallet in wallets_of(orders))):
+        group.put(keys.spent(total.day, total.wallet), encode(total), total.version)
+    group.insert(keys.transaction(*slot), encode(transaction))
+    group.insert(keys.open_transaction(*slot), encode(slot))
+    group.insert(keys.attempt(*slot, 0), encode(attempt))
+    return group, after
+
+
+def after_binding(after: BindingState, orders: Sequence[Order], versions: Mapping[str, Version]) -> BindingState:
+    """Return the books *after* a binding with the versions its group gave them. Raises Contention, see version_of."""
+    written = {
+        wallet: replace(after.wallets[wallet], version=version_of(versions, keys.spent(after.spent.day, wallet)))
+        for wallet in wallets_of(orders)
+    }
+    return replace(
+        after,
+        nonce_version=version_of(versions, keys.nonce(after.operator)),
+        commitments_version=version_of(versions, keys.COMMITMENTS),
+        spent=replace(after.spent, version=version_of(versions, keys.spent(after.spent.day))),
+        wallets={**after.wallets, **written},
+    )
+
+
+def wallets_of(orders: Iterable[Order]) -> Sequence[Address]:
+    """Return whom *orders* pay, each wallet once."""
+    return sorted({order.wallet for order in orders})
+
+
+def _check_binding(
+    binding_state: BindingState, orders: Sequence[Order], transaction: Transaction, attempt: Attempt
+) -> None:
+    name = f"transaction {transaction.nonce} of {transaction.operator}"
+    slot = (transaction.operator, transaction.nonce)
+    require(
+        binding_state.spent.day == transaction.bound_day, f"{name} is bound on {transaction.bound_day} by other books"
+    )
+    require(0 < len(orders) <= MAX_ORDERS_PER_TRANSACTION, f"{name} carries {len(orders)} orders")
+    for order in orders:
+        state = (order.status, order.operator, order.nonce)
+        require(state == (OrderStatus.RECEIVED, None, None), f"{name} would bind order {order.key} again: {state}")
+    require(transaction.orders == tuple(order.key for order in orders), f"{name} names other orders than it binds")
+    require(transaction.committed_units == sum_of(orders), f"{name} commits another sum than that of its orders")
+    require(
+        slot == (binding_state.operator, binding_state.next_nonce),
+        f"{name} is not the next one, {binding_state.next_nonce}",
+    )
+    require((attempt.operator, attempt.nonce, attempt.index) == (*slot, 0), f"{name} is bound without its attempt 0")
+    fresh = transaction.status is TransactionStatus.SIGNED and transaction.attempts == 1
+    require(fresh, f"{name} is bound as {transaction.status} with {transaction.attempts} attempts")
+
+
+def _check_caps(binding_state: BindingState, orders: Sequence[Order], caps: Caps) -> None:
+    for order in orders:
+        cap = caps.exceeded(binding_state, order)
+        require(cap is None, f"order {order.key} would be bound above {cap}")
+        binding_state = binding_state.plus([order])
+
+
+def _bound_order(order: Order, transaction: Transaction) -> Order:
+    return replace(
+        order,
+        status=OrderStatus.BOUND,
+        operator=transaction.operator,
+        nonce=transaction.nonce,
+        updated_ms=transaction.bound_ms,
+    )
+
+
+def sum_of(orders: Iterable[Order]) -> TokenUnits:
+    """Return what *orders* cost together."""
+    return TokenUnits(sum(order.amount_units for order in orders))

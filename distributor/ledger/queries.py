@@ -1,0 +1,204 @@
+"""What the ledger reads: one noun under its key, the open transactions, what a closing stands on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import TypeVar
+
+from distributor.errors import ConflictingOrder
+from distributor.ledger import keys
+from distributor.ledger.binding import wallets_of
+from distributor.ledger.closing import Closing, ClosingInputs
+from distributor.ledger.columns import decode
+from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Slot, Total
+from distributor.model import (
+    Address,
+    Attempt,
+    OpenTransaction,
+    Order,
+    OrderKey,
+    OrderStatus,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.state import BindingState, Spent, Stats
+from foundation.errors import InvariantBroken, require
+from foundation.tablestore.ports import UNSTORED, Row, Rows
+
+READS_AT_ONCE = 16
+"""Row reads in flight together: enough to hide their latency, few enough to leave sockets for others."""
+SCAN_ROWS_MAX = 10_000
+"""A bound on one scan; 16 nonces per operator are open at a time, each with a handful of attempts."""
+
+_Record = TypeVar("_Record")
+
+
+async def find(rows: Rows, record: type[_Record], key: str) -> _Record | None:
+    """Return the noun under *key*; None when there is none."""
+    row = await rows.get(key)
+    return decode(record, row) if row else None
+
+
+async def must_find(rows: Rows, record: type[_Record], key: str) -> _Record:
+    """Return the noun under *key*; InvariantBroken when a row that is never removed is gone."""
+    found = await find(rows, record, key)
+    if found is None:
+        raise InvariantBroken(f"ledger row {key} is missing")
+    return found
+
+
+async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
+    """Return the orders under the keys *wanted*, in that order, a few reads at a time."""
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def one(key: OrderKey) -> Order:
+        async with reading:
+            return await must_find(rows, Order, keys.order(key))
+
+    return await asyncio.gather(*map(one, wanted))
+
+
+async def known_order(rows: Rows, order: Order) -> Order:
+    """
+    Return the order of the ledger whose id or reference *order* has.
+
+    What a rebuild found on the chain has no fingerprint, and a name too long for the chain not even a
+    row of its own; wallet and amount then say whether it is the same order, and it counts as paid.
+
+    Raises:
+        ConflictingOrder: The reference is spent, and by a payout to another wallet or of another amount.
+    """
+    found = await find(rows, Order, keys.order(order.key))
+    if found is not None and found.fingerprint != UNREMEMBERED:
+        return found
+    ref = await rows.get(keys.ref(order.ref_id))
+    spent = decode(PaidRef, ref) if ref is not None and PaidRef.is_in(ref) else None
+    if spent is None or (spent.wallet, spent.amount_units) != (order.wallet, order.amount_units):
+        raise ConflictingOrder(f"order {order.key} was paid before with other content, and the ledger rebuilt since")
+    paid = replace(order, status=OrderStatus.PAID, paid_hash=spent.paid_hash, paid_block=spent.paid_block)
+    return replace(found, fingerprint=order.fingerprint) if found is not None else paid
+
+
+async def recall(rows: Rows, order: Order) -> Order | None:
+    """Return the order of the ledger whose id or reference *order* has, as ``known``; None when it is new here."""
+    taken = await asyncio.gather(rows.get(keys.order(order.key)), rows.get(keys.ref(order.ref_id)))
+    return await known_order(rows, order) if any(taken) else None
+
+
+async def spent(rows: Rows, day: str, wallets: Iterable[Address | None]) -> Sequence[Spent]:
+    """Return what was bound in the UTC *day* so far, to each of *wallets*; for None, in all. A few reads at a time."""
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def one(wallet: Address | None) -> Spent:
+        async with reading:
+            found = await find(rows, Spent, keys.spent(day, wallet))
+        return found or Spent(day=day, wallet=wallet)
+
+    return await asyncio.gather(*map(one, wallets))
+
+
+async def binding_state(rows: Rows, operator: Address, day: str) -> BindingState | None:
+    """Return what *operator* binds on: the nonce first, so that the totals are never older than it."""
+    nonce = await find(rows, NextNonce, keys.nonce(operator))
+    if nonce is None:
+        return None
+    committed, (spent_today,) = await asyncio.gather(must_find(rows, Total, keys.COMMITMENTS), spent(rows, day, [None]))
+    return BindingState(
+        operator=operator,
+        next_nonce=nonce.next,
+        nonce_version=nonce.version,
+        committed_units=committed.units,
+        commitments_version=committed.version,
+        spent=spent_today,
+    )
+
+
+async def with_day_totals(rows: Rows, before: BindingState, day: str, wallets: Iterable[Address]) -> BindingState:
+    """Return the books with the totals of *day*, and of *wallets*; what they know already is not read again."""
+    if before.spent.day != day:
+        (total,) = await spent(rows, day, [None])
+        before = replace(before, spent=total, wallets={})
+    missing = sorted(set(wallets) - before.wallets.keys())
+    looked_up = dict(zip(missing, await spent(rows, day, missing), strict=True))
+    return replace(before, wallets={**before.wallets, **looked_up})
+
+
+async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing) -> ClosingInputs:
+    """
+    Return what *closing* ends *transaction* on, the transaction itself read last.
+
+    1. Two settlers close one transaction. The first is done between our readings.
+    2. Were the transaction read before its orders, it would look open, and its orders bound to nothing.
+    3. Read last and still of the version we know, it vouches for all that was read before it: only its
+       own closing touches its orders and takes its units from the totals.
+    """
+    operator, nonce = transaction.operator, transaction.nonce
+    carried, committed, stats = await asyncio.gather(
+        orders(rows, transaction.orders), must_find(rows, Total, keys.COMMITMENTS), rows.get(keys.stats(operator))
+    )
+    released = wallets_of(order for order in carried if order.key in closing.held)
+    return ClosingInputs(
+        orders=carried,
+        committed=committed,
+        spent=await spent(rows, transaction.bound_day, [None, *released]) if released else [],
+        stats=decode(Stats, stats) if stats else Stats(),
+        stats_version=stats.version if stats else UNSTORED,
+        stored=await must_find(rows, Transaction, keys.transaction(operator, nonce)),
+    )
+
+
+async def open_transactions(rows: Rows) -> Sequence[OpenTransaction]:
+    """Return every transaction that is not final, by operator and nonce."""
+    found = await _scan(rows, keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS))
+    slots = sorted(decode(Slot, row) for row in found)
+    ranges = [(each[0], each[-1]) for each in (list(lane) for _, lane in groupby(slots, lambda slot: slot.operator))]
+    lanes = await asyncio.gather(*(_lane(rows, lowest, highest) for lowest, highest in ranges))
+    return [each for lane in lanes for each in lane]
+
+
+async def attempts(rows: Rows, operator: Address, nonce: int) -> Sequence[Attempt]:
+    """Return every attempt of one nonce, oldest first."""
+    prefix = keys.attempts_of(operator, nonce)
+    return [decode(Attempt, row) for row in await _scan(rows, prefix, keys.past(prefix))]
+
+
+async def _lane(rows: Rows, lowest: Slot, highest: Slot) -> Sequence[OpenTransaction]:
+    """
+    Return one operator's open transactions.
+
+    The transactions are read before the attempts: an attempt stored in between is one too many and
+    left out, where the other order would miss one that the transaction already counts.
+    """
+    operator = lowest.operator
+    transactions = await _scan(
+        rows,
+        keys.transaction(operator, lowest.nonce),
+        keys.transaction(operator, highest.nonce + 1),
+    )
+    signed = await _scan(
+        rows,
+        keys.attempts_of(operator, lowest.nonce),
+        keys.attempts_of(operator, highest.nonce + 1),
+    )
+    by_nonce: dict[int, list[Attempt]] = {}
+    for row in signed:
+        attempt = decode(Attempt, row)
+        by_nonce.setdefault(attempt.nonce, []).append(attempt)
+    each = (decode(Transaction, row) for row in transactions)
+    return [_opened(one, by_nonce.get(one.nonce, [])) for one in each if one.status is not TransactionStatus.FINAL]
+
+
+def _opened(transaction: Transaction, signed: Sequence[Attempt]) -> OpenTransaction:
+    counted = tuple(signed[: transaction.attempts])
+    gapless = [attempt.index for attempt in counted] == list(range(transaction.attempts))
+    require(gapless, f"attempts of {keys.transaction(transaction.operator, transaction.nonce)} are missing")
+    return OpenTransaction(transaction=transaction, attempts=counted)
+
+
+async def _scan(rows: Rows, first: str, last: str) -> Sequence[Row]:
+    found = await rows.scan(first, last, limit=SCAN_ROWS_MAX)
+    require(len(found) < SCAN_ROWS_MAX, f"more than {SCAN_ROWS_MAX} ledger rows from {first}")
+    return found

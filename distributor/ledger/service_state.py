@@ -1,0 +1,46 @@
+"""What the service says of itself: why orders wait, and what the sweep last saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from distributor.ledger import keys
+from distributor.ledger.columns import encode
+from distributor.ledger.queries import find
+from distributor.state import MonitorState, Waiting, WaitingReason
+from foundation.clock import Clock
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """Two rows that hosts share: each says what it sees, and the last to have read may write."""
+
+    rows: Rows
+    clock: Clock
+
+    async def why_waiting(self) -> Waiting:
+        return await find(self.rows, Waiting, keys.WAITING) or Waiting()
+
+    async def set_waiting(self, reason: WaitingReason | None, detail: str) -> bool:
+        """Keep why orders wait; True for the one caller that changed the reason. Contention: another was first."""
+        before = await self.why_waiting()
+        changed = before.reason is not reason
+        if not changed and before.detail == detail:
+            return False
+        since_ms = self.clock() if changed else before.since_ms
+        after = replace(before, reason=reason, detail=detail, since_ms=since_ms)
+        group = AtomicWrite()
+        group.put(keys.WAITING, encode(after), before.version)
+        await commit(self.rows, group, marker_row=keys.WAITING)
+        return changed
+
+    async def monitor_state(self) -> MonitorState:
+        return await find(self.rows, MonitorState, keys.WATCH) or MonitorState()
+
+    async def save_monitor_state(self, monitor_state: MonitorState) -> None:
+        """Keep what the sweep saw. Contention: another sweep wrote since *monitor_state* was read."""
+        group = AtomicWrite()
+        group.put(keys.WATCH, encode(monitor_state), monitor_state.version)
+        await commit(self.rows, group, marker_row=keys.WATCH)

@@ -1,0 +1,141 @@
+"""
+What to tell a person: for each reason to wait or to hold, what it means and what to do next.
+
+The same words go into alarms, logs and the status of an order; the runbook has a heading for each.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from distributor.model import HoldReason
+from distributor.state import WaitingReason
+
+
+class Guidance(NamedTuple):
+    """One sentence on what happened, one on what to do."""
+
+    summary: str
+    action: str
+
+
+WAITING: dict[WaitingReason, Guidance] = {
+    WaitingReason.NODE_DOWN: Guidance(
+        "No node of RPC_URL answers; orders wait and nothing is lost.",
+        "Check the nodes' status pages and RPC_URL; add a second provider, separated by a comma.",
+    ),
+    WaitingReason.WRONG_CHAIN: Guidance(
+        "Every node of RPC_URL serves another chain than CHAIN_ID.",
+        "Correct RPC_URL or CHAIN_ID; nothing was signed for the wrong chain.",
+    ),
+    WaitingReason.LEDGER_FOREIGN: Guidance(
+        "The ledger has no identity row, or one unlike the settings; nothing is paid from it.",
+        "Check LEDGER_CONNECTION, LEDGER_TABLE, CHAIN_ID and the addresses. A ledger that was lost: `rebuild`. Only a "
+        "system that has never paid anything: `init`.",
+    ),
+    WaitingReason.NOT_CONFIGURED: Guidance(
+        "A setting the payouts need is missing or wrong.",
+        "Open /ready: it names the setting.",
+    ),
+    WaitingReason.PAUSED: Guidance(
+        "Payouts are paused by an operator.",
+        "Resume when the cause is settled; orders go on by themselves.",
+    ),
+    WaitingReason.HALTED: Guidance(
+        "Payouts are halted by an operator: nothing is bound, and nothing signed is handed to a node.",
+        "Resume when the cause is settled; orders and signed transactions go on by themselves.",
+    ),
+    WaitingReason.DAILY_CAP: Guidance(
+        "Today's cap is reached, in all or for one wallet; orders beyond it wait for the next UTC day.",
+        "Nothing, if the day is plausible; otherwise pause and look. Raise MAX_DAILY_TOKENS or MAX_DAILY_WALLET_TOKENS "
+        "to pay more today.",
+    ),
+    WaitingReason.OVER_CAP: Guidance(
+        "A waiting order is above a cap by itself: it was taken before the cap was lowered.",
+        "Cancel the order, or raise the cap that the detail names; others are paid meanwhile.",
+    ),
+    WaitingReason.FEE_CEILING: Guidance(
+        "The network asks more per gas than MAX_FEE_GWEI allows.",
+        "Wait for the price to fall, or raise MAX_FEE_GWEI.",
+    ),
+    WaitingReason.SLOTS_FULL: Guidance(
+        "As many transactions are in flight as a node's pool takes from one operator.",
+        "Nothing: orders go on as transactions are mined.",
+    ),
+    WaitingReason.GAS_SHORT: Guidance(
+        "The operator's native coin does not cover another transaction.",
+        "Send POL to the operator address.",
+    ),
+    WaitingReason.RESERVE_SHORT: Guidance(
+        "The reserve does not hold enough tokens for the waiting orders, beside what is already committed.",
+        "Move tokens to the reserve; smaller orders are paid meanwhile.",
+    ),
+    WaitingReason.ALLOWANCE_SHORT: Guidance(
+        "The reserve's allowance for the Authority does not cover the waiting orders.",
+        "Approve a higher allowance from the reserve; smaller orders are paid meanwhile.",
+    ),
+    WaitingReason.TOKEN_MISSING: Guidance(
+        "There is no contract at TOKEN_ADDRESS.",
+        "Correct TOKEN_ADDRESS or CHAIN_ID.",
+    ),
+    WaitingReason.AUTHORITY_MISSING: Guidance(
+        "There is no contract at AUTHORITY_ADDRESS.",
+        "Correct AUTHORITY_ADDRESS or CHAIN_ID.",
+    ),
+    WaitingReason.ROLE_MISSING: Guidance(
+        "The operator may not call distribute on the Authority.",
+        "Grant the operator role to the operator address, or correct OPERATOR_PK.",
+    ),
+    WaitingReason.AUTHORITY_PAUSED: Guidance(
+        "The Authority contract is paused.",
+        "Unpause it when its administrators agree.",
+    ),
+    WaitingReason.AUTHORITY_REFUSES: Guidance(
+        "The Authority refuses even a payment of one unit to the operator, so no order is to blame.",
+        "Look up the reason in the detail; ask the Authority's administrators.",
+    ),
+    WaitingReason.NONCE_AHEAD: Guidance(
+        "The chain has used more nonces of the operator than the ledger bound: the key is used elsewhere.",
+        "Stop the other user of the key. If nobody is known, treat the key as stolen and rotate it.",
+    ),
+    WaitingReason.POOL_AHEAD: Guidance(
+        "A node's pool holds a transaction of an operator that the ledger never bound: the ledger is older than the "
+        "chain, or the key is used elsewhere.",
+        "Nothing is bound until a person has looked: `resolve` or `cancel-nonce` what holds the nonce, or `rebuild`.",
+    ),
+    WaitingReason.NODE_BEHIND: Guidance(
+        "The node's nonce is behind what was already final: the node lags or lost its state.",
+        "Wait for the node, or put another first in RPC_URL.",
+    ),
+    WaitingReason.FINALITY_BEHIND: Guidance(
+        "More transactions are mined and not final than may go back to the pool at once; nothing more is bound.",
+        "Nothing, if finality moves again: check the network's status and FINALITY.",
+    ),
+    WaitingReason.SIGNER_DOWN: Guidance(
+        "The vault that holds the operator's key does not sign; orders wait and nothing is lost.",
+        "Do what the detail says: the key, its permissions or the vault. Never put the key elsewhere in a hurry.",
+    ),
+}
+
+HELD: dict[HoldReason, Guidance] = {
+    HoldReason.REVERTED: Guidance(
+        "The transaction was mined and refused by the contract; no tokens moved.",
+        "Settle the cause in the detail, then retry the order.",
+    ),
+    HoldReason.NO_TRANSFER: Guidance(
+        "The transaction succeeded, but the token shows no transfer of this amount to this wallet.",
+        "Check AUTHORITY_ADDRESS and TOKEN_ADDRESS; look the transaction up before anything is paid by hand.",
+    ),
+    HoldReason.SIMULATION: Guidance(
+        "The contract refuses this order, while it would pay others.",
+        "Read the detail; the wallet may be a contract that refuses tokens.",
+    ),
+    HoldReason.NONCE_LOST: Guidance(
+        "The order's nonce was used by a transaction this service does not know.",
+        "Find out who used the operator's key, and whether that transaction paid the order.",
+    ),
+    HoldReason.NONCE_CANCELLED: Guidance(
+        "The order's nonce was cancelled by an operator, and nothing was paid.",
+        "Retry the order, or cancel it.",
+    ),
+}

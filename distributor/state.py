@@ -1,0 +1,151 @@
+"""
+How the service as a whole stands: whose ledger it is, the people's switch, the totals, why orders wait.
+
+Rows of the ledger beside its orders and transactions, frozen and versioned as those are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from distributor.model import Address, Hash, Order
+from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
+from foundation.tablestore.ports import UNSTORED, Version
+
+SETTLEMENT_LEASE = "settlement"
+"""Name of the lease that settlement holds and the sweep looks at."""
+
+
+class WaitingReason(StrEnum):
+    """Why orders stay ``received``: one reason for the whole service; it passes without a person touching an order."""
+
+    NODE_DOWN = "node_down"
+    WRONG_CHAIN = "wrong_chain"
+    LEDGER_FOREIGN = "ledger_foreign"
+    NOT_CONFIGURED = "not_configured"
+    PAUSED = "paused"
+    HALTED = "halted"
+    DAILY_CAP = "daily_cap"
+    OVER_CAP = "over_cap"
+    FEE_CEILING = "fee_ceiling"
+    SLOTS_FULL = "slots_full"
+    GAS_SHORT = "gas_short"
+    RESERVE_SHORT = "reserve_short"
+    ALLOWANCE_SHORT = "allowance_short"
+    TOKEN_MISSING = "token_missing"  # noqa: S105 -- the ERC-20 token, no password
+    AUTHORITY_MISSING = "authority_missing"
+    ROLE_MISSING = "role_missing"
+    AUTHORITY_PAUSED = "authority_paused"
+    AUTHORITY_REFUSES = "authority_refuses"
+    NONCE_AHEAD = "nonce_ahead"
+    POOL_AHEAD = "pool_ahead"
+    NODE_BEHIND = "node_behind"
+    FINALITY_BEHIND = "finality_behind"
+    SIGNER_DOWN = "signer_down"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Whose ledger this is. Missing, or unlike the settings: nothing binds."""
+
+    ledger_id: str
+    chain_id: int
+    token: Address
+    authority: Address
+    reserve: Address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PauseState:
+    """
+    The people's switch. While ``paused``, nothing is bound; while ``halted``, nothing is submitted either.
+
+    A halt is a pause as well, so whoever looks for a pause sees both.
+    """
+
+    paused: bool = False
+    paused_by: str = ""
+    paused_why: str = ""
+    halted: bool = False
+    halted_by: str = ""
+    halted_why: str = ""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """What was bound in one UTC day, less what came back from nonces that paid nothing: in all, or to one wallet."""
+
+    day: str = ""
+    wallet: Address | None = None
+    units: TokenUnits = TokenUnits(0)
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BindingState:
+    """What a binding is conditional on: the next nonce, the token units bound but not final, the day's totals."""
+
+    operator: Address
+    next_nonce: int
+    nonce_version: Version = field(compare=False, repr=False)
+    committed_units: TokenUnits
+    commitments_version: Version = field(compare=False, repr=False)
+    spent: Spent = Spent()
+    """The day's total as last seen; a binding on another day reads its own."""
+    wallets: Mapping[Address, Spent] = field(default_factory=dict)
+    """The day's totals of the wallets that were looked up."""
+
+    def plus(self, orders: Iterable[Order]) -> BindingState:
+        """Return the books with *orders* bound as well, of wallets that were looked up; nonce and versions stay."""
+        wallets, added = dict(self.wallets), 0
+        for order in orders:
+            total = wallets[order.wallet]
+            wallets[order.wallet] = replace(total, units=TokenUnits(total.units + order.amount_units))
+            added += order.amount_units
+        spent = replace(self.spent, units=TokenUnits(self.spent.units + added))
+        return replace(self, committed_units=TokenUnits(self.committed_units + added), spent=spent, wallets=wallets)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Why orders wait, for the whole service; ``reason`` empty when none does."""
+
+    reason: WaitingReason | None = None
+    detail: str = ""
+    since_ms: UnixMs = UnixMs(0)
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitorState:
+    """What the sweep last saw; for ``/ready`` and for alarms that are raised once."""
+
+    swept_ms: UnixMs = UnixMs(0)
+    watched_ms: UnixMs = UnixMs(0)
+    head_number: int = 0
+    finalized_number: int = 0
+    reserve_units: TokenUnits = TokenUnits(0)
+    allowance_units: TokenUnits = TokenUnits(0)
+    gas_wei: Wei = Wei(0)
+    alarms: tuple[str, ...] = ()
+    """Codes of the alarms that stand; one is raised when it enters this set, and cleared when it leaves."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stats:
+    """Totals of one operator, written in the closing groups."""
+
+    transactions: int = 0
+    orders_paid: int = 0
+    paid_units: TokenUnits = TokenUnits(0)
+    gas_used: int = 0
+    gas_cost_wei: Wei = Wei(0)
+    final_number: int | None = None
+    """The newest block in which a transaction was closed, and its hash: what is final must stay there."""
+    final_hash: Hash | None = None
+    version: Version = field(default=UNSTORED, compare=False, repr=False)

@@ -1,0 +1,222 @@
+"""
+Read an order out of a signed body: what is asked, exactly as it was written, or a refusal that says why.
+
+Nothing is guessed and nothing is rounded. What nobody could read is malformed; what can be read but
+must never be paid is unpayable. What holds of every order, whoever wrote the body, is public here.
+
+Fields the app does not know are ignored: a shop's plug-in may add some at any update, the
+signature covers them all, and a payment must not stop for one that changes nothing in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from distributor.addresses import ZERO_ADDRESS, WrongChecksum, parse_address
+from distributor.errors import MalformedOrder, UnpayableOrder
+from distributor.model import Address, Order
+from distributor.order_ids import ORDER_ID, ref_id
+from distributor.units import TokenUnits, TooManyDecimals, token_units
+from distributor.webhook.json_body import Number, read_object
+from foundation.clock import UnixMs
+
+DEFAULT_TIPO = "distribuicao"
+TIPO_CHARACTERS = 64
+REASON_BYTES = 64
+AMOUNT_CHARACTERS = 100
+"""More than any amount a uint256 can hold needs, with all its decimals."""
+
+_INTEGER = re.compile(r"[0-9]+")
+# JSON's own number, for a JSON number and for a text alike: no plus sign, no spaces, no leading
+# zeros, no bare point. PHP writes large floats as 1.0e+25; an exponent of three digits is no amount.
+_AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
+# Control characters and the two line separators; a block explorer and a log must show one line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentRules:
+    """What every order here is paid in, and by whom."""
+
+    chain_id: int
+    token: Address
+    authority: Address
+    reserve: Address
+    decimals: int
+
+
+def parse(body: bytes, source: str, payment_rules: PaymentRules, now: UnixMs) -> Order:
+    """
+    Return the order that *source* signed.
+
+    Raises:
+        MalformedOrder: The body is not an order; the code and the sentence name the field.
+        UnpayableOrder: It is one, but can never be paid as it stands.
+    """
+    fields = read_object(body)
+    tipo = _tipo(fields)
+    return payable_order(
+        source=source,
+        order_id=_order_id(fields),
+        wallet=_wallet(fields),
+        amount_units=exact_units("amount", _required(fields, "amount"), payment_rules.decimals),
+        tipo=tipo,
+        reason=_line(fields, "reason") or f"{tipo} - BALLX",
+        payment_rules=payment_rules,
+        now=now,
+    )
+
+
+def payable_order(
+    *,
+    source: str,
+    order_id: str,
+    wallet: Address,
+    amount_units: TokenUnits,
+    tipo: str,
+    reason: str,
+    payment_rules: PaymentRules,
+    now: UnixMs,
+) -> Order:
+    """Return a new order, with all that follows from its parts. UnpayableOrder: nobody may be paid at that wallet."""
+    if wallet in (ZERO_ADDRESS, payment_rules.token, payment_rules.authority, payment_rules.reserve):
+        raise UnpayableOrder(
+            "wallet must not be the zero address, the token, the authority or the reserve.", code="wallet_forbidden"
+        )
+    return Order(
+        source=source,
+        order_id=order_id,
+        wallet=wallet,
+        amount_units=amount_units,
+        tipo=tipo,
+        reason=_cut(reason, REASON_BYTES),
+        ref_id=ref_id(source, order_id),
+        fingerprint=_fingerprint(payment_rules, wallet, amount_units, tipo),
+        received_ms=now,
+        updated_ms=now,
+    )
+
+
+# The fields --------------------------------------------------------------------------------------
+
+
+def _order_id(fields: Mapping[str, Any]) -> str:
+    value = _required(fields, "order_id")
+    text = value.text if isinstance(value, Number) and _INTEGER.fullmatch(value.text) else value
+    if not isinstance(text, str) or not ORDER_ID.fullmatch(text):
+        raise MalformedOrder(
+            "order_id must be 1 to 64 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit,"
+            " or be a JSON integer.",
+            code="bad_order_id",
+        )
+    return text
+
+
+def _wallet(fields: Mapping[str, Any]) -> Address:
+    named = {name: wallet_of(name, fields[name]) for name in ("wallet", "wallet_address") if name in fields}
+    if len(set(named.values())) > 1:
+        raise MalformedOrder("wallet and wallet_address differ: send one of them.", code="wallet_conflict")
+    return next(iter(named.values())) if named else _missing("wallet")
+
+
+def wallet_of(name: str, value: Any) -> Address:
+    """Return the address that field *name* holds. MalformedOrder: it is none; UnpayableOrder: mistyped."""
+    try:
+        return parse_address(text_of(name, value, code="bad_wallet"))
+    except WrongChecksum as error:
+        raise UnpayableOrder(f"{name} {error}.", code="wallet_checksum") from None
+    except ValueError as error:
+        raise MalformedOrder(f"{name} {error}.", code="bad_wallet") from None
+
+
+def exact_units(name: str, value: Any, decimals: int) -> TokenUnits:
+    """
+    Return the tokens that field *name* holds, in smallest units and more than 0.
+
+    Raises:
+        MalformedOrder: It is no number.
+        UnpayableOrder: Not more than 0, finer than the token, or beyond what a token can count.
+    """
+    amount = decimal_of(name, value)
+    if amount <= 0:
+        raise UnpayableOrder(f"{name} must be more than 0.", code="amount_not_positive")
+    try:
+        return token_units(amount, decimals)
+    except TooManyDecimals:
+        raise UnpayableOrder(
+            f"{name} has more than the token's {decimals} decimals; it is never rounded.", code="too_many_decimals"
+        ) from None
+    except ValueError:
+        raise UnpayableOrder(f"{name} is larger than any token amount can be.", code="amount_too_large") from None
+
+
+def decimal_of(name: str, value: Any) -> Decimal:
+    """Return the number that field *name* holds, as a text or a JSON number, exactly as written. MalformedOrder."""
+    text = value.text if isinstance(value, Number) else value
+    if not isinstance(text, str) or len(text) > AMOUNT_CHARACTERS or not _AMOUNT.fullmatch(text):
+        raise MalformedOrder(
+            f'{name} must be a decimal number, such as "10.5": digits with an optional point,'
+            " an exponent of two digits at most, no spaces and no plus sign.",
+            code="bad_amount",
+        )
+    return Decimal(text)
+
+
+def _tipo(fields: Mapping[str, Any]) -> str:
+    tipo = _line(fields, "tipo") or DEFAULT_TIPO
+    if len(tipo) > TIPO_CHARACTERS:
+        raise MalformedOrder(f"tipo has more than {TIPO_CHARACTERS} characters.", code="bad_tipo")
+    return tipo
+
+
+def _line(fields: Mapping[str, Any], name: str) -> str:
+    return one_line(text_of(name, fields.get(name, ""), code=f"bad_{name}"))
+
+
+def one_line(text: str) -> str:
+    """Return *text* as one line: each run of control characters is a space."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def text_of(name: str, value: Any, *, code: str) -> str:
+    """Return the text that field *name* holds. MalformedOrder: it is none (*code*), or no text at all."""
+    if not isinstance(value, str):
+        raise MalformedOrder(f"{name} must be a text.", code=code)
+    if _SURROGATE.search(value):
+        raise MalformedOrder(f"{name} holds half a character (a lone surrogate).", code="bad_text")
+    return value
+
+
+def _required(fields: Mapping[str, Any], name: str) -> Any:
+    return fields[name] if name in fields else _missing(name)
+
+
+def _missing(name: str) -> NoReturn:
+    raise MalformedOrder(f"{name} is missing.", code="missing_field")
+
+
+# What follows from them --------------------------------------------------------------------------
+
+
+def _cut(text: str, limit_bytes: int) -> str:
+    """Return as much of *text* as fits, cut between two characters."""
+    return text.encode()[:limit_bytes].decode(errors="ignore")
+
+
+def _fingerprint(payment_rules: PaymentRules, wallet: Address, amount_units: TokenUnits, tipo: str) -> str:
+    """Hash what is paid to whom, not how it was written: key order, spaces and the reason may change."""
+    content = {
+        "chain": payment_rules.chain_id,
+        "token": payment_rules.token,
+        "wallet": wallet,
+        "amount_units": str(amount_units),
+        "tipo": tipo,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

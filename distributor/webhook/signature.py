@@ -1,0 +1,87 @@
+"""
+Who sent this body: the shop whose secret signed it.
+
+The body is signed as it travels; it is never parsed and written again before the comparison. How
+requests are signed stands in ``signature_schemes``.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from distributor.errors import BadSignature
+from distributor.settings.shop_secrets import Which
+from distributor.webhook.signature_schemes import Claim, Refusal, Scheme, key_of, read_claim
+from foundation.clock import UnixMs
+
+REFUSAL = (
+    "The signature is missing, too old or wrong: sign the exact bytes of the body with HMAC-SHA256 and the shop's "
+    "secret, and send one signature header."
+)
+"""One text for every cause: which part was wrong would help only someone who guesses."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """A secret of a shop, and whether it is the one in use or the one before it."""
+
+    source: str
+    which: Which
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified:
+    """Who signed, with which of its secrets, and how."""
+
+    source: str
+    secret: Which
+    scheme: Scheme
+
+
+def verify(
+    headers: Mapping[str, str], body: bytes, keys: Sequence[Key], now_ms: UnixMs, *, require_timestamp: bool = False
+) -> Verified:
+    """
+    Return whose secret signed *body*.
+
+    Total: whatever the headers and the body are, it returns or raises BadSignature.
+
+    Args:
+        headers: The request's headers; names in any case.
+        body: The raw body.
+        keys: The secrets of every shop. An empty one never matches.
+        now_ms: The time, for the schemes that sign one.
+        require_timestamp: Refuse the schemes that sign no time.
+
+    Raises:
+        BadSignature: Always the same text.
+    """
+    judged = check_signature(headers, body, keys, now_ms, require_timestamp=require_timestamp)
+    if isinstance(judged, Refusal):
+        raise BadSignature(REFUSAL)
+    return judged
+
+
+def check_signature(
+    headers: Mapping[str, str], body: bytes, keys: Sequence[Key], now_ms: UnixMs, *, require_timestamp: bool = False
+) -> Verified | Refusal:
+    """Return what ``verify`` returns, or why it would refuse: for our own log, never for the sender."""
+    claim = read_claim(headers, body, now_s=now_ms // 1_000, require_timestamp=require_timestamp)
+    if isinstance(claim, Refusal):
+        return claim
+    # Every key is tried, also after a match: the time taken does not tell which one it was.
+    signers = [key for key in keys if _signed(claim, key)]
+    if not signers:
+        return Refusal.MISMATCH
+    return Verified(source=signers[0].source, secret=signers[0].which, scheme=claim.scheme)
+
+
+def _signed(claim: Claim, key: Key) -> bool:
+    """Compare bytes, in constant time, with every digest claimed."""
+    secret = key_of(key.secret, claim.scheme)
+    expected = hmac.digest(secret, claim.signed, "sha256")
+    matches = [hmac.compare_digest(expected, digest) for digest in claim.digests]
+    return bool(secret) and any(matches)

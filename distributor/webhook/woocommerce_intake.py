@@ -1,0 +1,95 @@
+"""
+Use case: accept an order from a WooCommerce that has no plug-in of ours.
+
+WooCommerce counts every answer but 200 to 302 as a failed delivery, sends nothing again, and switches
+a webhook off at the seventh failure in a row. So one order that cannot be paid is no failed delivery:
+it is told to a person by an alarm, and the webhook stays on for the orders after it. A wrong signature
+and a ledger that is down stay failures, because then no order would be taken (docs/decisions/0022).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from distributor.errors import ConflictingOrder, UnpayableOrder
+from distributor.model import Order, OrderKey
+from distributor.ports import Alarm, Alarms
+from distributor.webhook import woocommerce
+from distributor.webhook.intake import Accepted, Intake
+from distributor.webhook.signature import Verified
+from distributor.webhook.woocommerce import NotPaid, NotPaidKind, Rules
+from foundation import logs
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WooCommerceIntake:
+    """Accept orders by the shop's rules; the ledger, the secrets and the terms are those of the plain intake."""
+
+    intake: Intake
+    rules: Rules
+    alarms: Alarms
+
+    async def accept(self, verified: Verified, body: bytes) -> Accepted | NotPaid:
+        """
+        Store the order that *body* shows, once, or say why it pays nothing.
+
+        Args:
+            verified: Who signed *body*; without that nothing in it may be read.
+            body: The raw body.
+
+        Raises:
+            LedgerUnavailable: Nothing is known; WooCommerce sends it again only when the order is saved again.
+        """
+        found = woocommerce.read_order(
+            body, verified.source, self.intake.payment_rules, self.rules, self.intake.clock()
+        )
+        taken = await self._kept(found) if isinstance(found, Order) else found
+        if isinstance(taken, NotPaid):
+            await self._tell(taken, verified.source)
+        return taken
+
+    async def _kept(self, order: Order) -> Accepted | NotPaid:
+        try:
+            return await self.intake.keep(order)
+        except ConflictingOrder as error:
+            return NotPaid(verdict=NotPaidKind.CONFLICT, reason=error.code, detail=str(error), order_id=order.order_id)
+        except UnpayableOrder as error:  # above a cap
+            return NotPaid(verdict=NotPaidKind.UNPAYABLE, reason=error.code, detail=str(error), order_id=order.order_id)
+
+    async def _tell(self, unpaid: NotPaid, source: str) -> None:
+        logs.info(
+            _log,
+            "woocommerce_not_paid",
+            verdict=unpaid.verdict,
+            code=unpaid.reason,
+            order_id=unpaid.order_id,
+            source=source,
+        )
+        subject = str(OrderKey(source, unpaid.order_id)) if unpaid.order_id else source
+        if unpaid.verdict is NotPaidKind.UNPAYABLE:
+            await self.alarms.raise_(_cannot_be_paid(unpaid, subject))
+        if unpaid.verdict is NotPaidKind.CONFLICT:
+            await self.alarms.raise_(_changed(subject))
+
+
+def _cannot_be_paid(unpaid: NotPaid, subject: str) -> Alarm:
+    return Alarm(
+        code="woocommerce_unpayable",
+        summary=f"WooCommerce shows an order that should be paid and cannot be ({unpaid.reason}): {unpaid.detail}",
+        action="Nothing was paid for this delivery. Correct what it names; then save the order again in the shop: "
+        "that sends it again.",
+        subject=subject,
+    )
+
+
+def _changed(subject: str) -> Alarm:
+    return Alarm(
+        code="woocommerce_conflict",
+        summary="WooCommerce shows an order with another wallet or amount than it had when it was stored. "
+        "The first content stands.",
+        action="Compare the order in the shop with GET /orders. Where more is owed, pay it by an order of its own.",
+        subject=subject,
+    )
