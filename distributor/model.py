@@ -10,12 +10,12 @@ service stands is in ``standing``, what a node shows in ``sightings``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.tablestore.ports import UNSTORED, Version
+from foundation.tablestore.words import StoredWord
 
 Address = NewType("Address", str)
 """``0x`` and 40 hex digits with the EIP-55 checksum."""
@@ -37,7 +37,7 @@ class OrderKey(NamedTuple):
         return f"{self.source}:{self.order_id}"
 
 
-class OrderStatus(StrEnum):
+class OrderStatus(StoredWord):
     """Where an order stands in the ledger: ``received → assigned → paid``, or ``held``, ``cancelled``."""
 
     RECEIVED = "received"
@@ -47,7 +47,7 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class HoldReason(StrEnum):
+class HoldReason(StoredWord):
     """Why an order stopped and waits for a person."""
 
     REVERTED = "reverted"
@@ -57,7 +57,7 @@ class HoldReason(StrEnum):
     NONCE_CANCELLED = "nonce_cancelled"
 
 
-class TransactionStatus(StrEnum):
+class TransactionStatus(StoredWord):
     """Where a transaction stands: ``signed → submitted → mined → final``; ``cancelling`` after a cancel attempt."""
 
     SIGNED = "signed"
@@ -67,14 +67,14 @@ class TransactionStatus(StrEnum):
     FINAL = "final"
 
 
-class AttemptKind(StrEnum):
+class AttemptKind(StoredWord):
     """What an attempt does with its nonce."""
 
     PAY = "pay"
     CANCEL = "cancel"
 
 
-class SubmitOutcome(StrEnum):
+class SubmitOutcome(StoredWord):
     """What a node said to signed bytes. None of these is an error, and none proves a payment."""
 
     ACCEPTED = "accepted"

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from distributor.model import Address, Hash, Order
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.tablestore.ports import UNSTORED, Version
+from foundation.tablestore.words import StoredWord
 
 SETTLEMENT_LEASE = "settlement"
 """Name of the lease that settlement holds and the sweep looks at."""
 
 
-class WaitingReason(StrEnum):
+class WaitingReason(StoredWord):
     """Why orders stay ``received``: one reason for the whole service; it passes without a person touching an order."""
 
     NODE_DOWN = "node_down"
@@ -44,6 +44,7 @@ class WaitingReason(StrEnum):
     POOL_AHEAD = "pool_ahead"
     NODE_BEHIND = "node_behind"
     FINALITY_BEHIND = "finality_behind"
+    NEWER_ROWS = "newer_rows"
     SIGNER_DOWN = "signer_down"
 
 

@@ -23,7 +23,7 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.order_ids import ORDER_ID
-from distributor.payout.reasons import HELD, WAITING
+from distributor.payout.reasons import HELD, NEWER_WORD, WAITING
 from distributor.units import format_units
 from foundation.clock import UnixMs
 
@@ -74,7 +74,7 @@ class Status:
         waiting = await self.ledger.why_waiting()
         if waiting.reason is None:
             return None
-        summary, action = WAITING[waiting.reason]
+        summary, action = WAITING.get(waiting.reason, NEWER_WORD)
         return {
             "reason": str(waiting.reason),
             "summary": summary,
@@ -135,5 +135,5 @@ def _latest_hash(carrier: OpenTransaction) -> str:
 
 
 def _held(reason: HoldReason, detail: str) -> Document:
-    summary, action = HELD[reason]
+    summary, action = HELD.get(reason, NEWER_WORD)
     return {"reason": str(reason), "summary": summary, "action": action, "detail": detail}

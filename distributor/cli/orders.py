@@ -46,6 +46,7 @@ async def retry(context: CommandContext) -> int:
     found = await _find(ledger, context.options.order)
     if found.status is not OrderStatus.HELD or found.nonce is not None:
         raise CommandRefused(f"Order {found.key} is {found.status}; only a held order is put back into the line.")
+    _refuse_newer(found)
     if found.hold_reason is HoldReason.NO_TRANSFER and not context.options.no_tokens_moved:
         raise CommandRefused(
             f"Order {found.key} may have been paid: transaction {found.paid_hash} succeeded without a proof. "
@@ -65,6 +66,7 @@ async def cancel(context: CommandContext) -> int:
     found = await _find(ledger, context.options.order)
     if found.status not in {OrderStatus.RECEIVED, OrderStatus.HELD} or found.nonce is not None:
         raise CommandRefused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
+    _refuse_newer(found)
     if context.applies(f"take order {found.key} back for ever; its id can never be used again"):
         found = await ledger.cancel(found, context.options.by, context.options.why)
     context.answer({"order": str(found.key), "status": str(found.status)})
@@ -76,6 +78,14 @@ async def _find(ledger: Ledger, key: OrderKey) -> Order:
     if found is None:
         raise CommandRefused(f"The ledger has no order {key}.")
     return found
+
+
+def _refuse_newer(found: Order) -> None:
+    if found.hold_reason is not None and not found.hold_reason.is_known:
+        raise CommandRefused(
+            f"Order {found.key} is held as {found.hold_reason}, a word of a newer version of this service. Use that "
+            "version; this one cannot know what the word asks for."
+        )
 
 
 def _line(held_order: Order, decimals: int) -> dict[str, object]:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from distributor.errors import ForeignLedger
 from distributor.ledger import keys
 from distributor.ledger.binding import found_ledger
-from distributor.ledger.columns import encode
+from distributor.ledger.columns import decode, encode
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import NextNonce, Slot
 from distributor.ledger.signs import OPERATORS_MAX, Signs
 from distributor.model import Address, Order, OrderStatus
 from distributor.state import Identity, PauseState
 from foundation.clock import Clock
-from foundation.errors import Contention, require
+from foundation.errors import Contention, InvariantBroken, require
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.ports import AuditTrail, Rows, Value
 
@@ -70,7 +70,18 @@ class Admin:
     # the switch --------------------------------------------------------------------------------
 
     async def pause_state(self) -> PauseState:
-        return await find(self.rows, PauseState, keys.CONTROL) or PauseState()
+        """
+        Return the switch; without its row, or where the row cannot be read, it is paused.
+
+        A table that lost rows must not pay, and a word of a newer version may mean "stop".
+        """
+        row = await self.rows.get(keys.CONTROL)
+        if row is None:
+            return _NO_SWITCH
+        try:
+            return decode(PauseState, row)
+        except InvariantBroken as error:
+            return replace(_UNREADABLE, paused_why=str(error), version=row.version)
 
     async def set_pause_state(self, pause_state: PauseState) -> PauseState:
         stored = await self._write(pause_state)
@@ -119,6 +130,9 @@ class Admin:
         for _ in range(TURN_TRIES_MAX):
             pause_state = await self.pause_state()
             after = closed(pause_state)
+            if pause_state.paused_by == _UNREADABLE.paused_by:
+                require(not after.halted, "the switch is a newer version's: halt with that version")
+                return pause_state
             try:
                 return await (self._write(after) if after == pause_state else self.set_pause_state(after))
             except Contention:
@@ -129,6 +143,9 @@ class Admin:
         """End a pause and a halt, and the sign that was noted; who resumed and why is in the audit trail."""
         await self.signs.forget()
         pause_state = await self.pause_state()
+        require(
+            pause_state.paused_by != _UNREADABLE.paused_by, "the switch is a newer version's: resume with that version"
+        )
         if pause_state.paused:
             pause_state = await self.set_pause_state(PauseState(version=pause_state.version))
             await self.record("resume", "payouts", by, why)
@@ -158,6 +175,7 @@ class Admin:
         """
         state = (order.status, order.operator, order.nonce)
         require(state == (OrderStatus.HELD, None, None), f"order {order.key} cannot be retried: {state}")
+        _refuse_newer(order)
         waits = replace(order, status=OrderStatus.RECEIVED, hold_reason=None, hold_detail="", paid_hash=None)
         group = AtomicWrite()
         group.delete(keys.held(order.key))
@@ -168,6 +186,7 @@ class Admin:
         """Take back an order that waits or is held; one that is bound may be paid at any moment, and is refused."""
         free = order.status in {OrderStatus.RECEIVED, OrderStatus.HELD} and order.nonce is None
         require(free, f"order {order.key} cannot be cancelled, it is {order.status} with nonce {order.nonce}")
+        _refuse_newer(order)
         group = AtomicWrite()
         held = order.status is OrderStatus.HELD
         group.delete(keys.held(order.key) if held else keys.open_order(order))
@@ -193,9 +212,20 @@ class Admin:
         await self.audit.record(f"{deed}:{subject}:{now_ms:015d}", entry | more)
 
 
+def _refuse_newer(order: Order) -> None:
+    """Raise InvariantBroken where a newer version said why *order* is held: this one cannot know what that asks for."""
+    known = order.hold_reason is None or order.hold_reason.is_known
+    require(known, f"order {order.key} is held as {order.hold_reason}, a newer version's word: no verb touches it")
+
+
+_NO_SWITCH = PauseState(paused=True, paused_by="ledger", paused_why="there is no control row")
+_UNREADABLE = PauseState(paused=True, paused_by="ledger: unreadable")
+
+
 def _paused(pause_state: PauseState, by: str, why: str) -> PauseState:
-    """Return the switch closed; closed already, the first words stand."""
-    return pause_state if pause_state.paused else replace(pause_state, paused=True, paused_by=by, paused_why=why)
+    """Return the switch closed; closed already by a person, the first words stand."""
+    stands = pause_state.paused and pause_state != _NO_SWITCH
+    return pause_state if stands else replace(pause_state, paused=True, paused_by=by, paused_why=why)
 
 
 def _halted(pause_state: PauseState, by: str, why: str) -> PauseState:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from distributor.caps import Caps
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
+from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import NextNonce, Slot, Total
 from distributor.model import (
     Address,
@@ -51,6 +52,8 @@ class Page:
 
     orders: Sequence[Order]
     after: str
+    unreadable: Sequence[Unreadable] = ()
+    """Rows of the line that were passed over."""
 
 
 def found_ledger(identity: Identity, operator: Address, next_nonce: int) -> AtomicWrite:

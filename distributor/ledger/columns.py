@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from distributor.ledger.records import Ahead, NextNonce, PaidRef, Progress, Slot, Total
+from distributor.ledger.records import Ahead, NextNonce, PaidRef, Progress, Schema, Slot, Total
 from distributor.model import (
     Attempt,
     AttemptKind,
@@ -115,6 +115,7 @@ _CODEC = Codec(
                 text("halted_why"),
             ),
         ),
+        Record(Schema, (number("level"),)),
         Record(Ahead, (word("reason", WaitingReason), text("detail"), number("since_ms"))),
         Record(Waiting, (word("reason", WaitingReason, missing=None), text("detail"), number("since_ms"))),
         Record(

@@ -11,7 +11,7 @@ from distributor.model import Address, Hash, Order, OrderKey
 IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitments", "watch", "waiting"
 OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
 ORDERS, REFS, HELD = "order:", "ref:", "held:"
-REBUILD, AHEAD = "rebuild", "ahead"
+REBUILD, AHEAD, SCHEMA = "rebuild", "ahead", "schema"
 
 
 def order(key: OrderKey) -> str:
@@ -47,6 +47,11 @@ def transaction(operator: Address, number: int) -> str:
 def open_transaction(operator: Address, number: int) -> str:
     """A transaction that is not final yet."""
     return f"{OPEN_TRANSACTIONS}{operator}:{number:020d}"
+
+
+def operator_of(open_key: str) -> Address:
+    """Return whose an ``opentx:`` row is, by its key alone."""
+    return Address(open_key.removeprefix(OPEN_TRANSACTIONS).partition(":")[0])
 
 
 def attempts_of(operator: Address, number: int) -> str:

@@ -10,11 +10,11 @@ the same rules.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from distributor.caps import NO_CAPS, Caps
-from distributor.ledger import keys, queries
+from distributor.ledger import keys, line, queries
 from distributor.ledger.admin import Admin
 from distributor.ledger.binding import (
     Inserted,
@@ -27,9 +27,10 @@ from distributor.ledger.binding import (
     wallets_of,
 )
 from distributor.ledger.closing import Closing, check_unchanged, close_transaction
-from distributor.ledger.columns import decode, encode
+from distributor.ledger.columns import encode
+from distributor.ledger.opened import Opened, opened
 from distributor.ledger.queries import find
-from distributor.ledger.records import Slot
+from distributor.ledger.records import Schema, Slot
 from distributor.ledger.service_state import ServiceState
 from distributor.ledger.signs import Signs
 from distributor.model import (
@@ -39,12 +40,10 @@ from distributor.model import (
     OpenTransaction,
     Order,
     OrderKey,
-    OrderStatus,
     Transaction,
     TransactionStatus,
 )
 from distributor.state import BindingState, Identity, MonitorState, PauseState, Stats, Waiting, WaitingReason
-from foundation import logs
 from foundation.clock import Clock, utc_day
 from foundation.errors import Contention, require
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
@@ -71,6 +70,10 @@ class Ledger:
 
     async def identity(self) -> Identity | None:
         return await find(self._rows, Identity, keys.IDENTITY)
+
+    async def schema_level(self) -> int:
+        """Return which rules of binding this ledger asks for; 0 where none was ever raised."""
+        return (await find(self._rows, Schema, keys.SCHEMA) or Schema()).level
 
     async def pause_state(self) -> PauseState:
         return await self._admin.pause_state()
@@ -139,12 +142,8 @@ class Ledger:
         return await queries.orders(self._rows, wanted)
 
     async def waiting(self, *, limit: int, after: str = "") -> Page:
-        """Return waiting orders behind the place *after*, oldest first, from at most *limit* rows."""
-        first = keys.behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
-        rows = await self._rows.scan(first, keys.past(keys.OPEN_ORDERS), limit=limit)
-        orders = await queries.orders(self._rows, [decode(OrderKey, row) for row in rows])
-        more = rows[-1].key.removeprefix(keys.OPEN_ORDERS) if len(rows) == limit else ""
-        return Page(orders=tuple(_still_waiting(orders)), after=more)
+        """Return waiting orders behind the place *after*, at most *limit*, oldest first; none where the line ends."""
+        return await line.waiting(self._rows, limit=limit, after=after)
 
     async def hold(self, order: Order, reason: HoldReason, detail: str) -> None:
         """Stop a waiting order until a person decides; a bound one is held only by its closing."""
@@ -197,8 +196,12 @@ class Ledger:
     # following ---------------------------------------------------------------------------------
 
     async def open_transactions(self) -> Sequence[OpenTransaction]:
-        """Return every transaction that is not final, by operator and nonce."""
-        return await queries.open_transactions(self._rows)
+        """Return every transaction that is not final and can be read, by operator and nonce."""
+        return (await self.opened()).transactions
+
+    async def opened(self) -> Opened:
+        """Return every transaction that is not final, and the rows of them that cannot be read."""
+        return await opened(self._rows)
 
     async def any_open(self) -> bool:
         return bool(await self._rows.scan(keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS), limit=1))
@@ -303,11 +306,3 @@ class Ledger:
 
     async def _record_held(self, key: OrderKey, reason: HoldReason, detail: str, cause: str) -> None:
         await self._audit.record(f"held:{key}:{cause}", {"reason": reason.value, "detail": detail})
-
-
-def _still_waiting(orders: Sequence[Order]) -> Iterator[Order]:
-    for order in orders:
-        if order.status is OrderStatus.RECEIVED:
-            yield order
-        else:  # bound between the scan of the line and the reading of the order
-            logs.info(_log, "order_no_longer_waiting", order=str(order.key), status=order.status.value)

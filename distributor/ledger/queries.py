@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import TypeVar
 
 from distributor.errors import ConflictingOrder
@@ -13,16 +12,14 @@ from distributor.ledger import keys
 from distributor.ledger.binding import wallets_of
 from distributor.ledger.closing import Closing, ClosingInputs
 from distributor.ledger.columns import decode
-from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Slot, Total
+from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Total
 from distributor.model import (
     Address,
     Attempt,
-    OpenTransaction,
     Order,
     OrderKey,
     OrderStatus,
     Transaction,
-    TransactionStatus,
 )
 from distributor.state import BindingState, Spent, Stats
 from foundation.errors import InvariantBroken, require
@@ -150,52 +147,10 @@ async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing)
     )
 
 
-async def open_transactions(rows: Rows) -> Sequence[OpenTransaction]:
-    """Return every transaction that is not final, by operator and nonce."""
-    found = await _scan(rows, keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS))
-    slots = sorted(decode(Slot, row) for row in found)
-    ranges = [(each[0], each[-1]) for each in (list(lane) for _, lane in groupby(slots, lambda slot: slot.operator))]
-    lanes = await asyncio.gather(*(_lane(rows, lowest, highest) for lowest, highest in ranges))
-    return [each for lane in lanes for each in lane]
-
-
 async def attempts(rows: Rows, operator: Address, nonce: int) -> Sequence[Attempt]:
     """Return every attempt of one nonce, oldest first."""
     prefix = keys.attempts_of(operator, nonce)
     return [decode(Attempt, row) for row in await _scan(rows, prefix, keys.past(prefix))]
-
-
-async def _lane(rows: Rows, lowest: Slot, highest: Slot) -> Sequence[OpenTransaction]:
-    """
-    Return one operator's open transactions.
-
-    The transactions are read before the attempts: an attempt stored in between is one too many and
-    left out, where the other order would miss one that the transaction already counts.
-    """
-    operator = lowest.operator
-    transactions = await _scan(
-        rows,
-        keys.transaction(operator, lowest.nonce),
-        keys.transaction(operator, highest.nonce + 1),
-    )
-    signed = await _scan(
-        rows,
-        keys.attempts_of(operator, lowest.nonce),
-        keys.attempts_of(operator, highest.nonce + 1),
-    )
-    by_nonce: dict[int, list[Attempt]] = {}
-    for row in signed:
-        attempt = decode(Attempt, row)
-        by_nonce.setdefault(attempt.nonce, []).append(attempt)
-    each = (decode(Transaction, row) for row in transactions)
-    return [_opened(one, by_nonce.get(one.nonce, [])) for one in each if one.status is not TransactionStatus.FINAL]
-
-
-def _opened(transaction: Transaction, signed: Sequence[Attempt]) -> OpenTransaction:
-    counted = tuple(signed[: transaction.attempts])
-    gapless = [attempt.index for attempt in counted] == list(range(transaction.attempts))
-    require(gapless, f"attempts of {keys.transaction(transaction.operator, transaction.nonce)} are missing")
-    return OpenTransaction(transaction=transaction, attempts=counted)
 
 
 async def _scan(rows: Rows, first: str, last: str) -> Sequence[Row]:

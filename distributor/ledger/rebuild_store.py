@@ -42,6 +42,8 @@ class RestoreResult(StrEnum):
     """The ledger has the order paid by another transaction, and this one paid it again."""
     DIFFERS = "differs"
     """The ledger has the order with another wallet or amount."""
+    FROZEN = "frozen"
+    """The ledger has the order with a status, or a hold reason, of a newer version."""
     BOUND = "bound"
     """The ledger has the order bound to a nonce that is not settled."""
 
@@ -230,4 +232,6 @@ def _result_of(payout: Payout, order: Order | None, ref: PaidRef | None) -> Rest
         return RestoreResult.NEW
     if (order.wallet, order.amount_units) != (payout.wallet, payout.amount_units):
         return RestoreResult.DIFFERS
+    if not (order.status.is_known and (order.hold_reason is None or order.hold_reason.is_known)):
+        return RestoreResult.FROZEN
     return RestoreResult.MARKED if order.nonce is None else RestoreResult.BOUND

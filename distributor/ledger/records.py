@@ -53,6 +53,13 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """The rules of binding that a ledger asks for; code that knows fewer binds nothing."""
+
+    level: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Ahead:
     """The sign that the chain is ahead of the ledger, as it was first seen."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from distributor.chain_types import ChainSnapshot
 from distributor.errors import SignerUnavailable
+from distributor.ledger.opened import Unreadable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
 from distributor.payout.reasons import HELD
 from distributor.ports import Alarm
@@ -71,6 +72,17 @@ def ledger_behind(detail: str) -> Alarm:
         summary=f"The chain is ahead of the ledger. {detail} Payouts are paused.",
         action="Was the ledger put back, or the key used elsewhere? Read the runbook before anything is resumed: "
         "`resolve` what used the nonce, `cancel-nonce` what waits, or `rebuild`.",
+    )
+
+
+def row_unreadable(row: Unreadable) -> Alarm:
+    """One row of the ledger cannot be used; everything else goes on."""
+    return Alarm(
+        code="row_unreadable",
+        summary=f"A row of the ledger cannot be used and is passed over: {row.why}.",
+        action="Was the table edited by hand, or written by a newer version of the service? Bring that version back, "
+        "or have the row looked at; its order or nonce is left alone meanwhile.",
+        subject=row.key,
     )
 
 

@@ -40,6 +40,8 @@ class Cancelled(StrEnum):
     """The nonce is in a block."""
     PAYABLE = "payable"
     """The contract would pay it today: let it be paid, or stop the authority first."""
+    NEWER = "newer"
+    """A newer version of the service wrote its status: that version must do it."""
     NO_KEY = "no_key"
     """The operator's key is not configured."""
     FEE_CEILING = "fee_ceiling"
@@ -69,8 +71,9 @@ class Cancellation:
         opened = next(found, None)
         if opened is None:
             return Cancelled.NOT_OPEN
-        if opened.transaction.status is TransactionStatus.CANCELLING:
-            return Cancelled.CANCELLING
+        unchanged = _ended_or_newer(opened.transaction.status)
+        if unchanged is not None:
+            return unchanged
         seen = await self.chain.snapshot([operator], [], [])
         if opened.transaction.status is TransactionStatus.MINED or seen.nonces[operator] > nonce:
             return Cancelled.USED
@@ -115,6 +118,13 @@ class Cancellation:
         logs.warning(_log, "nonce_cancelling", nonce=attempt.nonce, attempt=attempt.index, tx_hash=attempt.tx_hash)
         await submission.broadcast(self.ledger, self.chain, self.clock, [(stored, attempt)])
         return Cancelled.SUBMITTED
+
+
+def _ended_or_newer(status: TransactionStatus) -> Cancelled | None:
+    """Return why a status leaves nothing to cancel; None where it does."""
+    if not status.is_known:
+        return Cancelled.NEWER
+    return Cancelled.CANCELLING if status is TransactionStatus.CANCELLING else None
 
 
 def _is(opened: OpenTransaction, operator: Address, nonce: int) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from distributor.chain_types import Revert
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
+from distributor.ledger.opened import Opened, Unreadable
 from distributor.model import (
     Attempt,
     AttemptKind,
@@ -41,6 +42,8 @@ from foundation.errors import Contention
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
+SCHEMA_LEVEL = 1
+"""The rules of binding this version knows. A rule that older code lacks raises it, and the ledger's ``schema`` row."""
 UNSETTLED_MAX = 256
 """Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
 PASSED_OVER_MS = 300_000
@@ -186,8 +189,10 @@ class Distribution:
         closed = preflight.binding_stopped(pause_state, binding_state, self.config.caps)
         if closed is not None:
             return closed
-        mine = [each for each in await self.ledger.open_transactions() if each.transaction.operator == operator]
-        slots = self._slots(mine)
+        opened = await self.ledger.opened()
+        await self._tell_unreadable(opened.unreadable)
+        mine = [each for each in opened.transactions if each.transaction.operator == operator]
+        slots = self._slots(mine, await self._newer(opened))
         if isinstance(slots, Obstacle):
             return slots
         ahead = await self._age.check()
@@ -196,8 +201,21 @@ class Distribution:
         snapshot = await self.chain.pre_bind_snapshot(operator)
         return preflight.prepare(snapshot, binding_state, mine, self.config, slots=slots)
 
-    def _slots(self, mine: Sequence[OpenTransaction]) -> int | Obstacle:
+    async def _newer(self, opened: Opened) -> str:
+        """Return what a newer version asks of whoever binds, or wrote in an open transaction; else empty."""
+        level = await self.ledger.schema_level()
+        if level > SCHEMA_LEVEL:
+            return f"The ledger asks for the rules of level {level}, this version knows {SCHEMA_LEVEL}."
+        return opened.blocks(self.signer.address)
+
+    async def _tell_unreadable(self, rows: Sequence[Unreadable]) -> None:
+        for row in rows:
+            await self.alarms.raise_(alarms.row_unreadable(row))
+
+    def _slots(self, mine: Sequence[OpenTransaction], newer: str) -> int | Obstacle:
         """Return how many more transactions may be in flight, by those that are not mined and those not final."""
+        if newer:
+            return Obstacle(reason=WaitingReason.NEWER_ROWS, detail=newer)
         flying = sum(each.transaction.status is not TransactionStatus.MINED for each in mine)
         settled_late = len(mine) - flying
         if settled_late >= UNSETTLED_MAX:
@@ -207,6 +225,7 @@ class Distribution:
 
     async def _pay(self, prepared: Prepared, skip: set[OrderKey]) -> _Outcome:
         selection = await select_orders(self.ledger, prepared, self.config.caps, skip)
+        await self._tell_unreadable(selection.unreadable)
         if not selection.orders:
             return _Outcome(obstacle=selection.obstacle, looked_to=selection.looked_to)
         judged = await self._trials.judge(selection.orders, node=prepared.snapshot.node)

@@ -149,6 +149,8 @@ def decide(
         now_ms: The time.
     """
     transaction = opened.transaction
+    if not all(word.is_known for word in (transaction.status, *(attempt.kind for attempt in opened.attempts))):
+        return Wait()  # a newer version's transaction is left alone
     receipt = _own_receipt(opened.attempts, snapshot)
     if receipt is not None:
         return _with_receipt(transaction, receipt, snapshot, policy)

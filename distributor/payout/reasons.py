@@ -19,6 +19,12 @@ class Guidance(NamedTuple):
     action: str
 
 
+NEWER_WORD = Guidance(
+    "A newer version of the service wrote this reason, and this one does not know it.",
+    "Bring the newer version back; until then no command touches the order.",
+)
+"""What is said of a reason in no line below."""
+
 WAITING: dict[WaitingReason, Guidance] = {
     WaitingReason.NODE_DOWN: Guidance(
         "No node of RPC_URL answers; orders wait and nothing is lost.",
@@ -110,6 +116,10 @@ WAITING: dict[WaitingReason, Guidance] = {
     WaitingReason.FINALITY_BEHIND: Guidance(
         "More transactions are mined and not final than may go back to the pool at once; nothing more is bound.",
         "Nothing, if finality moves again: check the network's status and FINALITY.",
+    ),
+    WaitingReason.NEWER_ROWS: Guidance(
+        "An open transaction cannot be read, or bears a newer version's word; its operator binds nothing.",
+        "Bring the newer version of the service back; the alarm row_unreadable names the row.",
     ),
     WaitingReason.SIGNER_DOWN: Guidance(
         "The vault that holds the operator's key does not sign; orders wait and nothing is lost.",

@@ -7,10 +7,11 @@ An order that does not fit, for the reserve or for a cap, does not stop those be
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distributor.caps import Caps
 from distributor.ledger import Ledger
+from distributor.ledger.opened import Unreadable
 from distributor.model import Order, OrderKey
 from distributor.payout import preflight
 from distributor.payout.preflight import Obstacle, Prepared
@@ -31,6 +32,7 @@ class Selection:
     """Those the round was prepared on, with the totals of the wallets that were looked at."""
     looked_to: str | None
     obstacle: Obstacle | None
+    unreadable: Sequence[Unreadable] = ()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,6 +44,7 @@ class _Selecting:
     binding_state: BindingState
     orders: list[Order]
     obstacle: Obstacle | None = None
+    unreadable: list[Unreadable] = field(default_factory=list)
 
     def take(self, orders: Sequence[Order]) -> bool:
         """Take those of *orders* that fit; False when there is no room for what is left of them."""
@@ -58,7 +61,11 @@ class _Selecting:
 
     def selection(self, looked_to: str | None) -> Selection:
         return Selection(
-            orders=self.orders, binding_state=self.binding_state, looked_to=looked_to, obstacle=self.obstacle
+            orders=self.orders,
+            binding_state=self.binding_state,
+            looked_to=looked_to,
+            obstacle=self.obstacle,
+            unreadable=self.unreadable,
         )
 
 
@@ -67,6 +74,7 @@ async def select_orders(ledger: Ledger, prepared: Prepared, caps: Caps, skip: Co
     selecting, queue_key = _Selecting(prepared=prepared, caps=caps, binding_state=prepared.binding_state, orders=[]), ""
     for _ in range(PAGES_PER_ROUND):
         page = await ledger.waiting(limit=PAGE_ORDERS, after=queue_key)
+        selecting.unreadable += page.unreadable
         orders = [order for order in page.orders if order.key not in skip]
         selecting.binding_state = await ledger.with_wallets(selecting.binding_state, [order.wallet for order in orders])
         if not selecting.take(orders):

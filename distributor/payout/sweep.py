@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from distributor.chain_types import PreBindSnapshot
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
+from distributor.ledger.opened import Unreadable
 from distributor.model import Address
 from distributor.payout import finality
+from distributor.payout.alarms import row_unreadable
 from distributor.payout.preflight import outside_trouble
 from distributor.payout.reasons import WAITING
 from distributor.ports import Alarm, Alarms, Chain
@@ -25,6 +27,8 @@ from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import Contention
 
+LINE_ORDERS = 64
+"""As far as the watch looks along the waiting line for rows that cannot be read; rounds look further."""
 WATCH_EVERY_MS = 300_000
 FINALITY_LAG_BLOCKS_MAX = 128
 """Polygon finalizes a block some seconds after it is made; four minutes behind the head is a stall."""
@@ -156,10 +160,15 @@ class BalanceMonitor:
             *self._low_gas(snapshot, payouts),
             *self._finality(snapshot, monitor_state),
         ]
+        alarms += [row_unreadable(each) for each in await self._unreadable()]
         if snapshot.nonce > binding_state.next_nonce:
             detail = f"The chain's next nonce is {snapshot.nonce}, the ledger's {binding_state.next_nonce}."
             alarms.append(_waiting_alarm(WaitingReason.NONCE_AHEAD, detail))
         return alarms
+
+    async def _unreadable(self) -> Sequence[Unreadable]:
+        page = await self.ledger.waiting(limit=LINE_ORDERS)
+        return [*(await self.ledger.opened()).unreadable, *page.unreadable]
 
     def _low(self, what: str, units: TokenUnits, floor: TokenUnits, action: str) -> Sequence[Alarm]:
         if units >= floor:

@@ -27,7 +27,7 @@ from foundation.errors import ServiceError
 
 PAGE_BLOCKS = 10_000
 """Blocks indexed between two checkpoints."""
-_BLOCKING = (RestoreResult.PAID_TWICE, RestoreResult.DIFFERS, RestoreResult.BOUND)
+_BLOCKING = (RestoreResult.PAID_TWICE, RestoreResult.DIFFERS, RestoreResult.FROZEN, RestoreResult.BOUND)
 
 Say = Callable[[str], None]
 
@@ -137,7 +137,7 @@ class Rebuild:
             raise ForeignLedger(f"the ledger belongs to {found}, not to {self.identity}; nothing was changed")
 
     async def _refuse_open(self) -> None:
-        if await self.ledger.open_transactions():
+        if await self.ledger.any_open():
             raise NotSettled
 
     @property

@@ -10,7 +10,7 @@ from distributor.chain_types import Submitted
 from distributor.ledger import Ledger
 from distributor.model import OrderStatus, TransactionStatus
 from distributor.payout.cancellation import Cancellation, Cancelled
-from distributor.state import PauseState, WaitingReason
+from distributor.state import WaitingReason
 from distributor.units import Wei
 from tests.factories import GWEI
 from tests.fakes.chain import OPERATOR, FakeChain
@@ -202,16 +202,4 @@ async def test_a_person_may_cancel_a_nonce_while_halted() -> None:
     outcome = await cancellation.cancel(OPERATOR, 0, by="ana", why="the key leaked")
 
     assert outcome is Cancelled.SUBMITTED
-    assert await handed_over(world)
-
-
-async def test_a_ledger_that_was_never_switched_submits() -> None:
-    """No row is no halt; the rows of a founded ledger have one."""
-    world = await a_world()
-    await world.receive()
-    world.rows.remove("control")
-
-    await world.distribution.drain()
-
-    assert await world.ledger.pause_state() == PauseState()
     assert await handed_over(world)

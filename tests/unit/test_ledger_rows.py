@@ -118,7 +118,6 @@ def test_what_is_written_is_read_back(noun: Any) -> None:
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("status", "sleeping"),
         ("status", 7),
         ("amount_units", "-1"),
         ("amount_units", "1e3"),
@@ -127,7 +126,6 @@ def test_what_is_written_is_read_back(noun: Any) -> None:
         ("amount_units", 10),
         ("received_ms", "1800000000000"),
         ("received_ms", True),
-        ("hold_reason", "mood"),
         ("nonce", "7"),
     ],
 )

@@ -140,24 +140,6 @@ async def test_an_attempt_signed_between_two_readings_waits_for_the_next(bench: 
     assert found.attempts == (an_attempt(0),)
 
 
-async def test_a_missing_attempt_is_a_broken_ledger(bench: Bench, rows: MemoryRows) -> None:
-    """What was signed is never removed; a gap could hide a payment."""
-    await bench.ledger.add_attempt(await bench.bound("ORD1"), an_attempt(1))
-    rows.remove(f"attempt:{OPERATOR}:{7:020d}:0000")
-
-    with pytest.raises(InvariantBroken, match="attempts of tx:"):
-        await bench.ledger.open_transactions()
-
-
-async def test_an_order_in_line_without_its_row_is_a_broken_ledger(bench: Bench, rows: MemoryRows) -> None:
-    """Orders are never removed."""
-    await bench.received("ORD1")
-    rows.remove("order:default:ORD1")
-
-    with pytest.raises(InvariantBroken, match="order:default:ORD1 is missing"):
-        await bench.ledger.waiting(limit=1)
-
-
 async def test_only_a_closing_makes_a_transaction_final(bench: Bench) -> None:
     """An update would leave its orders and the totals behind."""
     bound = await bench.bound("ORD1")

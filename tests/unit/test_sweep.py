@@ -252,6 +252,17 @@ async def test_a_key_used_elsewhere_alarms() -> None:
     assert world.alarms.codes == [f"waiting_{WaitingReason.NONCE_AHEAD}"]
 
 
+async def test_a_row_that_cannot_be_read_is_told_while_nothing_is_bound() -> None:
+    """The watch looks at the line and at what is open, whether or not a round does."""
+    world = await a_world()
+    await world.receive("BAD")
+    world.rows.remove("order:default:BAD")
+
+    await a_watcher(world, NO_FLOORS).run()
+
+    assert world.alarms.codes == ["row_unreadable"]
+
+
 async def test_silent_nodes_and_wrong_chains_alarm() -> None:
     """What was seen before stays as it was."""
     world = await a_world()

@@ -1,0 +1,68 @@
+"""
+The waiting line, oldest first, as far as its rows can be read.
+
+An ``open:`` row without its order, or an order that cannot be read, harms itself alone: it is passed
+over and named, and those behind it are found. An order with a status of a later version is left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from distributor.ledger import keys
+from distributor.ledger.binding import Page
+from distributor.ledger.columns import decode
+from distributor.ledger.opened import Unreadable
+from distributor.ledger.queries import READS_AT_ONCE, must_find
+from distributor.model import Order, OrderKey, OrderStatus
+from foundation import logs
+from foundation.errors import InvariantBroken
+from foundation.tablestore.ports import Row, Rows
+
+PAGES_MAX = 100
+"""A bound on how far one look passes over rows that no order can be taken from."""
+
+_log = logging.getLogger(__name__)
+
+
+async def waiting(rows: Rows, *, limit: int, after: str) -> Page:
+    """Return waiting orders behind the place *after*, at most *limit*; none only where the line ends."""
+    unreadable: list[Unreadable] = []
+    for _ in range(PAGES_MAX):
+        page = await _page(rows, limit, after)
+        unreadable += page.unreadable
+        after = page.after
+        if page.orders or not after:
+            break
+    return Page(orders=page.orders, after=after, unreadable=unreadable)
+
+
+async def _page(rows: Rows, limit: int, after: str) -> Page:
+    first = keys.behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
+    found = await rows.scan(first, keys.past(keys.OPEN_ORDERS), limit=limit)
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+    read = await asyncio.gather(*(_order(rows, row, reading) for row in found))
+    more = found[-1].key.removeprefix(keys.OPEN_ORDERS) if len(found) == limit else ""
+    return Page(
+        orders=_still_waiting([each for each in read if isinstance(each, Order)]),
+        after=more,
+        unreadable=[each for each in read if isinstance(each, Unreadable)],
+    )
+
+
+async def _order(rows: Rows, row: Row, reading: asyncio.Semaphore) -> Order | Unreadable:
+    try:
+        async with reading:
+            return await must_find(rows, Order, keys.order(decode(OrderKey, row)))
+    except InvariantBroken as error:
+        logs.error(_log, "row_unreadable", key=row.key, why=str(error))
+        return Unreadable(key=row.key, why=str(error))
+
+
+def _still_waiting(orders: Sequence[Order]) -> Sequence[Order]:
+    for order in orders:
+        if order.status is not OrderStatus.RECEIVED:  # bound between the scan of the line and its reading, or newer
+            logs.info(_log, "order_no_longer_waiting", order=str(order.key), status=str(order.status))
+    return tuple(order for order in orders if order.status is OrderStatus.RECEIVED)
