@@ -153,11 +153,13 @@ class Company:
     policy: DocumentPolicy = DocumentPolicy.ERP
     connected_ms: UnixMs = UnixMs(0)
     baseline_ms: UnixMs = UnixMs(0)
-    """The bound fixed before the baseline was listed; a payment changed after it is new. 0 until it is complete."""
+    """The bound fixed before the baseline is listed; a payment booked after it is new."""
     contact: str = ""
     """Address of the clinic's office. Personal: encrypted in the row."""
     route_family: str = ""
     """Which of the API's two route families the probe chose; empty until then."""
+    span_days: int = 365
+    """The widest span of due dates that the probe saw the API take."""
     status_ms: UnixMs = UnixMs(0)
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 

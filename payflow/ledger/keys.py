@@ -21,6 +21,8 @@ COMPANY, TOKEN, CURSOR = "company", "token", "cursor"
 """Rows of which each company has one."""
 DUE: Final = "due:"
 HELD: Final = "held:"
+AGAIN: Final = "again:"
+"""Index of the instalments that are not worked."""
 END: Final = "~"
 """Sorts behind every character a key has."""
 _WAIT_FOR_A_PERSON = frozenset({ReceiptState.HELD, ReceiptState.UNKNOWN, ReceiptState.REFUSED})

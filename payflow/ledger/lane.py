@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.codec import Codec
-from foundation.tablestore.ports import Rows
+from foundation.tablestore.ports import UNSTORED, Rows
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.model import BaixaId, CompanyId, InstalmentId, PaymentKey
@@ -143,18 +143,40 @@ class LaneLedger:
         row = await self.rows.get(keys.instalment(instalment))
         return self.codec.decode(Instalment, row) if row else None
 
-    def put_instalment(self, write: AtomicWrite, instalment: Instalment) -> None:
+    async def to_read_again(self, *, limit: int) -> Sequence[Instalment]:
+        """Return instalments that are not worked, whether or not a list shows them."""
+        found = await self.rows.scan(keys.AGAIN, keys.AGAIN + keys.END, limit=limit)
+        read = [await self.instalment(InstalmentId(row.key.removeprefix(keys.AGAIN))) for row in found]
+        return [instalment for instalment in read if instalment]
+
+    def read_again(self, write: AtomicWrite, instalment: Instalment) -> None:
+        """Order in a group that an instalment is read again: one of its payments was found undone (R4-3)."""
+        self.put_instalment(write, instalment, replace(instalment, worked=False))
+
+    def put_instalment(self, write: AtomicWrite, before: Instalment | None, after: Instalment) -> None:
         """Add an instalment to a group, on the condition of the version it was read with."""
-        write.put(keys.instalment(instalment.id), self.codec.encode(instalment), instalment.version)
+        key, again = keys.instalment(after.id), f"{keys.AGAIN}{after.id}"
+        write.put(key, self.codec.encode(after), before.version if before else UNSTORED)
+        was_worked = before is None or before.worked
+        if was_worked and not after.worked:
+            write.insert(again, {})
+        if after.worked and not was_worked:
+            write.delete(again)
 
     async def add(
-        self, instalment: Instalment, found: Sequence[Receipt], changed: Sequence[tuple[Receipt, Receipt]]
+        self,
+        before: Instalment | None,
+        after: Instalment,
+        found: Sequence[Receipt],
+        changed: Sequence[tuple[Receipt, Receipt]],
     ) -> None:
         """
         Store an instalment as it was read, with the receipts that came of it, in one group.
 
         Args:
-            instalment: On the condition of the version it was read with: an order to read it again is never lost.
+            before: The instalment as it was read; its version is the condition, so that an order to read it again
+                is never lost.
+            after: As it is from now on.
             found: New receipts.
             changed: Receipts as they were read, and as they are now.
 
@@ -162,19 +184,19 @@ class LaneLedger:
             Contention: The instalment or a receipt was written meanwhile; it is read again.
         """
         write = AtomicWrite()
-        self.put_instalment(write, instalment)
+        self.put_instalment(write, before, after)
         for receipt in found:
             self._insert(write, receipt)
-        for before, after in changed:
-            self._replace(write, before, after)
-        await commit(self.rows, write, marker_row=keys.instalment(instalment.id))
-        await self._lower([*found, *(after for _, after in changed)])
+        for old, new in changed:
+            self._replace(write, old, new)
+        await commit(self.rows, write, marker_row=keys.instalment(after.id))
+        await self._lower([*found, *(new for _, new in changed)])
 
     async def add_baseline(self, instalments: Sequence[Instalment]) -> None:
-        """Store instalments that were paid before the connection, at most 100. Raises Contention."""
+        """Store instalments that were paid before the connection, at most 50. Raises Contention."""
         write = AtomicWrite()
         for instalment in instalments:
-            self.put_instalment(write, instalment)
+            self.put_instalment(write, None, instalment)
         await commit(self.rows, write, marker_row=keys.instalment(instalments[0].id))
 
     # Inside ------------------------------------------------------------------------------------------

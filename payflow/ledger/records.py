@@ -74,6 +74,7 @@ def _company(sealed: _Sealed) -> Record:
         number("baseline_ms"),
         sealed("contact"),
         text("route_family"),
+        number("span_days", missing=365),
         number("status_ms"),
     )
     return Record(Company, columns)

@@ -37,7 +37,7 @@ def indexes(book: Book) -> list[str]:
 
 async def stored(book: Book, receipt: Receipt | None = None) -> Receipt:
     """Store a new receipt and return it as it was stored."""
-    await book.lane.add(an_instalment(), [receipt or a_receipt()], [])
+    await book.lane.add(None, an_instalment(), [receipt or a_receipt()], [])
     found = await book.lane.receipt(BaixaId("b1"))
     assert found
     return found
@@ -65,7 +65,7 @@ async def test_a_payment_is_created_once(book: Book) -> None:
     assert instalment is not None
 
     with pytest.raises(Contention):
-        await book.lane.add(instalment, [a_receipt(), a_receipt("b2")], [])
+        await book.lane.add(instalment, instalment, [a_receipt(), a_receipt("b2")], [])
 
     assert await book.lane.receipt(BaixaId("b2")) is None
 
@@ -75,10 +75,10 @@ async def test_an_order_to_read_again_is_never_lost(book: Book) -> None:
     await stored(book)
     read = await book.lane.instalment(InstalmentId("p1"))
     assert read is not None
-    await book.lane.add(replace(read, worked=False), [], [])
+    await book.lane.add(read, replace(read, worked=False), [], [])
 
     with pytest.raises(Contention):
-        await book.lane.add(replace(read, worked=True), [], [])
+        await book.lane.add(read, replace(read, worked=True), [], [])
 
 
 async def test_a_look_changes_receipts_with_their_instalment(book: Book) -> None:
@@ -87,7 +87,7 @@ async def test_a_look_changes_receipts_with_their_instalment(book: Book) -> None
     instalment = await book.lane.instalment(InstalmentId("p1"))
     assert instalment is not None
 
-    await book.lane.add(instalment, [], [(receipt, replace(receipt, revision=2, state=ReceiptState.HELD))])
+    await book.lane.add(instalment, instalment, [], [(receipt, replace(receipt, revision=2, state=ReceiptState.HELD))])
 
     (held,) = await book.lane.held(limit=5)
     assert held.revision == 2
@@ -200,7 +200,7 @@ async def test_no_personal_text_is_in_a_row(book: Book) -> None:
 
 async def test_a_baseline_is_written_in_groups(book: Book) -> None:
     """No receipts, no index: nothing is owed for it."""
-    await book.lane.add_baseline([an_instalment(f"p{at}", in_baseline=True) for at in range(100)])
+    await book.lane.add_baseline([an_instalment(f"p{at}", in_baseline=True) for at in range(50)])
 
     assert book.company_rows.commits == 1
     assert indexes(book) == []
@@ -274,10 +274,13 @@ async def test_a_group_can_be_extended(book: Book) -> None:
     assert instalment is not None
 
     def read_again(write: AtomicWrite) -> None:
-        lane.put_instalment(write, replace(instalment, worked=False))
+        lane.read_again(write, instalment)
 
     await lane.save(receipt, replace(receipt, state=ReceiptState.WITHDRAWN), also=read_again)
+    assert await lane.to_read_again(limit=5) == [replace(instalment, worked=False)]
 
     again = await lane.instalment(InstalmentId("p1"))
     assert again is not None
     assert not again.worked
+    await lane.add(again, replace(again, worked=True), [], [])
+    assert await lane.to_read_again(limit=5) == []
