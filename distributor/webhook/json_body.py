@@ -8,18 +8,17 @@ converted before they are counted.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from distributor.errors import MalformedOrder
+from foundation.json_depth import nests_deeper
 
 DEPTH_MAX = 32
 """An order is one flat object; what a plug-in adds may nest a little."""
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_BRACKET = re.compile(r"[\[\]{}]")
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,10 @@ def read_object(body: bytes) -> Mapping[str, Any]:
         raise MalformedOrder("The request has no body: send the order as JSON.", code="body_empty")
     try:
         text = body.decode("utf-8")
-        _bounded(text)
+        if text.startswith(_BYTE_ORDER_MARK):
+            raise MalformedOrder("The body begins with a byte order mark: send UTF-8 without one.", code="not_json")
+        if nests_deeper(text, DEPTH_MAX):
+            raise MalformedOrder(f"The body is nested more than {DEPTH_MAX} deep.", code="not_json")
         document = json.loads(
             text,
             object_pairs_hook=_unique,
@@ -55,20 +57,6 @@ def read_object(body: bytes) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise MalformedOrder("The body must be a JSON object.", code="not_object")
     return {name: value for name, value in document.items() if value is not None}
-
-
-def _bounded(text: str) -> None:
-    """
-    Refuse deep nesting before the parser meets it.
-
-    The parser is recursive C: 60,000 opening brackets end in a RecursionError at best, and in the end
-    of the whole process where some library has raised the interpreter's limit.
-    """
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > DEPTH_MAX:
-            raise MalformedOrder(f"The body is nested more than {DEPTH_MAX} deep.", code="not_json")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from foundation.json_depth import nests_deeper
 from payflow.conta_azul.values import centavos, iso_date, moment_ms
 from payflow.errors import UnreadableAnswer
 from payflow.model import (
@@ -34,6 +35,9 @@ from payflow.model import (
 _Noun = TypeVar("_Noun")
 Json = Mapping[str, Any]
 
+DEPTH_MAX = 64
+"""Open objects and arrays of an answer; the real ones nest five deep."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
@@ -47,8 +51,11 @@ class Page:
 def load(body: bytes) -> Any:
     """Return JSON with exact numbers. Raises UnreadableAnswer for a page, or half an answer."""
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        text = body.decode("utf-8")
+        if nests_deeper(text, DEPTH_MAX):
+            raise UnreadableAnswer(f"the answer is nested more than {DEPTH_MAX} deep")
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except ValueError:
         raise UnreadableAnswer("the answer is no JSON") from None
 
 

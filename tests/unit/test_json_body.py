@@ -49,3 +49,9 @@ def test_brackets_in_a_text_are_no_depth() -> None:
     assert read_object(deep)
     with pytest.raises(MalformedOrder):
         read_object(b'{"a":' + deep + b"}")
+
+
+def test_a_byte_order_mark_is_named() -> None:
+    """The answer is ours, not Python's advice about its codecs."""
+    with pytest.raises(MalformedOrder, match="byte order mark: send UTF-8 without one"):
+        read_object(b"\xef\xbb\xbf{}")
