@@ -101,7 +101,7 @@ def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: Closing
     group.replace(keys.COMMITMENTS, encode(Total(units=left)), inputs.committed.version)
     for total in inputs.spent if held else ():
         key = keys.spent(total.day, total.wallet)
-        back = sum_of(order for order in held if total.wallet in {None, order.wallet})
+        back = sum_of(order for order in _given_back(held, closing) if total.wallet in {None, order.wallet})
         group.replace(key, encode(replace(total, units=_less(total.units, back, key))), total.version)
     paid_units = TokenUnits(transaction.committed_units - sum_of(held))
     stats = Stats(
@@ -116,6 +116,11 @@ def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: Closing
     if transaction.block_hash is not None and closing.block_number >= (before.final_number or 0):
         stats = replace(stats, final_number=closing.block_number, final_hash=transaction.block_hash)
     group.put(keys.stats(transaction.operator), encode(stats), inputs.stats_version)
+
+
+def _given_back(held: Sequence[Order], closing: Closing) -> Sequence[Order]:
+    """Return the orders whose units come back to the day; where no transfer is seen, something may have moved."""
+    return [order for order in held if closing.held[order.key] is not HoldReason.NO_TRANSFER]
 
 
 def _less(total: TokenUnits, units: TokenUnits, key: str) -> TokenUnits:

@@ -74,6 +74,11 @@ def fence(operator: Address, number: int) -> str:
     return f"{fence_of(operator)}{number:020d}"
 
 
+def stop(subject: str) -> str:
+    """A cause for which the payouts were stopped once."""
+    return f"stop:{subject}"
+
+
 def spent(day: str, wallet: Address | None = None) -> str:
     """What was bound in one UTC day, in all or to one wallet."""
     return f"spent:{day}:{wallet}" if wallet else f"spent:{day}"

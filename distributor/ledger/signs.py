@@ -2,7 +2,7 @@
 The sign that the chain knows more of our operators than the ledger: the nonces, and what was noted.
 
 The noted sign is a row, so that it stays when a pool forgets what it showed; a person's ``resume``
-removes it.
+removes it. A cause that stopped the payouts once is a row as well.
 """
 
 from __future__ import annotations
@@ -58,3 +58,14 @@ class Signs:
         group.delete(keys.AHEAD)
         with suppress(Contention):  # another person was first
             await commit(self.rows, group, marker_row=keys.AHEAD)
+
+    async def stopped(self, subject: str) -> bool:
+        """Say whether the payouts were stopped for *subject* before."""
+        return await self.rows.get(keys.stop(subject)) is not None
+
+    async def note_stop(self, subject: str) -> None:
+        """Remember that the payouts were stopped for *subject*."""
+        group = AtomicWrite()
+        group.insert(keys.stop(subject), {"at_ms": self.clock()})
+        with suppress(Contention):  # another host was first
+            await commit(self.rows, group, marker_row=keys.stop(subject))

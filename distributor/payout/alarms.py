@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distributor.chain_types import ChainSnapshot
+from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.errors import SignerUnavailable
 from distributor.ledger.opened import Unreadable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
@@ -72,6 +72,18 @@ def ledger_behind(detail: str) -> Alarm:
         summary=f"The chain is ahead of the ledger. {detail} Payouts are paused.",
         action="Was the ledger put back, or the key used elsewhere? Read the runbook before anything is resumed: "
         "`resolve` what used the nonce, `cancel-nonce` what waits, or `rebuild`.",
+    )
+
+
+def payment_path_broken(receipt: Receipt) -> Alarm:
+    """The contract takes the call, and the token moves nothing."""
+    return Alarm(
+        code="payment_path_broken",
+        summary=f"Transaction {receipt.tx_hash} succeeded in block {receipt.block.number}, and the token shows no "
+        "transfer of this amount to this wallet. Payouts are paused.",
+        action="Check AUTHORITY_ADDRESS, TOKEN_ADDRESS and RESERVE_ADDRESS, and ask the Authority's administrators, "
+        "before anything is resumed.",
+        subject=str(receipt.tx_hash),
     )
 
 

@@ -30,6 +30,7 @@ from distributor.payout.lifecycle import (
     Submit,
     Wait,
 )
+from distributor.payout.self_stop import SelfStop
 from distributor.payout.submission import Draft
 from distributor.ports import Alarms, Chain, Signer
 from distributor.state import Identity
@@ -92,10 +93,14 @@ class StepExecutor:
             case Finalise(receipt=receipt):
                 return await self._finalise(opened, receipt, snapshot)
             case NonceLost():
-                await self.alarms.raise_(alarms.nonce_lost(opened))
+                await self._self_stop.nonce_lost(opened)
                 return StepResult()
             case _:
                 assert_never(step)
+
+    @property
+    def _self_stop(self) -> SelfStop:
+        return SelfStop(ledger=self.ledger, chain=self.chain, alarms=self.alarms)
 
     # pushing -----------------------------------------------------------------------------------
 
@@ -163,6 +168,7 @@ class StepExecutor:
         transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
         orders = await self.ledger.orders(transaction.orders)
         verdict = lifecycle.verify_payment(orders, receipt, self.identity.reserve, kind=attempt.kind)
+        await self._self_stop.no_transfer(verdict, receipt, snapshot)
         if verdict.held and not await self._may_release(transaction, receipt, snapshot):
             return StepResult()
         reason = await self._todays_reason(transaction, attempt, snapshot) if _reverted(verdict) else ""

@@ -581,6 +581,7 @@ async def test_what_was_bound_while_a_nonce_is_lost_wakes_settlement(monkeypatch
 
     async def bind_then_release(self: Ledger, lease: Lease) -> None:
         monkeypatch.setattr(Ledger, "release", release)
+        await world.ledger.resume("ana", "looked")
         await a_bound_order(world)
         await release(self, lease)
 

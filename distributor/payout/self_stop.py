@@ -1,0 +1,58 @@
+"""
+When settlement stops the payouts by itself: once for each cause, so that a person who has looked may resume.
+
+A payment path that takes the call and moves nothing would be fed order after order; a nonce that
+somebody else used is the sign of a stolen key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distributor.chain_types import ChainSnapshot, Receipt
+from distributor.errors import ChainUnavailable, WrongChain
+from distributor.ledger import Ledger
+from distributor.model import HoldReason, OpenTransaction
+from distributor.payout import alarms
+from distributor.payout.lifecycle import PaymentProof
+from distributor.ports import Alarms, Chain
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SelfStop:
+    """Pause, note that it was done, and raise the alarm: a crash in between does it again."""
+
+    ledger: Ledger
+    chain: Chain
+    alarms: Alarms
+
+    async def no_transfer(self, proof: PaymentProof, receipt: Receipt, snapshot: ChainSnapshot) -> None:
+        """
+        Stop at the first final receipt that succeeded and shows no transfer, long before its orders are held.
+
+        Where two nodes are configured both must show that receipt: one that leaves out logs stops nobody.
+        """
+        if HoldReason.NO_TRANSFER not in proof.held.values() or not await self._second_node_agrees(receipt, snapshot):
+            return
+        if await self.ledger.signs.stopped(receipt.tx_hash):
+            return
+        alarm = alarms.payment_path_broken(receipt)
+        await self.ledger.pause("no_transfer", alarm.summary)
+        await self.ledger.signs.note_stop(receipt.tx_hash)
+        await self.alarms.raise_(alarm)
+
+    async def nonce_lost(self, opened: OpenTransaction) -> None:
+        """Stop where a nonce of ours was used by a transaction nobody here signed."""
+        subject = f"{opened.transaction.operator}:{opened.transaction.nonce}"
+        alarm = alarms.nonce_lost(opened)
+        if not await self.ledger.signs.stopped(subject):
+            await self.ledger.pause("nonce_lost", alarm.summary)
+            await self.ledger.signs.note_stop(subject)
+        await self.alarms.raise_(alarm)
+
+    async def _second_node_agrees(self, receipt: Receipt, snapshot: ChainSnapshot) -> bool:
+        other = next((node for node in self.chain.nodes if node != snapshot.node), None)
+        try:
+            return other is None or await self.chain.receipt(receipt.tx_hash, node=other) == receipt
+        except (ChainUnavailable, WrongChain):
+            return False  # the next look asks again

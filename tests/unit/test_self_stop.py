@@ -1,0 +1,109 @@
+"""Settlement stops the payouts by itself at the first sign that money goes wrong (found-faults A21, A25)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from distributor.chain_types import Receipt
+from distributor.errors import ChainUnavailable
+from distributor.model import Hash, HoldReason, OrderStatus
+from foundation.clock import utc_day
+from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
+from tests.world import World, a_world, tokens
+
+
+async def a_broken_path(**options: object) -> World:
+    """An Authority that pays one unit short, and a cap for the day."""
+    world = await a_world(**options)
+    world.chain.rules.behaviour = Behaviour.SHORT
+    world.cap(day_units=200)
+    return world
+
+
+async def test_a_broken_payment_path_is_not_fed_order_after_order() -> None:
+    """The smallest input of A21, forty orders: one transaction's worth is bound, and its units stay counted."""
+    world = await a_broken_path()
+    orders = [await world.receive() for _ in range(40)]
+    world.max_in_flight = 1
+    world.start()
+
+    for _ in range(30):
+        await world.distribution.drain()
+        await world.settle()
+
+    stopped = await world.ledger.pause_state()
+    statuses = [await world.status(order) for order in orders]
+    assert stopped.paused_by == "no_transfer"
+    assert statuses.count(OrderStatus.RECEIVED) >= 34
+    assert "payment_path_broken" in world.alarms.codes
+    held = [order for order in orders if await world.status(order) is OrderStatus.HELD]
+    assert {(await world.order(order)).hold_reason for order in held} == {HoldReason.NO_TRANSFER}
+    spent = world.rows.dump()[f"spent:{utc_day(world.clock())}"]["units"]
+    assert spent == str(len([each for each in statuses if each is not OrderStatus.RECEIVED]) * tokens(10))
+
+
+async def test_a_person_who_has_looked_may_resume() -> None:
+    """The same transaction does not pause a second time, though its orders are held much later."""
+    world = await a_broken_path()
+    await world.receive()
+    await world.distribution.drain()
+    await world.settle(6)
+    assert (await world.ledger.pause_state()).paused
+
+    await world.ledger.resume("ana", "looked")
+    await world.settle(12)
+
+    assert not (await world.ledger.pause_state()).paused
+    assert world.alarms.codes == ["payment_path_broken", "held_no_transfer"]
+
+
+async def test_one_node_that_leaves_out_logs_stops_nobody() -> None:
+    """The other shows the transfer, or does not answer."""
+    world = await a_world(chain=FakeChain(nodes=("one", "two")))
+    order = await world.receive()
+    await world.distribution.drain()
+    world.chain.mine(8)
+    snapshot, receipt = world.chain.snapshot, world.chain.receipt
+
+    async def bare(*asked: object) -> object:
+        seen = await snapshot(*asked)  # type: ignore[arg-type]
+        return replace(seen, receipts={key: replace(each, transfers=()) for key, each in seen.receipts.items()})
+
+    async def silent(_: Hash, *, node: str) -> Receipt | None:
+        raise ChainUnavailable(node)
+
+    world.chain.snapshot = bare  # type: ignore[method-assign, assignment]
+    world.chain.receipt = silent  # type: ignore[method-assign, assignment]
+    await world.settle(2)
+    world.chain.receipt = receipt  # type: ignore[method-assign]
+    await world.settle(2)
+
+    assert not (await world.ledger.pause_state()).paused
+    assert await world.status(order) is OrderStatus.BOUND
+
+
+async def test_a_lost_nonce_pauses_once() -> None:
+    """It is the sign of a stolen key; a person who looked and resumed is not overruled."""
+    world = await a_world()
+    await world.receive()
+    await world.distribution.drain()
+    world.chain.drop(world.chain.pooled[0].tx_hash)
+    world.chain.spend_nonce(OPERATOR)
+    world.clock.advance(60_000)
+
+    await world.settle(2)
+    assert (await world.ledger.pause_state()).paused_by == "nonce_lost"
+    await world.ledger.resume("ana", "looked")
+    await world.settle(2)
+
+    assert not (await world.ledger.pause_state()).paused
+
+
+async def test_two_hosts_that_stop_for_one_cause_note_it_once() -> None:
+    """The second finds the row."""
+    world = await a_world()
+
+    await world.ledger.signs.note_stop("cause")
+    await world.ledger.signs.note_stop("cause")
+
+    assert await world.ledger.signs.stopped("cause")
