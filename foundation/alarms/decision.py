@@ -1,0 +1,100 @@
+"""
+What is to be told of one code now: pure, from what was told and what stands.
+
+A fact is told at once, hourly while it stands (daily once a person has said that they know), and once
+when it ended. Ended means: not seen by two looks two minutes apart, so that two hosts that see opposite
+things do not make it come and go. What comes back within an hour goes on with its old *since*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from foundation.alarms.model import Fact, Told, Word
+from foundation.clock import UnixMs
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+QUIET_MS: Final = 120_000
+"""How long a fact must not be seen before it counts as ended."""
+BACK_MS: Final = 600_000
+"""What ended and came back is told again after this time at the earliest: it flaps."""
+AHEAD_MS_MAX: Final = 300_000
+"""How far ahead of ours another clock may run."""
+_ENDS_TOLD: Final = 2
+"""An end is told a second time an hour later: a sweep that outlived its lease may have had the last word."""
+
+
+def after_look(told: Told | None, code: str, facts: Sequence[Fact], now: UnixMs) -> Told | None:
+    """Return what is known of *code* after a look that saw *facts*; None while nothing is."""
+    if facts:
+        return _seen(told, code, facts, now)
+    return _not_seen(told, now) if told else None
+
+
+def due(told: Told, now: UnixMs) -> Word | None:
+    """
+    Return the word that must be delivered now; None when nothing is due.
+
+    A telling that was begun and not finished is due in any case: nobody knows whether it arrived.
+    """
+    if told.telling is not None:
+        return told.state
+    if told.state is Word.STANDS:
+        return Word.STANDS if _again(told, now) else None
+    owed = told.told is not None and told.end_told < _ENDS_TOLD
+    return Word.ENDED if owed and (told.end_told == 0 or _elapsed(told.told_ms, now) >= HOUR_MS) else None
+
+
+def before_delivery(told: Told, word: Word, now: UnixMs) -> Told:
+    """Return the row as it is stored before *word* goes out."""
+    return replace(told, telling=word, told_ms=now, number=told.number + (told.telling is None))
+
+
+def after_delivery(told: Told, facts: Sequence[Fact]) -> Told:
+    """Return the row as it is stored after its word was delivered."""
+    ended = told.telling is Word.ENDED
+    return replace(
+        told,
+        told=told.telling,
+        telling=None,
+        end_told=told.end_told + 1 if ended else 0,
+        subjects=tuple(fact.subject for fact in facts[:100]),
+    )
+
+
+def _seen(told: Told | None, code: str, facts: Sequence[Fact], now: UnixMs) -> Told:
+    since_ms = min(now, *(fact.since_ms for fact in facts))
+    if told is None:
+        return Told(code=code, since_ms=since_ms)
+    if told.state is Word.STANDS:
+        return replace(told, missed_ms=None)
+    if _elapsed(told.ended_ms, now) < HOUR_MS:
+        return replace(told, state=Word.STANDS, missed_ms=None, ended_ms=None)
+    return replace(Told(code=code, since_ms=since_ms), version=told.version)
+
+
+def _not_seen(told: Told, now: UnixMs) -> Told:
+    if told.state is Word.ENDED:
+        return told
+    missed_ms = told.missed_ms if told.missed_ms is not None else now
+    if _elapsed(missed_ms, now) < QUIET_MS:
+        return replace(told, missed_ms=missed_ms)
+    return replace(told, state=Word.ENDED, missed_ms=None, ended_ms=now, end_told=0, seen_by="")
+
+
+def _again(told: Told, now: UnixMs) -> bool:
+    """Say whether a fact that stands must be told: never told, come back, or an hour old."""
+    if told.told is None:
+        return True
+    wait_ms = BACK_MS if told.told is Word.ENDED else DAY_MS if told.seen_by else HOUR_MS
+    return _elapsed(told.told_ms, now) >= wait_ms
+
+
+def _elapsed(then: UnixMs | None, now: UnixMs) -> int:
+    """Return the milliseconds since *then*; a time far ahead was written by a wrong clock and says nothing."""
+    if then is None or then > now + AHEAD_MS_MAX:
+        return DAY_MS
+    return max(0, now - then)

@@ -1,0 +1,119 @@
+"""What stands, what was told of it, and what is told now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from foundation.alarms.catalogue import Kind
+from foundation.clock import UnixMs
+from foundation.tablestore.codec import Codec, Record, lines, number, text, word
+from foundation.tablestore.ports import UNSTORED, Version
+
+FACTS, TOLD = "alarm:", "told:"
+"""Row keys: facts that have no row of their own, and what was told of each code."""
+SUBJECTS_MAX = 10
+"""Subjects named in one message: the oldest ones."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """Something that stands, about one order, transaction, company or the service (an empty subject)."""
+
+    code: str
+    subject: str
+    detail: str
+    since_ms: UnixMs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """A fact that has no row of its own, as it was last seen."""
+
+    code: str
+    subject: str
+    detail: str
+    since_ms: UnixMs
+    seen_ms: UnixMs
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+class Word(StrEnum):
+    """What is said of a code."""
+
+    STANDS = "stands"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """
+    What was told of one code.
+
+    ``telling`` is stored before a delivery and cleared after it: a row that still has it was, perhaps,
+    told, and is told again.
+    """
+
+    code: str
+    since_ms: UnixMs
+    """When it began to stand; kept while it comes and goes within an hour."""
+    state: Word = Word.STANDS
+    telling: Word | None = None
+    told_ms: UnixMs | None = None
+    """When something was last delivered, or about to be."""
+    told: Word | None = None
+    """The last word that was delivered."""
+    number: int = 0
+    """How often it was told since ``since_ms``; a part of the message's id."""
+    missed_ms: UnixMs | None = None
+    """The first look that did not see it, while it counts as standing."""
+    ended_ms: UnixMs | None = None
+    end_told: int = 0
+    """How often its end was told."""
+    subjects: tuple[str, ...] = ()
+    """Those the last message counted, the oldest first, at most a hundred."""
+    seen_by: str = ""
+    """The person who said that they know; it is told daily from then on."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What a target is told of one code."""
+
+    id: str
+    """The same for the same telling, so that a second delivery is known as one."""
+    kind: Kind
+    word: Word
+    since_ms: UnixMs
+    count: int
+    facts: Sequence[Fact]
+    """The oldest ones, at most ten."""
+    new: int
+    """How many of them the message before did not count."""
+    seen_by: str = ""
+
+
+CODEC = Codec(
+    [
+        Record(Sighting, (text("code"), text("subject"), text("detail"), number("since_ms"), number("seen_ms"))),
+        Record(
+            Told,
+            (
+                text("code"),
+                number("since_ms"),
+                word("state", Word),
+                word("telling", Word, missing=None),
+                number("told_ms", missing=None),
+                word("told", Word, missing=None),
+                number("number"),
+                number("missed_ms", missing=None),
+                number("ended_ms", missing=None),
+                number("end_told"),
+                lines("subjects"),
+                text("seen_by", missing=""),
+            ),
+        ),
+    ]
+)

@@ -1,0 +1,344 @@
+"""Whatever stands is told, killed or refused at each step between fact and telling."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from foundation.alarms.catalogue import Catalogue, Kind, Severity, Text
+from foundation.alarms.decision import DAY_MS, HOUR_MS
+from foundation.alarms.model import Fact, Message, Told, Word
+from foundation.alarms.register import LEASE, NOTED_MS, Register, Teller, by_code
+from foundation.alarms.targets import NotDelivered
+from foundation.clock import UnixMs
+from foundation.errors import Contention, InvariantBroken, StoreUnavailable
+from foundation.tablestore.leases import Leases
+from foundation.tablestore.memory import MemoryRows
+from tests.fakes.clock import FrozenClock
+
+MINUTE_MS = 60_000
+
+
+def a_kind(code: str, severity: Severity = Severity.ERROR) -> Kind:
+    """Return a kind with the same words in both languages."""
+    text = Text(summary=f"{code} happened.", action="Look.")
+    return Kind(code=code, severity=severity, texts={"en": text, "pt": text})
+
+
+CATALOGUE = Catalogue([a_kind("held"), a_kind("stuck", Severity.CRITICAL), a_kind("low", Severity.WARNING)])
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+class Inbox:
+    """A target that takes, refuses, or kills its caller."""
+
+    def __init__(self) -> None:
+        self.posts: list[Sequence[Message]] = []
+        self.troubles: list[Exception | None] = []
+
+    async def deliver(self, messages: Sequence[Message]) -> None:
+        """Take the messages, unless trouble is in line."""
+        await asyncio.sleep(0)
+        trouble = self.troubles.pop(0) if self.troubles else None
+        if isinstance(trouble, NotDelivered):
+            raise trouble
+        self.posts.append(messages)
+        if trouble:
+            raise trouble
+
+    @property
+    def words(self) -> list[tuple[str, str]]:
+        return [(message.kind.code, message.word.value) for post in self.posts for message in post]
+
+
+class World:
+    """A table, a clock, a register, and an inbox."""
+
+    def __init__(self) -> None:
+        self.rows, self.clock, self.inbox = MemoryRows(), FrozenClock(), Inbox()
+        self.register = Register(rows=self.rows, clock=self.clock, catalogue=CATALOGUE)
+
+    def teller(self, holder: str = "me") -> Teller:
+        return Teller(register=self.register, target=self.inbox, holder=holder)
+
+    def fact(self, code: str = "held", subject: str = "a:1") -> Fact:
+        return Fact(code=code, subject=subject, detail="refused", since_ms=self.clock())
+
+    async def look(self, *facts: Fact, minutes: int = 1) -> None:
+        """Look each minute."""
+        for _ in range(minutes):
+            await self.teller().run(facts)
+            self.clock.advance(MINUTE_MS)
+
+
+@pytest.fixture
+def world() -> World:
+    """Nothing stands."""
+    return World()
+
+
+async def test_all_that_is_due_is_one_post_the_worst_first(world: World) -> None:
+    """Each code is one message: how many, and the oldest ten."""
+    many = [world.fact("held", f"a:{number:04d}") for number in range(10_000)]
+
+    await world.look(world.fact("low", ""), *many, world.fact("stuck", "nonce 7"))
+
+    (post,) = world.inbox.posts
+    assert [message.kind.code for message in post] == ["stuck", "held", "low"]
+    held = post[1]
+    assert (held.count, held.new, [fact.subject for fact in held.facts]) == (
+        10_000,
+        10_000,
+        [f"a:{number:04d}" for number in range(10)],
+    )
+
+
+async def test_what_stands_is_told_hourly_and_when_it_ended(world: World) -> None:
+    """The rows say what was told; the id is another one each time."""
+    fact = world.fact()
+    await world.look(fact, minutes=61)
+    await world.look(minutes=5)
+
+    assert world.inbox.words == [("held", "stands"), ("held", "stands"), ("held", "ended")]
+    assert len({message.id for post in world.inbox.posts for message in post}) == 3
+
+
+async def test_a_refused_delivery_stays_due(world: World) -> None:
+    """Answered 429 at first: told a minute later, under the same id, and not again before an hour."""
+    world.inbox.troubles = [NotDelivered("429"), None]
+
+    await world.look(world.fact(), minutes=10)
+
+    assert world.inbox.words == [("held", "stands")]
+    assert world.inbox.posts[0][0].id.endswith(":1:stands")
+
+
+async def test_killed_after_the_delivery_it_is_told_again_under_the_same_id(world: World) -> None:
+    """At least once; the id shows that it is one telling."""
+    world.inbox.troubles = [Killed()]
+    with pytest.raises(Killed):
+        await world.look(world.fact())
+    world.clock.advance(2 * MINUTE_MS)
+
+    await world.look(world.fact())
+
+    first, second = world.inbox.posts
+    assert first[0].id == second[0].id
+
+
+async def test_killed_before_the_delivery_it_is_told(world: World) -> None:
+    """The fact is a row; nobody need remember it."""
+    world.rows.lose_next_answer(done=True)
+    world.rows.go_down()
+    with pytest.raises(StoreUnavailable):
+        await world.teller().run([world.fact()])
+    world.rows.come_back()
+
+    await world.look(world.fact(), minutes=3)
+
+    assert world.inbox.words == [("held", "stands")]
+
+
+async def test_killed_between_delivery_and_row_an_end_is_told_all_the_same(world: World) -> None:
+    """Told that it stands, the row lost, the fact gone: the end is told, since the telling was stored first."""
+    world.inbox.troubles = [Killed()]
+    with pytest.raises(Killed):
+        await world.look(world.fact())
+    world.clock.advance(MINUTE_MS)
+
+    await world.look(minutes=10)
+
+    assert world.inbox.words[0] == ("held", "stands")
+    assert world.inbox.words[-1] == ("held", "ended")
+
+
+async def test_one_teller_at_a_time(world: World) -> None:
+    """Another one's lease is respected."""
+    await Leases(world.rows, world.clock).acquire(LEASE, "other", ttl_ms=30_000)
+
+    assert await world.teller().run([world.fact()]) == []
+    assert world.inbox.posts == []
+
+
+async def test_a_teller_that_outlived_its_lease_makes_the_row_due_again(world: World) -> None:
+    """
+    Its delivery may have been the last word, and an old one.
+
+    1. One delivers "stands" slowly. Its lease ends.
+    2. Another one tells meanwhile, and stores it.
+    3. The first cannot store its own row, and so has it told again: the last word is right.
+    """
+    world_fact = world.fact()
+
+    class Slow(Inbox):
+        async def deliver(self, messages: Sequence[Message]) -> None:
+            world.clock.advance(2 * MINUTE_MS)
+            await world.teller("other").run([world_fact])
+            await super().deliver(messages)
+
+    slow = Slow()
+    await Teller(register=world.register, target=slow, holder="slow").run([world_fact])
+    told = (await world.register.told())["held"]
+    assert (len(slow.posts), len(world.inbox.posts), told.telling) == (1, 1, Word.STANDS)
+
+    await world.look(world_fact)
+    assert world.inbox.words == [("held", "stands"), ("held", "stands")]
+
+
+class Contended:
+    """Stands in for ``Register.store``: loses the calls it is told to lose."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *lost: int) -> None:
+        self.calls, self.lost, self.real = 0, set(lost), Register.store
+
+        async def store(register: Register, told: Told) -> Told:
+            return await self.store(register, told)
+
+        monkeypatch.setattr(Register, "store", store)
+
+    async def store(self, register: Register, told: Told) -> Told:
+        """Store, unless this call is one to lose."""
+        self.calls += 1
+        if self.calls in self.lost:
+            raise Contention
+        return await self.real(register, told)
+
+
+async def test_a_row_that_another_teller_writes_first_is_left_to_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tells."""
+    Contended(monkeypatch, 1)
+
+    assert await world.teller().run([world.fact()]) == []
+    assert world.inbox.posts == []
+
+
+async def test_a_row_that_still_says_telling_is_due_already(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delivered, the row lost to another one that has begun to tell: nothing more to do."""
+    contended = Contended(monkeypatch, 2)
+
+    await world.look(world.fact())
+
+    assert contended.calls == 2
+    assert (await world.register.told())["held"].telling is Word.STANDS
+
+
+async def test_a_row_that_keeps_changing_is_given_up_aloud(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others that write it tell; a line says so."""
+    fact = world.fact()
+
+    class Busy(Inbox):
+        async def deliver(self, messages: Sequence[Message]) -> None:
+            world.clock.advance(2 * MINUTE_MS)
+            await world.teller("other").run([fact])
+            Contended(monkeypatch, 1, 2, 3, 4)
+            await super().deliver(messages)
+
+    await Teller(register=world.register, target=Busy(), holder="slow").run([fact])
+
+    assert "alarm_due_again_not_stored" in caplog.text
+
+
+async def test_a_fact_without_a_row_of_its_own_is_noted_and_told(world: World) -> None:
+    """As often as it is seen; since its first sighting; and forgotten a day after the last one."""
+    since = world.clock()
+    for _ in range(20):
+        await world.register.note("stuck", "nonce 7/8", "fee 3")
+        world.clock.advance(MINUTE_MS)
+
+    (fact,) = await world.register.facts()
+    assert (fact.subject, fact.detail, fact.since_ms) == ("nonce 7/8", "fee 3", since)
+    assert "alarm:stuck:nonce%207%2F8" in world.rows.dump()
+    world.clock.advance(HOUR_MS)
+    assert await world.register.facts() == []
+    await world.register.note("stuck", "nonce 7/8", "fee 3")
+    assert (await world.register.facts())[0].since_ms == world.clock()
+    world.clock.advance(DAY_MS)
+    assert await world.register.facts() == []
+    assert "alarm:stuck:nonce%207%2F8" not in world.rows.dump()
+
+
+async def test_a_fact_seen_each_second_is_written_once_a_minute(world: World) -> None:
+    """Unless it says something new."""
+    await world.register.note("stuck", "", "fee 3")
+    world.clock.advance(NOTED_MS - 1)
+    await world.register.note("stuck", "", "fee 3")
+    assert world.rows.commits == 1
+    await world.register.note("stuck", "", "fee 4")
+    assert world.rows.commits == 2
+
+
+async def test_two_who_note_at_once_note_one_fact(world: World) -> None:
+    """And neither fails; nor do two who forget at once."""
+    await asyncio.gather(*(world.register.note("stuck", "", f"fee {fee}") for fee in range(4)))
+    world.clock.advance(2 * DAY_MS)
+    await asyncio.gather(world.register.facts(), world.register.facts())
+
+    assert world.rows.dump() == {}
+
+
+async def test_what_a_person_knows_is_told_daily_with_the_name(world: World) -> None:
+    """Only while it stands."""
+    assert not await world.register.acknowledge("held", "ana")
+    fact = world.fact()
+    await world.look(fact)
+    assert await world.register.acknowledge("held", "ana")
+    await world.look(fact, minutes=24 * 60)
+
+    assert [message.seen_by for post in world.inbox.posts for message in post] == ["", "ana"]
+    await world.look(minutes=5)
+    assert not await world.register.acknowledge("held", "ana")
+
+
+def test_an_unknown_code_is_shown_as_it_is() -> None:
+    """A newer version wrote it."""
+    kind = CATALOGUE.find("newer_code")
+
+    assert (kind.severity, kind.anchor) == (Severity.ERROR, "newer-code")
+    assert "newer_code" in kind.texts["pt"].summary
+    assert CATALOGUE.codes == {"held", "stuck", "low"}
+
+
+def test_a_catalogue_is_whole() -> None:
+    """Each code once, in both languages."""
+    with pytest.raises(InvariantBroken, match="twice"):
+        Catalogue([a_kind("a"), a_kind("a")])
+    with pytest.raises(InvariantBroken, match="lacks a language"):
+        Catalogue([Kind(code="a", severity=Severity.ERROR, texts={"en": Text(summary="", action="")})])
+
+
+def test_facts_are_grouped_the_oldest_first() -> None:
+    """By their code."""
+    facts = [Fact(code="b", subject=str(at), detail="", since_ms=UnixMs(at)) for at in (3, 1, 2)]
+
+    assert [fact.subject for fact in by_code(facts)["b"]] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("seed", range(15))
+async def test_when_nothing_changes_any_more_the_last_word_is_the_fact(seed: int) -> None:
+    """Two tellers, kills, refusals, and a fact that comes and goes: the model's property."""
+    chance, world = random.Random(seed), World()  # noqa: S311 -- a story, no secret
+    stands = False
+    for _ in range(chance.randrange(5, 60)):
+        stands = chance.random() < 0.5
+        world.inbox.troubles = [chance.choice([None, None, Killed(), NotDelivered("429")])]
+        seen = [world.fact()] if stands else []
+        await asyncio.gather(*(world.teller(name).run(seen) for name in ("a", "b")), return_exceptions=True)
+        world.clock.advance(chance.choice([1_000, 61_000, 130_000, HOUR_MS]))
+    world.inbox.troubles = []
+    fact = world.fact()
+    await world.look(*([fact] if stands else []), minutes=130)
+
+    if world.inbox.words:
+        assert world.inbox.words[-1] == ("held", "stands" if stands else "ended")
+    else:
+        assert not stands
