@@ -5,6 +5,7 @@ ServiceError
 ├─ Transient             not now: the lane ends, and is due again
 │   ├─ ApiUnavailable    no usable answer from Conta Azul: connection, time-out, 5xx, a page instead of JSON
 │   │   └─ UnreadableAnswer   an answer, but not the JSON it should be
+│   ├─ SendLogUnavailable     the second record of what is sent: without it nothing is sent
 │   └─ RateLimited       429 although we had slowed down; says when to come back
 ├─ ApiRefused            Conta Azul calls the request itself wrong: alarm, never the same again by itself
 │   └─ RouteUnknown      this family of routes is not there
@@ -23,6 +24,10 @@ class ApiUnavailable(Transient):
 
 class UnreadableAnswer(ApiUnavailable):
     """Conta Azul answered with something that cannot be read."""
+
+
+class SendLogUnavailable(Transient):
+    """The send log did not take a record, or a restore has begun: nothing is sent."""
 
 
 class RateLimited(Transient):

@@ -264,8 +264,16 @@ class Delivery:
     """What the mail server said last, without addresses."""
     tried_ms: UnixMs = UnixMs(0)
     sent_ms: UnixMs = UnixMs(0)
-    refusals_while_stopped: int = 0
-    """Refusals since anything was last accepted; counted when the next message is accepted."""
+    refused_epoch: int = 0
+    """The sender's epoch when it was last refused for a cause that may not be its own; 0: no such refusal is open."""
+    counted: int = 0
+    """Such refusals after which the server accepted something else: the second holds the delivery."""
+    faults: int = 0
+    """Steps in a row that took too long, and unexpected errors."""
+    reason: Reason | None = None
+    """Why it is held."""
+    decided_by: str = ""
+    """Who said what becomes of it after its outcome was unknown."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

@@ -1,0 +1,1 @@
+"""One mail to one address: at most once by our doing, and never lost."""

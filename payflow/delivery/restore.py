@@ -1,0 +1,98 @@
+"""
+What a restored delivery may do, by the send log: the log knows what was begun after the backup was made.
+
+The steps of a restore, in this order; each answers a race that the model ``restore`` found:
+
+1. Pause, and raise the log's epoch: a worker that is still running can begin nothing more.
+2. Replace every row by the backup's; those that have not ended are frozen, and a frozen row is never claimed.
+   The restored table gets the new epoch with them, never before: a worker knows the epoch by the table it works
+   on, so one that still works on the old table, or began there before, is refused by the log.
+3. Only then read the log, every day from the one before the backup began until now.
+4. Accepted: sent. Begun without an outcome: unknown. Not named: released. What only the log names gets a row, so
+   that the next look cannot create it anew.
+
+Records are joined by the claim's owner: attempt numbers start again after a restore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from foundation.clock import UnixMs
+from payflow.delivery.ports import DeliveryKey, LogRecords
+from payflow.delivery.rules import ATTEMPT_MS
+from payflow.state import Delivery, DeliveryPhase, DeliveryState
+
+
+class LogWord(StrEnum):
+    """What a record of the send log says."""
+
+    BEGUN = "begun"
+    ACCEPTED = "accepted"
+    NOT_ACCEPTED = "not_accepted"
+
+
+class Known(StrEnum):
+    """What the whole log says about one mail."""
+
+    ACCEPTED = "accepted"
+    OPEN = "open"
+    """Begun by somebody, and no word of how it ended: it may have been accepted."""
+    NOTHING = "nothing"
+
+
+ENDED = frozenset({DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.HELD, DeliveryState.CANCELLED})
+
+
+def fold(records: Sequence[tuple[str, str]]) -> Known:
+    """Return what (owner, word) *records* of one mail say together; their order does not matter."""
+    ended = {owner for owner, word in records if word != LogWord.BEGUN}
+    if any(word == LogWord.ACCEPTED for _, word in records):
+        return Known.ACCEPTED
+    return Known.OPEN if any(owner not in ended for owner, _ in records) else Known.NOTHING
+
+
+def frozen(delivery: Delivery) -> Delivery:
+    """Return a backup's *delivery* as it is put back: not claimable before the log was read, unless it has ended."""
+    return delivery if delivery.state in ENDED else replace(delivery, frozen=True)
+
+
+def released(delivery: Delivery, known: Known, now: UnixMs) -> Delivery:
+    """
+    Return a restored *delivery* as the log decides it.
+
+    One that becomes unknown gets a deadline as of now: a worker that began before the fence may still be at it, and
+    *send again* is offered only when its connection is closed.
+    """
+    thawed = replace(delivery, frozen=False)
+    if known is Known.ACCEPTED or delivery.state is DeliveryState.SENT:
+        return replace(thawed, state=DeliveryState.SENT, phase=None)
+    if known is Known.OPEN or delivery.phase is DeliveryPhase.TERMINATING:
+        return replace(thawed, state=DeliveryState.UNKNOWN, phase=None, attempt_deadline_ms=UnixMs(now + ATTEMPT_MS))
+    if delivery.state is DeliveryState.SENDING:
+        return replace(thawed, state=DeliveryState.READY, phase=None)
+    return thawed
+
+
+def tombstone(key: DeliveryKey, known: Known, now: UnixMs) -> Delivery:
+    """Return the row of a mail that only the log names. It has no address: nothing will be sent from it."""
+    return Delivery(
+        company=key.payment.company,
+        baixa=key.payment.baixa,
+        kind=key.kind,
+        number=key.number,
+        address="",
+        address_index="",
+        state=DeliveryState.SENT if known is Known.ACCEPTED else DeliveryState.UNKNOWN,
+        due_ms=now,
+        attempt_deadline_ms=UnixMs(now + ATTEMPT_MS),
+    )
+
+
+def apply(rows: Mapping[DeliveryKey, Delivery], log: LogRecords, now: UnixMs) -> Sequence[Delivery]:
+    """Return every restored row as the log decides it, and a row for each mail that only the log names."""
+    kept = [released(delivery, fold(log.get(key, ())), now) for key, delivery in rows.items()]
+    named = {key: fold(records) for key, records in log.items() if key not in rows}
+    return [*kept, *(tombstone(key, known, now) for key, known in named.items() if known is not Known.NOTHING)]
