@@ -22,7 +22,7 @@ ServiceError  (this branch and those without a name of the payout are in ``found
 
 What a class docstring says is its default message. Waiting and held are states in the ledger, not
 errors; the answers a node is expected to give are a ``SubmitOutcome``, not errors. HTTP codes
-exist only in ``function_problems.py``.
+are only in ``functions/problems.py``.
 """
 
 from __future__ import annotations
@@ -41,6 +41,18 @@ class MalformedOrder(Rejected):
     """The body is not an order: it cannot be read."""
 
     code = "malformed_order"
+
+
+class BodyTooLarge(Rejected):
+    """The body is larger than an order can be."""
+
+    code = "body_too_large"
+
+
+class NotJson(Rejected):
+    """Send the order as application/json."""
+
+    code = "not_json_type"
 
 
 class UnpayableOrder(Rejected):

@@ -152,13 +152,19 @@ class Container:
         )
 
     async def _build_intake(self) -> Intake:
+        from distributor.webhook.authentication import Authentication
         from distributor.webhook.intake import Intake
         from distributor.webhook.orders import PaymentRules
 
         settings = await self._resources.settings(Use.INTAKE)
         return Intake(
             ledger=await self._resources.ledger(),
-            keys=(await self._resources.keyring()).keys,
+            authentication=Authentication(
+                rate_limiter=await self.rate_limiter(),
+                keys=(await self._resources.keyring()).keys,
+                clock=self._clock,
+                require_timestamp=settings.require_timestamp,
+            ),
             payment_rules=PaymentRules(
                 chain_id=settings.chain_id,
                 token=settings.token,
@@ -167,7 +173,6 @@ class Container:
                 decimals=settings.token_decimals,
             ),
             clock=self._clock,
-            require_timestamp=settings.require_timestamp,
             caps=settings.caps,
         )
 

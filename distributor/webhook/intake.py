@@ -8,19 +8,20 @@ message is lost, the shop's next try meets the stored order and wakes again whil
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from distributor.caps import NO_CAPS, Caps, refusal
-from distributor.errors import BadSignature, ConflictingOrder
+from distributor.errors import ConflictingOrder
 from distributor.ledger import Inserted, Ledger
 from distributor.model import Order, OrderStatus
-from distributor.webhook import orders, signature
+from distributor.webhook import orders
+from distributor.webhook.authentication import Authentication, Sender, WebhookRequest
 from distributor.webhook.orders import PaymentRules
-from distributor.webhook.signature import Key, Verified
-from distributor.webhook.signature_schemes import Refusal
 from foundation import logs
 from foundation.clock import Clock
+
+BODY_BYTES_MAX = 64 * 1024
+"""An order has a few hundred bytes; a plug-in may add fields of its own."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,38 +40,23 @@ class Intake:
     """Accept orders; needs the ledger and the shops' secrets, and no node."""
 
     ledger: Ledger
-    keys: Callable[[], Sequence[Key]] = field(repr=False)
-    """The secrets that count at this moment."""
+    authentication: Authentication
     payment_rules: PaymentRules
     clock: Clock
-    require_timestamp: bool = False
-    """Refuse what is signed without a time."""
     caps: Caps = NO_CAPS
 
-    async def accept(self, headers: Mapping[str, str], body: bytes) -> Accepted:
+    async def accept(self, request: WebhookRequest) -> tuple[Sender, Accepted]:
         """
-        Store the order once; the same order again is the stored one.
+        Store the order in *request* once; the same order again returns the stored one.
 
         Raises:
-            Rejected: The signature, the body, or the id used before with other content.
-            LedgerUnavailable: Nothing is known; the sender's next try settles it.
+            Rejected: The signature or the body is wrong, or the id was used before with other content.
+            RateLimited: The address or the shop has used up its rate.
+            StoreUnavailable: The outcome is unknown; the sender's next try settles it.
         """
-        return await self.take(self.authenticate(headers, body).source, body)
-
-    def authenticate(self, headers: Mapping[str, str], body: bytes) -> Verified:
-        """Return whose secret signed *body*, before anything in it is read. Raises BadSignature."""
-        judged = signature.check_signature(
-            headers, body, self.keys(), self.clock(), require_timestamp=self.require_timestamp
-        )
-        if isinstance(judged, Refusal):
-            logs.info(_log, "signature_refused", cause=judged)
-            raise BadSignature(signature.REFUSAL)
-        logs.info(_log, "signature_verified", source=judged.source, secret=judged.secret, scheme=judged.scheme)
-        return judged
-
-    async def take(self, source: str, body: bytes) -> Accepted:
-        """Store the order in a body that *source* signed. Raises what ``accept`` does, but for the signature."""
-        return await self.keep(orders.parse(body, source, self.payment_rules, self.clock()))
+        sender = await self.authentication.authenticate(request, body_bytes_max=BODY_BYTES_MAX)
+        order = orders.parse(request.body, sender.verified.source, self.payment_rules, self.clock())
+        return sender, await self.keep(order)
 
     async def keep(self, order: Order) -> Accepted:
         """

@@ -1,8 +1,8 @@
 """
-Who sent this body: the shop whose secret signed it.
+Which shop's secret signed a body.
 
-The body is signed as it travels; it is never parsed and written again before the comparison. How
-requests are signed stands in ``signature_schemes``.
+The signature covers the raw body: it is never parsed and serialised again before the comparison.
+``signature_schemes`` describes how requests are signed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from distributor.errors import BadSignature
 from distributor.settings.shop_secrets import Which
 from distributor.webhook.signature_schemes import Claim, Refusal, Scheme, key_of, read_claim
 from foundation.clock import UnixMs
@@ -41,13 +40,13 @@ class Verified:
     scheme: Scheme
 
 
-def verify(
+def check_signature(
     headers: Mapping[str, str], body: bytes, keys: Sequence[Key], now_ms: UnixMs, *, require_timestamp: bool = False
-) -> Verified:
+) -> Verified | Refusal:
     """
-    Return whose secret signed *body*.
+    Return whose secret signed *body*, or why it is refused: for our own log, never for the sender.
 
-    Total: whatever the headers and the body are, it returns or raises BadSignature.
+    Total: it returns for every header and every body.
 
     Args:
         headers: The request's headers; names in any case.
@@ -55,20 +54,7 @@ def verify(
         keys: The secrets of every shop. An empty one never matches.
         now_ms: The time, for the schemes that sign one.
         require_timestamp: Refuse the schemes that sign no time.
-
-    Raises:
-        BadSignature: Always the same text.
     """
-    judged = check_signature(headers, body, keys, now_ms, require_timestamp=require_timestamp)
-    if isinstance(judged, Refusal):
-        raise BadSignature(REFUSAL)
-    return judged
-
-
-def check_signature(
-    headers: Mapping[str, str], body: bytes, keys: Sequence[Key], now_ms: UnixMs, *, require_timestamp: bool = False
-) -> Verified | Refusal:
-    """Return what ``verify`` returns, or why it would refuse: for our own log, never for the sender."""
     claim = read_claim(headers, body, now_s=now_ms // 1_000, require_timestamp=require_timestamp)
     if isinstance(claim, Refusal):
         return claim

@@ -16,10 +16,13 @@ from distributor.errors import ConflictingOrder, UnpayableOrder
 from distributor.model import Order, OrderKey
 from distributor.ports import Alarm, Alarms
 from distributor.webhook import woocommerce
+from distributor.webhook.authentication import Sender, WebhookRequest
 from distributor.webhook.intake import Accepted, Intake
-from distributor.webhook.signature import Verified
 from distributor.webhook.woocommerce import NotPaid, NotPaidKind, Rules
 from foundation import logs
+
+BODY_BYTES_MAX = 512 * 1024
+"""A whole order, with all its items and everything plug-ins keep in it."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,23 +35,24 @@ class WooCommerceIntake:
     rules: Rules
     alarms: Alarms
 
-    async def accept(self, verified: Verified, body: bytes) -> Accepted | NotPaid:
+    async def accept(self, request: WebhookRequest) -> tuple[Sender, Accepted | NotPaid]:
         """
-        Store the order that *body* shows, once, or say why it pays nothing.
-
-        Args:
-            verified: Who signed *body*; without that nothing in it may be read.
-            body: The raw body.
+        Store the order in *request* once, or return why it pays nothing.
 
         Raises:
-            LedgerUnavailable: Nothing is known; WooCommerce sends it again only when the order is saved again.
+            Rejected: The signature is wrong, or the body cannot be a delivery.
+            RateLimited: The address or the shop has used up its rate.
+            StoreUnavailable: The outcome is unknown; WooCommerce sends it again only when the order is saved again.
         """
-        found = woocommerce.read_order(
-            body, verified.source, self.intake.payment_rules, self.rules, self.intake.clock()
-        )
+        sender = await self.intake.authentication.authenticate(request, body_bytes_max=BODY_BYTES_MAX)
+        return sender, await self.take(sender.verified.source, request.body)
+
+    async def take(self, source: str, body: bytes) -> Accepted | NotPaid:
+        """Store the order in a *body* that *source* signed, or return why it pays nothing."""
+        found = woocommerce.read_order(body, source, self.intake.payment_rules, self.rules, self.intake.clock())
         taken = await self._kept(found) if isinstance(found, Order) else found
         if isinstance(taken, NotPaid):
-            await self._tell(taken, verified.source)
+            await self._tell(taken, source)
         return taken
 
     async def _kept(self, order: Order) -> Accepted | NotPaid:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,8 @@ from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE
 from distributor.ports import Alarm
 from distributor.rates import Rate
+from distributor.webhook import intake, woocommerce_intake
+from distributor.webhook.authentication import Authentication, Sender, WebhookRequest
 from distributor.webhook.rate_limiter import RateLimiter
 from distributor.webhook.signature import Verified
 from distributor.webhook.signature_schemes import Scheme
@@ -21,6 +23,36 @@ from tests.fakes.clock import FrozenClock
 from tests.fakes.counters import FakeCounters
 
 Act = Callable[..., Awaitable[Any]]
+
+
+BODY_BYTES_MAX = {"intake": intake.BODY_BYTES_MAX, "woocommerce": woocommerce_intake.BODY_BYTES_MAX}
+
+
+class FakeAuthentication(Authentication):
+    """Every signature is right, or none where a time is required."""
+
+    def verify(self, request: WebhookRequest) -> Verified:  # noqa: ARG002 -- as the real one is asked
+        if self.require_timestamp:
+            raise BadSignature
+        return Verified(source=DEFAULT_SOURCE, secret="current", scheme=Scheme.HEX)
+
+
+@dataclass
+class FakeIntake:
+    """Authenticate as the real intakes do; then do what a test says."""
+
+    authentication: Authentication
+    act: Act
+    body_bytes_max: int
+
+    async def accept(self, request: WebhookRequest) -> tuple[Sender, Any]:
+        """Answer with what the test's act returns."""
+        sender = await self.authentication.authenticate(request, body_bytes_max=self.body_bytes_max)
+        return sender, await self.act(sender.verified.source, request.body)
+
+
+async def _never(*_asked: Any) -> Any:
+    raise AssertionError("nothing was to be taken")
 
 
 @dataclass
@@ -39,23 +71,23 @@ class FakeContainer:
 
     def __getattr__(self, name: str) -> Callable[[], Awaitable[Any]]:
         async def build() -> Any:
-            act = self.acts[name]
+            act = self.acts.get(name, _never) if name in BODY_BYTES_MAX else self.acts[name]
             if isinstance(act, Exception):
                 raise act
             if not callable(act):
                 return act
-            if name == "intake":
-                return SimpleNamespace(authenticate=self.authenticate, take=act)
-            verb = {"woocommerce": "accept", "status": "of", "distribution": "drain", "settlement": "follow"}
+            if name in BODY_BYTES_MAX:
+                return FakeIntake(await self.authentication(), act, BODY_BYTES_MAX[name])
+            verb = {"status": "of", "distribution": "drain", "settlement": "follow"}
             return SimpleNamespace(**{verb.get(name, "report" if name == "readiness" else "run"): act})
 
         return build
 
-    def authenticate(self, headers: Mapping[str, str], body: bytes) -> Verified:  # noqa: ARG002 -- as the intake is asked
+    async def authentication(self) -> Authentication:
         """Find every request signed by the default shop, unless *forged* says otherwise."""
-        if self.forged:
-            raise BadSignature
-        return Verified(source=DEFAULT_SOURCE, secret="current", scheme=Scheme.HEX)
+        return FakeAuthentication(
+            rate_limiter=await self.rate_limiter(), keys=list, clock=self.clock, require_timestamp=self.forged
+        )
 
     async def rate_limiter(self) -> RateLimiter:
         """Let everybody in, unless *limits* says otherwise."""

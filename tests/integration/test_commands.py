@@ -19,6 +19,7 @@ from distributor.order_ids import ref_id
 from distributor.recovery.fence import FENCE_NONCES
 from distributor.resources import Resources
 from distributor.units import TokenUnits
+from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import Container
 from foundation.clock import system_clock
 from tests.integration.conftest import WEBHOOK_SECRET
@@ -86,8 +87,9 @@ class Desk:
         async def accept(container: Container) -> list[str]:
             intake = await container.intake()
             signed = [(hmac.digest(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hex(), body) for body in bodies]
-            accepted = [await intake.accept({"X-WP-Signature": signature}, body) for signature, body in signed]
-            return [str(each.order.status) for each in accepted]
+            requests = [WebhookRequest(headers={"X-WP-Signature": name}, body=body) for name, body in signed]
+            accepted = [await intake.accept(request) for request in requests]
+            return [str(each.order.status) for _, each in accepted]
 
         return self.service(accept)
 

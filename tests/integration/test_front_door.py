@@ -11,9 +11,9 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-import function_app
 from devstack.servers import Azurite
 from distributor import wiring
+from distributor.functions import orders
 from distributor.ledger import Ledger
 from distributor.model import OrderKey, OrderStatus
 from foundation.tablestore.azure_tables import Tables, connect
@@ -82,13 +82,13 @@ async def post(body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
     signed = {"Content-Type": "application/json", "X-WP-Signature": signature}
     request = func.HttpRequest("POST", "/webhook", headers=signed if headers is None else headers, body=body)
     queue = Out()
-    return Answer(await function_app.receive_order(request, queue, a_context()), queue)
+    return Answer(await orders.receive_order(request, queue, a_context()), queue)
 
 
 async def show(order_id: str) -> Answer:
     """Ask where an order stands."""
     request = func.HttpRequest("GET", f"/orders/{order_id}", route_params={"order_id": order_id}, body=b"")
-    return Answer(await function_app.order_status(request, a_context()), Out())
+    return Answer(await orders.order_status(request, a_context()), Out())
 
 
 def an_order(**changes: Any) -> bytes:

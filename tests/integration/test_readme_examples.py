@@ -20,6 +20,7 @@ from distributor.model import Address, Order
 from distributor.webhook import orders, signature
 from distributor.webhook.orders import PaymentRules
 from foundation.clock import UnixMs, system_clock
+from tests.fakes.senders import verify
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of a shop, 32 bytes long"
@@ -49,7 +50,7 @@ def shopfront() -> Iterator[Shopfront]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            verified = signature.verify(dict(self.headers.items()), body, KEYS, system_clock())
+            verified = verify(dict(self.headers.items()), body, KEYS, system_clock())
             front.received.append(orders.parse(body, verified.source, TERMS, UnixMs(0)))
             self.send_response(202)
             self.end_headers()

@@ -11,6 +11,7 @@ from devstack.contracts import Deployment, Devchain
 from distributor.cli.init import initialise
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.resources import Resources
+from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import Container
 from foundation.clock import system_clock
 from tests.integration.conftest import WEBHOOK_SECRET
@@ -36,7 +37,8 @@ async def test_the_wired_service_pays_a_signed_order(
     body = json.dumps({"order_id": "WIRED-1", "wallet": wallet, "amount": "12.5"}).encode()
     signature = hmac.digest(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hex()
 
-    accepted = await (await container.intake()).accept({"X-WP-Signature": signature}, body)
+    request = WebhookRequest(headers={"X-WP-Signature": signature}, body=body)
+    _, accepted = await (await container.intake()).accept(request)
     drained = await (await container.distribution()).drain()
     devchain.mine(8)
     await (await container.settlement()).follow()

@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from distributor.errors import BadSignature
-from distributor.webhook.signature import Key, Verified, verify
+from distributor.webhook.signature import Key, Verified
 from foundation.clock import UnixMs
+from tests.fakes.senders import verify
 
 KEYS = (
     Key(source="default", which="current", secret="a secret of sixteen bytes or more"),

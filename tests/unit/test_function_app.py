@@ -14,12 +14,12 @@ from typing import Any
 
 import azure.functions as func
 import pytest
+from azure.functions._http import BaseHeaders
 
 import function_app
-import function_door
-import function_problems
 from distributor import errors
 from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
+from distributor.functions import health, orders, problems
 from distributor.model import OrderKey, OrderStatus
 from distributor.rates import Rate
 from distributor.readiness import ReadinessReport
@@ -138,7 +138,7 @@ def test_the_hosts_settings_are_the_agreed_ones() -> None:
 def container(monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
     """Replace the composition root."""
     fake = FakeContainer()
-    for module in (function_app, function_door):
+    for module in (orders, health):
         monkeypatch.setattr(module, "container", lambda: fake)
     return fake
 
@@ -157,7 +157,7 @@ def a_question(**route: str) -> func.HttpRequest:
 
 async def post(out: Out | None = None, context: Any = None, **request: Any) -> func.HttpResponse:
     """Send an order to the webhook."""
-    answer = await function_app.receive_order(a_request(**request), out or Out(), context or a_context())
+    answer = await orders.receive_order(a_request(**request), out or Out(), context or a_context())
     assert isinstance(answer, func.HttpResponse)
     return answer
 
@@ -243,7 +243,7 @@ def test_every_refusal_has_its_status() -> None:
     """A new kind of refusal must say which 4xx it is."""
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Rejected)}
 
-    assert kinds - {Rejected} <= set(function_problems._STATUS)
+    assert kinds - {Rejected} <= set(problems._STATUS)
 
 
 @pytest.mark.parametrize(
@@ -298,10 +298,10 @@ async def test_a_bug_is_an_answer_without_a_traceback(
         ({"headers": {"content-type": ""}}, 415, "not_json_type"),
     ],
 )
-async def test_what_cannot_be_read_is_refused_before_anything_is_built(
+async def test_what_cannot_be_read_is_refused_before_anything_is_taken(
     container: FakeContainer, request_: dict[str, Any], status: int, code: str
 ) -> None:
-    """An empty container would fail: nothing was asked of it."""
+    """Nothing is stored, and nobody is asked who signed."""
     answer = await post(**request_)
 
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (status, code)
@@ -323,6 +323,47 @@ async def test_json_is_taken_under_its_names(container: FakeContainer, content_t
     answer = await post(headers={"Content-Type": content_type} if content_type else {}, body=b"{" + b" " * 65_535)
 
     assert answer.status_code == 202
+
+
+class OldHeaders(BaseHeaders):
+    """The headers of an answer in azure-functions before 1.23: they know no ``update``."""
+
+    def __init__(self, source: Any = ()) -> None:
+        super().__init__(dict(source))
+
+    def add_header(self, key: str, value: str) -> None:
+        """What today's constructor of an answer calls."""
+        self[key] = value
+
+    def __setitem__(self, key: str, value: str) -> None:
+        self.__http_headers__[key.lower()] = value
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+async def test_an_older_library_in_a_worker_answers_the_same(
+    container: FakeContainer, monkeypatch: pytest.MonkeyPatch, accepts: bool
+) -> None:
+    """A shop whose order is stored must not be answered 500."""
+    monkeypatch.setattr("azure.functions._http.HttpResponseHeaders", OldHeaders)
+    container.limits = (None, Rate(2, 60))
+    accepted = Accepted(order=an_order(), new=True, wake=True)
+    container.acts["intake"] = returns(accepted) if accepts else raises(ConflictingOrder("No."))
+
+    answer = await post()
+
+    assert not hasattr(answer.headers, "update")
+    assert answer.status_code == (202 if accepts else 422)
+    assert answer.headers.get("RateLimit") == ('"source";r=1;t=60' if accepts else None)
+    assert answer.headers.get("X-Error-Code") == (None if accepts else "order_conflict")
+
+
+def test_only_the_functions_know_azure_functions() -> None:
+    """Everything below them can be called, tested and reused without a host."""
+    imports = re.compile(r"^\s*(import|from) azure\.functions\b", re.MULTILINE)
+    sources = (ROOT / "distributor").rglob("*.py")
+
+    known = {source.parent.name for source in sources if imports.search(source.read_text("utf-8"))}
+    assert known == {"functions"}
 
 
 @pytest.mark.parametrize("where", ["header", "host"])
@@ -361,7 +402,8 @@ async def test_an_address_that_guesses_is_stopped_before_any_work(container: Fak
     container.limits, container.forged = (Rate(2, 60), None), True
     container.acts["intake"] = raises(AssertionError("nothing was signed"))
     guesses = [await post(headers=ALICE) for _ in range(2)]
-    container.acts["intake"] = ZeroDivisionError("nobody asked")
+    container.acts["intake"] = raises(ZeroDivisionError("nobody asked"))
+    container.forged = False
 
     stopped = await post(headers=ALICE)
 
@@ -450,18 +492,18 @@ async def test_a_limit_that_is_set_wrong_is_not_configured(container: FakeContai
 @pytest.mark.parametrize(
     ("handler", "method", "allow"),
     [
-        *((function_app.receive_order, method, "POST") for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")),
-        *((function_app.order_status, method, "GET, HEAD") for method in ("POST", "DELETE")),
-        (function_app.order_status_of_source, "PATCH", "GET, HEAD"),
-        (function_app.healthz, "POST", "GET, HEAD"),
-        (function_app.ready, "TRACE", "GET, HEAD"),
+        *((orders.receive_order, method, "POST") for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")),
+        *((orders.order_status, method, "GET, HEAD") for method in ("POST", "DELETE")),
+        (orders.order_status_of_source, "PATCH", "GET, HEAD"),
+        (health.healthz, "POST", "GET, HEAD"),
+        (health.ready, "TRACE", "GET, HEAD"),
     ],
 )
 async def test_another_method_is_told_which_there_are(
     container: FakeContainer, handler: Any, method: str, allow: str
 ) -> None:
     """405 with Allow, before anything is asked of anyone."""
-    outputs = [Out()] if handler is function_app.receive_order else []
+    outputs = [Out()] if handler is orders.receive_order else []
 
     answer = await handler(a_request(method=method), *outputs, a_context())
 
@@ -472,7 +514,7 @@ async def test_another_method_is_told_which_there_are(
 
 async def test_only_the_header_of_an_answer_may_be_asked_for(container: FakeContainer) -> None:  # noqa: ARG001 -- replaces the real one
     """HEAD is a GET; the host leaves out the body."""
-    answer = await function_app.healthz(a_request(method="HEAD"), a_context())
+    answer = await health.healthz(a_request(method="HEAD"), a_context())
 
     assert answer.status_code == 200
 
@@ -490,8 +532,8 @@ async def test_an_order_is_shown(container: FakeContainer) -> None:
 
     container.acts["status"] = of
 
-    plain = await function_app.order_status(a_question(order_id="ORD1"), a_context())
-    sourced = await function_app.order_status_of_source(a_question(source="shop-b", order_id="ORD1"), a_context())
+    plain = await orders.order_status(a_question(order_id="ORD1"), a_context())
+    sourced = await orders.order_status_of_source(a_question(source="shop-b", order_id="ORD1"), a_context())
 
     assert asked == [OrderKey("default", "ORD1"), OrderKey("shop-b", "ORD1")]
     assert [(a.status_code, document(a)) for a in (plain, sourced)] == [(200, {"status": "paid"})] * 2
@@ -502,14 +544,14 @@ async def test_an_order_that_is_not_there_is_a_problem(container: FakeContainer)
     """404 with its code."""
     container.acts["status"] = returns(None)
 
-    answer = await function_app.order_status(a_question(order_id="ORD1"), a_context())
+    answer = await orders.order_status(a_question(order_id="ORD1"), a_context())
 
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "order_not_found")
 
 
 async def test_alive_asks_nothing_of_anyone(container: FakeContainer) -> None:
     """It answers when all else is broken."""
-    answer = await function_app.healthz(a_question(), a_context())
+    answer = await health.healthz(a_question(), a_context())
 
     assert (answer.status_code, document(answer)) == (200, {"status": "alive"})
     assert not container.acts
@@ -521,7 +563,7 @@ async def test_ready_shows_what_was_found(container: FakeContainer, ok: bool, st
     settings = [] if ok else ["RPC_URL"]
     container.acts["readiness"] = returns(ReadinessReport(checks={"settings": ok, "ledger": True}, settings=settings))
 
-    answer = await function_app.ready(a_question(), a_context())
+    answer = await health.ready(a_question(), a_context())
 
     assert answer.status_code == status
     assert document(answer) == {"ready": ok, "checks": {"settings": ok, "ledger": True}, "settings": settings}

@@ -8,8 +8,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-import function_door
-import function_woocommerce
+from distributor.functions import woocommerce
 from distributor.model import OrderStatus
 from distributor.rates import Rate
 from distributor.webhook.intake import Accepted
@@ -26,7 +25,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 def container(monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
     """Replace the composition root; every signature is right."""
     fake = FakeContainer()
-    for module in (function_woocommerce, function_door):
+    for module in (woocommerce,):
         monkeypatch.setattr(module, "container", lambda: fake)
     fake.acts["intake"] = returns(None)
     return fake
@@ -42,7 +41,7 @@ async def deliver(body: bytes = b"{}", out: Out | None = None, **more: Any) -> f
         route_params={},
         body=body,
     )
-    answer = await function_woocommerce.receive_woocommerce_order(request, out or Out(), a_context())
+    answer = await woocommerce.receive_woocommerce_order(request, out or Out(), a_context())
     assert isinstance(answer, func.HttpResponse)
     return answer
 

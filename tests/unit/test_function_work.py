@@ -8,8 +8,8 @@ import azure.functions as func
 import pytest
 from azure.functions.timer import TimerRequest
 
-import function_work
 from distributor.errors import ChainUnavailable
+from distributor.functions import workers
 from distributor.ledger import Ledger
 from distributor.payout.distribution import Drained
 from distributor.payout.settlement import Followed
@@ -29,8 +29,8 @@ TIMER = TimerRequest()
 def container(monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
     """Replace the composition root."""
     fake = FakeContainer()
-    monkeypatch.setattr(function_work, "container", lambda: fake)
-    monkeypatch.setattr(function_work, "_misconfigured", {})
+    monkeypatch.setattr(workers, "container", lambda: fake)
+    monkeypatch.setattr(workers, "_misconfigured", {})
     return fake
 
 
@@ -40,7 +40,7 @@ async def test_distribution_wakes_settlement_when_it_has_work(container: FakeCon
     container.acts["distribution"] = returns(Drained(bound=1, open=is_open))
     out = Out()
 
-    await function_work.distribute(MESSAGE, out, a_context("distribute"))
+    await workers.distribute(MESSAGE, out, a_context("distribute"))
 
     assert out.message == ("wake" if is_open else None)
 
@@ -51,7 +51,7 @@ async def test_settlement_wakes_itself_while_something_is_open(container: FakeCo
     container.acts["settlement"] = returns(Followed(again=again))
     out = Out()
 
-    await function_work.settlement(MESSAGE, out, a_context("settlement"))
+    await workers.settlement(MESSAGE, out, a_context("settlement"))
 
     assert out.message == ("wake" if again else None)
 
@@ -72,7 +72,7 @@ async def test_the_sweep_wakes_and_watches(
     }
     settlements, distributions = Out(), Out()
 
-    await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
+    await workers.sweep(TIMER, settlements, distributions, a_context("sweep"))
 
     assert [settlements.message == "wake", distributions.message == "wake", bool(watched)] == [
         settle,
@@ -87,7 +87,7 @@ async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, e
     container.acts |= {"sweep": returns(Wakes(distribute=True, settle=True, monitor=True)), "balance_monitor": error}
     settlements, distributions = Out(), Out()
 
-    await function_work.sweep(TIMER, settlements, distributions, a_context("sweep"))
+    await workers.sweep(TIMER, settlements, distributions, a_context("sweep"))
 
     assert (settlements.message, distributions.message) == ("wake", "wake")
 
@@ -101,7 +101,7 @@ async def test_trouble_that_passes_ends_the_message(
     out = Out()
 
     with caplog.at_level(logging.INFO):
-        await function_work.distribute(MESSAGE, out, a_context("distribute"))
+        await workers.distribute(MESSAGE, out, a_context("distribute"))
 
     lines = [json.loads(record.getMessage()) for record in caplog.records]
     assert [(line["event"], line["function"], line["invocation_id"]) for line in lines] == [
@@ -116,7 +116,7 @@ async def test_a_wrong_setting_is_an_alarm(container: FakeContainer) -> None:
     """Named, and the message is done: trying again does not help."""
     container.acts["settlement"] = raises(ConfigurationError("RPC_URL is missing"))
 
-    await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+    await workers.settlement(MESSAGE, Out(), a_context("settlement"))
 
     (alarm,) = container.alarms_raised
     assert (alarm.code, alarm.summary, alarm.subject) == ("not_configured", "RPC_URL is missing", "settlement")
@@ -127,7 +127,7 @@ async def test_a_broken_rule_pauses_and_alarms(container: FakeContainer) -> None
     ledger = Ledger(MemoryRows(), ListAudit(), clock=FrozenClock())
     container.acts |= {"settlement": raises(InvariantBroken("nonce 7 twice")), "ledger": ledger}
 
-    await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+    await workers.settlement(MESSAGE, Out(), a_context("settlement"))
 
     (alarm,) = container.alarms_raised
     pause_state = await ledger.pause_state()
@@ -140,7 +140,7 @@ async def test_a_broken_rule_alarms_even_when_pausing_fails(container: FakeConta
     """The person is told to pause."""
     container.acts |= {"settlement": raises(InvariantBroken("nonce 7 twice")), "ledger": StoreUnavailable()}
 
-    await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+    await workers.settlement(MESSAGE, Out(), a_context("settlement"))
 
     (alarm,) = container.alarms_raised
     assert "pausing by itself failed: The ledger did not answer" in alarm.action
@@ -153,7 +153,7 @@ async def test_a_setting_that_stays_wrong_is_one_alarm(container: FakeContainer)
     works = returns(Followed(again=False))
     for act in (missing, missing, wrong, wrong, works, wrong):
         container.acts["settlement"] = act
-        await function_work.settlement(MESSAGE, Out(), a_context("settlement"))
+        await workers.settlement(MESSAGE, Out(), a_context("settlement"))
 
     assert [alarm.summary for alarm in container.alarms_raised] == [
         "RPC_URL is missing",
@@ -170,7 +170,7 @@ async def test_orders_wait_visibly_for_a_setting(container: FakeContainer) -> No
         "ledger": ledger,
     }
 
-    await function_work.distribute(MESSAGE, Out(), a_context("distribute"))
+    await workers.distribute(MESSAGE, Out(), a_context("distribute"))
 
     waiting = await ledger.why_waiting()
     assert (waiting.reason, waiting.detail) == (WaitingReason.NOT_CONFIGURED, "RPC_URL is missing")
@@ -182,13 +182,13 @@ async def test_a_bug_fails_the_message(container: FakeContainer) -> None:
     container.acts["distribution"] = raises(ZeroDivisionError())
 
     with pytest.raises(ZeroDivisionError):
-        await function_work.distribute(MESSAGE, Out(), a_context("distribute"))
+        await workers.distribute(MESSAGE, Out(), a_context("distribute"))
 
 
 @pytest.mark.parametrize("function", ["distribute", "settlement"])
 async def test_a_poison_message_alarms_and_touches_no_order(container: FakeContainer, function: str) -> None:
     """No use case is asked for: an empty container would fail."""
-    handler = {"distribute": function_work.distribute_poisoned, "settlement": function_work.settlement_poisoned}
+    handler = {"distribute": workers.distribute_poisoned, "settlement": workers.settlement_poisoned}
 
     await handler[function](MESSAGE, a_context())
 
@@ -201,6 +201,6 @@ async def test_warming_up_builds_the_intake(container: FakeContainer) -> None:
     """And an app that is not configured still starts."""
     container.acts["intake"] = ConfigurationError("WEBHOOK_SECRET is missing")
 
-    await function_work.warmup(SimpleNamespace(), a_context("warmup"))
+    await workers.warmup(SimpleNamespace(), a_context("warmup"))
 
     assert [alarm.code for alarm in container.alarms_raised] == ["not_configured"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-import function_work
 from distributor import resources
+from distributor.functions import queues
 from distributor.settings import Use, about, problems
 from foundation.settings.references import VaultItem, is_reference, parse_reference
 from foundation.settings.storage import Storage, storage
@@ -182,7 +182,7 @@ def test_the_tables_are_the_ones_the_app_opens() -> None:
 
 def test_the_queues_are_the_ones_the_functions_use() -> None:
     """With the host's poison queues."""
-    wakes = [function_work.DISTRIBUTIONS, function_work.SETTLEMENTS]
+    wakes = [queues.DISTRIBUTIONS, queues.SETTLEMENTS]
 
     assert bicep.module("storage.bicep")["variables"]["queues"]["value"] == [
         name for wake in wakes for name in (wake, f"{wake}-poison")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import function_app
-import function_work
 from distributor.adapters.alarms import LogAlarms
+from distributor.functions import orders, workers
 from distributor.ports import Alarm
 from tests import bicep
 from tests.unit.test_runbook import ENTRIES
@@ -49,9 +48,9 @@ def test_every_alarm_is_in_one_alert() -> None:
 def test_the_alerts_on_requests_name_functions() -> None:
     """A function that is renamed would never be missed."""
     assert 'Name == "sweep"' in rules()["no-sweep"]
-    assert function_work.sweep._function.get_function_name() == "sweep"
+    assert workers.sweep._function.get_function_name() == "sweep"
     assert 'Name startswith "receive_"' in rules()["refusing"]
-    assert function_app.receive_order._function.get_function_name() == "receive_order"
+    assert orders.receive_order._function.get_function_name() == "receive_order"
 
 
 async def test_an_alarm_line_has_what_the_alerts_read(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, U
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderKey
 from distributor.units import TokenUnits
+from distributor.webhook.authentication import WebhookRequest
 from distributor.webhook.intake import Accepted, Intake
 from distributor.webhook.orders import PaymentRules
 from distributor.webhook.signature import Key, Verified
@@ -23,6 +24,7 @@ from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
+from tests.fakes.senders import authentication
 
 SECRET = "a secret of sixteen bytes or more"
 OTHER = "the secret of the second shop here"
@@ -43,13 +45,15 @@ def rows() -> MemoryRows:
 def intake(rows: MemoryRows, clock: FrozenClock) -> Intake:
     """An intake for two shops."""
     ledger = Ledger(rows, ListAudit(), clock=clock)
-    return Intake(ledger=ledger, keys=lambda: KEYS, payment_rules=TERMS, clock=clock)
+    return Intake(ledger=ledger, authentication=authentication(KEYS, clock), payment_rules=TERMS, clock=clock)
 
 
 async def send(intake: Intake, secret: str = SECRET, **changes: Any) -> Accepted:
     """Sign an order and hand it in."""
     body = json.dumps({"order_id": "ORD1", "wallet": ALICE, "amount": "10", **changes}).encode()
-    return await intake.accept({"X-WP-Signature": hmac.new(secret.encode(), body, "sha256").hexdigest()}, body)
+    signature = hmac.new(secret.encode(), body, "sha256").hexdigest()
+    _, accepted = await intake.accept(WebhookRequest(headers={"X-WP-Signature": signature}, body=body))
+    return accepted
 
 
 async def test_a_new_order_is_stored_and_wakes(intake: Intake, rows: MemoryRows, clock: FrozenClock) -> None:
@@ -152,7 +156,7 @@ async def test_a_store_that_is_down_accepts_nothing(intake: Intake, rows: Memory
 async def test_an_unsigned_body_is_not_even_read(intake: Intake, rows: MemoryRows) -> None:
     """A stranger learns nothing about what a body should look like, and costs no storage."""
     with pytest.raises(BadSignature):
-        await intake.accept({}, b"not json")
+        await intake.accept(WebhookRequest(headers={}, body=b"not json"))
 
     assert (rows.commits, rows.reads) == (0, 0)
 
@@ -167,7 +171,7 @@ async def test_a_signed_body_that_is_no_order_is_refused(intake: Intake, rows: M
 
 async def test_every_order_leaves_a_line(intake: Intake, caplog: pytest.LogCaptureFixture) -> None:
     """Id, source and amount; never the body, the wallet or the signature."""
-    with caplog.at_level(logging.INFO, logger="distributor.webhook.intake"):
+    with caplog.at_level(logging.INFO, logger="distributor.webhook"):
         await send(intake)
         await send(intake)
         with pytest.raises(ConflictingOrder):
@@ -184,7 +188,9 @@ async def test_every_order_leaves_a_line(intake: Intake, caplog: pytest.LogCaptu
 
 def told_by(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Return the lines of the intake."""
-    return [json.loads(record.getMessage()) for record in caplog.records if record.name == "distributor.webhook.intake"]
+    return [
+        json.loads(record.getMessage()) for record in caplog.records if record.name.startswith("distributor.webhook.")
+    ]
 
 
 async def test_who_signed_is_known_before_anything_is_read(intake: Intake) -> None:
@@ -192,14 +198,14 @@ async def test_who_signed_is_known_before_anything_is_read(intake: Intake) -> No
     body = b"not an order of ours"
     signature = hmac.new(OTHER.encode(), body, "sha256").hexdigest()
 
-    verified = intake.authenticate({"X-WP-Signature": signature}, body)
+    verified = intake.authentication.verify(WebhookRequest(headers={"X-WP-Signature": signature}, body=body))
 
     assert verified == Verified(source="shop-b", secret="previous", scheme=Scheme.HEX)
 
 
 async def test_which_secret_and_scheme_verified_is_logged(intake: Intake, caplog: pytest.LogCaptureFixture) -> None:
     """So that a person sees when the previous secret is no longer used, and who still signs without a time."""
-    with caplog.at_level(logging.INFO, logger="distributor.webhook.intake"):
+    with caplog.at_level(logging.INFO, logger="distributor.webhook"):
         await send(intake, secret=OTHER)
 
     assert told_by(caplog)[0] == {
@@ -216,10 +222,10 @@ async def test_why_a_signature_was_refused_is_logged_and_not_answered(
 ) -> None:
     """The shop's owner asks the operator; the stranger who guesses asks nobody."""
     body = b"{}"
-    with caplog.at_level(logging.INFO, logger="distributor.webhook.intake"):
+    with caplog.at_level(logging.INFO, logger="distributor.webhook"):
         for headers in ({}, {"X-WP-Signature": "0" * 64}, {"X-WP-Signature": f"t=1,v1={'0' * 64}"}):
             with pytest.raises(BadSignature, match="missing, too old or wrong"):
-                intake.authenticate(headers, body)
+                intake.authentication.verify(WebhookRequest(headers=headers, body=body))
 
     assert [line["cause"] for line in told_by(caplog)] == ["unsigned", "mismatch", "stale"]
 
@@ -227,7 +233,7 @@ async def test_why_a_signature_was_refused_is_logged_and_not_answered(
 async def test_a_time_may_be_required(intake: Intake) -> None:
     """WEBHOOK_REQUIRE_TIMESTAMP reaches the verifier."""
     with pytest.raises(BadSignature):
-        await send(replace(intake, require_timestamp=True))
+        await send(replace(intake, authentication=replace(intake.authentication, require_timestamp=True)))
 
 
 async def test_secrets_are_not_in_its_repr(intake: Intake) -> None:

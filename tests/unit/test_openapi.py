@@ -16,8 +16,8 @@ import yaml
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-import function_problems
 from distributor.caps import Cap, refusal
+from distributor.functions import problems
 from distributor.model import OrderStatus
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,9 @@ def test_it_has_the_routes_the_host_indexes() -> None:
 def codes() -> set[str]:
     """Every code that stands in the modules a route can reach, as a class's own or beside a raise."""
     ours = ROOT / "distributor"
-    modules = [*ROOT.glob("function_*.py"), *ours.glob("*.py"), *(ours / "webhook").glob("*.py")]
+    modules = [*ours.glob("*.py")]
+    modules += [module for part in ("functions", "webhook") for module in (ours / part).glob("*.py")]
+    modules += [*(ROOT / "foundation" / "http").glob("*.py")]
     return {code for module in modules for code in _codes(ast.parse(module.read_text("utf-8")), module.stem)}
 
 
@@ -110,14 +112,14 @@ def test_every_code_is_in_the_document_and_no_other() -> None:
 
 def test_every_status_the_app_answers_is_in_the_document() -> None:
     """Whatever refusal there is, and the answers that are none."""
-    answered = {int(status) for status in function_problems._STATUS.values()} | {200, 202, 429, 500, 503}
+    answered = {int(status) for status in problems._STATUS.values()} | {200, 202, 429, 500, 503}
 
     assert {int(status) for operation in operations().values() for status in operation["responses"]} == answered
 
 
 def test_every_code_stands_at_its_status() -> None:
     """Each kind of refusal, at the status it is answered with, in every operation that can meet it."""
-    kinds = {str(vars(kind)["code"]): int(status) for kind, status in function_problems._STATUS.items()}
+    kinds = {str(vars(kind)["code"]): int(status) for kind, status in problems._STATUS.items()}
     described = {
         status: resolved(response)["description"]
         for operation in operations().values()

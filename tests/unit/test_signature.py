@@ -11,10 +11,11 @@ import pytest
 
 from distributor.errors import BadSignature, MalformedOrder
 from distributor.webhook.orders import PaymentRules, parse
-from distributor.webhook.signature import Key, Verified, check_signature, verify
+from distributor.webhook.signature import Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Refusal, Scheme, is_signed
 from foundation.clock import UnixMs
 from tests.factories import ALICE, AUTHORITY, BALLX, RESERVE
+from tests.fakes.senders import verify
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "signatures.json").read_text(encoding="utf-8"))
 BODY = b'{"order_id":"1001"}'

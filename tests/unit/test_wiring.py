@@ -88,8 +88,8 @@ async def test_the_shops_and_their_secrets_arrive_at_the_intake(environ: dict[st
     environ["WEBHOOK_REQUIRE_TIMESTAMP"] = "1"
     intake = await container.intake()
 
-    assert intake.require_timestamp
-    assert [(key.source, key.which, key.secret) for key in intake.keys()] == [  # noqa: SIM118 -- no mapping
+    assert intake.authentication.require_timestamp
+    assert [(key.source, key.which, key.secret) for key in intake.authentication.keys()] == [  # noqa: SIM118 -- no mapping
         ("default", "current", GOOD["WEBHOOK_SECRET"]),
         ("default", "previous", "sixteen bytes before"),
         ("shop-b", "current", "sixteen bytes of b"),

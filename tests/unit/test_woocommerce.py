@@ -13,7 +13,7 @@ import pytest
 from distributor.errors import BadSignature
 from distributor.model import Order
 from distributor.webhook.orders import PaymentRules, parse
-from distributor.webhook.signature import Key, Verified, verify
+from distributor.webhook.signature import Key, Verified
 from distributor.webhook.signature_schemes import Scheme
 from distributor.webhook.woocommerce import (
     AmountByRate,
@@ -27,6 +27,7 @@ from distributor.webhook.woocommerce import (
 )
 from foundation.errors import ConfigurationError
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, NOW_MS, RESERVE, TOKEN
+from tests.fakes.senders import verify
 
 TERMS = PaymentRules(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 BY_RATE = Rules(

@@ -16,8 +16,6 @@ from distributor.model import OrderKey
 from distributor.units import TokenUnits
 from distributor.webhook.intake import Accepted, Intake
 from distributor.webhook.orders import PaymentRules
-from distributor.webhook.signature import Verified
-from distributor.webhook.signature_schemes import Scheme
 from distributor.webhook.woocommerce import AmountByRate, NotPaid, NotPaidKind, Rules
 from distributor.webhook.woocommerce_intake import WooCommerceIntake
 from foundation.errors import StoreUnavailable
@@ -26,8 +24,8 @@ from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
+from tests.fakes.senders import authentication
 
-SIGNED = Verified(source="shop-b", secret="current", scheme=Scheme.BASE64)
 RULES = Rules(
     paid_statuses=frozenset({"completed"}),
     wallet_meta="_ballx_wallet",
@@ -54,7 +52,9 @@ def shop(rows: MemoryRows, clock: FrozenClock, alarms: ListAlarms) -> WooCommerc
     payment_rules = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
     ledger = Ledger(rows, ListAudit(), clock=clock)
     return WooCommerceIntake(
-        intake=Intake(ledger=ledger, keys=lambda: (), payment_rules=payment_rules, clock=clock),
+        intake=Intake(
+            ledger=ledger, authentication=authentication((), clock), payment_rules=payment_rules, clock=clock
+        ),
         rules=RULES,
         alarms=alarms,
     )
@@ -64,7 +64,7 @@ async def deliver(shop: WooCommerceIntake, wallet: str = ALICE, **changes: Any) 
     """Hand in an order as the shop shows it now."""
     order = {"id": 727, "status": "completed", "currency": "BRL", "total": "29.35", "number": "727"}
     meta = [{"id": 1, "key": "_ballx_wallet", "value": wallet}]
-    return await shop.accept(SIGNED, json.dumps({**order, "meta_data": meta, **changes}).encode())
+    return await shop.take("shop-b", json.dumps({**order, "meta_data": meta, **changes}).encode())
 
 
 async def test_an_order_in_a_paid_status_is_stored_and_wakes(shop: WooCommerceIntake, rows: MemoryRows) -> None:
@@ -142,7 +142,7 @@ async def test_signed_bytes_that_are_no_order_are_an_alarm_of_the_shop(
     shop: WooCommerceIntake, alarms: ListAlarms
 ) -> None:
     """No order can be named, so the shop is."""
-    found = await shop.accept(SIGNED, b"<html>")
+    found = await shop.take("shop-b", b"<html>")
 
     assert isinstance(found, NotPaid)
     assert [(alarm.code, alarm.subject) for alarm in alarms.raised] == [("woocommerce_unpayable", "shop-b")]

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from devstack.wordpress.parts import Parts
 from distributor.addresses import ZERO_ADDRESS, WrongChecksum, keccak256, parse_address
 from distributor.errors import BadSignature
-from distributor.webhook.signature import Key, verify
+from distributor.webhook.signature import Key
 from foundation.clock import UnixMs
+from tests.fakes.senders import verify
 from tests.wordpress.php_calls import Php, Problem, php_calls
 
 SECRET = "a secret with ç and 😀"

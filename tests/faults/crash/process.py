@@ -16,6 +16,7 @@ from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.payout.distribution import Drained
 from distributor.resources import Resources
+from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import Container
 from foundation.clock import UnixMs, system_clock
 from tests.faults.crash.wire import Call, Trip, Wire
@@ -86,7 +87,7 @@ async def _work(job: Job, trip: Trip | None, said: Connection) -> None:
     wire.watch()
     container = Container(job.settings, clock=system_clock)
     wire.phase = "intake"
-    await (await container.intake()).accept(job.headers, job.body)
+    await (await container.intake()).accept(WebhookRequest(headers=job.headers, body=job.body))
     said.send(Answered())
     wire.phase = "distribution"
     await (await container.distribution()).drain()
@@ -104,7 +105,7 @@ def come_after(job: Job, answered: bool, said: Connection) -> None:
 async def _come_after(job: Job, answered: bool, said: Connection) -> None:
     container = Container(job.settings, clock=lambda: UnixMs(system_clock() + LEASES_END_MS))
     if not answered:
-        await (await container.intake()).accept(job.headers, job.body)
+        await (await container.intake()).accept(WebhookRequest(headers=job.headers, body=job.body))
     bindings = 0
     for _ in range(WAKES_MAX):
         wakes = await (await container.sweep()).run()

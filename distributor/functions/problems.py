@@ -1,48 +1,35 @@
 """
-Problems: what a stranger is told of each thing that can go wrong. How it is shaped stands in ``function_answers``.
+Which problem a caller sees for each error. The status codes of errors are here and nowhere else.
 
-The whole of it goes to the log; nothing told repeats a secret, a signature or a body.
+The log gets the whole error. No answer repeats a secret, a signature or a body.
 """
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from http import HTTPStatus
 
-from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, RateLimited, UnpayableOrder
+from distributor.errors import (
+    BadSignature,
+    BodyTooLarge,
+    ConflictingOrder,
+    MalformedOrder,
+    NotJson,
+    RateLimited,
+    UnpayableOrder,
+)
 from distributor.rates import Window
 from foundation import logs
 from foundation.errors import ConfigurationError, Rejected, Transient
+from foundation.http.handler import WrongMethod
+from foundation.http.responses import Problem
 
 RETRY_SOON_S = 5
 RETRY_CONFIGURED_S = 60
 
 _log = logging.getLogger("distributor.functions")
-
-
-class WrongMethod(Rejected):
-    """This route does not know the method of the request."""
-
-    code = "wrong_method"
-
-    def __init__(self, method: str, allowed: Sequence[str]) -> None:
-        super().__init__(f"{method} is not a method of this route: it knows {', '.join(allowed)}.")
-        self.allowed = allowed
-
-
-class BodyTooLarge(Rejected):
-    """The body is larger than an order can be."""
-
-    code = "body_too_large"
-
-
-class NotJson(Rejected):
-    """Send the order as application/json."""
-
-    code = "not_json_type"
 
 
 class NoSuchOrder(Rejected):
@@ -63,18 +50,8 @@ _STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What a stranger may know of a problem."""
-
-    status: HTTPStatus
-    code: str
-    detail: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 def to_problem(error: Exception) -> Problem:
-    """Log *error* in full and return what a stranger may know of it."""
+    """Log *error* in full and return what the caller may know of it."""
     match error:
         case Rejected():
             logs.info(_log, "request_refused", code=error.code, detail=str(error))
@@ -97,7 +74,7 @@ def to_problem(error: Exception) -> Problem:
 
 
 def _refusal_headers(error: Rejected) -> Mapping[str, str]:
-    """Return what HTTP wants beside some refusals: how to sign in, which methods there are."""
+    """Return the headers HTTP asks for: how to authenticate, which methods are allowed."""
     match error:
         case BadSignature():
             return {"WWW-Authenticate": "HMAC-SHA256"}
@@ -113,7 +90,7 @@ def _retry_after(seconds: int) -> Mapping[str, str]:
 
 def rate_headers(policy: str, window: Window) -> Mapping[str, str]:
     """
-    Return what tells a client how often it may come.
+    Return the headers that tell a client how much of its rate is left.
 
     Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (q: quota, w: window
     in seconds, r: remaining, t: seconds until the window ends)

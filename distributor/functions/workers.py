@@ -1,44 +1,39 @@
 """
-The work behind the queues and the timer: triggers and bindings, registered by ``function_app``.
+The work behind the queues and the timer.
 
-A message is only a wake-up, so a handler that cannot go on says why and finishes: the order waits
-and the sweep wakes it. Only a bug lets a message fail, five times, and so to the poison queue.
+A message only wakes a handler, so a handler that cannot go on logs why and finishes: the order waits
+and the sweep wakes it. Only a bug lets a message fail; after five failures it is in the poison queue.
 
-The host takes letters and digits in a binding's name, and no underscore.
+The host accepts letters and digits in a binding's name, and no underscore.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 from azure.functions.warmup import WarmUpContext
 
+from distributor.functions.queues import DISTRIBUTIONS, SETTLEMENTS, STORAGE, WAKE
 from distributor.ports import Alarm
 from distributor.state import WaitingReason
 from distributor.wiring import container
 from foundation import logs
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
+from foundation.invocation import invocation
 
-STORAGE = "AzureWebJobsStorage"
-DISTRIBUTIONS = "distributions"
-SETTLEMENTS = "settlements"
-WAKE = "wake"
-
-work = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
 
 _log = logging.getLogger("distributor.functions")
 _misconfigured: dict[str, str] = {}
 """What each function last found wrong with the settings; gone once it works."""
 
 
-@work.function_name("distribute")
-@work.queue_trigger("message", DISTRIBUTIONS, STORAGE)
-@work.queue_output("settlements", SETTLEMENTS, STORAGE)
-async def distribute(message: func.QueueMessage, settlements: func.Out[str], context: func.Context) -> None:  # noqa: ARG001 -- a wake-up has no content
+@blueprint.function_name("distribute")
+@blueprint.queue_trigger("message", DISTRIBUTIONS, STORAGE)
+@blueprint.queue_output("settlements", SETTLEMENTS, STORAGE)
+async def distribute(message: func.QueueMessage, settlements: func.Out[str], context: func.Context) -> None:
     """Pay what waits."""
 
     async def drain() -> None:
@@ -60,10 +55,10 @@ async def _let_wait(error: ConfigurationError) -> None:
     await ledger.set_waiting(WaitingReason.NOT_CONFIGURED, str(error))
 
 
-@work.function_name("settlement")
-@work.queue_trigger("message", SETTLEMENTS, STORAGE)
-@work.queue_output("settlements", SETTLEMENTS, STORAGE)
-async def settlement(message: func.QueueMessage, settlements: func.Out[str], context: func.Context) -> None:  # noqa: ARG001 -- a wake-up has no content
+@blueprint.function_name("settlement")
+@blueprint.queue_trigger("message", SETTLEMENTS, STORAGE)
+@blueprint.queue_output("settlements", SETTLEMENTS, STORAGE)
+async def settlement(message: func.QueueMessage, settlements: func.Out[str], context: func.Context) -> None:
     """Follow open transactions until they are final; wakes itself before the host's time-out."""
 
     async def follow() -> None:
@@ -75,12 +70,12 @@ async def settlement(message: func.QueueMessage, settlements: func.Out[str], con
     await _finished(context, follow)
 
 
-@work.function_name("sweep")
-@work.timer_trigger("timer", "0 * * * * *", run_on_startup=False, use_monitor=False)
-@work.queue_output("settlements", SETTLEMENTS, STORAGE)
-@work.queue_output("distributions", DISTRIBUTIONS, STORAGE)
+@blueprint.function_name("sweep")
+@blueprint.timer_trigger("timer", "0 * * * * *", run_on_startup=False, use_monitor=False)
+@blueprint.queue_output("settlements", SETTLEMENTS, STORAGE)
+@blueprint.queue_output("distributions", DISTRIBUTIONS, STORAGE)
 async def sweep(
-    timer: func.TimerRequest,  # noqa: ARG001 -- a late tick does the same as a punctual one
+    timer: func.TimerRequest,
     settlements: func.Out[str],
     distributions: func.Out[str],
     context: func.Context,
@@ -101,15 +96,15 @@ async def sweep(
     await _finished(context, wake)
 
 
-@work.function_name("distribute_poisoned")
-@work.queue_trigger("message", f"{DISTRIBUTIONS}-poison", STORAGE)
+@blueprint.function_name("distribute_poisoned")
+@blueprint.queue_trigger("message", f"{DISTRIBUTIONS}-poison", STORAGE)
 async def distribute_poisoned(message: func.QueueMessage, context: func.Context) -> None:
     """Say that distribution failed with a bug; the orders are untouched and still wait."""
     await _poisoned(message, context, "distribute")
 
 
-@work.function_name("settlement_poisoned")
-@work.queue_trigger("message", f"{SETTLEMENTS}-poison", STORAGE)
+@blueprint.function_name("settlement_poisoned")
+@blueprint.queue_trigger("message", f"{SETTLEMENTS}-poison", STORAGE)
 async def settlement_poisoned(message: func.QueueMessage, context: func.Context) -> None:
     """Say that settlement failed with a bug; the transactions are untouched and stay open."""
     await _poisoned(message, context, "settlement")
@@ -125,9 +120,9 @@ async def _poisoned(message: func.QueueMessage, context: func.Context, function:
     await _finished(context, lambda: _raise(alarm))
 
 
-@work.function_name("warmup")
-@work.warm_up_trigger("warming")
-async def warmup(warming: WarmUpContext, context: func.Context) -> None:  # noqa: ARG001 -- it says nothing
+@blueprint.function_name("warmup")
+@blueprint.warm_up_trigger("warming")
+async def warmup(warming: WarmUpContext, context: func.Context) -> None:
     """Build the intake before the first order comes."""
 
     async def build() -> None:
@@ -142,7 +137,7 @@ async def warmup(warming: WarmUpContext, context: func.Context) -> None:  # noqa
 async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -> None:
     """Do *job*; trouble that passes or that a person must end is told, and the message is done."""
     name = context.function_name
-    with invocation(context, context.invocation_id):
+    with invocation(_log, context, context.invocation_id):
         try:
             await job()
         except Transient as error:
@@ -179,14 +174,3 @@ async def _not_configured(function: str, found: str) -> None:
 async def _raise(alarm: Alarm) -> None:
     alarms = await container().alarms()
     await alarms.raise_(alarm)
-
-
-@contextmanager
-def invocation(context: func.Context, request_id: str) -> Iterator[None]:
-    """Bind who is running to every line written inside, and write how long it took."""
-    started = time.monotonic()
-    with logs.bound(function=context.function_name, invocation_id=context.invocation_id, request_id=request_id):
-        try:
-            yield
-        finally:
-            logs.info(_log, "function_ended", duration_ms=round((time.monotonic() - started) * 1000))

@@ -1,0 +1,34 @@
+"""The routes that say how the service is."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import azure.functions as func
+
+from distributor.functions.responses import answers
+from distributor.wiring import container
+from foundation.http.responses import json_response
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
+
+
+@blueprint.function_name("healthz")
+@blueprint.route("healthz", auth_level=func.AuthLevel.ANONYMOUS)
+@answers("GET")
+async def healthz(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Say that the process lives; touches nothing."""
+    return json_response(HTTPStatus.OK, {"status": "alive"})
+
+
+@blueprint.function_name("ready")
+@blueprint.route("ready", auth_level=func.AuthLevel.ANONYMOUS)
+@answers("GET")
+async def ready(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Say what works and what does not, by name."""
+    readiness = await container().readiness()
+    report = await readiness.report()
+    status = HTTPStatus.OK if report.ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return json_response(
+        status, {"ready": report.ready, "checks": dict(report.checks), "settings": list(report.settings)}
+    )

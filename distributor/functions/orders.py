@@ -1,0 +1,58 @@
+"""The routes of an order: accept it, show it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import azure.functions as func
+
+from distributor.functions.problems import NoSuchOrder
+from distributor.functions.queues import DISTRIBUTIONS, STORAGE, WAKE
+from distributor.functions.responses import add_rate, answers, order_response
+from distributor.model import DEFAULT_SOURCE, OrderKey
+from distributor.webhook.authentication import WebhookRequest
+from distributor.wiring import container
+from foundation.http.responses import json_response
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
+
+
+@blueprint.function_name("receive_order")
+@blueprint.route("webhook", auth_level=func.AuthLevel.ANONYMOUS)
+@blueprint.queue_output("distributions", DISTRIBUTIONS, STORAGE)
+@answers("POST")
+async def receive_order(
+    req: func.HttpRequest,
+    distributions: func.Out[str],
+    context: func.Context,
+) -> func.HttpResponse:
+    """Accept one signed order; its signature is its authorisation."""
+    intake = await container().intake()
+    sender, accepted = await intake.accept(WebhookRequest(headers=req.headers, body=req.get_body()))
+    if accepted.wake:
+        distributions.set(WAKE)
+    return add_rate(order_response(accepted), sender.window)
+
+
+@blueprint.function_name("order_status")
+@blueprint.route("orders/{order_id}")
+@answers("GET")
+async def order_status(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Show an order of the shop that signs with WEBHOOK_SECRET."""
+    return await _show(OrderKey(DEFAULT_SOURCE, req.route_params["order_id"]))
+
+
+@blueprint.function_name("order_status_of_source")
+@blueprint.route("orders/{source}/{order_id}")
+@answers("GET")
+async def order_status_of_source(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Show an order of any shop."""
+    return await _show(OrderKey(req.route_params["source"], req.route_params["order_id"]))
+
+
+async def _show(key: OrderKey) -> func.HttpResponse:
+    status = await container().status()
+    document = await status.of(key)
+    if document is None:
+        raise NoSuchOrder
+    return json_response(HTTPStatus.OK, document)

@@ -1,0 +1,97 @@
+"""
+Who sent a request, and may this sender send another one.
+
+Checked in this order: has the client's address used up its rate, can the body be an order, who signed
+it, has that shop used up its rate. A request that is refused before its signature proved anything
+counts against the client's address; a signed one counts against its shop alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from distributor.errors import BadSignature, BodyTooLarge, MalformedOrder, NotJson
+from distributor.rates import Window
+from distributor.webhook.rate_limiter import RateLimiter
+from distributor.webhook.signature import REFUSAL, Key, Verified, check_signature
+from distributor.webhook.signature_schemes import Refusal
+from foundation import logs
+from foundation.clock import Clock
+from foundation.errors import Rejected
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookRequest:
+    """A request as it travelled: its headers, whose names may be in any case, and its raw body."""
+
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """The shop that signed a request, and what is left of its rate; None where no rate is set."""
+
+    verified: Verified
+    window: Window | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authentication:
+    """Tell who sent a request; needs the shops' secrets and the request counters, and no ledger."""
+
+    rate_limiter: RateLimiter
+    keys: Callable[[], Sequence[Key]] = field(repr=False)
+    """The secrets that count at this moment."""
+    clock: Clock
+    require_timestamp: bool = False
+    """Refuse signatures that do not cover a time."""
+
+    async def authenticate(self, request: WebhookRequest, *, body_bytes_max: int) -> Sender:
+        """
+        Return the shop that signed *request*, before anything in its body is read.
+
+        Raises:
+            Rejected: The body cannot be an order, or the signature is wrong. Counts against the address.
+            RateLimited: The address or the shop has used up its rate.
+        """
+        client = await self.rate_limiter.check(_header(request, "x-forwarded-for", ""))
+        try:
+            _check_body(request, body_bytes_max)
+            verified = self.verify(request)
+        except Rejected:
+            await self.rate_limiter.penalize(client)
+            raise
+        return Sender(verified=verified, window=await self.rate_limiter.consume(verified.source))
+
+    def verify(self, request: WebhookRequest) -> Verified:
+        """Return whose secret signed *request*. Raises BadSignature with one text, whatever the cause."""
+        found = check_signature(
+            request.headers, request.body, self.keys(), self.clock(), require_timestamp=self.require_timestamp
+        )
+        if isinstance(found, Refusal):
+            logs.info(_log, "signature_refused", cause=found)
+            raise BadSignature(REFUSAL)
+        logs.info(_log, "signature_verified", source=found.source, secret=found.secret, scheme=found.scheme)
+        return found
+
+
+def _check_body(request: WebhookRequest, bytes_max: int) -> None:
+    """Raise BodyTooLarge, MalformedOrder when there is no body, or NotJson."""
+    if len(request.body) > bytes_max:
+        raise BodyTooLarge(f"The body has more than {bytes_max} bytes, which no order sent here has.")
+    if not request.body:
+        # The host delivers no body that came without Content-Length. Say so before the signature of a
+        # body that never arrived is called wrong.
+        raise MalformedOrder("The request has no body: send it with Content-Length, not chunked.", code="body_empty")
+    media_type = _header(request, "content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise NotJson("The content type must be application/json.")
+
+
+def _header(request: WebhookRequest, name: str, default: str) -> str:
+    return next((value for key, value in request.headers.items() if key.lower() == name), default)

@@ -1,0 +1,1 @@
+"""HTTP for both apps: responses, problem documents, and the frame every handler runs in."""

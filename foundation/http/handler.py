@@ -1,0 +1,102 @@
+"""
+The frame of an HTTP handler: every request is logged, answered and named, whatever happens inside.
+
+Handlers name their parameters ``req`` and ``context``, as the Functions worker passes them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec
+
+import azure.functions as func
+
+from foundation.errors import Rejected
+from foundation.http.responses import Problem, problem_response
+from foundation.invocation import invocation
+
+P = ParamSpec("P")
+
+# Source: https://www.w3.org/TR/trace-context/ (an all-zero trace id and version ff are invalid)
+_TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class WrongMethod(Rejected):
+    """This route does not know the method of the request."""
+
+    code = "wrong_method"
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not a method of this route: it knows {', '.join(allowed)}.")
+        self.allowed = allowed
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFrame:
+    """How one app answers: which problem an error becomes, and where its lines are logged."""
+
+    to_problem: Callable[[Exception], Problem]
+    log: logging.Logger
+
+    def answers(
+        self, *methods: str
+    ) -> Callable[[Callable[P, Awaitable[func.HttpResponse]]], Callable[P, Awaitable[func.HttpResponse]]]:
+        """Let a handler answer *methods*, and answer a problem for every error it raises."""
+
+        def decorate(handler: Callable[P, Awaitable[func.HttpResponse]]) -> Callable[P, Awaitable[func.HttpResponse]]:
+            parameters = inspect.signature(handler)
+
+            @wraps(handler)
+            async def answer(*args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
+                given = parameters.bind(*args, **kwargs).arguments
+                return await self._answer(given["req"], given["context"], methods, lambda: handler(*args, **kwargs))
+
+            return answer
+
+        return decorate
+
+    async def _answer(
+        self,
+        req: func.HttpRequest,
+        context: func.Context,
+        methods: Sequence[str],
+        job: Callable[[], Awaitable[func.HttpResponse]],
+    ) -> func.HttpResponse:
+        request_id = _request_id(req, context)
+        with invocation(self.log, context, request_id):
+            try:
+                _require_method(req.method, methods)
+                response = await job()
+            except Exception as error:  # noqa: BLE001 -- the edge: the caller gets an answer, and no traceback
+                response = problem_response(self.to_problem(error), request_id)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+
+def _require_method(method: str, methods: Sequence[str]) -> None:
+    """
+    Refuse other methods than *methods*; HEAD is a GET whose body the host omits.
+
+    The routes are registered for every method, because the host does not know 405 and would answer 404
+    (github.com/Azure/azure-functions-host issue 10098).
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+    """
+    allowed = [*methods, "HEAD"] if "GET" in methods else methods
+    if method not in allowed:
+        raise WrongMethod(method, allowed)
+
+
+def _request_id(req: func.HttpRequest, context: func.Context) -> str:
+    """Return the caller's trace id, so that both systems log the request under one id; otherwise the host's."""
+    for parent in (req.headers.get("traceparent"), context.trace_context.trace_parent):
+        trace = _TRACE_PARENT.fullmatch(parent or "")
+        if trace:
+            return trace[1]
+    return uuid.uuid4().hex
