@@ -350,3 +350,32 @@ class Entry:
     """When the last look was complete."""
     status: CompanyStatus
     version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invitation:
+    """A link for one clinic to connect with; only its hash is stored."""
+
+    digest: str
+    document: str
+    """The CNPJ or CPF that must sign in, digits only; empty: the operator confirms afterwards. Sealed in the row."""
+    company: str
+    """``id_empresa`` that must sign in again, for a reconnection; empty for a new company."""
+    expires_ms: UnixMs
+    made_by: str
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignIn:
+    """One sign-in that was begun: its ``state``, the browser it belongs to, and what came of it."""
+
+    digest: str
+    invitation: str
+    """Digest of its invitation."""
+    browser: str
+    """Digest of the cookie that was given to the browser."""
+    expires_ms: UnixMs
+    result: str = ""
+    """Empty until the state is consumed, which happens before the code is exchanged."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)

@@ -40,6 +40,16 @@ def instalment(instalment: InstalmentId) -> str:
     return f"instalment:{instalment}"
 
 
+def invitation(digest: str) -> str:
+    """Return the key of an invitation."""
+    return f"invitation:{digest}"
+
+
+def sign_in(digest: str) -> str:
+    """Return the key of a sign-in that was begun."""
+    return f"state:{digest}"
+
+
 def receipt(name: str) -> str:
     """Return the key of the receipt that the blind index calls *name*."""
     return f"receipt:{name}"

@@ -24,10 +24,12 @@ from payflow.state import (
     DocumentPolicy,
     Entry,
     Instalment,
+    Invitation,
     LookKind,
     Reason,
     Receipt,
     ReceiptState,
+    SignIn,
     Token,
 )
 
@@ -51,7 +53,16 @@ ENTRIES = Codec([ENTRY])
 
 def codec(company: CompanyId, sealer: Sealer) -> Codec:
     """Return the records of one company's partition."""
+    sealed = _sealing(company, sealer)
+    return Codec([_company(sealed), _token(sealed), _CURSOR, _instalment(sealed), _receipt(sealed), _delivery(sealed)])
 
+
+def oauth_codec(sealer: Sealer) -> Codec:
+    """Return the records of invitations and sign-ins, which belong to no company yet."""
+    return Codec([_invitation(_sealing(CompanyId(""), sealer)), _SIGN_IN])
+
+
+def _sealing(company: CompanyId, sealer: Sealer) -> _Sealed:
     def sealed(name: str) -> Column:
         kind = Kind(
             str,
@@ -60,7 +71,18 @@ def codec(company: CompanyId, sealer: Sealer) -> Codec:
         )
         return Column(name, kind, name)
 
-    return Codec([_company(sealed), _token(sealed), _CURSOR, _instalment(sealed), _receipt(sealed), _delivery(sealed)])
+    return sealed
+
+
+def _invitation(sealed: _Sealed) -> Record:
+    columns = (text("digest"), sealed("document"), text("company"), number("expires_ms"), text("made_by"))
+    return Record(Invitation, columns)
+
+
+_SIGN_IN = Record(
+    SignIn,
+    (text("digest"), text("invitation"), text("browser"), number("expires_ms"), text("result")),
+)
 
 
 def _company(sealed: _Sealed) -> Record:

@@ -1,0 +1,213 @@
+"""
+From an invitation to a connected company.
+
+1. The invitation's page begins with a button: a link that is only opened, by a mail scanner too, changes nothing.
+2. The button stores a sign-in: the hash of ``state`` and of a cookie, so that the answer is taken only from the
+   browser that asked (a stranger's sign-in cannot be slipped to a clinic).
+3. The answer consumes the state before the code is exchanged: of two answers, one is worked. A reload shows what
+   came of it.
+4. What signed in must be what was invited: the document of the invitation, or the company that reconnects.
+5. Company, then token: rescue, row (see ``tokens``). A reconnection keeps the company's history.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final, Protocol
+from urllib.parse import urlencode
+
+from foundation import logs
+from foundation.clock import Clock, UnixMs
+from foundation.errors import Contention, Rejected, ServiceError
+from payflow.connect.grants import Authorization, Grant
+from payflow.connect.tokens import Tokens
+from payflow.ledger.lane import LaneLedger
+from payflow.ledger.oauth import OAuthLedger, digest, new_secret
+from payflow.model import Account, CompanyId
+from payflow.state import Company, CompanyStatus, Invitation, SignIn
+
+_log = logging.getLogger(__name__)
+
+INVITATION_MS: Final = 24 * 3_600_000
+SIGN_IN_MS: Final = 10 * 60_000
+SCOPE: Final = "openid profile aws.cognito.signin.user.admin"
+_STAYS: Final = frozenset({CompanyStatus.PAUSED, CompanyStatus.CONFIRM})
+"""A reconnection does not end a pause, nor what the operator has to confirm."""
+
+
+class Outcome(StrEnum):
+    """What came of a sign-in."""
+
+    CONNECTED = "connected"
+    CONFIRM = "confirm"
+    """Connected; nothing is sent before the operator has confirmed the company."""
+    DENIED = "denied"
+    """The person, or Conta Azul, said no."""
+    WRONG_COMPANY = "wrong_company"
+    FAILED = "failed"
+    """No answer from Conta Azul, or a code that was used up."""
+    WORKING = "working"
+    """The answer is being worked, perhaps by a process that died: to be begun again."""
+
+
+class NoSuchInvitation(Rejected):
+    """The invitation does not exist or has expired."""
+
+
+class NoSuchSignIn(Rejected):
+    """The sign-in does not exist, has expired, or belongs to another browser."""
+
+
+class Partitions(Protocol):
+    """What belongs to one company."""
+
+    def lane(self, company: CompanyId) -> LaneLedger: ...
+
+    def tokens(self, company: CompanyId) -> Tokens: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """Where the browser goes, and the cookie it takes along."""
+
+    location: str
+    cookie: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallBack:
+    """What comes back from Conta Azul, by way of the browser."""
+
+    state: str = field(repr=False)
+    cookie: str = field(repr=False)
+    code: str = field(default="", repr=False)
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connecting:
+    """The use case."""
+
+    oauth: OAuthLedger
+    partitions: Partitions
+    server: Authorization
+    account_of: Callable[[str], Awaitable[Account]]
+    """Asks which company an access token belongs to."""
+    clock: Clock
+    authorize_url: str
+    client_id: str
+    redirect_uri: str
+
+    async def invite(self, *, document: str = "", company: str = "", by: str) -> str:
+        """Store an invitation for 24 hours; return its secret, which is nowhere else."""
+        secret = new_secret()
+        await self.oauth.add_invitation(
+            Invitation(
+                digest=digest(secret),
+                document=document,
+                company=company,
+                expires_ms=UnixMs(self.clock() + INVITATION_MS),
+                made_by=by,
+            )
+        )
+        return secret
+
+    async def check(self, secret: str) -> Invitation:
+        """Return the invitation. Raises NoSuchInvitation."""
+        found = await self.oauth.invitation(digest(secret))
+        if found is None or found.expires_ms <= self.clock():
+            raise NoSuchInvitation
+        return found
+
+    async def begin(self, secret: str) -> Begun:
+        """Store a sign-in; return where it goes on. Raises NoSuchInvitation."""
+        invitation, state, cookie = await self.check(secret), new_secret(), new_secret()
+        await self.oauth.write_sign_in(
+            SignIn(
+                digest=digest(state),
+                invitation=invitation.digest,
+                browser=digest(cookie),
+                expires_ms=UnixMs(self.clock() + SIGN_IN_MS),
+            )
+        )
+        query = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "scope": SCOPE,
+            "state": state,
+        }
+        return Begun(location=f"{self.authorize_url}?{urlencode(query)}", cookie=cookie)
+
+    async def finish(self, back: CallBack) -> Outcome:
+        """
+        Work the answer once; a reload gets the same outcome.
+
+        Raises:
+            NoSuchSignIn: Unknown, expired, or another browser's.
+        """
+        found = await self.oauth.sign_in(digest(back.state))
+        if found is None or not hmac.compare_digest(found.browser, digest(back.cookie)):
+            raise NoSuchSignIn
+        if found.result:
+            return Outcome(found.result)
+        if found.expires_ms <= self.clock():
+            raise NoSuchSignIn
+        try:
+            consumed = await self.oauth.write_sign_in(replace(found, result=Outcome.WORKING))
+        except Contention:
+            return Outcome.WORKING
+        outcome = await self._work(consumed, back)
+        await self.oauth.write_sign_in(replace(consumed, result=outcome))
+        return outcome
+
+    async def _work(self, sign_in: SignIn, back: CallBack) -> Outcome:
+        invitation = await self.oauth.invitation(sign_in.invitation)
+        if back.error or not back.code or invitation is None:
+            return Outcome.DENIED
+        try:
+            grant = await self.server.exchange(back.code)
+            account = await self.account_of(grant.access)
+            if not _is_invited(invitation, account):
+                return Outcome.WRONG_COMPANY
+            return await self._connect(invitation, account, grant)
+        except ServiceError as error:  # of Conta Azul or of the ledger: the person begins again
+            logs.warning(_log, "connect_failed", error=type(error).__name__)
+            return Outcome.FAILED
+
+    async def _connect(self, invitation: Invitation, account: Account, grant: Grant) -> Outcome:
+        """Store company and token. The company's row is first: a token without one is nobody's."""
+        lane, tokens = self.partitions.lane(account.company), self.partitions.tokens(account.company)
+        known = await lane.read_company()
+        company = await lane.write_company(self._again(known, account) if known else self._new(invitation, account))
+        await tokens.save(grant, above=await tokens.highest_generation())
+        await lane.entries.lower(account.company, self.clock(), company.status)
+        return Outcome.CONFIRM if company.status is CompanyStatus.CONFIRM else Outcome.CONNECTED
+
+    def _new(self, invitation: Invitation, account: Account) -> Company:
+        now = self.clock()
+        return Company(
+            id=account.company,
+            status=CompanyStatus.ACTIVE if invitation.document else CompanyStatus.CONFIRM,
+            document=account.document,
+            name=account.trade_name or account.legal_name,
+            contact=account.email,
+            connected_ms=now,
+            baseline_ms=now,
+            status_ms=now,
+        )
+
+    def _again(self, known: Company, account: Account) -> Company:
+        status = known.status if known.status in _STAYS else CompanyStatus.ACTIVE
+        name = account.trade_name or account.legal_name
+        return replace(known, status=status, name=name, document=account.document, status_ms=self.clock())
+
+
+def _is_invited(invitation: Invitation, account: Account) -> bool:
+    if invitation.company and invitation.company != account.company:
+        return False
+    return not invitation.document or invitation.document == account.document

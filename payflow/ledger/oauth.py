@@ -1,0 +1,51 @@
+"""Invitations and sign-ins: found by the hash of what only the browser knows."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+
+from foundation.tablestore.atomic import AtomicWrite, commit, version_of
+from foundation.tablestore.codec import Codec
+from foundation.tablestore.ports import UNSTORED, Rows
+from payflow.ledger import keys
+from payflow.state import Invitation, SignIn
+
+
+def new_secret() -> str:
+    """Return 32 random bytes as text for an address or a cookie."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthLedger:
+    """The partition ``oauth``."""
+
+    rows: Rows
+    codec: Codec
+
+    async def invitation(self, hashed: str) -> Invitation | None:
+        row = await self.rows.get(keys.invitation(hashed))
+        return self.codec.decode(Invitation, row) if row else None
+
+    async def sign_in(self, hashed: str) -> SignIn | None:
+        row = await self.rows.get(keys.sign_in(hashed))
+        return self.codec.decode(SignIn, row) if row else None
+
+    async def add_invitation(self, invitation: Invitation) -> None:
+        write = AtomicWrite()
+        write.put(keys.invitation(invitation.digest), self.codec.encode(invitation), UNSTORED)
+        await commit(self.rows, write, marker_row=keys.invitation(invitation.digest))
+
+    async def write_sign_in(self, sign_in: SignIn) -> SignIn:
+        """Store a sign-in over the one it was read as; return it as stored. Raises Contention."""
+        key, write = keys.sign_in(sign_in.digest), AtomicWrite()
+        write.put(key, self.codec.encode(sign_in), sign_in.version)
+        versions = await commit(self.rows, write, marker_row=key)
+        return replace(sign_in, version=version_of(versions, key))
