@@ -22,6 +22,9 @@ class RevertKind(StrEnum):
     AUTHORITY_PAUSED = "authority_paused"
     RESERVE_SHORT = "reserve_short"
     ALLOWANCE_SHORT = "allowance_short"
+    GUARD_PAUSED = "guard_paused"
+    ALREADY_PAID = "already_paid"
+    """The guard has a payment of this reference."""
     OTHER = "other"
 
 
@@ -86,6 +89,8 @@ class Simulation:
     revert: Revert | None = None
     unknown: str = ""
     """What the node said that is neither; nothing is concluded about the call."""
+    items: tuple[Revert | None, ...] = ()
+    """Through a guard: why each item would fail; None where it would be paid."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,9 +103,46 @@ class Transfer:
     amount_units: TokenUnits
 
 
+class GuardWord(StrEnum):
+    """What a guard says of one item."""
+
+    PAID = "paid"
+    ITEM_FAILED = "item_failed"
+    ALREADY_PAID = "already_paid"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardEvent:
+    """An event in the form of a guard's. Any contract can emit one, so *emitter* decides what it is worth."""
+
+    emitter: Address
+    log_index: int
+    word: GuardWord
+    ref_id: Hash
+    wallet: Address | None = None
+    amount_units: TokenUnits = TokenUnits(0)
+    refusal: Revert | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardPayment:
+    """The one payment of a reference, as a guard recorded it: of a transaction, or imported."""
+
+    ref_id: Hash
+    tx_hash: Hash
+    block: Block
+    log_index: int
+    wallet: Address
+    amount_units: TokenUnits
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """A mined transaction, with the token's own ``Transfer`` events in it and no other contract's."""
+    """
+    A mined transaction, with the token's own ``Transfer`` events in it and no other contract's.
+
+    Events in the form of a guard's are kept of every contract.
+    """
 
     tx_hash: Hash
     block: Block
@@ -108,6 +150,7 @@ class Receipt:
     gas_used: int
     gas_price_wei: Wei
     transfers: tuple[Transfer, ...] = ()
+    guard_events: tuple[GuardEvent, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -55,6 +55,8 @@ class HoldReason(StoredWord):
     SIMULATION = "simulation"
     NONCE_LOST = "nonce_lost"
     NONCE_CANCELLED = "nonce_cancelled"
+    ITEM_FAILED = "item_failed"
+    REFERENCE_USED = "reference_used"
 
 
 class TransactionStatus(StoredWord):
@@ -116,6 +118,10 @@ class Order:
     paid_hash: Hash | None = None
     """The transaction that paid (``paid``), or the last one that finally failed to (``held``)."""
     paid_block: int | None = None
+    paid_log: int | None = None
+    """Index in its block of the log that proves the payment; None where a plain Transfer proved it."""
+    item_failures: int | None = None
+    """How often a guard reported it as failed for a reason of its own; None: never."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

@@ -10,6 +10,7 @@ from distributor.chain_types import (
     Call,
     ChainSnapshot,
     Claim,
+    GuardPayment,
     Mark,
     PoolView,
     PreBindSnapshot,
@@ -20,6 +21,19 @@ from distributor.chain_types import (
 )
 from distributor.model import Address, Fees, Hash, Order
 from distributor.rates import Rate, Window
+
+
+class Payer(Protocol):
+    """Where a payment is tried: the Authority itself, or the guard before it."""
+
+    def pay(self, order: Order) -> Call:
+        """Return the call that pays *order*."""
+
+    def probe(self, operator: Address) -> Call:
+        """Return a payment of one token unit to *operator* that is only ever simulated."""
+
+    async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        """Try *calls* as *operator* against the latest state, each alone."""
 
 
 class Chain(Protocol):
@@ -84,6 +98,39 @@ class Chain(Protocol):
     @property
     def nodes(self) -> Sequence[str]:
         """The hosts of ``RPC_URL`` in their order; names unique, without user, path or query."""
+
+    async def aclose(self) -> None: ...
+
+
+class Guard(Protocol):
+    """
+    The guard contract between the operators and the Authority, as the nodes of ``RPC_URL`` show it.
+
+    Every method raises ChainUnavailable when no node gives a whole answer, and WrongChain when every node
+    serves another chain.
+    """
+
+    def pay(self, order: Order) -> Call:
+        """Return the call that pays *order* through the guard of the settings."""
+
+    def probe(self, operator: Address) -> Call:
+        """Return a payment of one token unit to *operator* through the guard; it is only ever simulated."""
+
+    async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        """Try *calls* as *operator* against the latest state with the gas that would be signed, each alone."""
+
+    async def direct_payers(self, operators: Sequence[Address], *, node: str = "") -> Sequence[Address]:
+        """Return those of *operators* that the Authority would let pay without the guard, now."""
+
+    async def payment(self, guard: Address, ref_id: Hash) -> GuardPayment | None:
+        """
+        Return the one payment of *ref_id* that *guard* recorded, as two nodes show it where two are configured.
+
+        None where it recorded none. At the latest state: whether the payment is final is for the caller to judge.
+
+        Raises:
+            ChainUnavailable: Too few nodes answer, or they disagree.
+        """
 
     async def aclose(self) -> None: ...
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor.ledger import Ledger
-from distributor.payout.preflight import identity_mismatch
+from distributor.payout.preflight import not_ours
 from distributor.ports import Heads
 from distributor.state import Identity
 from foundation import logs
@@ -92,7 +92,7 @@ class Readiness:
             checks["ledger"] = True
             checks["sweep"] = now_ms - monitor_state.swept_ms <= SWEEP_AGE_MS_MAX
             checks["waiting"] = all(now_ms - order.received_ms <= WAITING_AGE_MS_MAX for order in page.orders)
-            checks["identity"] = identity_mismatch(found, await self.identity()) is None
+            checks["identity"] = not_ours(found, await self.identity()) is None
         except ServiceError as error:
             logs.warning(_log, "not_ready", part="ledger", why=str(error))
         return checks

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from distributor.adapters.alarms import OnceAnHour
     from distributor.adapters.counters import LimitsCounters
+    from distributor.chain.guard_chain import GuardContract
     from distributor.chain.history import ChainHistory
     from distributor.chain.polygon import Polygon
     from distributor.chain.rpc import Rpc
@@ -75,6 +76,7 @@ class Resources:
         self._chain = Lazy(self._build_chain)
         self._rpc = Lazy(self._build_rpc)
         self._history = Lazy(self._build_history)
+        self._guard = Lazy(self._build_guard)
         self._counters = Lazy(self._build_counters)
         self._alarms = Lazy(self._build_alarms)
         self._vault_signers: dict[VaultItem, Lazy[Signer]] = {}
@@ -113,6 +115,9 @@ class Resources:
 
     async def history(self) -> ChainHistory:
         return await self._history.get()
+
+    async def guard(self) -> GuardContract:
+        return await self._guard.get()
 
     async def signer(self, settings: Settings) -> Signer:
         """Return the operator who signs payouts, by its key or by the vault that keeps it."""
@@ -251,6 +256,18 @@ class Resources:
         history = ChainHistory(nodes, token=settings.token, reserve=settings.reserve)
         self._open.push_async_callback(history.aclose)
         return history
+
+    async def _build_guard(self) -> GuardContract:
+        from distributor.chain.guard_chain import GuardContract
+        from distributor.chain.polygon import nodes_of
+
+        settings = await self.settings(Use.READINESS)
+        nodes = nodes_of(
+            settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_s, clock=self._clock
+        )
+        guard = GuardContract(nodes, guard=settings.guard, authority=settings.authority)
+        self._open.push_async_callback(guard.aclose)
+        return guard
 
     async def _build_counters(self) -> LimitsCounters:
         from distributor.adapters.counters import LimitsCounters

@@ -46,6 +46,9 @@ class WaitingReason(StoredWord):
     FINALITY_BEHIND = "finality_behind"
     NEWER_ROWS = "newer_rows"
     SIGNER_DOWN = "signer_down"
+    GUARD_CHANGED = "guard_changed"
+    GUARD_BYPASSED = "guard_bypassed"
+    GUARD_PAUSED = "guard_paused"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +60,10 @@ class Identity:
     token: Address
     authority: Address
     reserve: Address
+    guard: Address | None = None
+    """The contract that the payouts go through; None: straight to the Authority."""
+    guard_since: int | None = None
+    """The block from which on the guard is the only way; None without a guard."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,4 +156,6 @@ class Stats:
     final_number: int | None = None
     """The newest block in which a transaction was closed, and its hash: what is final must stay there."""
     final_hash: Hash | None = None
+    batches_reverted: int | None = None
+    """How many transactions through a guard in a row were refused as a whole, up to the last one closed; None: 0."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)

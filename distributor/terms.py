@@ -16,6 +16,7 @@ def identity_of(settings: Settings) -> Identity:
         token=settings.token,
         authority=settings.authority,
         reserve=settings.reserve,
+        guard=settings.guard,
     )
 
 

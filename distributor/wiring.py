@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
     from distributor.ledger import Ledger
     from distributor.payout.distribution import Distribution
+    from distributor.payout.guard_way import GuardWay
     from distributor.payout.settlement import Settlement
     from distributor.payout.sweep import BalanceMonitor, Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
+    from distributor.settings import Settings
     from distributor.status import Status
     from distributor.webhook.intake import Intake
     from distributor.webhook.rate_limiter import RateLimiter
@@ -213,9 +215,23 @@ class Container:
                 caps=settings.caps,
             ),
             holder=self._holder,
+            guard_way=await self._guard_way(settings),
         )
 
+    async def _guard_way(self, settings: Settings) -> GuardWay | None:
+        """Return the guard that orders are paid through; None where GUARD_ADDRESS is not set."""
+        from distributor.payout.adoption import Adoption
+        from distributor.payout.guard_way import GuardWay
+
+        if settings.guard is None:
+            return None
+        ledger, guard = await self._resources.ledger(), await self._resources.guard()
+        alarms, policy = await self._resources.alarms(), policy_of(settings)
+        adoption = Adoption(ledger=ledger, guard=guard, alarms=alarms, policy=policy)
+        return GuardWay(guard=guard, address=settings.guard, ledger=ledger, adoption=adoption)
+
     async def _build_settlement(self) -> Settlement:
+        from distributor.payout.guard_settling import GuardSettling
         from distributor.payout.settlement import Settlement
         from distributor.payout.steps import StepExecutor
 
@@ -229,6 +245,12 @@ class Container:
             clock=self._clock,
             identity=identity_of(settings),
             policy=policy_of(settings),
+            guard_settling=GuardSettling(
+                ledger=distribution.ledger,
+                guard=await self._resources.guard(),
+                alarms=distribution.alarms,
+                reserve=settings.reserve,
+            ),
         )
         return Settlement(
             ledger=distribution.ledger,

@@ -10,8 +10,11 @@ from distributor.caps import NO_CAPS, Caps
 from distributor.chain_types import Transfer
 from distributor.ledger import Ledger
 from distributor.model import Hash, Order, OrderKey, OrderStatus
+from distributor.payout.adoption import Adoption
 from distributor.payout.distribution import Distribution
 from distributor.payout.fees import FeeLimits
+from distributor.payout.guard_settling import GuardSettling
+from distributor.payout.guard_way import GuardWay
 from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.settlement import Settlement
@@ -23,7 +26,9 @@ from foundation.tablestore.memory import MemoryRows
 from tests import factories
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, TOKEN, FakeChain, FakeSigner
+from tests.fakes.chain_state import GUARD
 from tests.fakes.clock import FrozenClock
+from tests.fakes.guard import FakeGuard
 from tests.fakes.rows import ListAudit
 
 IDENTITY = Identity(ledger_id="ledger-1", chain_id=31337, token=TOKEN, authority=AUTHORITY, reserve=RESERVE)
@@ -33,15 +38,20 @@ BLOCK_MS = 2_000
 class World:
     """One chain, one ledger, and one process that works on them; ``another_process`` gives a second."""
 
-    def __init__(self, *, chain: FakeChain | None = None, limits: FeeLimits = factories.LIMITS) -> None:
+    def __init__(
+        self, *, chain: FakeChain | None = None, limits: FeeLimits = factories.LIMITS, guarded: bool = False
+    ) -> None:
         self.chain = chain or FakeChain()
+        self.guard = FakeGuard(self.chain)
         self.rows = MemoryRows()
         self.audit = ListAudit()
         self.alarms = ListAlarms()
         self.clock = FrozenClock()
         self.limits = limits
         self.policy: Policy = factories.POLICY
-        self.identity = IDENTITY
+        self.identity = replace(IDENTITY, guard=GUARD, guard_since=0) if guarded else IDENTITY
+        if guarded:
+            self.guard.install(OPERATOR)
         self.max_in_flight = 16
         self.caps = NO_CAPS
         self.received = 0
@@ -75,7 +85,14 @@ class World:
                 identity=self.identity, limits=self.limits, max_in_flight=self.max_in_flight, caps=self.caps
             ),
             holder=holder,
+            guard_way=self.a_guard_way() if self.identity.guard else None,
         )
+
+    def a_guard_way(self) -> GuardWay:
+        return GuardWay(guard=self.guard, address=GUARD, ledger=self.ledger, adoption=self.an_adoption())
+
+    def an_adoption(self) -> Adoption:
+        return Adoption(ledger=self.ledger, guard=self.guard, alarms=self.alarms, policy=self.policy)
 
     def a_settlement(self, distribution: Distribution) -> Settlement:
         steps = StepExecutor(
@@ -86,6 +103,9 @@ class World:
             clock=self.clock,
             identity=self.identity,
             policy=self.policy,
+            guard_settling=GuardSettling(
+                ledger=self.ledger, guard=self.guard, alarms=self.alarms, reserve=self.identity.reserve
+            ),
         )
         return Settlement(
             ledger=self.ledger,

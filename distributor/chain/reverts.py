@@ -2,7 +2,7 @@
 Why a contract refused: revert data to a reason the service can act on.
 
 Source of the selectors: OpenZeppelin Contracts 5 (``AccessControl``, ``Ownable``, ``Pausable``,
-draft-IERC6093, ``SafeERC20``); of the strings: OpenZeppelin Contracts 4, which deployed contracts use.
+draft-IERC6093, ``SafeERC20``) and our guard; of the strings: OpenZeppelin Contracts 4, which deployed contracts use.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ _ERRORS: Final = {
     "ERC20InsufficientBalance(address,uint256,uint256)": RevertKind.RESERVE_SHORT,
     "ERC20InsufficientAllowance(address,uint256,uint256)": RevertKind.ALLOWANCE_SHORT,
     "SafeERC20FailedOperation(address)": RevertKind.OTHER,
+    "NotAHotKey(address)": RevertKind.ROLE_MISSING,
+    "NotArrived(uint256,uint256,uint256)": RevertKind.OTHER,
+    "RecipientRefused(address)": RevertKind.OTHER,
+    "GasShort(uint256)": RevertKind.OTHER,
 }
 _BY_SELECTOR: Final = {keccak256(error.encode())[:_SELECTOR_BYTES]: error for error in _ERRORS}
 

@@ -17,6 +17,7 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
+from distributor.chain.guard import read_events
 from distributor.chain.node_errors import is_overload, is_revert, is_size
 from distributor.chain_types import Block, Receipt, Transfer
 from distributor.model import Address, Hash
@@ -216,6 +217,7 @@ def read_receipt(value: object, *, tx_hash: Hash, token: Address, transfer_topic
             gas_used=quantity(receipt["gasUsed"]),
             gas_price_wei=Wei(quantity(receipt.get("effectiveGasPrice") or "0x0")),
             transfers=tuple(_transfer(log) for log in receipt["logs"] if _is_transfer(log, token, transfer_topic)),
+            guard_events=read_events(receipt["logs"]),
         )
 
 
@@ -250,6 +252,23 @@ def read_transaction_details(
             to=Address(to_checksum_address(found["to"])) if found.get("to") else None,
             distribution=distribution(_bytes(found["input"])),
         )
+
+
+def read_hash(value: object) -> Hash:
+    """Return a transaction's or a block's hash."""
+    with reading("hash"):
+        return _hash(value)
+
+
+def read_log_block(log: Mapping[str, Any]) -> Block:
+    """Return the block a log is in."""
+    with reading("log"):
+        return _block(log, "blockNumber", "blockHash")
+
+
+def read_data(value: object) -> bytes:
+    """Return what a contract answered."""
+    return _bytes(value)
 
 
 def _is_transfer(log: Mapping[str, Any], token: Address, transfer_topic: str) -> bool:

@@ -7,7 +7,7 @@ Drawn up from what was read just before, each row on the condition that it is st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from distributor.ledger import keys
 from distributor.ledger.binding import sum_of
@@ -23,6 +23,24 @@ from foundation.tablestore.ports import Version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """An order goes back to the waiting line: its transaction is over and moved nothing for it."""
+
+    detail: str
+    own_fault: bool
+    """Whether the item failed for a reason of its own; the row counts that."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaidBy:
+    """Where the payment of an order is on the chain."""
+
+    tx_hash: Hash
+    block_number: int
+    log_index: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Closing:
     """What the final receipt of a transaction proved, order by order; together exactly its orders."""
 
@@ -33,6 +51,12 @@ class Closing:
     detail: str
     gas_used: int
     gas_cost_wei: Wei
+    released: Mapping[OrderKey, Release] = field(default_factory=dict)
+    """Orders that wait again; through a guard only, which refuses a second payment."""
+    proofs: Mapping[OrderKey, PaidBy] = field(default_factory=dict)
+    """Of paid orders: the log that proves it, where it is known; perhaps in another transaction than this one."""
+    reverted: bool = False
+    """Whether a transaction through a guard was refused as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +67,7 @@ class ClosingInputs:
     orders: Sequence[Order]
     committed: Total
     spent: Sequence[Spent]
-    """Of the day of the binding: in all, and to each wallet whose order is held."""
+    """Of the day of the binding: in all, and to each wallet whose order is not paid."""
     stats: Stats
     stats_version: Version
 
@@ -56,7 +80,7 @@ def close_transaction(transaction: Transaction, inputs: ClosingInputs, closing: 
         InvariantBroken: The closing is not about the orders of the transaction, or they are not bound to it.
     """
     name = f"transaction {transaction.nonce} of {transaction.operator}"
-    said = sorted([*closing.paid, *closing.held])
+    said = sorted([*closing.paid, *closing.held, *closing.released])
     require(said == sorted(transaction.orders), f"the closing of {name} is not about its orders")
     group = AtomicWrite()
     for order in inputs.orders:
@@ -76,15 +100,31 @@ def check_unchanged(closed: Transaction, closing: Closing) -> None:
 
 
 def _close_order(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> None:
-    closed = replace(order, paid_hash=closing.tx_hash, updated_ms=now)
     if order.key in closing.paid:
-        closed = replace(closed, status=OrderStatus.PAID, paid_block=closing.block_number)
-    else:
+        closed = _paid(order, closing)
+    elif order.key in closing.held:
         reason, detail = closing.held[order.key], closing.detail
-        closed = replace(closed, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
-        closed = replace(closed, operator=None, nonce=None)
+        closed = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
+        closed = replace(closed, operator=None, nonce=None, paid_hash=closing.tx_hash)
         group.insert(keys.held(order.key), encode(order.key))
-    group.replace(keys.order(order.key), encode(closed), order.version)
+    else:
+        closed = _waiting_again(order, closing.released[order.key])
+        group.insert(keys.open_order(order), encode(order.key))
+    group.replace(keys.order(order.key), encode(replace(closed, updated_ms=now)), order.version)
+
+
+def _paid(order: Order, closing: Closing) -> Order:
+    proof = closing.proofs.get(order.key)
+    place = (closing.tx_hash, closing.block_number, None)
+    tx_hash, block, log = (proof.tx_hash, proof.block_number, proof.log_index) if proof else place
+    return replace(order, status=OrderStatus.PAID, paid_hash=tx_hash, paid_block=block, paid_log=log, hold_detail="")
+
+
+def _waiting_again(order: Order, release: Release) -> Order:
+    """Return *order* without its nonce; the reason stays with it, for the second failure and for people."""
+    failures = (order.item_failures or 0) + 1 if release.own_fault else order.item_failures
+    waits = replace(order, status=OrderStatus.RECEIVED, hold_detail=release.detail, item_failures=failures)
+    return replace(waits, operator=None, nonce=None)
 
 
 def _finalise_transaction(group: AtomicWrite, transaction: Transaction, closing: Closing) -> None:
@@ -96,14 +136,14 @@ def _finalise_transaction(group: AtomicWrite, transaction: Transaction, closing:
 
 
 def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: ClosingInputs, closing: Closing) -> None:
-    before, held = inputs.stats, [order for order in inputs.orders if order.key in closing.held]
+    before, unpaid = inputs.stats, [order for order in inputs.orders if order.key not in closing.paid]
     left = _less(inputs.committed.units, transaction.committed_units, keys.COMMITMENTS)
     group.replace(keys.COMMITMENTS, encode(Total(units=left)), inputs.committed.version)
-    for total in inputs.spent if held else ():
+    for total in inputs.spent if unpaid else ():
         key = keys.spent(total.day, total.wallet)
-        back = sum_of(order for order in _given_back(held, closing) if total.wallet in {None, order.wallet})
+        back = sum_of(order for order in _given_back(unpaid, closing) if total.wallet in {None, order.wallet})
         group.replace(key, encode(replace(total, units=_less(total.units, back, key))), total.version)
-    paid_units = TokenUnits(transaction.committed_units - sum_of(held))
+    paid_units = TokenUnits(transaction.committed_units - sum_of(unpaid))
     stats = Stats(
         transactions=before.transactions + 1,
         orders_paid=before.orders_paid + len(closing.paid),
@@ -112,15 +152,16 @@ def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: Closing
         gas_cost_wei=Wei(before.gas_cost_wei + closing.gas_cost_wei),
         final_number=before.final_number,
         final_hash=before.final_hash,
+        batches_reverted=(before.batches_reverted or 0) + 1 if closing.reverted else None,
     )
     if transaction.block_hash is not None and closing.block_number >= (before.final_number or 0):
         stats = replace(stats, final_number=closing.block_number, final_hash=transaction.block_hash)
     group.put(keys.stats(transaction.operator), encode(stats), inputs.stats_version)
 
 
-def _given_back(held: Sequence[Order], closing: Closing) -> Sequence[Order]:
+def _given_back(unpaid: Sequence[Order], closing: Closing) -> Sequence[Order]:
     """Return the orders whose units come back to the day; where no transfer is seen, something may have moved."""
-    return [order for order in held if closing.held[order.key] is not HoldReason.NO_TRANSFER]
+    return [order for order in unpaid if closing.held.get(order.key) is not HoldReason.NO_TRANSFER]
 
 
 def _less(total: TokenUnits, units: TokenUnits, key: str) -> TokenUnits:

@@ -61,6 +61,8 @@ _CODEC = Codec(
                 number("nonce", missing=None),
                 text("paid_hash", missing=None),
                 number("paid_block", missing=None),
+                number("paid_log", missing=None),
+                number("item_failures", missing=None),
             ),
         ),
         Record(OrderKey, (text("source"), text("order_id"))),
@@ -103,7 +105,18 @@ _CODEC = Codec(
         Record(NextNonce, (number("next"),)),
         Record(Total, (amount("units"),)),
         Record(Spent, (text("day"), text("wallet", missing=None), amount("units"))),
-        Record(Identity, (text("ledger_id"), number("chain_id"), text("token"), text("authority"), text("reserve"))),
+        Record(
+            Identity,
+            (
+                text("ledger_id"),
+                number("chain_id"),
+                text("token"),
+                text("authority"),
+                text("reserve"),
+                text("guard", missing=None),
+                number("guard_since", missing=None),
+            ),
+        ),
         Record(
             PauseState,
             (
@@ -141,6 +154,7 @@ _CODEC = Codec(
                 amount("gas_cost_wei"),
                 number("final_number", missing=None),
                 text("final_hash", missing=None),
+                number("batches_reverted", missing=None),
             ),
         ),
         LEASE,

@@ -28,6 +28,7 @@ from distributor.ledger.binding import (
 )
 from distributor.ledger.closing import Closing, check_unchanged, close_transaction
 from distributor.ledger.columns import encode
+from distributor.ledger.guard_rows import GuardRows
 from distributor.ledger.opened import Opened, opened
 from distributor.ledger.queries import find
 from distributor.ledger.records import Schema, Slot
@@ -65,6 +66,7 @@ class Ledger:
         self._service_state = ServiceState(rows, clock)
         self._admin = Admin(rows, audit, clock)
         self.signs = Signs(rows, clock)
+        self.guard_rows = GuardRows(rows, audit, clock)
 
     # whose ledger ------------------------------------------------------------------------------
 

@@ -136,7 +136,7 @@ async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing)
     carried, committed, stats = await asyncio.gather(
         orders(rows, transaction.orders), must_find(rows, Total, keys.COMMITMENTS), rows.get(keys.stats(operator))
     )
-    released = wallets_of(order for order in carried if order.key in closing.held)
+    released = wallets_of(order for order in carried if order.key not in closing.paid)
     return ClosingInputs(
         orders=carried,
         committed=committed,

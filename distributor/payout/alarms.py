@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from distributor.chain_types import ChainSnapshot, Receipt
+from distributor.chain_types import ChainSnapshot, GuardPayment, Receipt
 from distributor.errors import SignerUnavailable
+from distributor.ledger.closing import PaidBy
 from distributor.ledger.opened import Unreadable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
 from distributor.payout.reasons import HELD
@@ -127,4 +128,42 @@ def finality_violated(operator: Address, stats: Stats, snapshot: ChainSnapshot) 
         f"{stats.final_hash}; node {snapshot.node} now shows another. Payouts are paused.",
         action="Compare the ledger with the chain on two nodes before anything is resumed.",
         subject=f"block {stats.final_number}",
+    )
+
+
+def paid_elsewhere(order: Order, payment: GuardPayment) -> Alarm:
+    """Somebody else paid an order through the same guard."""
+    return _paid_elsewhere(order, payment.tx_hash, payment.block.number)
+
+
+def paid_by_another(order: Order, paid: PaidBy) -> Alarm:
+    """Another transaction was first; ours moved nothing."""
+    return _paid_elsewhere(order, paid.tx_hash, paid.block_number)
+
+
+def _paid_elsewhere(order: Order, tx_hash: str, block: int) -> Alarm:
+    return Alarm(
+        code="paid_elsewhere",
+        summary=f"Order {order.key} was paid by transaction {tx_hash} in block {block}, which is none of this ledger.",
+        action="Find out what else pays through this guard: a second ledger, or this one from before a restore.",
+        subject=str(order.key),
+    )
+
+
+def batch_reverted(attempt: Attempt, detail: str) -> Alarm:
+    """A transaction through a guard was refused as a whole; its orders wait again."""
+    return Alarm(
+        code="batch_reverted",
+        summary=f"The guard refused a whole transaction; its orders wait again. {detail}.",
+        action="Was the guard paused, or the key removed? A second one in a row pauses the payouts.",
+        subject=f"nonce {attempt.nonce}",
+    )
+
+
+def payouts_paused(why: str) -> Alarm:
+    """The service paused itself, because the way to the token is broken."""
+    return Alarm(
+        code="payouts_paused",
+        summary=f"{why} Payouts are paused.",
+        action="Find the cause before anything is resumed: the guard, the Authority, or the settings' addresses.",
     )

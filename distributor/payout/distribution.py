@@ -28,13 +28,14 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout import alarms, preflight, submission
+from distributor.payout.guard_way import GuardWay
 from distributor.payout.ledger_age import LedgerAge
 from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
 from distributor.payout.reasons import WAITING
 from distributor.payout.selection import select_orders
 from distributor.payout.submission import Draft
 from distributor.payout.trial import Trials
-from distributor.ports import Alarm, Alarms, Chain, Signer
+from distributor.ports import Alarm, Alarms, Chain, Payer, Signer
 from distributor.state import BindingState, WaitingReason
 from foundation import logs
 from foundation.clock import Clock, utc_day
@@ -92,6 +93,8 @@ class Distribution:
     config: DistributionConfig
     holder: str
     """This process, as the owner of leases."""
+    guard_way: GuardWay | None = None
+    """None: the operator pays at the Authority itself."""
     _gate: _Gate = field(default_factory=_Gate, init=False, repr=False)
 
     @property
@@ -181,9 +184,9 @@ class Distribution:
         operator = self.signer.address
         binding_state = await self.ledger.binding_state(operator)
         pause_state = await self.ledger.pause_state()
-        foreign = preflight.identity_mismatch(await self.ledger.identity(), self.config.identity)
+        foreign = preflight.not_ours(await self.ledger.identity(), self.config.identity)
         if foreign is not None:
-            return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=foreign)
+            return foreign
         if binding_state is None:
             return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=f"Operator {operator} has no nonce row.")
         closed = preflight.binding_stopped(pause_state, binding_state, self.config.caps)
@@ -228,6 +231,9 @@ class Distribution:
         await self._tell_unreadable(selection.unreadable)
         if not selection.orders:
             return _Outcome(obstacle=selection.obstacle, looked_to=selection.looked_to)
+        bypassed = await self.guard_way.obstacle(node=prepared.snapshot.node) if self.guard_way else None
+        if bypassed is not None:
+            return _Outcome(obstacle=bypassed)
         judged = await self._trials.judge(selection.orders, node=prepared.snapshot.node)
         if judged.service_wide is not None:
             return _Outcome(obstacle=preflight.service_wide(judged.service_wide))
@@ -235,13 +241,25 @@ class Distribution:
             await self._hold(order, refusal)
         for order, why in judged.passed_over:
             await self._pass_over(order, why)
+        if self.guard_way is not None:
+            await self.guard_way.adopt(judged.already_paid, prepared.snapshot)
         skip |= {order.key for order, _ in [*judged.held, *judged.passed_over]}
+        skip |= {order.key for order in judged.already_paid}
         bound = await self._bind_and_submit(selection.binding_state, judged.good, prepared.fees)
         return _Outcome(bound=bound, progress=True, obstacle=selection.obstacle, looked_to=selection.looked_to)
 
     @property
     def _trials(self) -> Trials:
-        return Trials(chain=self.chain, operator=self.signer.address, gas_limit=self.config.limits.gas_limit)
+        return Trials(
+            payer=self._payer,
+            nodes=self.chain.nodes,
+            operator=self.signer.address,
+            gas_limit=self.config.limits.gas_limit,
+        )
+
+    @property
+    def _payer(self) -> Payer:
+        return self.guard_way.guard if self.guard_way else self.chain
 
     async def _hold(self, order: Order, refusal: Revert) -> None:
         """Hold an order that the contract refuses on two nodes while it pays the probe."""
@@ -290,14 +308,14 @@ class Distribution:
         return binding_state, transaction, attempt
 
     async def _sign(self, binding_state: BindingState, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
-        call, now_ms = self.chain.pay(order), self.clock()
+        call, now_ms = self._payer.pay(order), self.clock()
         draft = Draft(
             chain_id=self.config.identity.chain_id,
             nonce=binding_state.next_nonce,
             index=0,
             kind=AttemptKind.PAY,
             call=call,
-            gas_limit=self.config.limits.gas_limit,
+            gas_limit=self.config.payment_gas,
             fees=price,
         )
         transaction = Transaction(

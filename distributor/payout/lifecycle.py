@@ -31,7 +31,7 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.payout import fees
+from distributor.payout import fees, guard_calls
 from distributor.payout.fees import FeeLimits
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
@@ -197,10 +197,15 @@ def is_final(transaction: Transaction, snapshot: ChainSnapshot, policy: Policy, 
     number = transaction.block_number
     if number is None or snapshot.canonical.get(number) != transaction.block_hash:
         return False
-    depth = snapshot.head.number - number
+    return is_final_height(number, snapshot.head.number, snapshot.finalized_number, policy, beyond=beyond)
+
+
+def is_final_height(number: int, head: int, finalized: int | None, policy: Policy, *, beyond: int = 0) -> bool:
+    """Say whether the block at height *number* of this chain is final, with *beyond* more blocks on top."""
+    depth = head - number
     if policy.finality_depth is not None:
         return depth >= max(policy.finality_depth, policy.min_confirmations) + beyond
-    tagged = snapshot.finalized_number is not None and number <= snapshot.finalized_number
+    tagged = finalized is not None and number <= finalized
     return tagged and depth >= policy.min_confirmations + beyond
 
 
@@ -284,13 +289,20 @@ def _correct(
     None where it would be what was signed before, or no price fits, or the attempts are used up.
     """
     last = opened.attempts[-1]
-    gas_limit = CANCEL_GAS if last.kind is AttemptKind.CANCEL else limits.gas_limit * len(opened.transaction.orders)
+    gas_limit = CANCEL_GAS if last.kind is AttemptKind.CANCEL else payment_gas(opened.transaction, limits)
     price = fees.first(snapshot.market, limits, gas_limit=gas_limit)
     sound = last.gas_limit == gas_limit and fees.allowed(last.fees, limits, gas_limit=gas_limit)
     tried = any((last.kind, price, gas_limit) == (one.kind, one.fees, one.gas_limit) for one in opened.attempts)
     if price is None or sound or tried or len(opened.attempts) >= policy.max_attempts:
         return None
     return ReplaceAttempt(previous=last, fees=price, gas_limit=gas_limit)
+
+
+def payment_gas(transaction: Transaction, limits: FeeLimits) -> int:
+    """Return the gas limit of an attempt that pays; a guarded call says itself what its items may use."""
+    if guard_calls.is_guarded(transaction.data):
+        return guard_calls.gas_of(transaction.data)
+    return limits.gas_limit * len(transaction.orders)
 
 
 def _last_push_ms(transaction: Transaction) -> UnixMs:

@@ -13,7 +13,7 @@ from distributor.caps import NO_CAPS, Cap, Caps
 from distributor.chain_types import PreBindSnapshot, Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import Fees, OpenTransaction, Order, TransactionStatus
-from distributor.payout import fees
+from distributor.payout import fees, guard_calls
 from distributor.payout.fees import FeeLimits
 from distributor.state import BindingState, Identity, PauseState, WaitingReason
 from distributor.units import TokenUnits, format_gwei, format_units
@@ -25,6 +25,8 @@ _SERVICE_WIDE = {
     RevertKind.AUTHORITY_PAUSED: WaitingReason.AUTHORITY_PAUSED,
     RevertKind.RESERVE_SHORT: WaitingReason.RESERVE_SHORT,
     RevertKind.ALLOWANCE_SHORT: WaitingReason.ALLOWANCE_SHORT,
+    RevertKind.GUARD_PAUSED: WaitingReason.GUARD_PAUSED,
+    RevertKind.ALREADY_PAID: WaitingReason.AUTHORITY_REFUSES,
     RevertKind.OTHER: WaitingReason.AUTHORITY_REFUSES,
 }
 
@@ -46,6 +48,11 @@ class DistributionConfig:
     limits: FeeLimits
     max_in_flight: int
     caps: Caps = NO_CAPS
+
+    @property
+    def payment_gas(self) -> int:
+        """The gas limit of a transaction that pays one order."""
+        return self.limits.gas_limit if self.identity.guard is None else guard_calls.gas_needed(guard_calls.ITEM_GAS, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,12 +81,12 @@ def prepare(
     nonce_trouble = _nonce_trouble(snapshot, binding_state, mine)
     if nonce_trouble is not None:
         return nonce_trouble
-    price = fees.first(snapshot.market, config.limits, gas_limit=config.limits.gas_limit)
+    price = fees.first(snapshot.market, config.limits, gas_limit=config.payment_gas)
     if price is None:
         asked = format_gwei(snapshot.market.base_fee_wei or snapshot.market.gas_price_wei)
         allowed = format_gwei(config.limits.max_fee_wei)
         return Obstacle(reason=WaitingReason.FEE_CEILING, detail=f"The network asks {asked} gwei of {allowed}.")
-    cost_wei = config.limits.gas_limit * price.max_fee_wei
+    cost_wei = config.payment_gas * price.max_fee_wei
     affordable = (snapshot.gas_balance_wei - _gas_in_flight_wei(mine)) // cost_wei
     if affordable <= 0:
         detail = (
@@ -148,6 +155,8 @@ def shortage(snapshot: PreBindSnapshot, order: Order) -> Obstacle:
 
 def refusal_of(simulation: Simulation, gas_limit: int) -> Revert | None:
     """Return why the contract would not pay; more gas than the limit is a refusal too."""
+    if simulation.items:
+        return next((item for item in simulation.items if item is not None), None)
     if simulation.revert is None and simulation.gas > gas_limit:
         return Revert(kind=RevertKind.OTHER, text=f"needs {simulation.gas} gas, GAS_LIMIT is {gas_limit}")
     return simulation.revert
@@ -165,8 +174,29 @@ def service_wide(revert: Revert) -> Obstacle:
 
 
 def identity_mismatch(identity: Identity | None, expected: Identity) -> str | None:
-    """Return how the ledger differs from the settings; None when it is ours."""
+    """
+    Return how the ledger differs from the settings; None when it is ours.
+
+    Through which guard it pays is another question: see ``not_ours``.
+    """
     if identity is None:
         return "There is no identity row."
-    mine = replace(expected, ledger_id=expected.ledger_id or identity.ledger_id)
+    ledger_id = expected.ledger_id or identity.ledger_id
+    mine = replace(expected, ledger_id=ledger_id, guard=identity.guard, guard_since=identity.guard_since)
     return None if identity == mine else f"The ledger says {identity}, the settings say {mine}."
+
+
+def not_ours(identity: Identity | None, expected: Identity) -> Obstacle | None:
+    """
+    Return why nothing may be bound from this ledger: it is another one's, or pays through another guard.
+
+    A reference can be paid once through each of two guards, and once more without one. So only
+    ``guard adopt`` changes it, and until then settlement goes on and nothing new is bound.
+    """
+    difference = identity_mismatch(identity, expected)
+    if identity is None or difference is not None:
+        return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=difference or "")
+    if identity.guard == expected.guard:
+        return None
+    detail = f"The ledger pays through {identity.guard or 'no guard'}, GUARD_ADDRESS is {expected.guard or 'not set'}."
+    return Obstacle(reason=WaitingReason.GUARD_CHANGED, detail=detail)

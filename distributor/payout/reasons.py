@@ -125,6 +125,18 @@ WAITING: dict[WaitingReason, Guidance] = {
         "The vault that holds the operator's key does not sign; orders wait and nothing is lost.",
         "Do what the detail says: the key, its permissions or the vault. Never put the key elsewhere in a hurry.",
     ),
+    WaitingReason.GUARD_CHANGED: Guidance(
+        "GUARD_ADDRESS is not the guard that this ledger pays through; nothing is bound, and what is open is settled.",
+        "Put the old GUARD_ADDRESS back. To set, change or end a guard, follow the runbook and `guard adopt`.",
+    ),
+    WaitingReason.GUARD_BYPASSED: Guidance(
+        "A key of ours may call distribute on the Authority without the guard, so nothing refuses a second payment.",
+        "Revoke that key's role at the Authority; only the guard may have it. Orders go on by themselves.",
+    ),
+    WaitingReason.GUARD_PAUSED: Guidance(
+        "The guard contract is paused by its owner.",
+        "Unpause it when its owner agrees; orders go on by themselves.",
+    ),
 }
 
 HELD: dict[HoldReason, Guidance] = {
@@ -147,5 +159,14 @@ HELD: dict[HoldReason, Guidance] = {
     HoldReason.NONCE_CANCELLED: Guidance(
         "The order's nonce was cancelled by an operator, and nothing was paid.",
         "Retry the order, or cancel it.",
+    ),
+    HoldReason.ITEM_FAILED: Guidance(
+        "The guard reported this order as failed twice; nothing moved.",
+        "Read the reason in the detail; the wallet may refuse tokens. Then retry the order, or cancel it.",
+    ),
+    HoldReason.REFERENCE_USED: Guidance(
+        "The guard has paid this order's reference before, to another wallet or with another amount.",
+        "Read in the detail what was paid; the order can never be paid under this id. Cancel it, and let the shop send "
+        "what is still owed under a new id.",
     ),
 }

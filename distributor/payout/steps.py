@@ -14,8 +14,18 @@ from typing import assert_never
 from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Closing, Ledger
-from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction, TransactionStatus
-from distributor.payout import alarms, lifecycle, preflight, submission
+from distributor.model import (
+    Address,
+    Attempt,
+    AttemptKind,
+    HoldReason,
+    OpenTransaction,
+    Order,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.payout import alarms, guard_calls, lifecycle, preflight, submission
+from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.lifecycle import (
     AttemptRefused,
     FeeCeiling,
@@ -62,6 +72,8 @@ class StepExecutor:
     clock: Clock
     identity: Identity
     policy: Policy
+    guard_settling: GuardSettling
+    """Of transactions through a guard, whichever it was and whatever is set today."""
 
     async def execute(  # noqa: C901, PLR0911 -- one arm per step, nothing else
         self, opened: OpenTransaction, step: Step, snapshot: ChainSnapshot
@@ -167,21 +179,15 @@ class StepExecutor:
     async def _finalise(self, opened: OpenTransaction, receipt: Receipt, snapshot: ChainSnapshot) -> StepResult:
         transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
         orders = await self.ledger.orders(transaction.orders)
-        verdict = lifecycle.verify_payment(orders, receipt, self.identity.reserve, kind=attempt.kind)
-        await self._self_stop.no_transfer(verdict, receipt, snapshot)
-        if verdict.held and not await self._may_release(transaction, receipt, snapshot):
-            return StepResult()
-        reason = await self._todays_reason(transaction, attempt, snapshot) if _reverted(verdict) else ""
-        cost_wei = Wei(receipt.gas_used * receipt.gas_price_wei)
-        closing = Closing(
-            tx_hash=receipt.tx_hash,
-            block_number=receipt.block.number,
-            paid=verdict.paid,
-            held=verdict.held,
-            detail=f"transaction {receipt.tx_hash} in block {receipt.block.number}{reason}",
-            gas_used=receipt.gas_used,
-            gas_cost_wei=cost_wei,
+        guarded = attempt.kind is AttemptKind.PAY and guard_calls.is_guarded(transaction.data)
+        judged = (
+            self._guarded(transaction, orders, receipt, snapshot)
+            if guarded
+            else self._plain(opened, orders, receipt, snapshot)
         )
+        closing = await judged
+        if closing is None:
+            return StepResult()
         await self.ledger.close(transaction, closing)
         logs.info(
             _log,
@@ -190,11 +196,51 @@ class StepExecutor:
             tx_hash=receipt.tx_hash,
             block=receipt.block.number,
             gas_used=receipt.gas_used,
-            gas_cost_wei=cost_wei,
+            gas_cost_wei=closing.gas_cost_wei,
             duration_ms=self.clock() - transaction.bound_ms,
         )
-        await self._tell(orders, verdict, receipt)
+        await self._tell(orders, closing)
+        if guarded:
+            await self.guard_settling.tell(orders, closing, attempt)
         return StepResult(freed=True, closed=True)
+
+    async def _plain(
+        self, opened: OpenTransaction, orders: Sequence[Order], receipt: Receipt, snapshot: ChainSnapshot
+    ) -> Closing | None:
+        """Return how a transaction without guard is closed; None while an order must not be released yet."""
+        transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
+        verdict = lifecycle.verify_payment(orders, receipt, self.identity.reserve, kind=attempt.kind)
+        await self._self_stop.no_transfer(verdict, receipt, snapshot)
+        if verdict.held and not await self._may_release(transaction, receipt, snapshot):
+            return None
+        reason = await self._todays_reason(transaction, attempt, snapshot) if _reverted(verdict) else ""
+        return Closing(
+            tx_hash=receipt.tx_hash,
+            block_number=receipt.block.number,
+            paid=verdict.paid,
+            held=verdict.held,
+            detail=f"transaction {receipt.tx_hash} in block {receipt.block.number}{reason}",
+            gas_used=receipt.gas_used,
+            gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
+        )
+
+    async def _guarded(
+        self, transaction: Transaction, orders: Sequence[Order], receipt: Receipt, snapshot: ChainSnapshot
+    ) -> Closing | None:
+        """
+        Return how a transaction through a guard is closed; None while the nodes do not say enough.
+
+        The guard refuses a second payment, so a failed item is released at finality. Only where no guard
+        answered, nothing vouches for that, and a release waits as it does without one.
+        """
+        closing = await self.guard_settling.closing(transaction, orders, receipt)
+        if closing is None:
+            return None
+        await self.guard_settling.before(transaction, closing)
+        proof = PaymentProof(paid=tuple(closing.paid), held=closing.held)
+        await self._self_stop.no_transfer(proof, receipt, snapshot)
+        unproved = HoldReason.NO_TRANSFER in closing.held.values()
+        return None if unproved and not await self._may_release(transaction, receipt, snapshot) else closing
 
     async def _todays_reason(self, transaction: Transaction, attempt: Attempt, snapshot: ChainSnapshot) -> str:
         """
@@ -221,21 +267,23 @@ class StepExecutor:
         word = await self.chain.receipt(receipt.tx_hash, node=other)
         return word is not None and (word.block, word.succeeded) == (receipt.block, receipt.succeeded)
 
-    async def _tell(self, orders: Sequence[Order], verdict: PaymentProof, receipt: Receipt) -> None:
+    async def _tell(self, orders: Sequence[Order], closing: Closing) -> None:
         now_ms = self.clock()
         for order in orders:
-            reason = verdict.held.get(order.key)
-            if reason is None:
-                _log_paid(order, receipt, now_ms)
+            if order.key in closing.held:
+                await self.alarms.raise_(alarms.held(order, closing.held[order.key], f"Transaction {closing.tx_hash}."))
+            elif order.key in closing.released:
+                detail = closing.released[order.key].detail
+                logs.warning(_log, "order_released", source=order.source, order_id=order.order_id, detail=detail)
             else:
-                await self.alarms.raise_(alarms.held(order, reason, f"Transaction {receipt.tx_hash}."))
+                _log_paid(order, closing, now_ms)
 
 
 def _reverted(verdict: PaymentProof) -> bool:
     return HoldReason.REVERTED in verdict.held.values()
 
 
-def _log_paid(order: Order, receipt: Receipt, now_ms: UnixMs) -> None:
+def _log_paid(order: Order, closing: Closing, now_ms: UnixMs) -> None:
     logs.info(
         _log,
         "order_paid",
@@ -243,7 +291,7 @@ def _log_paid(order: Order, receipt: Receipt, now_ms: UnixMs) -> None:
         order_id=order.order_id,
         wallet=order.wallet,
         amount_units=order.amount_units,
-        tx_hash=receipt.tx_hash,
-        block=receipt.block.number,
+        tx_hash=closing.proofs[order.key].tx_hash if order.key in closing.proofs else closing.tx_hash,
+        block=closing.block_number,
         duration_ms=now_ms - order.received_ms,
     )

@@ -18,7 +18,7 @@ from distributor.chain_types import Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Order, OrderKey
 from distributor.payout import preflight
-from distributor.ports import Chain
+from distributor.ports import Payer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +36,11 @@ class Trial:
         """Why nobody can be paid: the probe is refused, and no order does better."""
         return None if self.good else self.probe
 
+    def is_paid(self, key: OrderKey) -> bool:
+        """Say whether the guard knows a payment of the order's reference."""
+        refusal = self.refused.get(key)
+        return refusal is not None and refusal.kind is RevertKind.ALREADY_PAID
+
     def blames(self, key: OrderKey) -> Revert | None:
         """Return why the contract refuses this very order, while it would pay the probe; None where it does not."""
         refusal = self.refused.get(key)
@@ -50,6 +55,8 @@ class Judged:
     good: Sequence[Order]
     held: Sequence[tuple[Order, Revert]]
     passed_over: Sequence[tuple[Order, str]]
+    already_paid: Sequence[Order] = ()
+    """Orders whose reference the guard knows: somebody else has paid them, if that is final."""
     service_wide: Revert | None = None
 
 
@@ -57,7 +64,8 @@ class Judged:
 class Trials:
     """Try orders as their operator would pay them."""
 
-    chain: Chain
+    payer: Payer
+    nodes: Sequence[str]
     operator: Address
     gas_limit: int
 
@@ -77,27 +85,30 @@ class Trials:
 
     def _judged(self, orders: Sequence[Order], first: Trial, second: Trial | None) -> Judged:
         good, held, passed_over = list[Order](), list[tuple[Order, Revert]](), list[tuple[Order, str]]()
+        already_paid = [order for order in orders if first.is_paid(order.key)]
         for order in orders:
             key = order.key
             unknown_here = key in first.unknown and second is not None and key in second.good
             if key in first.good or unknown_here:
                 good.append(order)
+            elif first.is_paid(key):
+                continue
             elif (blame := self._blame(key, first, second)) is not None:
                 held.append((order, blame))
             else:
                 refusal = first.refused.get(key)
                 passed_over.append((order, first.unknown[key] if refusal is None else refusal.text))
-        return Judged(good=good, held=held, passed_over=passed_over)
+        return Judged(good=good, held=held, passed_over=passed_over, already_paid=already_paid)
 
     def _blame(self, key: OrderKey, first: Trial, second: Trial | None) -> Revert | None:
         """An order is held on two refusals, of two nodes where two are configured."""
         blame = first.blames(key)
-        alone = len(self.chain.nodes) == 1
+        alone = len(self.nodes) == 1
         return blame if alone or (second is not None and second.blames(key)) else None
 
     async def _second(self, orders: Sequence[Order], *, besides: str) -> Trial | None:
         """Return what the next node that can say says; None where there is none."""
-        for node in self.chain.nodes:
+        for node in self.nodes:
             if node != besides:
                 try:
                     return await self._try(orders, node=node)
@@ -106,8 +117,8 @@ class Trials:
         return None
 
     async def _try(self, orders: Sequence[Order], *, node: str) -> Trial:
-        calls = [self.chain.probe(self.operator), *(self.chain.pay(order) for order in orders)]
-        probe, *simulations = await self.chain.simulate(self.operator, calls, node=node)
+        calls = [self.payer.probe(self.operator), *(self.payer.pay(order) for order in orders)]
+        probe, *simulations = await self.payer.simulate(self.operator, calls, node=node)
         said = {order.key: simulation for order, simulation in zip(orders, simulations, strict=True)}
         refused = {key: refusal for key, each in said.items() if (refusal := self._refusal(each)) is not None}
         unknown = {key: each.unknown for key, each in said.items() if each.unknown}

@@ -19,6 +19,7 @@ from distributor.ledger.records import Progress
 from distributor.model import Address
 from distributor.payout.history import History, last_final
 from distributor.payout.lifecycle import Policy
+from distributor.payout.preflight import identity_mismatch
 from distributor.ports import Chain
 from distributor.recovery.fence import Fence
 from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
@@ -132,8 +133,7 @@ class Rebuild:
 
     async def _refuse_foreign(self) -> None:
         found = await self.ledger.identity()
-        mine = replace(self.identity, ledger_id=self.identity.ledger_id or (found.ledger_id if found else ""))
-        if found is not None and found != mine:
+        if found is not None and identity_mismatch(found, self.identity) is not None:
             raise ForeignLedger(f"the ledger belongs to {found}, not to {self.identity}; nothing was changed")
 
     async def _refuse_open(self) -> None:

@@ -107,6 +107,12 @@ class Settings(BaseModel):
         "OPERATOR_KEY_ID_RETIRING", "The same where that key is in Key Vault", _PAYING, ""
     )
     authority: _Contract = _setting("AUTHORITY_ADDRESS", "Contract whose `distribute` pays an order", _IDENTIFYING)
+    guard: Annotated[Address | None, BeforeValidator(_optional(accept.contract))] = _setting(
+        "GUARD_ADDRESS",
+        "Guard contract that refuses to pay an order twice, for about 0.002 POL more a payout; unset: no guard",
+        _IDENTIFYING,
+        "",
+    )
     token: _Contract = _setting("TOKEN_ADDRESS", "ERC-20 token the orders are paid in", _IDENTIFYING)
     reserve: _Contract = _setting(
         "RESERVE_ADDRESS", "Address that holds the tokens and approved the authority", _IDENTIFYING

@@ -99,6 +99,12 @@ RULES = (
         "AUTHORITY_ADDRESS and RESERVE_ADDRESS must be three addresses",
     ),
     Rule(
+        lambda guard, *others: guard not in others,
+        ("guard", "token", "authority", "reserve"),
+        "GUARD_ADDRESS",
+        "must be another address than TOKEN_ADDRESS, AUTHORITY_ADDRESS and RESERVE_ADDRESS",
+    ),
+    Rule(
         lambda key, rate: key is None or rate is None,
         ("woo_amount_meta", "woo_tokens_per_unit"),
         "WOO_AMOUNT_META",

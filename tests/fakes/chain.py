@@ -327,6 +327,15 @@ class FakeChain:
     def balance_of(self, wallet: Address) -> TokenUnits:
         return TokenUnits(self._state.tokens.get(wallet, 0))
 
+    @property
+    def state(self) -> State:
+        """The newest state as the nodes show it."""
+        return self._seen[-1].state
+
+    def asked(self, method: str, node: str = "") -> str:
+        """Count a call of another port on this chain; raise as its nodes would."""
+        return self._asked(method, node)
+
     # inside ------------------------------------------------------------------------------------
 
     @property

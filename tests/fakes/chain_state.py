@@ -9,8 +9,19 @@ from enum import StrEnum
 from eth_abi.abi import decode, encode
 
 from distributor.addresses import keccak256, parse_address
-from distributor.chain_types import Block, Call, Receipt, Revert, RevertKind, Transfer
+from distributor.chain_types import (
+    Block,
+    Call,
+    GuardEvent,
+    GuardPayment,
+    GuardWord,
+    Receipt,
+    Revert,
+    RevertKind,
+    Transfer,
+)
 from distributor.model import Address, Fees, Hash, SubmitOutcome
+from distributor.payout.guard_calls import is_guarded
 from distributor.units import TokenUnits, Wei
 from tests.fakes.signer import Sent
 
@@ -21,6 +32,7 @@ OPERATOR = Address("0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 """The operator of the local chain, so that its real key signs for the fake as well."""
 CUSTOMERS = tuple(Address(f"0x{digit * 40}") for digit in "456789")
 
+GUARD = Address("0xaAaAaAaaAaAaAaaAaAAAAAAAAaaaAaAaAaaAaaAa")
 PLAIN_GAS = 21_000
 PRICE_BUMP_PERCENT = 10
 _DISTRIBUTE = keccak256(b"distribute(address,uint256,bytes32,string)")[:4]
@@ -54,6 +66,14 @@ class Rules:
     token_has_code: bool = True
     authority_has_code: bool = True
     refused_wallets: set[Address] = field(default_factory=set)
+    guard: Address | None = None
+    """A guard before the Authority; an operator of it only while it is among *operators*."""
+    hot_keys: set[Address] = field(default_factory=set)
+    guard_paused: bool = False
+    failing_refs: set[Hash] = field(default_factory=set)
+    """References whose item fails at the guard."""
+    guard_is_mute: bool = False
+    """Succeeds, moves nothing, and says nothing."""
     distribute_gas: int = 60_000
     base_fee_wei: Wei | None = Wei(10**9)
     tip_wei: Wei = Wei(10**9)
@@ -69,9 +89,17 @@ class State:
     gas_wei: dict[Address, int] = field(default_factory=dict)
     tokens: dict[Address, int] = field(default_factory=dict)
     allowance_units: int = 0
+    payments: dict[Hash, GuardPayment] = field(default_factory=dict)
+    """What the guard recorded, by reference."""
 
     def copy(self) -> State:
-        return replace(self, nonces=dict(self.nonces), gas_wei=dict(self.gas_wei), tokens=dict(self.tokens))
+        return replace(
+            self,
+            nonces=dict(self.nonces),
+            gas_wei=dict(self.gas_wei),
+            tokens=dict(self.tokens),
+            payments=dict(self.payments),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,9 +192,73 @@ def attempt(
     ), None
 
 
+@dataclass(frozen=True, kw_only=True)
+class GuardedCall:
+    """What a call through the guard does: all of it refused, or something of each item."""
+
+    refusal: Revert | None = None
+    events: tuple[GuardEvent, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+
+
+@dataclass(kw_only=True)
+class _Items:
+    """A guarded call in the middle of its items."""
+
+    state: State
+    rules: Rules
+    tx_hash: Hash
+    place: Block
+    events: list[GuardEvent] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+
+    def pay(self, guard: Address, data: bytes) -> None:
+        """Pay what the call *data* of ``distribute`` ask for, or say why not."""
+        to, amount, ref, _ = decode(_ARGUMENTS, data[4:])
+        ref_id, log_index = Hash(f"0x{ref.hex()}"), 100 + 2 * len(self.events)
+        event = GuardEvent(emitter=guard, log_index=log_index + 1, word=GuardWord.ALREADY_PAID, ref_id=ref_id)
+        if ref_id not in self.state.payments:
+            call = Call(to=self.rules.authority, data=data)
+            transfer, refusal = attempt(self.state, self.rules, guard, call, log_index=log_index)
+            if transfer is None or transfer.amount_units != amount or ref_id in self.rules.failing_refs:
+                refusal = refusal or Revert(kind=RevertKind.OTHER, text="NotArrived")
+                event = replace(event, word=GuardWord.ITEM_FAILED, refusal=refusal)
+            else:
+                event = self._paid(event, transfer, parse_address(to))
+        self.events.append(event)
+
+    def _paid(self, event: GuardEvent, transfer: Transfer, wallet: Address) -> GuardEvent:
+        _move(self.state, transfer)
+        self.transfers.append(transfer)
+        self.state.payments[event.ref_id] = GuardPayment(
+            ref_id=event.ref_id,
+            tx_hash=self.tx_hash,
+            block=self.place,
+            log_index=event.log_index,
+            wallet=wallet,
+            amount_units=transfer.amount_units,
+        )
+        return replace(event, word=GuardWord.PAID, wallet=wallet, amount_units=transfer.amount_units)
+
+
+def call_guard(state: State, rules: Rules, sender: Address, data: bytes, at: tuple[Hash, Block]) -> GuardedCall:
+    """Do a guarded call to *state*, in a transaction and its block; each transfer has the index before its event."""
+    if sender not in rules.hot_keys or rules.guard is None:
+        return GuardedCall(refusal=Revert(kind=RevertKind.ROLE_MISSING, text="NotAHotKey"))
+    if rules.guard_paused:
+        return GuardedCall(refusal=Revert(kind=RevertKind.GUARD_PAUSED, text="EnforcedPause()"))
+    _, items = decode(["uint256", "(address,uint256,bytes32,string)[]"], data[4:])
+    done = _Items(state=state, rules=rules, tx_hash=at[0], place=at[1])
+    for to, amount, ref, reason in () if rules.guard_is_mute else items:
+        done.pay(rules.guard, distribute_data(parse_address(to), TokenUnits(amount), ref, reason))
+    return GuardedCall(events=tuple(done.events), transfers=tuple(done.transfers))
+
+
 def execute(state: State, rules: Rules, sent: Sent, place: Block, *, log_index: int) -> Receipt:
     """Do *sent* to *state* and return its receipt; a refusal still costs gas and spends the nonce."""
     unsigned = sent.unsigned
+    if unsigned.call.to == rules.guard and is_guarded(unsigned.call.data):
+        return _execute_guarded(state, rules, sent, place)
     transfer, refusal = attempt(state, rules, sent.sender, unsigned.call, log_index=log_index)
     gas_used = rules.distribute_gas if unsigned.call.to == rules.authority else PLAIN_GAS
     succeeded = refusal is None and gas_used <= unsigned.gas_limit
@@ -182,6 +274,22 @@ def execute(state: State, rules: Rules, sent: Sent, place: Block, *, log_index: 
         gas_used=min(gas_used, unsigned.gas_limit),
         gas_price_wei=Wei(price),
         transfers=(transfer,) if succeeded and transfer is not None else (),
+    )
+
+
+def _execute_guarded(state: State, rules: Rules, sent: Sent, place: Block) -> Receipt:
+    call, price = sent.unsigned.call, gas_price(sent, rules.base_fee_wei)
+    done = call_guard(state, rules, sent.sender, call.data, (sent.tx_hash, place))
+    state.nonces[sent.sender] = sent.unsigned.nonce + 1
+    state.gas_wei[sent.sender] = state.gas_wei.get(sent.sender, 0) - rules.distribute_gas * price
+    return Receipt(
+        tx_hash=sent.tx_hash,
+        block=place,
+        succeeded=done.refusal is None,
+        gas_used=rules.distribute_gas,
+        gas_price_wei=Wei(price),
+        transfers=done.transfers,
+        guard_events=done.events,
     )
 
 

@@ -10,11 +10,13 @@ from dataclasses import replace
 from devstack.bor.proxy import BorProxy, bor_proxy
 from devstack.contracts import OPERATOR_KEY, Devchain
 from distributor.adapters.alarms import OnceAnHour
+from distributor.chain.guard_chain import GuardContract
 from distributor.chain.polygon import Polygon
 from distributor.errors import ChainUnavailable
 from distributor.ledger import Ledger
 from distributor.model import Order, OrderStatus, Transaction
 from distributor.payout.distribution import Distribution
+from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.settlement import Settlement
@@ -212,6 +214,12 @@ class PolygonWorld:
             clock=self.clock,
             identity=self.identity,
             policy=policy,
+            guard_settling=GuardSettling(
+                ledger=self.ledger,
+                guard=GuardContract(self.chain._nodes, guard=None, authority=self.identity.authority),
+                alarms=self._alarms,
+                reserve=self.identity.reserve,
+            ),
         )
         return Settlement(
             ledger=self.ledger,

@@ -10,12 +10,14 @@ from distributor.ledger import Ledger
 from distributor.model import Address, Order
 from distributor.payout.cancellation import Cancellation
 from distributor.payout.distribution import Distribution
+from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.payout.sweep import Sweep
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
 from tests.fakes.chain import FakeSigner
+from tests.fakes.guard import FakeGuard
 from tests.properties.machine_loop import Job, Turns
 from tests.properties.machine_ports import SteppedAlarms, SteppedChain, SteppedRows, SteppedSigner
 from tests.properties.machine_rules import BLOCK_MS, IDENTITY, MAX_IN_FLIGHT, OPERATORS
@@ -52,6 +54,9 @@ class Host:
             clock=world.clock,
             identity=IDENTITY,
             policy=world.rulebook.policy,
+            guard_settling=GuardSettling(
+                ledger=self.ledger, guard=FakeGuard(world.chain), alarms=alarms, reserve=IDENTITY.reserve
+            ),
         )
         self.settlement = Settlement(
             ledger=self.ledger,

@@ -51,7 +51,9 @@ async def judged(*nodes: Mapping[str, Simulation], down: Sequence[str] = ()) -> 
     for node in down:
         chain.go_down(node)
     orders = [an_order(name) for name in "ABC"]
-    return await Trials(chain=chain, operator=OPERATOR, gas_limit=300_000).judge(orders, node="node-1")
+    return await Trials(payer=chain, nodes=chain.nodes, operator=OPERATOR, gas_limit=300_000).judge(
+        orders, node="node-1"
+    )
 
 
 def ids(orders: Sequence[Order]) -> str:

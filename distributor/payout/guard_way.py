@@ -1,0 +1,47 @@
+"""
+What a round asks of the guard before it binds: is it the only way, and has somebody else paid an order.
+
+The guard refuses a second payment only while nothing goes around it. So each round looks whether the
+Authority would let one of our keys pay directly; if it would, nothing is bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distributor.chain_types import PreBindSnapshot
+from distributor.ledger import Ledger
+from distributor.model import Address, Order
+from distributor.payout.adoption import Adoption
+from distributor.payout.preflight import Obstacle
+from distributor.ports import Guard
+from distributor.state import WaitingReason
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardWay:
+    """The guard that the settings name, before the Authority."""
+
+    guard: Guard
+    address: Address
+    ledger: Ledger
+    adoption: Adoption
+
+    async def obstacle(self, *, node: str) -> Obstacle | None:
+        """
+        Return why nothing may be bound, because a key of ours has a role of its own.
+
+        Every operator the ledger ever knew is asked about: a retired key may still have its role.
+        """
+        operators = sorted(await self.ledger.signs.next_nonces())
+        bypassing = await self.guard.direct_payers(operators, node=node)
+        if not bypassing:
+            return None
+        detail = f"The Authority lets {', '.join(bypassing)} pay without guard {self.address}."
+        return Obstacle(reason=WaitingReason.GUARD_BYPASSED, detail=detail)
+
+    async def adopt(self, orders: Sequence[Order], snapshot: PreBindSnapshot) -> None:
+        """Settle *orders* whose references the guard knows; one whose payment is not final goes on waiting."""
+        for order in orders:
+            await self.adoption.adopt(order, self.address, snapshot)

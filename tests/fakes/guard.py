@@ -1,0 +1,73 @@
+"""The guard of a ``FakeChain`` behind the ``Guard`` port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from distributor.chain.guard import distribute_many, item_of
+from distributor.chain_types import Call, GuardEvent, GuardPayment, GuardWord, Revert, RevertKind, Simulation
+from distributor.errors import ChainUnavailable
+from distributor.model import Address, Hash, Order
+from distributor.payout.guard_calls import ITEM_GAS
+from distributor.units import TokenUnits
+from tests.fakes.chain import FakeChain
+from tests.fakes.chain_state import GUARD, attempt, call_guard, distribute_data
+
+PROBE_REF = (1).to_bytes(32, "big")
+
+
+class FakeGuard:
+    """The guard that stands before a fake chain's Authority, while ``install`` was called."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        self._chain = chain
+        self.silent = False
+        """Whether too few nodes say what was recorded."""
+
+    def install(self, *hot_keys: Address) -> None:
+        """Put the guard before the Authority: it has the only role, and *hot_keys* may pay through it."""
+        rules = self._chain.rules
+        rules.guard, rules.operators, rules.hot_keys = GUARD, {GUARD}, set(hot_keys)
+
+    def pay(self, order: Order) -> Call:
+        return self.pay_many([order])
+
+    def pay_many(self, orders: Sequence[Order]) -> Call:
+        """Return the call that pays several orders."""
+        return Call(to=GUARD, data=distribute_many(ITEM_GAS, [item_of(order) for order in orders]))
+
+    def probe(self, operator: Address) -> Call:
+        return Call(to=GUARD, data=distribute_many(ITEM_GAS, [(operator, TokenUnits(1), PROBE_REF, "probe")]))
+
+    async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        self._chain.asked("simulate", node)
+        return [self._simulation(operator, call) for call in calls]
+
+    async def direct_payers(self, operators: Sequence[Address], *, node: str = "") -> Sequence[Address]:
+        self._chain.asked("direct_payers", node)
+        return [operator for operator in operators if self._pays(operator)]
+
+    async def payment(self, guard: Address, ref_id: Hash) -> GuardPayment | None:
+        self._chain.asked("payment")
+        if self.silent:
+            raise ChainUnavailable
+        return self._chain.state.payments.get(ref_id) if guard == self._chain.rules.guard else None
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def _simulation(self, operator: Address, call: Call) -> Simulation:
+        state, head = self._chain.state.copy(), self._chain.head
+        done = call_guard(state, self._chain.rules, operator, call.data, (Hash("0x"), head))
+        return Simulation(revert=done.refusal, items=tuple(map(_refusal, done.events)))
+
+    def _pays(self, operator: Address) -> bool:
+        call = Call(to=self._chain.rules.authority, data=distribute_data(operator, TokenUnits(1), PROBE_REF, "probe"))
+        _, refusal = attempt(self._chain.state, self._chain.rules, operator, call)
+        return refusal is None
+
+
+def _refusal(event: GuardEvent) -> Revert | None:
+    if event.word is GuardWord.PAID:
+        return None
+    return event.refusal or Revert(kind=RevertKind.ALREADY_PAID, text="recorded")
