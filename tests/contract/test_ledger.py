@@ -25,10 +25,12 @@ OTHER_OPERATOR = BOB
 
 
 async def test_an_empty_ledger_is_nobodys_and_binds_nothing(empty: Bench) -> None:
-    """Without identity and nonce there are no books; control is the default."""
+    """Without identity and nonce there are no books; without a control row the ledger is paused."""
     assert await empty.ledger.identity() is None
     assert await empty.ledger.binding_state(OPERATOR) is None
-    assert await empty.ledger.pause_state() == PauseState()
+    assert await empty.ledger.pause_state() == PauseState(
+        paused=True, paused_by="ledger", paused_why="there is no control row"
+    )
 
 
 async def test_initialising_writes_identity_nonce_commitments_and_control(bench: Bench) -> None:
