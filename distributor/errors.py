@@ -18,6 +18,7 @@ ServiceError  (this branch and those without a name of the payout are in ``found
 │   ├─ SecretWithdrawn                       the vault says that it is deleted or disabled
 │   ├─ WrongChain                            every node serves another chain
 │   └─ ForeignLedger                         the ledger is not ours; nothing binds
+├─ NotYet                a person's command; something else must end first
 └─ InvariantBroken       a bug or a stolen key: loud alarm, never retried
 
 What a class docstring says is its default message. Waiting and held are states in the ledger, not
@@ -99,3 +100,7 @@ class WrongChain(ConfigurationError):
 
 class ForeignLedger(ConfigurationError):
     """The ledger has no identity row, or one unlike the settings; nothing is paid from it."""
+
+
+class NotYet(ServiceError):
+    """Something else must end first; the message says what."""

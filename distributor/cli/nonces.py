@@ -8,7 +8,7 @@ from distributor.payout.resolution import Resolution, Resolved
 from distributor.settings import Use
 from distributor.terms import identity_of, limits_of, policy_of
 
-_ENDED = (Resolved.PAID, Resolved.HELD, Resolved.CLOSED_BEFORE)
+_ENDED = (Resolved.PAID, Resolved.HELD, Resolved.STEPPED_OVER, Resolved.CLOSED_BEFORE)
 
 
 async def resolve(context: CommandContext) -> int:
@@ -19,6 +19,7 @@ async def resolve(context: CommandContext) -> int:
         ledger=await context.our_ledger(),
         chain=await context.parts.chain(),
         history=await context.parts.history(),
+        store=await context.rebuild_store(),
         identity=identity_of(settings),
         policy=policy_of(settings),
     )

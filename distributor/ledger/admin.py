@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from distributor.errors import ForeignLedger
+from distributor.errors import ForeignLedger, NotYet
 from distributor.ledger import keys
 from distributor.ledger.binding import found_ledger
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.opened import opened
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import NextNonce, Slot
 from distributor.ledger.signs import OPERATORS_MAX, Signs
@@ -140,7 +141,19 @@ class Admin:
         raise Contention("the switch kept being turned")
 
     async def resume(self, by: str, why: str) -> PauseState:
-        """End a pause and a halt, and the sign that was noted; who resumed and why is in the audit trail."""
+        """
+        End a pause and a halt, and the sign that was noted; who resumed and why is in the audit trail.
+
+        Raises:
+            NotYet: A nonce that this ledger never bound is being cancelled: what wins it may still be the payment of
+                an order that waits here.
+        """
+        empty = [each.transaction for each in (await opened(self.rows)).transactions if not each.transaction.orders]
+        if empty:
+            raise NotYet(
+                f"nonce {empty[0].nonce} of {empty[0].operator} was cancelled and is not final: wait until settlement "
+                "has closed it, or `resolve` it where another transaction won"
+            )
         await self.signs.forget()
         pause_state = await self.pause_state()
         require(

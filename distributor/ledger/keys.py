@@ -74,6 +74,11 @@ def fence(operator: Address, number: int) -> str:
     return f"{fence_of(operator)}{number:020d}"
 
 
+def proof(tx_hash: Hash, log_index: int) -> str:
+    """One transfer by which a person called an order paid."""
+    return f"proof:{tx_hash}:{log_index:010d}"
+
+
 def stop(subject: str) -> str:
     """A cause for which the payouts were stopped once."""
     return f"stop:{subject}"

@@ -71,6 +71,8 @@ async def known_order(rows: Rows, order: Order) -> Order:
     found = await find(rows, Order, keys.order(order.key))
     if found is not None and found.fingerprint != UNREMEMBERED:
         return found
+    if found is not None and found.status is OrderStatus.CANCELLED:  # barred before it came: known, and never paid
+        return replace(found, fingerprint=order.fingerprint)
     ref = await rows.get(keys.ref(order.ref_id))
     spent = decode(PaidRef, ref) if ref is not None and PaidRef.is_in(ref) else None
     if spent is None or (spent.wallet, spent.amount_units) != (order.wallet, order.amount_units):

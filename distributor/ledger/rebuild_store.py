@@ -144,6 +144,10 @@ class RebuildStore:
             return verdict
         raise Contention(f"order {payout.key or payout.ref_id} kept changing while it was restored")
 
+    async def look(self, payout: Payout) -> RestoreResult:
+        """Return what ``restore`` would do, and do nothing."""
+        return _result_of(payout, *await self._standing(payout))
+
     async def finish(self, identity: Identity, nonces: Mapping[Address, int], progress: Progress) -> None:
         """
         Make the ledger *identity*'s again, with the *nonces* the chain has; the pause stays on.

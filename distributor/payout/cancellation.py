@@ -13,16 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from distributor.chain_types import FeeQuote
+from distributor.chain_types import Call, FeeQuote
 from distributor.ledger import Ledger
-from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, TransactionStatus
+from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, Transaction, TransactionStatus
 from distributor.payout import fees, preflight, submission
 from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import CANCEL_GAS
-from distributor.payout.submission import Draft
+from distributor.payout.submission import IN_POOL, Draft
 from distributor.ports import Chain, Signer
+from distributor.units import TokenUnits
 from foundation import logs
-from foundation.clock import Clock
+from foundation.clock import Clock, utc_day
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,10 @@ class Cancelled(StrEnum):
     """The contract would pay it today: let it be paid, or stop the authority first."""
     NEWER = "newer"
     """A newer version of the service wrote its status: that version must do it."""
+    NOT_PAUSED = "not_paused"
+    """A nonce the ledger never bound is cancelled only while the payouts are paused."""
+    TOO_FAR = "too_far"
+    """More nonces than a pool takes lie between it and the ledger's next one: rebuild, which fences them all."""
     NO_KEY = "no_key"
     """The operator's key is not configured."""
     FEE_CEILING = "fee_ceiling"
@@ -70,7 +75,7 @@ class Cancellation:
         found = (each for each in await self.ledger.open_transactions() if _is(each, operator, nonce))
         opened = next(found, None)
         if opened is None:
-            return Cancelled.NOT_OPEN
+            return await self._unbound(operator, nonce, (by, why) if apply else None)
         unchanged = _ended_or_newer(opened.transaction.status)
         if unchanged is not None:
             return unchanged
@@ -83,6 +88,59 @@ class Cancellation:
         if price is None:
             return Cancelled.FEE_CEILING
         return await self._do(opened, price, (by, why) if apply else None)
+
+    async def _unbound(self, operator: Address, nonce: int, deed: tuple[str, str] | None) -> Cancelled:
+        """
+        Spend a nonce that the ledger never bound, and all from its next one on, on nothing.
+
+        Each is bound to no order and followed like any other. What waits in a pool there may win all the
+        same: then its nonce is lost, and ``resolve`` writes what it paid before anybody resumes.
+        """
+        first = (await self.ledger.signs.next_nonces()).get(operator)
+        if first is None or nonce < first:
+            return Cancelled.NOT_OPEN
+        if not (await self.ledger.pause_state()).paused:
+            return Cancelled.NOT_PAUSED
+        if nonce - first >= IN_POOL:
+            return Cancelled.TOO_FAR
+        signer = self.signers.get(operator)
+        if signer is None:
+            return Cancelled.NO_KEY
+        if deed is not None:
+            await self.ledger.record("cancel-nonce", f"{operator}:{nonce}", *deed)
+            for each in range(first, nonce + 1):
+                await self._bind_nothing(signer, each)
+        return Cancelled.SUBMITTED
+
+    async def _bind_nothing(self, signer: Signer, nonce: int) -> None:
+        """Sign at the highest price allowed, for nobody knows what is to be replaced; store, submit."""
+        market, now_ms = (await self.chain.snapshot([], [], [])).market, self.clock()
+        call = Call(to=signer.address, data=b"")
+        draft = Draft(
+            chain_id=self.chain_id,
+            nonce=nonce,
+            index=0,
+            kind=AttemptKind.CANCEL,
+            call=call,
+            gas_limit=CANCEL_GAS,
+            fees=fees.highest(market, self.limits),
+        )
+        attempt = await submission.sign(signer, draft, now_ms)
+        transaction = Transaction(
+            operator=signer.address,
+            nonce=nonce,
+            to=call.to,
+            data=call.data,
+            orders=(),
+            committed_units=TokenUnits(0),
+            bound_day=utc_day(now_ms),
+            bound_ms=now_ms,
+            status=TransactionStatus.CANCELLING,
+        )
+        await self.ledger.exits.bind_nothing(transaction, attempt)
+        stored = await self.ledger.transaction(signer.address, nonce)
+        if stored is not None:
+            await submission.broadcast(self.ledger, self.chain, self.clock, [(stored, attempt)])
 
     async def _pays_today(self, opened: OpenTransaction) -> bool:
         call = submission.call_of(opened.transaction, AttemptKind.PAY)

@@ -50,6 +50,13 @@ def first(market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None
     return Fees(max_fee_wei=max_fee, tip_wei=Wei(min(tip, max_fee - base)))
 
 
+def highest(market: FeeQuote, limits: FeeLimits) -> Fees:
+    """Return the most the ceilings allow: what waits in a pool was priced under the same ones."""
+    dynamic = market.base_fee_wei is not None
+    tip_wei = limits.max_tip_wei if dynamic else limits.max_fee_wei
+    return Fees(max_fee_wei=limits.max_fee_wei, tip_wei=tip_wei, dynamic=dynamic)
+
+
 def bump(previous: Fees, market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
     """
     Return the cheapest fees that may replace *previous*; None when none fits under the ceilings.

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.ledger import Closing, Ledger
+from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import (
     Address,
     Hash,
@@ -25,6 +26,8 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout import lifecycle
+from distributor.payout.final_look import FinalLook, TooEarly
+from distributor.payout.foreign_payment import ForeignPayment, Unsettled
 from distributor.payout.history import History, TransactionDetails
 from distributor.payout.lifecycle import PaymentProof, Policy
 from distributor.ports import Chain
@@ -40,8 +43,18 @@ class Resolved(StrEnum):
     HELD = "held"
     """That transaction is not (all of) the payment: what it did not pay is held, and free of its nonce."""
     CLOSED_BEFORE = "closed_before"
+    STEPPED_OVER = "stepped_over"
+    """The ledger never bound that nonce; it is taken as spent, and what its transaction paid is written."""
     NOT_BOUND = "not_bound"
-    """The ledger never bound that nonce of that operator."""
+    """The ledger never bound that nonce of that operator, and its next one is higher, or it knows no such operator."""
+    NOT_NEXT = "not_next"
+    """The ledger never bound that nonce, nor one below it: resolve the lowest first."""
+    NOT_PAUSED = "not_paused"
+    """A nonce the ledger never bound is stepped over only while the payouts are paused."""
+    REBUILD = "rebuild"
+    """That transaction moved tokens of the reserve for an order this ledger does not know: rebuild it."""
+    CONFLICT = "conflict"
+    """That transaction paid an order which this ledger has bound, paid by another one, or with other content."""
     OURS = "ours"
     """The hash, or another one with a receipt, is an attempt of ours: settlement ends it by itself."""
     ANOTHER_NONCE = "another_nonce"
@@ -59,6 +72,7 @@ class Resolution:
     ledger: Ledger
     chain: Chain
     history: History
+    store: RebuildStore
     identity: Identity
     policy: Policy
 
@@ -74,7 +88,7 @@ class Resolution:
         """
         transaction = await self.ledger.transaction(operator, nonce)
         if transaction is None:
-            return Resolved.NOT_BOUND
+            return await self._unbound(operator, nonce, tx_hash, (by, why) if apply else None)
         if transaction.status is TransactionStatus.FINAL:
             return Resolved.CLOSED_BEFORE
         attempts = await self.ledger.attempts(operator, nonce)
@@ -100,9 +114,50 @@ class Resolution:
         trouble = await self._too_early(mined, receipt, release=bool(verdict.held))
         if trouble is not None:
             return trouble
+        payment = await self._payment.beside([order.ref_id for order in orders], origin, receipt)
+        if isinstance(payment, Unsettled):
+            return Resolved(payment.value)
         if deed is not None:
+            await self._write(payment)
             await self._close(mined, receipt, verdict, deed)
         return Resolved.HELD if verdict.held else Resolved.PAID
+
+    @property
+    def _payment(self) -> ForeignPayment:
+        return ForeignPayment(store=self.store, identity=self.identity)
+
+    async def _unbound(self, operator: Address, nonce: int, tx_hash: Hash, deed: tuple[str, str] | None) -> Resolved:
+        """Step over a nonce that nobody here bound: paused, the lowest first, and with what its transaction paid."""
+        refusal = await self._no_step(operator, nonce)
+        if refusal is not None:
+            return refusal
+        origin = (await self.history.transaction_details([tx_hash]))[tx_hash]
+        if (origin.sender, origin.nonce) != (operator, nonce):
+            return Resolved.ANOTHER_NONCE
+        receipt = await FinalLook(chain=self.chain, policy=self.policy).at(tx_hash, release=True)
+        if isinstance(receipt, TooEarly):
+            return Resolved(receipt.value)
+        payment = await self._payment.of_unbound(origin, receipt)
+        if isinstance(payment, Unsettled):
+            return Resolved(payment.value)
+        if deed is not None:
+            await self.ledger.record("resolve", f"{operator}:{nonce}", *deed)
+            await self._write(payment)
+            await self.ledger.exits.step_over(operator, nonce)
+        return Resolved.STEPPED_OVER
+
+    async def _no_step(self, operator: Address, nonce: int) -> Resolved | None:
+        next_nonce = (await self.ledger.signs.next_nonces()).get(operator)
+        if next_nonce is None or nonce < next_nonce:
+            return Resolved.NOT_BOUND
+        if nonce > next_nonce:
+            return Resolved.NOT_NEXT
+        return None if (await self.ledger.pause_state()).paused else Resolved.NOT_PAUSED
+
+    async def _write(self, payment: Payout | None) -> None:
+        """Write the reference before the nonce: a crash in between leaves the nonce to be resolved again."""
+        if payment is not None:
+            await self.store.restore(payment)
 
     async def _too_early(self, mined: Transaction, receipt: Receipt, *, release: bool) -> Resolved | None:
         """Look once more, with the block it claims to be in; a release waits for more blocks and a second node."""

@@ -22,6 +22,9 @@ from foundation import logs
 from foundation.clock import Clock, UnixMs
 from foundation.errors import Contention
 
+IN_POOL = 16
+"""As many transactions as an operator ever has in a pool; a node's pool takes as many of one account."""
+
 _log = logging.getLogger(__name__)
 
 _BROADCAST_OUTCOMES = {

@@ -19,18 +19,16 @@ from distributor.chain_types import Call, ChainSnapshot, FeeQuote, PoolView, Rev
 from distributor.ledger.fence_rows import FenceRows
 from distributor.ledger.signs import Signs
 from distributor.model import Address, Attempt, AttemptKind, Fees, SubmitOutcome
-from distributor.payout import submission
+from distributor.payout import fees, submission
 from distributor.payout.distribution import UNSETTLED_MAX
 from distributor.payout.fees import FeeLimits
 from distributor.payout.history import last_final
 from distributor.payout.lifecycle import CANCEL_GAS, Policy
-from distributor.payout.submission import Draft
+from distributor.payout.submission import IN_POOL, Draft
 from distributor.ports import Chain, Signer
 from foundation.clock import Clock, Sleep
 from foundation.errors import ConfigurationError, ServiceError
 
-IN_POOL = 16
-"""As many transactions as an operator ever has in a pool; a node's pool takes as many of one account."""
 FENCE_NONCES = IN_POOL + UNSETTLED_MAX
 """Besides as many as are ever mined and not final: a reorganisation gives those back to the pool."""
 TURNS_MAX = 1_800
@@ -175,24 +173,13 @@ class Fence:
         self, operator: Address, nonces: Sequence[int], market: FeeQuote, signed: dict[int, Attempt]
     ) -> Sequence[Attempt]:
         """Return the cancellations of *nonces*; what is signed anew is in the ledger before it is returned."""
-        price = self._price(market)
+        price = fees.highest(market, self.limits)  # a rival so close to it that it is not replaced is mined, and found
         missing = [nonce for nonce in nonces if nonce not in signed or signed[nonce].fees != price]
         fresh = [await self._signed(operator, nonce, price) for nonce in missing]
         if fresh:
             await self.rows.keep(fresh)
         signed |= {attempt.nonce: attempt for attempt in fresh}
         return [signed[nonce] for nonce in nonces]
-
-    def _price(self, market: FeeQuote) -> Fees:
-        """
-        Return the highest price allowed.
-
-        What waits in the pool was priced under the same ceilings; a rival so close to them that this
-        does not replace it is mined itself, and found on the chain.
-        """
-        dynamic = market.base_fee_wei is not None
-        tip_wei = self.limits.max_tip_wei if dynamic else self.limits.max_fee_wei
-        return Fees(max_fee_wei=self.limits.max_fee_wei, tip_wei=tip_wei, dynamic=dynamic)
 
     async def _signed(self, operator: Address, nonce: int, price: Fees) -> Attempt:
         """Sign a transfer of nothing to the operator itself."""

@@ -13,6 +13,7 @@ from distributor.chain.history import ChainHistory
 from distributor.chain.polygon import nodes_of
 from distributor.chain_types import Call
 from distributor.cli.init import initialise
+from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Fees, Hash, HoldReason, Order, OrderStatus, SubmitOutcome
 from distributor.order_ids import ref_id
 from distributor.payout.cancellation import Cancellation, Cancelled
@@ -117,6 +118,7 @@ async def resolve(container: Container, order: Order, deployment: Deployment, tx
         ledger=settlement.ledger,
         chain=settlement.chain,
         history=history,
+        store=RebuildStore(settlement.ledger._rows, system_clock),
         identity=settlement.steps.identity,
         policy=settlement.steps.policy,
     )

@@ -172,7 +172,7 @@ async def test_a_dry_run_signs_nothing() -> None:
 async def test_only_an_open_nonce_is_cancelled_and_once() -> None:
     """Not one that was never bound, not one in a block, not one that is being cancelled."""
     world = await a_world(limits=ROOM)
-    assert await cancel(world) is Cancelled.NOT_OPEN
+    assert await cancel(world) is Cancelled.NOT_PAUSED
     await an_unpayable_order(world)
     await cancel(world)
     assert await cancel(world) is Cancelled.CANCELLING

@@ -8,6 +8,7 @@ import pytest
 
 from distributor.chain_types import Receipt
 from distributor.errors import ChainUnavailable
+from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
 from distributor.payout.resolution import Resolution, Resolved
 from tests.factories import POLICY, a_block
@@ -35,6 +36,7 @@ async def resolve(
         ledger=world.ledger,
         chain=world.chain,
         history=FakeHistory(world.chain),
+        store=RebuildStore(world.rows, world.clock),
         identity=world.identity,
         policy=world.policy,
     )
@@ -147,7 +149,8 @@ async def test_a_nonce_the_ledger_never_bound_has_nothing_to_resolve() -> None:
     world = await a_world()
     tx_hash = world.chain.spend_nonce(OPERATOR)
 
-    assert await resolve(world, tx_hash) is Resolved.NOT_BOUND
+    await world.ledger.pause("ana", "looks")
+    assert await resolve(world, tx_hash, nonce=1) is Resolved.NOT_NEXT
     assert await resolve(world, tx_hash, operator=CUSTOMERS[0]) is Resolved.NOT_BOUND
 
 

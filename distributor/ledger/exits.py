@@ -1,0 +1,106 @@
+"""
+The ways out that a person takes, as groups: a nonce the ledger never bound, an id never seen, an order put right.
+
+Nothing here is believed: who calls has looked at the chain. Each write is conditional on what was read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from distributor.addresses import ZERO_ADDRESS
+from distributor.ledger import keys
+from distributor.ledger.columns import encode
+from distributor.ledger.queries import find, must_find
+from distributor.ledger.records import UNREMEMBERED, NextNonce, Slot
+from distributor.model import Address, Attempt, Hash, HoldReason, Order, OrderKey, OrderStatus, Transaction
+from distributor.order_ids import ref_id
+from distributor.units import TokenUnits
+from foundation.clock import Clock
+from foundation.errors import Contention, require
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Exits:
+    """Write what a person decided. Contention: something changed since it was read; look again."""
+
+    rows: Rows
+    clock: Clock
+
+    async def step_over(self, operator: Address, nonce: int) -> None:
+        """Take *nonce*, the operator's next, as spent by a transaction that nobody here signed."""
+        known = await must_find(self.rows, NextNonce, keys.nonce(operator))
+        require(known.next == nonce, f"the next nonce of {operator} is {known.next}, not {nonce}")
+        group = AtomicWrite()
+        group.replace(keys.nonce(operator), encode(replace(known, next=nonce + 1)), known.version)
+        await commit(self.rows, group, marker_row=keys.nonce(operator))
+
+    async def bind_nothing(self, transaction: Transaction, attempt: Attempt) -> None:
+        """Bind the operator's next nonce to no order, together with the bytes that spend it on nothing."""
+        operator, nonce = transaction.operator, transaction.nonce
+        known = await must_find(self.rows, NextNonce, keys.nonce(operator))
+        require(known.next == nonce and not transaction.orders, f"nonce {nonce} of {operator} is not free")
+        slot = Slot(operator, nonce)
+        group = AtomicWrite()
+        group.replace(keys.nonce(operator), encode(replace(known, next=nonce + 1)), known.version)
+        group.insert(keys.transaction(*slot), encode(transaction))
+        group.insert(keys.open_transaction(*slot), encode(slot))
+        group.insert(keys.attempt(*slot, 0), encode(attempt))
+        await commit(self.rows, group, marker_row=keys.attempt(*slot, 0))
+
+    async def bar(self, key: OrderKey) -> bool:
+        """Spend an id that was never seen, so that no webhook can bring it; False when it is known."""
+        now_ms, ref = self.clock(), ref_id(*key)
+        order = Order(
+            source=key.source,
+            order_id=key.order_id,
+            wallet=ZERO_ADDRESS,
+            amount_units=TokenUnits(0),
+            tipo="",
+            reason="",
+            ref_id=ref,
+            fingerprint=UNREMEMBERED,
+            received_ms=now_ms,
+            updated_ms=now_ms,
+            status=OrderStatus.CANCELLED,
+        )
+        group = AtomicWrite()
+        group.insert(keys.order(key), encode(order))
+        group.insert(keys.ref(ref), encode(key) | {"fingerprint": UNREMEMBERED})
+        try:
+            await commit(self.rows, group, marker_row=keys.order(key))
+        except Contention:
+            return False
+        return True
+
+    async def settle(self, order: Order, tx_hash: Hash, block_number: int, log_index: int) -> Order:
+        """Call an unbound order paid by one transfer; each transfer pays one order."""
+        require(order.nonce is None and order.status is not OrderStatus.PAID, f"order {order.key} is {order.status}")
+        paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
+        paid = replace(paid, paid_hash=tx_hash, paid_block=block_number)
+        group = AtomicWrite()
+        group.replace(keys.order(order.key), encode(paid), order.version)
+        group.insert(keys.proof(tx_hash, log_index), encode(order.key))
+        if order.status is OrderStatus.RECEIVED:
+            group.delete(keys.open_order(order))
+        if order.status is OrderStatus.HELD:
+            group.delete(keys.held(order.key))
+        await commit(self.rows, group, marker_row=keys.order(order.key))
+        return paid
+
+    async def proves(self, tx_hash: Hash, log_index: int) -> OrderKey | None:
+        """Return the order that a person has called paid by that transfer."""
+        return await find(self.rows, OrderKey, keys.proof(tx_hash, log_index))
+
+    async def reopen(self, order: Order, detail: str) -> Order:
+        """Hold a paid order whose payment is not there; its nonce was spent on something else."""
+        require(order.status is OrderStatus.PAID, f"order {order.key} is {order.status}, not paid")
+        held = replace(order, status=OrderStatus.HELD, hold_reason=HoldReason.NONCE_LOST, hold_detail=detail)
+        held = replace(held, operator=None, nonce=None, updated_ms=self.clock())
+        group = AtomicWrite()
+        group.replace(keys.order(order.key), encode(held), order.version)
+        group.insert(keys.held(order.key), encode(order.key))
+        await commit(self.rows, group, marker_row=keys.order(order.key))
+        return held

@@ -1,0 +1,105 @@
+"""
+What a transaction that the ledger never bound paid, so that an exit never forgets what it saw.
+
+1. A ledger went back; the chain is ahead by a forgotten payment of order A, and A waits again.
+2. A person takes that nonce as spent, and resumes.
+3. A is bound to the next nonce, and paid again.
+
+So whoever steps over a nonce writes the reference that its transaction spent; and where nobody here
+knows the order, only a rebuild can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from distributor.chain_types import Receipt, Transfer
+from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
+from distributor.model import Hash
+from distributor.payout.history import DistributeCall, TransactionDetails, order_of
+from distributor.state import Identity
+
+
+class Unsettled(StrEnum):
+    """Why a nonce cannot be stepped over: its transaction moved tokens of the reserve that the ledger cannot place."""
+
+    REBUILD = "rebuild"
+    """It paid an order that this ledger does not know."""
+    CONFLICT = "conflict"
+    """It paid an order that this ledger has otherwise: bound, paid before, or with another content."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForeignPayment:
+    """Find, and write, the payment that a transaction made."""
+
+    store: RebuildStore
+    identity: Identity
+
+    async def of_unbound(self, details: TransactionDetails, receipt: Receipt) -> Payout | Unsettled | None:
+        """
+        Return what is to be written before a nonce nobody here bound is stepped over; None where nothing is.
+
+        Tokens of the reserve that moved by no plain ``distribute`` call of ours are never stepped over, nor
+        the payment of an order nobody here knows: others will be missing too.
+        """
+        moved = self._moved(receipt)
+        payout = self._payout(details, receipt, moved)
+        if payout is None:
+            return Unsettled.REBUILD if moved else None
+        match await self.store.look(payout):
+            case RestoreResult.MARKED:
+                return payout
+            case RestoreResult.KNOWN:
+                return None
+            case RestoreResult.NEW:
+                return Unsettled.REBUILD
+            case _:
+                return Unsettled.CONFLICT
+
+    async def beside(
+        self, own: Collection[Hash], details: TransactionDetails, receipt: Receipt
+    ) -> Payout | Unsettled | None:
+        """
+        Return what is to be written before a transaction that paid none of *own* ends the nonce they are bound to.
+
+        Known here or not: its reference is spent, and the orders bound to it must not stay bound.
+        """
+        payout = self._payout(details, receipt, self._moved(receipt))
+        if payout is None or payout.ref_id in own:
+            return None
+        match await self.store.look(payout):
+            case RestoreResult.MARKED | RestoreResult.NEW:
+                return payout
+            case RestoreResult.KNOWN:
+                return None
+            case _:
+                return Unsettled.CONFLICT
+
+    def _moved(self, receipt: Receipt) -> Sequence[Transfer]:
+        return [each for each in receipt.transfers if each.sender == self.identity.reserve]
+
+    def _payout(self, details: TransactionDetails, receipt: Receipt, moved: Sequence[Transfer]) -> Payout | None:
+        """Return the one order that a ``distribute`` call of ours paid; None for any other transaction."""
+        asked = details.distribution
+        if not moved or asked is None or details.to != self.identity.authority:
+            return None
+        return _payout(details, receipt, asked, moved)
+
+
+def _payout(details: TransactionDetails, receipt: Receipt, asked: DistributeCall, moved: Sequence[Transfer]) -> Payout:
+    wanted = (asked.wallet, asked.amount_units)
+    proof = next((each for each in moved if (each.recipient, each.amount_units) == wanted), moved[0])
+    return Payout(
+        ref_id=asked.ref_id,
+        key=order_of(asked.ref_id),
+        wallet=proof.recipient,
+        amount_units=proof.amount_units,
+        reason=asked.reason,
+        operator=details.sender,
+        nonce=details.nonce,
+        tx_hash=receipt.tx_hash,
+        block_number=receipt.block.number,
+    )
