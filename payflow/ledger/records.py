@@ -197,6 +197,10 @@ def _delivery(sealed: _Sealed) -> Record:
         text("reply"),
         number("tried_ms"),
         number("sent_ms"),
-        number("refusals_while_stopped"),
+        number("refused_epoch"),
+        number("counted"),
+        number("faults"),
+        word("reason", Reason, missing=None),
+        text("decided_by"),
     )
     return Record(Delivery, columns)
