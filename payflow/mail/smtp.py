@@ -42,7 +42,7 @@ class Security(StrEnum):
 class Auth(StrEnum):
     """How the sender proves who it is."""
 
-    PASSWORD = "password"  # noqa: S105 -- the name of a way, no password; pragma: allowlist secret
+    PASSWORD = "password"  # noqa: S105  # a way, no password  # pragma: allowlist secret
     XOAUTH2 = "xoauth2"
     NONE = "none"
 
