@@ -1,0 +1,1 @@
+"""The right mailbox: who gets a receipt, and when a person is asked instead."""
