@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
     from pydantic import SecretStr
 
-    from distributor.adapters.alarms import OnceAnHour
+    from distributor.adapters.alarms import RegisteredAlarms
     from distributor.adapters.counters import LimitsCounters
     from distributor.chain.guard_chain import GuardContract
     from distributor.chain.history import ChainHistory
@@ -39,12 +39,15 @@ if TYPE_CHECKING:
     from distributor.model import Address
     from distributor.ports import Alarms, Counters, Signer
     from distributor.webhook.keyring import Keyring
+    from foundation.alarms.register import Register, Target
     from foundation.settings.references import VaultItem
     from foundation.tablestore.azure_tables import Tables
 
 T = TypeVar("T")
 
 _LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
+
+_TITLE = "BALLX payouts"
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +82,7 @@ class Resources:
         self._guard = Lazy(self._build_guard)
         self._counters = Lazy(self._build_counters)
         self._alarms = Lazy(self._build_alarms)
+        self._target = Lazy(self._build_target)
         self._vault_signers: dict[VaultItem, Lazy[Signer]] = {}
 
     async def aclose(self) -> None:
@@ -136,14 +140,8 @@ class Resources:
         return await self._counters.get()
 
     async def alarms(self) -> Alarms:
-        """Return where alarms go, each once an hour: the log alone, as long as the webhook's URL is wrong."""
-        try:
-            return await self._alarms.get()
-        except ConfigurationError as error:
-            from distributor.adapters.alarms import LogAlarms
-
-            logs.error(_log, "alarms_not_configured", why=str(error))
-            return LogAlarms()
+        """Return where alarms are raised: the log, and the register that the sweep tells from."""
+        return await self._alarms.get()
 
     async def _resolved(self, use: Use) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Return the settings with the secrets of *use* in place, and why the others could not be resolved."""
@@ -277,15 +275,40 @@ class Resources:
         self._open.push_async_callback(counters.aclose)
         return counters
 
-    async def _build_alarms(self) -> OnceAnHour:
-        from distributor.adapters.alarms import LogAlarms, OnceAnHour, WebhookAlarms
+    async def _build_alarms(self) -> RegisteredAlarms:
+        from distributor.adapters.alarms import LogAlarms, OnceAnHour, RegisteredAlarms
 
-        url = (await self.settings(Use.ALARMS)).alarm_webhook_url
+        return RegisteredAlarms(OnceAnHour(LogAlarms(), self._clock), self.register, self._clock)
+
+    async def register(self) -> Register:
+        """Return the register of standing alarms, in the ledger's own partition."""
+        from distributor.payout.catalogue import CATALOGUE
+        from foundation.alarms.register import Register
+
+        return Register(rows=(await self.tables()).rows, clock=self._clock, catalogue=CATALOGUE)
+
+    async def _build_target(self) -> Target:
+        from foundation.alarms.targets import AllTargets, LogTarget, WebhookTarget
+        from foundation.outgoing.guard import OutgoingGuard
+
+        settings = await self.settings(Use.ALARMS)
+        url, language = settings.alarm_webhook_url, settings.alarm_language
+        log = LogTarget(language)
         if url is None:
-            return OnceAnHour(LogAlarms(), self._clock)
-        alarms = WebhookAlarms(url.get_secret_value())
-        self._open.push_async_callback(alarms.aclose)
-        return OnceAnHour(alarms, self._clock)
+            return log
+        guard = OutgoingGuard(inside=settings.inside_networks)
+        post = WebhookTarget(guard=guard, url=url.get_secret_value(), title=_TITLE, language=language)
+        return AllTargets([log, post])
+
+    async def target(self) -> Target:
+        """Return where the sweep tells alarms: the log alone, as long as the webhook's settings are wrong."""
+        try:
+            return await self._target.get()
+        except ConfigurationError as error:
+            from foundation.alarms.targets import LogTarget
+
+            logs.error(_log, "alarms_not_configured", why=str(error))
+            return LogTarget()
 
 
 def _audit_table(ledger_table: str) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from distributor.ledger import Ledger
     from distributor.payout.distribution import Distribution
+    from distributor.payout.facts import AlarmSweep
     from distributor.payout.guard_way import GuardWay
     from distributor.payout.settlement import Settlement
     from distributor.payout.sweep import BalanceMonitor, Sweep
@@ -268,6 +269,19 @@ class Container:
         from distributor.payout.sweep import Sweep
 
         return Sweep(ledger=await self._resources.ledger(), clock=self._clock)
+
+    async def alarm_sweep(self) -> AlarmSweep:
+        """Return who tells what stands; made anew each time, so that a target that was set wrong is not kept."""
+        from distributor.payout.facts import AlarmSweep
+        from foundation.alarms.register import Teller
+
+        return AlarmSweep(
+            ledger=await self._resources.ledger(),
+            teller=Teller(
+                register=await self._resources.register(), target=await self._resources.target(), holder=self._holder
+            ),
+            clock=self._clock,
+        )
 
     async def _build_balance_monitor(self) -> BalanceMonitor:
         from distributor.payout.sweep import BalanceMonitor, Thresholds

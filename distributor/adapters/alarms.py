@@ -1,20 +1,20 @@
-"""Alarms: always an error line in the log, a JSON post where one is asked for, and each told once an hour."""
+"""Alarms as they are raised: an error line in the log, and a note in the register that the sweep tells from."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Final
-
-import aiohttp
 
 from distributor.ports import Alarm, Alarms
 from foundation import logs
+from foundation.alarms.register import NOTED_MS, Register
 from foundation.clock import Clock, UnixMs
+from foundation.errors import ConfigurationError, Transient
 
-TIMEOUT_S: Final = 5
 REPEAT_AFTER_MS: Final = 3_600_000
 """An alarm that still stands an hour later is told again: somebody may have missed it."""
-_REFUSED_FROM: Final = 300
+_OWN_ROWS: Final = ("held_", "waiting_")
 
 _log = logging.getLogger(__name__)
 
@@ -27,40 +27,6 @@ class LogAlarms:
 
     async def aclose(self) -> None:
         """Nothing is open."""
-
-
-class WebhookAlarms:
-    """
-    Alarms as structured error lines, and posted as JSON.
-
-    ``text`` holds it all in words, as chat services read it; the other fields are for programs. The
-    URL is a secret: it never goes into a line, and a redirect is not followed.
-    """
-
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._url, self._timeout = url, aiohttp.ClientTimeout(total=timeout_s)
-        self._to_log = LogAlarms()
-        self._session: aiohttp.ClientSession | None = None
-
-    async def raise_(self, alarm: Alarm) -> None:
-        await self._to_log.raise_(alarm)
-        try:
-            status = await self._post(alarm)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            logs.error(_log, "alarm_not_delivered", code=alarm.code, cause=type(error).__name__)
-        else:
-            if status >= _REFUSED_FROM:
-                logs.error(_log, "alarm_not_delivered", code=alarm.code, status=status)
-
-    async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-
-    async def _post(self, alarm: Alarm) -> int:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
-        async with self._session.post(self._url, json=_payload(alarm), allow_redirects=False) as answer:
-            return answer.status
 
 
 class OnceAnHour:
@@ -85,12 +51,30 @@ class OnceAnHour:
         await self._inner.raise_(alarm)
 
 
-def _payload(alarm: Alarm) -> dict[str, str]:
-    subject = f" ({alarm.subject})" if alarm.subject else ""
-    return {
-        "text": f"BALLX payouts: {alarm.summary}{subject}\nTo do: {alarm.action}",
-        "code": alarm.code,
-        "summary": alarm.summary,
-        "action": alarm.action,
-        "subject": alarm.subject,
-    }
+class RegisteredAlarms:
+    """
+    Alarms as error lines at once, and noted in the register, from which the sweep tells them.
+
+    What has a row of its own, a held order or the reason why orders wait, is told from that row. Nothing
+    is posted here: an alarm may be raised inside a shop's request.
+    """
+
+    def __init__(self, log: Alarms, register: Callable[[], Awaitable[Register]], clock: Clock) -> None:
+        self._log, self._register, self._clock = log, register, clock
+        self._noted: dict[tuple[str, str, str], UnixMs] = {}
+
+    async def raise_(self, alarm: Alarm) -> None:
+        await self._log.raise_(alarm)
+        if alarm.code.startswith(_OWN_ROWS):
+            return
+        try:
+            await self._note(alarm)
+        except (Transient, ConfigurationError) as error:  # the line is in the log; the next sighting is noted
+            logs.error(_log, "alarm_not_noted", code=alarm.code, cause=type(error).__name__)
+
+    async def _note(self, alarm: Alarm) -> None:
+        seen, now_ms = (alarm.code, alarm.subject, alarm.summary), self._clock()
+        self._noted = {each: at_ms for each, at_ms in self._noted.items() if now_ms - at_ms < NOTED_MS}
+        if seen not in self._noted:
+            await (await self._register()).note(*seen)
+            self._noted[seen] = now_ms

@@ -80,7 +80,7 @@ async def sweep(
     distributions: func.Out[str],
     context: func.Context,
 ) -> None:
-    """Wake what stalled; now and then watch reserve, allowance and gas."""
+    """Wake what stalled and tell what stands; now and then watch reserve, allowance and gas."""
 
     async def wake() -> None:
         sweeping = await container().sweep()
@@ -89,6 +89,8 @@ async def sweep(
             settlements.set(WAKE)
         if wakes.distribute:
             distributions.set(WAKE)
+        alarm_sweep = await container().alarm_sweep()
+        await alarm_sweep.run()
         if wakes.monitor:
             balance_monitor = await container().balance_monitor()
             await balance_monitor.run()

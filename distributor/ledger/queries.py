@@ -58,6 +58,22 @@ async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
     return await asyncio.gather(*map(one, wanted))
 
 
+async def held_orders(rows: Rows, limit: int) -> Sequence[Order]:
+    """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is left out."""
+    found = await rows.scan(keys.HELD, keys.past(keys.HELD), limit=limit)
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def one(row: Row) -> Order | None:
+        async with reading:
+            try:
+                return await find(rows, Order, keys.order(decode(OrderKey, row)))
+            except InvariantBroken:
+                return None  # a row of a newer version, or a damaged one: the watch names it
+
+    read = await asyncio.gather(*map(one, found))
+    return [order for order in read if order is not None and order.status is OrderStatus.HELD]
+
+
 async def known_order(rows: Rows, order: Order) -> Order:
     """
     Return the order of the ledger whose id or reference *order* has.

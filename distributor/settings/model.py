@@ -20,6 +20,8 @@ from distributor.rates import Rate, parse_rate
 from distributor.settings import values as accept
 from distributor.settings.shop_secrets import SecretName, named
 from distributor.units import TokenUnits, Wei, token_units
+from foundation.alarms.catalogue import Language
+from foundation.outgoing.addresses import Network
 from foundation.settings import values as kinds
 from foundation.settings.references import VaultItem, parse_key_id, parse_vault_url
 
@@ -247,6 +249,15 @@ class Settings(BaseModel):
         (*_WATCHING, Use.ALARMS),
         "",
         secret=True,
+    )
+    alarm_language: Annotated[Language, BeforeValidator(accept.language)] = _setting(
+        "ALARM_LANGUAGE", "Language of the alarms: `en` or `pt`", (Use.ALARMS,), "en"
+    )
+    inside_networks: Annotated[tuple[Network, ...], BeforeValidator(accept.networks)] = _setting(
+        "INSIDE_NETWORKS",
+        "Networks of your own that alarms may be posted to, besides public addresses",
+        (Use.ALARMS,),
+        "127.0.0.0/8,::1/128",
     )
     log_level: Annotated[str, BeforeValidator(kinds.log_level)] = _setting(
         "LOG_LEVEL", "Least level of the lines logged", _ALL, "INFO"

@@ -44,13 +44,15 @@ class Kind:
     code: str
     severity: Severity
     texts: Mapping[Language, Text]
+    event: bool = False
+    """Something that happened, and does not stand: its end is not told."""
     sighting_ms: int = SIGHTING_MS
     """For facts without a row of their own: longer than the time between two looks."""
 
     @property
     def anchor(self) -> str:
         """The heading of the runbook."""
-        return self.code.replace("_", "-")
+        return self.code
 
 
 class Catalogue:

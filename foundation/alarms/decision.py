@@ -34,17 +34,18 @@ def after_look(told: Told | None, code: str, facts: Sequence[Fact], now: UnixMs)
     return _not_seen(told, now) if told else None
 
 
-def due(told: Told, now: UnixMs) -> Word | None:
+def due(told: Told, now: UnixMs, *, event: bool = False) -> Word | None:
     """
     Return the word that must be delivered now; None when nothing is due.
 
-    A telling that was begun and not finished is due in any case: nobody knows whether it arrived.
+    A telling that was begun and not finished is due in any case: nobody knows whether it arrived. The
+    end of an *event* is not told: it was over when it was told.
     """
     if told.telling is not None:
         return told.state
     if told.state is Word.STANDS:
         return Word.STANDS if _again(told, now) else None
-    owed = told.told is not None and told.end_told < _ENDS_TOLD
+    owed = told.told is not None and told.end_told < _ENDS_TOLD and not event
     return Word.ENDED if owed and (told.end_told == 0 or _elapsed(told.told_ms, now) >= HOUR_MS) else None
 
 

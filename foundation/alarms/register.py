@@ -169,7 +169,8 @@ class Teller:
         """Store what this look learnt of *code*; return what must be delivered."""
         now = self.register.clock()
         told = decision.after_look(before, code, facts, now)
-        word = decision.due(told, now) if told else None
+        kind = self.register.catalogue.find(code)
+        word = decision.due(told, now, event=kind.event) if told else None
         if told is None or (word is None and told == before):
             return None
         stored = decision.before_delivery(told, word, now) if word else told
@@ -225,6 +226,16 @@ class Teller:
 def by_code(facts: Sequence[Fact]) -> Mapping[str, Sequence[Fact]]:
     """Return *facts* by their code, the oldest first."""
     found: dict[str, list[Fact]] = {}
-    for fact in sorted(facts, key=lambda fact: (fact.since_ms, fact.subject)):
+    for fact in sorted(_once(facts), key=lambda fact: (fact.since_ms, fact.subject)):
         found.setdefault(fact.code, []).append(fact)
     return found
+
+
+def _once(facts: Sequence[Fact]) -> Sequence[Fact]:
+    """Return each code and subject once: the oldest since, and a detail where one of them has it."""
+    found: dict[tuple[str, str], Fact] = {}
+    for fact in facts:
+        before = found.get((fact.code, fact.subject), fact)
+        since_ms, detail = min(before.since_ms, fact.since_ms), before.detail or fact.detail
+        found[fact.code, fact.subject] = replace(fact, since_ms=since_ms, detail=detail)
+    return list(found.values())

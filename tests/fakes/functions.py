@@ -61,6 +61,7 @@ class FakeContainer:
 
     acts: dict[str, Act | Exception | Ledger] = field(default_factory=dict)
     alarms_raised: list[Alarm] = field(default_factory=list)
+    alarm_sweeps: int = 0
     forged: bool = False
     limits: tuple[Rate | None, Rate | None] | Exception = (None, None)
     """What an address and a shop may send."""
@@ -97,6 +98,16 @@ class FakeContainer:
         return RateLimiter(
             counters=self.counters, per_address=per_address, per_source=per_source, trusted_proxies=0, clock=self.clock
         )
+
+    async def alarm_sweep(self) -> Any:
+        """Count how often the standing alarms were told, or fail as told."""
+
+        async def run() -> None:
+            self.alarm_sweeps += 1
+            if isinstance(failure := self.acts.get("alarm_sweep"), Exception):
+                raise failure
+
+        return SimpleNamespace(run=run)
 
     async def alarms(self) -> Any:
         """Collect alarms."""

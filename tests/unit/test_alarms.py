@@ -1,62 +1,26 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from aiohttp import web
 
-from distributor.adapters.alarms import REPEAT_AFTER_MS, LogAlarms, OnceAnHour, WebhookAlarms
+from distributor.adapters.alarms import REPEAT_AFTER_MS, LogAlarms, OnceAnHour, RegisteredAlarms
+from distributor.payout.catalogue import CATALOGUE
 from distributor.ports import Alarm
+from foundation.alarms.register import Register
+from foundation.errors import ConfigurationError
+from foundation.tablestore.memory import MemoryRows
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.clock import FrozenClock
 
 ALARM = Alarm(code="gas_short", summary="Gas for 3 payouts is left.", action="Send POL.", subject="0xOperator")
 
 
-class Chat:
-    """A chat service of its own: keeps what is posted, answers as told."""
-
-    def __init__(self, status: int = 200, delay_s: float = 0) -> None:
-        self.status, self.delay_s = status, delay_s
-        self.posted: list[dict[str, str]] = []
-
-    async def _keep(self, request: web.Request) -> web.Response:
-        self.posted.append(await request.json())
-        await asyncio.sleep(self.delay_s)
-        return web.Response(status=self.status, headers={"Location": "/elsewhere"})
-
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[str]:
-        """Serve on a free port; yield the URL with its key."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._keep)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}/services/hook-key"
-        finally:
-            await runner.cleanup()
-
-
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     """Return what the alarms logged."""
     return [json.loads(record.message) for record in caplog.records if record.name.startswith("distributor")]
-
-
-async def raise_at(url: str, timeout_s: float = 5) -> None:
-    """Raise the alarm once."""
-    alarms = WebhookAlarms(url, timeout_s=timeout_s)
-    try:
-        await alarms.raise_(ALARM)
-    finally:
-        await alarms.aclose()
 
 
 async def test_an_alarm_is_an_error_line_that_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
@@ -75,66 +39,6 @@ async def test_an_alarm_is_an_error_line_that_says_what_to_do(caplog: pytest.Log
             "subject": "0xOperator",
         }
     ]
-
-
-async def test_an_alarm_is_posted_in_words_and_in_fields(caplog: pytest.LogCaptureFixture) -> None:
-    """A chat shows ``text``; a program reads the rest."""
-    chat = Chat()
-    async with chat.listening() as url:
-        await raise_at(url)
-
-    assert chat.posted == [
-        {
-            "text": "BALLX payouts: Gas for 3 payouts is left. (0xOperator)\nTo do: Send POL.",
-            "code": "gas_short",
-            "summary": "Gas for 3 payouts is left.",
-            "action": "Send POL.",
-            "subject": "0xOperator",
-        }
-    ]
-    assert [line["event"] for line in lines(caplog)] == ["alarm"]
-
-
-async def test_alarms_share_one_connection(caplog: pytest.LogCaptureFixture) -> None:
-    """An alarm about nothing in particular names nothing."""
-    chat = Chat()
-    async with chat.listening() as url:
-        alarms = WebhookAlarms(url)
-        await alarms.raise_(Alarm(code="paused", summary="Paused.", action="Resume."))
-        await alarms.raise_(ALARM)
-        await alarms.aclose()
-
-    assert [posted["code"] for posted in chat.posted] == ["paused", "gas_short"]
-    assert chat.posted[0]["text"] == "BALLX payouts: Paused.\nTo do: Resume."
-    assert len(lines(caplog)) == 2
-
-
-@pytest.mark.parametrize("status", [302, 404, 500])
-async def test_a_refused_post_is_logged_and_stops_nothing(caplog: pytest.LogCaptureFixture, status: int) -> None:
-    """A redirect is a refusal too: what is posted goes nowhere else."""
-    chat = Chat(status)
-    async with chat.listening() as url:
-        await raise_at(url)
-
-    assert lines(caplog)[1] == {"event": "alarm_not_delivered", "code": "gas_short", "status": status}
-    assert len(chat.posted) == 1
-
-
-async def test_a_silent_receiver_is_left_after_the_timeout(caplog: pytest.LogCaptureFixture) -> None:
-    """The work waits no longer than that."""
-    async with Chat(delay_s=0.5).listening() as url:
-        await raise_at(url, timeout_s=0.1)
-
-    assert lines(caplog)[1] == {"event": "alarm_not_delivered", "code": "gas_short", "cause": "TimeoutError"}
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/services/hook-key", "http://[/hook-key"])
-async def test_no_receiver_is_no_failure_and_no_line_shows_its_url(caplog: pytest.LogCaptureFixture, url: str) -> None:
-    """The URL is a secret; only the kind of trouble is told."""
-    await raise_at(url)
-
-    assert lines(caplog)[1]["event"] == "alarm_not_delivered"
-    assert "hook-key" not in caplog.text
 
 
 async def test_an_alarm_that_stands_is_told_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
@@ -161,3 +65,73 @@ async def test_news_is_told_at_once(changes: dict[str, str]) -> None:
     await alarms.raise_(replace(ALARM, **changes))
 
     assert len(told.raised) == 2
+
+
+async def registered(rows: MemoryRows, clock: FrozenClock) -> tuple[RegisteredAlarms, ListAlarms, Register]:
+    """Return alarms over a register, what went to the log, and the register."""
+    log, register = ListAlarms(), Register(rows=rows, clock=clock, catalogue=CATALOGUE)
+
+    async def find() -> Register:
+        return register
+
+    return RegisteredAlarms(log, find, clock), log, register
+
+
+async def test_an_alarm_is_logged_at_once_and_noted_for_the_sweep() -> None:
+    """Nothing is posted where it is raised: that may be inside a shop's request."""
+    rows, clock = MemoryRows(), FrozenClock()
+    alarms, log, register = await registered(rows, clock)
+
+    await alarms.raise_(ALARM)
+
+    (fact,) = await register.facts()
+    assert log.raised == [ALARM]
+    assert (fact.code, fact.subject, fact.detail) == ("gas_short", "0xOperator", "Gas for 3 payouts is left.")
+
+
+async def test_an_alarm_at_each_turn_is_one_note_a_minute() -> None:
+    """Settlement looks every two seconds; the row need not."""
+    rows, clock = MemoryRows(), FrozenClock()
+    alarms, _, register = await registered(rows, clock)
+
+    for _ in range(60):
+        await alarms.raise_(ALARM)
+        clock.advance(2_000)
+
+    assert rows.commits == 2
+    assert (await register.facts())[0].since_ms == clock() - 120_000
+
+
+@pytest.mark.parametrize("code", ["held_reverted", "waiting_paused"])
+async def test_what_has_a_row_of_its_own_is_not_noted_twice(code: str) -> None:
+    """The sweep tells it from that row."""
+    rows = MemoryRows()
+    alarms, log, _ = await registered(rows, FrozenClock())
+
+    await alarms.raise_(replace(ALARM, code=code))
+
+    assert (log.codes, rows.dump()) == ([code], {})
+
+
+@pytest.mark.parametrize("trouble", ["store", "setting"])
+async def test_an_alarm_that_cannot_be_noted_is_in_the_log(caplog: pytest.LogCaptureFixture, trouble: str) -> None:
+    """And stops nothing; the next sighting is noted."""
+    rows, clock = MemoryRows(), FrozenClock()
+    alarms, log, register = await registered(rows, clock)
+    if trouble == "store":
+        rows.go_down()
+    else:
+
+        async def missing() -> Register:
+            raise ConfigurationError("LEDGER_CONNECTION is not set")
+
+        alarms = RegisteredAlarms(log, missing, clock)
+
+    await alarms.raise_(ALARM)
+
+    assert log.raised == [ALARM]
+    assert "alarm_not_noted" in caplog.text
+    rows.come_back()
+    alarms, *_ = await registered(rows, clock)
+    await alarms.raise_(ALARM)
+    assert len(await register.facts()) == 1

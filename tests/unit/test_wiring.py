@@ -11,12 +11,12 @@ from decimal import Decimal
 import pytest
 
 from distributor import wiring
-from distributor.adapters.alarms import OnceAnHour
-from distributor.ports import Alarms
+from distributor.ports import Alarm
 from distributor.resources import Resources
 from distributor.settings import Settings
 from distributor.webhook.woocommerce import AmountByRate, Rules
 from distributor.wiring import Container
+from foundation.alarms.targets import AllTargets, LogTarget, WebhookTarget
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
@@ -175,29 +175,41 @@ async def test_readiness_names_a_secret_that_cannot_be_read(environ: dict[str, s
     assert report.settings == ["OPERATOR_PK"]
 
 
-def _goes_to(alarms: Alarms) -> str:
-    """Return where an alarm goes that is told once an hour."""
-    assert isinstance(alarms, OnceAnHour)
-    return type(alarms._inner).__name__
+async def _target(container: Container) -> object:
+    """Return where the sweep tells alarms."""
+    return (await container.alarm_sweep()).teller.target
 
 
 async def test_alarms_go_to_the_log_while_their_url_is_wrong(
     environ: dict[str, str], container: Container, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An alarm about a wrong setting must not fail by one."""
-    environ.clear()
+    """An alarm about a wrong setting must not fail by one; once it is right they are posted too."""
     environ["ALARM_WEBHOOK_URL"] = "http://hooks.example/key"
-    alarms = await container.alarms()
+    target = await _target(container)
     environ["ALARM_WEBHOOK_URL"] = "https://hooks.example/key"
 
-    assert type(alarms).__name__ == "LogAlarms"
+    assert isinstance(target, LogTarget)
     assert "ALARM_WEBHOOK_URL must be an https URL" in caplog.text
-    assert _goes_to(await container.alarms()) == "WebhookAlarms"
+    both = await _target(container)
+    assert isinstance(both, AllTargets)
+    assert [type(each) for each in both.targets] == [LogTarget, WebhookTarget]
 
 
 async def test_without_a_url_alarms_go_to_the_log_alone(container: Container) -> None:
     """The URL is optional; the line is not."""
-    assert _goes_to(await container.alarms()) == "LogAlarms"
+    assert isinstance(await _target(container), LogTarget)
+
+
+async def test_alarms_are_raised_whatever_is_set(
+    environ: dict[str, str], container: Container, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To the log at least: without settings there is no register."""
+    environ.clear()
+
+    await (await container.alarms()).raise_(Alarm(code="not_configured", summary="x", action="y"))
+
+    assert '"event": "alarm"' in caplog.text
+    assert "alarm_not_noted" in caplog.text
     assert await container.alarms() is await container.alarms()
 
 

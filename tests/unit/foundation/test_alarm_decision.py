@@ -113,6 +113,14 @@ def test_what_comes_back_after_an_hour_begins_anew(story: Story) -> None:
     assert (story.told.since_ms, story.told.number) == (T0 + 200 * 60_000, 1)
 
 
+def test_the_end_of_an_event_is_not_told() -> None:
+    """It was over when it was told."""
+    told = Told(code=CODE, since_ms=UnixMs(T0), state=Word.ENDED, told=Word.STANDS, told_ms=UnixMs(T0), number=1)
+
+    assert due(told, UnixMs(T0), event=True) is None
+    assert due(told, UnixMs(T0)) is Word.ENDED
+
+
 def test_a_person_who_knows_is_told_daily(story: Story) -> None:
     """Never silent; and the end is told as ever."""
     story.look(0, FACT)

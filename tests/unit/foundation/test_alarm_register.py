@@ -303,7 +303,7 @@ def test_an_unknown_code_is_shown_as_it_is() -> None:
     """A newer version wrote it."""
     kind = CATALOGUE.find("newer_code")
 
-    assert (kind.severity, kind.anchor) == (Severity.ERROR, "newer-code")
+    assert (kind.severity, kind.anchor) == (Severity.ERROR, "newer_code")
     assert "newer_code" in kind.texts["pt"].summary
     assert CATALOGUE.codes == {"held", "stuck", "low"}
 
@@ -314,6 +314,16 @@ def test_a_catalogue_is_whole() -> None:
         Catalogue([a_kind("a"), a_kind("a")])
     with pytest.raises(InvariantBroken, match="lacks a language"):
         Catalogue([Kind(code="a", severity=Severity.ERROR, texts={"en": Text(summary="", action="")})])
+
+
+def test_one_fact_from_two_rows_is_one_fact() -> None:
+    """With the older since, and the detail one of them has."""
+    twice = [
+        Fact(code="b", subject="x", detail="", since_ms=UnixMs(5)),
+        Fact(code="b", subject="x", detail="why", since_ms=UnixMs(7)),
+    ]
+
+    assert by_code(twice)["b"] == [Fact(code="b", subject="x", detail="why", since_ms=UnixMs(5))]
 
 
 def test_facts_are_grouped_the_oldest_first() -> None:

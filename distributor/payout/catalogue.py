@@ -1,0 +1,185 @@
+"""
+Every alarm of the payouts: how bad it is, what it means, what to do; in English and Portuguese.
+
+The runbook has a heading for each code. Waiting and hold reasons have their words in ``reasons``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from distributor.model import HoldReason
+from distributor.payout.catalogue_pt import PORTUGUESE
+from distributor.payout.reasons import HELD, WAITING
+from distributor.state import WaitingReason
+from foundation.alarms.catalogue import Catalogue, Kind, Severity, Text
+
+_CRITICAL_REASONS = {
+    f"waiting_{WaitingReason.LEDGER_FOREIGN}",
+    f"waiting_{WaitingReason.NONCE_AHEAD}",
+    f"waiting_{WaitingReason.POOL_AHEAD}",
+    f"held_{HoldReason.NO_TRANSFER}",
+    f"held_{HoldReason.NONCE_LOST}",
+    f"waiting_{WaitingReason.GUARD_BYPASSED}",
+}
+ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_open_long"
+_C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
+
+OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
+    # code: severity, whether it is an event (told once, no end), summary, action
+    "nonce_lost": (
+        _C,
+        False,
+        "A nonce is used on chain, and none of our attempts has a receipt. Its orders stay bound.",
+        "Find the transaction that used the nonce on an explorer. Pay nothing by hand before that.",
+    ),
+    "payment_path_broken": (
+        _C,
+        True,
+        "A payout succeeded on chain and moved no tokens. Payouts are paused.",
+        "Check AUTHORITY_ADDRESS and TOKEN_ADDRESS and look the transaction up before anything is resumed.",
+    ),
+    "ledger_behind": (
+        _C,
+        False,
+        "The chain is ahead of the ledger. Payouts are paused.",
+        "Find out whether the ledger was put back, or the key used elsewhere: `resolve`, `cancel-nonce` or `rebuild`.",
+    ),
+    "finality_violated": (
+        _C,
+        True,
+        "A block that was final is no longer on the chain. Payouts are paused.",
+        "Compare the ledger with the chain on two nodes before anything is resumed.",
+    ),
+    "paid_elsewhere": (
+        _C,
+        True,
+        "An order was paid by a transaction that is none of this ledger.",
+        "Find out what else pays through this guard: a second ledger, or this one from before a restore.",
+    ),
+    "payouts_paused": (
+        _C,
+        True,
+        "Payouts were paused by the service itself.",
+        "Find the cause before anything is resumed: the guard, the Authority, or the settings' addresses.",
+    ),
+    "batch_reverted": (
+        _E,
+        True,
+        "The guard refused a whole transaction; its orders wait again.",
+        "Check whether the guard was paused, or the key removed. A second one in a row pauses the payouts.",
+    ),
+    "invariant_broken": (
+        _C,
+        True,
+        "A rule that cannot be broken was broken. Payouts are paused.",
+        "Find the cause, a bug or a key used by someone else; then resume.",
+    ),
+    "row_unreadable": (
+        _E,
+        False,
+        "A row of the ledger cannot be read; everything else goes on.",
+        "Bring the newer version of the service back if it wrote the row; otherwise look at the row itself.",
+    ),
+    "order_passed_over": (
+        _E,
+        False,
+        "An order is passed over in each round while others are paid.",
+        "Add another node to RPC_URL, or lift the rule that refuses this wallet; or cancel the order.",
+    ),
+    "replacement_ceiling": (
+        _E,
+        False,
+        "A transaction is stuck and no replacement fits under the fee ceilings or the number of attempts.",
+        "Wait for the price to fall, or raise MAX_FEE_GWEI and MAX_PRIORITY_FEE_GWEI.",
+    ),
+    "submission_refused": (
+        _E,
+        False,
+        "No node takes a transaction, and nothing about it can be corrected under today's limits.",
+        "Read the node's words in the log (attempt_submitted); check GAS_LIMIT, MAX_FEE_GWEI, CHAIN_ID, MAX_ATTEMPTS.",
+    ),
+    "operator_key_missing": (
+        _E,
+        False,
+        "A transaction needs a replacement, and the key of its operator is not configured.",
+        "Set OPERATOR_PK_RETIRING, or OPERATOR_KEY_ID_RETIRING, until nothing of that operator is open.",
+    ),
+    "signer_unavailable": (
+        _E,
+        False,
+        "A transaction needs a replacement, and the vault does not sign it.",
+        "Do what the detail says: the key, its permissions or the vault. The first bytes stay in the pool.",
+    ),
+    "finality_stalled": (
+        _E,
+        False,
+        "The finalized block of the chain does not move; no order is called paid until it does.",
+        "Check the network's status.",
+    ),
+    "not_configured": (
+        _E,
+        False,
+        "A setting is missing or wrong.",
+        "Correct the setting; /ready names it. Orders wait and nothing is lost.",
+    ),
+    "poison_message": (
+        _E,
+        True,
+        "A function failed five times in a row on one wake-up; no order was touched by that.",
+        "Look up the exceptions of that function in the logs: it is a bug. The sweep goes on waking it.",
+    ),
+    ORDER_WAITING_LONG: (
+        _E,
+        False,
+        "The oldest order has waited for more than 15 minutes.",
+        "Look at its reason (`show`, or GET /orders/{order_id}) and repair the cause; it is then paid by itself.",
+    ),
+    TRANSACTION_OPEN_LONG: (
+        _E,
+        False,
+        "A transaction has been open for more than 10 minutes.",
+        "Look its hash up on an explorer and compare its fees with the market; `show` lists what is open.",
+    ),
+    "low_reserve": (_W, False, "The reserve is low.", "Move tokens to the reserve."),
+    "low_allowance": (_W, False, "The reserve's allowance is low.", "Approve more from the reserve."),
+    "low_gas": (_W, False, "The operator's gas is low.", "Send POL to the operator address."),
+    "woocommerce_unpayable": (
+        _W,
+        True,
+        "A paid order of WooCommerce cannot be paid out.",
+        "Correct the order in the shop, as the detail says, and save it again.",
+    ),
+    "woocommerce_conflict": (
+        _W,
+        True,
+        "An order of WooCommerce changed after it was taken.",
+        "Compare the order in the shop with the ledger; what was taken first counts.",
+    ),
+}
+
+
+def _of_reasons() -> Mapping[str, Text]:
+    waiting = {f"waiting_{reason}": Text(summary=said.summary, action=said.action) for reason, said in WAITING.items()}
+    held = {f"held_{reason}": Text(summary=said.summary, action=said.action) for reason, said in HELD.items()}
+    return waiting | held
+
+
+def _kind_of_reason(code: str, english: Text) -> Kind:
+    severity = Severity.CRITICAL if code in _CRITICAL_REASONS else Severity.ERROR
+    return Kind(code=code, severity=severity, texts={"en": english, "pt": PORTUGUESE.get(code, english)})
+
+
+def _other(code: str, severity: Severity, event: bool, english: Text) -> Kind:
+    return Kind(code=code, severity=severity, event=event, texts={"en": english, "pt": PORTUGUESE.get(code, english)})
+
+
+CATALOGUE = Catalogue(
+    [
+        *(_kind_of_reason(code, english) for code, english in _of_reasons().items()),
+        *(
+            _other(code, severity, event, Text(summary=summary, action=action))
+            for code, (severity, event, summary, action) in OTHERS.items()
+        ),
+    ]
+)
