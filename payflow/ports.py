@@ -7,6 +7,7 @@ from typing import Protocol
 
 from payflow.conta_azul.answers import Page
 from payflow.conta_azul.routes import Search
+from payflow.ledger.lane import LaneLedger
 from payflow.model import (
     Account,
     Baixa,
@@ -16,6 +17,7 @@ from payflow.model import (
     InstalmentId,
     Person,
 )
+from payflow.state import Company, Receipt
 
 
 class ContaAzul(Protocol):
@@ -53,3 +55,22 @@ class AccessTokens(Protocol):
 
     async def renewed(self, refused: str) -> str:
         """Return another token than *refused*, which got a 401. Raises Unauthorized when there is none."""
+
+
+class ReceiptWork(Protocol):
+    """What happens to a receipt that is due: document, recipient, mail."""
+
+    async def advance(self, receipt: Receipt, company: Company, ledger: LaneLedger, api: ContaAzul) -> None:
+        """
+        Bring *receipt* one step further and store it: with a later due time, held, or ended.
+
+        Raises Transient when nothing can be done now, Contention when another worker was first. Any other error is
+        counted against the receipt by the lane.
+        """
+
+
+class Alarms(Protocol):
+    """Where standing alarms are noted, as often as they are seen."""
+
+    async def note(self, code: str, subject: str, detail: str) -> None:
+        """Note that something stands. Raises StoreUnavailable."""
