@@ -45,6 +45,8 @@ class Deployment:
     """Has gas and no role until it is granted."""
     second_operator_key: str = field(default=SECOND_OPERATOR_KEY, repr=False)
     customers: tuple[Address, ...]
+    guard: Address | None = None
+    """The only operator of the Authority, owned by *admin*, with both operators as its hot keys; None: no guard."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +73,11 @@ class DistributedEvent:
     reason: str
 
 
-def deploy(url: str, *, allowance_units: TokenUnits = ALLOWANCE_UNITS) -> Deployment:
+def deploy(url: str, *, allowance_units: TokenUnits = ALLOWANCE_UNITS, guarded: bool = False) -> Deployment:
     """
     Put token and Authority on the chain at *url*, appoint the operator, let the Authority draw *allowance_units*.
+
+    *guarded*: a guard is appointed instead, and the operators pay through it.
 
     Raises:
         ChainRefused: One of the transactions reverted.
@@ -96,8 +100,10 @@ def deploy(url: str, *, allowance_units: TokenUnits = ALLOWANCE_UNITS) -> Deploy
         customers=tuple(accounts[_CUSTOMERS]),
     )
     chain = Devchain(deployment)
-    chain.grant(operator)
     chain.approve(allowance_units)
+    if guarded:
+        return chain.install_guard()
+    chain.grant(operator)
     return deployment
 
 
@@ -187,6 +193,46 @@ class Devchain:
         trouble = replace(self.deployment, authority=authority)
         Devchain(trouble).approve(ALLOWANCE_UNITS)
         return trouble
+
+    # the guard ---------------------------------------------------------------------------------
+
+    def install_guard(self) -> Deployment:
+        """Put a guard before the Authority, and return the same system with it: it alone has the role."""
+        guard = self.new_guard()
+        self.grant(guard)
+        return replace(self.deployment, guard=guard)
+
+    def new_guard(self) -> Address:
+        """Return a new guard that allows both operators, and has no role yet."""
+        admin = self.deployment.admin
+        known = {"token_": self.deployment.token, "authority_": self.deployment.authority, "owner_": admin}
+        guard, _ = self._evm.create("PayoutGuard", admin, known)
+        for key in (self.deployment.operator, self.deployment.second_operator):
+            self.at_guard("allow", key, guard=guard)
+        return guard
+
+    def at_guard(self, verb: str, *args: Any, guard: Address | None = None) -> None:
+        """Let the guard's owner do *verb*: ``allow``, ``remove``, ``pause``, ``unpause``, ``record``."""
+        contract = self._evm.contract("PayoutGuard", guard or self._guard)
+        self._do(contract.get_function_by_name(verb)(*args), self.deployment.admin)
+
+    def pay_through_guard(
+        self, sender: Address, wallet: Address, amount_units: TokenUnits, ref_id: Hash, *, item_gas: int = 200_000
+    ) -> None:
+        """Pay one item by the hand of *sender*, behind the back of every ledger."""
+        contract = self._evm.contract("PayoutGuard", self._guard)
+        item = (Web3.to_checksum_address(wallet), amount_units, ref_id, "elsewhere")
+        self._evm.transact(contract.functions.distributeMany(item_gas, [item]), sender, gas=400_000)
+
+    def recorded(self, ref_id: Hash) -> int:
+        """Return what the guard recorded for a reference; 0 while it is not paid."""
+        return int(self._evm.contract("PayoutGuard", self._guard).functions.payment(ref_id).call())
+
+    @property
+    def _guard(self) -> Address:
+        if self.deployment.guard is None:
+            raise ChainRefused("this deployment has no guard")
+        return self.deployment.guard
 
     # the token ---------------------------------------------------------------------------------
 

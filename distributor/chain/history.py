@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from eth_abi.abi import decode
@@ -24,9 +25,12 @@ from distributor.chain.rpc_responses import (
     GARBLED,
     NodeError,
     NodeUnavailable,
+    RpcResponses,
+    read_guard_events,
     read_reserve_transfer,
     read_transaction_details,
 )
+from distributor.chain_types import GuardEvent
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash
 from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails
@@ -130,14 +134,28 @@ class ChainHistory:
 
         async def read(node: Node) -> Mapping[Hash, TransactionDetails]:
             answers = await node.ask(batch)
-            return {
+            found = {
                 tx_hash: read_transaction_details(
                     answers.required(tx_hash), tx_hash=tx_hash, distribution=read_distribution
                 )
                 for tx_hash in hashes
             }
+            return found | await _guarded_details(node, [each for each in found.values() if each.guarded])
 
         return await self._nodes.read(read)
+
+
+async def _guarded_details(node: Node, guarded: Sequence[TransactionDetails]) -> dict[Hash, TransactionDetails]:
+    """Return *guarded* with their events: an item may have failed, so the call data prove nothing."""
+    if not guarded:
+        return {}
+    batch: Batch = {each.tx_hash: ("eth_getTransactionReceipt", [each.tx_hash]) for each in guarded}
+    answers = await node.ask(batch)
+    return {each.tx_hash: replace(each, guard_events=_events(answers, each.tx_hash)) for each in guarded}
+
+
+def _events(answers: RpcResponses, tx_hash: Hash) -> tuple[GuardEvent, ...]:
+    return read_guard_events(answers.required(tx_hash), tx_hash=tx_hash)
 
 
 def read_distribution(data: bytes) -> DistributeCall | None:

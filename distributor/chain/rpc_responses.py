@@ -19,8 +19,9 @@ from eth_utils.address import to_checksum_address
 
 from distributor.chain.guard import read_events
 from distributor.chain.node_errors import is_overload, is_revert, is_size
-from distributor.chain_types import Block, Receipt, Transfer
+from distributor.chain_types import Block, GuardEvent, Receipt, Transfer
 from distributor.model import Address, Hash
+from distributor.payout.guard_calls import is_guarded
 from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails
 from distributor.units import TokenUnits, Wei
 
@@ -251,7 +252,17 @@ def read_transaction_details(
             nonce=quantity(found["nonce"]),
             to=Address(to_checksum_address(found["to"])) if found.get("to") else None,
             distribution=distribution(_bytes(found["input"])),
+            guarded=is_guarded(_bytes(found["input"])),
         )
+
+
+def read_guard_events(value: object, *, tx_hash: Hash) -> tuple[GuardEvent, ...]:
+    """Return the events in the receipt of *tx_hash* that have the form of a guard's."""
+    with reading("receipt"):
+        receipt = json_object(value)
+        if _hash(receipt["transactionHash"]) != tx_hash:
+            raise ValueError("the receipt of another transaction")
+        return read_events(receipt["logs"])
 
 
 def read_hash(value: object) -> Hash:

@@ -96,7 +96,12 @@ async def _rebuild(context: CommandContext, settings: Settings, remembered: Coll
 async def _known(context: CommandContext, settings: Settings, remembered: Collection[Address]) -> KnownParties:
     """Return every operator there ever was: whose key is configured, whom the ledger knows, whom the person names."""
     operators = {*await context.parts.signers(settings), *remembered, *context.options.operator}
-    return KnownParties(authority=settings.authority, operators=operators, accepted=context.options.accept_transfer)
+    return KnownParties(
+        authority=settings.authority,
+        operators=operators,
+        guards=[settings.guard] if settings.guard else [],
+        accepted=context.options.accept_transfer,
+    )
 
 
 async def _remembered(context: CommandContext) -> Collection[Address] | None:

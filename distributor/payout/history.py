@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from distributor.chain_types import Block, ChainSnapshot
+from distributor.chain_types import Block, ChainSnapshot, GuardEvent
 from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
 from distributor.order_ids import ORDER_ID, ref_id
 from distributor.payout.lifecycle import Policy
@@ -52,6 +52,9 @@ class TransactionDetails:
     """None for the creation of a contract."""
     distribution: DistributeCall | None
     """None when its call data are no ``distribute`` call."""
+    guarded: bool = False
+    """Whether it pays through a guard; then the events say what it paid, since any of its items may have failed."""
+    guard_events: tuple[GuardEvent, ...] = ()
 
 
 class History(Protocol):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
+from distributor.chain_types import GuardWord
 from distributor.ledger.rebuild_store import Payout
 from distributor.model import Address, Hash
 from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, order_of
@@ -53,6 +54,8 @@ class KnownParties:
 
     authority: Address
     operators: Collection[Address]
+    guards: Collection[Address] = ()
+    """The guard of today, and those before it."""
     accepted: Collection[Hash] = ()
     """Transactions whose strangers a person has explained."""
 
@@ -81,7 +84,12 @@ def _classify_transaction(
     A call of ours that moved something else than it asked for still spends its reference: the order
     must not be paid once more because its first payout was wrong.
     """
+    if details.guarded and details.to in known.guards and details.sender in known.operators:
+        return _classify_guarded(moved, details)
     asked = details.distribution
+    if details.guarded and details.to in known.guards:
+        why = UnmatchedReason.UNKNOWN_SENDER
+        return ClassifiedTransfers(payouts=(), unmatched_transfers=list(_unmatched_transfers(moved, details, why)))
     if asked is None or details.to != known.authority:
         return ClassifiedTransfers(
             payouts=(), unmatched_transfers=list(_unmatched_transfers(moved, details, UnmatchedReason.NO_DISTRIBUTION))
@@ -97,6 +105,20 @@ def _classify_transaction(
     return ClassifiedTransfers(
         payouts=[_payout(proof, asked, details)], unmatched_transfers=list(_unmatched_transfers(others, details, why))
     )
+
+
+def _classify_guarded(moved: Sequence[ReserveTransfer], details: TransactionDetails) -> ClassifiedTransfers:
+    """Sort by the guard's own events: each ``Paid`` names the reference of the transfer right before it."""
+    payouts, unused, before = list[Payout](), list(moved), -1
+    for event in (each for each in details.guard_events if each.emitter == details.to):
+        proof = next((one for one in unused if before < one.log_index < event.log_index), None)
+        before = event.log_index
+        if event.word is GuardWord.PAID and proof is not None:
+            unused.remove(proof)
+            asked = DistributeCall(wallet=proof.wallet, amount_units=proof.amount_units, ref_id=event.ref_id, reason="")
+            payouts.append(_payout(proof, asked, details))
+    why = UnmatchedReason.MORE_THAN_ASKED
+    return ClassifiedTransfers(payouts=payouts, unmatched_transfers=list(_unmatched_transfers(unused, details, why)))
 
 
 def _unmatched_transfers(

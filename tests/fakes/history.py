@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from distributor.chain.history import read_distribution
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash
+from distributor.payout.guard_calls import is_guarded
 from distributor.payout.history import ReserveTransfer, TransactionDetails
 from tests.fakes.chain import RESERVE, FakeChain
 
@@ -39,6 +40,7 @@ class FakeHistory:
 
     async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         mined = {sent.tx_hash: sent for block in self._chain._blocks for sent in block.sent}
+        events = {receipt.tx_hash: receipt.guard_events for receipt in self._chain.receipts}
         return {
             tx_hash: TransactionDetails(
                 tx_hash=tx_hash,
@@ -46,6 +48,8 @@ class FakeHistory:
                 nonce=mined[tx_hash].unsigned.nonce,
                 to=mined[tx_hash].unsigned.call.to,
                 distribution=read_distribution(mined[tx_hash].unsigned.call.data),
+                guarded=is_guarded(mined[tx_hash].unsigned.call.data),
+                guard_events=events[tx_hash],
             )
             for tx_hash in hashes
         }

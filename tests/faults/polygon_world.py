@@ -11,12 +11,14 @@ from devstack.bor.proxy import BorProxy, bor_proxy
 from devstack.contracts import OPERATOR_KEY, Devchain
 from distributor.adapters.alarms import OnceAnHour
 from distributor.chain.guard_chain import GuardContract
-from distributor.chain.polygon import Polygon
+from distributor.chain.polygon import Polygon, nodes_of
 from distributor.errors import ChainUnavailable
 from distributor.ledger import Ledger
 from distributor.model import Order, OrderStatus, Transaction
+from distributor.payout.adoption import Adoption
 from distributor.payout.distribution import Distribution
 from distributor.payout.guard_settling import GuardSettling
+from distributor.payout.guard_way import GuardWay
 from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.settlement import Settlement
@@ -48,20 +50,30 @@ class PolygonWorld:
     Each order is of another amount, so that each transfer on the chain belongs to one order and no other.
     """
 
-    def __init__(self, devchain: Devchain, proxies: Sequence[BorProxy], rows: Rows, *, policy: Policy = POLICY) -> None:
+    def __init__(
+        self,
+        devchain: Devchain,
+        proxies: Sequence[BorProxy],
+        rows: Rows,
+        *,
+        policy: Policy = POLICY,
+        key: str = OPERATOR_KEY,
+    ) -> None:
         known = devchain.deployment
         self.devchain, self.proxies, self.clock = devchain, proxies, FrozenClock()
         self.raised, self.orders = ListAlarms(), list[Order]()
         self.base_fee_wei = Wei(1 * GWEI)
         self.silences = 0
         """Turns of settlement that ended because no node answered."""
-        self.signer = LocalSigner(OPERATOR_KEY)
+        self.signer = LocalSigner(key)
         self.identity = Identity(
             ledger_id="ledger-1",
             chain_id=known.chain_id,
             token=known.token,
             authority=known.authority,
             reserve=known.reserve,
+            guard=known.guard,
+            guard_since=known.block_number if known.guard else None,
         )
         self.ledger = Ledger(rows, ListAudit(), clock=self.clock)
         self._policy = policy
@@ -76,7 +88,7 @@ class PolygonWorld:
 
     async def restart(self) -> None:
         """Start the process anew, with nothing in memory and no connection."""
-        await self.chain.aclose()
+        await self.aclose()
         self._start()
 
     async def receive(self, count: int = 1) -> list[Order]:
@@ -132,6 +144,7 @@ class PolygonWorld:
 
     async def aclose(self) -> None:
         await self.chain.aclose()
+        await self.guard.aclose()
 
     # what is seen ------------------------------------------------------------------------------
 
@@ -178,6 +191,7 @@ class PolygonWorld:
 
     def _start(self) -> None:
         self.chain = self._polygon()
+        self.guard = self._guard()
         self._alarms = OnceAnHour(self.raised, self.clock)
         self.distribution = self._distribution()
         self.settlement = self._settlement(self._policy)
@@ -203,7 +217,19 @@ class PolygonWorld:
             clock=self.clock,
             config=DistributionConfig(identity=self.identity, limits=LIMITS, max_in_flight=16),
             holder="process-1",
+            guard_way=self._guard_way(),
         )
+
+    def _guard(self) -> GuardContract:
+        urls = [proxy.url for proxy in self.proxies]
+        nodes = nodes_of(urls, chain_id=self.identity.chain_id, timeout_s=NODE_TIMEOUT_S, clock=self.clock)
+        return GuardContract(nodes, guard=self.identity.guard, authority=self.identity.authority)
+
+    def _guard_way(self) -> GuardWay | None:
+        if self.identity.guard is None:
+            return None
+        adoption = Adoption(ledger=self.ledger, guard=self.guard, alarms=self._alarms, policy=self._policy)
+        return GuardWay(guard=self.guard, address=self.identity.guard, ledger=self.ledger, adoption=adoption)
 
     def _settlement(self, policy: Policy) -> Settlement:
         steps = StepExecutor(
@@ -216,7 +242,7 @@ class PolygonWorld:
             policy=policy,
             guard_settling=GuardSettling(
                 ledger=self.ledger,
-                guard=GuardContract(self.chain._nodes, guard=None, authority=self.identity.authority),
+                guard=self.guard,
                 alarms=self._alarms,
                 reserve=self.identity.reserve,
             ),
