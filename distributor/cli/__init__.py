@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from distributor.cli import chain, nonces, operators, orders, pause
+from distributor.cli import chain, corrections, nonces, operators, orders, pause
 from distributor.cli.arguments import parser
 from distributor.cli.context import DONE, NOT_CONFIGURED, REFUSED, CommandContext
 from distributor.cli.init import initialise
@@ -32,6 +32,9 @@ _COMMANDS: Mapping[str, Callable[[CommandContext], Awaitable[int]]] = {
     "add-operator": operators.add_operator,
     "cancel-nonce": nonces.cancel_nonce,
     "resolve": nonces.resolve,
+    "resubmit": corrections.resubmit,
+    "settle": corrections.settle,
+    "reopen": corrections.reopen,
     "audit-chain": chain.audit_chain,
     "rebuild": chain.rebuild,
 }

@@ -62,6 +62,22 @@ mined; only the authority or the reserve can stop that.""",
         "end a nonce that an unknown transaction used",
         "End a nonce that a transaction of nobody's used up: paid where that transaction is the payment, else held.",
     ),
+    "resubmit": (
+        "hand stored bytes to the nodes again",
+        """\
+Hand the stored bytes of a nonce to the nodes again: of a payment that was closed and left the chain, say. Stored bytes
+can be mined once at most.""",
+    ),
+    "settle": (
+        "call an order paid by a transaction",
+        """\
+Call an order paid by a transaction that moved its amount from the reserve to its wallet and paid no other order. With
+--node a bound order is closed by that node's word alone, and only as paid.""",
+    ),
+    "reopen": (
+        "hold a paid order that was not paid",
+        "Hold an order that is called paid: --tx is the transaction that used its nonce, finally, and did not pay it.",
+    ),
     "audit-chain": (
         "hold the ledger against the chain",
         "Hold the ledger against the chain: every paid order has its transfer, every transfer its order.",
@@ -73,6 +89,12 @@ Make a lost ledger again: pause, spend every nonce a lost payout could still use
 final, then write what the chain shows. The pause stays on. Interrupted, run it again.""",
     ),
 }
+
+
+_CHANGING = (
+    *("pause", "halt", "resume", "retry", "cancel", "add-operator", "cancel-nonce", "resolve", "rebuild"),
+    *("resubmit", "settle", "reopen"),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     made = {name: _command(commands, name) for name in _COMMANDS}
     for name, add in _ARGUMENTS.items():
         add(made[name])
-    for name in ("pause", "halt", "resume", "retry", "cancel", "add-operator", "cancel-nonce", "resolve", "rebuild"):
+    for name in _CHANGING:
         _changing(made[name])
     return top
 
@@ -146,6 +168,17 @@ def _resolve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--tx", required=True, type=_hash, metavar="HASH", help="the transaction that used the nonce")
 
 
+def _settle(command: argparse.ArgumentParser) -> None:
+    _order(command)
+    command.add_argument("--tx", required=True, type=_hash, metavar="HASH", help="the transaction that paid it")
+    command.add_argument("--node", default="", metavar="HOST", help="a bound order: the node whose word decides")
+
+
+def _reopen(command: argparse.ArgumentParser) -> None:
+    _order(command)
+    command.add_argument("--tx", required=True, type=_hash, metavar="HASH", help="the transaction that used its nonce")
+
+
 def _audit(command: argparse.ArgumentParser) -> None:
     _history(command)
     command.set_defaults(apply=False)
@@ -168,6 +201,9 @@ _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "cancel": _order,
     "cancel-nonce": _nonce,
     "resolve": _resolve,
+    "resubmit": _nonce,
+    "settle": _settle,
+    "reopen": _reopen,
     "audit-chain": _audit,
     "rebuild": _history,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, HoldReason, Order, OrderKey, OrderStatus
+from distributor.payout.correction import shows_transfer
 from distributor.settings import Use
 from distributor.status import Status, rfc3339
 from distributor.units import format_units
@@ -52,6 +53,7 @@ async def retry(context: CommandContext) -> int:
             f"Order {found.key} may have been paid: transaction {found.paid_hash} succeeded without a proof. "
             "Read its Transfer events on an explorer. Did this wallet get nothing, repeat with --no-tokens-moved."
         )
+    await _refuse_paid(context, found)
     if context.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
         found = await ledger.retry(found, context.options.by, context.options.why)
         context.say("The sweep wakes it within a minute.")
@@ -63,7 +65,10 @@ async def cancel(context: CommandContext) -> int:
     """Take an order back for ever; never a bound one."""
     await context.begin(Use.STATUS)
     ledger = await context.our_ledger()
-    found = await _find(ledger, context.options.order)
+    key = context.options.order
+    found = await ledger.order(key)
+    if found is None:
+        return await _bar(context, ledger, key)
     if found.status not in {OrderStatus.RECEIVED, OrderStatus.HELD} or found.nonce is not None:
         raise CommandRefused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
     _refuse_newer(found)
@@ -71,6 +76,31 @@ async def cancel(context: CommandContext) -> int:
         found = await ledger.cancel(found, context.options.by, context.options.why)
     context.answer({"order": str(found.key), "status": str(found.status)})
     return DONE
+
+
+async def _bar(context: CommandContext, ledger: Ledger, key: OrderKey) -> int:
+    """Take back an id that was never seen: no webhook can bring it any more."""
+    if context.applies(f"bar the id {key}, which this ledger has never seen; no webhook can bring it any more"):
+        if not await ledger.exits.bar(key):
+            raise CommandRefused(f"Order {key} came in at this moment; run the same command again.")
+        await ledger.record("cancel", str(key), context.options.by, context.options.why)
+    context.answer({"order": str(key), "status": str(OrderStatus.CANCELLED)})
+    return DONE
+
+
+async def _refuse_paid(context: CommandContext, found: Order) -> None:
+    """Ask the chain before an order gets another nonce: what it was last bound to may have paid it after all."""
+    if found.paid_hash is None or context.options.no_tokens_moved:
+        return
+    settings = await context.parts.settings(Use.HISTORY)
+    snapshot = await (await context.parts.chain()).snapshot([], [found.paid_hash], [])
+    receipt = snapshot.receipts.get(found.paid_hash)
+    if receipt is not None and shows_transfer(found, receipt, settings.reserve):
+        raise CommandRefused(
+            f"Transaction {found.paid_hash} moved this amount from the reserve to this wallet. Was that this order: "
+            f"`settle {found.key.source}/{found.key.order_id} --tx {found.paid_hash}`. Was it another one, repeat with "
+            "--no-tokens-moved."
+        )
 
 
 async def _find(ledger: Ledger, key: OrderKey) -> Order:

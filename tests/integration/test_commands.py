@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -14,7 +15,9 @@ import pytest
 from devstack.contracts import Devchain
 from distributor.cli import main
 from distributor.errors import ConflictingOrder
-from distributor.model import HoldReason, OrderKey
+from distributor.ledger import keys
+from distributor.ledger.columns import encode
+from distributor.model import HoldReason, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.recovery.fence import FENCE_NONCES
 from distributor.resources import Resources
@@ -22,6 +25,7 @@ from distributor.units import TokenUnits
 from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import Container
 from foundation.clock import system_clock
+from foundation.tablestore.atomic import AtomicWrite, commit
 from tests.integration.conftest import WEBHOOK_SECRET
 
 ONE_TOKEN = 10**18
@@ -256,16 +260,33 @@ def test_an_order_that_may_have_been_paid_is_not_retried_lightly(desk: Desk) -> 
 
 
 def test_a_cancelled_order_is_never_paid(desk: Desk) -> None:
-    """Nor taken back twice; an unknown one is refused."""
+    """Nor taken back twice; an id never seen is barred before its webhook comes."""
     desk.send("A-1")
 
     desk.run("cancel", "A-1", "--why", "test")
     assert desk.do("cancel", "A-1") == {"order": "default:A-1", "status": "cancelled"}
     desk.do("cancel", "A-1", code=1)
-    desk.do("cancel", "A-2", code=1)
-    assert desk.send("A-1") == ["cancelled"]
+    assert desk.do("cancel", "A-2") == {"order": "default:A-2", "status": "cancelled"}
+    assert desk.send("A-1", "A-2") == ["cancelled", "cancelled"]
     desk.drain()
     assert desk.ask("show")["open_transactions"] == []
+
+
+def test_a_paid_order_that_is_held_is_settled_and_not_paid_again(desk: Desk) -> None:
+    """Found-faults A15: retry asks the chain; settle, resubmit and reopen look before they speak."""
+    desk.pay("A-1")
+    (order,) = [desk.ask("order", "A-1")]
+    _make_held(desk, "A-1")
+
+    desk.do("retry", "A-1", code=1)
+    assert "settle default/A-1" in desk.story
+    assert desk.ask("settle", "A-1", "--tx", order["transaction_hash"], "--why", "t")["outcome"] == "paid"
+    assert desk.do("settle", "A-1", "--tx", order["transaction_hash"])["outcome"] == "paid"
+    assert desk.do("settle", "A-1", "--tx", order["transaction_hash"], code=1)["outcome"] == "is_paid"
+    nonce = ("--operator", desk.devchain.deployment.operator, "--nonce", str(order["nonce"]))
+    assert desk.do("resubmit", *nonce, code=1)["outcome"] == "used"
+    assert desk.do("reopen", "A-1", "--tx", order["transaction_hash"], code=1)["outcome"] == "not_paid"
+    assert len(desk.payouts()) == 1
 
 
 def test_the_service_on_one_page(desk: Desk) -> None:
@@ -490,6 +511,22 @@ def test_a_ledger_with_open_transactions_is_not_rebuilt(desk: Desk) -> None:
 
     assert desk.ask("rebuild", "--why", "test", code=1)["error"] == "NotSettled"
     assert desk.do("rebuild", code=1)["error"] == "NotSettled"
+
+
+def _make_held(desk: Desk, order_id: str) -> None:
+    """Hold a paid order as a node that left out its logs once made it."""
+
+    async def hold(parts: Resources) -> None:
+        ledger = await parts.ledger()
+        order = await ledger.order(OrderKey("default", order_id))
+        assert order is not None
+        held = replace(order, status=OrderStatus.HELD, hold_reason=HoldReason.NO_TRANSFER, operator=None, nonce=None)
+        group = AtomicWrite()
+        group.replace(keys.order(order.key), encode(held), order.version)
+        group.insert(keys.held(order.key), encode(order.key))
+        await commit((await parts.tables()).rows, group, marker_row=keys.order(order.key))
+
+    desk.parts(hold)
 
 
 def _hold(desk: Desk, order_id: str, reason: HoldReason = HoldReason.SIMULATION) -> None:

@@ -1,0 +1,221 @@
+"""
+Use case: put right what the ledger and the chain say differently, because a person says so.
+
+Each command looks at the chain before it writes, and is dry until it is applied. Nothing is believed
+but what a final block shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from distributor.chain_types import Receipt, Submitted, Transfer
+from distributor.ledger import Closing, Ledger
+from distributor.model import (
+    Address,
+    Hash,
+    OpenTransaction,
+    Order,
+    OrderStatus,
+    Transaction,
+)
+from distributor.payout import lifecycle
+from distributor.payout.final_look import FinalLook, TooEarly
+from distributor.payout.history import History, last_final
+from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.ports import Chain
+from distributor.state import Identity
+from distributor.units import Wei
+
+
+class Corrected(StrEnum):
+    """What was put right, or why nothing was."""
+
+    SUBMITTED = "submitted"
+    """The stored bytes were handed to the nodes."""
+    PAID = "paid"
+    """The order is paid by that transaction."""
+    HELD = "held"
+    """The order is held: what it was called paid by did not pay it."""
+    NOT_BOUND = "not_bound"
+    """The ledger has no transaction with that nonce."""
+    USED = "used"
+    """The nonce is in a block: there is nothing to submit."""
+    NO_TRANSFER = "no_transfer"
+    """That transaction moved no such amount from the reserve to this wallet."""
+    ANOTHER_ORDER = "another_order"
+    """That transfer paid another order, by its reference or by an earlier decision."""
+    ANOTHER_NONCE = "another_nonce"
+    """That transaction is not the one that used the order's nonce."""
+    IS_PAID = "is_paid"
+    """The order is paid, by that transaction or by another one that the chain shows."""
+    NOT_PAID = "not_paid"
+    """The order is not called paid, so there is nothing to reopen."""
+    RESUBMIT = "resubmit"
+    """The order's nonce is not used: hand its stored bytes to the nodes with ``resubmit``."""
+    GUARDED = "guarded"
+    """That transaction went through the guard, which names its orders: adoption finds them by itself."""
+    NOT_FINAL = "not_final"
+    NODES_DISAGREE = "nodes_disagree"
+    NEWER = "newer"
+    """A newer version of the service wrote the order's status or reason: that version must do it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deed:
+    """Who does it and why."""
+
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """The ways out of a state in which ledger and chain differ. Raises ChainUnavailable, Contention."""
+
+    ledger: Ledger
+    chain: Chain
+    history: History
+    identity: Identity
+    policy: Policy
+
+    async def resubmit(self, operator: Address, nonce: int, deed: Deed | None) -> tuple[Corrected, Submitted | None]:
+        """
+        Hand the stored bytes of a nonce to the nodes once more: of one that was closed, and left the chain, too.
+
+        Its mined attempt where one was; else the last. Stored bytes can be mined once at most.
+        """
+        transaction = await self.ledger.transaction(operator, nonce)
+        attempts = await self.ledger.attempts(operator, nonce)
+        if transaction is None or not attempts:
+            return Corrected.NOT_BOUND, None
+        if (await self.chain.snapshot([operator], [], [])).nonces[operator] > nonce:
+            return Corrected.USED, None
+        attempt = next((each for each in attempts if each.tx_hash == transaction.mined_hash), attempts[-1])
+        if deed is None:
+            return Corrected.SUBMITTED, None
+        await self.ledger.record("resubmit", f"{operator}:{nonce}", deed.by, deed.why)
+        (said,) = await self.chain.submit([attempt.raw])
+        return Corrected.SUBMITTED, said
+
+    async def settle(self, order: Order, tx_hash: Hash, deed: Deed | None, *, node: str = "") -> Corrected:
+        """
+        Call *order* paid by *tx_hash*, a payment that the ledger has not or calls by another name.
+
+        A bound order is closed by the word of *node* alone, where the nodes never agree. An order that is
+        not bound needs the word of two, and a transfer that proves no other order.
+        """
+        if not order.status.is_known or (order.hold_reason is not None and not order.hold_reason.is_known):
+            return Corrected.NEWER
+        if order.status is OrderStatus.PAID:
+            return Corrected.IS_PAID
+        if order.operator is not None and order.nonce is not None:
+            return await self._settle_bound(order, order.operator, order.nonce, tx_hash, deed, node=node)
+        receipt = await FinalLook(chain=self.chain, policy=self.policy).at(tx_hash, release=False)
+        if isinstance(receipt, TooEarly):
+            return Corrected(receipt.value)
+        proof = await self._proof(order, receipt)
+        if not isinstance(proof, Transfer):
+            return proof
+        if deed is not None:
+            await self.ledger.record("settle", str(order.key), deed.by, deed.why)
+            await self.ledger.exits.settle(order, tx_hash, receipt.block.number, proof.log_index)
+        return Corrected.PAID
+
+    async def reopen(self, order: Order, tx_hash: Hash, deed: Deed | None) -> Corrected:
+        """
+        Hold an order that is called paid and was not: *tx_hash* used its nonce, finally, and paid it nothing.
+
+        While its nonce is not used its stored bytes may still be mined: those are resubmitted instead.
+        """
+        if order.status is not OrderStatus.PAID or order.operator is None or order.nonce is None:
+            return Corrected.NOT_PAID
+        if (await self.chain.snapshot([order.operator], [], [])).nonces[order.operator] <= order.nonce:
+            return Corrected.RESUBMIT
+        details = (await self.history.transaction_details([tx_hash]))[tx_hash]
+        if (details.sender, details.nonce) != (order.operator, order.nonce):
+            return Corrected.ANOTHER_NONCE
+        receipt = await FinalLook(chain=self.chain, policy=self.policy).at(tx_hash, release=True)
+        if isinstance(receipt, TooEarly):
+            return Corrected(receipt.value)
+        if _transfer(order, receipt, self.identity.reserve) is not None:
+            return Corrected.IS_PAID
+        if deed is not None:
+            await self.ledger.record("reopen", str(order.key), deed.by, deed.why)
+            await self.ledger.exits.reopen(order, f"reopened: transaction {tx_hash} used its nonce and did not pay it")
+        return Corrected.HELD
+
+    # inside ------------------------------------------------------------------------------------
+
+    async def _settle_bound(
+        self, order: Order, operator: Address, nonce: int, tx_hash: Hash, deed: Deed | None, *, node: str
+    ) -> Corrected:
+        attempts = await self.ledger.attempts(operator, nonce)
+        transaction = await self.ledger.transaction(operator, nonce)
+        if transaction is None or tx_hash not in {attempt.tx_hash for attempt in attempts}:
+            return Corrected.ANOTHER_NONCE
+        receipt = await self.chain.receipt(tx_hash, node=node or self.chain.nodes[0])
+        if receipt is None or not await self._is_final(receipt):
+            return Corrected.NOT_FINAL
+        opened = OpenTransaction(transaction=transaction, attempts=tuple(attempts))
+        return await self._close(opened, receipt, order, deed)
+
+    async def _close(self, opened: OpenTransaction, receipt: Receipt, order: Order, deed: Deed | None) -> Corrected:
+        """Close as paid; by one node's word nothing is ever held and given another nonce."""
+        transaction, kind = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt).kind
+        orders = await self.ledger.orders(transaction.orders)
+        proof = lifecycle.verify_payment(orders, receipt, self.identity.reserve, kind=kind)
+        if proof.held:
+            return Corrected.NO_TRANSFER
+        if deed is not None:
+            await self.ledger.record("settle", str(order.key), deed.by, deed.why)
+            await self.ledger.close(_mined(transaction, receipt), _closing(receipt, proof))
+        return Corrected.PAID
+
+    async def _is_final(self, receipt: Receipt) -> bool:
+        number = receipt.block.number
+        snapshot = await self.chain.snapshot([], [], [number])
+        final = last_final(snapshot, self.policy)
+        return final is not None and number <= final and snapshot.canonical.get(number) == receipt.block.block_hash
+
+    async def _proof(self, order: Order, receipt: Receipt) -> Transfer | Corrected:
+        """Return the transfer that paid *order* and no other; a call of ours names whom it paid."""
+        transfer = _transfer(order, receipt, self.identity.reserve)
+        if transfer is None:
+            return Corrected.NO_TRANSFER
+        details = (await self.history.transaction_details([receipt.tx_hash]))[receipt.tx_hash]
+        if details.to is not None and details.to == self.identity.guard:
+            return Corrected.GUARDED
+        asked = details.distribution if details.to == self.identity.authority else None
+        other = await self.ledger.exits.proves(receipt.tx_hash, transfer.log_index)
+        mine = (asked is None or asked.ref_id == order.ref_id) and other in {None, order.key}
+        return transfer if mine else Corrected.ANOTHER_ORDER
+
+
+def shows_transfer(order: Order, receipt: Receipt, reserve: Address) -> bool:
+    """Say whether *receipt* moved the order's amount from the reserve to its wallet."""
+    return _transfer(order, receipt, reserve) is not None
+
+
+def _transfer(order: Order, receipt: Receipt, reserve: Address) -> Transfer | None:
+    wanted = (reserve, order.wallet, order.amount_units)
+    moved = ((each, (each.sender, each.recipient, each.amount_units)) for each in receipt.transfers)
+    return next((each for each, found in moved if receipt.succeeded and found == wanted), None)
+
+
+def _mined(transaction: Transaction, receipt: Receipt) -> Transaction:
+    block = receipt.block
+    return replace(transaction, mined_hash=receipt.tx_hash, block_number=block.number, block_hash=block.block_hash)
+
+
+def _closing(receipt: Receipt, proof: PaymentProof) -> Closing:
+    return Closing(
+        tx_hash=receipt.tx_hash,
+        block_number=receipt.block.number,
+        paid=proof.paid,
+        held=proof.held,
+        detail="",
+        gas_used=receipt.gas_used,
+        gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
+    )
