@@ -25,7 +25,8 @@ from typing import NoReturn, Protocol, TypeVar
 from devstack import paths, servers, setup
 from devstack.console import Console, StepFailed
 from devstack.contracts import Deployment, deploy
-from devstack.host.run import KEY_SETTING
+from devstack.host.keys import FUNCTION_SETTING, MASTER_SETTING
+from devstack.host.times import STOP_SETTING
 from devstack.runs import Run
 from distributor.settings import about
 
@@ -36,7 +37,12 @@ STORAGE_PORTS = (10000, 10001, 10002)
 CHAIN_PORT = 8545
 EXAMPLE = paths.ROOT / "local.settings.json.example"
 FUNCTION_KEY = "local-function-key"
+MASTER_KEY = "local-master-key"
+_STOP_S = "2"
+"""The platform gives 37 seconds; nobody waits so long for a stack that is thrown away."""
 _FIRST_ANSWER_S = 90.0
+_NEVER_ANSWERS = ("No job functions found", "The host cannot start")
+"""As in Azure, the process stays up with an app that does not load; a person at a desk is told."""
 
 
 class _Server(Protocol):
@@ -120,7 +126,9 @@ def app_settings(storage: servers.Azurite, deployment: Deployment) -> dict[str, 
         "AUTHORITY_ADDRESS": deployment.authority,
         "RESERVE_ADDRESS": deployment.reserve,
         "OPERATOR_PK": deployment.operator_key,
-        KEY_SETTING: FUNCTION_KEY,
+        FUNCTION_SETTING: FUNCTION_KEY,
+        MASTER_SETTING: MASTER_KEY,
+        STOP_SETTING: _STOP_S,
     }
 
 
@@ -146,8 +154,8 @@ def _initialise(run: Run, settings: Mapping[str, str]) -> None:
 
 
 def _our_host(port: int) -> list[str]:
-    options = ["--app", str(paths.ROOT), "--port", str(port), "--no-local-settings", "--runtime", str(setup.RUNTIME)]
-    return [sys.executable, "-m", "devstack.host", *options]
+    options = ["--app", str(paths.ROOT), "--port", str(port), "--runtime", str(setup.RUNTIME)]
+    return [sys.executable, "-m", "devstack.host", *options, "--no-local-settings", "--restart"]
 
 
 def _core_tools(port: int) -> list[str]:
@@ -163,8 +171,9 @@ def _core_tools(port: int) -> list[str]:
 def _first_answer(url: str, server: servers.Child) -> None:
     deadline = time.monotonic() + _FIRST_ANSWER_S
     while not _answers(f"{url}/healthz"):
-        if server.process.poll() is not None or time.monotonic() > deadline:
-            said = server.log.read_text("utf-8", errors="replace")
+        said = server.log.read_text("utf-8", errors="replace")
+        given_up = any(words in said for words in _NEVER_ANSWERS)
+        if given_up or server.process.poll() is not None or time.monotonic() > deadline:
             raise servers.ServerFailed(f"the Functions host does not answer; the end of {server.log}:\n{said[-2000:]}")
         time.sleep(0.05)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from devstack import runs, stack
 from devstack.console import Console, Ended
 from devstack.journey import Journey, signed_order
-from devstack.stack import FUNCTION_KEY, FunctionsHost, Services
+from devstack.stack import FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
 
 
 def run(console: Console, *, once: bool, host: str) -> int:
@@ -36,7 +36,7 @@ def _start(console: Console, this: runs.Run, *, once: bool, host: str) -> None:
 
 
 def _sweep(host: FunctionsHost) -> None:
-    headers = {"x-functions-key": FUNCTION_KEY, "Content-Type": "application/json"}
+    headers = {"x-functions-key": MASTER_KEY, "Content-Type": "application/json"}
     request = urllib.request.Request(f"{host.url}/admin/functions/sweep", b'{"input": ""}', headers)  # noqa: S310 -- our own loopback URL
     with urllib.request.urlopen(request, timeout=30):  # noqa: S310 -- our own loopback URL
         pass
@@ -55,7 +55,7 @@ def _explain(console: Console, services: Services, host: FunctionsHost) -> None:
     signature, body = f"X-WP-Signature: {order.signature}", order.body.decode()
     console.say(f"""
 What runs
-  app        {host.url}    (function key: {FUNCTION_KEY})
+  app        {host.url}    (function key: {FUNCTION_KEY}, master key: {MASTER_KEY})
   chain      {services.chain.url}    (chain id {services.deployment.chain_id})
   token      {services.deployment.token}
   authority  {services.deployment.authority}

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 _OVERRIDE = "AzureFunctionsJobHost__"
+_POLLING_MIN_S = 0.1
+_DAY_S = 86_400
 _DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
@@ -43,15 +45,19 @@ class QueueOptions:
 
     @classmethod
     def parse(cls, section: Mapping[str, Any]) -> Self:
-        batch_size = int(section.get("batchSize", 16))
+        """Read the section. Raises BadHostConfig outside the ranges of QueuesOptions.cs."""
+        batch_size = _whole(section, "batchSize", 16, 1, 32)
         encoding = section.get("messageEncoding", "base64")
         if encoding not in {"base64", "none"}:
             raise BadHostConfig(f"host.json messageEncoding is {encoding!r}; use base64 or none")
+        longest_s = seconds(section.get("maxPollingInterval", "00:01:00"))
+        if longest_s < _POLLING_MIN_S:
+            raise BadHostConfig(f"host.json maxPollingInterval is {longest_s} s; the least is {_POLLING_MIN_S} s")
         return cls(
             batch_size=batch_size,
-            new_batch_threshold=int(section.get("newBatchThreshold", batch_size // 2)),
-            max_dequeue_count=int(section.get("maxDequeueCount", 5)),
-            max_polling_interval_s=seconds(section.get("maxPollingInterval", "00:01:00")),
+            new_batch_threshold=_whole(section, "newBatchThreshold", batch_size // 2, 0),
+            max_dequeue_count=_whole(section, "maxDequeueCount", 5, 1),
+            max_polling_interval_s=longest_s,
             visibility_timeout_s=seconds(section.get("visibilityTimeout", "00:00:00")),
             encoding=encoding,
         )
@@ -101,27 +107,52 @@ def load(app: Path, environment: MutableMapping[str, str] = os.environ, *, local
         for name, value in _json(local).get("Values", {}).items():
             environment.setdefault(name, str(value))
     host = _overridden(_json(app / "host.json"), environment)
-    extensions = host.get("extensions", {})
-    return HostConfig(
-        app=app,
-        settings=environment,
-        queues=QueueOptions.parse(extensions.get("queues", {})),
-        route_prefix=str(extensions.get("http", {}).get("routePrefix", "api")).strip("/"),
-        function_timeout_s=_timeout(str(host.get("functionTimeout", "00:30:00"))),
-    )
+    try:
+        extensions = host.get("extensions", {})
+        return HostConfig(
+            app=app,
+            settings=environment,
+            queues=QueueOptions.parse(extensions.get("queues", {})),
+            route_prefix=str(extensions.get("http", {}).get("routePrefix", "api")).strip("/"),
+            function_timeout_s=_timeout(str(host.get("functionTimeout", "00:30:00"))),
+        )
+    except (AttributeError, TypeError) as why:  # a section that is no object
+        raise BadHostConfig(f"host.json: {why}") from why
 
 
-def seconds(text: str) -> float:
-    """Return a .NET time span, ``hh:mm:ss`` with optional fraction and days (``d.hh:mm:ss``), in seconds."""
-    found = re.fullmatch(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2}(?:\.\d+)?)", text)
+def seconds(text: str | int) -> float:
+    """
+    Return a .NET time span in seconds: ``hh:mm:ss`` with optional sign, fraction and days (``d.hh:mm:ss``).
+
+    A bare number is days, as .NET has it.
+    """
+    if re.fullmatch(r"-?\d+", str(text)):
+        return int(text) * float(_DAY_S)
+    found = re.fullmatch(r"(-?)(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2}(?:\.\d+)?)", str(text))
     if not found:
         raise BadHostConfig(f"{text!r} is no time span; write hh:mm:ss")
-    days, hours, minutes, rest = found.groups()
-    return ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(rest)
+    sign, days, hours, minutes, rest = found.groups()
+    span = ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(rest)
+    return -span if sign else span
 
 
 def _timeout(text: str) -> float | None:
-    return None if text in {"-1", "-00:00:01"} else seconds(text)
+    if text in {"-1", "-00:00:01"}:
+        return None
+    if (span := seconds(text)) <= 0:
+        raise BadHostConfig(f"host.json functionTimeout is {text!r}; it must be longer than nothing, or -1")
+    return span
+
+
+def _whole(section: Mapping[str, Any], name: str, default: int, least: int, most: float = float("inf")) -> int:
+    value = section.get(name, default)
+    try:
+        number = int(value)
+    except (TypeError, ValueError) as why:
+        raise BadHostConfig(f"host.json {name} is {value!r}; it must be a whole number") from why
+    if not least <= number <= most:
+        raise BadHostConfig(f"host.json {name} is {number}; it must be between {least} and {most}")
+    return number
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,172 +1,183 @@
 """
-The HTTP front: routes, methods, keys and bodies as the Functions host treats them.
+The HTTP front: routes, keys and bodies as the Functions host treats them.
 
 - A known path with another method is 404, not 405 (github.com/Azure/azure-functions-host issue 10098).
 - A body reaches the function only with a Content-Length above zero: a chunked body arrives empty.
 - The reply goes out after the output bindings are bound; when one fails, the reply is a bare 500.
+- A key is looked up in blob storage: while that is away, the answer is 500.
 """
 
 from __future__ import annotations
 
-import hmac
+import asyncio
+import json
 import logging
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Protocol
 
-from aiohttp import web
+from azure.core.exceptions import AzureError
 
-from devstack.host.queues import Run
-from devstack.host.worker import Function, InvocationFailed, datum
+from devstack.host import paths
+from devstack.host.keys import Keys, given_key
+from devstack.host.routes import Route
+from devstack.host.times import Times
+from devstack.host.values import Datum, Function, InvocationFailed
+from devstack.host.wire import ClientLeft, NoBody, Refused, Reply, Request, Wire
 
 _log = logging.getLogger("devstack.host.http")
 
-MAX_BODY_BYTES = 104_857_600
-"""The platform's limit; learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits."""
-_DEFAULT_METHODS = ("get", "post", "head", "put", "delete", "options", "patch", "trace")
+_STREAM_BYTES = 40_000
+_OPEN_PATHS = {"/", "/admin/host/ping", "/admin/warmup"}
+_BEARER = (("WWW-Authenticate", "Bearer"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One HTTP function: where it answers."""
+class Run(Protocol):
+    """Runs a function on its trigger's value, and binds its outputs; raises InvocationFailed."""
 
-    function: Function
-    template: str
-    pattern: re.Pattern[str]
-    methods: frozenset[str]
-
-    @property
-    def rank(self) -> tuple[int, ...]:
-        """Sort key: a literal segment wins over a parameter, as in ASP.NET routing."""
-        return tuple(int(part.startswith("{")) for part in self.template.split("/"))
-
-    @property
-    def needs_key(self) -> bool:
-        return str(self.function.trigger.get("authLevel", "function")).lower() != "anonymous"
+    def __call__(self, function: Function, value: Datum, metadata: Mapping[str, Datum]) -> Awaitable[Datum]: ...
 
 
-def routes(functions: Sequence[Function], prefix: str) -> list[Route]:
-    """Return the routes of the HTTP functions among *functions*, the most literal first."""
-    found = [_route(function, prefix) for function in functions if function.kind == "httpTrigger"]
-    return sorted(found, key=lambda route: route.rank)
-
-
-def _route(function: Function, prefix: str) -> Route:
-    own = function.trigger.get("route")
-    template = "/".join(part for part in (prefix, function.name if own is None else own.strip("/")) if part)
-    methods = function.trigger.get("methods") or _DEFAULT_METHODS
-    return Route(function, template, _pattern(template), frozenset(str(method).upper() for method in methods))
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    """Turn ``orders/{id}``, ``{id:int}``, ``{*rest}`` into a pattern; literals ignore case, as in ASP.NET."""
-    text = ""
-    for part in filter(None, re.split(r"(\{[^}]+\})", template)):
-        name, _, kind = part.strip("{}").partition(":")
-        if not part.startswith("{"):
-            text += re.escape(part)
-        elif name.startswith("*"):
-            text += f"(?P<{name.lstrip('*')}>.*)"
-        else:
-            text += f"(?P<{name}>{r'-?[0-9]+' if kind == 'int' else '[^/]+'})"
-    return re.compile(f"/{text}/?", re.IGNORECASE)
-
-
+@dataclass(kw_only=True, slots=True)
 class Front:
     """Answers HTTP requests with the app's functions."""
 
-    def __init__(self, table: Sequence[Route], run: Run, trigger: Callable[[str], bool], key: str) -> None:
-        self._routes = table
-        self._run = run
-        self._trigger = trigger
-        self._key = key
+    routes: Sequence[Route]
+    run: Run
+    by_hand: Callable[[str, str], bool]
+    """Starts a function that has no route, on a text; False if there is no such function."""
+    keys: Keys
+    storage: Callable[[], Awaitable[None]]
+    """Returns once blob storage has answered; raises AzureError."""
+    times: Times
+    broken: bool = False
+    """Whether the host could not start: it answers 503 to everything but a ping."""
+    busy: set[asyncio.Task[Any]] = field(default_factory=set)
+    """The connections on which a request is being answered."""
 
-    def application(self) -> web.Application:
-        application = web.Application(client_max_size=MAX_BODY_BYTES)
-        application.router.add_get("/admin/host/status", self._status)
-        application.router.add_post("/admin/functions/{name}", self._start_by_hand)
-        application.router.add_route("*", "/{path:(?s:.*)}", self._answer, expect_handler=_expect)
-        return application
+    async def listen(self, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, "127.0.0.1", port, limit=_STREAM_BYTES)
 
-    async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response({"state": "Running"})
-
-    async def _start_by_hand(self, request: web.Request) -> web.Response:
-        """Run a timer now (learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http)."""
-        if not self._key_matches(request):
-            return web.Response(status=401)
-        return web.Response(status=202 if self._trigger(request.match_info["name"]) else 404)
-
-    async def _answer(self, request: web.Request) -> web.Response:
-        path = request.rel_url.raw_path
-        for route in self._routes:
-            found = route.pattern.fullmatch(path)
-            if found and request.method in route.methods:
-                if route.needs_key and not self._key_matches(request):
-                    return web.Response(status=401)
-                return await self._invoke(route, request, found.groupdict())
-        return web.Response(status=404)
-
-    def _key_matches(self, request: web.Request) -> bool:
-        """Without a configured key any request passes, as under ``func start``."""
-        given = request.headers.get("x-functions-key") or request.query.get("code", "")
-        return not self._key or hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key.encode())
-
-    async def _invoke(self, route: Route, request: web.Request, params: Mapping[str, str]) -> web.Response:
-        value = await _http_datum(request, params)
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:
-            returned = await self._run(route.function, value, {})
-        except InvocationFailed as why:
+            await self._converse(Wire(reader, writer, self.times))
+        except ConnectionError as why:
+            _log.debug("a client has left: %s", why)
+        finally:
+            writer.close()
+
+    async def _converse(self, wire: Wire) -> None:
+        """Answer one request after the other, until one ends the connection."""
+        alive, task = True, asyncio.current_task()
+        assert task  # noqa: S101 -- called by a task of the server
+        while alive:
+            try:
+                request = await wire.request()
+                if request is None:
+                    return
+                self.busy.add(task)
+                alive = await wire.send(request, await self._answer(request))
+            except Refused as why:
+                alive = await wire.send(None, Reply(status=why.status))
+            except ClientLeft:
+                _log.error("a request's body ended before its Content-Length: its invocation failed")
+                return
+            finally:
+                self.busy.discard(task)
+
+    async def _answer(self, request: Request) -> Reply:
+        raw, query = paths.split(request.target, request.host)
+        path, values = paths.normalised(raw), paths.query_values(query)
+        if path in _OPEN_PATHS:
+            return Reply(status=HTTPStatus.OK)
+        if self.broken:
+            return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE)
+        key = given_key(",".join(request.all("x-functions-key")), values)
+        if path.lower().startswith(("/admin/", "/runtime/")):
+            return await self._own(request, path, key)
+        return await self._routed(request, path, query, key)
+
+    async def _own(self, request: Request, path: str, key: str) -> Reply:
+        """Answer a path of the host's own: its status, and a function started by hand."""
+        status = self.keys.admin(key)
+        if status != HTTPStatus.OK:
+            return Reply(status=status, headers=_BEARER if status == HTTPStatus.UNAUTHORIZED else ())
+        if path == "/admin/host/status":
+            return Reply(status=status, headers=(("Content-Type", "application/json"),), body=b'{"state":"Running"}')
+        if request.method == "POST" and path.startswith("/admin/functions/"):
+            return await self._start(request, path.removeprefix("/admin/functions/"))
+        return Reply(status=HTTPStatus.NOT_FOUND)
+
+    async def _start(self, request: Request, name: str) -> Reply:
+        """Start a function now (learn.microsoft.com/azure/azure-functions/functions-manually-run-non-http)."""
+        if "json" not in ",".join(request.all("content-type")):
+            return Reply(status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        with suppress(ValueError):
+            told = json.loads(await request.body() or b"{}")
+            given = str(told.get("input", "")) if isinstance(told, dict) else ""
+            return Reply(status=HTTPStatus.ACCEPTED if self.by_hand(name, given) else HTTPStatus.NOT_FOUND)
+        return Reply(status=HTTPStatus.BAD_REQUEST)
+
+    async def _routed(self, request: Request, path: str, query: str, key: str) -> Reply:
+        for route in self.routes:
+            found = route.pattern.fullmatch(path)
+            if found and route.answers(request.method):
+                if refusal := await self._refusal(route, request, key):
+                    return Reply(status=refusal)
+                return await self._invoke(route, request, _value(request, path, query, found.groupdict()))
+        return Reply(status=HTTPStatus.NOT_FOUND)
+
+    async def _refusal(self, route: Route, request: Request, key: str) -> HTTPStatus | None:
+        if not request.host:
+            _log.error("the hostname of an HTTP/1.0 request could not be parsed")
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+        if route.level == "anonymous" or not self.keys.asked_for:
+            return None
+        try:
+            await self.storage()
+        except AzureError as why:
+            _log.error("the keys cannot be read: %s", why)
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+        return None if self.keys.open(route.level, key) else HTTPStatus.UNAUTHORIZED
+
+    async def _invoke(self, route: Route, request: Request, value: dict[str, Any]) -> Reply:
+        try:
+            value["body"] = Datum(await request.body(), "bytes")
+            return _reply(await self.run(route.function, Datum(value, "http"), {}))
+        except (InvocationFailed, NoBody) as why:
             _log.error("%s failed: %s", route.function.name, why)
-            return web.Response(status=500)
-        return _response(returned)
+            return Reply(status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-async def _http_datum(request: web.Request, params: Mapping[str, str]) -> Any:
-    body = await request.read() if request.content_length else b""
-    return datum(
-        {
-            "method": datum(request.method, "string"),
-            "url": datum(str(request.url), "string"),
-            "headers": _texts(_headers(request)),
-            "params": _texts({name: unquote(value) for name, value in params.items()}),
-            "query": _texts({name: ",".join(request.query.getall(name)) for name in request.query}),
-            "body": datum(body, "bytes"),
-        },
-        "http",
-    )
+def _value(request: Request, path: str, query: str, params: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the request as a function gets it, but for the body."""
+    merged: dict[str, list[str]] = {}
+    for name, text in request.headers:
+        merged.setdefault(name, []).append(text)
+    shown = f"http://{request.host}{paths.display(path)}"
+    return {
+        "method": Datum(request.method, "string"),
+        "url": Datum(f"{shown}?{query}" if query else shown, "string"),
+        "headers": _texts({name: ",".join(texts) for name, texts in merged.items()}),
+        "params": _texts({name: text for name, text in params.items() if text}),
+        "query": _texts(paths.query_values(query)),
+    }
 
 
-async def _expect(request: web.Request) -> None:
-    """
-    Ask for the body of a client that waits to be asked, and pass over any other Expect, as Kestrel does.
-
-    Source: github.com/dotnet/aspnetcore, Http1MessageBody (only ``100-continue`` is looked for).
-    """
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
+def _texts(values: Mapping[str, str]) -> dict[str, Datum]:
+    return {name: Datum(value, "string") for name, value in values.items()}
 
 
-def _headers(request: web.Request) -> dict[str, str]:
-    """Lower-case names, repeated headers joined, and the client where Azure's front end puts it."""
-    headers = {name.lower(): ",".join(request.headers.getall(name)) for name in request.headers}
-    host, port = (request.transport.get_extra_info("peername") or ("", 0))[:2] if request.transport else ("", 0)
-    client = f"{host}:{port}"
-    headers["x-forwarded-for"] = ", ".join(filter(None, (headers.get("x-forwarded-for"), client)))
-    return headers
-
-
-def _texts(values: Mapping[str, str]) -> dict[str, Any]:
-    return {name: datum(value, "string") for name, value in values.items()}
-
-
-def _response(returned: Any) -> web.Response:
-    """Turn what the function returned, an HttpResponse or text, into the reply."""
+def _reply(returned: Datum) -> Reply:
+    """Turn what the function returned into the reply. Raises InvocationFailed for what is no answer."""
     if returned.type == "string":
-        return web.Response(text=returned.value)
-    value = returned.value
-    headers = {name: text.value for name, text in value["headers"].items()}
-    return web.Response(status=int(value["status_code"].value), headers=headers, body=value["body"].value)
+        content_type = ("Content-Type", "text/plain; charset=utf-8")
+        return Reply(status=HTTPStatus.OK, headers=(content_type,), body=returned.value.encode())
+    if returned.type != "http":
+        raise InvocationFailed("it returned no HTTP response")
+    parts = returned.value
+    headers = [*parts["headers"].items(), *(("Set-Cookie", cookie) for cookie in parts["cookies"])]
+    return Reply(status=int(parts["status"]), headers=headers, body=parts["body"])

@@ -1,9 +1,7 @@
 """
-Timers: six-field NCRONTAB schedules in UTC; one timer never overlaps itself.
+The schedules of timers: NCRONTAB in UTC, with six fields, or with five and no seconds.
 
-Not reproduced: the schedule monitor, which at a start runs a tick that was missed while nothing ran.
-
-Source: github.com/Azure/azure-webjobs-sdk-extensions TimerListener.cs and github.com/atifaziz/NCrontab
+Source: github.com/Azure/azure-webjobs-sdk-extensions CronSchedule.cs and github.com/atifaziz/NCrontab
 (day of month and day of week must *both* match; Sunday is 0, and 7 is refused).
 """
 
@@ -37,8 +35,9 @@ class Schedule:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``{second} {minute} {hour} {day} {month} {day of week}``."""
+        """Read ``{second} {minute} {hour} {day} {month} {day of week}``; without the first it is second 0."""
         fields = text.lower().split()
+        fields = ["0", *fields] if len(fields) == len(_RANGES) - 1 else fields
         if len(fields) != len(_RANGES):
             raise BadHostConfig(f"schedule {text!r} must have six fields: second minute hour day month weekday")
         try:

@@ -11,85 +11,45 @@ The library keeps its state in its modules: one app per process.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.cookies import Morsel
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from devstack.host.config import BadHostConfig
+from devstack.host.values import Call, Datum, Function, InvocationFailed, Result
 
-Binding = Mapping[str, Any]
 SUPPORTED = {"httpTrigger", "http", "queueTrigger", "queue", "timerTrigger", "warmupTrigger"}
 
 
-class InvocationFailed(Exception):
-    """The function raised, ran too long, or its output could not be bound."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Function:
-    """One indexed function: its trigger and its output bindings, as the worker described them."""
-
-    name: str
-    function_id: str
-    trigger: Binding
-    outputs: Mapping[str, Binding]
-
-    @property
-    def kind(self) -> str:
-        return str(self.trigger["type"])
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
-    """What a function returned, and the values it set on its output bindings."""
-
-    returned: Any
-    outputs: Sequence[tuple[str, Any]]
-
-
-def datum(value: object, kind: str) -> Any:
-    """Wrap *value* as the worker library passes values between host and function."""
-    from azure_functions_runtime.bindings.datumdef import Datum
-
-    return Datum(value, kind)
-
-
+@dataclass(frozen=True, slots=True)
 class Worker:
     """The worker library with one app loaded."""
 
-    def __init__(self, functions: Sequence[Function], timeout_s: float | None) -> None:
-        self.functions = functions
-        self._timeout_s = timeout_s
+    functions: Sequence[Function]
+    trouble: Sequence[str]
+    """What is wrong with the functions that are not among them, a sentence each."""
 
-    async def invoke(self, function: Function, value: Any, metadata: Mapping[str, Any]) -> Result:
-        """
-        Run *function* once on its trigger's *value*.
-
-        Raises:
-            InvocationFailed: It raised, or ran longer than ``functionTimeout``. (The platform then
-                ends the whole worker process; here only the one invocation is cancelled.)
-        """
+    async def invoke(self, call: Call) -> Result:
+        """Run a function once on its trigger's value. Raises InvocationFailed if it raised; the trace is logged."""
         from azure_functions_runtime.native_invocation import invocation_request_native
 
-        call = invocation_request_native(
-            str(uuid.uuid4()), function.function_id, [(function.trigger["name"], value)], metadata
+        function, metadata = call.function, {name: _given(value) for name, value in call.metadata.items()}
+        inputs = [(function.trigger["name"], _given(call.value))]
+        ok, returned, outputs, error, _trace = await invocation_request_native(
+            str(uuid.uuid4()), function.function_id, inputs, metadata
         )
-        try:
-            ok, returned, outputs, error, _trace = await asyncio.wait_for(call, self._timeout_s)
-        except TimeoutError as why:
-            raise InvocationFailed(f"{function.name} ran longer than functionTimeout ({self._timeout_s} s)") from why
         if not ok:
-            raise InvocationFailed(error)  # the library has logged the trace
-        return Result(returned=returned, outputs=outputs)
+            raise InvocationFailed(error)
+        return Result(returned=_taken(returned), outputs=[(name, _taken(value)) for name, value in outputs])
 
 
-async def start(app: Path, runtime: Path, timeout_s: float | None) -> Worker:
+async def start(app: Path, runtime: Path) -> Worker:
     """Load *app* into the worker library found in the folder *runtime*, as the platform would."""
     sys.path.insert(0, str(app))
     sys.path.append(str(runtime))
@@ -111,14 +71,25 @@ async def start(app: Path, runtime: Path, timeout_s: float | None) -> Worker:
     if not indexed:
         raise BadHostConfig(f"no functions found in {app}")
     library.start_threadpool_executor()
-    return Worker([_function(found) for found in indexed], timeout_s)
+    return _described(indexed)
+
+
+def _described(indexed: Sequence[Any]) -> Worker:
+    """Describe each function; one with a binding that this host has not is off, and alone in that."""
+    functions, trouble = [], []
+    for found in indexed:
+        try:
+            functions.append(_function(found))
+        except BadHostConfig as why:
+            trouble.append(f"The '{found.name}' function is in error: {why}")
+    return Worker(functions, trouble)
 
 
 def _function(indexed: Any) -> Function:
     bindings = [json.loads(raw) for raw in indexed.raw_bindings]
     for binding in bindings:
         if binding["type"] not in SUPPORTED:
-            raise BadHostConfig(f"{indexed.name}: this host has no {binding['type']} binding")
+            raise BadHostConfig(f"this host has no {binding['type']} binding")
     (trigger,) = [binding for binding in bindings if binding["type"].endswith("Trigger")]
     return Function(
         name=indexed.name,
@@ -126,6 +97,44 @@ def _function(indexed: Any) -> Function:
         trigger=trigger,
         outputs={binding["name"]: binding for binding in bindings if binding is not trigger},
     )
+
+
+def _given(value: Any) -> Any:
+    """Return the library's own form of what came from the host."""
+    from azure_functions_runtime.bindings.datumdef import Datum as Theirs
+
+    if isinstance(value, Mapping):
+        return {name: _given(inner) for name, inner in value.items()}
+    return Theirs(_given(value.value), value.type) if isinstance(value, Datum) else value
+
+
+def _taken(value: Any) -> Any:
+    """Return the host's form of what a function gave; cookies as the header's text."""
+    if value is None:
+        return Datum(None, None)
+    if value.type != "http":
+        return Datum(value.value, value.type)
+    parts = dict(value.value)
+    cookies = [_cookie(name, morsel) for jar in parts.pop("cookies") or () for name, morsel in jar.items()]
+    headers = {name: text.value for name, text in parts["headers"].items()}
+    return Datum(
+        {
+            "status": parts["status_code"].value,
+            "headers": headers,
+            "cookies": cookies,
+            "body": parts["body"].value,
+        },
+        "http",
+    )
+
+
+def _cookie(name: str, morsel: Morsel[str]) -> str:
+    """Write a cookie as the host does: each attribute that the worker passes on, an empty one too."""
+    given = {key: str(morsel[key]) for key in ("max-age", "domain", "path", "samesite")}
+    texts = [f"{name}={morsel.value}", *([f"max-age={given['max-age']}"] if given["max-age"] else ())]
+    texts += [f"domain={given['domain']}", f"path={given['path'] or '/'}"]
+    texts += [*(["secure"] if morsel["secure"] else ()), f"samesite={given['samesite'].lower() or 'lax'}"]
+    return "; ".join([*texts, *(["httponly"] if morsel["httponly"] else ())])
 
 
 class _Message(SimpleNamespace):

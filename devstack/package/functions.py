@@ -24,7 +24,7 @@ def main(app: Path, packages: Path, runtime: Path) -> None:
     sys.path.insert(0, str(packages))
     from devstack.host.worker import start
 
-    worker = asyncio.run(start(app, runtime, None))
+    worker = asyncio.run(start(app, runtime))
     for package in ("distributor", "foundation"):
         for module in pkgutil.walk_packages([str(app / package)], f"{package}."):
             if not module.name.endswith("__main__"):

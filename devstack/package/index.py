@@ -19,7 +19,7 @@ from devstack.console import StepFailed
 from devstack.package.build import PACKAGES
 
 _PROBE = (
-    *("__init__.py", "host/__init__.py", "host/config.py", "host/worker.py"),
+    *("__init__.py", "host/__init__.py", "host/config.py", "host/values.py", "host/worker.py"),
     *("package/__init__.py", "package/functions.py"),
 )
 _KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")

@@ -25,7 +25,7 @@ import yaml
 
 from devstack import paths, runs, setup, stack
 from devstack.console import Console
-from devstack.host.run import KEY_SETTING
+from devstack.host.keys import FUNCTION_SETTING
 from devstack.package.build import PACKAGES
 from devstack.servers import Child, child, wait_until_said
 from distributor.settings import about
@@ -77,7 +77,7 @@ def test_the_package_pays_an_order_by_the_last_step_of_the_workflow(built: Built
 def _host(app: Path, settings: Mapping[str, str], log: Path) -> Iterator[tuple[Child, str]]:
     """Run *app* in our host: no key is asked for, as under ``func start``, and its own libraries come first."""
     command = [sys.executable, "-B", "-m", "devstack.host", "--app", str(app), "--port", "0", "--no-local-settings"]
-    environment = {name: value for name, value in {**os.environ, **settings}.items() if name != KEY_SETTING}
+    environment = {name: value for name, value in {**os.environ, **settings}.items() if name != FUNCTION_SETTING}
     environment["PYTHONPATH"] = os.pathsep.join([str(app / PACKAGES), str(paths.ROOT)])
     with child("host", [*command, "--runtime", str(setup.RUNTIME)], log=log, environment=environment) as server:
         yield server, wait_until_said(server, r"Host started on (http://127\.0\.0\.1:\d+)", timeout_s=90)[1]

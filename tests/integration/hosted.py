@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 import time
 import urllib.error
@@ -21,6 +22,10 @@ T = TypeVar("T")
 RUNTIME = paths.STATE / "runtime"
 UNLIMITED = {"RATE_LIMIT_PER_ADDRESS": "0", "RATE_LIMIT_PER_SOURCE": "0"}
 """A test asks as fast as it can, unless the limits are what it is about."""
+
+
+PORT_SETTING = "HOST_PORT"
+"""A port of its own for a host that is started again when it ends; without it the end is the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +76,17 @@ def hosted(app: Path, settings: Mapping[str, str], log: Path) -> Iterator[Hosted
     if not RUNTIME.exists():
         missing = f"{RUNTIME} is not there: run python3 -m devstack up"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    command = [sys.executable, "-m", "devstack.host", "--app", str(app), "--port", "0", "--no-local-settings"]
+    port = settings.get(PORT_SETTING, "0")
+    command = [sys.executable, "-m", "devstack.host", "--app", str(app), "--no-local-settings"]
+    command += ["--port", port, *(["--restart"] if port != "0" else [])]
     environment = {
         **os.environ,
         "PYTHONPATH": str(paths.ROOT),
         "DEVSTACK_FUNCTION_KEY": "the-key",
+        "DEVSTACK_HOST_KEY": "host-key",
+        "DEVSTACK_MASTER_KEY": "master-key",
+        "DEVSTACK_STOP_S": "2",
+        "AzureFunctionsWebHost__hostid": secrets.token_hex(8),  # the storage is shared, the timers are not
         **UNLIMITED,
         **settings,
     }

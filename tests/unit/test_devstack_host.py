@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from devstack.host.config import BadHostConfig, load, seconds
-from devstack.host.http import routes
+from devstack.host.routes import routes
 from devstack.host.timers import Schedule
-from devstack.host.worker import Function
+from devstack.host.times import Times
+from devstack.host.values import Function
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ from devstack.host.worker import Function
         ("0 0 0 29 feb *", "2096-03-01 00:00:00", "2104-02-29 00:00:00"),
         ("0 0 0 13 * fri", "2026-11-21 10:00:00", "2027-08-13 00:00:00"),
         ("0 5,10 3 * * sun", "2026-11-21 10:00:00", "2026-11-22 03:05:00"),
+        ("* * * * *", "2026-11-21 10:00:11", "2026-11-21 10:01:00"),
         ("10/20 * * * * *", "2026-11-21 10:00:11", "2026-11-21 10:00:30"),
     ],
 )
@@ -37,7 +39,7 @@ def test_a_schedule_names_the_next_time(schedule: str, moment: str, expected: st
 @pytest.mark.parametrize(
     "text",
     [
-        "* * * * *",
+        "* * * *",
         "60 * * * * *",
         "* * 24 * * *",
         "* * * 0 * *",
@@ -169,3 +171,14 @@ def test_time_spans_are_read_as_dot_net_writes_them() -> None:
     """Days, fractions."""
     assert seconds("00:00:02") == 2
     assert seconds("1.01:01:01.500") == 90061.5
+    assert (seconds("-00:00:10"), seconds(2)) == (-10, 172_800)
+
+
+def test_the_waiting_times_are_the_real_ones_unless_a_test_says_otherwise() -> None:
+    """What was observed, in seconds; a scale is for tests, and the grace at a stop can be set by itself."""
+    real = Times.of({})
+
+    assert (real.lock_s, real.stop_s, real.timeout_answer_s, real.listener_lease_s) == (600, 37, 13, 60)
+    assert sum(real.first_retry_s * 2**attempt for attempt in range(5)) == pytest.approx(24.8)
+    assert Times.of({"DEVSTACK_TIME_SCALE": "0.01"}).lock_s == pytest.approx(6)
+    assert Times.of({"DEVSTACK_TIME_SCALE": "0.01", "DEVSTACK_STOP_S": "2"}).stop_s == 2

@@ -16,7 +16,7 @@ from devstack.console import Console
 from devstack.contracts import Devchain
 from devstack.runs import Run
 from devstack.servers import Azurite
-from devstack.stack import FUNCTION_KEY, FunctionsHost, Services
+from devstack.stack import FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
 from devstack.wordpress import database as wordpress_database
 from devstack.wordpress import parts as wordpress_parts
 from devstack.wordpress import site as wordpress_site
@@ -56,7 +56,7 @@ class Distributor:
     def sweep(self) -> None:
         """Let the sweep run now: a distributor that never swept is not ready."""
         address = self.url.replace("/webhook", "/admin/functions/sweep")
-        headers = {"x-functions-key": FUNCTION_KEY, "Content-Type": "application/json"}
+        headers = {"x-functions-key": MASTER_KEY, "Content-Type": "application/json"}
         with urlopen(Request(address, b'{"input": ""}', headers), timeout=30):  # noqa: S310 -- loopback
             pass
 
