@@ -12,6 +12,8 @@ from tests.integration.hosted import Hosted
 from tests.integration.shop_front import front, guess, sell
 
 FEW = {"RATE_LIMIT_PER_ADDRESS": "3/hour", "RATE_LIMIT_PER_SOURCE": "5/hour"}
+PEER = "192.0.2.1:40001"
+"""What Azure's front end appends: whom it talks to. The host behind it appends nothing."""
 
 
 @pytest.fixture
@@ -22,8 +24,8 @@ def host(azurite: Azurite, table_name: str, tmp_path: Path) -> Iterator[Hosted]:
 
 
 def test_a_spoofed_address_buys_no_more_guesses(host: Hosted) -> None:
-    """Each guess says it comes from somewhere else; the host's own word of it stands last, and counts."""
-    guesses = [guess(host, X_Forwarded_For=f"198.51.100.{n}") for n in range(5)]
+    """Each guess says it comes from somewhere else; what the front end appended is last, and counts."""
+    guesses = [guess(host, X_Forwarded_For=f"198.51.100.{n}, {PEER}") for n in range(5)]
 
     assert [reply.status for reply in guesses] == [401, 401, 401, 429, 429]
     assert [reply.headers["X-Error-Code"] for reply in guesses[2:4]] == ["bad_signature", "rate_limited"]
@@ -50,7 +52,7 @@ def test_clients_behind_a_trusted_proxy_are_told_apart(azurite: Azurite, table_n
     """The proxy appends its client, the front end the proxy: the last but one pays."""
     with front(azurite, table_name, tmp_path, {"RATE_LIMIT_PER_ADDRESS": "1/hour", "TRUSTED_PROXIES": "1"}) as host:
         told = [
-            guess(host, X_Forwarded_For=chain).status
+            guess(host, X_Forwarded_For=f"{chain}, {PEER}").status
             for chain in ("203.0.113.7", "8.8.8.8, 203.0.113.7", "203.0.113.8", "[2001:db8::1]", "[2001:db8::2]")
         ]
 
