@@ -6,6 +6,7 @@ Handlers name their parameters ``req`` and ``context``, as the Functions worker 
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import re
@@ -17,11 +18,14 @@ from typing import ParamSpec
 
 import azure.functions as func
 
-from foundation.errors import Rejected
+from foundation.errors import Rejected, Transient
 from foundation.http.responses import Problem, problem_response
 from foundation.invocation import invocation
 
 P = ParamSpec("P")
+
+ANSWER_S_MAX = 7.5
+"""A caller hears from us within eight seconds, whatever storage or a vault does: it then sends the same again."""
 
 # Source: https://www.w3.org/TR/trace-context/ (an all-zero trace id and version ff are invalid)
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -35,6 +39,10 @@ class WrongMethod(Rejected):
     def __init__(self, method: str, allowed: Sequence[str]) -> None:
         super().__init__(f"{method} is not a method of this route: it knows {', '.join(allowed)}.")
         self.allowed = allowed
+
+
+class AnswerLate(Transient):
+    """The work behind this request took too long; how far it came is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +80,26 @@ class HttpFrame:
         with invocation(self.log, context, request_id):
             try:
                 _require_method(req.method, methods)
-                response = await job()
+                response = await _in_time(job)
             except Exception as error:  # noqa: BLE001 -- the edge: the caller gets an answer, and no traceback
                 response = problem_response(self.to_problem(error), request_id)
         response.headers["X-Request-Id"] = request_id
         return response
+
+
+async def _in_time(job: Callable[[], Awaitable[func.HttpResponse]]) -> func.HttpResponse:
+    """
+    Return what *job* answers. Raises AnswerLate after ``ANSWER_S_MAX``.
+
+    A write that is cut here was done wholly or not at all, as after a crash; the repeated request finds out.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_S_MAX) as deadline:
+            return await job()
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise AnswerLate from None
 
 
 def _require_method(method: str, methods: Sequence[str]) -> None:
