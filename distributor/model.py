@@ -183,6 +183,10 @@ class Transaction:
     mined_hash: Hash | None = None
     block_number: int | None = None
     block_hash: Hash | None = None
+    alone_since_ms: UnixMs | None = None
+    """Since when it could be closed, and no second provider confirms what the first shows; None while one does."""
+    witnesses: int | None = None
+    """Of a closed one, how many providers showed its receipt; 1 rests on one node. None in rows of before."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 

@@ -284,14 +284,24 @@ class Container:
         )
 
     async def _build_balance_monitor(self) -> BalanceMonitor:
+        from distributor.payout.recheck import Recheck
         from distributor.payout.sweep import BalanceMonitor, Thresholds
 
         settings = await self._resources.settings(Use.WATCH)
+        ledger, chain = await self._resources.ledger(), await self._resources.chain()
+        alarms = await self._resources.alarms()
         return BalanceMonitor(
-            ledger=await self._resources.ledger(),
-            chain=await self._resources.chain(),
-            alarms=await self._resources.alarms(),
+            ledger=ledger,
+            chain=chain,
+            alarms=alarms,
             clock=self._clock,
+            recheck=Recheck(
+                ledger=ledger,
+                chain=chain,
+                alarms=alarms,
+                identity=identity_of(settings),
+                policy=policy_of(settings),
+            ),
             operator=(await self._resources.signer(settings)).address,
             thresholds=Thresholds(
                 low_reserve_units=settings.low_reserve_units,

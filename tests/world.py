@@ -17,6 +17,7 @@ from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.guard_way import GuardWay
 from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import DistributionConfig
+from distributor.payout.recheck import Recheck
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.state import Identity
@@ -117,6 +118,11 @@ class World:
             limits=self.limits,
             block_time_s=BLOCK_MS / 1000,
             holder=distribution.holder,
+        )
+
+    def a_recheck(self) -> Recheck:
+        return Recheck(
+            ledger=self.ledger, chain=self.chain, alarms=self.alarms, identity=self.identity, policy=self.policy
         )
 
     async def initialised(self) -> World:

@@ -14,6 +14,7 @@ from distributor.errors import ForeignLedger, NotYet
 from distributor.ledger import keys
 from distributor.ledger.binding import found_ledger
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.doubts import Doubts
 from distributor.ledger.opened import opened
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import NextNonce, Slot
@@ -142,7 +143,7 @@ class Admin:
 
     async def resume(self, by: str, why: str) -> PauseState:
         """
-        End a pause and a halt, and the sign that was noted; who resumed and why is in the audit trail.
+        End a pause and a halt, the sign that was noted, and distrust; who resumed and why is in the audit trail.
 
         Raises:
             NotYet: A nonce that this ledger never bound is being cancelled: what wins it may still be the payment of
@@ -155,6 +156,7 @@ class Admin:
                 "has closed it, or `resolve` it where another transaction won"
             )
         await self.signs.forget()
+        await Doubts(self.rows, self.clock).forget()
         pause_state = await self.pause_state()
         require(
             pause_state.paused_by != _UNREADABLE.paused_by, "the switch is a newer version's: resume with that version"

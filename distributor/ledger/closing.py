@@ -57,6 +57,10 @@ class Closing:
     """Of paid orders: the log that proves it, where it is known; perhaps in another transaction than this one."""
     reverted: bool = False
     """Whether a transaction through a guard was refused as a whole."""
+    witnesses: int | None = None
+    """How many providers showed the receipt; None where nobody counted."""
+    alone: bool = False
+    """It rests on one node, though another is configured: it is looked at again when that one is back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,9 +134,11 @@ def _waiting_again(order: Order, release: Release) -> Order:
 def _finalise_transaction(group: AtomicWrite, transaction: Transaction, closing: Closing) -> None:
     slot = Slot(transaction.operator, transaction.nonce)
     final = replace(transaction, status=TransactionStatus.FINAL, mined_hash=closing.tx_hash)
-    final = replace(final, block_number=closing.block_number)
+    final = replace(final, block_number=closing.block_number, witnesses=closing.witnesses)
     group.replace(keys.transaction(*slot), encode(final), transaction.version)
     group.delete(keys.open_transaction(*slot))
+    if closing.alone:
+        group.insert(keys.unwitnessed(*slot), encode(slot))
 
 
 def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: ClosingInputs, closing: Closing) -> None:

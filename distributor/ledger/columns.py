@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from distributor.ledger.records import Ahead, NextNonce, PaidRef, Progress, Schema, Slot, Total
+from distributor.ledger.records import Ahead, Distrust, NextNonce, PaidRef, Progress, Schema, Slot, Total
 from distributor.model import (
     Attempt,
     AttemptKind,
@@ -85,6 +85,8 @@ _CODEC = Codec(
                 text("mined_hash", missing=None),
                 number("block_number", missing=None),
                 text("block_hash", missing=None),
+                number("alone_since_ms", missing=None),
+                number("witnesses", missing=None),
             ),
         ),
         Record(
@@ -101,6 +103,7 @@ _CODEC = Codec(
             ),
             parts={"fees": _FEES},
         ),
+        Record(Distrust, (text("node"), number("head_number"), text("why"), number("since_ms"), number("seen_ms"))),
         Record(Slot, (text("operator"), number("nonce"))),
         Record(NextNonce, (number("next"),)),
         Record(Total, (amount("units"),)),

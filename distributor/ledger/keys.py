@@ -12,6 +12,7 @@ IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitm
 OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
 ORDERS, REFS, HELD = "order:", "ref:", "held:"
 REBUILD, AHEAD, SCHEMA = "rebuild", "ahead", "schema"
+UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 
 
 def order(key: OrderKey) -> str:
@@ -52,6 +53,16 @@ def open_transaction(operator: Address, number: int) -> str:
 def operator_of(open_key: str) -> Address:
     """Return whose an ``opentx:`` row is, by its key alone."""
     return Address(open_key.removeprefix(OPEN_TRANSACTIONS).partition(":")[0])
+
+
+def unwitnessed(operator: Address, number: int) -> str:
+    """A closed transaction that rests on one node's word."""
+    return f"{UNWITNESSED}{operator}:{number:020d}"
+
+
+def distrust(node: str) -> str:
+    """A node that contradicted itself; a table's key holds no number sign."""
+    return f"{DISTRUST}{node.replace('#', '~')}"
 
 
 def attempts_of(operator: Address, number: int) -> str:

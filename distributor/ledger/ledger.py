@@ -28,6 +28,7 @@ from distributor.ledger.binding import (
 )
 from distributor.ledger.closing import Closing, check_unchanged, close_transaction
 from distributor.ledger.columns import encode
+from distributor.ledger.doubts import Doubts
 from distributor.ledger.exits import Exits
 from distributor.ledger.guard_rows import GuardRows
 from distributor.ledger.opened import Opened, opened
@@ -67,6 +68,7 @@ class Ledger:
         self._service_state = ServiceState(rows, clock)
         self._admin = Admin(rows, audit, clock)
         self.signs = Signs(rows, clock)
+        self.doubts = Doubts(rows, clock)
         self.guard_rows = GuardRows(rows, audit, clock)
         self.exits = Exits(rows, clock)
 

@@ -70,6 +70,19 @@ class Ahead:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Distrust:
+    """A node that contradicted itself, and where its head was then."""
+
+    node: str
+    head_number: int
+    why: str
+    since_ms: UnixMs
+    seen_ms: UnixMs
+    """When it was seen last."""
+    version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PaidRef:
     """What a rebuild keeps beside a spent reference: the payout that spent it."""
 

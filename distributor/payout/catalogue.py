@@ -51,6 +51,30 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         "A block that was final is no longer on the chain. Payouts are paused.",
         "Compare the ledger with the chain on two nodes before anything is resumed.",
     ),
+    "paid_contradicted": (
+        _C,
+        True,
+        "A payment that was closed on one node's word is not what the nodes show now. Payouts are paused.",
+        "Look the transaction up on an explorer. If it did not pay, reopen its orders before payouts resume.",
+    ),
+    "nodes_disagree": (
+        _E,
+        False,
+        "Two nodes say of one transaction or block what cannot both be true. It stays open.",
+        "Look it up on an explorer, and take the node that is wrong out of RPC_URL.",
+    ),
+    "witness_missing": (
+        _E,
+        False,
+        "For ten minutes no second node has confirmed what the first one shows as final.",
+        "Repair the node that does not answer or lags behind, or take it out of RPC_URL.",
+    ),
+    "receipt_unreadable": (
+        _E,
+        False,
+        "A node answers with a receipt that cannot be read; the orders of that nonce stay bound.",
+        "Add another provider's node to RPC_URL, or take this one out of it.",
+    ),
     "paid_elsewhere": (
         _C,
         True,

@@ -148,6 +148,22 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Um bloco que era final não está mais na rede. Os pagamentos estão pausados.",
         "Compare o livro com a rede em dois nós antes de retomar.",
     ),
+    "paid_contradicted": (
+        "Um pagamento encerrado com a palavra de um só nó não é o que os nós mostram agora. Tudo foi pausado.",
+        "Procure a transação num explorador. Se ela não pagou, reabra os pedidos antes de retomar os pagamentos.",
+    ),
+    "nodes_disagree": (
+        "Dois nós dizem de uma transação ou de um bloco o que não pode ser verdade. Ela continua aberta.",
+        "Procure-a num explorador e tire de RPC_URL o nó que está errado.",
+    ),
+    "witness_missing": (
+        "Há dez minutos nenhum segundo nó confirma o que o primeiro mostra como final.",
+        "Conserte o nó que não responde ou está atrasado, ou tire-o de RPC_URL.",
+    ),
+    "receipt_unreadable": (
+        "Um nó responde com um recibo que não se pode ler; os pedidos daquele nonce continuam vinculados.",
+        "Acrescente o nó de outro provedor a RPC_URL, ou tire este de lá.",
+    ),
     "paid_elsewhere": (
         "Um pedido foi pago por uma transação que não é deste livro.",
         "Descubra o que mais paga por este guard: um segundo livro, ou este mesmo antes de uma restauração.",

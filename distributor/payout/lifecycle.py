@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from distributor.chain_types import ChainSnapshot, Receipt, Transfer
+from distributor.chain_types import ChainSnapshot, Mark, Receipt, Transfer
 from distributor.model import (
     Address,
     Attempt,
@@ -36,6 +36,8 @@ from distributor.payout.fees import FeeLimits
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
 
+UNREADABLE_AFTER_MS = 180_000
+"""How long a receipt may be unreadable before a person is told."""
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs. Source: Ethereum Yellow Paper, G_transaction."""
 
@@ -116,7 +118,23 @@ class NonceLost:
     """The nonce is used up and no attempt of ours has a receipt: a person must look."""
 
 
-Step = Wait | Submit | ReplaceAttempt | FeeCeiling | AttemptRefused | Mined | Reopen | Finalise | NonceLost
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReceiptUnreadable:
+    """For minutes its receipt has been unlike any receipt, or one of two that exclude each other: tell a person."""
+
+
+Step = (
+    Wait
+    | Submit
+    | ReplaceAttempt
+    | FeeCeiling
+    | AttemptRefused
+    | Mined
+    | Reopen
+    | Finalise
+    | NonceLost
+    | ReceiptUnreadable
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,9 +169,11 @@ def decide(
     transaction = opened.transaction
     if not all(word.is_known for word in (transaction.status, *(attempt.kind for attempt in opened.attempts))):
         return Wait()  # a newer version's transaction is left alone
-    receipt = _own_receipt(opened.attempts, snapshot)
-    if receipt is not None:
-        return _with_receipt(transaction, receipt, snapshot, policy)
+    if is_puzzling(opened.attempts, snapshot):
+        return ReceiptUnreadable() if now_ms - _last_push_ms(transaction) >= UNREADABLE_AFTER_MS else Wait()
+    receipts = receipts_of(opened.attempts, snapshot)
+    if receipts:
+        return _with_receipt(transaction, receipts[0], snapshot, policy)
     if transaction.status is TransactionStatus.MINED:
         return _without_its_receipt(opened, snapshot)
     if snapshot.nonces[transaction.operator] > transaction.nonce:
@@ -197,15 +217,20 @@ def is_final(transaction: Transaction, snapshot: ChainSnapshot, policy: Policy, 
     number = transaction.block_number
     if number is None or snapshot.canonical.get(number) != transaction.block_hash:
         return False
-    return is_final_height(number, snapshot.head.number, snapshot.finalized_number, policy, beyond=beyond)
+    return is_deep(number, snapshot.mark, policy, beyond=beyond)
 
 
 def is_final_height(number: int, head: int, finalized: int | None, policy: Policy, *, beyond: int = 0) -> bool:
     """Say whether the block at height *number* of this chain is final, with *beyond* more blocks on top."""
-    depth = head - number
+    return is_deep(number, Mark(head, finalized), policy, beyond=beyond)
+
+
+def is_deep(number: int, mark: Mark, policy: Policy, *, beyond: int = 0) -> bool:
+    """Say whether a node that shows *mark* shows the block at *number* as final, if it has the right one there."""
+    depth = mark.head_number - number
     if policy.finality_depth is not None:
         return depth >= max(policy.finality_depth, policy.min_confirmations) + beyond
-    tagged = finalized is not None and number <= finalized
+    tagged = mark.finalized_number is not None and number <= mark.finalized_number
     return tagged and depth >= policy.min_confirmations + beyond
 
 
@@ -217,11 +242,31 @@ def mined_attempt(attempts: Sequence[Attempt], receipt: Receipt) -> Attempt:
     return found
 
 
-def _own_receipt(attempts: Sequence[Attempt], snapshot: ChainSnapshot) -> Receipt | None:
+def receipts_of(attempts: Sequence[Attempt], snapshot: ChainSnapshot) -> Sequence[Receipt]:
+    """
+    Return the receipts the node shows of one nonce; there is one on one chain.
+
+    Several machines behind one address may stand on several forks. Of two receipts the one counts whose block
+    the node has at its number; where that leaves none or two, the node has contradicted itself.
+    """
     found = [snapshot.receipts[attempt.tx_hash] for attempt in attempts if attempt.tx_hash in snapshot.receipts]
-    if len(found) > 1:
-        raise InvariantBroken(f"nonce {attempts[0].nonce} has {len(found)} receipts on one chain")
-    return found[0] if found else None
+    if len(found) <= 1:
+        return found
+    return [each for each in found if snapshot.canonical.get(each.block.number) == each.block.block_hash]
+
+
+def rivals(attempts: Sequence[Attempt], snapshot: ChainSnapshot) -> Sequence[Receipt]:
+    """Return the receipts the node shows of one nonce where they are more than one, each excluding the others."""
+    found = [snapshot.receipts[attempt.tx_hash] for attempt in attempts if attempt.tx_hash in snapshot.receipts]
+    return found if len(found) > 1 else []
+
+
+def is_puzzling(attempts: Sequence[Attempt], snapshot: ChainSnapshot) -> bool:
+    """Say whether what the node shows of this nonce cannot be read, or contradicts itself: it proves nothing then."""
+    hashes = {attempt.tx_hash for attempt in attempts}
+    shown = hashes & snapshot.receipts.keys()
+    contradicts = len(shown) > 1 and len(receipts_of(attempts, snapshot)) != 1
+    return contradicts or (not shown and not hashes.isdisjoint(snapshot.unreadable))
 
 
 def _with_receipt(transaction: Transaction, receipt: Receipt, snapshot: ChainSnapshot, policy: Policy) -> Step:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from distributor.chain_types import ChainSnapshot
+from distributor.chain_types import ChainSnapshot, Claim
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
 from distributor.model import Address, OpenTransaction, TransactionStatus
 from distributor.payout import finality, lifecycle, submission
+from distributor.payout.confirmation import Confirmed
 from distributor.payout.distribution import Distribution
 from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import (
@@ -158,22 +159,42 @@ class Settlement:
         opened = await self.ledger.open_transactions()
         if not opened:
             return Turn(open=0)
-        snapshot = await self._snapshot(opened)
+        snapshot, closes = await self._snapshot(opened)
+        views = await self._views(opened, snapshot)
         lowest = _lowest_in_flight(opened)
         broken: list[InvariantBroken] = []
-        steps = await self._unless_halted([(each, self._decide(each, snapshot, lowest, broken)) for each in opened])
-        urgent = [self._one(each, step, snapshot, broken) for each, step in steps if not isinstance(step, Finalise)]
+        decided = [(each, self._decide(each, views[_slot(each)], lowest, broken)) for each in opened]
+        steps = await self._unless_halted(decided)
+        urgent = [
+            self._one(each, step, views[_slot(each)], broken) for each, step in steps if not isinstance(step, Finalise)
+        ]
         done = await asyncio.gather(*urgent)
         await submission.submit(
             self.ledger, self.chain, self.clock, [each.submit for each in done if each.submit is not None]
         )
+        if not closes:
+            return self._left(opened, steps, closed=0, bound=0, broken=broken)
         bound = await self._refill(done)
-        closed = [await self._one(each, step, snapshot, broken) for each, step in steps if isinstance(step, Finalise)]
+        shown = [(each, step.receipt, views[_slot(each)]) for each, step in steps if isinstance(step, Finalise)]
+        confirmed = await self.steps.confirmation.confirm(shown, broken)
+        closed = [await self._close(each, broken) for each in confirmed]
         bound += await self._refill(closed)
+        return self._left(opened, steps, closed=sum(each.closed for each in closed), bound=bound, broken=broken)
+
+    @staticmethod
+    def _left(
+        opened: Sequence[OpenTransaction],
+        steps: Sequence[tuple[OpenTransaction, Step]],
+        *,
+        closed: int,
+        bound: int,
+        broken: Sequence[InvariantBroken],
+    ) -> Turn:
+        """Say what the turn left behind. Raises InvariantBroken about all that could not be judged."""
         if broken:
             raise InvariantBroken("; ".join(map(str, broken)))
         return Turn(
-            open=len(opened) - sum(each.closed for each in closed) + bound,
+            open=len(opened) - closed + bound,
             lost=frozenset(_slot(each) for each, step in steps if isinstance(step, NonceLost)),
         )
 
@@ -181,15 +202,76 @@ class Settlement:
         """Let distribution bind what waits when a slot came free; return how many transactions it bound."""
         return (await self.distribution.drain()).bound if any(each.freed for each in done) else 0
 
-    async def _snapshot(self, opened: Sequence[OpenTransaction]) -> ChainSnapshot:
+    async def _snapshot(self, opened: Sequence[OpenTransaction]) -> tuple[ChainSnapshot, bool]:
+        """
+        Return what one node shows, and whether anything may be closed on it.
+
+        A node that shows another block where something was closed closes nothing in this turn. Where it did so
+        before and a second node still has that block, that one is looked at instead.
+        """
+        operators = sorted({each.transaction.operator for each in opened})
+        closed = await finality.newest_closings(self.ledger, operators)
+        snapshot = await self._seen_by("", opened, closed)
+        looked = await self._still_final.check(closed, snapshot)
+        if looked.instead:
+            snapshot = await self._seen_by(looked.instead, opened, closed)
+            looked = await self._still_final.check(closed, snapshot)
+        return snapshot, not looked.violated
+
+    async def _seen_by(
+        self, node: str, opened: Sequence[OpenTransaction], closed: finality.NewestClosings
+    ) -> ChainSnapshot:
         operators = sorted({each.transaction.operator for each in opened})
         hashes = [attempt.tx_hash for each in opened for attempt in each.attempts]
-        closed = await finality.newest_closings(self.ledger, operators)
         mined = {each.transaction.block_number for each in opened}
         numbers = {number for number in mined if number is not None} | finality.blocks_of(closed)
-        snapshot = await self.chain.snapshot(operators, hashes, sorted(numbers))
-        await finality.check_still_final(self.ledger, self.steps.alarms, closed, snapshot)
-        return snapshot
+        snapshot = await self.chain.snapshot(operators, hashes, sorted(numbers), node=node)
+        return await self._with_their_blocks(opened, snapshot)
+
+    async def _with_their_blocks(self, opened: Sequence[OpenTransaction], snapshot: ChainSnapshot) -> ChainSnapshot:
+        """
+        Where the node shows two receipts for one nonce, ask it as well which of their blocks it has.
+
+        Machines behind one address may stand on two forks; the receipt on the chain the node shows counts.
+        """
+        rivals = [
+            receipt
+            for each in opened
+            for receipt in lifecycle.rivals(each.attempts, snapshot)
+            if receipt.block.number not in snapshot.canonical
+        ]
+        if not rivals:
+            return snapshot
+        claims = [Claim(receipt.tx_hash, receipt.block.number) for receipt in rivals]
+        words = await self.chain.words(claims, node=snapshot.node, mark=snapshot.mark)
+        there = {
+            number: word.canonical
+            for tx_hash, number in claims
+            if (word := words.get(tx_hash)) is not None and word.canonical is not None
+        }
+        return replace(snapshot, canonical={**snapshot.canonical, **there})
+
+    async def _views(self, opened: Sequence[OpenTransaction], snapshot: ChainSnapshot) -> dict[Slot, ChainSnapshot]:
+        """
+        Return by which observation each transaction is judged: the first node's, or another's where it is unreadable.
+
+        Nonce and receipt of one transaction always come from one node.
+        """
+        views = {_slot(each): snapshot for each in opened}
+        puzzling = [each for each in opened if lifecycle.is_puzzling(each.attempts, snapshot)]
+        for node in [node for node in self.chain.nodes if node != snapshot.node] if puzzling else []:
+            try:
+                other = await self._seen_by(node, puzzling, {})
+            except (ChainUnavailable, WrongChain):
+                continue
+            readable = [each for each in puzzling if not lifecycle.is_puzzling(each.attempts, other)]
+            views |= {_slot(each): other for each in readable}
+            puzzling = [each for each in puzzling if each not in readable]
+        return views
+
+    @property
+    def _still_final(self) -> finality.StillFinal:
+        return finality.StillFinal(ledger=self.ledger, chain=self.chain, alarms=self.steps.alarms, clock=self.clock)
 
     def _decide(
         self,
@@ -233,6 +315,15 @@ class Settlement:
             return await self.steps.execute(opened, step, snapshot)
         except Contention:
             logs.info(_log, "transaction_changed_elsewhere", nonce=opened.transaction.nonce)
+        except InvariantBroken as error:
+            broken.append(error)
+        return StepResult()
+
+    async def _close(self, confirmed: Confirmed, broken: list[InvariantBroken]) -> StepResult:
+        try:
+            return await self.steps.close(confirmed)
+        except Contention:
+            logs.info(_log, "transaction_changed_elsewhere", nonce=confirmed.opened.transaction.nonce)
         except InvariantBroken as error:
             broken.append(error)
         return StepResult()

@@ -24,7 +24,8 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.payout import alarms, guard_calls, lifecycle, preflight, submission
+from distributor.payout import alarms, guard_calls, lifecycle, node_alarms, preflight, submission
+from distributor.payout.confirmation import Confirmation, Confirmed
 from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.lifecycle import (
     AttemptRefused,
@@ -34,6 +35,7 @@ from distributor.payout.lifecycle import (
     NonceLost,
     PaymentProof,
     Policy,
+    ReceiptUnreadable,
     Reopen,
     ReplaceAttempt,
     Step,
@@ -75,6 +77,18 @@ class StepExecutor:
     guard_settling: GuardSettling
     """Of transactions through a guard, whichever it was and whatever is set today."""
 
+    @property
+    def confirmation(self) -> Confirmation:
+        return Confirmation(
+            ledger=self.ledger,
+            chain=self.chain,
+            alarms=self.alarms,
+            clock=self.clock,
+            identity=self.identity,
+            policy=self.policy,
+            self_stop=self._self_stop,
+        )
+
     async def execute(  # noqa: C901, PLR0911 -- one arm per step, nothing else
         self, opened: OpenTransaction, step: Step, snapshot: ChainSnapshot
     ) -> StepResult:
@@ -102,8 +116,11 @@ class StepExecutor:
                 return await self._reopen(transaction, step)
             case Mined(receipt=receipt):
                 return await self._mined(transaction, receipt)
-            case Finalise(receipt=receipt):
-                return await self._finalise(opened, receipt, snapshot)
+            case Finalise():
+                return StepResult()  # what is final is closed by ``close``, once it is confirmed
+            case ReceiptUnreadable():
+                await self.alarms.raise_(node_alarms.receipt_unreadable(opened, snapshot.node))
+                return StepResult()
             case NonceLost():
                 await self._self_stop.nonce_lost(opened)
                 return StepResult()
@@ -152,6 +169,7 @@ class StepExecutor:
     async def _reopen(self, transaction: Transaction, step: Reopen) -> StepResult:
         logs.warning(_log, "transaction_reopened", nonce=transaction.nonce, lost_block=transaction.block_number)
         reopened = replace(transaction, status=step.status, mined_hash=None, block_number=None, block_hash=None)
+        reopened = replace(reopened, alone_since_ms=None)
         return StepResult(submit=(await self.ledger.update(reopened), step.attempt))
 
     # mined and final ---------------------------------------------------------------------------
@@ -164,6 +182,7 @@ class StepExecutor:
             mined_hash=receipt.tx_hash,
             block_number=block.number,
             block_hash=block.block_hash,
+            alone_since_ms=None,
         )
         await self.ledger.update(mined)
         logs.info(
@@ -176,18 +195,20 @@ class StepExecutor:
         )
         return StepResult(freed=True)
 
-    async def _finalise(self, opened: OpenTransaction, receipt: Receipt, snapshot: ChainSnapshot) -> StepResult:
-        transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
-        orders = await self.ledger.orders(transaction.orders)
+    async def close(self, confirmed: Confirmed) -> StepResult:
+        """
+        Close a transaction by what two words agree on.
+
+        Raises:
+            Contention: Another worker changed the transaction since it was read.
+        """
+        transaction, orders, receipt = confirmed.opened.transaction, confirmed.orders, confirmed.receipt
+        attempt = lifecycle.mined_attempt(confirmed.opened.attempts, receipt)
         guarded = attempt.kind is AttemptKind.PAY and guard_calls.is_guarded(transaction.data)
-        judged = (
-            self._guarded(transaction, orders, receipt, snapshot)
-            if guarded
-            else self._plain(opened, orders, receipt, snapshot)
-        )
-        closing = await judged
-        if closing is None:
+        judged = await (self._guarded(transaction, orders, receipt) if guarded else self._plain(confirmed, attempt))
+        if judged is None:
             return StepResult()
+        closing = replace(judged, witnesses=confirmed.witnesses, alone=confirmed.alone)
         await self.ledger.close(transaction, closing)
         logs.info(
             _log,
@@ -197,6 +218,7 @@ class StepExecutor:
             block=receipt.block.number,
             gas_used=receipt.gas_used,
             gas_cost_wei=closing.gas_cost_wei,
+            witnesses=closing.witnesses,
             duration_ms=self.clock() - transaction.bound_ms,
         )
         await self._tell(orders, closing)
@@ -204,16 +226,11 @@ class StepExecutor:
             await self.guard_settling.tell(orders, closing, attempt)
         return StepResult(freed=True, closed=True)
 
-    async def _plain(
-        self, opened: OpenTransaction, orders: Sequence[Order], receipt: Receipt, snapshot: ChainSnapshot
-    ) -> Closing | None:
-        """Return how a transaction without guard is closed; None while an order must not be released yet."""
-        transaction, attempt = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt)
-        verdict = lifecycle.verify_payment(orders, receipt, self.identity.reserve, kind=attempt.kind)
-        await self._self_stop.no_transfer(verdict, receipt, snapshot)
-        if verdict.held and not await self._may_release(transaction, receipt, snapshot):
-            return None
-        reason = await self._todays_reason(transaction, attempt, snapshot) if _reverted(verdict) else ""
+    async def _plain(self, confirmed: Confirmed, attempt: Attempt) -> Closing:
+        """Return how a transaction without guard is closed."""
+        transaction, receipt = confirmed.opened.transaction, confirmed.receipt
+        verdict = lifecycle.verify_payment(confirmed.orders, receipt, self.identity.reserve, kind=attempt.kind)
+        reason = await self._todays_reason(transaction, attempt, confirmed.snapshot) if _reverted(verdict) else ""
         return Closing(
             tx_hash=receipt.tx_hash,
             block_number=receipt.block.number,
@@ -224,23 +241,12 @@ class StepExecutor:
             gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
         )
 
-    async def _guarded(
-        self, transaction: Transaction, orders: Sequence[Order], receipt: Receipt, snapshot: ChainSnapshot
-    ) -> Closing | None:
-        """
-        Return how a transaction through a guard is closed; None while the nodes do not say enough.
-
-        The guard refuses a second payment, so a failed item is released at finality. Only where no guard
-        answered, nothing vouches for that, and a release waits as it does without one.
-        """
+    async def _guarded(self, transaction: Transaction, orders: Sequence[Order], receipt: Receipt) -> Closing | None:
+        """Return how a transaction through a guard is closed; None while no node names what paid a reference."""
         closing = await self.guard_settling.closing(transaction, orders, receipt)
-        if closing is None:
-            return None
-        await self.guard_settling.before(transaction, closing)
-        proof = PaymentProof(paid=tuple(closing.paid), held=closing.held)
-        await self._self_stop.no_transfer(proof, receipt, snapshot)
-        unproved = HoldReason.NO_TRANSFER in closing.held.values()
-        return None if unproved and not await self._may_release(transaction, receipt, snapshot) else closing
+        if closing is not None:
+            await self.guard_settling.before(transaction, closing)
+        return closing
 
     async def _todays_reason(self, transaction: Transaction, attempt: Attempt, snapshot: ChainSnapshot) -> str:
         """
@@ -256,16 +262,6 @@ class StepExecutor:
             return ""
         refusal = preflight.refusal_of(simulation, attempt.gas_limit)
         return f"; today it would refuse with: {refusal.text}" if refusal else ""
-
-    async def _may_release(self, transaction: Transaction, receipt: Receipt, snapshot: ChainSnapshot) -> bool:
-        """Orders get another nonce only far beyond finality, and when a second node agrees, where there is one."""
-        if not lifecycle.is_final(transaction, snapshot, self.policy, beyond=self.policy.release_confirmations):
-            return False
-        other = next((node for node in self.chain.nodes if node != snapshot.node), None)
-        if other is None:
-            return True
-        word = await self.chain.receipt(receipt.tx_hash, node=other)
-        return word is not None and (word.block, word.succeeded) == (receipt.block, receipt.succeeded)
 
     async def _tell(self, orders: Sequence[Order], closing: Closing) -> None:
         now_ms = self.clock()

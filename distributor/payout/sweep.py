@@ -20,6 +20,7 @@ from distributor.payout import finality
 from distributor.payout.alarms import row_unreadable
 from distributor.payout.preflight import outside_trouble
 from distributor.payout.reasons import WAITING
+from distributor.payout.recheck import Recheck
 from distributor.ports import Alarm, Alarms, Chain
 from distributor.state import SETTLEMENT_LEASE, MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei, format_units
@@ -98,6 +99,8 @@ class BalanceMonitor:
     clock: Clock
     operator: Address
     thresholds: Thresholds
+    recheck: Recheck
+    """What was closed on one node's word."""
 
     async def run(self) -> None:
         """
@@ -110,6 +113,7 @@ class BalanceMonitor:
         try:
             snapshot = await self.chain.pre_bind_snapshot(self.operator)
             await self._look_back()
+            await self.recheck.run()
         except (ChainUnavailable, WrongChain) as error:
             trouble = outside_trouble(error)
             await self._conclude(monitor_state, [_waiting_alarm(trouble.reason, trouble.detail)])
@@ -131,7 +135,8 @@ class BalanceMonitor:
         numbers = sorted(finality.blocks_of(closed))
         if numbers:
             seen = await self.chain.snapshot([self.operator], [], numbers)
-            await finality.check_still_final(self.ledger, self.alarms, closed, seen)
+            looking = finality.StillFinal(ledger=self.ledger, chain=self.chain, alarms=self.alarms, clock=self.clock)
+            await looking.check(closed, seen)
 
     async def _judge(self, snapshot: PreBindSnapshot, monitor_state: MonitorState) -> Sequence[Alarm]:
         binding_state = await self.ledger.binding_state(self.operator)

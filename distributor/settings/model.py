@@ -165,9 +165,9 @@ class Settings(BaseModel):
     finality_depth: Annotated[int | None, BeforeValidator(accept.finality_depth)] = _setting(
         "FINALITY", "When a block is final: `tag` (the node's `finalized`) or `depth:N` (N blocks)", _WATCHING, "tag"
     )
-    min_confirmations: _Positive = _setting("MIN_CONFIRMATIONS", "Least depth of a final block", _PAYING, "3")
+    min_confirmations: _Positive = _setting("MIN_CONFIRMATIONS", "Least depth of a final block", _WATCHING, "3")
     release_confirmations: _Positive = _setting(
-        "RELEASE_CONFIRMATIONS", "More blocks before an unpaid order may get another nonce", _PAYING, "500"
+        "RELEASE_CONFIRMATIONS", "More blocks before an unpaid order may get another nonce", _WATCHING, "500"
     )
     max_in_flight: Annotated[int, BeforeValidator(kinds.whole(1, 16))] = _setting(
         "MAX_IN_FLIGHT", "Open transactions at once; a node's pool runs 16 of one account", _PAYING, "16"
@@ -176,10 +176,14 @@ class Settings(BaseModel):
         "MAX_ORDERS_PER_TRANSACTION", "Orders one transaction pays; `1` without a batch contract", _PAYING, "1"
     )
     block_time_s: _Seconds = _setting("BLOCK_TIME_S", "Time between blocks", _PAYING, "2")
-    resubmit_after_ms: _Milliseconds = _setting("RESUBMIT_AFTER_S", "Age to submit the same bytes again", _PAYING, "10")
-    replace_after_ms: _Milliseconds = _setting("REPLACE_AFTER_S", "Age to replace it at a higher price", _PAYING, "30")
+    resubmit_after_ms: _Milliseconds = _setting(
+        "RESUBMIT_AFTER_S", "Age to submit the same bytes again", _WATCHING, "10"
+    )
+    replace_after_ms: _Milliseconds = _setting(
+        "REPLACE_AFTER_S", "Age to replace it at a higher price", _WATCHING, "30"
+    )
     max_attempts: Annotated[int, BeforeValidator(kinds.whole(1, 100))] = _setting(
-        "MAX_ATTEMPTS", "Signed versions of one transaction", _PAYING, "10"
+        "MAX_ATTEMPTS", "Signed versions of one transaction", _WATCHING, "10"
     )
     rpc_timeout_s: _Seconds = _setting("RPC_TIMEOUT_S", "Longest wait for a node", _CALLING, "10")
     ledger_connection: Annotated[str, BeforeValidator(kinds.setting_name)] = _setting(

@@ -20,7 +20,7 @@ from distributor.chain_types import (
     RevertKind,
     Transfer,
 )
-from distributor.model import Address, Fees, Hash, SubmitOutcome
+from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
 from distributor.payout.guard_calls import is_guarded
 from distributor.units import TokenUnits, Wei
 from tests.fakes.signer import Sent
@@ -190,6 +190,11 @@ def attempt(
     return Transfer(
         log_index=log_index, sender=rules.reserve, recipient=recipient, amount_units=TokenUnits(moved)
     ), None
+
+
+def a_transfer(reserve: Address, order: Order) -> Transfer:
+    """Return the transfer that would pay *order*."""
+    return Transfer(log_index=0, sender=reserve, recipient=order.wallet, amount_units=order.amount_units)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.guard_way import GuardWay
 from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import DistributionConfig
+from distributor.payout.recheck import Recheck
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.payout.sweep import BalanceMonitor, Thresholds
@@ -266,6 +267,13 @@ class PolygonWorld:
             alarms=self._alarms,
             clock=self.clock,
             operator=self.signer.address,
+            recheck=Recheck(
+                ledger=self.ledger,
+                chain=self.chain,
+                alarms=self._alarms,
+                identity=self.identity,
+                policy=self._policy,
+            ),
             thresholds=Thresholds(
                 low_reserve_units=TokenUnits(0),
                 low_allowance_units=TokenUnits(0),

@@ -9,6 +9,7 @@ import pytest
 from devstack.bor.faults import fault
 from devstack.bor.view import Finality
 from distributor.model import OrderStatus
+from distributor.payout.confirmation import WITNESS_PATIENCE_MS
 from distributor.units import Wei
 from tests.factories import GWEI, LIMITS
 from tests.faults.polygon_world import BLOCKS_PER_MINUTE, PolygonWorld
@@ -21,10 +22,12 @@ TROUBLES = ["rate_limited", "html", "truncated", "server_error", "reset", "drop_
 async def test_beside_a_healthy_node_a_troubled_one_stops_nothing(
     two_nodes: PolygonWorld, kind: str, troubled: int
 ) -> None:
-    """All are paid while it is in trouble, and none twice when it acts without saying so."""
+    """All are paid while it is in trouble, ten minutes later and on one word; none twice when it acts in silence."""
     world = two_nodes
     world.proxies[troubled].script.set(fault(kind))
     await world.receive(6)
+    await world.step(8)
+    world.clock.advance(WITNESS_PATIENCE_MS)
     await world.run()
 
     assert sum(world.proxies[troubled].script.struck.values()) > 0

@@ -14,9 +14,11 @@ from distributor.ledger.columns import encode
 from distributor.ledger.queries import must_find
 from distributor.ledger.records import Total
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, Transaction, TransactionStatus
-from distributor.payout import lifecycle
+from distributor.payout import lifecycle, witnesses
+from distributor.payout.confirmation import Confirmation
 from distributor.payout.lifecycle import PaymentProof, Policy, Step, Submit, Wait
 from distributor.payout.steps import StepExecutor, StepResult
+from distributor.payout.witnesses import Statements
 from distributor.state import Spent
 from distributor.units import TokenUnits
 from foundation.tablestore.atomic import commit
@@ -93,7 +95,7 @@ def paid_by_status_alone(patch: Patch) -> None:
         return PaymentProof(paid=paid, held={}) if receipt.succeeded else judge(orders, receipt, reserve, kind=kind)
 
     judge = lifecycle.verify_payment
-    patch.setattr(lifecycle, "judge", by_status)
+    patch.setattr(lifecycle, "verify_payment", by_status)
 
 
 def cancelled_is_paid(patch: Patch) -> None:
@@ -105,24 +107,24 @@ def cancelled_is_paid(patch: Patch) -> None:
         paid = tuple(order.key for order in orders)
         return PaymentProof(paid=paid, held={}) if cancelled else judge(orders, receipt, reserve, kind=kind)
 
-    patch.setattr(lifecycle, "judge", whatever)
+    patch.setattr(lifecycle, "verify_payment", whatever)
 
 
 def released_at_finality(patch: Patch) -> None:
     """Give an order another chance as soon as its failure is final."""
-    may_release = StepExecutor._may_release
+    confirm = Confirmation.confirm
 
-    async def soon(self: StepExecutor, *about: Any) -> bool:
-        return await may_release(replace(self, policy=replace(self.policy, release_confirmations=0)), *about)
+    async def soon(self: Confirmation, *about: Any) -> Any:
+        return await confirm(replace(self, policy=replace(self.policy, release_confirmations=0)), *about)
 
-    patch.setattr(StepExecutor, "_may_release", soon)
+    patch.setattr(Confirmation, "confirm", soon)
 
 
 def released_on_one_nodes_word(patch: Patch) -> None:
     """Give an order another chance because one node calls its payment failed."""
+    weigh = witnesses.weigh
 
-    async def deep(self: StepExecutor, transaction: Transaction, _receipt: Receipt, seen: ChainSnapshot) -> bool:
-        beyond = self.policy.release_confirmations
-        return lifecycle.is_final(transaction, seen, self.policy, beyond=beyond)
+    def first_alone(statements: Statements, *about: Any, **named: Any) -> Any:
+        return weigh(replace(statements, words=statements.words[:1], providers=1), *about, **named)
 
-    patch.setattr(StepExecutor, "_may_release", deep)
+    patch.setattr(witnesses, "weigh", first_alone)

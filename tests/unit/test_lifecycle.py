@@ -11,6 +11,7 @@ from distributor.chain_types import ChainSnapshot, FeeQuote, Transfer
 from distributor.model import (
     AttemptKind,
     Fees,
+    Hash,
     HoldReason,
     OpenTransaction,
     SubmitOutcome,
@@ -18,6 +19,7 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout.lifecycle import (
+    UNREADABLE_AFTER_MS,
     AttemptRefused,
     FeeCeiling,
     Finalise,
@@ -25,6 +27,7 @@ from distributor.payout.lifecycle import (
     NonceLost,
     PaymentProof,
     Policy,
+    ReceiptUnreadable,
     Reopen,
     ReplaceAttempt,
     Step,
@@ -216,13 +219,40 @@ def test_a_receipt_of_any_attempt_counts() -> None:
     assert step == Mined(receipt=receipt)
 
 
-def test_two_receipts_of_one_nonce_are_a_broken_chain() -> None:
-    """One nonce is one transaction: a node that says otherwise is not believed."""
+def test_of_two_receipts_of_one_nonce_the_one_on_the_nodes_chain_counts() -> None:
+    """Machines behind one address may stand on two forks; the block at the number says which of them it is."""
+    first, second = an_attempt(0), an_attempt(1)
+    receipts = a_receipt(first, a_block(98, "fork")), a_receipt(second, a_block(99))
+    snapshot = a_chain_snapshot(100, *receipts)
+    canonical = {98: a_block(98).block_hash, 99: a_block(99).block_hash}
+
+    assert a_step(opened(submitted(), first, second), replace(snapshot, canonical=canonical)) == Mined(
+        receipt=receipts[1]
+    )
+
+
+@pytest.mark.parametrize("canonical", [{}, {98: a_block(98).block_hash, 99: a_block(99).block_hash}])
+def test_two_receipts_that_exclude_each_other_say_nothing(canonical: dict[int, Hash]) -> None:
+    """Neither is on the chain the node shows, or both are: look again, and tell a person after minutes."""
     first, second = an_attempt(0), an_attempt(1)
     snapshot = a_chain_snapshot(100, a_receipt(first, a_block(98)), a_receipt(second, a_block(99)))
+    snapshot = replace(snapshot, canonical=canonical)
+    both = opened(submitted(), first, second)
 
-    with pytest.raises(InvariantBroken, match="2 receipts"):
-        a_step(opened(submitted(), first, second), snapshot)
+    assert a_step(both, snapshot) == Wait()
+    assert a_step(both, snapshot, after_s=UNREADABLE_AFTER_MS // 1000) == ReceiptUnreadable()
+
+
+def test_an_unreadable_receipt_is_neither_there_nor_absent() -> None:
+    """The nonce is used and no receipt is to be read: it is not called lost, and nothing is pushed."""
+    snapshot = replace(a_chain_snapshot(100, nonce=8), unreadable=frozenset({an_attempt().tx_hash}))
+    after_s = UNREADABLE_AFTER_MS // 1000
+
+    assert a_step(opened(submitted()), snapshot, after_s=after_s - 1) == Wait()
+    assert a_step(opened(submitted()), snapshot, after_s=after_s) == ReceiptUnreadable()
+    other = a_receipt(an_attempt(1), a_block(99))
+    shown = replace(snapshot, receipts={other.tx_hash: other}, canonical={99: other.block.block_hash})
+    assert a_step(opened(submitted(), an_attempt(0), an_attempt(1)), shown) == Mined(receipt=other)
 
 
 def test_a_mined_transaction_waits_for_finality() -> None:

@@ -65,8 +65,8 @@ async def test_one_node_that_leaves_out_logs_stops_nobody() -> None:
     world.chain.mine(8)
     snapshot, receipt = world.chain.snapshot, world.chain.receipt
 
-    async def bare(*asked: object) -> object:
-        seen = await snapshot(*asked)  # type: ignore[arg-type]
+    async def bare(*asked: object, **named: object) -> object:
+        seen = await snapshot(*asked, **named)  # type: ignore[arg-type]
         return replace(seen, receipts={key: replace(each, transfers=()) for key, each in seen.receipts.items()})
 
     async def silent(_: Hash, *, node: str) -> Receipt | None:

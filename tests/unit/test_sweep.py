@@ -46,6 +46,7 @@ def a_watcher(world: World, thresholds: Thresholds = THRESHOLDS) -> BalanceMonit
         clock=world.clock,
         operator=OPERATOR,
         thresholds=thresholds,
+        recheck=world.a_recheck(),
     )
 
 
@@ -311,6 +312,8 @@ async def test_the_watch_sees_what_left_the_chain_when_nothing_is_open() -> None
     assert not world.alarms.raised
 
     world.chain.reorg(world.chain.head.number)
+    await a_watcher(world, NO_FLOORS).run()
+    world.clock.advance(300_000)
     await a_watcher(world, NO_FLOORS).run()
 
     assert "finality_violated" in world.alarms.codes

@@ -1,0 +1,75 @@
+"""
+Use case: look again at what was closed on one node's word, once a second one answers.
+
+Two equal words that show the payment end the doubt. Any word that does not show it in its block is a difference:
+orders that are called paid may not be, and the payouts pause until a person has looked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from distributor.chain_types import Claim, Receipt
+from distributor.ledger import Ledger
+from distributor.ledger.records import Slot
+from distributor.model import AttemptKind, Order, Transaction
+from distributor.payout import effects, node_alarms, witnesses
+from distributor.payout.lifecycle import Policy
+from distributor.payout.witnesses import Effect, Opinion, Statements, Witnesses
+from distributor.ports import Alarms, Chain
+from distributor.state import Identity
+from foundation import logs
+from foundation.errors import Contention
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recheck:
+    """Ask every provider about each closing that rests on one word."""
+
+    ledger: Ledger
+    chain: Chain
+    alarms: Alarms
+    identity: Identity
+    policy: Policy
+
+    async def run(self) -> None:
+        """Look once at all of them. Raises LedgerUnavailable."""
+        for slot in await self.ledger.doubts.unwitnessed():
+            transaction = await self.ledger.transaction(*slot)
+            if transaction is not None and transaction.mined_hash and transaction.block_number is not None:
+                claim = Claim(transaction.mined_hash, transaction.block_number)
+                said = await Witnesses(chain=self.chain).hear([claim])
+                await self._conclude(transaction, said[claim.tx_hash])
+
+    async def _conclude(self, transaction: Transaction, said: Statements) -> None:
+        orders = await self.ledger.orders(transaction.orders)
+        effect_of = partial(self._effect, transaction, orders)
+        if witnesses.contradicts(said, transaction, effect_of):
+            await self._pause(transaction, said)
+            return
+        weighed = witnesses.weigh(said, transaction, effect_of, self.policy)
+        if weighed.opinion is Opinion.AGREED and weighed.witnesses >= witnesses.ENOUGH:
+            await self._witnessed(transaction, weighed.witnesses)
+
+    def _effect(self, transaction: Transaction, orders: Sequence[Order], receipt: Receipt) -> Effect:
+        reserve, policy = self.identity.reserve, self.policy
+        return effects.effect_of(transaction, orders, AttemptKind.PAY, receipt, reserve=reserve, policy=policy)
+
+    async def _pause(self, transaction: Transaction, said: Statements) -> None:
+        """Pause first, forget last: a crash in between repeats it. Forgotten, so that a person may resume."""
+        alarm = node_alarms.paid_contradicted(transaction, said.words)
+        await self.ledger.pause("witness", alarm.summary)
+        await self.alarms.raise_(alarm)
+        await self.ledger.doubts.give_up(Slot(transaction.operator, transaction.nonce))
+
+    async def _witnessed(self, transaction: Transaction, count: int) -> None:
+        try:
+            await self.ledger.doubts.witnessed(transaction, count)
+        except Contention:
+            return  # another host has said so
+        logs.info(_log, "payment_witnessed", nonce=transaction.nonce, tx_hash=transaction.mined_hash, witnesses=count)

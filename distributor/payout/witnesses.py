@@ -1,0 +1,271 @@
+"""
+Two words that agree: what is asked of a second node before anything is done that cannot be undone.
+
+1. The first node shows a receipt that the chain never had: with one word the order is called paid, and is not.
+2. The first node shows a receipt without the transfer in it: with one word the order is held, gets another nonce,
+   and is paid again.
+
+So a transaction closes on two equal words of two providers: block, hash at its number, status and transfers. Each
+must show by its own mark that the block is final; a second node that shows the same receipt and not its depth
+would let one liar close what a reorganisation takes back. A word that is unlike the others forbids a release, and
+whatever two others agree on may only be a payment.
+
+Pure but for ``Witnesses``, which asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from distributor.chain_types import Block, Claim, GuardEvent, Mark, Receipt, Transfer, Word
+from distributor.errors import ChainUnavailable, WrongChain
+from distributor.model import Hash, Transaction
+from distributor.payout import lifecycle
+from distributor.payout.lifecycle import Policy
+from distributor.ports import Chain
+
+ENOUGH = 2
+"""Equal words that close a transaction, where as many providers are configured."""
+_COUNTRY_CODE = 2
+_SECOND_LEVEL_MAX = 3
+"""Letters of a label like ``co`` in ``co.uk`` or ``com`` in ``com.br``."""
+
+Essence = tuple[Block, bool, tuple[Transfer, ...], tuple[GuardEvent, ...], Hash | None] | None
+"""What two words must have in common, the hash at the height among it; None for "in no block"."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """What closing a transaction by one receipt would do."""
+
+    releases: bool
+    """Whether any of its orders loses its nonce unpaid."""
+    beyond: int = 0
+    """Blocks on top, beyond finality, that it needs for that."""
+
+
+EffectOf = Callable[[Receipt], Effect]
+
+
+class Opinion(StrEnum):
+    """What the words say together."""
+
+    AGREED = "agreed"
+    EARLY = "early"
+    """Equal words, and not every node that must shows the block as final: look again."""
+    SILENT = "silent"
+    """One word alone, though nodes of another provider are configured."""
+    UNEQUAL = "unequal"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statements:
+    """What was said of one transaction in one turn: at most one word of each provider."""
+
+    words: tuple[Word, ...] = ()
+    providers: int
+    """How many are configured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weighed:
+    """The opinion, the receipt it is about, and how many words stand behind it."""
+
+    opinion: Opinion
+    receipt: Receipt | None = None
+    witnesses: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witnesses:
+    """Ask every provider for its word. Never raises for a node's trouble: who does not answer says nothing."""
+
+    chain: Chain
+
+    async def hear(
+        self, claims: Sequence[Claim], *, first: str = "", mark: Mark | None = None
+    ) -> Mapping[Hash, Statements]:
+        """
+        Return what the providers say of each claim, the one of the node *first* before the others.
+
+        *mark* is what that node has just shown; the claims are asked for after it, in a request of their own.
+        """
+        providers = by_provider(self.chain.nodes, first=first)
+        replies = await asyncio.gather(*(self._provider(nodes, claims, first, mark) for nodes in providers))
+        return {
+            claim.tx_hash: Statements(
+                words=tuple(said[claim.tx_hash] for said in replies if claim.tx_hash in said),
+                providers=len(providers),
+            )
+            for claim in claims
+        }
+
+    async def _provider(
+        self, nodes: Sequence[str], claims: Sequence[Claim], first: str, mark: Mark | None
+    ) -> Mapping[Hash, Word]:
+        """Ask one provider's nodes, each for what the ones before it left open."""
+        said = dict[Hash, Word]()
+        for node in nodes:
+            left = [claim for claim in claims if claim.tx_hash not in said]
+            if left:
+                said |= await self._node(node, left, mark if node == first else None)
+        return said
+
+    async def _node(self, node: str, claims: Sequence[Claim], mark: Mark | None) -> Mapping[Hash, Word]:
+        try:
+            return await self.chain.words(claims, node=node, mark=mark)
+        except (ChainUnavailable, WrongChain):
+            return {}
+
+
+def provider_of(label: str) -> str:
+    """Return who runs the node of that label: two addresses of one provider are one witness."""
+    host, name = label.partition("#")[0], label.partition("#")[0].partition(":")[0]
+    parts = name.lower().split(".")
+    if len(parts) == 1 or _is_ip(name):
+        return host
+    nested = len(parts[-1]) == _COUNTRY_CODE and len(parts[-2]) <= _SECOND_LEVEL_MAX
+    return ".".join(parts[-3:] if nested else parts[-2:])
+
+
+def by_provider(labels: Sequence[str], *, first: str = "") -> Sequence[Sequence[str]]:
+    """Return the nodes of each provider, the provider of *first* before the others and *first* before its own."""
+    grouped = dict[str, list[str]]()
+    for label in sorted(labels, key=lambda label: label != first):
+        grouped.setdefault(provider_of(label), []).append(label)
+    return list(grouped.values())
+
+
+def weigh(
+    statements: Statements, transaction: Transaction, effect_of: EffectOf, policy: Policy, *, distrusted: bool = False
+) -> Weighed:
+    """
+    Return what the words say together of *transaction*, which is mined in the block its row names.
+
+    Args:
+        statements: The words; each of another provider.
+        transaction: Its row, with the block it was mined in.
+        effect_of: Says what closing by a receipt would do.
+        policy: When a node shows a block as final.
+        distrusted: The word of the only provider is not enough: its node contradicted itself.
+    """
+    agreed = _largest([word for word in statements.words if _stands(word, transaction)])
+    unlike = len({_essence(word) for word in statements.words}) > 1
+    if len(agreed) < ENOUGH:
+        return _without_second(statements, agreed, transaction, effect_of, policy, unlike=unlike, distrusted=distrusted)
+    receipt = _receipt(agreed)
+    effect = effect_of(receipt)
+    if not effect.releases:
+        final = [word for word in agreed if shows_final(word, transaction, policy)]
+        return _agreed(receipt, final) if len(final) >= ENOUGH else Weighed(opinion=Opinion.EARLY, receipt=receipt)
+    if unlike:
+        return Weighed(opinion=Opinion.UNEQUAL, receipt=receipt)
+    deep = all(shows_final(word, transaction, policy, beyond=effect.beyond) for word in agreed)
+    return _agreed(receipt, agreed) if deep else Weighed(opinion=Opinion.EARLY, receipt=receipt)
+
+
+def _without_second(
+    statements: Statements,
+    agreed: Sequence[Word],
+    transaction: Transaction,
+    effect_of: EffectOf,
+    policy: Policy,
+    *,
+    unlike: bool,
+    distrusted: bool,
+) -> Weighed:
+    if unlike:
+        return Weighed(opinion=Opinion.UNEQUAL)
+    if not agreed:
+        # Nothing was said, or all say that it is not in that block any more: the next turn decides anew.
+        return Weighed(opinion=Opinion.EARLY if statements.words else Opinion.SILENT)
+    receipt = _receipt(agreed)
+    if statements.providers > 1:
+        return Weighed(opinion=Opinion.SILENT, receipt=receipt, witnesses=1)
+    final = shows_final(agreed[0], transaction, policy, beyond=effect_of(receipt).beyond) and not distrusted
+    return _agreed(receipt, agreed) if final else Weighed(opinion=Opinion.EARLY, receipt=receipt)
+
+
+def closes_alone(
+    statements: Statements, weighed: Weighed, transaction: Transaction, effect_of: EffectOf, policy: Policy
+) -> Receipt | None:
+    """
+    Return the receipt by which one word may close a payment whose second one has not come for long.
+
+    Only a payment, and only once its block is as deep as for a release: nothing is released on one word.
+    """
+    if weighed.opinion is not Opinion.SILENT or weighed.receipt is None or effect_of(weighed.receipt).releases:
+        return None
+    (word,) = statements.words
+    return weighed.receipt if shows_final(word, transaction, policy, beyond=policy.release_confirmations) else None
+
+
+def contradicts(statements: Statements, transaction: Transaction, effect_of: EffectOf) -> bool:
+    """Say whether any word does not show the payment by which *transaction* was closed, in its block."""
+    return any(not _stands(word, transaction) or _leaves_unpaid(word, effect_of) for word in statements.words)
+
+
+def _leaves_unpaid(word: Word, effect_of: EffectOf) -> bool:
+    return word.receipt is not None and effect_of(word.receipt).releases
+
+
+def shows_final(word: Word, transaction: Transaction, policy: Policy, *, beyond: int = 0) -> bool:
+    """
+    Say whether the node of *word* itself shows the block of *transaction* as final, *beyond* more blocks on top.
+
+    By the configured rule. A node that has no ``finalized`` tag shows it by depth alone, and only by that of
+    a release: it must not fall behind the others for want of a tag, nor be believed sooner than they are.
+    """
+    number = transaction.block_number
+    if number is None or word.canonical != transaction.block_hash:
+        return False
+    if policy.finality_depth is None and word.mark.finalized_number is None:
+        least = max(beyond, policy.release_confirmations)
+        return word.mark.head_number - number >= policy.min_confirmations + least
+    return lifecycle.is_deep(number, word.mark, policy, beyond=beyond)
+
+
+def _largest(words: Sequence[Word]) -> Sequence[Word]:
+    """Return the most words that are equal; of as many, those that were heard first."""
+    groups = dict[Essence, list[Word]]()
+    for word in words:
+        groups.setdefault(_essence(word), []).append(word)
+    return max(groups.values(), key=len, default=[])
+
+
+def _essence(word: Word) -> Essence:
+    receipt = word.receipt
+    return (
+        None
+        if receipt is None
+        else (receipt.block, receipt.succeeded, receipt.transfers, receipt.guard_events, word.canonical)
+    )
+
+
+def _stands(word: Word, transaction: Transaction) -> bool:
+    """Say whether the word is about the very block the row names, and the node has that block at its number."""
+    if word.receipt is None:
+        return False
+    block = word.receipt.block
+    mined = (transaction.block_number, transaction.block_hash)
+    return (block.number, block.block_hash) == mined and word.canonical == block.block_hash
+
+
+def _receipt(words: Sequence[Word]) -> Receipt:
+    return next(word.receipt for word in words if word.receipt is not None)
+
+
+def _agreed(receipt: Receipt, words: Sequence[Word]) -> Weighed:
+    return Weighed(opinion=Opinion.AGREED, receipt=receipt, witnesses=len(words))
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return name.startswith("[")
+    return True
