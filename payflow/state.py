@@ -379,3 +379,13 @@ class SignIn:
     result: str = ""
     """Empty until the state is consumed, which happens before the code is exchanged."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentOwner:
+    """Which payment a document was mailed for first; the document itself is never stored."""
+
+    sha256: str
+    baixa: BaixaId
+    customer: CustomerId
+    version: Version = field(default=UNSTORED, compare=False, repr=False)

@@ -55,6 +55,11 @@ def receipt(name: str) -> str:
     return f"receipt:{name}"
 
 
+def document(sha256: str) -> str:
+    """Return the key that says which payment a document was mailed for."""
+    return f"document:{sha256}"
+
+
 def sibling(instalment: InstalmentId, name: str) -> str:
     """Return the key that finds a receipt by its instalment."""
     return f"of:{instalment}:{name}"

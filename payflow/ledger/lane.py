@@ -19,7 +19,7 @@ from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.model import BaixaId, CompanyId, InstalmentId, PaymentKey
 from payflow.sealing import BlindIndex
-from payflow.state import Company, Cursor, Delivery, Instalment, Receipt, Token
+from payflow.state import Company, Cursor, Delivery, DocumentOwner, Instalment, Receipt, Token
 
 RECEIPTS_IN_A_GROUP: Final = 30
 """A receipt has three rows (itself, by instalment, index), an instalment one more: a group takes 100."""
@@ -136,6 +136,16 @@ class LaneLedger:
         write.put(key, self.codec.encode(delivery), delivery.version)
         versions = await commit(self.rows, write, marker_row=key)
         return replace(delivery, version=version_of(versions, key))
+
+    async def document_owner(self, sha256: str) -> DocumentOwner | None:
+        """Return which payment a document was mailed for first."""
+        row = await self.rows.get(keys.document(sha256))
+        return self.codec.decode(DocumentOwner, row) if row else None
+
+    def put_document(self, write: AtomicWrite, sha256: str, receipt: Receipt) -> None:
+        """Add to a group that a document, never seen before, is mailed for *receipt*."""
+        owner = DocumentOwner(sha256=sha256, baixa=receipt.baixa, customer=receipt.customer)
+        write.insert(keys.document(sha256), self.codec.encode(owner))
 
     # Instalments -------------------------------------------------------------------------------------
 

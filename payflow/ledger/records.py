@@ -21,6 +21,7 @@ from payflow.state import (
     Delivery,
     DeliveryPhase,
     DeliveryState,
+    DocumentOwner,
     DocumentPolicy,
     Entry,
     Instalment,
@@ -54,7 +55,9 @@ ENTRIES = Codec([ENTRY])
 def codec(company: CompanyId, sealer: Sealer) -> Codec:
     """Return the records of one company's partition."""
     sealed = _sealing(company, sealer)
-    return Codec([_company(sealed), _token(sealed), _CURSOR, _instalment(sealed), _receipt(sealed), _delivery(sealed)])
+    return Codec(
+        [_company(sealed), _token(sealed), _CURSOR, _instalment(sealed), _receipt(sealed), _delivery(sealed), _DOCUMENT]
+    )
 
 
 def oauth_codec(sealer: Sealer) -> Codec:
@@ -114,6 +117,8 @@ def _token(sealed: _Sealed) -> Record:
     )
     return Record(Token, columns)
 
+
+_DOCUMENT = Record(DocumentOwner, (text("sha256"), text("baixa"), text("customer")))
 
 _CURSOR = Record(
     Cursor,

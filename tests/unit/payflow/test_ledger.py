@@ -165,6 +165,20 @@ async def test_a_delivery_is_written_with_its_receipt(book: Book) -> None:
         await lane.write_delivery(replace(read, owner="w2"))
 
 
+async def test_a_document_belongs_to_its_first_payment(book: Book) -> None:
+    """Written in the group of its receipt, and only once."""
+    receipt, lane = await stored(book), book.lane
+    assert await lane.document_owner("hash") is None
+
+    after = await lane.save(receipt, receipt, also=lambda write: lane.put_document(write, "hash", receipt))
+
+    owner = await lane.document_owner("hash")
+    assert owner is not None
+    assert (owner.baixa, owner.customer) == ("b1", "c1")
+    with pytest.raises(Contention):
+        await lane.save(after, after, also=lambda write: lane.put_document(write, "hash", receipt))
+
+
 async def test_company_and_cursor_are_read_as_written(book: Book) -> None:
     """Missing ones are None, or nowhere."""
     lane = book.lane
