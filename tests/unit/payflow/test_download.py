@@ -116,12 +116,15 @@ async def test_an_allowed_host_that_leads_inside_is_refused(address: str) -> Non
 
 @pytest.mark.parametrize("url", ["http://files.example/x", "https://evil.example/x", "file:///etc/passwd", ""])
 async def test_other_addresses_are_refused(url: str) -> None:
-    """By the guard, before a name is asked."""
+    """By the guard, before anything is sent."""
+
+    async def resolve(_: str, __: int) -> list[str]:
+        return ["93.184.215.14"]
 
     async def token() -> str:
         return "secret"
 
-    guarded = Download(outgoing=OutgoingGuard(), hosts=("files.example",), api_url=API, token=token)
+    guarded = Download(outgoing=OutgoingGuard(resolve=resolve), hosts=("files.example",), api_url=API, token=token)
 
     with pytest.raises(DocumentRefused):
         await guarded(at(url))
