@@ -1,0 +1,111 @@
+"""
+The settings of finding payments. Names are the production guide's where it has one.
+
+A group is read by the part that needs it, at its first use: a wrong mail password does not stop looking.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, SecretStr
+
+from foundation.settings.groups import Rule, SettingsGroup, setting
+from foundation.settings.urls import is_private, split
+from foundation.settings.values import setting_name, whole
+from payflow.sealing import Sealer
+
+
+class Environment(StrEnum):
+    """Which installation this is; only PRODUCTION mails the real recipients."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+    DEVELOPMENT = "development"
+
+
+def _address(text: str) -> str:
+    """Return an https address; plain http only to this machine, for development."""
+    parts = split(text.strip())
+    if not is_private(parts):
+        raise ValueError("must be https://HOST/…")
+    return text.strip().rstrip("/")
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    if any(urlsplit(f"//{name}").netloc != name or "@" in name for name in names):
+        raise ValueError("must be host names, HOST or HOST:PORT, with commas between them")
+    return names
+
+
+def _old_keys(text: str) -> tuple[str, ...]:
+    return tuple(key.strip() for key in text.split(",") if key.strip())
+
+
+_Address = Annotated[str, BeforeValidator(_address)]
+
+
+class StorageSettings(SettingsGroup):
+    """Where the rows are."""
+
+    ledger: Annotated[str, BeforeValidator(setting_name)] = setting(
+        "LEDGER_CONNECTION", "name of the setting with the ledger's storage account", "AzureWebJobsStorage"
+    )
+    second: Annotated[str, BeforeValidator(setting_name)] = setting(
+        "SEND_LOG_CONNECTION",
+        "name of the setting with the second account, for the send log and the rescue of tokens",
+        "SEND_LOG_STORAGE",
+    )
+    environment: Environment = setting(
+        "ENVIRONMENT", "production, staging or development; only production mails the real recipients", "development"
+    )
+
+
+class KeySettings(SettingsGroup):
+    """The keys that seal."""
+
+    master: SecretStr = setting("MASTER_KEY", "32 bytes in URL-safe base64, made by `keys new`", secret=True)
+    old: SecretStr = setting("OLD_MASTER_KEYS", "keys that still open, with commas between them", "", secret=True)
+
+    def sealer(self) -> Sealer:
+        """Return the sealer. Raises ConfigurationError if one of them is no key."""
+        return Sealer.of(self.master.get_secret_value().strip(), _old_keys(self.old.get_secret_value()))
+
+
+class ContaAzulSettings(SettingsGroup):
+    """Our application at Conta Azul, and where Conta Azul is."""
+
+    client_id: str = setting("CONTA_AZUL_CLIENT_ID", "of the application in Conta Azul's developer portal")
+    client_secret: SecretStr = setting("CONTA_AZUL_CLIENT_SECRET", "of the same application", secret=True)
+    redirect_uri: _Address = setting(
+        "CONTA_AZUL_REDIRECT_URI", "https://HOST/oauth/callback, to the byte as the developer portal has it"
+    )
+    api_url: _Address = setting("CONTA_AZUL_API_BASE_URL", "the API", "https://api-v2.contaazul.com")
+    authorize_url: _Address = setting(
+        "CONTA_AZUL_AUTH_URL", "where a clinic signs in", "https://auth.contaazul.com/oauth2/authorize"
+    )
+    token_url: _Address = setting(
+        "CONTA_AZUL_TOKEN_URL", "where codes become tokens", "https://auth.contaazul.com/oauth2/token"
+    )
+    rules: ClassVar = [
+        Rule(
+            lambda uri: urlsplit(uri).path == "/oauth/callback",
+            ("redirect_uri",),
+            "CONTA_AZUL_REDIRECT_URI",
+            "must end with /oauth/callback",
+        )
+    ]
+
+
+class LookSettings(SettingsGroup):
+    """How often payments are looked for, and where documents may come from."""
+
+    interval_s: Annotated[int, BeforeValidator(whole(60, 3600))] = setting(
+        "POLLING_INTERVAL_SECONDS", "seconds between two looks of a company, 60 to 3600", "300"
+    )
+    document_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = setting(
+        "DOCUMENT_HOSTS", "hosts besides the API's that documents are fetched from, with commas between them", ""
+    )

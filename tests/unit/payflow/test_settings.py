@@ -1,0 +1,101 @@
+"""Settings: the guide's names, all that is wrong named at once, and never a value."""
+
+from __future__ import annotations
+
+import pytest
+
+from foundation.errors import ConfigurationError
+from foundation.settings.groups import read, settings_of
+from payflow.sealing import key_id, new_key
+from payflow.settings.groups import ContaAzulSettings, Environment, KeySettings, LookSettings, StorageSettings
+
+CONTA_AZUL = {
+    "CONTA_AZUL_CLIENT_ID": "id",
+    "CONTA_AZUL_CLIENT_SECRET": "very-secret",
+    "CONTA_AZUL_REDIRECT_URI": "https://payflow.example/oauth/callback",
+}
+
+
+def test_the_guides_names_are_read() -> None:
+    """With Conta Azul's own addresses unless told otherwise."""
+    found = read(ContaAzulSettings, CONTA_AZUL)
+
+    assert found.api_url == "https://api-v2.contaazul.com"
+    assert found.authorize_url == "https://auth.contaazul.com/oauth2/authorize"
+    assert "very-secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CONTA_AZUL_REDIRECT_URI", "http://payflow.example/oauth/callback"),
+        ("CONTA_AZUL_REDIRECT_URI", "https://payflow.example/callback"),
+        ("CONTA_AZUL_API_BASE_URL", "api-v2.contaazul.com"),
+        ("CONTA_AZUL_CLIENT_SECRET", " "),
+    ],
+)
+def test_what_is_wrong_is_named_without_its_value(name: str, value: str) -> None:
+    """A value may be a secret."""
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        read(ContaAzulSettings, CONTA_AZUL | {name: value})
+
+    assert "very-secret" not in str(caught.value)
+
+
+def test_development_may_speak_plainly_to_this_machine() -> None:
+    """And to no other."""
+    local = {
+        "CONTA_AZUL_API_BASE_URL": "http://127.0.0.1:9000",
+        "CONTA_AZUL_REDIRECT_URI": "http://127.0.0.1:1/oauth/callback",
+    }
+
+    assert read(ContaAzulSettings, CONTA_AZUL | local).api_url == "http://127.0.0.1:9000"
+
+
+def test_keys_are_read() -> None:
+    """The first seals, the old ones open."""
+    new, old = new_key(), new_key()
+
+    sealer = read(KeySettings, {"MASTER_KEY": new, "OLD_MASTER_KEYS": f"{old}, "}).sealer()
+
+    assert sealer.current == key_id(new)
+    assert new not in repr(read(KeySettings, {"MASTER_KEY": new}))
+
+
+def test_a_look_has_its_interval_and_its_hosts() -> None:
+    """Within the guide's limits."""
+    found = read(LookSettings, {"DOCUMENT_HOSTS": "A.example, b.example:8443"})
+
+    assert (found.interval_s, found.document_hosts) == (300, ("a.example", "b.example:8443"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"POLLING_INTERVAL_SECONDS": "10"}, {"DOCUMENT_HOSTS": "https://a.example"}, {"DOCUMENT_HOSTS": "u@a"}]
+)
+def test_limits_are_kept(wrong: dict[str, str]) -> None:
+    """By name."""
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        read(LookSettings, wrong)
+
+
+def test_where_rows_are_has_defaults() -> None:
+    """The second account is another setting than the first."""
+    found = read(StorageSettings, {})
+
+    assert (found.ledger, found.second, found.environment) == (
+        "AzureWebJobsStorage",
+        "SEND_LOG_STORAGE",
+        Environment.DEVELOPMENT,
+    )
+
+
+def test_every_setting_says_what_it_is() -> None:
+    """For the table in the README."""
+    found = settings_of([StorageSettings, KeySettings, ContaAzulSettings, LookSettings])
+
+    assert all(one.meaning for one in found.values())
+    assert {name for name, one in found.items() if one.secret} == {
+        "MASTER_KEY",
+        "OLD_MASTER_KEYS",
+        "CONTA_AZUL_CLIENT_SECRET",
+    }
