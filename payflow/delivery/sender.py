@@ -1,0 +1,274 @@
+"""
+The mail account, shared by all companies: its limits, its turn, its stop and its probe.
+
+Rows of the partition ``sender``; none of them is what makes a mail go out at most once.
+
+- One permit is one message. Permits are leases (``SMTP_CONNECTIONS`` of them); a company that finds none leaves a
+  waiting row, and a free one goes to the company that has waited longest (R5-4).
+- A refusal that may be the account's fault stops the sender for all. Every 15 minutes one probe: the due delivery
+  that was tried longest ago, so that one bad message cannot be the probe each time (R5-1).
+- The right to probe is taken here, after the payment was read again, so that a lane that cannot send cannot use it
+  up (R5-3). Whatever is accepted ends the stop and raises the epoch: the refusals before it then count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from foundation.clock import Clock, UnixMs, utc_day
+from foundation.errors import Contention
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.codec import Codec, Record, lines, number, text
+from foundation.tablestore.leases import Lease, Leases
+from foundation.tablestore.ports import UNSTORED, Rows, Version
+from foundation.tablestore.queries import find
+from payflow.mail.codes import Verdict
+from payflow.mail.smtp import Outcome
+from payflow.model import CompanyId
+
+PROBE_MS: Final = 15 * 60_000
+PERMIT_MS: Final = 120_000
+WAITING_MS: Final = 90_000
+"""A waiting row runs out: a lane that ended while it waited keeps nobody else waiting."""
+RETRY_MS: Final = 20_000
+REFUSED_IN_A_ROW_MAX: Final = 3
+TRIES_MAX: Final = 8
+_ENDS = {Verdict.SENDER, Verdict.ACCOUNT}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """The sender's state and counts: one row."""
+
+    epoch: int = 1
+    stopped_ms: int = 0
+    """0: not stopped."""
+    why: str = ""
+    """The server's words."""
+    probe_ms: int = 0
+    """When the next probe may be made."""
+    refused: tuple[str, ...] = ()
+    """Blind indexes of the addresses refused in a row."""
+    minute: int = 0
+    in_minute: int = 0
+    day: str = ""
+    in_day: int = 0
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """A company that has mail and no permit."""
+
+    company: str
+    since_ms: int
+    tried_ms: int
+    """When its due delivery was last tried."""
+    until_ms: int
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+_CODEC = Codec(
+    [
+        Record(
+            Account,
+            (
+                number("epoch"),
+                number("stopped_ms"),
+                text("why"),
+                number("probe_ms"),
+                lines("refused"),
+                number("minute"),
+                number("in_minute"),
+                text("day"),
+                number("in_day"),
+            ),
+        ),
+        Record(Waiting, (text("company"), number("since_ms"), number("tried_ms"), number("until_ms"))),
+    ]
+)
+_ACCOUNT, _WAITING = "account", "waiting:"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What the account may send."""
+
+    connections: int = 2
+    per_minute: int = 30
+    per_day: int = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """No permit; ask again at *again_ms*."""
+
+    again_ms: UnixMs
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The right to send one message."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class SenderDesk:
+    """``Sender``, and the permits. Every method raises StoreUnavailable."""
+
+    rows: Rows
+    clock: Clock
+    limits: Limits
+
+    async def account(self) -> Account:
+        return await find(self.rows, _CODEC, Account, _ACCOUNT) or Account()
+
+    async def epoch(self) -> int:
+        return (await self.account()).epoch
+
+    async def heard(self, outcome: Outcome, address_index: str) -> int:
+        """Take note of an outcome: stop, go on, or nothing; return the epoch in which it happened."""
+        before, _ = await self._change(lambda account: after(account, outcome, address_index, self.clock()))
+        return before.epoch
+
+    async def admit(self, company: CompanyId, holder: str, tried_ms: UnixMs) -> Permit | NotNow:
+        """
+        Return a permit to send one message of *company*, or when to ask again.
+
+        Args:
+            company: Whose mail it is.
+            holder: The worker; a permit it still holds is renewed.
+            tried_ms: When the delivery was last tried; 0 when never.
+        """
+        now = self.clock()
+        waiting = await self._waiting(now)
+        mine = waiting.get(company) or Waiting(company=company, since_ms=now, tried_ms=tried_ms, until_ms=0)
+        others = [other for name, other in waiting.items() if name != company]
+        refused = await self._refusal(company, tried_ms, others)
+        lease = None if refused else await self._lease(mine, others, holder)
+        if lease is None:
+            await self._wait(replace(mine, tried_ms=tried_ms, until_ms=now + WAITING_MS))
+            return refused or NotNow(UnixMs(now + RETRY_MS), "all connections are in use")
+        await self._forget(mine)
+        taken = await self._take()
+        if taken is not None:
+            await self.leave(Permit(lease))
+            return taken
+        return Permit(lease)
+
+    async def leave(self, permit: Permit) -> None:
+        """Give a permit back."""
+        await self._leases().release(permit.lease)
+
+    # the stop ------------------------------------------------------------------------------------
+
+    async def _refusal(self, company: CompanyId, tried_ms: UnixMs, others: Sequence[Waiting]) -> NotNow | None:
+        account, now = await self.account(), self.clock()
+        if not account.stopped_ms:
+            return None
+        if now < account.probe_ms:
+            return NotNow(UnixMs(account.probe_ms), account.why)
+        if any((other.tried_ms, other.company) < (tried_ms, company) for other in others):
+            return NotNow(UnixMs(now + RETRY_MS), account.why)
+        _, took = await self._change(lambda found: _probing(found, now))
+        return None if took else NotNow(UnixMs(now + PROBE_MS), account.why)
+
+    # the turn ------------------------------------------------------------------------------------
+
+    async def _lease(self, mine: Waiting, others: Sequence[Waiting], holder: str) -> Lease | None:
+        if any((other.since_ms, other.company) < (mine.since_ms, mine.company) for other in others):
+            return None
+        leases = self._leases()
+        for number_ in range(1, self.limits.connections + 1):
+            if lease := await leases.acquire(f"sender:{number_}", holder, ttl_ms=PERMIT_MS):
+                return lease
+        return None
+
+    async def _waiting(self, now: UnixMs) -> dict[str, Waiting]:
+        rows = await self.rows.scan(_WAITING, _WAITING + "~", limit=1_000)
+        found = [_CODEC.decode(Waiting, row) for row in rows]
+        return {each.company: each for each in found if each.until_ms > now}
+
+    async def _wait(self, waiting: Waiting) -> None:
+        write, key = AtomicWrite(), _WAITING + waiting.company
+        stored = await find(self.rows, _CODEC, Waiting, key)
+        write.put(key, _CODEC.encode(waiting), stored.version if stored else UNSTORED)
+        try:
+            await commit(self.rows, write, marker_row=key)
+        except Contention:
+            return  # another lane of the same company waits as well
+
+    async def _forget(self, mine: Waiting) -> None:
+        if mine.version != UNSTORED:
+            await self._wait(replace(mine, until_ms=0))
+
+    # the counts ----------------------------------------------------------------------------------
+
+    async def _take(self) -> NotNow | None:
+        """Count one message of the minute and the day; NotNow when either is used up."""
+        now = self.clock()
+        account, took = await self._change(lambda found: _counted(found, self.limits, now))
+        if took:
+            return None
+        spent_day = account.day == str(utc_day(now)) and account.in_day >= self.limits.per_day
+        wait_ms = 3_600_000 if spent_day else 60_000 - now % 60_000
+        return NotNow(UnixMs(now + wait_ms), "the day's messages are used up" if spent_day else "the minute's are")
+
+    async def _change(self, change: Callable[[Account], Account | None]) -> tuple[Account, bool]:
+        """Store what *change* makes of the account's row; return it as it was, and whether anything changed."""
+        for _ in range(TRIES_MAX):
+            found = await self.account()
+            changed = change(found)
+            if changed is None:
+                return found, False
+            write = AtomicWrite()
+            write.put(_ACCOUNT, _CODEC.encode(changed), found.version)
+            try:
+                await commit(self.rows, write, marker_row=_ACCOUNT)
+            except Contention:
+                continue
+            return found, True
+        raise Contention("the sender's row is written without a pause")
+
+    def _leases(self) -> Leases:
+        return Leases(self.rows, self.clock)
+
+
+def after(account: Account, outcome: Outcome, address_index: str, now: UnixMs) -> Account | None:
+    """Return *account* after an outcome; None when it changes nothing."""
+    if outcome.verdict is Verdict.ACCEPTED:
+        if not account.stopped_ms and not account.refused:
+            return None
+        return replace(account, epoch=account.epoch + 1, stopped_ms=0, why="", probe_ms=0, refused=())
+    if outcome.verdict in _ENDS:
+        return _stopped(account, outcome.words, now)
+    if outcome.verdict is not Verdict.ADDRESS:
+        return None
+    refused = tuple(dict.fromkeys((*account.refused, address_index)))[-REFUSED_IN_A_ROW_MAX:]
+    counted = replace(account, refused=refused)
+    return _stopped(counted, outcome.words, now) if len(refused) >= REFUSED_IN_A_ROW_MAX else counted
+
+
+def _stopped(account: Account, words: str, now: UnixMs) -> Account:
+    """A stop keeps its beginning, and its newest words."""
+    return replace(account, stopped_ms=account.stopped_ms or now, why=words, probe_ms=now + PROBE_MS)
+
+
+def _probing(account: Account, now: UnixMs) -> Account | None:
+    """Take the right to probe; None when another lane took it."""
+    if not account.stopped_ms or now < account.probe_ms:
+        return None
+    return replace(account, probe_ms=now + PROBE_MS)
+
+
+def _counted(account: Account, limits: Limits, now: UnixMs) -> Account | None:
+    day, minute = str(utc_day(now)), now // 60_000
+    in_day = account.in_day if account.day == day else 0
+    in_minute = account.in_minute if account.minute == minute else 0
+    if in_day >= limits.per_day or in_minute >= limits.per_minute:
+        return None
+    return replace(account, day=day, in_day=in_day + 1, minute=minute, in_minute=in_minute + 1)

@@ -1,0 +1,213 @@
+"""
+The one decision: what happens to a receipt, by its row and by what was just read. Pure.
+
+``decide(receipt, seen, policy, now) -> Step``. Each entry resumes from the row; the document's bytes are in no row, so
+a receipt whose mail is tried again asks for them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.clock import UnixMs
+from payflow.delivery import rules
+from payflow.documents import waiting
+from payflow.documents.waiting import Want
+from payflow.looking.recreated import Recreation
+from payflow.model import Attachment, Baixa
+from payflow.recipients.choice import Recipient
+from payflow.state import Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
+
+SOON_MS: Final = 60_000
+ADDRESS_ASK_MS: Final = 3_600_000
+"""An address that the office types into Conta Azul is found within this."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """The company's, as the decision needs it."""
+
+    documents: DocumentPolicy
+    may_make_own: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What was read for this decision, and not earlier than a minute ago."""
+
+    baixa: Baixa | None
+    """None: the payment was undone."""
+    attachment: Attachment | None
+    recreation: Recreation
+    recipient: Recipient
+    deliveries: Sequence[Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class Become:
+    """Store another state, with its reason, and when the receipt is looked at next."""
+
+    state: ReceiptState
+    reason: Reason | None = None
+    due_ms: UnixMs = UnixMs(0)
+    asked: bool = False
+    """The document was asked for in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The payment was edited: store what it is now, and decide again."""
+
+    baixa: Baixa
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Get the document (None: make our own) and write a delivery for each address."""
+
+    attachment: Attachment | None
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judge an abandoned delivery."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Try one delivery; its document is asked for again."""
+
+    delivery: Delivery
+    attachment: Attachment | None
+
+
+Step = Become | Renew | Prepare | Judge | Send
+
+
+def decide(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
+    """Return the next step of *receipt*, which is due, not frozen, and neither held nor ended."""
+    if receipt.state is ReceiptState.SENDING:
+        return _sending(receipt, seen, policy, now)
+    if seen.baixa is None:
+        return Become(ReceiptState.WITHDRAWN)
+    if _was_edited(receipt, seen.baixa):
+        return Renew(seen.baixa)
+    return _recreated(seen.recreation, now) or _addressed(receipt, seen, policy, now)
+
+
+def _recreated(recreation: Recreation, now: UnixMs) -> Step | None:
+    match recreation:
+        case Recreation.COVERED:
+            return Become(ReceiptState.COVERED, Reason.RECREATED)
+        case Recreation.HELD:
+            return Become(ReceiptState.HELD, Reason.MAYBE_RECREATED)
+        case Recreation.WAIT:
+            return Become(ReceiptState.READY, None, UnixMs(now + SOON_MS))
+        case Recreation.NEW:
+            return None
+
+
+def _addressed(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
+    """Addresses first: a document is not asked for while nobody could get it."""
+    reason = seen.recipient.reason
+    if reason is Reason.NO_MAIL:
+        return Become(ReceiptState.SKIPPED, reason)
+    if reason is Reason.NO_RECIPIENT:
+        return Become(ReceiptState.READY, reason, UnixMs(now + ADDRESS_ASK_MS))
+    if reason is not None:
+        return Become(ReceiptState.HELD, reason)
+    return _documented(receipt, seen, policy, now)
+
+
+def _documented(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
+    choice = waiting.choose(
+        policy.documents,
+        seen.attachment,
+        found_ms=receipt.found_ms,
+        asks=receipt.asks,
+        may_make_own=policy.may_make_own,
+        now=now,
+    )
+    match choice.want:
+        case Want.WAIT:
+            return Become(ReceiptState.WAITING_DOCUMENT, None, choice.next_ms, asked=True)
+        case Want.HOLD:
+            return Become(ReceiptState.HELD, choice.reason)
+        case Want.OWN | Want.DOWNLOAD:
+            return Prepare(choice.attachment, seen.recipient.addresses)
+
+
+def _sending(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
+    if abandoned := next((one for one in seen.deliveries if rules.is_abandoned(one, now)), None):
+        return Judge(abandoned)
+    due = next((one for one in seen.deliveries if _is_due(one, now)), None)
+    if due is None:
+        return settled(seen.deliveries)
+    if seen.baixa is None or _was_edited(receipt, seen.baixa):
+        return _changed_while_sending(seen)
+    if _nothing_went_out(seen.deliveries) and (known := _covered_meanwhile(seen.recreation)):
+        return known
+    return _tried(receipt, seen, policy, due, now)
+
+
+def _tried(receipt: Receipt, seen: Seen, policy: Policy, due: Delivery, now: UnixMs) -> Step:
+    """Every attempt carries the same document: made again, or asked for again."""
+    if receipt.document_source == "own" and policy.may_make_own:
+        return Send(due, None)
+    if seen.attachment is None:
+        return Become(ReceiptState.SENDING, None, UnixMs(now + rules.LADDER_MS[0]))
+    return Send(due, seen.attachment)
+
+
+def _changed_while_sending(seen: Seen) -> Step:
+    """Nothing went out: the payment is withdrawn, or begins anew. Something did: a person looks."""
+    if not _nothing_went_out(seen.deliveries):
+        return Become(ReceiptState.HELD, Reason.PAYMENT_CHANGED)
+    if seen.baixa is None:
+        return Become(ReceiptState.WITHDRAWN)
+    return Renew(seen.baixa)
+
+
+def settled(deliveries: Sequence[Delivery]) -> Become:
+    """Return what the states of its *deliveries* make of a receipt of which nothing is due now."""
+    open_ = [_next_ms(one) for one in deliveries if one.state in (DeliveryState.READY, DeliveryState.SENDING)]
+    if open_:
+        return Become(ReceiptState.SENDING, None, min(open_))
+    if any(one.state is DeliveryState.UNKNOWN and not one.decided_by for one in deliveries):
+        return Become(ReceiptState.UNKNOWN)
+    if held := next((one for one in deliveries if one.state is DeliveryState.HELD), None):
+        return Become(ReceiptState.HELD, held.reason)
+    if any(one.state is DeliveryState.REFUSED for one in deliveries):
+        return Become(ReceiptState.REFUSED)
+    return Become(ReceiptState.SENT)
+
+
+def _covered_meanwhile(recreation: Recreation) -> Become | None:
+    """Return what a vanished payment's mail means that went out since this one was prepared (R4-2)."""
+    if recreation is Recreation.COVERED:
+        return Become(ReceiptState.COVERED, Reason.RECREATED)
+    return Become(ReceiptState.HELD, Reason.MAYBE_RECREATED) if recreation is Recreation.HELD else None
+
+
+def _nothing_went_out(deliveries: Sequence[Delivery]) -> bool:
+    return all(one.state in (DeliveryState.READY, DeliveryState.CANCELLED) for one in deliveries)
+
+
+def _is_due(delivery: Delivery, now: UnixMs) -> bool:
+    return delivery.state is DeliveryState.READY and not delivery.frozen and delivery.due_ms <= now
+
+
+def _next_ms(delivery: Delivery) -> UnixMs:
+    """A claimed delivery is judged a moment after its deadline and the grace."""
+    if delivery.state is DeliveryState.SENDING:
+        return UnixMs(delivery.attempt_deadline_ms + rules.GRACE_MS + 1)
+    return delivery.due_ms
+
+
+def _was_edited(receipt: Receipt, baixa: Baixa) -> bool:
+    return receipt.revision != baixa.revision or receipt.amount != baixa.composition.paid

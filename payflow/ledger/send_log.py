@@ -1,0 +1,101 @@
+"""
+The send log: insert-only rows of one company, in another storage account than the ledger.
+
+Each record is one group with the epoch's row, on the condition of that row's version. So *begun* and the raising of
+the epoch exclude each other: a restore that has raised the epoch reads every record that was, and none can follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.clock import Clock, utc_day
+from foundation.errors import Contention, StoreUnavailable
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import UNSTORED, Rows, Value, Version
+from foundation.tablestore.queries import rows_under
+from payflow.delivery.ports import DeliveryKey
+from payflow.delivery.restore import LogWord
+from payflow.errors import SendLogUnavailable
+from payflow.ledger.deliveries import EPOCHS, Epoch
+from payflow.model import BaixaId, CompanyId, PaymentKey
+
+TRIES_MAX: Final = 5
+_EPOCH = "epoch"
+_RECORD = "record:"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSendLog:
+    """``SendLog`` of one company. ``epoch`` is that of the table the worker works on."""
+
+    rows: Rows
+    clock: Clock
+    company: CompanyId
+    epoch: int
+
+    async def begin(self, key: DeliveryKey, owner: str) -> None:
+        await self._append(key, owner, LogWord.BEGUN)
+
+    async def end(self, key: DeliveryKey, owner: str, *, accepted: bool) -> None:
+        await self._append(key, owner, LogWord.ACCEPTED if accepted else LogWord.NOT_ACCEPTED)
+
+    async def raise_epoch(self) -> int:
+        """Raise the epoch and return it: whoever works on an older table can begin nothing more."""
+        for _ in range(TRIES_MAX):
+            epoch, version = await self._read_epoch()
+            write = AtomicWrite()
+            write.put(_EPOCH, EPOCHS.encode(Epoch(epoch + 1)), version)
+            if await self._done(write, _EPOCH):
+                return epoch + 1
+        raise SendLogUnavailable("the epoch is written without a pause")
+
+    async def records(self, first_day: str) -> Mapping[DeliveryKey, Sequence[tuple[str, str]]]:
+        """Return (owner, word) of each mail from *first_day* on. Raises StoreUnavailable."""
+        found: dict[DeliveryKey, list[tuple[str, str]]] = {}
+        async for row in rows_under(self.rows, _RECORD):
+            if str(row.values["day"]) >= first_day:
+                payment = PaymentKey(self.company, BaixaId(str(row.values["baixa"])))
+                key = DeliveryKey(payment, str(row.values["kind"]), int(row.values["number"]))
+                found.setdefault(key, []).append((str(row.values["claimed_by"]), str(row.values["word"])))
+        return found
+
+    async def _append(self, key: DeliveryKey, owner: str, word: LogWord) -> None:
+        day = utc_day(self.clock())
+        name = f"{_RECORD}{day}:{owner}:{word}"
+        values: dict[str, Value] = {
+            "day": day,
+            "baixa": str(key.payment.baixa),
+            "kind": key.kind,
+            "number": key.number,
+            "claimed_by": owner,
+            "word": str(word),
+        }
+        for _ in range(TRIES_MAX):
+            epoch, version = await self._read_epoch()
+            if epoch > self.epoch:
+                raise SendLogUnavailable("a restore has begun: this worker may begin nothing")
+            write = AtomicWrite()
+            write.put(_EPOCH, EPOCHS.encode(Epoch(epoch)), version)
+            write.insert(name, values)
+            if await self._done(write, name):
+                return
+        raise SendLogUnavailable("the send log is written without a pause")
+
+    async def _read_epoch(self) -> tuple[int, Version]:
+        try:
+            row = await self.rows.get(_EPOCH)
+        except StoreUnavailable as error:
+            raise SendLogUnavailable("the send log does not answer") from error
+        return (EPOCHS.decode(Epoch, row).number, row.version) if row else (1, UNSTORED)
+
+    async def _done(self, write: AtomicWrite, marker_row: str) -> bool:
+        try:
+            await commit(self.rows, write, marker_row=marker_row)
+        except Contention:
+            return False
+        except StoreUnavailable as error:
+            raise SendLogUnavailable("the send log does not answer") from error
+        return True

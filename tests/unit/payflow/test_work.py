@@ -1,0 +1,472 @@
+"""A receipt from found to sent: documents, mailboxes, races, and a real mail server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import pytest
+
+from devstack.conta_azul.books import Books, Parcela, Payment
+from foundation.clock import UnixMs
+from foundation.errors import Contention, Rejected, StoreUnavailable
+from foundation.tablestore.memory import MemoryRows
+from payflow.delivery import decisions, rules
+from payflow.delivery.ports import DeliveryKey, SendLog
+from payflow.delivery.sender import Limits, SenderDesk
+from payflow.delivery.work import DocumentRefused, Office, Work
+from payflow.documents import comprovante
+from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
+from payflow.ledger.lane import LaneLedger
+from payflow.ledger.send_log import TableSendLog
+from payflow.mail.channel import SmtpChannel
+from payflow.mail.smtp import Auth, Security, Server
+from payflow.model import Attachment, BaixaId, CompanyId, CustomerId, InstalmentId, PaymentKey
+from payflow.recipients.choice import Known
+from payflow.state import Company, Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
+from tests.fakes.conta_azul import BooksApi, Time
+from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
+from tests.fakes.payflow import COMPANY, Book, a_company, a_receipt, an_instalment
+from tests.unit.payflow.test_documents import PAYMENT
+
+PDF = comprovante.make(PAYMENT)
+OTHER_PDF = comprovante.make(replace(PAYMENT, number="other"))
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[FaultyServer]:
+    """One server for the module: starting one takes a while."""
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared: FaultyServer) -> FaultyServer:
+    """The server with nothing accepted and no faults."""
+    shared.accepted.clear()
+    shared.faults = type(shared.faults)()
+    return shared
+
+
+@dataclass
+class Clinic:
+    """A clinic's books, our ledger of it, and a real mail server."""
+
+    server: FaultyServer
+    time: Time = field(default_factory=Time)
+    book: Book = field(default_factory=Book)
+    sender_rows: MemoryRows = field(default_factory=MemoryRows)
+    log_rows: MemoryRows = field(default_factory=MemoryRows)
+    company: Company = field(default_factory=lambda: a_company(policy=DocumentPolicy.ERP))
+    known: Known = field(default_factory=lambda: Known(by_customer={}, by_name={}))
+    office: Office = field(default_factory=lambda: Office(sender_name="PayFlow", sender_address="r@payflow.example"))
+    download_refused: Reason | None = None
+
+    def __post_init__(self) -> None:
+        self.books = Books(self.time, company=COMPANY, document="12345678000195", name="Clínica")
+        self.api = BooksApi(self.books)
+        self.ana = self.books.person("Ana", email="ana@medica.com.br")
+
+    @property
+    def now(self) -> UnixMs:
+        return UnixMs(int(self.time.now_s * 1000))
+
+    @property
+    def lane(self) -> LaneLedger:
+        return self.book.lane
+
+    def work(self) -> Work:
+        smtp = Server(
+            host="localhost",
+            port=self.server.port,
+            security=Security.STARTTLS,
+            auth=Auth.PASSWORD,
+            user=USER,
+            secret=lambda: PASSWORD,
+            trust=self.server.client_context(),
+            reply_s_max=2,
+        )
+        return Work(
+            office=self.office,
+            desk=SenderDesk(self.sender_rows, lambda: self.now, Limits()),
+            channel=lambda: SmtpChannel(smtp, self.office.sender_address),
+            send_log=self.log,
+            download=self._download,
+            known=self._known,
+            clock=lambda: self.now,
+        )
+
+    def log(self, company: CompanyId, epoch: int) -> SendLog:
+        return TableSendLog(self.log_rows, lambda: self.now, company, epoch)
+
+    async def _download(self, attachment: Attachment) -> bytes:
+        if self.download_refused:
+            raise DocumentRefused(self.download_refused)
+        found = self.books.file(attachment.id)
+        assert found
+        return found.content
+
+    async def _known(self, company: Company, ledger: LaneLedger) -> Known:
+        assert (company.id, ledger.company) == (COMPANY, COMPANY)
+        return self.known
+
+    def paid(self, pdf: bytes | None = PDF, instalment: str = "") -> Payment:
+        """Book a payment, with its document."""
+        parcela = self.books.parcelas[instalment] if instalment else self._billed()
+        payment = self.books.pay(parcela, 100_00)
+        if pdf:
+            self.books.attach(payment, pdf)
+        return payment
+
+    def _billed(self) -> Parcela:
+        return self.books.bill(self.ana, 900_00, due=date(2026, 1, 10))
+
+    async def found(self, payment: Payment, **changes: object) -> Receipt:
+        """Store the receipt as a look does."""
+        values = {
+            "instalment": InstalmentId(payment.parcela),
+            "customer": CustomerId(self.ana.id),
+            "amount": payment.net,
+            "revision": payment.revision,
+            "paid_on": payment.paid_on.isoformat(),
+            "found_ms": self.now,
+            "due_ms": self.now,
+        }
+        receipt = a_receipt(payment.id, **{**values, **changes})
+        await self.lane.add(None, an_instalment(payment.parcela), [receipt], [])
+        return receipt
+
+    async def advance(self, payment: Payment, times: int = 1) -> Receipt:
+        """Let the receipt come *times* steps further, each as soon as it is due."""
+        for _ in range(times):
+            receipt = await self.lane.receipt(BaixaId(payment.id))
+            assert receipt
+            self.time.now_s = max(self.time.now_s, receipt.due_ms / 1000)
+            await self.work().advance(receipt, self.company, self.lane, self.api)
+        after = await self.lane.receipt(BaixaId(payment.id))
+        assert after
+        return after
+
+    async def deliveries(self, payment: Payment) -> list[Delivery]:
+        return list(await self.lane.deliveries(BaixaId(payment.id)))
+
+
+@pytest.fixture
+def clinic(server: FaultyServer) -> Clinic:
+    """A clinic with one payer."""
+    return Clinic(server)
+
+
+def _key(payment: Payment, kind: str = "receipt") -> DeliveryKey:
+    return DeliveryKey(PaymentKey(COMPANY, BaixaId(payment.id)), kind, 1)
+
+
+async def test_a_payment_with_its_document_is_mailed_once(clinic: Clinic) -> None:
+    """Two steps: prepared, sent. The document arrives byte for byte; the log has both records."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+
+    sent = await clinic.advance(payment, 2)
+
+    assert (sent.state, sent.document_source) == (ReceiptState.SENT, "erp")
+    (mail,) = clinic.server.accepted
+    assert mail.recipients == ("ana@medica.com.br",)
+    assert next(mail.message.iter_attachments()).get_content() == PDF
+    (delivery,) = await clinic.deliveries(payment)
+    assert (delivery.state, mail.message_id) == (DeliveryState.SENT, delivery.message_id)
+    log = await TableSendLog(clinic.log_rows, lambda: clinic.now, COMPANY, 1).records("2000-01-01")
+    assert log == {_key(payment): [(delivery.owner, "accepted"), (delivery.owner, "begun")]}
+    assert sum(clinic.api.asked.values()) == 2
+
+
+async def test_a_document_that_comes_late_is_waited_for(clinic: Clinic) -> None:
+    """Asked at growing intervals; the instalment's files count too."""
+    payment = clinic.paid(None)
+    await clinic.found(payment)
+
+    waiting = await clinic.advance(payment, 3)
+    assert (waiting.state, waiting.asks) == (ReceiptState.WAITING_DOCUMENT, 3)
+
+    clinic.books.attach(payment, PDF, kind="RECIBO")
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.SENT
+
+
+async def test_our_own_document_is_made_where_the_policy_says_so(clinic: Clinic) -> None:
+    """No attachment is asked for."""
+    clinic.company = replace(clinic.company, policy=DocumentPolicy.OWN)
+    payment = clinic.paid(None)
+    await clinic.found(payment)
+
+    sent = await clinic.advance(payment, 2)
+
+    assert (sent.state, sent.document_source) == (ReceiptState.SENT, "own")
+    assert clinic.api.asked["detail"] == 0
+
+
+@pytest.mark.parametrize(
+    ("pdf", "refused", "reason"),
+    [
+        (b"<html>recibo.pdf</html>" * 9, None, Reason.UNREADABLE_DOCUMENT),
+        (PDF, Reason.DOCUMENT_HOST, Reason.DOCUMENT_HOST),
+    ],
+)
+async def test_a_document_that_cannot_be_mailed_is_held(
+    clinic: Clinic, pdf: bytes, refused: Reason | None, reason: Reason
+) -> None:
+    """With its reason; nothing is sent."""
+    clinic.download_refused = refused
+    payment = clinic.paid(pdf)
+    await clinic.found(payment)
+
+    held = await clinic.advance(payment)
+
+    assert (held.state, held.reason) == (ReceiptState.HELD, reason)
+    assert clinic.server.accepted == []
+
+
+async def test_a_document_that_changed_between_attempts_is_held(clinic: Clinic) -> None:
+    """Every attempt of one delivery is the same bytes; another document is a person's decision."""
+    clinic.server.faults.replies = {"rcpt": "451 4.7.1 greylisted"}
+    payment = clinic.paid()
+    await clinic.found(payment)
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.SENDING
+
+    payment.files[0].content = OTHER_PDF
+    held = await clinic.advance(payment)
+
+    assert (held.state, held.reason) == (ReceiptState.HELD, Reason.PAYMENT_CHANGED)
+    assert clinic.server.accepted == []
+
+
+async def test_greylisting_is_tried_again_with_the_same_message_id(clinic: Clinic) -> None:
+    """Five minutes later; one mail arrives."""
+    clinic.server.faults.replies = {"rcpt": "451 4.7.1 greylisted"}
+    clinic.server.faults.times = 1
+    payment = clinic.paid()
+    await clinic.found(payment)
+    waiting = await clinic.advance(payment, 2)
+    assert (waiting.state, waiting.due_ms) == (ReceiptState.SENDING, clinic.now + 300_000)
+
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+    (delivery,) = await clinic.deliveries(payment)
+    assert [mail.message_id for mail in clinic.server.accepted] == [delivery.message_id]
+
+
+async def test_a_missing_address_is_asked_for_each_hour(clinic: Clinic) -> None:
+    """Typed into Conta Azul, it releases the receipt by itself."""
+    clinic.ana.email = ""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    waiting = await clinic.advance(payment)
+    assert (waiting.reason, waiting.due_ms) == (Reason.NO_RECIPIENT, clinic.now + 3_600_000)
+
+    clinic.ana.email = "ana@medica.com.br"
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.SENT
+
+
+@pytest.mark.parametrize(
+    ("known", "state", "reason"),
+    [
+        (Known(by_customer={}, by_name={}, customers_of=lambda _: 9), ReceiptState.HELD, Reason.SHARED_ADDRESS),
+        (Known(by_customer={}, by_name={}, no_mail=frozenset({CustomerId("x")})), ReceiptState.SKIPPED, Reason.NO_MAIL),
+    ],
+)
+async def test_who_is_not_mailed_is_named_with_the_reason(
+    clinic: Clinic, known: Known, state: ReceiptState, reason: Reason
+) -> None:
+    """Held for a person, or ended."""
+    clinic.known = replace(known, no_mail=frozenset({CustomerId(clinic.ana.id)}) if known.no_mail else frozenset())
+    payment = clinic.paid()
+    await clinic.found(payment)
+
+    found = await clinic.advance(payment)
+
+    assert (found.state, found.reason) == (state, reason)
+
+
+async def test_an_undone_payment_is_withdrawn(clinic: Clinic) -> None:
+    """Before it is prepared, and also while its mail waits; its instalment is read again."""
+    early, late = clinic.paid(), clinic.paid()
+    await clinic.found(early)
+    await clinic.found(late)
+    clinic.server.faults.replies = {"rcpt": "451 4.7.1 greylisted"}
+    await clinic.advance(late, 2)
+    for payment in (early, late):
+        clinic.books.undo(payment)
+
+    for payment in (early, late):
+        assert (await clinic.advance(payment)).state is ReceiptState.WITHDRAWN
+
+    assert [one.state for one in await clinic.deliveries(late)] == [DeliveryState.CANCELLED]
+    assert len(await clinic.lane.to_read_again(limit=9)) == 2
+
+
+async def test_an_edited_payment_is_decided_anew(clinic: Clinic) -> None:
+    """Before anything went out: other amount, other Message-ID, one mail."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    clinic.server.faults.replies = {"rcpt": "451 4.7.1 greylisted"}
+    await clinic.advance(payment, 2)
+    (before,) = await clinic.deliveries(payment)
+    clinic.server.faults.replies = {}
+    clinic.books.edit(payment, gross=200_00)
+
+    sent = await clinic.advance(payment, 3)
+
+    assert (sent.state, sent.amount) == (ReceiptState.SENT, 200_00)
+    (after,) = await clinic.deliveries(payment)
+    assert (after.revision, after.message_id == before.message_id) == (2, False)
+    assert len(clinic.server.accepted) == 1
+
+
+async def test_a_payment_booked_again_is_covered(clinic: Clinic) -> None:
+    """Its mail went out before it was undone; the same amount, date and customer is the same payment."""
+    first = clinic.paid()
+    await clinic.found(first)
+    await clinic.advance(first, 2)
+    clinic.books.undo(first)
+    again = clinic.paid(OTHER_PDF, first.parcela)
+    again_receipt = a_receipt(
+        again.id,
+        instalment=InstalmentId(again.parcela),
+        customer=CustomerId(clinic.ana.id),
+        amount=again.net,
+        revision=again.revision,
+        paid_on=again.paid_on.isoformat(),
+        found_ms=clinic.now,
+        due_ms=clinic.now,
+    )
+    instalment = await clinic.lane.instalment(InstalmentId(again.parcela))
+    assert instalment
+    await clinic.lane.add(instalment, instalment, [again_receipt], [])
+
+    covered = await clinic.advance(again)
+
+    assert (covered.state, covered.reason) == (ReceiptState.COVERED, Reason.RECREATED)
+    assert len(clinic.server.accepted) == 1
+    gone = await clinic.lane.receipt(BaixaId(first.id))
+    assert gone
+    assert gone.gone
+
+
+async def test_an_override_gets_every_mail_and_nobody_else_does(clinic: Clinic) -> None:
+    """Another kind of delivery; the true address is masked."""
+    clinic.office = replace(clinic.office, override="dev@payflow.example")
+    payment = clinic.paid()
+    await clinic.found(payment)
+
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.SENT
+
+    (mail,) = clinic.server.accepted
+    assert mail.recipients == ("dev@payflow.example",)
+    assert str(mail.message["Subject"]).startswith("[TESTE]")
+    assert b"ana@medica" not in mail.data
+    assert [one.kind for one in await clinic.deliveries(payment)] == ["test"]
+
+
+async def test_a_lost_answer_after_the_dot_waits_for_a_person(clinic: Clinic) -> None:
+    """Accepted by the server, and nobody was told: unknown, until somebody says that it arrived."""
+    clinic.server.faults.cut_at = "after_dot"
+    payment = clinic.paid()
+    await clinic.found(payment)
+
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.UNKNOWN
+    assert len(clinic.server.accepted) == 1
+
+    said = await decisions.arrived(clinic.lane, _key(payment), "office", clinic.now)
+    assert (said.state, said.decided_by) == (ReceiptState.SENT, "office")
+
+
+async def test_send_again_is_another_mail(clinic: Clinic) -> None:
+    """Offered when no dot can follow any more; another Message-ID."""
+    clinic.server.faults.cut_at = "after_dot"
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment, 2)
+    with pytest.raises(Rejected):
+        await decisions.send_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")
+    clinic.server.faults.cut_at = ""
+    clinic.time.now_s += (rules.ATTEMPT_MS + rules.IDLE_MS) / 1000 + 1
+
+    due = await decisions.send_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")
+    assert due.state is ReceiptState.SENDING
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+    assert len({mail.message_id for mail in clinic.server.accepted}) == 2
+
+    for key in (_key(payment, "nothing"), DeliveryKey(PaymentKey(COMPANY, BaixaId("no")), "receipt", 1)):
+        with pytest.raises(Rejected):
+            await decisions.arrived(clinic.lane, key, "office", clinic.now)
+
+
+async def test_a_worker_that_died_is_judged(clinic: Clinic) -> None:
+    """Before its mark: tried again."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment)
+    (delivery,) = await clinic.deliveries(payment)
+    await LaneDeliveries(clinic.lane).save(rules.claim(delivery, "dead", clinic.now))
+
+    waiting = await clinic.advance(payment)
+    assert waiting.state is ReceiptState.SENDING
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.SENT
+
+
+async def test_a_stopped_sender_sends_nothing_until_its_probe(clinic: Clinic) -> None:
+    """The daily limit: the server's words are kept, the receipt comes back when the probe may be made."""
+    clinic.server.faults.replies = {"mail": "550 5.4.5 Daily user sending limit exceeded"}
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment, 2)
+
+    stopped = await clinic.advance(payment)
+    account = await clinic.work().desk.account()
+    assert (stopped.state, stopped.due_ms) == (ReceiptState.SENDING, account.probe_ms)
+    assert account.why.startswith("550 5.4.5")
+
+    clinic.server.faults.replies = {}
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+    assert (await clinic.work().desk.account()).stopped_ms == 0
+
+
+async def test_a_restored_table_may_begin_nothing_with_an_old_epoch(clinic: Clinic) -> None:
+    """The log is fenced; the table that was given the new epoch sends."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment)
+    epoch = await TableSendLog(clinic.log_rows, lambda: clinic.now, COMPANY, 1).raise_epoch()
+
+    refused = await clinic.advance(payment)
+    assert refused.state is ReceiptState.SENDING
+    assert clinic.server.accepted == []
+
+    clinic.book.company_rows.put(LOG_EPOCH, EPOCHS.encode(Epoch(epoch)))
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+
+
+async def test_without_the_log_nothing_is_sent(clinic: Clinic) -> None:
+    """The other account is away: the row goes back, counted."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment)
+    clinic.log_rows.go_down()
+
+    assert (await clinic.advance(payment)).state is ReceiptState.SENDING
+    assert clinic.server.accepted == []
+
+    clinic.log_rows.come_back()
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+
+
+async def test_two_lanes_send_one_mail(clinic: Clinic) -> None:
+    """The same receipt at the same time: one claims, the other meets another version."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    receipt = await clinic.advance(payment)
+    works = [clinic.work().advance(receipt, clinic.company, clinic.lane, clinic.api) for _ in range(3)]
+
+    ended = await asyncio.gather(*works, return_exceptions=True)
+
+    assert all(isinstance(one, Contention | StoreUnavailable | None) for one in ended)
+    assert len(clinic.server.accepted) == 1
