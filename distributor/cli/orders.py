@@ -48,12 +48,12 @@ async def retry(context: CommandContext) -> int:
     if found.status is not OrderStatus.HELD or found.nonce is not None:
         raise CommandRefused(f"Order {found.key} is {found.status}; only a held order is put back into the line.")
     _refuse_newer(found)
+    await _refuse_paid(context, found)
     if found.hold_reason is HoldReason.NO_TRANSFER and not context.options.no_tokens_moved:
         raise CommandRefused(
             f"Order {found.key} may have been paid: transaction {found.paid_hash} succeeded without a proof. "
             "Read its Transfer events on an explorer. Did this wallet get nothing, repeat with --no-tokens-moved."
         )
-    await _refuse_paid(context, found)
     if context.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
         found = await ledger.retry(found, context.options.by, context.options.why)
         context.say("The sweep wakes it within a minute.")
