@@ -9,9 +9,9 @@ A node that is asked too much gets the same question again, later.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
@@ -26,26 +26,31 @@ from distributor.chain.rpc_responses import (
     NodeError,
     NodeUnavailable,
     RpcResponses,
+    read_arrival,
     read_guard_events,
     read_reserve_transfer,
     read_transaction_details,
+    read_units,
 )
 from distributor.chain_types import GuardEvent
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash
-from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails
+from distributor.payout.history import Arrival, DistributeCall, ReserveTransfer, TransactionDetails
 from distributor.units import TokenUnits
 
 _TRANSFER_TOPIC: Final = f"0x{keccak256(b'Transfer(address,address,uint256)').hex()}"
 _SELECTOR_BYTES: Final = 4
 _DISTRIBUTE: Final = keccak256(b"distribute(address,uint256,bytes32,string)")[:_SELECTOR_BYTES]
+_BALANCE_OF: Final = keccak256(b"balanceOf(address)")[:_SELECTOR_BYTES]
 _ARGUMENTS: Final = ("address", "uint256", "bytes32", "string")
 
 _OPINIONS: Final = 2
 """Nodes that must say the same of the past, where as many are configured."""
 
-_Logs = Sequence[ReserveTransfer] | None
-"""What one node has of a range; None when it wants a smaller one."""
+_S = TypeVar("_S")
+_M = TypeVar("_M", ReserveTransfer, Arrival)
+_Topics = Sequence[str | None]
+_Read = Callable[[object, range], Sequence[_M]]
 
 
 class ChainHistory:
@@ -63,17 +68,25 @@ class ChainHistory:
 
     async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         """Leave out transfers of nothing: the token lets anybody make one in the reserve's name."""
-        found: list[ReserveTransfer] = []
-        width, first = last_block - first_block + 1, first_block
-        while first <= last_block:
-            last = min(first + width - 1, last_block)
-            logs = await self._logs(first, last)
-            if logs is None:
-                width = (last - first + 1) // 2
-            else:
-                found += [transfer for transfer in logs if transfer.amount_units]
-                first = last + 1
-        return found
+        topics = [_TRANSFER_TOPIC, self._reserve_topic]
+        return await self._all(topics, self._reserve_transfers, range(first_block, last_block + 1))
+
+    async def reserve_arrivals(self, first_block: int, last_block: int) -> Sequence[Arrival]:
+        topics = [_TRANSFER_TOPIC, None, self._reserve_topic]
+        return await self._all(topics, self._arrivals, range(first_block, last_block + 1))
+
+    async def reserve_balance(self, block: int) -> TokenUnits:
+        """Ask every node: one that lost its state at *block* says so, and one that is wrong is contradicted."""
+        data = f"0x{_BALANCE_OF.hex()}{self._reserve[2:].lower():0>64}"
+        batch: Batch = {"balance": ("eth_call", [{"to": self._token, "data": data}, hex(block)])}
+
+        async def read(node: Node) -> TokenUnits | None:
+            return read_units((await node.ask(batch)).required("balance"))
+
+        units = self._agreed(await self._nodes.read_all(read), f"the reserve's balance at block {block}")
+        if units is None:
+            raise ChainUnavailable("what is at TOKEN_ADDRESS tells no balance")
+        return units
 
     async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         found: dict[Hash, TransactionDetails] = {}
@@ -84,12 +97,34 @@ class ChainHistory:
     async def aclose(self) -> None:
         await self._nodes.aclose()
 
-    async def _logs(self, first: int, last: int) -> _Logs:
-        """Return the outflows of a range; None when a node wants a smaller one."""
-        topics = [_TRANSFER_TOPIC, f"0x{self._reserve[2:].lower():0>64}"]
+    @property
+    def _reserve_topic(self) -> str:
+        return f"0x{self._reserve[2:].lower():0>64}"
+
+    async def _all(
+        self, topics: Sequence[str | None], read: Callable[[object, range], Sequence[_M]], blocks: range
+    ) -> Sequence[_M]:
+        """Return what moved something in *blocks*; a range that a node refuses is halved, and its width kept."""
+        found: list[_M] = []
+        width, first = len(blocks), blocks.start
+        while first < blocks.stop:
+            asked = range(first, min(first + width, blocks.stop))
+            logs = await self._logs(topics, read, asked)
+            if logs is None:
+                width = len(asked) // 2
+            else:
+                found += [each for each in logs if each.amount_units]
+                first = asked.stop
+        return found
+
+    async def _logs(
+        self, topics: Sequence[str | None], read: Callable[[object, range], Sequence[_M]], asked: range
+    ) -> Sequence[_M] | None:
+        """Return the logs of a range; None when a node wants a smaller one."""
+        first, last = asked[0], asked[-1]
         query = {"address": self._token, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
 
-        async def read(node: Node) -> _Logs:
+        async def reading(node: Node) -> Sequence[_M] | None:
             try:
                 answers = await node.ask_patiently({"logs": ("eth_getLogs", [query])})
             except NodeUnavailable as trouble:
@@ -98,11 +133,11 @@ class ChainHistory:
                 raise
             if isinstance(answers.outcome("logs"), NodeError) and first < last:
                 return None
-            return self._reserve_transfers(answers.required("logs"), range(first, last + 1))
+            return read(answers.required("logs"), asked)
 
-        return self._agreed(await self._nodes.read_all(read), f"blocks {first} to {last}")
+        return self._agreed(await self._nodes.read_all(reading), f"blocks {first} to {last}")
 
-    def _agreed(self, replies: Sequence[tuple[str, _Logs | NodeUnavailable]], what: str) -> _Logs:
+    def _agreed(self, replies: Sequence[tuple[str, _S | NodeUnavailable | None]], what: str) -> _S | None:
         """
         Return what the nodes say of *what*, if they say the same.
 
@@ -119,15 +154,17 @@ class ChainHistory:
         return said[0][1]
 
     def _reserve_transfers(self, logs: object, asked: range) -> Sequence[ReserveTransfer]:
-        if not isinstance(logs, list):
-            raise NodeUnavailable(GARBLED, "logs")
+        return _in_order([self._transfer(log) for log in _listed(logs)], asked)
+
+    def _arrivals(self, logs: object, asked: range) -> Sequence[Arrival]:
         read = [
-            read_reserve_transfer(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve)
-            for log in logs
+            read_arrival(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve)
+            for log in _listed(logs)
         ]
-        if any(transfer.block.number not in asked for transfer in read):
-            raise NodeUnavailable(GARBLED, "logs of other blocks")
-        return sorted(read, key=lambda transfer: (transfer.block.number, transfer.log_index))
+        return _in_order(read, asked)
+
+    def _transfer(self, log: object) -> ReserveTransfer:
+        return read_reserve_transfer(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve)
 
     async def _transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         batch: Batch = {tx_hash: ("eth_getTransactionByHash", [tx_hash]) for tx_hash in hashes}
@@ -143,6 +180,18 @@ class ChainHistory:
             return found | await _guarded_details(node, [each for each in found.values() if each.guarded])
 
         return await self._nodes.read(read)
+
+
+def _listed(logs: object) -> Sequence[object]:
+    if not isinstance(logs, list):
+        raise NodeUnavailable(GARBLED, "logs")
+    return logs
+
+
+def _in_order(read: Sequence[_M], asked: range) -> Sequence[_M]:
+    if any(each.block.number not in asked for each in read):
+        raise NodeUnavailable(GARBLED, "logs of other blocks")
+    return sorted(read, key=lambda each: (each.block.number, each.log_index))
 
 
 async def _guarded_details(node: Node, guarded: Sequence[TransactionDetails]) -> dict[Hash, TransactionDetails]:

@@ -22,7 +22,7 @@ from distributor.chain.node_errors import is_overload, is_revert, is_size
 from distributor.chain_types import Block, GuardEvent, Receipt, Transfer
 from distributor.model import Address, Hash
 from distributor.payout.guard_calls import is_guarded
-from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails
+from distributor.payout.history import Arrival, DistributeCall, ReserveTransfer, TransactionDetails
 from distributor.units import TokenUnits, Wei
 
 _WORD_BYTES: Final = 32
@@ -236,6 +236,17 @@ def read_reserve_transfer(value: object, *, token: Address, transfer_topic: str,
             wallet=transfer.recipient,
             amount_units=transfer.amount_units,
         )
+
+
+def read_arrival(value: object, *, token: Address, transfer_topic: str, reserve: Address) -> Arrival:
+    """Return a log as the *token*'s ``Transfer`` to the *reserve*, which is what was asked for."""
+    with reading("log"):
+        log = json_object(value)
+        transfer = _transfer(log)
+        if not _is_transfer(log, token, transfer_topic) or transfer.recipient != reserve:
+            raise ValueError("a log nobody asked for")
+        block = _block(log, "blockNumber", "blockHash")
+        return Arrival(block=block, log_index=transfer.log_index, amount_units=transfer.amount_units)
 
 
 def read_transaction_details(

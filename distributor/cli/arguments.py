@@ -11,7 +11,7 @@ from typing import Any
 
 from distributor.addresses import parse_address
 from distributor.cli.orders import order_key
-from distributor.model import Address, Hash
+from distributor.model import Address, Hash, OrderKey
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 _EPILOG = """\
@@ -184,13 +184,28 @@ def _audit(command: argparse.ArgumentParser) -> None:
     command.set_defaults(apply=False)
 
 
+def _rebuild(command: argparse.ArgumentParser) -> None:
+    _history(command)
+    command.add_argument(
+        "--accept-incomplete",
+        default="",
+        metavar="WHY",
+        help="the past does not add up, and you know why: what is not found may be paid again",
+    )
+
+
 def _history(command: argparse.ArgumentParser) -> None:
     command.add_argument("--from-block", type=_whole, metavar="N", help="instead of FIRST_BLOCK")
     command.add_argument(
         "--operator", action="append", default=[], type=_address, metavar="ADDRESS", help="one that used to be ours"
     )
     command.add_argument(
-        "--accept-transfer", action="append", default=[], type=_hash, metavar="HASH", help="explained, and no payout"
+        "--accept-transfer",
+        action="append",
+        default=[],
+        type=_accepted,
+        metavar="HASH[=ORDER]",
+        help="explained: the payment of ORDER, or of no order of ours",
     )
 
 
@@ -205,7 +220,7 @@ _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "settle": _settle,
     "reopen": _reopen,
     "audit-chain": _audit,
-    "rebuild": _history,
+    "rebuild": _rebuild,
 }
 
 
@@ -220,6 +235,11 @@ def _hash(text: str) -> Hash:
     if not _HASH.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text} is no transaction hash: 0x and 64 hex digits")
     return Hash(text.lower())
+
+
+def _accepted(text: str) -> tuple[Hash, OrderKey | None]:
+    tx_hash, _, order = text.partition("=")
+    return _hash(tx_hash), order_key(order) if order else None
 
 
 def _whole(text: str) -> int:

@@ -33,7 +33,8 @@ async def audit_chain(context: CommandContext) -> int:
     )
     findings = await audit.run(_first_block(context, settings))
     context.answer(_found(findings, settings.token_decimals))
-    return REFUSED if findings.differences else DONE
+    whole = context.options.from_block is None
+    return REFUSED if findings.differences or (whole and findings.incomplete) else DONE
 
 
 async def rebuild(context: CommandContext) -> int:
@@ -89,6 +90,8 @@ async def _rebuild(context: CommandContext, settings: Settings, remembered: Coll
         policy=policy,
         identity=identity_of(settings),
         known=await _known(context, settings, remembered),
+        audit=(await context.parts.tables()).audit,
+        accept_incomplete=context.options.accept_incomplete,
         say=context.say,
     )
 
@@ -100,7 +103,7 @@ async def _known(context: CommandContext, settings: Settings, remembered: Collec
         authority=settings.authority,
         operators=operators,
         guards=[settings.guard] if settings.guard else [],
-        accepted=context.options.accept_transfer,
+        accepted=dict(context.options.accept_transfer),
     )
 
 
@@ -129,6 +132,7 @@ def _found(findings: Findings, decimals: int) -> dict[str, Any]:
         "orders_paid": findings.orders,
         "payouts_on_chain": findings.payouts,
         "paid": format_units(findings.paid_units, decimals),
+        "incomplete": findings.incomplete or None,
         "differences": [
             {"kind": str(each.kind), "subject": each.subject, "transaction": each.tx_hash, "detail": each.detail}
             for each in findings.differences
@@ -160,6 +164,8 @@ def _told(report: RebuildReport) -> dict[str, Any]:
             }
             for each in report.conflicts
         ],
+        "incomplete": report.incomplete or None,
+        "barred": [str(key) for key in report.barred],
         "ledger_id": report.ledger_id or None,
     }
 

@@ -32,6 +32,15 @@ class ReserveTransfer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """A ``Transfer`` of the token to the reserve; the token's creation is one from the zero address."""
+
+    block: Block
+    log_index: int
+    amount_units: TokenUnits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DistributeCall:
     """What one ``distribute`` call asks of the authority."""
 
@@ -58,10 +67,16 @@ class TransactionDetails:
 
 
 class History(Protocol):
-    """The past of the chain. Both raise ChainUnavailable; never is silence taken for an empty past."""
+    """The past of the chain. All raise ChainUnavailable; never is silence taken for an empty past."""
 
     async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         """Return every transfer out of the reserve in these blocks, both included, in the order of the chain."""
+
+    async def reserve_arrivals(self, first_block: int, last_block: int) -> Sequence[Arrival]:
+        """Return every transfer to the reserve in these blocks, both included, in the order of the chain."""
+
+    async def reserve_balance(self, block: int) -> TokenUnits:
+        """Return what the reserve held at the end of *block*, as every node that is asked has it."""
 
     async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         """Return who made each of these mined transactions; ChainUnavailable when one is unknown."""

@@ -18,6 +18,7 @@ from distributor.model import Hash, Order, OrderStatus
 from distributor.payout.history import History, last_final
 from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain
+from distributor.recovery.completeness import Completeness
 from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
 from distributor.units import TokenUnits
 
@@ -68,6 +69,8 @@ class Findings:
     payouts: int = 0
     paid_units: TokenUnits = TokenUnits(0)
     differences: list[Difference] = field(default_factory=list)
+    incomplete: str = ""
+    """Why these blocks are not the whole past; a look at a part of it says so too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +110,7 @@ class Audit:
             ChainUnavailable: No node answers, or it knows of no final block.
         """
         findings = Findings(first_block=first_block, last_block=await self._last_final())
+        held_units = await self._completeness.held(findings.last_block)
         entries = {entry.ref_id: entry async for entry in self._entries()}
         newest = await self._last_final()
         paid: dict[Hash, list[Payout]] = {}
@@ -120,7 +124,13 @@ class Audit:
         findings.differences += (
             each for ref_id, payouts in paid.items() for each in _judge(entries.get(ref_id), payouts)
         )
+        books = await self._completeness.books(first_block, findings.last_block, held_units)
+        findings.incomplete = books.trouble(nodes=len(self.chain.nodes))
         return findings
+
+    @property
+    def _completeness(self) -> Completeness:
+        return Completeness(history=self.history)
 
     async def _last_final(self) -> int:
         last = last_final(await self.chain.snapshot([], [], []), self.policy)

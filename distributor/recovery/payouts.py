@@ -8,13 +8,14 @@ left the reserve is a stranger, and a person says what it was.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
 
 from distributor.chain_types import GuardWord
 from distributor.ledger.rebuild_store import Payout
-from distributor.model import Address, Hash
+from distributor.model import Address, Hash, OrderKey
+from distributor.order_ids import ref_id
 from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, order_of
 
 
@@ -56,8 +57,8 @@ class KnownParties:
     operators: Collection[Address]
     guards: Collection[Address] = ()
     """The guard of today, and those before it."""
-    accepted: Collection[Hash] = ()
-    """Transactions whose strangers a person has explained."""
+    accepted: Mapping[Hash, OrderKey | None] = field(default_factory=dict)
+    """Transactions that a person has explained, and which order each of them paid; None: no order of ours."""
 
 
 def classify_transfers(
@@ -71,8 +72,35 @@ def classify_transfers(
     for tx_hash, moved in groupby(reserve_transfers, lambda transfer: transfer.tx_hash):
         found = _classify_transaction(list(moved), transaction_details[tx_hash], known)
         payouts += found.payouts
-        unmatched_transfers += [] if tx_hash in known.accepted else found.unmatched_transfers
+        if tx_hash in known.accepted:
+            payouts += _explained(found.unmatched_transfers, transaction_details[tx_hash], known)
+        else:
+            unmatched_transfers += found.unmatched_transfers
     return ClassifiedTransfers(payouts=payouts, unmatched_transfers=unmatched_transfers)
+
+
+def _explained(
+    unmatched: Sequence[UnmatchedTransfer], details: TransactionDetails, known: KnownParties
+) -> Sequence[Payout]:
+    """
+    Return the payment that a person's word makes of an unmatched transfer.
+
+    The order the person names; else the one whose reference a ``distribute`` call on our authority spent,
+    whoever called it. Explained is not forgotten: an order paid by hand would be paid again.
+    """
+    if not unmatched:
+        return []
+    moved, key = unmatched[0].transfer, known.accepted[details.tx_hash]
+    if key is not None:
+        reference = ref_id(*key)
+        return [replace(_payout(moved, _by_hand(moved, reference), details), key=key)]
+    if unmatched[0].why is UnmatchedReason.UNKNOWN_SENDER and details.distribution is not None:
+        return [_payout(moved, details.distribution, details)]
+    return []
+
+
+def _by_hand(moved: ReserveTransfer, reference: Hash) -> DistributeCall:
+    return DistributeCall(wallet=moved.wallet, amount_units=moved.amount_units, ref_id=reference, reason="")
 
 
 def _classify_transaction(

@@ -16,15 +16,19 @@ from distributor.errors import ChainUnavailable, ForeignLedger
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
-from distributor.model import Address
+from distributor.model import Address, OrderKey, OrderStatus
 from distributor.payout.history import History, last_final
 from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import identity_mismatch
 from distributor.ports import Chain
+from distributor.recovery.cancelled import cancelled_orders
+from distributor.recovery.completeness import Completeness
 from distributor.recovery.fence import Fence
 from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
 from distributor.state import Identity
+from distributor.units import TokenUnits
 from foundation.errors import ServiceError
+from foundation.tablestore.ports import AuditTrail
 
 PAGE_BLOCKS = 10_000
 """Blocks indexed between two checkpoints."""
@@ -55,13 +59,17 @@ class RebuildReport:
     """How many payouts met which fate; in a dry run all of them count as new."""
     unmatched_transfers: list[UnmatchedTransfer] = field(default_factory=list)
     conflicts: list[RebuildConflict] = field(default_factory=list)
+    incomplete: str = ""
+    """Why the blocks that were read are not the whole past; empty when nothing speaks against it."""
+    barred: list[OrderKey] = field(default_factory=list)
+    """Orders that a person cancelled before the loss, and that stay cancelled."""
     ledger_id: str = ""
     """Of the finished ledger; empty while it is not finished."""
 
     @property
     def clear(self) -> bool:
         """Whether nothing is left for a person to explain."""
-        return not self.unmatched_transfers and not self.conflicts
+        return not (self.unmatched_transfers or self.conflicts or self.incomplete)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +90,10 @@ class Rebuild:
     policy: Policy
     identity: Identity
     known: KnownParties
+    audit: AuditTrail
     say: Say
+    accept_incomplete: str = ""
+    """Why a person takes a past that does not add up for the whole one."""
 
     async def look(self, first_block: int) -> RebuildReport:
         """Show what ``run`` would find and do, and change nothing; needs no ledger. Raises as ``run`` does."""
@@ -92,9 +103,11 @@ class Rebuild:
             )
             self.say(f"Fence: {lane.operator} {doing}.")
         report = RebuildReport(first_block=first_block, last_block=await self._last_final())
+        held_units = await self._completeness.held(report.last_block)
         for first in range(first_block, report.last_block + 1, PAGE_BLOCKS):
             payouts = await self._page(first, min(first + PAGE_BLOCKS - 1, report.last_block), report)
             report.restored[RestoreResult.NEW] += len(payouts)
+        await self._add_up(report, held_units)
         return report
 
     async def run(self, first_block: int, *, by: str, why: str) -> RebuildReport:
@@ -106,7 +119,9 @@ class Rebuild:
         2. Close the fence.
         3. Page by page, put every payout into the ledger. The checkpoint moves only past pages that
            leave no question open, so they are met again by the next run.
-        4. Nothing left to explain: write identity and nonces.
+        4. The past adds up, or a person says in words why it need not.
+        5. What a person cancelled before the loss stays cancelled, by the audit trail.
+        6. Nothing left to explain: write identity and nonces.
 
         Raises:
             ForeignLedger: The ledger is another one's.
@@ -119,8 +134,11 @@ class Rebuild:
         await self._refuse_open()
         nonces = await self.fence.close(self._operators)
         report = RebuildReport(first_block=first_block, last_block=await self._last_final())
+        held_units = await self._completeness.held(report.last_block)
         progress = await self._index(report)
+        await self._add_up(report, held_units)
         if report.clear:
+            await self._keep_cancelled(report, by, why)
             ledger_id = self.identity.ledger_id or (await self._found_id()) or secrets.token_hex(16)
             await self.rebuild_store.finish(replace(self.identity, ledger_id=ledger_id), nonces, progress)
             report.ledger_id = ledger_id
@@ -153,6 +171,30 @@ class Rebuild:
         if last is None:
             raise ChainUnavailable("the node knows of no final block")
         return last
+
+    @property
+    def _completeness(self) -> Completeness:
+        return Completeness(history=self.history)
+
+    async def _add_up(self, report: RebuildReport, held_units: TokenUnits) -> None:
+        books = await self._completeness.books(report.first_block, report.last_block, held_units)
+        trouble = books.trouble(nodes=len(self.chain.nodes))
+        if trouble and self.accept_incomplete:
+            self.say(f"{trouble} Accepted: {self.accept_incomplete}.")
+        elif trouble:
+            report.incomplete = trouble
+
+    async def _keep_cancelled(self, report: RebuildReport, by: str, why: str) -> None:
+        """Bar again what a person cancelled: the chain does not know of it, and the shop may send it again."""
+        for key in await cancelled_orders(self.audit):
+            order = await self.ledger.order(key)
+            if order is None:
+                await self.ledger.exits.bar(key)
+            elif order.status in {OrderStatus.RECEIVED, OrderStatus.HELD}:
+                await self.ledger.cancel(order, by, why)
+            else:
+                continue
+            report.barred.append(key)
 
     async def _index(self, report: RebuildReport) -> Progress:
         progress = await self.rebuild_store.progress(report.first_block)

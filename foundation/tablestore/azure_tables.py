@@ -102,11 +102,20 @@ class TableRows:
                 return "update", key | _columns(write.values), {"mode": UpdateMode.REPLACE, **condition}
 
 
+AUDIT_ENTRIES_MAX = 100_000
+"""A bound on one look into the audit trail."""
+
+
 class TableAudit:
     """The ``AuditTrail`` port on one partition of a table; the service's own timestamp says when."""
 
     def __init__(self, client: TableClient, partition: str) -> None:
         self._client, self._partition = client, partition
+
+    async def recorded(self, prefix: str) -> Sequence[Mapping[str, Value]]:
+        last = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        rows = await TableRows(self._client, self._partition).scan(prefix, last, limit=AUDIT_ENTRIES_MAX)
+        return [row.values for row in rows]
 
     async def record(self, key: str, values: Mapping[str, Value]) -> None:
         try:

@@ -100,3 +100,6 @@ class AuditTrail(Protocol):
 
     async def record(self, key: str, values: Mapping[str, Value]) -> None:
         """Add an entry under a deterministic *key*; the same key again changes nothing."""
+
+    async def recorded(self, prefix: str) -> Sequence[Mapping[str, Value]]:
+        """Return every entry whose key begins with *prefix*. Raises StoreUnavailable."""

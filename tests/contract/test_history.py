@@ -87,6 +87,19 @@ async def setup(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
     await history.aclose()
 
 
+async def test_what_came_less_what_left_is_what_is_held(setup: Setup) -> None:
+    """From the token's creation on; from a later block on it is less."""
+    await setup.pay("2001", "2002")
+    head = await setup.head()
+
+    arrived = sum(each.amount_units for each in await setup.history.reserve_arrivals(0, head))
+    left = sum(each.amount_units for each in await setup.history.reserve_transfers(0, head))
+
+    assert left >= 2 * ONE_TOKEN
+    assert arrived - left == await setup.history.reserve_balance(head)
+    assert not await setup.history.reserve_arrivals(head, head)
+
+
 async def test_what_left_the_reserve_is_found_in_the_order_of_the_chain(setup: Setup) -> None:
     """With its block, and to whom and how much."""
     first = await setup.head() + 1

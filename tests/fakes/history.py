@@ -8,7 +8,8 @@ from distributor.chain.history import read_distribution
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash
 from distributor.payout.guard_calls import is_guarded
-from distributor.payout.history import ReserveTransfer, TransactionDetails
+from distributor.payout.history import Arrival, ReserveTransfer, TransactionDetails
+from distributor.units import TokenUnits
 from tests.fakes.chain import RESERVE, FakeChain
 
 
@@ -20,23 +21,40 @@ class FakeHistory:
         self.asked: list[tuple[int, int]] = []
         self.down_from: int | None = None
         """A block that no answer comes about, nor of any later one."""
+        self.forgets = False
+        """Whether the node has pruned its logs, and answers with nothing."""
 
     async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         self.asked.append((first_block, last_block))
         if self.down_from is not None and last_block >= self.down_from:
             raise ChainUnavailable
-        return [
-            ReserveTransfer(
-                tx_hash=receipt.tx_hash,
-                block=receipt.block,
-                log_index=transfer.log_index,
-                wallet=transfer.recipient,
-                amount_units=transfer.amount_units,
-            )
-            for receipt in self._chain.receipts
-            for transfer in receipt.transfers
-            if first_block <= receipt.block.number <= last_block and transfer.sender == RESERVE
-        ]
+        return (
+            []
+            if self.forgets
+            else [
+                ReserveTransfer(
+                    tx_hash=receipt.tx_hash,
+                    block=receipt.block,
+                    log_index=transfer.log_index,
+                    wallet=transfer.recipient,
+                    amount_units=transfer.amount_units,
+                )
+                for receipt in self._chain.receipts
+                for transfer in receipt.transfers
+                if first_block <= receipt.block.number <= last_block and transfer.sender == RESERVE
+            ]
+        )
+
+    async def reserve_arrivals(self, first_block: int, last_block: int) -> Sequence[Arrival]:
+        """The reserve of a fake chain is filled in its first block, and whenever a test says so."""
+        if first_block > 0 or last_block < 0 or self.forgets:
+            return []
+        place, held = self._chain._blocks[0].place, self._chain._state.tokens[RESERVE]
+        left = sum(each.amount_units for receipt in self._chain.receipts for each in receipt.transfers)
+        return [Arrival(block=place, log_index=0, amount_units=TokenUnits(held + left))]
+
+    async def reserve_balance(self, block: int) -> TokenUnits:
+        return TokenUnits(self._chain._blocks[block].state.tokens[RESERVE])
 
     async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         mined = {sent.tx_hash: sent for block in self._chain._blocks for sent in block.sent}

@@ -49,3 +49,6 @@ class ListAudit:
 
     async def record(self, key: str, values: Mapping[str, Value]) -> None:
         self.entries.setdefault(key, dict(values))
+
+    async def recorded(self, prefix: str) -> Sequence[Mapping[str, Value]]:
+        return [values for key, values in sorted(self.entries.items()) if key.startswith(prefix)]

@@ -131,10 +131,9 @@ class Desk:
 
 @pytest.fixture
 def desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]) -> Desk:
-    """A person with a ledger that is ours, beginning at the chain's present."""
-    head = int(devchain.rpc("eth_blockNumber"), 16)
-    own = Desk(environ | {"FIRST_BLOCK": str(head + 1)}, devchain, capsys)
-    own.run("init", "--apply")
+    """A person with a ledger that is ours, beginning with the token."""
+    own = Desk(environ, devchain, capsys)
+    own.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
     return own
 
 

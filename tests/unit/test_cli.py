@@ -65,7 +65,7 @@ def test_what_a_history_begins_with_and_who_is_known_can_be_given() -> None:
     )
 
     assert (options.from_block, options.operator) == (7, [OPERATOR, ALICE])
-    assert options.accept_transfer == [a_hash("x")]
+    assert options.accept_transfer == [(a_hash("x"), None)]
 
 
 @pytest.mark.parametrize(

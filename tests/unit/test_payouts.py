@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -89,13 +90,37 @@ def test_another_wallet_or_amount_than_asked_spends_the_reference_and_is_told(tr
 
 def test_what_a_person_has_explained_is_no_stranger() -> None:
     """By its transaction."""
-    known = KnownParties(authority=AUTHORITY, operators=[OPERATOR], accepted=[a_hash("paid")])
+    known = KnownParties(authority=AUTHORITY, operators=[OPERATOR], accepted={a_hash("paid"): None})
     moved = [an_outflow(), an_outflow(name="by hand")]
     transaction_details = {a_hash(name): an_origin(sender=BOB, name=name) for name in ("paid", "by hand")}
 
     found = classify_transfers(moved, transaction_details, known)
 
     assert [unmatched.transfer.tx_hash for unmatched in found.unmatched_transfers] == [a_hash("by hand")]
+    assert [payout.tx_hash for payout in found.payouts] == [a_hash("paid")]
+
+
+def test_a_transfer_by_hand_is_the_payment_of_the_order_a_person_names() -> None:
+    """Explained is not forgotten: it would be paid again. Where no order of ours was paid, none is made."""
+    moved = an_outflow(name="by hand")
+    details = {a_hash("by hand"): replace(an_origin(name="by hand"), distribution=None)}
+    named = KnownParties(
+        authority=AUTHORITY, operators=[OPERATOR], accepted={a_hash("by hand"): OrderKey("loja", "A-1")}
+    )
+    of_nobody = KnownParties(authority=AUTHORITY, operators=[OPERATOR], accepted={a_hash("by hand"): None})
+
+    (payout,) = classify_transfers([moved], details, named).payouts
+
+    assert (payout.key, payout.ref_id) == (OrderKey("loja", "A-1"), ref_id("loja", "A-1"))
+    assert (payout.wallet, payout.amount_units, payout.tx_hash) == (moved.wallet, moved.amount_units, moved.tx_hash)
+    assert not classify_transfers([moved], details, of_nobody).payouts
+
+
+def test_a_plain_payout_that_is_accepted_is_a_payout_all_the_same() -> None:
+    """There is nothing to explain of it."""
+    known = KnownParties(authority=AUTHORITY, operators=[OPERATOR], accepted={a_hash("paid"): None})
+
+    assert len(classify_transfers([an_outflow()], {a_hash("paid"): an_origin()}, known).payouts) == 1
 
 
 @pytest.mark.parametrize("key", [OrderKey("default", "A-1"), OrderKey("loja", "A.b_1"), OrderKey("default", "x" * 32)])

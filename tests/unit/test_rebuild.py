@@ -14,14 +14,16 @@ from distributor.ledger.fence_rows import FenceRows
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import Address, Fees, Hash, OrderStatus, SubmitOutcome
 from distributor.order_ids import ref_id
+from distributor.payout.history import Arrival
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.recovery import rebuild
+from distributor.recovery.completeness import Books, Completeness
 from distributor.recovery.fence import FENCE_NONCES, Fence, FenceOpen
 from distributor.recovery.payouts import KnownParties, UnmatchedReason
 from distributor.recovery.rebuild import NotSettled, Rebuild, RebuildReport
 from distributor.units import TokenUnits, Wei
 from foundation.errors import ConfigurationError
-from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_hash, an_address, an_order
+from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_block, a_hash, an_address, an_order
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, FakeChain, FakeSigner
 from tests.fakes.chain_state import Behaviour, distribute_data
 from tests.fakes.history import FakeHistory
@@ -41,6 +43,7 @@ class Desk:
         self.operators: Collection[Address] = (OPERATOR,)
         self.accepted: list[Hash] = []
         self.identity = IDENTITY
+        self.audit, self.accept_incomplete = world.audit, ""
         self.policy = POLICY
         self.said: list[str] = []
 
@@ -70,7 +73,9 @@ class Desk:
             fence=self.fence,
             policy=self.policy,
             identity=self.identity,
-            known=KnownParties(authority=AUTHORITY, operators=self.operators, accepted=self.accepted),
+            known=KnownParties(authority=AUTHORITY, operators=self.operators, accepted=dict.fromkeys(self.accepted)),
+            audit=self.audit,
+            accept_incomplete=self.accept_incomplete,
             say=self.said.append,
         )
 
@@ -529,8 +534,8 @@ async def test_an_unknown_caller_blocks_the_end_until_it_is_explained() -> None:
     assert await send_again(context.world, "ORD1", "ORD2") == {"ORD1": "paid", "ORD2": "paid"}
 
 
-async def test_an_accepted_transfer_spends_no_reference() -> None:
-    """Whoever made it, it was no payout of ours."""
+async def test_an_accepted_call_of_an_unknown_operator_spends_its_reference() -> None:
+    """Found-faults A4: accepted was not paid, and the order was paid again."""
     world = await a_world()
     world.chain.grant_role(SECOND)
     sign_by(world.chain, SECOND, distribution_of("ORD2"))
@@ -538,7 +543,7 @@ async def test_an_accepted_transfer_spends_no_reference() -> None:
     context.accepted = [receipt.tx_hash for receipt in world.chain.receipts]
 
     assert (await context.rebuild()).clear
-    assert await send_again(context.world, "ORD2") == {"ORD2": "received"}
+    assert await send_again(context.world, "ORD2") == {"ORD2": "paid"}
 
 
 async def test_a_payout_of_another_amount_than_asked_spends_its_reference() -> None:
@@ -623,3 +628,101 @@ async def test_the_checkpoint_stays_before_what_is_not_explained(monkeypatch: py
 
     assert len(first.unmatched_transfers) == len(second.unmatched_transfers) == 1
     assert "Going on at block 4." in context.said
+
+
+# is that all there is? ------------------------------------------------------------------------------
+
+
+async def test_a_node_that_has_pruned_its_past_is_not_believed() -> None:
+    """Found-faults A3: it answers with nothing; 0 payouts, exit 0, and all was paid again."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    context = await lose_ledger(world)
+    context.history.forgets = True
+
+    report = await context.rebuild()
+
+    assert "0 units came to the reserve" in report.incomplete
+    assert not report.clear
+    assert await context.world.ledger.identity() is None
+    assert (await context.use_case.look(0)).incomplete == report.incomplete
+
+
+async def test_a_start_after_the_first_payout_is_not_believed() -> None:
+    """What came before it is missing in the sum."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    context = await lose_ledger(world)
+
+    report = await context.rebuild(first_block=5)
+
+    assert "units are missing" in report.incomplete
+
+
+async def test_a_person_may_take_a_past_that_does_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words; a token that makes tokens without an event, say."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    context = await lose_ledger(world)
+    context.accept_incomplete = "the token was migrated without events"
+    arrivals = context.history.reserve_arrivals
+
+    async def fewer(first: int, last: int) -> Sequence[Arrival]:
+        return [replace(each, amount_units=TokenUnits(each.amount_units - 1)) for each in await arrivals(first, last)]
+
+    monkeypatch.setattr(context.history, "reserve_arrivals", fewer)
+    report = await context.rebuild()
+
+    assert report.clear
+    assert any("Accepted: the token was migrated" in line for line in context.said)
+
+
+def test_an_emptied_reserve_adds_up_and_proves_nothing_by_one_node() -> None:
+    """A window that begins where the reserve held nothing; two nodes that agree are believed."""
+    books = Books(arrived_units=10, left_units=10, held_units=0, emptied=True)
+
+    assert "was empty before" in books.trouble(nodes=1)
+    assert books.trouble(nodes=2) == ""
+    assert replace(books, emptied=False).trouble(nodes=1) == ""
+
+
+async def test_the_books_see_where_the_reserve_was_empty() -> None:
+    """Before the end; at the end it may be."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    history = FakeHistory(world.chain)
+    last = world.chain.head.number
+    books = await Completeness(history=history).books(0, last, await history.reserve_balance(last))
+    assert (books.emptied, books.left_units) == (False, 10 * TOKEN)
+
+    async def just_enough(first: int, _: int) -> Sequence[Arrival]:
+        units = TokenUnits(10 * TOKEN)
+        return [Arrival(block=a_block(first + place), log_index=0, amount_units=units) for place in (0, 3)]
+
+    history.reserve_arrivals = just_enough  # type: ignore[method-assign, assignment]
+    emptied = await Completeness(history=history).books(0, last, TokenUnits(10 * TOKEN))
+    assert emptied.emptied
+
+
+# what people decided --------------------------------------------------------------------------------
+
+
+async def test_what_a_person_cancelled_stays_cancelled_after_a_rebuild() -> None:
+    """Found-faults A4: orders cancelled for fraud were paid after it. One came again meanwhile, one was paid before."""
+    world = await a_world()
+    fraud, again = await world.receive("FRAUD"), await world.receive("AGAIN")
+    for order in (fraud, again):
+        await world.ledger.cancel(order, "ana", "fraud")
+    await a_payout(world, "PAID")
+    await world.ledger.record("cancel", "default:PAID", "ana", "too late")
+    await world.ledger.record("cancel-nonce", f"{OPERATOR}:7", "ana", "another deed")
+    context = await lose_ledger(world)
+    context.audit = world.audit
+    await context.world.receive("AGAIN")
+
+    report = await context.rebuild()
+    await context.resume()
+
+    assert [key.order_id for key in report.barred] == ["AGAIN", "FRAUD"]
+    statuses = await send_again(context.world, "FRAUD", "AGAIN", "PAID")
+    assert statuses == {"FRAUD": "cancelled", "AGAIN": "cancelled", "PAID": "paid"}

@@ -1,0 +1,81 @@
+"""
+Whether the past that was read can be the whole past.
+
+A node that has pruned its logs, or a gateway that shows a window of them, answers "nothing" and means
+"unknown"; a start that is too late leaves out what was paid before. Both let paid orders be paid again.
+So what came to the reserve, less what left it, must be what it holds. That is necessary and not enough:
+a window that begins where the reserve was empty adds up too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distributor.payout.history import History
+from distributor.units import TokenUnits
+
+PAGE_BLOCKS = 10_000
+ENOUGH = 2
+"""Nodes that must show a past which does not speak for itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Books:
+    """What moved in a range of blocks, and what the reserve held at its end."""
+
+    arrived_units: int
+    left_units: int
+    held_units: int
+    emptied: bool
+    """Whether the reserve held nothing at some moment before the end: nothing tells what was before that."""
+
+    def trouble(self, *, nodes: int) -> str:
+        """Return why these blocks are not the whole past; empty when nothing speaks against it."""
+        left_over = self.arrived_units - self.left_units - self.held_units
+        if left_over:
+            return (
+                f"{self.arrived_units} units came to the reserve and {self.left_units} left it, yet it holds "
+                f"{self.held_units}: transfers of {abs(left_over)} units are missing. Begin at the block of the "
+                "token's creation, and ask a node that keeps all logs."
+            )
+        if self.emptied and nodes < ENOUGH:
+            return (
+                "The reserve was empty before these blocks ended, so they may be a part of its past; a second node of "
+                "another provider must show the same."
+            )
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completeness:
+    """Adds up the reserve's past. Raises ChainUnavailable."""
+
+    history: History
+
+    async def held(self, block: int) -> TokenUnits:
+        """Return what the reserve held at the end of *block*; read first, beside the end of the range itself."""
+        return await self.history.reserve_balance(block)
+
+    async def books(self, first_block: int, last_block: int, held_units: TokenUnits) -> Books:
+        """Return what moved in these blocks, both included."""
+        moves: list[tuple[int, int, int]] = []
+        for first in range(first_block, last_block + 1, PAGE_BLOCKS):
+            last = min(first + PAGE_BLOCKS - 1, last_block)
+            arrived = await self.history.reserve_arrivals(first, last)
+            left = await self.history.reserve_transfers(first, last)
+            moves += [(each.block.number, each.log_index, each.amount_units) for each in arrived]
+            moves += [(each.block.number, each.log_index, -each.amount_units) for each in left]
+        return _books(sorted(moves), held_units)
+
+
+def _books(moves: list[tuple[int, int, int]], held_units: TokenUnits) -> Books:
+    running, emptied = 0, not moves
+    for place, (_, _, units) in enumerate(moves):
+        running += units
+        emptied = emptied or (running <= 0 and place + 1 < len(moves))
+    return Books(
+        arrived_units=sum(units for *_, units in moves if units > 0),
+        left_units=-sum(units for *_, units in moves if units < 0),
+        held_units=held_units,
+        emptied=emptied,
+    )
