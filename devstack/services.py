@@ -53,4 +53,5 @@ Ready, and empty at each start. In another window:
   chain      {services.chain.url}    (chain id {services.deployment.chain_id})
   token      {services.deployment.token}
   authority  {services.deployment.authority}
+  guard      {services.deployment.guard}
 Ctrl-C ends both, and so does: python3 -m devstack down""")

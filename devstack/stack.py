@@ -80,8 +80,8 @@ def services(console: Console, run: Run, *, fixed_ports: bool) -> Iterator[Servi
         started(console, run, "start Azurite, the storage emulator", storage) as azurite,
         started(console, run, f"start anvil, an EVM node with a block each {BLOCK_TIME_S} s", chain) as anvil,
     ):
-        with console.step("deploy the token and the Authority"):
-            deployment = deploy(anvil.url)
+        with console.step("deploy the token, the Authority and the guard"):
+            deployment = deploy(anvil.url, guarded=True)
         settings = app_settings(azurite, deployment)
         with console.step("initialise the ledger"):
             _initialise(run, settings)
@@ -125,6 +125,7 @@ def app_settings(storage: servers.Azurite, deployment: Deployment) -> dict[str, 
         "TOKEN_ADDRESS": deployment.token,
         "AUTHORITY_ADDRESS": deployment.authority,
         "RESERVE_ADDRESS": deployment.reserve,
+        "GUARD_ADDRESS": deployment.guard or "",
         "OPERATOR_PK": deployment.operator_key,
         FUNCTION_SETTING: FUNCTION_KEY,
         MASTER_SETTING: MASTER_KEY,

@@ -59,6 +59,7 @@ What runs
   chain      {services.chain.url}    (chain id {services.deployment.chain_id})
   token      {services.deployment.token}
   authority  {services.deployment.authority}
+  guard      {services.deployment.guard}
   storage    {services.storage.connection_string}
 
 Send an order yourself

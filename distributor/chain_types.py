@@ -137,6 +137,26 @@ class GuardPayment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GuardFacts:
+    """A guard as one block shows it, and who could pay without it."""
+
+    token: Address
+    authority: Address
+    owner: Address
+    paused: bool
+    hot_keys: tuple[Address, ...]
+    """Those of the operators asked about that may pay through it."""
+    has_role: bool
+    """Whether the Authority would let it pay; False also while the Authority pays nobody."""
+    bypassing: tuple[Address, ...]
+    """Those of the addresses asked about that the Authority would let pay without it."""
+    count: int
+    """Payments recorded."""
+    last_block: int
+    """The block of the last payment; 0 before the first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """
     A mined transaction, with the token's own ``Transfer`` events in it and no other contract's.

@@ -10,6 +10,7 @@ from distributor.chain_types import (
     Call,
     ChainSnapshot,
     Claim,
+    GuardFacts,
     GuardPayment,
     Mark,
     PoolView,
@@ -131,6 +132,18 @@ class Guard(Protocol):
         Raises:
             ChainUnavailable: Too few nodes answer, or they disagree.
         """
+
+    async def facts(
+        self, guard: Address, operators: Sequence[Address], others: Sequence[Address], *, block: int
+    ) -> GuardFacts | None:
+        """
+        Return *guard* as *block* shows it, with two equal words where two nodes are configured.
+
+        None when there is no guard. *operators* may be its hot keys; they and *others* may bypass it.
+        """
+
+    async def unrecorded(self, guard: Address, ref_ids: Sequence[Hash], *, block: int) -> Sequence[Hash]:
+        """Return those of *ref_ids* that *guard* has no payment of in *block*, with two equal words."""
 
     async def aclose(self) -> None: ...
 

@@ -32,6 +32,8 @@ _WORDS: Final = {
     ALREADY_PAID_TOPIC: GuardWord.ALREADY_PAID,
 }
 _RECIPIENT_BITS: Final = 160
+_NUMBER_BITS: Final = 48
+_RECORD: Final = keccak256(b"record((bytes32,address,uint256)[])")[:4]
 
 Item = tuple[Address, TokenUnits, bytes, str]
 """Wallet, amount, refId, reason."""
@@ -81,6 +83,22 @@ def recipient_of(record: int) -> Address:
 def block_of(record: int) -> int:
     """Return the block that a guard's record names."""
     return record >> _RECIPIENT_BITS
+
+
+def count_of(head: int) -> int:
+    """Return how many payments a guard's head counts."""
+    return (head >> _NUMBER_BITS) % (1 << _NUMBER_BITS)
+
+
+def last_block_of(head: int) -> int:
+    """Return the block of the last payment, from a guard's head."""
+    return head % (1 << _NUMBER_BITS)
+
+
+def import_data(records: Sequence[tuple[Hash, Address, TokenUnits]]) -> bytes:
+    """Return the call data with which the guard's owner imports references, wallets and amounts; 200 at most."""
+    items = [(bytes.fromhex(ref_id[2:]), wallet, amount_units) for ref_id, wallet, amount_units in records]
+    return _RECORD + encode(["(bytes32,address,uint256)[]"], [items])
 
 
 def _refusal(result: int, detail: bytes) -> Revert | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
 
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
 
 from distributor.addresses import keccak256
 from distributor.chain import guard as wire
@@ -21,12 +21,16 @@ from distributor.chain.rpc_responses import (
     read_data,
     read_hash,
     read_log_block,
+    read_units,
+    reading,
 )
-from distributor.chain_types import Call, GuardPayment, Revert, RevertKind, Simulation
+from distributor.chain_types import Call, GuardFacts, GuardPayment, Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash, Order
 from distributor.payout.guard_calls import ITEM_GAS, gas_of
 from distributor.units import TokenUnits
+
+T = TypeVar("T")
 
 _OPINIONS: Final = 2
 """Nodes that must say the same of a record, where as many are configured."""
@@ -35,6 +39,8 @@ PROBE_REF_ID: Final = (1).to_bytes(32, "big")
 _PROBE_UNITS: Final = TokenUnits(1)
 _PROBE_REASON: Final = "probe"
 _PAYMENT: Final = keccak256(b"payment(bytes32)")[:4]
+_PAYMENTS_OF: Final = keccak256(b"paymentsOf(bytes32[])")[:4]
+_REFERENCES_PER_CALL: Final = 200
 _DISTRIBUTE: Final = keccak256(b"distribute(address,uint256,bytes32,string)")[:4]
 
 
@@ -81,12 +87,45 @@ class GuardContract:
         async def read(chosen: Node) -> GuardPayment | None:
             return await _payment(chosen, guard, ref_id)
 
+        return await self._agreed(read, f"what guard {guard} recorded for {ref_id}")
+
+    async def facts(
+        self, guard: Address, operators: Sequence[Address], others: Sequence[Address], *, block: int
+    ) -> GuardFacts | None:
+        asked = sorted({*operators, *others})
+        batch: Batch = {
+            **{name: _view(guard, f"{name}()", block) for name in ("token", "authority", "owner", "paused", "head")},
+            **{f"hot:{key}": _view(guard, "isHotKey(address)", block, key) for key in operators},
+            **{f"direct:{each}": _direct(each, self._authority, hex(block)) for each in (guard, *asked)},
+        }
+
+        async def read(chosen: Node) -> GuardFacts | None:
+            return _facts(await chosen.ask(batch), guard, operators, asked)
+
+        return await self._agreed(read, f"guard {guard}")
+
+    async def unrecorded(self, guard: Address, ref_ids: Sequence[Hash], *, block: int) -> Sequence[Hash]:
+        missing: list[Hash] = []
+        for first in range(0, len(ref_ids), _REFERENCES_PER_CALL):
+            part = ref_ids[first : first + _REFERENCES_PER_CALL]
+            data = _PAYMENTS_OF + encode(["bytes32[]"], [[bytes.fromhex(each[2:]) for each in part]])
+            batch: Batch = {"records": ("eth_call", [{"to": guard, "data": f"0x{data.hex()}"}, hex(block)])}
+
+            async def read(chosen: Node, batch: Batch = batch) -> Sequence[int]:
+                return _numbers(read_data((await chosen.ask(batch)).required("records")))
+
+            records = await self._agreed(read, f"what guard {guard} recorded")
+            missing += [each for each, record in zip(part, records, strict=True) if record == 0]
+        return missing
+
+    async def _agreed(self, read: Callable[[Node], Awaitable[T]], what: str) -> T:
+        """Return what two nodes say, where two are configured. Raises ChainUnavailable when they do not agree."""
         replies = await self._nodes.read_all(read)
         said = [reply for _, reply in replies if not isinstance(reply, NodeUnavailable)]
         if len(said) < min(_OPINIONS, len(self._nodes.labels)):
-            raise ChainUnavailable(f"too few nodes say what guard {guard} recorded for {ref_id}")
+            raise ChainUnavailable(f"too few nodes say anything about {what}")
         if any(reply != said[0] for reply in said):
-            raise ChainUnavailable(f"the nodes disagree about what guard {guard} recorded for {ref_id}")
+            raise ChainUnavailable(f"the nodes disagree about {what}")
         return said[0]
 
     async def aclose(self) -> None:
@@ -104,10 +143,51 @@ def _eth_call(operator: Address, call: Call) -> RpcCall:
     return "eth_call", [request, "latest"]
 
 
-def _direct(operator: Address, authority: Address) -> RpcCall:
+def _view(guard: Address, signature: str, block: int, *keys: Address) -> RpcCall:
+    data = keccak256(signature.encode())[:4] + encode(["address"] * len(keys), keys)
+    return "eth_call", [{"to": guard, "data": f"0x{data.hex()}"}, hex(block)]
+
+
+def _facts(
+    answers: RpcResponses, guard: Address, operators: Sequence[Address], asked: Sequence[Address]
+) -> GuardFacts | None:
+    """Return what a guard answers; None when what is there answers otherwise."""
+    names = ("token", "authority", "owner", "paused", "head")
+    words = {name: _word(answers, name) for name in names}
+    known = {name: word for name, word in words.items() if word is not None}
+    if len(known) < len(names):
+        return None
+    return GuardFacts(
+        token=wire.recipient_of(known["token"]),
+        authority=wire.recipient_of(known["authority"]),
+        owner=wire.recipient_of(known["owner"]),
+        paused=known["paused"] == 1,
+        hot_keys=tuple(key for key in operators if _word(answers, f"hot:{key}") == 1),
+        has_role=_passes(answers, f"direct:{guard}"),
+        bypassing=tuple(each for each in asked if _passes(answers, f"direct:{each}")),
+        count=wire.count_of(known["head"]),
+        last_block=wire.last_block_of(known["head"]),
+    )
+
+
+def _word(answers: RpcResponses, name: str) -> int | None:
+    """Return the one word a contract answers; None when it refuses, or answers something else."""
+    said = answers.outcome(name)
+    if isinstance(said, NodeError) and said.is_revert:
+        return None
+    return read_units(answers.required(name))
+
+
+def _numbers(data: bytes) -> Sequence[int]:
+    with reading("numbers"):
+        (numbers,) = decode(["uint256[]"], data)
+        return tuple(numbers)
+
+
+def _direct(operator: Address, authority: Address, block: str = "latest") -> RpcCall:
     arguments = encode(["address", "uint256", "bytes32", "string"], [operator, _PROBE_UNITS, PROBE_REF_ID, "probe"])
     data = f"0x{(_DISTRIBUTE + arguments).hex()}"
-    return "eth_call", [{"from": operator, "to": authority, "data": data}, "latest"]
+    return "eth_call", [{"from": operator, "to": authority, "data": data}, block]
 
 
 def _passes(answers: RpcResponses, name: str) -> bool:

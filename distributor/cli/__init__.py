@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from distributor.cli import chain, corrections, nonces, operators, orders, pause
+from distributor.cli import chain, corrections, guard, nonces, operators, orders, pause
 from distributor.cli.arguments import parser
 from distributor.cli.context import DONE, NOT_CONFIGURED, REFUSED, CommandContext
 from distributor.cli.init import initialise
@@ -35,6 +35,7 @@ _COMMANDS: Mapping[str, Callable[[CommandContext], Awaitable[int]]] = {
     "resubmit": corrections.resubmit,
     "settle": corrections.settle,
     "reopen": corrections.reopen,
+    "guard": guard.guard,
     "audit-chain": chain.audit_chain,
     "rebuild": chain.rebuild,
 }

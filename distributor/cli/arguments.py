@@ -78,6 +78,13 @@ Call an order paid by a transaction that moved its amount from the reserve to it
         "hold a paid order that was not paid",
         "Hold an order that is called paid: --tx is the transaction that used its nonce, finally, and did not pay it.",
     ),
+    "guard": (
+        "show, fill and adopt the guard contract",
+        """\
+show: what the guard is like, and who could pay without it.
+import: what was paid and is not recorded in it, as transactions for its owner; run it again until nothing is missing.
+adopt: let this ledger pay through it. Refused with every reason while something stands in the way.""",
+    ),
     "audit-chain": (
         "hold the ledger against the chain",
         "Hold the ledger against the chain: every paid order has its transfer, every transfer its order.",
@@ -209,6 +216,15 @@ def _history(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _guard(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=["show", "adopt", "import"], help="see it; pay through it; fill it")
+    command.add_argument("address", nargs="?", type=_address, metavar="ADDRESS", help="instead of GUARD_ADDRESS")
+    command.add_argument("--apply", action="store_true", help="do it; without it only what would be done is shown")
+    command.add_argument("--why", type=_words, help="for the audit trail; needed to adopt")
+    command.add_argument("--by", type=_words, default=_user(), help="who; by default the user of this machine")
+    command.add_argument("--out", type=Path, metavar="FILE", help="import: the owner's transactions, for a Safe")
+
+
 _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "init": _init,
     "order": _order,
@@ -219,6 +235,7 @@ _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "resubmit": _nonce,
     "settle": _settle,
     "reopen": _reopen,
+    "guard": _guard,
     "audit-chain": _audit,
     "rebuild": _rebuild,
 }

@@ -11,6 +11,7 @@ from distributor.chain.rpc import Rpc
 from distributor.cli.context import CHAINS, CommandRefused
 from distributor.ledger import Ledger
 from distributor.model import Address
+from distributor.payout.guard_change import wrong_with
 from distributor.recovery.lost_ledger import signs_of_loss
 from distributor.resources import Resources
 from distributor.settings import Settings, Use
@@ -53,10 +54,11 @@ async def initialise(
         nonce = await next_nonce(await parts.rpc(), settings.chain_id, operator)
         if not new_beginning:
             await _refuse_lost(parts, settings, nonce)
+        since = await _check_guard(parts, settings, operator)
         if not apply:
             say(f"Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.")
             return True
-        await _write(ledger, settings, operator, nonce, say)
+        await _write(ledger, replace(identity_of(settings), guard_since=since), operator, nonce, say)
         if new_beginning:
             await ledger.record("new-beginning", operator, by, new_beginning)
     except CommandRefused as refusal:
@@ -71,6 +73,7 @@ def _show(settings: Settings, operator: Address, account: str, say: Say) -> None
     say(f"Ledger:    table {settings.ledger_table} at {account}")
     say(f"Token:     {settings.token}")
     say(f"Authority: {settings.authority}")
+    say(f"Guard:     {settings.guard or 'none: nothing on the chain refuses a second payment'}")
     say(f"Reserve:   {settings.reserve}")
 
 
@@ -96,7 +99,7 @@ async def _is_ours(ledger: Ledger, settings: Settings, operator: Address, say: S
 
 
 def _differences(found: Identity, expected: Identity) -> Sequence[str]:
-    mine = replace(expected, ledger_id=expected.ledger_id or found.ledger_id)
+    mine = replace(expected, ledger_id=expected.ledger_id or found.ledger_id, guard_since=found.guard_since)
     names = [field.name for field in fields(Identity)]
     pairs = [(name, getattr(found, name), getattr(mine, name)) for name in names]
     return [f"{name}: the ledger has {theirs}, the settings {ours}." for name, theirs, ours in pairs if theirs != ours]
@@ -136,8 +139,21 @@ async def _refuse_lost(parts: Resources, settings: Settings, nonce: int) -> None
         )
 
 
-async def _write(ledger: Ledger, settings: Settings, operator: Address, nonce: int, say: Say) -> None:
-    ledger_id = settings.ledger_id or secrets.token_hex(16)
-    await ledger.initialise(replace(identity_of(settings), ledger_id=ledger_id), operator, nonce)
+async def _check_guard(parts: Resources, settings: Settings, operator: Address) -> int | None:
+    """Return since which block payouts go through the guard; None without one. Raises CommandRefused if it cannot."""
+    if settings.guard is None:
+        return None
+    head = (await (await parts.chain()).snapshot([], [], [])).head
+    facts = await (await parts.guard()).facts(settings.guard, [operator], [], block=head.number)
+    if facts is None:
+        raise CommandRefused(f"there is no guard at {settings.guard}.")
+    if wrong := wrong_with(facts, identity_of(settings), [operator], [operator]):
+        raise CommandRefused(f"the guard cannot be paid through. {' '.join(wrong)}")
+    return head.number
+
+
+async def _write(ledger: Ledger, identity: Identity, operator: Address, nonce: int, say: Say) -> None:
+    ledger_id = identity.ledger_id or secrets.token_hex(16)
+    await ledger.initialise(replace(identity, ledger_id=ledger_id), operator, nonce)
     say(f"Initialised: next nonce {nonce}. Ledger id: {ledger_id}")
     say(f"Set LEDGER_ID={ledger_id}, so that no other ledger is ever paid from.")

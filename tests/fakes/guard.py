@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distributor.chain.guard import distribute_many, item_of
-from distributor.chain_types import Call, GuardEvent, GuardPayment, GuardWord, Revert, RevertKind, Simulation
+from distributor.chain_types import (
+    Call,
+    GuardEvent,
+    GuardFacts,
+    GuardPayment,
+    GuardWord,
+    Revert,
+    RevertKind,
+    Simulation,
+)
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash, Order
 from distributor.payout.guard_calls import ITEM_GAS
@@ -21,6 +30,10 @@ class FakeGuard:
 
     def __init__(self, chain: FakeChain) -> None:
         self._chain = chain
+        self.contracts = set[Address]()
+        """Further guards, that record nothing."""
+        self.paused = set[Address]()
+        self.owner = Address("0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB")
         self.silent = False
         """Whether too few nodes say what was recorded."""
 
@@ -28,6 +41,18 @@ class FakeGuard:
         """Put the guard before the Authority: it has the only role, and *hot_keys* may pay through it."""
         rules = self._chain.rules
         rules.guard, rules.operators, rules.hot_keys = GUARD, {GUARD}, set(hot_keys)
+
+    def record(self, order: Order) -> None:
+        """Import a payment of *order* that was made before the guard."""
+        block = self._chain.head
+        self._chain.state.payments[order.ref_id] = GuardPayment(
+            ref_id=order.ref_id,
+            tx_hash=Hash("0x" + "1" * 64),
+            block=block,
+            log_index=1,
+            wallet=order.wallet,
+            amount_units=order.amount_units,
+        )
 
     def pay(self, order: Order) -> Call:
         return self.pay_many([order])
@@ -52,6 +77,31 @@ class FakeGuard:
         if self.silent:
             raise ChainUnavailable
         return self._chain.state.payments.get(ref_id) if guard == self._chain.rules.guard else None
+
+    async def facts(
+        self, guard: Address, operators: Sequence[Address], others: Sequence[Address], *, block: int
+    ) -> GuardFacts | None:
+        assert block <= self._chain.head.number
+        self._chain.asked("facts")
+        rules = self._chain.rules
+        if guard not in self.contracts | {rules.guard}:
+            return None
+        return GuardFacts(
+            token=rules.token,
+            authority=rules.authority,
+            owner=self.owner,
+            paused=rules.guard_paused if guard == rules.guard else guard in self.paused,
+            hot_keys=tuple(key for key in operators if key in rules.hot_keys),
+            has_role=self._pays(guard),
+            bypassing=tuple(each for each in (*operators, *others) if self._pays(each)),
+            count=len(self._chain.state.payments),
+            last_block=0,
+        )
+
+    async def unrecorded(self, guard: Address, ref_ids: Sequence[Hash], *, block: int) -> Sequence[Hash]:
+        assert block <= self._chain.head.number
+        known = self._chain.state.payments if guard == self._chain.rules.guard else {}
+        return [each for each in ref_ids if each not in known]
 
     async def aclose(self) -> None:
         """Nothing is open."""

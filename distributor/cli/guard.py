@@ -1,0 +1,126 @@
+"""``guard show``, ``guard adopt`` and ``guard import``: the contract that refuses a second payment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from distributor.chain.guard import import_data
+from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
+from distributor.model import Address
+from distributor.payout.guard_change import GuardChange, Record
+from distributor.settings import Settings, Use
+from distributor.terms import identity_of, policy_of
+
+RECORDS_PER_TRANSACTION = 200
+"""As many as the guard's ``record`` takes."""
+
+
+async def guard(context: CommandContext) -> int:
+    """Do what was asked of the guard."""
+    settings = await context.begin(Use.HISTORY)
+    await context.our_ledger()
+    action = {"show": _show, "adopt": _adopt, "import": _import}[context.options.action]
+    return await action(context, settings)
+
+
+async def _show(context: CommandContext, settings: Settings) -> int:
+    """Show what the guard is like now, and what stands in the way of paying through it."""
+    ledger, chain = await context.ledger(), await context.parts.chain()
+    identity = await ledger.identity()
+    address = context.options.address or settings.guard or (identity.guard if identity else None)
+    if address is None:
+        context.answer({"guard": None, "ledger_pays_through": None})
+        return DONE
+    head = (await chain.snapshot([], [], [])).head
+    operators = await (await context.rebuild_store()).operators()
+    facts = await (await context.parts.guard()).facts(address, operators, [], block=head.number)
+    context.answer(
+        {
+            "guard": address,
+            "ledger_pays_through": identity.guard if identity else None,
+            "since_block": identity.guard_since if identity else None,
+            "settings_name": settings.guard,
+            "block": head.number,
+            "token": facts.token if facts else None,
+            "authority": facts.authority if facts else None,
+            "owner": facts.owner if facts else None,
+            "paused": facts.paused if facts else None,
+            "hot_keys": list(facts.hot_keys) if facts else [],
+            "has_role": facts.has_role if facts else None,
+            "can_pay_without_it": list(facts.bypassing) if facts else [],
+            "payments": facts.count if facts else None,
+            "last_payment_block": facts.last_block if facts else None,
+        }
+    )
+    return DONE
+
+
+async def _adopt(context: CommandContext, settings: Settings) -> int:
+    """Let the ledger pay through the guard; refused with every reason while something stands in the way."""
+    address = _address(context, settings)
+    change = await _change(context, settings)
+    obstacles = await change.obstacles(address)
+    if not obstacles and context.applies(f"let this ledger pay through guard {address}"):
+        if not context.options.why:
+            raise CommandRefused('Say why, for the audit trail: --why "WORDS".')
+        obstacles = await change.adopt(address, context.options.by, context.options.why)
+        if not obstacles:
+            context.say(f"Done. Set GUARD_ADDRESS={address} everywhere, then `resume`.")
+    context.answer({"guard": address, "in_the_way": list(obstacles)})
+    return REFUSED if obstacles else DONE
+
+
+async def _import(context: CommandContext, settings: Settings) -> int:
+    """List what the guard does not know yet, as transactions for its owner; nothing is signed here."""
+    address = _address(context, settings)
+    missing = await (await _change(context, settings)).missing(address)
+    batches = [missing[at : at + RECORDS_PER_TRANSACTION] for at in range(0, len(missing), RECORDS_PER_TRANSACTION)]
+    if batches and context.options.out:
+        await asyncio.to_thread(_write, context.options.out, settings.chain_id, address, batches)
+        context.say(f"{context.options.out}: {len(batches)} transactions for the guard's owner to sign.")
+    context.answer(
+        {
+            "guard": address,
+            "missing": len(missing),
+            "transactions": [{"to": address, "data": f"0x{import_data(batch).hex()}"} for batch in batches],
+        }
+    )
+    return REFUSED if missing else DONE
+
+
+def _write(file: Path, chain_id: int, address: Address, batches: Sequence[Sequence[Record]]) -> None:
+    """Write the file that a Safe's transaction builder reads."""
+    transactions = [{"to": address, "value": "0", "data": f"0x{import_data(batch).hex()}"} for batch in batches]
+    document: dict[str, Any] = {
+        "version": "1.0",
+        "chainId": str(chain_id),
+        "meta": {"name": "Import into PayoutGuard"},
+        "transactions": transactions,
+    }
+    file.write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+
+def _address(context: CommandContext, settings: Settings) -> Address:
+    address: Address | None = context.options.address or settings.guard
+    if address is None:
+        raise CommandRefused("Which guard? Give its address, or set GUARD_ADDRESS.")
+    return address
+
+
+async def _change(context: CommandContext, settings: Settings) -> GuardChange:
+    return GuardChange(
+        ledger=await context.ledger(),
+        rebuild_store=await context.rebuild_store(),
+        chain=await context.parts.chain(),
+        guard=await context.parts.guard(),
+        policy=policy_of(settings),
+        identity=identity_of(settings),
+        operators=sorted(await context.parts.signers(settings)),
+        sleep=asyncio.sleep,
+        block_time_s=settings.block_time_s,
+        say=context.say,
+    )

@@ -1,0 +1,145 @@
+"""The runbook's page on the guard, done as it is written: on real storage and a real node."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.contracts import Devchain
+from distributor.model import Address
+from tests.integration.test_commands import Desk
+
+RECIPIENT_BITS = 160
+
+
+class GuardDesk(Desk):
+    """A person at the command line who is also the guard's owner and the Authority's administrator."""
+
+    def owner_signs(self, transactions: list[dict[str, Any]]) -> None:
+        """Send what ``guard import`` listed."""
+        admin = self.devchain.deployment.admin
+        for each in transactions:
+            sent = {"from": admin, "to": each["to"], "data": each["data"]}
+            self.devchain.rpc("eth_sendTransaction", sent)
+
+    def adopt(self, guard: Address, code: int = 0) -> Any:
+        """Run ``guard adopt`` while blocks go on being made."""
+        miner = threading.Timer(3.0, self.devchain.mine, [10])
+        miner.start()
+        try:
+            return self.do("guard", "adopt", guard, code=code)
+        finally:
+            miner.join()
+
+
+@pytest.fixture
+def desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]) -> GuardDesk:
+    """A person with a ledger that pays straight to the Authority."""
+    head = int(devchain.rpc("eth_blockNumber"), 16)
+    own = GuardDesk(environ | {"FIRST_BLOCK": str(head + 1), "RELEASE_CONFIRMATIONS": "3"}, devchain, capsys)
+    own.run("init", "--apply")
+    return own
+
+
+def test_the_runbooks_page_leads_from_no_guard_to_one(desk: GuardDesk, tmp_path: Path) -> None:
+    """Pause, close the old way, import, give the role, adopt, set and resume; old webhooks are never paid again."""
+    desk.pay("A-1", "A-2")
+    known = desk.devchain.deployment
+
+    desk.do("pause")
+    desk.devchain.revoke(known.operator)
+    guard = desk.devchain.new_guard()
+    out = tmp_path / "import.json"
+    listed = desk.ask("guard", "import", guard, "--out", str(out), code=1)
+    desk.owner_signs(listed["transactions"])
+    assert json.loads(out.read_text("utf-8"))["transactions"][0]["data"] == listed["transactions"][0]["data"]
+    assert desk.ask("guard", "import", guard)["missing"] == 0
+    desk.devchain.grant(guard)
+    assert desk.adopt(guard)["in_the_way"] == []
+    desk.environ["GUARD_ADDRESS"] = guard
+    desk.do("resume")
+
+    desk.send("A-1", "A-2")
+    desk.pay("B-1")
+    shown = desk.ask("guard", "show")
+    assert len(desk.payouts()) == 3
+    assert desk.ask("order", "B-1")["status"] == "paid"
+    assert (shown["guard"], shown["ledger_pays_through"], shown["payments"]) == (guard, guard, 3)
+    assert shown["hot_keys"] == [known.operator]
+    assert shown["can_pay_without_it"] == []
+    assert desk.ask("audit-chain")["differences"] == []
+
+
+def test_an_adoption_too_early_says_what_is_in_the_way(desk: GuardDesk) -> None:
+    """All of it at once, and nothing is written."""
+    desk.pay("A-1")
+    guard = desk.devchain.new_guard()
+    found = " ".join(desk.do("guard", "adopt", guard, code=1)["in_the_way"])
+
+    assert "not paused" in found
+    assert "can pay without it" in found
+    assert "does not let it pay" in found
+    assert "1 paid references are not recorded" in found
+    assert desk.ask("show")["identity"]["guard"] is None
+
+
+def test_a_dry_adoption_changes_nothing_and_wants_words(desk: GuardDesk) -> None:
+    """It says what would be done; with --apply it asks why."""
+    desk.do("pause")
+    desk.devchain.revoke(desk.devchain.deployment.operator)
+    guard = desk.devchain.new_guard()
+    desk.devchain.grant(guard)
+
+    assert desk.ask("guard", "adopt", guard)["in_the_way"] == []
+    assert "Dry run: would let this ledger pay through guard" in desk.story
+    desk.run("guard", "adopt", guard, "--apply", code=1)
+    assert "Say why" in desk.story
+    assert desk.ask("show")["identity"]["guard"] is None
+
+
+def test_without_any_guard_show_says_so_and_the_others_ask_which(desk: GuardDesk) -> None:
+    """No address, no setting, none in the ledger."""
+    assert desk.ask("guard", "show") == {"guard": None, "ledger_pays_through": None}
+    desk.run("guard", "import", code=1)
+    assert "Which guard?" in desk.story
+    found = desk.ask("guard", "show", desk.devchain.deployment.token)
+    assert (found["token"], found["hot_keys"]) == (None, [])
+
+
+def test_a_setting_without_an_adoption_binds_nothing(desk: GuardDesk) -> None:
+    """Until the ledger agrees, orders wait."""
+    desk.environ["GUARD_ADDRESS"] = desk.devchain.new_guard()
+    desk.send("A-1")
+    desk.drain()
+
+    assert desk.ask("show")["waiting"]["reason"] == "guard_changed"
+    assert desk.payouts() == []
+
+
+def test_a_new_ledger_with_a_guard_is_initialised_with_it(
+    environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`init` looks at the guard first, and refuses one that cannot pay."""
+    head = int(devchain.rpc("eth_blockNumber"), 16)
+    guard = devchain.new_guard()
+    desk = GuardDesk(environ | {"FIRST_BLOCK": str(head + 1), "GUARD_ADDRESS": guard}, devchain, capsys)
+    refused = desk.run("init", "--apply", code=1)
+    devchain.revoke(devchain.deployment.operator)
+    devchain.grant(guard)
+    desk.run("init", "--apply")
+    nowhere = GuardDesk(
+        desk.environ | {"GUARD_ADDRESS": devchain.deployment.customers[0], "LEDGER_TABLE": "nowhere"}, devchain, capsys
+    ).run("init", "--apply", code=1)
+
+    assert "can pay without it" in refused
+    assert "there is no guard" in nowhere
+    assert desk.ask("show")["identity"]["guard"] == guard
+    desk.pay("A-1")
+    record = Devchain(replace(devchain.deployment, guard=guard)).recorded(desk.ask("order", "A-1")["ref_id"])
+    assert record % 2**RECIPIENT_BITS == int(devchain.deployment.customers[0], 16)
+    assert "Already initialised" in desk.run("init")
