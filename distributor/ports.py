@@ -15,7 +15,6 @@ from distributor.chain_types import (
     Mark,
     PoolView,
     PreBindSnapshot,
-    Receipt,
     Simulation,
     Submitted,
     Word,
@@ -89,9 +88,6 @@ class Chain(Protocol):
 
         Never a source of nonces: a pool may hold bytes that nobody remembers, and forget what it holds.
         """
-
-    async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
-        """Return the receipt as the named node has it; a second opinion before an order is released."""
 
     async def submit(self, raws: Sequence[bytes]) -> Sequence[Submitted]:
         """Hand signed bytes to every healthy node; one outcome for each, in order. Never raises."""

@@ -45,7 +45,6 @@ from distributor.chain_types import (
     Mark,
     PoolView,
     PreBindSnapshot,
-    Receipt,
     Simulation,
     Submitted,
     Word,
@@ -210,14 +209,6 @@ class Polygon:
 
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
         return await read_pool_views(self._nodes, operators)
-
-    async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
-        async def read(named: Node) -> Receipt | None:
-            answers = await named.ask({f"receipt:{tx_hash}": receipt_of(tx_hash)})
-            answers.answered(f"receipt:{tx_hash}")  # a second opinion must be one: silence is not "no receipt"
-            return self._receipts.read(answers, tx_hash)
-
-        return await self._nodes.read(read, label=node)
 
     async def submit(self, raws: Sequence[bytes]) -> Sequence[Submitted]:
         if not raws:

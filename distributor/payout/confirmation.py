@@ -127,7 +127,7 @@ class Confirmation:
         effect_of = partial(self._effect, final)
         head = final.snapshot.head.number
         doubted = is_distrusted(distrusted.get(final.snapshot.node), head)
-        weighed = words.weigh(statements, final.transaction, effect_of, self.policy, distrusted=doubted)
+        weighed = words.weigh(statements, final.receipt.block, effect_of, self.policy, distrusted=doubted)
         try:
             return await self._conclude(final, statements, weighed, doubted=doubted)
         except Contention:
@@ -159,7 +159,7 @@ class Confirmation:
             return None
         await self.alarms.raise_(node_alarms.witness_missing(final.transaction, statements.words))
         effect_of = partial(self._effect, final)
-        receipt = words.closes_alone(statements, weighed, final.transaction, effect_of, self.policy)
+        receipt = words.closes_alone(statements, weighed, final.receipt.block, effect_of, self.policy)
         if receipt is None or doubted:
             return None
         return self._confirmed(final, receipt, witnesses=1, alone=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from distributor.chain_types import Receipt, Submitted, Transfer
+from distributor.chain_types import Claim, Receipt, Submitted, Transfer
 from distributor.ledger import Closing, Ledger
 from distributor.model import (
     Address,
@@ -22,8 +22,9 @@ from distributor.model import (
 )
 from distributor.payout import lifecycle
 from distributor.payout.final_look import FinalLook, TooEarly
-from distributor.payout.history import History, last_final
+from distributor.payout.history import History
 from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.payout.witnesses import shows_final
 from distributor.ports import Chain
 from distributor.state import Identity
 from distributor.units import Wei
@@ -155,8 +156,8 @@ class Correction:
         transaction = await self.ledger.transaction(operator, nonce)
         if transaction is None or tx_hash not in {attempt.tx_hash for attempt in attempts}:
             return Corrected.ANOTHER_NONCE
-        receipt = await self.chain.receipt(tx_hash, node=node or self.chain.nodes[0])
-        if receipt is None or not await self._is_final(receipt):
+        receipt = await self._shown_by(node or self.chain.nodes[0], tx_hash)
+        if receipt is None:
             return Corrected.NOT_FINAL
         opened = OpenTransaction(transaction=transaction, attempts=tuple(attempts))
         return await self._close(opened, receipt, order, deed)
@@ -173,11 +174,15 @@ class Correction:
             await self.ledger.close(_mined(transaction, receipt), _closing(receipt, proof))
         return Corrected.PAID
 
-    async def _is_final(self, receipt: Receipt) -> bool:
-        number = receipt.block.number
-        snapshot = await self.chain.snapshot([], [], [number])
-        final = last_final(snapshot, self.policy)
-        return final is not None and number <= final and snapshot.canonical.get(number) == receipt.block.block_hash
+    async def _shown_by(self, node: str, tx_hash: Hash) -> Receipt | None:
+        """Return the receipt that one node shows as final by its own mark: a person has decided to believe it."""
+        snapshot = await self.chain.snapshot([], [tx_hash], [], node=node)
+        shown = snapshot.receipts.get(tx_hash)
+        if shown is None:
+            return None
+        claim = Claim(tx_hash, shown.block.number)
+        word = (await self.chain.words([claim], node=node, mark=snapshot.mark)).get(tx_hash)
+        return word.receipt if word is not None and shows_final(word, shown.block, self.policy) else None
 
     async def _proof(self, order: Order, receipt: Receipt) -> Transfer | Corrected:
         """Return the transfer that paid *order* and no other; a call of ours names whom it paid."""

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from distributor.chain_types import Claim, Receipt
+from distributor.chain_types import Block, Claim, Receipt
 from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
-from distributor.model import AttemptKind, Order, Transaction
+from distributor.model import AttemptKind, Hash, Order, Transaction
 from distributor.payout import effects, node_alarms, witnesses
 from distributor.payout.lifecycle import Policy
 from distributor.payout.witnesses import Effect, Opinion, Statements, Witnesses
@@ -41,18 +41,19 @@ class Recheck:
         """Look once at all of them. Raises LedgerUnavailable."""
         for slot in await self.ledger.doubts.unwitnessed():
             transaction = await self.ledger.transaction(*slot)
-            if transaction is not None and transaction.mined_hash and transaction.block_number is not None:
-                claim = Claim(transaction.mined_hash, transaction.block_number)
-                said = await Witnesses(chain=self.chain).hear([claim])
-                await self._conclude(transaction, said[claim.tx_hash])
+            match transaction:
+                case Transaction(mined_hash=str(tx_hash), block_number=int(number), block_hash=str(block_hash)):
+                    said = await Witnesses(chain=self.chain).hear([Claim(Hash(tx_hash), number)])
+                    block = Block(number=number, block_hash=Hash(block_hash))
+                    await self._conclude(transaction, block, said[Hash(tx_hash)])
 
-    async def _conclude(self, transaction: Transaction, said: Statements) -> None:
+    async def _conclude(self, transaction: Transaction, block: Block, said: Statements) -> None:
         orders = await self.ledger.orders(transaction.orders)
         effect_of = partial(self._effect, transaction, orders)
-        if witnesses.contradicts(said, transaction, effect_of):
+        if witnesses.contradicts(said, block, effect_of):
             await self._pause(transaction, said)
             return
-        weighed = witnesses.weigh(said, transaction, effect_of, self.policy)
+        weighed = witnesses.weigh(said, block, effect_of, self.policy)
         if weighed.opinion is Opinion.AGREED and weighed.witnesses >= witnesses.ENOUGH:
             await self._witnessed(transaction, weighed.witnesses)
 

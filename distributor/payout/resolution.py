@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from distributor.chain_types import ChainSnapshot, Receipt
+from distributor.chain_types import Receipt
 from distributor.ledger import Closing, Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import (
@@ -111,7 +111,7 @@ class Resolution:
         orders = await self.ledger.orders(opened.transaction.orders)
         verdict = _verdict(orders, receipt, origin, self.identity)
         mined = _mined(opened.transaction, receipt)
-        trouble = await self._too_early(mined, receipt, release=bool(verdict.held))
+        trouble = await self._too_early(receipt, release=bool(verdict.held))
         if trouble is not None:
             return trouble
         payment = await self._payment.beside([order.ref_id for order in orders], origin, receipt)
@@ -159,18 +159,12 @@ class Resolution:
         if payment is not None:
             await self.store.restore(payment)
 
-    async def _too_early(self, mined: Transaction, receipt: Receipt, *, release: bool) -> Resolved | None:
-        """Look once more, with the block it claims to be in; a release waits for more blocks and a second node."""
-        snapshot = await self.chain.snapshot([mined.operator], [receipt.tx_hash], [receipt.block.number])
-        beyond = self.policy.release_confirmations if release else 0
-        same = snapshot.receipts.get(receipt.tx_hash) == receipt
-        if not same or not lifecycle.is_final(mined, snapshot, self.policy, beyond=beyond):
-            return Resolved.NOT_FINAL
-        return None if not release or await self._second_node_agrees(receipt, snapshot) else Resolved.NODES_DISAGREE
-
-    async def _second_node_agrees(self, receipt: Receipt, snapshot: ChainSnapshot) -> bool:
-        other = next((node for node in self.chain.nodes if node != snapshot.node), None)
-        return other is None or await self.chain.receipt(receipt.tx_hash, node=other) == receipt
+    async def _too_early(self, receipt: Receipt, *, release: bool) -> Resolved | None:
+        """Look once more, at two nodes where two are configured; a release waits for more blocks."""
+        shown = await FinalLook(chain=self.chain, policy=self.policy).at(receipt.tx_hash, release=release)
+        if isinstance(shown, TooEarly):
+            return Resolved(shown.value)
+        return None if shown.block == receipt.block else Resolved.NOT_FINAL
 
     async def _close(self, mined: Transaction, receipt: Receipt, verdict: PaymentProof, deed: tuple[str, str]) -> None:
         closing = Closing(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distributor.chain_types import ChainSnapshot, Receipt
-from distributor.errors import ChainUnavailable, WrongChain
+from distributor.chain_types import ChainSnapshot, Claim, Receipt
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OpenTransaction
 from distributor.payout import alarms
 from distributor.payout.lifecycle import PaymentProof
+from distributor.payout.witnesses import Witnesses, agree
 from distributor.ports import Alarms, Chain
 
 
@@ -51,8 +51,7 @@ class SelfStop:
         await self.alarms.raise_(alarm)
 
     async def _second_node_agrees(self, receipt: Receipt, snapshot: ChainSnapshot) -> bool:
-        other = next((node for node in self.chain.nodes if node != snapshot.node), None)
-        try:
-            return other is None or await self.chain.receipt(receipt.tx_hash, node=other) == receipt
-        except (ChainUnavailable, WrongChain):
-            return False  # the next look asks again
+        """Silence is no agreement: the next look asks again."""
+        claim = Claim(receipt.tx_hash, receipt.block.number)
+        said = await Witnesses(chain=self.chain).hear([claim], first=snapshot.node, mark=snapshot.mark)
+        return agree(said[receipt.tx_hash])

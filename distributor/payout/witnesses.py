@@ -23,7 +23,7 @@ from enum import StrEnum
 
 from distributor.chain_types import Block, Claim, GuardEvent, Mark, Receipt, Transfer, Word
 from distributor.errors import ChainUnavailable, WrongChain
-from distributor.model import Hash, Transaction
+from distributor.model import Hash
 from distributor.payout import lifecycle
 from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain
@@ -141,37 +141,37 @@ def by_provider(labels: Sequence[str], *, first: str = "") -> Sequence[Sequence[
 
 
 def weigh(
-    statements: Statements, transaction: Transaction, effect_of: EffectOf, policy: Policy, *, distrusted: bool = False
+    statements: Statements, block: Block, effect_of: EffectOf, policy: Policy, *, distrusted: bool = False
 ) -> Weighed:
     """
-    Return what the words say together of *transaction*, which is mined in the block its row names.
+    Return what the words say together of a transaction that is mined in *block*.
 
     Args:
         statements: The words; each of another provider.
-        transaction: Its row, with the block it was mined in.
+        block: Where it was mined, as its row or the first node says.
         effect_of: Says what closing by a receipt would do.
         policy: When a node shows a block as final.
         distrusted: The word of the only provider is not enough: its node contradicted itself.
     """
-    agreed = _largest([word for word in statements.words if _stands(word, transaction)])
+    agreed = _largest([word for word in statements.words if _stands(word, block)])
     unlike = len({_essence(word) for word in statements.words}) > 1
     if len(agreed) < ENOUGH:
-        return _without_second(statements, agreed, transaction, effect_of, policy, unlike=unlike, distrusted=distrusted)
+        return _without_second(statements, agreed, block, effect_of, policy, unlike=unlike, distrusted=distrusted)
     receipt = _receipt(agreed)
     effect = effect_of(receipt)
     if not effect.releases:
-        final = [word for word in agreed if shows_final(word, transaction, policy)]
+        final = [word for word in agreed if shows_final(word, block, policy)]
         return _agreed(receipt, final) if len(final) >= ENOUGH else Weighed(opinion=Opinion.EARLY, receipt=receipt)
     if unlike:
         return Weighed(opinion=Opinion.UNEQUAL, receipt=receipt)
-    deep = all(shows_final(word, transaction, policy, beyond=effect.beyond) for word in agreed)
+    deep = all(shows_final(word, block, policy, beyond=effect.beyond) for word in agreed)
     return _agreed(receipt, agreed) if deep else Weighed(opinion=Opinion.EARLY, receipt=receipt)
 
 
 def _without_second(
     statements: Statements,
     agreed: Sequence[Word],
-    transaction: Transaction,
+    block: Block,
     effect_of: EffectOf,
     policy: Policy,
     *,
@@ -186,12 +186,12 @@ def _without_second(
     receipt = _receipt(agreed)
     if statements.providers > 1:
         return Weighed(opinion=Opinion.SILENT, receipt=receipt, witnesses=1)
-    final = shows_final(agreed[0], transaction, policy, beyond=effect_of(receipt).beyond) and not distrusted
+    final = shows_final(agreed[0], block, policy, beyond=effect_of(receipt).beyond) and not distrusted
     return _agreed(receipt, agreed) if final else Weighed(opinion=Opinion.EARLY, receipt=receipt)
 
 
 def closes_alone(
-    statements: Statements, weighed: Weighed, transaction: Transaction, effect_of: EffectOf, policy: Policy
+    statements: Statements, weighed: Weighed, block: Block, effect_of: EffectOf, policy: Policy
 ) -> Receipt | None:
     """
     Return the receipt by which one word may close a payment whose second one has not come for long.
@@ -201,32 +201,37 @@ def closes_alone(
     if weighed.opinion is not Opinion.SILENT or weighed.receipt is None or effect_of(weighed.receipt).releases:
         return None
     (word,) = statements.words
-    return weighed.receipt if shows_final(word, transaction, policy, beyond=policy.release_confirmations) else None
+    return weighed.receipt if shows_final(word, block, policy, beyond=policy.release_confirmations) else None
 
 
-def contradicts(statements: Statements, transaction: Transaction, effect_of: EffectOf) -> bool:
-    """Say whether any word does not show the payment by which *transaction* was closed, in its block."""
-    return any(not _stands(word, transaction) or _leaves_unpaid(word, effect_of) for word in statements.words)
+def agree(statements: Statements) -> bool:
+    """Say whether two providers say the same, or the only one configured says anything."""
+    enough = min(ENOUGH, statements.providers)
+    return len(statements.words) >= enough and len({_essence(word) for word in statements.words}) == 1
+
+
+def contradicts(statements: Statements, block: Block, effect_of: EffectOf) -> bool:
+    """Say whether any word does not show the payment that was closed in *block*, there."""
+    return any(not _stands(word, block) or _leaves_unpaid(word, effect_of) for word in statements.words)
 
 
 def _leaves_unpaid(word: Word, effect_of: EffectOf) -> bool:
     return word.receipt is not None and effect_of(word.receipt).releases
 
 
-def shows_final(word: Word, transaction: Transaction, policy: Policy, *, beyond: int = 0) -> bool:
+def shows_final(word: Word, block: Block, policy: Policy, *, beyond: int = 0) -> bool:
     """
-    Say whether the node of *word* itself shows the block of *transaction* as final, *beyond* more blocks on top.
+    Say whether the node of *word* itself shows *block* as final, *beyond* more blocks on top.
 
     By the configured rule. A node that has no ``finalized`` tag shows it by depth alone, and only by that of
     a release: it must not fall behind the others for want of a tag, nor be believed sooner than they are.
     """
-    number = transaction.block_number
-    if number is None or word.canonical != transaction.block_hash:
+    if word.canonical != block.block_hash:
         return False
     if policy.finality_depth is None and word.mark.finalized_number is None:
         least = max(beyond, policy.release_confirmations)
-        return word.mark.head_number - number >= policy.min_confirmations + least
-    return lifecycle.is_deep(number, word.mark, policy, beyond=beyond)
+        return word.mark.head_number - block.number >= policy.min_confirmations + least
+    return lifecycle.is_deep(block.number, word.mark, policy, beyond=beyond)
 
 
 def _largest(words: Sequence[Word]) -> Sequence[Word]:
@@ -246,13 +251,9 @@ def _essence(word: Word) -> Essence:
     )
 
 
-def _stands(word: Word, transaction: Transaction) -> bool:
-    """Say whether the word is about the very block the row names, and the node has that block at its number."""
-    if word.receipt is None:
-        return False
-    block = word.receipt.block
-    mined = (transaction.block_number, transaction.block_hash)
-    return (block.number, block.block_hash) == mined and word.canonical == block.block_hash
+def _stands(word: Word, block: Block) -> bool:
+    """Say whether the word is about that very block, and the node has it at its number."""
+    return word.receipt is not None and word.receipt.block == block and word.canonical == block.block_hash
 
 
 def _receipt(words: Sequence[Word]) -> Receipt:

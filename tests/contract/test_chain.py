@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devstack.contracts import OPERATOR_KEY
-from distributor.chain_types import Call, RevertKind
+from distributor.chain_types import Call, Claim, RevertKind
 from distributor.model import Fees, Hash, SubmitOutcome
 from distributor.ports import SignedTransaction, UnsignedTransaction
 from distributor.signing.signer import LocalSigner
 from distributor.units import TokenUnits, Wei
 from foundation.errors import InvariantBroken
 from tests.contract.chains import ONE_TOKEN, FakeWorld, World, an_order, anvil_world
+from tests.factories import a_hash
 from tests.fakes.chain import Behaviour
 
 if TYPE_CHECKING:
@@ -310,7 +311,9 @@ async def test_what_a_node_does_not_have_is_absent(world: World) -> None:
 
     assert seen.receipts == {}
     assert list(seen.canonical) == [0]
-    assert await world.chain.receipt(NOWHERE, node=seen.node) is None
+    words = await world.chain.words([Claim(NOWHERE, 0), Claim(a_hash("later"), 10**6)], node=seen.node)
+    assert list(words) == [NOWHERE], "below the height, silence is no word"
+    assert words[NOWHERE].receipt is None
 
 
 async def test_finality_follows_the_head(world: World) -> None:
@@ -366,9 +369,15 @@ async def test_the_named_node_gives_the_same_receipt(world: World) -> None:
     world.mine()
     seen = await world.chain.snapshot([], [pay.tx_hash], [])
 
-    assert await world.chain.receipt(pay.tx_hash, node=seen.node) == seen.receipts[pay.tx_hash]
+    receipt = seen.receipts[pay.tx_hash]
+    claim = Claim(pay.tx_hash, receipt.block.number)
+
+    for mark in (None, seen.mark):
+        word = (await world.chain.words([claim], node=seen.node, mark=mark))[pay.tx_hash]
+        assert (word.receipt, word.canonical, word.mark) == (receipt, receipt.block.block_hash, seen.mark)
+    assert (await world.chain.snapshot([], [pay.tx_hash], [], node=seen.node)).receipts == seen.receipts
     with pytest.raises(InvariantBroken):
-        await world.chain.receipt(pay.tx_hash, node="elsewhere.example")
+        await world.chain.words([claim], node="elsewhere.example")
 
 
 async def test_a_reorganisation_takes_receipt_and_nonce_back(world: World) -> None:

@@ -183,10 +183,6 @@ class FakeChain:
         up = [node for node in self._nodes if node not in self._down]
         return [PoolView(node=node, counts=counts) for node in up]
 
-    async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
-        self._asked("receipt", node)
-        return self._receipt(tx_hash)
-
     async def submit(self, raws: Sequence[bytes]) -> Sequence[Submitted]:
         self.calls["submit"] += 1
         return [self._submit(read_signed(raw)) for raw in raws]

@@ -270,14 +270,14 @@ async def test_a_reading_is_one_request_on_one_connection(setup: Setup) -> None:
     await setup.chain.simulate(setup.operator, [setup.chain.probe(setup.operator)] * 3)
     await setup.chain.submit([pay.raw])
     await setup.chain.snapshot([setup.operator], [pay.tx_hash], [1, 2])
-    await setup.chain.receipt(pay.tx_hash, node=setup.chain.nodes[0])
+    await setup.chain.words([Claim(pay.tx_hash, 0)], node=setup.chain.nodes[0], mark=Mark(0, None))
 
     snapshot, simulation, submission, observation, receipt = setup.first.batches
     assert snapshot[:3] == ["eth_chainId", "eth_getTransactionCount", "eth_getBlockByNumber"]
     assert simulation == ["eth_chainId", *["eth_estimateGas"] * 3]
     assert submission == ["eth_chainId", "eth_sendRawTransaction"]
     assert observation[:3] == ["eth_chainId", "eth_getTransactionCount", "eth_getBlockByNumber"]
-    assert receipt == ["eth_chainId", "eth_getTransactionReceipt"]
+    assert receipt == ["eth_chainId", "eth_getTransactionReceipt", "eth_getBlockByNumber"]
     assert len(setup.first.connections) == 1
 
 
@@ -548,27 +548,13 @@ async def test_a_named_node_is_the_only_one_asked(setup: Setup) -> None:
     setup.second.reply = said(500)
     ask: list[Awaitable[object]] = [
         setup.chain.simulate(setup.operator, [setup.chain.probe(setup.operator)], node=setup.chain.nodes[1]),
-        setup.chain.receipt(Hash("0x" + "00" * 32), node=setup.chain.nodes[1]),
+        setup.chain.words([Claim(Hash("0x" + "00" * 32), 0)], node=setup.chain.nodes[1]),
     ]
     for each in ask:
         with pytest.raises(ChainUnavailable):
             await each
 
     assert (setup.first.batches, len(setup.second.batches)) == ([], 1)
-
-
-@pytest.mark.parametrize("change", [missing, failing(-32000, "backend behind")])
-async def test_a_second_opinion_is_not_silence(
-    setup: Setup, change: Callable[[dict[str, Any]], dict[str, Any] | None]
-) -> None:
-    """Orders are released on it: only a node that says null has no receipt."""
-    setup.first.reply = passed_on(on(1, change))
-    with pytest.raises(ChainUnavailable):
-        await setup.chain.receipt(Hash("0x" + "00" * 32), node=setup.chain.nodes[0])
-    setup.first.reply = passed_on()
-    setup.clock.advance(1_000)
-
-    assert await setup.chain.receipt(Hash("0x" + "00" * 32), node=setup.chain.nodes[0]) is None
 
 
 # submit ------------------------------------------------------------------------------------------

@@ -121,10 +121,6 @@ class SteppedChain:
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
         return await self.turns.step("pool_views", lambda: self.chain.pool_views(operators))
 
-    async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
-        found = await self.turns.step("receipt", lambda: self.chain.receipt(tx_hash, node=node))
-        return _failed(found) if found and node in self.liars else found
-
     async def submit(self, raws: Sequence[bytes]) -> Sequence[Submitted]:
         return await self.turns.step("submit", lambda: self.chain.submit(raws))
 

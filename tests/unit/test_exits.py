@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from distributor.chain_types import Receipt
+from distributor.chain_types import Claim
 from distributor.model import Hash, HoldReason, Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.payout.correction import Corrected, Correction, Deed, shows_transfer
@@ -105,6 +105,7 @@ async def _paid_and_not_paid(world: World) -> Order:
     world.chain.reorg(world.chain.head.number, keep=False)
     other = world.chain.spend_nonce(OPERATOR)
     world.chain.mine(RELEASE)
+    await world.ledger.forget_final(OPERATOR, await world.ledger.stats(OPERATOR))  # that it left has been told
     assert await a_correction(world).reopen(order, other, ANA) is Corrected.HELD
     await world.ledger.retry(await world.order(order), "ana", "not paid")
     return order
@@ -231,15 +232,9 @@ async def test_settle_believes_only_a_final_transfer_to_this_order() -> None:
     assert await correction.settle(replace(first, wallet=CUSTOMERS[1]), tx_hash, ANA) is Corrected.NO_TRANSFER
     guarded = replace(correction, identity=replace(world.identity, guard=world.identity.authority))
     assert await guarded.settle(first, tx_hash, ANA) is Corrected.GUARDED
-    receipt = world.chain.receipt
-
-    async def other(tx_hash: Hash, *, node: str) -> Receipt | None:
-        found = await receipt(tx_hash, node=node)
-        return found and replace(found, gas_used=1)
-
-    world.chain.receipt = other  # type: ignore[method-assign]
+    world.chain.said_by("two").receipt = lambda receipt: replace(receipt, succeeded=False)
     assert await correction.settle(first, tx_hash, ANA) is Corrected.NODES_DISAGREE
-    world.chain.receipt = receipt  # type: ignore[method-assign]
+    world.chain.calm()
     assert await correction.settle(first, tx_hash, None) is Corrected.PAID
     assert await world.status(first) is OrderStatus.HELD
     assert await correction.settle(first, tx_hash, ANA) is Corrected.PAID
@@ -274,15 +269,13 @@ async def test_a_receipt_that_changes_between_two_looks_is_not_final(monkeypatch
     order = await world.receive("A")
     tx_hash = world.chain.spend_nonce(OPERATOR, world.chain.pay(order))
     world.chain.mine(RELEASE)
-    looks: list[bool] = []
-    snapshot = world.chain.snapshot
+    snapshot = await world.chain.snapshot([], [tx_hash], [])
+    said = await world.chain.words([Claim(tx_hash, snapshot.receipts[tx_hash].block.number)], node="fake")
 
-    async def changing(*asked: object) -> object:
-        seen = await snapshot(*asked)  # type: ignore[arg-type]
-        looks.append(True)
-        return replace(seen, receipts={}) if len(looks) > 1 else seen
+    async def changed(*_: object, **__: object) -> object:
+        return {tx_hash: replace(said[tx_hash], receipt=None)}
 
-    monkeypatch.setattr(world.chain, "snapshot", changing)
+    monkeypatch.setattr(world.chain, "words", changed)
     assert await a_correction(world).settle(order, tx_hash, ANA) is Corrected.NOT_FINAL
 
 

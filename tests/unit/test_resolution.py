@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.chain_types import Receipt
 from distributor.errors import ChainUnavailable
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
@@ -178,28 +177,33 @@ async def test_nothing_is_concluded_while_the_transaction_may_leave_the_chain() 
     assert await world.status(order) is OrderStatus.BOUND
 
 
-class SecondNode(FakeChain):
-    """A chain whose second node shows the receipt in a block of its own."""
-
-    lies = True
-
-    async def receipt(self, tx_hash: Hash, *, node: str) -> Receipt | None:
-        found = await super().receipt(tx_hash, node=node)
-        return replace(found, block=a_block(1, "rival")) if found and self.lies else found
-
-
 async def test_a_release_needs_a_second_nodes_agreement() -> None:
     """One node that lies cannot free an order for another payment."""
-    chain = SecondNode(nodes=("one", "two"))
-    world = await a_world(chain=chain)
+    world = await a_world(chain=FakeChain(nodes=("one", "two")))
+    world.chain.said_by("two").receipt = lambda receipt: replace(receipt, block=a_block(1, "rival"))
     order = await a_lost_order(world)
     tx_hash = world.chain.spend_nonce(OPERATOR)
     world.chain.mine(RELEASE)
 
     assert await resolve(world, tx_hash) is Resolved.NODES_DISAGREE
     assert await world.status(order) is OrderStatus.BOUND
-    chain.lies = False
+    world.chain.calm()
     assert await resolve(world, tx_hash) is Resolved.HELD
+
+
+@pytest.mark.parametrize("pays", [True, False])
+async def test_one_word_of_two_ends_nothing(*, pays: bool) -> None:
+    """Neither as paid nor as held: the second node does not answer, and then it does."""
+    world = await a_world(chain=FakeChain(nodes=("one", "two")))
+    order = await a_lost_order(world)
+    tx_hash = world.chain.spend_nonce(OPERATOR, world.chain.pay(order) if pays else None)
+    world.chain.mine(RELEASE)
+    world.chain.go_down("two")
+
+    assert await resolve(world, tx_hash) is Resolved.NODES_DISAGREE
+    assert await world.status(order) is OrderStatus.BOUND
+    world.chain.come_back()
+    assert await resolve(world, tx_hash) is (Resolved.PAID if pays else Resolved.HELD)
 
 
 async def test_silence_ends_nothing() -> None:

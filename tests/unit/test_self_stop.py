@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from distributor.chain_types import Receipt
-from distributor.errors import ChainUnavailable
-from distributor.model import Hash, HoldReason, OrderStatus
+from distributor.model import HoldReason, OrderStatus
 from foundation.clock import utc_day
 from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
 from tests.world import World, a_world, tokens
@@ -63,19 +61,10 @@ async def test_one_node_that_leaves_out_logs_stops_nobody() -> None:
     order = await world.receive()
     await world.distribution.drain()
     world.chain.mine(8)
-    snapshot, receipt = world.chain.snapshot, world.chain.receipt
-
-    async def bare(*asked: object, **named: object) -> object:
-        seen = await snapshot(*asked, **named)  # type: ignore[arg-type]
-        return replace(seen, receipts={key: replace(each, transfers=()) for key, each in seen.receipts.items()})
-
-    async def silent(_: Hash, *, node: str) -> Receipt | None:
-        raise ChainUnavailable(node)
-
-    world.chain.snapshot = bare  # type: ignore[method-assign, assignment]
-    world.chain.receipt = silent  # type: ignore[method-assign, assignment]
+    world.chain.said_by("one").receipt = lambda receipt: replace(receipt, transfers=())
+    world.chain.go_down("two")
     await world.settle(2)
-    world.chain.receipt = receipt  # type: ignore[method-assign]
+    world.chain.come_back()
     await world.settle(2)
 
     assert not (await world.ledger.pause_state()).paused

@@ -120,15 +120,9 @@ async def test_stepping_over_asks_for_order_and_finality() -> None:
     second = world.chain.spend_nonce(OPERATOR)
     assert await resolve(world, second) is Resolved.ANOTHER_NONCE
     world.chain.mine(RELEASE)
-    receipt = world.chain.receipt
-
-    async def other(tx_hash: Hash, *, node: str) -> object:
-        found = await receipt(tx_hash, node=node)
-        return found and replace(found, succeeded=False)
-
-    world.chain.receipt = other  # type: ignore[method-assign, assignment]
+    world.chain.said_by("two").receipt = lambda receipt: replace(receipt, succeeded=False)
     assert await resolve(world, first) is Resolved.NODES_DISAGREE
-    world.chain.receipt = receipt  # type: ignore[method-assign]
+    world.chain.calm()
     assert await resolve(world, first) is Resolved.STEPPED_OVER
     assert await resolve(world, first) is Resolved.NOT_BOUND
 

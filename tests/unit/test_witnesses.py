@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.chain_types import Claim, Mark, Receipt, Word
-from distributor.model import AttemptKind, Transaction, TransactionStatus
+from distributor.model import AttemptKind
 from distributor.payout.effects import effect_of
 from distributor.payout.witnesses import (
     Effect,
@@ -38,11 +38,6 @@ TAGLESS = Mark(NUMBER + 12, None)
 TAGLESS_DEEP = Mark(NUMBER + 13, None)
 
 
-def mined() -> Transaction:
-    """Return the transaction, mined in the block."""
-    return replace(a_transaction(), status=TransactionStatus.MINED, block_number=NUMBER, block_hash=BLOCK.block_hash)
-
-
 def prove(receipt: Receipt) -> Effect:
     """Say whether the receipt pays the order."""
     return effect_of(a_transaction(), [an_order()], AttemptKind.PAY, receipt, reserve=RESERVE, policy=POLICY)
@@ -56,7 +51,7 @@ def said(receipt: Receipt | None, mark: Mark = DEEP, *, node: str = "") -> Word:
 
 def opinion(*words: Word, providers: int = 2) -> Opinion:
     """Weigh *words*."""
-    return weigh(Statements(words=words, providers=providers), mined(), prove, POLICY).opinion
+    return weigh(Statements(words=words, providers=providers), BLOCK, prove, POLICY).opinion
 
 
 @pytest.mark.parametrize(
@@ -124,7 +119,7 @@ def test_where_one_provider_is_configured_its_word_is_enough(word: Word, expecte
     statements = Statements(words=(word,), providers=1)
 
     assert opinion(word, providers=1) is expected
-    assert weigh(statements, mined(), prove, POLICY, distrusted=True).opinion is Opinion.EARLY
+    assert weigh(statements, BLOCK, prove, POLICY, distrusted=True).opinion is Opinion.EARLY
 
 
 @pytest.mark.parametrize(
@@ -142,26 +137,26 @@ def test_where_one_provider_is_configured_its_word_is_enough(word: Word, expecte
 def test_one_word_of_two_closes_a_deep_payment_and_never_releases(word: Word, closes: bool) -> None:
     """After long patience; what would be held waits for as long as the witness is away."""
     statements = Statements(words=(word,), providers=2)
-    weighed = weigh(statements, mined(), prove, POLICY)
+    weighed = weigh(statements, BLOCK, prove, POLICY)
 
-    assert (closes_alone(statements, weighed, mined(), prove, POLICY) is not None) is closes
+    assert (closes_alone(statements, weighed, BLOCK, prove, POLICY) is not None) is closes
 
 
 def test_two_words_never_close_as_one() -> None:
     """An unequal word is no silence, and a word that is not final yet is none either."""
     for second in (said(None), said(REVERTED), said(PAYS, SHALLOW)):
         statements = Statements(words=(said(PAYS), second), providers=2)
-        weighed = weigh(statements, mined(), prove, POLICY)
-        assert closes_alone(statements, weighed, mined(), prove, POLICY) is None
+        weighed = weigh(statements, BLOCK, prove, POLICY)
+        assert closes_alone(statements, weighed, BLOCK, prove, POLICY) is None
 
 
 def test_by_depth_the_tag_is_not_looked_at() -> None:
     """The configured rule holds for every node."""
     policy = replace(POLICY, finality_depth=5)
 
-    assert not shows_final(said(PAYS, Mark(NUMBER + 4, NUMBER)), mined(), policy)
-    assert shows_final(said(PAYS, Mark(NUMBER + 5, None)), mined(), policy)
-    assert not shows_final(said(PAYS, DEEP), replace(mined(), block_number=None), policy)
+    assert not shows_final(said(PAYS, Mark(NUMBER + 4, NUMBER)), BLOCK, policy)
+    assert shows_final(said(PAYS, Mark(NUMBER + 5, None)), BLOCK, policy)
+    assert not shows_final(said(PAYS, DEEP), FORKED.block, policy)
 
 
 @pytest.mark.parametrize(
