@@ -86,7 +86,7 @@ class Readiness:
         try:
             ledger = await self.ledger()
             found, monitor_state, page = await asyncio.gather(
-                ledger.identity(), ledger.monitor_state(), ledger.waiting(limit=1)
+                ledger.identity(), ledger.service.monitor_state(), ledger.waiting(limit=1)
             )
             now_ms = self.clock()
             checks["ledger"] = True

@@ -71,7 +71,7 @@ class Status:
 
     async def _waiting(self) -> Document | None:
         """Return why orders wait now, for the whole service; None while nothing stops them."""
-        waiting = await self.ledger.why_waiting()
+        waiting = await self.ledger.service.why_waiting()
         if waiting.reason is None:
             return None
         summary, action = WAITING.get(waiting.reason, NEWER_WORD)

@@ -127,7 +127,7 @@ class World:
 
     async def initialised(self) -> World:
         """Write whose ledger this is; the chain's nonce is the first to bind."""
-        await self.ledger.initialise(self.identity, OPERATOR, 0)
+        await self.ledger.admin.initialise(self.identity, OPERATOR, 0)
         return self
 
     async def a_block_passes(self, seconds: float = BLOCK_MS / 1000) -> None:

@@ -50,7 +50,9 @@ async def rebuild(context: CommandContext) -> int:
     use_case = await _rebuild(context, settings, remembered or ())
     if applies:
         report = await use_case.run(first_block, by=context.options.by, why=context.options.why)
-        await (await context.ledger()).record("rebuild", _verdict(report), context.options.by, context.options.why)
+        await (await context.ledger()).admin.record(
+            "rebuild", _verdict(report), context.options.by, context.options.why
+        )
     else:
         report = await _look(use_case, first_block, readable=remembered is not None)
     context.answer(_told(report))

@@ -60,7 +60,7 @@ async def initialise(
             return True
         await _write(ledger, replace(identity_of(settings), guard_since=since), operator, nonce, say)
         if new_beginning:
-            await ledger.record("new-beginning", operator, by, new_beginning)
+            await ledger.admin.record("new-beginning", operator, by, new_beginning)
     except CommandRefused as refusal:
         say(f"Refused: {refusal}")
         return False
@@ -154,6 +154,6 @@ async def _check_guard(parts: Resources, settings: Settings, operator: Address) 
 
 async def _write(ledger: Ledger, identity: Identity, operator: Address, nonce: int, say: Say) -> None:
     ledger_id = identity.ledger_id or secrets.token_hex(16)
-    await ledger.initialise(replace(identity, ledger_id=ledger_id), operator, nonce)
+    await ledger.admin.initialise(replace(identity, ledger_id=ledger_id), operator, nonce)
     say(f"Initialised: next nonce {nonce}. Ledger id: {ledger_id}")
     say(f"Set LEDGER_ID={ledger_id}, so that no other ledger is ever paid from.")

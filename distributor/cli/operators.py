@@ -23,7 +23,7 @@ async def add_operator(context: CommandContext) -> int:
         return DONE
     nonce = await next_nonce(await context.parts.rpc(), settings.chain_id, operator)
     if context.applies(f"let {operator} pay, its next nonce being {nonce}"):
-        await ledger.add_operator(operator, nonce)
-        await ledger.record("add-operator", operator, context.options.by, context.options.why)
+        await ledger.admin.add_operator(operator, nonce)
+        await ledger.admin.record("add-operator", operator, context.options.by, context.options.why)
     context.answer({"operator": operator, "next_nonce": nonce})
     return DONE

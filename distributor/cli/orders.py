@@ -55,7 +55,7 @@ async def retry(context: CommandContext) -> int:
             "Read its Transfer events on an explorer. Did this wallet get nothing, repeat with --no-tokens-moved."
         )
     if context.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
-        found = await ledger.retry(found, context.options.by, context.options.why)
+        found = await ledger.admin.retry(found, context.options.by, context.options.why)
         context.say("The sweep wakes it within a minute.")
     context.answer({"order": str(found.key), "status": str(found.status)})
     return DONE
@@ -73,7 +73,7 @@ async def cancel(context: CommandContext) -> int:
         raise CommandRefused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
     _refuse_newer(found)
     if context.applies(f"take order {found.key} back for ever; its id can never be used again"):
-        found = await ledger.cancel(found, context.options.by, context.options.why)
+        found = await ledger.admin.cancel(found, context.options.by, context.options.why)
     context.answer({"order": str(found.key), "status": str(found.status)})
     return DONE
 
@@ -83,7 +83,7 @@ async def _bar(context: CommandContext, ledger: Ledger, key: OrderKey) -> int:
     if context.applies(f"bar the id {key}, which this ledger has never seen; no webhook can bring it any more"):
         if not await ledger.exits.bar(key):
             raise CommandRefused(f"Order {key} came in at this moment; run the same command again.")
-        await ledger.record("cancel", str(key), context.options.by, context.options.why)
+        await ledger.admin.record("cancel", str(key), context.options.by, context.options.why)
     context.answer({"order": str(key), "status": str(OrderStatus.CANCELLED)})
     return DONE
 

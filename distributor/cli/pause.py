@@ -11,11 +11,11 @@ async def pause(context: CommandContext) -> int:
     """Stop all binding; what is in flight goes on to its end."""
     await context.begin(Use.STATUS)
     ledger = await context.our_ledger()
-    pause_state = await ledger.pause_state()
+    pause_state = await ledger.admin.pause_state()
     if pause_state.paused:
         context.say("Paused already; the first words stand.")
     if context.applies("stop all binding; what is in flight goes on to its end"):
-        pause_state = await ledger.pause(context.options.by, context.options.why)
+        pause_state = await ledger.admin.pause(context.options.by, context.options.why)
     context.answer(_shown(pause_state))
     return DONE
 
@@ -24,11 +24,11 @@ async def halt(context: CommandContext) -> int:
     """Stop all binding and all submitting; what the nodes have already may still be mined."""
     await context.begin(Use.STATUS)
     ledger = await context.our_ledger()
-    pause_state = await ledger.pause_state()
+    pause_state = await ledger.admin.pause_state()
     if pause_state.halted:
         context.say("Halted already; the first words stand.")
     if context.applies("stop all binding and all submitting; what the nodes have already may still be mined"):
-        pause_state = await ledger.halt(context.options.by, context.options.why)
+        pause_state = await ledger.admin.halt(context.options.by, context.options.why)
     context.answer(_shown(pause_state))
     return DONE
 
@@ -37,11 +37,11 @@ async def resume(context: CommandContext) -> int:
     """Let binding and submitting go on."""
     await context.begin(Use.STATUS)
     ledger = await context.our_ledger()
-    pause_state = await ledger.pause_state()
+    pause_state = await ledger.admin.pause_state()
     if not pause_state.paused:
         context.say("Not paused.")
     if context.applies("let orders be bound and paid again"):
-        pause_state = await ledger.resume(context.options.by, context.options.why)
+        pause_state = await ledger.admin.resume(context.options.by, context.options.why)
         context.say("The sweep wakes the waiting orders within a minute; what was signed before a halt is submitted.")
     context.answer(_shown(pause_state))
     return DONE

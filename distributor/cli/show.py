@@ -23,7 +23,7 @@ async def show(context: CommandContext) -> int:
     """Show whose ledger it is, what stops it, what is in flight, and what was seen last."""
     settings = await context.begin(Use.STATUS)
     ledger, rebuild_store = await context.ledger(), await context.rebuild_store()
-    identity, pause_state = await ledger.identity(), await ledger.pause_state()
+    identity, pause_state = await ledger.identity(), await ledger.admin.pause_state()
     context.answer(
         {
             "identity": asdict(identity) if identity else None,
@@ -41,7 +41,7 @@ async def show(context: CommandContext) -> int:
 
 
 async def _waiting(ledger: Ledger) -> dict[str, Any]:
-    why = await ledger.why_waiting()
+    why = await ledger.service.why_waiting()
     page = await ledger.waiting(limit=WAITING_SHOWN_MAX)
     return {
         "reason": str(why.reason) if why.reason else None,
@@ -82,7 +82,7 @@ def _open(opened: OpenTransaction) -> dict[str, Any]:
 
 
 async def _watched(ledger: Ledger, decimals: int) -> dict[str, Any]:
-    monitor_state = await ledger.monitor_state()
+    monitor_state = await ledger.service.monitor_state()
     return {
         "swept": _time(monitor_state.swept_ms),
         "watched": _time(monitor_state.watched_ms),
@@ -97,7 +97,7 @@ async def _watched(ledger: Ledger, decimals: int) -> dict[str, Any]:
 
 async def _leases(context: CommandContext, ledger: Ledger, rebuild_store: RebuildStore) -> list[dict[str, Any]]:
     names = [SETTLEMENT_LEASE, *(f"distribution:{operator}" for operator in await rebuild_store.operators())]
-    found = [await ledger.lease(name) for name in names]
+    found = [await ledger.leases.find(name) for name in names]
     now_ms = context.clock()
     return [
         {"lease": lease.name, "holder": lease.holder, "until": _time(lease.until_ms), "alive": lease.is_alive(now_ms)}

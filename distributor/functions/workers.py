@@ -52,7 +52,7 @@ async def distribute(message: func.QueueMessage, settlements: func.Out[str], con
 async def _let_wait(error: ConfigurationError) -> None:
     """Record why orders wait, for their status; the round that can run again clears it."""
     ledger = await container().ledger()
-    await ledger.set_waiting(WaitingReason.NOT_CONFIGURED, str(error))
+    await ledger.service.set_waiting(WaitingReason.NOT_CONFIGURED, str(error))
 
 
 @blueprint.function_name("settlement")
@@ -156,7 +156,7 @@ async def _broken(function: str, found: str) -> None:
     """Stop all binding and say so: a rule that cannot break did. What is in flight is followed on."""
     try:
         ledger = await container().ledger()
-        await ledger.pause("distributor", f"{function}: {found}")
+        await ledger.admin.pause("distributor", f"{function}: {found}")
         action = "Payouts are paused. Find the cause, a bug or a key used by someone else; then resume."
     except (Transient, ConfigurationError) as error:
         action = f"Pause payouts and find the cause; pausing by itself failed: {error}"

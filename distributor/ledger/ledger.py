@@ -46,11 +46,11 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.state import BindingState, Identity, MonitorState, PauseState, Stats, Waiting, WaitingReason
+from distributor.state import BindingState, Identity, Stats
 from foundation.clock import Clock, utc_day
 from foundation.errors import Contention, require
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
-from foundation.tablestore.leases import Lease, Leases
+from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import AuditTrail, Rows
 
 CLOSE_TRIES_MAX = 5
@@ -60,13 +60,17 @@ _log = logging.getLogger(__name__)
 
 
 class Ledger:
-    """The verbs of the ledger. Contention: reread and judge again. LedgerUnavailable: unknown, later."""
+    """
+    What a payment does to the ledger; ``admin``, ``leases`` and ``service`` are for the rest.
+
+    Contention: read again and decide again. StoreUnavailable: the outcome is unknown, try later.
+    """
 
     def __init__(self, rows: Rows, audit: AuditTrail, *, clock: Clock) -> None:
         self._rows, self._audit, self._clock = rows, audit, clock
-        self._leases = Leases(rows, clock)
-        self._service_state = ServiceState(rows, clock)
-        self._admin = Admin(rows, audit, clock)
+        self.leases = Leases(rows, clock)
+        self.service = ServiceState(rows, clock)
+        self.admin = Admin(rows, audit, clock)
         self.signs = Signs(rows, clock)
         self.doubts = Doubts(rows, clock)
         self.guard_rows = GuardRows(rows, audit, clock)
@@ -80,42 +84,6 @@ class Ledger:
     async def schema_level(self) -> int:
         """Return which rules of binding this ledger asks for; 0 where none was ever raised."""
         return (await find(self._rows, Schema, keys.SCHEMA) or Schema()).level
-
-    async def pause_state(self) -> PauseState:
-        return await self._admin.pause_state()
-
-    async def set_pause_state(self, pause_state: PauseState) -> None:
-        """Pause or resume; Contention when another person did so since *pause_state* was read."""
-        await self._admin.set_pause_state(pause_state)
-
-    async def pause(self, by: str, why: str) -> PauseState:
-        """Stop all binding, also that of a round in progress; safe to repeat."""
-        return await self._admin.pause(by, why)
-
-    async def halt(self, by: str, why: str) -> PauseState:
-        """Stop all binding and all submitting; safe to repeat."""
-        return await self._admin.halt(by, why)
-
-    async def resume(self, by: str, why: str) -> PauseState:
-        """End a pause and a halt; nothing happens where there is none."""
-        return await self._admin.resume(by, why)
-
-    async def initialise(self, identity: Identity, operator: Address, next_nonce: int) -> bool:
-        """
-        Make this ledger *identity*'s, with *operator*'s next nonce as the chain has it; False when it is already.
-
-        Raises:
-            ForeignLedger: It is another one's.
-        """
-        return await self._admin.initialise(identity, operator, next_nonce)
-
-    async def add_operator(self, operator: Address, next_nonce: int) -> bool:
-        """Let *operator* bind, from *next_nonce* on; False when it already may."""
-        return await self._admin.add_operator(operator, next_nonce)
-
-    async def record(self, deed: str, subject: str, by: str, why: str) -> None:
-        """Note in the audit trail who did what to what, and why."""
-        await self._admin.record(deed, subject, by, why)
 
     # orders ------------------------------------------------------------------------------------
 
@@ -159,14 +127,6 @@ class Ledger:
         """Stop a waiting order until a person decides; a bound one is held only by its closing."""
         await commit(self._rows, hold_order(order, reason, detail, self._clock()), marker_row=keys.held(order.key))
         await self._record_held(order.key, reason, detail, "unbound")
-
-    async def retry(self, order: Order, by: str, why: str) -> Order:
-        """Put a held order with no nonce back into the waiting line. Contention when it changed since it was read."""
-        return await self._admin.retry(order, by, why)
-
-    async def cancel(self, order: Order, by: str, why: str) -> Order:
-        """Take back an order that waits or is held, never a bound one. Contention when it changed since it was read."""
-        return await self._admin.cancel(order, by, why)
 
     # binding -----------------------------------------------------------------------------------
 
@@ -273,43 +233,6 @@ class Ledger:
         group = AtomicWrite()
         group.replace(keys.stats(operator), encode(replace(stats, final_number=None, final_hash=None)), stats.version)
         await commit(self._rows, group, marker_row=keys.stats(operator))
-
-    # the service -------------------------------------------------------------------------------
-
-    async def why_waiting(self) -> Waiting:
-        return await self._service_state.why_waiting()
-
-    async def set_waiting(self, reason: WaitingReason | None, detail: str) -> bool:
-        """
-        Keep why orders wait; True for the one caller that changed the reason, and so raises the alarm.
-
-        Raises:
-            Contention: Another worker wrote its own reason first.
-        """
-        return await self._service_state.set_waiting(reason, detail)
-
-    async def monitor_state(self) -> MonitorState:
-        return await self._service_state.monitor_state()
-
-    async def save_monitor_state(self, monitor_state: MonitorState) -> None:
-        """Keep what the sweep saw; Contention when another sweep wrote since *monitor_state* was read."""
-        await self._service_state.save_monitor_state(monitor_state)
-
-    async def acquire(self, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
-        """Return the lease *name*; None while another holder's is alive."""
-        return await self._leases.acquire(name, holder, ttl_ms=ttl_ms)
-
-    async def renew(self, lease: Lease, *, ttl_ms: int) -> Lease | None:
-        """Return the lease with new time; None when another holder has taken it."""
-        return await self._leases.renew(lease, ttl_ms=ttl_ms)
-
-    async def release(self, lease: Lease) -> None:
-        """End a lease early, unless it was lost already."""
-        await self._leases.release(lease)
-
-    async def lease(self, name: str) -> Lease | None:
-        """Return the lease as it was last written, alive or not."""
-        return await self._leases.find(name)
 
     async def aclose(self) -> None:
         await self._rows.aclose()

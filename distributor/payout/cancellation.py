@@ -99,7 +99,7 @@ class Cancellation:
         first = (await self.ledger.signs.next_nonces()).get(operator)
         if first is None or nonce < first:
             return Cancelled.NOT_OPEN
-        if not (await self.ledger.pause_state()).paused:
+        if not (await self.ledger.admin.pause_state()).paused:
             return Cancelled.NOT_PAUSED
         if nonce - first >= IN_POOL:
             return Cancelled.TOO_FAR
@@ -107,7 +107,7 @@ class Cancellation:
         if signer is None:
             return Cancelled.NO_KEY
         if deed is not None:
-            await self.ledger.record("cancel-nonce", f"{operator}:{nonce}", *deed)
+            await self.ledger.admin.record("cancel-nonce", f"{operator}:{nonce}", *deed)
             for each in range(first, nonce + 1):
                 await self._bind_nothing(signer, each)
         return Cancelled.SUBMITTED
@@ -171,7 +171,7 @@ class Cancellation:
             fees=price,
         )
         attempt = await submission.sign(signer, draft, self.clock())
-        await self.ledger.record("cancel-nonce", f"{transaction.operator}:{transaction.nonce}", *deed)
+        await self.ledger.admin.record("cancel-nonce", f"{transaction.operator}:{transaction.nonce}", *deed)
         stored = await self.ledger.add_attempt(transaction, attempt)
         logs.warning(_log, "nonce_cancelling", nonce=attempt.nonce, attempt=attempt.index, tx_hash=attempt.tx_hash)
         await submission.broadcast(self.ledger, self.chain, self.clock, [(stored, attempt)])

@@ -96,7 +96,7 @@ class Correction:
         attempt = next((each for each in attempts if each.tx_hash == transaction.mined_hash), attempts[-1])
         if deed is None:
             return Corrected.SUBMITTED, None
-        await self.ledger.record("resubmit", f"{operator}:{nonce}", deed.by, deed.why)
+        await self.ledger.admin.record("resubmit", f"{operator}:{nonce}", deed.by, deed.why)
         (said,) = await self.chain.submit([attempt.raw])
         return Corrected.SUBMITTED, said
 
@@ -120,7 +120,7 @@ class Correction:
         if not isinstance(proof, Transfer):
             return proof
         if deed is not None:
-            await self.ledger.record("settle", str(order.key), deed.by, deed.why)
+            await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
             await self.ledger.exits.settle(order, tx_hash, receipt.block.number, proof.log_index)
         return Corrected.PAID
 
@@ -143,7 +143,7 @@ class Correction:
         if _transfer(order, receipt, self.identity.reserve) is not None:
             return Corrected.IS_PAID
         if deed is not None:
-            await self.ledger.record("reopen", str(order.key), deed.by, deed.why)
+            await self.ledger.admin.record("reopen", str(order.key), deed.by, deed.why)
             await self.ledger.exits.reopen(order, f"reopened: transaction {tx_hash} used its nonce and did not pay it")
         return Corrected.HELD
 
@@ -170,7 +170,7 @@ class Correction:
         if proof.held:
             return Corrected.NO_TRANSFER
         if deed is not None:
-            await self.ledger.record("settle", str(order.key), deed.by, deed.why)
+            await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
             await self.ledger.close(_mined(transaction, receipt), _closing(receipt, proof))
         return Corrected.PAID
 

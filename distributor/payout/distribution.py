@@ -124,14 +124,14 @@ class Distribution:
         return Drained(bound=bound, open=await self.ledger.any_open())
 
     async def _leased(self) -> int:
-        lease = await self.ledger.acquire(f"distribution:{self.signer.address}", self.holder, ttl_ms=LEASE_MS)
+        lease = await self.ledger.leases.acquire(f"distribution:{self.signer.address}", self.holder, ttl_ms=LEASE_MS)
         if lease is None:
             logs.info(_log, "distribution_elsewhere", operator=self.signer.address)
             return 0
         try:
             bound, looked_to = await self._rounds(lease)
         finally:
-            await self.ledger.release(lease)
+            await self.ledger.leases.release(lease)
         # A message that found this lease taken is gone: look once more for what came meanwhile.
         if looked_to is not None and (await self.ledger.waiting(limit=1, after=looked_to)).orders:
             self._gate.again = True
@@ -143,7 +143,7 @@ class Distribution:
         for _ in range(ROUNDS_PER_DRAIN):
             done = await self._round(skip)
             bound += done.bound
-            renewed = await self.ledger.renew(lease, ttl_ms=LEASE_MS) if done.progress else None
+            renewed = await self.ledger.leases.renew(lease, ttl_ms=LEASE_MS) if done.progress else None
             if renewed is None:
                 return bound, done.looked_to
             lease = renewed
@@ -167,7 +167,7 @@ class Distribution:
             return
         reason, detail = (obstacle.reason, obstacle.detail) if obstacle else (None, "")
         try:
-            changed = await self.ledger.set_waiting(reason, detail)
+            changed = await self.ledger.service.set_waiting(reason, detail)
         except Contention:
             return  # another host says what it sees; the next round says it again
         if changed and reason is None:
@@ -183,7 +183,7 @@ class Distribution:
         """Read the books first and the pause switch second, then one node; judge before anything is bound."""
         operator = self.signer.address
         binding_state = await self.ledger.binding_state(operator)
-        pause_state = await self.ledger.pause_state()
+        pause_state = await self.ledger.admin.pause_state()
         foreign = preflight.not_ours(await self.ledger.identity(), self.config.identity)
         if foreign is not None:
             return foreign

@@ -45,10 +45,10 @@ async def standing_facts(ledger: Ledger, now: UnixMs) -> Sequence[Fact]:
     """Return what stands in rows of its own. Raises StoreUnavailable."""
     held, waiting, page, opened, monitor_state = await asyncio.gather(
         ledger.held_orders(limit=HELD_MAX),
-        ledger.why_waiting(),
+        ledger.service.why_waiting(),
         ledger.waiting(limit=1),
         ledger.open_transactions(),
-        ledger.monitor_state(),
+        ledger.service.monitor_state(),
     )
     return [
         *(_held(order) for order in held),

@@ -102,7 +102,7 @@ class StillFinal:
 
     async def _pause(self, operator: Address, stats: Stats, snapshot: ChainSnapshot) -> None:
         alarm = alarms.finality_violated(operator, stats, snapshot)
-        await self.ledger.pause("finality", alarm.summary)
+        await self.ledger.admin.pause("finality", alarm.summary)
         await self.alarms.raise_(alarm)
         try:
             await self.ledger.forget_final(operator, stats)

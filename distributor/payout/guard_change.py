@@ -78,7 +78,7 @@ class GuardChange:
 
     async def _stopped(self) -> Sequence[str]:
         found = []
-        if not (await self.ledger.pause_state()).paused:
+        if not (await self.ledger.admin.pause_state()).paused:
             found.append("The payouts are not paused: run `pause` first.")
         if await self.ledger.any_open():
             found.append("Transactions are open: wait until settlement has closed them.")

@@ -52,7 +52,7 @@ class GuardSettling:
         stats = await self.ledger.stats(transaction.operator)
         if closing.reverted and (stats.batches_reverted or 0) + 1 >= REVERTED_MAX:
             why = f"{REVERTED_MAX} transactions in a row through guard {transaction.to} were refused as a whole."
-            await self.ledger.pause("guard", why)
+            await self.ledger.admin.pause("guard", why)
             await self.alarms.raise_(alarms.payouts_paused(why))
 
     async def tell(self, orders: Sequence[Order], closing: Closing, attempt: Attempt) -> None:

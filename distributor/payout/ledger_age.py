@@ -79,7 +79,7 @@ class LedgerAge:
 
     async def _pause(self, noted: Ahead) -> None:
         """Pause before the alarm: a crash in between does both again."""
-        await self.ledger.pause("ledger age", noted.detail)
+        await self.ledger.admin.pause("ledger age", noted.detail)
         await self.alarms.raise_(alarms.ledger_behind(noted.detail))
 
 

@@ -64,7 +64,7 @@ class Recheck:
     async def _pause(self, transaction: Transaction, said: Statements) -> None:
         """Pause first, forget last: a crash in between repeats it. Forgotten, so that a person may resume."""
         alarm = node_alarms.paid_contradicted(transaction, said.words)
-        await self.ledger.pause("witness", alarm.summary)
+        await self.ledger.admin.pause("witness", alarm.summary)
         await self.alarms.raise_(alarm)
         await self.ledger.doubts.give_up(Slot(transaction.operator, transaction.nonce))
 

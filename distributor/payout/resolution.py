@@ -141,7 +141,7 @@ class Resolution:
         if isinstance(payment, Unsettled):
             return Resolved(payment.value)
         if deed is not None:
-            await self.ledger.record("resolve", f"{operator}:{nonce}", *deed)
+            await self.ledger.admin.record("resolve", f"{operator}:{nonce}", *deed)
             await self._write(payment)
             await self.ledger.exits.step_over(operator, nonce)
         return Resolved.STEPPED_OVER
@@ -152,7 +152,7 @@ class Resolution:
             return Resolved.NOT_BOUND
         if nonce > next_nonce:
             return Resolved.NOT_NEXT
-        return None if (await self.ledger.pause_state()).paused else Resolved.NOT_PAUSED
+        return None if (await self.ledger.admin.pause_state()).paused else Resolved.NOT_PAUSED
 
     async def _write(self, payment: Payout | None) -> None:
         """Write the reference before the nonce: a crash in between leaves the nonce to be resolved again."""
@@ -176,7 +176,7 @@ class Resolution:
             gas_used=receipt.gas_used,
             gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
         )
-        await self.ledger.record("resolve", f"{mined.operator}:{mined.nonce}", *deed)
+        await self.ledger.admin.record("resolve", f"{mined.operator}:{mined.nonce}", *deed)
         await self.ledger.close(mined, closing)
 
 

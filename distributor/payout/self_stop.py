@@ -37,7 +37,7 @@ class SelfStop:
         if await self.ledger.signs.stopped(receipt.tx_hash):
             return
         alarm = alarms.payment_path_broken(receipt)
-        await self.ledger.pause("no_transfer", alarm.summary)
+        await self.ledger.admin.pause("no_transfer", alarm.summary)
         await self.ledger.signs.note_stop(receipt.tx_hash)
         await self.alarms.raise_(alarm)
 
@@ -46,7 +46,7 @@ class SelfStop:
         subject = f"{opened.transaction.operator}:{opened.transaction.nonce}"
         alarm = alarms.nonce_lost(opened)
         if not await self.ledger.signs.stopped(subject):
-            await self.ledger.pause("nonce_lost", alarm.summary)
+            await self.ledger.admin.pause("nonce_lost", alarm.summary)
             await self.ledger.signs.note_stop(subject)
         await self.alarms.raise_(alarm)
 

@@ -109,7 +109,7 @@ class Settlement:
             self._gate.running = False
 
     async def _leased(self) -> Followed:
-        lease = await self.ledger.acquire(SETTLEMENT_LEASE, self.holder, ttl_ms=LEASE_MS)
+        lease = await self.ledger.leases.acquire(SETTLEMENT_LEASE, self.holder, ttl_ms=LEASE_MS)
         if lease is None:
             return Followed(again=False)
         held: Lease | None = lease
@@ -117,9 +117,9 @@ class Settlement:
         try:
             while held is not None and self.clock() < deadline_ms and turn.goes_on:
                 turn = await self._go_on()
-                held = await self.ledger.renew(held, ttl_ms=LEASE_MS) if turn.goes_on else held
+                held = await self.ledger.leases.renew(held, ttl_ms=LEASE_MS) if turn.goes_on else held
         finally:
-            await self.ledger.release(held or lease)
+            await self.ledger.leases.release(held or lease)
         return Followed(again=await self._more(turn.lost))
 
     async def _more(self, lost: frozenset[Slot]) -> bool:
@@ -303,7 +303,10 @@ class Settlement:
         What is submitted is held back once more at the very end; but a replacement signed here would
         raise its price at each turn of a long halt, and use the attempts up.
         """
-        if not any(isinstance(step, _PUSHES) for _, step in steps) or not (await self.ledger.pause_state()).halted:
+        if (
+            not any(isinstance(step, _PUSHES) for _, step in steps)
+            or not (await self.ledger.admin.pause_state()).halted
+        ):
             return steps
         logs.info(_log, "pushes_halted", transactions=sum(isinstance(step, _PUSHES) for _, step in steps))
         return [(each, Wait() if isinstance(step, _PUSHES) else step) for each, step in steps]

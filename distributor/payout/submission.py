@@ -85,7 +85,7 @@ async def submit(
     """
     if not stored:
         return []
-    if (await ledger.pause_state()).halted:
+    if (await ledger.admin.pause_state()).halted:
         logs.warning(_log, "submission_halted", tx_hashes=" ".join(attempt.tx_hash for _, attempt in stored))
         return []
     return await broadcast(ledger, chain, clock, stored)

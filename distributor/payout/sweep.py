@@ -59,8 +59,8 @@ class Sweep:
         page, opened, lease, monitor_state = await asyncio.gather(
             self.ledger.waiting(limit=1),
             self.ledger.any_open(),
-            self.ledger.lease(SETTLEMENT_LEASE),
-            self.ledger.monitor_state(),
+            self.ledger.leases.find(SETTLEMENT_LEASE),
+            self.ledger.service.monitor_state(),
         )
         now_ms = self.clock()
         followed = lease is not None and lease.is_alive(now_ms)
@@ -70,7 +70,7 @@ class Sweep:
             monitor=now_ms - monitor_state.watched_ms >= WATCH_EVERY_MS,
         )
         try:
-            await self.ledger.save_monitor_state(replace(monitor_state, swept_ms=now_ms))
+            await self.ledger.service.save_monitor_state(replace(monitor_state, swept_ms=now_ms))
         except Contention:
             logs.info(_log, "sweep_conflict")
         return wakes
@@ -109,7 +109,7 @@ class BalanceMonitor:
         Raises:
             LedgerUnavailable: Nothing is known; the next watch looks again.
         """
-        monitor_state = await self.ledger.monitor_state()
+        monitor_state = await self.ledger.service.monitor_state()
         try:
             snapshot = await self.chain.pre_bind_snapshot(self.operator)
             await self._look_back()
@@ -211,7 +211,7 @@ class BalanceMonitor:
             logs.info(_log, "alarm_over", code=code)
         codes = tuple(sorted({alarm.code for alarm in ongoing}))
         try:
-            await self.ledger.save_monitor_state(replace(monitor_state, watched_ms=self.clock(), alarms=codes))
+            await self.ledger.service.save_monitor_state(replace(monitor_state, watched_ms=self.clock(), alarms=codes))
         except Contention:
             logs.info(_log, "watched_elsewhere")
 

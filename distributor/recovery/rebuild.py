@@ -130,7 +130,7 @@ class Rebuild:
             ChainUnavailable: No node answers; what was written stands, and the next run goes on there.
         """
         await self._refuse_foreign()
-        await self.ledger.pause(by, why)
+        await self.ledger.admin.pause(by, why)
         await self._refuse_open()
         nonces = await self.fence.close(self._operators)
         report = RebuildReport(first_block=first_block, last_block=await self._last_final())
@@ -191,7 +191,7 @@ class Rebuild:
             if order is None:
                 await self.ledger.exits.bar(key)
             elif order.status in {OrderStatus.RECEIVED, OrderStatus.HELD}:
-                await self.ledger.cancel(order, by, why)
+                await self.ledger.admin.cancel(order, by, why)
             else:
                 continue
             report.barred.append(key)

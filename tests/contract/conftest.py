@@ -25,5 +25,5 @@ async def empty(request: pytest.FixtureRequest, table_name: str) -> AsyncIterato
 @pytest.fixture
 async def bench(empty: Bench) -> Bench:
     """Our ledger, its operator's next nonce being 7."""
-    assert await empty.ledger.initialise(IDENTITY, OPERATOR, 7)
+    assert await empty.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     return empty

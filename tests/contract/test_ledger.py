@@ -28,7 +28,7 @@ async def test_an_empty_ledger_is_nobodys_and_binds_nothing(empty: Bench) -> Non
     """Without identity and nonce there are no books; without a control row the ledger is paused."""
     assert await empty.ledger.identity() is None
     assert await empty.ledger.binding_state(OPERATOR) is None
-    assert await empty.ledger.pause_state() == PauseState(
+    assert await empty.ledger.admin.pause_state() == PauseState(
         paused=True, paused_by="ledger", paused_why="there is no control row"
     )
 
@@ -44,21 +44,21 @@ async def test_initialising_writes_identity_nonce_commitments_and_control(bench:
 
 async def test_initialising_again_changes_nothing(bench: Bench) -> None:
     """Not the nonce either: it belongs to the bindings from now on."""
-    assert not await bench.ledger.initialise(IDENTITY, OPERATOR, 0)
+    assert not await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 0)
     assert (await bench.binding_state()).next_nonce == 7
 
 
 async def test_a_ledger_of_others_is_never_taken_over(bench: Bench) -> None:
     """Another identity is refused by name."""
     with pytest.raises(ForeignLedger, match="ledger-1"):
-        await bench.ledger.initialise(replace(IDENTITY, ledger_id="ledger-2"), OPERATOR, 0)
+        await bench.ledger.admin.initialise(replace(IDENTITY, ledger_id="ledger-2"), OPERATOR, 0)
     assert await bench.ledger.identity() == IDENTITY
 
 
 async def test_an_operator_is_added_once(bench: Bench) -> None:
     """The second time its nonce is its own already."""
-    assert await bench.ledger.add_operator(OTHER_OPERATOR, 3)
-    assert not await bench.ledger.add_operator(OTHER_OPERATOR, 0)
+    assert await bench.ledger.admin.add_operator(OTHER_OPERATOR, 3)
+    assert not await bench.ledger.admin.add_operator(OTHER_OPERATOR, 0)
     binding_state = await bench.ledger.binding_state(OTHER_OPERATOR)
     assert binding_state is not None
     assert binding_state.next_nonce == 3
@@ -66,12 +66,12 @@ async def test_an_operator_is_added_once(bench: Bench) -> None:
 
 async def test_control_is_set_by_the_one_who_read_it_last(bench: Bench) -> None:
     """A pause cannot be undone by someone who has not seen it."""
-    before = await bench.ledger.pause_state()
-    await bench.ledger.set_pause_state(replace(before, paused=True, paused_by="ana", paused_why="audit"))
+    before = await bench.ledger.admin.pause_state()
+    await bench.ledger.admin.set_pause_state(replace(before, paused=True, paused_by="ana", paused_why="audit"))
 
     with pytest.raises(Contention):
-        await bench.ledger.set_pause_state(replace(before, paused=False))
-    after = await bench.ledger.pause_state()
+        await bench.ledger.admin.set_pause_state(replace(before, paused=False))
+    after = await bench.ledger.admin.pause_state()
     assert after == PauseState(paused=True, paused_by="ana", paused_why="audit")
     assert [entry["paused_by"] for key, entry in bench.audit.entries.items() if key.startswith("control")] == ["ana"]
 
@@ -264,7 +264,7 @@ async def test_a_binding_counts_for_the_day_it_is_signed_on(bench: Bench) -> Non
 
 async def test_open_transactions_come_by_operator_and_nonce_without_the_final_ones(bench: Bench) -> None:
     """Also those that lie between open ones, and each with all its attempts."""
-    await bench.ledger.add_operator(OTHER_OPERATOR, 3)
+    await bench.ledger.admin.add_operator(OTHER_OPERATOR, 3)
     first, second, third = [await bench.bound(order_id) for order_id in ("ORD1", "ORD2", "ORD3")]
     await bench.ledger.close(second, a_closing("ORD2"))
     first = await bench.ledger.add_attempt(first, an_attempt(1))

@@ -66,7 +66,7 @@ async def test_a_retried_order_counts_on_the_day_it_is_bound_again(bench: Bench)
     """Yesterday got its units back, and today carries them."""
     await bench.ledger.close(await bench.bound("ORD1"), a_closing(held=["ORD1"]))
     bench.clock.advance(DAY_MS)
-    waits = await bench.ledger.retry(await bench.order("ORD1"), "ana", "the authority was paused")
+    waits = await bench.ledger.admin.retry(await bench.order("ORD1"), "ana", "the authority was paused")
     transaction, attempt = binding(8, [waits])
 
     await bench.ledger.bind(await bench.binding_state(), [waits], replace(transaction, bound_day=NEXT_DAY), attempt)
@@ -78,7 +78,7 @@ async def test_a_retried_order_counts_on_the_day_it_is_bound_again(bench: Bench)
 @pytest.mark.parametrize("caps", [Caps(day_units=TokenUnits(10 * TOKEN)), Caps(wallet_units=TokenUnits(10 * TOKEN))])
 async def test_two_operators_never_exceed_a_cap_together(bench: Bench, caps: Caps) -> None:
     """Both have read that nothing is bound today; the totals stand in both groups, and one of them loses."""
-    await bench.ledger.add_operator(BOB, 3)
+    await bench.ledger.admin.add_operator(BOB, 3)
     orders = await bench.received("ORD1", "ORD2")
     binding_state = [await books_of(bench, operator) for operator in (OPERATOR, BOB)]
 

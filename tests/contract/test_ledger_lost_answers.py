@@ -24,26 +24,26 @@ Verb = Callable[[Bench], Awaitable[object]]
 
 
 async def _initialise(_: Bench) -> Verb:
-    return lambda bench: bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+    return lambda bench: bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
 
 
 async def _add_operator(_: Bench) -> Verb:
-    return lambda bench: bench.ledger.add_operator(OTHER_OPERATOR, 3)
+    return lambda bench: bench.ledger.admin.add_operator(OTHER_OPERATOR, 3)
 
 
 async def _set_control(bench: Bench) -> Verb:
-    before = await bench.ledger.pause_state()
-    return lambda bench: bench.ledger.set_pause_state(replace(before, paused=True))
+    before = await bench.ledger.admin.pause_state()
+    return lambda bench: bench.ledger.admin.set_pause_state(replace(before, paused=True))
 
 
 async def _pause(bench: Bench) -> Verb:
-    await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
-    return lambda bench: bench.ledger.pause("ana", "audit")
+    await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
+    return lambda bench: bench.ledger.admin.pause("ana", "audit")
 
 
 async def _resume(bench: Bench) -> Verb:
-    await bench.ledger.set_pause_state(PauseState(paused=True))
-    return lambda bench: bench.ledger.resume("ana", "over")
+    await bench.ledger.admin.set_pause_state(PauseState(paused=True))
+    return lambda bench: bench.ledger.admin.resume("ana", "over")
 
 
 async def _insert(_: Bench) -> Verb:
@@ -59,40 +59,40 @@ async def _retry(bench: Bench) -> Verb:
     (order,) = await bench.received("ORD1")
     await bench.ledger.hold(order, HoldReason.SIMULATION, "refused")
     held = await bench.order("ORD1")
-    return lambda bench: bench.ledger.retry(held, "ana", "the wallet takes tokens now")
+    return lambda bench: bench.ledger.admin.retry(held, "ana", "the wallet takes tokens now")
 
 
 async def _cancel(bench: Bench) -> Verb:
     (order,) = await bench.received("ORD1")
-    return lambda bench: bench.ledger.cancel(order, "ana", "the shop asked")
+    return lambda bench: bench.ledger.admin.cancel(order, "ana", "the shop asked")
 
 
 async def _bind(bench: Bench) -> Verb:
-    await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+    await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     orders, binding_state = await bench.received("ORD1"), await bench.binding_state()
     return lambda bench: bench.ledger.bind(binding_state, orders, *binding(7, orders))
 
 
 async def _update(bench: Bench) -> Verb:
-    await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+    await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     bound = await bench.bound("ORD1")
     return lambda bench: bench.ledger.update(replace(bound, status=TransactionStatus.SUBMITTED))
 
 
 async def _add_attempt(bench: Bench) -> Verb:
-    await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+    await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     bound = await bench.bound("ORD1")
     return lambda bench: bench.ledger.add_attempt(bound, an_attempt(1))
 
 
 async def _close(bench: Bench) -> Verb:
-    await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+    await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     bound = await bench.bound("ORD1", "ORD2")
     return lambda bench: bench.ledger.close(bound, a_closing("ORD1", held=["ORD2"]))
 
 
 async def _forget_final(bench: Bench) -> Verb:
-    await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+    await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     bound = await bench.bound("ORD1")
     await bench.ledger.close(replace(bound, block_number=90, block_hash=a_hash("b")), a_closing("ORD1"))
     stats = await bench.ledger.stats(OPERATOR)
@@ -100,27 +100,27 @@ async def _forget_final(bench: Bench) -> Verb:
 
 
 async def _set_waiting(_: Bench) -> Verb:
-    return lambda bench: bench.ledger.set_waiting(WaitingReason.PAUSED, "by ana")
+    return lambda bench: bench.ledger.service.set_waiting(WaitingReason.PAUSED, "by ana")
 
 
 async def _save_watch(_: Bench) -> Verb:
-    return lambda bench: bench.ledger.save_monitor_state(MonitorState(head_number=9))
+    return lambda bench: bench.ledger.service.save_monitor_state(MonitorState(head_number=9))
 
 
 async def _acquire(_: Bench) -> Verb:
-    return lambda bench: bench.ledger.acquire("settlement", "me", ttl_ms=10)
+    return lambda bench: bench.ledger.leases.acquire("settlement", "me", ttl_ms=10)
 
 
 async def _renew(bench: Bench) -> Verb:
-    lease = await bench.ledger.acquire("settlement", "me", ttl_ms=10)
+    lease = await bench.ledger.leases.acquire("settlement", "me", ttl_ms=10)
     assert lease is not None
-    return lambda bench: bench.ledger.renew(lease, ttl_ms=20)
+    return lambda bench: bench.ledger.leases.renew(lease, ttl_ms=20)
 
 
 async def _release(bench: Bench) -> Verb:
-    lease = await bench.ledger.acquire("settlement", "me", ttl_ms=10)
+    lease = await bench.ledger.leases.acquire("settlement", "me", ttl_ms=10)
     assert lease is not None
-    return lambda bench: bench.ledger.release(lease)
+    return lambda bench: bench.ledger.leases.release(lease)
 
 
 PREPARED: dict[str, Callable[[Bench], Awaitable[Verb]]] = {

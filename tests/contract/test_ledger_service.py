@@ -18,22 +18,22 @@ from tests.fakes.bench import Bench
 
 async def test_a_reason_to_wait_raises_one_alarm(bench: Bench) -> None:
     """True when it changes, false while it stays; it dates from when it began."""
-    assert await bench.ledger.why_waiting() == Waiting()
-    assert not await bench.ledger.set_waiting(None, "")
-    assert await bench.ledger.set_waiting(WaitingReason.GAS_SHORT, "0.1 POL")
+    assert await bench.ledger.service.why_waiting() == Waiting()
+    assert not await bench.ledger.service.set_waiting(None, "")
+    assert await bench.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "0.1 POL")
     bench.clock.advance(60_000)
-    assert not await bench.ledger.set_waiting(WaitingReason.GAS_SHORT, "0.1 POL")
-    assert not await bench.ledger.set_waiting(WaitingReason.GAS_SHORT, "0.05 POL")
+    assert not await bench.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "0.1 POL")
+    assert not await bench.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "0.05 POL")
 
     expected = Waiting(reason=WaitingReason.GAS_SHORT, detail="0.05 POL", since_ms=NOW_MS)
-    assert await bench.ledger.why_waiting() == expected
-    assert await bench.ledger.set_waiting(None, "")
-    assert (await bench.ledger.why_waiting()).reason is None
+    assert await bench.ledger.service.why_waiting() == expected
+    assert await bench.ledger.service.set_waiting(None, "")
+    assert (await bench.ledger.service.why_waiting()).reason is None
 
 
 async def test_of_two_that_see_a_new_reason_one_raises_the_alarm(bench: Bench) -> None:
     """The other is told of contention, or finds the reason standing when it was that late."""
-    racing = (bench.ledger.set_waiting(WaitingReason.PAUSED, detail) for detail in ("a", "b"))
+    racing = (bench.ledger.service.set_waiting(WaitingReason.PAUSED, detail) for detail in ("a", "b"))
     outcomes = await asyncio.gather(*racing, return_exceptions=True)
 
     (other,) = [outcome for outcome in outcomes if outcome is not True]
@@ -42,75 +42,75 @@ async def test_of_two_that_see_a_new_reason_one_raises_the_alarm(bench: Bench) -
 
 async def test_the_watch_is_kept_by_the_sweep_that_read_it(bench: Bench) -> None:
     """What was seen comes back whole; a sweep with an older view loses."""
-    before = await bench.ledger.monitor_state()
+    before = await bench.ledger.service.monitor_state()
     assert before == MonitorState()
     seen = replace(
         before, head_number=9, reserve_units=TokenUnits(2**255), gas_wei=Wei(10**19), alarms=("gas", "node a")
     )
-    await bench.ledger.save_monitor_state(seen)
+    await bench.ledger.service.save_monitor_state(seen)
 
-    assert await bench.ledger.monitor_state() == seen
+    assert await bench.ledger.service.monitor_state() == seen
     with pytest.raises(Contention):
-        await bench.ledger.save_monitor_state(before)
-    await bench.ledger.save_monitor_state(replace(await bench.ledger.monitor_state(), alarms=()))
-    assert (await bench.ledger.monitor_state()).alarms == ()
+        await bench.ledger.service.save_monitor_state(before)
+    await bench.ledger.service.save_monitor_state(replace(await bench.ledger.service.monitor_state(), alarms=()))
+    assert (await bench.ledger.service.monitor_state()).alarms == ()
 
 
 async def test_a_lease_is_one_holders_until_it_ends(bench: Bench) -> None:
     """Alive: others get none, its holder gets it again. Ended: it is free."""
-    mine = await bench.ledger.acquire("settlement", "me", ttl_ms=30_000)
+    mine = await bench.ledger.leases.acquire("settlement", "me", ttl_ms=30_000)
     assert mine is not None
-    assert await bench.ledger.acquire("settlement", "you", ttl_ms=30_000) is None
-    assert await bench.ledger.acquire("settlement", "me", ttl_ms=30_000) is not None
-    assert await bench.ledger.acquire("distribution", "you", ttl_ms=30_000) is not None
+    assert await bench.ledger.leases.acquire("settlement", "you", ttl_ms=30_000) is None
+    assert await bench.ledger.leases.acquire("settlement", "me", ttl_ms=30_000) is not None
+    assert await bench.ledger.leases.acquire("distribution", "you", ttl_ms=30_000) is not None
 
     bench.clock.advance(30_000)
-    yours = await bench.ledger.acquire("settlement", "you", ttl_ms=30_000)
+    yours = await bench.ledger.leases.acquire("settlement", "you", ttl_ms=30_000)
     assert yours is not None
     assert (yours.holder, yours.until_ms) == ("you", NOW_MS + 60_000)
-    assert await bench.ledger.lease("settlement") == yours
+    assert await bench.ledger.leases.find("settlement") == yours
 
 
 async def test_a_lost_lease_is_neither_renewed_nor_released(bench: Bench) -> None:
     """Its new holder keeps it."""
-    lost = await bench.ledger.acquire("settlement", "me", ttl_ms=1)
+    lost = await bench.ledger.leases.acquire("settlement", "me", ttl_ms=1)
     assert lost is not None
     bench.clock.advance(1)
-    yours = await bench.ledger.acquire("settlement", "you", ttl_ms=30_000)
+    yours = await bench.ledger.leases.acquire("settlement", "you", ttl_ms=30_000)
 
-    assert await bench.ledger.renew(lost, ttl_ms=30_000) is None
-    await bench.ledger.release(lost)
-    assert await bench.ledger.lease("settlement") == yours
+    assert await bench.ledger.leases.renew(lost, ttl_ms=30_000) is None
+    await bench.ledger.leases.release(lost)
+    assert await bench.ledger.leases.find("settlement") == yours
 
 
 async def test_a_lease_is_renewed_and_released_by_its_holder(bench: Bench) -> None:
     """Renewed it lasts longer; released it is free at once."""
-    lease = await bench.ledger.acquire("settlement", "me", ttl_ms=10)
+    lease = await bench.ledger.leases.acquire("settlement", "me", ttl_ms=10)
     assert lease is not None
     bench.clock.advance(5)
-    lease = await bench.ledger.renew(lease, ttl_ms=10)
+    lease = await bench.ledger.leases.renew(lease, ttl_ms=10)
     assert lease is not None
     assert lease.until_ms == NOW_MS + 15
 
-    await bench.ledger.release(lease)
-    assert await bench.ledger.acquire("settlement", "you", ttl_ms=10) is not None
+    await bench.ledger.leases.release(lease)
+    assert await bench.ledger.leases.acquire("settlement", "you", ttl_ms=10) is not None
 
 
 async def test_a_lease_is_released_by_whoever_knows_an_older_version_of_it(bench: Bench) -> None:
     """A round renewed it meanwhile; were it refused, every other process would wait until it ends."""
-    lease = await bench.ledger.acquire("settlement", "me", ttl_ms=10)
+    lease = await bench.ledger.leases.acquire("settlement", "me", ttl_ms=10)
     assert lease is not None
-    await bench.ledger.renew(lease, ttl_ms=10)
+    await bench.ledger.leases.renew(lease, ttl_ms=10)
 
-    await bench.ledger.release(lease)
+    await bench.ledger.leases.release(lease)
 
-    assert await bench.ledger.acquire("settlement", "you", ttl_ms=10) is not None
+    assert await bench.ledger.leases.acquire("settlement", "you", ttl_ms=10) is not None
 
 
 async def test_of_racing_hosts_one_gets_the_lease(bench: Bench) -> None:
     """Free, and after it has ended."""
     for _ in range(2):
-        racing = (bench.ledger.acquire("settlement", f"host {index}", ttl_ms=10) for index in range(10))
+        racing = (bench.ledger.leases.acquire("settlement", f"host {index}", ttl_ms=10) for index in range(10))
         outcomes = await asyncio.gather(*racing)
 
         assert sum(outcome is not None for outcome in outcomes) == 1
@@ -119,4 +119,4 @@ async def test_of_racing_hosts_one_gets_the_lease(bench: Bench) -> None:
 
 async def test_a_lease_that_was_never_taken_is_none(bench: Bench) -> None:
     """There is nobody to wait for."""
-    assert await bench.ledger.lease("settlement") is None
+    assert await bench.ledger.leases.find("settlement") is None

@@ -130,7 +130,7 @@ async def test_a_held_order_that_the_chain_paid_is_marked_paid(bench: Bench) -> 
 async def test_a_cancelled_order_that_the_chain_paid_is_marked_paid(bench: Bench) -> None:
     """What the chain says stands."""
     (order,) = await bench.received("ORD1")
-    await bench.ledger.cancel(order, "ana", "wrong")
+    await bench.ledger.admin.cancel(order, "ana", "wrong")
 
     assert await an_archive(bench).restore(a_payout()) is RestoreResult.MARKED
 
@@ -211,13 +211,13 @@ async def test_progress_is_kept_from_one_run_to_the_next(empty: Bench) -> None:
 async def test_a_finished_ledger_is_ours_and_still_paused(empty: Bench) -> None:
     """With the nonces the chain has; a person resumes it."""
     rebuild_store = an_archive(empty)
-    await empty.ledger.pause("ana", "lost")
+    await empty.ledger.admin.pause("ana", "lost")
     progress = await rebuild_store.advance(await rebuild_store.progress(0), 100)
 
     await rebuild_store.finish(IDENTITY, {OPERATOR: 23}, progress)
 
     assert await empty.ledger.identity() == IDENTITY
-    assert (await empty.ledger.pause_state()).paused
+    assert (await empty.ledger.admin.pause_state()).paused
     binding_state = await empty.binding_state()
     assert (binding_state.next_nonce, binding_state.committed_units) == (23, 0)
     assert await rebuild_store.operators() == (OPERATOR,)

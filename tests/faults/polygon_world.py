@@ -297,7 +297,7 @@ async def polygon_world(
         world = PolygonWorld(devchain, proxies, rows or MemoryRows(), policy=policy)
         stack.push_async_callback(world.aclose)
         operator = world.signer.address
-        assert await world.ledger.initialise(world.identity, operator, devchain.nonce_of(operator))
+        assert await world.ledger.admin.initialise(world.identity, operator, devchain.nonce_of(operator))
         devchain.mine(DEEPEST_REORG_BLOCKS)  # no reorganisation of a test's own reaches the contracts
         world.set_base_fee(1)
         await world.a_block_passes()

@@ -38,7 +38,7 @@ async def another_ledger(world: PolygonWorld, key: str) -> AsyncIterator[Polygon
         other = PolygonWorld(world.devchain, world.proxies, MemoryRows(), key=key)
         stack.push_async_callback(other.aclose)
         operator = other.signer.address
-        await other.ledger.initialise(other.identity, operator, world.devchain.nonce_of(operator))
+        await other.ledger.admin.initialise(other.identity, operator, world.devchain.nonce_of(operator))
         yield other
 
 
@@ -54,7 +54,7 @@ async def hashes(world: PolygonWorld) -> list[str | None]:
 
 async def waits_for(world: PolygonWorld) -> WaitingReason | None:
     """Return why orders wait."""
-    return (await world.ledger.why_waiting()).reason
+    return (await world.ledger.service.why_waiting()).reason
 
 
 async def test_orders_are_paid_through_the_guard_and_recorded(world: PolygonWorld) -> None:
@@ -172,9 +172,9 @@ async def test_many_open_transactions_of_a_paused_guard_all_come_back(world: Pol
     world.devchain.rpc("anvil_dropAllTransactions")
     world.devchain.at_guard("pause")
     await world.step(FINALITY_BLOCKS)
-    statuses, paused = await world.statuses(), (await world.ledger.pause_state()).paused
+    statuses, paused = await world.statuses(), (await world.ledger.admin.pause_state()).paused
     world.devchain.at_guard("unpause")
-    await world.ledger.resume("a person", "the guard was paused on purpose")
+    await world.ledger.admin.resume("a person", "the guard was paused on purpose")
     await world.run()
 
     assert (statuses, paused) == ({OrderStatus.RECEIVED: 4}, True)

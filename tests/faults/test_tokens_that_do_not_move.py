@@ -62,8 +62,8 @@ async def test_an_authority_that_succeeds_and_pays_nothing_holds_what_was_bound(
     world.devchain.rpc("anvil_setCode", authority, honest)
     behind = await world.receive(2)
     await world.run()
-    assert (await world.ledger.pause_state()).paused_by == "no_transfer"
-    await world.ledger.resume("ana", "the authority is back")
+    assert (await world.ledger.admin.pause_state()).paused_by == "no_transfer"
+    await world.ledger.admin.resume("ana", "the authority is back")
     await world.run()
 
     assert await held_for(world, bound) == {HoldReason.NO_TRANSFER}

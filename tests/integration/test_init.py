@@ -92,7 +92,7 @@ async def test_apply_makes_the_ledger_ours_with_the_nonce_of_the_chain(
     )
     assert binding_state is not None
     assert (binding_state.next_nonce, binding_state.committed_units) == (devchain.nonce_of(deployment.operator), 0)
-    assert not (await ledger.pause_state()).paused
+    assert not (await ledger.admin.pause_state()).paused
     trail = (await parts.tables()).service.get_table_client(f"{environ['LEDGER_TABLE']}audit")
     entry = await trail.get_entity(str(deployment.chain_id), "identity")
     assert entry["ledger_id"] == context.ledger_id

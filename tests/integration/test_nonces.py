@@ -156,7 +156,7 @@ async def test_a_cancelled_nonce_pays_nobody_and_frees_its_order(
     held = await found(container, order)
     assert said == [Cancelled.PAYABLE, Cancelled.SUBMITTED]
     assert (held.status, held.hold_reason, held.nonce) == (OrderStatus.HELD, HoldReason.NONCE_CANCELLED, None)
-    await settlement.ledger.retry(held, "ana", "the authority is unpaused")
+    await settlement.ledger.admin.retry(held, "ana", "the authority is unpaused")
     assert (await (await container.distribution()).drain()).bound == 1
     await settle(settlement, devchain, 5)
     paid = await found(container, order)

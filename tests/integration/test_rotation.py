@@ -72,7 +72,7 @@ async def test_both_operators_pay_through_a_rotation(
     assert (await (await before.distribution()).drain()).bound == 4
     second = (await after.distribution()).signer.address
     devchain.grant(second)
-    assert await ledger.add_operator(second, devchain.nonce_of(second))
+    assert await ledger.admin.add_operator(second, devchain.nonce_of(second))
     orders += [await receive(after, deployment, number) for number in range(4, 8)]
 
     drained = await (await after.distribution()).drain()

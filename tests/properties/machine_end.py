@@ -27,7 +27,7 @@ def drive(world: World, watchman: Watchman) -> None:
     watchman.see_ended(world.ended())
     world.deploy()
     world.paused_for_good = world.halted_for_good = False
-    world.loop.finish(world.ledger.resume("a person", "the end"))
+    world.loop.finish(world.ledger.admin.resume("a person", "the end"))
     for _ in range(ROUNDS_MAX):
         if _quiet_minute(world, watchman):
             break
@@ -57,7 +57,7 @@ def _better_times(world: World) -> None:
 def _quiet_minute(world: World, watchman: Watchman) -> bool:
     """Let the timer fire and do what it wakes; say whether there was nothing to do."""
     host = world.hosts[0]
-    capped = world.loop.finish(world.ledger.why_waiting()).reason is WaitingReason.DAILY_CAP
+    capped = world.loop.finish(world.ledger.service.why_waiting()).reason is WaitingReason.DAILY_CAP
     world.clock.advance(DAY_MS if capped else 60_000)
     world.block_passes()
     world.to_distribute = world.to_settle = False

@@ -117,32 +117,32 @@ class Host:
         """A person stops payouts, or submissions as well, and is told when they have stopped."""
 
         async def work() -> None:
-            await (self.ledger.halt if halts else self.ledger.pause)("a person", "a rehearsal")
+            await (self.ledger.admin.halt if halts else self.ledger.admin.pause)("a person", "a rehearsal")
             self.world.paused(halts=halts)
 
         return self.turns.start("pause", _handled(work()))
 
     def resume(self) -> Job:
         """A person lets payouts go on."""
-        return self.turns.start("resume", _handled(self.ledger.resume("a person", "it is over")))
+        return self.turns.start("resume", _handled(self.ledger.admin.resume("a person", "it is over")))
 
     def add_operator(self, answered: Callable[[], None]) -> Job:
         """A person prepares the next key."""
 
         async def work() -> None:
-            await self.ledger.add_operator(OPERATORS[1], 0)
+            await self.ledger.admin.add_operator(OPERATORS[1], 0)
             answered()
 
         return self.turns.start("add operator", _handled(work()))
 
     def retry(self, order: Order) -> Job:
         """A person has an order paid after all, if it is held."""
-        work = _refusable(self.ledger.retry(order, "a person", "looked"))
+        work = _refusable(self.ledger.admin.retry(order, "a person", "looked"))
         return self.turns.start(f"retry {order.order_id}", _handled(work))
 
     def cancel(self, order: Order) -> Job:
         """A person takes an order back, if it has no nonce."""
-        work = _refusable(self.ledger.cancel(order, "a person", "asked"))
+        work = _refusable(self.ledger.admin.cancel(order, "a person", "asked"))
         return self.turns.start(f"cancel {order.order_id}", _handled(work))
 
     def cancel_nonce(self, operator: Address, nonce: int) -> Job:

@@ -58,7 +58,7 @@ class World:
         """How often it was told that an order is new."""
         self.ledger = Ledger(self.rows, self.audit, clock=self.clock)
         """The shared ledger, past every gate: for what is no part of the history."""
-        self.loop.finish(self.ledger.initialise(IDENTITY, OPERATOR, 0))
+        self.loop.finish(self.ledger.admin.initialise(IDENTITY, OPERATOR, 0))
         self.started = 0
         self.hosts = [self.a_host() for _ in range(HOSTS)]
 

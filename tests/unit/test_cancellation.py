@@ -63,7 +63,7 @@ async def test_a_cancelled_nonce_frees_its_order_when_that_is_final() -> None:
     assert (held.status, held.hold_reason, held.nonce) == (OrderStatus.HELD, HoldReason.NONCE_CANCELLED, None)
     assert "held_nonce_cancelled" in world.alarms.codes
     assert not world.transfers()
-    await world.ledger.retry(held, "ana", "payable again")
+    await world.ledger.admin.retry(held, "ana", "payable again")
     await world.distribution.drain()
     await world.settlement.follow()
     assert await world.status(order) is OrderStatus.PAID

@@ -33,7 +33,7 @@ async def test_what_is_beyond_the_days_cap_waits_with_one_alarm() -> None:
         OrderStatus.BOUND,
         OrderStatus.RECEIVED,
     ]
-    waiting = await world.ledger.why_waiting()
+    waiting = await world.ledger.service.why_waiting()
     assert waiting.reason is WaitingReason.DAILY_CAP
     assert waiting.detail == f"Order default:ORD3 of {tokens(10)} units would exceed MAX_DAILY_TOKENS on 2026-01-01."
     assert world.alarms.codes == ["waiting_daily_cap"]
@@ -50,7 +50,7 @@ async def test_orders_beyond_a_cap_go_on_by_themselves_the_next_utc_day() -> Non
         world.clock.advance(DAY_MS)
 
     assert bound == [1, 1, 1]
-    assert (await world.ledger.why_waiting()).reason is None
+    assert (await world.ledger.service.why_waiting()).reason is None
 
 
 async def test_a_smaller_order_behind_fills_the_day() -> None:
@@ -81,7 +81,7 @@ async def test_one_wallets_cap_stops_no_other_wallet() -> None:
 
     assert await world.status(first) is await world.status(other) is OrderStatus.BOUND
     assert await world.status(second) is await world.status(late) is OrderStatus.RECEIVED
-    assert "MAX_DAILY_WALLET_TOKENS" in (await world.ledger.why_waiting()).detail
+    assert "MAX_DAILY_WALLET_TOKENS" in (await world.ledger.service.why_waiting()).detail
 
 
 async def test_a_day_that_is_used_up_asks_no_node() -> None:
@@ -97,7 +97,7 @@ async def test_a_day_that_is_used_up_asks_no_node() -> None:
     assert drained == Drained(bound=0, open=True)
     assert not world.chain.calls
     detail = f"MAX_DAILY_TOKENS is used up: {tokens(10)} units were bound on 2026-01-01."
-    assert (await world.ledger.why_waiting()).detail == detail
+    assert (await world.ledger.service.why_waiting()).detail == detail
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_an_order_taken_before_a_cap_was_lowered_waits_for_a_person(caps: 
     await world.distribution.drain()
 
     assert (await world.status(order), await world.status(small)) == (OrderStatus.RECEIVED, OrderStatus.BOUND)
-    waiting = await world.ledger.why_waiting()
+    waiting = await world.ledger.service.why_waiting()
     assert waiting.reason is WaitingReason.OVER_CAP
     assert waiting.detail == f"Order default:ORD1 of {tokens(10)} units is above {name} by itself."
     assert world.alarms.codes == ["waiting_over_cap"]

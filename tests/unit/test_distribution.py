@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.ledger import Ledger
+from distributor.ledger.service_state import ServiceState
 from distributor.model import HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.payout import distribution as module
 from distributor.payout import selection
@@ -16,7 +17,7 @@ from distributor.payout.distribution import Drained
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.errors import StoreUnavailable
-from foundation.tablestore.leases import Lease
+from foundation.tablestore.leases import Lease, Leases
 from tests.factories import GWEI, LIMITS
 from tests.fakes.chain import CUSTOMERS, OPERATOR, Behaviour, FakeChain
 from tests.fakes.signer import Sent
@@ -84,7 +85,7 @@ async def test_no_more_than_the_pool_takes_are_in_flight() -> None:
 
     assert drained.bound == 16
     assert len((await world.ledger.waiting(limit=64)).orders) == 4
-    assert (await world.ledger.why_waiting()).reason is None
+    assert (await world.ledger.service.why_waiting()).reason is None
     assert not world.alarms.raised
 
 
@@ -196,7 +197,7 @@ async def test_trouble_that_passes_lets_orders_wait_with_one_alarm(
     await world.distribution.drain()
 
     assert await world.status(order) is OrderStatus.RECEIVED
-    assert (await world.ledger.why_waiting()).reason is reason
+    assert (await world.ledger.service.why_waiting()).reason is reason
     assert world.alarms.codes == [f"waiting_{reason}"]
     assert not world.chain.handed
 
@@ -212,7 +213,7 @@ async def test_orders_go_on_by_themselves_when_the_cause_has_passed() -> None:
     await world.distribution.drain()
 
     assert await world.status(order) is OrderStatus.BOUND
-    assert (await world.ledger.why_waiting()).reason is None
+    assert (await world.ledger.service.why_waiting()).reason is None
 
 
 async def test_what_a_vault_signed_before_it_refused_goes_out() -> None:
@@ -225,7 +226,7 @@ async def test_what_a_vault_signed_before_it_refused_goes_out() -> None:
 
     assert [await world.status(order) for order in orders] == [OrderStatus.BOUND] * 2 + [OrderStatus.RECEIVED]
     assert [sent.unsigned.nonce for sent in world.chain.handed] == [0, 1]
-    assert "answered 429" in (await world.ledger.why_waiting()).detail
+    assert "answered 429" in (await world.ledger.service.why_waiting()).detail
     world.signer.signs_only = None
     await world.distribution.drain()
     assert await world.status(orders[2]) is OrderStatus.BOUND
@@ -234,25 +235,25 @@ async def test_what_a_vault_signed_before_it_refused_goes_out() -> None:
 async def test_the_reason_is_forgotten_when_nothing_waits_any_more() -> None:
     """A reason without a waiting order would alarm the operator for nothing."""
     world = await a_world()
-    await world.ledger.set_waiting(WaitingReason.NODE_DOWN, "")
+    await world.ledger.service.set_waiting(WaitingReason.NODE_DOWN, "")
 
     await world.distribution.drain()
 
-    assert (await world.ledger.why_waiting()).reason is None
+    assert (await world.ledger.service.why_waiting()).reason is None
 
 
 async def test_a_paused_ledger_binds_nothing_and_says_who_paused_it() -> None:
     """The operators' switch is read before every binding round."""
     world = await a_world()
     order = await world.receive()
-    await world.ledger.set_pause_state(
-        replace(await world.ledger.pause_state(), paused=True, paused_by="ana", paused_why="audit")
+    await world.ledger.admin.set_pause_state(
+        replace(await world.ledger.admin.pause_state(), paused=True, paused_by="ana", paused_why="audit")
     )
 
     await world.distribution.drain()
 
     assert await world.status(order) is OrderStatus.RECEIVED
-    assert (await world.ledger.why_waiting()).detail == "By ana: audit"
+    assert (await world.ledger.service.why_waiting()).detail == "By ana: audit"
 
 
 async def test_a_big_order_does_not_stop_smaller_ones_behind_it() -> None:
@@ -266,7 +267,7 @@ async def test_a_big_order_does_not_stop_smaller_ones_behind_it() -> None:
 
     assert await world.status(big) is OrderStatus.RECEIVED
     assert await world.status(small) is OrderStatus.BOUND
-    waiting = await world.ledger.why_waiting()
+    waiting = await world.ledger.service.why_waiting()
     assert waiting.reason is WaitingReason.RESERVE_SHORT
     assert "default:BIG" in waiting.detail
 
@@ -456,10 +457,12 @@ async def test_a_lost_lease_ends_the_drain_quietly(monkeypatch: pytest.MonkeyPat
     for _ in range(2):
         await world.receive()
 
-    async def lost(*_: object, **__: object) -> None:
-        return None
+    renew = Leases.renew
 
-    monkeypatch.setattr(Ledger, "renew", lost)
+    async def lost(self: Leases, lease: Lease, *, ttl_ms: int) -> Lease | None:
+        return await renew(self, lease, ttl_ms=ttl_ms) if not lease.until_ms else None  # only as it is acquired
+
+    monkeypatch.setattr(Leases, "renew", lost)
 
     drained = await world.distribution.drain()
 
@@ -484,14 +487,14 @@ async def test_an_order_that_came_while_the_lease_was_released_is_not_forgotten(
     """Its message found the lease taken and is gone: the holder looks once more."""
     world = await a_world()
     await world.receive()
-    release = Ledger.release
+    release = Leases.release
 
-    async def receive_then_release(self: Ledger, lease: Lease) -> None:
-        monkeypatch.setattr(Ledger, "release", release)
+    async def receive_then_release(self: Leases, lease: Lease) -> None:
+        monkeypatch.setattr(Leases, "release", release)
         await world.receive("LATE")
         await release(self, lease)
 
-    monkeypatch.setattr(Ledger, "release", receive_then_release)
+    monkeypatch.setattr(Leases, "release", receive_then_release)
 
     drained = await world.distribution.drain()
 
@@ -569,7 +572,7 @@ async def test_a_reason_written_by_another_host_first_is_left_to_it(monkeypatch:
     world = await a_world()
     await world.receive()
     world.chain.go_down()
-    set_waiting = Ledger.set_waiting
+    set_waiting = ServiceState.set_waiting
     by_rival: dict[str, str | int | bool | bytes] = {
         "reason": "node_down",
         "detail": "",
@@ -577,16 +580,16 @@ async def test_a_reason_written_by_another_host_first_is_left_to_it(monkeypatch:
         "owner": "rival",
     }
 
-    async def raced(self: Ledger, reason: WaitingReason | None, detail: str) -> bool:
+    async def raced(self: ServiceState, reason: WaitingReason | None, detail: str) -> bool:
         world.rows.after_next_read(lambda: world.rows.put("waiting", by_rival))
         return await set_waiting(self, reason, detail)
 
-    monkeypatch.setattr(Ledger, "set_waiting", raced)
+    monkeypatch.setattr(ServiceState, "set_waiting", raced)
 
     await world.distribution.drain()
 
     assert not world.alarms.raised
-    assert (await world.ledger.why_waiting()).since_ms == 1
+    assert (await world.ledger.service.why_waiting()).since_ms == 1
 
 
 async def test_a_ledger_that_is_down_is_left_to_the_sweep() -> None:
@@ -614,5 +617,5 @@ async def test_nothing_is_bound_while_too_much_is_not_final(monkeypatch: pytest.
 
     await world.distribution.drain()
 
-    assert (await world.ledger.why_waiting()).reason is WaitingReason.FINALITY_BEHIND
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.FINALITY_BEHIND
     assert len(await world.ledger.open_transactions()) == 2

@@ -51,7 +51,7 @@ async def paid(world: World, order_id: str = "") -> Order:
 
 async def goes_on(world: World) -> None:
     """Let the service work until nothing is left to do."""
-    await world.ledger.resume("ana", "settled")
+    await world.ledger.admin.resume("ana", "settled")
     await world.distribution.drain()
     await world.settle(RELEASE + 20)
 
@@ -68,14 +68,14 @@ def forge(world: World, order: Order, **columns: object) -> None:
 async def _held(world: World) -> Order:
     order = await world.receive()
     await world.ledger.hold(order, HoldReason.SIMULATION, "refused")
-    await world.ledger.retry(await world.order(order), "ana", "mended")
+    await world.ledger.admin.retry(await world.order(order), "ana", "mended")
     return order
 
 
 async def _held_for_good(world: World) -> Order:
     order = await world.receive()
     await world.ledger.hold(order, HoldReason.SIMULATION, "refused")
-    await world.ledger.cancel(await world.order(order), "ana", "fraud")
+    await world.ledger.admin.cancel(await world.order(order), "ana", "fraud")
     return order
 
 
@@ -85,7 +85,7 @@ async def _held_and_paid(world: World) -> Order:
     tx_hash = world.chain.spend_nonce(OPERATOR, world.chain.pay(order))
     world.chain.mine(RELEASE)
     assert await a_correction(world).settle(await world.order(order), tx_hash, ANA) is Corrected.PAID
-    await world.ledger.pause("ana", "the stray nonce")
+    await world.ledger.admin.pause("ana", "the stray nonce")
     assert await resolve(world, tx_hash) is Resolved.STEPPED_OVER
     return order
 
@@ -107,7 +107,7 @@ async def _paid_and_not_paid(world: World) -> Order:
     world.chain.mine(RELEASE)
     await world.ledger.forget_final(OPERATOR, await world.ledger.stats(OPERATOR))  # that it left has been told
     assert await a_correction(world).reopen(order, other, ANA) is Corrected.HELD
-    await world.ledger.retry(await world.order(order), "ana", "not paid")
+    await world.ledger.admin.retry(await world.order(order), "ana", "not paid")
     return order
 
 
@@ -118,7 +118,7 @@ async def _lost_to_a_stranger(world: World) -> Order:
     stranger = world.chain.spend_nonce(OPERATOR)
     world.chain.mine(RELEASE)
     assert await resolve(world, stranger) is Resolved.HELD
-    await world.ledger.retry(await world.order(order), "ana", "not paid")
+    await world.ledger.admin.retry(await world.order(order), "ana", "not paid")
     return order
 
 
@@ -127,7 +127,7 @@ async def _one_stray_transaction(world: World) -> Order:
     stray = world.chain.spend_nonce(OPERATOR)
     world.chain.mine(RELEASE)
     await world.distribution.drain()
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
     assert await resolve(world, stray) is Resolved.STEPPED_OVER
     return order
 
@@ -152,7 +152,7 @@ async def _refused_in_the_pool(world: World) -> Order:
     await cancel(world, limits=replace(world.limits, max_fee_wei=Wei(200 * 10**9)))
     world.chain.pause_authority(paused=False)
     await world.settle(RELEASE + 20)
-    await world.ledger.retry(await world.order(order), "ana", "payable again")
+    await world.ledger.admin.retry(await world.order(order), "ana", "payable again")
     return order
 
 
@@ -248,7 +248,7 @@ async def test_a_transfer_by_hand_pays_one_order() -> None:
     world = await a_world()
     correction = a_correction(world)
     first, twin = await world.receive("A"), await world.receive("B")
-    await world.ledger.cancel(first, "ana", "paid by hand")
+    await world.ledger.admin.cancel(first, "ana", "paid by hand")
     tx_hash = world.chain.spend_nonce(OPERATOR, world.chain.pay(first))
     world.chain.mine(RELEASE)
     by_hand = replace(correction, identity=replace(world.identity, authority=CUSTOMERS[5]))

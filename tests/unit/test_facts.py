@@ -26,7 +26,7 @@ async def bench() -> Bench:
     """A ledger that is ours."""
     rows, audit, clock = MemoryRows(), ListAudit(), FrozenClock(NOW_MS)
     ledger = Ledger(rows, audit, clock=clock)
-    await ledger.initialise(IDENTITY, OPERATOR, 7)
+    await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     return Bench(ledger, rows, audit, clock)
 
 
@@ -58,7 +58,7 @@ async def test_each_held_order_stands_with_its_reason(bench: Bench) -> None:
 
 async def test_a_reason_to_wait_stands_while_an_order_waits(bench: Bench) -> None:
     """Without one there is nothing to tell, whatever the row says."""
-    await bench.ledger.set_waiting(WaitingReason.GAS_SHORT, "3 left")
+    await bench.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "3 left")
     assert await codes(bench) == []
 
     await bench.received("A")
@@ -69,7 +69,7 @@ async def test_a_reason_to_wait_stands_while_an_order_waits(bench: Bench) -> Non
 async def test_an_order_that_waits_long_is_an_alarm_by_itself(bench: Bench, reason: WaitingReason | None) -> None:
     """With its reason, or without one: then nobody pays, and nobody says why."""
     await bench.received("A")
-    await bench.ledger.set_waiting(reason, "5 short" if reason else "")
+    await bench.ledger.service.set_waiting(reason, "5 short" if reason else "")
     bench.clock.advance(WAITING_MS_MAX)
     assert ("order_waiting_long", "default:A") not in await codes(bench)
 
@@ -93,8 +93,8 @@ async def test_a_transaction_that_is_open_long_is_an_alarm_by_itself(bench: Benc
 
 async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> None:
     """A watch that is dead says nothing."""
-    monitor_state = await bench.ledger.monitor_state()
-    await bench.ledger.save_monitor_state(replace(monitor_state, watched_ms=bench.clock(), alarms=("low_gas",)))
+    monitor_state = await bench.ledger.service.monitor_state()
+    await bench.ledger.service.save_monitor_state(replace(monitor_state, watched_ms=bench.clock(), alarms=("low_gas",)))
     bench.clock.advance(WATCHED_MS_MAX)
     assert await codes(bench) == [("low_gas", "")]
 

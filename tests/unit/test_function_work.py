@@ -130,7 +130,7 @@ async def test_a_broken_rule_pauses_and_alarms(container: FakeContainer) -> None
     await workers.settlement(MESSAGE, Out(), a_context("settlement"))
 
     (alarm,) = container.alarms_raised
-    pause_state = await ledger.pause_state()
+    pause_state = await ledger.admin.pause_state()
     assert (alarm.code, alarm.summary, alarm.subject) == ("invariant_broken", "nonce 7 twice", "settlement")
     assert alarm.action.startswith("Payouts are paused.")
     assert (pause_state.paused, pause_state.paused_why) == (True, "settlement: nonce 7 twice")
@@ -172,7 +172,7 @@ async def test_orders_wait_visibly_for_a_setting(container: FakeContainer) -> No
 
     await workers.distribute(MESSAGE, Out(), a_context("distribute"))
 
-    waiting = await ledger.why_waiting()
+    waiting = await ledger.service.why_waiting()
     assert (waiting.reason, waiting.detail) == (WaitingReason.NOT_CONFIGURED, "RPC_URL is missing")
     assert [alarm.code for alarm in container.alarms_raised] == ["not_configured"]
 

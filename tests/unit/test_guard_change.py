@@ -51,7 +51,7 @@ async def prepared() -> Change:
     await world.distribution.drain()
     await world.settle(6)
     assert await world.status(order) is OrderStatus.PAID
-    await world.ledger.pause("a person", "a guard comes")
+    await world.ledger.admin.pause("a person", "a guard comes")
     world.guard.install(OPERATOR)
     world.guard.record(order)
     return Change(world)
@@ -69,7 +69,7 @@ async def test_a_guard_is_adopted_when_all_of_it_held_far_beyond_finality(prepar
     assert world.chain.head.number >= before + world.policy.release_confirmations
     world.identity = replace(world.identity, guard=GUARD)
     world.start()
-    await world.ledger.resume("a person", "done")
+    await world.ledger.admin.resume("a person", "done")
     order = await world.receive()
     await world.distribution.drain()
     await world.settle(6)
@@ -92,16 +92,16 @@ async def test_a_round_that_read_the_old_identity_fails_its_binding(prepared: Ch
 
 
 async def _not_paused(change: Change) -> None:
-    await change.world.ledger.resume("a person", "too early")
+    await change.world.ledger.admin.resume("a person", "too early")
 
 
 async def _open(change: Change) -> None:
     world = change.world
     world.chain.rules.operators.add(OPERATOR)
-    await world.ledger.resume("a person", "one more")
+    await world.ledger.admin.resume("a person", "one more")
     await world.receive()
     await world.distribution.drain()
-    await world.ledger.pause("a person", "again")
+    await world.ledger.admin.pause("a person", "again")
 
 
 async def _bypassed(change: Change) -> None:

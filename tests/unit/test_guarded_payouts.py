@@ -29,7 +29,7 @@ async def a_guarded_world(**options: Any) -> World:
 
 async def waits_for(world: World) -> WaitingReason | None:
     """Return why orders wait."""
-    return (await world.ledger.why_waiting()).reason
+    return (await world.ledger.service.why_waiting()).reason
 
 
 async def settled(world: World, *orders: Order) -> list[OrderStatus]:
@@ -45,7 +45,7 @@ async def fails(world: World, order: Order) -> None:
     world.chain.rules.refused_wallets.add(order.wallet)
     await world.a_block_passes()
     world.chain.rules.refused_wallets.clear()
-    await world.ledger.pause("a test", "look at it")
+    await world.ledger.admin.pause("a test", "look at it")
     await world.settle(FINALITY_BLOCKS)
 
 
@@ -83,7 +83,7 @@ async def test_a_failed_item_waits_again_with_its_reason_and_is_paid_later() -> 
     assert (found.status, found.nonce, found.item_failures) == (OrderStatus.RECEIVED, None, 1)
     assert "wallet refused" in found.hold_detail
     assert (await world.ledger.binding_state(OPERATOR)).committed_units == 0  # type: ignore[union-attr]
-    await world.ledger.resume("a test", "looked")
+    await world.ledger.admin.resume("a test", "looked")
     assert await settled(world, order) == [OrderStatus.PAID]
     assert len(world.transfers()) == 1
 
@@ -93,7 +93,7 @@ async def test_a_second_failure_of_its_own_holds_an_order() -> None:
     world = await a_guarded_world()
     order = await world.receive(wallet=CUSTOMERS[1])
     for _ in range(2):
-        await world.ledger.resume("a test", "looked")
+        await world.ledger.admin.resume("a test", "looked")
         await fails(world, order)
 
     found = await world.order(order)
@@ -249,9 +249,9 @@ async def test_a_guard_that_is_paused_with_transactions_open_gives_all_orders_ba
     assert [await world.status(order) for order in orders] == [OrderStatus.RECEIVED] * 3
     assert {(await world.order(order)).item_failures for order in orders} == {None}
     assert {"batch_reverted", "payouts_paused"} <= set(world.alarms.codes)
-    assert (await world.ledger.pause_state()).paused
+    assert (await world.ledger.admin.pause_state()).paused
     world.chain.rules.guard_paused = False
-    await world.ledger.resume("a person", "unpaused")
+    await world.ledger.admin.resume("a person", "unpaused")
     assert await settled(world, *orders) == [OrderStatus.PAID] * 3
 
 
@@ -268,7 +268,7 @@ async def test_one_whole_refusal_does_not_pause_and_a_payment_ends_the_row() -> 
         await world.settle(FINALITY_BLOCKS)
 
         assert await world.status(order) is OrderStatus.PAID
-        assert not (await world.ledger.pause_state()).paused
+        assert not (await world.ledger.admin.pause_state()).paused
 
 
 async def test_a_guard_that_says_nothing_is_a_broken_path() -> None:
@@ -280,7 +280,7 @@ async def test_a_guard_that_says_nothing_is_a_broken_path() -> None:
     await world.a_block_passes()
     await world.settle(FINALITY_BLOCKS)
 
-    assert (await world.ledger.pause_state()).paused
+    assert (await world.ledger.admin.pause_state()).paused
     assert await world.status(order) is OrderStatus.BOUND  # nothing vouches for it: as without a guard
     await world.settle(world.policy.release_confirmations + FINALITY_BLOCKS)
     assert (await world.order(order)).hold_reason is HoldReason.NO_TRANSFER
@@ -456,7 +456,7 @@ async def test_equal_items_of_one_batch_are_never_taken_for_each_other() -> None
     payment = pay_elsewhere(world, elsewhere)
     world.chain.rules.failing_refs.add(failed.ref_id)
     await world.a_block_passes()
-    await world.ledger.pause("a test", "look at it")
+    await world.ledger.admin.pause("a test", "look at it")
     await world.settle(FINALITY_BLOCKS)
 
     assert [await world.status(order) for order in orders] == [
@@ -484,4 +484,4 @@ async def test_a_batch_that_is_refused_as_a_whole_gives_all_its_orders_back() ->
 
     assert [await world.status(order) for order in orders] == [OrderStatus.RECEIVED] * 3
     assert world.alarms.codes.count("batch_reverted") == 1
-    assert not (await world.ledger.pause_state()).paused
+    assert not (await world.ledger.admin.pause_state()).paused

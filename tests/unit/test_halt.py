@@ -35,7 +35,7 @@ class HaltedBehindTheBinding(Ledger):
 
     async def bind(self, *parts):  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN201 -- the port
         bound = await super().bind(*parts)
-        await self.halt("ana", "the key leaked")
+        await self.admin.halt("ana", "the key leaked")
         return bound
 
 
@@ -53,11 +53,11 @@ async def test_while_halted_nothing_is_bound_and_orders_say_why() -> None:
     """Who halted, and why, is the detail of the waiting reason."""
     world = await a_world()
     order = await world.receive()
-    await world.ledger.halt("ana", "the key leaked")
+    await world.ledger.admin.halt("ana", "the key leaked")
 
     await world.distribution.drain()
 
-    waiting = await world.ledger.why_waiting()
+    waiting = await world.ledger.service.why_waiting()
     assert await world.status(order) is OrderStatus.RECEIVED
     assert (waiting.reason, waiting.detail) == (WaitingReason.HALTED, "By ana: the key leaked")
     assert world.alarms.codes == ["waiting_halted"]
@@ -80,7 +80,7 @@ async def test_what_was_signed_before_a_halt_is_submitted_after_it() -> None:
     """The stored bytes, by settlement; the order is paid once."""
     world = await a_halted_world()
     await world.settle(5)
-    await world.ledger.resume("ana", "a false alarm")
+    await world.ledger.admin.resume("ana", "a false alarm")
 
     await world.settle(10)
 
@@ -94,13 +94,13 @@ async def test_while_halted_nothing_is_submitted_again_or_replaced(monkeypatch: 
     await world.receive()
     await world.distribution.drain()
     _make_dear(world)
-    await world.ledger.halt("ana", "the key leaked")
+    await world.ledger.admin.halt("ana", "the key leaked")
     calls = _submissions(monkeypatch)
 
     await world.settle(60)
     assert (await attempts(world), calls) == (1, [])
 
-    await world.ledger.resume("ana", "rotated")
+    await world.ledger.admin.resume("ana", "rotated")
     await world.settle(1)
     assert (await attempts(world), calls) == (2, [1])
 
@@ -135,7 +135,7 @@ async def test_a_replacement_signed_when_the_halt_came_waits_for_its_end(monkeyp
 
     async def halted_behind(self: Ledger, *parts: object) -> object:
         stored = await add_attempt(self, *parts)  # type: ignore[arg-type]  # handed on
-        await self.halt("ana", "the key leaked")
+        await self.admin.halt("ana", "the key leaked")
         return stored
 
     monkeypatch.setattr(Ledger, "add_attempt", halted_behind)
@@ -144,7 +144,7 @@ async def test_a_replacement_signed_when_the_halt_came_waits_for_its_end(monkeyp
     await world.settle(60)
     assert (await attempts(world), calls) == (2, [])
 
-    await world.ledger.resume("ana", "rotated")
+    await world.ledger.admin.resume("ana", "rotated")
     await world.settle(10)
     assert (await attempts(world), list((await world.statuses()).values())) == (2, [OrderStatus.PAID])
 
@@ -154,7 +154,7 @@ async def test_while_halted_what_is_mined_is_followed_to_its_end() -> None:
     world = await a_world()
     order = await world.receive()
     await world.distribution.drain()
-    await world.ledger.halt("ana", "the key leaked")
+    await world.ledger.admin.halt("ana", "the key leaked")
     world.chain.mine()
 
     await world.settle(10)
@@ -172,7 +172,7 @@ async def test_while_halted_a_block_that_leaves_is_noticed_and_nothing_is_resubm
     await world.distribution.drain()
     world.chain.mine()
     await world.settle(1)
-    await world.ledger.halt("ana", "the key leaked")
+    await world.ledger.admin.halt("ana", "the key leaked")
     world.chain.reorg(2, keep=False)
     calls = _submissions(monkeypatch)
 
@@ -181,7 +181,7 @@ async def test_while_halted_a_block_that_leaves_is_noticed_and_nothing_is_resubm
     assert transaction is not None
     assert (transaction.status, calls) == (TransactionStatus.SUBMITTED, [])
 
-    await world.ledger.resume("ana", "a false alarm")
+    await world.ledger.admin.resume("ana", "a false alarm")
     await world.settle(10)
     assert await world.status(order) is OrderStatus.PAID
 

@@ -57,7 +57,7 @@ async def test_a_ledger_that_went_back_pays_nothing_twice() -> None:
     await world.distribution.drain()
 
     assert len(world.transfers()) == 2
-    assert (await world.ledger.why_waiting()).reason is WaitingReason.POOL_AHEAD
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.POOL_AHEAD
     assert world.alarms.codes == ["waiting_pool_ahead"]
 
 
@@ -70,9 +70,9 @@ async def test_a_sign_that_lasts_a_minute_pauses() -> None:
     await world.distribution.drain()
     await world.distribution.drain()
 
-    assert (await world.ledger.pause_state()).paused
+    assert (await world.ledger.admin.pause_state()).paused
     assert "ledger_behind" in world.alarms.codes
-    assert (await world.ledger.why_waiting()).reason is WaitingReason.PAUSED
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.PAUSED
 
 
 async def test_a_pool_that_forgets_proves_nothing() -> None:
@@ -84,7 +84,7 @@ async def test_a_pool_that_forgets_proves_nothing() -> None:
     await world.distribution.drain()
 
     assert not world.chain.pooled
-    assert (await world.ledger.why_waiting()).reason is WaitingReason.POOL_AHEAD
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.POOL_AHEAD
 
 
 async def test_resume_ends_a_sign_that_is_gone() -> None:
@@ -93,8 +93,8 @@ async def test_resume_ends_a_sign_that_is_gone() -> None:
     await world.distribution.drain()
     world.chain.drop(world.chain.pooled[0].tx_hash)
 
-    await world.ledger.resume("ana", "the pool's bytes are gone for good")
-    await world.ledger.resume("ana", "twice changes nothing")
+    await world.ledger.admin.resume("ana", "the pool's bytes are gone for good")
+    await world.ledger.admin.resume("ana", "twice changes nothing")
     drained = await world.distribution.drain()
 
     assert drained.bound == 2
@@ -104,7 +104,7 @@ async def test_resume_does_not_end_a_sign_that_is_there() -> None:
     """It is noted again."""
     world = await a_ledger_that_went_back()
     await world.distribution.drain()
-    await world.ledger.resume("ana", "in a hurry")
+    await world.ledger.admin.resume("ana", "in a hurry")
 
     drained = await world.distribution.drain()
 
@@ -120,7 +120,7 @@ async def test_two_nodes_that_show_a_foreign_nonce_in_a_block_pause_at_once() ->
 
     await world.distribution.drain()
 
-    assert (await world.ledger.pause_state()).paused
+    assert (await world.ledger.admin.pause_state()).paused
     noted = await world.ledger.signs.noted()
     assert noted is not None
     assert noted.reason is WaitingReason.NONCE_AHEAD
@@ -129,7 +129,7 @@ async def test_two_nodes_that_show_a_foreign_nonce_in_a_block_pause_at_once() ->
 async def test_a_retired_operator_stops_every_lane() -> None:
     """Its nonce row stands for ever, and so does the question."""
     world = await a_world(chain=FakeChain(operators=(OPERATOR, RETIRED)))
-    await world.ledger.add_operator(RETIRED, 0)
+    await world.ledger.admin.add_operator(RETIRED, 0)
     order = await world.receive()
     world.chain.spend_nonce(RETIRED)
 

@@ -28,7 +28,7 @@ async def bench(rows: MemoryRows) -> AsyncIterator[Bench]:
     """Our ledger in memory, its operator's next nonce being 7."""
     clock, audit = FrozenClock(NOW_MS), ListAudit()
     ledger = Ledger(rows, audit, clock=clock)
-    await ledger.initialise(IDENTITY, OPERATOR, 7)
+    await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     rows.commits = rows.reads = 0
     yield Bench(ledger=ledger, rows=rows, audit=audit, clock=clock)
     await ledger.aclose()
@@ -67,7 +67,7 @@ async def test_an_idle_ledger_is_looked_at_in_one_read(bench: Bench, rows: Memor
 async def test_a_ledger_that_is_down_says_so(bench: Bench, rows: MemoryRows) -> None:
     """On reading, on scanning, on writing; and it comes back by itself."""
     rows.go_down()
-    for call in (bench.ledger.pause_state(), bench.ledger.any_open(), bench.ledger.insert(an_order())):
+    for call in (bench.ledger.admin.pause_state(), bench.ledger.any_open(), bench.ledger.insert(an_order())):
         with pytest.raises(StoreUnavailable):
             await call
 

@@ -19,7 +19,7 @@ NONCE, CONTROL = f"nonce:{OPERATOR}", "control"
 async def a_ledger(rows: MemoryRows) -> Ledger:
     """Return our ledger on *rows*."""
     ledger = Ledger(rows, ListAudit(), clock=FrozenClock(NOW_MS))
-    await ledger.initialise(IDENTITY, OPERATOR, 7)
+    await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     return ledger
 
 
@@ -35,7 +35,7 @@ async def test_a_binding_that_slips_in_is_kept() -> None:
     ledger = await a_ledger(rows)
     _bind_behind(rows, 3)
 
-    await ledger.pause("ana", "audit")
+    await ledger.admin.pause("ana", "audit")
 
     binding_state = await ledger.binding_state(OPERATOR)
     assert binding_state is not None
@@ -50,8 +50,8 @@ async def test_a_pause_that_is_always_too_late_says_so() -> None:
     _bind_behind(rows, 2 * TOUCH_TRIES_MAX + 2)
 
     with pytest.raises(Contention, match="behind the pause"):
-        await ledger.pause("ana", "audit")
-    assert (await ledger.pause_state()).paused
+        await ledger.admin.pause("ana", "audit")
+    assert (await ledger.admin.pause_state()).paused
 
 
 def _turn_behind(rows: MemoryRows, times: int) -> None:
@@ -66,10 +66,10 @@ async def test_a_halt_prevails_over_whoever_turns_the_switch_at_that_moment() ->
     ledger = await a_ledger(rows)
     _turn_behind(rows, 1)
 
-    halted = await ledger.halt("ana", "the key leaked")
+    halted = await ledger.admin.halt("ana", "the key leaked")
 
     assert halted.halted
-    assert halted == await ledger.pause_state()
+    assert halted == await ledger.admin.pause_state()
 
 
 async def test_a_switch_that_never_stands_still_is_said_to() -> None:
@@ -79,15 +79,15 @@ async def test_a_switch_that_never_stands_still_is_said_to() -> None:
     _turn_behind(rows, 2 * TURN_TRIES_MAX)
 
     with pytest.raises(Contention, match="kept being turned"):
-        await ledger.halt("ana", "the key leaked")
+        await ledger.admin.halt("ana", "the key leaked")
 
 
 async def test_a_pause_is_written_again_where_it_stands_already() -> None:
     """A resume that was given up for lost, and arrives late, must not open the switch behind it."""
     ledger = await a_ledger(MemoryRows())
-    seen = await ledger.pause("ana", "audit")
-    await ledger.pause("ben", "the same audit")
+    seen = await ledger.admin.pause("ana", "audit")
+    await ledger.admin.pause("ben", "the same audit")
 
     with pytest.raises(Contention):
-        await ledger.set_pause_state(PauseState(version=seen.version))
-    assert (await ledger.pause_state()).paused_by == "ana"
+        await ledger.admin.set_pause_state(PauseState(version=seen.version))
+    assert (await ledger.admin.pause_state()).paused_by == "ana"

@@ -64,12 +64,14 @@ class Service:
 
     async def start(self) -> None:
         """Initialise the ledger, and sweep once."""
-        await self.ledger.initialise(IDENTITY, an_address("operator"), 0)
+        await self.ledger.admin.initialise(IDENTITY, an_address("operator"), 0)
         await self.sweep()
 
     async def sweep(self) -> None:
         """Note that the sweep ran now."""
-        await self.ledger.save_monitor_state(replace(await self.ledger.monitor_state(), swept_ms=self.clock()))
+        await self.ledger.service.save_monitor_state(
+            replace(await self.ledger.service.monitor_state(), swept_ms=self.clock())
+        )
 
     async def failed(self, *, after_ms: int = 0) -> set[str]:
         """Return the checks that fail *after_ms* from now."""

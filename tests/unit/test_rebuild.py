@@ -10,6 +10,7 @@ import pytest
 
 from distributor.chain_types import Call, Counts, PoolView
 from distributor.errors import ChainUnavailable, ForeignLedger
+from distributor.ledger.admin import Admin
 from distributor.ledger.fence_rows import FenceRows
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import Address, Fees, Hash, OrderStatus, SubmitOutcome
@@ -83,7 +84,7 @@ class Desk:
         return await self.use_case.run(first_block, by="ana", why="table deleted")
 
     async def resume(self) -> None:
-        await self.world.ledger.resume("ana", "rebuilt")
+        await self.world.ledger.admin.resume("ana", "rebuilt")
 
 
 async def a_payout(world: World, order_id: str, **changes: Any) -> None:
@@ -217,7 +218,7 @@ async def test_the_pause_stays_on_until_a_person_ends_it() -> None:
     await context.world.receive("ORD1")
     await context.world.distribution.drain()
 
-    pause_state = await context.world.ledger.pause_state()
+    pause_state = await context.world.ledger.admin.pause_state()
     assert (pause_state.paused, pause_state.paused_by, pause_state.paused_why) == (True, "ana", "table deleted")
     assert report.ledger_id == IDENTITY.ledger_id
     assert await context.world.ledger.identity() == IDENTITY
@@ -241,7 +242,7 @@ async def test_a_restored_backup_learns_what_happened_since() -> None:
     world = await a_world()
     await a_payout(world, "ORD1")
     backup = World(chain=world.chain)
-    await backup.ledger.initialise(IDENTITY, OPERATOR, 0)
+    await backup.ledger.admin.initialise(IDENTITY, OPERATOR, 0)
     await backup.receive("ORD1")
 
     report = await Desk(backup).rebuild()
@@ -270,7 +271,7 @@ async def test_an_empty_ledger_pays_nothing_and_says_why() -> None:
 async def test_a_swapped_ledger_pays_nothing_and_says_why() -> None:
     """The settings name one ledger, the table is another."""
     world = World()
-    await world.ledger.initialise(replace(IDENTITY, ledger_id="another"), OPERATOR, 0)
+    await world.ledger.admin.initialise(replace(IDENTITY, ledger_id="another"), OPERATOR, 0)
 
     await world.receive("ORD1")
     await world.distribution.drain()
@@ -282,14 +283,14 @@ async def test_a_swapped_ledger_pays_nothing_and_says_why() -> None:
 async def test_another_ledger_is_never_touched() -> None:
     """Not even paused."""
     world = World()
-    await world.ledger.initialise(replace(IDENTITY, reserve=CUSTOMERS[0]), OPERATOR, 0)
+    await world.ledger.admin.initialise(replace(IDENTITY, reserve=CUSTOMERS[0]), OPERATOR, 0)
     context = Desk(world)
 
     with pytest.raises(ForeignLedger):
         await context.use_case.check()
     with pytest.raises(ForeignLedger):
         await context.rebuild()
-    assert not (await world.ledger.pause_state()).paused
+    assert not (await world.ledger.admin.pause_state()).paused
     assert world.chain.handed == []
 
 
@@ -381,7 +382,7 @@ def _hold_one_more_in_the_pool(chain: FakeChain) -> None:
 async def test_no_bound_of_the_fence_is_one_nodes_word() -> None:
     """Found-faults A26: one node lags by 16 nonces; the ledger has bound four that no node shows."""
     context = await lose_ledger(await a_world())
-    await context.world.ledger.add_operator(OPERATOR, 20)
+    await context.world.ledger.admin.add_operator(OPERATOR, 20)
     views = [PoolView(node=node, counts={OPERATOR: Counts(latest, latest)}) for node, latest in (("a", 0), ("b", 16))]
 
     async def apart(_: object) -> Sequence[PoolView]:
@@ -426,7 +427,7 @@ async def test_a_cancellation_is_kept_before_a_node_sees_it_and_signed_once() ->
 async def test_what_a_host_binds_while_the_fence_begins_is_behind_it() -> None:
     """The end is computed again at every look."""
     context = await lose_ledger(await a_world())
-    await context.world.ledger.add_operator(OPERATOR, 0)
+    await context.world.ledger.admin.add_operator(OPERATOR, 0)
 
     async def bind_more(seconds: float) -> None:
         values = dict(context.world.rows.dump()[f"nonce:{OPERATOR}"])
@@ -438,20 +439,21 @@ async def test_what_a_host_binds_while_the_fence_begins_is_behind_it() -> None:
     assert nonces == {OPERATOR: 9 + FENCE_NONCES}
 
 
-async def test_a_round_that_binds_right_before_the_pause_is_seen() -> None:
+async def test_a_round_that_binds_right_before_the_pause_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Found-faults A25: looked at before the pause, the ledger seemed settled."""
     world = await a_world()
     await world.receive("ORD1")
-    pause = world.ledger.pause
+    pause = Admin.pause
 
-    async def overtaken(by: str, why: str) -> object:
+    async def overtaken(self: Admin, by: str, why: str) -> object:
+        monkeypatch.setattr(Admin, "pause", pause)
         await world.distribution.drain()
-        return await pause(by, why)
+        return await pause(self, by, why)
 
-    world.ledger.pause = overtaken  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(Admin, "pause", overtaken)
     with pytest.raises(NotSettled):
         await Desk(world).rebuild()
-    assert (await world.ledger.pause_state()).paused
+    assert (await world.ledger.admin.pause_state()).paused
 
 
 async def test_a_reorganisation_makes_the_fence_wait_again() -> None:
@@ -712,10 +714,10 @@ async def test_what_a_person_cancelled_stays_cancelled_after_a_rebuild() -> None
     world = await a_world()
     fraud, again = await world.receive("FRAUD"), await world.receive("AGAIN")
     for order in (fraud, again):
-        await world.ledger.cancel(order, "ana", "fraud")
+        await world.ledger.admin.cancel(order, "ana", "fraud")
     await a_payout(world, "PAID")
-    await world.ledger.record("cancel", "default:PAID", "ana", "too late")
-    await world.ledger.record("cancel-nonce", f"{OPERATOR}:7", "ana", "another deed")
+    await world.ledger.admin.record("cancel", "default:PAID", "ana", "too late")
+    await world.ledger.admin.record("cancel-nonce", f"{OPERATOR}:7", "ana", "another deed")
     context = await lose_ledger(world)
     context.audit = world.audit
     await context.world.receive("AGAIN")

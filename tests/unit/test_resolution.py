@@ -87,7 +87,7 @@ async def test_a_foreign_transaction_frees_the_order_far_beyond_finality() -> No
     binding_state = await world.ledger.binding_state(OPERATOR)
     assert binding_state is not None
     assert binding_state.committed_units == 0
-    await world.ledger.retry(held, "ana", "not paid")
+    await world.ledger.admin.retry(held, "ana", "not paid")
     await world.distribution.drain()
     await world.settlement.follow()
     assert await world.status(order) is OrderStatus.PAID
@@ -148,7 +148,7 @@ async def test_a_nonce_the_ledger_never_bound_has_nothing_to_resolve() -> None:
     world = await a_world()
     tx_hash = world.chain.spend_nonce(OPERATOR)
 
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
     assert await resolve(world, tx_hash, nonce=1) is Resolved.NOT_NEXT
     assert await resolve(world, tx_hash, operator=CUSTOMERS[0]) is Resolved.NOT_BOUND
 

@@ -29,7 +29,7 @@ async def test_a_broken_payment_path_is_not_fed_order_after_order() -> None:
         await world.distribution.drain()
         await world.settle()
 
-    stopped = await world.ledger.pause_state()
+    stopped = await world.ledger.admin.pause_state()
     statuses = [await world.status(order) for order in orders]
     assert stopped.paused_by == "no_transfer"
     assert statuses.count(OrderStatus.RECEIVED) >= 34
@@ -46,12 +46,12 @@ async def test_a_person_who_has_looked_may_resume() -> None:
     await world.receive()
     await world.distribution.drain()
     await world.settle(6)
-    assert (await world.ledger.pause_state()).paused
+    assert (await world.ledger.admin.pause_state()).paused
 
-    await world.ledger.resume("ana", "looked")
+    await world.ledger.admin.resume("ana", "looked")
     await world.settle(12)
 
-    assert not (await world.ledger.pause_state()).paused
+    assert not (await world.ledger.admin.pause_state()).paused
     assert world.alarms.codes == ["payment_path_broken", "held_no_transfer"]
 
 
@@ -67,7 +67,7 @@ async def test_one_node_that_leaves_out_logs_stops_nobody() -> None:
     world.chain.come_back()
     await world.settle(2)
 
-    assert not (await world.ledger.pause_state()).paused
+    assert not (await world.ledger.admin.pause_state()).paused
     assert await world.status(order) is OrderStatus.BOUND
 
 
@@ -81,11 +81,11 @@ async def test_a_lost_nonce_pauses_once() -> None:
     world.clock.advance(60_000)
 
     await world.settle(2)
-    assert (await world.ledger.pause_state()).paused_by == "nonce_lost"
-    await world.ledger.resume("ana", "looked")
+    assert (await world.ledger.admin.pause_state()).paused_by == "nonce_lost"
+    await world.ledger.admin.resume("ana", "looked")
     await world.settle(2)
 
-    assert not (await world.ledger.pause_state()).paused
+    assert not (await world.ledger.admin.pause_state()).paused
 
 
 async def test_two_hosts_that_stop_for_one_cause_note_it_once() -> None:

@@ -17,7 +17,7 @@ from distributor.payout.sweep import Sweep
 from distributor.state import Stats
 from distributor.units import Wei
 from foundation.errors import InvariantBroken
-from foundation.tablestore.leases import Lease
+from foundation.tablestore.leases import Lease, Leases
 from tests.factories import GWEI, POLICY
 from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
 from tests.world import World, a_world, tokens
@@ -121,7 +121,7 @@ async def test_only_one_host_follows() -> None:
     """The second message finds the lease taken and is done."""
     world = await a_world()
     await a_bound_order(world)
-    await world.ledger.acquire("settlement", "another host", ttl_ms=30_000)
+    await world.ledger.leases.acquire("settlement", "another host", ttl_ms=30_000)
 
     assert await world.settlement.follow() == Followed(again=False)
     assert world.chain.calls["observe"] == 0
@@ -152,10 +152,12 @@ async def test_a_lost_lease_stops_following(monkeypatch: pytest.MonkeyPatch) -> 
     world = await a_world()
     await a_bound_order(world)
 
-    async def lost(*_: object, **__: object) -> None:
-        return None
+    renew = Leases.renew
 
-    monkeypatch.setattr(Ledger, "renew", lost)
+    async def lost(self: Leases, lease: Lease, *, ttl_ms: int) -> Lease | None:
+        return await renew(self, lease, ttl_ms=ttl_ms) if not lease.until_ms else None  # only as it is acquired
+
+    monkeypatch.setattr(Leases, "renew", lost)
 
     assert await world.settlement.follow() == Followed(again=True)
     assert world.chain.calls["observe"] == 1
@@ -179,14 +181,14 @@ async def test_what_was_bound_while_the_lease_was_held_wakes_settlement_again(
 ) -> None:
     """Its wake-up found settlement busy and is gone."""
     world = await a_world()
-    release = Ledger.release
+    release = Leases.release
 
-    async def bind_then_release(self: Ledger, lease: Lease) -> None:
-        monkeypatch.setattr(Ledger, "release", release)
+    async def bind_then_release(self: Leases, lease: Lease) -> None:
+        monkeypatch.setattr(Leases, "release", release)
         await a_bound_order(world)
         await release(self, lease)
 
-    monkeypatch.setattr(Ledger, "release", bind_then_release)
+    monkeypatch.setattr(Leases, "release", bind_then_release)
 
     assert await world.settlement.follow() == Followed(again=True)
 
@@ -550,15 +552,15 @@ async def test_what_was_bound_while_a_nonce_is_lost_wakes_settlement(monkeypatch
     lost = await a_bound_order(world)
     world.chain.drop(await world.last_hash(lost))
     world.chain.spend_nonce(OPERATOR)
-    release = Ledger.release
+    release = Leases.release
 
-    async def bind_then_release(self: Ledger, lease: Lease) -> None:
-        monkeypatch.setattr(Ledger, "release", release)
-        await world.ledger.resume("ana", "looked")
+    async def bind_then_release(self: Leases, lease: Lease) -> None:
+        monkeypatch.setattr(Leases, "release", release)
+        await world.ledger.admin.resume("ana", "looked")
         await a_bound_order(world)
         await release(self, lease)
 
-    monkeypatch.setattr(Ledger, "release", bind_then_release)
+    monkeypatch.setattr(Leases, "release", bind_then_release)
 
     assert await world.settlement.follow() == Followed(again=True)
 
@@ -636,7 +638,7 @@ async def test_something_final_that_leaves_the_chain_pauses_the_payouts() -> Non
     waits = await world.receive()
     await world.distribution.drain()
 
-    pause_state = await world.ledger.pause_state()
+    pause_state = await world.ledger.admin.pause_state()
     assert (pause_state.paused, pause_state.paused_by) == (True, "finality")
     assert world.alarms.codes == ["finality_violated", "waiting_paused"]
     assert f"Block {paid.paid_block}," in pause_state.paused_why
@@ -651,7 +653,7 @@ async def test_a_person_may_resume_after_a_broken_finality() -> None:
     await a_bound_order(world)
     world.chain.reorg(world.chain.head.number)
     await world.settlement.follow()
-    await world.ledger.resume("ana", "compared with two nodes")
+    await world.ledger.admin.resume("ana", "compared with two nodes")
 
     order = await a_paid_order(world)
 
@@ -675,7 +677,7 @@ async def test_a_closing_in_the_same_moment_is_the_next_to_be_watched(monkeypatc
 
     await world.settle(32)
 
-    assert (await world.ledger.pause_state()).paused
+    assert (await world.ledger.admin.pause_state()).paused
 
 
 @pytest.mark.parametrize("trouble", [lambda chain: chain.reorg(1), lambda chain: chain.lag(50)], ids=["shallow", "lag"])
@@ -690,5 +692,5 @@ async def test_a_shallow_reorganisation_or_a_lagging_node_breaks_no_promise(
 
     await world.settlement.turn()
 
-    assert not (await world.ledger.pause_state()).paused
+    assert not (await world.ledger.admin.pause_state()).paused
     assert not world.alarms.raised

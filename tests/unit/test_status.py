@@ -40,7 +40,7 @@ def rows() -> MemoryRows:
 async def ledger(rows: MemoryRows) -> Ledger:
     """A ledger with one operator and one order received."""
     found = Ledger(rows, ListAudit(), clock=FrozenClock(NOW_MS))
-    await found.initialise(IDENTITY, OPERATOR, 7)
+    await found.admin.initialise(IDENTITY, OPERATOR, 7)
     await found.insert(an_order())
     return found
 
@@ -114,7 +114,7 @@ async def test_a_received_order_shows_what_was_asked(ledger: Ledger) -> None:
 
 async def test_a_waiting_order_says_why_and_what_to_do(ledger: Ledger) -> None:
     """The reason is the whole service's; it passes without anyone touching the order."""
-    await ledger.set_waiting(WaitingReason.GAS_SHORT, "0.01 POL at 0xabc")
+    await ledger.service.set_waiting(WaitingReason.GAS_SHORT, "0.01 POL at 0xabc")
 
     waiting = (await look(ledger))["waiting"]
 
@@ -126,7 +126,7 @@ async def test_a_waiting_order_says_why_and_what_to_do(ledger: Ledger) -> None:
 
 async def test_a_bound_order_is_submitted(ledger: Ledger) -> None:
     """With the hash an explorer finds it under, its nonce and its operator; a waiting reason is not its own."""
-    await ledger.set_waiting(WaitingReason.PAUSED, "")
+    await ledger.service.set_waiting(WaitingReason.PAUSED, "")
     await bound(ledger)
 
     document = await look(ledger)

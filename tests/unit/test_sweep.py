@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.ledger import Ledger
+from distributor.ledger.service_state import ServiceState
 from distributor.payout.sweep import (
     FINALITY_LAG_BLOCKS_MAX,
     WATCH_EVERY_MS,
@@ -58,7 +58,7 @@ def a_sweep(world: World) -> Sweep:
 async def test_a_quiet_ledger_wakes_nobody() -> None:
     """And no node is asked."""
     world = await a_world()
-    await world.ledger.save_monitor_state(MonitorState(watched_ms=world.clock()))
+    await world.ledger.service.save_monitor_state(MonitorState(watched_ms=world.clock()))
 
     assert await a_sweep(world).run() == Wakes(distribute=False, settle=False, monitor=False)
     assert not world.chain.calls
@@ -79,7 +79,7 @@ async def test_an_open_transaction_nobody_follows_wakes_settlement() -> None:
     world = await a_world()
     await world.receive()
     await world.distribution.drain()
-    await world.ledger.acquire("settlement", "killed host", ttl_ms=30_000)
+    await world.ledger.leases.acquire("settlement", "killed host", ttl_ms=30_000)
 
     assert not (await a_sweep(world).run()).settle
     world.clock.advance(30_001)
@@ -104,21 +104,21 @@ async def test_the_sweep_notes_that_it_ran() -> None:
 
     await a_sweep(world).run()
 
-    assert (await world.ledger.monitor_state()).swept_ms == world.clock()
+    assert (await world.ledger.service.monitor_state()).swept_ms == world.clock()
 
 
 async def test_a_sweep_that_ran_elsewhere_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hosts, one timer tick: the loser of the race still wakes."""
     world = await a_world()
     await world.receive()
-    save = Ledger.save_monitor_state
+    save = ServiceState.save_monitor_state
 
-    async def raced(self: Ledger, monitor_state: MonitorState) -> None:
-        monkeypatch.setattr(Ledger, "save_monitor_state", save)
+    async def raced(self: ServiceState, monitor_state: MonitorState) -> None:
+        monkeypatch.setattr(ServiceState, "save_monitor_state", save)
         await save(self, replace(monitor_state, head_number=1))
         await save(self, monitor_state)
 
-    monkeypatch.setattr(Ledger, "save_monitor_state", raced)
+    monkeypatch.setattr(ServiceState, "save_monitor_state", raced)
 
     assert (await a_sweep(world).run()).distribute
 
@@ -130,7 +130,7 @@ async def test_a_healthy_service_raises_nothing_and_is_remembered() -> None:
 
     await a_watcher(world).run()
 
-    monitor_state = await world.ledger.monitor_state()
+    monitor_state = await world.ledger.service.monitor_state()
     assert not world.alarms.raised
     assert (monitor_state.head_number, monitor_state.finalized_number) == (10, 8)
     assert monitor_state.watched_ms == world.clock()
@@ -274,7 +274,7 @@ async def test_silent_nodes_and_wrong_chains_alarm() -> None:
     await a_watcher(world).run()
 
     assert world.alarms.codes == ["waiting_node_down"]
-    assert (await world.ledger.monitor_state()).head_number == 3
+    assert (await world.ledger.service.monitor_state()).head_number == 3
 
 
 async def test_a_ledger_without_the_operator_alarms() -> None:
@@ -299,7 +299,7 @@ async def test_a_watch_that_ran_elsewhere_is_no_trouble(monkeypatch: pytest.Monk
 
     await a_watcher(world).run()
 
-    assert (await world.ledger.monitor_state()).watched_ms == 0
+    assert (await world.ledger.service.monitor_state()).watched_ms == 0
 
 
 async def test_the_watch_sees_what_left_the_chain_when_nothing_is_open() -> None:
@@ -317,4 +317,4 @@ async def test_the_watch_sees_what_left_the_chain_when_nothing_is_open() -> None
     await a_watcher(world, NO_FLOORS).run()
 
     assert "finality_violated" in world.alarms.codes
-    assert (await world.ledger.pause_state()).paused
+    assert (await world.ledger.admin.pause_state()).paused

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.ledger import Ledger
 from distributor.model import Address, OrderStatus
 from distributor.payout.settlement import Settlement
 from distributor.units import Wei
 from foundation.clock import UnixMs
-from foundation.tablestore.leases import Lease
+from foundation.tablestore.leases import Lease, Leases
 from tests.factories import GWEI, LIMITS
 from tests.fakes.chain import OPERATOR, FakeChain, FakeSigner
 from tests.world import World, a_world, tokens
@@ -25,17 +24,17 @@ ROOM = replace(LIMITS, max_fee_wei=Wei(200 * GWEI))
 def no_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every host believes that it holds every lease: only the conditional writes are left."""
 
-    async def acquire(_: Ledger, name: str, holder: str, *, ttl_ms: int) -> Lease:
+    async def acquire(_: Leases, name: str, holder: str, *, ttl_ms: int) -> Lease:
         return Lease(name=name, holder=holder, until_ms=UnixMs(ttl_ms))
 
-    async def renew(_: Ledger, lease: Lease, *, ttl_ms: int) -> Lease:  # noqa: ARG001 -- the port's shape
+    async def renew(_: Leases, lease: Lease, *, ttl_ms: int) -> Lease:  # noqa: ARG001 -- the port's shape
         return lease
 
-    async def release(_: Ledger, lease: Lease) -> None:
+    async def release(_: Leases, lease: Lease) -> None:
         """Nobody waits for it."""
 
     for verb in (acquire, renew, release):
-        monkeypatch.setattr(Ledger, verb.__name__, verb)
+        monkeypatch.setattr(Leases, verb.__name__, verb)
 
 
 def assert_paid_once(world: World, count: int) -> None:
@@ -98,7 +97,7 @@ async def test_a_pause_among_racing_hosts_stops_both() -> None:
     while world.rows.dump()[f"nonce:{OPERATOR}"]["next"] == 0:  # noqa: ASYNC110 -- what is awaited is a row
         await asyncio.sleep(0)
 
-    await world.ledger.pause("ana", "audit")
+    await world.ledger.admin.pause("ana", "audit")
     at_pause = await world.ledger.binding_state(OPERATOR)
     await asyncio.gather(*racing)
 
@@ -125,7 +124,7 @@ async def a_rotation() -> World:
     world.chain.rules.tip_wei = Wei(30 * GWEI)
     for _ in range(3):
         await world.receive()
-    assert await world.ledger.add_operator(ROTATED, 0)
+    assert await world.ledger.admin.add_operator(ROTATED, 0)
     return world
 
 
@@ -177,7 +176,7 @@ async def test_an_operator_is_never_added_twice() -> None:
     world = await a_rotation()
     await rotated(world, ROTATED, OPERATOR).distribution.drain()
 
-    assert not await world.ledger.add_operator(ROTATED, 0)
+    assert not await world.ledger.admin.add_operator(ROTATED, 0)
     binding_state = await world.ledger.binding_state(ROTATED)
     assert binding_state is not None
     assert binding_state.next_nonce == 3

@@ -320,7 +320,7 @@ async def test_a_node_caught_in_a_contradiction_closes_nothing_in_that_turn() ->
     await world.settlement.turn()
 
     assert await world.status(order) is OrderStatus.BOUND
-    assert not (await world.ledger.pause_state()).paused
+    assert not (await world.ledger.admin.pause_state()).paused
     assert world.alarms.codes == ["nodes_disagree"]
     assert list(await world.ledger.doubts.distrusted()) == [ONE]
 
@@ -349,7 +349,7 @@ async def test_two_nodes_that_show_another_block_pause_at_once() -> None:
 
     await world.settlement.turn()
 
-    assert (await world.ledger.pause_state()).paused_by == "finality"
+    assert (await world.ledger.admin.pause_state()).paused_by == "finality"
     assert world.alarms.codes == ["finality_violated"]
 
 
@@ -364,11 +364,11 @@ async def test_one_nodes_word_about_a_final_block_must_last_for_a_minute(nodes: 
     world.chain.mine(10)
 
     await world.settle(29)
-    before = (await world.ledger.pause_state()).paused
+    before = (await world.ledger.admin.pause_state()).paused
     await world.settle(2)
 
     assert not before
-    assert (await world.ledger.pause_state()).paused_by == "finality"
+    assert (await world.ledger.admin.pause_state()).paused_by == "finality"
     assert await world.status(order) is OrderStatus.BOUND
 
 
@@ -387,7 +387,7 @@ async def test_a_distrusted_only_node_closes_nothing_for_a_hundred_blocks() -> N
     await world.ledger.doubts.distrust("fake", world.chain.head.number, "again")
     await world.settle(10)
     assert await world.status(second) is OrderStatus.BOUND
-    await world.ledger.resume("ana", "looked")
+    await world.ledger.admin.resume("ana", "looked")
     await world.settle(1)
     assert await world.status(second) is OrderStatus.PAID
 
@@ -429,13 +429,13 @@ async def test_a_difference_found_later_pauses_until_a_person_has_looked(lie: Li
 
     await world.a_recheck().run()
 
-    pause_state = await world.ledger.pause_state()
+    pause_state = await world.ledger.admin.pause_state()
     assert (pause_state.paused, pause_state.paused_by) == (True, "witness")
     assert world.alarms.codes[-1] == "paid_contradicted"
     assert str(order.key) in world.alarms.raised[-1].summary
-    await world.ledger.resume("ana", "looked on an explorer")
+    await world.ledger.admin.resume("ana", "looked on an explorer")
     await world.a_recheck().run()
-    assert not (await world.ledger.pause_state()).paused
+    assert not (await world.ledger.admin.pause_state()).paused
 
 
 async def test_a_second_look_in_the_same_moment_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ async def a_forgotten_payment(world: World) -> tuple[Order, Hash]:
     tx_hash = await world.last_hash(order)
     put_back(world, copy)
     world.chain.mine(RELEASE + 1)
-    await world.ledger.pause("ana", "the ledger went back")
+    await world.ledger.admin.pause("ana", "the ledger went back")
     return order, tx_hash
 
 
@@ -37,7 +37,7 @@ async def test_stepping_over_a_nonce_writes_what_its_transaction_paid() -> None:
     assert await resolve(world, tx_hash, apply=False) is Resolved.STEPPED_OVER
     assert await world.status(order) is OrderStatus.RECEIVED
     assert await resolve(world, tx_hash) is Resolved.STEPPED_OVER
-    await world.ledger.resume("ana", "resolved")
+    await world.ledger.admin.resume("ana", "resolved")
     other = await world.receive("B")
     await world.distribution.drain()
     await world.settle(8)
@@ -55,10 +55,10 @@ async def test_a_stray_transaction_that_paid_nobody_is_stepped_over() -> None:
     tx_hash = world.chain.spend_nonce(OPERATOR)
     world.chain.mine(RELEASE)
     await world.distribution.drain()
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
 
     assert await resolve(world, tx_hash) is Resolved.STEPPED_OVER
-    await world.ledger.resume("ana", "done")
+    await world.ledger.admin.resume("ana", "done")
     await world.distribution.drain()
     await world.settle(8)
 
@@ -69,7 +69,7 @@ async def test_what_the_ledger_cannot_place_is_not_stepped_over() -> None:
     """The payment of an order nobody here knows, or of one with other content."""
     world = await a_world()
     order = await world.receive("A")
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
     unknown = replace(order, ref_id=Hash("0x" + b"NOBODY".hex().ljust(64, "0")))
     fork = world.chain.spend_nonce(OPERATOR, world.chain.pay(unknown))
     world.chain.mine(RELEASE)
@@ -77,7 +77,7 @@ async def test_what_the_ledger_cannot_place_is_not_stepped_over() -> None:
 
     world = await a_world()
     order = await world.receive("A")
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
     other = world.chain.spend_nonce(OPERATOR, world.chain.pay(replace(order, wallet=CUSTOMERS[1])))
     world.chain.mine(RELEASE)
     assert await resolve(world, other) is Resolved.CONFLICT
@@ -87,7 +87,7 @@ async def test_tokens_that_moved_by_no_call_of_ours_are_never_stepped_over(monke
     """Nobody here can say whose they were."""
     world = await a_world()
     order = await world.receive("A")
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
     call = world.chain.pay(order)
     tx_hash = world.chain.spend_nonce(OPERATOR, call)
     world.chain.mine(RELEASE)
@@ -113,7 +113,7 @@ async def test_stepping_over_asks_for_order_and_finality() -> None:
     world = await a_world(chain=FakeChain(nodes=("one", "two")))
     first = world.chain.spend_nonce(OPERATOR)
     assert await resolve(world, first) is Resolved.NOT_PAUSED
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
     assert await resolve(world, first) is Resolved.NOT_FINAL
     assert await resolve(world, first, nonce=1) is Resolved.NOT_NEXT
     assert await resolve(world, first, operator=CUSTOMERS[0]) is Resolved.NOT_BOUND
@@ -208,7 +208,7 @@ async def a_pool_that_remembers(world: World) -> tuple[Order, Hash]:
     await world.distribution.drain()
     tx_hash = await world.last_hash(order)
     put_back(world, copy)
-    await world.ledger.pause("ana", "the ledger went back")
+    await world.ledger.admin.pause("ana", "the ledger went back")
     return order, tx_hash
 
 
@@ -221,9 +221,9 @@ async def test_a_forgotten_nonce_is_spent_on_nothing_and_resume_waits_for_it() -
     assert not await world.ledger.any_open()
     assert await cancel(world) is Cancelled.SUBMITTED
     with pytest.raises(NotYet, match="nonce 0"):
-        await world.ledger.resume("ana", "in a hurry")
+        await world.ledger.admin.resume("ana", "in a hurry")
     await world.settle(30)
-    await world.ledger.resume("ana", "closed")
+    await world.ledger.admin.resume("ana", "closed")
     await world.distribution.drain()
     await world.settle(8)
 
@@ -242,10 +242,10 @@ async def test_where_the_old_payment_wins_resolve_writes_it_before_anybody_resum
     world.clock.advance(60_000)
     await world.settle(2)
     with pytest.raises(NotYet):
-        await world.ledger.resume("ana", "in a hurry")
+        await world.ledger.admin.resume("ana", "in a hurry")
 
     assert await resolve(world, tx_hash) is Resolved.PAID
-    await world.ledger.resume("ana", "resolved")
+    await world.ledger.admin.resume("ana", "resolved")
     await world.distribution.drain()
     await world.settle(8)
 
@@ -256,7 +256,7 @@ async def test_where_the_old_payment_wins_resolve_writes_it_before_anybody_resum
 async def test_several_forgotten_nonces_are_cancelled_together() -> None:
     """From the ledger's next one on; what no pool can hold is left to a rebuild."""
     world = await a_world(limits=ROOM)
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
     world.chain.arrive(a_rival(nonce=2))
 
     assert await cancel(world, nonce=16) is Cancelled.TOO_FAR
@@ -271,7 +271,7 @@ async def test_a_forgotten_nonce_is_not_cancelled_in_passing() -> None:
     """Paused, with the key at hand, and above what was bound."""
     world = await a_world()
     assert await cancel(world) is Cancelled.NOT_PAUSED
-    await world.ledger.pause("ana", "looks")
+    await world.ledger.admin.pause("ana", "looks")
     assert await cancel(world, signers={}) is Cancelled.NO_KEY
     await world.ledger.exits.step_over(OPERATOR, 0)
     assert await cancel(world) is Cancelled.NOT_OPEN

@@ -56,7 +56,7 @@ async def test_an_order_with_a_newer_status_is_frozen() -> None:
     shown = await Status(ledger=world.ledger, decimals=18).of(frozen.key)
     assert shown is not None
     assert shown["status"] == "resting"
-    for verb in (world.ledger.retry, world.ledger.cancel):
+    for verb in (world.ledger.admin.retry, world.ledger.admin.cancel):
         with pytest.raises(InvariantBroken):
             await verb(again.order, "ana", "tries")
     assert world.rows.dump()["order:default:FROZEN"]["hold_colour"] == "red"
@@ -73,7 +73,7 @@ async def test_a_newer_hold_reason_is_shown_and_no_verb_touches_its_order() -> N
     shown = await Status(ledger=world.ledger, decimals=18).of(order.key)
     assert shown is not None
     assert shown["held"]["reason"] == "needs_approval"  # type: ignore[index]
-    for verb in (world.ledger.retry, world.ledger.cancel):
+    for verb in (world.ledger.admin.retry, world.ledger.admin.cancel):
         with pytest.raises(InvariantBroken, match="a newer version's word"):
             await verb(order, "ana", "tries")
 
@@ -82,7 +82,7 @@ async def test_a_newer_waiting_reason_is_shown() -> None:
     """Another host, of a newer version, said it."""
     world = await a_world()
     order = await world.receive("ORD1")
-    await world.ledger.set_waiting(WaitingReason.GAS_SHORT, "3 left")
+    await world.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "3 left")
     change(world, "waiting", reason="full_moon")
 
     shown = await Status(ledger=world.ledger, decimals=18).of(order.key)
@@ -108,7 +108,7 @@ async def test_a_newer_transaction_is_left_alone_and_its_operator_binds_nothing(
     await world.settle(8)
 
     assert await world.status(second) is OrderStatus.RECEIVED
-    assert (await world.ledger.why_waiting()).reason is WaitingReason.NEWER_ROWS
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.NEWER_ROWS
     assert world.rows.dump()[key] == before
 
 
@@ -181,7 +181,7 @@ async def test_a_rule_of_binding_that_this_code_lacks_stops_it() -> None:
     order = await world.receive()
     world.rows.put("schema", {"level": 2})
     await world.distribution.drain()
-    assert (await world.ledger.why_waiting()).reason is WaitingReason.NEWER_ROWS
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.NEWER_ROWS
     world.rows.put("schema", {"level": 1})
 
     await world.distribution.drain()
@@ -203,8 +203,8 @@ async def test_columns_of_a_newer_version_come_back_with_every_write() -> None:
     await world.distribution.drain()
     change(world, f"tx:{OPERATOR}:{0:020d}", colour="red")
     await world.settle(8)
-    await world.ledger.pause("ana", "lunch")
-    await world.ledger.resume("ana", "fed")
+    await world.ledger.admin.pause("ana", "lunch")
+    await world.ledger.admin.resume("ana", "fed")
 
     assert await world.status(order) is OrderStatus.PAID
     dump = world.rows.dump()
@@ -236,7 +236,7 @@ async def test_one_bad_row_of_the_line_harms_itself_alone(trouble: str) -> None:
 
     assert await world.status(good) is OrderStatus.PAID
     assert {alarm.subject for alarm in world.alarms.raised if alarm.code == "row_unreadable"} == {bad_key}
-    await world.ledger.pause("ana", "this works too")
+    await world.ledger.admin.pause("ana", "this works too")
 
 
 @pytest.mark.parametrize("trouble", ["gone", "unreadable", "dangling", "attempt"])
@@ -264,7 +264,7 @@ async def test_one_bad_open_transaction_harms_its_operator_alone(trouble: str) -
     assert await world.status(good) is OrderStatus.PAID
     assert await world.status(late) is OrderStatus.RECEIVED
     assert "row_unreadable" in world.alarms.codes
-    assert (await world.ledger.why_waiting()).reason is WaitingReason.NEWER_ROWS
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.NEWER_ROWS
     assert await world.ledger.any_open()
 
 
@@ -316,9 +316,9 @@ async def test_without_its_switch_a_ledger_pays_nothing() -> None:
 
     await world.distribution.drain()
     assert await world.status(order) is OrderStatus.RECEIVED
-    assert (await world.ledger.pause("ana", "looks")).paused_by == "ana"
+    assert (await world.ledger.admin.pause("ana", "looks")).paused_by == "ana"
     world.rows.remove("control")
-    await world.ledger.resume("ana", "looked")
+    await world.ledger.admin.resume("ana", "looked")
     await world.distribution.drain()
 
     assert await world.status(order) is OrderStatus.BOUND
@@ -332,8 +332,8 @@ async def test_a_switch_of_a_newer_version_is_closed_and_only_that_version_opens
     before = world.rows.dump()["control"]
 
     await world.distribution.drain()
-    await world.ledger.pause("ana", "also")
-    for verb in (world.ledger.halt, world.ledger.resume):
+    await world.ledger.admin.pause("ana", "also")
+    for verb in (world.ledger.admin.halt, world.ledger.admin.resume):
         with pytest.raises(InvariantBroken, match="with that version"):
             await verb("ana", "tries")
 

@@ -116,7 +116,7 @@ async def test_an_order_goes_its_way_once_whatever_answer_is_spoiled(store: Tabl
             proxy.faults[:] = faults
 
         spoil()
-        assert await bench.ledger.initialise(IDENTITY, OPERATOR, 7)
+        assert await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
         spoil()
         inserted = await bench.ledger.insert(an_order())
         assert inserted.new
