@@ -1,16 +1,20 @@
 """
 ``test``: every gate and every test, with one closing line.
 
-Without arguments: ruff, mypy, the import contracts, the compiled contracts, then pytest with 100 %
-branch coverage of the pure modules and use cases. With arguments: pytest alone, with them.
+Without arguments: ruff, mypy, the import contracts, the compiled contracts, the scan for secrets, then
+pytest with 100 % branch coverage of the pure modules and use cases. With ``--quick``: the gates, and
+beside them the unit and contract tests that need no server; the loop of a contributor. With other
+arguments: pytest alone, with them.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -21,6 +25,8 @@ from devstack.console import Console
 REPORT = paths.STATE / "tests.xml"
 COVERED = "distributor/*,payflow/*,foundation/*"
 """Whose every branch is tested: all that decides, not the adapters that talk to the outside or the command line."""
+QUICK = ("tests/unit", "tests/contract", "--no-servers", "--numprocesses", "auto", "--dist", "loadfile", "-q")
+"""The tests of the short loop: on each core a process of its own, and no server started."""
 NOT_COVERED = (
     "distributor/__main__.py,distributor/adapters/*,distributor/cli/*,payflow/adapters/*,"
     "foundation/tablestore/azure_tables.py,foundation/secrets/*"
@@ -57,6 +63,8 @@ class Tally:
 
 def run(console: Console, arguments: Sequence[str]) -> int:
     """Return 0 when everything passed."""
+    if list(arguments) == ["--quick"]:
+        return _quick(console)
     if arguments:
         return _call(_python("pytest", *arguments))
     broken = [gate.name for gate in gates() if not _passes(console, gate)]
@@ -68,6 +76,22 @@ def run(console: Console, arguments: Sequence[str]) -> int:
     return _close(console, broken, code)
 
 
+def _quick(console: Console) -> int:
+    """Run the gates beside the tests that need no server; return 0 when everything passed."""
+    begun = time.monotonic()
+    with ThreadPoolExecutor(1) as beside:
+        checking = beside.submit(lambda: [gate.name for gate in gates() if not _passes(console, gate)])
+        code = _call(_python("pytest", *QUICK))
+        broken = checking.result()
+    if broken:
+        console.say(f"Gates not passed: {', '.join(broken)}", "red")
+    good = code == 0 and not broken
+    console.say(
+        f"{'All passed' if good else 'Not all passed'} in {time.monotonic() - begun:.0f} s", "green" if good else "red"
+    )
+    return 0 if good else 1
+
+
 def gates() -> list[Gate]:
     """Return the checks that come before the tests."""
     node = paths.node().binary
@@ -76,6 +100,7 @@ def gates() -> list[Gate]:
         Gate("ruff format", _python("ruff", "format", "--check")),
         Gate("mypy --strict", _python("mypy")),
         Gate("lint-imports", _script("lint-imports")),
+        Gate("secrets", _python("devstack.secret_scan")),
         Gate("contracts", [str(node), str(paths.ROOT / "contracts" / "build.mjs"), "--check"]),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -20,7 +21,32 @@ _KEPT = {
     *("CI", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "USER", "VIRTUAL_ENV"),
     *("APPDATA", "COMSPEC", "LOCALAPPDATA", "PATHEXT", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE"),
 }
+_NO_KINDS = SimpleNamespace(params={})
 _KEPT_PREFIXES = ("COV", "PYTEST", "PYTHON")
+
+
+SERVERS = {"azurite", "anvil_server", "redis_url"}
+"""Fixtures that start a program of its own."""
+SERVER_KINDS = {"azurite", "anvil", "redis"}
+"""Parameters of fixtures that ask for one of them."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the short loop leave out what needs a server."""
+    parser.addoption("--no-servers", action="store_true", help="leave out every test that needs a real server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --no-servers, leave out every test that needs a real server."""
+    if config.getoption("--no-servers"):
+        left_out = [item for item in items if _needs_server(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _needs_server(item: pytest.Item) -> bool:
+    kinds = {str(kind) for kind in getattr(item, "callspec", _NO_KINDS).params.values()}
+    return bool(SERVERS & set(getattr(item, "fixturenames", ())) or SERVER_KINDS & kinds)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,27 @@ def test_every_module_that_decides_is_covered() -> None:
     assert run_tests.COVERED == "distributor/*,payflow/*,foundation/*"
     assert {path.name for path in spared} == {"__main__.py", "adapters", "cli", "azure_tables.py", "secrets"}
     assert all(path.exists() for path in spared)
+
+
+@pytest.mark.parametrize(("tests", "gate", "code"), [(0, True, 0), (1, True, 1), (0, False, 1)])
+def test_the_short_loop_runs_the_gates_beside_the_tests(
+    monkeypatch: pytest.MonkeyPatch, tests: int, gate: bool, code: int
+) -> None:
+    """On every core, without a server; one of both that fails fails it."""
+    ran: list[list[str]] = []
+
+    def call(command: Sequence[str]) -> int:
+        ran.append(list(command))
+        return tests
+
+    monkeypatch.setattr(run_tests, "_call", call)
+    monkeypatch.setattr(run_tests, "gates", lambda: [run_tests.Gate("one", [])])
+    monkeypatch.setattr(run_tests, "_passes", lambda *_: gate)
+    out = io.StringIO()
+
+    assert run_tests.run(Console(out), ["--quick"]) == code
+    assert ran[0][-len(run_tests.QUICK) :] == list(run_tests.QUICK)
+    assert ("Gates not passed: one" in out.getvalue()) is not gate
 
 
 def test_every_gate_can_be_started() -> None:
