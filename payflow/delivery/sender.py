@@ -144,38 +144,26 @@ class SenderDesk:
             holder: The worker; a permit it still holds is renewed.
             tried_ms: When the delivery was last tried; 0 when never.
         """
-        now = self.clock()
+        now, account = self.clock(), await self.account()
         waiting = await self._waiting(now)
         mine = waiting.get(company) or Waiting(company=company, since_ms=now, tried_ms=tried_ms, until_ms=0)
         others = [other for name, other in waiting.items() if name != company]
-        refused = await self._refusal(company, tried_ms, others)
-        lease = None if refused else await self._lease(mine, others, holder)
+        refused = _stopped_for(account, company, tried_ms, others, now)
+        # A probe is one message: it does not stand in line with those that the stop keeps waiting.
+        lease = None if refused else await self._lease(mine, () if account.stopped_ms else others, holder)
         if lease is None:
             await self._wait(replace(mine, tried_ms=tried_ms, until_ms=now + WAITING_MS))
             return refused or NotNow(UnixMs(now + RETRY_MS), "all connections are in use")
-        await self._forget(mine)
         taken = await self._take()
         if taken is not None:
             await self.leave(Permit(lease))
             return taken
+        await self._forget(mine)
         return Permit(lease)
 
     async def leave(self, permit: Permit) -> None:
         """Give a permit back."""
         await self._leases().release(permit.lease)
-
-    # the stop ------------------------------------------------------------------------------------
-
-    async def _refusal(self, company: CompanyId, tried_ms: UnixMs, others: Sequence[Waiting]) -> NotNow | None:
-        account, now = await self.account(), self.clock()
-        if not account.stopped_ms:
-            return None
-        if now < account.probe_ms:
-            return NotNow(UnixMs(account.probe_ms), account.why)
-        if any((other.tried_ms, other.company) < (tried_ms, company) for other in others):
-            return NotNow(UnixMs(now + RETRY_MS), account.why)
-        _, took = await self._change(lambda found: _probing(found, now))
-        return None if took else NotNow(UnixMs(now + PROBE_MS), account.why)
 
     # the turn ------------------------------------------------------------------------------------
 
@@ -209,11 +197,13 @@ class SenderDesk:
     # the counts ----------------------------------------------------------------------------------
 
     async def _take(self) -> NotNow | None:
-        """Count one message of the minute and the day; NotNow when either is used up."""
+        """Count one message, and take the right to probe, in one write; NotNow when either is used up."""
         now = self.clock()
         account, took = await self._change(lambda found: _counted(found, self.limits, now))
         if took:
             return None
+        if account.stopped_ms and now < account.probe_ms:
+            return NotNow(UnixMs(account.probe_ms), account.why)
         spent_day = account.day == str(utc_day(now)) and account.in_day >= self.limits.per_day
         wait_ms = 3_600_000 if spent_day else 60_000 - now % 60_000
         return NotNow(UnixMs(now + wait_ms), "the day's messages are used up" if spent_day else "the minute's are")
@@ -258,11 +248,17 @@ def _stopped(account: Account, words: str, now: UnixMs) -> Account:
     return replace(account, stopped_ms=account.stopped_ms or now, why=words, probe_ms=now + PROBE_MS)
 
 
-def _probing(account: Account, now: UnixMs) -> Account | None:
-    """Take the right to probe; None when another lane took it."""
-    if not account.stopped_ms or now < account.probe_ms:
+def _stopped_for(
+    account: Account, company: str, tried_ms: UnixMs, others: Sequence[Waiting], now: UnixMs
+) -> NotNow | None:
+    """Return when a stopped sender is asked again; None if it is not stopped, or this company makes the probe."""
+    if not account.stopped_ms:
         return None
-    return replace(account, probe_ms=now + PROBE_MS)
+    if now < account.probe_ms:
+        return NotNow(UnixMs(account.probe_ms), account.why)
+    if any((other.tried_ms, other.company) < (tried_ms, company) for other in others):
+        return NotNow(UnixMs(now + RETRY_MS), account.why)
+    return None
 
 
 def _counted(account: Account, limits: Limits, now: UnixMs) -> Account | None:
@@ -271,4 +267,7 @@ def _counted(account: Account, limits: Limits, now: UnixMs) -> Account | None:
     in_minute = account.in_minute if account.minute == minute else 0
     if in_day >= limits.per_day or in_minute >= limits.per_minute:
         return None
-    return replace(account, day=day, in_day=in_day + 1, minute=minute, in_minute=in_minute + 1)
+    if account.stopped_ms and now < account.probe_ms:
+        return None
+    probe_ms = now + PROBE_MS if account.stopped_ms else 0
+    return replace(account, probe_ms=probe_ms, day=day, in_day=in_day + 1, minute=minute, in_minute=in_minute + 1)

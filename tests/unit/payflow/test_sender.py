@@ -1,0 +1,247 @@
+"""The mail account: its limits, its turn, its stop and its probe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from foundation.clock import UnixMs
+from foundation.errors import Contention
+from foundation.tablestore.memory import MemoryRows
+from payflow.delivery import rules, sender
+from payflow.delivery.sender import Account, Limits, NotNow, Permit, SenderDesk, after
+from payflow.mail.codes import Phase, Verdict
+from payflow.mail.smtp import Outcome
+from payflow.model import CompanyId
+from payflow.state import Delivery, DeliveryState
+from tests.unit.payflow.test_delivery_rules import NOW, READY
+
+A, B, C = CompanyId("a"), CompanyId("b"), CompanyId("c")
+NEVER = UnixMs(0)
+
+
+@dataclass
+class _Desk:
+    """A desk and its clock."""
+
+    now: int = NOW
+    rows: MemoryRows = field(default_factory=MemoryRows)
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def desk(self) -> SenderDesk:
+        return SenderDesk(self.rows, lambda: UnixMs(self.now), self.limits)
+
+    async def ask(self, company: CompanyId, tried_ms: int = 0) -> Permit | NotNow:
+        return await self.desk.admit(company, f"worker-{company}", UnixMs(tried_ms))
+
+    async def permit(self, company: CompanyId) -> Permit:
+        found = await self.ask(company)
+        assert isinstance(found, Permit)
+        return found
+
+    async def hear(self, verdict: Verdict, address: str = "i") -> int:
+        return await self.desk.heard(_outcome(verdict), address)
+
+
+def _outcome(verdict: Verdict) -> Outcome:
+    return Outcome(verdict=verdict, phase=Phase.RCPT, words="550 no")
+
+
+async def test_no_more_messages_at_once_than_connections() -> None:
+    """The third company waits; a permit that is given back goes on."""
+    world = _Desk()
+    first = await world.permit(A)
+    await world.permit(B)
+
+    assert await world.ask(C) == NotNow(UnixMs(NOW + sender.RETRY_MS), "all connections are in use")
+
+    await world.desk.leave(first)
+    assert isinstance(await world.ask(C), Permit)
+
+
+async def test_a_free_connection_goes_to_who_waited_longest() -> None:
+    """Two busy companies cannot starve a third; a row of one that is gone runs out."""
+    world = _Desk(limits=Limits(connections=1))
+    held = await world.permit(A)
+    assert isinstance(await world.ask(C), NotNow)
+    world.now += 1_000
+    await world.desk.leave(held)
+
+    assert isinstance(await world.ask(A), NotNow)
+
+    world.now += 1_000
+    granted = await world.permit(C)
+    await world.desk.leave(granted)
+    assert isinstance(await world.ask(A), Permit)
+
+    alone = _Desk(limits=Limits(connections=1))
+    taken = await alone.permit(A)
+    await alone.ask(C)
+    await alone.desk.leave(taken)
+    alone.now += sender.WAITING_MS + 1
+    assert isinstance(await alone.ask(A), Permit)
+
+
+async def test_a_permit_of_a_dead_worker_runs_out() -> None:
+    """Two minutes."""
+    world = _Desk(limits=Limits(connections=1))
+    await world.permit(A)
+    world.now += sender.PERMIT_MS + 1
+
+    assert isinstance(await world.ask(B), Permit)
+
+
+async def test_the_minute_and_the_day_have_their_limits() -> None:
+    """The permit is given back, and the time to ask again is the next minute, or an hour."""
+    world = _Desk(limits=Limits(connections=9, per_minute=2, per_day=3))
+    for company in (A, B):
+        await world.desk.leave(await world.permit(company))
+
+    minute = await world.ask(C)
+    assert minute == NotNow(UnixMs(NOW + 60_000 - NOW % 60_000), "the minute's are")
+
+    world.now += 60_000
+    await world.desk.leave(await world.permit(C))
+    day = await world.ask(A)
+    assert day == NotNow(UnixMs(world.now + 3_600_000), "the day's messages are used up")
+
+    world.now += 86_400_000
+    assert isinstance(await world.ask(A), Permit)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.SENDER, Verdict.ACCOUNT])
+async def test_a_refusal_that_may_be_the_accounts_stops_all(verdict: Verdict) -> None:
+    """With the server's words; one probe after 15 minutes; an acceptance ends the stop and begins an epoch."""
+    world = _Desk()
+    assert await world.hear(verdict) == 1
+    stopped = await world.desk.account()
+    assert (stopped.stopped_ms, stopped.why) == (NOW, "550 no")
+    assert await world.ask(A) == NotNow(UnixMs(NOW + sender.PROBE_MS), "550 no")
+
+    world.now += sender.PROBE_MS
+    assert isinstance(await world.ask(A), Permit)
+    assert isinstance(await world.ask(B), NotNow)
+
+    await world.hear(Verdict.ACCEPTED)
+    assert await world.desk.epoch() == 2
+    assert isinstance(await world.ask(B), Permit)
+
+
+async def test_the_probe_is_the_delivery_tried_longest_ago() -> None:
+    """A bad message cannot be the probe each time."""
+    world = _Desk()
+    await world.hear(Verdict.SENDER)
+    await world.ask(A, tried_ms=NOW)
+    world.now += sender.PROBE_MS - 30_000
+    await world.ask(B, tried_ms=NOW - 1)
+    world.now += 30_000
+
+    assert isinstance(await world.ask(A, tried_ms=NOW), NotNow)
+    assert isinstance(await world.ask(B, tried_ms=NOW - 1), Permit)
+
+
+async def test_only_one_lane_takes_the_right_to_probe() -> None:
+    """Another took it after the row was read: both saw the same state, one write is done."""
+    world = _Desk()
+    await world.hear(Verdict.SENDER)
+    world.now += sender.PROBE_MS
+    taken = {**world.rows.dump()["account"], "probe_ms": world.now + 1}
+    world.rows.after_next_read(lambda: world.rows.put("account", taken))
+
+    assert await world.ask(A) == NotNow(UnixMs(world.now + 1), "550 no")
+
+
+async def test_a_probe_does_not_stand_in_line() -> None:
+    """The delivery tried longest ago is the probe, also where another company has waited longer."""
+    world = _Desk(limits=Limits(connections=1))
+    await world.hear(Verdict.SENDER)
+    world.now += sender.PROBE_MS - 60_000
+    await world.ask(A, tried_ms=NOW)
+    world.now += 60_000
+
+    assert isinstance(await world.ask(B), Permit)
+
+
+async def test_three_refused_addresses_in_a_row_stop_the_sender() -> None:
+    """Different ones: perhaps the server refuses everybody. One address three times is one address."""
+    world = _Desk()
+    for address in ("i", "i", "i", "j"):
+        await world.hear(Verdict.ADDRESS, address)
+    assert (await world.desk.account()).stopped_ms == 0
+
+    await world.hear(Verdict.ADDRESS, "k")
+    assert (await world.desk.account()).stopped_ms == NOW
+
+
+@pytest.mark.parametrize("verdict", [Verdict.LATER, Verdict.UNKNOWN, Verdict.TOO_LARGE, Verdict.ACCEPTED])
+def test_what_says_nothing_about_the_account_changes_nothing(verdict: Verdict) -> None:
+    """Nor does an acceptance while all is well."""
+    assert after(Account(), _outcome(verdict), "i", UnixMs(NOW)) is None
+
+
+async def test_races_for_the_senders_row_are_won_in_the_end() -> None:
+    """A write between reading and writing is met by trying again; eight in a row are given up."""
+    world = _Desk()
+    await world.hear(Verdict.SENDER)
+    world.rows.after_next_read(lambda: world.rows.put("account", dict(world.rows.dump()["account"])))
+    await world.hear(Verdict.ACCEPTED)
+    assert await world.desk.epoch() == 2
+
+    await world.hear(Verdict.SENDER)
+    for _ in range(3 * sender.TRIES_MAX):
+        world.rows.after_next_read(lambda: world.rows.put("account", dict(world.rows.dump()["account"])))
+    with pytest.raises(Contention):
+        await world.hear(Verdict.ACCEPTED)
+
+
+async def test_two_lanes_of_one_company_may_wait_at_once() -> None:
+    """The second's waiting row is the first's."""
+    world = _Desk(limits=Limits(connections=1))
+    await world.permit(A)
+    waiting = await world.desk._waiting(UnixMs(world.now))
+    assert waiting == {}
+    world.rows.after_next_read(lambda: None)
+    await world.ask(B)
+    stored = (await world.desk._waiting(UnixMs(world.now)))[B]
+    world.rows.after_next_read(lambda: world.rows.put("waiting:b", dict(world.rows.dump()["waiting:b"])))
+
+    await world.desk._wait(stored)
+
+    assert (await world.desk._waiting(UnixMs(world.now)))[B] == stored
+
+
+@pytest.mark.parametrize("bad", [{A}, {A, B}, {B, C}])
+async def test_bad_messages_end_and_good_ones_go_out(bad: set[CompanyId]) -> None:
+    """
+    The model's liveness, in time: each company has one message, those of *bad* are refused whenever they are tried.
+
+    The good ones are accepted; the bad ones are held after two refusals that counted. C has always another one.
+    """
+    world, now = _Desk(), NOW
+    mails: dict[CompanyId, Delivery] = {name: replace(READY, company=name) for name in (A, B, C)}
+    for turn in range(200):
+        world.now = now + turn * 60_000
+        for name in (A, B, C):
+            mails[name] = await _tried(world, name, mails[name], refused=name in bad)
+            if name == C and mails[name].state is DeliveryState.SENT:
+                mails[name] = replace(READY, company=C)
+
+    assert {name for name in bad if mails[name].state is DeliveryState.HELD} == bad or C in bad
+    assert all(mails[name].state is DeliveryState.SENT for name in {A, B} - bad)
+
+
+async def _tried(world: _Desk, name: CompanyId, mail: Delivery, *, refused: bool) -> Delivery:
+    """Try one company's message as the lane does: counted, admitted, claimed, refused or accepted."""
+    mail = rules.count_refusal(mail, epoch=await world.desk.epoch())
+    if mail.state is not DeliveryState.READY:
+        return mail
+    permit = await world.ask(name, mail.tried_ms)
+    if isinstance(permit, NotNow):
+        return mail
+    outcome = _outcome(Verdict.SENDER if refused else Verdict.ACCEPTED)
+    claimed = rules.claim(mail, "w", UnixMs(world.now))
+    epoch = await world.desk.heard(outcome, name)
+    await world.desk.leave(permit)
+    return rules.record(claimed, outcome, UnixMs(world.now), epoch=epoch)
