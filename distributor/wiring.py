@@ -174,6 +174,7 @@ class Container:
                 authority=settings.authority,
                 reserve=settings.reserve,
                 decimals=settings.token_decimals,
+                guard=settings.guard,
             ),
             clock=self._clock,
             caps=settings.caps,

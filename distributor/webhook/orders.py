@@ -50,6 +50,8 @@ class PaymentRules:
     authority: Address
     reserve: Address
     decimals: int
+    guard: Address | None = None
+    """The contract the payouts go through; what is sent to it is lost."""
 
 
 def parse(body: bytes, source: str, payment_rules: PaymentRules, now: UnixMs) -> Order:
@@ -86,9 +88,11 @@ def payable_order(
     now: UnixMs,
 ) -> Order:
     """Return a new order, with all that follows from its parts. UnpayableOrder: nobody may be paid at that wallet."""
-    if wallet in (ZERO_ADDRESS, payment_rules.token, payment_rules.authority, payment_rules.reserve):
+    ours = (payment_rules.token, payment_rules.authority, payment_rules.reserve, payment_rules.guard)
+    if wallet in (ZERO_ADDRESS, *ours):
         raise UnpayableOrder(
-            "wallet must not be the zero address, the token, the authority or the reserve.", code="wallet_forbidden"
+            "wallet must not be the zero address, the token, the authority, the reserve or the guard.",
+            code="wallet_forbidden",
         )
     return Order(
         source=source,

@@ -25,6 +25,7 @@ TERMS = PaymentRules(
     authority=Address("0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"),
     reserve=Address("0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"),
     decimals=18,
+    guard=Address("0xaAaAaAaaAaAaAaaAaAAAAAAAAaaaAaAaAaaAaaAa"),
 )
 NOW = UnixMs(1_800_000_000_000)
 
@@ -262,7 +263,7 @@ def test_a_wallet_is_a_text(wallet: Any) -> None:
     assert refused(fields(wallet=wallet), MalformedOrder, "bad_wallet") == "wallet must be a text."
 
 
-@pytest.mark.parametrize("wallet", ["0x" + "0" * 40, TERMS.token, TERMS.authority, TERMS.reserve.lower()])
+@pytest.mark.parametrize("wallet", ["0x" + "0" * 40, TERMS.token, TERMS.authority, TERMS.reserve.lower(), TERMS.guard])
 def test_tokens_are_never_sent_where_they_would_be_lost(wallet: str) -> None:
     """Nor back to where they came from."""
     assert refused(fields(wallet=wallet), UnpayableOrder, "wallet_forbidden")
