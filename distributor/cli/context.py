@@ -14,6 +14,7 @@ from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address
 from distributor.resources import Resources
 from distributor.settings import Settings, Use
+from foundation.alarms.model import Told
 from foundation.clock import Clock
 from foundation.errors import ServiceError
 
@@ -79,6 +80,10 @@ class CommandContext:
                 "This ledger is nobody's: it was never initialised, or it is lost. Nothing is paid from it."
             )
         return ledger
+
+    async def told(self) -> Mapping[str, Told]:
+        """Return what was told of each alarm."""
+        return await (await self.parts.register()).told()
 
     async def rebuild_store(self) -> RebuildStore:
         return RebuildStore((await self.parts.tables()).rows, self.clock)

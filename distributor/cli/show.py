@@ -13,10 +13,12 @@ from distributor.settings import Use
 from distributor.state import SETTLEMENT_LEASE
 from distributor.status import rfc3339
 from distributor.units import format_units
+from foundation.alarms.model import Told, Word
 from foundation.clock import UnixMs
 
 WAITING_SHOWN_MAX = 20
 _NATIVE_DECIMALS = 18
+_SUBJECTS_SHOWN_MAX = 10
 
 
 async def show(context: CommandContext) -> int:
@@ -33,6 +35,7 @@ async def show(context: CommandContext) -> int:
             "held": [str(order.key) async for order in rebuild_store.held()],
             "operators": await _operators(ledger, rebuild_store, settings.token_decimals),
             "open_transactions": [_open(each) for each in await ledger.open_transactions()],
+            "alarms": [_told(told) for told in (await context.told()).values() if told.state is Word.STANDS],
             "last_sweep": await _watched(ledger, settings.token_decimals),
             "leases": await _leases(context, ledger, rebuild_store),
         }
@@ -67,6 +70,18 @@ async def _operators(ledger: Ledger, rebuild_store: RebuildStore, decimals: int)
             }
         )
     return shown
+
+
+def _told(told: Told) -> dict[str, Any]:
+    """Return what stands, and when it was last told; "not yet" while no target has taken it."""
+    return {
+        "alarm": told.code,
+        "since": _time(told.since_ms),
+        "told": _time(told.told_ms) if told.told_ms and told.told is not None else "not yet",
+        "times": told.number,
+        "seen_by": told.seen_by or None,
+        "about": list(told.subjects[:_SUBJECTS_SHOWN_MAX]),
+    }
 
 
 def _open(opened: OpenTransaction) -> dict[str, Any]:

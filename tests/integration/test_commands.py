@@ -105,6 +105,14 @@ class Desk:
 
         self.service(drain)
 
+    def tell(self) -> None:
+        """Tell what stands, as the sweep does."""
+
+        async def tell(container: Container) -> None:
+            await (await container.alarm_sweep()).run()
+
+        self.service(tell)
+
     def settle(self) -> None:
         """Mine to finality and follow everything to its end."""
         self.devchain.mine(8)
@@ -296,8 +304,12 @@ def test_the_service_on_one_page(desk: Desk) -> None:
     desk.send("A-2")
     _hold(desk, "A-3")
 
+    desk.tell()
+
     shown = desk.ask("show")
     (operator,) = shown["operators"]
+    (alarm,) = shown["alarms"]
+    assert (alarm["alarm"], alarm["times"], alarm["about"]) == ("held_simulation", 1, ["default:A-3"])
     (opened,) = shown["open_transactions"]
     assert shown["identity"]["reserve"] == desk.devchain.deployment.reserve
     assert (shown["waiting"]["orders"], shown["held"]) == (["default:A-2"], ["default:A-3"])
