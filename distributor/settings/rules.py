@@ -13,6 +13,10 @@ from distributor.units import gwei_to_wei
 _POLYGON = (137, 80002)
 _POLYGON_TIP_WEI_MIN = gwei_to_wei(Decimal(25))
 """Nodes of Polygon keep no transaction with a lower tip. Source: bor, ``txpool.pricelimit``."""
+_POLYGON_MAINNET = 137
+_POLYGON_CONFIRMATIONS_MIN = 3
+_POLYGON_DEPTH_MIN = 160
+"""Deeper than any reorganisation Polygon has had: 157 blocks, in February 2023."""
 _TRANSACTION_FEE_WEI_MAX = 5 * 10**18
 """Nodes of Polygon refuse a transaction that may cost more. Source: bor, ``jsonrpc.txfeecap``."""
 _TOO_FINE = "has more decimals than the token, or is more than a token can count"
@@ -32,6 +36,24 @@ class Rule(NamedTuple):
 
 
 RULES = (
+    Rule(
+        lambda chain_id, depth: chain_id != _POLYGON_MAINNET or depth is None or depth >= _POLYGON_DEPTH_MIN,
+        ("chain_id", "finality_depth"),
+        "FINALITY",
+        f"must be tag, or depth:{_POLYGON_DEPTH_MIN} and more on Polygon: it has taken 157 blocks back",
+    ),
+    Rule(
+        lambda chain_id, least: chain_id != _POLYGON_MAINNET or least >= _POLYGON_CONFIRMATIONS_MIN,
+        ("chain_id", "min_confirmations"),
+        "MIN_CONFIRMATIONS",
+        f"must be at least {_POLYGON_CONFIRMATIONS_MIN} on Polygon: finality tags have been wrong there",
+    ),
+    Rule(
+        lambda chain_id, more: chain_id != _POLYGON_MAINNET or more >= _POLYGON_DEPTH_MIN,
+        ("chain_id", "release_confirmations"),
+        "RELEASE_CONFIRMATIONS",
+        f"must be at least {_POLYGON_DEPTH_MIN} on Polygon: an order that is released too soon is paid twice",
+    ),
     Rule(
         lambda chain_id, tip_wei: chain_id not in _POLYGON or tip_wei >= _POLYGON_TIP_WEI_MIN,
         ("chain_id", "min_tip_wei"),

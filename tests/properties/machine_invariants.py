@@ -63,6 +63,8 @@ class Watchman:
         self.gas_limits: dict[str, int] = {}
         self.refs: dict[str, str] = {}
         """The reference on chain of each hash ever handed over."""
+        self.kept: dict[str, tuple[str, str, int]] = {}
+        """Day, wallet and units of each payout that succeeded and moved nothing."""
         world.rows.on_done = self.see_group
         world.chain.on_submit = self.see_submission
 
@@ -125,6 +127,15 @@ class Watchman:
         promised = committed + paid
         hold(promised <= self.world.reserve_units, "no more is promised than the reserve holds", promised)
 
+    def _keep_unproved(self, orders: Sequence[Values], transactions: Sequence[Values]) -> None:
+        """Note what a payout took that succeeded and moved nothing: a broken path keeps its units counted."""
+        mined = {tx.get("mined_hash"): tx for tx in transactions if tx["status"] == "final"}
+        for order in orders:
+            if order["status"] == "held" and order.get("hold_reason") == "no_transfer":
+                day = str(mined[order["paid_hash"]]["bound_day"])
+                key = f"{order['order_id']!s}:{order['paid_hash']!s}"
+                self.kept[key] = (day, str(order["wallet"]), int(order["amount_units"]))
+
     def _days(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
         """Each day's totals are what was bound on it and not released, and stay below the caps."""
         days = {(tx["operator"], tx["nonce"]): str(tx["bound_day"]) for tx in transactions}
@@ -134,6 +145,10 @@ class Watchman:
                 day = days[order["operator"], order["nonce"]]
                 bound[f"spent:{day}"] += int(order["amount_units"])
                 bound[f"spent:{day}:{order['wallet']!s}"] += int(order["amount_units"])
+        self._keep_unproved(orders, transactions)
+        for day, wallet, units in self.kept.values():
+            bound[f"spent:{day}"] += units
+            bound[f"spent:{day}:{wallet}"] += units
         spent = {key: int(row["units"]) for key, row in rows.items() if key.startswith("spent:")}
         hold(+Counter(spent) == bound, "what was spent is bound or paid", (spent, bound))
         caps = self.world.caps

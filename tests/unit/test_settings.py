@@ -56,6 +56,31 @@ def test_the_defaults_are_those_of_polygon() -> None:
     assert (settings.ledger_id, settings.operator_pk_retiring, settings.alarm_webhook_url) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("FINALITY", "depth:1"),
+        ("FINALITY", "depth:159"),
+        ("MIN_CONFIRMATIONS", "1"),
+        ("MIN_CONFIRMATIONS", "2"),
+        ("RELEASE_CONFIRMATIONS", "1"),
+        ("RELEASE_CONFIRMATIONS", "159"),
+    ],
+)
+def test_finality_without_margin_is_refused_on_polygon(setting: str, value: str) -> None:
+    """A reorganisation there has been 157 deep: what counts as final sooner is paid twice. A local chain may."""
+    assert f"{setting} must be" in sentence(Use.SETTLEMENT, **{setting: value})
+    assert problems({**GOOD, setting: value, "CHAIN_ID": "31337"}, Use.SETTLEMENT, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("FINALITY", "depth:160"), ("MIN_CONFIRMATIONS", "3"), ("RELEASE_CONFIRMATIONS", "160")]
+)
+def test_finality_with_margin_is_accepted_on_polygon(setting: str, value: str) -> None:
+    """The least that is."""
+    assert problems({**GOOD, setting: value}, Use.SETTLEMENT, {}) == []
+
+
 def test_a_broken_node_url_does_not_refuse_orders_at_the_webhook() -> None:
     """Intake looks only at what intake needs."""
     broken = {**GOOD, "RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "many"}
@@ -231,7 +256,7 @@ def test_a_threshold_is_an_amount_the_token_can_count(name: str, value: str, wro
     [
         ("OPERATOR_PK", OTHER_KEY.upper() + "\n", "operator_pk", "0x" + OTHER_KEY),
         ("RPC_URL", "https://a.example ,\thttps://b.example,", "rpc_urls", ("https://a.example", "https://b.example")),
-        ("FINALITY", "depth:64", "finality_depth", 64),
+        ("FINALITY", "depth:640", "finality_depth", 640),
         ("MAX_FEE_GWEI", "60.5", "max_fee_wei", 60_500_000_000),
         ("REPLACE_AFTER_S", "0.5", "replace_after_ms", 500),
         ("LOG_LEVEL", "debug", "log_level", "DEBUG"),

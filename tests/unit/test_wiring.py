@@ -64,7 +64,7 @@ async def test_each_use_case_is_built_once_and_shares_its_parts(container: Conta
 async def test_settings_arrive_where_they_act(environ: dict[str, str], container: Container) -> None:
     """The limits of money and of the chain are those that were set."""
     environ |= {"MAX_FEE_GWEI": "55", "GAS_LIMIT": "250000", "MAX_IN_FLIGHT": "4", "LEDGER_ID": "a" * 32}
-    environ |= {"FINALITY": "depth:9", "MIN_CONFIRMATIONS": "5", "RELEASE_CONFIRMATIONS": "77", "MAX_ATTEMPTS": "6"}
+    environ |= {"FINALITY": "depth:900", "MIN_CONFIRMATIONS": "5", "RELEASE_CONFIRMATIONS": "770", "MAX_ATTEMPTS": "6"}
     environ |= {"RESUBMIT_AFTER_S": "11", "REPLACE_AFTER_S": "33", "BLOCK_TIME_S": "1.5", "LOW_RESERVE_TOKENS": "8"}
     environ |= {"MAX_ORDER_TOKENS": "5", "MAX_DAILY_TOKENS": "1000", "MAX_DAILY_WALLET_TOKENS": "20.5"}
     distribution, settlement = await container.distribution(), await container.settlement()
@@ -72,7 +72,7 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
 
     assert (distribution.config.limits.max_fee_wei, distribution.config.limits.gas_limit) == (55 * 10**9, 250_000)
     assert (distribution.config.max_in_flight, distribution.config.identity.ledger_id) == (4, "a" * 32)
-    assert (policy.finality_depth, policy.min_confirmations, policy.release_confirmations) == (9, 5, 77)
+    assert (policy.finality_depth, policy.min_confirmations, policy.release_confirmations) == (900, 5, 770)
     assert (policy.resubmit_after_ms, policy.replace_after_ms, policy.max_attempts) == (11_000, 33_000, 6)
     assert (settlement.block_time_s, settlement.limits) == (1.5, distribution.config.limits)
     assert (thresholds.low_reserve_units, thresholds.finality_by_tag) == (8 * 10**18, False)
