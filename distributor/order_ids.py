@@ -8,6 +8,8 @@ from distributor.addresses import keccak256
 from distributor.model import DEFAULT_SOURCE, Hash
 
 REF_ID_BYTES = 32
+SOURCE = re.compile(r"[a-z0-9-]{1,16}")
+"""The name of a shop."""
 ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

@@ -7,7 +7,6 @@ What is shown is what the ledger proves: ``received, submitted, mined, paid, hel
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,14 +21,12 @@ from distributor.model import (
     OrderStatus,
     TransactionStatus,
 )
-from distributor.order_ids import ORDER_ID
+from distributor.order_ids import ORDER_ID, SOURCE
 from distributor.payout.reasons import HELD, NEWER_WORD, WAITING
 from distributor.units import format_units
 from foundation.clock import UnixMs
 
 Document = Mapping[str, object]
-
-_SOURCE = re.compile(r"[a-z0-9-]{1,16}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +97,7 @@ def rfc3339(time: UnixMs) -> str:
 
 def _possible(key: OrderKey) -> bool:
     """Tell names an order can have from what a caller made up, which a table may not even take as a key."""
-    return bool(_SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id))
+    return bool(SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id))
 
 
 def _asked(order: Order, decimals: int) -> Document:

@@ -21,16 +21,12 @@ from distributor.chain.batches import MAX_BATCH_ITEMS
 from distributor.chain.node import TIMEOUT, Node
 from distributor.chain.nodes import Nodes
 from distributor.chain.rpc_requests import Batch
-from distributor.chain.rpc_responses import (
-    GARBLED,
-    NodeError,
-    NodeUnavailable,
-    RpcResponses,
+from distributor.chain.rpc_responses import GARBLED, NodeError, NodeUnavailable, RpcResponses, read_units
+from distributor.chain.transactions import (
     read_arrival,
     read_guard_events,
     read_reserve_transfer,
     read_transaction_details,
-    read_units,
 )
 from distributor.chain_types import GuardEvent
 from distributor.errors import ChainUnavailable

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distributor.chain.rpc_responses import NodeUnavailable, RpcResponses, read_canonical, read_receipt
+from distributor.chain.rpc_responses import NodeUnavailable, RpcResponses, read_canonical
+from distributor.chain.transactions import read_receipt
 from distributor.chain_types import Claim, Mark, Receipt, Word
 from distributor.model import Address, Hash
 

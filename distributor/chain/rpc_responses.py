@@ -8,25 +8,19 @@ Source: https://ethereum.github.io/execution-apis/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from eth_utils.address import to_checksum_address
 
-from distributor.chain.guard import read_events
 from distributor.chain.node_errors import is_overload, is_revert, is_size
-from distributor.chain_types import Block, GuardEvent, Receipt, Transfer
-from distributor.model import Address, Hash
-from distributor.payout.guard_calls import is_guarded
-from distributor.payout.history import Arrival, DistributeCall, ReserveTransfer, TransactionDetails
-from distributor.units import TokenUnits, Wei
+from distributor.chain_types import Block
+from distributor.model import Hash
+from distributor.units import TokenUnits
 
 _WORD_BYTES: Final = 32
-_TRANSFER_TOPICS: Final = 3
 _MAX_TEXT: Final = 200
 
 RATE_LIMITED: Final = "rate_limited"
@@ -179,7 +173,7 @@ def read_units(value: object) -> TokenUnits | None:
 def read_block(value: object, *, number: int | None = None) -> Block:
     """Return a block's place in the chain; with *number*, it must be that block."""
     with reading("block"):
-        block = _block(json_object(value), "number", "hash")
+        block = block_of(json_object(value), "number", "hash")
         if number is not None and block.number != number:
             raise ValueError(f"asked for block {number}, got {block.number}")
         return block
@@ -199,83 +193,6 @@ def read_canonical(answers: RpcResponses, numbers: Sequence[int]) -> dict[int, H
     }
 
 
-def read_receipt(value: object, *, tx_hash: Hash, token: Address, transfer_topic: str) -> Receipt | None:
-    """
-    Return the receipt of *tx_hash*; None when it is in no block yet.
-
-    Only the *token*'s own ``Transfer`` events are kept: any contract may emit one like it.
-    """
-    with reading("receipt"):
-        receipt = json_object(value)
-        if _hash(receipt["transactionHash"]) != tx_hash:
-            raise ValueError("the receipt of another transaction")
-        if receipt.get("blockHash") is None or receipt.get("blockNumber") is None:
-            return None
-        return Receipt(
-            tx_hash=tx_hash,
-            block=_block(receipt, "blockNumber", "blockHash"),
-            succeeded=quantity(receipt["status"]) == 1,
-            gas_used=quantity(receipt["gasUsed"]),
-            gas_price_wei=Wei(quantity(receipt.get("effectiveGasPrice") or "0x0")),
-            transfers=tuple(_transfer(log) for log in receipt["logs"] if _is_transfer(log, token, transfer_topic)),
-            guard_events=read_events(receipt["logs"]),
-        )
-
-
-def read_reserve_transfer(value: object, *, token: Address, transfer_topic: str, reserve: Address) -> ReserveTransfer:
-    """Return a log as the *token*'s ``Transfer`` out of the *reserve*, which is what was asked for."""
-    with reading("log"):
-        log = json_object(value)
-        transfer = _transfer(log)
-        if not _is_transfer(log, token, transfer_topic) or transfer.sender != reserve:
-            raise ValueError("a log nobody asked for")
-        return ReserveTransfer(
-            tx_hash=_hash(log["transactionHash"]),
-            block=_block(log, "blockNumber", "blockHash"),
-            log_index=transfer.log_index,
-            wallet=transfer.recipient,
-            amount_units=transfer.amount_units,
-        )
-
-
-def read_arrival(value: object, *, token: Address, transfer_topic: str, reserve: Address) -> Arrival:
-    """Return a log as the *token*'s ``Transfer`` to the *reserve*, which is what was asked for."""
-    with reading("log"):
-        log = json_object(value)
-        transfer = _transfer(log)
-        if not _is_transfer(log, token, transfer_topic) or transfer.recipient != reserve:
-            raise ValueError("a log nobody asked for")
-        block = _block(log, "blockNumber", "blockHash")
-        return Arrival(block=block, log_index=transfer.log_index, amount_units=transfer.amount_units)
-
-
-def read_transaction_details(
-    value: object, *, tx_hash: Hash, distribution: Callable[[bytes], DistributeCall | None]
-) -> TransactionDetails:
-    """Return who made *tx_hash*; *distribution* reads its call data."""
-    with reading("transaction"):
-        found = json_object(value)
-        if _hash(found["hash"]) != tx_hash:
-            raise ValueError("another transaction")
-        return TransactionDetails(
-            tx_hash=tx_hash,
-            sender=Address(to_checksum_address(found["from"])),
-            nonce=quantity(found["nonce"]),
-            to=Address(to_checksum_address(found["to"])) if found.get("to") else None,
-            distribution=distribution(_bytes(found["input"])),
-            guarded=is_guarded(_bytes(found["input"])),
-        )
-
-
-def read_guard_events(value: object, *, tx_hash: Hash) -> tuple[GuardEvent, ...]:
-    """Return the events in the receipt of *tx_hash* that have the form of a guard's."""
-    with reading("receipt"):
-        receipt = json_object(value)
-        if _hash(receipt["transactionHash"]) != tx_hash:
-            raise ValueError("the receipt of another transaction")
-        return read_events(receipt["logs"])
-
-
 def read_hash(value: object) -> Hash:
     """Return a transaction's or a block's hash."""
     with reading("hash"):
@@ -285,7 +202,7 @@ def read_hash(value: object) -> Hash:
 def read_log_block(log: Mapping[str, Any]) -> Block:
     """Return the block a log is in."""
     with reading("log"):
-        return _block(log, "blockNumber", "blockHash")
+        return block_of(log, "blockNumber", "blockHash")
 
 
 def read_data(value: object) -> bytes:
@@ -293,24 +210,8 @@ def read_data(value: object) -> bytes:
     return _bytes(value)
 
 
-def _is_transfer(log: Mapping[str, Any], token: Address, transfer_topic: str) -> bool:
-    topics = log["topics"]
-    emitted = log["address"].lower() == token.lower() and not log.get("removed")
-    return emitted and len(topics) == _TRANSFER_TOPICS and topics[0].lower() == transfer_topic
-
-
-def _transfer(log: Mapping[str, Any]) -> Transfer:
-    (sender,), (recipient,) = (decode(["address"], _bytes(topic)) for topic in log["topics"][1:])
-    (amount,) = decode(["uint256"], _bytes(log["data"]))
-    return Transfer(
-        log_index=quantity(log["logIndex"]),
-        sender=Address(to_checksum_address(sender)),
-        recipient=Address(to_checksum_address(recipient)),
-        amount_units=TokenUnits(amount),
-    )
-
-
-def _block(source: Mapping[str, Any], number: str, block_hash: str) -> Block:
+def block_of(source: Mapping[str, Any], number: str, block_hash: str) -> Block:
+    """Return the block that two fields name, where unlike data is turned into trouble around it."""
     return Block(number=quantity(source[number]), block_hash=_hash(source[block_hash]))
 
 

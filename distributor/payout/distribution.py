@@ -40,6 +40,7 @@ from distributor.state import BindingState, WaitingReason
 from foundation import logs
 from foundation.clock import Clock, utc_day
 from foundation.errors import Contention
+from foundation.single_flight import SingleFlight
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
@@ -61,12 +62,6 @@ class Drained:
 
     bound: int
     open: bool
-
-
-@dataclass(slots=True)
-class _Gate:
-    running: bool = False
-    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +90,7 @@ class Distribution:
     """This process, as the owner of leases."""
     guard_way: GuardWay | None = None
     """None: the operator pays at the Authority itself."""
-    _gate: _Gate = field(default_factory=_Gate, init=False, repr=False)
+    _flight: SingleFlight = field(default_factory=SingleFlight, init=False, repr=False)
 
     @property
     def _age(self) -> LedgerAge:
@@ -103,24 +98,20 @@ class Distribution:
 
     async def drain(self) -> Drained:
         """
-        Bind and submit until nothing waits or the slots are full.
+        Bind and broadcast until nothing waits or the slots are full.
 
-        A drain that finds one running in this process marks it "again" and is done.
+        A drain that finds one running in this process asks it to look once more, and ends.
 
         Raises:
-            LedgerUnavailable: The ledger does not answer; the sweep wakes what is left.
+            StoreUnavailable: The ledger does not answer; the sweep wakes what is left.
         """
-        self._gate.again = True
-        if self._gate.running:
-            return Drained(bound=0, open=False)
-        self._gate.running = True
-        bound = 0
-        try:
-            while self._gate.again:
-                self._gate.again = False
+        with self._flight.enter() as alone:
+            if not alone:
+                return Drained(bound=0, open=False)
+            bound = await self._leased()
+            while self._flight.wanted_again:
+                self._flight.wanted_again = False
                 bound += await self._leased()
-        finally:
-            self._gate.running = False
         return Drained(bound=bound, open=await self.ledger.any_open())
 
     async def _leased(self) -> int:
@@ -134,7 +125,7 @@ class Distribution:
             await self.ledger.leases.release(lease)
         # A message that found this lease taken is gone: look once more for what came meanwhile.
         if looked_to is not None and (await self.ledger.waiting(limit=1, after=looked_to)).orders:
-            self._gate.again = True
+            self._flight.wanted_again = True
         return bound
 
     async def _rounds(self, lease: Lease) -> tuple[int, str | None]:

@@ -6,18 +6,17 @@ Only the operator's commands read it; no payment depends on it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from distributor.chain_types import Block, ChainSnapshot, GuardEvent
+from distributor.errors import ChainUnavailable
 from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
-from distributor.order_ids import ORDER_ID, ref_id
+from distributor.order_ids import ORDER_ID, SOURCE, ref_id
 from distributor.payout.lifecycle import Policy
+from distributor.ports import Chain
 from distributor.units import TokenUnits
-
-_SOURCE = re.compile(r"[a-z0-9-]{1,16}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +88,14 @@ class Pools(Protocol):
         """Return, of every node that answers, how many transactions are in blocks, and with those in its pool."""
 
 
+async def newest_final(chain: Chain, policy: Policy) -> int:
+    """Return the newest block that is final by *policy*. Raises ChainUnavailable if the node knows of none."""
+    last = last_final(await chain.snapshot([], [], []), policy)
+    if last is None:
+        raise ChainUnavailable("the node knows of no final block")
+    return last
+
+
 def last_final(snapshot: ChainSnapshot, policy: Policy) -> int | None:
     """Return the newest block that is final by *policy*; None while the node knows of none."""
     if policy.finality_depth is not None:
@@ -105,5 +112,5 @@ def order_of(ref: Hash) -> OrderKey | None:
     text = bytes.fromhex(ref[2:]).rstrip(b"\0").decode("ascii", errors="replace")
     source, colon, order_id = text.rpartition(":")
     key = OrderKey(source if colon else DEFAULT_SOURCE, order_id)
-    possible = _SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id)
+    possible = SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id)
     return key if possible and ref_id(*key) == ref else None

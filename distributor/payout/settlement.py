@@ -37,6 +37,7 @@ from distributor.state import SETTLEMENT_LEASE
 from foundation import logs
 from foundation.clock import Clock, Sleep
 from foundation.errors import Contention, InvariantBroken
+from foundation.single_flight import SingleFlight
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
@@ -68,11 +69,6 @@ class Turn:
         return self.open > len(self.lost)
 
 
-@dataclass(slots=True)
-class _Gate:
-    running: bool = False
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
     """Follow every open transaction of every operator of this chain."""
@@ -88,7 +84,7 @@ class Settlement:
     block_time_s: float
     holder: str
     """This process, as the owner of leases."""
-    _gate: _Gate = field(default_factory=_Gate, init=False, repr=False)
+    _flight: SingleFlight = field(default_factory=SingleFlight, init=False, repr=False)
 
     async def follow(self) -> Followed:
         """
@@ -100,13 +96,8 @@ class Settlement:
         Raises:
             LedgerUnavailable: The ledger does not answer; the sweep wakes settlement again.
         """
-        if self._gate.running:
-            return Followed(again=False)
-        self._gate.running = True
-        try:
-            return await self._leased()
-        finally:
-            self._gate.running = False
+        with self._flight.enter() as alone:
+            return await self._leased() if alone else Followed(again=False)
 
     async def _leased(self) -> Followed:
         lease = await self.ledger.leases.acquire(SETTLEMENT_LEASE, self.holder, ttl_ms=LEASE_MS)

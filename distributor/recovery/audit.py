@@ -12,10 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from distributor.errors import ChainUnavailable
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Hash, Order, OrderStatus
-from distributor.payout.history import History, last_final
+from distributor.payout.history import History, newest_final
 from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain
 from distributor.recovery.completeness import Completeness
@@ -109,10 +108,10 @@ class Audit:
         Raises:
             ChainUnavailable: No node answers, or it knows of no final block.
         """
-        findings = Findings(first_block=first_block, last_block=await self._last_final())
+        findings = Findings(first_block=first_block, last_block=await newest_final(self.chain, self.policy))
         held_units = await self._completeness.held(findings.last_block)
         entries = {entry.ref_id: entry async for entry in self._entries()}
-        newest = await self._last_final()
+        newest = await newest_final(self.chain, self.policy)
         paid: dict[Hash, list[Payout]] = {}
         for first in range(first_block, findings.last_block + 1, PAGE_BLOCKS):
             for payout in await self._page(first, min(first + PAGE_BLOCKS - 1, findings.last_block), findings):
@@ -131,12 +130,6 @@ class Audit:
     @property
     def _completeness(self) -> Completeness:
         return Completeness(history=self.history)
-
-    async def _last_final(self) -> int:
-        last = last_final(await self.chain.snapshot([], [], []), self.policy)
-        if last is None:
-            raise ChainUnavailable("the node knows of no final block")
-        return last
 
     async def _entries(self) -> AsyncIterator[Entry]:
         """Yield what the ledger says of every reference; a restored order stands under its order alone."""

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from distributor.errors import ChainUnavailable, ForeignLedger
+from distributor.errors import ForeignLedger
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
 from distributor.model import Address, OrderKey, OrderStatus
-from distributor.payout.history import History, last_final
+from distributor.payout.history import History, newest_final
 from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import identity_mismatch
 from distributor.ports import Chain
@@ -102,7 +102,7 @@ class Rebuild:
                 "has no role" if lane.revoked else f"would spend the nonces {lane.first} to {lane.end - 1} on nothing"
             )
             self.say(f"Fence: {lane.operator} {doing}.")
-        report = RebuildReport(first_block=first_block, last_block=await self._last_final())
+        report = RebuildReport(first_block=first_block, last_block=await newest_final(self.chain, self.policy))
         held_units = await self._completeness.held(report.last_block)
         for first in range(first_block, report.last_block + 1, PAGE_BLOCKS):
             payouts = await self._page(first, min(first + PAGE_BLOCKS - 1, report.last_block), report)
@@ -133,7 +133,7 @@ class Rebuild:
         await self.ledger.admin.pause(by, why)
         await self._refuse_open()
         nonces = await self.fence.close(self._operators)
-        report = RebuildReport(first_block=first_block, last_block=await self._last_final())
+        report = RebuildReport(first_block=first_block, last_block=await newest_final(self.chain, self.policy))
         held_units = await self._completeness.held(report.last_block)
         progress = await self._index(report)
         await self._add_up(report, held_units)
@@ -165,12 +165,6 @@ class Rebuild:
     async def _found_id(self) -> str:
         found = await self.ledger.identity()
         return found.ledger_id if found else ""
-
-    async def _last_final(self) -> int:
-        last = last_final(await self.chain.snapshot([], [], []), self.policy)
-        if last is None:
-            raise ChainUnavailable("the node knows of no final block")
-        return last
 
     @property
     def _completeness(self) -> Completeness:

@@ -16,9 +16,9 @@ from distributor.chain.rpc_responses import (
     read_block,
     read_code,
     read_quantity,
-    read_receipt,
     read_units,
 )
+from distributor.chain.transactions import read_receipt
 from distributor.chain_types import Block, FeeQuote, Receipt
 from distributor.model import Address, Hash
 from distributor.units import Wei
