@@ -21,6 +21,7 @@ from distributor.chain_types import (
 )
 from distributor.model import Address, Fees, Hash, Order
 from distributor.rates import Rate, Window
+from foundation.clock import UnixMs
 
 
 class Payer(Protocol):
@@ -193,6 +194,22 @@ class Alarms(Protocol):
     """Where alarms go. Raising one never fails and never stops the work."""
 
     async def raise_(self, alarm: Alarm) -> None: ...
+
+
+class Queues(Protocol):
+    """The queues of wake-ups. Each call raises StoreUnavailable if the service does not answer in time."""
+
+    async def put(self, queue: str, text: str) -> None:
+        """Add a message; a queue that is missing is made."""
+        ...
+
+    async def count(self, queue: str) -> int:
+        """Return how many messages a queue holds, hidden ones too."""
+        ...
+
+    async def oldest(self, queue: str) -> UnixMs | None:
+        """Return when the first message that anybody could take now was put; None if there is none."""
+        ...
 
 
 class Counters(Protocol):

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor.ledger import Ledger
+from distributor.payout.catalogue import QUEUES_UNAVAILABLE, WORK_NOT_RUNNING
 from distributor.payout.preflight import not_ours
-from distributor.ports import Heads
+from distributor.payout.queue_facts import queue_facts
+from distributor.ports import Heads, Queues
 from distributor.state import Identity
 from foundation import logs
 from foundation.clock import Clock, UnixMs
@@ -64,6 +66,7 @@ class Readiness:
     """The identity the settings mean; an empty ``ledger_id`` accepts any."""
     ledger: Callable[[], Awaitable[Ledger]]
     nodes: Callable[[], Awaitable[Heads]]
+    queues: Callable[[], Awaitable[Queues]]
     clock: Clock
     _memory: _Memory = field(default_factory=_Memory, init=False, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
@@ -78,8 +81,19 @@ class Readiness:
             return memory.report
 
     async def _check(self) -> ReadinessReport:
-        settings, ledger, nodes = await asyncio.gather(self.wrong_settings(), self._ledger(), self._nodes())
-        return ReadinessReport(checks={"settings": not settings, **ledger, **nodes}, settings=settings)
+        settings, ledger, nodes, work = await asyncio.gather(
+            self.wrong_settings(), self._ledger(), self._nodes(), self._work()
+        )
+        return ReadinessReport(checks={"settings": not settings, **ledger, **nodes, "work": work}, settings=settings)
+
+    async def _work(self) -> bool:
+        """Tell whether somebody takes the wake-ups; a function that is off leaves them where they are."""
+        try:
+            found = await queue_facts(await self.queues(), self.clock())
+        except ServiceError as error:
+            logs.warning(_log, "not_ready", part="queues", why=str(error))
+            return False
+        return all(fact.code not in (WORK_NOT_RUNNING, QUEUES_UNAVAILABLE) for fact in found)
 
     async def _ledger(self) -> Mapping[str, bool]:
         checks = dict.fromkeys(("ledger", "sweep", "waiting", "identity"), False)

@@ -40,11 +40,13 @@ if TYPE_CHECKING:
     from distributor.ports import Alarms, Counters, Signer
     from distributor.webhook.keyring import Keyring
     from foundation.alarms.register import Register, Target
+    from foundation.queues import StorageQueues
     from foundation.settings.references import VaultItem
     from foundation.tablestore.azure_tables import Tables
 
 T = TypeVar("T")
 
+_HOST_STORAGE = "AzureWebJobsStorage"
 _LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
 
 _TITLE = "BALLX payouts"
@@ -74,6 +76,7 @@ class Resources:
         self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock, transport=transport)
         self._open.push_async_callback(self._secrets.aclose)
         self._tables = Lazy(self._build_tables)
+        self._queues = Lazy(self._build_queues)
         self._ledger = Lazy(self._build_ledger)
         self._keyring = Lazy(self._build_keyring)
         self._chain = Lazy(self._build_chain)
@@ -103,6 +106,10 @@ class Resources:
     async def tables(self) -> Tables:
         """Return the storage, whether or not its tables exist."""
         return await self._tables.get()
+
+    async def queues(self) -> StorageQueues:
+        """Return the queues of wake-ups, in the account of the Functions host."""
+        return await self._queues.get()
 
     async def ledger(self) -> Ledger:
         return await self._ledger.get()
@@ -194,6 +201,16 @@ class Resources:
         )
         self._open.push_async_callback(tables.aclose)
         return tables
+
+    async def _build_queues(self) -> StorageQueues:
+        from foundation.queues import connect
+
+        environ, _ = await self._resolved(Use.SWEEP)
+        account = storage(environ, _HOST_STORAGE)
+        tables = None if account.connection_string else await self.tables()
+        queues = connect(account, tables.credential if tables else None)
+        self._open.push_async_callback(queues.aclose)
+        return queues
 
     async def _build_ledger(self) -> Ledger:
         from distributor.ledger import Ledger

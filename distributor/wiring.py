@@ -112,6 +112,12 @@ class Container:
     async def rate_limiter(self) -> RateLimiter:
         return await self._rate_limiter.get()
 
+    async def wake_distribution(self) -> None:
+        """Say that orders wait; that it could not be said is in the log alone."""
+        from distributor.webhook.waking import wake_distribution
+
+        await wake_distribution(self._resources.queues)
+
     async def intake(self) -> Intake:
         return await self._intake.get()
 
@@ -281,6 +287,7 @@ class Container:
             teller=Teller(
                 register=await self._resources.register(), target=await self._resources.target(), holder=self._holder
             ),
+            queues=await self._resources.queues(),
             clock=self._clock,
         )
 
@@ -322,6 +329,7 @@ class Container:
             identity=self._expected_identity,
             ledger=self._resources.ledger,
             nodes=self._resources.rpc,
+            queues=self._resources.queues,
             clock=self._clock,
         )
 

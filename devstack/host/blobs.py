@@ -7,21 +7,19 @@ package for six calls. Source: learn.microsoft.com/rest/api/storageservices/auth
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from devstack.host.config import BadHostConfig
+from foundation.shared_key import shared_key
 
 _VERSION = "2021-12-02"
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -94,10 +92,11 @@ class Blobs:
         """Send one signed request. Raises HttpResponseError for another status, ServiceRequestError for no answer."""
         url = "/".join(filter(None, (self._url, self._container, quote(name))))
         sent = {**(headers or {}), "x-ms-date": formatdate(usegmt=True), "x-ms-version": _VERSION}
-        sent["Authorization"] = self._signature(method, url, query, sent, body)
+        asked = f"{url}?{query}" if query else url
+        sent["Authorization"] = shared_key(self._account, self._key, method, asked, sent, length=len(body))
         try:
             async with self._session.request(
-                method, f"{url}?{query}" if query else url, headers=sent, data=body, skip_auto_headers={"Content-Type"}
+                method, asked, headers=sent, data=body, skip_auto_headers={"Content-Type"}
             ) as answer:
                 got = answer.status, await answer.read(), answer.headers
         except (aiohttp.ClientError, TimeoutError, OSError) as why:
@@ -107,14 +106,3 @@ class Blobs:
             error.status_code = got[0]
             raise error
         return got
-
-    def _signature(self, method: str, url: str, query: str, headers: Mapping[str, str], body: bytes) -> str:
-        named = sorted((key.lower(), value) for key, value in headers.items() if key.startswith("x-ms-"))
-        canonical = "".join(f"{key}:{value}\n" for key, value in named)
-        resource = f"/{self._account}{urlsplit(url).path}" + "".join(
-            f"\n{part.replace('=', ':', 1)}" for part in sorted(filter(None, query.split("&")))
-        )
-        length, none_match = str(len(body) or ""), headers.get("If-None-Match", "")
-        signed = "\n".join((method, "", "", length, "", "", "", "", "", none_match, "", "", canonical + resource))
-        digest = hmac.digest(base64.b64decode(self._key), signed.encode(), hashlib.sha256)
-        return f"SharedKey {self._account}:{base64.b64encode(digest).decode()}"

@@ -7,7 +7,6 @@ from http import HTTPStatus
 import azure.functions as func
 
 from distributor.functions.problems import NoSuchOrder
-from distributor.functions.queues import DISTRIBUTIONS, STORAGE, WAKE
 from distributor.functions.responses import add_rate, answers, order_response
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.webhook.authentication import WebhookRequest
@@ -19,18 +18,13 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library lea
 
 @blueprint.function_name("receive_order")
 @blueprint.route("webhook", auth_level=func.AuthLevel.ANONYMOUS)
-@blueprint.queue_output("distributions", DISTRIBUTIONS, STORAGE)
 @answers("POST")
-async def receive_order(
-    req: func.HttpRequest,
-    distributions: func.Out[str],
-    context: func.Context,
-) -> func.HttpResponse:
+async def receive_order(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Accept one signed order; its signature is its authorisation."""
     intake = await container().intake()
     sender, accepted = await intake.accept(WebhookRequest(headers=req.headers, body=req.get_body()))
     if accepted.wake:
-        distributions.set(WAKE)
+        await container().wake_distribution()
     return add_rate(order_response(accepted), sender.window)
 
 

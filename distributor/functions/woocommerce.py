@@ -10,7 +10,6 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from distributor.functions.queues import DISTRIBUTIONS, STORAGE, WAKE
 from distributor.functions.responses import add_rate, answers, order_response
 from distributor.webhook.authentication import WebhookRequest
 from distributor.webhook.woocommerce import NotPaid, is_ping
@@ -22,13 +21,8 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library lea
 
 @blueprint.function_name("receive_woocommerce_order")
 @blueprint.route("webhook/woocommerce", auth_level=func.AuthLevel.ANONYMOUS)
-@blueprint.queue_output("distributions", DISTRIBUTIONS, STORAGE)
 @answers("POST")
-async def receive_woocommerce_order(
-    req: func.HttpRequest,
-    distributions: func.Out[str],
-    context: func.Context,
-) -> func.HttpResponse:
+async def receive_woocommerce_order(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Accept an order that WooCommerce delivers; its signature is its authorisation."""
     request = WebhookRequest(headers=req.headers, body=req.get_body())
     if is_ping(request.headers, request.body):
@@ -38,7 +32,7 @@ async def receive_woocommerce_order(
     if isinstance(taken, NotPaid):
         return add_rate(_not_paid(taken), sender.window)
     if taken.wake:
-        distributions.set(WAKE)
+        await container().wake_distribution()
     return add_rate(order_response(taken), sender.window)
 
 

@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable
 import azure.functions as func
 from azure.functions.warmup import WarmUpContext
 
-from distributor.functions.queues import DISTRIBUTIONS, SETTLEMENTS, STORAGE, WAKE
+from distributor.functions.queues import STORAGE
 from distributor.ports import Alarm
+from distributor.queue_names import DISTRIBUTIONS, POISON, SETTLEMENTS, WAKE
 from distributor.state import WaitingReason
 from distributor.wiring import container
 from foundation import logs
@@ -99,14 +100,14 @@ async def sweep(
 
 
 @blueprint.function_name("distribute_poisoned")
-@blueprint.queue_trigger("message", f"{DISTRIBUTIONS}-poison", STORAGE)
+@blueprint.queue_trigger("message", DISTRIBUTIONS + POISON, STORAGE)
 async def distribute_poisoned(message: func.QueueMessage, context: func.Context) -> None:
     """Say that distribution failed with a bug; the orders are untouched and still wait."""
     await _poisoned(message, context, "distribute")
 
 
 @blueprint.function_name("settlement_poisoned")
-@blueprint.queue_trigger("message", f"{SETTLEMENTS}-poison", STORAGE)
+@blueprint.queue_trigger("message", SETTLEMENTS + POISON, STORAGE)
 async def settlement_poisoned(message: func.QueueMessage, context: func.Context) -> None:
     """Say that settlement failed with a bug; the transactions are untouched and stay open."""
     await _poisoned(message, context, "settlement")

@@ -23,6 +23,7 @@ _CRITICAL_REASONS = {
     f"waiting_{WaitingReason.GUARD_BYPASSED}",
 }
 ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_open_long"
+WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
 _C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
 
 OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
@@ -152,6 +153,24 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         True,
         "A function failed five times in a row on one wake-up; no order was touched by that.",
         "Look up the exceptions of that function in the logs: it is a bug. The sweep goes on waking it.",
+    ),
+    WORK_NOT_RUNNING: (
+        _E,
+        False,
+        "Nobody takes the wake-ups of a queue: its function does not run.",
+        "The host's log names the function that is in error; correct it and restart the app.",
+    ),
+    POISON_WAITING: (
+        _W,
+        False,
+        "Messages lie in a poison queue; no order was touched by that.",
+        "Look at them (`az storage message peek`): the app writes `wake` alone. Then clear that queue.",
+    ),
+    QUEUES_UNAVAILABLE: (
+        _W,
+        False,
+        "The queues cannot be asked.",
+        "Look at the storage account: outage, firewall, the app's role on queues. Orders are taken and wait.",
     ),
     ORDER_WAITING_LONG: (
         _E,

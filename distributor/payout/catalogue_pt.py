@@ -239,6 +239,18 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Uma função falhou cinco vezes seguidas num mesmo aviso; nenhum pedido foi afetado.",
         "Procure as exceções dessa função nos logs: é um erro. A varredura continua a acordá-la.",
     ),
+    "work_not_running": (
+        "Ninguém lê os avisos de uma fila: a função dela não está em execução.",
+        "O log do host diz qual função está com erro; corrija e reinicie o aplicativo.",
+    ),
+    "poison_waiting": (
+        "Há mensagens numa fila poison; nenhum pedido foi afetado.",
+        "Veja-as (`az storage message peek`): o aplicativo só escreve `wake`. Depois esvazie essa fila.",
+    ),
+    "queues_unavailable": (
+        "As filas não respondem.",
+        "Veja a conta de armazenamento: falha, firewall, papel do aplicativo. Os pedidos são aceitos e esperam.",
+    ),
     "order_waiting_long": (
         "O pedido mais antigo espera há mais de 15 minutos.",
         "Veja o motivo (`show`, ou GET /orders/{order_id}) e corrija a causa; ele é então pago sozinho.",

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from distributor.ledger import Ledger
 from distributor.model import OpenTransaction, Order
 from distributor.payout.catalogue import ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG
+from distributor.payout.queue_facts import queue_facts
+from distributor.ports import Queues
 from distributor.state import MonitorState, Waiting
 from foundation.alarms.model import Fact
 from foundation.alarms.register import Teller
@@ -34,11 +36,14 @@ class AlarmSweep:
 
     ledger: Ledger
     teller: Teller
+    queues: Queues
     clock: Clock
 
     async def run(self) -> None:
         """Look at every fact once and tell what is due. Raises StoreUnavailable if nothing is known."""
-        await self.teller.run(await standing_facts(self.ledger, self.clock()))
+        now = self.clock()
+        in_rows, in_queues = await asyncio.gather(standing_facts(self.ledger, now), queue_facts(self.queues, now))
+        await self.teller.run([*in_rows, *in_queues])
 
 
 async def standing_facts(ledger: Ledger, now: UnixMs) -> Sequence[Fact]:

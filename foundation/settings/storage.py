@@ -27,6 +27,7 @@ class Storage:
 
     connection_string: str = field(default="", repr=False)
     table_endpoint: str = ""
+    queue_endpoint: str = ""
     credential: Credential = ""
     client_id: str = ""
     """The client id of a user-assigned managed identity; empty for the system-assigned one."""
@@ -57,12 +58,27 @@ def _with_identity(environ: Mapping[str, str], prefix: str, endpoint: str) -> St
     if credential not in ("default", "managedidentity"):
         raise ConfigurationError(f"{prefix}__credential must be managedidentity, or not be set")
     client_id = environ.get(f"{prefix}__clientId", "").strip()
-    return Storage(table_endpoint=endpoint, credential=cast("Credential", credential), client_id=client_id)
+    return Storage(
+        table_endpoint=endpoint,
+        queue_endpoint=_queue_endpoint(environ, prefix, endpoint),
+        credential=cast("Credential", credential),
+        client_id=client_id,
+    )
+
+
+def _queue_endpoint(environ: Mapping[str, str], prefix: str, table_endpoint: str) -> str:
+    """Return where the queues are: as the setting says, else beside the tables, or nowhere."""
+    name = f"{prefix}__queueServiceUri"
+    uri = environ.get(name, "").strip()
+    if uri:
+        return _checked(uri, name, "queue")
+    beside, dot, rest = table_endpoint.partition(".table.")
+    return f"{beside}.queue.{rest}" if dot else ""
 
 
 def _endpoint(environ: Mapping[str, str], prefix: str) -> str:
     if uri := environ.get(f"{prefix}__tableServiceUri", "").strip():
-        return _checked(uri, f"{prefix}__tableServiceUri")
+        return _checked(uri, f"{prefix}__tableServiceUri", "table")
     if account := environ.get(f"{prefix}__accountName", "").strip():
         if not _ACCOUNT_NAME.fullmatch(account):
             raise ConfigurationError(f"{prefix}__accountName is not an account: 3 to 24 lower-case letters and digits")
@@ -70,10 +86,10 @@ def _endpoint(environ: Mapping[str, str], prefix: str) -> str:
     return ""
 
 
-def _checked(uri: str, name: str) -> str:
+def _checked(uri: str, name: str, service: str) -> str:
     """Return *uri*; a token is shown to it, so it must be one nobody can listen to."""
     if not urls.is_private(urls.split(uri)):
-        raise ConfigurationError(f"{name} is not a table endpoint: https://ACCOUNT.table.core.windows.net")
+        raise ConfigurationError(f"{name} is not a {service} endpoint: https://ACCOUNT.{service}.core.windows.net")
     return uri.rstrip("/")
 
 

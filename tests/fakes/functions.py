@@ -67,6 +67,9 @@ class FakeContainer:
     """What an address and a shop may send."""
     clock: FrozenClock = field(default_factory=FrozenClock)
 
+    wakes: int = 0
+    """How often the payouts were woken."""
+
     def __post_init__(self) -> None:
         self.counters = FakeCounters(self.clock)
 
@@ -98,6 +101,10 @@ class FakeContainer:
         return RateLimiter(
             counters=self.counters, per_address=per_address, per_source=per_source, trusted_proxies=0, clock=self.clock
         )
+
+    async def wake_distribution(self) -> None:
+        """Count the wake-ups."""
+        self.wakes += 1
 
     async def alarm_sweep(self) -> Any:
         """Count how often the standing alarms were told, or fail as told."""

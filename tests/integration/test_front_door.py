@@ -18,7 +18,7 @@ from distributor.ledger import Ledger
 from distributor.model import OrderKey, OrderStatus
 from foundation.tablestore.azure_tables import Tables, connect
 from tests.fakes.clock import FrozenClock
-from tests.fakes.functions import Out, a_context
+from tests.fakes.functions import a_context
 
 STORAGE = "AzureWebJobsStorage"
 SECRET = "a secret of sixteen bytes or more"
@@ -61,12 +61,24 @@ async def _app(azurite: Azurite, table_name: str) -> AsyncIterator[None]:
     await wiring.aclose()
 
 
-class Answer:
-    """What the shop gets, and what was put on the queue."""
+WAKES: list[None] = []
+"""Each wake-up of the payouts; the queue itself is shared with other tests."""
 
-    def __init__(self, response: func.HttpResponse, queue: Out) -> None:
+
+@pytest.fixture(autouse=True)
+def _wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wake(_: wiring.Container) -> None:
+        WAKES.append(None)
+
+    WAKES.clear()
+    monkeypatch.setattr(wiring.Container, "wake_distribution", wake)
+
+
+class Answer:
+    """What the shop gets."""
+
+    def __init__(self, response: func.HttpResponse) -> None:
         self.status, self.headers = response.status_code, response.headers
-        self.messages = [queue.message] if queue.message else []
         self.media_type = response.mimetype
         self.text = response.get_body().decode()
         self.json = json.loads(self.text)
@@ -81,14 +93,13 @@ async def post(body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
     signature = hmac.new(SECRET.encode(), body, "sha256").hexdigest()
     signed = {"Content-Type": "application/json", "X-WP-Signature": signature}
     request = func.HttpRequest("POST", "/webhook", headers=signed if headers is None else headers, body=body)
-    queue = Out()
-    return Answer(await orders.receive_order(request, queue, a_context()), queue)
+    return Answer(await orders.receive_order(request, a_context()))
 
 
 async def show(order_id: str) -> Answer:
     """Ask where an order stands."""
     request = func.HttpRequest("GET", f"/orders/{order_id}", route_params={"order_id": order_id}, body=b"")
-    return Answer(await orders.order_status(request, a_context()), Out())
+    return Answer(await orders.order_status(request, a_context()))
 
 
 def an_order(**changes: Any) -> bytes:
@@ -101,7 +112,7 @@ async def test_an_order_goes_in_and_is_shown(ledger: Ledger) -> None:
     """202, in the table, woken, and at its Location."""
     answer = await post(an_order())
 
-    assert (answer.status, answer.headers["Location"], answer.messages) == (202, "/orders/1001", ["wake"])
+    assert (answer.status, answer.headers["Location"], WAKES) == (202, "/orders/1001", [None])
     stored = await ledger.order(OrderKey("default", "1001"))
     assert stored
     assert (stored.status, stored.amount_units, stored.wallet) == (
@@ -119,7 +130,7 @@ async def test_fifty_at_once_are_one_order() -> None:
 
     assert sorted(answer.status for answer in answers) == [200] * 49 + [202]
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 49
-    assert all(answer.messages == ["wake"] for answer in answers)
+    assert len(WAKES) == 50
 
 
 async def test_another_amount_under_the_same_id_is_refused(ledger: Ledger) -> None:
@@ -128,7 +139,7 @@ async def test_another_amount_under_the_same_id_is_refused(ledger: Ledger) -> No
 
     answer = await post(an_order(amount="1250"))
 
-    assert (answer.status, answer.code, answer.messages) == (422, "order_conflict", [])
+    assert (answer.status, answer.code, len(WAKES)) == (422, "order_conflict", 1)
     stored = await ledger.order(OrderKey("default", "1001"))
     assert stored
     assert stored.amount_units == 12_500_000_000_000_000_000
@@ -186,8 +197,8 @@ async def refused(answer: Answer, status: int, code: str, tables: Tables) -> Non
     assert (answer.json["status"], answer.json["code"]) == (status, code)
     assert answer.json["request_id"] == answer.headers["X-Request-Id"]
     assert not [secret for secret in (SECRET, GOOD_SIGNATURE, "Traceback") if secret in answer.text]
-    assert answer.messages == []
     assert await tables.rows.scan("order:", "order;", limit=10) == []
+    assert WAKES == []
 
 
 @pytest.mark.parametrize("name", BAD_BODIES)

@@ -18,6 +18,7 @@ from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FrozenClock
+from tests.fakes.queues import MemoryQueues
 from tests.fakes.rows import ListAudit
 
 
@@ -103,14 +104,16 @@ async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> N
 
 
 async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """From the row of the fact, whoever wrote it, and however they died."""
+    """From the row of the fact and from the queues, whoever wrote it, and however they died."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
     teller = Teller(register=register, target=LogTarget(), holder="me")
     await bench.received("A")
     await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")
 
-    await AlarmSweep(ledger=bench.ledger, teller=teller, clock=bench.clock).run()
+    queues = MemoryQueues(counts={"settlements-poison": 2})
+    await AlarmSweep(ledger=bench.ledger, teller=teller, queues=queues, clock=bench.clock).run()
 
     assert "held_simulation" in caplog.text
+    assert "poison_waiting" in caplog.text
     assert "default:A" in caplog.text
     assert MonitorState().alarms == ()

@@ -26,7 +26,7 @@ from distributor.readiness import ReadinessReport
 from distributor.webhook.intake import Accepted
 from foundation.errors import ConfigurationError, Contention, Rejected, ServiceError, StoreUnavailable
 from tests.factories import an_order
-from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
+from tests.fakes.functions import FakeContainer, a_context, raises, returns
 
 ROOT = Path(__file__).parents[2]
 BODY = b'{"order_id":"ORD1"}'
@@ -78,8 +78,6 @@ def test_the_functions_wake_these_queues() -> None:
     outputs = {name: {b["queueName"] for b in bound if b["type"] == "queue"} for name, bound in bindings().items()}
 
     assert {name: queues for name, queues in outputs.items() if queues} == {
-        "receive_order": {"distributions"},
-        "receive_woocommerce_order": {"distributions"},
         "distribute": {"settlements"},
         "settlement": {"settlements"},
         "sweep": {"settlements", "distributions"},
@@ -155,9 +153,9 @@ def a_question(**route: str) -> func.HttpRequest:
     return func.HttpRequest("GET", "https://app/orders", route_params=route, body=b"")
 
 
-async def post(out: Out | None = None, context: Any = None, **request: Any) -> func.HttpResponse:
+async def post(context: Any = None, **request: Any) -> func.HttpResponse:
     """Send an order to the webhook."""
-    answer = await orders.receive_order(a_request(**request), out or Out(), context or a_context())
+    answer = await orders.receive_order(a_request(**request), context or a_context())
     assert isinstance(answer, func.HttpResponse)
     return answer
 
@@ -173,9 +171,8 @@ def document(answer: func.HttpResponse) -> Any:
 async def test_a_new_order_is_accepted_and_wakes(container: FakeContainer) -> None:
     """202, where to look, and one message."""
     container.acts["intake"] = returns(Accepted(order=an_order(), new=True, wake=True))
-    out = Out()
 
-    answer = await post(out)
+    answer = await post()
 
     assert (answer.status_code, answer.headers["Location"]) == (202, "/orders/ORD1")
     assert document(answer) == {
@@ -185,21 +182,20 @@ async def test_a_new_order_is_accepted_and_wakes(container: FakeContainer) -> No
         "href": "/orders/ORD1",
     }
     assert "Idempotent-Replayed" not in answer.headers
-    assert out.message == "wake"
+    assert container.wakes == 1
 
 
 async def test_the_same_order_again_is_answered_and_not_accepted_twice(container: FakeContainer) -> None:
     """200 with the stored status, marked as a replay, and no message when it is under way."""
     order = an_order(source="shop-b", status=OrderStatus.BOUND)
     container.acts["intake"] = returns(Accepted(order=order, new=False, wake=False))
-    out = Out()
 
-    answer = await post(out)
+    answer = await post()
 
     assert (answer.status_code, answer.headers["Location"]) == (200, "/orders/shop-b/ORD1")
     assert answer.headers["Idempotent-Replayed"] == "true"
     assert document(answer)["status"] == "submitted"
-    assert out.message is None
+    assert container.wakes == 0
 
 
 @pytest.mark.parametrize(
@@ -216,9 +212,8 @@ async def test_a_refusal_is_a_problem_document(
 ) -> None:
     """RFC 9457, with the code and the request in headers too: shops' logs keep only those."""
     container.acts["intake"] = raises(error)
-    out = Out()
 
-    answer = await post(out)
+    answer = await post()
 
     request_id = answer.headers["X-Request-Id"]
     assert answer.headers.get("WWW-Authenticate") == ("HMAC-SHA256" if status == 401 else None)
@@ -235,7 +230,7 @@ async def test_a_refusal_is_a_problem_document(
         "code": code,
         "request_id": request_id,
     }
-    assert out.message is None
+    assert container.wakes == 0
     assert "Retry-After" not in answer.headers
 
 
@@ -453,9 +448,8 @@ async def test_a_shop_is_told_its_rate_and_stopped_when_it_is_spent(container: F
     container.limits = (None, Rate(2, 60))
     container.acts["intake"] = returns(Accepted(order=an_order(), new=True, wake=True))
     first, second = [await post() for _ in range(2)]
-    out = Out()
 
-    third = await post(out)
+    third = await post()
 
     assert [answer.headers["RateLimit"] for answer in (first, second)] == ['"source";r=1;t=60', '"source";r=0;t=60']
     assert first.headers["RateLimit-Policy"] == '"source";q=2;w=60'
@@ -464,7 +458,7 @@ async def test_a_shop_is_told_its_rate_and_stopped_when_it_is_spent(container: F
         '"source";r=0;t=60',
         "60",
     )
-    assert out.message is None
+    assert container.wakes == 2
 
 
 async def test_without_limits_nothing_is_told_of_them(container: FakeContainer) -> None:
@@ -503,9 +497,7 @@ async def test_another_method_is_told_which_there_are(
     container: FakeContainer, handler: Any, method: str, allow: str
 ) -> None:
     """405 with Allow, before anything is asked of anyone."""
-    outputs = [Out()] if handler is orders.receive_order else []
-
-    answer = await handler(a_request(method=method), *outputs, a_context())
+    answer = await handler(a_request(method=method), a_context())
 
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (405, "wrong_method")
     assert answer.headers["Allow"] == allow

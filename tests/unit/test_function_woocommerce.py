@@ -15,7 +15,7 @@ from distributor.webhook.intake import Accepted
 from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from foundation.errors import ConfigurationError, StoreUnavailable
 from tests.factories import an_order
-from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
+from tests.fakes.functions import FakeContainer, a_context, raises, returns
 
 PING = b"webhook_id=12"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -31,7 +31,7 @@ def container(monkeypatch: pytest.MonkeyPatch) -> FakeContainer:
     return fake
 
 
-async def deliver(body: bytes = b"{}", out: Out | None = None, **more: Any) -> func.HttpResponse:
+async def deliver(body: bytes = b"{}", **more: Any) -> func.HttpResponse:
     """Deliver as WooCommerce does."""
     headers = {"Content-Type": "application/json", "X-WC-Webhook-Signature": "A" * 43 + "="}
     request = func.HttpRequest(
@@ -41,7 +41,7 @@ async def deliver(body: bytes = b"{}", out: Out | None = None, **more: Any) -> f
         route_params={},
         body=body,
     )
-    answer = await woocommerce.receive_woocommerce_order(request, out or Out(), a_context())
+    answer = await woocommerce.receive_woocommerce_order(request, a_context())
     assert isinstance(answer, func.HttpResponse)
     return answer
 
@@ -55,12 +55,11 @@ async def test_the_ping_gets_exactly_200_and_asks_nothing_of_anyone(container: F
     """Configured or not, limited or not: 202 would be sent again after every delivery, for ever."""
     container.acts.clear()
     container.limits = ConfigurationError("RATE_LIMIT_PER_ADDRESS is wrong")
-    out = Out()
 
-    answer = await deliver(PING, out, headers=FORM)
+    answer = await deliver(PING, headers=FORM)
 
     assert (answer.status_code, document(answer)) == (200, {"status": "ignored", "reason": "ping"})
-    assert out.message is None
+    assert container.wakes == 0
 
 
 async def test_a_ping_with_a_signature_is_no_ping(container: FakeContainer) -> None:
@@ -74,22 +73,20 @@ async def test_a_ping_with_a_signature_is_no_ping(container: FakeContainer) -> N
 async def test_an_order_to_be_paid_is_accepted_and_wakes(container: FakeContainer) -> None:
     """202 is a success for WooCommerce, and says what /webhook says."""
     container.acts["woocommerce"] = returns(Accepted(order=an_order("727"), new=True, wake=True))
-    out = Out()
 
-    answer = await deliver(out=out)
+    answer = await deliver()
 
-    assert (answer.status_code, answer.headers["Location"], out.message) == (202, "/orders/727", "wake")
+    assert (answer.status_code, answer.headers["Location"], container.wakes) == (202, "/orders/727", 1)
 
 
 async def test_a_repeated_snapshot_is_answered_and_wakes_nobody(container: FakeContainer) -> None:
     """It is under way already."""
     order = an_order("727", status=OrderStatus.BOUND)
     container.acts["woocommerce"] = returns(Accepted(order=order, new=False, wake=False))
-    out = Out()
 
-    answer = await deliver(out=out)
+    answer = await deliver()
 
-    assert (answer.status_code, answer.headers["Idempotent-Replayed"], out.message) == (200, "true", None)
+    assert (answer.status_code, answer.headers["Idempotent-Replayed"], container.wakes) == (200, "true", 0)
     assert document(answer)["status"] == "submitted"
 
 
@@ -97,11 +94,10 @@ async def test_a_repeated_snapshot_is_answered_and_wakes_nobody(container: FakeC
 async def test_an_order_that_pays_nothing_is_no_failed_delivery(container: FakeContainer, verdict: NotPaidKind) -> None:
     """200 with the reason in a header, which WooCommerce's log keeps; anything else would count against the webhook."""
     container.acts["woocommerce"] = returns(NotPaid(verdict=verdict, reason="why", detail="Because.", order_id="727"))
-    out = Out()
 
-    answer = await deliver(out=out)
+    answer = await deliver()
 
-    assert (answer.status_code, answer.headers["X-Not-Paid"], out.message) == (200, "why", None)
+    assert (answer.status_code, answer.headers["X-Not-Paid"], container.wakes) == (200, "why", 0)
     assert document(answer) == {"status": verdict, "reason": "why", "detail": "Because.", "order_id": "727"}
     assert "X-Error-Code" not in answer.headers
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from distributor import resources
-from distributor.functions import queues
+from distributor import queue_names, resources
 from distributor.settings import Use, about, problems
 from foundation.settings.references import VaultItem, is_reference, parse_reference
 from foundation.settings.storage import Storage, storage
@@ -164,6 +163,7 @@ def test_the_ledger_is_reached_with_the_identity() -> None:
     """The same settings tell the host and the app, and both read the same account."""
     assert storage(app_settings(), "AzureWebJobsStorage") == Storage(
         table_endpoint="https://stballx.table.core.windows.net",
+        queue_endpoint="https://stballx.queue.core.windows.net",
         credential="managedidentity",
         client_id=str(PARAMETERS["clientId"]),
     )
@@ -182,7 +182,7 @@ def test_the_tables_are_the_ones_the_app_opens() -> None:
 
 def test_the_queues_are_the_ones_the_functions_use() -> None:
     """With the host's poison queues."""
-    wakes = [queues.DISTRIBUTIONS, queues.SETTLEMENTS]
+    wakes = [queue_names.DISTRIBUTIONS, queue_names.SETTLEMENTS]
 
     assert bicep.module("storage.bicep")["variables"]["queues"]["value"] == [
         name for wake in wakes for name in (wake, f"{wake}-poison")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from distributor.ledger import Ledger
-from distributor.ports import Head
+from distributor.payout.queue_facts import WAKE_MS_MAX
+from distributor.ports import Head, Queues
 from distributor.readiness import (
     HEAD_AGE_MS_MAX,
     KEPT_MS,
@@ -22,10 +23,11 @@ from foundation.errors import ConfigurationError
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, an_address, an_order
 from tests.fakes.clock import FrozenClock
+from tests.fakes.queues import MemoryQueues
 from tests.fakes.rows import ListAudit
 
 CHAIN_ID = IDENTITY.chain_id
-ALL = {"settings", "ledger", "sweep", "waiting", "identity", "node", "chain", "head"}
+ALL = {"settings", "ledger", "sweep", "waiting", "identity", "node", "chain", "head", "work"}
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Service:
     clock: FrozenClock
     rows: MemoryRows = field(default_factory=MemoryRows)
     nodes: Nodes = field(default_factory=Nodes)
+    queues: MemoryQueues = field(default_factory=MemoryQueues)
     wrong: list[str] = field(default_factory=list)
     expected: Identity = IDENTITY
     broken: Exception | None = None
@@ -59,6 +62,7 @@ class Service:
             identity=self._expected,
             ledger=self._ledger,
             nodes=self._nodes,
+            queues=self._queues,
             clock=self.clock,
         )
 
@@ -80,6 +84,11 @@ class Service:
         assert report.checks.keys() == ALL
         assert report.ready == all(report.checks.values())
         return {name for name, passed in report.checks.items() if not passed}
+
+    async def _queues(self) -> Queues:
+        if self.broken:
+            raise self.broken
+        return self.queues
 
     async def _wrong(self) -> Sequence[str]:
         return self.wrong
@@ -165,6 +174,28 @@ async def test_an_order_that_waits_too_long_shows(service: Service) -> None:
 
     assert "waiting" not in await service.failed(after_ms=WAITING_AGE_MS_MAX)
     assert "waiting" in await service.failed(after_ms=KEPT_MS)
+
+
+@pytest.mark.parametrize("queue", ["distributions", "settlements"])
+async def test_a_function_that_is_off_shows_by_the_messages_it_leaves(service: Service, queue: str) -> None:
+    """The host disables one function for one wrong setting, and answers /healthz as if nothing were."""
+    service.queues.oldest_ms[queue] = UnixMs(service.clock() - WAKE_MS_MAX - 1)
+
+    assert await service.failed() == {"work"}
+
+
+async def test_poison_alone_stops_nobody(service: Service) -> None:
+    """It is an alarm; payouts go on."""
+    service.queues.counts["distributions-poison"] = 1
+
+    assert await service.failed() == set()
+
+
+async def test_queues_that_do_not_answer_show(service: Service) -> None:
+    """Then only the webhook works."""
+    service.queues.away = True
+
+    assert await service.failed() == {"work"}
 
 
 async def test_silent_nodes_are_not_ready(service: Service) -> None:

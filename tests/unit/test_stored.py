@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from distributor import queue_names
 from distributor.adapters.alarms import LogAlarms
-from distributor.functions import queues
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.records import NextNonce, PaidRef, Progress, Slot, Total
@@ -148,7 +148,7 @@ def test_queues_and_functions_keep_their_names() -> None:
     names = "import function_app; print(*(each.get_function_name() for each in function_app.app.get_functions()))"
     found = subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, check=True)
 
-    assert {queues.DISTRIBUTIONS, queues.SETTLEMENTS} == set(STORED["queues"])
+    assert {queue_names.DISTRIBUTIONS, queue_names.SETTLEMENTS} == set(STORED["queues"])
     assert set(STORED["functions"]) <= set(found.stdout.split())
 
 

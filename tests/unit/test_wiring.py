@@ -308,3 +308,29 @@ async def test_an_operator_without_a_key_cannot_be_opened() -> None:
     with pytest.raises(ConfigurationError, match="OPERATOR_KEY_ID is not set"):
         await parts.signer(Settings.model_construct(operator_pk=None, operator_key=None))
     await parts.aclose()
+
+
+NOWHERE = "AccountName=x;AccountKey=eA==;QueueEndpoint=http://127.0.0.1:1/x;TableEndpoint=http://127.0.0.1:1/x"
+
+
+async def test_a_wake_up_that_cannot_be_put_is_in_the_log_alone(
+    environ: dict[str, str], container: Container, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody listens there; the order it is about was stored."""
+    environ["AzureWebJobsStorage"] = NOWHERE
+
+    await container.wake_distribution()
+
+    assert "wake_not_put" in caplog.text
+
+
+async def test_the_queues_are_asked_by_who_asks_the_tables(environ: dict[str, str], container: Container) -> None:
+    """One identity, and so one token."""
+    del environ["AzureWebJobsStorage"]
+    environ |= {"AzureWebJobsStorage__accountName": "ballx", "AzureWebJobsStorage__credential": "managedidentity"}
+    resources = container._resources
+
+    queues, tables = await resources.queues(), await resources.tables()
+
+    assert queues._account.url == "https://ballx.queue.core.windows.net"
+    assert queues._account.credential is tables.credential is not None

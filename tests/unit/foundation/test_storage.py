@@ -6,27 +6,40 @@ from foundation.errors import ConfigurationError
 from foundation.settings.storage import Storage, storage
 
 ENDPOINT = "https://ballx.table.core.windows.net"
+QUEUES = "https://ballx.queue.core.windows.net"
 
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
         ({"P": "UseDevelopmentStorage=true"}, Storage(connection_string="UseDevelopmentStorage=true")),
-        ({"P__tableServiceUri": ENDPOINT + "/"}, Storage(table_endpoint=ENDPOINT, credential="default")),
-        ({"P__accountName": "ballx"}, Storage(table_endpoint=ENDPOINT, credential="default")),
+        (
+            {"P__tableServiceUri": ENDPOINT + "/"},
+            Storage(table_endpoint=ENDPOINT, queue_endpoint=QUEUES, credential="default"),
+        ),
+        ({"P__accountName": "ballx"}, Storage(table_endpoint=ENDPOINT, queue_endpoint=QUEUES, credential="default")),
         (
             {"P__tableServiceUri": "http://127.0.0.1:10002/devstoreaccount1", "P__accountName": "ignored"},
             Storage(table_endpoint="http://127.0.0.1:10002/devstoreaccount1", credential="default"),
         ),
         (
             {"P__accountName": "ballx", "P__credential": "ManagedIdentity", "P__clientId": "an-id"},
-            Storage(table_endpoint=ENDPOINT, credential="managedidentity", client_id="an-id"),
+            Storage(table_endpoint=ENDPOINT, queue_endpoint=QUEUES, credential="managedidentity", client_id="an-id"),
         ),
     ],
 )
 def test_storage_is_found_as_the_functions_host_finds_it(settings: dict[str, str], expected: Storage) -> None:
     """A connection string, a table URI or an account name; the URI wins over the name."""
     assert storage(settings, "P") == expected
+
+
+def test_the_queues_are_where_their_own_setting_says() -> None:
+    """Else beside the tables, where their address tells it."""
+    own = {"P__tableServiceUri": ENDPOINT, "P__queueServiceUri": "https://other.queue.core.windows.net/"}
+
+    assert storage(own, "P").queue_endpoint == "https://other.queue.core.windows.net"
+    with pytest.raises(ConfigurationError, match="P__queueServiceUri"):
+        storage({"P__tableServiceUri": ENDPOINT, "P__queueServiceUri": "http://other.example"}, "P")
 
 
 @pytest.mark.parametrize(

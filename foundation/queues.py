@@ -1,0 +1,152 @@
+"""
+A storage account's queues: put a wake-up, and see what lies there.
+
+The service's own protocol over the HTTP client that the tables use already: the queue library costs
+0.26 s at a cold start, and a webhook would wait for it. A queue that is missing is made.
+
+Source: https://learn.microsoft.com/rest/api/storageservices/queue-service-rest-api
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate, parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import aiohttp
+from azure.core.exceptions import AzureError
+
+from foundation.clock import UnixMs
+from foundation.errors import ConfigurationError, StoreUnavailable
+from foundation.secrets.sign_in import sign_in
+from foundation.settings.storage import Storage
+from foundation.shared_key import shared_key
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+TIMEOUT_S = 3
+"""Of one call, a token for it included: a wake-up is worth no more of the eight seconds a shop waits."""
+_VERSION = "2021-12-02"
+_SCOPE = "https://storage.azure.com/.default"
+_INSERTED = re.compile(r"<InsertionTime>([^<]+)</InsertionTime>")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueAccount:
+    """Where the queues are, and who asks: an account's key, or an identity."""
+
+    url: str
+    account: str = ""
+    key: str = field(default="", repr=False)
+    credential: AsyncTokenCredential | None = None
+
+
+def account_of(connection_string: str) -> QueueAccount:
+    """
+    Return the account that a connection string means.
+
+    Raises:
+        ConfigurationError: It names no account, key or queue service; the string is never repeated.
+    """
+    parts = dict(re.findall(r"([^=;]+)=([^;]*)", connection_string))
+    if parts.get("UseDevelopmentStorage") == "true":
+        return QueueAccount(url=f"http://127.0.0.1:10001/{_EMULATOR}", account=_EMULATOR, key=_EMULATOR_KEY)
+    name, key = parts.get("AccountName", ""), parts.get("AccountKey", "")
+    if not (name and key):
+        raise ConfigurationError("the connection string of the queues has no AccountName or no AccountKey")
+    default = f"https://{name}.queue.{parts.get('EndpointSuffix', 'core.windows.net')}"
+    return QueueAccount(url=parts.get("QueueEndpoint", default).rstrip("/"), account=name, key=key)
+
+
+def connect(account: Storage, credential: AsyncTokenCredential | None = None) -> StorageQueues:
+    """
+    Return the queues of a storage account, without asking it anything yet.
+
+    Args:
+        account: As the settings say.
+        credential: An identity that is signed in already; made anew without one, where an identity is asked for.
+
+    Raises:
+        ConfigurationError: The connection string cannot be used, or nothing says where the queues are.
+    """
+    if account.connection_string:
+        return StorageQueues(account_of(account.connection_string))
+    if not account.queue_endpoint:
+        raise ConfigurationError("the storage account has no …__queueServiceUri, nor an …__accountName")
+    identity = credential or sign_in(account.credential or "default", account.client_id)
+    return StorageQueues(QueueAccount(url=account.queue_endpoint, credential=identity))
+
+
+class StorageQueues:
+    """The queues of one account. Each call raises StoreUnavailable if the service does not do it in time."""
+
+    def __init__(self, account: QueueAccount) -> None:
+        self._account = account
+        self._session = aiohttp.ClientSession()
+
+    async def put(self, queue: str, text: str) -> None:
+        """Add a message, base64 as the Functions host reads it."""
+        encoded = base64.b64encode(text.encode()).decode()
+        body = f"<QueueMessage><MessageText>{encoded}</MessageText></QueueMessage>".encode()
+        status, _, _ = await self._ask("POST", f"{queue}/messages", body)
+        if status == HTTPStatus.NOT_FOUND:
+            await self._ask("PUT", queue)
+            status, _, _ = await self._ask("POST", f"{queue}/messages", body)
+        _expect(status, HTTPStatus.CREATED)
+
+    async def count(self, queue: str) -> int:
+        """Return how many messages a queue holds, hidden ones too; the service counts them about right."""
+        status, headers, _ = await self._ask("GET", f"{queue}?comp=metadata")
+        if status == HTTPStatus.NOT_FOUND:
+            return 0
+        _expect(status, HTTPStatus.OK)
+        return int(headers["x-ms-approximate-messages-count"])
+
+    async def oldest(self, queue: str) -> UnixMs | None:
+        """Return when the first message that anybody could take now was put; None if there is none."""
+        status, _, body = await self._ask("GET", f"{queue}/messages?numofmessages=1&peekonly=true")
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        _expect(status, HTTPStatus.OK)
+        found = _INSERTED.search(body)
+        return UnixMs(int(parsedate_to_datetime(found[1]).timestamp() * 1000)) if found else None
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+    async def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, Mapping[str, str], str]:
+        url = f"{self._account.url}/{path}"
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                headers = await self._headers(method, url, body)
+                sent = self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
+                async with sent as answer:
+                    return answer.status, answer.headers, await answer.text()
+        except (aiohttp.ClientError, AzureError, TimeoutError, OSError) as error:
+            raise StoreUnavailable(f"the queue service does not answer: {type(error).__name__}") from error
+
+    async def _headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
+        headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": _VERSION}
+        headers["Content-Type"] = "application/xml"
+        account = self._account
+        if account.credential is None:
+            signed = shared_key(account.account, account.key, method, url, headers, length=len(body))
+            return {**headers, "Authorization": signed}
+        token = await account.credential.get_token(_SCOPE)
+        return {**headers, "Authorization": f"Bearer {token.token}"}
+
+
+def _expect(status: int, wanted: HTTPStatus) -> None:
+    if status != wanted:
+        raise StoreUnavailable(f"the queue service answered {status}")
+
+
+_EMULATOR = "devstoreaccount1"
+_EMULATOR_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Published, the same on every machine: https://learn.microsoft.com/azure/storage/common/storage-use-azurite"""
