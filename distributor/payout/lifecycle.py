@@ -1,15 +1,15 @@
 """
-The one decision: what to do next with a transaction, from what is stored and what was observed.
+The one decision: what to do next with a transaction, given what is stored and what the chain shows.
 
-Pure. The same stored state and the same observation give the same step, so a crash, a duplicate
-message or a restart is never a special path: it is this path entered again.
+Pure. The same stored state and the same snapshot give the same step, so a crash, a duplicate message
+or a restart is not a special case: the same path is entered again.
 
-A missing receipt, a time-out, a lagging node say nothing. Only finality speaks.
+A missing receipt, a time-out, a lagging node prove nothing. Only finality does.
 
-Nor does a used nonce without a receipt, at first. The nonce stands before the receipts in one batch
-to one node, but a gateway may spread the items of a batch over several machines and answer them in
-any order: the machine that has the receipt may be the one that was not asked. So that sight must
-last for ``replace_after_ms`` before a person is told.
+At first, a consumed nonce without a receipt proves nothing either. One batch to one node asks for the
+nonce before the receipts, but a gateway may spread a batch over several machines and answer it in any
+order, and the machine that has the receipt may not be the one it asked. So the condition must persist
+for ``replace_after_ms`` before an alarm is raised.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from distributor.model import (
     Address,
     Attempt,
     AttemptKind,
-    Fees,
     HoldReason,
     OpenTransaction,
     Order,
@@ -33,6 +32,19 @@ from distributor.model import (
 )
 from distributor.payout import fees, guard_calls
 from distributor.payout.fees import FeeLimits
+from distributor.payout.step_kinds import (
+    AttemptRefused,
+    FeeCeiling,
+    Finalise,
+    Mined,
+    NonceLost,
+    ReceiptUnreadable,
+    Reopen,
+    ReplaceAttempt,
+    Step,
+    Submit,
+    Wait,
+)
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
 
@@ -54,87 +66,6 @@ class Policy:
     resubmit_after_ms: int
     replace_after_ms: int
     max_attempts: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wait:
-    """Nothing to do now."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Submit:
-    """Hand the stored bytes of *attempt* to the nodes, for the first time or again."""
-
-    attempt: Attempt
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReplaceAttempt:
-    """Sign the next attempt, of the kind of *previous*, at *fees*; store it, then submit it."""
-
-    previous: Attempt
-    fees: Fees
-    gas_limit: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FeeCeiling:
-    """A replacement would help and none fits under the ceilings: submit *attempt* again and say so."""
-
-    attempt: Attempt
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptRefused:
-    """No node will ever take *attempt*, and there is nothing to correct: submit it again and say so."""
-
-    attempt: Attempt
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mined:
-    """Store where it was mined; not final."""
-
-    receipt: Receipt
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reopen:
-    """Its block left the chain: back to *status*, and the bytes go to the nodes again."""
-
-    attempt: Attempt
-    status: TransactionStatus
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finalise:
-    """Its block is final: judge each order by the receipt."""
-
-    receipt: Receipt
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NonceLost:
-    """The nonce is used up and no attempt of ours has a receipt: a person must look."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReceiptUnreadable:
-    """For minutes its receipt has been unlike any receipt, or one of two that exclude each other: tell a person."""
-
-
-Step = (
-    Wait
-    | Submit
-    | ReplaceAttempt
-    | FeeCeiling
-    | AttemptRefused
-    | Mined
-    | Reopen
-    | Finalise
-    | NonceLost
-    | ReceiptUnreadable
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -300,25 +231,33 @@ def _push(
     lowest: bool,
     now_ms: UnixMs,
 ) -> Step:
+    """Decide about a transaction that is in no block. Each branch costs money or time, and says which."""
     transaction, last = opened.transaction, opened.attempts[-1]
     if transaction.submitted_ms is None:
+        # The process died between storing and broadcasting: nobody has these bytes yet.
         return Submit(attempt=last)
     rested = now_ms - transaction.submitted_ms >= policy.resubmit_after_ms
     if transaction.last_outcome is SubmitOutcome.REFUSED:
+        # No node will ever take these bytes, so sign others with the same nonce, or raise an alarm.
         return _correct(opened, snapshot, policy, limits) or (AttemptRefused(attempt=last) if rested else Wait())
     if not rested:
+        # A node has the bytes. Sending them in every block would cost requests and change nothing.
         return Wait()
     patient = lowest and now_ms - last.signed_ms >= policy.replace_after_ms
     if not (patient and _outbid(opened, snapshot, limits)):
+        # A node may have dropped the bytes. Sending the same ones again is free; only the lowest nonce, after
+        # replace_after_ms, and only if its fees are too low, is worth a dearer attempt.
         return Submit(attempt=last)
     bumped = fees.bump(last.fees, snapshot.market, limits, gas_limit=last.gas_limit)
     if bumped is None or len(opened.attempts) >= policy.max_attempts:
+        # The next valid price is above MAX_FEE_GWEI, or the attempts are used up: only the operator can allow more.
         return FeeCeiling(attempt=last)
+    # Both fees rise by 10 %: one of the attempts is mined, and the nonce pays only once.
     return ReplaceAttempt(previous=last, fees=bumped, gas_limit=last.gas_limit)
 
 
 def _outbid(opened: OpenTransaction, snapshot: ChainSnapshot, limits: FeeLimits) -> bool:
-    """Say whether a dearer attempt would help; an older one in the pool may be what this one does not beat."""
+    """Say whether a dearer attempt would help, also when an older attempt in the pool outbids this one."""
     rivalled = opened.transaction.last_outcome is SubmitOutcome.UNDERPRICED
     return rivalled or fees.outbid(opened.attempts[-1].fees, snapshot.market, limits)
 
@@ -327,11 +266,11 @@ def _correct(
     opened: OpenTransaction, snapshot: ChainSnapshot, policy: Policy, limits: FeeLimits
 ) -> ReplaceAttempt | None:
     """
-    Return an attempt with the fees and gas of a first one, in place of refused bytes beyond today's limits.
+    Return an attempt priced like a first one, to replace refused bytes that exceed today's limits.
 
-    Its nonce is that of the refused ones, so whatever pool may have those all the same, one is mined.
-    None where the limits allow the refused bytes: a cheaper attempt could lose to one that a pool holds.
-    None where it would be what was signed before, or no price fits, or the attempts are used up.
+    It has the nonce of the refused attempt, so if a pool holds that one after all, only one is mined.
+    None if today's limits allow the refused bytes: a cheaper attempt could lose to one that a pool holds.
+    None if it would repeat an earlier attempt, if no price fits, or if the attempts are used up.
     """
     last = opened.attempts[-1]
     gas_limit = CANCEL_GAS if last.kind is AttemptKind.CANCEL else payment_gas(opened.transaction, limits)

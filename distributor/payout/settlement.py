@@ -21,7 +21,7 @@ from distributor.payout import finality, lifecycle, submission
 from distributor.payout.confirmation import Confirmed
 from distributor.payout.distribution import Distribution
 from distributor.payout.fees import FeeLimits
-from distributor.payout.lifecycle import (
+from distributor.payout.step_kinds import (
     AttemptRefused,
     FeeCeiling,
     Finalise,

@@ -27,14 +27,14 @@ from distributor.model import (
 from distributor.payout import alarms, guard_calls, lifecycle, node_alarms, preflight, submission
 from distributor.payout.confirmation import Confirmation, Confirmed
 from distributor.payout.guard_settling import GuardSettling
-from distributor.payout.lifecycle import (
+from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.payout.self_stop import SelfStop
+from distributor.payout.step_kinds import (
     AttemptRefused,
     FeeCeiling,
     Finalise,
     Mined,
     NonceLost,
-    PaymentProof,
-    Policy,
     ReceiptUnreadable,
     Reopen,
     ReplaceAttempt,
@@ -42,7 +42,6 @@ from distributor.payout.lifecycle import (
     Submit,
     Wait,
 )
-from distributor.payout.self_stop import SelfStop
 from distributor.payout.submission import Draft
 from distributor.ports import Alarms, Chain, Signer
 from distributor.state import Identity

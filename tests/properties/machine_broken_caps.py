@@ -14,8 +14,8 @@ from distributor.ledger.closing import Closing, ClosingInputs
 from distributor.model import Attempt, Fees, OpenTransaction, Order, Transaction
 from distributor.payout import settlement, submission
 from distributor.payout.distribution import Distribution
-from distributor.payout.lifecycle import Step
 from distributor.payout.settlement import Settlement
+from distributor.payout.step_kinds import Step
 from distributor.state import BindingState
 from foundation.tablestore.atomic import AtomicWrite
 from foundation.tablestore.ports import Rows, Value, Version

@@ -16,7 +16,8 @@ from distributor.ledger.records import Total
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.payout import lifecycle, witnesses
 from distributor.payout.confirmation import Confirmation
-from distributor.payout.lifecycle import PaymentProof, Policy, Step, Submit, Wait
+from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.payout.step_kinds import Step, Submit, Wait
 from distributor.payout.steps import StepExecutor, StepResult
 from distributor.payout.witnesses import Statements
 from distributor.state import Spent

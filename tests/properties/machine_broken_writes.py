@@ -9,8 +9,8 @@ import pytest
 
 from distributor.ledger import Ledger
 from distributor.model import Attempt, Fees, Order, Transaction
-from distributor.payout import lifecycle
 from distributor.payout.distribution import Distribution
+from distributor.payout.step_kinds import ReplaceAttempt
 from distributor.payout.steps import StepExecutor, StepResult
 from distributor.ports import Chain
 from distributor.state import BindingState
@@ -109,7 +109,7 @@ def submit_before_storing_a_replacement(patch: Patch) -> None:
     """Hand a replacement over, and then keep it."""
     execute = StepExecutor._replace
 
-    async def early(self: StepExecutor, transaction: Transaction, step: lifecycle.ReplaceAttempt) -> StepResult:
+    async def early(self: StepExecutor, transaction: Transaction, step: ReplaceAttempt) -> StepResult:
         hasty: Any = _Hasty(self.ledger, self.chain)
         return await execute(replace(self, ledger=hasty), transaction, step)
 

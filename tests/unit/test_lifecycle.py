@@ -20,23 +20,25 @@ from distributor.model import (
 )
 from distributor.payout.lifecycle import (
     UNREADABLE_AFTER_MS,
+    PaymentProof,
+    Policy,
+    decide,
+    is_final,
+    mined_attempt,
+    verify_payment,
+)
+from distributor.payout.step_kinds import (
     AttemptRefused,
     FeeCeiling,
     Finalise,
     Mined,
     NonceLost,
-    PaymentProof,
-    Policy,
     ReceiptUnreadable,
     Reopen,
     ReplaceAttempt,
     Step,
     Submit,
     Wait,
-    decide,
-    is_final,
-    mined_attempt,
-    verify_payment,
 )
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs

@@ -13,7 +13,7 @@ from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.model import AttemptKind, HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.payout import lifecycle
 from distributor.payout.cancellation import Cancellation, Cancelled
-from distributor.payout.lifecycle import Wait
+from distributor.payout.step_kinds import Wait
 from distributor.state import WaitingReason
 from distributor.status import Status
 from foundation.errors import InvariantBroken
