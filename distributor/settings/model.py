@@ -111,7 +111,7 @@ class Settings(BaseModel):
     authority: _Contract = _setting("AUTHORITY_ADDRESS", "Contract whose `distribute` pays an order", _IDENTIFYING)
     guard: Annotated[Address | None, BeforeValidator(_optional(accept.contract))] = _setting(
         "GUARD_ADDRESS",
-        "Guard contract that refuses to pay an order twice, for about 0.002 POL more a payout; unset: no guard",
+        "Guard contract that refuses to pay an order twice, for about 0.003 POL more a payout; unset: no guard",
         _IDENTIFYING,
         "",
     )
