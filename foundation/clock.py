@@ -10,6 +10,10 @@ from typing import NewType
 UnixMs = NewType("UnixMs", int)
 """Milliseconds since 1970-01-01 UTC."""
 
+AHEAD_MS_MAX = 300_000
+"""How far ahead of ours the clock of another machine may run."""
+LONG_AGO_MS = 7 * 86_400_000
+
 Clock = Callable[[], UnixMs]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -17,6 +21,16 @@ Sleep = Callable[[float], Awaitable[None]]
 def system_clock() -> UnixMs:
     """Return the time of this machine; only a composition root reads it."""
     return UnixMs(time.time_ns() // 1_000_000)
+
+
+def elapsed_ms(then: UnixMs, now: UnixMs) -> int:
+    """
+    Return the milliseconds from *then* to *now*.
+
+    A time a little ahead is another machine's clock and counts as now. One that is further ahead than any
+    such clock was written by a wrong one: it counts as long ago, because nothing may wait for it.
+    """
+    return LONG_AGO_MS if then > now + AHEAD_MS_MAX else max(0, now - then)
 
 
 def utc_day(now: UnixMs) -> str:

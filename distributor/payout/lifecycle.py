@@ -45,7 +45,7 @@ from distributor.payout.step_kinds import (
     Submit,
     Wait,
 )
-from foundation.clock import UnixMs
+from foundation.clock import UnixMs, elapsed_ms
 from foundation.errors import InvariantBroken
 
 UNREADABLE_AFTER_MS = 180_000
@@ -236,14 +236,14 @@ def _push(
     if transaction.submitted_ms is None:
         # The process died between storing and broadcasting: nobody has these bytes yet.
         return Submit(attempt=last)
-    rested = now_ms - transaction.submitted_ms >= policy.resubmit_after_ms
+    rested = elapsed_ms(transaction.submitted_ms, now_ms) >= policy.resubmit_after_ms
     if transaction.last_outcome is SubmitOutcome.REFUSED:
         # No node will ever take these bytes, so sign others with the same nonce, or raise an alarm.
         return _correct(opened, snapshot, policy, limits) or (AttemptRefused(attempt=last) if rested else Wait())
     if not rested:
         # A node has the bytes. Sending them in every block would cost requests and change nothing.
         return Wait()
-    patient = lowest and now_ms - last.signed_ms >= policy.replace_after_ms
+    patient = lowest and elapsed_ms(last.signed_ms, now_ms) >= policy.replace_after_ms
     if not (patient and _outbid(opened, snapshot, limits)):
         # A node may have dropped the bytes. Sending the same ones again is free; only the lowest nonce, after
         # replace_after_ms, and only if its fees are too low, is worth a dearer attempt.

@@ -25,7 +25,7 @@ from distributor.ports import Alarm, Alarms, Chain
 from distributor.state import SETTLEMENT_LEASE, MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei, format_units
 from foundation import logs
-from foundation.clock import Clock
+from foundation.clock import Clock, elapsed_ms
 from foundation.errors import Contention
 
 LINE_ORDERS = 64
@@ -67,7 +67,7 @@ class Sweep:
         wakes = Wakes(
             distribute=bool(page.orders),
             settle=opened and not followed,
-            monitor=now_ms - monitor_state.watched_ms >= WATCH_EVERY_MS,
+            monitor=elapsed_ms(monitor_state.watched_ms, now_ms) >= WATCH_EVERY_MS,
         )
         try:
             await self.ledger.service.save_monitor_state(replace(monitor_state, swept_ms=now_ms))

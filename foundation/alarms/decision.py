@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from foundation.alarms.model import Fact, Told, Word
-from foundation.clock import UnixMs
+from foundation.clock import LONG_AGO_MS, UnixMs, elapsed_ms
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -21,8 +21,6 @@ QUIET_MS: Final = 120_000
 """How long a fact must not be seen before it counts as ended."""
 BACK_MS: Final = 600_000
 """What ended and came back is told again after this time at the earliest: it flaps."""
-AHEAD_MS_MAX: Final = 300_000
-"""How far ahead of ours another clock may run."""
 _ENDS_TOLD: Final = 2
 """An end is told a second time an hour later: a sweep that outlived its lease may have had the last word."""
 
@@ -95,7 +93,4 @@ def _again(told: Told, now: UnixMs) -> bool:
 
 
 def _elapsed(then: UnixMs | None, now: UnixMs) -> int:
-    """Return the milliseconds since *then*; a time far ahead was written by a wrong clock and says nothing."""
-    if then is None or then > now + AHEAD_MS_MAX:
-        return DAY_MS
-    return max(0, now - then)
+    return elapsed_ms(then, now) if then is not None else LONG_AGO_MS

@@ -108,6 +108,13 @@ def test_a_forgotten_transaction_is_submitted_again_with_the_same_bytes() -> Non
     assert step == Submit(attempt=an_attempt())
 
 
+def test_a_submission_from_the_future_is_not_waited_for() -> None:
+    """A host whose clock ran an hour ahead submitted it; nobody waits that hour to submit the same bytes again."""
+    ahead = replace(submitted(), submitted_ms=UnixMs(NOW_MS + 3_600_000))
+
+    assert a_step(opened(ahead), a_chain_snapshot(), after_s=1) == Submit(attempt=an_attempt())
+
+
 def test_an_outbid_transaction_is_replaced() -> None:
     """Half a minute without inclusion, and the producer gets less than today's tip."""
     each = opened(replace(submitted(), submitted_ms=UnixMs(NOW_MS + 20_000)))

@@ -18,6 +18,7 @@ from distributor.payout.sweep import (
 )
 from distributor.state import MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei
+from foundation.clock import UnixMs
 from tests.factories import GWEI
 from tests.fakes.chain import OPERATOR
 from tests.world import World, a_world, tokens
@@ -53,6 +54,14 @@ def a_watcher(world: World, thresholds: Thresholds = THRESHOLDS) -> BalanceMonit
 def a_sweep(world: World) -> Sweep:
     """Return the sweep of that world."""
     return Sweep(ledger=world.ledger, clock=world.clock)
+
+
+async def test_a_watch_from_the_future_is_looked_at_again() -> None:
+    """A host whose clock ran a day ahead looked; nobody waits a day for the next look."""
+    world = await a_world()
+    await world.ledger.service.save_monitor_state(MonitorState(watched_ms=UnixMs(world.clock() + 86_400_000)))
+
+    assert (await a_sweep(world).run()).monitor
 
 
 async def test_a_quiet_ledger_wakes_nobody() -> None:
