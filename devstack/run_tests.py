@@ -28,7 +28,7 @@ COVERED = "distributor/*,payflow/*,foundation/*"
 QUICK = ("tests/unit", "tests/contract", "--no-servers", "--numprocesses", "auto", "--dist", "loadfile", "-q")
 """The tests of the short loop: on each core a process of its own, and no server started."""
 NOT_COVERED = (
-    "distributor/__main__.py,distributor/adapters/*,distributor/cli/*,payflow/adapters/*,"
+    "distributor/__main__.py,distributor/adapters/*,distributor/cli/*,payflow/__main__.py,payflow/adapters/*,payflow/cli/*,"
     "foundation/tablestore/azure_tables.py,foundation/secrets/*"
 )
 

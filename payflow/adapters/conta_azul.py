@@ -7,7 +7,9 @@ renews the access token once. Requests keep the limiter's pace, also those that 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -105,6 +107,33 @@ class ContaAzulApi:
                 return responses.read(response.status_code, response.headers, await _body(response))
         except httpx.HTTPError as error:  # its text may hold the address with its query: the kind is enough
             raise ApiUnavailable(f"no answer from Conta Azul ({type(error).__name__})") from None
+
+
+async def account_of(client: httpx.AsyncClient, base_url: str, access: str) -> Account:
+    """Return the company of a token that was just given out; asked before there is a lane."""
+    tokens = _Given(access)
+    api = ContaAzulApi(
+        client,
+        base_url,
+        next(iter(routes.FAMILIES.values())),
+        tokens=tokens,
+        limiter=Limiter(time.monotonic),
+        sleep=asyncio.sleep,
+    )
+    return await api.account()
+
+
+class _Given:
+    """One token, which nobody can renew here."""
+
+    def __init__(self, access: str) -> None:
+        self._access = access
+
+    async def current(self) -> str:
+        return self._access
+
+    async def renewed(self, refused: str) -> str:
+        raise Unauthorized(f"a token of {len(refused)} characters was refused at once")
 
 
 async def _body(response: httpx.Response) -> bytes:

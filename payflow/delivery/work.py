@@ -25,6 +25,7 @@ from payflow.delivery.sending import Sending, new_owner
 from payflow.delivery.steps import Become, Judge, Policy, Prepare, Renew, Seen, Send, Step
 from payflow.documents import comprovante, pdf
 from payflow.documents.comprovante import Payment
+from payflow.documents.download import DocumentRefused
 from payflow.documents.pdf import Checked
 from payflow.documents.waiting import receipt_of
 from payflow.ledger.deliveries import LaneDeliveries
@@ -66,14 +67,6 @@ class Office:
     @property
     def domain(self) -> str:
         return self.sender_address.rpartition("@")[2]
-
-
-class DocumentRefused(Exception):
-    """The attachment's host or answer is refused: a person looks. Carries the reason."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 Download = Callable[[Attachment], Awaitable[bytes]]

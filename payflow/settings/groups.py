@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
+from foundation.outgoing.addresses import Network, parse_networks
 from foundation.settings.groups import Rule, SettingsGroup, setting
 from foundation.settings.urls import is_private, split
 from foundation.settings.values import setting_name, whole
@@ -39,6 +40,10 @@ def _hosts(text: str) -> tuple[str, ...]:
     if any(urlsplit(f"//{name}").netloc != name or "@" in name for name in names):
         raise ValueError("must be host names, HOST or HOST:PORT, with commas between them")
     return names
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return parse_networks(text) if text.strip() else ()
 
 
 def _old_keys(text: str) -> tuple[str, ...]:
@@ -108,4 +113,12 @@ class LookSettings(SettingsGroup):
     )
     document_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = setting(
         "DOCUMENT_HOSTS", "hosts besides the API's that documents are fetched from, with commas between them", ""
+    )
+
+
+class OutgoingSettings(SettingsGroup):
+    """What may be asked besides public addresses."""
+
+    inside: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = setting(
+        "INSIDE_NETWORKS", "networks of your own that documents may be fetched from, besides public addresses", ""
     )

@@ -16,8 +16,9 @@ from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import decisions, rules
 from payflow.delivery.ports import DeliveryKey, SendLog
 from payflow.delivery.sender import Limits, SenderDesk
-from payflow.delivery.work import DocumentRefused, Office, Work
+from payflow.delivery.work import Office, Work
 from payflow.documents import comprovante
+from payflow.documents.download import DocumentRefused
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.send_log import TableSendLog
@@ -103,7 +104,7 @@ class Clinic:
 
     async def _download(self, attachment: Attachment) -> bytes:
         if self.download_refused:
-            raise DocumentRefused(self.download_refused)
+            raise DocumentRefused(self.download_refused, "as told")
         found = self.books.file(attachment.id)
         assert found
         return found.content

@@ -1,0 +1,1 @@
+"""What an operator does by hand; the same use cases and rows as the functions."""

@@ -1,0 +1,1 @@
+"""PayFlow's functions: the only package of it that knows ``azure.functions``."""

@@ -1,0 +1,59 @@
+"""The pages a clinic connects on."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import azure.functions as func
+
+from foundation.http.responses import set_headers
+from payflow.connect import pages
+from payflow.connect.connecting import CallBack, NoSuchInvitation, NoSuchSignIn
+from payflow.connect.pages import Page
+from payflow.functions.problems import answers
+from payflow.wiring import container
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
+
+
+@blueprint.function_name("connect")
+@blueprint.route("connect/{invitation}", auth_level=func.AuthLevel.ANONYMOUS)
+@answers("GET", "POST")
+async def connect(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Show the invitation; its button begins the sign-in. A link that is only opened changes nothing."""
+    connecting, secret = await container().connecting(), req.route_params["invitation"]
+    try:
+        if req.method == "POST":
+            return _response(pages.begun(await connecting.begin(secret)))
+        await connecting.check(secret)
+    except NoSuchInvitation:
+        return _response(pages.no_invitation())
+    parts = urlsplit(connecting.redirect_uri)
+    action = f"{parts.scheme}://{parts.netloc}/connect/{secret}"
+    return _response(pages.invitation(action, connecting.authorize_url))
+
+
+@blueprint.function_name("oauth_callback")
+@blueprint.route("oauth/callback", auth_level=func.AuthLevel.ANONYMOUS)
+@answers("GET")
+async def oauth_callback(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Take Conta Azul's answer, once; a reload shows what came of it."""
+    connecting = await container().connecting()
+    back = CallBack(
+        state=req.params.get("state", ""),
+        cookie=pages.cookie_in(req.headers.get("Cookie", "")),
+        code=req.params.get("code", ""),
+        error=req.params.get("error", ""),
+    )
+    try:
+        return _response(pages.outcome(await connecting.finish(back)))
+    except NoSuchSignIn:
+        return _response(pages.no_sign_in())
+
+
+def _response(page: Page) -> func.HttpResponse:
+    headers = dict(page.headers)
+    mimetype = headers.pop("Content-Type").partition(";")[0]
+    response = func.HttpResponse(page.body, status_code=page.status, mimetype=mimetype, charset="utf-8")
+    set_headers(response, headers)
+    return response

@@ -1,0 +1,111 @@
+"""The settings of mail. What contradicts itself is refused by name: no login goes out in the clear by accident."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, SecretStr
+
+from foundation.settings.groups import Rule, SettingsGroup, setting
+from foundation.settings.values import whole, yes_no
+from payflow.mail.smtp import Auth, Security, Server
+from payflow.recipients.addresses import normalized
+from payflow.settings.groups import Environment
+
+TLS_PORT, STARTTLS_PORT = 465, 587
+
+
+def _mailbox(text: str) -> str:
+    found = normalized(text)
+    if not found:
+        raise ValueError("must be a mail address")
+    return found
+
+
+def _optional_mailbox(text: str) -> str:
+    return _mailbox(text) if text.strip() else ""
+
+
+def _optional_flag(text: str) -> bool | None:
+    return yes_no(text) if text.strip() else None
+
+
+def _security(text: str) -> Security | None:
+    return Security(text.strip().lower()) if text.strip() else None
+
+
+_Flag = Annotated[bool | None, BeforeValidator(_optional_flag)]
+_Count = Annotated[int, BeforeValidator(whole(1, 100_000))]
+
+
+def _agree(security: Security | None, port: int, tls: bool | None, ssl: bool | None) -> bool:
+    """Say whether all that names the encryption means the same one."""
+    said = {security} if security else set[Security]()
+    said |= {Security.STARTTLS} if tls else set()
+    said |= {Security.TLS} if ssl else set()
+    said |= {Security.TLS} if port == TLS_PORT else set()
+    said |= {Security.STARTTLS} if port == STARTTLS_PORT else set()
+    return len(said) <= 1 and not (tls is False and ssl is not True and security is None)
+
+
+class MailSettings(SettingsGroup):
+    """The mail server, the sender, and who gets mail outside production."""
+
+    host: str = setting("SMTP_HOST", "the mail server")
+    port: Annotated[int, BeforeValidator(whole(1, 65535))] = setting(
+        "SMTP_PORT", "587 for STARTTLS, 465 for TLS from the first byte", "587"
+    )
+    user: str = setting("SMTP_USER", "who signs in; empty signs in nobody, on this machine only", "")
+    password: SecretStr = setting("SMTP_PASSWORD", "an app password of SMTP_USER", "", secret=True)
+    sender: Annotated[str, BeforeValidator(_mailbox)] = setting("SMTP_FROM", "the address mails come from")
+    reply_to: Annotated[str, BeforeValidator(_optional_mailbox)] = setting(
+        "SMTP_REPLY_TO", "where answers go; the clinic's contact when empty", ""
+    )
+    security: Annotated[Security | None, BeforeValidator(_security)] = setting(
+        "SMTP_SECURITY", "starttls, tls, or none for a server on this machine; follows from the port when empty", ""
+    )
+    use_tls: _Flag = setting("SMTP_USE_TLS", "older spelling of SMTP_SECURITY=starttls", "")
+    use_ssl: _Flag = setting("SMTP_USE_SSL", "older spelling of SMTP_SECURITY=tls", "", aliases=["SMTP_USE_SMTPS"])
+    connections: _Count = setting("SMTP_CONNECTIONS", "connections at once, over all companies", "2")
+    per_minute: _Count = setting("SMTP_PER_MINUTE", "mails a minute, over all companies", "30")
+    per_day: _Count = setting("SMTP_PER_DAY", "mails a day, over all companies", "2000")
+    override: Annotated[str, BeforeValidator(_optional_mailbox)] = setting(
+        "OVERRIDE_RECIPIENT_EMAIL", "gets every mail outside production; required there, refused in production", ""
+    )
+    environment: Environment = setting("ENVIRONMENT", "production, staging or development", "development")
+    rules: ClassVar = [
+        Rule(
+            _agree,
+            ("security", "port", "use_tls", "use_ssl"),
+            "SMTP_SECURITY",
+            "contradicts SMTP_PORT, SMTP_USE_TLS or SMTP_USE_SSL: 587 is starttls, 465 is tls",
+        ),
+        Rule(
+            lambda override, environment: bool(override) != (environment is Environment.PRODUCTION),
+            ("override", "environment"),
+            "OVERRIDE_RECIPIENT_EMAIL",
+            "must be set outside production, and must not be set in production",
+        ),
+        Rule(
+            lambda security, host, user: security is not Security.NONE or (_is_local(host) and not user),
+            ("security", "host", "user"),
+            "SMTP_SECURITY",
+            "may be none only for a server on this machine, without a login",
+        ),
+    ]
+
+    def server(self) -> Server:
+        """Return the server to connect to; the certificate is always verified."""
+        return Server(
+            host=self.host,
+            port=self.port,
+            security=self.security or (Security.TLS if self.use_ssl or self.port == TLS_PORT else Security.STARTTLS),
+            auth=Auth.PASSWORD if self.user else Auth.NONE,
+            user=self.user,
+            secret=self.password.get_secret_value,
+            helo=self.sender.rpartition("@")[2],
+        )
+
+
+def _is_local(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1")

@@ -1,0 +1,341 @@
+"""
+Composition root: the only place that reads the clock and the environment, and that knows every use case.
+
+One container for each running event loop. A part is built at its first use, and a failure is not kept: once the
+setting is right, the next call works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from foundation import logs
+from foundation.clock import Clock, system_clock
+from foundation.errors import ConfigurationError
+from foundation.lazy import Lazy
+from foundation.secrets.key_vault import KeyVaultSecrets
+from foundation.secrets.sign_in import sign_in
+from foundation.settings import groups
+from foundation.settings.groups import SettingsGroup
+from foundation.settings.storage import storage
+from payflow.connect.tokens import Tokens
+from payflow.ledger import keys
+from payflow.ledger.entries import Entries
+from payflow.ledger.identity import Identity, load
+from payflow.ledger.lane import LaneLedger
+from payflow.ledger.records import codec
+from payflow.model import CompanyId
+from payflow.settings.groups import ContaAzulSettings, KeySettings, LookSettings, OutgoingSettings, StorageSettings
+from payflow.settings.mail import MailSettings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from foundation.alarms.register import Register
+    from foundation.tablestore.azure_tables import Tables
+    from payflow.adapters.authorization import AuthorizationServer
+    from payflow.connect.connecting import Connecting
+    from payflow.lane import Lane
+    from payflow.ports import ContaAzul, ReceiptWork
+    from payflow.recipients.choice import Known
+    from payflow.sealing import Sealer
+    from payflow.state import Company
+
+LEDGER_TABLE: Final = "payflow"
+SECOND_TABLE: Final = "payflowsentlog"
+ALARMS: Final = "alarms"
+"""The partition of the register."""
+GROUPS: Final = (StorageSettings, KeySettings, ContaAzulSettings, LookSettings, OutgoingSettings, MailSettings)
+_LOUD: Final = ("azure", "httpx", "httpcore")
+"""Libraries that log each request, with its address, at INFO or DEBUG."""
+
+_log = logging.getLogger(__name__)
+
+G = TypeVar("G", bound=SettingsGroup)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What every use case needs: the rows, the keys, and whose ledger it is."""
+
+    ledger: Tables
+    second: Tables
+    sealer: Sealer
+    identity: Identity
+
+    def lane(self, company: CompanyId) -> LaneLedger:
+        """Return the rows of one company."""
+        rows = self.ledger.rows_of(keys.partition(company))
+        return LaneLedger(company, rows, codec(company, self.sealer), self.identity.index, self.entries)
+
+    @property
+    def entries(self) -> Entries:
+        return Entries(self.ledger.rows_of(keys.COMPANIES))
+
+
+def container() -> Container:
+    """Return the container of the running event loop; made at the first call, closed by ``aclose``."""
+    loop = asyncio.get_running_loop()
+    for gone in [known for known in _containers if known.is_closed()]:
+        del _containers[gone]
+    if loop not in _containers:
+        quieten(os.environ)
+        _containers[loop] = Container(os.environ, clock=system_clock)
+    return _containers[loop]
+
+
+async def aclose() -> None:
+    """Close the container of the running event loop, if there is one."""
+    mine = _containers.pop(asyncio.get_running_loop(), None)
+    if mine is not None:
+        await mine.aclose()
+
+
+def quieten(environ: Mapping[str, str]) -> None:
+    """Let only this service speak below WARNING, and mask personal data there."""
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    level = logging.getLevelNamesMapping().get(environ.get("LOG_LEVEL", "").strip().upper(), logging.INFO)
+    for ours in ("payflow", "foundation"):
+        logging.getLogger(ours).setLevel(level)
+    logs.show_personal_data(shown=False)
+
+
+class Container:
+    """Every use case, built at its first use; each raises ConfigurationError with all that is wrong for it."""
+
+    def __init__(self, environ: Mapping[str, str], *, clock: Clock) -> None:
+        self._environ, self._clock = environ, clock
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._open = AsyncExitStack()
+        self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock)
+        self._open.push_async_callback(self._secrets.aclose)
+        self._ledger = Lazy(partial(self._tables, "ledger", LEDGER_TABLE))
+        self._second = Lazy(partial(self._tables, "second", SECOND_TABLE))
+        self._base = Lazy(self._build_base)
+        self._http = Lazy(self._build_http)
+
+    async def aclose(self) -> None:
+        """Close every client that was opened."""
+        await self._open.aclose()
+
+    async def settings(self, group: type[G]) -> G:
+        """Return the settings of *group*, its secrets resolved. Raises ConfigurationError with all that is wrong."""
+        environ, unresolved = await self._resolved(group)
+        return groups.read(group, environ, unresolved)
+
+    async def wrong_settings(self) -> Sequence[str]:
+        """Return the names of the settings that are missing or wrong."""
+        found = [groups.problems(group, *await self._resolved(group)) for group in GROUPS]
+        return sorted({problem.setting for problems in found for problem in problems})
+
+    async def ledger_tables(self) -> Tables:
+        """Return the ledger's account, whether or not its tables exist."""
+        return await self._ledger.get()
+
+    async def second_tables(self) -> Tables:
+        """Return the second account, whether or not its tables exist."""
+        return await self._second.get()
+
+    async def sealer(self) -> Sealer:
+        return (await self.settings(KeySettings)).sealer()
+
+    async def base(self) -> Base:
+        """Return rows, keys and identity. Raises ConfigurationError if the ledger is another installation's."""
+        return await self._base.get()
+
+    async def entries(self) -> Entries:
+        return (await self.base()).entries
+
+    async def register(self) -> Register:
+        """Return the register of standing alarms."""
+        from foundation.alarms.register import Register
+        from payflow.alarms import CATALOGUE
+
+        tables = await self.ledger_tables()
+        return Register(rows=tables.rows_of(ALARMS), clock=self._clock, catalogue=CATALOGUE)
+
+    async def tell_alarms(self) -> None:
+        """Tell what stands, as often as the register says."""
+        from foundation.alarms.register import Teller
+        from foundation.alarms.targets import LogTarget
+
+        await Teller(register=await self.register(), target=LogTarget("pt"), holder=self._holder).run([])
+
+    async def connecting(self) -> Connecting:
+        """Return the use case of connecting a clinic."""
+        from payflow.adapters.conta_azul import account_of
+        from payflow.connect.connecting import Connecting
+        from payflow.ledger.oauth import OAuthLedger
+        from payflow.ledger.records import oauth_codec
+
+        base, http, settings = await self.base(), await self._http.get(), await self.settings(ContaAzulSettings)
+        return Connecting(
+            oauth=OAuthLedger(base.ledger.rows_of(keys.OAUTH), oauth_codec(base.sealer)),
+            partitions=_Partitions(base, self._clock, _server(http, settings)),
+            server=_server(http, settings),
+            account_of=partial(account_of, http, settings.api_url),
+            clock=self._clock,
+            authorize_url=settings.authorize_url,
+            client_id=settings.client_id,
+            redirect_uri=settings.redirect_uri,
+        )
+
+    async def lane(self, company: CompanyId) -> Lane:
+        """Return the lane of one company."""
+        from foundation.tablestore.leases import Leases
+        from payflow.connect.probe import probe
+        from payflow.conta_azul.values import local_date
+        from payflow.lane import Lane
+
+        base, settings = await self.base(), await self.settings(LookSettings)
+        ledger, tokens = base.lane(company), await self._tokens(company)
+        api_of = partial(_api, await self._http.get(), (await self.settings(ContaAzulSettings)).api_url, tokens)
+        return Lane(
+            ledger=ledger,
+            leases=Leases(ledger.rows, self._clock),
+            holder=self._holder,
+            api_of=api_of,
+            probe=lambda found: probe(found, api_of, local_date(self._clock())),
+            work=await self._work(tokens),
+            alarms=await self.register(),
+            clock=self._clock,
+            sleep=asyncio.sleep,
+            interval_ms=settings.interval_s * 1000,
+        )
+
+    # Inside ------------------------------------------------------------------------------------------
+
+    async def _work(self, tokens: Tokens) -> ReceiptWork:
+        from foundation.outgoing.guard import OutgoingGuard
+        from payflow.delivery.sender import Limits, SenderDesk
+        from payflow.delivery.work import Office, Work
+        from payflow.documents.download import Download
+        from payflow.ledger.send_log import TableSendLog
+        from payflow.mail.channel import SmtpChannel
+
+        base, mail = await self.base(), await self.settings(MailSettings)
+        limits = Limits(connections=mail.connections, per_minute=mail.per_minute, per_day=mail.per_day)
+        server = mail.server()
+        return Work(
+            office=Office(
+                sender_name="PayFlow", sender_address=mail.sender, reply_to=mail.reply_to, override=mail.override
+            ),
+            desk=SenderDesk(base.ledger.rows_of(keys.SENDER), self._clock, limits),
+            channel=lambda: SmtpChannel(server, mail.sender),
+            send_log=lambda company, epoch: TableSendLog(
+                base.second.rows_of(keys.partition(company)), self._clock, company, epoch
+            ),
+            download=Download(
+                outgoing=OutgoingGuard(inside=(await self.settings(OutgoingSettings)).inside),
+                hosts=(await self.settings(LookSettings)).document_hosts,
+                api_url=(await self.settings(ContaAzulSettings)).api_url,
+                token=tokens.current,
+            ),
+            known=_known,
+            clock=self._clock,
+        )
+
+    async def _tokens(self, company: CompanyId) -> Tokens:
+        base, http, settings = await self.base(), await self._http.get(), await self.settings(ContaAzulSettings)
+        return _Partitions(base, self._clock, _server(http, settings)).tokens(company)
+
+    async def _resolved(self, group: type[SettingsGroup]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        environ, unresolved = dict(self._environ), dict[str, str]()
+        for one in groups.settings_of([group]).values():
+            if one.secret:
+                try:
+                    environ[one.name] = await self._secrets.get(one.name) or ""
+                except ConfigurationError as error:
+                    unresolved[one.name] = str(error).removeprefix(f"{one.name} ")
+        return environ, unresolved
+
+    async def _tables(self, which: str, table: str) -> Tables:
+        from foundation.tablestore.azure_tables import connect
+
+        account = storage(self._environ, getattr(await self.settings(StorageSettings), which))
+        tables = connect(
+            connection_string=account.connection_string,
+            table_endpoint=account.table_endpoint,
+            credential=account.credential,
+            client_id=account.client_id,
+            partition=keys.IDENTITY,
+            table=table,
+            audit_table=f"{table}audit",
+        )
+        self._open.push_async_callback(tables.aclose)
+        return tables
+
+    async def _build_base(self) -> Base:
+        sealer, uri = await self.sealer(), (await self.settings(ContaAzulSettings)).redirect_uri
+        environment = (await self.settings(StorageSettings)).environment
+        tables = await self.ledger_tables()
+        identity = await load(tables.rows, sealer, environment=environment, redirect_uri=uri)
+        return Base(tables, await self.second_tables(), sealer, identity)
+
+    async def _build_http(self) -> httpx.AsyncClient:
+        from payflow.adapters.conta_azul import pooled
+
+        client = pooled()
+        self._open.push_async_callback(client.aclose)
+        return client
+
+
+def _server(http: httpx.AsyncClient, settings: ContaAzulSettings) -> AuthorizationServer:
+    from payflow.adapters.authorization import AuthorizationServer
+
+    return AuthorizationServer(
+        http,
+        settings.token_url,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret.get_secret_value(),
+        redirect_uri=settings.redirect_uri,
+    )
+
+
+def _api(http: httpx.AsyncClient, api_url: str, tokens: Tokens, company: Company) -> ContaAzul:
+    """Return the API for one company; each call begins with an empty limiter, which spaces from its first request."""
+    from payflow.adapters.conta_azul import ContaAzulApi
+    from payflow.conta_azul.limiter import Limiter
+    from payflow.conta_azul.routes import FAMILIES
+
+    family = FAMILIES.get(company.route_family) or next(iter(FAMILIES.values()))
+    return ContaAzulApi(http, api_url, family, tokens=tokens, limiter=Limiter(time.monotonic), sleep=asyncio.sleep)
+
+
+def _tell(company: CompanyId, word: str) -> None:
+    logs.error(_log, word, company=company)
+
+
+async def _known(company: Company, ledger: LaneLedger) -> Known:
+    """Return what is known of recipients beside Conta Azul: the clinic's own address is nobody's receipt's."""
+    from payflow.recipients.choice import Known
+
+    return Known(by_customer={}, by_name={}, company_address=company.contact if ledger.company else "")
+
+
+_containers: dict[asyncio.AbstractEventLoop, Container] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Partitions:
+    base: Base
+    clock: Clock
+    server: AuthorizationServer
+
+    def lane(self, company: CompanyId) -> LaneLedger:
+        return self.base.lane(company)
+
+    def tokens(self, company: CompanyId) -> Tokens:
+        rescue = self.base.second.rows_of(keys.partition(company))
+        return Tokens(self.lane(company), rescue, self.server, self.clock, partial(_tell, company))

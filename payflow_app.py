@@ -1,0 +1,15 @@
+"""
+PayFlow as the Functions host finds it, chosen by PYTHON_SCRIPT_FILE_NAME=payflow_app.py.
+
+Importing this module does nothing and needs no setting: an app whose module raises has no functions at all.
+"""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from payflow.functions import connect, health, workers
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+for part in (connect, health, workers):
+    app.register_functions(part.blueprint)

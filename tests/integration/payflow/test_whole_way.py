@@ -1,0 +1,276 @@
+"""The whole way on real parts: pages, stand-in, tables, SMTP with TLS. One payment, one mail, and no second one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import azure.functions as func
+import httpx
+import pytest
+from azure.functions.timer import TimerRequest
+
+from devstack.conta_azul.books import Books
+from devstack.conta_azul.serve import CLIENT_ID, CLIENT_SECRET, conta_azul
+from devstack.conta_azul.server import ContaAzul
+from devstack.servers import Azurite
+from foundation.clock import UnixMs
+from payflow import wiring
+from payflow.cli import commands
+from payflow.connect.pages import COOKIE
+from payflow.documents.comprovante import Payment, make
+from payflow.functions import connect, health, workers
+from payflow.lane import Ended
+from payflow.model import BaixaId, Centavos, CompanyId, Composition
+from payflow.sealing import new_key
+from payflow.state import ReceiptState
+from tests.fakes.functions import Out, a_context
+from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
+
+COMPANY, DOCUMENT = CompanyId("5f0a-clinic"), "12345678000195"
+REDIRECT = "http://127.0.0.1:7072/oauth/callback"
+OVERRIDE = "teste@payflow.example"
+
+
+@dataclass
+class World:
+    """Everything that runs."""
+
+    server: ContaAzul
+    books: Books
+    mail: FaultyServer
+    http: httpx.AsyncClient
+
+    async def lane(self) -> Ended:
+        """Run the company's lane as its message would."""
+        return await (await wiring.container().lane(COMPANY)).run()
+
+    async def state(self, baixa: str) -> ReceiptState:
+        found = await (await wiring.container().base()).lane(COMPANY).receipt(BaixaId(baixa))
+        assert found is not None
+        return found.state
+
+    async def connect(self, link: str) -> str:
+        """Press the button, sign in at Conta Azul, come back; return the page that is shown at the end."""
+        secret = link.rpartition("/")[2]
+        page = await connect.connect(_request("GET", f"/connect/{secret}", invitation=secret), a_context())
+        assert "Conectar ao Conta Azul" in page.get_body().decode()
+        begun = await connect.connect(_request("POST", f"/connect/{secret}", invitation=secret), a_context())
+        cookie = begun.headers["Set-Cookie"].split(";")[0]
+        form = await self.http.get(begun.headers["Location"])
+        fields = dict(re.findall(r'name="(redirect_uri|state)" value="([^"]*)"', form.text))
+        signed = await self.http.post(
+            f"{self.server.base_url}/login", data={**fields, "user": "financeiro", "password": "x", "do": "allow"}
+        )
+        back = urlsplit(signed.headers["Location"])
+        answer = await connect.oauth_callback(_request("GET", f"{back.path}?{back.query}", cookie=cookie), a_context())
+        return str(answer.get_body().decode())
+
+
+def _request(method: str, path: str, *, cookie: str = "", invitation: str = "") -> func.HttpRequest:
+    parts = urlsplit(path)
+    return func.HttpRequest(
+        method=method,
+        url=f"http://127.0.0.1:7072{path}",
+        headers={"Cookie": cookie},
+        params=dict(httpx.QueryParams(parts.query)),
+        route_params={"invitation": invitation},
+        body=b"",
+    )
+
+
+@pytest.fixture
+async def world(
+    azurite: Azurite, monkeypatch: pytest.MonkeyPatch, table_name: str, tmp_path: Path
+) -> AsyncIterator[World]:
+    """A clinic at the stand-in, a ledger of its own, a mail server whose authority the app trusts."""
+    monkeypatch.setattr(wiring, "LEDGER_TABLE", f"{table_name}a")
+    monkeypatch.setattr(wiring, "SECOND_TABLE", f"{table_name}b")
+    with mail_server() as mail:
+        async with conta_azul([REDIRECT]) as server, httpx.AsyncClient(trust_env=False) as http:
+            books = server.company(COMPANY, document=DOCUMENT, name="Clínica Boa", user="financeiro")
+            authority = tmp_path / "authority.pem"
+            mail.authority.cert_pem.write_to_path(str(authority))
+            os.environ |= {
+                "AzureWebJobsStorage": azurite.connection_string,
+                "SEND_LOG_STORAGE": azurite.connection_string,
+                "SSL_CERT_FILE": str(authority),
+                "MASTER_KEY": new_key(),
+                "ENVIRONMENT": "staging",
+                "OVERRIDE_RECIPIENT_EMAIL": OVERRIDE,
+                "CONTA_AZUL_CLIENT_ID": CLIENT_ID,
+                "CONTA_AZUL_CLIENT_SECRET": CLIENT_SECRET,
+                "CONTA_AZUL_REDIRECT_URI": REDIRECT,
+                "CONTA_AZUL_API_BASE_URL": server.base_url,
+                "CONTA_AZUL_AUTH_URL": f"{server.base_url}/oauth2/authorize",
+                "CONTA_AZUL_TOKEN_URL": f"{server.base_url}/oauth2/token",
+                "INSIDE_NETWORKS": "127.0.0.0/8",
+                "SMTP_HOST": "localhost",
+                "SMTP_PORT": str(mail.port),
+                "SMTP_SECURITY": "starttls",
+                "SMTP_USER": USER,
+                "SMTP_PASSWORD": PASSWORD,
+                "SMTP_FROM": "recibos@payflow.example",
+                "POLLING_INTERVAL_SECONDS": "60",
+                "BALLX_USE_KV": "0",
+            }
+            yield World(server=server, books=books, mail=mail, http=http)
+            await wiring.aclose()
+
+
+async def _command(*arguments: str) -> None:
+    """Run a command in this loop, as ``python3 -m payflow`` would in its own."""
+    chosen = commands._parser().parse_args(arguments)
+    await chosen.run(wiring.container(), chosen)
+
+
+def a_document(amount: int) -> bytes:
+    """Return a PDF as the ERP makes one."""
+    return make(
+        Payment(
+            company="ERP",
+            company_document=DOCUMENT,
+            payer="Dra. Ana",
+            payer_document="",
+            paid_on="2026-01-01",
+            composition=Composition(gross=Centavos(amount)),
+            number=str(amount),
+        )
+    )
+
+
+async def connected(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Make the ledger, invite, connect, take the baseline."""
+    await _command("init")
+    await _command("invite", "--document", DOCUMENT)
+    link = capsys.readouterr().out.splitlines()[-1]
+    assert "Conta conectada" in await world.connect(link)
+    assert await world.lane() is Ended.DONE
+
+
+async def test_a_booked_payment_becomes_one_mail(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Connected through the pages; what was paid before is not mailed, what is booked is, once."""
+    ana = world.books.person("Dra. Ana", email="ana@example.org", id="c-ana")
+    today = date.today()  # noqa: DTZ011 -- a due date
+    old = world.books.bill(ana, 900_00, due=today)
+    world.books.attach(world.books.pay(old), a_document(900_00))
+    old.changed -= timedelta(days=2)
+    old.payments[0].updated -= timedelta(days=2)
+    await connected(world, capsys)
+
+    payment = world.books.pay(world.books.bill(ana, 1500_00, due=today))
+    world.books.attach(payment, a_document(1500_00))
+    await _look_now()
+    assert await world.lane() is Ended.DONE
+    await _look_now()
+    assert await world.lane() is Ended.DONE
+
+    (mail,) = world.mail.accepted
+    assert await world.state(payment.id) is ReceiptState.SENT
+    assert mail.recipients == (OVERRIDE,)
+    assert mail.message["Subject"] == "[TESTE] Recibo de pagamento - Clínica Boa"
+    text = mail.message.get_body(("plain",))
+    assert text is not None
+    assert "R$ 1.500,00" in text.get_content().replace("\xa0", " ")
+    (pdf,) = mail.message.iter_attachments()
+    assert pdf.get_content() == a_document(1500_00)
+
+
+async def test_an_undone_payment_is_withdrawn(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before its document came: no mail."""
+    await connected(world, capsys)
+    ana = world.books.person("Ana", email="a@b.example")
+    payment = world.books.pay(world.books.bill(ana, 10_00, due=date(2026, 1, 1)))
+    base = await wiring.container().base()
+    await _look_now()
+    lane = await wiring.container().lane(COMPANY)
+    world.books.attach(payment, b"%PDF-broken" + b" " * 200)
+    await lane.run()
+    world.books.undo(payment)
+    await _look_now()
+    await world.lane()
+
+    assert world.mail.accepted == []
+    receipt = await base.lane(COMPANY).receipt(BaixaId(payment.id))
+    assert receipt is not None
+    assert (receipt.state, receipt.gone) == (ReceiptState.WITHDRAWN, True)
+
+
+async def test_the_service_says_how_it_is(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not ready without an identity, ready with one; alive either way."""
+    before = await health.ready(_request("GET", "/ready"), a_context())
+    await connected(world, capsys)
+    after = await health.ready(_request("GET", "/ready"), a_context())
+    alive = await health.healthz(_request("GET", "/healthz"), a_context())
+
+    assert (before.status_code, after.status_code, alive.status_code) == (503, 200, 200)
+    assert CLIENT_SECRET not in (before.get_body() + after.get_body()).decode()
+
+
+async def test_the_timer_wakes_what_is_due(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message is the company, its lane runs, an unknown one is left."""
+    await connected(world, capsys)
+    await _look_now()
+    lanes = Out()
+
+    await workers.wake_lanes(TimerRequest(), lanes, a_context())
+    await workers.lane(func.QueueMessage(body=COMPANY.encode()), a_context())
+    await workers.lane(func.QueueMessage(body=b"nobody"), a_context())
+    await workers.lane_poisoned(func.QueueMessage(body=b"x"), a_context())
+
+    assert [*lanes.get()] == [COMPANY]
+
+
+async def test_pages_for_what_is_not_valid(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """An invitation that never was, a state of nobody's, a method that is none."""
+    await connected(world, capsys)
+
+    unknown = await connect.connect(_request("GET", "/connect/x", invitation="x"), a_context())
+    forged = await connect.oauth_callback(
+        _request("GET", "/oauth/callback?code=c&state=s", cookie=f"{COOKIE}=x"), a_context()
+    )
+    method = await connect.oauth_callback(_request("PUT", "/oauth/callback"), a_context())
+
+    assert (unknown.status_code, forged.status_code, method.status_code) == (404, 400, 405)
+
+
+async def test_an_operator_sees_and_stops(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Companies, receipts, one receipt, the cursor; pause and resume; nothing personal."""
+    await connected(world, capsys)
+    payment = world.books.pay(world.books.bill(world.books.person("Dra. Canária"), 10_00, due=date(2026, 1, 1)))
+    await _look_now()
+    await world.lane()
+    for command in (
+        ("companies",),
+        ("receipts", COMPANY),
+        ("show", COMPANY, payment.id),
+        ("cursor", COMPANY),
+        ("pause", COMPANY),
+        ("resume", COMPANY),
+    ):
+        await _command(*command)
+    said = capsys.readouterr().out
+
+    assert payment.id in said
+    assert "is paused" in said
+    assert "is active" in said
+    assert "Canária" not in said
+    for wrong in (("show", COMPANY, "b"), ("pause", "nobody"), ("resume", COMPANY), ("invite", "--document", "1")):
+        with pytest.raises(commands.Refused):
+            await _command(*wrong)
+
+
+async def _look_now() -> None:
+    """Let the cursor be as old as an interval, and the entry due."""
+    await asyncio.sleep(1.1)  # a look asks to the second, and finds the rest of it the next time
+    base = await wiring.container().base()
+    lane = base.lane(COMPANY)
+    cursor = await lane.read_cursor()
+    await lane.write_cursor(replace(cursor, upper_ms=UnixMs(cursor.upper_ms - 60_000)))
+    await base.entries.lower(COMPANY, UnixMs(0))

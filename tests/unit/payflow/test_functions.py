@@ -1,0 +1,53 @@
+"""What callers see of errors, and that the app can be indexed without a setting."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from foundation.errors import ConfigurationError, Rejected, Transient
+from foundation.http.handler import WrongMethod
+from payflow.alarms import CATALOGUE
+from payflow.functions.problems import to_problem
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (WrongMethod("PUT", ["GET"]), 405, "wrong_method"),
+        (Rejected("no"), 404, "rejected"),
+        (ConfigurationError("secret place"), 503, "not_configured"),
+        (Transient("secret place"), 503, "unavailable"),
+        (ValueError("secret place"), 500, "internal_error"),
+    ],
+)
+def test_each_error_is_one_problem(error: Exception, status: int, code: str) -> None:
+    """The details are in the log."""
+    problem = to_problem(error)
+
+    assert (problem.status, problem.code) == (status, code)
+    assert "secret place" not in f"{problem.detail} {problem.headers}"
+
+
+def test_the_app_is_indexed_without_a_setting() -> None:
+    """An app whose module raises has no functions at all; and the start loads neither httpx nor a chain library."""
+    code = (
+        "import sys, payflow_app; names = sorted(f.get_function_name() for f in payflow_app.app.get_functions());"
+        "heavy = {'httpx', 'web3', 'distributor', 'azure.data.tables'};"
+        "print(' '.join(names)); print(sorted(heavy & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    names, loaded = ended.stdout.splitlines()
+    assert names == "connect healthz lane lane_poisoned oauth_callback ready wake_lanes"
+    assert loaded == "[]"
+
+
+def test_every_alarm_says_what_to_do() -> None:
+    """In both languages."""
+    for code in CATALOGUE.codes:
+        for text in CATALOGUE.find(code).texts.values():
+            assert text.summary.endswith(".")
+            assert text.action.endswith(".")

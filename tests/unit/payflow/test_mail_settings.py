@@ -1,0 +1,78 @@
+"""Mail settings: one meaning each, and nothing that would log in unencrypted or mail the wrong people."""
+
+from __future__ import annotations
+
+import pytest
+
+from foundation.errors import ConfigurationError
+from foundation.settings.groups import read
+from payflow.mail.smtp import Auth, Security
+from payflow.settings.mail import MailSettings
+
+GIVEN = {
+    "SMTP_HOST": "mail.example",
+    "SMTP_USER": "u",
+    "SMTP_PASSWORD": "very-secret",
+    "SMTP_FROM": "recibos@clinica.example",
+    "OVERRIDE_RECIPIENT_EMAIL": "teste@clinica.example",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "security"),
+    [
+        ({}, Security.STARTTLS),
+        ({"SMTP_PORT": "465"}, Security.TLS),
+        ({"SMTP_PORT": "465", "SMTP_USE_SMTPS": "true"}, Security.TLS),
+        ({"SMTP_PORT": "587", "SMTP_USE_TLS": "true"}, Security.STARTTLS),
+        ({"SMTP_PORT": "2525", "SMTP_USE_SSL": "true"}, Security.TLS),
+        ({"SMTP_PORT": "2525", "SMTP_SECURITY": "TLS"}, Security.TLS),
+        ({"SMTP_PORT": "465", "SMTP_USE_TLS": "false", "SMTP_USE_SSL": "true"}, Security.TLS),
+    ],
+)
+def test_the_guides_spellings_mean_one_thing(said: dict[str, str], security: Security) -> None:
+    """587 with STARTTLS, 465 with TLS, and the old flags."""
+    assert read(MailSettings, GIVEN | said).server().security is security
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"SMTP_PORT": "465", "SMTP_SECURITY": "starttls"}, "SMTP_SECURITY"),
+        ({"SMTP_PORT": "587", "SMTP_USE_SMTPS": "true"}, "SMTP_SECURITY"),
+        ({"SMTP_PORT": "2525", "SMTP_USE_TLS": "true", "SMTP_USE_SSL": "true"}, "SMTP_SECURITY"),
+        ({"SMTP_USE_TLS": "false"}, "SMTP_SECURITY"),
+        ({"SMTP_SECURITY": "plain"}, "SMTP_SECURITY"),
+        ({"SMTP_PORT": "2525", "SMTP_SECURITY": "none"}, "SMTP_SECURITY"),
+        ({"SMTP_FROM": "nobody"}, "SMTP_FROM"),
+        ({"OVERRIDE_RECIPIENT_EMAIL": "nobody"}, "OVERRIDE_RECIPIENT_EMAIL"),
+        ({"OVERRIDE_RECIPIENT_EMAIL": ""}, "OVERRIDE_RECIPIENT_EMAIL"),
+        ({"ENVIRONMENT": "production"}, "OVERRIDE_RECIPIENT_EMAIL"),
+        ({"SMTP_USE_SSL": "true", "SMTP_USE_SMTPS": "false"}, "SMTP_USE_SSL"),
+    ],
+)
+def test_contradictions_are_refused_by_name(said: dict[str, str], named: str) -> None:
+    """Never guessed, never shown."""
+    with pytest.raises(ConfigurationError, match=named) as caught:
+        read(MailSettings, GIVEN | said)
+
+    assert "very-secret" not in str(caught.value)
+
+
+def test_production_mails_the_real_recipients() -> None:
+    """Without an override."""
+    found = read(MailSettings, GIVEN | {"ENVIRONMENT": "production", "OVERRIDE_RECIPIENT_EMAIL": ""})
+
+    assert (found.override, found.server().auth, found.server().helo) == ("", Auth.PASSWORD, "clinica.example")
+    assert found.server().secret() == "very-secret"
+
+
+def test_a_server_on_this_machine_may_do_without_tls() -> None:
+    """And without a login only."""
+    local = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1025", "SMTP_SECURITY": "none", "SMTP_USER": ""}
+
+    server = read(MailSettings, GIVEN | local).server()
+
+    assert (server.security, server.auth) == (Security.NONE, Auth.NONE)
+    with pytest.raises(ConfigurationError):
+        read(MailSettings, GIVEN | local | {"SMTP_USER": "u"})
