@@ -70,6 +70,8 @@ class PreBindSnapshot:
     token_has_code: bool
     authority_has_code: bool
     market: FeeQuote
+    decimals: int | None = None
+    """What the token answers to ``decimals()``; None where it answers nothing, which ERC-20 allows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

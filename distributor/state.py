@@ -45,6 +45,7 @@ class WaitingReason(StoredWord):
     NODE_BEHIND = "node_behind"
     FINALITY_BEHIND = "finality_behind"
     NEWER_ROWS = "newer_rows"
+    DECIMALS_WRONG = "decimals_wrong"
     SIGNER_DOWN = "signer_down"
     GUARD_CHANGED = "guard_changed"
     GUARD_BYPASSED = "guard_bypassed"

@@ -221,6 +221,7 @@ class Container:
                 limits=limits_of(settings),
                 max_in_flight=settings.max_in_flight,
                 caps=settings.caps,
+                decimals=settings.token_decimals,
             ),
             holder=self._holder,
             guard_way=await self._guard_way(settings),

@@ -68,6 +68,7 @@ ABI: Final[list[dict[str, Any]]] = [
             {"name": "reason", "type": "string"},
         ],
     },
+    {**_VIEW, "name": "decimals", "inputs": []},
     {**_VIEW, "name": "balanceOf", "inputs": [{"name": "account", "type": "address"}]},
     {
         **_VIEW,
@@ -138,6 +139,7 @@ class Polygon:
             "authority_code": ("eth_getCode", [self._authority, "latest"]),
             "reserve": self._token_view("balanceOf", self._reserve),
             "allowance": self._token_view("allowance", self._reserve, self._authority),
+            "decimals": self._token_view("decimals"),
             **MARKET,
         }
 
@@ -157,6 +159,7 @@ class Polygon:
                 token_has_code=is_token and read_code(answers.required("token_code")),
                 authority_has_code=read_code(answers.required("authority_code")),
                 market=read_fees(answers),
+                decimals=_view(answers, "decimals"),
             )
 
         return await self._nodes.read_fresh(read)

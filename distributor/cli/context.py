@@ -12,8 +12,10 @@ from distributor.cli.tables import lines
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address
+from distributor.payout.preflight import identity_mismatch
 from distributor.resources import Resources
 from distributor.settings import Settings, Use
+from distributor.terms import identity_of
 from foundation.alarms.model import Told
 from foundation.clock import Clock
 from foundation.errors import ServiceError
@@ -72,10 +74,20 @@ class CommandContext:
     async def ledger(self) -> Ledger:
         return await self.parts.ledger()
 
-    async def our_ledger(self) -> Ledger:
-        """Return the ledger, unless it is nobody's: what is written there would stand in the way of its founding."""
+    async def our_ledger(self, *, only_stops: bool = False) -> Ledger:
+        """
+        Return the ledger, unless it is nobody's or the settings mean another one.
+
+        What is written to nobody's would stand in the way of its founding. With the reserve or the token of
+        another one a paid order would be held, and paid again; what *only_stops* payouts may always be done.
+        """
         ledger = await self.parts.ledger()
-        if await ledger.identity() is None:
+        identity = await ledger.identity()
+        if identity is not None and not only_stops:
+            expected = identity_of(await self.parts.settings(Use.READINESS))
+            if difference := identity_mismatch(identity, expected):
+                raise CommandRefused(f"The settings mean another ledger; nothing was changed. {difference}")
+        if identity is None:
             raise CommandRefused(
                 "This ledger is nobody's: it was never initialised, or it is lost. Nothing is paid from it."
             )

@@ -12,6 +12,7 @@ from distributor.cli.context import CHAINS, CommandRefused
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.payout.guard_change import wrong_with
+from distributor.payout.preflight import decimals_mismatch
 from distributor.recovery.lost_ledger import signs_of_loss
 from distributor.resources import Resources
 from distributor.settings import Settings, Use
@@ -52,6 +53,7 @@ async def initialise(
         if await _is_ours(ledger, settings, operator, say, apply=apply):
             return True
         nonce = await next_nonce(await parts.rpc(), settings.chain_id, operator)
+        await _refuse_decimals(parts, settings, operator)
         if not new_beginning:
             await _refuse_lost(parts, settings, nonce)
         since = await _check_guard(parts, settings, operator)
@@ -119,6 +121,13 @@ async def next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
             "node is behind. Wait until they are mined, and let nothing else use this key."
         )
     return counts.pop()
+
+
+async def _refuse_decimals(parts: Resources, settings: Settings, operator: Address) -> None:
+    """Raise Refused when the token counts in other units than the settings."""
+    snapshot = await (await parts.chain()).pre_bind_snapshot(operator)
+    if wrong := decimals_mismatch(snapshot.decimals, settings.token_decimals):
+        raise CommandRefused(wrong)
 
 
 async def _refuse_lost(parts: Resources, settings: Settings, nonce: int) -> None:

@@ -10,7 +10,7 @@ from distributor.state import PauseState
 async def pause(context: CommandContext) -> int:
     """Stop all binding; what is in flight goes on to its end."""
     await context.begin(Use.STATUS)
-    ledger = await context.our_ledger()
+    ledger = await context.our_ledger(only_stops=True)
     pause_state = await ledger.admin.pause_state()
     if pause_state.paused:
         context.say("Paused already; the first words stand.")
@@ -23,7 +23,7 @@ async def pause(context: CommandContext) -> int:
 async def halt(context: CommandContext) -> int:
     """Stop all binding and all submitting; what the nodes have already may still be mined."""
     await context.begin(Use.STATUS)
-    ledger = await context.our_ledger()
+    ledger = await context.our_ledger(only_stops=True)
     pause_state = await ledger.admin.pause_state()
     if pause_state.halted:
         context.say("Halted already; the first words stand.")

@@ -7,9 +7,9 @@ from distributor.errors import SignerUnavailable
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.opened import Unreadable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
-from distributor.payout.reasons import HELD
+from distributor.payout.reasons import HELD, WAITING
 from distributor.ports import Alarm
-from distributor.state import Stats
+from distributor.state import Stats, WaitingReason
 
 
 def held(order: Order, reason: HoldReason, detail: str) -> Alarm:
@@ -73,6 +73,16 @@ def ledger_behind(detail: str) -> Alarm:
         summary=f"The chain is ahead of the ledger. {detail} Payouts are paused.",
         action="Was the ledger put back, or the key used elsewhere? Read the runbook before anything is resumed: "
         "`resolve` what used the nonce, `cancel-nonce` what waits, or `rebuild`.",
+    )
+
+
+def ledger_foreign(difference: str) -> Alarm:
+    """The settings mean another ledger than this one; nothing is judged by them."""
+    guidance = WAITING[WaitingReason.LEDGER_FOREIGN]
+    return Alarm(
+        code=f"waiting_{WaitingReason.LEDGER_FOREIGN}",
+        summary=f"{guidance.summary} {difference} Open transactions are not judged meanwhile.",
+        action=guidance.action,
     )
 
 

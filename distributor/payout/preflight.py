@@ -48,6 +48,8 @@ class DistributionConfig:
     limits: FeeLimits
     max_in_flight: int
     caps: Caps = NO_CAPS
+    decimals: int | None = None
+    """``TOKEN_DECIMALS``, by which every amount was read; None compares it with nothing."""
 
     @property
     def payment_gas(self) -> int:
@@ -74,13 +76,9 @@ def prepare(
     slots: int,
 ) -> Prepared | Obstacle:
     """Pure: say what stops every binding, or how many there is room for."""
-    if not snapshot.token_has_code:
-        return Obstacle(reason=WaitingReason.TOKEN_MISSING)
-    if not snapshot.authority_has_code:
-        return Obstacle(reason=WaitingReason.AUTHORITY_MISSING)
-    nonce_trouble = _nonce_trouble(snapshot, binding_state, mine)
-    if nonce_trouble is not None:
-        return nonce_trouble
+    trouble = _contract_trouble(snapshot, config) or _nonce_trouble(snapshot, binding_state, mine)
+    if trouble is not None:
+        return trouble
     price = fees.first(snapshot.market, config.limits, gas_limit=config.payment_gas)
     if price is None:
         asked = format_gwei(snapshot.market.base_fee_wei or snapshot.market.gas_price_wei)
@@ -94,6 +92,22 @@ def prepare(
         )
         return Obstacle(reason=WaitingReason.GAS_SHORT, detail=detail)
     return Prepared(snapshot=snapshot, binding_state=binding_state, fees=price, room=min(slots, affordable))
+
+
+def _contract_trouble(snapshot: PreBindSnapshot, config: DistributionConfig) -> Obstacle | None:
+    if not snapshot.token_has_code:
+        return Obstacle(reason=WaitingReason.TOKEN_MISSING)
+    if not snapshot.authority_has_code:
+        return Obstacle(reason=WaitingReason.AUTHORITY_MISSING)
+    wrong = decimals_mismatch(snapshot.decimals, config.decimals)
+    return Obstacle(reason=WaitingReason.DECIMALS_WRONG, detail=wrong) if wrong else None
+
+
+def decimals_mismatch(answered: int | None, configured: int | None) -> str:
+    """Return how the token's decimals differ from the setting; empty where they agree or one of them is not known."""
+    if None in {answered, configured} or answered == configured:
+        return ""
+    return f"The token has {answered} decimals, TOKEN_DECIMALS is {configured}."
 
 
 def _nonce_trouble(

@@ -121,6 +121,10 @@ WAITING: dict[WaitingReason, Guidance] = {
         "An open transaction cannot be read, or bears a newer version's word; its operator binds nothing.",
         "Bring the newer version of the service back; the alarm row_unreadable names the row.",
     ),
+    WaitingReason.DECIMALS_WRONG: Guidance(
+        "TOKEN_DECIMALS is not what the token says; every amount would be wrong by powers of ten.",
+        "Correct TOKEN_DECIMALS, and look at each order that was taken meanwhile before anything is paid.",
+    ),
     WaitingReason.SIGNER_DOWN: Guidance(
         "The vault that holds the operator's key does not sign; orders wait and nothing is lost.",
         "Do what the detail says: the key, its permissions or the vault. Never put the key elsewhere in a hurry.",

@@ -17,10 +17,11 @@ from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
 from distributor.model import Address, OpenTransaction, TransactionStatus
-from distributor.payout import finality, lifecycle, submission
+from distributor.payout import alarms, finality, lifecycle, submission
 from distributor.payout.confirmation import Confirmed
 from distributor.payout.distribution import Distribution
 from distributor.payout.fees import FeeLimits
+from distributor.payout.preflight import identity_mismatch
 from distributor.payout.step_kinds import (
     AttemptRefused,
     FeeCeiling,
@@ -150,6 +151,10 @@ class Settlement:
         opened = await self.ledger.open_transactions()
         if not opened:
             return Turn(open=0)
+        difference = identity_mismatch(await self.ledger.identity(), self.steps.identity)
+        if difference is not None:  # judged by the wrong reserve or token, a paid order would be held
+            await self.steps.alarms.raise_(alarms.ledger_foreign(difference))
+            return Turn(open=len(opened))
         snapshot, closes = await self._snapshot(opened)
         views = await self._views(opened, snapshot)
         lowest = _lowest_in_flight(opened)

@@ -57,7 +57,7 @@ _INTAKE = (Use.INTAKE,)
 _SHOP = (Use.WOOCOMMERCE,)
 _CAPPING = (Use.INTAKE, Use.DISTRIBUTION)
 _ASKED = (Use.GATE,)
-_COUNTING = (*_WATCHING, Use.INTAKE, Use.STATUS)
+_COUNTING = (*_WATCHING, Use.INTAKE, Use.STATUS, Use.INIT)
 
 
 def _optional(parse: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from distributor.addresses import ZERO_ADDRESS, WrongChecksum, parse_address
+from distributor.addresses import WrongChecksum, parse_address
 from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.model import Address, Order
 from distributor.order_ids import ORDER_ID, ref_id
@@ -29,6 +29,8 @@ from foundation.clock import UnixMs
 DEFAULT_TIPO = "distribuicao"
 TIPO_CHARACTERS = 64
 REASON_BYTES = 64
+SYSTEM_ADDRESSES_MAX = 0xFFFF
+"""The zero address, the precompiled contracts (EIP-7587 keeps 0x01 to 0x1ff) and Bor's system contracts (0x1010)."""
 AMOUNT_CHARACTERS = 100
 """More than any amount a uint256 can hold needs, with all its decimals."""
 
@@ -52,6 +54,11 @@ class PaymentRules:
     decimals: int
     guard: Address | None = None
     """The contract the payouts go through; what is sent to it is lost."""
+
+    def is_forbidden(self, wallet: Address) -> bool:
+        """Say whether tokens sent to *wallet* would be lost, or would only come back: no customer has it."""
+        ours = (self.token, self.authority, self.reserve, self.guard)
+        return wallet in ours or int(wallet, 16) <= SYSTEM_ADDRESSES_MAX
 
 
 def parse(body: bytes, source: str, payment_rules: PaymentRules, now: UnixMs) -> Order:
@@ -88,10 +95,10 @@ def payable_order(
     now: UnixMs,
 ) -> Order:
     """Return a new order, with all that follows from its parts. UnpayableOrder: nobody may be paid at that wallet."""
-    ours = (payment_rules.token, payment_rules.authority, payment_rules.reserve, payment_rules.guard)
-    if wallet in (ZERO_ADDRESS, *ours):
+    if payment_rules.is_forbidden(wallet):
         raise UnpayableOrder(
-            "wallet must not be the zero address, the token, the authority, the reserve or the guard.",
+            "wallet must not be the zero address, a precompiled contract, the token, the authority, the guard or the "
+            "reserve.",
             code="wallet_forbidden",
         )
     return Order(

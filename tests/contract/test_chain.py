@@ -79,6 +79,7 @@ async def test_a_survey_tells_what_a_round_must_know(world: World) -> None:
     assert snapshot.allowance_units == 5 * ONE_TOKEN
     assert snapshot.gas_balance_wei == 3 * 10**18
     assert snapshot.token_has_code
+    assert snapshot.decimals == 18
     assert snapshot.authority_has_code
     assert snapshot.finalized_number == snapshot.head.number - 2
     assert snapshot.market.base_fee_wei is not None

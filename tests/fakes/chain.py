@@ -140,6 +140,7 @@ class FakeChain:
             token_has_code=self.rules.token_has_code,
             authority_has_code=self.rules.authority_has_code,
             market=self._market,
+            decimals=18,
         )
 
     async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:

@@ -562,3 +562,15 @@ def _trail(desk: Desk) -> list[dict[str, Any]]:
         return [dict(each) async for each in trail.list_entities() if "deed" in each]
 
     return desk.parts(entries)
+
+
+def test_a_command_with_the_settings_of_another_ledger_is_refused(desk: Desk) -> None:
+    """Found-faults A15: with a wrong RESERVE_ADDRESS resolve held a paid order. Stopping is always allowed."""
+    desk.pay("A-1")
+    _make_held(desk, "A-1")
+    desk.environ["RESERVE_ADDRESS"] = desk.devchain.deployment.customers[0]
+
+    for command in (("retry", "A-1", "--no-tokens-moved"), ("cancel", "A-1"), ("resume",)):
+        assert "another ledger" in desk.do(*command, code=1)["detail"]
+    assert desk.do("pause")["paused"]
+    assert desk.do("halt")["halted"]

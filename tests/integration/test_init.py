@@ -258,3 +258,12 @@ async def test_a_new_beginning_is_said_in_words(
     trail = (await parts.tables()).service.get_table_client(f"{environ['LEDGER_TABLE']}audit")
     entries = [entry async for entry in trail.query_entities("RowKey ge 'new-beginning' and RowKey lt 'new-beginninh'")]
     assert [(entry["by"], entry["why"]) for entry in entries] == [("ana", "first day with this service")]
+
+
+async def test_a_token_that_counts_otherwise_is_refused(environ: dict[str, str], parts: Resources) -> None:
+    """Found-faults A14: with 6 for 18 an order of 10.5 was paid as 0.0000000000105, and called paid."""
+    desk = Desk(environ)
+
+    assert not await desk.init(apply=True, TOKEN_DECIMALS="6")
+    assert "The token has 18 decimals, TOKEN_DECIMALS is 6." in desk.said[-1]
+    assert await (await parts.ledger()).identity() is None

@@ -263,7 +263,13 @@ def test_a_wallet_is_a_text(wallet: Any) -> None:
     assert refused(fields(wallet=wallet), MalformedOrder, "bad_wallet") == "wallet must be a text."
 
 
-@pytest.mark.parametrize("wallet", ["0x" + "0" * 40, TERMS.token, TERMS.authority, TERMS.reserve.lower(), TERMS.guard])
+FORBIDDEN = [
+    *("0x" + "0" * 40, "0x" + "0" * 39 + "1", "0x" + "0" * 36 + "1010", "0x" + "0" * 36 + "ffff"),
+    *(TERMS.token, TERMS.authority, TERMS.reserve.lower(), str(TERMS.guard)),
+]
+
+
+@pytest.mark.parametrize("wallet", FORBIDDEN)
 def test_tokens_are_never_sent_where_they_would_be_lost(wallet: str) -> None:
     """Nor back to where they came from."""
     assert refused(fields(wallet=wallet), UnpayableOrder, "wallet_forbidden")

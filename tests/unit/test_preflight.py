@@ -29,7 +29,7 @@ from tests.factories import (
     opened,
 )
 
-TERMS = DistributionConfig(identity=IDENTITY, limits=LIMITS, max_in_flight=16)
+TERMS = DistributionConfig(identity=IDENTITY, limits=LIMITS, max_in_flight=16, decimals=18)
 BOOKS = BindingState(
     operator=OPERATOR,
     next_nonce=7,
@@ -75,6 +75,7 @@ def test_the_smaller_of_reserve_and_allowance_is_spendable() -> None:
     [
         ({"token_has_code": False}, WaitingReason.TOKEN_MISSING),
         ({"authority_has_code": False}, WaitingReason.AUTHORITY_MISSING),
+        ({"decimals": 6}, WaitingReason.DECIMALS_WRONG),
         ({"nonce": 8}, WaitingReason.NONCE_AHEAD),
         ({"nonce": 6}, WaitingReason.NODE_BEHIND),
         ({"gas_balance_wei": Wei(PAYOUT_WEI - 1)}, WaitingReason.GAS_SHORT),

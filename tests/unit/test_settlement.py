@@ -694,3 +694,22 @@ async def test_a_shallow_reorganisation_or_a_lagging_node_breaks_no_promise(
 
     assert not (await world.ledger.admin.pause_state()).paused
     assert not world.alarms.raised
+
+
+async def test_nothing_is_judged_by_another_ledgers_settings() -> None:
+    """Found-faults A15: RESERVE changed with an order open: paid on chain, held as no_transfer, and paid again."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    world.chain.mine(8)
+    right = world.identity
+    world.identity = replace(right, reserve=OPERATOR)
+    world.start()
+
+    await world.settle(3)
+    assert await world.status(order) is OrderStatus.BOUND
+    assert world.alarms.codes == ["waiting_ledger_foreign"] * 3
+    world.identity = right
+    world.start()
+    await world.settle(3)
+
+    assert await world.status(order) is OrderStatus.PAID
