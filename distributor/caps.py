@@ -67,7 +67,7 @@ _REFUSALS: Mapping[Cap, tuple[str, str]] = {
 
 
 def refusal(cap: Cap) -> UnpayableOrder:
-    """Return what the sender of an order above *cap* is told; how high the cap is, is none of its business."""
+    """Return the refusal of an order above *cap*. It does not say how high the cap is."""
     code, sentence = _REFUSALS[cap]
     return UnpayableOrder(sentence, code=code)
 

@@ -1,10 +1,10 @@
 """
-The nouns of a payment: orders, transactions, attempts, and the words for where each stands.
+Orders, transactions, attempts, and the status each can have.
 
 Everything is frozen and keyword-only; a change is ``dataclasses.replace``. ``version`` is the
 ledger's ETag of the row a value was read from: a later write of the same row is conditional on it.
 It is no part of what the value *is*, so two values that differ only in it are equal. How the whole
-service stands is in ``standing``, what a node shows in ``sightings``.
+service is, ``state`` says; what a node shows, ``chain_types``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class OrderKey(NamedTuple):
 
 
 class OrderStatus(StoredWord):
-    """Where an order stands in the ledger: ``received → assigned → paid``, or ``held``, ``cancelled``."""
+    """The status of an order in the ledger: ``received → assigned → paid``, or ``held``, ``cancelled``."""
 
     RECEIVED = "received"
     BOUND = "assigned"
@@ -60,7 +60,7 @@ class HoldReason(StoredWord):
 
 
 class TransactionStatus(StoredWord):
-    """Where a transaction stands: ``signed → submitted → mined → final``; ``cancelling`` after a cancel attempt."""
+    """The status of a transaction: ``signed → submitted → mined → final``; ``cancelling`` after a cancel attempt."""
 
     SIGNED = "signed"
     SUBMITTED = "submitted"

@@ -61,7 +61,7 @@ class Resources:
     Args:
         environ: The settings; read anew at each build.
         clock: The time.
-        transport: Stands between the vault's clients and the network; the clients' own when None.
+        transport: Replaces the connection to the vault, for tests; None: the clients' own.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 """
-How the service as a whole stands: whose ledger it is, the people's switch, the totals, why orders wait.
+The state of the whole service: whose ledger it is, whether it is paused, the totals, why orders wait.
 
 Rows of the ledger beside its orders and transactions, frozen and versioned as those are.
 """
@@ -70,9 +70,9 @@ class Identity:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PauseState:
     """
-    The people's switch. While ``paused``, nothing is bound; while ``halted``, nothing is submitted either.
+    The operator's switch. While ``paused``, nothing is bound; while ``halted``, nothing is submitted either.
 
-    A halt is a pause as well, so whoever looks for a pause sees both.
+    A halt is a pause as well, so a check for a pause finds both.
     """
 
     paused: bool = False

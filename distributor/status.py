@@ -1,5 +1,5 @@
 """
-Use case: show where an order stands.
+Use case: show the status of an order.
 
 What is shown is what the ledger proves: ``received, submitted, mined, paid, held, cancelled``.
 """

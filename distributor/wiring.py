@@ -67,7 +67,7 @@ def quieten(environ: Mapping[str, str]) -> None:
     """
     Let only this service speak below WARNING, and mask personal data there.
 
-    A LOG_LEVEL that is none is INFO, a LOG_PERSONAL_DATA that is none is 0, and the settings name them.
+    Invalid values fall back to INFO and 0; settings validation reports them.
     """
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -82,7 +82,7 @@ class Container:
     Every use case, built at its first use.
 
     Each raises ConfigurationError with all that is wrong for it, and tries again at the next call;
-    readiness and alarms are always there. *transport* stands between the vault's clients and the network.
+    readiness and alarms are always there. *transport* replaces the connection to the vault, for tests.
     """
 
     def __init__(
@@ -279,7 +279,7 @@ class Container:
         return Sweep(ledger=await self._resources.ledger(), clock=self._clock)
 
     async def alarm_sweep(self) -> AlarmSweep:
-        """Return who tells what stands; made anew each time, so that a target that was set wrong is not kept."""
+        """Return the use case that sends alarms; built each time, so that a wrongly set target is not kept."""
         from distributor.payout.facts import AlarmSweep
         from foundation.alarms.register import Teller
 

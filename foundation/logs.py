@@ -22,7 +22,7 @@ Field = str | int | bool | None
 _context: ContextVar[dict[str, Field]] = ContextVar("log_context", default={})  # noqa: B039 -- never mutated
 _SAFE_INT = 2**53
 PERSONAL = frozenset({"wallet", "reason"})
-"""Fields that are masked; what a name stands for is the same in every line."""
+"""Fields that are masked; a name means the same in every line."""
 _HEAD, _TAIL = 6, 4
 """What is left of a masked address: ``0x5290…9EE7``. Of other texts nothing is."""
 

@@ -13,7 +13,7 @@ from foundation.clock import Clock, UnixMs
 from foundation.errors import ConfigurationError, Transient
 
 REPEAT_AFTER_MS: Final = 3_600_000
-"""An alarm that still stands an hour later is told again: somebody may have missed it."""
+"""An alarm whose cause persists is sent again after an hour: somebody may have missed it."""
 _OWN_ROWS: Final = ("held_", "waiting_")
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class OnceAnHour:
     Alarms that stand, raised once and not at every turn; in between, a line at INFO.
 
     What a person has to look at is the alarm in all its words. The same code and subject in other
-    words is news (another setting is wrong, another rule was broken) and is told at once.
+    words is news (another setting is wrong, another rule was broken) and is sent at once.
     """
 
     def __init__(self, inner: Alarms, clock: Clock) -> None:
@@ -55,7 +55,7 @@ class RegisteredAlarms:
     """
     Alarms as error lines at once, and noted in the register, from which the sweep tells them.
 
-    What has a row of its own, a held order or the reason why orders wait, is told from that row. Nothing
+    What has a row of its own, a held order or the reason why orders wait, is raised from that row. Nothing
     is posted here: an alarm may be raised inside a shop's request.
     """
 

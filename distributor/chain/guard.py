@@ -67,7 +67,7 @@ def read_whole_refusal(data: bytes, node_text: str) -> Revert:
 
 def read_events(logs: Sequence[Mapping[str, Any]]) -> tuple[GuardEvent, ...]:
     """
-    Return the *logs* that have the form of a guard's events, whoever emitted them.
+    Return the *logs* that have the form of a guard's events, from any contract.
 
     A log with the same first topic and another form is some other contract's, and is left out.
     """

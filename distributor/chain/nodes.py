@@ -203,7 +203,7 @@ def labels_of(node_urls: Sequence[str]) -> Sequence[str]:
     Return a unique name for each URL: its host and port, a count where two are alike, and nothing else of it.
 
     Raises:
-        ConfigurationError: No URL, or one that is none; its text is not repeated, it may hold a key.
+        ConfigurationError: There is no URL, or it is invalid. Its text is not repeated, because it may hold a key.
     """
     if not node_urls:
         raise ConfigurationError("RPC_URL names no node")

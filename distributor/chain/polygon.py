@@ -3,7 +3,7 @@ The chain on web3: the only module that imports it.
 
 web3's own batch context raises for the whole batch when one item fails, and cannot submit; so each
 batch goes through ``provider.make_batch_request``, is matched by id, and each item is its own
-outcome. web3 repeats nothing by itself: what is asked again, and of whom, is decided here and above.
+outcome. web3 repeats nothing on its own: this module and those above decide what is asked again, and of which node.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ def _asking(batch: Batch) -> Callable[[Node], Awaitable[RpcResponses]]:
 
 
 def _view(answers: RpcResponses, name: str) -> TokenUnits | None:
-    """Return the token's answer; None when it reverts or is none, as of an address without code."""
+    """Return the token's answer; None when it reverts or is empty, as from an address without code."""
     said = answers.outcome(name)
     if isinstance(said, NodeError) and said.is_revert:
         return None

@@ -119,7 +119,7 @@ def items_of(reply: object, names: Sequence[str]) -> dict[str, object]:
     A single call is sent outside of any batch, and its reply is one object.
 
     Raises:
-        NodeUnavailable: The reply is no list, or one error stands in it for the whole batch.
+        NodeUnavailable: The reply is no list, or it is one error for the whole batch.
     """
     if isinstance(reply, dict) and len(names) == 1:
         return {names[0]: _outcome_of(reply)}

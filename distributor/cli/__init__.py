@@ -1,4 +1,4 @@
-"""The operator's command line: what a person does by hand, dry until told otherwise."""
+"""The operator's command line: what an operator does by hand; a dry run unless --apply is given."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _environ(file: Path | None) -> Mapping[str, str]:
 
 
 def _complain(error: ServiceError, code: int, options: Namespace) -> int:
-    """Say what is wrong, and say it in JSON to whoever reads that."""
+    """Print what is wrong, as JSON where JSON was asked for."""
     _to_errors(str(error))
     if options.json:
         sys.stdout.write(f"{json.dumps({'error': type(error).__name__, 'detail': str(error)})}\n")

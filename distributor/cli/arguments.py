@@ -47,7 +47,7 @@ mined; only the authority or the reserve can stop that.""",
         "Put a held order back into the line. First find out, on chain, that the customer did not get the tokens.",
     ),
     "cancel": (
-        "take an order back for ever",
+        "cancel an order permanently",
         "Take back an order that waits or is held. Its id is never usable again.",
     ),
     "add-operator": (

@@ -99,7 +99,7 @@ async def _rebuild(context: CommandContext, settings: Settings, remembered: Coll
 
 
 async def _known(context: CommandContext, settings: Settings, remembered: Collection[Address]) -> KnownParties:
-    """Return every operator there ever was: whose key is configured, whom the ledger knows, whom the person names."""
+    """Return every operator there ever was: configured, known to the ledger, or named in the command."""
     operators = {*await context.parts.signers(settings), *remembered, *context.options.operator}
     return KnownParties(
         authority=settings.authority,
@@ -110,7 +110,7 @@ async def _known(context: CommandContext, settings: Settings, remembered: Collec
 
 
 async def _remembered(context: CommandContext) -> Collection[Address] | None:
-    """Return whom the ledger knows; None where it cannot be read, which stops only the doing."""
+    """Return the operators the ledger knows; None if it cannot be read, which stops only --apply."""
     try:
         return await (await context.rebuild_store()).operators()
     except ConfigurationError as error:

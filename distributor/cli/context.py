@@ -37,7 +37,7 @@ class CommandContext:
     Args:
         parts: What the commands are built of; closed by whoever made them.
         options: What was asked, as the parser read it.
-        say: Where the story is told: standard output, or the error stream with ``--json``.
+        say: Where progress is printed: standard output, or the error stream with ``--json``.
         show: Where the answer goes.
     """
 
@@ -58,7 +58,7 @@ class CommandContext:
         return settings
 
     def applies(self, deed: str) -> bool:
-        """Tell whether to do *deed*; a dry run is told what would be done."""
+        """Return whether to do *deed*; a dry run prints what would be done."""
         if not self.options.apply:
             self.say(f"Dry run: would {deed}. Do it with --apply.")
         return bool(self.options.apply)

@@ -12,7 +12,7 @@ _ENDED = (Resolved.PAID, Resolved.HELD, Resolved.STEPPED_OVER, Resolved.CLOSED_B
 
 
 async def resolve(context: CommandContext) -> int:
-    """End a nonce that a transaction of nobody's used up, as the chain shows it."""
+    """Close a nonce that was consumed by an unknown transaction, as the chain shows it."""
     settings = await context.begin(Use.HISTORY)
     options = context.options
     resolution = Resolution(

@@ -62,7 +62,7 @@ async def retry(context: CommandContext) -> int:
 
 
 async def cancel(context: CommandContext) -> int:
-    """Take an order back for ever; never a bound one."""
+    """Cancel an order permanently; never a bound one."""
     await context.begin(Use.STATUS)
     ledger = await context.our_ledger()
     key = context.options.order
@@ -72,7 +72,7 @@ async def cancel(context: CommandContext) -> int:
     if found.status not in {OrderStatus.RECEIVED, OrderStatus.HELD} or found.nonce is not None:
         raise CommandRefused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
     _refuse_newer(found)
-    if context.applies(f"take order {found.key} back for ever; its id can never be used again"):
+    if context.applies(f"cancel order {found.key} permanently; its id can never be used again"):
         found = await ledger.admin.cancel(found, context.options.by, context.options.why)
     context.answer({"order": str(found.key), "status": str(found.status)})
     return DONE

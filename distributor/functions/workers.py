@@ -81,7 +81,7 @@ async def sweep(
     distributions: func.Out[str],
     context: func.Context,
 ) -> None:
-    """Wake what stalled and tell what stands; now and then watch reserve, allowance and gas."""
+    """Wake stalled work and send alarms; now and then check reserve, allowance and gas."""
 
     async def wake() -> None:
         sweeping = await container().sweep()
@@ -138,7 +138,7 @@ async def warmup(warming: WarmUpContext, context: func.Context) -> None:
 
 
 async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -> None:
-    """Do *job*; trouble that passes or that a person must end is told, and the message is done."""
+    """Do *job*; a temporary failure or a wrong setting is logged or raised as an alarm, and the message is done."""
     name = context.function_name
     with invocation(_log, context, context.invocation_id):
         try:

@@ -1,7 +1,7 @@
 """
 What a person does to the ledger: found it, pause it, halt it, retry or cancel an order.
 
-Nothing here runs by itself, but for the pause when something final left the chain. Each deed is one
+Nothing here runs on its own, except the pause when something final left the chain. Each action is one
 group, conditional on what the person saw, and leaves a line in the audit trail: who, and why.
 """
 
@@ -34,7 +34,7 @@ TOUCH_TRIES_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """The deeds of people; the ledger's rules hold for them as for everyone."""
+    """What operators do; the ledger's rules apply to them as to the service."""
 
     rows: Rows
     audit: AuditTrail
@@ -113,9 +113,9 @@ class Admin:
 
     async def halt(self, by: str, why: str) -> PauseState:
         """
-        Stop all binding, and all submitting but by hand: what is signed stays in the house.
+        Stop all binding, and all broadcasting except by command: signed transactions are no longer broadcast.
 
-        Whoever is about to hand bytes over looks at the switch first. Once this is answered only a
+        Every broadcaster checks the halt flag first. Once this is answered only a
         batch whose look came before it can still go out, and what the nodes have they keep.
         """
         return await self._close(lambda pause_state: _halted(pause_state, by, why))
@@ -138,7 +138,7 @@ class Admin:
             try:
                 return await (self._write(after) if after == pause_state else self.set_pause_state(after))
             except Contention:
-                continue  # another one turned it first: look how it stands now
+                continue  # somebody else turned it first: read it again
         raise Contention("the switch kept being turned")
 
     async def resume(self, by: str, why: str) -> PauseState:
@@ -167,7 +167,7 @@ class Admin:
         return pause_state
 
     async def _touch(self, key: str) -> None:
-        """Write a nonce as it is, so that whoever has read it before must read it again."""
+        """Write a nonce as it is, so that a round that has read it before must read it again."""
         for _ in range(TOUCH_TRIES_MAX):
             nonce = await must_find(self.rows, NextNonce, key)
             group = AtomicWrite()

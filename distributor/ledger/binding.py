@@ -2,8 +2,8 @@
 The entries of the ledger, each one group: what a verb writes, drawn up without touching a store.
 
 A binding commits money, a settlement frees it: the rows of the orders, of the transaction and of
-the totals change together or not at all. What an entry stands on was read before, and each row
-that was read is written on the condition that it is still the same.
+the totals change together or not at all. The inputs were read before, and each row that was read
+is written on the condition that it has not changed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _IN_A_BLOCK = {TransactionStatus.MINED, TransactionStatus.FINAL}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inserted:
-    """The order as it stands in the ledger, and whether this insertion put it there."""
+    """The order as the ledger has it, and whether this insertion put it there."""
 
     order: Order
     new: bool
@@ -151,7 +151,7 @@ def after_binding(after: BindingState, orders: Sequence[Order], versions: Mappin
 
 
 def wallets_of(orders: Iterable[Order]) -> Sequence[Address]:
-    """Return whom *orders* pay, each wallet once."""
+    """Return the wallets that *orders* pay, each once."""
     return sorted({order.wallet for order in orders})
 
 

@@ -65,7 +65,7 @@ class Closing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClosingInputs:
-    """What a closing stands on, as read just before."""
+    """The inputs of a closing, as read just before."""
 
     stored: Transaction
     orders: Sequence[Order]

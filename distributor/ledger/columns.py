@@ -2,7 +2,7 @@
 The columns of each stored record, written out, so that renaming a field renames no column.
 
 What is stored is a promise to every row of every ledger there is. A column is never renamed, and a
-new one is optional for ever. An attempt's fees are columns of its own row.
+new one is always optional. An attempt's fees are columns of its own row.
 """
 
 from __future__ import annotations

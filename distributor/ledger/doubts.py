@@ -79,7 +79,7 @@ class Doubts:
         await commit(self.rows, group, marker_row=key)
 
     async def give_up(self, slot: Slot) -> None:
-        """Look at the closing of *slot* no more: a person has been told, and the payouts are paused."""
+        """Look at the closing of *slot* no more: an alarm was raised, and payouts are paused."""
         group = AtomicWrite()
         group.delete(keys.unwitnessed(*slot))
         with suppress(Contention):  # another host has done it

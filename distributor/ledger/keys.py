@@ -1,7 +1,7 @@
 """
-Under which key each row stands. Keys sort as text, so a number in a key is padded with zeros.
+The key of each row. Keys sort as text, so a number in a key is padded with zeros.
 
-The partition is the chain: no key needs it, and an order stays paid whoever signs.
+The partition is the chain: no key needs it, and an order stays paid when the operator changes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 
 
 def order(key: OrderKey) -> str:
-    """One order, for ever."""
+    """One order, never removed."""
     return f"{ORDERS}{key.source}:{key.order_id}"
 
 

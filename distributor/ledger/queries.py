@@ -1,4 +1,4 @@
-"""What the ledger reads: one noun under its key, the open transactions, what a closing stands on."""
+"""What the ledger reads: one record under its key, the open transactions, the inputs of a closing."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _Record = TypeVar("_Record")
 
 
 async def find(rows: Rows, record: type[_Record], key: str) -> _Record | None:
-    """Return the noun under *key*; None when there is none."""
+    """Return the record under *key*; None when there is none."""
     row = await rows.get(key)
     return decode(record, row) if row else None
 
 
 async def must_find(rows: Rows, record: type[_Record], key: str) -> _Record:
-    """Return the noun under *key*; InvariantBroken when a row that is never removed is gone."""
+    """Return the record under *key*; InvariantBroken when a row that is never removed is gone."""
     found = await find(rows, record, key)
     if found is None:
         raise InvariantBroken(f"ledger row {key} is missing")

@@ -2,7 +2,7 @@
 The ledger as its own history, and what the chain gives back to it after a loss.
 
 A payout found on the chain becomes the order and the spent reference it once was. Each is one
-group, conditional on what stands there, so an interrupted rebuild is begun again at no risk, and a
+atomic write, conditional on the rows as they are, so an interrupted rebuild can safely be started again, and a
 webhook that comes in between meets either nothing or the whole.
 """
 
@@ -26,7 +26,7 @@ from foundation.tablestore.ports import UNSTORED, Row, Rows
 
 PAGE_ROWS = 1_000
 RESTORE_TRIES_MAX = 5
-"""Whoever changes an order while it is restored is a person or a webhook: neither does it five times."""
+"""Only an operator or a webhook changes an order while it is restored, and neither does so five times."""
 
 
 class RestoreResult(StrEnum):
@@ -214,7 +214,7 @@ class RebuildStore:
         )
 
     def _unpaid(self, payout: Payout, order: Order) -> AtomicWrite:
-        """Return the group for an order that stands unpaid: sent again since the loss, or older than the payout."""
+        """Return the write for an unpaid order: sent again since the loss, or older than the payout."""
         paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
         paid = replace(paid, operator=payout.operator, nonce=payout.nonce)
         paid = replace(paid, paid_hash=payout.tx_hash, paid_block=payout.block_number)

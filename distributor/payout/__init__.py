@@ -1,1 +1,1 @@
-"""The payout: bind, sign, submit, follow to finality; and what a person is told on the way."""
+"""The payout: bind, sign, broadcast, follow to finality; and the alarms on the way."""

@@ -79,7 +79,7 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
     "paid_elsewhere": (
         _C,
         True,
-        "An order was paid by a transaction that is none of this ledger.",
+        "An order was paid by a transaction that this ledger does not know.",
         "Find out what else pays through this guard: a second ledger, or this one from before a restore.",
     ),
     "payouts_paused": (

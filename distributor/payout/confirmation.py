@@ -29,7 +29,7 @@ from foundation.clock import Clock, UnixMs
 from foundation.errors import Contention, InvariantBroken
 
 WITNESS_PATIENCE_MS = 600_000
-"""How long a second word may be missing before a person is told, and one word may close a deep payment."""
+"""How long a second word may be missing before an alarm is raised, and one word may close a deep payment."""
 
 _log = logging.getLogger(__name__)
 

@@ -185,7 +185,7 @@ class Correction:
         return word.receipt if word is not None and shows_final(word, shown.block, self.policy) else None
 
     async def _proof(self, order: Order, receipt: Receipt) -> Transfer | Corrected:
-        """Return the transfer that paid *order* and no other; a call of ours names whom it paid."""
+        """Return the transfer that paid *order* and no other; a call of this service names the order it paid."""
         transfer = _transfer(order, receipt, self.identity.reserve)
         if transfer is None:
             return Corrected.NO_TRANSFER

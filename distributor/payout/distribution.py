@@ -49,7 +49,7 @@ SCHEMA_LEVEL = 1
 UNSETTLED_MAX = 256
 """Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
 PASSED_OVER_MS = 300_000
-"""How long an order that no node can judge waits before a person is told; a node's bad minute is no trouble."""
+"""How long an order that no node can judge waits before an alarm is raised; a node's bad minute is no trouble."""
 ROUNDS_PER_DRAIN = 1_000
 """A bound on one drain; what is left is woken again by settlement or the sweep."""
 
@@ -196,7 +196,7 @@ class Distribution:
         return preflight.prepare(snapshot, binding_state, mine, self.config, slots=slots)
 
     async def _newer(self, opened: Opened) -> str:
-        """Return what a newer version asks of whoever binds, or wrote in an open transaction; else empty."""
+        """Return what a newer version asks of a binding, or wrote in an open transaction; else empty."""
         level = await self.ledger.schema_level()
         if level > SCHEMA_LEVEL:
             return f"The ledger asks for the rules of level {level}, this version knows {SCHEMA_LEVEL}."
@@ -289,7 +289,7 @@ class Distribution:
     async def _bind(
         self, binding_state: BindingState, order: Order, price: Fees
     ) -> tuple[BindingState, Transaction, Attempt]:
-        """Sign and bind one order; Contention when the books are no longer good, be it for midnight alone."""
+        """Sign and bind one order. Raises Contention if the totals are stale, for instance after midnight UTC."""
         transaction, attempt = await self._sign(binding_state, order, price)
         if transaction.bound_day != binding_state.spent.day:
             raise Contention("the order was chosen by yesterday's totals")

@@ -1,5 +1,5 @@
 """
-What stands, read from the rows of the facts themselves: held orders, why orders wait, ages, what the watch saw.
+Conditions that persist, read from the rows of the facts: held orders, why orders wait, ages, what the watch saw.
 
 A fact is told from its own row, so nothing that raises an alarm can forget it, and a crash between
 fact and alarm loses nothing.
@@ -32,7 +32,7 @@ WATCHED_MS_MAX = 900_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlarmSweep:
-    """Use case: tell what stands. Runs each minute, after the sweep."""
+    """Use case: send alarms for conditions that persist. Runs each minute, after the sweep."""
 
     ledger: Ledger
     teller: Teller
@@ -47,7 +47,7 @@ class AlarmSweep:
 
 
 async def standing_facts(ledger: Ledger, now: UnixMs) -> Sequence[Fact]:
-    """Return what stands in rows of its own. Raises StoreUnavailable."""
+    """Return the conditions that have rows of their own. Raises StoreUnavailable."""
     held, waiting, page, opened, monitor_state = await asyncio.gather(
         ledger.held_orders(limit=HELD_MAX),
         ledger.service.why_waiting(),

@@ -1,7 +1,7 @@
 """
 What is final must stay: one look, at each observation, at the newest block anything was closed in.
 
-A chain that takes blocks back takes the newest first, so the newest one stands for all below it. A node
+A chain that takes blocks back takes the newest first, so the newest one vouches for all below it. A node
 that shows another block there has broken its promise or serves a fork. In that turn nothing is closed, and
 the node is distrusted. Where a second node still has the block, the first one is wrong and no more. Where a
 second one shows another block too, or the sight lasts for a minute, orders that are called paid may not be:
@@ -26,7 +26,7 @@ from foundation.clock import Clock
 from foundation.errors import Contention
 
 PATIENCE_MS = 60_000
-"""How long one node's word about a closed block stands before it pauses the payouts."""
+"""How long one node may dispute a closed block before payouts are paused."""
 
 NewestClosings = Mapping[Address, Stats]
 """Of each operator, where its newest transaction was closed."""

@@ -5,7 +5,7 @@ What a transaction that the ledger never bound paid, so that an exit never forge
 2. A person takes that nonce as spent, and resumes.
 3. A is bound to the next nonce, and paid again.
 
-So whoever steps over a nonce writes the reference that its transaction spent; and where nobody here
+So a command that steps over a nonce writes the reference that its transaction spent; and where nobody here
 knows the order, only a rebuild can.
 """
 
@@ -42,7 +42,7 @@ class ForeignPayment:
         """
         Return what is to be written before a nonce nobody here bound is stepped over; None where nothing is.
 
-        Tokens of the reserve that moved by no plain ``distribute`` call of ours are never stepped over, nor
+        Tokens of the reserve that moved by no plain ``distribute`` call of this service are never stepped over, nor
         the payment of an order nobody here knows: others will be missing too.
         """
         moved = self._moved(receipt)
@@ -82,7 +82,7 @@ class ForeignPayment:
         return [each for each in receipt.transfers if each.sender == self.identity.reserve]
 
     def _payout(self, details: TransactionDetails, receipt: Receipt, moved: Sequence[Transfer]) -> Payout | None:
-        """Return the one order that a ``distribute`` call of ours paid; None for any other transaction."""
+        """Return the one order that a ``distribute`` call of this service paid; None for any other transaction."""
         asked = details.distribution
         if not moved or asked is None or details.to != self.identity.authority:
             return None

@@ -5,7 +5,7 @@ A reference can be paid once through each of two guards, and once more without o
 each step answers a race:
 
 1. The payouts are paused and nothing is open: no transaction of the old way is on its way.
-2. The old way is closed: the old guard is paused or has no role; without one, no key of ours has a role.
+2. The old way is closed: the old guard is paused or has no role; without one, none of the operators has a role.
 3. What was paid is recorded in the new guard, every reference of the ledger.
 4. Only then the new guard has the role at the Authority.
 5. All of that held in one block that is far beyond finality, and holds now; then the identity is written,
@@ -50,7 +50,7 @@ class GuardChange:
     say: Say
 
     async def obstacles(self, address: Address) -> Sequence[str]:
-        """Return what stands in the way of paying through *address*, each as a sentence; empty when nothing does."""
+        """Return what prevents paying through *address*, each as a sentence; empty when nothing does."""
         here = await self._stopped()
         head = await self._head()
         return [*here, *await self._at(address, head)]
@@ -60,7 +60,7 @@ class GuardChange:
         Write *address* into the identity, once nothing has stood in the way for RELEASE_CONFIRMATIONS blocks.
 
         Returns:
-            What stands in the way; empty when it is done.
+            What prevents it; empty when it is done.
         """
         first = await self._head()
         if obstacles := [*await self._stopped(), *await self._at(address, first)]:

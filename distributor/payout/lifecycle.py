@@ -49,7 +49,7 @@ from foundation.clock import UnixMs, elapsed_ms
 from foundation.errors import InvariantBroken
 
 UNREADABLE_AFTER_MS = 180_000
-"""How long a receipt may be unreadable before a person is told."""
+"""How long a receipt may be unreadable before an alarm is raised."""
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs. Source: Ethereum Yellow Paper, G_transaction."""
 

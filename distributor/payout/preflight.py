@@ -59,7 +59,7 @@ class DistributionConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """What one round stands on: one node's facts, the books, the price, and room for how many transactions."""
+    """The inputs of one round: one node's facts, the binding state, the price, and room for how many transactions."""
 
     snapshot: PreBindSnapshot
     binding_state: BindingState

@@ -42,7 +42,7 @@ class SelfStop:
         await self.alarms.raise_(alarm)
 
     async def nonce_lost(self, opened: OpenTransaction) -> None:
-        """Stop where a nonce of ours was used by a transaction nobody here signed."""
+        """Stop if an operator's nonce was consumed by a transaction this service did not sign."""
         subject = f"{opened.transaction.operator}:{opened.transaction.nonce}"
         alarm = alarms.nonce_lost(opened)
         if not await self.ledger.signs.stopped(subject):

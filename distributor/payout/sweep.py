@@ -78,7 +78,7 @@ class Sweep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Thresholds:
-    """Below these, a person is told. Token amounts in units; 0 switches one off."""
+    """Below these, an alarm is raised. Token amounts in units; 0 switches one off."""
 
     low_reserve_units: TokenUnits
     low_allowance_units: TokenUnits
@@ -104,7 +104,7 @@ class BalanceMonitor:
 
     async def run(self) -> None:
         """
-        Look once, raise what is new, and remember what stands.
+        Look once, raise what is new, and remember what persists.
 
         Raises:
             LedgerUnavailable: Nothing is known; the next watch looks again.

@@ -43,7 +43,7 @@ class Kind(StrEnum):
     NOT_FINAL = "not_final"
     """The ledger calls it paid in a block that is not final: the node lags, or the row is wrong."""
     STRANGER = "stranger"
-    """Tokens left the reserve, and not by a payout of ours."""
+    """Tokens left the reserve, and not by a payout of this service."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +132,7 @@ class Audit:
         return Completeness(history=self.history)
 
     async def _entries(self) -> AsyncIterator[Entry]:
-        """Yield what the ledger says of every reference; a restored order stands under its order alone."""
+        """Yield what the ledger says of every reference; a restored order is listed once, as an order."""
         named: set[Hash] = set()
         async for order in self.rebuild_store.orders():
             named.add(order.ref_id)

@@ -1,7 +1,7 @@
 """
 Whether a ledger without an identity is new, or one that was lost.
 
-A new ledger and an emptied one look alike; what was paid before stands on the chain alone. So before
+A new ledger and an emptied one look alike; what was paid before is on the chain alone. So before
 an empty ledger becomes anybody's, the settings and the chain are asked for a sign of an earlier life.
 """
 

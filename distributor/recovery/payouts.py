@@ -1,7 +1,7 @@
 """
-Which transfers out of the reserve are payouts of ours, and which are somebody else's doing.
+Which transfers out of the reserve are payouts of this service, and which are not.
 
-Pure. A payout is what an operator of ours asked of the authority in ``distribute``; whatever else
+Pure. A payout is what an operator asked of the authority in ``distribute``; whatever else
 left the reserve is a stranger, and a person says what it was.
 """
 
@@ -20,7 +20,7 @@ from distributor.payout.history import DistributeCall, ReserveTransfer, Transact
 
 
 class UnmatchedReason(StrEnum):
-    """Why an outflow is no plain payout of ours."""
+    """Why a reserve transfer is not a plain payout of this service."""
 
     UNKNOWN_SENDER = "unknown_sender"
     """A ``distribute`` call on our authority, by nobody we know as an operator."""
@@ -58,7 +58,7 @@ class KnownParties:
     guards: Collection[Address] = ()
     """The guard of today, and those before it."""
     accepted: Mapping[Hash, OrderKey | None] = field(default_factory=dict)
-    """Transactions that a person has explained, and which order each of them paid; None: no order of ours."""
+    """Transactions that a person has explained, and which order each of them paid; None: no order of this ledger."""
 
 
 def classify_transfers(
@@ -86,7 +86,7 @@ def _explained(
     Return the payment that a person's word makes of an unmatched transfer.
 
     The order the person names; else the one whose reference a ``distribute`` call on our authority spent,
-    whoever called it. Explained is not forgotten: an order paid by hand would be paid again.
+    whichever address called it. Explained is not forgotten: an order paid by hand would be paid again.
     """
     if not unmatched:
         return []
@@ -109,7 +109,7 @@ def _classify_transaction(
     """
     Sort what one transaction moved.
 
-    A call of ours that moved something else than it asked for still spends its reference: the order
+    A call of this service that moved something else than it asked for still spends its reference: the order
     must not be paid once more because its first payout was wrong.
     """
     if details.guarded and details.to in known.guards and details.sender in known.operators:

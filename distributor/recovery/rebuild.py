@@ -127,7 +127,7 @@ class Rebuild:
             ForeignLedger: The ledger is another one's.
             NotSettled: It has open transactions.
             FenceOpen: Something signed may still be mined.
-            ChainUnavailable: No node answers; what was written stands, and the next run goes on there.
+            ChainUnavailable: No node answers; what was written is kept, and the next run continues there.
         """
         await self._refuse_foreign()
         await self.ledger.admin.pause(by, why)

@@ -1,7 +1,7 @@
 """
 Everything that can be set: one model, a field for each setting, with its name, its meaning and who needs it.
 
-What a text is accepted as stands in ``setting_values``, what settings must agree on in
+``values`` says which texts are accepted, what settings must agree on in
 ``setting_rules``, and how they are read in ``settings``.
 """
 

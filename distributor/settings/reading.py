@@ -88,7 +88,7 @@ def secrets_of(use: Use, environ: Mapping[str, str]) -> Sequence[str]:
     """
     Return the names of the secrets that *use* needs or may use.
 
-    A shop is known by a setting of its own in *environ*, be it empty: a vault is not listed. Then
+    A shop is known by a setting of its own in *environ*, even an empty one: a vault is not listed. Then
     each family has a member for it, to be looked for in the vault.
     """
     ours = [one for one in about().values() if one.secret and use in one.used_by]

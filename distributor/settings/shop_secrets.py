@@ -2,7 +2,7 @@
 The settings that hold the shops' secrets: whose each is, and which of the shop's two.
 
 ``WEBHOOK_SECRET`` is the shop ``default``, ``WEBHOOK_SECRET__SHOP_B`` the shop ``shop-b``. The secret
-before a rotation stands in ``WEBHOOK_SECRET_PREVIOUS`` and ``WEBHOOK_SECRET_PREVIOUS__SHOP_B``.
+before a rotation is in ``WEBHOOK_SECRET_PREVIOUS`` and ``WEBHOOK_SECRET_PREVIOUS__SHOP_B``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class LocalSigner:
         private_key_hex: 32 bytes in hex, with or without ``0x``.
 
     Raises:
-        ConfigurationError: The key is none; names OPERATOR_PK and never repeats what was given.
+        ConfigurationError: The key is not a private key. The message names OPERATOR_PK and never repeats its value.
     """
 
     __slots__ = ("_account",)

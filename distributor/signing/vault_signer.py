@@ -133,7 +133,7 @@ async def connect(
         setting: The setting that names the key, for errors.
         item: Where the key is; without a version the newest now.
         credential: Who asks; closed with the signer.
-        transport: Stands between the vault's client and the network; the client's own when None.
+        transport: Replaces the connection to the vault, for tests; None: the client's own.
 
     Raises:
         ConfigurationError: The key cannot be read, or cannot sign for this chain; names *setting* and what to do.

@@ -4,7 +4,7 @@ Who is asking: the client's address, as far as it can be believed.
 Azure's front end appends the address it really talks to as the last element of ``X-Forwarded-For``,
 as ``ip:port``, with brackets around an IPv6 address. What the client itself wrote there stays in
 front of it and proves nothing. Each further trusted proxy (Front Door, Cloudflare) appends one
-element in the same way, so the client is the last element that no proxy of ours stands behind.
+element in the same way, so the client is the last element that no trusted proxy appended.
 
 Sources: https://www.rfc-editor.org/rfc/rfc7239#section-8.1 (only the trusted end can be used),
 https://learn.microsoft.com/aspnet/core/host-and-deploy/proxy-load-balancer (read from right to left).
@@ -31,7 +31,7 @@ def rate_limit_key(forwarded_for: str, *, trusted_proxies: int) -> str:
 
     Args:
         forwarded_for: The value of X-Forwarded-For; repeated headers joined by commas.
-        trusted_proxies: Proxies of ours in front of Azure's front end, which is not counted.
+        trusted_proxies: Trusted proxies in front of Azure's front end, which is not counted.
     """
     hops = forwarded_for.split(",")
     if len(hops) <= trusted_proxies:

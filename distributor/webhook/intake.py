@@ -63,7 +63,7 @@ class Intake:
         Store an order whose sender is known.
 
         Raises:
-            ConflictingOrder: The id was used before with other content; the first content stands.
+            ConflictingOrder: The id was used before with other content; the first content is kept.
             UnpayableOrder: It is new, and above a cap by itself.
             LedgerUnavailable: Nothing is known; the sender's next try settles it.
         """
@@ -72,7 +72,7 @@ class Intake:
             _note("order_conflict", order)
             raise ConflictingOrder
         _note("order_received" if inserted.new else "order_repeated", inserted.order)
-        # Whoever stored it may have died before waking, so a repeated order wakes too while it waits.
+        # The process that stored it may have died before waking, so a repeated order wakes too while it waits.
         wake = inserted.order.status is OrderStatus.RECEIVED
         return Accepted(order=inserted.order, new=inserted.new, wake=wake)
 

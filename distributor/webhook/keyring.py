@@ -3,7 +3,7 @@ The shops' secrets at this moment: a rotation needs no restart, and what a vault
 
 A task reads the secrets that a vault holds again and again; requests never wait for it and never
 start it, so a withdrawn secret ends also where no request has come for hours. Of each shop the
-current secret is read before the previous one. Whoever rotates stores the old one as previous first
+current secret is read before the previous one. An operator who rotates stores the old one as previous first
 and the new one as current second; so whichever step falls between the two readings, one of them
 finds the old one, and both are taken in one step.
 """
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Answer(Enum):
-    KEPT = "the vault told nothing that could be used"
+    KEPT = "the vault gave no usable answer"
 
 
 class Keyring:

@@ -2,7 +2,7 @@
 Read an order out of a signed body: what is asked, exactly as it was written, or a refusal that says why.
 
 Nothing is guessed and nothing is rounded. What nobody could read is malformed; what can be read but
-must never be paid is unpayable. What holds of every order, whoever wrote the body, is public here.
+must never be paid is unpayable. The rules for every order, whatever format its body has, are public here.
 
 Fields the app does not know are ignored: a shop's plug-in may add some at any update, the
 signature covers them all, and a payment must not stop for one that changes nothing in it.
@@ -45,7 +45,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentRules:
-    """What every order here is paid in, and by whom."""
+    """The token every order is paid in, and the contracts that pay it."""
 
     chain_id: int
     token: Address
@@ -67,7 +67,7 @@ def parse(body: bytes, source: str, payment_rules: PaymentRules, now: UnixMs) ->
 
     Raises:
         MalformedOrder: The body is not an order; the code and the sentence name the field.
-        UnpayableOrder: It is one, but can never be paid as it stands.
+        UnpayableOrder: It is an order, but it can never be paid.
     """
     fields = read_object(body)
     tipo = _tipo(fields)
@@ -138,7 +138,11 @@ def _wallet(fields: Mapping[str, Any]) -> Address:
 
 
 def wallet_of(name: str, value: Any) -> Address:
-    """Return the address that field *name* holds. MalformedOrder: it is none; UnpayableOrder: mistyped."""
+    """
+    Return the address that field *name* holds.
+
+    Raises MalformedOrder if it is not an address, UnpayableOrder if its checksum is wrong.
+    """
     try:
         return parse_address(text_of(name, value, code="bad_wallet"))
     except WrongChecksum as error:
@@ -197,7 +201,7 @@ def one_line(text: str) -> str:
 
 
 def text_of(name: str, value: Any, *, code: str) -> str:
-    """Return the text that field *name* holds. MalformedOrder: it is none (*code*), or no text at all."""
+    """Return the text that field *name* holds. Raises MalformedOrder with *code* if it is not one."""
     if not isinstance(value, str):
         raise MalformedOrder(f"{name} must be a text.", code=code)
     if _SURROGATE.search(value):
@@ -222,7 +226,7 @@ def _cut(text: str, limit_bytes: int) -> str:
 
 
 def _fingerprint(payment_rules: PaymentRules, wallet: Address, amount_units: TokenUnits, tipo: str) -> str:
-    """Hash what is paid to whom, not how it was written: key order, spaces and the reason may change."""
+    """Hash the payment, not how it was written: key order, spaces and the reason may change."""
     content = {
         "chain": payment_rules.chain_id,
         "token": payment_rules.token,

@@ -3,7 +3,7 @@ Use case: let nobody ask so often that others cannot.
 
 Two limits guard the webhook. An address is charged for each request that is refused before a
 signature proved who sent it; once it has spent its rate, nothing more of it is looked at. A source
-is charged for each request it signed. So whoever floods the door with guesses runs out of them,
+is charged for each request it signed. So a client that floods the service with guesses runs out of them,
 and a shop, whose requests are signed, is never locked out by what it sells.
 
 A limit guards our machines, never money: an order that was signed is paid once, however often it
@@ -42,7 +42,7 @@ class RateLimiter:
     per_address: Rate | None
     per_source: Rate | None
     trusted_proxies: int
-    """Proxies of ours in front of the platform's front end, each of which appends to X-Forwarded-For."""
+    """Trusted proxies in front of the platform's front end, each of which appends to X-Forwarded-For."""
     clock: Clock
     _outage: _Outage = field(default_factory=_Outage, init=False, repr=False)
 

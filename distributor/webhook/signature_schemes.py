@@ -103,10 +103,10 @@ def is_signed(headers: Mapping[str, str]) -> bool:
 
 def key_of(secret: str, scheme: Scheme) -> bytes:
     """
-    Return the key that *secret* stands for: its bytes as they are written, in UTF-8.
+    Return the key in *secret*: its bytes as they are written, in UTF-8.
 
     Only Standard Webhooks knows a secret that is itself encoded: there the key is the base64 after
-    ``whsec_``. Senders of the other schemes use such a text as it stands. Empty: no key.
+    ``whsec_``. Senders of the other schemes use such a text unchanged. Empty: no key.
     """
     if scheme is Scheme.STANDARD and secret.startswith(WHSEC):
         return whsec_key(secret)
@@ -147,7 +147,7 @@ def _timed(value: str, body: bytes) -> Claim | Refusal:
 
 
 def _timed_claim(scheme: Scheme, signed: bytes, digests: Sequence[bytes | None], sent: str) -> Claim | Refusal:
-    """Return the claim; a list with one digest that is none is no list."""
+    """Return the claim; one malformed digest invalidates the whole list."""
     whole = [digest for digest in digests if digest is not None]
     if not whole or len(whole) < len(digests):
         return Refusal.MALFORMED
@@ -168,6 +168,6 @@ def _hex_digest(text: str) -> bytes | None:
 
 
 def _digest(text: str) -> bytes | None:
-    """Return the 32 bytes that strict base64 stands for."""
+    """Return the 32 bytes that strict base64 encodes."""
     value = base64_text.decoded(text)
     return value if value is not None and len(value) == _DIGEST_BYTES else None

@@ -1,7 +1,7 @@
 """
 What the body of a WooCommerce webhook means: an order to pay, or the reason why it pays nothing.
 
-The body is the order of WooCommerce's REST interface, version 3, as it stands when it is delivered:
+The body is the order of WooCommerce's REST interface, version 3, as it is when it is delivered:
 a snapshot, and not what happened. The same order comes many times and under several topics, and an
 order that was just created may be paid already. So nothing here asks for a topic, which is not
 signed either; an order is paid when its body shows a status that is paid.
@@ -43,7 +43,7 @@ class NotPaidKind(StrEnum):
     UNPAYABLE = "unpayable"
     """It should be paid and cannot be; a person looks."""
     CONFLICT = "conflict"
-    """The order is known with another wallet or amount, and the first content stands; a person looks."""
+    """The order is known with another wallet or amount; the first content is kept, and an operator looks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

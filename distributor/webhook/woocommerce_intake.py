@@ -1,9 +1,9 @@
 """
-Use case: accept an order from a WooCommerce that has no plug-in of ours.
+Use case: accept an order from a WooCommerce without this service's plug-in.
 
 WooCommerce counts every answer but 200 to 302 as a failed delivery, sends nothing again, and switches
 a webhook off at the seventh failure in a row. So one order that cannot be paid is no failed delivery:
-it is told to a person by an alarm, and the webhook stays on for the orders after it. A wrong signature
+it raises an alarm, and the webhook stays on for the orders after it. A wrong signature
 and a ledger that is down stay failures, because then no order would be taken (docs/decisions/0022).
 """
 
@@ -93,7 +93,7 @@ def _changed(subject: str) -> Alarm:
     return Alarm(
         code="woocommerce_conflict",
         summary="WooCommerce shows an order with another wallet or amount than it had when it was stored. "
-        "The first content stands.",
+        "The first content is kept.",
         action="Compare the order in the shop with GET /orders. Where more is owed, pay it by an order of its own.",
         subject=subject,
     )

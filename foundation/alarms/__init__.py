@@ -1,1 +1,1 @@
-"""What a person must know: facts that stand are told until they end."""
+"""Alarms: a condition that persists is sent again until it ends."""

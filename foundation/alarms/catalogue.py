@@ -1,7 +1,7 @@
 """
 Every alarm there is: its code, how bad it is, what it means, what to do, and where the runbook says more.
 
-Codes are promises to alert rules and to whoever filters by them. Texts are in English and Portuguese.
+Codes are promises to alert rules and filters. Texts are in English and Portuguese.
 """
 
 from __future__ import annotations

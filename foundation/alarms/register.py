@@ -7,7 +7,7 @@ says when it was last seen. What was told is a row for each code, written by the
 1. *telling* is stored, then the message is delivered, then *told* is stored.
 2. Killed between 1 and 2, the row still says *telling*: it is told again, under the same id.
 3. A delivery that fails (429, time-out) leaves the row as it is: still due at the next look.
-4. Whoever delivered and then lost the write makes the row due again: another teller may have said
+4. A teller that delivered and then lost the write makes the row due again: another teller may have said
    something older in between.
 """
 

@@ -3,7 +3,7 @@ Which addresses may be asked: public ones, and inside ones only where the operat
 
 An IPv4 address is also reachable in the clothes of an IPv6 address (mapped, 6to4, Teredo, NAT64), so it
 is unwrapped before it is judged. The platform's own addresses (instance metadata, 169.254.0.0/16, and
-the wire server, 168.63.129.16) hand out credentials to whoever asks from here: no list opens them.
+the wire server, 168.63.129.16) hand out credentials to any process on this machine: no list opens them.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class KeyVaultSecrets:
         environ: The settings.
         sign_in: Makes the credential; called when the first vault is needed.
         clock: For how long a value is kept. Failures are never kept.
-        transport: Stands between the vault's client and the network; the client's own when None.
+        transport: Replaces the connection to the vault, for tests; None: the client's own.
     """
 
     def __init__(

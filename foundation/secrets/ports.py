@@ -10,7 +10,7 @@ class Secrets(Protocol):
 
     async def get(self, name: str, *, fresh: bool = False) -> str | None:
         """
-        Return the secret a setting stands for; None when it is set nowhere.
+        Return the secret that a setting holds or refers to; None when it is set nowhere.
 
         Args:
             name: The setting.

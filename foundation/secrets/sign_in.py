@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def sign_in(credential: Credential = "default", client_id: str = "") -> AsyncTokenCredential:
     """
-    Return the managed identity when *credential* says so, else whoever is signed in.
+    Return the managed identity when *credential* says so, else the person who is signed in.
 
     The default tries, in this order, a service principal in the environment, a managed identity and
     the developer's own sign-in (``az login``). It lives as long as the event loop it is used on.

@@ -23,7 +23,7 @@ _BACKOFF_S = 0.2
 
 
 def options(transport: AsyncHttpTransport[Any, Any] | None) -> dict[str, Any]:
-    """Return what every client of a vault is made with; *transport* stands between it and the network, if given."""
+    """Return what every client of a vault is made with; *transport*, if given, replaces its connection."""
     waits = {"connection_timeout": _CONNECT_S, "read_timeout": _READ_S}
     again = {"retry_total": _RETRIES, "retry_backoff_factor": _BACKOFF_S}
     return {**waits, **again, **({"transport": transport} if transport else {})}

@@ -1,5 +1,5 @@
 """
-Settings in groups: each a small frozen model, built alone by whoever needs it, at its first use.
+Settings in groups: each a small frozen model, built alone, at its first use.
 
 A group is a declaration: the setting's name, its meaning, its default, whether it is a secret. It is
 the one source for what is read, for the README's table, for the example of local settings, for

@@ -93,7 +93,7 @@ async def commit(rows: Rows, group: AtomicWrite, *, marker_row: str) -> Mapping[
        conflict with our own success. Taken at its word, a bound nonce would be bound once more.
     3. So after every conflict and every lost answer the *marker row* is read back. It bears the
        group's token: the group was done, and was ours.
-    4. No token after a conflict: another worker was first, and nothing of ours was done.
+    4. No token after a conflict: another worker was first, and none of the writes was done.
     5. No token after a lost answer: not done, or not yet. The same group goes out again. It bears
        the same conditions and the same token, so should both arrive one of them fails, and step 3
        tells whose success that was.
