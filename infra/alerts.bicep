@@ -18,7 +18,7 @@ var rules = [
     name: 'no-sweep'
     severity: 0
     description: 'The timer has not run for 5 minutes. It wakes what stalled: nothing else would notice lost work.'
-    query: 'AppRequests | where Name == "sweep" and Success | summarize last = max(TimeGenerated) | where isnull(last) or last < ago(5m) | project TimeGenerated = now(), code = "no_sweep", subject = "", summary = tostring(last)'
+    query: 'AppRequests | where Name == "sweep" and Success | summarize newest = max(TimeGenerated) | where isnull(newest) or newest < ago(5m) | project TimeGenerated = now(), code = "no_sweep", subject = "", summary = tostring(newest)'
   }
   {
     name: 'poison'
