@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from distributor.errors import ChainUnavailable
-from distributor.ledger.rebuild_store import RebuildStore
+from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import OrderStatus
 from distributor.payout.guard_change import GuardChange
 from foundation.errors import InvariantBroken
-from tests.factories import an_address
+from tests.factories import a_hash, an_address
 from tests.fakes.chain import OPERATOR
 from tests.fakes.chain_state import GUARD
 from tests.world import World, a_world
@@ -222,7 +222,22 @@ async def test_what_is_missing_is_listed_with_what_was_paid(prepared: Change) ->
     assert order is not None
     world.chain.state.payments.clear()
 
-    assert await prepared.change.missing(GUARD) == [(order.ref_id, order.wallet, order.amount_units)]
+    restored = Payout(
+        ref_id=a_hash("a name too long for the chain"),
+        key=None,
+        wallet=order.wallet,
+        amount_units=order.amount_units,
+        reason="",
+        operator=OPERATOR,
+        nonce=1,
+        tx_hash=a_hash("before"),
+        block_number=1,
+    )
+    await prepared.change.rebuild_store.restore(restored)
+
+    assert sorted(await prepared.change.missing(GUARD)) == sorted(
+        (ref_id, order.wallet, order.amount_units) for ref_id in (order.ref_id, restored.ref_id)
+    )
 
 
 async def test_nodes_that_do_not_answer_change_nothing(prepared: Change) -> None:
