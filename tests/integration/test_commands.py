@@ -372,7 +372,7 @@ def test_a_nonce_that_a_stranger_used_is_resolved(desk: Desk) -> None:
     assert desk.do("resolve", *nonce, "--tx", name)["outcome"] == "held"
     assert [each["reason"] for each in desk.ask("held")["held"]] == ["nonce_lost"]
     assert desk.do("resolve", "--operator", known.operator, "--nonce", "99999", "--tx", name, code=1)["outcome"] == (
-        "not_bound"
+        "not_next"
     )
     desk.do("retry", "A-1")
     desk.drain()
