@@ -9,6 +9,7 @@ The host accepts letters and digits in a binding's name, and no underscore.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -33,14 +34,14 @@ _log = logging.getLogger("payflow.functions")
 @blueprint.function_name("wake_lanes")
 @blueprint.timer_trigger("timer", "0 * * * * *", run_on_startup=False, use_monitor=False)
 @blueprint.queue_output("lanes", LANES, STORAGE)
-async def wake_lanes(timer: func.TimerRequest, lanes: func.Out[list[str]], context: func.Context) -> None:
+async def wake_lanes(timer: func.TimerRequest, lanes: func.Out[str], context: func.Context) -> None:
     """Wake every company whose lane is due, and tell the alarms that stand."""
 
     async def wake() -> None:
         parts = container()
         entries = await parts.entries()
         if due := due_entries(await entries.all(), system_clock()):
-            lanes.set([entry.company for entry in due])
+            lanes.set(json.dumps([entry.company for entry in due]))  # the host makes a message of each
         await parts.tell_alarms()
 
     await _finished(context, wake)
