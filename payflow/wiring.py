@@ -218,8 +218,9 @@ class Container:
 
     async def _work(self, tokens: Tokens) -> ReceiptWork:
         from foundation.outgoing.guard import OutgoingGuard
+        from payflow.delivery.office import Office
         from payflow.delivery.sender import Limits, SenderDesk
-        from payflow.delivery.work import Office, Work
+        from payflow.delivery.work import Work
         from payflow.documents.download import Download
         from payflow.ledger.send_log import TableSendLog
         from payflow.mail.channel import SmtpChannel

@@ -8,7 +8,7 @@ a receipt whose mail is tried again asks for them again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.clock import UnixMs
@@ -16,7 +16,7 @@ from payflow.delivery import rules
 from payflow.documents import waiting
 from payflow.documents.waiting import Want
 from payflow.looking.recreated import Recreation
-from payflow.model import Attachment, Baixa
+from payflow.model import Attachment, Baixa, Person
 from payflow.recipients.choice import Recipient
 from payflow.state import Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
 
@@ -43,6 +43,7 @@ class Seen:
     recreation: Recreation
     recipient: Recipient
     deliveries: Sequence[Delivery]
+    person: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Become:
     due_ms: UnixMs = UnixMs(0)
     asked: bool = False
     """The document was asked for in vain."""
+    undone: bool = False
+    """The payment is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,11 @@ def decide(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
     if receipt.state is ReceiptState.SENDING:
         return _sending(receipt, seen, policy, now)
     if seen.baixa is None:
-        return Become(ReceiptState.WITHDRAWN)
+        return Become(ReceiptState.WITHDRAWN, undone=True)
     if _was_edited(receipt, seen.baixa):
         return Renew(seen.baixa)
-    return _recreated(seen.recreation, now) or _addressed(receipt, seen, policy, now)
+    again = None if receipt.decided_by else _recreated(seen.recreation, now)
+    return again or _addressed(receipt, seen, policy, now)
 
 
 def _recreated(recreation: Recreation, now: UnixMs) -> Step | None:
@@ -108,8 +112,7 @@ def _recreated(recreation: Recreation, now: UnixMs) -> Step | None:
             return Become(ReceiptState.HELD, Reason.MAYBE_RECREATED)
         case Recreation.WAIT:
             return Become(ReceiptState.READY, None, UnixMs(now + SOON_MS))
-        case Recreation.NEW:
-            return None
+    return None
 
 
 def _addressed(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
@@ -133,13 +136,11 @@ def _documented(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> St
         may_make_own=policy.may_make_own,
         now=now,
     )
-    match choice.want:
-        case Want.WAIT:
-            return Become(ReceiptState.WAITING_DOCUMENT, None, choice.next_ms, asked=True)
-        case Want.HOLD:
-            return Become(ReceiptState.HELD, choice.reason)
-        case Want.OWN | Want.DOWNLOAD:
-            return Prepare(choice.attachment, seen.recipient.addresses)
+    if choice.want is Want.WAIT:
+        return Become(ReceiptState.WAITING_DOCUMENT, None, choice.next_ms, asked=True)
+    if choice.want is Want.HOLD:
+        return Become(ReceiptState.HELD, choice.reason)
+    return Prepare(choice.attachment, seen.recipient.addresses)
 
 
 def _sending(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
@@ -150,7 +151,7 @@ def _sending(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
         return settled(seen.deliveries)
     if seen.baixa is None or _was_edited(receipt, seen.baixa):
         return _changed_while_sending(seen)
-    if _nothing_went_out(seen.deliveries) and (known := _covered_meanwhile(seen.recreation)):
+    if not receipt.decided_by and _nothing_went_out(seen.deliveries) and (known := _covered_meanwhile(seen.recreation)):
         return known
     return _tried(receipt, seen, policy, due, now)
 
@@ -165,12 +166,13 @@ def _tried(receipt: Receipt, seen: Seen, policy: Policy, due: Delivery, now: Uni
 
 
 def _changed_while_sending(seen: Seen) -> Step:
-    """Nothing went out: the payment is withdrawn, or begins anew. Something did: a person looks."""
-    if not _nothing_went_out(seen.deliveries):
-        return Become(ReceiptState.HELD, Reason.PAYMENT_CHANGED)
-    if seen.baixa is None:
-        return Become(ReceiptState.WITHDRAWN)
-    return Renew(seen.baixa)
+    """Nothing went out: the payment is withdrawn, or begins anew. Something did: that is what the receipt is."""
+    untouched = _nothing_went_out(seen.deliveries)
+    if seen.baixa is not None:
+        return Renew(seen.baixa) if untouched else Become(ReceiptState.HELD, Reason.PAYMENT_CHANGED)
+    if untouched:
+        return Become(ReceiptState.WITHDRAWN, undone=True)
+    return replace(settled([rules.withdraw(one) for one in seen.deliveries]), undone=True)
 
 
 def settled(deliveries: Sequence[Delivery]) -> Become:
@@ -210,4 +212,5 @@ def _next_ms(delivery: Delivery) -> UnixMs:
 
 
 def _was_edited(receipt: Receipt, baixa: Baixa) -> bool:
-    return receipt.revision != baixa.revision or receipt.amount != baixa.composition.paid
+    """A new revision alone is no edit: the arrival of the document may raise it as well."""
+    return (receipt.amount, receipt.paid_on) != (baixa.composition.paid, baixa.paid_on)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -11,22 +11,26 @@ import pytest
 
 from devstack.conta_azul.books import Books, Parcela, Payment
 from foundation.clock import UnixMs
-from foundation.errors import Contention, Rejected, StoreUnavailable
+from foundation.errors import Contention, InvariantBroken, Rejected, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import decisions, rules
+from payflow.delivery.case import Case
+from payflow.delivery.office import Office
 from payflow.delivery.ports import DeliveryKey, SendLog
 from payflow.delivery.sender import Limits, SenderDesk
-from payflow.delivery.work import Office, Work
+from payflow.delivery.steps import Prepare, Seen
+from payflow.delivery.work import Work
 from payflow.documents import comprovante
-from payflow.documents.download import DocumentRefused
+from payflow.documents.download import DocumentNotThere, DocumentRefused
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.send_log import TableSendLog
+from payflow.looking.recreated import Recreation
 from payflow.mail.channel import SmtpChannel
 from payflow.mail.smtp import Auth, Security, Server
-from payflow.model import Attachment, BaixaId, CompanyId, CustomerId, InstalmentId, PaymentKey
-from payflow.recipients.choice import Known
-from payflow.state import Company, Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
+from payflow.model import Attachment, BaixaId, CompanyId, CustomerId, InstalmentId, PaymentKey, Person
+from payflow.recipients.choice import Known, Recipient
+from payflow.state import After, Company, Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
 from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
 from tests.fakes.payflow import COMPANY, Book, a_company, a_receipt, an_instalment
@@ -64,6 +68,7 @@ class Clinic:
     known: Known = field(default_factory=lambda: Known(by_customer={}, by_name={}))
     office: Office = field(default_factory=lambda: Office(sender_name="PayFlow", sender_address="r@payflow.example"))
     download_refused: Reason | None = None
+    not_there: bool = False
 
     def __post_init__(self) -> None:
         self.books = Books(self.time, company=COMPANY, document="12345678000195", name="Clínica")
@@ -104,7 +109,9 @@ class Clinic:
 
     async def _download(self, attachment: Attachment) -> bytes:
         if self.download_refused:
-            raise DocumentRefused(self.download_refused, "as told")
+            raise DocumentRefused(self.download_refused, "refused")
+        if self.not_there:
+            raise DocumentNotThere
         found = self.books.file(attachment.id)
         assert found
         return found.content
@@ -225,6 +232,92 @@ async def test_a_document_that_cannot_be_mailed_is_held(
 
     assert (held.state, held.reason) == (ReceiptState.HELD, reason)
     assert clinic.server.accepted == []
+
+
+async def test_a_document_that_is_named_and_not_served_is_asked_for_again(clinic: Clinic) -> None:
+    """In vain at first, also between two attempts; after 72 hours a person looks."""
+    clinic.not_there = True
+    payment = clinic.paid()
+    await clinic.found(payment)
+    waiting = await clinic.advance(payment)
+    assert (waiting.state, waiting.asks) == (ReceiptState.WAITING_DOCUMENT, 1)
+
+    clinic.not_there = False
+    await clinic.advance(payment)
+    clinic.not_there = True
+    assert (await clinic.advance(payment)).due_ms == clinic.now + 300_000
+    clinic.not_there = False
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+
+    never = clinic.paid(OTHER_PDF)
+    await clinic.found(never)
+    clinic.not_there = True
+    assert (await clinic.advance(never, 14)).reason is Reason.NO_DOCUMENT
+
+
+async def test_a_document_that_was_mailed_already_is_not_mailed_twice(clinic: Clinic) -> None:
+    """For the same customer it is covered, for another a person looks; of a withdrawn payment it counts for nothing."""
+    first, second, third = clinic.paid(), clinic.paid(), clinic.paid()
+    bia = clinic.books.person("Bia", email="bia@medica.com.br")
+    await clinic.found(first)
+    await clinic.advance(first, 2)
+    await clinic.found(second)
+    await clinic.found(third, customer=CustomerId(bia.id))
+
+    assert (await clinic.advance(second)).state is ReceiptState.COVERED
+    held = await clinic.advance(third)
+    assert (held.state, held.reason) == (ReceiptState.HELD, Reason.SAME_DOCUMENT)
+
+    undone, again = clinic.paid(OTHER_PDF), clinic.paid(OTHER_PDF)
+    await clinic.found(undone)
+    await clinic.advance(undone)
+    clinic.books.undo(undone)
+    await clinic.advance(undone)
+    await clinic.found(again)
+    assert (await clinic.advance(again, 2)).state is ReceiptState.SENT
+
+
+async def test_the_map_by_name_is_used_for_one_person_alone(clinic: Clinic) -> None:
+    """A namesake in the ERP: held, never guessed."""
+    clinic.ana.email = ""
+    clinic.known = Known(by_customer={}, by_name={"ana": ("mapa@medica.com.br",)})
+    first, second = clinic.paid(), clinic.paid(OTHER_PDF)
+    await clinic.found(first)
+    await clinic.found(second)
+    assert (await clinic.advance(first, 2)).state is ReceiptState.SENT
+
+    clinic.books.person("ANA")
+    assert (await clinic.advance(second)).reason is Reason.NO_RECIPIENT
+
+
+async def test_a_payment_undone_after_one_of_two_addresses_was_mailed_is_sent_and_undone(clinic: Clinic) -> None:
+    """What went out is what the receipt is; the other address gets nothing."""
+    clinic.ana.email = "ana@medica.com.br,bia@medica.com.br"
+    clinic.server.faults.replies = {"rcpt:bia@medica.com.br": "451 4.7.1 greylisted"}
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment, 3)
+    clinic.books.undo(payment)
+
+    after = await clinic.advance(payment)
+
+    assert (after.state, after.after, after.gone) == (ReceiptState.SENT, After.UNDONE, True)
+    assert [one.state for one in await clinic.deliveries(payment)] == [DeliveryState.SENT, DeliveryState.CANCELLED]
+
+
+async def test_a_payment_edited_after_one_of_two_addresses_was_mailed_is_held(clinic: Clinic) -> None:
+    """A correction is a person's act."""
+    clinic.ana.email = "ana@medica.com.br,bia@medica.com.br"
+    clinic.server.faults.replies = {"rcpt:bia@medica.com.br": "451 4.7.1 greylisted"}
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment, 3)
+    clinic.books.edit(payment, gross=200_00)
+
+    after = await clinic.advance(payment)
+
+    assert (after.state, after.reason) == (ReceiptState.HELD, Reason.PAYMENT_CHANGED)
+    assert len(clinic.server.accepted) == 1
 
 
 async def test_a_document_that_changed_between_attempts_is_held(clinic: Clinic) -> None:
@@ -471,3 +564,78 @@ async def test_two_lanes_send_one_mail(clinic: Clinic) -> None:
 
     assert all(isinstance(one, Contention | StoreUnavailable | None) for one in ended)
     assert len(clinic.server.accepted) == 1
+
+
+async def test_a_mailed_sibling_that_is_still_there_changes_nothing(clinic: Clinic) -> None:
+    """Two halves of one instalment are two payments, and two mails."""
+    first = clinic.paid()
+    await clinic.found(first)
+    await clinic.advance(first, 2)
+    second = clinic.paid(OTHER_PDF, first.parcela)
+    instalment = await clinic.lane.instalment(InstalmentId(first.parcela))
+    assert instalment
+    receipt = a_receipt(
+        second.id,
+        instalment=instalment.id,
+        customer=CustomerId(clinic.ana.id),
+        amount=second.net,
+        paid_on=second.paid_on.isoformat(),
+        found_ms=clinic.now,
+        due_ms=clinic.now,
+    )
+    await clinic.lane.add(instalment, instalment, [receipt], [])
+
+    assert (await clinic.advance(second, 2)).state is ReceiptState.SENT
+    assert len(clinic.server.accepted) == 2
+
+
+async def test_more_people_than_can_be_read_are_no_proof_of_one(clinic: Clinic) -> None:
+    """Then the map by name is not used."""
+    clinic.ana.email = ""
+    clinic.known = Known(by_customer={}, by_name={"ana": ("mapa@medica.com.br",)})
+    payment = clinic.paid()
+    await clinic.found(payment)
+
+    async def endless(page: int) -> Sequence[Person]:
+        assert page
+        person = await clinic.api.person(CustomerId(clinic.ana.id))
+        assert person
+        return [person]
+
+    clinic.api.people = endless  # type: ignore[method-assign]
+    assert (await clinic.advance(payment)).reason is Reason.NO_RECIPIENT
+
+
+async def test_a_receipt_that_moved_on_meanwhile_is_left_as_it_is(clinic: Clinic) -> None:
+    """Held by a person while its mail was on its way: the delivery says what happened."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    sending = await clinic.advance(payment)
+    await clinic.lane.save(sending, replace(sending, state=ReceiptState.HELD, reason=Reason.INTERNAL))
+
+    await clinic.work().advance(sending, clinic.company, clinic.lane, clinic.api)
+
+    held = await clinic.lane.receipt(BaixaId(payment.id))
+    assert held
+    assert held.state is ReceiptState.HELD
+    assert [one.state for one in await clinic.deliveries(payment)] == [DeliveryState.SENT]
+
+
+async def test_nothing_is_made_for_a_payment_that_is_gone(clinic: Clinic) -> None:
+    """The decision prepares nothing then; if it did, it would be a bug."""
+    seen = Seen(baixa=None, attachment=None, recreation=Recreation.NEW, recipient=Recipient(), deliveries=())
+    case = Case(tools=clinic.work(), receipt=a_receipt(), company=clinic.company, ledger=clinic.lane, seen=seen)
+
+    with pytest.raises(InvariantBroken):
+        await case.carry_out(Prepare(None, ("a@x.com.br",)))
+
+
+async def test_a_delivery_is_read_by_its_key(clinic: Clinic) -> None:
+    """None when there is none."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment)
+    deliveries = LaneDeliveries(clinic.lane)
+
+    assert [await deliveries.read(_key(payment))] == await clinic.deliveries(payment)
+    assert await deliveries.read(_key(payment, "nothing")) is None

@@ -1,0 +1,283 @@
+"""
+One receipt at one step: what was decided is carried out, and the receipt is stored at the end.
+
+A crash leaves the receipt due, and the next lane resumes from the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from typing import Final
+
+from foundation import logs
+from foundation.clock import UnixMs
+from foundation.errors import InvariantBroken
+from foundation.tablestore.atomic import AtomicWrite
+from payflow.delivery import rules, steps
+from payflow.delivery.office import Tools
+from payflow.delivery.sender import NotNow
+from payflow.delivery.sending import Sending, new_owner
+from payflow.delivery.steps import Become, Prepare, Renew, Seen, Send, Step
+from payflow.documents import comprovante, pdf
+from payflow.documents.comprovante import Payment
+from payflow.documents.download import DocumentNotThere, DocumentRefused
+from payflow.documents.pdf import Checked
+from payflow.documents.waiting import Want
+from payflow.documents.waiting import choose as choose_document
+from payflow.ledger.deliveries import LaneDeliveries
+from payflow.ledger.lane import Also, LaneLedger
+from payflow.mail import letters
+from payflow.mail.letters import Content, Envelope
+from payflow.model import Attachment, Baixa
+from payflow.state import After, Company, Delivery, DeliveryState, Reason, Receipt, ReceiptState
+
+KIND: Final = "receipt"
+TEST: Final = "test"
+"""The kind of a mail that an override got: it says nothing about the true recipient."""
+_MAILED: Final = frozenset({ReceiptState.SENDING, ReceiptState.SENT, ReceiptState.UNKNOWN})
+_WITHOUT_MAIL: Final = frozenset({ReceiptState.WITHDRAWN, ReceiptState.COVERED, ReceiptState.HELD})
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One receipt at one step."""
+
+    tools: Tools
+    receipt: Receipt
+    company: Company
+    ledger: LaneLedger
+    seen: Seen
+
+    async def carry_out(self, step: Step) -> None:
+        match step:
+            case Become():
+                await self.become(step)
+            case Renew(baixa):
+                await self._renew(baixa)
+            case Prepare(attachment, addresses):
+                await self._prepare(attachment, addresses)
+            case Send(delivery, attachment):
+                await self._send(delivery, attachment)
+            case _:
+                await self._sending().judge(step.delivery)
+                await self._settle()
+
+    async def become(self, step: Become) -> None:
+        receipt, now = self.receipt, self.tools.clock()
+        after = replace(
+            receipt,
+            state=step.state,
+            reason=step.reason,
+            changed_ms=now,
+            due_ms=step.due_ms,
+            asks=receipt.asks + step.asked,
+            faults=0,
+            gone=receipt.gone or step.undone,
+            after=After.UNDONE if step.undone and step.state is ReceiptState.SENT else receipt.after,
+        )
+        await self.ledger.save(receipt, after, also=await self._also(step))
+        logs.info(_log, "receipt", company=receipt.company, baixa=receipt.baixa, state=step.state, reason=step.reason)
+
+    async def _also(self, step: Become) -> Also | None:
+        """Ending without a mail takes back what is due; an undone payment orders its instalment to be read again."""
+        if step.state not in _WITHOUT_MAIL and not step.undone:
+            return None
+        instalment = await self.ledger.instalment(self.receipt.instalment)
+
+        def also(write: AtomicWrite) -> None:
+            self._cancelled(write)
+            if step.undone and instalment and instalment.worked:
+                self.ledger.read_again(write, instalment)
+
+        return also
+
+    def _cancelled(self, write: AtomicWrite) -> None:
+        """Take back deliveries that nobody has claimed, in the group that ends the receipt."""
+        for delivery in self.seen.deliveries:
+            if delivery.state is DeliveryState.READY:
+                self.ledger.put_delivery(write, rules.withdraw(delivery))
+
+    async def _renew(self, baixa: Baixa) -> None:
+        receipt, now = self.receipt, self.tools.clock()
+        after = replace(
+            receipt,
+            revision=baixa.revision,
+            amount=baixa.composition.paid,
+            paid_on=baixa.paid_on,
+            state=ReceiptState.FOUND,
+            document_sha256="",
+            document_source="",
+            changed_ms=now,
+            due_ms=now,
+        )
+        await self.ledger.save(receipt, after, also=self._cancelled)
+
+    # the document --------------------------------------------------------------------------------
+
+    async def _prepare(self, attachment: Attachment | None, addresses: tuple[str, ...]) -> None:
+        document = await self._document(attachment)
+        if isinstance(document, Become):
+            return await self.become(document)
+        digest = hashlib.sha256(document).hexdigest()
+        if covered := await self._covered(digest):
+            return await self.become(covered)
+        now, source = self.tools.clock(), "erp" if attachment else "own"
+        deliveries = [self._delivery(number, address, now) for number, address in enumerate(addresses, start=1)]
+        after = replace(
+            self.receipt,
+            state=ReceiptState.SENDING,
+            reason=None,
+            changed_ms=now,
+            due_ms=now,
+            document_sha256=digest,
+            document_source=source,
+        )
+        known = await self.ledger.document_owner(digest)
+
+        def also(write: AtomicWrite) -> None:
+            for delivery in deliveries:
+                self.ledger.put_delivery(write, delivery)
+            if known is None:
+                self.ledger.put_document(write, digest, after)
+
+        await self.ledger.save(self.receipt, after, also=also)
+        return None
+
+    async def _document(self, attachment: Attachment | None) -> bytes | Become:
+        if attachment is None:
+            return comprovante.make(self._payment())
+        try:
+            document = await self.tools.download(attachment)
+        except DocumentRefused as refused:
+            return Become(ReceiptState.HELD, refused.reason)
+        except DocumentNotThere:
+            return self._not_there()
+        checked = await pdf.check(document)
+        return document if checked is Checked.FINE else Become(ReceiptState.HELD, Reason.UNREADABLE_DOCUMENT)
+
+    def _not_there(self) -> Become:
+        """An attachment that is named and not served counts as an ask in vain."""
+        now = self.tools.clock()
+        if self.receipt.state is ReceiptState.SENDING:
+            return Become(ReceiptState.SENDING, None, UnixMs(now + rules.LADDER_MS[0]))
+        choice = choose_document(
+            self.company.policy,
+            None,
+            found_ms=self.receipt.found_ms,
+            asks=self.receipt.asks,
+            may_make_own=False,
+            now=now,
+        )
+        if choice.want is Want.HOLD:
+            return Become(ReceiptState.HELD, choice.reason)
+        return Become(ReceiptState.WAITING_DOCUMENT, None, choice.next_ms, asked=True)
+
+    async def _covered(self, digest: str) -> Become | None:
+        """The same file was mailed for another payment: covered for the same customer, else a person looks."""
+        owner = await self.ledger.document_owner(digest)
+        first = await self.ledger.receipt(owner.baixa) if owner and owner.baixa != self.receipt.baixa else None
+        if owner is None or first is None or first.state not in _MAILED or self.receipt.decided_by:
+            return None
+        state = ReceiptState.COVERED if owner.customer == self.receipt.customer else ReceiptState.HELD
+        return Become(state, Reason.SAME_DOCUMENT)
+
+    def _payment(self) -> Payment:
+        baixa = self.seen.baixa
+        if baixa is None:
+            raise InvariantBroken("a document is made for a payment that is gone")
+        return Payment(
+            company=self.company.name,
+            company_document=self.company.document,
+            payer=self.receipt.customer_name,
+            payer_document=self.seen.person.document if self.seen.person else "",
+            paid_on=baixa.paid_on,
+            composition=baixa.composition,
+            number=str(self.receipt.baixa)[:8],
+        )
+
+    def _delivery(self, number: int, address: str, now: UnixMs) -> Delivery:
+        override = self.tools.office.override
+        kind, address = (TEST, override) if override else (KIND, address)
+        before = next((one for one in self.seen.deliveries if (one.kind, one.number) == (kind, number)), None)
+        fresh = Delivery(
+            company=self.receipt.company,
+            baixa=self.receipt.baixa,
+            kind=kind,
+            number=number,
+            address=address,
+            address_index=self.ledger.index.address(address),
+            state=DeliveryState.READY,
+            due_ms=now,
+            date_ms=now,
+            boundary=new_owner()[:16],
+            template=letters.TEMPLATE,
+        )
+        if before is not None:  # taken back when the payment was edited: another revision of the same mail
+            fresh = replace(fresh, revision=before.revision + 1, version=before.version)
+        return replace(fresh, message_id=letters.message_id(fresh, self.tools.office.domain))
+
+    # the mail ------------------------------------------------------------------------------------
+
+    async def _send(self, delivery: Delivery, attachment: Attachment | None) -> None:
+        document = await self._document(attachment)
+        if isinstance(document, Become):
+            return await self.become(document)
+        if hashlib.sha256(document).hexdigest() != self.receipt.document_sha256:
+            return await self.become(Become(ReceiptState.HELD, Reason.PAYMENT_CHANGED))
+        owner = new_owner()
+        permit = await self.tools.desk.admit(self.receipt.company, owner, delivery.tried_ms)
+        if isinstance(permit, NotNow):
+            return await self.become(Become(ReceiptState.SENDING, None, permit.again_ms))
+        channel = self.tools.channel()
+        try:
+            sending = self._sending(await LaneDeliveries(self.ledger).epoch())
+            await sending.attempt(delivery, self._bytes(delivery, document), channel)
+        finally:
+            await channel.close()
+            await self.tools.desk.leave(permit)
+        return await self._settle()
+
+    async def _settle(self) -> None:
+        """Store what the deliveries make of the receipt, also where another lane has called it unknown meanwhile."""
+        found = await self.ledger.receipt(self.receipt.baixa)
+        if found is None or found.state not in (ReceiptState.SENDING, ReceiptState.UNKNOWN):
+            return
+        step = steps.settled(await self.ledger.deliveries(self.receipt.baixa))
+        await replace(self, receipt=found).become(step)
+
+    def _sending(self, epoch: int = 1) -> Sending:
+        return Sending(
+            deliveries=LaneDeliveries(self.ledger),
+            log=self.tools.send_log(self.receipt.company, epoch),
+            sender=self.tools.desk,
+            clock=self.tools.clock,
+        )
+
+    def _bytes(self, delivery: Delivery, document: bytes) -> bytes:
+        office = self.tools.office
+        envelope = Envelope(
+            sender_name=self.company.name or office.sender_name,
+            sender_address=office.sender_address,
+            recipient=delivery.address,
+            reply_to=office.reply_to or self.company.contact,
+            message_id=delivery.message_id,
+            date_ms=delivery.date_ms,
+            boundary=delivery.boundary,
+            instead_of=self._true_address(delivery) if delivery.kind == TEST else "",
+        )
+        content = Content(
+            clinic=self.company.name,
+            payer=self.receipt.customer_name,
+            amount=self.receipt.amount,
+            paid_on=self.receipt.paid_on,
+            number=str(self.receipt.baixa)[:8],
+        )
+        return letters.build(envelope, content, document)
+
+    def _true_address(self, delivery: Delivery) -> str:
+        """Return the address that a test mail stands for; it is masked in the text."""
+        addresses = self.seen.recipient.addresses
+        return addresses[delivery.number - 1] if delivery.number <= len(addresses) else "?@?"

@@ -1,0 +1,163 @@
+"""The one decision, by the receipt's row and what was just read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from foundation.clock import UnixMs
+from payflow.delivery import rules, steps
+from payflow.delivery.steps import Become, Judge, Policy, Prepare, Renew, Seen, Send, Step
+from payflow.looking.recreated import Recreation
+from payflow.model import Attachment, Baixa, Centavos, Composition
+from payflow.recipients.choice import Recipient
+from payflow.state import Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
+from tests.fakes.payflow import NOW, a_delivery, a_receipt
+
+POLICY = Policy(documents=DocumentPolicy.ERP, may_make_own=True)
+FILE = Attachment(id="f", name="r.pdf", url="https://x.example/r.pdf", kind="RECIBO", is_file=True)
+RECEIPT = a_receipt()
+BAIXA = Baixa(
+    id=RECEIPT.baixa,
+    instalment=RECEIPT.instalment,
+    revision=1,
+    paid_on=RECEIPT.paid_on,
+    composition=Composition(gross=RECEIPT.amount),
+    method="PIX",
+    updated_ms=NOW,
+)
+SEEN = Seen(
+    baixa=BAIXA,
+    attachment=FILE,
+    recreation=Recreation.NEW,
+    recipient=Recipient(addresses=("a@x.com.br",)),
+    deliveries=(),
+)
+EDITED = replace(BAIXA, composition=Composition(gross=Centavos(1)))
+READY = a_delivery()
+SENT = replace(READY, number=2, state=DeliveryState.SENT)
+CLAIMED = rules.claim(READY, "w", NOW)
+SENDING = replace(RECEIPT, state=ReceiptState.SENDING, document_source="erp")
+
+
+@pytest.mark.parametrize(
+    ("receipt", "seen", "step"),
+    [
+        (RECEIPT, SEEN, Prepare(FILE, ("a@x.com.br",))),
+        (RECEIPT, replace(SEEN, baixa=None), Become(ReceiptState.WITHDRAWN, undone=True)),
+        (RECEIPT, replace(SEEN, baixa=EDITED), Renew(EDITED)),
+        (RECEIPT, replace(SEEN, baixa=replace(BAIXA, revision=9)), Prepare(FILE, ("a@x.com.br",))),
+        (RECEIPT, replace(SEEN, recreation=Recreation.COVERED), Become(ReceiptState.COVERED, Reason.RECREATED)),
+        (RECEIPT, replace(SEEN, recreation=Recreation.HELD), Become(ReceiptState.HELD, Reason.MAYBE_RECREATED)),
+        (
+            RECEIPT,
+            replace(SEEN, recreation=Recreation.WAIT),
+            Become(ReceiptState.READY, None, UnixMs(NOW + steps.SOON_MS)),
+        ),
+        (
+            replace(RECEIPT, decided_by="office"),
+            replace(SEEN, recreation=Recreation.COVERED),
+            Prepare(FILE, ("a@x.com.br",)),
+        ),
+        (
+            RECEIPT,
+            replace(SEEN, recipient=Recipient(reason=Reason.NO_MAIL)),
+            Become(ReceiptState.SKIPPED, Reason.NO_MAIL),
+        ),
+        (
+            RECEIPT,
+            replace(SEEN, recipient=Recipient(reason=Reason.NO_RECIPIENT)),
+            Become(ReceiptState.READY, Reason.NO_RECIPIENT, UnixMs(NOW + steps.ADDRESS_ASK_MS)),
+        ),
+        (
+            RECEIPT,
+            replace(SEEN, recipient=Recipient(reason=Reason.SHARED_ADDRESS)),
+            Become(ReceiptState.HELD, Reason.SHARED_ADDRESS),
+        ),
+        (
+            RECEIPT,
+            replace(SEEN, attachment=None),
+            Become(ReceiptState.WAITING_DOCUMENT, None, UnixMs(NOW + 15_000), asked=True),
+        ),
+        (
+            replace(RECEIPT, found_ms=UnixMs(NOW - 72 * 3_600_000)),
+            replace(SEEN, attachment=None),
+            Become(ReceiptState.HELD, Reason.NO_DOCUMENT),
+        ),
+    ],
+)
+def test_before_its_mail(receipt: Receipt, seen: Seen, step: Step) -> None:
+    """Gone, edited, booked again, without address, without document: in this order."""
+    assert steps.decide(receipt, seen, POLICY, NOW) == step
+
+
+@pytest.mark.parametrize(
+    ("receipt", "seen", "step"),
+    [
+        (SENDING, replace(SEEN, deliveries=(READY,)), Send(READY, FILE)),
+        (
+            SENDING,
+            replace(SEEN, deliveries=(READY,), attachment=None),
+            Become(ReceiptState.SENDING, None, UnixMs(NOW + 300_000)),
+        ),
+        (replace(SENDING, document_source="own"), replace(SEEN, deliveries=(READY,)), Send(READY, None)),
+        (SENDING, replace(SEEN, deliveries=(READY,), baixa=None), Become(ReceiptState.WITHDRAWN, undone=True)),
+        (SENDING, replace(SEEN, deliveries=(READY, SENT), baixa=None), Become(ReceiptState.SENT, undone=True)),
+        (SENDING, replace(SEEN, deliveries=(READY,), baixa=EDITED), Renew(EDITED)),
+        (
+            SENDING,
+            replace(SEEN, deliveries=(READY, SENT), baixa=EDITED),
+            Become(ReceiptState.HELD, Reason.PAYMENT_CHANGED),
+        ),
+        (
+            SENDING,
+            replace(SEEN, deliveries=(READY,), recreation=Recreation.COVERED),
+            Become(ReceiptState.COVERED, Reason.RECREATED),
+        ),
+        (
+            SENDING,
+            replace(SEEN, deliveries=(READY,), recreation=Recreation.HELD),
+            Become(ReceiptState.HELD, Reason.MAYBE_RECREATED),
+        ),
+        (SENDING, replace(SEEN, deliveries=(READY, SENT), recreation=Recreation.HELD), Send(READY, FILE)),
+        (
+            replace(SENDING, decided_by="office"),
+            replace(SEEN, deliveries=(READY,), recreation=Recreation.COVERED),
+            Send(READY, FILE),
+        ),
+    ],
+)
+def test_while_its_mail_is_due(receipt: Receipt, seen: Seen, step: Step) -> None:
+    """Nothing out: withdrawn, covered, or anew. Something out: that is what it is."""
+    assert steps.decide(receipt, seen, POLICY, NOW) == step
+
+
+def test_an_abandoned_claim_is_judged_first() -> None:
+    """A minute after its deadline."""
+    later = UnixMs(CLAIMED.attempt_deadline_ms + rules.GRACE_MS + 1)
+
+    assert steps.decide(SENDING, replace(SEEN, deliveries=(CLAIMED,)), POLICY, later) == Judge(CLAIMED)
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "step"),
+    [
+        ([SENT], Become(ReceiptState.SENT)),
+        ([SENT, replace(READY, state=DeliveryState.CANCELLED)], Become(ReceiptState.SENT)),
+        ([SENT, replace(READY, state=DeliveryState.REFUSED)], Become(ReceiptState.REFUSED)),
+        ([SENT, replace(READY, state=DeliveryState.UNKNOWN)], Become(ReceiptState.UNKNOWN)),
+        ([SENT, replace(READY, state=DeliveryState.UNKNOWN, decided_by="o")], Become(ReceiptState.SENT)),
+        (
+            [SENT, replace(READY, state=DeliveryState.HELD, reason=Reason.UNDELIVERABLE)],
+            Become(ReceiptState.HELD, Reason.UNDELIVERABLE),
+        ),
+        ([CLAIMED], Become(ReceiptState.SENDING, None, UnixMs(CLAIMED.attempt_deadline_ms + rules.GRACE_MS + 1))),
+        ([replace(READY, due_ms=UnixMs(NOW + 5))], Become(ReceiptState.SENDING, None, UnixMs(NOW + 5))),
+    ],
+)
+def test_a_receipt_is_what_its_deliveries_are(deliveries: list[Delivery], step: Become) -> None:
+    """The worst of them that waits for a person; sent when all have ended well."""
+    assert steps.settled(deliveries) == step
+    if step.state is ReceiptState.SENDING:
+        assert steps.decide(SENDING, replace(SEEN, deliveries=deliveries), POLICY, NOW) == step
