@@ -40,8 +40,7 @@ class GuardDesk(Desk):
 @pytest.fixture
 def desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]) -> GuardDesk:
     """A person with a ledger that pays straight to the Authority."""
-    head = int(devchain.rpc("eth_blockNumber"), 16)
-    own = GuardDesk(environ | {"FIRST_BLOCK": str(head + 1), "RELEASE_CONFIRMATIONS": "3"}, devchain, capsys)
+    own = GuardDesk(environ | {"RELEASE_CONFIRMATIONS": "3"}, devchain, capsys)
     own.run("init", "--apply")
     return own
 
@@ -125,9 +124,8 @@ def test_a_new_ledger_with_a_guard_is_initialised_with_it(
     environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`init` looks at the guard first, and refuses one that cannot pay."""
-    head = int(devchain.rpc("eth_blockNumber"), 16)
     guard = devchain.new_guard()
-    desk = GuardDesk(environ | {"FIRST_BLOCK": str(head + 1), "GUARD_ADDRESS": guard}, devchain, capsys)
+    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard}, devchain, capsys)
     refused = desk.run("init", "--apply", code=1)
     devchain.revoke(devchain.deployment.operator)
     devchain.grant(guard)
