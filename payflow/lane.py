@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
+from uuid import uuid4
 
 from foundation import logs
 from foundation.clock import Clock, Sleep, UnixMs
@@ -92,7 +93,8 @@ class Lane:
     async def run(self) -> Ended:
         """Run the lane once. Raises StoreUnavailable while the ledger is away; the entry then stays due."""
         name = f"lane:{self.ledger.company}"
-        lease = await self.leases.acquire(name, self.holder, ttl_ms=LEASE_MS)
+        # A holder of its own for each run: two messages for one company may run in one process at the same time.
+        lease = await self.leases.acquire(name, f"{self.holder}:{uuid4().hex[:8]}", ttl_ms=LEASE_MS)
         if lease is None:
             return Ended.BUSY
         run = _Run(until_ms=UnixMs(self.clock() + LANE_MS))

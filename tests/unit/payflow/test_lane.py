@@ -180,12 +180,13 @@ async def test_a_new_company_is_probed_and_gets_its_baseline() -> None:
 
 
 async def test_one_instance_runs_it(world: World) -> None:
-    """The other leaves at once, and the lease is given back at the end."""
+    """Another instance and another message of the same one leave at once; the lease is given back at the end."""
     await world.with_receipts("b1")
 
-    ended = await asyncio.gather(world.lane("one").run(), world.lane("two").run())
+    one = world.lane("one")
+    ended = await asyncio.gather(one.run(), one.run(), world.lane("two").run())
 
-    assert sorted(ended) == [Ended.BUSY, Ended.DONE]
+    assert sorted(ended) == [Ended.BUSY, Ended.BUSY, Ended.DONE]
     assert world.work.done == ["b1"]
     assert await world.lane("two").run() is Ended.DONE
 
