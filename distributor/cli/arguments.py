@@ -17,83 +17,85 @@ _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 _EPILOG = """\
 exit codes:
   0  done, already done, or a dry run
-  1  a difference, a refusal, or the ledger or the nodes do not answer; what is said tells why
+  1  a difference, a refusal, or the ledger or the nodes do not answer; the output says why
   2  wrong arguments, or a setting is missing or wrong
 """
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": (
-        "make an empty ledger ours, once; nothing is paid before",
+        "initialise an empty ledger, once; nothing is paid before",
         """\
-Make an empty ledger ours: its tables, whose it is, and the operator's next nonce as the chain has it.
-A ledger that was lost is refused (LEDGER_ID is set, or the key or the reserve has paid before): rebuild is the way
-back.""",
+Initialise an empty ledger: its tables, its identity, and the operator's next nonce as the chain has it.
+A lost ledger is refused (LEDGER_ID is set, or the key or the reserve has paid before): use rebuild.""",
     ),
-    "show": ("show the whole service on one page", "Show what stops it, what is in flight, and what was seen last."),
-    "pause": ("stop all binding", "Stop all binding, also of a round in progress. What is in flight goes on."),
+    "show": (
+        "show the whole service on one page",
+        "Show what stops payouts, what is in flight, and what was last seen.",
+    ),
+    "pause": ("stop all binding", "Stop all binding, including a round in progress. Transactions in flight continue."),
     "halt": (
-        "stop all binding and all submitting",
+        "stop all binding and broadcasting",
         """\
-Stop all binding and all submitting, but for what a person does by hand. What the nodes have already may still be
-mined; only the authority or the reserve can stop that.""",
+Stop all binding and all broadcasting, except by an operator's command. Transactions that nodes already have may
+still be mined; only the authority or the reserve can stop those.""",
     ),
     "resume": (
         "end a pause or a halt",
-        "End a pause and a halt; the sweep wakes the waiting orders, and what was signed is submitted.",
+        "End a pause and a halt. The sweep wakes the waiting orders; signed transactions are broadcast.",
     ),
-    "order": ("show one order", "Show where an order stands: SOURCE/ID, or ID for the shop of WEBHOOK_SECRET."),
-    "held": ("list the orders that wait for a person", "List the held orders, each with its reason."),
+    "order": ("show one order", "Show the status of an order: SOURCE/ID, or ID for the shop of WEBHOOK_SECRET."),
+    "held": ("list the held orders", "List the orders that wait for an operator, each with its reason."),
     "retry": (
-        "put a held order back into the line",
-        "Put a held order back into the line. First find out, on chain, that the customer did not get the tokens.",
+        "put a held order back into the backlog",
+        "Put a held order back into the backlog. First check on the chain that no tokens reached the customer.",
     ),
     "cancel": (
         "cancel an order permanently",
-        "Take back an order that waits or is held. Its id is never usable again.",
+        "Cancel an order that is waiting or held. Its id can never be used again.",
     ),
     "add-operator": (
         "let the configured operator pay",
-        "Let the operator of OPERATOR_PK or OPERATOR_KEY_ID pay, from its nonce on the chain on.",
+        "Let the operator of OPERATOR_PK or OPERATOR_KEY_ID pay, starting at its nonce on the chain.",
     ),
     "cancel-nonce": (
-        "spend a nonce on nothing",
-        "Spend a nonce on nothing whose payment the contract would refuse, so that those behind it move on.",
+        "cancel a stuck nonce",
+        "Consume a nonce without paying, if the contract would refuse its payment, so that later nonces can proceed.",
     ),
     "resolve": (
-        "end a nonce that an unknown transaction used",
-        "End a nonce that a transaction of nobody's used up: paid where that transaction is the payment, else held.",
+        "close a nonce that an unknown transaction consumed",
+        "Close a nonce that was consumed by an unknown transaction: the order is paid if it paid it, else held.",
     ),
     "resubmit": (
-        "hand stored bytes to the nodes again",
+        "broadcast stored bytes again",
         """\
-Hand the stored bytes of a nonce to the nodes again: of a payment that was closed and left the chain, say. Stored bytes
-can be mined once at most.""",
+Broadcast the stored bytes of a nonce again, for example of a payment that was closed and then left the chain. The
+bytes can be mined at most once.""",
     ),
     "settle": (
-        "call an order paid by a transaction",
+        "mark an order as paid by a transaction",
         """\
-Call an order paid by a transaction that moved its amount from the reserve to its wallet and paid no other order. With
---node a bound order is closed by that node's word alone, and only as paid.""",
+Mark an order as paid by a transaction that moved its amount from the reserve to its wallet and paid no other order.
+With --node a bound order is closed by that node's word alone, and only as paid.""",
     ),
     "reopen": (
         "hold a paid order that was not paid",
-        "Hold an order that is called paid: --tx is the transaction that used its nonce, finally, and did not pay it.",
+        "Hold an order that is marked as paid: --tx is the final transaction of its nonce, which did not pay it.",
     ),
     "guard": (
         "show, fill and adopt the guard contract",
         """\
 show: what the guard is like, and who could pay without it.
 import: what was paid and is not recorded in it, as transactions for its owner; run it again until nothing is missing.
-adopt: let this ledger pay through it. Refused with every reason while something stands in the way.""",
+adopt: let this ledger pay through it. Refused, with every reason, while something prevents it.""",
     ),
     "audit-chain": (
-        "hold the ledger against the chain",
-        "Hold the ledger against the chain: every paid order has its transfer, every transfer its order.",
+        "compare the ledger with the chain",
+        "Compare the ledger with the chain: every paid order must have its transfer, every transfer its order.",
     ),
     "rebuild": (
-        "make a lost ledger again from the chain",
+        "rebuild a lost ledger from the chain",
         """\
-Make a lost ledger again: pause, spend every nonce a lost payout could still use, wait until that is
-final, then write what the chain shows. The pause stays on. Interrupted, run it again.""",
+Rebuild a lost ledger: pause, cancel every nonce a lost payout could still use, wait until that is
+final, then write what the chain shows. Payouts stay paused. If it is interrupted, run it again.""",
     ),
 }
 
@@ -131,25 +133,25 @@ def _command(commands: Any, name: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "--settings", type=Path, metavar="FILE", help="a local.settings.json; without it the environment is read"
+        "--settings", type=Path, metavar="FILE", help="a local.settings.json; without it, the environment is read"
     )
-    command.add_argument("--json", action="store_true", help="answer in JSON; the story goes to the error stream")
+    command.add_argument("--json", action="store_true", help="print JSON; progress goes to the error stream")
     return command
 
 
 def _changing(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--apply", action="store_true", help="do it; without it only what would be done is shown")
+    command.add_argument("--apply", action="store_true", help="do it; without it, only show what would be done")
     command.add_argument("--why", required=True, type=_words, help="for the audit trail")
     command.add_argument("--by", type=_words, default=_user(), help="who; by default the user of this machine")
 
 
 def _init(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--apply", action="store_true", help="do it; without it only what would be done is shown")
+    command.add_argument("--apply", action="store_true", help="do it; without it, only show what would be done")
     command.add_argument(
         "--new-beginning",
         type=_words,
         metavar="WHY",
-        help="there was a past, and no shop can send its orders again: say why, for the audit trail",
+        help="there were payouts before, and no shop can send their orders again: the reason, for the audit trail",
     )
     command.add_argument("--by", type=_words, default=_user(), help="who; by default the user of this machine")
 
@@ -161,7 +163,9 @@ def _order(command: argparse.ArgumentParser) -> None:
 def _retry(command: argparse.ArgumentParser) -> None:
     _order(command)
     command.add_argument(
-        "--no-tokens-moved", action="store_true", help="you read the events of its transaction: the wallet got nothing"
+        "--no-tokens-moved",
+        action="store_true",
+        help="you read the events of its transaction: the wallet received nothing",
     )
 
 
@@ -172,18 +176,22 @@ def _nonce(command: argparse.ArgumentParser) -> None:
 
 def _resolve(command: argparse.ArgumentParser) -> None:
     _nonce(command)
-    command.add_argument("--tx", required=True, type=_hash, metavar="HASH", help="the transaction that used the nonce")
+    command.add_argument(
+        "--tx", required=True, type=_hash, metavar="HASH", help="the transaction that consumed the nonce"
+    )
 
 
 def _settle(command: argparse.ArgumentParser) -> None:
     _order(command)
     command.add_argument("--tx", required=True, type=_hash, metavar="HASH", help="the transaction that paid it")
-    command.add_argument("--node", default="", metavar="HOST", help="a bound order: the node whose word decides")
+    command.add_argument("--node", default="", metavar="HOST", help="for a bound order: the node whose answer decides")
 
 
 def _reopen(command: argparse.ArgumentParser) -> None:
     _order(command)
-    command.add_argument("--tx", required=True, type=_hash, metavar="HASH", help="the transaction that used its nonce")
+    command.add_argument(
+        "--tx", required=True, type=_hash, metavar="HASH", help="the transaction that consumed its nonce"
+    )
 
 
 def _audit(command: argparse.ArgumentParser) -> None:
@@ -197,14 +205,14 @@ def _rebuild(command: argparse.ArgumentParser) -> None:
         "--accept-incomplete",
         default="",
         metavar="WHY",
-        help="the past does not add up, and you know why: what is not found may be paid again",
+        help="the history does not add up and you know why; a payment that is not found may be paid again",
     )
 
 
 def _history(command: argparse.ArgumentParser) -> None:
     command.add_argument("--from-block", type=_whole, metavar="N", help="instead of FIRST_BLOCK")
     command.add_argument(
-        "--operator", action="append", default=[], type=_address, metavar="ADDRESS", help="one that used to be ours"
+        "--operator", action="append", default=[], type=_address, metavar="ADDRESS", help="a former operator"
     )
     command.add_argument(
         "--accept-transfer",
@@ -212,14 +220,14 @@ def _history(command: argparse.ArgumentParser) -> None:
         default=[],
         type=_accepted,
         metavar="HASH[=ORDER]",
-        help="explained: the payment of ORDER, or of no order of ours",
+        help="an explained transfer: the payment of ORDER, or of no order",
     )
 
 
 def _guard(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", choices=["show", "adopt", "import"], help="see it; pay through it; fill it")
     command.add_argument("address", nargs="?", type=_address, metavar="ADDRESS", help="instead of GUARD_ADDRESS")
-    command.add_argument("--apply", action="store_true", help="do it; without it only what would be done is shown")
+    command.add_argument("--apply", action="store_true", help="do it; without it, only show what would be done")
     command.add_argument("--why", type=_words, help="for the audit trail; needed to adopt")
     command.add_argument("--by", type=_words, default=_user(), help="who; by default the user of this machine")
     command.add_argument("--out", type=Path, metavar="FILE", help="import: the owner's transactions, for a Safe")
@@ -250,7 +258,7 @@ def _address(text: str) -> Address:
 
 def _hash(text: str) -> Hash:
     if not _HASH.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text} is no transaction hash: 0x and 64 hex digits")
+        raise argparse.ArgumentTypeError(f"{text} is not a transaction hash: it must be 0x and 64 hex digits")
     return Hash(text.lower())
 
 
@@ -261,18 +269,18 @@ def _accepted(text: str) -> tuple[Hash, OrderKey | None]:
 
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text} is no whole number")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number")
     return int(text)
 
 
 def _words(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("say it in words")
+        raise argparse.ArgumentTypeError("must not be empty")
     return text.strip()
 
 
 def _user() -> str:
-    """Return the name of the user of this machine; without one, that nobody is known."""
+    """Return the name of the user of this machine, or "unknown"."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # no such user in a container: KeyError before Python 3.13, OSError since

@@ -20,7 +20,7 @@ from foundation.errors import ConfigurationError
 
 
 async def audit_chain(context: CommandContext) -> int:
-    """Hold the ledger against the chain; 1 on any difference."""
+    """Compare the ledger with the chain; 1 on any difference."""
     settings = await context.begin(Use.HISTORY)
     await context.our_ledger()
     audit = Audit(
@@ -123,7 +123,9 @@ async def _remembered(context: CommandContext) -> Collection[Address] | None:
 def _first_block(context: CommandContext, settings: Settings) -> int:
     chosen = context.options.from_block if context.options.from_block is not None else settings.first_block
     if chosen is None:
-        raise CommandRefused("Where does the token's past begin? Set FIRST_BLOCK, or give --from-block.")
+        raise CommandRefused(
+            "The first block of the token's history is not known. Set FIRST_BLOCK, or give --from-block."
+        )
     return int(chosen)
 
 

@@ -89,7 +89,7 @@ class CommandContext:
                 raise CommandRefused(f"The settings mean another ledger; nothing was changed. {difference}")
         if identity is None:
             raise CommandRefused(
-                "This ledger is nobody's: it was never initialised, or it is lost. Nothing is paid from it."
+                "This ledger has no identity: it was never initialised, or it is lost. Nothing is paid from it."
             )
         return ledger
 

@@ -52,7 +52,8 @@ async def retry(context: CommandContext) -> int:
     if found.hold_reason is HoldReason.NO_TRANSFER and not context.options.no_tokens_moved:
         raise CommandRefused(
             f"Order {found.key} may have been paid: transaction {found.paid_hash} succeeded without a proof. "
-            "Read its Transfer events on an explorer. Did this wallet get nothing, repeat with --no-tokens-moved."
+            "Read its Transfer events on an explorer. If the wallet received nothing, run the command again with "
+            "--no-tokens-moved."
         )
     if context.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
         found = await ledger.admin.retry(found, context.options.by, context.options.why)

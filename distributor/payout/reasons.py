@@ -1,5 +1,5 @@
 """
-What to tell a person: for each reason to wait or to hold, what it means and what to do next.
+For each reason to wait or to hold: what it means, and what to do next.
 
 The same words go into alarms, logs and the status of an order; the runbook has a heading for each.
 """
@@ -35,9 +35,9 @@ WAITING: dict[WaitingReason, Guidance] = {
         "Correct RPC_URL or CHAIN_ID; nothing was signed for the wrong chain.",
     ),
     WaitingReason.LEDGER_FOREIGN: Guidance(
-        "The ledger has no identity row, or one unlike the settings; nothing is paid from it.",
-        "Check LEDGER_CONNECTION, LEDGER_TABLE, CHAIN_ID and the addresses. A ledger that was lost: `rebuild`. Only a "
-        "system that has never paid anything: `init`.",
+        "The ledger has no identity row, or it differs from the settings; nothing is paid from it.",
+        "Check LEDGER_CONNECTION, LEDGER_TABLE, CHAIN_ID and the addresses. For a lost ledger, use `rebuild`. Only for "
+        "a system that has never paid anything, use `init`.",
     ),
     WaitingReason.NOT_CONFIGURED: Guidance(
         "A setting the payouts need is missing or wrong.",
@@ -45,19 +45,19 @@ WAITING: dict[WaitingReason, Guidance] = {
     ),
     WaitingReason.PAUSED: Guidance(
         "Payouts are paused by an operator.",
-        "Resume when the cause is settled; orders go on by themselves.",
+        "Resume when the cause is resolved; orders then continue automatically.",
     ),
     WaitingReason.HALTED: Guidance(
-        "Payouts are halted by an operator: nothing is bound, and nothing signed is handed to a node.",
-        "Resume when the cause is settled; orders and signed transactions go on by themselves.",
+        "Payouts are halted by an operator: nothing is bound, and no signed transaction is broadcast.",
+        "Resume when the cause is resolved; orders and signed transactions then continue automatically.",
     ),
     WaitingReason.DAILY_CAP: Guidance(
         "Today's cap is reached, in all or for one wallet; orders beyond it wait for the next UTC day.",
-        "Nothing, if the day is plausible; otherwise pause and look. Raise MAX_DAILY_TOKENS or MAX_DAILY_WALLET_TOKENS "
-        "to pay more today.",
+        "Nothing, if today's total is plausible; otherwise pause and investigate. Raise MAX_DAILY_TOKENS or "
+        "MAX_DAILY_WALLET_TOKENS to pay more today.",
     ),
     WaitingReason.OVER_CAP: Guidance(
-        "A waiting order is above a cap by itself: it was taken before the cap was lowered.",
+        "A waiting order exceeds a cap on its own: it was accepted before the cap was lowered.",
         "Cancel the order, or raise the cap that the detail names; others are paid meanwhile.",
     ),
     WaitingReason.FEE_CEILING: Guidance(
@@ -65,15 +65,15 @@ WAITING: dict[WaitingReason, Guidance] = {
         "Wait for the price to fall, or raise MAX_FEE_GWEI.",
     ),
     WaitingReason.SLOTS_FULL: Guidance(
-        "As many transactions are in flight as a node's pool takes from one operator.",
-        "Nothing: orders go on as transactions are mined.",
+        "As many transactions are in flight as a node's pool accepts from one operator.",
+        "Nothing: orders continue as transactions are mined.",
     ),
     WaitingReason.GAS_SHORT: Guidance(
         "The operator's native coin does not cover another transaction.",
         "Send POL to the operator address.",
     ),
     WaitingReason.RESERVE_SHORT: Guidance(
-        "The reserve does not hold enough tokens for the waiting orders, beside what is already committed.",
+        "The reserve does not hold enough tokens for the waiting orders, in addition to what is already committed.",
         "Move tokens to the reserve; smaller orders are paid meanwhile.",
     ),
     WaitingReason.ALLOWANCE_SHORT: Guidance(
@@ -102,12 +102,12 @@ WAITING: dict[WaitingReason, Guidance] = {
     ),
     WaitingReason.NONCE_AHEAD: Guidance(
         "The chain has used more nonces of the operator than the ledger bound: the key is used elsewhere.",
-        "Stop the other user of the key. If nobody is known, treat the key as stolen and rotate it.",
+        "Stop the other user of the key. If there is no known user, treat the key as stolen and rotate it.",
     ),
     WaitingReason.POOL_AHEAD: Guidance(
         "A node's pool holds a transaction of an operator that the ledger never bound: the ledger is older than the "
         "chain, or the key is used elsewhere.",
-        "Nothing is bound until a person has looked: `resolve` or `cancel-nonce` what holds the nonce, or `rebuild`.",
+        "Nothing is bound until an operator acts: `resolve` or `cancel-nonce` what holds the nonce, or `rebuild`.",
     ),
     WaitingReason.NODE_BEHIND: Guidance(
         "The node's nonce is behind what was already final: the node lags or lost its state.",
@@ -118,12 +118,12 @@ WAITING: dict[WaitingReason, Guidance] = {
         "Nothing, if finality moves again: check the network's status and FINALITY.",
     ),
     WaitingReason.NEWER_ROWS: Guidance(
-        "An open transaction cannot be read, or bears a newer version's word; its operator binds nothing.",
+        "An open transaction cannot be read, or was written by a newer version; its operator binds nothing.",
         "Bring the newer version of the service back; the alarm row_unreadable names the row.",
     ),
     WaitingReason.DECIMALS_WRONG: Guidance(
         "TOKEN_DECIMALS is not what the token says; every amount would be wrong by powers of ten.",
-        "Correct TOKEN_DECIMALS, and look at each order that was taken meanwhile before anything is paid.",
+        "Correct TOKEN_DECIMALS, and check each order that was accepted meanwhile before anything is paid.",
     ),
     WaitingReason.SIGNER_DOWN: Guidance(
         "The vault that holds the operator's key does not sign; orders wait and nothing is lost.",
@@ -134,23 +134,23 @@ WAITING: dict[WaitingReason, Guidance] = {
         "Put the old GUARD_ADDRESS back. To set, change or end a guard, follow the runbook and `guard adopt`.",
     ),
     WaitingReason.GUARD_BYPASSED: Guidance(
-        "A key of ours may call distribute on the Authority without the guard, so nothing refuses a second payment.",
-        "Revoke that key's role at the Authority; only the guard may have it. Orders go on by themselves.",
+        "A configured key may call distribute on the Authority without the guard, so nothing refuses a second payment.",
+        "Revoke that key's role at the Authority; only the guard may have it. Orders then continue automatically.",
     ),
     WaitingReason.GUARD_PAUSED: Guidance(
         "The guard contract is paused by its owner.",
-        "Unpause it when its owner agrees; orders go on by themselves.",
+        "Unpause it when its owner agrees; orders then continue automatically.",
     ),
 }
 
 HELD: dict[HoldReason, Guidance] = {
     HoldReason.REVERTED: Guidance(
         "The transaction was mined and refused by the contract; no tokens moved.",
-        "Settle the cause in the detail, then retry the order.",
+        "Resolve the cause in the detail, then retry the order.",
     ),
     HoldReason.NO_TRANSFER: Guidance(
         "The transaction succeeded, but the token shows no transfer of this amount to this wallet.",
-        "Check AUTHORITY_ADDRESS and TOKEN_ADDRESS; look the transaction up before anything is paid by hand.",
+        "Check AUTHORITY_ADDRESS and TOKEN_ADDRESS; inspect the transaction before paying anything by hand.",
     ),
     HoldReason.SIMULATION: Guidance(
         "The contract refuses this order, while it would pay others.",

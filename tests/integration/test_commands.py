@@ -221,7 +221,7 @@ def test_a_ledger_that_is_nobodys_is_not_written_to(desk: Desk) -> None:
 
     desk.run("pause", "--why", "test", "--apply", code=1)
 
-    assert "nobody's" in desk.story
+    assert "no identity" in desk.story
     assert desk.ask("show")["identity"] is None
 
 
