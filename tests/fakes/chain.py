@@ -20,6 +20,7 @@ from distributor.chain_types import (
     Receipt,
     Simulation,
     Submitted,
+    Transfer,
     Word,
 )
 from distributor.errors import ChainUnavailable, WrongChain
@@ -39,6 +40,7 @@ from tests.fakes.chain_state import (
     Pool,
     Rules,
     State,
+    asked_for,
     attempt,
     distribute_data,
     execute,
@@ -411,3 +413,9 @@ class FakeChain:
 
 def _hash(text: str) -> Hash:
     return Hash(f"0x{keccak256(text.encode()).hex()}")
+
+
+def promised(chain: FakeChain, tx_hash: Hash) -> tuple[Transfer, ...]:
+    """Return the transfer that a transaction asked for, whether it was made or not; none of what asked for none."""
+    sent = next((one for one in chain.handed if one.tx_hash == tx_hash), None)
+    return () if sent is None else asked_for(chain.rules, sent.unsigned.call)

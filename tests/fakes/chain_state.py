@@ -192,6 +192,15 @@ def attempt(
     ), None
 
 
+def asked_for(rules: Rules, call: Call) -> tuple[Transfer, ...]:
+    """Return the transfer that *call* asks the Authority for."""
+    if call.data[:4] != _DISTRIBUTE:
+        return ()
+    wallet, amount_units, _, _ = decode(_ARGUMENTS, call.data[4:])
+    recipient, amount = parse_address(wallet), TokenUnits(amount_units)
+    return (Transfer(log_index=0, sender=rules.reserve, recipient=recipient, amount_units=amount),)
+
+
 def a_transfer(reserve: Address, order: Order) -> Transfer:
     """Return the transfer that would pay *order*."""
     return Transfer(log_index=0, sender=reserve, recipient=order.wallet, amount_units=order.amount_units)

@@ -13,7 +13,7 @@ from distributor.payout.settlement import LEASE_MS
 from distributor.units import Wei
 from tests.factories import GWEI
 from tests.fakes.chain import Behaviour
-from tests.properties import machine_end
+from tests.properties import machine_end, machine_lies
 from tests.properties.machine_events import MISBEHAVIOURS, TROUBLES, Event, events
 from tests.properties.machine_host import Host
 from tests.properties.machine_invariants import Watchman
@@ -227,12 +227,16 @@ class Payouts(RuleBasedStateMachine):
                 for sent in chain.handed[-1 - at % 3 :]:
                     chain.hide_receipt(sent.tx_hash)
             case _:
-                chain.go_down(chain.nodes[at % 2] if at % 3 else "")
+                # Behind a liar alone a payment may rest on its word: the runbook says so, and nobody disproves it.
+                chain.go_down(chain.nodes[at % 2] if at % 3 and not self.world.liars else "")
 
-    def lie(self, at: int) -> None:
-        """One node calls every payment failed."""
+    def lie(self, at: int, how: str) -> None:
+        """One node says what is not so, while the other answers."""
         if not self.world.liars:
+            self.world.chain.come_back()
             self.world.liars.add(self.world.chain.nodes[at % 2])
+        for node in self.world.liars:
+            machine_lies.tell(self.world.chain, node, how)
 
     def lose_finality(self, stalled: bool) -> None:
         """The finalized tag is missing, or stays where it is."""

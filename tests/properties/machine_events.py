@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from distributor.model import SubmitOutcome
 from tests.fakes.chain import Behaviour
+from tests.properties.machine_lies import KINDS
 from tests.properties.machine_rules import HOSTS, ORDERS
 
 REORG_BLOCKS_MAX = 8
@@ -58,7 +59,7 @@ TROUBLES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "set_base_fee": (3, {"gwei": st.sampled_from([1, 6, 15, 26, 50, 90])}),
     "drop": (3, {"at": _ANY, "back": _FLAG}),
     "spoil_submissions": (3, {"how": st.sampled_from(SPOILED), "acted": _FLAG, "times": st.integers(1, 3)}),
-    "lie": (1, {"at": _ANY}),
+    "lie": (2, {"at": _ANY, "how": st.sampled_from(KINDS)}),
     "lose_finality": (2, {"stalled": _FLAG}),
     "mislead": (2, {"what": st.sampled_from(LIES), "at": _ANY}),
     "change_contract": (4, {"how": st.sampled_from(["fine", "fine", "paused", "wary", *MISBEHAVIOURS]), "dear": _FLAG}),

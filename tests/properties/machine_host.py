@@ -33,7 +33,7 @@ class Host:
         self.world = world
         self.turns = Turns(world.loop, passes_time=world.block_passes)
         self.ledger = Ledger(SteppedRows(post=world.post, turns=self.turns), world.audit, clock=world.clock)
-        chain = SteppedChain(chain=world.chain, turns=self.turns, liars=world.liars)
+        chain = SteppedChain(chain=world.chain, turns=self.turns)
         alarms = SteppedAlarms(alarms=world.alarms, turns=self.turns)
         signers = {each: SteppedSigner(signer=FakeSigner(each), turns=self.turns) for each in world.operators}
         limits = world.rulebook.limits

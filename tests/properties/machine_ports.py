@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from distributor.chain_types import (
     Call,
@@ -13,7 +13,6 @@ from distributor.chain_types import (
     Mark,
     PoolView,
     PreBindSnapshot,
-    Receipt,
     Simulation,
     Submitted,
     Word,
@@ -80,11 +79,10 @@ class SteppedRows:
 
 @dataclass(frozen=True, kw_only=True)
 class SteppedChain:
-    """``Chain``, one gate before and one after each call; nodes in ``liars`` call every payment failed."""
+    """``Chain``, one gate before and one after each call."""
 
     chain: FakeChain
     turns: Turns
-    liars: set[str]
 
     @property
     def nodes(self) -> Sequence[str]:
@@ -105,18 +103,10 @@ class SteppedChain:
     async def snapshot(
         self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
     ) -> ChainSnapshot:
-        seen = await self.turns.step("observe", lambda: self.chain.snapshot(operators, hashes, blocks, node=node))
-        if seen.node not in self.liars:
-            return seen
-        return replace(seen, receipts={tx_hash: _failed(receipt) for tx_hash, receipt in seen.receipts.items()})
+        return await self.turns.step("observe", lambda: self.chain.snapshot(operators, hashes, blocks, node=node))
 
     async def words(self, claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
-        said = await self.turns.step("words", lambda: self.chain.words(claims, node=node, mark=mark))
-        if node not in self.liars:
-            return said
-        return {
-            tx_hash: replace(word, receipt=word.receipt and _failed(word.receipt)) for tx_hash, word in said.items()
-        }
+        return await self.turns.step("words", lambda: self.chain.words(claims, node=node, mark=mark))
 
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
         return await self.turns.step("pool_views", lambda: self.chain.pool_views(operators))
@@ -152,7 +142,3 @@ class SteppedAlarms:
 
     async def raise_(self, alarm: Alarm) -> None:
         await self.turns.step(f"alarm {alarm.code}", lambda: self.alarms.raise_(alarm))
-
-
-def _failed(receipt: Receipt) -> Receipt:
-    return replace(receipt, succeeded=False, transfers=())

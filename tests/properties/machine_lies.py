@@ -1,0 +1,59 @@
+"""What one node of two may say that is not so: of a receipt, of its block, of how far the chain has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from distributor.chain_types import Mark, Receipt
+from tests.factories import a_block
+from tests.fakes.chain import FakeChain, promised
+
+FAR = 1_000
+"""Blocks that a node claims to see on top of what there is."""
+
+
+def failed(_: FakeChain, receipt: Receipt) -> Receipt:
+    """Call the payment failed."""
+    return replace(receipt, succeeded=False, transfers=())
+
+
+def without_logs(_: FakeChain, receipt: Receipt) -> Receipt:
+    """Leave out what the token emitted."""
+    return replace(receipt, transfers=())
+
+
+def paid(chain: FakeChain, receipt: Receipt) -> Receipt:
+    """Show the transfer that was asked for, whatever became of it."""
+    return replace(receipt, succeeded=True, transfers=promised(chain, receipt.tx_hash))
+
+
+def nowhere(_chain: FakeChain, _receipt: Receipt) -> None:
+    """Say that it is in no block."""
+
+
+def elsewhere(_: FakeChain, receipt: Receipt) -> Receipt:
+    """Show it in a block that is none."""
+    return replace(receipt, block=a_block(receipt.block.number, "none"))
+
+
+LIES: Mapping[str, Callable[[FakeChain, Receipt], Receipt | None]] = {
+    "failed": failed,
+    "without logs": without_logs,
+    "paid": paid,
+    "nowhere": nowhere,
+    "elsewhere": elsewhere,
+}
+KINDS = [*LIES, "unreadable", "far ahead"]
+
+
+def tell(chain: FakeChain, node: str, kind: str) -> None:
+    """Let *node* say so from now on, until it is honest again."""
+    view = chain.said_by(node)
+    match kind:
+        case "unreadable":
+            view.unreadable = {sent.tx_hash for sent in chain.handed}
+        case "far ahead":
+            view.mark = Mark(chain.head.number + FAR, chain.head.number + FAR)
+        case _:
+            view.receipt = lambda receipt: LIES[kind](chain, receipt)
