@@ -71,11 +71,16 @@ class Seen:
 
 
 def planted(services: Services) -> dict[str, str]:
-    """Return settings in which every secret is a canary; the second node and the alarms' webhook do not answer."""
+    """
+    Return settings in which every secret is a canary; the third node and the alarms' webhook do not answer.
+
+    The node is there under two names, because a payment takes two nodes that agree wherever two are set.
+    """
+    node = f"{services.settings['RPC_URL']}?key={NODE_KEY}"
     return {
         **services.settings,
         "WEBHOOK_SECRET": SECRET,
-        "RPC_URL": f"{services.settings['RPC_URL']}?key={NODE_KEY},http://user:{NODE_KEY}@127.0.0.1:9/{NODE_KEY}",
+        "RPC_URL": f"{node},{node.replace('127.0.0.1', 'localhost')},http://user:{NODE_KEY}@127.0.0.1:9/{NODE_KEY}",
         "ALARM_WEBHOOK_URL": f"http://127.0.0.1:9/{HOOK_KEY}",
         "LOG_LEVEL": "DEBUG",
         "RPC_TIMEOUT_S": "2",
