@@ -22,9 +22,9 @@ from payflow.ledger.send_log import TableSendLog
 from payflow.mail.channel import SmtpChannel
 from payflow.mail.smtp import Auth, Security, Server
 from payflow.state import ReceiptState
+from tests.contract.payflow.test_work import OTHER_PDF, Clinic, _key
 from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
 from tests.fakes.payflow import COMPANY, INDEX, SEALER
-from tests.unit.payflow.test_work import OTHER_PDF, Clinic, _key
 
 
 @pytest.fixture(scope="module")
