@@ -16,8 +16,8 @@ COPY --from=package /app /home/site/wwwroot
 RUN mkdir -p /home/LogFiles /home/data /home/ASP.NET /local/sitepackages /tmp/metrics \
     && chown -R 10001:10001 /home/LogFiles /home/data /home/ASP.NET /local /tmp/metrics
 
-# The port is above 1024 because the user is not root. Host and worker find the app by the root; PYTHONPATH is for the
-# module below alone, which drops it.
+# The port is above 1024 because the user is not root. Host and worker find the app by the root. PYTHONPATH is for the module
+# below, which leaves the libraries on it: outside Azure the worker looks for none.
 ENV AzureWebJobsScriptRoot=/home/site/wwwroot \
     AzureFunctionsJobHost__Logging__Console__IsEnabled=true \
     ASPNETCORE_URLS=http://+:8080 \

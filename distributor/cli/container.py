@@ -18,8 +18,12 @@ from foundation.errors import ConfigurationError
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.sign_in import sign_in
 
-_OURS_ALONE = "PYTHONPATH"
-"""Where this module was found. The host's worker finds the app by itself, and must not find it twice."""
+_PATH = "PYTHONPATH"
+_LIBRARIES = ".python_packages/lib/site-packages"
+"""
+The package's libraries. The worker looks for them only where CONTAINER_NAME or WEBSITE_INSTANCE_ID is set: in Azure,
+and not in a plain container. Source: https://github.com/Azure/azure-functions-python-worker, workers/worker.py.
+"""
 
 
 def main(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -39,7 +43,14 @@ async def _settings(environ: Mapping[str, str]) -> dict[str, str]:
         settings = await load_from_vault(environ, secrets)
     finally:
         await secrets.aclose()
-    return {name: value for name, value in settings.items() if name != _OURS_ALONE}
+    return _with_path(settings)
+
+
+def _with_path(settings: Mapping[str, str]) -> dict[str, str]:
+    """Leave the libraries alone on the path: the host's worker finds the app by itself, and must not find it twice."""
+    kept = [folder for folder in settings.get(_PATH, "").split(os.pathsep) if folder.endswith(_LIBRARIES)]
+    others = {name: value for name, value in settings.items() if name != _PATH}
+    return {**others, _PATH: os.pathsep.join(kept)} if kept else others
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -99,14 +100,16 @@ def start(environ: Mapping[str, str], *command: str) -> subprocess.CompletedProc
     )
 
 
-def test_the_process_becomes_the_host() -> None:
-    """With its arguments and its environment, but not with the path that found this module."""
-    ended = start({"BALLX_USE_KV": "0", "CHAIN_ID": "137"}, sys.executable, "-c", SHOW, "one")
+@pytest.mark.parametrize("libraries", ["", "/home/site/wwwroot/.python_packages/lib/site-packages"])
+def test_the_process_becomes_the_host(libraries: str) -> None:
+    """With its arguments and its environment; on the path are the package's libraries, and not the app itself."""
+    path = os.pathsep.join(filter(None, (str(ROOT), libraries)))
+    ended = start({"BALLX_USE_KV": "0", "CHAIN_ID": "137", "PYTHONPATH": path}, sys.executable, "-c", SHOW, "one")
 
     arguments, environ = json.loads(ended.stdout)
     assert arguments == ["one"]
     assert environ["CHAIN_ID"] == "137"
-    assert "PYTHONPATH" not in environ
+    assert environ.get("PYTHONPATH", "") == libraries
 
 
 def test_a_wrong_vault_ends_the_container_with_a_reason() -> None:
