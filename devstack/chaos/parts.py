@@ -130,7 +130,7 @@ def ground(console: Console, run: Run) -> Iterator[Ground]:
             azurite = begin(storage)
         with console.step(f"start an EVM node with a block each {BLOCK_TIME_S} s, and the contracts"):
             chain = Part("chain", lambda _: servers.anvil(None, stack.CHAIN_ID, BLOCK_TIME_S, run.log("anvil")), run)
-            deployment = deploy(begin(chain).url)
+            deployment = deploy(begin(chain).url, guarded=True)
             Devchain(deployment).mine(DEEPEST_REORG_BLOCKS)  # the contracts stay whatever is reorganised away
         with console.step("start the proxy that makes it a Polygon node"):
             proxy = Part("proxy", _before(deployment.url, run), run)
