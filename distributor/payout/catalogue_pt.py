@@ -108,6 +108,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Uma transação aberta não pode ser lida ou tem uma palavra de versão mais nova; seu operador nada vincula.",
         "Traga de volta a versão mais nova do serviço; o alarme row_unreadable diz qual é a linha.",
     ),
+    "waiting_decimals_wrong": (
+        "TOKEN_DECIMALS não é o que o token diz; todo valor sairia errado por potências de dez.",
+        "Corrija TOKEN_DECIMALS e confira cada pedido aceito nesse meio-tempo antes que algo seja pago.",
+    ),
     "waiting_signer_down": (
         "O cofre que guarda a chave do operador não assina; os pedidos esperam e nada se perde.",
         "Faça o que diz o detalhe: a chave, suas permissões ou o cofre. Nunca ponha a chave em outro lugar às pressas.",

@@ -44,7 +44,7 @@ TIMEOUT_S = 0.5
 KEY = "v2/s3cr3tk3y"
 
 # Places of the calls in a batch: the chain id is always first.
-SURVEY_NONCE, SURVEY_FINALIZED, SURVEY_HISTORY, SURVEY_TIP = 1, 3, 9, 10
+SURVEY_NONCE, SURVEY_FINALIZED, SURVEY_HISTORY, SURVEY_TIP = 1, 3, 10, 11
 OBSERVE_NONCE, OBSERVE_HEAD, OBSERVE_RECEIPT = 1, 2, 4
 
 OTHER_CHAIN = passed_on(on(0, saying("0x1")))
@@ -141,7 +141,7 @@ async def test_a_node_in_trouble_is_set_aside_and_the_next_one_answers(
 
     assert await setup.answered_by() == second
     assert await setup.answered_by() == second
-    assert [len(batch) for batch in setup.first.batches] == ([12, 6, 3, 1] if name == "one word for all" else [12])
+    assert [len(batch) for batch in setup.first.batches] == ([13, 6, 3, 1] if name == "one word for all" else [13])
     (line,) = events(caplog)
     assert (line["event"], line["node"], line["trouble"]) == ("node_set_aside", first, reason)
     assert KEY not in caplog.text
