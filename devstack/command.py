@@ -49,6 +49,8 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     wordpress = commands.add_parser("wordpress", help="the same with a real WordPress in front; needs Debian or Ubuntu")
     wordpress.add_argument("--once", action="store_true", help="end after one order: exit code 0 when it was paid")
+    payflow = commands.add_parser("payflow", help="PayFlow: connect a clinic, book a payment, read its mail")
+    payflow.add_argument("--once", action="store_true", help="end after the mail: exit code 0 when it arrived")
     chaos = commands.add_parser("chaos", help="orders without a pause while everything under the app fails")
     chaos.add_argument("--minutes", type=float, default=3.0, help="how long things go wrong (3)")
     chaos.add_argument("--seed", type=int, default=1, help="the same seed, the same faults in the same order (1)")
@@ -84,12 +86,14 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
     from devstack import down, run_tests, services, up
     from devstack.chaos import run as chaos
     from devstack.package import run as package
+    from devstack.payflow import run as payflow
     from devstack.wordpress import run as wordpress
 
     run: Mapping[str, Callable[[], int]] = {
         "up": lambda: up.run(console, once=chosen.once, host=chosen.host),
         "services": lambda: services.run(console),
         "wordpress": lambda: wordpress.run(console, once=chosen.once),
+        "payflow": lambda: payflow.run(console, once=chosen.once),
         "chaos": lambda: chaos.run(console, minutes=chosen.minutes, seed=chosen.seed),
         "test": lambda: run_tests.run(console, rest),
         "package": lambda: package.run(console, python=chosen.python, check=chosen.check),

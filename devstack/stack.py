@@ -110,7 +110,7 @@ def functions_host(
     command = _core_tools(port) if kind == "func" else _our_host(port)
     with servers.child("host", command, log=run.log("host"), environment=_environment(settings)) as server:
         url = f"http://127.0.0.1:{port}"
-        _first_answer(url, server)
+        first_answer(url, server)
         yield FunctionsHost(url=url, process=server.process)
 
 
@@ -169,7 +169,8 @@ def _core_tools(port: int) -> list[str]:
     return [func, "start", "--script-root", str(paths.ROOT), "--port", str(port)]
 
 
-def _first_answer(url: str, server: servers.Child) -> None:
+def first_answer(url: str, server: servers.Child) -> None:
+    """Wait until the app answers. Raises ServerFailed when it never will."""
     deadline = time.monotonic() + _FIRST_ANSWER_S
     while not _answers(f"{url}/healthz"):
         said = server.log.read_text("utf-8", errors="replace")

@@ -1,0 +1,79 @@
+"""``payflow``: start everything, mail one receipt before your eyes, and stay."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from devstack import runs, servers, stack
+from devstack.console import Console, Ended
+from devstack.conta_azul.serve import conta_azul
+from devstack.conta_azul.server import ContaAzul
+from devstack.payflow import app
+from devstack.payflow.journey import COMPANY, Journey
+from devstack.payflow.mailbox import HOST, PASSWORD, USER, Mailbox, mailbox
+from devstack.runs import Run
+from devstack.stack import FunctionsHost
+from payflow.sealing import new_key
+
+
+def run(console: Console, *, once: bool) -> int:
+    """Return 0 when the mail arrived and, without *once*, when someone asked for the end. Raises StepFailed."""
+    try:
+        with runs.begin() as this:
+            asyncio.run(_start(console, this, once=once))
+    except Ended:
+        console.say("\nEnded: storage, mail, stand-in and host are stopped.")
+    return 0
+
+
+async def _start(console: Console, this: Run, *, once: bool) -> None:
+    console.say(f"Starting PayFlow on this machine. Logs: {this.folder}", "bold")
+    port = stack.free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with conta_azul([f"{url}/oauth/callback"]) as server, mailbox() as mail:
+        storage = servers.azurite(None, None, this.log("azurite"))
+        with stack.started(console, this, "start Azurite, the storage emulator", storage) as azurite:
+            settings = app.settings(
+                azurite, conta_azul=server.base_url, url=url, master_key=new_key(), mail=_mail(mail)
+            )
+            with console.step("initialise the ledger"):
+                app.command(this, settings, "init")
+            hosting = app.host(this, app.folder(this), settings, port)
+            with stack.started(console, this, "start the Functions host", hosting) as host:
+                command = partial(app.command, this, settings)
+                console.say("\nThe way of one payment", "bold")
+                await Journey(console=console, host=host, server=server, command=command, messages=mail.messages).run()
+                console.say("\nMailed, exactly once.", "green")
+                console.say(_figures(server))
+                if not once:
+                    console.say(_explain(server, host, mail))
+                    await asyncio.Event().wait()
+
+
+def _mail(mail: Mailbox) -> dict[str, str]:
+    return {
+        "SMTP_HOST": HOST,
+        "SMTP_PORT": str(mail.smtp_port),
+        "SMTP_SECURITY": "starttls",
+        "SMTP_USER": USER,
+        "SMTP_PASSWORD": PASSWORD,
+        "SSL_CERT_FILE": str(mail.ca_file),
+    }
+
+
+def _figures(server: ContaAzul) -> str:
+    asked = ", ".join(f"{name} {count}" for name, count in sorted(server.requests.items()))
+    return f"Requests to Conta Azul: {asked}"
+
+
+def _explain(server: ContaAzul, host: FunctionsHost, mail: Mailbox) -> str:
+    return f"""
+What runs
+  app          {host.url}
+  conta azul   {server.base_url}    (a strict stand-in)
+  inbox        {mail.web_url}
+  company      {COMPANY}
+
+Open the inbox in a browser to see the mail as it looks.
+Ctrl-C ends everything, and so does: python3 -m devstack down"""
