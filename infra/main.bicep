@@ -33,8 +33,8 @@ param tokenAddress string
 @maxLength(42)
 param reserveAddress string
 
-@description('Id that `python -m distributor init` printed; empty until then.')
-param ledgerId string = ''
+@description('Id that `python -m distributor init` printed; the word none at the first deployment, before there is a ledger.')
+param ledgerId string
 
 @description('Further settings that are no secrets, by their names in the README.')
 param moreSettings object = {}
@@ -70,6 +70,9 @@ param lockLedger bool = true
 param alwaysReadyHttp int = 1
 
 var suffix = uniqueString(resourceGroup().id, name)
+// A deployment replaces every setting of the app. One that does not know the id would take away the guard that no other
+// ledger is ever paid from, so it is refused before anything is changed.
+var ledger = ledgerId == 'none' ? '' : (length(ledgerId) == 32 ? ledgerId : fail('LEDGER_ID must be the id that init printed, or the word none at the first deployment.'))
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: 'id-${name}'
@@ -130,7 +133,7 @@ module app 'app.bicep' = {
     authorityAddress: authorityAddress
     tokenAddress: tokenAddress
     reserveAddress: reserveAddress
-    ledgerId: ledgerId
+    ledgerId: ledger
     moreSettings: moreSettings
     moreSecrets: moreSecrets
     operatorKeyId: operatorKeyId

@@ -251,3 +251,14 @@ def test_http_is_kept_warm_and_takes_sixteen_at_once() -> None:
     assert warm == [{"name": "http", "instanceCount": "alwaysReadyHttp"}]
     assert bicep.module("main.bicep")["parameters"]["alwaysReadyHttp"]["default"] == 1
     assert scale["triggers"]["http"] == {"perInstanceConcurrency": 16}
+
+
+@pytest.mark.parametrize("name", ["test.bicepparam", "production.bicepparam"])
+def test_a_deployment_that_does_not_know_the_ledger_is_refused(name: str) -> None:
+    """An empty LEDGER_ID would take the guard away that a person set: the first deployment says `none` out loud."""
+    main = bicep.read(bicep.INFRA / "main.bicep")
+
+    assert re.search(r"^param ledgerId string$", main, re.MULTILINE)  # no default
+    assert "fail('LEDGER_ID must be" in main
+    assert "ledgerId: ledger\n" in main
+    assert "readEnvironmentVariable('LEDGER_ID')\n" in bicep.read(bicep.INFRA / name)
