@@ -25,7 +25,7 @@ import yaml
 
 from devstack import paths, runs, setup, stack
 from devstack.console import Console
-from devstack.host.keys import FUNCTION_SETTING
+from devstack.host.keys import FUNCTION_SETTING, HOST_SETTING, MASTER_SETTING
 from devstack.package.build import PACKAGES
 from devstack.servers import Child, child, wait_until_said
 from distributor.settings import about
@@ -63,7 +63,8 @@ def test_the_package_pays_an_order_by_the_last_step_of_the_workflow(built: Built
             timeout=180,
             check=False,
         )
-        native = {Path(each.path) for each in psutil.Process(server.process.pid).memory_maps() if ".so" in each.path}
+        (worker,) = psutil.Process(server.process.pid).children()
+        native = {Path(each.path) for each in worker.memory_maps() if ".so" in each.path}
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "202 Accepted" in ended.stdout
@@ -73,11 +74,14 @@ def test_the_package_pays_an_order_by_the_last_step_of_the_workflow(built: Built
     assert {path for path in libraries if not path.is_relative_to(tmp_path)} == set()
 
 
+KEYS = {FUNCTION_SETTING, HOST_SETTING, MASTER_SETTING}
+
+
 @contextmanager
 def _host(app: Path, settings: Mapping[str, str], log: Path) -> Iterator[tuple[Child, str]]:
     """Run *app* in our host: no key is asked for, as under ``func start``, and its own libraries come first."""
     command = [sys.executable, "-B", "-m", "devstack.host", "--app", str(app), "--port", "0", "--no-local-settings"]
-    environment = {name: value for name, value in {**os.environ, **settings}.items() if name != FUNCTION_SETTING}
+    environment = {name: value for name, value in {**os.environ, **settings}.items() if name not in KEYS}
     environment["PYTHONPATH"] = os.pathsep.join([str(app / PACKAGES), str(paths.ROOT)])
     with child("host", [*command, "--runtime", str(setup.RUNTIME)], log=log, environment=environment) as server:
         yield server, wait_until_said(server, r"Host started on (http://127\.0\.0\.1:\d+)", timeout_s=90)[1]
