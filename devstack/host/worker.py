@@ -130,8 +130,9 @@ def _taken(value: Any) -> Any:
 
 def _cookie(name: str, morsel: Morsel[str]) -> str:
     """Write a cookie as the host does: each attribute that the worker passes on, an empty one too."""
-    given = {key: str(morsel[key]) for key in ("max-age", "domain", "path", "samesite")}
-    texts = [f"{name}={morsel.value}", *([f"max-age={given['max-age']}"] if given["max-age"] else ())]
+    given = {key: str(morsel[key]) for key in ("domain", "path", "samesite")}
+    limits = [f"{key}={morsel[key]}" for key in ("expires", "max-age") if morsel[key]]
+    texts = [f"{name}={morsel.value}", *limits]
     texts += [f"domain={given['domain']}", f"path={given['path'] or '/'}"]
     texts += [*(["secure"] if morsel["secure"] else ()), f"samesite={given['samesite'].lower() or 'lax'}"]
     return "; ".join([*texts, *(["httponly"] if morsel["httponly"] else ())])
