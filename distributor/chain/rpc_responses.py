@@ -173,7 +173,7 @@ def read_units(value: object) -> TokenUnits | None:
 def read_block(value: object, *, number: int | None = None) -> Block:
     """Return a block's place in the chain; with *number*, it must be that block."""
     with reading("block"):
-        block = block_of(json_object(value), "number", "hash")
+        block = block_in(json_object(value), "number", "hash")
         if number is not None and block.number != number:
             raise ValueError(f"asked for block {number}, got {block.number}")
         return block
@@ -202,7 +202,7 @@ def read_hash(value: object) -> Hash:
 def read_log_block(log: Mapping[str, Any]) -> Block:
     """Return the block a log is in."""
     with reading("log"):
-        return block_of(log, "blockNumber", "blockHash")
+        return block_in(log, "blockNumber", "blockHash")
 
 
 def read_data(value: object) -> bytes:
@@ -210,7 +210,7 @@ def read_data(value: object) -> bytes:
     return _bytes(value)
 
 
-def block_of(source: Mapping[str, Any], number: str, block_hash: str) -> Block:
+def block_in(source: Mapping[str, Any], number: str, block_hash: str) -> Block:
     """Return the block that two fields name, where unlike data is turned into trouble around it."""
     return Block(number=quantity(source[number]), block_hash=_hash(source[block_hash]))
 

@@ -13,7 +13,7 @@ from eth_abi.abi import decode
 from eth_utils.address import to_checksum_address
 
 from distributor.chain.guard import read_events
-from distributor.chain.rpc_responses import block_of, json_object, quantity, read_data, read_hash, reading
+from distributor.chain.rpc_responses import block_in, json_object, quantity, read_data, read_hash, reading
 from distributor.chain_types import GuardEvent, Receipt, Transfer
 from distributor.model import Address, Hash
 from distributor.payout.guard_calls import is_guarded
@@ -37,7 +37,7 @@ def read_receipt(value: object, *, tx_hash: Hash, token: Address, transfer_topic
             return None
         return Receipt(
             tx_hash=tx_hash,
-            block=block_of(receipt, "blockNumber", "blockHash"),
+            block=block_in(receipt, "blockNumber", "blockHash"),
             succeeded=quantity(receipt["status"]) == 1,
             gas_used=quantity(receipt["gasUsed"]),
             gas_price_wei=Wei(quantity(receipt.get("effectiveGasPrice") or "0x0")),
@@ -55,7 +55,7 @@ def read_reserve_transfer(value: object, *, token: Address, transfer_topic: str,
             raise ValueError("a log nobody asked for")
         return ReserveTransfer(
             tx_hash=read_hash(log["transactionHash"]),
-            block=block_of(log, "blockNumber", "blockHash"),
+            block=block_in(log, "blockNumber", "blockHash"),
             log_index=transfer.log_index,
             wallet=transfer.recipient,
             amount_units=transfer.amount_units,
@@ -69,7 +69,7 @@ def read_arrival(value: object, *, token: Address, transfer_topic: str, reserve:
         transfer = _transfer(log)
         if not _is_transfer(log, token, transfer_topic) or transfer.recipient != reserve:
             raise ValueError("a log nobody asked for")
-        block = block_of(log, "blockNumber", "blockHash")
+        block = block_in(log, "blockNumber", "blockHash")
         return Arrival(block=block, log_index=transfer.log_index, amount_units=transfer.amount_units)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor.settings.shop_secrets import Which
-from distributor.webhook.signature_schemes import Claim, Refusal, Scheme, key_of, read_claim
+from distributor.webhook.signature_schemes import Refusal, Scheme, SignatureClaim, key_of, read_claim
 from foundation.clock import UnixMs
 
 REFUSAL = (
@@ -65,7 +65,7 @@ def check_signature(
     return Verified(source=signers[0].source, secret=signers[0].which, scheme=claim.scheme)
 
 
-def _signed(claim: Claim, key: Key) -> bool:
+def _signed(claim: SignatureClaim, key: Key) -> bool:
     """Compare bytes, in constant time, with every digest claimed."""
     secret = key_of(key.secret, claim.scheme)
     expected = hmac.digest(secret, claim.signed, "sha256")

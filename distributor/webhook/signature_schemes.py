@@ -76,7 +76,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class SignatureClaim:
     """What the sender says it signed; any one of the digests proves it."""
 
     scheme: Scheme
@@ -86,7 +86,9 @@ class Claim:
     """The signed time, Unix seconds; None where the scheme signs none."""
 
 
-def read_claim(headers: Mapping[str, str], body: bytes, *, now_s: int, require_timestamp: bool) -> Claim | Refusal:
+def read_claim(
+    headers: Mapping[str, str], body: bytes, *, now_s: int, require_timestamp: bool
+) -> SignatureClaim | Refusal:
     """Return what the headers claim of *body*, or why they claim nothing that counts. Never raises."""
     claim = _claim(headers, body)
     if isinstance(claim, Refusal):
@@ -113,7 +115,7 @@ def key_of(secret: str, scheme: Scheme) -> bytes:
     return secret.encode()
 
 
-def _claim(headers: Mapping[str, str], body: bytes) -> Claim | Refusal:
+def _claim(headers: Mapping[str, str], body: bytes) -> SignatureClaim | Refusal:
     found = [(name.lower(), value) for name, value in headers.items() if name.lower() in _NAMES]
     values = dict(found)
     if len(values) < len(found):
@@ -127,7 +129,7 @@ def _claim(headers: Mapping[str, str], body: bytes) -> Claim | Refusal:
     return _base64(base64s[0], body) if base64s else Refusal.UNSIGNED
 
 
-def _standard(values: Mapping[str, str], body: bytes) -> Claim | Refusal:
+def _standard(values: Mapping[str, str], body: bytes) -> SignatureClaim | Refusal:
     message_id, sent, signatures = (values.get(name, "") for name in (_ID, _TIME, _SIGNATURES))
     versioned = [_VERSIONED.fullmatch(one) for one in signatures.split(" ")]
     digests = [_digest(one[2]) for one in versioned if one and one[1] == "v1"]
@@ -136,7 +138,7 @@ def _standard(values: Mapping[str, str], body: bytes) -> Claim | Refusal:
     return _timed_claim(Scheme.STANDARD, f"{message_id}.{sent}.".encode() + body, digests, sent)
 
 
-def _timed(value: str, body: bytes) -> Claim | Refusal:
+def _timed(value: str, body: bytes) -> SignatureClaim | Refusal:
     """Read ``t=…,v1=…``; what other names hold belongs to schemes we do not know."""
     parts = [_NAMED.fullmatch(part) for part in value.split(",")]
     times = [part[2] for part in parts if part and part[1] == "t"]
@@ -146,21 +148,21 @@ def _timed(value: str, body: bytes) -> Claim | Refusal:
     return _timed_claim(Scheme.TIMED, f"{times[0]}.".encode() + body, digests, times[0])
 
 
-def _timed_claim(scheme: Scheme, signed: bytes, digests: Sequence[bytes | None], sent: str) -> Claim | Refusal:
+def _timed_claim(scheme: Scheme, signed: bytes, digests: Sequence[bytes | None], sent: str) -> SignatureClaim | Refusal:
     """Return the claim; one malformed digest invalidates the whole list."""
     whole = [digest for digest in digests if digest is not None]
     if not whole or len(whole) < len(digests):
         return Refusal.MALFORMED
-    return Claim(scheme=scheme, signed=signed, digests=whole, sent_s=int(sent))
+    return SignatureClaim(scheme=scheme, signed=signed, digests=whole, sent_s=int(sent))
 
 
-def _hex(digits: str, body: bytes) -> Claim:
-    return Claim(scheme=Scheme.HEX, signed=body, digests=[bytes.fromhex(digits)])
+def _hex(digits: str, body: bytes) -> SignatureClaim:
+    return SignatureClaim(scheme=Scheme.HEX, signed=body, digests=[bytes.fromhex(digits)])
 
 
-def _base64(value: str, body: bytes) -> Claim | Refusal:
+def _base64(value: str, body: bytes) -> SignatureClaim | Refusal:
     digest = _digest(value)
-    return Refusal.MALFORMED if digest is None else Claim(scheme=Scheme.BASE64, signed=body, digests=[digest])
+    return Refusal.MALFORMED if digest is None else SignatureClaim(scheme=Scheme.BASE64, signed=body, digests=[digest])
 
 
 def _hex_digest(text: str) -> bytes | None:
