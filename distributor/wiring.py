@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from distributor.status import Status
     from distributor.webhook.intake import Intake
     from distributor.webhook.rate_limiter import RateLimiter
+    from distributor.webhook.waking import Waker
     from distributor.webhook.woocommerce_intake import WooCommerceIntake
 
 _LOUD = ("azure", "web3", "urllib3")
@@ -97,6 +98,7 @@ class Container:
         self._resources = Resources(environ, clock=clock, transport=transport)
         self._rate_limiter = Lazy(self._build_rate_limiter)
         self._intake = Lazy(self._build_intake)
+        self._waker: Waker | None = None
         self._woocommerce = Lazy(self._build_woocommerce)
         self._status = Lazy(self._build_status)
         self._distribution = Lazy(self._build_distribution)
@@ -114,9 +116,11 @@ class Container:
 
     async def wake_distribution(self) -> None:
         """Say that orders wait; that it could not be said is in the log alone."""
-        from distributor.webhook.waking import wake_distribution
+        from distributor.webhook.waking import Waker
 
-        await wake_distribution(self._resources.queues)
+        if self._waker is None:
+            self._waker = Waker(self._resources.queues)
+        await self._waker.wake()
 
     async def intake(self) -> Intake:
         return await self._intake.get()
