@@ -62,9 +62,7 @@ class LedgerAge:
         Raises:
             ChainUnavailable: No node says what its pool holds.
         """
-        operators = sorted(await self.ledger.signs.next_nonces())
-        views = await self.chain.pool_views(operators)
-        sign = find_sign(views, await self.ledger.signs.next_nonces())
+        sign = await self._look()
         noted = await self.ledger.signs.noted()
         if noted is None and sign is not None:
             noted = await self.ledger.signs.note(sign.reason, sign.detail)
@@ -73,6 +71,16 @@ class LedgerAge:
         if self._lasts(noted) or (sign is not None and sign.nodes >= _WITNESSES):
             await self._pause(noted)
         return Obstacle(reason=noted.reason, detail=noted.detail)
+
+    async def _look(self) -> Sign | None:
+        """Ask again while a person adds operators: a nonce may only be bound after its pool was asked."""
+        nonces = await self.ledger.signs.next_nonces()
+        while True:
+            asked = sorted(nonces)
+            views = await self.chain.pool_views(asked)
+            nonces = await self.ledger.signs.next_nonces()
+            if nonces.keys() <= set(asked):
+                return find_sign(views, nonces)
 
     def _lasts(self, noted: Ahead) -> bool:
         return self.clock() - noted.since_ms >= PATIENCE_MS

@@ -1,5 +1,5 @@
 """
-Every state has an exit by commands (found-faults A20).
+Every state has an exit by commands.
 
 Each state that can be reached is driven to paid, cancelled or waiting by what a person can type; the table
 of states and commands in the runbook names the same way out.

@@ -1,8 +1,11 @@
-"""A ledger that went back must not pay again what it forgot (found-faults A1, A30)."""
+"""A ledger that went back must not pay again what it forgot."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import pytest
 
 from distributor.chain_types import Call, Counts, PoolView
 from distributor.model import Address, Fees, OrderStatus
@@ -85,6 +88,25 @@ async def test_a_pool_that_forgets_proves_nothing() -> None:
 
     assert not world.chain.pooled
     assert (await world.ledger.service.why_waiting()).reason is WaitingReason.POOL_AHEAD
+
+
+async def test_an_operator_added_while_the_nodes_answer_is_asked_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pool may hold what the ledger forgot: nothing is bound on counts that leave it out."""
+    world = await a_world()
+    await world.receive("A-1")
+    asked: list[Sequence[Address]] = []
+    pool_views = FakeChain.pool_views
+
+    async def adds_one(chain: FakeChain, operators: Sequence[Address]) -> Sequence[PoolView]:
+        asked.append(operators)
+        await world.ledger.admin.add_operator(RETIRED, 0)
+        return await pool_views(chain, operators)
+
+    monkeypatch.setattr(FakeChain, "pool_views", adds_one)
+    await world.distribution.drain()
+
+    assert asked == [[OPERATOR], sorted([OPERATOR, RETIRED])]
+    assert (await world.ledger.service.why_waiting()).reason is None
 
 
 async def test_resume_ends_a_sign_that_is_gone() -> None:

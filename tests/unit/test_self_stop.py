@@ -1,4 +1,4 @@
-"""Settlement stops the payouts by itself at the first sign that money goes wrong (found-faults A21, A25)."""
+"""Settlement stops the payouts by itself at the first sign that money goes wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An exit never forgets what it saw: nonces the ledger never bound (found-faults A28)."""
+"""An exit never forgets what it saw: nonces the ledger never bound."""
 
 from __future__ import annotations
 
