@@ -13,7 +13,7 @@ from aiohttp import web
 
 from distributor import wiring
 from distributor.functions import orders
-from tests.fakes.functions import Out, a_context
+from tests.fakes.functions import a_context
 
 SECRET = "a secret of sixteen bytes or more"
 BODY = b'{"order_id": "1001", "wallet": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "amount": "12.50"}'
@@ -61,9 +61,7 @@ async def test_the_webhook_answers_within_eight_seconds(asked: list[str]) -> Non
     headers = {"Content-Type": "application/json", "X-WP-Signature": signature}
     begun = time.monotonic()
 
-    response = await orders.receive_order(
-        func.HttpRequest("POST", "/webhook", headers=headers, body=BODY), Out(), a_context()
-    )
+    response = await orders.receive_order(func.HttpRequest("POST", "/webhook", headers=headers, body=BODY), a_context())
 
     assert time.monotonic() - begun < 8
     assert (response.status_code, response.headers["X-Error-Code"]) == (503, "ledger_unavailable")
