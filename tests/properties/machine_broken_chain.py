@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from distributor.chain_types import ChainSnapshot, Receipt
+from distributor.chain_types import Block, ChainSnapshot, Mark, Receipt, Word
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import encode
 from distributor.ledger.queries import must_find
 from distributor.ledger.records import Total
-from distributor.model import Address, AttemptKind, OpenTransaction, Order, Transaction, TransactionStatus
+from distributor.model import Address, AttemptKind, OpenTransaction, Order, TransactionStatus
 from distributor.payout import lifecycle, witnesses
 from distributor.payout.confirmation import Confirmation
 from distributor.payout.lifecycle import PaymentProof, Policy
@@ -61,26 +61,34 @@ async def _forget(ledger: Ledger, opened: OpenTransaction) -> None:
 
 
 def final_at_one_confirmation(patch: Patch) -> None:
-    """Close what has one block on top."""
+    """Close what has one block on top, by the word of any node."""
 
-    def soon(transaction: Transaction, seen: ChainSnapshot, _policy: Policy, *, beyond: int = 0) -> bool:
-        number = transaction.block_number
-        there = number is not None and seen.canonical.get(number) == transaction.block_hash
-        return there and seen.head.number - (number or 0) >= 1 + beyond
+    def soon(number: int, mark: Mark, _policy: Policy, *, beyond: int = 0) -> bool:
+        return mark.head_number - number >= 1 + beyond
 
-    patch.setattr(lifecycle, "is_final", soon)
+    def shown_soon(word: Word, block: Block, policy: Policy, *, beyond: int = 0) -> bool:
+        return word.canonical == block.block_hash and soon(block.number, word.mark, policy, beyond=beyond)
+
+    patch.setattr(lifecycle, "is_deep", soon)
+    patch.setattr(witnesses, "shows_final", shown_soon)
 
 
 def a_missing_tag_falls_back_to_depth(patch: Patch) -> None:
-    """Count blocks while the node knows nothing final."""
-    is_final = lifecycle.is_final
+    """Count blocks while a node knows nothing final, the first one or any other."""
+    is_deep, shows_final = lifecycle.is_deep, witnesses.shows_final
 
-    def falls_back(transaction: Transaction, seen: ChainSnapshot, policy: Policy, *, beyond: int = 0) -> bool:
-        missing = policy.finality_depth is None and seen.finalized_number is None
-        policy = replace(policy, finality_depth=policy.min_confirmations) if missing else policy
-        return is_final(transaction, seen, policy, beyond=beyond)
+    def by_depth(mark: Mark, policy: Policy) -> Policy:
+        missing = policy.finality_depth is None and mark.finalized_number is None
+        return replace(policy, finality_depth=policy.min_confirmations) if missing else policy
 
-    patch.setattr(lifecycle, "is_final", falls_back)
+    def falls_back(number: int, mark: Mark, policy: Policy, *, beyond: int = 0) -> bool:
+        return is_deep(number, mark, by_depth(mark, policy), beyond=beyond)
+
+    def shown(word: Word, block: Block, policy: Policy, *, beyond: int = 0) -> bool:
+        return shows_final(word, block, by_depth(word.mark, policy), beyond=beyond)
+
+    patch.setattr(lifecycle, "is_deep", falls_back)
+    patch.setattr(witnesses, "shows_final", shown)
 
 
 def mined_is_for_ever(patch: Patch) -> None:
