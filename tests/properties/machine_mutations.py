@@ -3,7 +3,7 @@ Disciplines taken away, one at a time: what the machine must notice.
 
 Each mutation leaves the rest of the code as it is. ``seen`` are the rules that the search looks at, so that it is
 the harm that is caught, where it can be: money paid twice, or an order never paid. ``troubles`` are those the harm
-needs: the search leaves out the others, and finds it sooner.
+needs, or one that does nothing by itself: the search leaves out the others, and finds it sooner.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ MUTATIONS = (
         troubles=["change_contract", "reorganise_failures"],
     ),
     _mutation(chain.released_on_one_nodes_word, TWICE, NOT_PAID, HELD_FAILED, troubles=["lie"]),
+    _mutation(chain.only_block_and_status_are_compared, TWICE, NOT_PAID, HELD_FAILED, troubles=["lie"]),
     _mutation(people.one_fee_field_bumped, ENDS, troubles=["set_base_fee"]),
     _mutation(people.never_replaced, ENDS, troubles=["set_base_fee"]),
     _mutation(people.estimate_is_the_gas_limit, GAS, troubles=["change_contract"]),
@@ -98,7 +99,7 @@ MUTATIONS = (
     _mutation(caps.days_total_read_but_not_written, CAPPED),
     _mutation(caps.wallets_total_read_but_not_written, CAPPED),
     _mutation(caps.released_on_the_day_of_the_closing, SPENT, troubles=["change_contract"]),
-    _mutation(caps.bound_by_yesterdays_totals, SIGNED_ON),
+    _mutation(caps.bound_by_yesterdays_totals, SIGNED_ON, troubles=["arrive_late"]),
     _mutation(caps.halt_ignored_by_settlement, HALTED, troubles=["pause", "resume"]),
     _mutation(caps.halt_looked_at_before_signing_alone, HALTED, troubles=["pause", "resume"]),
 )
