@@ -101,5 +101,4 @@ MUTATIONS = (
     _mutation(caps.released_on_the_day_of_the_closing, SPENT, troubles=["change_contract"]),
     _mutation(caps.bound_by_yesterdays_totals, SIGNED_ON, troubles=["arrive_late"]),
     _mutation(caps.halt_ignored_by_settlement, HALTED, troubles=["pause", "set_base_fee"]),
-    _mutation(caps.halt_looked_at_before_signing_alone, HALTED, troubles=["pause", "resume"]),
 )
