@@ -118,6 +118,7 @@ class Devchain:
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self._evm = Evm(deployment.url)
+        self._next_base_fees: dict[str, Wei] = {}
         self._token = self._evm.contract("BallxToken", deployment.token)
         self._authority = self._evm.contract("Authority", deployment.authority)
 
@@ -135,14 +136,21 @@ class Devchain:
         self.mine(2)
 
     def snapshot(self) -> str:
-        """Remember the chain as it is; the answer is for ``revert``, once."""
-        return str(self.rpc("evm_snapshot"))
+        """Remember the chain as it is, with the price of the next block; the answer is for ``revert``, once."""
+        taken = str(self.rpc("evm_snapshot"))
+        self._next_base_fees[taken] = self.next_base_fee()
+        return taken
 
     def revert(self, snapshot: str) -> None:
-        """Bring back the chain as it was at *snapshot*, with an empty pool, mining at once."""
+        """
+        Bring back the chain as it was at *snapshot*, with an empty pool, mining at once.
+
+        The base fee of the next block is set again: ``evm_revert`` takes back the blocks and keeps their last price.
+        """
         if not self.rpc("evm_revert", snapshot):
             raise ChainRefused(f"no snapshot {snapshot}")
         self.rpc("anvil_dropAllTransactions")
+        self.set_next_base_fee(self._next_base_fees.pop(snapshot))
         self.set_automine(enabled=True)
 
     def reorg(self, depth: int) -> None:
@@ -151,6 +159,9 @@ class Devchain:
 
     def set_automine(self, *, enabled: bool) -> None:
         self.rpc("evm_setAutomine", enabled)
+
+    def next_base_fee(self) -> Wei:
+        return Wei(int(self.rpc("eth_getBlockByNumber", "pending", False)["baseFeePerGas"], 16))
 
     def set_next_base_fee(self, base_fee_wei: Wei) -> None:
         """Set the base fee of the next block; those after it follow the usual rule."""

@@ -105,6 +105,22 @@ def test_revert_empties_the_pool_and_mines_again(devchain: Devchain, deployment:
         devchain.revert(before)
 
 
+@pytest.mark.parametrize("mined", [0, 1, 3])
+def test_revert_brings_back_the_price_of_the_next_block(devchain: Devchain, mined: int) -> None:
+    """A test that made blocks dear, mined or not yet, leaves the next one the price it found."""
+    found = devchain.next_base_fee()
+    before = devchain.snapshot()
+    devchain.set_next_base_fee(Wei(500 * 10**9))
+    devchain.mine(mined)
+    dear = devchain.next_base_fee()
+    devchain.revert(before)
+
+    assert dear > Wei(300 * 10**9)
+    assert devchain.next_base_fee() == found
+    devchain.mine()
+    assert int(devchain.rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16) == found
+
+
 def test_a_reorganisation_takes_a_payout_back(devchain: Devchain, deployment: Deployment) -> None:
     """What was mined can be gone, and the chain is as high as before."""
     distribute(devchain, 5)

@@ -28,13 +28,19 @@ class GuardDesk(Desk):
             self.devchain.rpc("eth_sendTransaction", sent)
 
     def adopt(self, guard: Address, code: int = 0) -> Any:
-        """Run ``guard adopt`` while blocks go on being made."""
-        miner = threading.Timer(3.0, self.devchain.mine, [10])
+        """Run ``guard adopt`` while blocks go on being made, however long it takes."""
+        done = threading.Event()
+        miner = threading.Thread(target=self._mine_until, args=[done])
         miner.start()
         try:
             return self.do("guard", "adopt", guard, code=code)
         finally:
+            done.set()
             miner.join()
+
+    def _mine_until(self, done: threading.Event) -> None:
+        while not done.wait(0.2):
+            self.devchain.mine()
 
 
 @pytest.fixture
