@@ -24,6 +24,9 @@ UNLIMITED = {"RATE_LIMIT_PER_ADDRESS": "0", "RATE_LIMIT_PER_SOURCE": "0"}
 """A test asks as fast as it can, unless the limits are what it is about."""
 
 
+PATIENCE_S = 60.0
+"""How long a test waits for what must come: enough for a slow machine, and never what a test asserts."""
+
 PORT_SETTING = "HOST_PORT"
 """A port of its own for a host that is started again when it ends; without it the end is the end."""
 
@@ -95,7 +98,7 @@ def hosted(app: Path, settings: Mapping[str, str], log: Path) -> Iterator[Hosted
         yield Hosted(url=f"http://127.0.0.1:{port}", server=server)
 
 
-def until(look: Callable[[], T | None], *, timeout_s: float = 15.0) -> T:
+def until(look: Callable[[], T | None], *, timeout_s: float = PATIENCE_S) -> T:
     """Return the first thing *look* finds; fail when it finds nothing in time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

@@ -85,7 +85,7 @@ def _(trial: Trial) -> None:
     trial.made("-poison").send_message(encoded("bad"))
     began = time.monotonic()
     with trial.host(POISON_FAILS="1", **SHORT_LOCK):
-        until(lambda: len(trial.seen("poison")) == 3, timeout_s=25)
+        until(lambda: len(trial.seen("poison")) == 3)
 
     assert time.monotonic() - began > 2 * 6
     assert [run["count"] for run in trial.seen("poison")] == [1, 2, 3]
@@ -144,7 +144,7 @@ def _(trial: Trial) -> None:
     with trial.host() as host:
         until(lambda: "does not exist" in host.log)
         trial.made().send_message(encoded("hello"))
-        until(lambda: trial.seen("work"), timeout_s=5)
+        until(lambda: trial.seen("work"))
 
 
 @row(QUEUES, "16 messages at once, more when some have ended", "waves: never more than configured", "trial")
