@@ -1,10 +1,10 @@
 """
 ``test``: every gate and every test, with one closing line.
 
-Without arguments: ruff, mypy, the import contracts, the compiled contracts, the scan for secrets, then
-pytest with 100 % branch coverage of the pure modules and use cases. With ``--quick``: the gates, and
-beside them the unit and contract tests that need no server; the loop of a contributor. With other
-arguments: pytest alone, with them.
+Without arguments: the tests, in parts side by side, and beside them the gates: ruff, mypy, the import
+contracts, the compiled contracts, the scan for secrets; then 100 % branch coverage of all that decides.
+With ``--quick``: the gates, and beside them the unit and contract tests that need no server; the loop
+of a contributor. With other arguments: pytest alone, with them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
-from devstack import paths
+from devstack import paths, suite
 from devstack.console import Console
+from devstack.tally import tally
 
-REPORT = paths.STATE / "tests.xml"
 COVERED = "distributor/*,payflow/*,foundation/*"
 """Whose every branch is tested: all that decides, not the adapters that talk to the outside or the command line."""
 QUICK = ("tests/unit", "tests/contract", "--no-servers", "--numprocesses", "auto", "--dist", "loadfile", "-q")
@@ -51,46 +49,26 @@ class Gate:
     command: Sequence[str]
 
 
-@dataclass(slots=True)
-class Tally:
-    """What ran, by kind: the folder of ``tests/`` a test is in, and Foundry's own tests."""
-
-    passed: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
-
-    def lines(self) -> list[str]:
-        kinds = sorted(self.passed.keys() | self.failed.keys() | self.skipped.keys())
-        return [
-            f"  {kind:<12} {self.passed[kind]:>5} passed {self.failed[kind]:>4} failed {self.skipped[kind]:>4} skipped"
-            for kind in kinds
-        ]
-
-    def closing(self) -> str:
-        skipped = f", {self.skipped.total()} skipped" if self.skipped.total() else ""
-        return f"{self.passed.total()} passed, {self.failed.total()} failed{skipped}"
-
-
 def run(console: Console, arguments: Sequence[str]) -> int:
     """Return 0 when everything passed."""
     if list(arguments) == ["--quick"]:
         return _quick(console)
     if arguments:
         return _call(_python("pytest", *arguments))
-    broken = [gate.name for gate in gates() if not _passes(console, gate)]
-    console.say("\npytest", "bold")
-    REPORT.unlink(missing_ok=True)
-    code = _call(_python("pytest", "--cov", "--cov-report=", f"--junitxml={REPORT}"))
-    if not _passes(console, coverage_gate()):
-        broken.append("coverage")
-    return _close(console, broken, code)
+    with ThreadPoolExecutor(1) as beside:
+        checking = beside.submit(_broken, console, gates())
+        ended = suite.run(console)
+        broken = checking.result()
+    suite.combine_coverage()
+    broken += _broken(console, [coverage_gate()])
+    return _close(console, broken, ended)
 
 
 def _quick(console: Console) -> int:
     """Run the gates beside the tests that need no server; return 0 when everything passed."""
     begun = time.monotonic()
     with ThreadPoolExecutor(1) as beside:
-        checking = beside.submit(lambda: [gate.name for gate in gates() if not _passes(console, gate)])
+        checking = beside.submit(_broken, console, gates())
         code = _call(_python("pytest", *QUICK))
         broken = checking.result()
     if broken:
@@ -100,6 +78,11 @@ def _quick(console: Console) -> int:
         f"{'All passed' if good else 'Not all passed'} in {time.monotonic() - begun:.0f} s", "green" if good else "red"
     )
     return 0 if good else 1
+
+
+def _broken(console: Console, wanted: Sequence[Gate]) -> list[str]:
+    """Return the names of the gates that are not passed."""
+    return [gate.name for gate in wanted if not _passes(console, gate)]
 
 
 def gates() -> list[Gate]:
@@ -121,33 +104,17 @@ def coverage_gate() -> Gate:
     return Gate("coverage 100 %", _python("coverage", "report", *wanted))
 
 
-def tally(report: Path) -> Tally:
-    """Count the tests in pytest's report; a test may add Foundry's count as the property ``forge_passed``."""
-    found = Tally()
-    if not report.exists():
-        return found
-    for case in ET.parse(report).iter("testcase"):  # noqa: S314 -- pytest wrote it a moment ago
-        kind = case.get("classname", "").split(".")[1:2]
-        outcome = found.passed
-        if case.find("failure") is not None or case.find("error") is not None:
-            outcome = found.failed
-        elif case.find("skipped") is not None:
-            outcome = found.skipped
-        outcome[kind[0] if kind else "other"] += 1
-        for extra in case.iter("property"):
-            if extra.get("name") == "forge_passed":
-                found.passed["forge"] += int(extra.get("value", "0"))
-    return found
-
-
-def _close(console: Console, broken: Sequence[str], code: int) -> int:
-    counted = tally(REPORT)
-    console.say("\nTests by kind", "bold")
+def _close(console: Console, broken: Sequence[str], ended: Sequence[suite.Ended]) -> int:
+    counted = tally(each.part.report for each in ended)
+    console.say("\nTests by kind and app", "bold")
     for line in counted.lines():
         console.say(line)
+    failed = [each.part.name for each in ended if not each.good]
+    if failed:
+        console.say(f"Parts not passed: {', '.join(failed)}", "red")
     if broken:
         console.say(f"Gates not passed: {', '.join(broken)}", "red")
-    good = code == 0 and not broken and not counted.failed.total()
+    good = not failed and not broken and not counted.failed.total()
     console.say(f"\n{counted.closing()}", "green" if good else "red")
     return 0 if good else 1
 

@@ -66,7 +66,7 @@ class Run:
 
 def known(folder: Path = paths.RUNS) -> list[Run]:
     """Return every run that left a folder, dead ones included."""
-    return [Run(path) for path in sorted(folder.iterdir())] if folder.exists() else []
+    return [Run(path) for path in sorted(folder.glob("[0-9]*"))]
 
 
 @contextmanager
@@ -79,11 +79,17 @@ def begin(folder: Path = paths.RUNS) -> Iterator[Run]:
     for earlier in known(folder):
         if not _owner_lives(earlier):
             earlier.end()
-    run = Run(folder / str(os.getpid()))
-    run.folder.mkdir(parents=True)
-    run.add(os.getpid())
+    run = _new(folder)
     with _endable():
         yield run
+
+
+def _new(folder: Path) -> Run:
+    """Make a run's folder; it has its name when its process is listed, so one that begins beside it finds it alive."""
+    unnamed = Run(folder / f".{os.getpid()}")
+    unnamed.folder.mkdir(parents=True, exist_ok=True)
+    unnamed.add(os.getpid())
+    return Run(unnamed.folder.rename(folder / str(os.getpid())))
 
 
 def _owner_lives(run: Run) -> bool:

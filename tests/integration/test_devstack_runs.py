@@ -122,6 +122,21 @@ def test_a_run_that_lives_is_left_alone_by_the_next(up: "subprocess.Popen[bytes]
         assert len(living(started)) == 3
 
 
+def test_a_run_that_just_begins_is_no_dead_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until its process is listed nobody sees it: another that begins then would take its folder away."""
+    seen: list[list[runs.Run]] = []
+    listing = runs.Run.add
+
+    def look_and_add(run: runs.Run, pid: int) -> None:
+        seen.append(runs.known(folder))
+        listing(run, pid)
+
+    monkeypatch.setattr(runs.Run, "add", look_and_add)
+    with runs.begin(folder) as run:
+        assert seen == [[]]
+        assert runs.known(folder) == [run]
+
+
 def test_a_stranger_with_an_old_process_id_is_never_ended(folder: Path) -> None:
     """The same id, begun at another time, is someone else."""
     with runs.begin(folder) as run:

@@ -15,6 +15,7 @@ import pytest
 from devstack import __main__ as entry
 from devstack import command, paths, run_tests, setup
 from devstack.console import Console, Ended, StepFailed
+from devstack.tally import tally
 
 PYENV = Path.home() / ".pyenv" / "versions"
 
@@ -170,7 +171,7 @@ def test_a_failure_shows_its_log(tmp_path: Path) -> None:
     assert "line 50" not in out.getvalue()
 
 
-def test_tests_are_counted_by_kind(tmp_path: Path) -> None:
+def test_tests_are_counted_by_kind_and_app(tmp_path: Path) -> None:
     """The folder says the kind; Foundry's own tests are counted by the test that runs them."""
     report = tmp_path / "report.xml"
     report.write_text(
@@ -178,21 +179,34 @@ def test_tests_are_counted_by_kind(tmp_path: Path) -> None:
         <testcase classname="tests.unit.test_a" name="one"/>
         <testcase classname="tests.unit.test_a.TestB" name="two"><failure/></testcase>
         <testcase classname="tests.contract.test_c" name="three"><skipped/></testcase>
+        <testcase classname="tests.unit.payflow.test_p" name="six"/>
         <testcase classname="tests.integration.test_d" name="four"><error/></testcase>
         <testcase classname="tests.integration.test_d" name="five">
           <properties><property name="forge_passed" value="12"/></properties></testcase>
         </testsuite></testsuites>"""
     )
-    found = run_tests.tally(report)
+    found = tally([report, tmp_path / "none.xml"])
 
-    assert found.closing() == "14 passed, 2 failed, 1 skipped"
-    assert found.passed == {"unit": 1, "integration": 1, "forge": 12}
-    assert len(found.lines()) == 4
+    assert found.closing() == "15 passed, 2 failed, 1 skipped"
+    assert found.passed == {
+        ("unit", "distributor"): 1,
+        ("unit", "payflow"): 1,
+        ("integration", "distributor"): 1,
+        ("forge", "distributor"): 12,
+    }
+    assert [line.split() for line in found.lines()] == [
+        ["distributor", "payflow", "foundation", "passed", "failed", "skipped"],
+        ["contract", "0", "0", "0", "0", "0", "1"],
+        ["forge", "12", "0", "0", "12", "0", "0"],
+        ["integration", "1", "0", "0", "1", "1", "0"],
+        ["unit", "1", "1", "0", "2", "1", "0"],
+        ["all", "14", "1", "0", "15", "2", "1"],
+    ]
 
 
 def test_no_report_counts_nothing(tmp_path: Path) -> None:
     """A pytest that never ran is not a success of its own."""
-    assert run_tests.tally(tmp_path / "none.xml").closing() == "0 passed, 0 failed"
+    assert tally([tmp_path / "none.xml"]).closing() == "0 passed, 0 failed"
 
 
 def test_every_module_that_decides_is_covered() -> None:
