@@ -14,16 +14,21 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from distributor.settings import Settings, Use, about, load, problems, secrets_of
+from distributor.settings import ALL
+from distributor.settings.chain import ContractSettings, NodeSettings, SigningSettings
+from distributor.settings.operations import AlarmSettings, StorageSettings
 from distributor.settings.shop_secrets import secret_name
+from distributor.settings.shops import RateLimitSettings, WebhookSettings
+from distributor.settings.use_cases import ChainSettings
 from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
 from foundation.secrets.key_vault import KeyVaultSecrets
+from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
-from foundation.settings.references import is_reference
-from foundation.settings.storage import storage
+from foundation.settings.groups import SettingsGroup
+from foundation.settings.reading import secrets_of
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from distributor.adapters.counters import LimitsCounters
     from distributor.chain.guard_chain import GuardContract
     from distributor.chain.history import ChainHistory
+    from distributor.chain.nodes import Nodes
     from distributor.chain.polygon import Polygon
     from distributor.chain.rpc import Rpc
     from distributor.ledger import Ledger
@@ -44,7 +50,7 @@ if TYPE_CHECKING:
     from foundation.settings.references import VaultItem
     from foundation.tablestore.azure_tables import Tables
 
-T = TypeVar("T")
+G = TypeVar("G", bound=SettingsGroup)
 
 _HOST_STORAGE = "AzureWebJobsStorage"
 _LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
@@ -75,6 +81,7 @@ class Resources:
         self._open = AsyncExitStack()
         self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock, transport=transport)
         self._open.push_async_callback(self._secrets.aclose)
+        self._settings = ResolvedSettings(environ, self._secrets)
         self._tables = Lazy(self._build_tables)
         self._queues = Lazy(self._build_queues)
         self._ledger = Lazy(self._build_ledger)
@@ -92,16 +99,13 @@ class Resources:
         """Close every client that was opened, the last first."""
         await self._open.aclose()
 
-    async def settings(self, use: Use) -> Settings:
-        """Return what *use* needs, its secrets resolved. Raises ConfigurationError with all that is wrong."""
-        environ, unresolved = await self._resolved(use)
-        return load(environ, use, unresolved)
+    async def settings(self, group: type[G]) -> G:
+        """Return the settings of *group*, its secrets resolved. Raises ConfigurationError with all that is wrong."""
+        return await self._settings.read(group)
 
     async def wrong_settings(self) -> Sequence[str]:
         """Return the names of the settings that some use case misses or cannot read, secrets among them."""
-        resolved = [(use, *await self._resolved(use)) for use in Use]
-        found = [problem for use, environ, unresolved in resolved for problem in problems(environ, use, unresolved)]
-        return sorted({problem.setting for problem in found})
+        return await self._settings.wrong(ALL)
 
     async def tables(self) -> Tables:
         """Return the storage, whether or not its tables exist."""
@@ -130,11 +134,11 @@ class Resources:
     async def guard(self) -> GuardContract:
         return await self._guard.get()
 
-    async def signer(self, settings: Settings) -> Signer:
+    async def signer(self, settings: SigningSettings) -> Signer:
         """Return the operator who signs payouts, by its key or by the vault that keeps it."""
         return await self._signer("OPERATOR_KEY_ID", settings.operator_pk, settings.operator_key)
 
-    async def signers(self, settings: Settings) -> Mapping[Address, Signer]:
+    async def signers(self, settings: SigningSettings) -> Mapping[Address, Signer]:
         """Return every operator whose key is configured, the retiring one among them."""
         found = [await self.signer(settings)]
         retiring = (settings.operator_pk_retiring, settings.operator_key_retiring)
@@ -149,21 +153,6 @@ class Resources:
     async def alarms(self) -> Alarms:
         """Return where alarms are raised: the log, and the register that the sweep tells from."""
         return await self._alarms.get()
-
-    async def _resolved(self, use: Use) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """Return the settings with the secrets of *use* in place, and why the others could not be resolved."""
-        environ, unresolved = dict(self._environ), dict[str, str]()
-        for name in [*secrets_of(use, self._environ), *self._referring_connection()]:
-            try:
-                environ[name] = await self._secrets.get(name) or ""
-            except ConfigurationError as error:
-                unresolved[name] = str(error).removeprefix(f"{name} ")
-        return environ, unresolved
-
-    def _referring_connection(self) -> Sequence[str]:
-        """Return the storage account's setting where it is a reference; elsewhere no vault is asked for it."""
-        name = self._environ.get("LEDGER_CONNECTION", "").strip() or about()["LEDGER_CONNECTION"].default or ""
-        return [name] if is_reference(self._environ.get(name, "").strip()) else []
 
     async def _signer(self, setting: str, key: SecretStr | None, in_vault: VaultItem | None) -> Signer:
         if key is not None:
@@ -187,9 +176,8 @@ class Resources:
     async def _build_tables(self) -> Tables:
         from foundation.tablestore.azure_tables import connect
 
-        environ, unresolved = await self._resolved(Use.SWEEP)
-        settings = load(environ, Use.SWEEP, unresolved)
-        account = storage(environ, settings.ledger_connection)
+        settings = await self.settings(StorageSettings)
+        account = await self._settings.account(settings.ledger_connection)
         tables = connect(
             connection_string=account.connection_string,
             table_endpoint=account.table_endpoint,
@@ -205,8 +193,7 @@ class Resources:
     async def _build_queues(self) -> StorageQueues:
         from foundation.queues import connect
 
-        environ, _ = await self._resolved(Use.SWEEP)
-        account = storage(environ, _HOST_STORAGE)
+        account = await self._settings.account(_HOST_STORAGE)
         tables = None if account.connection_string else await self.tables()
         queues = connect(account, tables.credential if tables else None)
         self._open.push_async_callback(queues.aclose)
@@ -223,8 +210,8 @@ class Resources:
     async def _build_keyring(self) -> Keyring:
         from distributor.webhook.keyring import Keyring
 
-        settings = await self.settings(Use.INTAKE)
-        names = [name for name in secrets_of(Use.INTAKE, self._environ) if self._secrets.place(name)]
+        settings = await self.settings(WebhookSettings)
+        names = [name for name in secrets_of(WebhookSettings, self._environ) if self._secrets.place(name)]
         keyring = Keyring(
             settings.shop_secrets,
             renewed=[secret_name(name) for name in names],
@@ -239,14 +226,15 @@ class Resources:
     async def _build_chain(self) -> Polygon:
         from distributor.chain.polygon import Polygon
 
-        settings = await self.settings(Use.READINESS)
+        settings = await self.settings(ChainSettings)
+        contracts, nodes = settings.contracts, settings.nodes
         chain = Polygon(
-            settings.rpc_urls,
-            chain_id=settings.chain_id,
-            token=settings.token,
-            authority=settings.authority,
-            reserve=settings.reserve,
-            timeout_s=settings.rpc_timeout_s,
+            nodes.rpc_urls,
+            chain_id=contracts.chain_id,
+            token=contracts.token,
+            authority=contracts.authority,
+            reserve=contracts.reserve,
+            timeout_s=nodes.rpc_timeout_s,
             clock=self._clock,
         )
         self._open.push_async_callback(chain.aclose)
@@ -255,39 +243,39 @@ class Resources:
     async def _build_rpc(self) -> Rpc:
         from distributor.chain.rpc import Rpc
 
-        settings = await self.settings(Use.READINESS)
+        settings = await self.settings(NodeSettings)
         rpc = Rpc(settings.rpc_urls, timeout_s=settings.rpc_timeout_s)
         self._open.push_async_callback(rpc.aclose)
         return rpc
 
     async def _build_history(self) -> ChainHistory:
         from distributor.chain.history import ChainHistory
-        from distributor.chain.polygon import nodes_of
 
-        settings = await self.settings(Use.READINESS)
-        nodes = nodes_of(
-            settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_s, clock=self._clock
-        )
-        history = ChainHistory(nodes, token=settings.token, reserve=settings.reserve)
+        nodes, contracts = await self._nodes()
+        history = ChainHistory(nodes, token=contracts.token, reserve=contracts.reserve)
         self._open.push_async_callback(history.aclose)
         return history
 
     async def _build_guard(self) -> GuardContract:
         from distributor.chain.guard_chain import GuardContract
-        from distributor.chain.polygon import nodes_of
 
-        settings = await self.settings(Use.READINESS)
-        nodes = nodes_of(
-            settings.rpc_urls, chain_id=settings.chain_id, timeout_s=settings.rpc_timeout_s, clock=self._clock
-        )
-        guard = GuardContract(nodes, guard=settings.guard, authority=settings.authority)
+        nodes, contracts = await self._nodes()
+        guard = GuardContract(nodes, guard=contracts.guard, authority=contracts.authority)
         self._open.push_async_callback(guard.aclose)
         return guard
+
+    async def _nodes(self) -> tuple[Nodes, ContractSettings]:
+        from distributor.chain.polygon import nodes_of
+
+        settings = await self.settings(ChainSettings)
+        contracts, nodes = settings.contracts, settings.nodes
+        made = nodes_of(nodes.rpc_urls, chain_id=contracts.chain_id, timeout_s=nodes.rpc_timeout_s, clock=self._clock)
+        return made, contracts
 
     async def _build_counters(self) -> LimitsCounters:
         from distributor.adapters.counters import LimitsCounters
 
-        url = (await self.settings(Use.GATE)).rate_limit_storage
+        url = (await self.settings(RateLimitSettings)).rate_limit_storage
         counters = LimitsCounters(url.get_secret_value() if url else "", clock=self._clock)
         self._open.push_async_callback(counters.aclose)
         return counters
@@ -308,7 +296,7 @@ class Resources:
         from foundation.alarms.targets import AllTargets, LogTarget, WebhookTarget
         from foundation.outgoing.guard import OutgoingGuard
 
-        settings = await self.settings(Use.ALARMS)
+        settings = await self.settings(AlarmSettings)
         url, language = settings.alarm_webhook_url, settings.alarm_language
         log = LogTarget(language)
         if url is None:

@@ -16,10 +16,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from distributor.resources import Resources
-from distributor.settings import Use
+from distributor.settings.chain import ContractSettings
+from distributor.settings.shops import RateLimitSettings, WooCommerceSettings
+from distributor.settings.use_cases import (
+    DistributionSettings,
+    IntakeSettings,
+    MonitorSettings,
+    PayoutSettings,
+    StatusSettings,
+)
 from distributor.state import Identity
-from distributor.terms import identity_of, limits_of, policy_of
-from distributor.units import Wei
 from foundation import logs
 from foundation.clock import Clock, system_clock
 from foundation.lazy import Lazy
@@ -35,7 +41,6 @@ if TYPE_CHECKING:
     from distributor.payout.sweep import BalanceMonitor, Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
-    from distributor.settings import Settings
     from distributor.status import Status
     from distributor.webhook.intake import Intake
     from distributor.webhook.rate_limiter import RateLimiter
@@ -155,7 +160,7 @@ class Container:
     async def _build_rate_limiter(self) -> RateLimiter:
         from distributor.webhook.rate_limiter import RateLimiter
 
-        settings = await self._resources.settings(Use.GATE)
+        settings = await self._resources.settings(RateLimitSettings)
         return RateLimiter(
             counters=await self._resources.counters(),
             per_address=settings.rate_per_address,
@@ -167,102 +172,91 @@ class Container:
     async def _build_intake(self) -> Intake:
         from distributor.webhook.authentication import Authentication
         from distributor.webhook.intake import Intake
-        from distributor.webhook.orders import PaymentRules
 
-        settings = await self._resources.settings(Use.INTAKE)
+        settings = await self._resources.settings(IntakeSettings)
         return Intake(
             ledger=await self._resources.ledger(),
             authentication=Authentication(
                 rate_limiter=await self.rate_limiter(),
                 keys=(await self._resources.keyring()).keys,
                 clock=self._clock,
-                require_timestamp=settings.require_timestamp,
+                require_timestamp=settings.webhook.require_timestamp,
             ),
-            payment_rules=PaymentRules(
-                chain_id=settings.chain_id,
-                token=settings.token,
-                authority=settings.authority,
-                reserve=settings.reserve,
-                decimals=settings.token_decimals,
-                guard=settings.guard,
-            ),
+            payment_rules=settings.contracts,
             clock=self._clock,
-            caps=settings.caps,
+            caps=settings.caps.caps,
         )
 
     async def _build_woocommerce(self) -> WooCommerceIntake:
-        from distributor.webhook.woocommerce import Rules, amount_of
+        from distributor.webhook.woocommerce import amount_of
         from distributor.webhook.woocommerce_intake import WooCommerceIntake
 
-        settings = await self._resources.settings(Use.WOOCOMMERCE)
-        rules = Rules(
-            paid_statuses=settings.woo_paid_statuses,
-            wallet_meta=settings.woo_wallet_meta,
-            amount=amount_of(settings.woo_amount_meta, settings.woo_tokens_per_unit),
-            currency=settings.woo_currency,
-        )
+        rules = await self._resources.settings(WooCommerceSettings)
+        amount_of(rules)  # a shop that says no amount gets no intake, instead of one that refuses each order
         return WooCommerceIntake(intake=await self.intake(), rules=rules, alarms=await self._resources.alarms())
 
     async def _build_status(self) -> Status:
         from distributor.status import Status
 
-        settings = await self._resources.settings(Use.STATUS)
-        return Status(ledger=await self._resources.ledger(), decimals=settings.token_decimals)
+        settings = await self._resources.settings(StatusSettings)
+        return Status(ledger=await self._resources.ledger(), decimals=settings.decimals)
 
     async def _build_distribution(self) -> Distribution:
         from distributor.payout.distribution import Distribution
         from distributor.payout.preflight import DistributionConfig
 
-        settings = await self._resources.settings(Use.DISTRIBUTION)
+        settings = await self._resources.settings(DistributionSettings)
+        payout = settings.payout
         return Distribution(
             ledger=await self._resources.ledger(),
             chain=await self._resources.chain(),
-            signer=await self._resources.signer(settings),
+            signer=await self._resources.signer(payout.signing),
             alarms=await self._resources.alarms(),
             clock=self._clock,
             config=DistributionConfig(
-                identity=identity_of(settings),
-                limits=limits_of(settings),
-                max_in_flight=settings.max_in_flight,
-                caps=settings.caps,
-                decimals=settings.token_decimals,
+                identity=payout.contracts.identity,
+                limits=payout.fees,
+                max_in_flight=payout.lane.max_in_flight,
+                caps=settings.caps.caps,
+                decimals=payout.contracts.decimals,
             ),
             holder=self._holder,
-            guard_way=await self._guard_way(settings),
+            guard_way=await self._guard_way(payout),
         )
 
-    async def _guard_way(self, settings: Settings) -> GuardWay | None:
+    async def _guard_way(self, settings: PayoutSettings) -> GuardWay | None:
         """Return the guard that orders are paid through; None where GUARD_ADDRESS is not set."""
         from distributor.payout.adoption import Adoption
         from distributor.payout.guard_way import GuardWay
 
-        if settings.guard is None:
+        address = settings.contracts.guard
+        if address is None:
             return None
         ledger, guard = await self._resources.ledger(), await self._resources.guard()
-        alarms, policy = await self._resources.alarms(), policy_of(settings)
+        alarms, policy = await self._resources.alarms(), settings.settlement
         adoption = Adoption(ledger=ledger, guard=guard, alarms=alarms, policy=policy)
-        return GuardWay(guard=guard, address=settings.guard, ledger=ledger, adoption=adoption)
+        return GuardWay(guard=guard, address=address, ledger=ledger, adoption=adoption)
 
     async def _build_settlement(self) -> Settlement:
         from distributor.payout.guard_settling import GuardSettling
         from distributor.payout.settlement import Settlement
         from distributor.payout.steps import StepExecutor
 
-        settings = await self._resources.settings(Use.SETTLEMENT)
+        settings = await self._resources.settings(PayoutSettings)
         distribution = await self.distribution()
         steps = StepExecutor(
             ledger=distribution.ledger,
             chain=distribution.chain,
-            signers=await self._resources.signers(settings),
+            signers=await self._resources.signers(settings.signing),
             alarms=distribution.alarms,
             clock=self._clock,
-            identity=identity_of(settings),
-            policy=policy_of(settings),
+            identity=settings.contracts.identity,
+            policy=settings.settlement,
             guard_settling=GuardSettling(
                 ledger=distribution.ledger,
                 guard=await self._resources.guard(),
                 alarms=distribution.alarms,
-                reserve=settings.reserve,
+                reserve=settings.contracts.reserve,
             ),
         )
         return Settlement(
@@ -272,8 +266,8 @@ class Container:
             distribution=distribution,
             clock=self._clock,
             sleep=asyncio.sleep,
-            limits=limits_of(settings),
-            block_time_s=settings.block_time_s,
+            limits=settings.fees,
+            block_time_s=settings.lane.block_time_s,
             holder=self._holder,
         )
 
@@ -298,9 +292,10 @@ class Container:
 
     async def _build_balance_monitor(self) -> BalanceMonitor:
         from distributor.payout.recheck import Recheck
-        from distributor.payout.sweep import BalanceMonitor, Thresholds
+        from distributor.payout.sweep import BalanceMonitor
 
-        settings = await self._resources.settings(Use.WATCH)
+        settings = await self._resources.settings(MonitorSettings)
+        payout = settings.payout
         ledger, chain = await self._resources.ledger(), await self._resources.chain()
         alarms = await self._resources.alarms()
         return BalanceMonitor(
@@ -312,18 +307,12 @@ class Container:
                 ledger=ledger,
                 chain=chain,
                 alarms=alarms,
-                identity=identity_of(settings),
-                policy=policy_of(settings),
+                identity=payout.contracts.identity,
+                policy=payout.settlement,
             ),
-            operator=(await self._resources.signer(settings)).address,
-            thresholds=Thresholds(
-                low_reserve_units=settings.low_reserve_units,
-                low_allowance_units=settings.low_allowance_units,
-                low_gas_payouts=settings.low_gas_payouts,
-                payout_cost_wei=Wei(settings.gas_limit * settings.max_fee_wei),
-                finality_by_tag=settings.finality_depth is None,
-                token_decimals=settings.token_decimals,
-            ),
+            operator=(await self._resources.signer(payout.signing)).address,
+            thresholds=settings.thresholds,
+            limits=payout.fees,
         )
 
     async def _build_readiness(self) -> Readiness:
@@ -339,7 +328,7 @@ class Container:
         )
 
     async def _expected_identity(self) -> Identity:
-        return identity_of(await self._resources.settings(Use.READINESS))
+        return (await self._resources.settings(ContractSettings)).identity
 
 
 _containers: dict[asyncio.AbstractEventLoop, Container] = {}

@@ -21,13 +21,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from foundation import logs
 from foundation.clock import Clock, system_clock
-from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
 from foundation.secrets.key_vault import KeyVaultSecrets
+from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
-from foundation.settings import groups
 from foundation.settings.groups import SettingsGroup
-from foundation.settings.storage import storage
 from payflow.connect.tokens import Tokens
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
@@ -120,6 +118,7 @@ class Container:
         self._open = AsyncExitStack()
         self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock)
         self._open.push_async_callback(self._secrets.aclose)
+        self._settings = ResolvedSettings(environ, self._secrets)
         self._ledger = Lazy(partial(self._tables, "ledger", LEDGER_TABLE))
         self._second = Lazy(partial(self._tables, "second", SECOND_TABLE))
         self._base = Lazy(self._build_base)
@@ -131,13 +130,11 @@ class Container:
 
     async def settings(self, group: type[G]) -> G:
         """Return the settings of *group*, its secrets resolved. Raises ConfigurationError with all that is wrong."""
-        environ, unresolved = await self._resolved(group)
-        return groups.read(group, environ, unresolved)
+        return await self._settings.read(group)
 
     async def wrong_settings(self) -> Sequence[str]:
         """Return the names of the settings that are missing or wrong."""
-        found = [groups.problems(group, *await self._resolved(group)) for group in GROUPS]
-        return sorted({problem.setting for problems in found for problem in problems})
+        return await self._settings.wrong(GROUPS)
 
     async def ledger_tables(self) -> Tables:
         """Return the ledger's account, whether or not its tables exist."""
@@ -251,20 +248,10 @@ class Container:
         base, http, settings = await self.base(), await self._http.get(), await self.settings(ContaAzulSettings)
         return _Partitions(base, self._clock, _server(http, settings)).tokens(company)
 
-    async def _resolved(self, group: type[SettingsGroup]) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        environ, unresolved = dict(self._environ), dict[str, str]()
-        for one in groups.settings_of([group]).values():
-            if one.secret:
-                try:
-                    environ[one.name] = await self._secrets.get(one.name) or ""
-                except ConfigurationError as error:
-                    unresolved[one.name] = str(error).removeprefix(f"{one.name} ")
-        return environ, unresolved
-
     async def _tables(self, which: str, table: str) -> Tables:
         from foundation.tablestore.azure_tables import connect
 
-        account = storage(self._environ, getattr(await self.settings(StorageSettings), which))
+        account = await self._settings.account(getattr(await self.settings(StorageSettings), which))
         tables = connect(
             connection_string=account.connection_string,
             table_endpoint=account.table_endpoint,

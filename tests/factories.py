@@ -8,8 +8,7 @@ from typing import Any
 from distributor.addresses import keccak256, parse_address
 from distributor.chain_types import Block, ChainSnapshot, FeeQuote, PreBindSnapshot, Receipt, Transfer
 from distributor.model import Address, Attempt, AttemptKind, Fees, Hash, OpenTransaction, Order, OrderKey, Transaction
-from distributor.payout.fees import FeeLimits
-from distributor.payout.lifecycle import Policy
+from distributor.settings.chain import FeeSettings, SettlementSettings
 from distributor.state import Identity
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
@@ -37,10 +36,10 @@ ALICE = an_address("alice")
 BOB = an_address("bob")
 
 IDENTITY = Identity(ledger_id="ledger-1", chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE)
-LIMITS = FeeLimits(
+LIMITS = FeeSettings(
     max_fee_wei=Wei(60 * GWEI), max_tip_wei=Wei(40 * GWEI), min_tip_wei=Wei(30 * GWEI), gas_limit=300_000
 )
-POLICY = Policy(
+POLICY = SettlementSettings(
     finality_depth=None,
     min_confirmations=3,
     release_confirmations=10,

@@ -12,14 +12,13 @@ from distributor.ledger import Ledger
 from distributor.model import Hash, Order, OrderKey, OrderStatus
 from distributor.payout.adoption import Adoption
 from distributor.payout.distribution import Distribution
-from distributor.payout.fees import FeeLimits
 from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.guard_way import GuardWay
-from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.recheck import Recheck
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
+from distributor.settings.chain import FeeSettings, SettlementSettings
 from distributor.state import Identity
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
@@ -40,7 +39,7 @@ class World:
     """One chain, one ledger, and one process that works on them; ``another_process`` gives a second."""
 
     def __init__(
-        self, *, chain: FakeChain | None = None, limits: FeeLimits = factories.LIMITS, guarded: bool = False
+        self, *, chain: FakeChain | None = None, limits: FeeSettings = factories.LIMITS, guarded: bool = False
     ) -> None:
         self.chain = chain or FakeChain()
         self.guard = FakeGuard(self.chain)
@@ -49,7 +48,7 @@ class World:
         self.alarms = ListAlarms()
         self.clock = FrozenClock()
         self.limits = limits
-        self.policy: Policy = factories.POLICY
+        self.policy: SettlementSettings = factories.POLICY
         self.identity = replace(IDENTITY, guard=GUARD, guard_since=0) if guarded else IDENTITY
         if guarded:
             self.guard.install(OPERATOR)

@@ -13,33 +13,32 @@ from distributor.recovery.audit import Audit, Findings
 from distributor.recovery.fence import Fence
 from distributor.recovery.payouts import KnownParties
 from distributor.recovery.rebuild import Rebuild, RebuildReport
-from distributor.settings import Settings, Use
-from distributor.terms import identity_of, limits_of, policy_of
+from distributor.settings.use_cases import HistorySettings
 from distributor.units import format_units
 from foundation.errors import ConfigurationError
 
 
 async def audit_chain(context: CommandContext) -> int:
     """Compare the ledger with the chain; 1 on any difference."""
-    settings = await context.begin(Use.HISTORY)
+    settings = await context.begin(HistorySettings)
     await context.our_ledger()
     audit = Audit(
         rebuild_store=await context.rebuild_store(),
         chain=await context.parts.chain(),
         history=await context.parts.history(),
-        policy=policy_of(settings),
+        policy=settings.payout.settlement,
         known=await _known(context, settings, await (await context.rebuild_store()).operators()),
         say=context.say,
     )
     findings = await audit.run(_first_block(context, settings))
-    context.answer(_found(findings, settings.token_decimals))
+    context.answer(_found(findings, settings.payout.contracts.decimals))
     whole = context.options.from_block is None
     return REFUSED if findings.differences or (whole and findings.incomplete) else DONE
 
 
 async def rebuild(context: CommandContext) -> int:
     """Make the ledger again from the chain; 1 while something is left to explain."""
-    settings = await context.begin(Use.HISTORY)
+    settings = await context.begin(HistorySettings)
     first_block = _first_block(context, settings)
     applies = context.applies(
         "pause, fence the operators' nonces, and write what the chain shows; this is what it shows"
@@ -68,19 +67,19 @@ async def _look(use_case: Rebuild, first_block: int, *, readable: bool) -> Rebui
     return await use_case.look(first_block)
 
 
-async def _rebuild(context: CommandContext, settings: Settings, remembered: Collection[Address]) -> Rebuild:
-    chain, policy = await context.parts.chain(), policy_of(settings)
+async def _rebuild(context: CommandContext, settings: HistorySettings, remembered: Collection[Address]) -> Rebuild:
+    chain, policy = await context.parts.chain(), settings.payout.settlement
     fence = Fence(
         chain=chain,
         signs=(await context.ledger()).signs,
         rows=FenceRows((await context.parts.tables()).rows),
-        signers=await context.parts.signers(settings),
-        chain_id=settings.chain_id,
-        limits=limits_of(settings),
+        signers=await context.parts.signers(settings.payout.signing),
+        chain_id=settings.payout.contracts.chain_id,
+        limits=settings.payout.fees,
         policy=policy,
         clock=context.clock,
         sleep=asyncio.sleep,
-        block_time_s=settings.block_time_s,
+        block_time_s=settings.payout.lane.block_time_s,
         say=context.say,
     )
     return Rebuild(
@@ -90,7 +89,7 @@ async def _rebuild(context: CommandContext, settings: Settings, remembered: Coll
         history=await context.parts.history(),
         fence=fence,
         policy=policy,
-        identity=identity_of(settings),
+        identity=settings.payout.contracts.identity,
         known=await _known(context, settings, remembered),
         audit=(await context.parts.tables()).audit,
         accept_incomplete=context.options.accept_incomplete,
@@ -98,13 +97,13 @@ async def _rebuild(context: CommandContext, settings: Settings, remembered: Coll
     )
 
 
-async def _known(context: CommandContext, settings: Settings, remembered: Collection[Address]) -> KnownParties:
+async def _known(context: CommandContext, settings: HistorySettings, remembered: Collection[Address]) -> KnownParties:
     """Return every operator there ever was: configured, known to the ledger, or named in the command."""
-    operators = {*await context.parts.signers(settings), *remembered, *context.options.operator}
+    operators = {*await context.parts.signers(settings.payout.signing), *remembered, *context.options.operator}
     return KnownParties(
-        authority=settings.authority,
+        authority=settings.payout.contracts.authority,
         operators=operators,
-        guards=[settings.guard] if settings.guard else [],
+        guards=[settings.payout.contracts.guard] if settings.payout.contracts.guard else [],
         accepted=dict(context.options.accept_transfer),
     )
 
@@ -120,7 +119,7 @@ async def _remembered(context: CommandContext) -> Collection[Address] | None:
         return None
 
 
-def _first_block(context: CommandContext, settings: Settings) -> int:
+def _first_block(context: CommandContext, settings: HistorySettings) -> int:
     chosen = context.options.from_block if context.options.from_block is not None else settings.first_block
     if chosen is None:
         raise CommandRefused(

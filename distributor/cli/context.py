@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from distributor.cli.tables import lines
@@ -14,16 +14,19 @@ from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address
 from distributor.payout.preflight import identity_mismatch
 from distributor.resources import Resources
-from distributor.settings import Settings, Use
-from distributor.terms import identity_of
+from distributor.settings.chain import ContractSettings
+from distributor.settings.operations import StorageSettings
+from distributor.settings.use_cases import HistorySettings, InitSettings
 from foundation.alarms.model import Told
 from foundation.clock import Clock
 from foundation.errors import ServiceError
+from foundation.settings.groups import SettingsGroup
 
 DONE, REFUSED, NOT_CONFIGURED = 0, 1, 2
 CHAINS = {137: "Polygon", 80002: "Amoy, the test network of Polygon"}
 
 Say = Callable[[str], None]
+G = TypeVar("G", bound=SettingsGroup)
 
 
 class CommandRefused(ServiceError):
@@ -45,16 +48,16 @@ class CommandContext:
         self.parts, self.options, self.say, self.clock = parts, options, say, clock
         self._show = show
 
-    async def begin(self, use: Use) -> Settings:
-        """Return the settings of *use*, after chain, operator and table were shown."""
-        settings = await self.parts.settings(use)
+    async def begin(self, group: type[G]) -> G:
+        """Return the settings of *group*, after chain, operator and table were shown."""
+        settings = await self.parts.settings(group)
+        storage = await self.parts.settings(StorageSettings)
         account = urlsplit((await self.parts.tables()).service.url).netloc
-        self.say(
-            f"Chain:    {settings.chain_id} ({CHAINS.get(settings.chain_id, 'neither Polygon nor its test network')})"
-        )
-        for operator in await self._operators(settings, use):
+        chain = CHAINS.get(storage.chain_id, "neither Polygon nor its test network")
+        self.say(f"Chain:    {storage.chain_id} ({chain})")
+        for operator in await self._operators(settings):
             self.say(f"Operator: {operator}")
-        self.say(f"Ledger:   table {settings.ledger_table} at {account}")
+        self.say(f"Ledger:   table {storage.ledger_table} at {account}")
         return settings
 
     def applies(self, deed: str) -> bool:
@@ -84,7 +87,7 @@ class CommandContext:
         ledger = await self.parts.ledger()
         identity = await ledger.identity()
         if identity is not None and not only_stops:
-            expected = identity_of(await self.parts.settings(Use.READINESS))
+            expected = (await self.parts.settings(ContractSettings)).identity
             if difference := identity_mismatch(identity, expected):
                 raise CommandRefused(f"The settings mean another ledger; nothing was changed. {difference}")
         if identity is None:
@@ -100,8 +103,13 @@ class CommandContext:
     async def rebuild_store(self) -> RebuildStore:
         return RebuildStore((await self.parts.tables()).rows, self.clock)
 
-    async def _operators(self, settings: Settings, use: Use) -> list[Address]:
+    async def _operators(self, settings: SettingsGroup) -> Sequence[Address]:
         """Return whose key is configured; where no key is needed, whom the ledger knows."""
-        if use is Use.STATUS:
-            return list(await (await self.rebuild_store()).operators())
-        return [(await self.parts.signer(settings)).address]
+        match settings:
+            case HistorySettings(payout=payout):
+                signing = payout.signing
+            case InitSettings(signing=own):
+                signing = own
+            case _:
+                return list(await (await self.rebuild_store()).operators())
+        return [(await self.parts.signer(signing)).address]

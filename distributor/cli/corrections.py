@@ -5,8 +5,7 @@ from __future__ import annotations
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.model import Order
 from distributor.payout.correction import Corrected, Correction, Deed
-from distributor.settings import Use
-from distributor.terms import identity_of, policy_of
+from distributor.settings.use_cases import HistorySettings
 
 _DONE = (Corrected.SUBMITTED, Corrected.PAID, Corrected.HELD)
 _NEXT = {
@@ -55,13 +54,13 @@ async def reopen(context: CommandContext) -> int:
 
 
 async def _correction(context: CommandContext) -> Correction:
-    settings = await context.begin(Use.HISTORY)
+    settings = await context.begin(HistorySettings)
     return Correction(
         ledger=await context.our_ledger(),
         chain=await context.parts.chain(),
         history=await context.parts.history(),
-        identity=identity_of(settings),
-        policy=policy_of(settings),
+        identity=settings.payout.contracts.identity,
+        policy=settings.payout.settlement,
     )
 
 

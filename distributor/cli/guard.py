@@ -12,8 +12,7 @@ from distributor.chain.guard import import_data
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.model import Address
 from distributor.payout.guard_change import GuardChange, Record
-from distributor.settings import Settings, Use
-from distributor.terms import identity_of, policy_of
+from distributor.settings.use_cases import HistorySettings
 
 RECORDS_PER_TRANSACTION = 200
 """As many as the guard's ``record`` takes."""
@@ -21,17 +20,17 @@ RECORDS_PER_TRANSACTION = 200
 
 async def guard(context: CommandContext) -> int:
     """Do what was asked of the guard."""
-    settings = await context.begin(Use.HISTORY)
+    settings = await context.begin(HistorySettings)
     await context.our_ledger()
     action = {"show": _show, "adopt": _adopt, "import": _import}[context.options.action]
     return await action(context, settings)
 
 
-async def _show(context: CommandContext, settings: Settings) -> int:
+async def _show(context: CommandContext, settings: HistorySettings) -> int:
     """Show what the guard is like now, and what stands in the way of paying through it."""
     ledger, chain = await context.ledger(), await context.parts.chain()
     identity = await ledger.identity()
-    address = context.options.address or settings.guard or (identity.guard if identity else None)
+    address = context.options.address or settings.payout.contracts.guard or (identity.guard if identity else None)
     if address is None:
         context.answer({"guard": None, "ledger_pays_through": None})
         return DONE
@@ -43,7 +42,7 @@ async def _show(context: CommandContext, settings: Settings) -> int:
             "guard": address,
             "ledger_pays_through": identity.guard if identity else None,
             "since_block": identity.guard_since if identity else None,
-            "settings_name": settings.guard,
+            "settings_name": settings.payout.contracts.guard,
             "block": head.number,
             "token": facts.token if facts else None,
             "authority": facts.authority if facts else None,
@@ -59,7 +58,7 @@ async def _show(context: CommandContext, settings: Settings) -> int:
     return DONE
 
 
-async def _adopt(context: CommandContext, settings: Settings) -> int:
+async def _adopt(context: CommandContext, settings: HistorySettings) -> int:
     """Let the ledger pay through the guard; refused with every reason while something stands in the way."""
     address = _address(context, settings)
     change = await _change(context, settings)
@@ -74,13 +73,13 @@ async def _adopt(context: CommandContext, settings: Settings) -> int:
     return REFUSED if obstacles else DONE
 
 
-async def _import(context: CommandContext, settings: Settings) -> int:
+async def _import(context: CommandContext, settings: HistorySettings) -> int:
     """List what the guard does not know yet, as transactions for its owner; nothing is signed here."""
     address = _address(context, settings)
     missing = await (await _change(context, settings)).missing(address)
     batches = [missing[at : at + RECORDS_PER_TRANSACTION] for at in range(0, len(missing), RECORDS_PER_TRANSACTION)]
     if batches and context.options.out:
-        await asyncio.to_thread(_write, context.options.out, settings.chain_id, address, batches)
+        await asyncio.to_thread(_write, context.options.out, settings.payout.contracts.chain_id, address, batches)
         context.say(f"{context.options.out}: {len(batches)} transactions for the guard's owner to sign.")
     context.answer(
         {
@@ -104,23 +103,23 @@ def _write(file: Path, chain_id: int, address: Address, batches: Sequence[Sequen
     file.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
-def _address(context: CommandContext, settings: Settings) -> Address:
-    address: Address | None = context.options.address or settings.guard
+def _address(context: CommandContext, settings: HistorySettings) -> Address:
+    address: Address | None = context.options.address or settings.payout.contracts.guard
     if address is None:
         raise CommandRefused("Which guard? Give its address, or set GUARD_ADDRESS.")
     return address
 
 
-async def _change(context: CommandContext, settings: Settings) -> GuardChange:
+async def _change(context: CommandContext, settings: HistorySettings) -> GuardChange:
     return GuardChange(
         ledger=await context.ledger(),
         rebuild_store=await context.rebuild_store(),
         chain=await context.parts.chain(),
         guard=await context.parts.guard(),
-        policy=policy_of(settings),
-        identity=identity_of(settings),
-        operators=sorted(await context.parts.signers(settings)),
+        policy=settings.payout.settlement,
+        identity=settings.payout.contracts.identity,
+        operators=sorted(await context.parts.signers(settings.payout.signing)),
         sleep=asyncio.sleep,
-        block_time_s=settings.block_time_s,
+        block_time_s=settings.payout.lane.block_time_s,
         say=context.say,
     )

@@ -15,9 +15,8 @@ from distributor.payout.guard_change import wrong_with
 from distributor.payout.preflight import decimals_mismatch
 from distributor.recovery.lost_ledger import signs_of_loss
 from distributor.resources import Resources
-from distributor.settings import Settings, Use
+from distributor.settings.use_cases import InitSettings
 from distributor.state import Identity
-from distributor.terms import identity_of
 from foundation.errors import ConfigurationError
 
 Say = Callable[[str], None]
@@ -43,8 +42,8 @@ async def initialise(
     Raises:
         DistributorError: A setting is wrong, or the ledger does not answer.
     """
-    settings = await parts.settings(Use.INIT)
-    operator = (await parts.signer(settings)).address
+    settings = await parts.settings(InitSettings)
+    operator = (await parts.signer(settings.signing)).address
     tables, ledger = await parts.tables(), await parts.ledger()
     _show(settings, operator, urlsplit(tables.service.url).netloc, say)
     try:
@@ -52,7 +51,7 @@ async def initialise(
             await tables.ensure()
         if await _is_ours(ledger, settings, operator, say, apply=apply):
             return True
-        nonce = await next_nonce(await parts.rpc(), settings.chain_id, operator)
+        nonce = await next_nonce(await parts.rpc(), settings.contracts.chain_id, operator)
         await _refuse_decimals(parts, settings, operator)
         if not new_beginning:
             await _refuse_lost(parts, settings, nonce)
@@ -60,7 +59,7 @@ async def initialise(
         if not apply:
             say(f"Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.")
             return True
-        await _write(ledger, replace(identity_of(settings), guard_since=since), operator, nonce, say)
+        await _write(ledger, replace(settings.contracts.identity, guard_since=since), operator, nonce, say)
         if new_beginning:
             await ledger.admin.record("new-beginning", operator, by, new_beginning)
     except CommandRefused as refusal:
@@ -69,17 +68,18 @@ async def initialise(
     return True
 
 
-def _show(settings: Settings, operator: Address, account: str, say: Say) -> None:
-    say(f"Chain:     {settings.chain_id} ({CHAINS.get(settings.chain_id, 'neither Polygon nor its test network')})")
+def _show(settings: InitSettings, operator: Address, account: str, say: Say) -> None:
+    contracts = settings.contracts
+    say(f"Chain:     {contracts.chain_id} ({CHAINS.get(contracts.chain_id, 'neither Polygon nor its test network')})")
     say(f"Operator:  {operator}")
-    say(f"Ledger:    table {settings.ledger_table} at {account}")
-    say(f"Token:     {settings.token}")
-    say(f"Authority: {settings.authority}")
-    say(f"Guard:     {settings.guard or 'none: nothing on the chain refuses a second payment'}")
-    say(f"Reserve:   {settings.reserve}")
+    say(f"Ledger:    table {settings.storage.ledger_table} at {account}")
+    say(f"Token:     {contracts.token}")
+    say(f"Authority: {contracts.authority}")
+    say(f"Guard:     {contracts.guard or 'none: nothing on the chain refuses a second payment'}")
+    say(f"Reserve:   {contracts.reserve}")
 
 
-async def _is_ours(ledger: Ledger, settings: Settings, operator: Address, say: Say, *, apply: bool) -> bool:
+async def _is_ours(ledger: Ledger, settings: InitSettings, operator: Address, say: Say, *, apply: bool) -> bool:
     """Tell whether the ledger is ours already; False when it is nobody's. Raises Refused when it is another's."""
     try:
         found, binding_state = await ledger.identity(), await ledger.binding_state(operator)
@@ -90,7 +90,7 @@ async def _is_ours(ledger: Ledger, settings: Settings, operator: Address, say: S
         return False
     if found is None:
         return False
-    if wrong := _differences(found, identity_of(settings)):
+    if wrong := _differences(found, settings.contracts.identity):
         raise CommandRefused(f"this ledger is another one's; nothing was changed. {' '.join(wrong)}")
     if binding_state is None:
         raise CommandRefused(
@@ -123,19 +123,19 @@ async def next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
     return counts.pop()
 
 
-async def _refuse_decimals(parts: Resources, settings: Settings, operator: Address) -> None:
+async def _refuse_decimals(parts: Resources, settings: InitSettings, operator: Address) -> None:
     """Raise Refused when the token counts in other units than the settings."""
     snapshot = await (await parts.chain()).pre_bind_snapshot(operator)
-    if wrong := decimals_mismatch(snapshot.decimals, settings.token_decimals):
+    if wrong := decimals_mismatch(snapshot.decimals, settings.contracts.decimals):
         raise CommandRefused(wrong)
 
 
-async def _refuse_lost(parts: Resources, settings: Settings, nonce: int) -> None:
+async def _refuse_lost(parts: Resources, settings: InitSettings, nonce: int) -> None:
     """Raise Refused when settings or chain show that this ledger, or one before it, has paid already."""
     last_block = max(head.number for head in await (await parts.rpc()).heads())
     signs = await signs_of_loss(
         await parts.history(),
-        ledger_id=settings.ledger_id or "",
+        ledger_id=settings.contracts.ledger_id or "",
         next_nonce=nonce,
         first_block=settings.first_block,
         last_block=last_block,
@@ -148,15 +148,15 @@ async def _refuse_lost(parts: Resources, settings: Settings, nonce: int) -> None
         )
 
 
-async def _check_guard(parts: Resources, settings: Settings, operator: Address) -> int | None:
+async def _check_guard(parts: Resources, settings: InitSettings, operator: Address) -> int | None:
     """Return since which block payouts go through the guard; None without one. Raises CommandRefused if it cannot."""
-    if settings.guard is None:
+    if settings.contracts.guard is None:
         return None
     head = (await (await parts.chain()).snapshot([], [], [])).head
-    facts = await (await parts.guard()).facts(settings.guard, [operator], [], block=head.number)
+    facts = await (await parts.guard()).facts(settings.contracts.guard, [operator], [], block=head.number)
     if facts is None:
-        raise CommandRefused(f"there is no guard at {settings.guard}.")
-    if wrong := wrong_with(facts, identity_of(settings), [operator], [operator]):
+        raise CommandRefused(f"there is no guard at {settings.contracts.guard}.")
+    if wrong := wrong_with(facts, settings.contracts.identity, [operator], [operator]):
         raise CommandRefused(f"the guard cannot be paid through. {' '.join(wrong)}")
     return head.number
 

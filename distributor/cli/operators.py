@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distributor.cli.context import DONE, CommandContext
 from distributor.cli.init import next_nonce
-from distributor.settings import Use
+from distributor.settings.use_cases import InitSettings
 
 
 async def add_operator(context: CommandContext) -> int:
@@ -14,14 +14,14 @@ async def add_operator(context: CommandContext) -> int:
     Raises:
         Refused: The nodes do not agree on it, or a pool holds transactions of that key.
     """
-    settings = await context.begin(Use.INIT)
-    operator = (await context.parts.signer(settings)).address
+    settings = await context.begin(InitSettings)
+    operator = (await context.parts.signer(settings.signing)).address
     ledger = await context.our_ledger()
     if binding_state := await ledger.binding_state(operator):
         context.say("The ledger knows this operator already, nothing to do.")
         context.answer({"operator": operator, "next_nonce": binding_state.next_nonce})
         return DONE
-    nonce = await next_nonce(await context.parts.rpc(), settings.chain_id, operator)
+    nonce = await next_nonce(await context.parts.rpc(), settings.contracts.chain_id, operator)
     if context.applies(f"let {operator} pay, its next nonce being {nonce}"):
         await ledger.admin.add_operator(operator, nonce)
         await ledger.admin.record("add-operator", operator, context.options.by, context.options.why)

@@ -6,7 +6,7 @@ from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout.correction import shows_transfer
-from distributor.settings import Use
+from distributor.settings.use_cases import HistorySettings, StatusSettings
 from distributor.status import Status, rfc3339
 from distributor.units import format_units
 
@@ -19,8 +19,8 @@ def order_key(text: str) -> OrderKey:
 
 async def order(context: CommandContext) -> int:
     """Show where an order stands, as the shop sees it."""
-    settings = await context.begin(Use.STATUS)
-    document = await Status(ledger=await context.ledger(), decimals=settings.token_decimals).of(context.options.order)
+    settings = await context.begin(StatusSettings)
+    document = await Status(ledger=await context.ledger(), decimals=settings.decimals).of(context.options.order)
     if document is None:
         raise CommandRefused(f"The ledger has no order {context.options.order}.")
     context.answer(document)
@@ -29,9 +29,9 @@ async def order(context: CommandContext) -> int:
 
 async def held(context: CommandContext) -> int:
     """List the orders that wait for a person."""
-    settings = await context.begin(Use.STATUS)
+    settings = await context.begin(StatusSettings)
     found = [each async for each in (await context.rebuild_store()).held()]
-    context.answer({"held": [_line(each, settings.token_decimals) for each in found]})
+    context.answer({"held": [_line(each, settings.decimals) for each in found]})
     return DONE
 
 
@@ -42,7 +42,7 @@ async def retry(context: CommandContext) -> int:
     Raises:
         CommandRefused: It is not held; or its transaction succeeded, and nobody has said that no tokens moved.
     """
-    await context.begin(Use.STATUS)
+    await context.begin(StatusSettings)
     ledger = await context.our_ledger()
     found = await _find(ledger, context.options.order)
     if found.status is not OrderStatus.HELD or found.nonce is not None:
@@ -64,7 +64,7 @@ async def retry(context: CommandContext) -> int:
 
 async def cancel(context: CommandContext) -> int:
     """Cancel an order permanently; never a bound one."""
-    await context.begin(Use.STATUS)
+    await context.begin(StatusSettings)
     ledger = await context.our_ledger()
     key = context.options.order
     found = await ledger.order(key)
@@ -93,10 +93,10 @@ async def _refuse_paid(context: CommandContext, found: Order) -> None:
     """Ask the chain before an order gets another nonce: what it was last bound to may have paid it after all."""
     if found.paid_hash is None or context.options.no_tokens_moved:
         return
-    settings = await context.parts.settings(Use.HISTORY)
+    settings = await context.parts.settings(HistorySettings)
     snapshot = await (await context.parts.chain()).snapshot([], [found.paid_hash], [])
     receipt = snapshot.receipts.get(found.paid_hash)
-    if receipt is not None and shows_transfer(found, receipt, settings.reserve):
+    if receipt is not None and shows_transfer(found, receipt, settings.payout.contracts.reserve):
         raise CommandRefused(
             f"Transaction {found.paid_hash} moved this amount from the reserve to this wallet. Was that this order: "
             f"`settle {found.key.source}/{found.key.order_id} --tx {found.paid_hash}`. Was it another one, repeat with "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from distributor.cli.context import DONE, CommandContext
-from distributor.settings import Use
+from distributor.settings.use_cases import StatusSettings
 from distributor.state import PauseState
 
 
 async def pause(context: CommandContext) -> int:
     """Stop all binding; what is in flight goes on to its end."""
-    await context.begin(Use.STATUS)
+    await context.begin(StatusSettings)
     ledger = await context.our_ledger(only_stops=True)
     pause_state = await ledger.admin.pause_state()
     if pause_state.paused:
@@ -22,7 +22,7 @@ async def pause(context: CommandContext) -> int:
 
 async def halt(context: CommandContext) -> int:
     """Stop all binding and all submitting; what the nodes have already may still be mined."""
-    await context.begin(Use.STATUS)
+    await context.begin(StatusSettings)
     ledger = await context.our_ledger(only_stops=True)
     pause_state = await ledger.admin.pause_state()
     if pause_state.halted:
@@ -35,7 +35,7 @@ async def halt(context: CommandContext) -> int:
 
 async def resume(context: CommandContext) -> int:
     """Let binding and submitting go on."""
-    await context.begin(Use.STATUS)
+    await context.begin(StatusSettings)
     ledger = await context.our_ledger()
     pause_state = await ledger.admin.pause_state()
     if not pause_state.paused:

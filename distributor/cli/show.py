@@ -9,7 +9,7 @@ from distributor.cli.context import DONE, CommandContext
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import OpenTransaction, OrderStatus
-from distributor.settings import Use
+from distributor.settings.use_cases import StatusSettings
 from distributor.state import SETTLEMENT_LEASE
 from distributor.status import rfc3339
 from distributor.units import format_units
@@ -23,7 +23,7 @@ _SUBJECTS_SHOWN_MAX = 10
 
 async def show(context: CommandContext) -> int:
     """Show whose ledger it is, what stops it, what is in flight, and what was seen last."""
-    settings = await context.begin(Use.STATUS)
+    settings = await context.begin(StatusSettings)
     ledger, rebuild_store = await context.ledger(), await context.rebuild_store()
     identity, pause_state = await ledger.identity(), await ledger.admin.pause_state()
     context.answer(
@@ -33,10 +33,10 @@ async def show(context: CommandContext) -> int:
             "halted": {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None,
             "waiting": await _waiting(ledger),
             "held": [str(order.key) async for order in rebuild_store.held()],
-            "operators": await _operators(ledger, rebuild_store, settings.token_decimals),
+            "operators": await _operators(ledger, rebuild_store, settings.decimals),
             "open_transactions": [_open(each) for each in await ledger.open_transactions()],
             "alarms": [_told(told) for told in (await context.told()).values() if told.state is Word.STANDS],
-            "last_sweep": await _watched(ledger, settings.token_decimals),
+            "last_sweep": await _watched(ledger, settings.decimals),
             "leases": await _leases(context, ledger, rebuild_store),
         }
     )

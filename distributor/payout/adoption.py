@@ -20,8 +20,9 @@ from distributor.ledger import Ledger
 from distributor.ledger.closing import PaidBy
 from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.payout import alarms, guard_outcomes
-from distributor.payout.lifecycle import Policy, is_final_height
+from distributor.payout.lifecycle import is_final_height
 from distributor.ports import Alarms, Guard
+from distributor.settings.chain import SettlementSettings
 from foundation import logs
 from foundation.errors import Contention
 
@@ -44,7 +45,7 @@ class Adoption:
     ledger: Ledger
     guard: Guard
     alarms: Alarms
-    policy: Policy
+    policy: SettlementSettings
 
     async def adopt(self, order: Order, guard: Address, snapshot: PreBindSnapshot) -> Adopted:
         """

@@ -17,10 +17,10 @@ from distributor.chain_types import Call, FeeQuote
 from distributor.ledger import Ledger
 from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, Transaction, TransactionStatus
 from distributor.payout import fees, preflight, submission
-from distributor.payout.fees import FeeLimits
 from distributor.payout.lifecycle import CANCEL_GAS
 from distributor.payout.submission import IN_POOL, Draft
 from distributor.ports import Chain, Signer
+from distributor.settings.chain import FeeSettings
 from distributor.units import TokenUnits
 from foundation import logs
 from foundation.clock import Clock, utc_day
@@ -61,7 +61,7 @@ class Cancellation:
     chain: Chain
     signers: Mapping[Address, Signer]
     clock: Clock
-    limits: FeeLimits
+    limits: FeeSettings
     chain_id: int
 
     async def cancel(self, operator: Address, nonce: int, *, by: str, why: str, apply: bool = True) -> Cancelled:

@@ -19,10 +19,10 @@ from distributor.ledger.records import Distrust
 from distributor.model import Hash, OpenTransaction, Order, Transaction
 from distributor.payout import effects, lifecycle, node_alarms
 from distributor.payout import witnesses as words
-from distributor.payout.lifecycle import Policy
 from distributor.payout.self_stop import SelfStop
 from distributor.payout.witnesses import Effect, Opinion, Statements, Weighed, Witnesses
 from distributor.ports import Alarms, Chain
+from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from foundation import logs
 from foundation.clock import Clock, UnixMs
@@ -69,7 +69,7 @@ class Confirmation:
     alarms: Alarms
     clock: Clock
     identity: Identity
-    policy: Policy
+    policy: SettlementSettings
     self_stop: SelfStop
 
     async def confirm(

@@ -23,9 +23,10 @@ from distributor.model import (
 from distributor.payout import lifecycle
 from distributor.payout.final_look import FinalLook, TooEarly
 from distributor.payout.history import History
-from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.payout.lifecycle import PaymentProof
 from distributor.payout.witnesses import shows_final
 from distributor.ports import Chain
+from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from distributor.units import Wei
 
@@ -79,7 +80,7 @@ class Correction:
     chain: Chain
     history: History
     identity: Identity
-    policy: Policy
+    policy: SettlementSettings
 
     async def resubmit(self, operator: Address, nonce: int, deed: Deed | None) -> tuple[Corrected, Submitted | None]:
         """

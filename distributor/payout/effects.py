@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from distributor.chain_types import Receipt
 from distributor.model import Address, AttemptKind, HoldReason, Order, Transaction
 from distributor.payout import guard_calls, guard_outcomes, lifecycle
-from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.payout.lifecycle import PaymentProof
 from distributor.payout.witnesses import Effect
+from distributor.settings.chain import SettlementSettings
 
 
 def effect_of(
@@ -18,7 +19,7 @@ def effect_of(
     receipt: Receipt,
     *,
     reserve: Address,
-    policy: Policy,
+    policy: SettlementSettings,
 ) -> Effect:
     """
     Return what closing *transaction* by *receipt* would do, of an attempt of that kind.

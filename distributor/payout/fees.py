@@ -11,27 +11,16 @@ cost 5 POL or more (Bor ``rpc.txfeecap``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from distributor.chain_types import FeeQuote
 from distributor.model import Fees
+from distributor.settings.chain import FeeSettings
 from distributor.units import Wei
 
 NODE_FEE_CAP_WEI = Wei(5 * 10**18)
 _BUMP_NUMERATOR, _BUMP_DENOMINATOR = 9, 8  # +12.5 %: over the pool's 10 % whatever it rounds
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FeeLimits:
-    """What the operators allow, wei per gas, and the gas limit each order of a transaction gets."""
-
-    max_fee_wei: Wei
-    max_tip_wei: Wei
-    min_tip_wei: Wei
-    gas_limit: int
-
-
-def first(market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+def first(market: FeeQuote, limits: FeeSettings, *, gas_limit: int) -> Fees | None:
     """
     Return the fees of a first attempt of *gas_limit*; None while the ceiling is under the market.
 
@@ -50,14 +39,14 @@ def first(market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None
     return Fees(max_fee_wei=max_fee, tip_wei=Wei(min(tip, max_fee - base)))
 
 
-def highest(market: FeeQuote, limits: FeeLimits) -> Fees:
+def highest(market: FeeQuote, limits: FeeSettings) -> Fees:
     """Return the most the ceilings allow: what waits in a pool was priced under the same ones."""
     dynamic = market.base_fee_wei is not None
     tip_wei = limits.max_tip_wei if dynamic else limits.max_fee_wei
     return Fees(max_fee_wei=limits.max_fee_wei, tip_wei=tip_wei, dynamic=dynamic)
 
 
-def bump(previous: Fees, market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+def bump(previous: Fees, market: FeeQuote, limits: FeeSettings, *, gas_limit: int) -> Fees | None:
     """
     Return the cheapest fees that may replace *previous*; None when none fits under the ceilings.
 
@@ -77,24 +66,24 @@ def bump(previous: Fees, market: FeeQuote, limits: FeeLimits, *, gas_limit: int)
     return Fees(max_fee_wei=max_fee, tip_wei=tip)
 
 
-def allowed(price: Fees, limits: FeeLimits, *, gas_limit: int) -> bool:
+def allowed(price: Fees, limits: FeeSettings, *, gas_limit: int) -> bool:
     """Say whether *price* fits under the ceilings, so that an attempt could be signed with it."""
     dear_tip = price.dynamic and price.tip_wei > limits.max_tip_wei
     return price.max_fee_wei <= _ceiling(limits, gas_limit) and not dear_tip
 
 
-def outbid(fees: Fees, market: FeeQuote, limits: FeeLimits) -> bool:
+def outbid(fees: Fees, market: FeeQuote, limits: FeeSettings) -> bool:
     """Say whether *fees* are less than a producer is offered today: only then does a replacement help."""
     if not fees.dynamic or market.base_fee_wei is None:
         return fees.max_fee_wei < market.gas_price_wei
     return min(fees.tip_wei, fees.max_fee_wei - market.base_fee_wei) < _market_tip(market, limits)
 
 
-def _ceiling(limits: FeeLimits, gas_limit: int) -> Wei:
+def _ceiling(limits: FeeSettings, gas_limit: int) -> Wei:
     return Wei(min(limits.max_fee_wei, (NODE_FEE_CAP_WEI - 1) // gas_limit))
 
 
-def _market_tip(market: FeeQuote, limits: FeeLimits) -> Wei:
+def _market_tip(market: FeeQuote, limits: FeeSettings) -> Wei:
     return Wei(min(max(market.tip_wei, limits.min_tip_wei), limits.max_tip_wei))
 
 

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from distributor.chain_types import Claim, Receipt
 from distributor.model import Hash
-from distributor.payout.lifecycle import Policy, is_deep
+from distributor.payout.lifecycle import is_deep
 from distributor.payout.witnesses import Effect, Opinion, Weighed, Witnesses, weigh
 from distributor.ports import Chain
+from distributor.settings.chain import SettlementSettings
 
 
 class TooEarly(StrEnum):
@@ -24,7 +25,7 @@ class FinalLook:
     """Look before a person's word is written down. Raises ChainUnavailable."""
 
     chain: Chain
-    policy: Policy
+    policy: SettlementSettings
 
     async def at(self, tx_hash: Hash, *, release: bool) -> Receipt | TooEarly:
         """

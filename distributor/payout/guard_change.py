@@ -21,8 +21,8 @@ from distributor.chain_types import Block, ChainSnapshot, GuardFacts
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address, Hash, Order, OrderStatus
-from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain, Guard
+from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from distributor.units import TokenUnits
 from foundation.clock import Sleep
@@ -40,7 +40,7 @@ class GuardChange:
     rebuild_store: RebuildStore
     chain: Chain
     guard: Guard
-    policy: Policy
+    policy: SettlementSettings
     identity: Identity
     """As the settings have it."""
     operators: Sequence[Address]

@@ -14,8 +14,8 @@ from distributor.chain_types import Block, ChainSnapshot, GuardEvent
 from distributor.errors import ChainUnavailable
 from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
 from distributor.order_ids import ORDER_ID, SOURCE, ref_id
-from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain
+from distributor.settings.chain import SettlementSettings
 from distributor.units import TokenUnits
 
 
@@ -88,7 +88,7 @@ class Pools(Protocol):
         """Return, of every node that answers, how many transactions are in blocks, and with those in its pool."""
 
 
-async def newest_final(chain: Chain, policy: Policy) -> int:
+async def newest_final(chain: Chain, policy: SettlementSettings) -> int:
     """Return the newest block that is final by *policy*. Raises ChainUnavailable if the node knows of none."""
     last = last_final(await chain.snapshot([], [], []), policy)
     if last is None:
@@ -96,7 +96,7 @@ async def newest_final(chain: Chain, policy: Policy) -> int:
     return last
 
 
-def last_final(snapshot: ChainSnapshot, policy: Policy) -> int | None:
+def last_final(snapshot: ChainSnapshot, policy: SettlementSettings) -> int | None:
     """Return the newest block that is final by *policy*; None while the node knows of none."""
     if policy.finality_depth is not None:
         number = snapshot.head.number - max(policy.finality_depth, policy.min_confirmations)

@@ -31,7 +31,6 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout import fees, guard_calls
-from distributor.payout.fees import FeeLimits
 from distributor.payout.step_kinds import (
     AttemptRefused,
     FeeCeiling,
@@ -45,6 +44,7 @@ from distributor.payout.step_kinds import (
     Submit,
     Wait,
 )
+from distributor.settings.chain import FeeSettings, SettlementSettings
 from foundation.clock import UnixMs, elapsed_ms
 from foundation.errors import InvariantBroken
 
@@ -52,20 +52,6 @@ UNREADABLE_AFTER_MS = 180_000
 """How long a receipt may be unreadable before an alarm is raised."""
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs. Source: Ethereum Yellow Paper, G_transaction."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Policy:
-    """When something is final, and when to push. Times are milliseconds, depths blocks on top."""
-
-    finality_depth: int | None
-    """Blocks on top that make a block final; None: the node's ``finalized`` tag decides. Never both."""
-    min_confirmations: int
-    release_confirmations: int
-    """Blocks on top, beyond finality, before an order may get another nonce."""
-    resubmit_after_ms: int
-    replace_after_ms: int
-    max_attempts: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +65,8 @@ class PaymentProof:
 def decide(
     opened: OpenTransaction,
     snapshot: ChainSnapshot,
-    policy: Policy,
-    limits: FeeLimits,
+    policy: SettlementSettings,
+    limits: FeeSettings,
     *,
     lowest: bool,
     now_ms: UnixMs,
@@ -139,7 +125,7 @@ def verify_payment(
     return PaymentProof(paid=tuple(paid), held=held)
 
 
-def is_final(transaction: Transaction, snapshot: ChainSnapshot, policy: Policy, *, beyond: int = 0) -> bool:
+def is_final(transaction: Transaction, snapshot: ChainSnapshot, policy: SettlementSettings, *, beyond: int = 0) -> bool:
     """
     Say whether the block *transaction* was mined in is final, with *beyond* more blocks on top.
 
@@ -151,12 +137,14 @@ def is_final(transaction: Transaction, snapshot: ChainSnapshot, policy: Policy, 
     return is_deep(number, snapshot.mark, policy, beyond=beyond)
 
 
-def is_final_height(number: int, head: int, finalized: int | None, policy: Policy, *, beyond: int = 0) -> bool:
+def is_final_height(
+    number: int, head: int, finalized: int | None, policy: SettlementSettings, *, beyond: int = 0
+) -> bool:
     """Say whether the block at height *number* of this chain is final, with *beyond* more blocks on top."""
     return is_deep(number, Mark(head, finalized), policy, beyond=beyond)
 
 
-def is_deep(number: int, mark: Mark, policy: Policy, *, beyond: int = 0) -> bool:
+def is_deep(number: int, mark: Mark, policy: SettlementSettings, *, beyond: int = 0) -> bool:
     """Say whether a node that shows *mark* shows the block at *number* as final, if it has the right one there."""
     depth = mark.head_number - number
     if policy.finality_depth is not None:
@@ -200,7 +188,9 @@ def is_puzzling(attempts: Sequence[Attempt], snapshot: ChainSnapshot) -> bool:
     return contradicts or (not shown and not hashes.isdisjoint(snapshot.unreadable))
 
 
-def _with_receipt(transaction: Transaction, receipt: Receipt, snapshot: ChainSnapshot, policy: Policy) -> Step:
+def _with_receipt(
+    transaction: Transaction, receipt: Receipt, snapshot: ChainSnapshot, policy: SettlementSettings
+) -> Step:
     known = transaction.status is TransactionStatus.MINED and transaction.block_hash == receipt.block.block_hash
     if not known:
         return Mined(receipt=receipt)
@@ -225,8 +215,8 @@ def _reopen(last: Attempt) -> Reopen:
 def _push(
     opened: OpenTransaction,
     snapshot: ChainSnapshot,
-    policy: Policy,
-    limits: FeeLimits,
+    policy: SettlementSettings,
+    limits: FeeSettings,
     *,
     lowest: bool,
     now_ms: UnixMs,
@@ -256,14 +246,14 @@ def _push(
     return ReplaceAttempt(previous=last, fees=bumped, gas_limit=last.gas_limit)
 
 
-def _outbid(opened: OpenTransaction, snapshot: ChainSnapshot, limits: FeeLimits) -> bool:
+def _outbid(opened: OpenTransaction, snapshot: ChainSnapshot, limits: FeeSettings) -> bool:
     """Say whether a dearer attempt would help, also when an older attempt in the pool outbids this one."""
     rivalled = opened.transaction.last_outcome is SubmitOutcome.UNDERPRICED
     return rivalled or fees.outbid(opened.attempts[-1].fees, snapshot.market, limits)
 
 
 def _correct(
-    opened: OpenTransaction, snapshot: ChainSnapshot, policy: Policy, limits: FeeLimits
+    opened: OpenTransaction, snapshot: ChainSnapshot, policy: SettlementSettings, limits: FeeSettings
 ) -> ReplaceAttempt | None:
     """
     Return an attempt priced like a first one, to replace refused bytes that exceed today's limits.
@@ -282,7 +272,7 @@ def _correct(
     return ReplaceAttempt(previous=last, fees=price, gas_limit=gas_limit)
 
 
-def payment_gas(transaction: Transaction, limits: FeeLimits) -> int:
+def payment_gas(transaction: Transaction, limits: FeeSettings) -> int:
     """Return the gas limit of an attempt that pays; a guarded call says itself what its items may use."""
     if guard_calls.is_guarded(transaction.data):
         return guard_calls.gas_of(transaction.data)

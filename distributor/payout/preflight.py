@@ -14,7 +14,7 @@ from distributor.chain_types import PreBindSnapshot, Revert, RevertKind, Simulat
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import Fees, OpenTransaction, Order, TransactionStatus
 from distributor.payout import fees, guard_calls
-from distributor.payout.fees import FeeLimits
+from distributor.settings.chain import FeeSettings
 from distributor.state import BindingState, Identity, PauseState, WaitingReason
 from distributor.units import TokenUnits, format_gwei, format_units
 
@@ -45,7 +45,7 @@ class DistributionConfig:
 
     identity: Identity
     """As the settings have it; an empty ``ledger_id`` accepts any."""
-    limits: FeeLimits
+    limits: FeeSettings
     max_in_flight: int
     caps: Caps = NO_CAPS
     decimals: int | None = None

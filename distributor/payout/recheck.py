@@ -17,9 +17,9 @@ from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
 from distributor.model import AttemptKind, Hash, Order, Transaction
 from distributor.payout import effects, node_alarms, witnesses
-from distributor.payout.lifecycle import Policy
 from distributor.payout.witnesses import Effect, Opinion, Statements, Witnesses
 from distributor.ports import Alarms, Chain
+from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from foundation import logs
 from foundation.errors import Contention
@@ -35,7 +35,7 @@ class Recheck:
     chain: Chain
     alarms: Alarms
     identity: Identity
-    policy: Policy
+    policy: SettlementSettings
 
     async def run(self) -> None:
         """Look once at all of them. Raises LedgerUnavailable."""

@@ -29,8 +29,9 @@ from distributor.payout import lifecycle
 from distributor.payout.final_look import FinalLook, TooEarly
 from distributor.payout.foreign_payment import ForeignPayment, Unsettled
 from distributor.payout.history import History, TransactionDetails
-from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.payout.lifecycle import PaymentProof
 from distributor.ports import Chain
+from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from distributor.units import Wei
 
@@ -74,7 +75,7 @@ class Resolution:
     history: History
     store: RebuildStore
     identity: Identity
-    policy: Policy
+    policy: SettlementSettings
 
     async def resolve(
         self, operator: Address, nonce: int, tx_hash: Hash, *, by: str, why: str, apply: bool = True

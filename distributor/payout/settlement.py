@@ -20,7 +20,6 @@ from distributor.model import Address, OpenTransaction, TransactionStatus
 from distributor.payout import alarms, finality, lifecycle, submission
 from distributor.payout.confirmation import Confirmed
 from distributor.payout.distribution import Distribution
-from distributor.payout.fees import FeeLimits
 from distributor.payout.preflight import identity_mismatch
 from distributor.payout.step_kinds import (
     AttemptRefused,
@@ -34,6 +33,7 @@ from distributor.payout.step_kinds import (
 )
 from distributor.payout.steps import StepExecutor, StepResult
 from distributor.ports import Chain
+from distributor.settings.chain import FeeSettings
 from distributor.state import SETTLEMENT_LEASE
 from foundation import logs
 from foundation.clock import Clock, Sleep
@@ -81,7 +81,7 @@ class Settlement:
     """Called when slots come free."""
     clock: Clock
     sleep: Sleep
-    limits: FeeLimits
+    limits: FeeSettings
     block_time_s: float
     holder: str
     """This process, as the owner of leases."""

@@ -27,7 +27,7 @@ from distributor.model import (
 from distributor.payout import alarms, guard_calls, lifecycle, node_alarms, preflight, submission
 from distributor.payout.confirmation import Confirmation, Confirmed
 from distributor.payout.guard_settling import GuardSettling
-from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.payout.lifecycle import PaymentProof
 from distributor.payout.self_stop import SelfStop
 from distributor.payout.step_kinds import (
     AttemptRefused,
@@ -44,6 +44,7 @@ from distributor.payout.step_kinds import (
 )
 from distributor.payout.submission import Draft
 from distributor.ports import Alarms, Chain, Signer
+from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from distributor.units import Wei
 from foundation import logs
@@ -72,7 +73,7 @@ class StepExecutor:
     alarms: Alarms
     clock: Clock
     identity: Identity
-    policy: Policy
+    policy: SettlementSettings
     guard_settling: GuardSettling
     """Of transactions through a guard, whichever it was and whatever is set today."""
 

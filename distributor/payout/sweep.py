@@ -22,6 +22,8 @@ from distributor.payout.preflight import outside_trouble
 from distributor.payout.reasons import WAITING
 from distributor.payout.recheck import Recheck
 from distributor.ports import Alarm, Alarms, Chain
+from distributor.settings.chain import FeeSettings
+from distributor.settings.shops import ThresholdSettings
 from distributor.state import SETTLEMENT_LEASE, MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei, format_units
 from foundation import logs
@@ -76,19 +78,6 @@ class Sweep:
         return wakes
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Thresholds:
-    """Below these, an alarm is raised. Token amounts in units; 0 switches one off."""
-
-    low_reserve_units: TokenUnits
-    low_allowance_units: TokenUnits
-    low_gas_payouts: int
-    payout_cost_wei: Wei
-    """What one payout may cost at most: the fallback where no payout has been closed yet."""
-    finality_by_tag: bool
-    token_decimals: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class BalanceMonitor:
     """Look at reserve, allowance, gas, finality and nonce; raise each alarm once, when it begins."""
@@ -98,7 +87,9 @@ class BalanceMonitor:
     alarms: Alarms
     clock: Clock
     operator: Address
-    thresholds: Thresholds
+    thresholds: ThresholdSettings
+    limits: FeeSettings
+    """What one payout may cost at most: the measure of gas where no payout has been closed yet."""
     recheck: Recheck
     """What was closed on one node's word."""
 
@@ -145,7 +136,7 @@ class BalanceMonitor:
         stats = await self.ledger.stats(self.operator)
         spendable_units = TokenUnits(snapshot.reserve_units - binding_state.committed_units)
         allowed_units = TokenUnits(snapshot.allowance_units - binding_state.committed_units)
-        payouts = payouts_left(snapshot.gas_balance_wei, stats, self.thresholds.payout_cost_wei)
+        payouts = payouts_left(snapshot.gas_balance_wei, stats, Wei(self.limits.gas_limit * self.limits.max_fee_wei))
         logs.info(
             _log,
             "watched",
@@ -178,7 +169,7 @@ class BalanceMonitor:
     def _low(self, what: str, units: TokenUnits, floor: TokenUnits, action: str) -> Sequence[Alarm]:
         if units >= floor:
             return []
-        decimals = self.thresholds.token_decimals
+        decimals = self.thresholds.decimals
         left, least = format_units(units, decimals), format_units(floor, decimals)
         summary = f"The {what} is low: {left} tokens left beside what is committed, the threshold is {least}."
         return [Alarm(code=f"low_{what}", summary=summary, action=action)]
@@ -191,7 +182,7 @@ class BalanceMonitor:
         return [Alarm(code="low_gas", summary=summary, action="Send POL to the operator address.")]
 
     def _finality(self, snapshot: PreBindSnapshot, monitor_state: MonitorState) -> Sequence[Alarm]:
-        if not self.thresholds.finality_by_tag:
+        if self.recheck.policy.finality_depth is not None:
             return []
         finalized = snapshot.finalized_number
         oldest = max(monitor_state.finalized_number, snapshot.head.number - FINALITY_LAG_BLOCKS_MAX)

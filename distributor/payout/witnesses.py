@@ -25,8 +25,8 @@ from distributor.chain_types import Block, Claim, GuardEvent, Mark, Receipt, Tra
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Hash
 from distributor.payout import lifecycle
-from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain
+from distributor.settings.chain import SettlementSettings
 
 ENOUGH = 2
 """Equal words that close a transaction, where as many providers are configured."""
@@ -141,7 +141,7 @@ def by_provider(labels: Sequence[str], *, first: str = "") -> Sequence[Sequence[
 
 
 def weigh(
-    statements: Statements, block: Block, effect_of: EffectOf, policy: Policy, *, distrusted: bool = False
+    statements: Statements, block: Block, effect_of: EffectOf, policy: SettlementSettings, *, distrusted: bool = False
 ) -> Weighed:
     """
     Return what the words say together of a transaction that is mined in *block*.
@@ -173,7 +173,7 @@ def _without_second(
     agreed: Sequence[Word],
     block: Block,
     effect_of: EffectOf,
-    policy: Policy,
+    policy: SettlementSettings,
     *,
     unlike: bool,
     distrusted: bool,
@@ -191,7 +191,7 @@ def _without_second(
 
 
 def closes_alone(
-    statements: Statements, weighed: Weighed, block: Block, effect_of: EffectOf, policy: Policy
+    statements: Statements, weighed: Weighed, block: Block, effect_of: EffectOf, policy: SettlementSettings
 ) -> Receipt | None:
     """
     Return the receipt by which one word may close a payment whose second one has not come for long.
@@ -219,7 +219,7 @@ def _leaves_unpaid(word: Word, effect_of: EffectOf) -> bool:
     return word.receipt is not None and effect_of(word.receipt).releases
 
 
-def shows_final(word: Word, block: Block, policy: Policy, *, beyond: int = 0) -> bool:
+def shows_final(word: Word, block: Block, policy: SettlementSettings, *, beyond: int = 0) -> bool:
     """
     Say whether the node of *word* itself shows *block* as final, *beyond* more blocks on top.
 

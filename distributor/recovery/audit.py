@@ -15,10 +15,10 @@ from enum import StrEnum
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Hash, Order, OrderStatus
 from distributor.payout.history import History, newest_final
-from distributor.payout.lifecycle import Policy
 from distributor.ports import Chain
 from distributor.recovery.completeness import Completeness
 from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
+from distributor.settings.chain import SettlementSettings
 from distributor.units import TokenUnits
 
 PAGE_BLOCKS = 10_000
@@ -93,7 +93,7 @@ class Audit:
     rebuild_store: RebuildStore
     chain: Chain
     history: History
-    policy: Policy
+    policy: SettlementSettings
     known: KnownParties
     say: Say
 

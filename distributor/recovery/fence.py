@@ -21,11 +21,11 @@ from distributor.ledger.signs import Signs
 from distributor.model import Address, Attempt, AttemptKind, Fees, SubmitOutcome
 from distributor.payout import fees, submission
 from distributor.payout.distribution import UNSETTLED_MAX
-from distributor.payout.fees import FeeLimits
 from distributor.payout.history import last_final
-from distributor.payout.lifecycle import CANCEL_GAS, Policy
+from distributor.payout.lifecycle import CANCEL_GAS
 from distributor.payout.submission import IN_POOL, Draft
 from distributor.ports import Chain, Signer
+from distributor.settings.chain import FeeSettings, SettlementSettings
 from foundation.clock import Clock, Sleep
 from foundation.errors import ConfigurationError, ServiceError
 
@@ -69,8 +69,8 @@ class Fence:
     rows: FenceRows
     signers: Mapping[Address, Signer]
     chain_id: int
-    limits: FeeLimits
-    policy: Policy
+    limits: FeeSettings
+    policy: SettlementSettings
     clock: Clock
     sleep: Sleep
     block_time_s: float

@@ -18,13 +18,13 @@ from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
 from distributor.model import Address, OrderKey, OrderStatus
 from distributor.payout.history import History, newest_final
-from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import identity_mismatch
 from distributor.ports import Chain
 from distributor.recovery.cancelled import cancelled_orders
 from distributor.recovery.completeness import Completeness
 from distributor.recovery.fence import Fence
 from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
+from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from distributor.units import TokenUnits
 from foundation.errors import ServiceError
@@ -87,7 +87,7 @@ class Rebuild:
     chain: Chain
     history: History
     fence: Fence
-    policy: Policy
+    policy: SettlementSettings
     identity: Identity
     known: KnownParties
     audit: AuditTrail

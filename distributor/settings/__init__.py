@@ -1,10 +1,21 @@
 """
-Settings: what can be set, what a text is accepted as, what settings must agree on, how they are read.
+Settings: what can be set, what a text is accepted as, what settings must agree on.
 
-``model`` declares each with its meaning and who needs it; ``reading`` checks them for one use case.
+Small groups are declared in ``chain``, ``shops`` and ``operations``; ``use_cases`` says which of them each use
+case needs. ``foundation.settings.reading`` builds them.
 """
 
-from distributor.settings.model import Settings, Use
-from distributor.settings.reading import About, Problem, about, load, problems, secrets_of
+from __future__ import annotations
 
-__all__ = ["About", "Problem", "Settings", "Use", "about", "load", "problems", "secrets_of"]
+from collections.abc import Mapping
+
+from distributor.settings.use_cases import ALL
+from foundation.settings.groups import Setting, settings_of
+
+
+def about() -> Mapping[str, Setting]:
+    """Return what there is to know about every setting, by its name, in the order of the README's table."""
+    return settings_of(ALL)
+
+
+__all__ = ["ALL", "about"]

@@ -14,9 +14,9 @@ from distributor.caps import NO_CAPS, Caps, refusal
 from distributor.errors import ConflictingOrder
 from distributor.ledger import Inserted, Ledger
 from distributor.model import Order, OrderStatus
+from distributor.settings.chain import ContractSettings
 from distributor.webhook import orders
 from distributor.webhook.authentication import Authentication, Sender, WebhookRequest
-from distributor.webhook.orders import PaymentRules
 from foundation import logs
 from foundation.clock import Clock
 
@@ -41,7 +41,7 @@ class Intake:
 
     ledger: Ledger
     authentication: Authentication
-    payment_rules: PaymentRules
+    payment_rules: ContractSettings
     clock: Clock
     caps: Caps = NO_CAPS
 

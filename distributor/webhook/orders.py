@@ -14,7 +14,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -22,6 +21,7 @@ from distributor.addresses import WrongChecksum, parse_address
 from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.model import Address, Order
 from distributor.order_ids import ORDER_ID, ref_id
+from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits, TooManyDecimals, token_units
 from distributor.webhook.json_body import Number, read_object
 from foundation.clock import UnixMs
@@ -43,25 +43,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentRules:
-    """The token every order is paid in, and the contracts that pay it."""
-
-    chain_id: int
-    token: Address
-    authority: Address
-    reserve: Address
-    decimals: int
-    guard: Address | None = None
-    """The contract the payouts go through; what is sent to it is lost."""
-
-    def is_forbidden(self, wallet: Address) -> bool:
-        """Say whether tokens sent to *wallet* would be lost, or would only come back: no customer has it."""
-        ours = (self.token, self.authority, self.reserve, self.guard)
-        return wallet in ours or int(wallet, 16) <= SYSTEM_ADDRESSES_MAX
+def is_forbidden(wallet: Address, payment_rules: ContractSettings) -> bool:
+    """Say whether tokens sent to *wallet* would be lost, or would only come back: no customer has it."""
+    ours = (payment_rules.token, payment_rules.authority, payment_rules.reserve, payment_rules.guard)
+    return wallet in ours or int(wallet, 16) <= SYSTEM_ADDRESSES_MAX
 
 
-def parse(body: bytes, source: str, payment_rules: PaymentRules, now: UnixMs) -> Order:
+def parse(body: bytes, source: str, payment_rules: ContractSettings, now: UnixMs) -> Order:
     """
     Return the order that *source* signed.
 
@@ -91,11 +79,11 @@ def payable_order(
     amount_units: TokenUnits,
     tipo: str,
     reason: str,
-    payment_rules: PaymentRules,
+    payment_rules: ContractSettings,
     now: UnixMs,
 ) -> Order:
     """Return a new order, with all that follows from its parts. UnpayableOrder: nobody may be paid at that wallet."""
-    if payment_rules.is_forbidden(wallet):
+    if is_forbidden(wallet, payment_rules):
         raise UnpayableOrder(
             "wallet must not be the zero address, a precompiled contract, the token, the authority, the guard or the "
             "reserve.",
@@ -225,7 +213,7 @@ def _cut(text: str, limit_bytes: int) -> str:
     return text.encode()[:limit_bytes].decode(errors="ignore")
 
 
-def _fingerprint(payment_rules: PaymentRules, wallet: Address, amount_units: TokenUnits, tipo: str) -> str:
+def _fingerprint(payment_rules: ContractSettings, wallet: Address, amount_units: TokenUnits, tipo: str) -> str:
     """Hash the payment, not how it was written: key order, spaces and the reason may change."""
     content = {
         "chain": payment_rules.chain_id,

@@ -20,9 +20,11 @@ from typing import Any
 
 from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.model import Order
+from distributor.settings.chain import ContractSettings
+from distributor.settings.shops import WooCommerceSettings
 from distributor.units import TokenUnits, token_units_at
 from distributor.webhook.json_body import Number, read_object
-from distributor.webhook.orders import PaymentRules, decimal_of, exact_units, one_line, payable_order, wallet_of
+from distributor.webhook.orders import decimal_of, exact_units, one_line, payable_order, wallet_of
 from distributor.webhook.signature_schemes import is_signed
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, Rejected
@@ -71,23 +73,12 @@ class AmountByRate:
     tokens_per_unit: Decimal
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
-    """Which of a shop's orders are paid, to whom and how much."""
-
-    paid_statuses: frozenset[str]
-    wallet_meta: str
-    amount: AmountInMeta | AmountByRate
-    currency: str | None
-    """The only one that is paid in; None: any."""
-
-
-def amount_of(meta_key: str | None, tokens_per_unit: Decimal | None) -> AmountInMeta | AmountByRate:
+def amount_of(rules: WooCommerceSettings) -> AmountInMeta | AmountByRate:
     """Return where an order's amount comes from. ConfigurationError: nothing says it, so no order can be paid."""
-    if meta_key is not None:
-        return AmountInMeta(meta_key)
-    if tokens_per_unit is not None:
-        return AmountByRate(tokens_per_unit)
+    if rules.amount_meta is not None:
+        return AmountInMeta(rules.amount_meta)
+    if rules.tokens_per_unit is not None:
+        return AmountByRate(rules.tokens_per_unit)
     raise ConfigurationError("WOO_AMOUNT_META or WOO_TOKENS_PER_UNIT must be set to pay orders of WooCommerce")
 
 
@@ -101,7 +92,9 @@ def is_ping(headers: Mapping[str, str], body: bytes) -> bool:
     return _PING.fullmatch(body) is not None and not is_signed(headers)
 
 
-def read_order(body: bytes, source: str, payment_rules: PaymentRules, rules: Rules, now: UnixMs) -> Order | NotPaid:
+def read_order(
+    body: bytes, source: str, payment_rules: ContractSettings, rules: WooCommerceSettings, now: UnixMs
+) -> Order | NotPaid:
     """
     Return the order that *source* signed, or why its body pays nothing. Total: it never raises.
 
@@ -133,7 +126,13 @@ def _ignored(reason: str, detail: str, order_id: str = "") -> NotPaid:
 
 
 def _order(
-    fields: Mapping[str, Any], order_id: str, *, source: str, payment_rules: PaymentRules, rules: Rules, now: UnixMs
+    fields: Mapping[str, Any],
+    order_id: str,
+    *,
+    source: str,
+    payment_rules: ContractSettings,
+    rules: WooCommerceSettings,
+    now: UnixMs,
 ) -> Order | NotPaid:
     wallet = _meta(fields, rules.wallet_meta)
     if wallet is None and not _promised(fields, rules):
@@ -175,20 +174,22 @@ def _reason(fields: Mapping[str, Any], order_id: str) -> str:
     return one_line(f"Order #{shown.encode(errors='replace').decode()}")
 
 
-def _promised(fields: Mapping[str, Any], rules: Rules) -> bool:
+def _promised(fields: Mapping[str, Any], rules: WooCommerceSettings) -> bool:
     """Tell whether the shop wrote an amount for this very order: a rate holds for orders of any customer."""
-    return isinstance(rules.amount, AmountInMeta) and _meta(fields, rules.amount.key) is not None
+    amount = amount_of(rules)
+    return isinstance(amount, AmountInMeta) and _meta(fields, amount.key) is not None
 
 
-def _check_currency(fields: Mapping[str, Any], rules: Rules) -> None:
+def _check_currency(fields: Mapping[str, Any], rules: WooCommerceSettings) -> None:
     if rules.currency is not None and fields.get("currency") != rules.currency:
         raise UnpayableOrder(f"The order is not in {rules.currency}.", code="wrong_currency")
 
 
-def _amount_units(fields: Mapping[str, Any], rules: Rules, decimals: int) -> TokenUnits:
-    if isinstance(rules.amount, AmountInMeta):
-        return _written(rules.amount.key, _meta(fields, rules.amount.key), decimals)
-    return _worth(fields.get("total"), rules.amount.tokens_per_unit, decimals)
+def _amount_units(fields: Mapping[str, Any], rules: WooCommerceSettings, decimals: int) -> TokenUnits:
+    amount = amount_of(rules)
+    if isinstance(amount, AmountInMeta):
+        return _written(amount.key, _meta(fields, amount.key), decimals)
+    return _worth(fields.get("total"), amount.tokens_per_unit, decimals)
 
 
 def _written(key: str, value: Any, decimals: int) -> TokenUnits:

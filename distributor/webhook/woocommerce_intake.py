@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from distributor.errors import ConflictingOrder, UnpayableOrder
 from distributor.model import Order, OrderKey
 from distributor.ports import Alarm, Alarms
+from distributor.settings.shops import WooCommerceSettings
 from distributor.webhook import woocommerce
 from distributor.webhook.authentication import Sender, WebhookRequest
 from distributor.webhook.intake import Accepted, Intake
-from distributor.webhook.woocommerce import NotPaid, NotPaidKind, Rules
+from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from foundation import logs
 
 BODY_BYTES_MAX = 512 * 1024
@@ -32,7 +33,7 @@ class WooCommerceIntake:
     """Accept orders by the shop's rules; the ledger, the secrets and the terms are those of the plain intake."""
 
     intake: Intake
-    rules: Rules
+    rules: WooCommerceSettings
     alarms: Alarms
 
     async def accept(self, request: WebhookRequest) -> tuple[Sender, Accepted | NotPaid]:

@@ -3,26 +3,20 @@ Settings in groups: each a small frozen model, built alone, at its first use.
 
 A group is a declaration: the setting's name, its meaning, its default, whether it is a secret. It is
 the one source for what is read, for the README's table, for the example of local settings, for
-``/ready`` and for the commands that look at a configuration. All that is wrong with a group is named
-at once, and never with a value: a value may be a secret.
+``/ready`` and for the commands that look at a configuration. ``reading`` builds it from texts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from foundation.errors import ConfigurationError, require
+from foundation.errors import require
 
-G = TypeVar("G", bound="SettingsGroup")
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 _INFO = "setting"
 
 
@@ -40,13 +34,33 @@ class Rule(NamedTuple):
         return known and not self.holds(*(values[field] for field in self.fields))
 
 
+class Problem(NamedTuple):
+    """A setting, and what is wrong with it."""
+
+    setting: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.setting} {self.sentence}"
+
+
 class SettingsGroup(BaseModel):
     """Settings that are needed together. A field is a ``setting``, or another group."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, defer_build=True, hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        validate_default=True,
+        defer_build=True,
+        hide_input_in_errors=True,
     )
     rules: ClassVar[Sequence[Rule]] = ()
+
+    @classmethod
+    def disagreements(cls, _values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Yield what is wrong with the right *values* of the group together, where a ``Rule`` cannot say it."""
+        yield from ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,49 +76,50 @@ class Setting:
     """Never shown; may be a Key Vault reference, or be found in the vault by its name."""
     aliases: tuple[str, ...]
     """Older spellings that are still read."""
+    account: bool
+    """Its value names the setting of a storage account, which is checked with it."""
+    member: Callable[[str], str] | None
+    """Of a family: returns the key of a member from the end of its name, or raises ValueError."""
 
-
-class Problem(NamedTuple):
-    """A setting, and what is wrong with it."""
-
-    setting: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.setting} {self.sentence}"
+    @property
+    def family(self) -> str:
+        """What the names of the members begin with; empty for a single setting."""
+        return self.name.partition("<")[0] if self.member else ""
 
 
 def setting(
-    name: str, meaning: str, default: str | None = None, *, secret: bool = False, aliases: Sequence[str] = ()
+    name: str,
+    meaning: str,
+    default: str | None = None,
+    *,
+    secret: bool = False,
+    aliases: Sequence[str] = (),
+    account: bool = False,
 ) -> Any:
-    """Describe a setting; without *default* it is required, with an empty one it may stay unset."""
-    about: Any = {_INFO: {"default": default, "secret": secret, "aliases": list(aliases)}}
-    return Field(alias=name, description=meaning, repr=not secret, json_schema_extra=about)
-
-
-def read(group: type[G], environ: Mapping[str, str], unresolved: Mapping[str, str] = _NOTHING) -> G:
     """
-    Return the settings of *group*.
+    Describe a setting; without *default* it is required, with an empty one it may stay unset.
 
-    Args:
-        group: What is needed.
-        environ: Names and texts; blank is the same as not set. Secrets are resolved already.
-        unresolved: Settings whose secret could not be resolved, and why, to be named with the rest.
-
-    Raises:
-        ConfigurationError: One sentence for each setting that is missing or wrong.
+    With *account* its value is the name of the setting that holds a storage account.
     """
-    checked = _check(group, environ, unresolved)
-    if checked.problems:
-        raise ConfigurationError("; ".join(map(str, checked.problems)))
-    return group.model_validate(checked.texts)
+    about = {"default": default, "secret": secret, "aliases": tuple(aliases), "account": account, "member": None}
+    start: Any = {} if default is None else {"default": default}
+    return Field(alias=name, description=meaning, repr=not secret, json_schema_extra=_extra(about), **start)
 
 
-def problems(
-    group: type[SettingsGroup], environ: Mapping[str, str], unresolved: Mapping[str, str] = _NOTHING
-) -> Sequence[Problem]:
-    """Return what is missing or wrong in *group*; nothing when ``read`` would answer."""
-    return _check(group, environ, unresolved).problems
+def family(name: str, meaning: str, member: Callable[[str], str], *, secret: bool = False) -> Any:
+    """
+    Describe a family: one setting for each member, named *name* with ``<…>`` replaced, read into a mapping.
+
+    None of them is required. *member* returns a member's key from the end of its name; ValueError: it is none.
+    """
+    about = {"default": "", "secret": secret, "aliases": (), "account": False, "member": member}
+    return Field(
+        alias=name, description=meaning, repr=not secret, json_schema_extra=_extra(about), default_factory=dict
+    )
+
+
+def _extra(about: Mapping[str, Any]) -> Any:
+    return {_INFO: about}
 
 
 def settings_of(groups: Iterable[type[SettingsGroup]]) -> Mapping[str, Setting]:
@@ -114,78 +129,21 @@ def settings_of(groups: Iterable[type[SettingsGroup]]) -> Mapping[str, Setting]:
 
 def _settings(group: type[SettingsGroup]) -> Iterator[Setting]:
     for name, info in group.model_fields.items():
-        inner = _inner(info)
+        inner = inner_group(info)
         if inner is not None:
             yield from _settings(inner)
         else:
-            yield _setting(name, info)
+            yield setting_of(name, info)
 
 
-class _Checked(NamedTuple):
-    """Texts by field for pydantic, values by field for the rules, and what is wrong."""
-
-    texts: dict[str, Any]
-    values: dict[str, Any]
-    problems: list[Problem]
-
-
-def _check(group: type[SettingsGroup], environ: Mapping[str, str], unresolved: Mapping[str, str]) -> _Checked:
-    checked = _Checked({}, {}, [])
-    for name, info in group.model_fields.items():
-        inner = _inner(info)
-        if inner is None:
-            _check_one(checked, group, _setting(name, info), (environ, unresolved))
-        else:
-            within = _check(inner, environ, unresolved)
-            checked.texts[name] = within.texts
-            checked.values.update(within.values)
-            checked.problems.extend(within.problems)
-    broken = (rule for rule in group.rules if rule.is_broken(checked.values))
-    checked.problems.extend(Problem(rule.setting, rule.sentence) for rule in broken)
-    return checked
-
-
-def _check_one(
-    checked: _Checked, group: type[SettingsGroup], one: Setting, where: tuple[Mapping[str, str], Mapping[str, str]]
-) -> None:
-    try:
-        text = _text(one, *where)
-        checked.values[one.field] = _adapter(group, one.field).validate_python(text)
-        checked.texts[one.field] = text
-    except ValueError as error:
-        checked.problems.append(Problem(one.name, _sentence(error)))
-
-
-def _text(one: Setting, environ: Mapping[str, str], unresolved: Mapping[str, str]) -> str:
-    """Return the text of a setting: its own, an older spelling's, or the default. Raises ValueError otherwise."""
-    for name in (one.name, *one.aliases):
-        if name in unresolved:
-            raise ValueError(unresolved[name])
-    said = {name: environ[name] for name in (one.name, *one.aliases) if environ.get(name, "").strip()}
-    if len({text.strip() for text in said.values()}) > 1:
-        raise ValueError(f"is given twice, and differently: by {' and '.join(said)}")
-    if said:
-        text = next(iter(said.values()))
-        return text if one.secret else text.strip()
-    if one.default is None:
-        raise ValueError(f"is not set: {one.meaning}")
-    return one.default
-
-
-def _sentence(error: ValueError) -> str:
-    """Return the sentence our own check raised; pydantic's text around it repeats the value."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    return str(first.get("ctx", {}).get("error", "cannot be read"))
-
-
-def _inner(info: FieldInfo) -> type[SettingsGroup] | None:
+def inner_group(info: FieldInfo) -> type[SettingsGroup] | None:
+    """Return the group that a field is; None for a setting."""
     kind = info.annotation
     return kind if isinstance(kind, type) and issubclass(kind, SettingsGroup) else None
 
 
-def _setting(field: str, info: FieldInfo) -> Setting:
+def setting_of(field: str, info: FieldInfo) -> Setting:
+    """Return what there is to know about the setting that a field is."""
     extra = info.json_schema_extra
     require(isinstance(extra, dict) and _INFO in extra, f"field {field} is neither a setting nor a group")
     about: Any = extra[_INFO] if isinstance(extra, dict) else {}
@@ -195,12 +153,7 @@ def _setting(field: str, info: FieldInfo) -> Setting:
         meaning=str(info.description),
         default=about["default"],
         secret=about["secret"],
-        aliases=tuple(about["aliases"]),
+        aliases=about["aliases"],
+        account=about["account"],
+        member=about["member"],
     )
-
-
-@cache
-def _adapter(group: type[SettingsGroup], field: str) -> TypeAdapter[Any]:
-    info = group.model_fields[field]
-    kind: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
-    return TypeAdapter(kind)

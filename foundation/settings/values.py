@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import BeforeValidator
 
 from foundation.settings import urls
 from foundation.settings.references import is_reference
@@ -18,6 +21,19 @@ _SETTING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _SECONDS_MAX = 86_400
 _YES_NO = {"1": True, "true": True, "0": False, "false": False}
+
+
+T = TypeVar("T")
+
+
+def parsed(parse: Callable[[str], object]) -> BeforeValidator:
+    """Make a field's text its value; what is a value already, as code builds a group, stays as it is."""
+    return BeforeValidator(lambda given: parse(given) if isinstance(given, str) else given)
+
+
+def optional(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """Accept also no text, which is None."""
+    return lambda text: parse(text) if text else None
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -19,12 +19,13 @@ from distributor.payout.adoption import Adoption
 from distributor.payout.distribution import Distribution
 from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.guard_way import GuardWay
-from distributor.payout.lifecycle import Policy
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.recheck import Recheck
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
-from distributor.payout.sweep import BalanceMonitor, Thresholds
+from distributor.payout.sweep import BalanceMonitor
+from distributor.settings.chain import SettlementSettings
+from distributor.settings.shops import ThresholdSettings
 from distributor.signing.signer import LocalSigner
 from distributor.state import Identity
 from distributor.units import TokenUnits, Wei
@@ -57,7 +58,7 @@ class PolygonWorld:
         proxies: Sequence[BorProxy],
         rows: Rows,
         *,
-        policy: Policy = POLICY,
+        policy: SettlementSettings = POLICY,
         key: str = OPERATOR_KEY,
     ) -> None:
         known = devchain.deployment
@@ -232,7 +233,7 @@ class PolygonWorld:
         adoption = Adoption(ledger=self.ledger, guard=self.guard, alarms=self._alarms, policy=self._policy)
         return GuardWay(guard=self.guard, address=self.identity.guard, ledger=self.ledger, adoption=adoption)
 
-    def _settlement(self, policy: Policy) -> Settlement:
+    def _settlement(self, policy: SettlementSettings) -> Settlement:
         steps = StepExecutor(
             ledger=self.ledger,
             chain=self.chain,
@@ -274,20 +275,14 @@ class PolygonWorld:
                 identity=self.identity,
                 policy=self._policy,
             ),
-            thresholds=Thresholds(
-                low_reserve_units=TokenUnits(0),
-                low_allowance_units=TokenUnits(0),
-                low_gas_payouts=0,
-                payout_cost_wei=Wei(LIMITS.gas_limit * LIMITS.max_fee_wei),
-                finality_by_tag=True,
-                token_decimals=18,
-            ),
+            thresholds=ThresholdSettings(low_gas_payouts=0),
+            limits=LIMITS,
         )
 
 
 @asynccontextmanager
 async def polygon_world(
-    devchain: Devchain, rows: Rows | None = None, *, nodes: int = 1, policy: Policy = POLICY
+    devchain: Devchain, rows: Rows | None = None, *, nodes: int = 1, policy: SettlementSettings = POLICY
 ) -> AsyncIterator[PolygonWorld]:
     """Open a world on *devchain* behind so many proxies; its ledger is initialised with the chain's nonce."""
     devchain.set_automine(enabled=False)

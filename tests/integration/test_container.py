@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from distributor.adapters.vault_settings import load_from_vault
-from distributor.settings import Use, about, problems
+from distributor.settings import ALL, about
 from foundation.errors import ConfigurationError
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.sign_in import sign_in
+from foundation.settings.reading import problems
 from tests.fakes.clock import FrozenClock
 from tests.integration.vault import URL, Peers
 
@@ -55,7 +56,7 @@ async def test_the_address_of_the_vault_is_enough(azure: Peers) -> None:
     found = await settings(azure, KEYVAULT_URI=URL)
     read_by_the_app = {name: HELD[name.replace("_", "-")] for name in ("RPC_URL", "OPERATOR_PK", "WEBHOOK_SECRET")}
 
-    assert [problem for use in Use for problem in problems({**found, **read_by_the_app}, use, {})] == []
+    assert [problem for use in ALL for problem in problems(use, {**found, **read_by_the_app}, {})] == []
     assert found["AzureWebJobsStorage__accountName"] == "stballx"
 
 

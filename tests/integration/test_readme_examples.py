@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 
 from distributor.model import Address, Order
+from distributor.settings.chain import ContractSettings
 from distributor.webhook import orders, signature
-from distributor.webhook.orders import PaymentRules
 from foundation.clock import UnixMs, system_clock
 from tests.fakes.senders import verify
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of a shop, 32 bytes long"
 KEYS = (signature.Key(source="default", which="current", secret=SECRET),)
-TERMS = PaymentRules(
+TERMS = ContractSettings(
     chain_id=137,
     token=Address("0x" + "11" * 20),
     authority=Address("0x" + "22" * 20),

@@ -16,10 +16,11 @@ from distributor.ledger.records import Total
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, TransactionStatus
 from distributor.payout import lifecycle, witnesses
 from distributor.payout.confirmation import Confirmation
-from distributor.payout.lifecycle import PaymentProof, Policy
+from distributor.payout.lifecycle import PaymentProof
 from distributor.payout.step_kinds import Step, Submit, Wait
 from distributor.payout.steps import StepExecutor, StepResult
 from distributor.payout.witnesses import Statements
+from distributor.settings.chain import SettlementSettings
 from distributor.state import Spent
 from distributor.units import TokenUnits
 from foundation.tablestore.atomic import commit
@@ -63,10 +64,10 @@ async def _forget(ledger: Ledger, opened: OpenTransaction) -> None:
 def final_at_one_confirmation(patch: Patch) -> None:
     """Close what has one block on top, by the word of any node."""
 
-    def soon(number: int, mark: Mark, _policy: Policy, *, beyond: int = 0) -> bool:
+    def soon(number: int, mark: Mark, _policy: SettlementSettings, *, beyond: int = 0) -> bool:
         return mark.head_number - number >= 1 + beyond
 
-    def shown_soon(word: Word, block: Block, policy: Policy, *, beyond: int = 0) -> bool:
+    def shown_soon(word: Word, block: Block, policy: SettlementSettings, *, beyond: int = 0) -> bool:
         return word.canonical == block.block_hash and soon(block.number, word.mark, policy, beyond=beyond)
 
     patch.setattr(lifecycle, "is_deep", soon)
@@ -77,14 +78,14 @@ def a_missing_tag_falls_back_to_depth(patch: Patch) -> None:
     """Count blocks while a node knows nothing final, the first one or any other."""
     is_deep, shows_final = lifecycle.is_deep, witnesses.shows_final
 
-    def by_depth(mark: Mark, policy: Policy) -> Policy:
+    def by_depth(mark: Mark, policy: SettlementSettings) -> SettlementSettings:
         missing = policy.finality_depth is None and mark.finalized_number is None
-        return replace(policy, finality_depth=policy.min_confirmations) if missing else policy
+        return policy.model_copy(update={"finality_depth": policy.min_confirmations}) if missing else policy
 
-    def falls_back(number: int, mark: Mark, policy: Policy, *, beyond: int = 0) -> bool:
+    def falls_back(number: int, mark: Mark, policy: SettlementSettings, *, beyond: int = 0) -> bool:
         return is_deep(number, mark, by_depth(mark, policy), beyond=beyond)
 
-    def shown(word: Word, block: Block, policy: Policy, *, beyond: int = 0) -> bool:
+    def shown(word: Word, block: Block, policy: SettlementSettings, *, beyond: int = 0) -> bool:
         return shows_final(word, block, by_depth(word.mark, policy), beyond=beyond)
 
     patch.setattr(lifecycle, "is_deep", falls_back)
@@ -124,7 +125,7 @@ def released_at_finality(patch: Patch) -> None:
     confirm = Confirmation.confirm
 
     async def soon(self: Confirmation, *about: Any) -> Any:
-        return await confirm(replace(self, policy=replace(self.policy, release_confirmations=0)), *about)
+        return await confirm(replace(self, policy=self.policy.model_copy(update={"release_confirmations": 0})), *about)
 
     patch.setattr(Confirmation, "confirm", soon)
 

@@ -16,8 +16,8 @@ from distributor.ledger.columns import encode
 from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
 from distributor.payout import fees, preflight
 from distributor.payout.distribution import Distribution
-from distributor.payout.fees import FeeLimits
 from distributor.payout.sweep import Sweep, Wakes
+from distributor.settings.chain import FeeSettings
 from distributor.state import BindingState
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
@@ -42,7 +42,7 @@ def one_fee_field_bumped(patch: Patch) -> None:
     """Raise the fee cap of a replacement, and leave its tip."""
     bump = fees.bump
 
-    def half(previous: Fees, market: FeeQuote, limits: FeeLimits, *, gas_limit: int) -> Fees | None:
+    def half(previous: Fees, market: FeeQuote, limits: FeeSettings, *, gas_limit: int) -> Fees | None:
         bumped = bump(previous, market, limits, gas_limit=gas_limit)
         return bumped and replace(bumped, tip_wei=previous.tip_wei)
 
@@ -62,7 +62,7 @@ def estimate_is_the_gas_limit(patch: Patch) -> None:
         self: Distribution, binding_state: BindingState, order: Order, price: Fees
     ) -> tuple[Transaction, Attempt]:
         (simulation,) = await self.chain.simulate(binding_state.operator, [self.chain.pay(order)])
-        limits = replace(self.config.limits, gas_limit=simulation.gas or self.config.limits.gas_limit)
+        limits = self.config.limits.model_copy(update={"gas_limit": simulation.gas or self.config.limits.gas_limit})
         return await sign(replace(self, config=replace(self.config, limits=limits)), binding_state, order, price)
 
     patch.setattr(Distribution, "_sign", tight)

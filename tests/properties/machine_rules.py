@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from distributor.caps import Caps
-from distributor.payout.fees import FeeLimits
-from distributor.payout.lifecycle import Policy
+from distributor.settings.chain import FeeSettings, SettlementSettings
 from distributor.state import Identity
 from distributor.units import TokenUnits, Wei
 from tests import factories
@@ -35,9 +34,9 @@ CAPS = Caps(day_units=TokenUnits(50 * factories.TOKEN), wallet_units=TokenUnits(
 class Rulebook:
     """What is configured: patience, finality, ceilings."""
 
-    policy: Policy
-    limits: FeeLimits = factories.LIMITS
+    policy: SettlementSettings
+    limits: FeeSettings = factories.LIMITS
 
 
-BY_TAG = Rulebook(policy=replace(factories.POLICY, release_confirmations=10))
-BY_DEPTH = Rulebook(policy=replace(BY_TAG.policy, finality_depth=FINALITY_DEPTH + 1))
+BY_TAG = Rulebook(policy=factories.POLICY.model_copy(update={"release_confirmations": 10}))
+BY_DEPTH = Rulebook(policy=BY_TAG.policy.model_copy(update={"finality_depth": FINALITY_DEPTH + 1}))

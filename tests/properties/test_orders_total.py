@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.model import Address, Order
+from distributor.settings.chain import ContractSettings
 from distributor.units import UINT256_MAX
-from distributor.webhook.orders import REASON_BYTES, PaymentRules, parse
+from distributor.webhook.orders import REASON_BYTES, parse
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
 
-TERMS = PaymentRules(
+TERMS = ContractSettings(
     chain_id=137,
     token=Address("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"),
     authority=Address("0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"),

@@ -10,18 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distributor.model import Order
+from distributor.settings.chain import ContractSettings
+from distributor.settings.shops import WooCommerceSettings
 from distributor.units import UINT256_MAX
-from distributor.webhook.orders import PaymentRules
-from distributor.webhook.woocommerce import AmountByRate, AmountInMeta, NotPaid, Rules, read_order
+from distributor.webhook.woocommerce import NotPaid, read_order
 from foundation.clock import UnixMs
 from tests.factories import ALICE, AUTHORITY, BALLX, RESERVE
 
-TERMS = PaymentRules(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = ContractSettings(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+AMOUNTS = [{"amount_meta": "tokens"}, {"tokens_per_unit": Decimal("0.3")}]
 RULES = st.builds(
-    Rules,
+    lambda *, amount, **other: WooCommerceSettings(**amount, **other),
     paid_statuses=st.just(frozenset({"completed"})),
     wallet_meta=st.just("wallet"),
-    amount=st.sampled_from([AmountInMeta("tokens"), AmountByRate(Decimal("0.3"))]),
+    amount=st.sampled_from(AMOUNTS),
     currency=st.sampled_from(["BRL", None]),
 )
 NAMES = st.sampled_from(["id", "status", "currency", "total", "number", "meta_data", "other"])
@@ -43,7 +45,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def total(body: bytes, rules: Rules) -> None:
+def total(body: bytes, rules: WooCommerceSettings) -> None:
     """Assert what holds of every answer."""
     found = read_order(body, "default", TERMS, rules, UnixMs(1))
 
@@ -59,13 +61,15 @@ def total(body: bytes, rules: Rules) -> None:
 
 @settings(deadline=None)
 @given(st.binary(), RULES)
-def test_any_bytes_are_an_order_or_a_reason(body: bytes, rules: Rules) -> None:
+def test_any_bytes_are_an_order_or_a_reason(body: bytes, rules: WooCommerceSettings) -> None:
     """The signature says who sent it, not that it can be read."""
     total(body, rules)
 
 
 @settings(deadline=None)
 @given(st.dictionaries(NAMES, SCALAR | METAS, max_size=4), METAS, st.booleans(), RULES)
-def test_any_document_is_an_order_or_a_reason(odd: dict[str, Any], metas: Any, spoilt: bool, rules: Rules) -> None:
+def test_any_document_is_an_order_or_a_reason(
+    odd: dict[str, Any], metas: Any, spoilt: bool, rules: WooCommerceSettings
+) -> None:
     """A good order with some fields of any kind, and custom fields as plug-ins leave them."""
     total(json.dumps({**GOOD, **odd, **({"meta_data": metas} if spoilt else {})}).encode(), rules)

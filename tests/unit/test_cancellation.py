@@ -16,7 +16,7 @@ from tests.fakes.chain import OPERATOR
 from tests.fakes.signer import FakeSigner
 from tests.world import World, a_world
 
-ROOM = replace(LIMITS, max_fee_wei=Wei(200 * GWEI))
+ROOM = LIMITS.model_copy(update={"max_fee_wei": Wei(200 * GWEI)})
 
 
 async def an_unpayable_order(world: World) -> Order:
@@ -195,7 +195,9 @@ async def test_a_cancellation_needs_the_key_and_a_price() -> None:
     await an_unpayable_order(world)
 
     assert await cancel(world, signers={}) is Cancelled.NO_KEY
-    assert await cancel(world, limits=replace(LIMITS, max_fee_wei=Wei(33 * GWEI))) is Cancelled.FEE_CEILING
+    assert (
+        await cancel(world, limits=LIMITS.model_copy(update={"max_fee_wei": Wei(33 * GWEI)})) is Cancelled.FEE_CEILING
+    )
     assert await status_of(world) is TransactionStatus.SUBMITTED
 
 

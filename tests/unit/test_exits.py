@@ -149,7 +149,7 @@ async def _refused_in_the_pool(world: World) -> Order:
     order = await world.receive()
     await world.distribution.drain()
     world.chain.pause_authority()
-    await cancel(world, limits=replace(world.limits, max_fee_wei=Wei(200 * 10**9)))
+    await cancel(world, limits=world.limits.model_copy(update={"max_fee_wei": Wei(200 * 10**9)}))
     world.chain.pause_authority(paused=False)
     await world.settle(RELEASE + 20)
     await world.ledger.admin.retry(await world.order(order), "ana", "payable again")

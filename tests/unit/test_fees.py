@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from distributor.chain_types import FeeQuote
 from distributor.model import Fees
-from distributor.payout.fees import NODE_FEE_CAP_WEI, FeeLimits, allowed, bump, first, outbid
+from distributor.payout.fees import NODE_FEE_CAP_WEI, allowed, bump, first, outbid
+from distributor.settings.chain import FeeSettings
 from distributor.units import Wei
 from tests.factories import GWEI, LIMITS, MARKET
 
@@ -86,7 +87,7 @@ def test_no_first_fees_when_the_ceiling_leaves_no_floor() -> None:
 
 def test_the_cost_stays_under_what_a_node_takes() -> None:
     """Gas limit x fee cap stays below 5 POL even when the operators allow more."""
-    rich = replace(LIMITS, max_fee_wei=Wei(10**6 * GWEI), max_tip_wei=Wei(10**5 * GWEI))
+    rich = LIMITS.model_copy(update={"max_fee_wei": Wei(10**6 * GWEI), "max_tip_wei": Wei(10**5 * GWEI)})
     fees = first(a_market(15_000), rich, gas_limit=GAS)
 
     assert fees is not None
@@ -194,7 +195,7 @@ gweis = st.integers(min_value=1, max_value=400 * GWEI)
 @given(base=gweis, tip=gweis, ceiling=gweis, floor=gweis, room=gweis)
 def test_first_fees_can_be_mined_or_are_not_made(base: int, tip: int, ceiling: int, floor: int, room: int) -> None:
     """Under every market: at least the floor for the producer, never over a ceiling, tip within the cap."""
-    limits = FeeLimits(max_fee_wei=Wei(ceiling), max_tip_wei=Wei(floor + room), min_tip_wei=Wei(floor), gas_limit=GAS)
+    limits = FeeSettings(max_fee_wei=Wei(ceiling), max_tip_wei=Wei(floor + room), min_tip_wei=Wei(floor), gas_limit=GAS)
     market = FeeQuote(base_fee_wei=Wei(base), tip_wei=Wei(tip), gas_price_wei=Wei(base + tip))
 
     fees = first(market, limits, gas_limit=GAS)

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from distributor import queue_names, resources
-from distributor.settings import Use, about, problems
+from distributor.settings import ALL, about
+from foundation.settings.groups import SettingsGroup
+from foundation.settings.reading import problems
 from foundation.settings.references import VaultItem, is_reference, parse_reference
 from foundation.settings.storage import Storage, storage
 from tests import bicep
@@ -121,11 +123,11 @@ def test_every_app_setting_is_known_to_somebody() -> None:
     assert [name for name in settings if name not in about() and name not in PLATFORM] == []
 
 
-@pytest.mark.parametrize("use", Use)
+@pytest.mark.parametrize("use", ALL)
 @pytest.mark.parametrize("key_id", ["", "https://kv-ballx.vault.azure.net/keys/operator"])
-def test_the_deployed_app_has_every_setting_it_needs(use: Use, key_id: str) -> None:
+def test_the_deployed_app_has_every_setting_it_needs(use: type[SettingsGroup], key_id: str) -> None:
     """With the vault's secrets entered nothing is missing or wrong, whichever way the operator signs."""
-    assert problems(entered(app_settings(operatorKeyId=key_id)), use, {}) == []
+    assert problems(use, entered(app_settings(operatorKeyId=key_id)), {}) == []
 
 
 def test_every_secret_is_a_reference_to_the_vault_and_nothing_else_is() -> None:

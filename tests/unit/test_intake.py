@@ -13,10 +13,10 @@ from distributor.caps import Caps
 from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderKey
+from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits
 from distributor.webhook.authentication import WebhookRequest
 from distributor.webhook.intake import Accepted, Intake
-from distributor.webhook.orders import PaymentRules
 from distributor.webhook.signature import Key, Verified
 from distributor.webhook.signature_schemes import Scheme
 from foundation.errors import StoreUnavailable
@@ -32,7 +32,7 @@ KEYS = (
     Key(source="default", which="current", secret=SECRET),
     Key(source="shop-b", which="previous", secret=OTHER),
 )
-TERMS = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = ContractSettings(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 
 
 @pytest.fixture

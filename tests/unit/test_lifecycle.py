@@ -21,7 +21,6 @@ from distributor.model import (
 from distributor.payout.lifecycle import (
     UNREADABLE_AFTER_MS,
     PaymentProof,
-    Policy,
     decide,
     is_final,
     mined_attempt,
@@ -40,6 +39,7 @@ from distributor.payout.step_kinds import (
     Submit,
     Wait,
 )
+from distributor.settings.chain import SettlementSettings
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
@@ -71,7 +71,7 @@ def a_step(
 ) -> Step:
     """Decide *after_s* seconds from now."""
     now_ms = UnixMs(NOW_MS + after_s * 1000)
-    return decide(each, snapshot, replace(POLICY, **policy), LIMITS, lowest=lowest, now_ms=now_ms)
+    return decide(each, snapshot, POLICY.model_copy(update=policy), LIMITS, lowest=lowest, now_ms=now_ms)
 
 
 def submitted(**changes: Any) -> Transaction:
@@ -328,7 +328,7 @@ def test_a_used_nonce_without_a_receipt_waits_before_it_alarms() -> None:
     assert a_step(opened(a_transaction()), snapshot, after_s=30) == NonceLost()
 
 
-def final(number: int, *, policy: Policy = POLICY, beyond: int = 0, **changes: Any) -> bool:
+def final(number: int, *, policy: SettlementSettings = POLICY, beyond: int = 0, **changes: Any) -> bool:
     """Say whether block *number* is final at head 100."""
     transaction = mined(number)
     snapshot = a_chain_snapshot(100, a_receipt(an_attempt(), a_block(number)), **changes)
@@ -349,7 +349,7 @@ def test_a_missing_tag_means_not_final() -> None:
 
 def test_finality_by_depth_ignores_the_tag() -> None:
     """FINALITY=depth:20, with or without a tag."""
-    by_depth = replace(POLICY, finality_depth=20)
+    by_depth = POLICY.model_copy(update={"finality_depth": 20})
 
     assert final(80, policy=by_depth, finalized_number=None)
     assert not final(81, policy=by_depth)
@@ -357,12 +357,12 @@ def test_finality_by_depth_ignores_the_tag() -> None:
 
 def test_a_depth_is_never_less_than_the_minimum() -> None:
     """MIN_CONFIRMATIONS holds for both kinds of finality."""
-    assert not final(98, policy=replace(POLICY, finality_depth=1))
+    assert not final(98, policy=POLICY.model_copy(update={"finality_depth": 1}))
 
 
 def test_release_needs_more_blocks_on_top() -> None:
     """An order gets another nonce only far beyond finality."""
-    by_depth = replace(POLICY, finality_depth=20)
+    by_depth = POLICY.model_copy(update={"finality_depth": 20})
 
     assert not final(88, beyond=10)
     assert final(87, beyond=10)

@@ -12,14 +12,15 @@ from distributor.addresses import keccak256
 from distributor.errors import MalformedOrder, UnpayableOrder
 from distributor.model import Address, Order, OrderStatus
 from distributor.order_ids import ref_id
+from distributor.settings.chain import ContractSettings
 from distributor.units import UINT256_MAX
-from distributor.webhook.orders import PaymentRules, parse
+from distributor.webhook.orders import parse
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
 
 WALLET = "0x52908400098527886E0F7030069857D2E4169EE7"
 MIXED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
-TERMS = PaymentRules(
+TERMS = ContractSettings(
     chain_id=137,
     token=Address("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"),
     authority=Address("0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"),

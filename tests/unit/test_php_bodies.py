@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from distributor.webhook.orders import PaymentRules, parse
+from distributor.settings.chain import ContractSettings
+from distributor.webhook.orders import parse
 from distributor.webhook.signature import Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Refusal, Scheme
 from foundation.clock import UnixMs
@@ -16,7 +17,7 @@ MADE = json.loads((Path(__file__).parents[1] / "vectors" / "php_bodies.json").re
 BODIES = MADE["bodies"]
 KEYS = (Key(source="default", which="current", secret=MADE["secret"]),)
 NOW_MS = UnixMs(MADE["now_s"] * 1_000)
-TERMS = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = ContractSettings(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 each = pytest.mark.parametrize("made", BODIES, ids=[made["name"] for made in BODIES])
 
 

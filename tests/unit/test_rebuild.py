@@ -181,7 +181,7 @@ async def test_a_payout_too_dear_to_replace_is_mined_and_found() -> None:
     await world.receive("ORD1")
     world.distribution = replace(
         world.distribution,
-        config=replace(world.distribution.config, limits=replace(LIMITS, min_tip_wei=Wei(39 * GWEI))),
+        config=replace(world.distribution.config, limits=LIMITS.model_copy(update={"min_tip_wei": Wei(39 * GWEI)})),
     )
     await world.distribution.drain()
     context = await lose_ledger(world)
@@ -420,7 +420,7 @@ async def test_a_cancellation_is_kept_before_a_node_sees_it_and_signed_once() ->
     first = await rows.of(OPERATOR)
     assert len(first) == FENCE_NONCES
     assert all(kept)
-    await replace(context.fence, limits=replace(LIMITS, max_fee_wei=Wei(70 * GWEI))).close([OPERATOR])
+    await replace(context.fence, limits=LIMITS.model_copy(update={"max_fee_wei": Wei(70 * GWEI)})).close([OPERATOR])
     assert len(await rows.of(OPERATOR)) == 2 * FENCE_NONCES
 
 
@@ -489,7 +489,7 @@ async def test_on_a_chain_without_base_fee_the_fence_is_priced_the_old_way() -> 
 async def test_only_final_blocks_are_read(depth: int | None) -> None:
     """By the tag, or by depth, as it is configured."""
     context = await lose_ledger(await a_world())
-    context.policy = replace(POLICY, finality_depth=depth)
+    context.policy = POLICY.model_copy(update={"finality_depth": depth})
 
     report = await context.rebuild()
 

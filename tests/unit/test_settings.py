@@ -5,9 +5,28 @@ from collections.abc import Mapping
 import pytest
 
 from distributor.caps import NO_CAPS, Caps
-from distributor.settings import Use, about, load, problems, secrets_of
+from distributor.settings import ALL, about
+from distributor.settings.chain import (
+    ContractSettings,
+    FeeSettings,
+    LaneSettings,
+    NodeSettings,
+    SettlementSettings,
+    SigningSettings,
+)
+from distributor.settings.operations import AlarmSettings, LogSettings, StorageSettings, VaultSettings
+from distributor.settings.use_cases import (
+    ChainSettings,
+    DistributionSettings,
+    IntakeSettings,
+    MonitorSettings,
+    PayoutSettings,
+    StatusSettings,
+)
 from distributor.units import TokenUnits
 from foundation.errors import ConfigurationError
+from foundation.settings.groups import SettingsGroup, settings_of
+from foundation.settings.reading import problems, read, secrets_of
 from foundation.settings.references import VaultItem
 
 KEY = "0x" + "11" * 32
@@ -24,36 +43,38 @@ GOOD = {
 }
 
 
-def named(environ: Mapping[str, str], use: Use) -> list[str]:
+def named(environ: Mapping[str, str], use: type[SettingsGroup]) -> list[str]:
     """Return the names of the settings that are missing or wrong."""
-    return [problem.setting for problem in problems(environ, use, {})]
+    return [problem.setting for problem in problems(use, environ, {})]
 
 
-def sentence(use: Use, **changed: str) -> str:
+def sentence(use: type[SettingsGroup], **changed: str) -> str:
     """Return what is said about good settings with these changed."""
     with pytest.raises(ConfigurationError) as caught:
-        load({**GOOD, **changed}, use)
+        read(use, {**GOOD, **changed})
     return str(caught.value)
 
 
-@pytest.mark.parametrize("use", Use)
-def test_the_required_settings_are_enough_for_every_use_case(use: Use) -> None:
+@pytest.mark.parametrize("use", ALL)
+def test_the_required_settings_are_enough_for_every_use_case(use: type[SettingsGroup]) -> None:
     """Everything else has a default that works on Polygon."""
-    assert problems(GOOD, use, {}) == []
+    assert problems(use, GOOD, {}) == []
 
 
 def test_the_defaults_are_those_of_polygon() -> None:
     """Prices become wei and times milliseconds, once, here."""
-    settings = load(GOOD, Use.DISTRIBUTION)
+    settings = read(DistributionSettings, GOOD).payout
+    fees, settlement, lane = settings.fees, settings.settlement, settings.lane
 
-    assert (settings.gas_limit, settings.max_fee_wei) == (300_000, 60 * 10**9)
-    assert (settings.max_tip_wei, settings.min_tip_wei) == (40 * 10**9, 30 * 10**9)
-    assert (settings.finality_depth, settings.min_confirmations, settings.release_confirmations) == (None, 3, 500)
-    assert (settings.max_in_flight, settings.max_orders_per_transaction, settings.max_attempts) == (16, 1, 10)
-    assert (settings.resubmit_after_ms, settings.replace_after_ms) == (10_000, 30_000)
-    assert (settings.block_time_s, settings.rpc_timeout_s) == (2, 10)
-    assert (settings.ledger_connection, settings.ledger_table) == ("AzureWebJobsStorage", "ledger")
-    assert (settings.ledger_id, settings.operator_pk_retiring, settings.alarm_webhook_url) == (None, None, None)
+    assert (fees.gas_limit, fees.max_fee_wei) == (300_000, 60 * 10**9)
+    assert (fees.max_tip_wei, fees.min_tip_wei) == (40 * 10**9, 30 * 10**9)
+    assert (settlement.finality_depth, settlement.min_confirmations, settlement.release_confirmations) == (None, 3, 500)
+    assert (lane.max_in_flight, lane.max_orders_per_transaction, settlement.max_attempts) == (16, 1, 10)
+    assert (settlement.resubmit_after_ms, settlement.replace_after_ms) == (10_000, 30_000)
+    assert (lane.block_time_s, settings.nodes.rpc_timeout_s) == (2, 10)
+    assert (settings.storage.ledger_connection, settings.storage.ledger_table) == ("AzureWebJobsStorage", "ledger")
+    assert (settings.contracts.ledger_id, settings.signing.operator_pk_retiring) == (None, None)
+    assert read(AlarmSettings, {}).alarm_webhook_url is None
 
 
 @pytest.mark.parametrize(
@@ -69,8 +90,8 @@ def test_the_defaults_are_those_of_polygon() -> None:
 )
 def test_finality_without_margin_is_refused_on_polygon(setting: str, value: str) -> None:
     """A reorganisation there has been 157 deep: what counts as final sooner is paid twice. A local chain may."""
-    assert f"{setting} must be" in sentence(Use.SETTLEMENT, **{setting: value})
-    assert problems({**GOOD, setting: value, "CHAIN_ID": "31337"}, Use.SETTLEMENT, {}) == []
+    assert f"{setting} must be" in sentence(PayoutSettings, **{setting: value})
+    assert problems(PayoutSettings, {**GOOD, setting: value, "CHAIN_ID": "31337"}, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -78,29 +99,27 @@ def test_finality_without_margin_is_refused_on_polygon(setting: str, value: str)
 )
 def test_finality_with_margin_is_accepted_on_polygon(setting: str, value: str) -> None:
     """The least that is."""
-    assert problems({**GOOD, setting: value}, Use.SETTLEMENT, {}) == []
+    assert problems(PayoutSettings, {**GOOD, setting: value}, {}) == []
 
 
 def test_a_broken_node_url_does_not_refuse_orders_at_the_webhook() -> None:
     """Intake looks only at what intake needs."""
     broken = {**GOOD, "RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "many"}
 
-    assert load(broken, Use.INTAKE).reserve == "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
+    assert read(IntakeSettings, broken).contracts.reserve == "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
 
 
 def test_where_alarms_go_is_known_when_nothing_else_is() -> None:
     """What is not configured is itself an alarm."""
-    settings = load({"ALARM_WEBHOOK_URL": "https://hooks.example/key"}, Use.ALARMS)
+    settings = read(AlarmSettings, {"ALARM_WEBHOOK_URL": "https://hooks.example/key"})
 
     assert settings.alarm_webhook_url is not None
 
 
 def test_a_setting_of_another_use_case_is_absent_not_a_default() -> None:
-    """Code that reads what its use case never checked finds nothing to go on with."""
-    settings = load(GOOD, Use.INTAKE)
-
-    with pytest.raises(AttributeError, match="max_fee_wei"):
-        _ = settings.max_fee_wei
+    """Code that reads what its use case never checked does not pass the type check, and finds nothing."""
+    assert "max_fee_wei" not in repr(read(IntakeSettings, GOOD))
+    assert {"MAX_FEE_GWEI", "RPC_URL", "OPERATOR_PK"}.isdisjoint(settings_of([IntakeSettings]))
 
 
 def test_everything_that_is_wrong_is_named_at_once() -> None:
@@ -115,11 +134,11 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     }
     del environ["AzureWebJobsStorage"]
 
-    assert named(environ, Use.DISTRIBUTION) == [
+    assert named(environ, DistributionSettings) == [
         "CHAIN_ID",
         "TOKEN_ADDRESS",
-        "GAS_LIMIT",
         "LEDGER_ID",
+        "GAS_LIMIT",
         "MAX_FEE_GWEI",
         "AzureWebJobsStorage",
     ]
@@ -128,7 +147,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 def test_a_secret_that_could_not_be_resolved_is_named_with_the_rest() -> None:
     """The vault's answer and a wrong number are one error, not two evenings."""
     with pytest.raises(ConfigurationError) as caught:
-        load({**GOOD, "CHAIN_ID": "zero"}, Use.INTAKE, {"WEBHOOK_SECRET": "is in no vault"})
+        read(IntakeSettings, {**GOOD, "CHAIN_ID": "zero"}, {"WEBHOOK_SECRET": "is in no vault"})
 
     assert str(caught.value) == (
         "CHAIN_ID must be a whole number from 1 to 1000000000000000; WEBHOOK_SECRET is in no vault"
@@ -139,24 +158,24 @@ def test_a_connection_string_that_could_not_be_resolved_is_named() -> None:
     """The storage account's own setting may be a reference too."""
     unresolved = {"AzureWebJobsStorage": "is in no vault"}
 
-    assert [str(one) for one in problems(GOOD, Use.SWEEP, unresolved)] == ["AzureWebJobsStorage is in no vault"]
+    assert [str(one) for one in problems(StorageSettings, GOOD, unresolved)] == ["AzureWebJobsStorage is in no vault"]
 
 
 @pytest.mark.parametrize(
     ("name", "value", "use"),
     [
-        ("RPC_URL", "ftp://user:node-key@one.example", Use.DISTRIBUTION),
-        ("RPC_URL", "https://one.example:port/node-key", Use.READINESS),
-        ("OPERATOR_PK", "33" * 31, Use.SETTLEMENT),
-        ("OPERATOR_PK_RETIRING", "zz" * 32, Use.DISTRIBUTION),
-        ("WEBHOOK_SECRET", "too short", Use.INTAKE),
-        ("WEBHOOK_SECRET", " begins with a blank", Use.INTAKE),
-        ("WEBHOOK_SECRET", "not text \udcff\udcfe\udcfd\udcfc", Use.INTAKE),
-        ("ALARM_WEBHOOK_URL", "http://hooks.example/services/T0/B0/key", Use.WATCH),
-        ("AzureWebJobsStorage", "AccountKey", Use.STATUS),
+        ("RPC_URL", "ftp://user:node-key@one.example", DistributionSettings),
+        ("RPC_URL", "https://one.example:port/node-key", ChainSettings),
+        ("OPERATOR_PK", "33" * 31, PayoutSettings),
+        ("OPERATOR_PK_RETIRING", "zz" * 32, DistributionSettings),
+        ("WEBHOOK_SECRET", "too short", IntakeSettings),
+        ("WEBHOOK_SECRET", " begins with a blank", IntakeSettings),
+        ("WEBHOOK_SECRET", "not text \udcff\udcfe\udcfd\udcfc", IntakeSettings),
+        ("ALARM_WEBHOOK_URL", "http://hooks.example/services/T0/B0/key", AlarmSettings),
+        ("AzureWebJobsStorage", "AccountKey", StatusSettings),
     ],
 )
-def test_an_error_never_repeats_a_value(name: str, value: str, use: Use) -> None:
+def test_an_error_never_repeats_a_value(name: str, value: str, use: type[SettingsGroup]) -> None:
     """The error goes into logs; the value may be a secret."""
     text = sentence(use, **{name: value})
 
@@ -172,23 +191,31 @@ def test_a_setting_never_shows_a_secret_by_itself() -> None:
         "OPERATOR_PK_RETIRING": OTHER_KEY,
         "ALARM_WEBHOOK_URL": "https://hooks.example/hook-key",
     }
-    shown = "".join(repr(load(secrets, use)) for use in Use)
+    shown = "".join(repr(read(use, secrets)) for use in ALL)
 
     for value in (KEY[2:], OTHER_KEY, GOOD["WEBHOOK_SECRET"], "node-key", "hook-key", "UseDevelopmentStorage"):
         assert value not in shown
 
 
-@pytest.mark.parametrize("name", ["OPERATOR_PK", "OPERATOR_PK_RETIRING", "RPC_URL", "ALARM_WEBHOOK_URL"])
-def test_a_reference_that_stayed_a_reference_is_no_secret(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("OPERATOR_PK", DistributionSettings),
+        ("OPERATOR_PK_RETIRING", DistributionSettings),
+        ("RPC_URL", DistributionSettings),
+        ("ALARM_WEBHOOK_URL", AlarmSettings),
+    ],
+)
+def test_a_reference_that_stayed_a_reference_is_no_secret(name: str, use: type[SettingsGroup]) -> None:
     """Where the platform could not resolve a reference its text arrives; it must not pass for the secret."""
-    text = sentence(Use.DISTRIBUTION, **{name: "@Microsoft.KeyVault(VaultName=ballx;SecretName=anything)"})
+    text = sentence(use, **{name: "@Microsoft.KeyVault(VaultName=ballx;SecretName=anything)"})
 
     assert text == f"{name} is a Key Vault reference that was not resolved"
 
 
 def test_an_unresolved_reference_never_verifies_a_webhook() -> None:
     """Its text is public knowledge; as a secret anybody could sign with it."""
-    text = sentence(Use.INTAKE, WEBHOOK_SECRET="@Microsoft.KeyVault(VaultName=ballx;SecretName=WEBHOOK-SECRET)")
+    text = sentence(IntakeSettings, WEBHOOK_SECRET="@Microsoft.KeyVault(VaultName=ballx;SecretName=WEBHOOK-SECRET)")
 
     assert text == "WEBHOOK_SECRET is a Key Vault reference that was not resolved"
 
@@ -229,13 +256,26 @@ def test_an_unresolved_reference_never_verifies_a_webhook() -> None:
         ("LEDGER_CONNECTION", "UseDevelopmentStorage=true", "not a connection string"),
         ("LEDGER_TABLE", "1st", "3 to 63"),
         ("LEDGER_ID", "mine", "32 hex digits"),
-        ("ALARM_WEBHOOK_URL", "hooks.example", "https"),
-        ("LOG_LEVEL", "loud", "DEBUG"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_accepted(name: str, value: str, wrong: str) -> None:
     """Each sentence says what to write instead."""
-    assert wrong in sentence(Use.DISTRIBUTION, **{name: value})
+    assert wrong in sentence(DistributionSettings, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value", "wrong"),
+    [
+        (AlarmSettings, "ALARM_WEBHOOK_URL", "hooks.example", "https"),
+        (LogSettings, "LOG_LEVEL", "loud", "DEBUG"),
+    ],
+)
+def test_a_wrong_target_or_log_level_is_named_and_stops_no_payout(
+    group: type[SettingsGroup], name: str, value: str, wrong: str
+) -> None:
+    """Where alarms go and how much is logged is no reason to keep customers waiting."""
+    assert wrong in sentence(group, **{name: value})
+    assert problems(DistributionSettings, {**GOOD, name: value}) == []
 
 
 @pytest.mark.parametrize(
@@ -248,49 +288,65 @@ def test_a_wrong_value_is_refused_with_what_is_accepted(name: str, value: str, w
 )
 def test_a_threshold_is_an_amount_the_token_can_count(name: str, value: str, wrong: str) -> None:
     """A threshold that cannot be compared is refused, not rounded."""
-    assert wrong in sentence(Use.WATCH, **{name: value, "TOKEN_DECIMALS": "2"})
+    assert wrong in sentence(MonitorSettings, **{name: value, "TOKEN_DECIMALS": "2"})
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "field", "expected"),
+    ("group", "name", "value", "field", "expected"),
     [
-        ("OPERATOR_PK", OTHER_KEY.upper() + "\n", "operator_pk", "0x" + OTHER_KEY),
-        ("RPC_URL", "https://a.example ,\thttps://b.example,", "rpc_urls", ("https://a.example", "https://b.example")),
-        ("FINALITY", "depth:640", "finality_depth", 640),
-        ("MAX_FEE_GWEI", "60.5", "max_fee_wei", 60_500_000_000),
-        ("REPLACE_AFTER_S", "0.5", "replace_after_ms", 500),
-        ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
-        ("BALLX_USE_KV", "False", "use_keyvault", False),
-        ("KEYVAULT_URI", "https://Ballx.vault.azure.net/", "keyvault_uri", "https://ballx.vault.azure.net"),
-        ("LEDGER_ID", "0af" + "0" * 29, "ledger_id", "0af" + "0" * 29),
-        ("ALARM_WEBHOOK_URL", "http://127.0.0.1:9/hook", "alarm_webhook_url", "http://127.0.0.1:9/hook"),
-        ("MAX_IN_FLIGHT", "", "max_in_flight", 16),
+        (SigningSettings, "OPERATOR_PK", OTHER_KEY.upper() + "\n", "operator_pk", "0x" + OTHER_KEY),
+        (
+            NodeSettings,
+            "RPC_URL",
+            "https://a.example ,\thttps://b.example,",
+            "rpc_urls",
+            ("https://a.example", "https://b.example"),
+        ),
+        (SettlementSettings, "FINALITY", "depth:640", "finality_depth", 640),
+        (FeeSettings, "MAX_FEE_GWEI", "60.5", "max_fee_wei", 60_500_000_000),
+        (SettlementSettings, "REPLACE_AFTER_S", "0.5", "replace_after_ms", 500),
+        (LogSettings, "LOG_LEVEL", "debug", "log_level", "DEBUG"),
+        (VaultSettings, "BALLX_USE_KV", "False", "use_keyvault", False),
+        (
+            VaultSettings,
+            "KEYVAULT_URI",
+            "https://Ballx.vault.azure.net/",
+            "keyvault_uri",
+            "https://ballx.vault.azure.net",
+        ),
+        (ContractSettings, "LEDGER_ID", "0af" + "0" * 29, "ledger_id", "0af" + "0" * 29),
+        (AlarmSettings, "ALARM_WEBHOOK_URL", "http://127.0.0.1:9/hook", "alarm_webhook_url", "http://127.0.0.1:9/hook"),
+        (LaneSettings, "MAX_IN_FLIGHT", "", "max_in_flight", 16),
     ],
 )
-def test_a_value_is_read_in_the_forms_people_write(name: str, value: str, field: str, expected: object) -> None:
+def test_a_value_is_read_in_the_forms_people_write(
+    group: type[SettingsGroup], name: str, value: str, field: str, expected: object
+) -> None:
     """Spaces, case, prefixes and trailing newlines are no reason to fail; blank means the default."""
-    read = getattr(load({**GOOD, name: value}, Use.DISTRIBUTION), field)
+    found = getattr(read(group, {**GOOD, name: value}), field)
 
-    assert (read.get_secret_value() if hasattr(read, "get_secret_value") else read) == expected
+    assert (found.get_secret_value() if hasattr(found, "get_secret_value") else found) == expected
 
 
 @pytest.mark.parametrize("name", ["MAX_ORDER_TOKENS", "MAX_DAILY_TOKENS", "MAX_DAILY_WALLET_TOKENS"])
 def test_a_cap_is_an_amount_the_token_can_count(name: str) -> None:
     """Never rounded, and never a word that might mean no cap."""
-    assert "an amount of tokens" in sentence(Use.INTAKE, **{name: "none"})
-    assert f"{name} has more decimals than the token" in sentence(Use.INTAKE, **{name: "0.001", "TOKEN_DECIMALS": "2"})
+    assert "an amount of tokens" in sentence(IntakeSettings, **{name: "none"})
+    assert f"{name} has more decimals than the token" in sentence(
+        IntakeSettings, **{name: "0.001", "TOKEN_DECIMALS": "2"}
+    )
 
 
-@pytest.mark.parametrize("use", [Use.INTAKE, Use.DISTRIBUTION])
-def test_caps_are_off_until_they_are_set(use: Use) -> None:
+@pytest.mark.parametrize("use", [IntakeSettings, DistributionSettings])
+def test_caps_are_off_until_they_are_set(use: type[IntakeSettings | DistributionSettings]) -> None:
     """Intake and distribution keep the same ones."""
-    assert load(GOOD, use).caps == NO_CAPS
-    assert load({**GOOD, "MAX_DAILY_TOKENS": "2"}, use).caps == Caps(day_units=TokenUnits(2 * 10**18))
+    assert read(use, GOOD).caps.caps == NO_CAPS
+    assert read(use, {**GOOD, "MAX_DAILY_TOKENS": "2"}).caps.caps == Caps(day_units=TokenUnits(2 * 10**18))
 
 
 def test_thresholds_are_compared_in_the_tokens_smallest_units() -> None:
     """The model hands out units; tokens are for people."""
-    settings = load({**GOOD, "LOW_RESERVE_TOKENS": "1000", "LOW_ALLOWANCE_TOKENS": "0.5"}, Use.WATCH)
+    settings = read(MonitorSettings, {**GOOD, "LOW_RESERVE_TOKENS": "1000", "LOW_ALLOWANCE_TOKENS": "0.5"}).thresholds
 
     assert (settings.low_reserve_units, settings.low_allowance_units) == (1000 * 10**18, 5 * 10**17)
 
@@ -299,19 +355,19 @@ def test_a_local_chain_may_have_any_tip() -> None:
     """The floor of 25 gwei is Polygon's, not everybody's."""
     local = {**GOOD, "CHAIN_ID": "31337", "MIN_PRIORITY_FEE_GWEI": "1"}
 
-    assert load(local, Use.DISTRIBUTION).min_tip_wei == 10**9
+    assert read(DistributionSettings, local).payout.fees.min_tip_wei == 10**9
 
 
 def test_the_vault_is_asked_only_for_the_secrets_of_the_use_case() -> None:
     """The webhook never reads the operator's key."""
-    assert secrets_of(Use.INTAKE, GOOD) == ["WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"]
-    assert secrets_of(Use.READINESS, GOOD) == ["RPC_URL"]
-    assert secrets_of(Use.STATUS, GOOD) == []
+    assert secrets_of(IntakeSettings, GOOD) == ["WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS"]
+    assert secrets_of(ChainSettings, GOOD) == ["RPC_URL"]
+    assert secrets_of(StatusSettings, GOOD) == []
 
 
-def test_every_setting_says_what_it_means_and_who_uses_it() -> None:
+def test_every_setting_says_what_it_means() -> None:
     """The README's table and the checks are made of this."""
-    assert all(one.meaning and one.used_by for one in about().values())
+    assert all(one.meaning for one in about().values())
     assert {name for name, one in about().items() if one.default is None} == set(GOOD) - {
         "AzureWebJobsStorage",
         "OPERATOR_PK",
@@ -323,7 +379,7 @@ def test_every_default_is_one_the_checks_accept() -> None:
     """A default written out in the settings means what leaving it out means."""
     written = {**GOOD, **{name: one.default for name, one in about().items() if one.default}}
 
-    assert [problems(written, use, {}) for use in Use] == [[]] * len(Use)
+    assert [problems(use, written, {}) for use in ALL] == [[]] * len(ALL)
 
 
 KEY_ID = "https://ballx.vault.azure.net/keys/operator/0123456789abcdef"
@@ -331,7 +387,7 @@ KEY_ID = "https://ballx.vault.azure.net/keys/operator/0123456789abcdef"
 
 def test_the_operator_is_a_key_or_a_vaults_key() -> None:
     """A key in a vault takes the place of the private key, which then must not be set."""
-    settings = load({**GOOD, "OPERATOR_PK": "", "OPERATOR_KEY_ID": KEY_ID}, Use.DISTRIBUTION)
+    settings = read(SigningSettings, {**GOOD, "OPERATOR_PK": "", "OPERATOR_KEY_ID": KEY_ID})
 
     assert settings.operator_pk is None
     assert settings.operator_key == VaultItem(
@@ -362,4 +418,4 @@ def test_the_operator_is_a_key_or_a_vaults_key() -> None:
 )
 def test_an_operator_has_exactly_one_key(changed: dict[str, str], wrong: str) -> None:
     """Two would leave open who pays; a vault's needs a vault that may be asked."""
-    assert wrong in sentence(Use.DISTRIBUTION, **changed)
+    assert wrong in sentence(DistributionSettings, **changed)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from distributor.settings import Use, about, problems
+from distributor.settings import ALL, about
+from foundation.settings.groups import SettingsGroup
+from foundation.settings.reading import problems
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+(?:<SOURCE>)?)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
@@ -31,9 +33,9 @@ def test_the_portuguese_readme_has_the_same_settings() -> None:
     assert rows == [(name, one.default) for name, one in about().items()]
 
 
-@pytest.mark.parametrize("use", Use)
-def test_the_example_settings_are_complete(use: Use) -> None:
+@pytest.mark.parametrize("use", ALL)
+def test_the_example_settings_are_complete(use: type[SettingsGroup]) -> None:
     """Copied and started, nothing is missing for any use case."""
     example = json.loads((ROOT / "local.settings.json.example").read_text(encoding="utf-8"))
 
-    assert problems(example["Values"], use, {}) == []
+    assert problems(use, example["Values"], {}) == []

@@ -6,8 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from distributor.settings import Use, load, problems
+from distributor.settings import ALL
+from distributor.settings.shops import WooCommerceSettings
 from foundation.errors import ConfigurationError
+from foundation.settings.groups import SettingsGroup
+from foundation.settings.reading import problems, read
 
 GOOD = {
     "CHAIN_ID": "137",
@@ -19,27 +22,27 @@ GOOD = {
 
 def test_a_rate_and_its_currency_are_enough() -> None:
     """Completed orders, and the field our plug-in writes, are what most shops have."""
-    settings = load(GOOD, Use.WOOCOMMERCE)
+    settings = read(WooCommerceSettings, GOOD)
 
-    assert (settings.woo_tokens_per_unit, settings.woo_currency) == (Decimal("0.05"), "BRL")
-    assert (settings.woo_paid_statuses, settings.woo_wallet_meta) == (frozenset({"completed"}), "_ballx_wallet")
-    assert settings.woo_amount_meta is None
+    assert (settings.tokens_per_unit, settings.currency) == (Decimal("0.05"), "BRL")
+    assert (settings.paid_statuses, settings.wallet_meta) == (frozenset({"completed"}), "_ballx_wallet")
+    assert settings.amount_meta is None
 
 
 def test_a_field_needs_no_currency() -> None:
     """The shop already said tokens."""
-    settings = load(
-        {**GOOD, "WOO_TOKENS_PER_UNIT": "", "WOO_CURRENCY": "", "WOO_AMOUNT_META": "tokens"}, Use.WOOCOMMERCE
+    settings = read(
+        WooCommerceSettings, {**GOOD, "WOO_TOKENS_PER_UNIT": "", "WOO_CURRENCY": "", "WOO_AMOUNT_META": "tokens"}
     )
 
-    assert (settings.woo_amount_meta, settings.woo_tokens_per_unit, settings.woo_currency) == ("tokens", None, None)
+    assert (settings.amount_meta, settings.tokens_per_unit, settings.currency) == ("tokens", None, None)
 
 
 def test_statuses_are_a_list() -> None:
     """Spaces and a comma at the end do no harm."""
-    settings = load({**GOOD, "WOO_PAID_STATUSES": "completed, em-rota,"}, Use.WOOCOMMERCE)
+    settings = read(WooCommerceSettings, {**GOOD, "WOO_PAID_STATUSES": "completed, em-rota,"})
 
-    assert settings.woo_paid_statuses == {"completed", "em-rota"}
+    assert settings.paid_statuses == {"completed", "em-rota"}
 
 
 @pytest.mark.parametrize(
@@ -62,14 +65,14 @@ def test_statuses_are_a_list() -> None:
 def test_what_would_pay_a_wrong_amount_is_refused(name: str, value: str, wrong: str) -> None:
     """Two amounts, a rate for any currency, or a number nobody meant."""
     with pytest.raises(ConfigurationError) as refused:
-        load({**GOOD, name: value}, Use.WOOCOMMERCE)
+        read(WooCommerceSettings, {**GOOD, name: value})
 
     assert wrong in str(refused.value)
 
 
-@pytest.mark.parametrize("use", [use for use in Use if use is not Use.WOOCOMMERCE])
-def test_no_other_use_case_looks_at_them(use: Use) -> None:
+@pytest.mark.parametrize("use", [use for use in ALL if use is not WooCommerceSettings])
+def test_no_other_use_case_looks_at_them(use: type[SettingsGroup]) -> None:
     """A shop's wrong rate must not stop orders at the plain webhook, nor payouts."""
     wrong = {**GOOD, "WOO_TOKENS_PER_UNIT": "many", "WOO_CURRENCY": "?", "WOO_PAID_STATUSES": "?"}
 
-    assert [problem for problem in problems(wrong, use, {}) if problem.setting.startswith("WOO_")] == []
+    assert [problem for problem in problems(use, wrong, {}) if problem.setting.startswith("WOO_")] == []

@@ -266,7 +266,7 @@ async def a_stuck_order(world: World) -> Order:
 
 async def test_a_stuck_transaction_is_replaced_once_its_fees_are_the_cause() -> None:
     """The same nonce, call and wallet; both fees higher; stored before it is submitted."""
-    world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
+    world = await a_world(limits=World().limits.model_copy(update={"max_fee_wei": Wei(200 * GWEI)}))
     order = await a_stuck_order(world)
 
     await world.settlement.follow()
@@ -308,7 +308,7 @@ async def test_a_stuck_transaction_is_told_once_and_not_at_every_look() -> None:
 
 async def test_a_replacement_without_its_key_alarms_and_keeps_trying() -> None:
     """The retired operator's key was removed too early: the stored bytes still go out."""
-    world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
+    world = await a_world(limits=World().limits.model_copy(update={"max_fee_wei": Wei(200 * GWEI)}))
     await a_stuck_order(world)
     world.settlement = replace(world.settlement, steps=replace(world.settlement.steps, signers={}))
 
@@ -321,7 +321,7 @@ async def test_a_replacement_without_its_key_alarms_and_keeps_trying() -> None:
 
 async def test_a_replacement_that_the_vault_does_not_sign_is_told_and_the_first_bytes_go_on() -> None:
     """The vault signs again later, and then it is replaced."""
-    world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
+    world = await a_world(limits=World().limits.model_copy(update={"max_fee_wei": Wei(200 * GWEI)}))
     order = await a_stuck_order(world)
     world.signer.signs_only = 0
 
@@ -337,7 +337,9 @@ async def test_a_replacement_that_the_vault_does_not_sign_is_told_and_the_first_
 
 async def test_bytes_that_no_node_takes_are_signed_anew_within_the_limits() -> None:
     """The gas limit was above what a node takes; the corrected one pays under the same nonce."""
-    world = await a_world(limits=replace(World().limits, gas_limit=90_000_000, max_fee_wei=Wei(50 * GWEI)))
+    world = await a_world(
+        limits=World().limits.model_copy(update={"gas_limit": 90_000_000, "max_fee_wei": Wei(50 * GWEI)})
+    )
     world.chain.refuse(SubmitOutcome.REFUSED)
     order = await a_bound_order(world)
     transaction = await world.ledger.transaction(OPERATOR, 0)
@@ -368,7 +370,7 @@ async def test_bytes_that_no_node_takes_and_nothing_can_correct_alarm() -> None:
 
 async def test_only_the_lowest_nonce_in_flight_is_replaced() -> None:
     """The others wait behind it; replacing them would pay more for nothing."""
-    world = await a_world(limits=replace(World().limits, max_fee_wei=Wei(200 * GWEI)))
+    world = await a_world(limits=World().limits.model_copy(update={"max_fee_wei": Wei(200 * GWEI)}))
     for _ in range(3):
         await world.receive()
     await world.distribution.drain()

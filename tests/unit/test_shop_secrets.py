@@ -4,9 +4,10 @@ import base64
 
 import pytest
 
-from distributor.settings import Use, load, problems, secrets_of
 from distributor.settings.shop_secrets import SecretName
+from distributor.settings.use_cases import IntakeSettings
 from foundation.errors import ConfigurationError
+from foundation.settings.reading import problems, read, secrets_of
 
 OURS, BEFORE = "the secret of this shop now", "the secret of this shop before"
 THEIRS, THEIRS_BEFORE = "the secret of shop b now", "the secret of shop b before"
@@ -21,7 +22,7 @@ OTHERS = {
 
 def secrets(**environ: str) -> dict[SecretName, str]:
     """Return the secrets these settings stand for."""
-    return dict(load({**OTHERS, **environ}, Use.INTAKE).shop_secrets)
+    return dict(read(IntakeSettings, {**OTHERS, **environ}).webhook.shop_secrets)
 
 
 def wrong(**environ: str) -> list[str]:
@@ -99,7 +100,7 @@ def test_a_name_that_is_no_shop_is_a_configuration_error(suffix: str) -> None:
     (told,) = wrong(WEBHOOK_SECRET=OURS, **{name: THEIRS})
 
     assert told.startswith(f"{name} must end in the name of a shop")
-    assert name not in secrets_of(Use.INTAKE, {name: ""})
+    assert name not in secrets_of(IntakeSettings, {name: ""})
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_a_secret_of_standard_webhooks_is_accepted() -> None:
 
 def test_a_shop_is_looked_for_in_the_vault_when_a_setting_names_it() -> None:
     """An empty setting is enough, and both of its secrets are looked for."""
-    assert secrets_of(Use.INTAKE, {"WEBHOOK_SECRET__SHOP_B": "", "WEBHOOK_SECRET_PREVIOUS__C": ""}) == [
+    assert secrets_of(IntakeSettings, {"WEBHOOK_SECRET__SHOP_B": "", "WEBHOOK_SECRET_PREVIOUS__C": ""}) == [
         "WEBHOOK_SECRET",
         "WEBHOOK_SECRET_PREVIOUS",
         "WEBHOOK_SECRET__C",
@@ -148,7 +149,7 @@ def test_a_shops_secret_that_could_not_be_read_is_named_with_the_rest() -> None:
     unresolved = {"WEBHOOK_SECRET_PREVIOUS__SHOP_B": "is disabled"}
     environ = {**OTHERS, "WEBHOOK_SECRET__SHOP_B": "short"}
 
-    assert [str(one) for one in problems(environ, Use.INTAKE, unresolved)] == [
+    assert [str(one) for one in problems(IntakeSettings, environ, unresolved)] == [
         "WEBHOOK_SECRET__SHOP_B is shorter than 16 bytes: make one with `openssl rand -hex 32`",
         "WEBHOOK_SECRET_PREVIOUS__SHOP_B is disabled",
     ]
@@ -157,6 +158,6 @@ def test_a_shops_secret_that_could_not_be_read_is_named_with_the_rest() -> None:
 def test_the_secrets_of_shops_are_in_no_repr() -> None:
     """Families as little as single settings."""
     environ = {"WEBHOOK_SECRET": OURS, "WEBHOOK_SECRET_PREVIOUS": BEFORE, "WEBHOOK_SECRET__SHOP_B": THEIRS}
-    shown = repr(load({**OTHERS, **environ}, Use.INTAKE))
+    shown = repr(read(IntakeSettings, {**OTHERS, **environ}))
 
     assert not [secret for secret in environ.values() if secret in shown]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from distributor.errors import BadSignature, MalformedOrder
-from distributor.webhook.orders import PaymentRules, parse
+from distributor.settings.chain import ContractSettings
+from distributor.webhook.orders import parse
 from distributor.webhook.signature import Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Refusal, Scheme, is_signed
 from foundation.clock import UnixMs
@@ -24,7 +25,7 @@ NOW_S = 1_800_000_000
 NOW_MS = UnixMs(NOW_S * 1_000 + 999)
 KEYS = (Key(source="default", which="current", secret=SECRET),)
 WHSEC = "whsec_" + base64.b64encode(b"a key of twenty-four byte").decode()
-TERMS = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+TERMS = ContractSettings(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 
 
 def digest(signed: bytes = BODY, secret: str | bytes = SECRET) -> bytes:

@@ -36,8 +36,9 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.ports import Alarm
+from distributor.settings.chain import ContractSettings
 from distributor.state import SETTLEMENT_LEASE, Identity, MonitorState, PauseState, Spent, Stats, Waiting, WaitingReason
-from distributor.webhook.orders import PaymentRules, parse
+from distributor.webhook.orders import parse
 from foundation.clock import UnixMs
 from foundation.tablestore import leases
 from foundation.tablestore.codec import OWNER
@@ -136,7 +137,7 @@ def test_rows_with_other_keys_keep_them() -> None:
 
 def test_an_order_keeps_its_fingerprint() -> None:
     """The same content sent again next year is still the same order."""
-    payment_rules = PaymentRules(chain_id=31337, decimals=18, token=BALLX, authority=AUTHORITY, reserve=RESERVE)
+    payment_rules = ContractSettings(chain_id=31337, decimals=18, token=BALLX, authority=AUTHORITY, reserve=RESERVE)
 
     for captured in STORED["fingerprints"]:
         order = parse(captured["body"].encode(), "default", payment_rules, UnixMs(NOW_MS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -12,33 +13,26 @@ from distributor.payout.sweep import (
     WATCH_EVERY_MS,
     BalanceMonitor,
     Sweep,
-    Thresholds,
     Wakes,
     payouts_left,
 )
+from distributor.settings.chain import SettlementSettings
+from distributor.settings.shops import ThresholdSettings
 from distributor.state import MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
-from tests.factories import GWEI
+from tests.factories import LIMITS, POLICY
 from tests.fakes.chain import OPERATOR
 from tests.world import World, a_world, tokens
 
-THRESHOLDS = Thresholds(
-    low_reserve_units=tokens(1_000),
-    low_allowance_units=tokens(1_000),
-    low_gas_payouts=50,
-    payout_cost_wei=Wei(300_000 * 60 * GWEI),
-    finality_by_tag=True,
-    token_decimals=18,
-)
+THRESHOLDS = ThresholdSettings(low_reserve_tokens=Decimal(1_000), low_allowance_tokens=Decimal(1_000))
+NO_FLOORS = ThresholdSettings(low_gas_payouts=0)
+BY_DEPTH = POLICY.model_copy(update={"finality_depth": 20})
 
 
-NO_FLOORS = replace(
-    THRESHOLDS, low_reserve_units=tokens(0), low_allowance_units=tokens(0), low_gas_payouts=0, finality_by_tag=False
-)
-
-
-def a_watcher(world: World, thresholds: Thresholds = THRESHOLDS) -> BalanceMonitor:
+def a_watcher(
+    world: World, thresholds: ThresholdSettings = THRESHOLDS, policy: SettlementSettings = POLICY
+) -> BalanceMonitor:
     """Return the watcher of that world."""
     return BalanceMonitor(
         ledger=world.ledger,
@@ -47,7 +41,8 @@ def a_watcher(world: World, thresholds: Thresholds = THRESHOLDS) -> BalanceMonit
         clock=world.clock,
         operator=OPERATOR,
         thresholds=thresholds,
-        recheck=world.a_recheck(),
+        limits=LIMITS,
+        recheck=replace(world.a_recheck(), policy=policy),
     )
 
 
@@ -178,7 +173,7 @@ async def test_thresholds_of_zero_are_switched_off() -> None:
     """Nobody is told about an empty reserve who does not want to be."""
     world = await a_world()
     world.chain.set_reserve(TokenUnits(0))
-    off = replace(THRESHOLDS, low_reserve_units=TokenUnits(0), low_allowance_units=TokenUnits(0))
+    off = ThresholdSettings()
 
     await a_watcher(world, off).run()
 
@@ -188,7 +183,7 @@ async def test_thresholds_of_zero_are_switched_off() -> None:
 async def test_gas_is_told_in_payouts_left() -> None:
     """A balance in POL means little at 3 a.m."""
     world = await a_world()
-    world.chain.set_gas(OPERATOR, Wei(10 * THRESHOLDS.payout_cost_wei))
+    world.chain.set_gas(OPERATOR, Wei(10 * Wei(LIMITS.gas_limit * LIMITS.max_fee_wei)))
 
     await a_watcher(world).run()
 
@@ -247,7 +242,7 @@ async def test_finality_by_depth_needs_no_tag() -> None:
     world = await a_world()
     world.chain.miss_finality()
 
-    await a_watcher(world, replace(THRESHOLDS, finality_by_tag=False)).run()
+    await a_watcher(world, policy=BY_DEPTH).run()
 
     assert not world.alarms.raised
 

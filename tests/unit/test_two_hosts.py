@@ -17,7 +17,7 @@ from tests.fakes.chain import OPERATOR, FakeChain, FakeSigner
 from tests.world import World, a_world, tokens
 
 ROTATED = Address("0x90F79bf6EB2c4f870365E785982E1f101E93b906")
-ROOM = replace(LIMITS, max_fee_wei=Wei(200 * GWEI))
+ROOM = LIMITS.model_copy(update={"max_fee_wei": Wei(200 * GWEI)})
 
 
 @pytest.fixture

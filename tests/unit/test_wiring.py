@@ -13,8 +13,9 @@ import pytest
 from distributor import wiring
 from distributor.ports import Alarm
 from distributor.resources import Resources
-from distributor.settings import Settings
-from distributor.webhook.woocommerce import AmountByRate, Rules
+from distributor.settings.chain import SigningSettings
+from distributor.settings.operations import VaultSettings
+from distributor.settings.shops import WooCommerceSettings
 from distributor.wiring import Container
 from foundation.alarms.targets import AllTargets, LogTarget, WebhookTarget
 from foundation.clock import UnixMs
@@ -68,15 +69,16 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
     environ |= {"RESUBMIT_AFTER_S": "11", "REPLACE_AFTER_S": "33", "BLOCK_TIME_S": "1.5", "LOW_RESERVE_TOKENS": "8"}
     environ |= {"MAX_ORDER_TOKENS": "5", "MAX_DAILY_TOKENS": "1000", "MAX_DAILY_WALLET_TOKENS": "20.5"}
     distribution, settlement = await container.distribution(), await container.settlement()
-    policy, thresholds = settlement.steps.policy, (await container.balance_monitor()).thresholds
+    monitor = await container.balance_monitor()
+    policy, thresholds = settlement.steps.policy, monitor.thresholds
 
     assert (distribution.config.limits.max_fee_wei, distribution.config.limits.gas_limit) == (55 * 10**9, 250_000)
     assert (distribution.config.max_in_flight, distribution.config.identity.ledger_id) == (4, "a" * 32)
     assert (policy.finality_depth, policy.min_confirmations, policy.release_confirmations) == (900, 5, 770)
     assert (policy.resubmit_after_ms, policy.replace_after_ms, policy.max_attempts) == (11_000, 33_000, 6)
     assert (settlement.block_time_s, settlement.limits) == (1.5, distribution.config.limits)
-    assert (thresholds.low_reserve_units, thresholds.finality_by_tag) == (8 * 10**18, False)
-    assert thresholds.payout_cost_wei == 55 * 10**9 * 250_000
+    assert thresholds.low_reserve_units == 8 * 10**18
+    assert (monitor.recheck.policy, monitor.limits) == (policy, distribution.config.limits)
     caps = distribution.config.caps
     assert (caps.order_units, caps.day_units, caps.wallet_units) == (5 * 10**18, 1000 * 10**18, 205 * 10**17)
     assert (await container.intake()).caps == caps
@@ -117,10 +119,10 @@ async def test_a_shops_rules_arrive_where_they_act(environ: dict[str, str], cont
     shop = await container.woocommerce()
 
     assert shop.intake is intake
-    assert shop.rules == Rules(
+    assert shop.rules == WooCommerceSettings(
         paid_statuses=frozenset({"shipped"}),
         wallet_meta="_ballx_wallet",
-        amount=AmountByRate(Decimal("1.5")),
+        tokens_per_unit=Decimal("1.5"),
         currency="BRL",
     )
 
@@ -306,7 +308,7 @@ async def test_an_operator_without_a_key_cannot_be_opened() -> None:
     parts = Resources({}, clock=lambda: UnixMs(0))
 
     with pytest.raises(ConfigurationError, match="OPERATOR_KEY_ID is not set"):
-        await parts.signer(Settings.model_construct(operator_pk=None, operator_key=None))
+        await parts.signer(SigningSettings(vault=VaultSettings()))
     await parts.aclose()
 
 

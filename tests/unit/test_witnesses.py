@@ -152,7 +152,7 @@ def test_two_words_never_close_as_one() -> None:
 
 def test_by_depth_the_tag_is_not_looked_at() -> None:
     """The configured rule holds for every node."""
-    policy = replace(POLICY, finality_depth=5)
+    policy = POLICY.model_copy(update={"finality_depth": 5})
 
     assert not shows_final(said(PAYS, Mark(NUMBER + 4, NUMBER)), BLOCK, policy)
     assert shows_final(said(PAYS, Mark(NUMBER + 5, None)), BLOCK, policy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ import pytest
 
 from distributor.errors import BadSignature
 from distributor.model import Order
-from distributor.webhook.orders import PaymentRules, parse
+from distributor.settings.chain import ContractSettings
+from distributor.settings.shops import WooCommerceSettings
+from distributor.webhook.orders import parse
 from distributor.webhook.signature import Key, Verified
 from distributor.webhook.signature_schemes import Scheme
 from distributor.webhook.woocommerce import (
@@ -20,7 +21,6 @@ from distributor.webhook.woocommerce import (
     AmountInMeta,
     NotPaid,
     NotPaidKind,
-    Rules,
     amount_of,
     is_ping,
     read_order,
@@ -29,14 +29,14 @@ from foundation.errors import ConfigurationError
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, NOW_MS, RESERVE, TOKEN
 from tests.fakes.senders import verify
 
-TERMS = PaymentRules(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
-BY_RATE = Rules(
+TERMS = ContractSettings(chain_id=137, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+BY_RATE = WooCommerceSettings(
     paid_statuses=frozenset({"completed", "shipped"}),
     wallet_meta="_ballx_wallet",
-    amount=AmountByRate(Decimal("1.5")),
+    tokens_per_unit=Decimal("1.5"),
     currency="BRL",
 )
-IN_META = replace(BY_RATE, amount=AmountInMeta("_ballx_amount"), currency=None)
+IN_META = BY_RATE.model_copy(update={"amount_meta": "_ballx_amount", "tokens_per_unit": None, "currency": None})
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "woocommerce_bodies.json").read_text("utf-8"))
 
 
@@ -59,20 +59,24 @@ def an_order(*metas: Any, **changes: Any) -> dict[str, Any]:
     return {**order, "meta_data": list(metas or [WALLET]), **changes}
 
 
-def seen(body: dict[str, Any] | bytes, rules: Rules = BY_RATE, payment_rules: PaymentRules = TERMS) -> Order | NotPaid:
+def seen(
+    body: dict[str, Any] | bytes, rules: WooCommerceSettings = BY_RATE, payment_rules: ContractSettings = TERMS
+) -> Order | NotPaid:
     """Read a body given as bytes or fields."""
     raw = json.dumps(body).encode() if isinstance(body, dict) else body
     return read_order(raw, "shop-b", payment_rules, rules, NOW_MS)
 
 
-def paid(body: dict[str, Any], rules: Rules = BY_RATE, payment_rules: PaymentRules = TERMS) -> Order:
+def paid(body: dict[str, Any], rules: WooCommerceSettings = BY_RATE, payment_rules: ContractSettings = TERMS) -> Order:
     """Read a body that is to be paid."""
     order = seen(body, rules, payment_rules)
     assert isinstance(order, Order)
     return order
 
 
-def not_paid(body: dict[str, Any] | bytes, verdict: NotPaidKind, reason: str, rules: Rules = BY_RATE) -> NotPaid:
+def not_paid(
+    body: dict[str, Any] | bytes, verdict: NotPaidKind, reason: str, rules: WooCommerceSettings = BY_RATE
+) -> NotPaid:
     """Assert that a body pays nothing and why, and return it all."""
     unpaid = seen(body, rules)
     assert isinstance(unpaid, NotPaid)
@@ -87,7 +91,7 @@ def not_paid(body: dict[str, Any] | bytes, verdict: NotPaidKind, reason: str, ru
 def test_bytes_that_php_made_are_read_to_the_right_amount(vector: dict[str, Any]) -> None:
     """Escaped slashes, escapes for every letter beyond ASCII, floats in the items, objects for lists."""
     rate = vector["amount"].get("tokens_per_unit")
-    rules = replace(BY_RATE, amount=AmountByRate(Decimal(rate))) if rate else IN_META
+    rules = BY_RATE.model_copy(update={"tokens_per_unit": Decimal(rate)}) if rate else IN_META
 
     found = seen(vector["body"].encode(), rules)
 
@@ -150,9 +154,9 @@ def test_every_configured_status_is_paid() -> None:
 )
 def test_a_total_at_a_rate_is_rounded_down(rate: str, total: str, decimals: int, units: int) -> None:
     """Exact to the token's smallest unit; what is finer is dropped, never added."""
-    rules = replace(BY_RATE, amount=AmountByRate(Decimal(rate)))
+    rules = BY_RATE.model_copy(update={"tokens_per_unit": Decimal(rate)})
 
-    order = paid(an_order(total=total), rules, replace(TERMS, decimals=decimals))
+    order = paid(an_order(total=total), rules, TERMS.model_copy(update={"decimals": decimals}))
 
     assert order.amount_units == units
 
@@ -342,7 +346,7 @@ def test_a_signed_ping_is_none(header: str) -> None:
 
 def test_the_amount_comes_from_what_is_set() -> None:
     """A field or a rate; that both are not set at once is a rule of the settings."""
-    assert amount_of("tokens", None) == AmountInMeta("tokens")
-    assert amount_of(None, Decimal(2)) == AmountByRate(Decimal(2))
+    assert amount_of(WooCommerceSettings(amount_meta="tokens")) == AmountInMeta("tokens")
+    assert amount_of(WooCommerceSettings(tokens_per_unit=Decimal(2))) == AmountByRate(Decimal(2))
     with pytest.raises(ConfigurationError, match="WOO_AMOUNT_META or WOO_TOKENS_PER_UNIT must be set"):
-        amount_of(None, None)
+        amount_of(WooCommerceSettings())

@@ -13,10 +13,11 @@ import pytest
 from distributor.caps import Caps
 from distributor.ledger import Ledger
 from distributor.model import OrderKey
+from distributor.settings.chain import ContractSettings
+from distributor.settings.shops import WooCommerceSettings
 from distributor.units import TokenUnits
 from distributor.webhook.intake import Accepted, Intake
-from distributor.webhook.orders import PaymentRules
-from distributor.webhook.woocommerce import AmountByRate, NotPaid, NotPaidKind, Rules
+from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from distributor.webhook.woocommerce_intake import WooCommerceIntake
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
@@ -26,10 +27,10 @@ from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
 from tests.fakes.senders import authentication
 
-RULES = Rules(
+RULES = WooCommerceSettings(
     paid_statuses=frozenset({"completed"}),
     wallet_meta="_ballx_wallet",
-    amount=AmountByRate(Decimal(2)),
+    tokens_per_unit=Decimal(2),
     currency="BRL",
 )
 
@@ -49,7 +50,7 @@ def alarms() -> ListAlarms:
 @pytest.fixture
 def shop(rows: MemoryRows, clock: FrozenClock, alarms: ListAlarms) -> WooCommerceIntake:
     """A shop that pays two tokens for each real."""
-    payment_rules = PaymentRules(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
+    payment_rules = ContractSettings(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
     ledger = Ledger(rows, ListAudit(), clock=clock)
     return WooCommerceIntake(
         intake=Intake(

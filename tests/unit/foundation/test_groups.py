@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import pytest
@@ -9,7 +10,8 @@ from pydantic import BeforeValidator, SecretStr, ValidationError
 
 from foundation.errors import ConfigurationError, InvariantBroken
 from foundation.settings import values as accept
-from foundation.settings.groups import Problem, Rule, SettingsGroup, problems, read, setting, settings_of
+from foundation.settings.groups import Problem, Rule, SettingsGroup, family, setting, settings_of
+from foundation.settings.reading import accounts_of, problems, read, secrets_of
 
 
 def _word(text: str) -> str:
@@ -120,3 +122,59 @@ def test_a_field_that_is_no_setting_is_refused() -> None:
 
     with pytest.raises(InvariantBroken, match="field number"):
         settings_of([Strange])
+
+
+def _room(end: str) -> str:
+    if not end.isalpha():
+        raise ValueError("must end in letters")
+    return end.lower()
+
+
+class Keys(SettingsGroup):
+    """A family of secrets, and a storage account."""
+
+    keys: Mapping[str, Annotated[SecretStr, accept.parsed(_word)]] = family(
+        "ROOM__<NAME>", "One room", _room, secret=True
+    )
+    account: Annotated[str, accept.parsed(accept.setting_name)] = setting("STORE", "The account", "Box", account=True)
+
+
+class Twice(SettingsGroup):
+    """Two groups that read the same setting."""
+
+    door: Door
+    house: House
+
+
+def test_a_family_is_one_setting_for_each_member() -> None:
+    """Read by the end of the name; a member that is wrong is named by itself, and a blank one is not set."""
+    environ = {"ROOM__A": "kitchen", "ROOM__B": " ", "Box": "UseDevelopmentStorage=true"}
+
+    assert read(Keys, environ).keys == {"a": SecretStr("kitchen")}
+    assert secrets_of(Keys, environ | {"ROOM__1": ""}) == ["ROOM__A", "ROOM__B"]
+    assert problems(Keys, environ | {"ROOM__1": "kitchen", "ROOM__B": "x"}, {"ROOM__C": "is not in the vault"}) == [
+        Problem("ROOM__1", "must end in letters"),
+        Problem("ROOM__B", "is shorter than 4 letters"),
+        Problem("ROOM__C", "is not in the vault"),
+    ]
+
+
+def test_the_account_that_a_setting_names_is_checked_with_it() -> None:
+    """Missing, wrong or not resolved: it is named at once."""
+    assert accounts_of(Keys, {}) == ["Box"]
+    assert [problem.setting for problem in problems(Keys, {})] == ["Box"]
+    assert problems(Keys, {"STORE": "Barn"}, {"Barn": "is not in the vault"}) == [
+        Problem("Barn", "is not in the vault")
+    ]
+
+
+def test_a_setting_that_two_inner_groups_read_is_named_once() -> None:
+    """A person reads each sentence once."""
+    assert [problem.setting for problem in problems(Twice, {})] == ["DOOR_KEY", "DEPTH"]
+
+
+def test_code_builds_a_group_of_values_and_leaves_out_what_has_a_default() -> None:
+    """The default is checked like a text."""
+    built = Keys(keys={"a": SecretStr("kitchen")})
+
+    assert (built.account, built.keys["a"].get_secret_value()) == ("Box", "kitchen")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foundation.errors import ConfigurationError
-from foundation.settings.groups import read
+from foundation.settings.reading import read
 from payflow.mail.smtp import Auth, Security
 from payflow.settings.mail import MailSettings
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from foundation.errors import ConfigurationError
-from foundation.settings.groups import read, settings_of
+from foundation.settings.groups import settings_of
+from foundation.settings.reading import read
 from payflow.sealing import key_id, new_key
 from payflow.settings.groups import ContaAzulSettings, Environment, KeySettings, LookSettings, StorageSettings
 

@@ -1,0 +1,69 @@
+"""The settings of running the service: storage, vault, alarms, log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import SecretStr
+
+from distributor.settings import values as accept
+from foundation.alarms.catalogue import Language
+from foundation.outgoing.addresses import Network
+from foundation.settings import values as kinds
+from foundation.settings.groups import SettingsGroup, setting
+from foundation.settings.references import parse_vault_url
+from foundation.settings.values import optional, parsed
+
+
+def chain_id_setting() -> Any:
+    """Describe CHAIN_ID, which says where orders are paid and which partition of the ledger is theirs."""
+    return setting("CHAIN_ID", "Chain the orders are paid on: `137` Polygon, `80002` its test network Amoy")
+
+
+class StorageSettings(SettingsGroup):
+    """Where the ledger is: account, table, and the partition of its chain."""
+
+    chain_id: Annotated[int, parsed(kinds.whole(1, 10**15))] = chain_id_setting()
+    ledger_connection: Annotated[str, parsed(kinds.setting_name)] = setting(
+        "LEDGER_CONNECTION",
+        "Name of the setting(s) with the ledger's storage account",
+        "AzureWebJobsStorage",
+        account=True,
+    )
+    ledger_table: Annotated[str, parsed(kinds.table_name)] = setting("LEDGER_TABLE", "Table of the ledger", "ledger")
+
+
+class VaultSettings(SettingsGroup):
+    """Where secrets are looked for that are set nowhere else."""
+
+    keyvault_uri: Annotated[str | None, parsed(optional(parse_vault_url))] = setting(
+        "KEYVAULT_URI", "Vault of the secrets that are set nowhere else, named with `-` for `_`", ""
+    )
+    use_keyvault: Annotated[bool, parsed(kinds.yes_no)] = setting(
+        "BALLX_USE_KV", "`0`: no vault is ever asked, and a Key Vault reference is an error", "1"
+    )
+
+
+class AlarmSettings(SettingsGroup):
+    """Where alarms go, known even when nothing else is."""
+
+    alarm_webhook_url: Annotated[SecretStr | None, parsed(optional(kinds.https_url))] = setting(
+        "ALARM_WEBHOOK_URL", "Where alarms are posted as JSON, beside the log", "", secret=True
+    )
+    alarm_language: Annotated[Language, parsed(accept.language)] = setting(
+        "ALARM_LANGUAGE", "Language of the alarms: `en` or `pt`", "en"
+    )
+    inside_networks: Annotated[tuple[Network, ...], parsed(accept.networks)] = setting(
+        "INSIDE_NETWORKS",
+        "Networks of your own that alarms may be posted to, besides public addresses",
+        "127.0.0.0/8,::1/128",
+    )
+
+
+class LogSettings(SettingsGroup):
+    """How much is logged. A wrong one stops nothing: the default is used, and ``/ready`` names it."""
+
+    log_level: Annotated[str, parsed(kinds.log_level)] = setting("LOG_LEVEL", "Least level of the lines logged", "INFO")
+    log_personal_data: Annotated[bool, parsed(kinds.yes_no)] = setting(
+        "LOG_PERSONAL_DATA", "`1`: wallets and reasons stand whole in lines below WARNING, not masked", "0"
+    )
