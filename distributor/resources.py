@@ -8,7 +8,6 @@ setting is right, the next call works. Imports are lazy, so that the webhook nev
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -20,7 +19,6 @@ from distributor.settings.operations import AlarmSettings, StorageSettings
 from distributor.settings.shop_secrets import secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
 from distributor.settings.use_cases import ChainSettings
-from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
@@ -45,7 +43,8 @@ if TYPE_CHECKING:
     from distributor.model import Address
     from distributor.ports import Alarms, Counters, Signer
     from distributor.webhook.keyring import Keyring
-    from foundation.alarms.register import Register, Target
+    from foundation.alarms.register import Register
+    from foundation.alarms.teller import Target
     from foundation.queues import StorageQueues
     from foundation.settings.references import VaultItem
     from foundation.tablestore.azure_tables import Tables
@@ -56,8 +55,6 @@ _HOST_STORAGE = "AzureWebJobsStorage"
 _LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
 
 _TITLE = "BALLX payouts"
-
-_log = logging.getLogger(__name__)
 
 
 class Resources:
@@ -92,7 +89,7 @@ class Resources:
         self._guard = Lazy(self._build_guard)
         self._counters = Lazy(self._build_counters)
         self._alarms = Lazy(self._build_alarms)
-        self._target = Lazy(self._build_target)
+        self._targets = Lazy(self._build_targets)
         self._vault_signers: dict[VaultItem, Lazy[Signer]] = {}
 
     async def aclose(self) -> None:
@@ -292,28 +289,28 @@ class Resources:
 
         return Register(rows=(await self.tables()).rows, clock=self._clock, catalogue=CATALOGUE)
 
-    async def _build_target(self) -> Target:
-        from foundation.alarms.targets import AllTargets, LogTarget, WebhookTarget
+    async def _build_targets(self) -> Mapping[str, Target]:
+        from foundation.alarms.model import LOG
+        from foundation.alarms.targets import LogTarget, PostTarget
         from foundation.outgoing.guard import OutgoingGuard
 
         settings = await self.settings(AlarmSettings)
         url, language = settings.alarm_webhook_url, settings.alarm_language
-        log = LogTarget(language)
-        if url is None:
-            return log
-        guard = OutgoingGuard(inside=settings.inside_networks)
-        post = WebhookTarget(guard=guard, url=url.get_secret_value(), title=_TITLE, language=language)
-        return AllTargets([log, post])
+        targets: dict[str, Target] = {LOG: LogTarget(language)}
+        if url is not None:
+            guard = OutgoingGuard(inside=settings.inside_networks)
+            targets["webhook"] = PostTarget(guard=guard, url=url.get_secret_value(), title=_TITLE, language=language)
+        return targets
 
-    async def target(self) -> Target:
-        """Return where the sweep tells alarms: the log alone, as long as the webhook's settings are wrong."""
+    async def targets(self) -> Mapping[str, Target]:
+        """Return where the sweep sends alarms; while settings are wrong, the log, and one target that says so."""
         try:
-            return await self._target.get()
+            return await self._targets.get()
         except ConfigurationError as error:
-            from foundation.alarms.targets import LogTarget
+            from foundation.alarms.model import LOG
+            from foundation.alarms.targets import BrokenTarget, LogTarget
 
-            logs.error(_log, "alarms_not_configured", why=str(error))
-            return LogTarget()
+            return {LOG: LogTarget(), "settings": BrokenTarget(str(error))}
 
 
 def _audit_table(ledger_table: str) -> str:

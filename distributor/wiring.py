@@ -279,12 +279,12 @@ class Container:
     async def alarm_sweep(self) -> AlarmSweep:
         """Return the use case that sends alarms; built each time, so that a wrongly set target is not kept."""
         from distributor.payout.facts import AlarmSweep
-        from foundation.alarms.register import Teller
+        from foundation.alarms.teller import Teller
 
         return AlarmSweep(
             ledger=await self._resources.ledger(),
             teller=Teller(
-                register=await self._resources.register(), target=await self._resources.target(), holder=self._holder
+                register=await self._resources.register(), targets=await self._resources.targets(), holder=self._holder
             ),
             queues=await self._resources.queues(),
             clock=self._clock,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from foundation.alarms.catalogue import Catalogue, Kind, Severity, Text
+from foundation.alarms.catalogue import SHARED, Catalogue, Kind, Severity, Text
 
 
 def _kind(code: str, severity: Severity, en: tuple[str, str], pt: tuple[str, str]) -> Kind:
@@ -12,8 +10,9 @@ def _kind(code: str, severity: Severity, en: tuple[str, str], pt: tuple[str, str
     return Kind(code=code, severity=severity, texts={"en": texts["en"], "pt": texts["pt"]})
 
 
-CATALOGUE: Final = Catalogue(
+CATALOGUE = Catalogue(
     [
+        *SHARED,
         _kind(
             "needs_reconnect",
             Severity.CRITICAL,

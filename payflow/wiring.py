@@ -164,10 +164,11 @@ class Container:
 
     async def tell_alarms(self) -> None:
         """Tell what stands, as often as the register says."""
-        from foundation.alarms.register import Teller
+        from foundation.alarms.model import LOG
         from foundation.alarms.targets import LogTarget
+        from foundation.alarms.teller import Teller
 
-        await Teller(register=await self.register(), target=LogTarget("pt"), holder=self._holder).run([])
+        await Teller(register=await self.register(), targets={LOG: LogTarget("pt")}, holder=self._holder).run([])
 
     async def connecting(self) -> Connecting:
         """Return the use case of connecting a clinic."""

@@ -12,7 +12,7 @@ from distributor.model import HoldReason
 from distributor.payout.catalogue_pt import PORTUGUESE
 from distributor.payout.reasons import HELD, WAITING
 from distributor.state import WaitingReason
-from foundation.alarms.catalogue import Catalogue, Kind, Severity, Text
+from foundation.alarms.catalogue import SHARED, Catalogue, Kind, Severity, Text
 
 _CRITICAL_REASONS = {
     f"waiting_{WaitingReason.LEDGER_FOREIGN}",
@@ -219,6 +219,7 @@ def _other(code: str, severity: Severity, event: bool, english: Text) -> Kind:
 
 CATALOGUE = Catalogue(
     [
+        *SHARED,
         *(_kind_of_reason(code, english) for code, english in _of_reasons().items()),
         *(
             _other(code, severity, event, Text(summary=summary, action=action))

@@ -18,7 +18,7 @@ from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Queues
 from distributor.state import MonitorState, Waiting
 from foundation.alarms.model import Fact
-from foundation.alarms.register import Teller
+from foundation.alarms.teller import Teller
 from foundation.clock import Clock, UnixMs
 
 HELD_MAX = 1_000

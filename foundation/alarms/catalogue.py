@@ -55,6 +55,39 @@ class Kind:
         return self.code
 
 
+TARGET_FAILING = Kind(
+    code="alarm_target_failing",
+    severity=Severity.ERROR,
+    texts={
+        "en": Text(
+            summary="Alarms do not reach one of their targets.",
+            action="Read the detail, correct the target's settings, and send a test alarm.",
+        ),
+        "pt": Text(
+            summary="Os alarmes não chegam a um de seus destinos.",
+            action="Leia o detalhe, corrija as configurações do destino e envie um alarme de teste.",
+        ),
+    },
+    sighting_ms=300_000,
+)
+"""Of both apps: the subject is the target's name. A message that is due is tried again at each sweep."""
+
+ALARM_TEST = Kind(
+    code="alarm_test",
+    severity=Severity.WARNING,
+    texts={
+        "en": Text(summary="This is a test of the alarms.", action="Nothing: this target works."),
+        "pt": Text(summary="Este é um teste dos alarmes.", action="Nada: este destino funciona."),
+    },
+    event=True,
+    sighting_ms=300_000,
+)
+"""Of both apps: what a person sends to see that each target works. It goes the way of every other alarm."""
+
+SHARED = (TARGET_FAILING, ALARM_TEST)
+"""What is in the catalogue of every app."""
+
+
 class Catalogue:
     """
     The kinds by code.

@@ -12,7 +12,11 @@ from foundation.tablestore.codec import Codec, Record, lines, number, text, word
 from foundation.tablestore.ports import UNSTORED, Version
 
 FACTS, TOLD = "alarm:", "told:"
-"""Row keys: facts that have no row of their own, and what was told of each code."""
+"""Row keys: facts that have no row of their own, and what the log was told of each code."""
+TOLD_TO = "toldto:"
+"""Row keys: what each other target was told, ``toldto:{target}:{code}``."""
+LOG = ""
+"""The target that takes every message; its rows say what stands."""
 SUBJECTS_MAX = 10
 """Subjects named in one message: the oldest ones."""
 

@@ -1,49 +1,32 @@
 """
-The register of standing alarms, and the one who tells from it.
+The register of standing alarms.
 
 Facts with a row of their own are read where they are; a fact without one is noted here, in a row that
-says when it was last seen. What was told is a row for each code, written by the teller alone:
-
-1. *telling* is stored, then the message is delivered, then *told* is stored.
-2. Killed between 1 and 2, the row still says *telling*: it is told again, under the same id.
-3. A delivery that fails (429, time-out) leaves the row as it is: still due at the next look.
-4. A teller that delivered and then lost the write makes the row due again: another teller may have said
-   something older in between.
+says when it was last seen. What each target was told is a row for each code, written by the teller alone.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 from urllib.parse import quote
 
 from foundation import logs
 from foundation.alarms import decision
-from foundation.alarms.catalogue import Catalogue
-from foundation.alarms.model import CODEC, FACTS, SUBJECTS_MAX, TOLD, Fact, Message, Sighting, Told, Word
+from foundation.alarms.catalogue import ALARM_TEST, Catalogue
+from foundation.alarms.model import CODEC, FACTS, LOG, TOLD, TOLD_TO, Fact, Sighting, Told, Word
 from foundation.clock import Clock
-from foundation.errors import Contention, Transient
+from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
-from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import UNSTORED, Rows
 from foundation.tablestore.queries import find, rows_under
 
-LEASE, LEASE_MS = "alarms", 60_000
 NOTED_MS = 60_000
 """A fact that is seen again within this time is not written again."""
 _FORGOTTEN_MS = decision.DAY_MS
-_DUE_TRIES_MAX = 3
 
 _log = logging.getLogger(__name__)
-
-
-class Target(Protocol):
-    """Where messages go."""
-
-    async def deliver(self, messages: Sequence[Message]) -> None:
-        """Deliver all of *messages*, the most severe first. Raises Transient if they may not have arrived."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,22 +76,42 @@ class Register:
                 await self._forget(row.key)
         return stands
 
-    async def told(self) -> Mapping[str, Told]:
-        """Return what was told, by code."""
-        found = [CODEC.decode(Told, row) async for row in rows_under(self.rows, TOLD)]
+    async def told(self, target: str = LOG) -> Mapping[str, Told]:
+        """Return what *target* was told, by code."""
+        found = [CODEC.decode(Told, row) async for row in rows_under(self.rows, _told_key(target))]
         return {told.code: told for told in found}
 
+    async def standing(self) -> Sequence[Told]:
+        """Return the codes that hold now, as the last sweep saw them, the worst and oldest first."""
+        found = [told for told in (await self.told()).values() if told.state is Word.STANDS]
+        return sorted(found, key=lambda told: (self.catalogue.find(told.code).severity, told.since_ms))
+
     async def acknowledge(self, code: str, by: str) -> bool:
-        """Note that a person knows of *code*: it is told daily from then on. False if it does not stand."""
-        told = await find(self.rows, CODEC, Told, f"{TOLD}{code}")
+        """
+        Note that *by* knows of *code*: every target is told daily from then on. False if it does not stand.
+
+        Raises Contention if the sweep wrote a row at the same moment; nothing is lost by asking again.
+        """
+        told = await find(self.rows, CODEC, Told, _told_key() + code)
         if told is None or told.state is not Word.STANDS:
             return False
         await self.store(replace(told, seen_by=by))
         return True
 
-    async def store(self, told: Told) -> Told:
-        """Store what is known of a code. Raises Contention if another teller wrote it since."""
-        key = f"{TOLD}{told.code}"
+    async def test(self, by: str, targets: Iterable[str]) -> None:
+        """
+        Note a test alarm; the next sweep sends it to *targets*, as it sends every other one.
+
+        What they were told of an earlier test is removed first, so that it is sent again at once. Afterwards
+        ``told(target)`` shows under ``alarm_test`` whether it arrived.
+        """
+        for target in targets:
+            await self._forget(_told_key(target) + ALARM_TEST.code)
+        await self.note(ALARM_TEST.code, by, "")
+
+    async def store(self, told: Told, target: str = LOG) -> Told:
+        """Store what *target* was told of a code. Raises Contention if another teller wrote it since."""
+        key = _told_key(target) + told.code
         write = AtomicWrite()
         write.put(key, CODEC.encode(told), told.version)
         return replace(told, version=version_of(await commit(self.rows, write, marker_row=key), key))
@@ -125,117 +128,6 @@ class Register:
             logs.info(_log, "alarm_forgotten_elsewhere", key=key)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Teller:
-    """Tells what is due: one look, one post."""
-
-    register: Register
-    target: Target
-    holder: str
-
-    async def run(self, facts: Sequence[Fact]) -> Sequence[Message]:
-        """
-        Tell what is due of *facts* and of what was noted; return what was delivered.
-
-        Nothing happens while another teller is at work.
-
-        Raises:
-            StoreUnavailable: Nothing is known; the next look tells.
-        """
-        leases = Leases(self.register.rows, self.register.clock)
-        lease = await leases.acquire(LEASE, self.holder, ttl_ms=LEASE_MS)
-        if lease is None:
-            return []
-        try:
-            return await self._tell(by_code([*facts, *await self.register.facts()]))
-        finally:
-            await leases.release(lease)
-
-    async def _tell(self, facts: Mapping[str, Sequence[Fact]]) -> Sequence[Message]:
-        telling: list[tuple[Told, Message]] = []
-        before = await self.register.told()
-        for code in sorted(before.keys() | facts.keys()):
-            due = await self._prepared(code, before.get(code), facts.get(code, []))
-            telling += [due] if due else []
-        telling.sort(key=lambda pair: (pair[1].kind.severity, pair[1].since_ms))
-        messages = [message for _, message in telling]
-        if not messages or not await self._delivered(messages):
-            return []
-        for told, _ in telling:
-            await self._conclude(told, facts.get(told.code, []))
-        return messages
-
-    async def _prepared(self, code: str, before: Told | None, facts: Sequence[Fact]) -> tuple[Told, Message] | None:
-        """Store what this look learnt of *code*; return what must be delivered."""
-        now = self.register.clock()
-        told = decision.after_look(before, code, facts, now)
-        kind = self.register.catalogue.find(code)
-        word = decision.due(told, now, event=kind.event) if told else None
-        if told is None or (word is None and told == before):
-            return None
-        stored = decision.before_delivery(told, word, now) if word else told
-        try:
-            stored = await self.register.store(stored)
-        except Contention:
-            logs.info(_log, "told_elsewhere", code=code)
-            return None
-        return (stored, self._message(stored, word, facts)) if word else None
-
-    async def _delivered(self, messages: Sequence[Message]) -> bool:
-        try:
-            await self.target.deliver(messages)
-        except Transient as error:
-            codes = ",".join(message.kind.code for message in messages)
-            logs.error(_log, "alarm_not_delivered", code=codes, cause=type(error).__name__, detail=str(error))
-            return False
-        return True
-
-    async def _conclude(self, told: Told, facts: Sequence[Fact]) -> None:
-        try:
-            await self.register.store(decision.after_delivery(told, facts))
-        except Contention:
-            await self._make_due(told.code)
-
-    async def _make_due(self, code: str) -> None:
-        """Have *code* told again: another teller wrote between our delivery and our row."""
-        for _ in range(_DUE_TRIES_MAX):
-            found = (await self.register.told()).get(code)
-            if found is None or found.telling is not None:
-                return
-            try:
-                await self.register.store(replace(found, telling=found.state))
-            except Contention:
-                continue
-            return
-        logs.error(_log, "alarm_due_again_not_stored", code=code)
-
-    def _message(self, told: Told, word: Word, facts: Sequence[Fact]) -> Message:
-        before = set(told.subjects)
-        return Message(
-            id=f"{told.code}:{told.since_ms}:{told.number}:{word}",
-            kind=self.register.catalogue.find(told.code),
-            word=word,
-            since_ms=told.since_ms,
-            count=len(facts),
-            facts=facts[:SUBJECTS_MAX],
-            new=sum(fact.subject not in before for fact in facts),
-            seen_by=told.seen_by,
-        )
-
-
-def by_code(facts: Sequence[Fact]) -> Mapping[str, Sequence[Fact]]:
-    """Return *facts* by their code, the oldest first."""
-    found: dict[str, list[Fact]] = {}
-    for fact in sorted(_once(facts), key=lambda fact: (fact.since_ms, fact.subject)):
-        found.setdefault(fact.code, []).append(fact)
-    return found
-
-
-def _once(facts: Sequence[Fact]) -> Sequence[Fact]:
-    """Return each code and subject once: the oldest since, and a detail where one of them has it."""
-    found: dict[tuple[str, str], Fact] = {}
-    for fact in facts:
-        before = found.get((fact.code, fact.subject), fact)
-        since_ms, detail = min(before.since_ms, fact.since_ms), before.detail or fact.detail
-        found[fact.code, fact.subject] = replace(fact, since_ms=since_ms, detail=detail)
-    return list(found.values())
+def _told_key(target: str = LOG) -> str:
+    """Return what the keys of the rows begin with that say what *target* was told."""
+    return f"{TOLD_TO}{target}:" if target else TOLD

@@ -1,28 +1,33 @@
 """
-Where alarms go: always an error line in the log, and one JSON post for each look where an address is set.
+Where alarms go: always a line in the log, and one post for each look to each address that is set.
 
-The line's event ``alarm`` and its fields are what alert rules of the platform read.
+The line's event ``alarm`` and its fields are what alert rules of the platform read. Every post goes
+through the outgoing guard. The bodies are written here and not by a library of notifications: those
+connect by themselves, to whatever the name server says then, and answer yes or no instead of a status.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
 from foundation import logs
-from foundation.alarms.catalogue import Language, Severity
-from foundation.alarms.model import Fact, Message, Word
+from foundation.alarms.catalogue import Language
+from foundation.alarms.model import Message, Word
+from foundation.alarms.wording import document_of, subject_of, summary_of, text_of
 from foundation.errors import Transient
 from foundation.outgoing.guard import Limits, OutgoingGuard, Request
 
 DEADLINE_S: Final = 5
-TEXT_CHARS_MAX: Final = 3_500
-"""Chat services cut or refuse longer texts (Telegram at 4,096)."""
-_DETAIL_CHARS_MAX: Final = 300
+_DISCORD_CHARS_MAX: Final = 2_000
+"""Source: https://docs.discord.com/developers/resources/webhook#execute-webhook (content)"""
+
+Body = Callable[[Sequence[Message], str, Language], Mapping[str, object]]
+"""Makes the JSON document of one post from the messages, the title and the language."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,22 +62,25 @@ class LogTarget:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WebhookTarget:
-    """
-    Messages as one JSON document, posted through the outgoing guard.
-
-    ``text`` holds it all in words, as chat services read it; the other fields are for programs, those of
-    the most severe message at the top. The address is a secret and never goes into a line.
-    """
+class PostTarget:
+    """Messages as one JSON document, posted through the guard. The address is a secret, and never in a line."""
 
     guard: OutgoingGuard
     url: str = field(repr=False)
     title: str
+    body: Body = document_of
     language: Language = "en"
 
     async def deliver(self, messages: Sequence[Message]) -> None:
-        """Post *messages* together. Raises Transient if the answer is not a success."""
-        body = json.dumps(document_of(messages, self.title, self.language), ensure_ascii=False).encode()
+        """
+        Post *messages* together.
+
+        Raises:
+            DestinationRefused: The guard does not ask this address.
+            Transient: There was no answer, or it is not a success.
+        """
+        document = self.body(messages, self.title, self.language)
+        body = json.dumps(document, ensure_ascii=False).encode()
         request = Request(url=self.url, method="POST", headers={"Content-Type": "application/json"}, body=body)
         answer = await self.guard.send(request, Limits(deadline_s=DEADLINE_S))
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
@@ -80,100 +88,64 @@ class WebhookTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class AllTargets:
-    """Every target in turn; what one of them did not take is due again for all."""
+class BrokenTarget:
+    """A target whose settings are wrong: an alarm like any other failure."""
 
-    targets: Sequence[LogTarget | WebhookTarget]
+    why: str
 
-    async def deliver(self, messages: Sequence[Message]) -> None:
-        """Deliver to each target, also after one failed; raise what failed first."""
-        failed: list[Transient] = []
-        for target in self.targets:
-            try:
-                await target.deliver(messages)
-            except Transient as error:
-                failed.append(error)
-        if failed:
-            raise failed[0]
+    async def deliver(self, messages: Sequence[Message]) -> None:  # noqa: ARG002 -- nowhere to send them
+        """Raise NotDelivered: nothing arrives before the settings are right."""
+        raise NotDelivered(self.why)
 
 
-def summary_of(message: Message, language: Language) -> str:
-    """Return what happened in one line: the catalogue's sentence, how many, and the oldest one's detail."""
-    said = message.kind.texts[language].summary
-    many = f" ({message.count})" if message.count > 1 else ""
-    detail = f" {_cut(message.facts[0].detail)}" if message.facts and message.facts[0].detail else ""
-    return f"{said}{many}{detail}"
+def slack(messages: Sequence[Message], title: str, language: Language) -> Mapping[str, object]:
+    """
+    Return a post for an incoming webhook of Slack.
+
+    Source: https://docs.slack.dev/messaging/formatting-message-text (the three characters to escape)
+    """
+    text = text_of(messages, title, language)
+    for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(plain, escaped)
+    return {"text": text}
 
 
-def subject_of(message: Message) -> str:
-    """Return whom or what it is about, the oldest first."""
-    return ", ".join(fact.subject for fact in message.facts if fact.subject)
+def teams(messages: Sequence[Message], title: str, language: Language) -> Mapping[str, object]:
+    """
+    Return a post for a workflow of Microsoft Teams ("when a webhook request is received").
 
-
-def document_of(messages: Sequence[Message], title: str, language: Language) -> Mapping[str, object]:
-    """Return the JSON document of one post."""
-    each = [_entry(message, language) for message in messages]
-    text = "\n\n".join(_words(message, title, language) for message in messages)
-    return {
-        "text": text if len(text) <= TEXT_CHARS_MAX else text[: TEXT_CHARS_MAX - 1] + "…",
-        **each[0],
-        "alarms": each,
+    Source: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
+    """
+    blocks = [
+        {"type": "TextBlock", "text": line, "wrap": True, "spacing": "Small"}
+        for line in text_of(messages, title, language).split("\n")
+        if line
+    ]
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": blocks,
     }
+    content_type = "application/vnd.microsoft.card.adaptive"
+    return {"type": "message", "attachments": [{"contentType": content_type, "contentUrl": None, "content": card}]}
 
 
-def _entry(message: Message, language: Language) -> Mapping[str, object]:
-    return {
-        "code": message.kind.code,
-        "summary": summary_of(message, language),
-        "action": message.kind.texts[language].action,
-        "subject": subject_of(message),
-        "id": message.id,
-        "state": message.word.value,
-        "severity": message.kind.severity.name.lower(),
-        "since_ms": message.since_ms,
-        "count": message.count,
-        "new": message.new,
-    }
+def discord(messages: Sequence[Message], title: str, language: Language) -> Mapping[str, object]:
+    """Return a post for a webhook of Discord; an order's name mentions nobody."""
+    text = text_of(messages, title, language, chars_max=_DISCORD_CHARS_MAX)
+    return {"content": text, "allowed_mentions": {"parse": []}}
 
 
-def _words(message: Message, title: str, language: Language) -> str:
-    said = message.kind.texts[language]
-    words = _WORDS[language]
-    if message.word is Word.ENDED:
-        return f"{title}: {words['ended']}: {said.summary} [{message.kind.code}]"
-    loud = f"{words['critical']}: " if message.kind.severity is Severity.CRITICAL else ""
-    lines = [f"{title}: {loud}{said.summary} [{message.kind.code}]"]
-    if message.count > 1:
-        lines.append(f"{words['count']}: {message.count} ({words['new']}: {message.new})")
-    lines += [f"- {_fact(fact)}" for fact in message.facts if _fact(fact)]
-    lines += [f"{words['todo']}: {said.action}"]
-    lines += [f"{words['seen']}: {message.seen_by}"] if message.seen_by else []
-    return "\n".join(lines)
+def telegram(chat: str) -> Body:
+    """
+    Return what writes a post for a bot of Telegram, to the chat of that id.
 
+    Source: https://core.telegram.org/bots/api#sendmessage
+    """
 
-def _fact(fact: Fact) -> str:
-    return ": ".join(part for part in (fact.subject, _cut(fact.detail)) if part)
+    def body(messages: Sequence[Message], title: str, language: Language) -> Mapping[str, object]:
+        text = text_of(messages, title, language)
+        return {"chat_id": chat, "text": text, "link_preview_options": {"is_disabled": True}}
 
-
-def _cut(text: str, chars_max: int = _DETAIL_CHARS_MAX) -> str:
-    return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
-
-
-_WORDS: Mapping[Language, Mapping[str, str]] = {
-    "en": {
-        "ended": "over",
-        "critical": "CRITICAL",
-        "count": "how many",
-        "new": "new",
-        "todo": "To do",
-        "seen": "seen by",
-    },
-    "pt": {
-        "ended": "encerrado",
-        "critical": "CRÍTICO",
-        "count": "quantos",
-        "new": "novos",
-        "todo": "O que fazer",
-        "seen": "visto por",
-    },
-}
+    return body

@@ -125,6 +125,17 @@ class OutgoingGuard:
         except (aiohttp.ClientError, OSError) as error:
             raise DestinationUnavailable(f"no answer ({type(error).__name__})") from None
 
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """
+        Return every address of *host*, each allowed; for protocols other than HTTP, which connect by themselves.
+
+        Raises DestinationRefused if one of them is not allowed, OSError if the name server does not answer.
+        """
+        addresses = [host] if _is_literal(host) else await self._resolve(host, port)
+        if not addresses or not all(may_be_asked(address, self._inside) for address in addresses):
+            raise DestinationRefused(f"{host} has an address that is not public, and not on the list of inside ones")
+        return addresses
+
     async def _follow(self, request: Request, limits: Limits) -> Answer:
         for _ in range(limits.redirects_max + 1):
             parts = _checked(request)
@@ -135,7 +146,7 @@ class OutgoingGuard:
         raise DestinationRefused(f"more than {limits.redirects_max} redirects")
 
     async def _ask(self, request: Request, parts: SplitResult, limits: Limits) -> Answer:
-        addresses = await self._addresses(parts)
+        addresses = await self._addresses_of(parts)
         connector = aiohttp.TCPConnector(
             resolver=_Pinned(addresses), ssl=self._tls, force_close=True, use_dns_cache=False
         )
@@ -159,12 +170,10 @@ class OutgoingGuard:
                 host=parts.hostname or "",
             )
 
-    async def _addresses(self, parts: SplitResult) -> Sequence[str]:
-        """Return the addresses of the URL's host, every one of them allowed."""
-        host, port = parts.hostname or "", parts.port or _HTTPS_PORT
-        addresses = [host] if _is_literal(host) else await self._resolve(host, port)
-        if not addresses or not all(may_be_asked(address, self._inside) for address in addresses):
-            raise DestinationRefused(f"{host} has an address that is not public, and not on the list of inside ones")
+    async def _addresses_of(self, parts: SplitResult) -> Sequence[str]:
+        """Return the addresses of the URL's host; without https only this machine's own."""
+        host = parts.hostname or ""
+        addresses = await self.addresses(host, parts.port or _HTTPS_PORT)
         if parts.scheme != "https" and not all(map(is_loopback, addresses)):
             raise DestinationRefused(f"{host} is not asked without https")
         return addresses

@@ -6,7 +6,7 @@ import re
 
 from distributor.payout.catalogue import CATALOGUE, OTHERS
 from distributor.payout.catalogue_pt import PORTUGUESE
-from foundation.alarms.catalogue import Severity
+from foundation.alarms.catalogue import SHARED, Severity
 from tests.unit.test_runbook import ENTRIES, REASONS, alarm_codes
 
 
@@ -25,7 +25,11 @@ def test_every_code_of_the_catalogue_is_in_the_runbook() -> None:
 
 def test_every_code_is_written_in_portuguese() -> None:
     """And no other one."""
-    assert set(PORTUGUESE) == CATALOGUE.codes == REASONS | set(OTHERS)
+    assert (
+        set(PORTUGUESE) | {kind.code for kind in SHARED}
+        == CATALOGUE.codes
+        == REASONS | set(OTHERS) | {kind.code for kind in SHARED}
+    )
     assert all(text.summary.endswith(".") and text.action.endswith((".", ").")) for text in PORTUGUESE.values())
 
 

@@ -11,9 +11,10 @@ from distributor.model import HoldReason
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.facts import OPEN_MS_MAX, WAITING_MS_MAX, WATCHED_MS_MAX, AlarmSweep, standing_facts
 from distributor.state import MonitorState, WaitingReason
-from foundation.alarms.model import Fact
-from foundation.alarms.register import Register, Teller
+from foundation.alarms.model import LOG, Fact
+from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
+from foundation.alarms.teller import Teller
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.bench import Bench
@@ -106,7 +107,7 @@ async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> N
 async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """From the row of the fact and from the queues, whoever wrote it, and however they died."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
-    teller = Teller(register=register, target=LogTarget(), holder="me")
+    teller = Teller(register=register, targets={LOG: LogTarget()}, holder="me")
     await bench.received("A")
     await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")
 

@@ -5,7 +5,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 
 import pytest
@@ -17,7 +17,9 @@ from distributor.settings.chain import SigningSettings
 from distributor.settings.operations import VaultSettings
 from distributor.settings.shops import WooCommerceSettings
 from distributor.wiring import Container
-from foundation.alarms.targets import AllTargets, LogTarget, WebhookTarget
+from foundation.alarms.model import LOG
+from foundation.alarms.targets import BrokenTarget, LogTarget, NotDelivered, PostTarget
+from foundation.alarms.teller import Target
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
@@ -177,29 +179,29 @@ async def test_readiness_names_a_secret_that_cannot_be_read(environ: dict[str, s
     assert report.settings == ["OPERATOR_PK"]
 
 
-async def _target(container: Container) -> object:
-    """Return where the sweep tells alarms."""
-    return (await container.alarm_sweep()).teller.target
+async def _targets(container: Container) -> Mapping[str, Target]:
+    """Return where the sweep sends alarms."""
+    return (await container.alarm_sweep()).teller.targets
 
 
-async def test_alarms_go_to_the_log_while_their_url_is_wrong(
-    environ: dict[str, str], container: Container, caplog: pytest.LogCaptureFixture
-) -> None:
-    """An alarm about a wrong setting must not fail by one; once it is right they are posted too."""
+async def test_alarms_go_to_the_log_while_their_url_is_wrong(environ: dict[str, str], container: Container) -> None:
+    """An alarm about a wrong setting must not fail by one, and a wrong target is an alarm; once right it is used."""
     environ["ALARM_WEBHOOK_URL"] = "http://hooks.example/key"
-    target = await _target(container)
+    wrong = await _targets(container)
     environ["ALARM_WEBHOOK_URL"] = "https://hooks.example/key"
 
-    assert isinstance(target, LogTarget)
-    assert "ALARM_WEBHOOK_URL must be an https URL" in caplog.text
-    both = await _target(container)
-    assert isinstance(both, AllTargets)
-    assert [type(each) for each in both.targets] == [LogTarget, WebhookTarget]
+    assert {name: type(target) for name, target in wrong.items()} == {LOG: LogTarget, "settings": BrokenTarget}
+    with pytest.raises(NotDelivered, match="ALARM_WEBHOOK_URL must be an https URL"):
+        await wrong["settings"].deliver([])
+    assert {name: type(target) for name, target in (await _targets(container)).items()} == {
+        LOG: LogTarget,
+        "webhook": PostTarget,
+    }
 
 
 async def test_without_a_url_alarms_go_to_the_log_alone(container: Container) -> None:
     """The URL is optional; the line is not."""
-    assert isinstance(await _target(container), LogTarget)
+    assert list(await _targets(container)) == [LOG]
 
 
 async def test_alarms_are_raised_whatever_is_set(

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from foundation.alarms.catalogue import Catalogue, Kind, Severity, Text
+from foundation.alarms.catalogue import SHARED, TARGET_FAILING, Catalogue, Kind, Severity, Text
 from foundation.alarms.decision import DAY_MS, HOUR_MS
-from foundation.alarms.model import Fact, Message, Told, Word
-from foundation.alarms.register import LEASE, NOTED_MS, Register, Teller, by_code
+from foundation.alarms.model import LOG, Fact, Message, Told, Word
+from foundation.alarms.register import NOTED_MS, Register
 from foundation.alarms.targets import NotDelivered
+from foundation.alarms.teller import LEASE, Teller, by_code
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken, StoreUnavailable
 from foundation.tablestore.leases import Leases
@@ -28,7 +29,7 @@ def a_kind(code: str, severity: Severity = Severity.ERROR) -> Kind:
     return Kind(code=code, severity=severity, texts={"en": text, "pt": text})
 
 
-CATALOGUE = Catalogue([a_kind("held"), a_kind("stuck", Severity.CRITICAL), a_kind("low", Severity.WARNING)])
+CATALOGUE = Catalogue([*SHARED, a_kind("held"), a_kind("stuck", Severity.CRITICAL), a_kind("low", Severity.WARNING)])
 
 
 class Killed(Exception):
@@ -54,7 +55,16 @@ class Inbox:
 
     @property
     def words(self) -> list[tuple[str, str]]:
+        """What was said of everything but failing targets."""
+        return [word for word in self.all_words if word[0] != TARGET_FAILING.code]
+
+    @property
+    def all_words(self) -> list[tuple[str, str]]:
         return [(message.kind.code, message.word.value) for post in self.posts for message in post]
+
+    def first(self, code: str) -> Message:
+        """Return the first message of *code*."""
+        return next(message for post in self.posts for message in post if message.kind.code == code)
 
 
 class World:
@@ -65,7 +75,7 @@ class World:
         self.register = Register(rows=self.rows, clock=self.clock, catalogue=CATALOGUE)
 
     def teller(self, holder: str = "me") -> Teller:
-        return Teller(register=self.register, target=self.inbox, holder=holder)
+        return Teller(register=self.register, targets={LOG: self.inbox}, holder=holder)
 
     def fact(self, code: str = "held", subject: str = "a:1") -> Fact:
         return Fact(code=code, subject=subject, detail="refused", since_ms=self.clock())
@@ -116,7 +126,7 @@ async def test_a_refused_delivery_stays_due(world: World) -> None:
     await world.look(world.fact(), minutes=10)
 
     assert world.inbox.words == [("held", "stands")]
-    assert world.inbox.posts[0][0].id.endswith(":1:stands")
+    assert world.inbox.first("held").id.endswith(":1:stands")
 
 
 async def test_killed_after_the_delivery_it_is_told_again_under_the_same_id(world: World) -> None:
@@ -183,7 +193,7 @@ async def test_a_teller_that_outlived_its_lease_makes_the_row_due_again(world: W
             await super().deliver(messages)
 
     slow = Slow()
-    await Teller(register=world.register, target=slow, holder="slow").run([world_fact])
+    await Teller(register=world.register, targets={LOG: slow}, holder="slow").run([world_fact])
     told = (await world.register.told())["held"]
     assert (len(slow.posts), len(world.inbox.posts), told.telling) == (1, 1, Word.STANDS)
 
@@ -197,17 +207,17 @@ class Contended:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *lost: int) -> None:
         self.calls, self.lost, self.real = 0, set(lost), Register.store
 
-        async def store(register: Register, told: Told) -> Told:
-            return await self.store(register, told)
+        async def store(register: Register, told: Told, target: str = LOG) -> Told:
+            return await self.store(register, told, target)
 
         monkeypatch.setattr(Register, "store", store)
 
-    async def store(self, register: Register, told: Told) -> Told:
+    async def store(self, register: Register, told: Told, target: str) -> Told:
         """Store, unless this call is one to lose."""
         self.calls += 1
         if self.calls in self.lost:
             raise Contention
-        return await self.real(register, told)
+        return await self.real(register, told, target)
 
 
 async def test_a_row_that_another_teller_writes_first_is_left_to_it(
@@ -243,7 +253,7 @@ async def test_a_row_that_keeps_changing_is_given_up_aloud(
             Contended(monkeypatch, 1, 2, 3, 4)
             await super().deliver(messages)
 
-    await Teller(register=world.register, target=Busy(), holder="slow").run([fact])
+    await Teller(register=world.register, targets={LOG: Busy()}, holder="slow").run([fact])
 
     assert "alarm_due_again_not_stored" in caplog.text
 
@@ -305,7 +315,7 @@ def test_an_unknown_code_is_shown_as_it_is() -> None:
 
     assert (kind.severity, kind.anchor) == (Severity.ERROR, "newer_code")
     assert "newer_code" in kind.texts["pt"].summary
-    assert CATALOGUE.codes == {"held", "stuck", "low"}
+    assert CATALOGUE.codes == {"held", "stuck", "low", "alarm_target_failing", "alarm_test"}
 
 
 def test_a_catalogue_is_whole() -> None:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 
 from foundation.alarms.catalogue import Kind, Severity, Text
 from foundation.alarms.model import Fact, Message, Word
-from foundation.alarms.targets import TEXT_CHARS_MAX, AllTargets, LogTarget, NotDelivered, WebhookTarget, document_of
+from foundation.alarms.targets import (
+    BrokenTarget,
+    LogTarget,
+    NotDelivered,
+    PostTarget,
+    discord,
+    slack,
+    teams,
+    telegram,
+)
+from foundation.alarms.wording import TEXT_CHARS_MAX, document_of, text_of
 from foundation.clock import UnixMs
-from foundation.errors import Transient
 from foundation.outgoing.addresses import parse_networks
 from foundation.outgoing.guard import OutgoingGuard
 
@@ -145,9 +155,9 @@ async def hook() -> AsyncIterator[Hook]:
     await runner.cleanup()
 
 
-def a_target(hook: Hook) -> WebhookTarget:
+def a_target(hook: Hook) -> PostTarget:
     """Return a target whose guard may ask this machine."""
-    return WebhookTarget(guard=OutgoingGuard(inside=parse_networks("127.0.0.0/8")), url=hook.url, title="BALLX")
+    return PostTarget(guard=OutgoingGuard(inside=parse_networks("127.0.0.0/8")), url=hook.url, title="BALLX")
 
 
 async def test_a_post_arrives(hook: Hook) -> None:
@@ -169,12 +179,28 @@ async def test_an_answer_that_is_no_success_is_not_delivered(hook: Hook, status:
     assert "secret" not in str(refused.value)
 
 
-async def test_every_target_is_tried(hook: Hook, caplog: pytest.LogCaptureFixture) -> None:
-    """One that fails does not silence the next, and what it did not take is due again."""
-    hook.status = 429
-    order: Sequence[LogTarget | WebhookTarget] = [a_target(hook), LogTarget()]
+def test_each_chat_gets_its_own_document() -> None:
+    """In the form it documents, no longer than it takes, and mentioning nobody."""
+    named = replace(MESSAGE, facts=[replace(FACTS[0], detail="<!channel> a & b")])
+    words = text_of([named], "BALLX", "en")
 
-    with pytest.raises(Transient):
-        await AllTargets(order).deliver([MESSAGE])
-    assert "held_reverted" in caplog.text
-    await AllTargets([LogTarget()]).deliver([MESSAGE])
+    assert slack([named], "BALLX", "en") == {
+        "text": words.replace("&", "&amp;").replace("<!channel>", "&lt;!channel&gt;")
+    }
+    assert telegram("-1001")([named], "BALLX", "en") == {
+        "chat_id": "-1001",
+        "text": words,
+        "link_preview_options": {"is_disabled": True},
+    }
+    long = replace(named, facts=[replace(FACTS[0], detail="x" * 300)] * 10)
+    document = discord([long], "BALLX", "en")
+    assert document["allowed_mentions"] == {"parse": []}
+    assert len(str(document["content"])) == 2_000
+    (attachment,) = cast("list[dict[str, Any]]", teams([named], "BALLX", "en")["attachments"])
+    assert [block["text"] for block in attachment["content"]["body"]] == words.split("\n")
+
+
+async def test_a_target_with_wrong_settings_says_so() -> None:
+    """Nothing arrives, and why is known."""
+    with pytest.raises(NotDelivered, match="must be an https URL"):
+        await BrokenTarget("ALARM_SLACK_URL must be an https URL").deliver([MESSAGE])
