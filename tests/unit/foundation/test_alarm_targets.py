@@ -134,9 +134,13 @@ class Hook:
 
     def __init__(self) -> None:
         self.status, self.url, self.bodies = 200, "", list[dict[str, object]]()
+        self.asked: list[str] = []
 
     async def take(self, request: web.Request) -> web.Response:
-        """Keep the body."""
+        """Keep the body, if there is one."""
+        self.asked.append(request.method)
+        if request.method == "GET":
+            return web.Response(status=self.status)
         self.bodies.append(await request.json())
         return web.Response(status=self.status, headers={"Retry-After": "45"})
 
@@ -146,7 +150,7 @@ async def hook() -> AsyncIterator[Hook]:
     """A server on this machine."""
     found = Hook()
     application = web.Application()
-    application.router.add_post("/hook", found.take)
+    application.router.add_route("*", "/hook", found.take)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
