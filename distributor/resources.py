@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributor.settings import ALL
 from distributor.settings.chain import ContractSettings, NodeSettings, SigningSettings
-from distributor.settings.operations import AlarmSettings, StorageSettings
+from distributor.settings.operations import StorageSettings
 from distributor.settings.shop_secrets import secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
 from distributor.settings.use_cases import ChainSettings
+from foundation.alarms.settings import AlarmSettings
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from distributor.model import Address
     from distributor.ports import Alarms, Counters, Signer
     from distributor.webhook.keyring import Keyring
+    from foundation.alarms.heartbeat import Heartbeat
     from foundation.alarms.register import Register
     from foundation.alarms.teller import Target
     from foundation.queues import StorageQueues
@@ -290,17 +292,15 @@ class Resources:
         return Register(rows=(await self.tables()).rows, clock=self._clock, catalogue=CATALOGUE)
 
     async def _build_targets(self) -> Mapping[str, Target]:
-        from foundation.alarms.model import LOG
-        from foundation.alarms.targets import LogTarget, PostTarget
-        from foundation.outgoing.guard import OutgoingGuard
+        from foundation.alarms.configured import targets_of
 
-        settings = await self.settings(AlarmSettings)
-        url, language = settings.alarm_webhook_url, settings.alarm_language
-        targets: dict[str, Target] = {LOG: LogTarget(language)}
-        if url is not None:
-            guard = OutgoingGuard(inside=settings.inside_networks)
-            targets["webhook"] = PostTarget(guard=guard, url=url.get_secret_value(), title=_TITLE, language=language)
-        return targets
+        return targets_of(await self.settings(AlarmSettings), _TITLE)
+
+    async def heartbeat(self) -> Heartbeat:
+        """Return what is asked after each whole sweep."""
+        from foundation.alarms.configured import heartbeat_of
+
+        return heartbeat_of(await self.settings(AlarmSettings))
 
     async def targets(self) -> Mapping[str, Target]:
         """Return where the sweep sends alarms; while settings are wrong, the log, and one target that says so."""

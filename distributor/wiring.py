@@ -290,6 +290,11 @@ class Container:
             clock=self._clock,
         )
 
+    async def heartbeat(self) -> None:
+        """Say that a whole sweep is through. Raises ConfigurationError, StoreUnavailable."""
+        heartbeat = await self._resources.heartbeat()
+        await heartbeat.beat(await self._resources.register())
+
     async def _build_balance_monitor(self) -> BalanceMonitor:
         from distributor.payout.recheck import Recheck
         from distributor.payout.sweep import BalanceMonitor

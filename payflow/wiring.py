@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from foundation import logs
 from foundation.clock import Clock, system_clock
+from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
@@ -33,13 +34,21 @@ from payflow.ledger.identity import Identity, load
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
 from payflow.model import CompanyId
-from payflow.settings.groups import ContaAzulSettings, KeySettings, LookSettings, OutgoingSettings, StorageSettings
+from payflow.settings.groups import (
+    AlarmSettings,
+    ContaAzulSettings,
+    KeySettings,
+    LookSettings,
+    OutgoingSettings,
+    StorageSettings,
+)
 from payflow.settings.mail import MailSettings
 
 if TYPE_CHECKING:
     import httpx
 
     from foundation.alarms.register import Register
+    from foundation.alarms.teller import Target
     from foundation.tablestore.azure_tables import Tables
     from payflow.adapters.authorization import AuthorizationServer
     from payflow.connect.connecting import Connecting
@@ -53,7 +62,15 @@ LEDGER_TABLE: Final = "payflow"
 SECOND_TABLE: Final = "payflowsentlog"
 ALARMS: Final = "alarms"
 """The partition of the register."""
-GROUPS: Final = (StorageSettings, KeySettings, ContaAzulSettings, LookSettings, OutgoingSettings, MailSettings)
+GROUPS: Final = (
+    StorageSettings,
+    KeySettings,
+    ContaAzulSettings,
+    LookSettings,
+    OutgoingSettings,
+    MailSettings,
+    AlarmSettings,
+)
 _LOUD: Final = ("azure", "httpx", "httpcore")
 """Libraries that log each request, with its address, at INFO or DEBUG."""
 
@@ -163,12 +180,24 @@ class Container:
         return Register(rows=tables.rows_of(ALARMS), clock=self._clock, catalogue=CATALOGUE)
 
     async def tell_alarms(self) -> None:
-        """Tell what stands, as often as the register says."""
-        from foundation.alarms.model import LOG
-        from foundation.alarms.targets import LogTarget
+        """Send what is due to each target, then say that a whole sweep is through."""
+        from foundation.alarms.configured import heartbeat_of
         from foundation.alarms.teller import Teller
 
-        await Teller(register=await self.register(), targets={LOG: LogTarget("pt")}, holder=self._holder).run([])
+        register = await self.register()
+        await Teller(register=register, targets=await self.alarm_targets(), holder=self._holder).run([])
+        await heartbeat_of(await self.settings(AlarmSettings)).beat(register)
+
+    async def alarm_targets(self) -> Mapping[str, Target]:
+        """Return where alarms go; while settings are wrong, the log, and one target that says so."""
+        from foundation.alarms.configured import targets_of
+        from foundation.alarms.model import LOG
+        from foundation.alarms.targets import BrokenTarget, LogTarget
+
+        try:
+            return targets_of(await self.settings(AlarmSettings), "PayFlow")
+        except ConfigurationError as error:
+            return {LOG: LogTarget("pt"), "settings": BrokenTarget(str(error))}
 
     async def connecting(self) -> Connecting:
         """Return the use case of connecting a clinic."""

@@ -95,6 +95,7 @@ async def sweep(
         if wakes.monitor:
             balance_monitor = await container().balance_monitor()
             await balance_monitor.run()
+        await container().heartbeat()
 
     await _finished(context, wake)
 

@@ -1,14 +1,9 @@
-"""The settings of running the service: storage, vault, alarms, log."""
+"""The settings of running the service: storage, vault, log. Those of alarms are the foundation's."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import SecretStr
-
-from distributor.settings import values as accept
-from foundation.alarms.catalogue import Language
-from foundation.outgoing.addresses import Network
 from foundation.settings import values as kinds
 from foundation.settings.groups import SettingsGroup, setting
 from foundation.settings.references import parse_vault_url
@@ -41,22 +36,6 @@ class VaultSettings(SettingsGroup):
     )
     use_keyvault: Annotated[bool, parsed(kinds.yes_no)] = setting(
         "BALLX_USE_KV", "`0`: no vault is ever asked, and a Key Vault reference is an error", "1"
-    )
-
-
-class AlarmSettings(SettingsGroup):
-    """Where alarms go, known even when nothing else is."""
-
-    alarm_webhook_url: Annotated[SecretStr | None, parsed(optional(kinds.https_url))] = setting(
-        "ALARM_WEBHOOK_URL", "Where alarms are posted as JSON, beside the log", "", secret=True
-    )
-    alarm_language: Annotated[Language, parsed(accept.language)] = setting(
-        "ALARM_LANGUAGE", "Language of the alarms: `en` or `pt`", "en"
-    )
-    inside_networks: Annotated[tuple[Network, ...], parsed(accept.networks)] = setting(
-        "INSIDE_NETWORKS",
-        "Networks of your own that alarms may be posted to, besides public addresses",
-        "127.0.0.0/8,::1/128",
     )
 
 

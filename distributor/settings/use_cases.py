@@ -13,7 +13,7 @@ from distributor.settings.chain import (
     SettlementSettings,
     SigningSettings,
 )
-from distributor.settings.operations import AlarmSettings, LogSettings, StorageSettings, VaultSettings
+from distributor.settings.operations import LogSettings, StorageSettings, VaultSettings
 from distributor.settings.shops import (
     CapSettings,
     RateLimitSettings,
@@ -22,6 +22,7 @@ from distributor.settings.shops import (
     WooCommerceSettings,
     decimals_setting,
 )
+from foundation.alarms.settings import AlarmSettings
 from foundation.settings import values as kinds
 from foundation.settings.groups import SettingsGroup, setting
 from foundation.settings.values import optional, parsed

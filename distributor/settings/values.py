@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import cast
 
 from distributor.addresses import ZERO_ADDRESS, parse_address
 from distributor.model import DEFAULT_SOURCE, Address
 from distributor.settings.shop_secrets import WHSEC, whsec_key
 from distributor.units import Wei, gwei_to_wei, token_units
-from foundation.alarms.catalogue import Language
-from foundation.outgoing.addresses import Network, parse_networks
 from foundation.settings import urls
 from foundation.settings.values import refuse_reference
 
@@ -172,18 +169,3 @@ def finality_depth(text: str) -> int | None:
     if text != "tag" and not (depth and int(depth[1]) > 0):
         raise ValueError("must be tag (the node's finalized block) or depth:N (N blocks deep, N at least 1)")
     return int(depth[1]) if depth else None
-
-
-def language(text: str) -> Language:
-    """Accept a language that alarms are written in."""
-    if text not in ("en", "pt"):
-        raise ValueError("must be en or pt")
-    return cast("Language", text)
-
-
-def networks(text: str) -> tuple[Network, ...]:
-    """Accept networks, separated by commas; none at all is a hyphen."""
-    try:
-        return () if text == "-" else parse_networks(text)
-    except ValueError:
-        raise ValueError("must be networks separated by commas, like 10.0.0.0/24,fd00::/64; or - for none") from None

@@ -25,7 +25,8 @@ def _optional(parse: Callable[[str], Any]) -> BeforeValidator:
     return BeforeValidator(lambda text: parse(text) if text else None)
 
 
-def _language(text: str) -> Language:
+def language(text: str) -> Language:
+    """Accept a language that alarms are written in."""
     if text not in ("en", "pt"):
         raise ValueError("must be en or pt")
     return cast("Language", text)
@@ -107,7 +108,7 @@ class AlarmSettings(SettingsGroup):
     heartbeat_url: _Post = setting(
         "HEARTBEAT_URL", "Asked after each whole sweep; a dead man's switch tells when it stops", "", secret=True
     )
-    alarm_language: Annotated[Language, BeforeValidator(_language)] = setting(
+    alarm_language: Annotated[Language, BeforeValidator(language)] = setting(
         "ALARM_LANGUAGE", "Language of the alarms: `en` or `pt`", "en"
     )
     inside_networks: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = setting(

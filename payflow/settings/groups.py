@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
+from foundation.alarms.catalogue import Language
+from foundation.alarms.settings import AlarmSettings as SharedAlarmSettings
+from foundation.alarms.settings import language
 from foundation.outgoing.addresses import Network, parse_networks
 from foundation.settings.groups import Rule, SettingsGroup, setting
 from foundation.settings.urls import is_private, split
@@ -120,5 +123,16 @@ class OutgoingSettings(SettingsGroup):
     """What may be asked besides public addresses."""
 
     inside: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = setting(
+        "INSIDE_NETWORKS", "networks of your own that documents may be fetched from, besides public addresses", ""
+    )
+
+
+class AlarmSettings(SharedAlarmSettings):
+    """Where alarms go; in the clinic's language unless it is set."""
+
+    alarm_language: Annotated[Language, BeforeValidator(language)] = setting(
+        "ALARM_LANGUAGE", "language of the alarms, en or pt", "pt"
+    )
+    inside_networks: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = setting(
         "INSIDE_NETWORKS", "networks of your own that documents may be fetched from, besides public addresses", ""
     )

@@ -67,6 +67,8 @@ class FakeContainer:
     """What an address and a shop may send."""
     clock: FrozenClock = field(default_factory=FrozenClock)
 
+    heartbeats: int = 0
+    """How often a sweep was whole."""
     wakes: int = 0
     """How often the payouts were woken."""
 
@@ -101,6 +103,10 @@ class FakeContainer:
         return RateLimiter(
             counters=self.counters, per_address=per_address, per_source=per_source, trusted_proxies=0, clock=self.clock
         )
+
+    async def heartbeat(self) -> None:
+        """Count the whole sweeps."""
+        self.heartbeats += 1
 
     async def wake_distribution(self) -> None:
         """Count the wake-ups."""

@@ -79,6 +79,7 @@ async def test_the_sweep_wakes_and_watches(
         distribute,
         monitor,
     ]
+    assert container.heartbeats == 1
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("RPC_URL is missing"), ChainUnavailable()])

@@ -14,7 +14,7 @@ from distributor.settings.chain import (
     SettlementSettings,
     SigningSettings,
 )
-from distributor.settings.operations import AlarmSettings, LogSettings, StorageSettings, VaultSettings
+from distributor.settings.operations import LogSettings, StorageSettings, VaultSettings
 from distributor.settings.use_cases import (
     ChainSettings,
     DistributionSettings,
@@ -24,6 +24,7 @@ from distributor.settings.use_cases import (
     StatusSettings,
 )
 from distributor.units import TokenUnits
+from foundation.alarms.settings import AlarmSettings
 from foundation.errors import ConfigurationError
 from foundation.settings.groups import SettingsGroup, settings_of
 from foundation.settings.reading import problems, read, secrets_of

@@ -15,7 +15,7 @@ from foundation.alarms.targets import PostTarget
 from foundation.errors import ConfigurationError
 from foundation.outgoing.addresses import parse_networks
 from foundation.outgoing.guard import OutgoingGuard
-from foundation.settings.groups import read
+from foundation.settings.reading import read
 from tests.unit.foundation.test_alarm_register import World
 from tests.unit.foundation.test_alarm_targets import Hook, hook
 
