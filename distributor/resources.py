@@ -22,7 +22,7 @@ from distributor.settings.use_cases import ChainSettings
 from foundation.alarms.settings import AlarmSettings
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
-from foundation.lazy import Lazy
+from foundation.lazy import Lazy, built_once
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
     from pydantic import SecretStr
 
-    from distributor.adapters.alarms import RegisteredAlarms
-    from distributor.adapters.counters import LimitsCounters
     from distributor.chain.guard_chain import GuardContract
     from distributor.chain.history import ChainHistory
     from distributor.chain.nodes import Nodes
@@ -81,17 +79,6 @@ class Resources:
         self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock, transport=transport)
         self._open.push_async_callback(self._secrets.aclose)
         self._settings = ResolvedSettings(environ, self._secrets)
-        self._tables = Lazy(self._build_tables)
-        self._queues = Lazy(self._build_queues)
-        self._ledger = Lazy(self._build_ledger)
-        self._keyring = Lazy(self._build_keyring)
-        self._chain = Lazy(self._build_chain)
-        self._rpc = Lazy(self._build_rpc)
-        self._history = Lazy(self._build_history)
-        self._guard = Lazy(self._build_guard)
-        self._counters = Lazy(self._build_counters)
-        self._alarms = Lazy(self._build_alarms)
-        self._targets = Lazy(self._build_targets)
         self._vault_signers: dict[VaultItem, Lazy[Signer]] = {}
 
     async def aclose(self) -> None:
@@ -106,33 +93,6 @@ class Resources:
         """Return the names of the settings that some use case misses or cannot read, secrets among them."""
         return await self._settings.wrong(ALL)
 
-    async def tables(self) -> Tables:
-        """Return the storage, whether or not its tables exist."""
-        return await self._tables.get()
-
-    async def queues(self) -> StorageQueues:
-        """Return the queues of wake-ups, in the account of the Functions host."""
-        return await self._queues.get()
-
-    async def ledger(self) -> Ledger:
-        return await self._ledger.get()
-
-    async def keyring(self) -> Keyring:
-        """Return the shops' secrets; those of a vault are renewed from then on."""
-        return await self._keyring.get()
-
-    async def chain(self) -> Polygon:
-        return await self._chain.get()
-
-    async def rpc(self) -> Rpc:
-        return await self._rpc.get()
-
-    async def history(self) -> ChainHistory:
-        return await self._history.get()
-
-    async def guard(self) -> GuardContract:
-        return await self._guard.get()
-
     async def signer(self, settings: SigningSettings) -> Signer:
         """Return the operator who signs payouts, by its key or by the vault that keeps it."""
         return await self._signer("OPERATOR_KEY_ID", settings.operator_pk, settings.operator_key)
@@ -144,14 +104,6 @@ class Resources:
         if any(retiring):
             found.append(await self._signer("OPERATOR_KEY_ID_RETIRING", *retiring))
         return {signer.address: signer for signer in found}
-
-    async def counters(self) -> Counters:
-        """Return the counters of requests."""
-        return await self._counters.get()
-
-    async def alarms(self) -> Alarms:
-        """Return where alarms are raised: the log, and the register that the sweep tells from."""
-        return await self._alarms.get()
 
     async def _signer(self, setting: str, key: SecretStr | None, in_vault: VaultItem | None) -> Signer:
         if key is not None:
@@ -172,16 +124,15 @@ class Resources:
 
         return Lazy(build)
 
-    async def _build_tables(self) -> Tables:
+    @built_once
+    async def tables(self) -> Tables:
+        """Return the storage, whether or not its tables exist."""
         from foundation.tablestore.azure_tables import connect
 
         settings = await self.settings(StorageSettings)
         account = await self._settings.account(settings.ledger_connection)
         tables = connect(
-            connection_string=account.connection_string,
-            table_endpoint=account.table_endpoint,
-            credential=account.credential,
-            client_id=account.client_id,
+            account,
             partition=str(settings.chain_id),
             table=settings.ledger_table,
             audit_table=_audit_table(settings.ledger_table),
@@ -189,7 +140,9 @@ class Resources:
         self._open.push_async_callback(tables.aclose)
         return tables
 
-    async def _build_queues(self) -> StorageQueues:
+    @built_once
+    async def queues(self) -> StorageQueues:
+        """Return the queues of wake-ups, in the account of the Functions host."""
         from foundation.queues import connect
 
         account = await self._settings.account(_HOST_STORAGE)
@@ -198,7 +151,8 @@ class Resources:
         self._open.push_async_callback(queues.aclose)
         return queues
 
-    async def _build_ledger(self) -> Ledger:
+    @built_once
+    async def ledger(self) -> Ledger:
         from distributor.ledger import Ledger
 
         tables = await self.tables()
@@ -206,7 +160,9 @@ class Resources:
         self._open.push_async_callback(ledger.aclose)
         return ledger
 
-    async def _build_keyring(self) -> Keyring:
+    @built_once
+    async def keyring(self) -> Keyring:
+        """Return the shops' secrets; those of a vault are renewed from then on."""
         from distributor.webhook.keyring import Keyring
 
         settings = await self.settings(WebhookSettings)
@@ -222,7 +178,8 @@ class Resources:
         keyring.start()
         return keyring
 
-    async def _build_chain(self) -> Polygon:
+    @built_once
+    async def chain(self) -> Polygon:
         from distributor.chain.polygon import Polygon
 
         settings = await self.settings(ChainSettings)
@@ -239,7 +196,8 @@ class Resources:
         self._open.push_async_callback(chain.aclose)
         return chain
 
-    async def _build_rpc(self) -> Rpc:
+    @built_once
+    async def rpc(self) -> Rpc:
         from distributor.chain.rpc import Rpc
 
         settings = await self.settings(NodeSettings)
@@ -247,7 +205,8 @@ class Resources:
         self._open.push_async_callback(rpc.aclose)
         return rpc
 
-    async def _build_history(self) -> ChainHistory:
+    @built_once
+    async def history(self) -> ChainHistory:
         from distributor.chain.history import ChainHistory
 
         nodes, contracts = await self._nodes()
@@ -255,7 +214,8 @@ class Resources:
         self._open.push_async_callback(history.aclose)
         return history
 
-    async def _build_guard(self) -> GuardContract:
+    @built_once
+    async def guard(self) -> GuardContract:
         from distributor.chain.guard_chain import GuardContract
 
         nodes, contracts = await self._nodes()
@@ -271,7 +231,9 @@ class Resources:
         made = nodes_of(nodes.rpc_urls, chain_id=contracts.chain_id, timeout_s=nodes.rpc_timeout_s, clock=self._clock)
         return made, contracts
 
-    async def _build_counters(self) -> LimitsCounters:
+    @built_once
+    async def counters(self) -> Counters:
+        """Return the counters of requests."""
         from distributor.adapters.counters import LimitsCounters
 
         url = (await self.settings(RateLimitSettings)).rate_limit_storage
@@ -279,7 +241,9 @@ class Resources:
         self._open.push_async_callback(counters.aclose)
         return counters
 
-    async def _build_alarms(self) -> RegisteredAlarms:
+    @built_once
+    async def alarms(self) -> Alarms:
+        """Return where alarms are raised: the log, and the register that the sweep tells from."""
         from distributor.adapters.alarms import LogAlarms, OnceAnHour, RegisteredAlarms
 
         return RegisteredAlarms(OnceAnHour(LogAlarms(), self._clock), self.register, self._clock)
@@ -291,7 +255,8 @@ class Resources:
 
         return Register(rows=(await self.tables()).rows, clock=self._clock, catalogue=CATALOGUE)
 
-    async def _build_targets(self) -> Mapping[str, Target]:
+    @built_once
+    async def _targets(self) -> Mapping[str, Target]:
         from foundation.alarms.configured import targets_of
 
         return targets_of(await self.settings(AlarmSettings), _TITLE)
@@ -305,7 +270,7 @@ class Resources:
     async def targets(self) -> Mapping[str, Target]:
         """Return where the sweep sends alarms; while settings are wrong, the log, and one target that says so."""
         try:
-            return await self._targets.get()
+            return await self._targets()
         except ConfigurationError as error:
             from foundation.alarms.model import LOG
             from foundation.alarms.targets import BrokenTarget, LogTarget

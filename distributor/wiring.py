@@ -8,7 +8,6 @@ on. Imports are lazy, so that the webhook never loads web3.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
 import socket
@@ -28,7 +27,8 @@ from distributor.settings.use_cases import (
 from distributor.state import Identity
 from foundation import logs
 from foundation.clock import Clock, system_clock
-from foundation.lazy import Lazy
+from foundation.lazy import built_once
+from foundation.per_loop import PerLoop
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -47,39 +47,13 @@ if TYPE_CHECKING:
     from distributor.webhook.waking import Waker
     from distributor.webhook.woocommerce_intake import WooCommerceIntake
 
+_OURS = ("distributor", "foundation")
 _LOUD = ("azure", "web3", "urllib3")
-"""Libraries that log each request, with its URL, at INFO or DEBUG."""
-
-
-def container() -> Container:
-    """Return the container of the running event loop; made at the first call, closed by ``aclose``."""
-    loop = asyncio.get_running_loop()
-    for gone in [known for known in _containers if known.is_closed()]:
-        del _containers[gone]
-    if loop not in _containers:
-        quieten(os.environ)
-        _containers[loop] = Container(os.environ, clock=system_clock)
-    return _containers[loop]
-
-
-async def aclose() -> None:
-    """Close the container of the running event loop, if there is one; the next call makes a new one."""
-    mine = _containers.pop(asyncio.get_running_loop(), None)
-    if mine is not None:
-        await mine.aclose()
 
 
 def quieten(environ: Mapping[str, str]) -> None:
-    """
-    Let only this service speak below WARNING, and mask personal data there.
-
-    Invalid values fall back to INFO and 0; settings validation reports them.
-    """
-    for name in _LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    level = logging.getLevelNamesMapping().get(environ.get("LOG_LEVEL", "").strip().upper(), logging.INFO)
-    for ours in ("distributor", "foundation"):
-        logging.getLogger(ours).setLevel(level)
+    """Let only this service speak below WARNING, and mask personal data there; a wrong value means INFO and 0."""
+    logs.quieten(environ, ours=_OURS, loud=_LOUD)
     logs.show_personal_data(shown=environ.get("LOG_PERSONAL_DATA", "").strip().lower() in ("1", "true"))
 
 
@@ -101,23 +75,11 @@ class Container:
         self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._resources = Resources(environ, clock=clock, transport=transport)
-        self._rate_limiter = Lazy(self._build_rate_limiter)
-        self._intake = Lazy(self._build_intake)
         self._waker: Waker | None = None
-        self._woocommerce = Lazy(self._build_woocommerce)
-        self._status = Lazy(self._build_status)
-        self._distribution = Lazy(self._build_distribution)
-        self._settlement = Lazy(self._build_settlement)
-        self._sweep = Lazy(self._build_sweep)
-        self._balance_monitor = Lazy(self._build_balance_monitor)
-        self._readiness = Lazy(self._build_readiness)
 
     async def aclose(self) -> None:
         """Close every client that was opened."""
         await self._resources.aclose()
-
-    async def rate_limiter(self) -> RateLimiter:
-        return await self._rate_limiter.get()
 
     async def wake_distribution(self) -> None:
         """Say that orders wait; that it could not be said is in the log alone."""
@@ -127,37 +89,14 @@ class Container:
             self._waker = Waker(self._resources.queues)
         await self._waker.wake()
 
-    async def intake(self) -> Intake:
-        return await self._intake.get()
-
-    async def woocommerce(self) -> WooCommerceIntake:
-        return await self._woocommerce.get()
-
-    async def status(self) -> Status:
-        return await self._status.get()
-
-    async def distribution(self) -> Distribution:
-        return await self._distribution.get()
-
-    async def settlement(self) -> Settlement:
-        return await self._settlement.get()
-
-    async def sweep(self) -> Sweep:
-        return await self._sweep.get()
-
-    async def balance_monitor(self) -> BalanceMonitor:
-        return await self._balance_monitor.get()
-
-    async def readiness(self) -> Readiness:
-        return await self._readiness.get()
-
     async def ledger(self) -> Ledger:
         return await self._resources.ledger()
 
     async def alarms(self) -> Alarms:
         return await self._resources.alarms()
 
-    async def _build_rate_limiter(self) -> RateLimiter:
+    @built_once
+    async def rate_limiter(self) -> RateLimiter:
         from distributor.webhook.rate_limiter import RateLimiter
 
         settings = await self._resources.settings(RateLimitSettings)
@@ -169,7 +108,8 @@ class Container:
             clock=self._clock,
         )
 
-    async def _build_intake(self) -> Intake:
+    @built_once
+    async def intake(self) -> Intake:
         from distributor.webhook.authentication import Authentication
         from distributor.webhook.intake import Intake
 
@@ -187,7 +127,8 @@ class Container:
             caps=settings.caps.caps,
         )
 
-    async def _build_woocommerce(self) -> WooCommerceIntake:
+    @built_once
+    async def woocommerce(self) -> WooCommerceIntake:
         from distributor.webhook.woocommerce import amount_of
         from distributor.webhook.woocommerce_intake import WooCommerceIntake
 
@@ -195,13 +136,15 @@ class Container:
         amount_of(rules)  # a shop that says no amount gets no intake, instead of one that refuses each order
         return WooCommerceIntake(intake=await self.intake(), rules=rules, alarms=await self._resources.alarms())
 
-    async def _build_status(self) -> Status:
+    @built_once
+    async def status(self) -> Status:
         from distributor.status import Status
 
         settings = await self._resources.settings(StatusSettings)
         return Status(ledger=await self._resources.ledger(), decimals=settings.decimals)
 
-    async def _build_distribution(self) -> Distribution:
+    @built_once
+    async def distribution(self) -> Distribution:
         from distributor.payout.distribution import Distribution
         from distributor.payout.preflight import DistributionConfig
 
@@ -237,7 +180,8 @@ class Container:
         adoption = Adoption(ledger=ledger, guard=guard, alarms=alarms, policy=policy)
         return GuardWay(guard=guard, address=address, ledger=ledger, adoption=adoption)
 
-    async def _build_settlement(self) -> Settlement:
+    @built_once
+    async def settlement(self) -> Settlement:
         from distributor.payout.guard_settling import GuardSettling
         from distributor.payout.settlement import Settlement
         from distributor.payout.steps import StepExecutor
@@ -271,7 +215,8 @@ class Container:
             holder=self._holder,
         )
 
-    async def _build_sweep(self) -> Sweep:
+    @built_once
+    async def sweep(self) -> Sweep:
         from distributor.payout.sweep import Sweep
 
         return Sweep(ledger=await self._resources.ledger(), clock=self._clock)
@@ -295,7 +240,8 @@ class Container:
         heartbeat = await self._resources.heartbeat()
         await heartbeat.beat(await self._resources.register())
 
-    async def _build_balance_monitor(self) -> BalanceMonitor:
+    @built_once
+    async def balance_monitor(self) -> BalanceMonitor:
         from distributor.payout.recheck import Recheck
         from distributor.payout.sweep import BalanceMonitor
 
@@ -320,7 +266,8 @@ class Container:
             limits=payout.fees,
         )
 
-    async def _build_readiness(self) -> Readiness:
+    @built_once
+    async def readiness(self) -> Readiness:
         from distributor.readiness import Readiness
 
         return Readiness(
@@ -336,4 +283,13 @@ class Container:
         return (await self._resources.settings(ContractSettings)).identity
 
 
-_containers: dict[asyncio.AbstractEventLoop, Container] = {}
+def _start() -> Container:
+    quieten(os.environ)
+    return Container(os.environ, clock=system_clock)
+
+
+_containers = PerLoop(_start)
+container = _containers.get
+"""Return the container of the running event loop; made at the first call."""
+aclose = _containers.aclose
+"""Close the container of the running event loop, if there is one."""

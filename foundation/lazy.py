@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from functools import partial, wraps
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 class Lazy(Generic[T]):
@@ -21,3 +23,20 @@ class Lazy(Generic[T]):
             if self._built is None:
                 self._built = await self._build()
             return self._built
+
+
+def built_once(build: Callable[[S], Awaitable[T]]) -> Callable[[S], Awaitable[T]]:
+    """
+    Make a method the part it builds: its first call builds, every call returns the same part.
+
+    Two first calls at once build one; each part has a lock of its own, so a part may ask for others.
+    """
+    name = f"_{build.__name__}_part"
+
+    @wraps(build)
+    async def get(self: S) -> T:
+        kept: dict[str, Any] = vars(self)
+        part = kept.setdefault(name, Lazy(partial(build, self)))
+        return cast("T", await part.get())
+
+    return get

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -36,6 +36,22 @@ class _Personal:
 def show_personal_data(*, shown: bool) -> None:
     """Write personal data whole in every line, or masked below WARNING."""
     _Personal.shown = shown
+
+
+def quieten(environ: Mapping[str, str], *, ours: Iterable[str], loud: Iterable[str]) -> None:
+    """
+    Let only this service speak below WARNING. A wrong ``LOG_LEVEL`` means INFO; the settings' checks name it.
+
+    Args:
+        environ: The settings.
+        ours: The packages of this service.
+        loud: Libraries that log each request, with its address, at INFO or DEBUG.
+    """
+    for name in loud:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    level = logging.getLevelNamesMapping().get(environ.get("LOG_LEVEL", "").strip().upper(), logging.INFO)
+    for name in ours:
+        logging.getLogger(name).setLevel(level)
 
 
 @contextmanager

@@ -15,24 +15,24 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from foundation import logs
 from foundation.clock import Clock, system_clock
 from foundation.errors import ConfigurationError
-from foundation.lazy import Lazy
+from foundation.lazy import built_once
+from foundation.per_loop import PerLoop
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.groups import SettingsGroup
 from payflow.connect.tokens import Tokens
+from payflow.installation import Installation, Partitions
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
-from payflow.ledger.identity import Identity, load
+from payflow.ledger.identity import load
 from payflow.ledger.lane import LaneLedger
-from payflow.ledger.records import codec
 from payflow.model import CompanyId
 from payflow.settings.groups import (
     AlarmSettings,
@@ -71,59 +71,12 @@ GROUPS: Final = (
     MailSettings,
     AlarmSettings,
 )
+_OURS: Final = ("payflow", "foundation")
 _LOUD: Final = ("azure", "httpx", "httpcore")
-"""Libraries that log each request, with its address, at INFO or DEBUG."""
 
 _log = logging.getLogger(__name__)
 
 G = TypeVar("G", bound=SettingsGroup)
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What every use case needs: the rows, the keys, and whose ledger it is."""
-
-    ledger: Tables
-    second: Tables
-    sealer: Sealer
-    identity: Identity
-
-    def lane(self, company: CompanyId) -> LaneLedger:
-        """Return the rows of one company."""
-        rows = self.ledger.rows_of(keys.partition(company))
-        return LaneLedger(company, rows, codec(company, self.sealer), self.identity.index, self.entries)
-
-    @property
-    def entries(self) -> Entries:
-        return Entries(self.ledger.rows_of(keys.COMPANIES))
-
-
-def container() -> Container:
-    """Return the container of the running event loop; made at the first call, closed by ``aclose``."""
-    loop = asyncio.get_running_loop()
-    for gone in [known for known in _containers if known.is_closed()]:
-        del _containers[gone]
-    if loop not in _containers:
-        quieten(os.environ)
-        _containers[loop] = Container(os.environ, clock=system_clock)
-    return _containers[loop]
-
-
-async def aclose() -> None:
-    """Close the container of the running event loop, if there is one."""
-    mine = _containers.pop(asyncio.get_running_loop(), None)
-    if mine is not None:
-        await mine.aclose()
-
-
-def quieten(environ: Mapping[str, str]) -> None:
-    """Let only this service speak below WARNING, and mask personal data there."""
-    for name in _LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    level = logging.getLevelNamesMapping().get(environ.get("LOG_LEVEL", "").strip().upper(), logging.INFO)
-    for ours in ("payflow", "foundation"):
-        logging.getLogger(ours).setLevel(level)
-    logs.show_personal_data(shown=False)
 
 
 class Container:
@@ -136,10 +89,6 @@ class Container:
         self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock)
         self._open.push_async_callback(self._secrets.aclose)
         self._settings = ResolvedSettings(environ, self._secrets)
-        self._ledger = Lazy(partial(self._tables, "ledger", LEDGER_TABLE))
-        self._second = Lazy(partial(self._tables, "second", SECOND_TABLE))
-        self._base = Lazy(self._build_base)
-        self._http = Lazy(self._build_http)
 
     async def aclose(self) -> None:
         """Close every client that was opened."""
@@ -153,20 +102,18 @@ class Container:
         """Return the names of the settings that are missing or wrong."""
         return await self._settings.wrong(GROUPS)
 
+    @built_once
     async def ledger_tables(self) -> Tables:
         """Return the ledger's account, whether or not its tables exist."""
-        return await self._ledger.get()
+        return await self._tables((await self.settings(StorageSettings)).ledger, LEDGER_TABLE)
 
+    @built_once
     async def second_tables(self) -> Tables:
         """Return the second account, whether or not its tables exist."""
-        return await self._second.get()
+        return await self._tables((await self.settings(StorageSettings)).second, SECOND_TABLE)
 
     async def sealer(self) -> Sealer:
         return (await self.settings(KeySettings)).sealer()
-
-    async def base(self) -> Base:
-        """Return rows, keys and identity. Raises ConfigurationError if the ledger is another installation's."""
-        return await self._base.get()
 
     async def entries(self) -> Entries:
         return (await self.base()).entries
@@ -206,10 +153,10 @@ class Container:
         from payflow.ledger.oauth import OAuthLedger
         from payflow.ledger.records import oauth_codec
 
-        base, http, settings = await self.base(), await self._http.get(), await self.settings(ContaAzulSettings)
+        base, http, settings = await self.base(), await self._http(), await self.settings(ContaAzulSettings)
         return Connecting(
             oauth=OAuthLedger(base.ledger.rows_of(keys.OAUTH), oauth_codec(base.sealer)),
-            partitions=_Partitions(base, self._clock, _server(http, settings)),
+            partitions=Partitions(base, self._clock, _server(http, settings)),
             server=_server(http, settings),
             account_of=partial(account_of, http, settings.api_url),
             clock=self._clock,
@@ -227,7 +174,7 @@ class Container:
 
         base, settings = await self.base(), await self.settings(LookSettings)
         ledger, tokens = base.lane(company), await self._tokens(company)
-        api_of = partial(_api, await self._http.get(), (await self.settings(ContaAzulSettings)).api_url, tokens)
+        api_of = partial(_api, await self._http(), (await self.settings(ContaAzulSettings)).api_url, tokens)
         return Lane(
             ledger=ledger,
             leases=Leases(ledger.rows, self._clock),
@@ -275,18 +222,15 @@ class Container:
         )
 
     async def _tokens(self, company: CompanyId) -> Tokens:
-        base, http, settings = await self.base(), await self._http.get(), await self.settings(ContaAzulSettings)
-        return _Partitions(base, self._clock, _server(http, settings)).tokens(company)
+        base, http, settings = await self.base(), await self._http(), await self.settings(ContaAzulSettings)
+        return Partitions(base, self._clock, _server(http, settings)).tokens(company)
 
-    async def _tables(self, which: str, table: str) -> Tables:
+    async def _tables(self, connection: str, table: str) -> Tables:
         from foundation.tablestore.azure_tables import connect
 
-        account = await self._settings.account(getattr(await self.settings(StorageSettings), which))
+        account = await self._settings.account(connection)
         tables = connect(
-            connection_string=account.connection_string,
-            table_endpoint=account.table_endpoint,
-            credential=account.credential,
-            client_id=account.client_id,
+            account,
             partition=keys.IDENTITY,
             table=table,
             audit_table=f"{table}audit",
@@ -294,14 +238,17 @@ class Container:
         self._open.push_async_callback(tables.aclose)
         return tables
 
-    async def _build_base(self) -> Base:
+    @built_once
+    async def base(self) -> Installation:
+        """Return rows, keys and identity. Raises ConfigurationError if the ledger is another installation's."""
         sealer, uri = await self.sealer(), (await self.settings(ContaAzulSettings)).redirect_uri
         environment = (await self.settings(StorageSettings)).environment
         tables = await self.ledger_tables()
         identity = await load(tables.rows, sealer, environment=environment, redirect_uri=uri)
-        return Base(tables, await self.second_tables(), sealer, identity)
+        return Installation(tables, await self.second_tables(), sealer, identity)
 
-    async def _build_http(self) -> httpx.AsyncClient:
+    @built_once
+    async def _http(self) -> httpx.AsyncClient:
         from payflow.adapters.conta_azul import pooled
 
         client = pooled()
@@ -331,10 +278,6 @@ def _api(http: httpx.AsyncClient, api_url: str, tokens: Tokens, company: Company
     return ContaAzulApi(http, api_url, family, tokens=tokens, limiter=Limiter(time.monotonic), sleep=asyncio.sleep)
 
 
-def _tell(company: CompanyId, word: str) -> None:
-    logs.error(_log, word, company=company)
-
-
 async def _known(company: Company, ledger: LaneLedger) -> Known:
     """Return what is known of recipients beside Conta Azul: the clinic's own address is nobody's receipt's."""
     from payflow.recipients.choice import Known
@@ -342,18 +285,14 @@ async def _known(company: Company, ledger: LaneLedger) -> Known:
     return Known(by_customer={}, by_name={}, company_address=company.contact if ledger.company else "")
 
 
-_containers: dict[asyncio.AbstractEventLoop, Container] = {}
+def _start() -> Container:
+    logs.quieten(os.environ, ours=_OURS, loud=_LOUD)
+    logs.show_personal_data(shown=False)
+    return Container(os.environ, clock=system_clock)
 
 
-@dataclass(frozen=True, slots=True)
-class _Partitions:
-    base: Base
-    clock: Clock
-    server: AuthorizationServer
-
-    def lane(self, company: CompanyId) -> LaneLedger:
-        return self.base.lane(company)
-
-    def tokens(self, company: CompanyId) -> Tokens:
-        rescue = self.base.second.rows_of(keys.partition(company))
-        return Tokens(self.lane(company), rescue, self.server, self.clock, partial(_tell, company))
+_containers = PerLoop(_start)
+container = _containers.get
+"""Return the container of the running event loop; made at the first call."""
+aclose = _containers.aclose
+"""Close the container of the running event loop, if there is one."""

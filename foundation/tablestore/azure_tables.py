@@ -25,7 +25,7 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 from foundation import logs
 from foundation.errors import ConfigurationError, InvariantBroken, StoreUnavailable
 from foundation.secrets.sign_in import sign_in
-from foundation.settings.storage import Credential
+from foundation.settings.storage import Storage
 from foundation.tablestore.atomic import check
 from foundation.tablestore.ports import (
     DeleteRow,
@@ -158,11 +158,8 @@ class Tables:
 
 
 def connect(
+    account: Storage,
     *,
-    connection_string: str = "",
-    table_endpoint: str = "",
-    credential: Credential = "",
-    client_id: str = "",
     partition: str,
     table: str = "ledger",
     audit_table: str = "audit",
@@ -171,10 +168,7 @@ def connect(
     Return the tables of a storage account, without asking it anything yet.
 
     Args:
-        connection_string: Signs in with what it holds; empty where an identity signs in.
-        table_endpoint: The account's table service, for an identity.
-        credential: Which identity; the Azure identity library is imported only for one.
-        client_id: Of a user-assigned managed identity.
+        account: Where it is, and who signs in; the Azure identity library is imported only for an identity.
         partition: The partition of ``rows`` and ``audit``: the chain id, or a company.
         table: Name of the ledger's table.
         audit_table: Name of the audit trail's table.
@@ -182,9 +176,9 @@ def connect(
     Raises:
         ConfigurationError: The connection string or the endpoint cannot be used.
     """
-    identity = sign_in(credential, client_id) if credential else None
+    identity = sign_in(account.credential, account.client_id) if account.credential else None
     try:
-        service = _service(connection_string, table_endpoint, identity)
+        service = _service(account.connection_string, account.table_endpoint, identity)
     except ValueError as error:  # never repeats the connection string
         raise ConfigurationError(f"the storage account of the ledger cannot be used: {error}") from None
     return Tables(

@@ -262,7 +262,7 @@ def test_each_loop_has_its_own_container_and_closed_loops_are_forgotten() -> Non
 
     assert first is not second
     gc.collect()
-    assert wiring._containers == {}
+    assert len(wiring._containers) == 0
 
 
 @pytest.mark.parametrize(

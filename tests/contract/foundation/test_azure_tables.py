@@ -19,7 +19,7 @@ from devstack.servers import Azurite
 from distributor.ledger import Ledger
 from distributor.model import OrderStatus, TransactionStatus
 from foundation.errors import ConfigurationError, InvariantBroken, StoreUnavailable
-from foundation.settings.storage import Credential
+from foundation.settings.storage import Credential, Storage
 from foundation.tablestore import azure_tables
 from foundation.tablestore.azure_tables import Tables, connect
 from foundation.tablestore.memory import MemoryRows
@@ -97,7 +97,9 @@ async def store(
     await site.start()
     port = runner.addresses[0][1]
     account = azurite.connection_string.replace(f":{azurite.table_port}/", f":{port}/")
-    connected = connect(connection_string=account, partition="137", table=table_name, audit_table=f"{table_name}a")
+    connected = connect(
+        Storage(connection_string=account), partition="137", table=table_name, audit_table=f"{table_name}a"
+    )
     await connected.ensure()
     yield connected
     await connected.aclose()
@@ -194,7 +196,7 @@ async def test_partitions_share_a_connection_and_no_row(store: Tables) -> None:
 async def test_an_account_that_is_not_there_is_unavailable() -> None:
     """Reading says so; writing says that the outcome is unknown."""
     nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;"
-    store = connect(connection_string=nowhere, partition="137")
+    store = connect(Storage(connection_string=nowhere), partition="137")
 
     with pytest.raises(StoreUnavailable):
         await store.rows.get("identity")
@@ -210,7 +212,7 @@ async def test_an_account_that_is_not_there_is_unavailable() -> None:
 async def test_a_wrong_key_is_a_setting_to_correct(azurite: Azurite, table_name: str) -> None:
     """Not a ledger that comes back by itself; the key is not repeated."""
     account = azurite.connection_string.replace("AccountKey=Eby8", "AccountKey=AAAA")
-    store = connect(connection_string=account, partition="137", table=table_name)
+    store = connect(Storage(connection_string=account), partition="137", table=table_name)
 
     for call in (store.rows.get("a"), store.rows.commit([InsertRow(key="a", values={})]), store.ensure()):
         with pytest.raises(ConfigurationError, match="refuses this service's sign-in") as refused:
@@ -221,7 +223,7 @@ async def test_a_wrong_key_is_a_setting_to_correct(azurite: Azurite, table_name:
 
 async def test_a_missing_table_is_named_with_its_cure(azurite: Azurite, table_name: str) -> None:
     """An emptied account is not an empty ledger."""
-    store = connect(connection_string=azurite.connection_string, partition="137", table=table_name)
+    store = connect(Storage(connection_string=azurite.connection_string), partition="137", table=table_name)
 
     insert = InsertRow(key="a", values={})
     for call in (store.rows.get("a"), store.rows.scan("a", "b", limit=1), store.rows.commit([insert])):
@@ -243,7 +245,7 @@ async def test_tables_are_made_once(store: Tables) -> None:
 async def test_two_chains_share_a_table_and_no_row(azurite: Azurite, store: Tables, table_name: str) -> None:
     """The partition is the chain."""
     await store.rows.commit([InsertRow(key="a", values={"n": 1})])
-    other = connect(connection_string=azurite.connection_string, partition="80002", table=table_name)
+    other = connect(Storage(connection_string=azurite.connection_string), partition="80002", table=table_name)
 
     assert await other.rows.get("a") is None
     assert await other.rows.scan("!", "~", limit=9) == []
@@ -266,7 +268,7 @@ async def test_an_audit_entry_is_written_once(store: Tables, caplog: pytest.LogC
 async def test_an_audit_trail_that_is_down_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """It is best effort: a warning in the log."""
     nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;"
-    store = connect(connection_string=nowhere, partition="137")
+    store = connect(Storage(connection_string=nowhere), partition="137")
 
     await store.audit.record("operator:0xA", {})
 
@@ -278,7 +280,7 @@ async def test_an_audit_trail_that_is_down_stops_nothing(caplog: pytest.LogCaptu
 def test_a_connection_string_that_is_none_is_refused_unrepeated(wrong: str) -> None:
     """At once, before anything is asked of it."""
     with pytest.raises(ConfigurationError, match="cannot be used") as refused:
-        connect(connection_string=wrong, partition="137")
+        connect(Storage(connection_string=wrong), partition="137")
     assert "crimson" not in str(refused.value)
 
 
@@ -286,7 +288,7 @@ def test_a_connection_string_that_is_none_is_refused_unrepeated(wrong: str) -> N
 async def test_an_identity_signs_in_where_there_is_no_connection_string(credential: Credential) -> None:
     """Its credential is closed with the tables."""
     endpoint = "https://account.table.core.windows.net"
-    store = connect(table_endpoint=endpoint, credential=credential, client_id="id-1", partition="137")
+    store = connect(Storage(table_endpoint=endpoint, credential=credential, client_id="id-1"), partition="137")
 
     assert store.credential is not None
     assert store.service.url.startswith(endpoint)
@@ -296,8 +298,9 @@ async def test_an_identity_signs_in_where_there_is_no_connection_string(credenti
 def test_the_identity_library_is_not_imported_for_a_connection_string() -> None:
     """It would cost every cold start of the webhook."""
     program = (
-        "import sys; from foundation.tablestore.azure_tables import connect;"
-        "connect(connection_string='UseDevelopmentStorage=true', partition='137');"
+        "import sys; from foundation.settings.storage import Storage;"
+        "from foundation.tablestore.azure_tables import connect;"
+        "connect(Storage(connection_string='UseDevelopmentStorage=true'), partition='137');"
         "print([name for name in sys.modules if name.startswith(('azure.identity', 'msal', 'web3'))])"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -1,0 +1,64 @@
+"""This installation: its two accounts, its keys and its identity, and the rows of each company in them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from foundation import logs
+from foundation.clock import Clock
+from payflow.connect.tokens import Tokens
+from payflow.ledger import keys
+from payflow.ledger.entries import Entries
+from payflow.ledger.identity import Identity
+from payflow.ledger.lane import LaneLedger
+from payflow.ledger.records import codec
+from payflow.model import CompanyId
+
+if TYPE_CHECKING:
+    from foundation.tablestore.azure_tables import Tables
+    from payflow.adapters.authorization import AuthorizationServer
+    from payflow.sealing import Sealer
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What every use case needs: the rows, the keys, and whose ledger it is."""
+
+    ledger: Tables
+    second: Tables
+    sealer: Sealer
+    identity: Identity
+
+    def lane(self, company: CompanyId) -> LaneLedger:
+        """Return the rows of one company."""
+        rows = self.ledger.rows_of(keys.partition(company))
+        return LaneLedger(company, rows, codec(company, self.sealer), self.identity.index, self.entries)
+
+    @property
+    def entries(self) -> Entries:
+        return Entries(self.ledger.rows_of(keys.COMPANIES))
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """The rows and the tokens of each company, for connecting it."""
+
+    base: Installation
+    clock: Clock
+    server: AuthorizationServer
+
+    def lane(self, company: CompanyId) -> LaneLedger:
+        return self.base.lane(company)
+
+    def tokens(self, company: CompanyId) -> Tokens:
+        rescue = self.base.second.rows_of(keys.partition(company))
+        return Tokens(self.lane(company), rescue, self.server, self.clock, partial(_tell, company))
+
+
+def _tell(company: CompanyId, word: str) -> None:
+    logs.error(_log, word, company=company)
