@@ -117,6 +117,12 @@ class StorageQueues:
         found = _INSERTED.search(body)
         return UnixMs(int(parsedate_to_datetime(found[1]).timestamp() * 1000)) if found else None
 
+    async def clear(self, queue: str) -> None:
+        """Remove every message of a queue; one that is not there is empty."""
+        status, _, _ = await self._ask("DELETE", f"{queue}/messages")
+        if status != HTTPStatus.NOT_FOUND:
+            _expect(status, HTTPStatus.NO_CONTENT)
+
     async def aclose(self) -> None:
         await self._session.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from distributor.cli import chain, corrections, guard, nonces, operators, orders, pause
 from distributor.cli.arguments import parser
+from distributor.cli.commands import COMMANDS
 from distributor.cli.context import DONE, NOT_CONFIGURED, REFUSED, CommandContext
 from distributor.cli.init import initialise
 from distributor.cli.show import show
@@ -38,6 +39,7 @@ _COMMANDS: Mapping[str, Callable[[CommandContext], Awaitable[int]]] = {
     "guard": guard.guard,
     "audit-chain": chain.audit_chain,
     "rebuild": chain.rebuild,
+    **{command.name: command.run for command in COMMANDS},
 }
 
 
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 async def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     parts = Resources(environ, clock=system_clock)
     say = _to_errors if options.json else print
-    context = CommandContext(parts, options, clock=system_clock, say=say, show=print)
+    context = CommandContext(parts, options, clock=system_clock, say=say, show=print, environ=environ)
     try:
         if options.command == "init":
             done = await initialise(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from distributor.addresses import parse_address
-from distributor.cli.orders import order_key
-from distributor.model import Address, Hash, OrderKey
+from distributor import __version__
+from distributor.cli import argument_types
+from distributor.cli.commands import COMMANDS
 
-_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 _EPILOG = """\
 exit codes:
   0  done, already done, or a dry run
@@ -42,7 +39,7 @@ still be mined; only the authority or the reserve can stop those.""",
         "end a pause or a halt",
         "End a pause and a halt. The sweep wakes the waiting orders; signed transactions are broadcast.",
     ),
-    "order": ("show one order", "Show the status of an order: SOURCE/ID, or ID for the shop of WEBHOOK_SECRET."),
+    "order": ("show one order", "Show the status of an order: SHOP:ID, SHOP/ID, or ID for the shop of WEBHOOK_SECRET."),
     "held": ("list the held orders", "List the orders that wait for an operator, each with its reason."),
     "retry": (
         "put a held order back into the backlog",
@@ -114,8 +111,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    made = {name: _command(commands, name) for name in _COMMANDS}
+    made = {name: _command(commands, name, *said) for name, said in _COMMANDS.items()}
+    for declared in COMMANDS:
+        command = _command(commands, declared.name, declared.summary, declared.description)
+        declared.arguments(command)
+        if declared.changes:
+            _changing(command)
     for name, add in _ARGUMENTS.items():
         add(made[name])
     for name in _CHANGING:
@@ -123,8 +126,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(commands: Any, name: str) -> argparse.ArgumentParser:
-    summary, description = _COMMANDS[name]
+def _command(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -141,23 +143,33 @@ def _command(commands: Any, name: str) -> argparse.ArgumentParser:
 
 def _changing(command: argparse.ArgumentParser) -> None:
     command.add_argument("--apply", action="store_true", help="do it; without it, only show what would be done")
-    command.add_argument("--why", required=True, type=_words, help="for the audit trail")
-    command.add_argument("--by", type=_words, default=_user(), help="who; by default the user of this machine")
+    command.add_argument("--why", required=True, type=argument_types.words, help="for the audit trail")
+    command.add_argument(
+        "--by",
+        type=argument_types.words,
+        default=argument_types.user(),
+        help="who; by default the user of this machine",
+    )
 
 
 def _init(command: argparse.ArgumentParser) -> None:
     command.add_argument("--apply", action="store_true", help="do it; without it, only show what would be done")
     command.add_argument(
         "--new-beginning",
-        type=_words,
+        type=argument_types.words,
         metavar="WHY",
         help="there were payouts before, and no shop can send their orders again: the reason, for the audit trail",
     )
-    command.add_argument("--by", type=_words, default=_user(), help="who; by default the user of this machine")
+    command.add_argument(
+        "--by",
+        type=argument_types.words,
+        default=argument_types.user(),
+        help="who; by default the user of this machine",
+    )
 
 
 def _order(command: argparse.ArgumentParser) -> None:
-    command.add_argument("order", type=order_key, metavar="ORDER", help="SOURCE/ID, or ID alone")
+    command.add_argument("order", type=argument_types.order_key, metavar="ORDER", help="SHOP:ID, SHOP/ID, or ID alone")
 
 
 def _retry(command: argparse.ArgumentParser) -> None:
@@ -170,27 +182,37 @@ def _retry(command: argparse.ArgumentParser) -> None:
 
 
 def _nonce(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--operator", required=True, type=_address, metavar="ADDRESS")
-    command.add_argument("--nonce", required=True, type=_whole)
+    command.add_argument("--operator", required=True, type=argument_types.address, metavar="ADDRESS")
+    command.add_argument("--nonce", required=True, type=argument_types.whole)
 
 
 def _resolve(command: argparse.ArgumentParser) -> None:
     _nonce(command)
     command.add_argument(
-        "--tx", required=True, type=_hash, metavar="HASH", help="the transaction that consumed the nonce"
+        "--tx",
+        required=True,
+        type=argument_types.tx_hash,
+        metavar="HASH",
+        help="the transaction that consumed the nonce",
     )
 
 
 def _settle(command: argparse.ArgumentParser) -> None:
     _order(command)
-    command.add_argument("--tx", required=True, type=_hash, metavar="HASH", help="the transaction that paid it")
+    command.add_argument(
+        "--tx", required=True, type=argument_types.tx_hash, metavar="HASH", help="the transaction that paid it"
+    )
     command.add_argument("--node", default="", metavar="HOST", help="for a bound order: the node whose answer decides")
 
 
 def _reopen(command: argparse.ArgumentParser) -> None:
     _order(command)
     command.add_argument(
-        "--tx", required=True, type=_hash, metavar="HASH", help="the transaction that consumed its nonce"
+        "--tx",
+        required=True,
+        type=argument_types.tx_hash,
+        metavar="HASH",
+        help="the transaction that consumed its nonce",
     )
 
 
@@ -210,15 +232,20 @@ def _rebuild(command: argparse.ArgumentParser) -> None:
 
 
 def _history(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--from-block", type=_whole, metavar="N", help="instead of FIRST_BLOCK")
+    command.add_argument("--from-block", type=argument_types.whole, metavar="N", help="instead of FIRST_BLOCK")
     command.add_argument(
-        "--operator", action="append", default=[], type=_address, metavar="ADDRESS", help="a former operator"
+        "--operator",
+        action="append",
+        default=[],
+        type=argument_types.address,
+        metavar="ADDRESS",
+        help="a former operator",
     )
     command.add_argument(
         "--accept-transfer",
         action="append",
         default=[],
-        type=_accepted,
+        type=argument_types.accepted_transfer,
         metavar="HASH[=ORDER]",
         help="an explained transfer: the payment of ORDER, or of no order",
     )
@@ -226,10 +253,17 @@ def _history(command: argparse.ArgumentParser) -> None:
 
 def _guard(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", choices=["show", "adopt", "import"], help="see it; pay through it; fill it")
-    command.add_argument("address", nargs="?", type=_address, metavar="ADDRESS", help="instead of GUARD_ADDRESS")
+    command.add_argument(
+        "address", nargs="?", type=argument_types.address, metavar="ADDRESS", help="instead of GUARD_ADDRESS"
+    )
     command.add_argument("--apply", action="store_true", help="do it; without it, only show what would be done")
-    command.add_argument("--why", type=_words, help="for the audit trail; needed to adopt")
-    command.add_argument("--by", type=_words, default=_user(), help="who; by default the user of this machine")
+    command.add_argument("--why", type=argument_types.words, help="for the audit trail; needed to adopt")
+    command.add_argument(
+        "--by",
+        type=argument_types.words,
+        default=argument_types.user(),
+        help="who; by default the user of this machine",
+    )
     command.add_argument("--out", type=Path, metavar="FILE", help="import: the owner's transactions, for a Safe")
 
 
@@ -247,41 +281,3 @@ _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "audit-chain": _audit,
     "rebuild": _rebuild,
 }
-
-
-def _address(text: str) -> Address:
-    try:
-        return parse_address(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} {error}") from None
-
-
-def _hash(text: str) -> Hash:
-    if not _HASH.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a transaction hash: it must be 0x and 64 hex digits")
-    return Hash(text.lower())
-
-
-def _accepted(text: str) -> tuple[Hash, OrderKey | None]:
-    tx_hash, _, order = text.partition("=")
-    return _hash(tx_hash), order_key(order) if order else None
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number")
-    return int(text)
-
-
-def _words(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text.strip()
-
-
-def _user() -> str:
-    """Return the name of the user of this machine, or "unknown"."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no such user in a container: KeyError before Python 3.13, OSError since
-        return "unknown"

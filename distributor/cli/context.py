@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -42,10 +43,20 @@ class CommandContext:
         options: What was asked, as the parser read it.
         say: Where progress is printed: standard output, or the error stream with ``--json``.
         show: Where the answer goes.
+        environ: The settings as they are written, before any secret is read.
     """
 
-    def __init__(self, parts: Resources, options: Namespace, *, clock: Clock, say: Say, show: Say) -> None:
-        self.parts, self.options, self.say, self.clock = parts, options, say, clock
+    def __init__(
+        self,
+        parts: Resources,
+        options: Namespace,
+        *,
+        clock: Clock,
+        say: Say,
+        show: Say,
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.parts, self.options, self.say, self.clock, self.environ = parts, options, say, clock, environ
         self._show = show
 
     async def begin(self, group: type[G]) -> G:

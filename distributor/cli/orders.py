@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.ledger import Ledger
-from distributor.model import DEFAULT_SOURCE, HoldReason, Order, OrderKey, OrderStatus
+from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout.correction import shows_transfer
 from distributor.settings.use_cases import HistorySettings, StatusSettings
 from distributor.status import Status, rfc3339
 from distributor.units import format_units
-
-
-def order_key(text: str) -> OrderKey:
-    """Return the order meant by ``SOURCE/ID``; by ``ID`` alone, the plain shop's."""
-    source, slash, order_id = text.rpartition("/")
-    return OrderKey(source if slash else DEFAULT_SOURCE, order_id)
 
 
 async def order(context: CommandContext) -> int:

@@ -51,9 +51,17 @@ def test_a_look_can_change_nothing(command: str) -> None:
     assert refused(*command.split(), "--apply")
 
 
-@pytest.mark.parametrize(("text", "key"), [("A-1", OrderKey("default", "A-1")), ("loja/A-1", OrderKey("loja", "A-1"))])
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("A-1", OrderKey("default", "A-1")),
+        ("loja/A-1", OrderKey("loja", "A-1")),
+        ("loja:A-1", OrderKey("loja", "A-1")),
+        (str(OrderKey("default", "A-1")), OrderKey("default", "A-1")),
+    ],
+)
 def test_an_order_is_named_with_or_without_its_shop(text: str, key: OrderKey) -> None:
-    """Alone it is the plain shop's."""
+    """As it is printed everywhere, with a slash, or alone: then it is the plain shop's."""
     assert parser().parse_args(["order", text]).order == key
 
 

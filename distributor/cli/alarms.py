@@ -1,0 +1,142 @@
+"""``alarms``: what is told now, the word of a person who knows of it, and a test of the way it goes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from distributor.cli.argument_types import user, words
+from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _, current
+from distributor.payout.catalogue import CATALOGUE
+from distributor.payout.facts import standing_facts
+from distributor.payout.queue_facts import queue_facts
+from distributor.settings.use_cases import StatusSettings
+from distributor.status import rfc3339
+from foundation.alarms.catalogue import ALARM_TEST
+from foundation.alarms.model import Fact, Told, Word
+from foundation.alarms.teller import by_code
+from foundation.clock import UnixMs
+
+SUBJECTS_SHOWN_MAX = 10
+
+
+async def alarms(context: CommandContext) -> int:
+    """Do what was asked about the alarms."""
+    return await {"list": _list, "seen": _seen, "test": _test}[context.options.action](context)
+
+
+async def _list(context: CommandContext) -> int:
+    """List what persists now, the most severe first; 1 if something does."""
+    await context.begin(StatusSettings)
+    now, register = context.clock(), await context.parts.register()
+    queues = await queue_facts(await context.parts.queues(), now)
+    facts = by_code([*await standing_facts(await context.ledger(), now), *queues, *await register.facts()])
+    told = await register.told()
+    codes = (facts.keys() | {code for code, each in told.items() if each.state is Word.STANDS}) - {ALARM_TEST.code}
+    shown = [_shown(code, facts.get(code, []), told.get(code)) for code in sorted(codes, key=_rank)]
+    context.answer({"alarms": shown, "targets": await _targets(context)})
+    return REFUSED if shown else DONE
+
+
+async def _seen(context: CommandContext) -> int:
+    """Note that a person knows of an alarm: it is told daily from then on, with the name, and never silenced."""
+    code = context.options.code
+    if code is None:
+        raise CommandRefused(_("Which alarm? `alarms seen CODE`; `alarms list` has the codes."))
+    await context.begin(StatusSettings)
+    register = await context.parts.register()
+    told = (await register.told()).get(code)
+    if told is None or told.state is not Word.STANDS:
+        raise CommandRefused(_("{code} was not told, or is over: `alarms list` has what persists.").format(code=code))
+    if context.applies(
+        _("note that {by} knows of {code}; it is then told once a day").format(by=_by(context), code=code)
+    ):
+        await register.acknowledge(code, _by(context))
+        await (await context.ledger()).admin.record("alarm-seen", code, _by(context), context.options.why or "")
+    context.answer({"alarm": code, "seen_by": _by(context) if context.options.apply else told.seen_by or None})
+    return DONE
+
+
+async def _test(context: CommandContext) -> int:
+    """Note a test, which the next sweep sends to every target by the way of every other alarm."""
+    await context.begin(StatusSettings)
+    targets = await context.parts.targets()
+    if context.applies(_("have the next sweep send a test to every target of the alarms")):
+        await (await context.parts.register()).test(_by(context), targets)
+        context.say(_("The sweep sends it within a minute; `alarms list` then says which target took it."))
+    context.answer({"noted": bool(context.options.apply), "targets": sorted(map(_named, targets))})
+    return DONE
+
+
+async def _targets(context: CommandContext) -> Sequence[dict[str, Any]]:
+    """Return each target, and when it took the last test."""
+    register, shown = await context.parts.register(), list[dict[str, Any]]()
+    for name in await context.parts.targets():
+        tested = (await register.told(name)).get(ALARM_TEST.code)
+        taken = tested.told_ms if tested is not None and tested.told is not None else None
+        shown.append({"target": _named(name), "tested": rfc3339(taken) if taken else None})
+    return shown
+
+
+def _named(target: str) -> str:
+    return target or "log"
+
+
+def _rank(code: str) -> tuple[int, str]:
+    return CATALOGUE.find(code).severity, code
+
+
+def _shown(code: str, facts: Sequence[Fact], told: Told | None) -> dict[str, Any]:
+    kind = CATALOGUE.find(code)
+    since = min([fact.since_ms for fact in facts] + ([told.since_ms] if told else []))
+    said = kind.texts[current()]
+    return {
+        "alarm": code,
+        "severity": kind.severity.name.lower(),
+        "since": rfc3339(since),
+        "count": len(facts),
+        "about": [fact.subject for fact in facts if fact.subject][:SUBJECTS_SHOWN_MAX],
+        "summary": said.summary,
+        "action": said.action,
+        "told": _told_at(told),
+        "seen_by": told.seen_by or None if told else None,
+    }
+
+
+def _told_at(told: Told | None) -> str:
+    """Return when a target last took it, or that none has."""
+    moment: UnixMs | None = told.told_ms if told and told.told is not None else None
+    return rfc3339(moment) if moment else _("not yet")
+
+
+def _by(context: CommandContext) -> str:
+    return str(context.options.by)
+
+
+def _arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "action", choices=["list", "seen", "test"], nargs="?", default="list", help=_("what to do; list if not given")
+    )
+    command.add_argument("code", nargs="?", metavar="CODE", help=_("seen: the alarm"))
+    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
+    command.add_argument("--why", type=words, help=_("for the audit trail"))
+    command.add_argument("--by", type=words, default=user(), help=_("who; by default the user of this machine"))
+
+
+COMMANDS = (
+    Command(
+        name="alarms",
+        summary=N_("list the alarms, say that you know of one, or test their way"),
+        description=N_(
+            "list: what persists now, the most severe first; exit code 1 if there is something; which targets took\n"
+            "the last test.\n"
+            "seen CODE: you know of it; it is sent once a day from then on, with your name, and never silenced.\n"
+            "test: have the next sweep send a test to every target, by the way of every other alarm."
+        ),
+        run=alarms,
+        arguments=_arguments,
+    ),
+)

@@ -1,0 +1,149 @@
+"""The commands that look: alarms, history, balance, keys, verify, doctor, sign, replay-poison, on real servers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from devstack.contracts import Devchain
+from distributor import __version__
+from distributor.cli import main
+from distributor.queue_names import DISTRIBUTIONS, POISON, SETTLEMENTS
+from distributor.resources import Resources
+from distributor.webhook.signature import Key, Verified, check_signature
+from distributor.webhook.signature_schemes import Scheme
+from foundation.clock import system_clock
+from tests.integration.conftest import WEBHOOK_SECRET
+from tests.integration.test_commands import Desk, _hold
+
+
+@pytest.fixture
+def desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """A person with a ledger that is ours, beginning with the token."""
+    own = Desk(environ, devchain, capsys)
+    own.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    return own
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before any setting is read."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert (ended.value.code, capsys.readouterr().out.split()[-1]) == (0, __version__)
+
+
+def test_an_alarm_is_listed_seen_and_tested(desk: Desk) -> None:
+    """A person who knows of it is named; the test goes to every target, and says which there are."""
+    _hold(desk, "A-1")
+    desk.tell()
+
+    shown = desk.ask("alarms", code=1)
+    (alarm,) = shown["alarms"]
+    assert shown["targets"] == [{"target": "log", "tested": None}]
+    assert (alarm["alarm"], alarm["about"], alarm["seen_by"]) == ("held_simulation", ["default:A-1"], None)
+    assert alarm["action"].startswith("Read the detail")
+    desk.ask("alarms", "seen", code=1)
+    desk.ask("alarms", "seen", "low_gas", code=1)
+    assert desk.ask("alarms", "seen", "held_simulation")["seen_by"] is None
+    assert desk.do("alarms", "seen", "held_simulation")["seen_by"] == "ana"
+    assert desk.ask("alarms", "list", code=1)["alarms"][0]["seen_by"] == "ana"
+    desk.environ["ALARM_WEBHOOK_URL"] = "https://127.0.0.1:1/nobody-listens"
+    assert desk.ask("alarms", "test") == {"noted": False, "targets": ["log", "webhook"]}
+    assert desk.do("alarms", "test")["noted"] is True
+    desk.tell()
+    tested = {each["target"]: each["tested"] for each in desk.ask("alarms", code=1)["targets"]}
+    assert (tested["webhook"], tested["log"] is None) == (None, False)
+
+
+def test_the_history_of_an_order_names_who_decided_and_why(desk: Desk) -> None:
+    """By any of its names; held, put back, paid: with the attempt that paid it."""
+    _hold(desk, "A-1")
+    desk.tell()
+    desk.do("retry", "default:A-1")
+    desk.drain()
+    desk.settle()
+
+    shown = desk.ask("history", "default:A-1")
+    assert desk.ask("history", "default/A-1") == desk.ask("history", "A-1") == shown
+    assert shown["status"] == "paid"
+    assert [each["what"] for each in shown["decisions"]] == ["held", "retry"]
+    retried = shown["decisions"][1]
+    assert (retried["by"], retried["why"], retried["was"]) == ("ana", "test", "held simulation")
+    assert shown["attempts"][0]["transaction"] == shown["transaction"]["hash"]
+    assert [(each["alarm"], each["state"]) for each in shown["alarms"]] == [("held_simulation", "stands")]
+    desk.run("history", "never-seen", code=1)
+
+
+def test_balances_keys_and_rows_are_checked(desk: Desk) -> None:
+    """What is short is said in tokens, and ends with 1."""
+    desk.send("A-1", amount="1000000004")
+
+    balance = desk.ask("balance", code=1)
+    assert balance["waiting"] == "1,000,000,004"
+    assert balance["missing"] == "short by 4"
+    assert balance["gas"]["payouts_left"] > 0
+    checked = desk.ask("keys", "check", code=1)
+    (operator,) = checked["operators"]
+    assert (operator["ok"], operator["signs"], operator["may_pay"]) == (True, True, True)
+    assert [(shop["shop"], shop["ok"]) for shop in checked["shops"]] == [("default", False)]
+    assert WEBHOOK_SECRET not in json.dumps(checked)
+    assert desk.ask("verify") == {"disagreements": []}
+
+
+def test_the_doctor_names_what_is_not_ready_for_production(desk: Desk) -> None:
+    """What this machine has is ok or named; what is accepted by name does not fail."""
+    found = desk.ask("doctor", code=1)
+
+    results = {each["check"]: each["result"] for each in found["checks"]}
+    assert {name for name, result in results.items() if result == "ok"} >= {
+        *("settings", "keys", "ledger", "rows", "nodes", "recovery", "balance", "queues", "no-alarms"),
+        *("rate-limits", "personal-data", "settings-file"),
+    }
+    failed = {name for name, result in results.items() if result == "failed"}
+    assert failed == {
+        *("key-in-vault", "shop-secrets", "timestamps", "https", "ledger-id", "providers", "node-https", "finality"),
+        *("guard", "caps", "low-alarms", "alarm-target", "heartbeat", "sweep"),
+    }
+    assert {each["check"] for each in found["by_hand"]} >= {"backup", "lgpd"}
+    accepted = [part for name in sorted(failed) for part in ("--accept", name)]
+    assert {each["result"] for each in desk.ask("doctor", *accepted)["checks"]} == {"ok", "accepted"}
+
+
+def test_a_signed_body_is_accepted_and_the_secret_is_not_shown(desk: Desk, tmp_path: Path) -> None:
+    """In each scheme; a shop without a secret is refused by the name of its setting."""
+    file = tmp_path / "order.json"
+    file.write_bytes(b'{"order_id": "A-1"}')
+
+    for scheme in Scheme:
+        shown = desk.ask("sign", str(file), "--scheme", scheme)
+        keys = [Key(source="default", which="current", secret=WEBHOOK_SECRET)]
+        found = check_signature(shown["headers"], file.read_bytes(), keys, system_clock())
+        assert found == Verified(source="default", secret="current", scheme=scheme)
+        assert WEBHOOK_SECRET not in json.dumps(shown)
+        assert str(file) in shown["curl"]
+    desk.run("sign", str(file), "--shop", "loja", code=1)
+    assert "WEBHOOK_SECRET__LOJA" in desk.story
+    desk.run("sign", str(tmp_path / "none.json"), code=1)
+
+
+def test_a_poison_queue_is_emptied_after_its_work_was_woken(desk: Desk) -> None:
+    """Only with --apply; the messages themselves are not put back."""
+
+    async def poison(parts: Resources) -> None:
+        await (await parts.queues()).put(DISTRIBUTIONS + POISON, "not what the app writes")
+
+    async def counts(parts: Resources) -> tuple[int, int]:
+        queues = await parts.queues()
+        return await queues.count(DISTRIBUTIONS), await queues.count(DISTRIBUTIONS + POISON)
+
+    before, _ = desk.parts(counts)
+    desk.parts(poison)
+
+    (seen, empty) = desk.ask("replay-poison", "--why", "test")["queues"]
+    assert (seen["queue"], seen["messages"] > 0, seen["cleared"]) == (DISTRIBUTIONS + POISON, True, False)
+    assert empty["queue"] == SETTLEMENTS + POISON
+    assert desk.do("replay-poison")["queues"][0]["cleared"] is True
+    assert desk.parts(counts) == (before + 1, 0)
