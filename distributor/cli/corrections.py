@@ -19,7 +19,6 @@ _NEXT = {
     Corrected.NOT_FINAL: "Wait until its block is final and deep enough on every node; then run the command again.",
     Corrected.NODES_DISAGREE: "Take the node that is wrong out of RPC_URL, then run the same command again.",
     Corrected.NOT_BOUND: "This ledger has no transaction with that nonce: `resolve` it, or `cancel-nonce`.",
-    Corrected.GUARDED: "Wait: the service asks the guard about this order by itself.",
     Corrected.NEWER: "Use the newer version of the service.",
 }
 

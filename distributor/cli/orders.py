@@ -5,6 +5,8 @@ from __future__ import annotations
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
+from distributor.order_ids import ref_id
+from distributor.payout import guard_record
 from distributor.payout.correction import shows_transfer
 from distributor.settings.use_cases import HistorySettings, StatusSettings
 from distributor.status import Status, rfc3339
@@ -43,6 +45,7 @@ async def retry(context: CommandContext) -> int:
         raise CommandRefused(f"Order {found.key} is {found.status}; only a held order is put back into the line.")
     _refuse_newer(found)
     await _refuse_paid(context, found)
+    _heed(await guard_record.retry_obstacle(ledger, await context.parts.guard(), found))
     if found.hold_reason is HoldReason.NO_TRANSFER and not context.options.no_tokens_moved:
         raise CommandRefused(
             f"Order {found.key} may have been paid: transaction {found.paid_hash} succeeded without a proof. "
@@ -67,6 +70,7 @@ async def cancel(context: CommandContext) -> int:
     if found.status not in {OrderStatus.RECEIVED, OrderStatus.HELD} or found.nonce is not None:
         raise CommandRefused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
     _refuse_newer(found)
+    _heed(await guard_record.cancel_obstacle(ledger, await context.parts.guard(), found))
     if context.applies(f"cancel order {found.key} permanently; its id can never be used again"):
         found = await ledger.admin.cancel(found, context.options.by, context.options.why)
     context.answer({"order": str(found.key), "status": str(found.status)})
@@ -75,6 +79,7 @@ async def cancel(context: CommandContext) -> int:
 
 async def _bar(context: CommandContext, ledger: Ledger, key: OrderKey) -> int:
     """Take back an id that was never seen: no webhook can bring it any more."""
+    _heed(await guard_record.bar_obstacle(ledger, await context.parts.guard(), ref_id(key.source, key.order_id)))
     if context.applies(f"bar the id {key}, which this ledger has never seen; no webhook can bring it any more"):
         if not await ledger.exits.bar(key):
             raise CommandRefused(f"Order {key} came in at this moment; run the same command again.")
@@ -103,6 +108,11 @@ async def _find(ledger: Ledger, key: OrderKey) -> Order:
     if found is None:
         raise CommandRefused(f"The ledger has no order {key}.")
     return found
+
+
+def _heed(obstacle: str) -> None:
+    if obstacle:
+        raise CommandRefused(obstacle)
 
 
 def _refuse_newer(found: Order) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from distributor.cli.context import DONE, CommandContext
+from distributor.cli.context import DONE, CommandContext, CommandRefused
+from distributor.payout.resumption import Resumption
 from distributor.settings.use_cases import StatusSettings
 from distributor.state import PauseState
 
@@ -34,12 +35,20 @@ async def halt(context: CommandContext) -> int:
 
 
 async def resume(context: CommandContext) -> int:
-    """Let binding and submitting go on."""
+    """
+    Let binding and submitting go on.
+
+    Raises:
+        CommandRefused: The chain is ahead of the ledger, or a key can pay without the guard.
+    """
     await context.begin(StatusSettings)
     ledger = await context.our_ledger()
     pause_state = await ledger.admin.pause_state()
     if not pause_state.paused:
         context.say("Not paused.")
+    resumption = Resumption(ledger=ledger, chain=await context.parts.chain(), guard=await context.parts.guard())
+    if obstacles := await resumption.obstacles():
+        raise CommandRefused(" ".join(obstacles))
     if context.applies("let orders be bound and paid again"):
         pause_state = await ledger.admin.resume(context.options.by, context.options.why)
         context.say("The sweep wakes the waiting orders within a minute; what was signed before a halt is submitted.")

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from distributor.chain_types import Claim, Receipt, Submitted, Transfer
+from distributor.chain_types import Claim, GuardWord, Receipt, Submitted, Transfer
 from distributor.ledger import Closing, Ledger
+from distributor.ledger.closing import PaidBy
 from distributor.model import (
     Address,
     Hash,
@@ -56,8 +57,6 @@ class Corrected(StrEnum):
     """The order is not called paid, so there is nothing to reopen."""
     RESUBMIT = "resubmit"
     """The order's nonce is not used: hand its stored bytes to the nodes with ``resubmit``."""
-    GUARDED = "guarded"
-    """That transaction went through the guard, which names its orders: adoption finds them by itself."""
     NOT_FINAL = "not_final"
     NODES_DISAGREE = "nodes_disagree"
     NEWER = "newer"
@@ -114,16 +113,7 @@ class Correction:
             return Corrected.IS_PAID
         if order.operator is not None and order.nonce is not None:
             return await self._settle_bound(order, order.operator, order.nonce, tx_hash, deed, node=node)
-        receipt = await FinalLook(chain=self.chain, policy=self.policy).at(tx_hash, release=False)
-        if isinstance(receipt, TooEarly):
-            return Corrected(receipt.value)
-        proof = await self._proof(order, receipt)
-        if not isinstance(proof, Transfer):
-            return proof
-        if deed is not None:
-            await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
-            await self.ledger.exits.settle(order, tx_hash, receipt.block.number, proof.log_index)
-        return Corrected.PAID
+        return await self._settle_unbound(order, tx_hash, deed)
 
     async def reopen(self, order: Order, tx_hash: Hash, deed: Deed | None) -> Corrected:
         """
@@ -149,6 +139,24 @@ class Correction:
         return Corrected.HELD
 
     # inside ------------------------------------------------------------------------------------
+
+    async def _settle_unbound(self, order: Order, tx_hash: Hash, deed: Deed | None) -> Corrected:
+        receipt = await FinalLook(chain=self.chain, policy=self.policy).at(tx_hash, release=False)
+        if isinstance(receipt, TooEarly):
+            return Corrected(receipt.value)
+        recorded = self._recorded(order, receipt)
+        if recorded is not None:
+            if deed is not None:
+                await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
+                await self.ledger.guard_rows.adopt(order, recorded)
+            return Corrected.PAID
+        proof = await self._proof(order, receipt)
+        if not isinstance(proof, Transfer):
+            return proof
+        if deed is not None:
+            await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
+            await self.ledger.exits.settle(order, tx_hash, receipt.block.number, proof.log_index)
+        return Corrected.PAID
 
     async def _settle_bound(
         self, order: Order, operator: Address, nonce: int, tx_hash: Hash, deed: Deed | None, *, node: str
@@ -185,6 +193,14 @@ class Correction:
         word = (await self.chain.words([claim], node=node, mark=snapshot.mark)).get(tx_hash)
         return word.receipt if word is not None and shows_final(word, shown.block, self.policy) else None
 
+    def _recorded(self, order: Order, receipt: Receipt) -> PaidBy | None:
+        """Return what the guard says itself: it names reference, wallet and amount, also of an imported payment."""
+        wanted = (GuardWord.PAID, self.identity.guard, order.ref_id, order.wallet, order.amount_units)
+        for event in receipt.guard_events if receipt.succeeded else ():
+            if (event.word, event.emitter, event.ref_id, event.wallet, event.amount_units) == wanted:
+                return PaidBy(tx_hash=receipt.tx_hash, block_number=receipt.block.number, log_index=event.log_index)
+        return None
+
     async def _proof(self, order: Order, receipt: Receipt) -> Transfer | Corrected:
         """Return the transfer that paid *order* and no other; a call of this service names the order it paid."""
         transfer = _transfer(order, receipt, self.identity.reserve)
@@ -192,7 +208,7 @@ class Correction:
             return Corrected.NO_TRANSFER
         details = (await self.history.transaction_details([receipt.tx_hash]))[receipt.tx_hash]
         if details.to is not None and details.to == self.identity.guard:
-            return Corrected.GUARDED
+            return Corrected.ANOTHER_ORDER  # the guard names the orders it paid, and this is none of them
         asked = details.distribution if details.to == self.identity.authority else None
         other = await self.ledger.exits.proves(receipt.tx_hash, transfer.log_index)
         mine = (asked is None or asked.ref_id == order.ref_id) and other in {None, order.key}

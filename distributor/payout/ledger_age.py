@@ -62,7 +62,7 @@ class LedgerAge:
         Raises:
             ChainUnavailable: No node says what its pool holds.
         """
-        sign = await self._look()
+        sign = await look(self.ledger, self.chain)
         noted = await self.ledger.signs.noted()
         if noted is None and sign is not None:
             noted = await self.ledger.signs.note(sign.reason, sign.detail)
@@ -72,16 +72,6 @@ class LedgerAge:
             await self._pause(noted)
         return Obstacle(reason=noted.reason, detail=noted.detail)
 
-    async def _look(self) -> Sign | None:
-        """Ask again while a person adds operators: a nonce may only be bound after its pool was asked."""
-        nonces = await self.ledger.signs.next_nonces()
-        while True:
-            asked = sorted(nonces)
-            views = await self.chain.pool_views(asked)
-            nonces = await self.ledger.signs.next_nonces()
-            if nonces.keys() <= set(asked):
-                return find_sign(views, nonces)
-
     def _lasts(self, noted: Ahead) -> bool:
         return self.clock() - noted.since_ms >= PATIENCE_MS
 
@@ -89,6 +79,22 @@ class LedgerAge:
         """Pause before the alarm: a crash in between does both again."""
         await self.ledger.admin.pause("ledger age", noted.detail)
         await self.alarms.raise_(alarms.ledger_behind(noted.detail))
+
+
+async def look(ledger: Ledger, chain: Chain) -> Sign | None:
+    """
+    Ask every node about every operator; again while a person adds one: its pool is asked before a nonce is bound.
+
+    Raises:
+        ChainUnavailable: No node says what its pool holds.
+    """
+    nonces = await ledger.signs.next_nonces()
+    while True:
+        asked = sorted(nonces)
+        views = await chain.pool_views(asked)
+        nonces = await ledger.signs.next_nonces()
+        if nonces.keys() <= set(asked):
+            return find_sign(views, nonces)
 
 
 def find_sign(views: Sequence[PoolView], next_nonces: Mapping[Address, int]) -> Sign | None:

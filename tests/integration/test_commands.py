@@ -241,7 +241,7 @@ def test_an_order_is_shown_as_the_shop_sees_it(desk: Desk) -> None:
 
 def test_a_held_order_is_listed_retried_and_paid(desk: Desk) -> None:
     """Once."""
-    _hold(desk, "A-1")
+    hold(desk, "A-1")
 
     (held,) = desk.ask("held")["held"]
     assert (held["order"], held["reason"], held["amount"]) == ("default:A-1", "simulation", "1")
@@ -258,7 +258,7 @@ def test_a_held_order_is_listed_retried_and_paid(desk: Desk) -> None:
 
 def test_an_order_that_may_have_been_paid_is_not_retried_lightly(desk: Desk) -> None:
     """Its transaction succeeded and only the proof is missing: somebody must have looked."""
-    _hold(desk, "A-9", HoldReason.NO_TRANSFER)
+    hold(desk, "A-9", HoldReason.NO_TRANSFER)
 
     desk.do("retry", "A-9", code=1)
     assert "may have been paid" in desk.story
@@ -302,7 +302,7 @@ def test_the_service_on_one_page(desk: Desk) -> None:
     desk.send("A-1")
     desk.drain()
     desk.send("A-2")
-    _hold(desk, "A-3")
+    hold(desk, "A-3")
 
     desk.tell()
 
@@ -540,7 +540,8 @@ def _make_held(desk: Desk, order_id: str) -> None:
     desk.parts(hold)
 
 
-def _hold(desk: Desk, order_id: str, reason: HoldReason = HoldReason.SIMULATION) -> None:
+def hold(desk: Desk, order_id: str, reason: HoldReason = HoldReason.SIMULATION) -> None:
+    """Receive an order and hold it."""
     desk.send(order_id)
 
     async def hold(parts: Resources) -> None:

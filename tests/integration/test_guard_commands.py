@@ -12,7 +12,7 @@ import pytest
 
 from devstack.contracts import Devchain
 from distributor.model import Address
-from tests.integration.test_commands import Desk
+from tests.integration.test_commands import Desk, hold
 
 RECIPIENT_BITS = 160
 
@@ -147,3 +147,46 @@ def test_a_new_ledger_with_a_guard_is_initialised_with_it(
     record = Devchain(replace(devchain.deployment, guard=guard)).recorded(desk.ask("order", "A-1")["ref_id"])
     assert record % 2**RECIPIENT_BITS == int(devchain.deployment.customers[0], 16)
     assert "Already initialised" in desk.run("init")
+
+
+def test_what_the_guard_has_paid_is_settled_and_neither_retried_nor_cancelled(
+    environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second ledger on the same guard knows nothing of the payment; each command asks the guard first."""
+    guard = devchain.new_guard()
+    devchain.revoke(devchain.deployment.operator)
+    devchain.grant(guard)
+    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard, "RELEASE_CONFIRMATIONS": "3"}, devchain, capsys)
+    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    desk.pay("A-1")
+    paid_by = desk.ask("order", "A-1")["transaction_hash"]
+    desk.lose_the_ledger()
+    desk.run("init", "--apply", "--new-beginning", "a ledger that must not know of A-1")
+
+    desk.do("cancel", "A-1", code=1)
+    assert "then `rebuild`" in desk.story
+    hold(desk, "A-1")
+    for command in ("retry", "cancel"):
+        desk.do(command, "A-1", code=1)
+        assert f"`settle default/A-1 --tx {paid_by}`" in desk.story
+    assert desk.do("settle", "A-1", "--tx", paid_by)["outcome"] == "paid"
+    assert desk.ask("order", "A-1")["status"] == "paid"
+    assert len(desk.payouts()) == 1
+
+
+def test_resume_is_refused_while_a_key_can_pay_without_the_guard(
+    environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also dry; it goes on when the role is revoked."""
+    guard = devchain.new_guard()
+    devchain.revoke(devchain.deployment.operator)
+    devchain.grant(guard)
+    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard}, devchain, capsys)
+    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    desk.do("pause")
+    devchain.grant(devchain.deployment.operator)
+
+    desk.run("resume", "--why", "in a hurry", code=1)
+    assert "revoke that role at the Authority first" in desk.story
+    devchain.revoke(devchain.deployment.operator)
+    assert desk.do("resume")["paused"] is False

@@ -16,7 +16,7 @@ from distributor.webhook.signature import Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Scheme
 from foundation.clock import system_clock
 from tests.integration.conftest import WEBHOOK_SECRET
-from tests.integration.test_commands import Desk, _hold
+from tests.integration.test_commands import Desk, hold
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_alarm_is_listed_seen_and_tested(desk: Desk) -> None:
     """A person who knows of it is named; the test goes to every target, and says which there are."""
-    _hold(desk, "A-1")
+    hold(desk, "A-1")
     desk.tell()
 
     shown = desk.ask("alarms", code=1)
@@ -60,7 +60,7 @@ def test_an_alarm_is_listed_seen_and_tested(desk: Desk) -> None:
 
 def test_the_history_of_an_order_names_who_decided_and_why(desk: Desk) -> None:
     """By any of its names; held, put back, paid: with the attempt that paid it."""
-    _hold(desk, "A-1")
+    hold(desk, "A-1")
     desk.tell()
     desk.do("retry", "default:A-1")
     desk.drain()

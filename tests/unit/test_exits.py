@@ -217,7 +217,7 @@ async def test_resubmit_looks_before_it_speaks() -> None:
 
 
 async def test_settle_believes_only_a_final_transfer_to_this_order() -> None:
-    """Not final, another amount, another order by its reference or by an earlier decision, another node's word."""
+    """Not final, another amount, another order by its reference or by the guard's silence, another node's word."""
     world = await a_world(chain=FakeChain(nodes=("one", "two")))
     correction = a_correction(world)
     first, twin = await world.receive("A"), await world.receive("B")
@@ -231,7 +231,7 @@ async def test_settle_believes_only_a_final_transfer_to_this_order() -> None:
     assert await correction.settle(twin, tx_hash, ANA) is Corrected.ANOTHER_ORDER
     assert await correction.settle(replace(first, wallet=CUSTOMERS[1]), tx_hash, ANA) is Corrected.NO_TRANSFER
     guarded = replace(correction, identity=replace(world.identity, guard=world.identity.authority))
-    assert await guarded.settle(first, tx_hash, ANA) is Corrected.GUARDED
+    assert await guarded.settle(first, tx_hash, ANA) is Corrected.ANOTHER_ORDER
     world.chain.said_by("two").receipt = lambda receipt: replace(receipt, succeeded=False)
     assert await correction.settle(first, tx_hash, ANA) is Corrected.NODES_DISAGREE
     world.chain.calm()
