@@ -23,7 +23,7 @@ import json
 import socket
 import struct
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,6 +49,8 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 _WELCOME = "<!DOCTYPE html><html><head><title>Welcome to nginx!</title></head><body>Welcome</body></html>"
 
 Item = dict[str, Any]
+Lie = Callable[[str, list[Any], Any], Any]
+"""What a node says instead, from a method, its parameters, and the true result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class BorProxy:
         self.url = ""
         self.calls: Counter[str] = Counter()
         """How often each method reached the node, faults counted as they struck."""
+        self.lie: Lie | None = None
+        """In process only: what this node says instead of the truth."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one HTTP request."""
@@ -127,7 +131,10 @@ class BorProxy:
         match call:
             case {"method": str(method)}:
                 self.calls[method] += 1
-                answer = await self.node.answer((method, list(call.get("params") or [])), behind=behind)
+                params = list(call.get("params") or [])
+                answer = await self.node.answer((method, params), behind=behind)
+                if self.lie is not None and "result" in answer:
+                    answer = {"result": self.lie(method, params, answer["result"])}
                 return _item(call.get("id"), answer)
             case _:
                 return _item(None, _error(_INVALID_REQUEST, "invalid request"))
