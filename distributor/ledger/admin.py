@@ -25,6 +25,7 @@ from foundation.clock import Clock
 from foundation.errors import Contention, InvariantBroken, require
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.ports import AuditTrail, Rows, Value
+from foundation.tablestore.queries import past
 
 TURN_TRIES_MAX = 8
 """How often others may turn the switch while it is being closed."""
@@ -123,7 +124,7 @@ class Admin:
     async def _close(self, closed: Callable[[PauseState], PauseState]) -> PauseState:
         """Close the switch as *closed* says, whoever else turns it just now; then have every round in progress lose."""
         pause_state = await self._turn(closed)
-        for row in await self.rows.scan(keys.NONCES, keys.past(keys.NONCES), limit=OPERATORS_MAX):
+        for row in await self.rows.scan(keys.NONCES, past(keys.NONCES), limit=OPERATORS_MAX):
             await self._touch(row.key)
         return pause_state
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
+from distributor.chain_types import Receipt
 from distributor.ledger import keys
 from distributor.ledger.binding import sum_of
 from distributor.ledger.columns import encode
@@ -62,6 +64,21 @@ class Closing:
     alone: bool = False
     """It rests on one node, though another is configured: it is looked at again when that one is back."""
 
+    @classmethod
+    def by(
+        cls, receipt: Receipt, *, paid: Sequence[OrderKey], held: Mapping[OrderKey, HoldReason], detail: str
+    ) -> Self:
+        """Return the closing that *receipt* proves, with what its transaction cost."""
+        return cls(
+            tx_hash=receipt.tx_hash,
+            block_number=receipt.block.number,
+            paid=paid,
+            held=held,
+            detail=detail,
+            gas_used=receipt.gas_used,
+            gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClosingInputs:
@@ -74,6 +91,12 @@ class ClosingInputs:
     """Of the day of the binding: in all, and to each wallet whose order is not paid."""
     stats: Stats
     stats_version: Version
+
+
+def mined_by(transaction: Transaction, receipt: Receipt) -> Transaction:
+    """Return *transaction* as mined in the block of *receipt*, whichever of its rivals that is."""
+    block = receipt.block
+    return replace(transaction, mined_hash=receipt.tx_hash, block_number=block.number, block_hash=block.block_hash)
 
 
 def close_transaction(transaction: Transaction, inputs: ClosingInputs, closing: Closing, now: UnixMs) -> AtomicWrite:

@@ -19,6 +19,7 @@ from foundation.clock import Clock
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
+from foundation.tablestore.queries import past
 
 TRUSTED_AFTER_BLOCKS = 100
 GOES_ON_MS = 900_000
@@ -36,7 +37,7 @@ class Doubts:
 
     async def distrusted(self) -> Mapping[str, Distrust]:
         """Return the nodes that contradicted themselves, by label."""
-        found = await self.rows.scan(keys.DISTRUST, keys.past(keys.DISTRUST), limit=ROWS_MAX)
+        found = await self.rows.scan(keys.DISTRUST, past(keys.DISTRUST), limit=ROWS_MAX)
         return {each.node: each for each in (decode(Distrust, row) for row in found)}
 
     async def distrust(self, node: str, head_number: int, why: str) -> Distrust:
@@ -67,7 +68,7 @@ class Doubts:
 
     async def unwitnessed(self) -> Sequence[Slot]:
         """Return the closed transactions that rest on one node's word, the lowest nonces first."""
-        found = await self.rows.scan(keys.UNWITNESSED, keys.past(keys.UNWITNESSED), limit=ROWS_MAX)
+        found = await self.rows.scan(keys.UNWITNESSED, past(keys.UNWITNESSED), limit=ROWS_MAX)
         return [decode(Slot, row) for row in found]
 
     async def witnessed(self, transaction: Transaction, witnesses: int) -> None:

@@ -10,6 +10,7 @@ from distributor.ledger.columns import decode, encode
 from distributor.model import Address, Attempt
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, Rows
+from foundation.tablestore.queries import past
 
 GROUP_ROWS = 50
 """Cancellations kept in one group."""
@@ -26,7 +27,7 @@ class FenceRows:
     async def of(self, operator: Address) -> Mapping[int, Attempt]:
         """Return what fences have signed for *operator*, by nonce."""
         prefix = keys.fence_of(operator)
-        found = await self.rows.scan(prefix, keys.past(prefix), limit=FENCE_ROWS_MAX)
+        found = await self.rows.scan(prefix, past(prefix), limit=FENCE_ROWS_MAX)
         return {attempt.nonce: attempt for attempt in (decode(Attempt, row) for row in found)}
 
     async def keep(self, attempts: Sequence[Attempt]) -> None:

@@ -15,6 +15,7 @@ from distributor.state import Identity
 from foundation.clock import Clock
 from foundation.errors import InvariantBroken, require
 from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.queries import past
 
 if TYPE_CHECKING:
     from foundation.tablestore.ports import AuditTrail, Rows
@@ -78,7 +79,7 @@ class GuardRows:
         identity = replace(decode(Identity, row), guard=guard, guard_since=since)
         group = AtomicWrite()
         group.replace(keys.IDENTITY, encode(identity), row.version)
-        for nonce in await self.rows.scan(keys.NONCES, keys.past(keys.NONCES), limit=OPERATORS_MAX):
+        for nonce in await self.rows.scan(keys.NONCES, past(keys.NONCES), limit=OPERATORS_MAX):
             group.replace(nonce.key, encode(decode(NextNonce, nonce)), nonce.version)
         await commit(self.rows, group, marker_row=keys.IDENTITY)
         entry = encode(identity) | {"by": by, "why": why}

@@ -103,13 +103,3 @@ def spent(day: str, wallet: Address | None = None) -> str:
 def stats(operator: Address) -> str:
     """What one operator has done so far."""
     return f"stats:{operator}"
-
-
-def past(prefix: str) -> str:
-    """Return the first text that sorts behind every key beginning with *prefix*."""
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
-
-
-def behind(key: str) -> str:
-    """Return a text that sorts behind *key* and before every later key: no key holds a space."""
-    return f"{key} "

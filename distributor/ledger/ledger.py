@@ -52,6 +52,7 @@ from foundation.errors import Contention, require
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import AuditTrail, Rows
+from foundation.tablestore.queries import past
 
 CLOSE_TRIES_MAX = 5
 """A closing shares the totals with every binding and reads them anew in each try."""
@@ -174,7 +175,7 @@ class Ledger:
         return await opened(self._rows)
 
     async def any_open(self) -> bool:
-        return bool(await self._rows.scan(keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS), limit=1))
+        return bool(await self._rows.scan(keys.OPEN_TRANSACTIONS, past(keys.OPEN_TRANSACTIONS), limit=1))
 
     async def transaction(self, operator: Address, nonce: int) -> Transaction | None:
         return await find(self._rows, Transaction, keys.transaction(operator, nonce))

@@ -20,6 +20,7 @@ from distributor.model import Order, OrderKey, OrderStatus
 from foundation import logs
 from foundation.errors import InvariantBroken
 from foundation.tablestore.ports import Row, Rows
+from foundation.tablestore.queries import behind, past
 
 PAGES_MAX = 100
 """A bound on how far one look passes over rows that no order can be taken from."""
@@ -40,8 +41,8 @@ async def waiting(rows: Rows, *, limit: int, after: str) -> Page:
 
 
 async def _page(rows: Rows, limit: int, after: str) -> Page:
-    first = keys.behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
-    found = await rows.scan(first, keys.past(keys.OPEN_ORDERS), limit=limit)
+    first = behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
+    found = await rows.scan(first, past(keys.OPEN_ORDERS), limit=limit)
     reading = asyncio.Semaphore(READS_AT_ONCE)
     read = await asyncio.gather(*(_order(rows, row, reading) for row in found))
     more = found[-1].key.removeprefix(keys.OPEN_ORDERS) if len(found) == limit else ""

@@ -9,7 +9,7 @@ cannot be read harms its own nonce alone; that one is named, and its operator bi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from distributor.ledger import keys
@@ -18,8 +18,8 @@ from distributor.ledger.records import Slot
 from distributor.model import Address, Attempt, OpenTransaction, Transaction, TransactionStatus
 from foundation.errors import InvariantBroken, require
 from foundation.tablestore.ports import Row, Rows
+from foundation.tablestore.queries import rows_between, rows_under
 
-PAGE_ROWS = 1_000
 GAP_MAX = 16
 """Nonces between two open ones that are cheaper read than skipped."""
 
@@ -50,7 +50,7 @@ class Opened:
 async def opened(rows: Rows) -> Opened:
     """Return every transaction that is not final. Raises LedgerUnavailable."""
     slots, unreadable = list[Slot](), list[Unreadable]()
-    async for row in scan_all(rows, keys.OPEN_TRANSACTIONS, keys.past(keys.OPEN_TRANSACTIONS)):
+    async for row in rows_under(rows, keys.OPEN_TRANSACTIONS):
         try:
             slots.append(decode(Slot, row))
         except InvariantBroken as error:
@@ -61,17 +61,6 @@ async def opened(rows: Rows) -> Opened:
         transactions=[each for each in found if isinstance(each, OpenTransaction)],
         unreadable=[*unreadable, *(each for each in found if isinstance(each, Unreadable))],
     )
-
-
-async def scan_all(rows: Rows, first: str, last: str) -> AsyncIterator[Row]:
-    """Yield every row from *first* on and before *last*, page by page."""
-    while True:
-        page = await rows.scan(first, last, limit=PAGE_ROWS)
-        for row in page:
-            yield row
-        if len(page) < PAGE_ROWS:
-            return
-        first = keys.behind(page[-1].key)
 
 
 def _newer(opened: OpenTransaction) -> str:
@@ -102,10 +91,12 @@ async def _run(rows: Rows, slots: Sequence[Slot]) -> Sequence[OpenTransaction | 
     """
     operator, lowest, highest = slots[0].operator, slots[0].nonce, slots[-1].nonce
     stored = [
-        row async for row in scan_all(rows, keys.transaction(operator, lowest), keys.transaction(operator, highest + 1))
+        row
+        async for row in rows_between(rows, keys.transaction(operator, lowest), keys.transaction(operator, highest + 1))
     ]
     signed = [
-        row async for row in scan_all(rows, keys.attempts_of(operator, lowest), keys.attempts_of(operator, highest + 1))
+        row
+        async for row in rows_between(rows, keys.attempts_of(operator, lowest), keys.attempts_of(operator, highest + 1))
     ]
     by_key = {row.key: row for row in stored}
     read = (_read(slot, by_key, signed) for slot in slots)

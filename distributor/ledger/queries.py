@@ -24,6 +24,7 @@ from distributor.model import (
 from distributor.state import BindingState, Spent, Stats
 from foundation.errors import InvariantBroken, require
 from foundation.tablestore.ports import UNSTORED, Row, Rows
+from foundation.tablestore.queries import past
 
 READS_AT_ONCE = 16
 """Row reads in flight together: enough to hide their latency, few enough to leave sockets for others."""
@@ -60,7 +61,7 @@ async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
 
 async def held_orders(rows: Rows, limit: int) -> Sequence[Order]:
     """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is left out."""
-    found = await rows.scan(keys.HELD, keys.past(keys.HELD), limit=limit)
+    found = await rows.scan(keys.HELD, past(keys.HELD), limit=limit)
     reading = asyncio.Semaphore(READS_AT_ONCE)
 
     async def one(row: Row) -> Order | None:
@@ -168,7 +169,7 @@ async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing)
 async def attempts(rows: Rows, operator: Address, nonce: int) -> Sequence[Attempt]:
     """Return every attempt of one nonce, oldest first."""
     prefix = keys.attempts_of(operator, nonce)
-    return [decode(Attempt, row) for row in await _scan(rows, prefix, keys.past(prefix))]
+    return [decode(Attempt, row) for row in await _scan(rows, prefix, past(prefix))]
 
 
 async def _scan(rows: Rows, first: str, last: str) -> Sequence[Row]:

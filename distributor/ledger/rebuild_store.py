@@ -22,9 +22,9 @@ from distributor.units import TokenUnits
 from foundation.clock import Clock
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
-from foundation.tablestore.ports import UNSTORED, Row, Rows
+from foundation.tablestore.ports import UNSTORED, Rows
+from foundation.tablestore.queries import rows_under
 
-PAGE_ROWS = 1_000
 RESTORE_TRIES_MAX = 5
 """Only an operator or a webhook changes an order while it is restored, and neither does so five times."""
 
@@ -75,35 +75,25 @@ class RebuildStore:
 
     async def operators(self) -> tuple[Address, ...]:
         """Return every operator this ledger ever had."""
-        return tuple([Address(row.key.removeprefix(keys.NONCES)) async for row in self._all(keys.NONCES)])
+        return tuple([Address(row.key.removeprefix(keys.NONCES)) async for row in rows_under(self.rows, keys.NONCES)])
 
     async def orders(self) -> AsyncIterator[Order]:
         """Yield every order there is."""
-        async for row in self._all(keys.ORDERS):
+        async for row in rows_under(self.rows, keys.ORDERS):
             yield decode(Order, row)
 
     async def held(self) -> AsyncIterator[Order]:
         """Yield the orders that wait for a person."""
-        async for row in self._all(keys.HELD):
+        async for row in rows_under(self.rows, keys.HELD):
             order = await find(self.rows, Order, keys.order(decode(OrderKey, row)))
             if order is not None and order.status is OrderStatus.HELD:
                 yield order
 
     async def restored_refs(self) -> AsyncIterator[tuple[Hash, PaidRef]]:
         """Yield the references a rebuild found, also those whose orders have no name."""
-        async for row in self._all(keys.REFS):
+        async for row in rows_under(self.rows, keys.REFS):
             if PaidRef.is_in(row):
                 yield Hash(row.key.removeprefix(keys.REFS)), decode(PaidRef, row)
-
-    async def _all(self, prefix: str) -> AsyncIterator[Row]:
-        first = prefix
-        while True:
-            page = await self.rows.scan(first, keys.past(prefix), limit=PAGE_ROWS)
-            for row in page:
-                yield row
-            if len(page) < PAGE_ROWS:
-                return
-            first = keys.behind(page[-1].key)
 
     # restoring ---------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from foundation.clock import Clock
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
+from foundation.tablestore.queries import past
 
 OPERATORS_MAX = 1_000
 """A bound on the operators one ledger has ever had."""
@@ -35,7 +36,7 @@ class Signs:
 
     async def next_nonces(self) -> Mapping[Address, int]:
         """Return the next nonce of every operator there ever was, retired ones too."""
-        found = await self.rows.scan(keys.NONCES, keys.past(keys.NONCES), limit=OPERATORS_MAX)
+        found = await self.rows.scan(keys.NONCES, past(keys.NONCES), limit=OPERATORS_MAX)
         return {Address(row.key.removeprefix(keys.NONCES)): decode(NextNonce, row).next for row in found}
 
     async def noted(self) -> Ahead | None:

@@ -18,8 +18,8 @@ from distributor.ledger import Ledger
 from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, Transaction, TransactionStatus
 from distributor.payout import fees, preflight, submission
 from distributor.payout.lifecycle import CANCEL_GAS
-from distributor.payout.submission import IN_POOL, Draft
-from distributor.ports import Chain, Signer
+from distributor.payout.submission import IN_POOL
+from distributor.ports import Chain, Signer, UnsignedTransaction
 from distributor.settings.chain import FeeSettings
 from distributor.units import TokenUnits
 from foundation import logs
@@ -116,16 +116,14 @@ class Cancellation:
         """Sign at the highest price allowed, for nobody knows what is to be replaced; store, submit."""
         market, now_ms = (await self.chain.snapshot([], [], [])).market, self.clock()
         call = Call(to=signer.address, data=b"")
-        draft = Draft(
+        unsigned = UnsignedTransaction(
             chain_id=self.chain_id,
             nonce=nonce,
-            index=0,
-            kind=AttemptKind.CANCEL,
             call=call,
             gas_limit=CANCEL_GAS,
             fees=fees.highest(market, self.limits),
         )
-        attempt = await submission.sign(signer, draft, now_ms)
+        attempt = await submission.sign(signer, unsigned, now_ms, kind=AttemptKind.CANCEL, index=0)
         transaction = Transaction(
             operator=signer.address,
             nonce=nonce,
@@ -161,16 +159,16 @@ class Cancellation:
             return Cancelled.NO_KEY
         if deed is None:
             return Cancelled.SUBMITTED
-        draft = Draft(
+        unsigned = UnsignedTransaction(
             chain_id=self.chain_id,
             nonce=transaction.nonce,
-            index=transaction.attempts,
-            kind=AttemptKind.CANCEL,
             call=submission.call_of(transaction, AttemptKind.CANCEL),
             gas_limit=CANCEL_GAS,
             fees=price,
         )
-        attempt = await submission.sign(signer, draft, self.clock())
+        attempt = await submission.sign(
+            signer, unsigned, self.clock(), kind=AttemptKind.CANCEL, index=transaction.attempts
+        )
         await self.ledger.admin.record("cancel-nonce", f"{transaction.operator}:{transaction.nonce}", *deed)
         stored = await self.ledger.add_attempt(transaction, attempt)
         logs.warning(_log, "nonce_cancelling", nonce=attempt.nonce, attempt=attempt.index, tx_hash=attempt.tx_hash)

@@ -7,29 +7,26 @@ but what a final block shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from distributor.chain_types import Claim, GuardWord, Receipt, Submitted, Transfer
 from distributor.ledger import Closing, Ledger
-from distributor.ledger.closing import PaidBy
+from distributor.ledger.closing import PaidBy, mined_by
 from distributor.model import (
     Address,
     Hash,
     OpenTransaction,
     Order,
     OrderStatus,
-    Transaction,
 )
 from distributor.payout import lifecycle
 from distributor.payout.final_look import FinalLook, TooEarly
 from distributor.payout.history import History
-from distributor.payout.lifecycle import PaymentProof
 from distributor.payout.witnesses import shows_final
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
-from distributor.units import Wei
 
 
 class Corrected(StrEnum):
@@ -180,7 +177,8 @@ class Correction:
             return Corrected.NO_TRANSFER
         if deed is not None:
             await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
-            await self.ledger.close(_mined(transaction, receipt), _closing(receipt, proof))
+            closing = Closing.by(receipt, paid=proof.paid, held=proof.held, detail="")
+            await self.ledger.close(mined_by(transaction, receipt), closing)
         return Corrected.PAID
 
     async def _shown_by(self, node: str, tx_hash: Hash) -> Receipt | None:
@@ -224,20 +222,3 @@ def _transfer(order: Order, receipt: Receipt, reserve: Address) -> Transfer | No
     wanted = (reserve, order.wallet, order.amount_units)
     moved = ((each, (each.sender, each.recipient, each.amount_units)) for each in receipt.transfers)
     return next((each for each, found in moved if receipt.succeeded and found == wanted), None)
-
-
-def _mined(transaction: Transaction, receipt: Receipt) -> Transaction:
-    block = receipt.block
-    return replace(transaction, mined_hash=receipt.tx_hash, block_number=block.number, block_hash=block.block_hash)
-
-
-def _closing(receipt: Receipt, proof: PaymentProof) -> Closing:
-    return Closing(
-        tx_hash=receipt.tx_hash,
-        block_number=receipt.block.number,
-        paid=proof.paid,
-        held=proof.held,
-        detail="",
-        gas_used=receipt.gas_used,
-        gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
-    )

@@ -33,9 +33,8 @@ from distributor.payout.ledger_age import LedgerAge
 from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
 from distributor.payout.reasons import WAITING
 from distributor.payout.selection import select_orders
-from distributor.payout.submission import Draft
 from distributor.payout.trial import Trials
-from distributor.ports import Alarm, Alarms, Chain, Payer, Signer
+from distributor.ports import Alarm, Alarms, Chain, Payer, Signer, UnsignedTransaction
 from distributor.state import BindingState, WaitingReason
 from foundation import logs
 from foundation.clock import Clock, utc_day
@@ -300,11 +299,9 @@ class Distribution:
 
     async def _sign(self, binding_state: BindingState, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
         call, now_ms = self._payer.pay(order), self.clock()
-        draft = Draft(
+        unsigned = UnsignedTransaction(
             chain_id=self.config.identity.chain_id,
             nonce=binding_state.next_nonce,
-            index=0,
-            kind=AttemptKind.PAY,
             call=call,
             gas_limit=self.config.payment_gas,
             fees=price,
@@ -319,4 +316,4 @@ class Distribution:
             bound_day=utc_day(now_ms),
             bound_ms=now_ms,
         )
-        return transaction, await submission.sign(self.signer, draft, now_ms)
+        return transaction, await submission.sign(self.signer, unsigned, now_ms, kind=AttemptKind.PAY, index=0)

@@ -17,7 +17,6 @@ from distributor.ledger.closing import PaidBy
 from distributor.model import Address, Attempt, HoldReason, Order, OrderKey, Transaction
 from distributor.payout import adoption, alarms, guard_outcomes
 from distributor.ports import Alarms, Guard
-from distributor.units import Wei
 
 REVERTED_MAX = 2
 """So many transactions in a row may be refused as a whole; then the payouts are paused."""
@@ -74,19 +73,12 @@ class GuardSettling:
 
 
 def _closing(proof: guard_outcomes.GuardProof, receipt: Receipt) -> Closing:
-    number = receipt.block.number
-    return Closing(
-        tx_hash=receipt.tx_hash,
-        block_number=number,
-        paid=tuple(proof.paid),
-        held=proof.held,
+    tx_hash, number = receipt.tx_hash, receipt.block.number
+    detail = f"transaction {tx_hash} in block {number}"
+    return replace(
+        Closing.by(receipt, paid=tuple(proof.paid), held=proof.held, detail=detail),
         released=proof.released,
-        proofs={
-            key: PaidBy(tx_hash=receipt.tx_hash, block_number=number, log_index=log) for key, log in proof.paid.items()
-        },
-        detail=f"transaction {receipt.tx_hash} in block {number}",
-        gas_used=receipt.gas_used,
-        gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
+        proofs={key: PaidBy(tx_hash=tx_hash, block_number=number, log_index=log) for key, log in proof.paid.items()},
         reverted=not receipt.succeeded,
     )
 

@@ -9,11 +9,12 @@ the order is held, and loses its nonce: that nonce can never pay it any more.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from distributor.chain_types import Receipt
 from distributor.ledger import Closing, Ledger
+from distributor.ledger.closing import mined_by
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import (
     Address,
@@ -33,7 +34,6 @@ from distributor.payout.lifecycle import PaymentProof
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
-from distributor.units import Wei
 
 
 class Resolved(StrEnum):
@@ -111,7 +111,7 @@ class Resolution:
             return Resolved.NOT_FINAL
         orders = await self.ledger.orders(opened.transaction.orders)
         verdict = _verdict(orders, receipt, origin, self.identity)
-        mined = _mined(opened.transaction, receipt)
+        mined = mined_by(opened.transaction, receipt)
         trouble = await self._too_early(receipt, release=bool(verdict.held))
         if trouble is not None:
             return trouble
@@ -168,22 +168,11 @@ class Resolution:
         return None if shown.block == receipt.block else Resolved.NOT_FINAL
 
     async def _close(self, mined: Transaction, receipt: Receipt, verdict: PaymentProof, deed: tuple[str, str]) -> None:
-        closing = Closing(
-            tx_hash=receipt.tx_hash,
-            block_number=receipt.block.number,
-            paid=verdict.paid,
-            held=verdict.held,
-            detail=f"nonce {mined.nonce} was used by transaction {receipt.tx_hash} in block {receipt.block.number}",
-            gas_used=receipt.gas_used,
-            gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
-        )
+        number = receipt.block.number
+        detail = f"nonce {mined.nonce} was used by transaction {receipt.tx_hash} in block {number}"
+        closing = Closing.by(receipt, paid=verdict.paid, held=verdict.held, detail=detail)
         await self.ledger.admin.record("resolve", f"{mined.operator}:{mined.nonce}", *deed)
         await self.ledger.close(mined, closing)
-
-
-def _mined(transaction: Transaction, receipt: Receipt) -> Transaction:
-    block = receipt.block
-    return replace(transaction, mined_hash=receipt.tx_hash, block_number=block.number, block_hash=block.block_hash)
 
 
 def _verdict(orders: Sequence[Order], receipt: Receipt, origin: TransactionDetails, identity: Identity) -> PaymentProof:

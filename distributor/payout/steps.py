@@ -42,11 +42,9 @@ from distributor.payout.step_kinds import (
     Submit,
     Wait,
 )
-from distributor.payout.submission import Draft
-from distributor.ports import Alarms, Chain, Signer
+from distributor.ports import Alarms, Chain, Signer, UnsignedTransaction
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
-from distributor.units import Wei
 from foundation import logs
 from foundation.clock import Clock, UnixMs
 
@@ -140,17 +138,17 @@ class StepExecutor:
         if signer is None:
             await self.alarms.raise_(alarms.key_missing(transaction))
             return StepResult(submit=(transaction, previous))
-        draft = Draft(
+        unsigned = UnsignedTransaction(
             chain_id=self.identity.chain_id,
             nonce=transaction.nonce,
-            index=transaction.attempts,
-            kind=previous.kind,
             call=submission.call_of(transaction, previous.kind),
             gas_limit=step.gas_limit,
             fees=step.fees,
         )
         try:
-            attempt = await submission.sign(signer, draft, self.clock())
+            attempt = await submission.sign(
+                signer, unsigned, self.clock(), kind=previous.kind, index=transaction.attempts
+            )
         except SignerUnavailable as error:
             await self.alarms.raise_(alarms.signer_unavailable(transaction, error))
             return StepResult(submit=(transaction, previous))
@@ -231,15 +229,8 @@ class StepExecutor:
         transaction, receipt = confirmed.opened.transaction, confirmed.receipt
         verdict = lifecycle.verify_payment(confirmed.orders, receipt, self.identity.reserve, kind=attempt.kind)
         reason = await self._todays_reason(transaction, attempt, confirmed.snapshot) if _reverted(verdict) else ""
-        return Closing(
-            tx_hash=receipt.tx_hash,
-            block_number=receipt.block.number,
-            paid=verdict.paid,
-            held=verdict.held,
-            detail=f"transaction {receipt.tx_hash} in block {receipt.block.number}{reason}",
-            gas_used=receipt.gas_used,
-            gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
-        )
+        detail = f"transaction {receipt.tx_hash} in block {receipt.block.number}{reason}"
+        return Closing.by(receipt, paid=verdict.paid, held=verdict.held, detail=detail)
 
     async def _guarded(self, transaction: Transaction, orders: Sequence[Order], receipt: Receipt) -> Closing | None:
         """Return how a transaction through a guard is closed; None while no node names what paid a reference."""

@@ -11,11 +11,11 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from distributor.chain_types import Call, Submitted
 from distributor.ledger import Ledger
-from distributor.model import Attempt, AttemptKind, Fees, SubmitOutcome, Transaction, TransactionStatus
+from distributor.model import Attempt, AttemptKind, SubmitOutcome, Transaction, TransactionStatus
 from distributor.ports import Chain, Signer, UnsignedTransaction
 from distributor.state import WaitingReason
 from foundation import logs
@@ -35,19 +35,6 @@ _BROADCAST_OUTCOMES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Draft:
-    """An attempt before its signature: everything but the key's word."""
-
-    chain_id: int
-    nonce: int
-    index: int
-    kind: AttemptKind
-    call: Call
-    gas_limit: int
-    fees: Fees
-
-
 def call_of(transaction: Transaction, kind: AttemptKind) -> Call:
     """Return what an attempt of *kind* asks: the payment as attempt 0 did, or nothing, of the operator itself."""
     if kind is AttemptKind.CANCEL:
@@ -55,21 +42,20 @@ def call_of(transaction: Transaction, kind: AttemptKind) -> Call:
     return Call(to=transaction.to, data=transaction.data)
 
 
-async def sign(signer: Signer, draft: Draft, now_ms: UnixMs) -> Attempt:
-    """Sign *draft*. The attempt must be in the ledger before it is handed to anyone."""
-    unsigned = UnsignedTransaction(
-        chain_id=draft.chain_id, nonce=draft.nonce, call=draft.call, gas_limit=draft.gas_limit, fees=draft.fees
-    )
+async def sign(
+    signer: Signer, unsigned: UnsignedTransaction, now_ms: UnixMs, *, kind: AttemptKind, index: int
+) -> Attempt:
+    """Sign *unsigned* as the attempt *index* of its nonce. It must be in the ledger before it is handed to anyone."""
     signed = await signer.sign(unsigned)
     return Attempt(
         operator=signer.address,
-        nonce=draft.nonce,
-        index=draft.index,
-        kind=draft.kind,
+        nonce=unsigned.nonce,
+        index=index,
+        kind=kind,
         raw=signed.raw,
         tx_hash=signed.tx_hash,
-        fees=draft.fees,
-        gas_limit=draft.gas_limit,
+        fees=unsigned.fees,
+        gas_limit=unsigned.gas_limit,
         signed_ms=now_ms,
     )
 

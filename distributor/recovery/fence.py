@@ -23,8 +23,8 @@ from distributor.payout import fees, submission
 from distributor.payout.distribution import UNSETTLED_MAX
 from distributor.payout.history import last_final
 from distributor.payout.lifecycle import CANCEL_GAS
-from distributor.payout.submission import IN_POOL, Draft
-from distributor.ports import Chain, Signer
+from distributor.payout.submission import IN_POOL
+from distributor.ports import Chain, Signer, UnsignedTransaction
 from distributor.settings.chain import FeeSettings, SettlementSettings
 from foundation.clock import Clock, Sleep
 from foundation.errors import ConfigurationError, ServiceError
@@ -183,16 +183,14 @@ class Fence:
 
     async def _signed(self, operator: Address, nonce: int, price: Fees) -> Attempt:
         """Sign a transfer of nothing to the operator itself."""
-        draft = Draft(
+        unsigned = UnsignedTransaction(
             chain_id=self.chain_id,
             nonce=nonce,
-            index=0,
-            kind=AttemptKind.CANCEL,
             call=Call(to=operator, data=b""),
             gas_limit=CANCEL_GAS,
             fees=price,
         )
-        return await submission.sign(self.signers[operator], draft, self.clock())
+        return await submission.sign(self.signers[operator], unsigned, self.clock(), kind=AttemptKind.CANCEL, index=0)
 
     async def _is_revoked(self, operator: Address) -> bool:
         (tried,) = await self.chain.simulate(operator, [self.chain.probe(operator)])

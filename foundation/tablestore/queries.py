@@ -43,14 +43,18 @@ async def find_many(rows: Rows, codec: Codec, kind: type[T], keys: Iterable[str]
     return await asyncio.gather(*map(one, keys))
 
 
-async def rows_under(rows: Rows, prefix: str, *, page_rows: int = PAGE_ROWS) -> AsyncIterator[Row]:
+def rows_under(rows: Rows, prefix: str) -> AsyncIterator[Row]:
     """Yield every row whose key begins with *prefix*, in key order, page by page."""
-    first = prefix
+    return rows_between(rows, prefix, past(prefix))
+
+
+async def rows_between(rows: Rows, first: str, last: str) -> AsyncIterator[Row]:
+    """Yield every row from *first* on and before *last*, in key order, page by page."""
     while True:
-        page = await rows.scan(first, past(prefix), limit=page_rows)
+        page = await rows.scan(first, last, limit=PAGE_ROWS)
         for row in page:
             yield row
-        if len(page) < page_rows:
+        if len(page) < PAGE_ROWS:
             return
         first = behind(page[-1].key)
 

@@ -15,6 +15,7 @@ from distributor.order_ids import ref_id
 from distributor.units import TokenUnits
 from foundation.errors import Contention
 from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.queries import past
 from tests.factories import ALICE, BOB, IDENTITY, OPERATOR, TOKEN, a_hash, an_address, an_order
 from tests.fakes.bench import Bench, a_closing
 from tests.fakes.clock import FrozenClock
@@ -113,7 +114,7 @@ async def test_an_order_sent_again_before_it_was_found_is_marked_paid(empty: Ben
     order = await empty.order("ORD1")
     assert (order.status, order.paid_hash, order.nonce) == (OrderStatus.PAID, a_hash("paid long ago"), 4)
     assert (await empty.ledger.waiting(limit=10)).orders == ()
-    assert await empty.keys(keys.OPEN_ORDERS, keys.past(keys.OPEN_ORDERS)) == []
+    assert await empty.keys(keys.OPEN_ORDERS, past(keys.OPEN_ORDERS)) == []
 
 
 async def test_a_held_order_that_the_chain_paid_is_marked_paid(bench: Bench) -> None:
@@ -239,7 +240,7 @@ async def test_a_restored_backup_keeps_what_it_knows(bench: Bench) -> None:
 
 async def test_everything_can_be_read_in_pages(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """However large the ledger is."""
-    monkeypatch.setattr("distributor.ledger.rebuild_store.PAGE_ROWS", 2)
+    monkeypatch.setattr("foundation.tablestore.queries.PAGE_ROWS", 2)
     rebuild_store = an_archive(bench)
     await bench.received("A", "B", "C", "D")
     await rebuild_store.restore(a_payout("E"))

@@ -12,6 +12,7 @@ from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, Ord
 from distributor.payout import guard_calls, submission
 from distributor.payout.guard_outcomes import is_same_payment
 from distributor.payout.lifecycle import CANCEL_GAS, payment_gas
+from distributor.ports import UnsignedTransaction
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests import factories
@@ -357,16 +358,14 @@ async def test_a_cancelled_nonce_holds_its_order_as_without_a_guard() -> None:
 async def cancel_attempt(world: World, transaction: Transaction) -> Attempt:
     """Sign an attempt that spends the nonce on nothing."""
     (first,) = await world.ledger.attempts(OPERATOR, transaction.nonce)
-    draft = submission.Draft(
+    unsigned = UnsignedTransaction(
         chain_id=world.identity.chain_id,
         nonce=transaction.nonce,
-        index=1,
-        kind=AttemptKind.CANCEL,
         call=submission.call_of(transaction, AttemptKind.CANCEL),
         gas_limit=CANCEL_GAS,
         fees=first.fees,
     )
-    return await submission.sign(world.signer, draft, world.clock())
+    return await submission.sign(world.signer, unsigned, world.clock(), kind=AttemptKind.CANCEL, index=1)
 
 
 async def test_a_refused_batch_is_corrected_with_the_gas_its_own_arguments_need() -> None:
@@ -424,16 +423,14 @@ async def bind_together(world: World, orders: list[Order]) -> None:
     binding_state = await world.ledger.binding_state(OPERATOR)
     assert binding_state is not None
     call, now_ms = world.guard.pay_many(orders), world.clock()
-    draft = submission.Draft(
+    unsigned = UnsignedTransaction(
         chain_id=world.identity.chain_id,
         nonce=binding_state.next_nonce,
-        index=0,
-        kind=AttemptKind.PAY,
         call=call,
         gas_limit=guard_calls.gas_of(call.data),
         fees=Fees(max_fee_wei=Wei(32 * factories.GWEI), tip_wei=Wei(30 * factories.GWEI)),
     )
-    attempt = await submission.sign(world.signer, draft, now_ms)
+    attempt = await submission.sign(world.signer, unsigned, now_ms, kind=AttemptKind.PAY, index=0)
     transaction = Transaction(
         operator=OPERATOR,
         nonce=binding_state.next_nonce,

@@ -13,6 +13,7 @@ from distributor.units import UINT256_MAX, TokenUnits
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
 from foundation.tablestore.ports import Row, Value, Version
+from foundation.tablestore.queries import behind, past
 from tests.factories import ALICE, AUTHORITY, NOW_MS, OPERATOR, a_hash, a_transaction, an_attempt, an_order
 
 VERSION = Version("v1")
@@ -177,9 +178,9 @@ def test_keys_sort_as_numbers_and_times_do() -> None:
 def test_a_range_holds_what_begins_with_its_prefix_and_no_more() -> None:
     """The waiting line ends before the open transactions begin."""
     first, second = keys.open_order(an_order("A")), keys.open_order(an_order("A-1"))
-    last = keys.past(keys.OPEN_ORDERS)
+    last = past(keys.OPEN_ORDERS)
 
-    assert keys.OPEN_ORDERS < first < keys.behind(first) < second < last < keys.open_transaction(OPERATOR, 0)
+    assert keys.OPEN_ORDERS < first < behind(first) < second < last < keys.open_transaction(OPERATOR, 0)
 
 
 def test_a_version_is_no_column() -> None:

@@ -270,7 +270,7 @@ async def test_one_bad_open_transaction_harms_its_operator_alone(trouble: str) -
 
 async def test_a_nonce_that_stays_open_costs_no_scan_of_those_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Found-faults A13: more rows between the lowest and the highest open nonce than one scan takes."""
-    monkeypatch.setattr("distributor.ledger.opened.PAGE_ROWS", 3)
+    monkeypatch.setattr("foundation.tablestore.queries.PAGE_ROWS", 3)
     world = await a_world()
     for _ in range(GAP_MAX + 3):
         await world.receive()

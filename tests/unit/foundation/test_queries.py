@@ -45,9 +45,12 @@ async def test_many_values_keep_the_order_they_were_asked_in(rows: MemoryRows) -
 
 
 @pytest.mark.parametrize("page_rows", [1, 3, 7, 8])
-async def test_all_rows_of_a_prefix_come_whatever_the_page(rows: MemoryRows, page_rows: int) -> None:
+async def test_all_rows_of_a_prefix_come_whatever_the_page(
+    rows: MemoryRows, page_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once each, in key order, without their neighbours."""
-    found = [row.values["n"] async for row in rows_under(rows, "b:", page_rows=page_rows)]
+    monkeypatch.setattr("foundation.tablestore.queries.PAGE_ROWS", page_rows)
+    found = [row.values["n"] async for row in rows_under(rows, "b:")]
 
     assert found == list(range(7))
 
