@@ -17,10 +17,10 @@ from distributor.ledger import Ledger
 from distributor.ledger.doubts import is_distrusted
 from distributor.ledger.records import Distrust
 from distributor.model import Hash, OpenTransaction, Order, Transaction
-from distributor.payout import effects, lifecycle, node_alarms
-from distributor.payout import witnesses as words
+from distributor.payout import effects, lifecycle, node_alarms, weighing
 from distributor.payout.self_stop import SelfStop
-from distributor.payout.witnesses import Effect, Opinion, Statements, Weighed, Witnesses
+from distributor.payout.weighing import Effect, Opinion, Statements, Weighed
+from distributor.payout.witnesses import Witnesses
 from distributor.ports import Alarms, Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
@@ -127,7 +127,7 @@ class Confirmation:
         effect_of = partial(self._effect, final)
         head = final.snapshot.head.number
         doubted = is_distrusted(distrusted.get(final.snapshot.node), head)
-        weighed = words.weigh(statements, final.receipt.block, effect_of, self.policy, distrusted=doubted)
+        weighed = weighing.weigh(statements, final.receipt.block, effect_of, self.policy, distrusted=doubted)
         try:
             return await self._conclude(final, statements, weighed, doubted=doubted)
         except Contention:
@@ -159,7 +159,7 @@ class Confirmation:
             return None
         await self.alarms.raise_(node_alarms.witness_missing(final.transaction, statements.words))
         effect_of = partial(self._effect, final)
-        receipt = words.closes_alone(statements, weighed, final.receipt.block, effect_of, self.policy)
+        receipt = weighing.closes_alone(statements, weighed, final.receipt.block, effect_of, self.policy)
         if receipt is None or doubted:
             return None
         return self._confirmed(final, receipt, witnesses=1, alone=True)

@@ -21,9 +21,9 @@ from distributor.model import (
     OrderStatus,
 )
 from distributor.payout import lifecycle
-from distributor.payout.final_look import FinalLook, TooEarly
 from distributor.payout.history import History
-from distributor.payout.witnesses import shows_final
+from distributor.payout.weighing import shows_final
+from distributor.payout.witnesses import TooEarly, Witnesses
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
@@ -125,7 +125,7 @@ class Correction:
         details = (await self.history.transaction_details([tx_hash]))[tx_hash]
         if (details.sender, details.nonce) != (order.operator, order.nonce):
             return Corrected.ANOTHER_NONCE
-        receipt = await FinalLook(chain=self.chain, policy=self.policy).at(tx_hash, release=True)
+        receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=True)
         if isinstance(receipt, TooEarly):
             return Corrected(receipt.value)
         if _transfer(order, receipt, self.identity.reserve) is not None:
@@ -138,7 +138,7 @@ class Correction:
     # inside ------------------------------------------------------------------------------------
 
     async def _settle_unbound(self, order: Order, tx_hash: Hash, deed: Deed | None) -> Corrected:
-        receipt = await FinalLook(chain=self.chain, policy=self.policy).at(tx_hash, release=False)
+        receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=False)
         if isinstance(receipt, TooEarly):
             return Corrected(receipt.value)
         recorded = self._recorded(order, receipt)

@@ -8,7 +8,7 @@ from distributor.chain_types import Receipt
 from distributor.model import Address, AttemptKind, HoldReason, Order, Transaction
 from distributor.payout import guard_calls, guard_outcomes, lifecycle
 from distributor.payout.lifecycle import PaymentProof
-from distributor.payout.witnesses import Effect
+from distributor.payout.weighing import Effect
 from distributor.settings.chain import SettlementSettings
 
 

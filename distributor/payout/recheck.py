@@ -16,8 +16,9 @@ from distributor.chain_types import Block, Claim, Receipt
 from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
 from distributor.model import AttemptKind, Hash, Order, Transaction
-from distributor.payout import effects, node_alarms, witnesses
-from distributor.payout.witnesses import Effect, Opinion, Statements, Witnesses
+from distributor.payout import effects, node_alarms, weighing
+from distributor.payout.weighing import Effect, Opinion, Statements
+from distributor.payout.witnesses import Witnesses
 from distributor.ports import Alarms, Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
@@ -50,11 +51,11 @@ class Recheck:
     async def _conclude(self, transaction: Transaction, block: Block, said: Statements) -> None:
         orders = await self.ledger.orders(transaction.orders)
         effect_of = partial(self._effect, transaction, orders)
-        if witnesses.contradicts(said, block, effect_of):
+        if weighing.contradicts(said, block, effect_of):
             await self._pause(transaction, said)
             return
-        weighed = witnesses.weigh(said, block, effect_of, self.policy)
-        if weighed.opinion is Opinion.AGREED and weighed.witnesses >= witnesses.ENOUGH:
+        weighed = weighing.weigh(said, block, effect_of, self.policy)
+        if weighed.opinion is Opinion.AGREED and weighed.witnesses >= weighing.ENOUGH:
             await self._witnessed(transaction, weighed.witnesses)
 
     def _effect(self, transaction: Transaction, orders: Sequence[Order], receipt: Receipt) -> Effect:

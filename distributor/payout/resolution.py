@@ -27,10 +27,10 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout import lifecycle
-from distributor.payout.final_look import FinalLook, TooEarly
 from distributor.payout.foreign_payment import ForeignPayment, Unsettled
 from distributor.payout.history import History, TransactionDetails
 from distributor.payout.lifecycle import PaymentProof
+from distributor.payout.witnesses import TooEarly, Witnesses
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
@@ -135,7 +135,7 @@ class Resolution:
         origin = (await self.history.transaction_details([tx_hash]))[tx_hash]
         if (origin.sender, origin.nonce) != (operator, nonce):
             return Resolved.ANOTHER_NONCE
-        receipt = await FinalLook(chain=self.chain, policy=self.policy).at(tx_hash, release=True)
+        receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=True)
         if isinstance(receipt, TooEarly):
             return Resolved(receipt.value)
         payment = await self._payment.of_unbound(origin, receipt)
@@ -162,7 +162,7 @@ class Resolution:
 
     async def _too_early(self, receipt: Receipt, *, release: bool) -> Resolved | None:
         """Look once more, at two nodes where two are configured; a release waits for more blocks."""
-        shown = await FinalLook(chain=self.chain, policy=self.policy).at(receipt.tx_hash, release=release)
+        shown = await Witnesses(chain=self.chain).final_receipt(receipt.tx_hash, self.policy, release=release)
         if isinstance(shown, TooEarly):
             return Resolved(shown.value)
         return None if shown.block == receipt.block else Resolved.NOT_FINAL

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distributor.chain_types import ChainSnapshot, Claim, Receipt
+from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OpenTransaction
 from distributor.payout import alarms
 from distributor.payout.lifecycle import PaymentProof
-from distributor.payout.witnesses import Witnesses, agree
+from distributor.payout.witnesses import Witnesses
 from distributor.ports import Alarms, Chain
 
 
@@ -32,7 +32,9 @@ class SelfStop:
 
         Where two nodes are configured both must show that receipt: one that leaves out logs stops nobody.
         """
-        if HoldReason.NO_TRANSFER not in proof.held.values() or not await self._second_node_agrees(receipt, snapshot):
+        if HoldReason.NO_TRANSFER not in proof.held.values() or not await Witnesses(chain=self.chain).agree_on(
+            receipt, snapshot
+        ):
             return
         if await self.ledger.signs.stopped(receipt.tx_hash):
             return
@@ -49,9 +51,3 @@ class SelfStop:
             await self.ledger.admin.pause("nonce_lost", alarm.summary)
             await self.ledger.signs.note_stop(subject)
         await self.alarms.raise_(alarm)
-
-    async def _second_node_agrees(self, receipt: Receipt, snapshot: ChainSnapshot) -> bool:
-        """Silence is no agreement: the next look asks again."""
-        claim = Claim(receipt.tx_hash, receipt.block.number)
-        said = await Witnesses(chain=self.chain).hear([claim], first=snapshot.node, mark=snapshot.mark)
-        return agree(said[receipt.tx_hash])

@@ -1,83 +1,31 @@
-"""
-Two words that agree: what is asked of a second node before anything is done that cannot be undone.
-
-1. The first node shows a receipt that the chain never had: with one word the order is called paid, and is not.
-2. The first node shows a receipt without the transfer in it: with one word the order is held, gets another nonce,
-   and is paid again.
-
-So a transaction closes on two equal words of two providers: block, hash at its number, status and transfers. Each
-must show by its own mark that the block is final; a second node that shows the same receipt and not its depth
-would let one liar close what a reorganisation takes back. A word that is unlike the others forbids a release, and
-whatever two others agree on may only be a payment.
-
-Pure but for ``Witnesses``, which asks.
-"""
+"""What the providers of nodes say of a transaction, each asked by itself; ``weighing`` says what their words mean."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from distributor.chain_types import Block, Claim, GuardEvent, Mark, Receipt, Transfer, Word
+from distributor.chain_types import ChainSnapshot, Claim, Mark, Receipt, Word
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Hash
-from distributor.payout import lifecycle
+from distributor.payout.lifecycle import is_deep
+from distributor.payout.weighing import Effect, Opinion, Statements, Weighed, agree, weigh
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 
-ENOUGH = 2
-"""Equal words that close a transaction, where as many providers are configured."""
 _COUNTRY_CODE = 2
 _SECOND_LEVEL_MAX = 3
 """Letters of a label like ``co`` in ``co.uk`` or ``com`` in ``com.br``."""
 
-Essence = tuple[Block, bool, tuple[Transfer, ...], tuple[GuardEvent, ...], Hash | None] | None
-"""What two words must have in common, the hash at the height among it; None for "in no block"."""
 
+class TooEarly(StrEnum):
+    """Why nothing may be concluded from a transaction."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Effect:
-    """What closing a transaction by one receipt would do."""
-
-    releases: bool
-    """Whether any of its orders loses its nonce unpaid."""
-    beyond: int = 0
-    """Blocks on top, beyond finality, that it needs for that."""
-
-
-EffectOf = Callable[[Receipt], Effect]
-
-
-class Opinion(StrEnum):
-    """What the words say together."""
-
-    AGREED = "agreed"
-    EARLY = "early"
-    """Equal words, and not every node that must shows the block as final: look again."""
-    SILENT = "silent"
-    """One word alone, though nodes of another provider are configured."""
-    UNEQUAL = "unequal"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Statements:
-    """What was said of one transaction in one turn: at most one word of each provider."""
-
-    words: tuple[Word, ...] = ()
-    providers: int
-    """How many are configured."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Weighed:
-    """The opinion, the receipt it is about, and how many words stand behind it."""
-
-    opinion: Opinion
-    receipt: Receipt | None = None
-    witnesses: int = 0
+    NOT_FINAL = "not_final"
+    NODES_DISAGREE = "nodes_disagree"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +51,42 @@ class Witnesses:
             )
             for claim in claims
         }
+
+    async def final_receipt(self, tx_hash: Hash, policy: SettlementSettings, *, release: bool) -> Receipt | TooEarly:
+        """
+        Return the receipt of *tx_hash* once it can be relied on: final, and the same to two providers.
+
+        Args:
+            tx_hash: The transaction.
+            policy: When something is final.
+            release: Whether something gets another nonce by it: then its block must be ``RELEASE_CONFIRMATIONS``
+                deeper than final.
+
+        Raises:
+            ChainUnavailable: No node answers.
+        """
+        snapshot = await self.chain.snapshot([], [tx_hash], [])
+        first = snapshot.receipts.get(tx_hash)
+        beyond = policy.release_confirmations if release else 0
+        if first is None or not is_deep(first.block.number, snapshot.mark, policy, beyond=beyond):
+            return TooEarly.NOT_FINAL
+        effect = Effect(releases=release, beyond=beyond)
+        said = await self._said_of(first, snapshot)
+        match weigh(said, first.block, lambda _: effect, policy):
+            case Weighed(opinion=Opinion.AGREED, receipt=Receipt() as receipt):
+                return receipt
+            case Weighed(opinion=Opinion.EARLY):
+                return TooEarly.NOT_FINAL
+            case _:
+                return TooEarly.NODES_DISAGREE
+
+    async def agree_on(self, receipt: Receipt, snapshot: ChainSnapshot) -> bool:
+        """Say whether a second provider shows *receipt* too. Silence is no agreement: the next look asks again."""
+        return agree(await self._said_of(receipt, snapshot))
+
+    async def _said_of(self, receipt: Receipt, snapshot: ChainSnapshot) -> Statements:
+        claim = Claim(receipt.tx_hash, receipt.block.number)
+        return (await self.hear([claim], first=snapshot.node, mark=snapshot.mark))[receipt.tx_hash]
 
     async def _provider(
         self, nodes: Sequence[str], claims: Sequence[Claim], first: str, mark: Mark | None
@@ -138,130 +122,6 @@ def by_provider(labels: Sequence[str], *, first: str = "") -> Sequence[Sequence[
     for label in sorted(labels, key=lambda label: label != first):
         grouped.setdefault(provider_of(label), []).append(label)
     return list(grouped.values())
-
-
-def weigh(
-    statements: Statements, block: Block, effect_of: EffectOf, policy: SettlementSettings, *, distrusted: bool = False
-) -> Weighed:
-    """
-    Return what the words say together of a transaction that is mined in *block*.
-
-    Args:
-        statements: The words; each of another provider.
-        block: Where it was mined, as its row or the first node says.
-        effect_of: Says what closing by a receipt would do.
-        policy: When a node shows a block as final.
-        distrusted: The word of the only provider is not enough: its node contradicted itself.
-    """
-    agreed = _largest([word for word in statements.words if _stands(word, block)])
-    unlike = len({_essence(word) for word in statements.words}) > 1
-    if len(agreed) < ENOUGH:
-        return _without_second(statements, agreed, block, effect_of, policy, unlike=unlike, distrusted=distrusted)
-    receipt = _receipt(agreed)
-    effect = effect_of(receipt)
-    if not effect.releases:
-        final = [word for word in agreed if shows_final(word, block, policy)]
-        return _agreed(receipt, final) if len(final) >= ENOUGH else Weighed(opinion=Opinion.EARLY, receipt=receipt)
-    if unlike:
-        return Weighed(opinion=Opinion.UNEQUAL, receipt=receipt)
-    deep = all(shows_final(word, block, policy, beyond=effect.beyond) for word in agreed)
-    return _agreed(receipt, agreed) if deep else Weighed(opinion=Opinion.EARLY, receipt=receipt)
-
-
-def _without_second(
-    statements: Statements,
-    agreed: Sequence[Word],
-    block: Block,
-    effect_of: EffectOf,
-    policy: SettlementSettings,
-    *,
-    unlike: bool,
-    distrusted: bool,
-) -> Weighed:
-    if unlike:
-        return Weighed(opinion=Opinion.UNEQUAL)
-    if not agreed:
-        # Nothing was said, or all say that it is not in that block any more: the next turn decides anew.
-        return Weighed(opinion=Opinion.EARLY if statements.words else Opinion.SILENT)
-    receipt = _receipt(agreed)
-    if statements.providers > 1:
-        return Weighed(opinion=Opinion.SILENT, receipt=receipt, witnesses=1)
-    final = shows_final(agreed[0], block, policy, beyond=effect_of(receipt).beyond) and not distrusted
-    return _agreed(receipt, agreed) if final else Weighed(opinion=Opinion.EARLY, receipt=receipt)
-
-
-def closes_alone(
-    statements: Statements, weighed: Weighed, block: Block, effect_of: EffectOf, policy: SettlementSettings
-) -> Receipt | None:
-    """
-    Return the receipt by which one word may close a payment whose second one has not come for long.
-
-    Only a payment, and only once its block is as deep as for a release: nothing is released on one word.
-    """
-    if weighed.opinion is not Opinion.SILENT or weighed.receipt is None or effect_of(weighed.receipt).releases:
-        return None
-    (word,) = statements.words
-    return weighed.receipt if shows_final(word, block, policy, beyond=policy.release_confirmations) else None
-
-
-def agree(statements: Statements) -> bool:
-    """Say whether two providers say the same, or the only one configured says anything."""
-    enough = min(ENOUGH, statements.providers)
-    return len(statements.words) >= enough and len({_essence(word) for word in statements.words}) == 1
-
-
-def contradicts(statements: Statements, block: Block, effect_of: EffectOf) -> bool:
-    """Say whether any word does not show the payment that was closed in *block*, there."""
-    return any(not _stands(word, block) or _leaves_unpaid(word, effect_of) for word in statements.words)
-
-
-def _leaves_unpaid(word: Word, effect_of: EffectOf) -> bool:
-    return word.receipt is not None and effect_of(word.receipt).releases
-
-
-def shows_final(word: Word, block: Block, policy: SettlementSettings, *, beyond: int = 0) -> bool:
-    """
-    Say whether the node of *word* itself shows *block* as final, *beyond* more blocks on top.
-
-    By the configured rule. A node that has no ``finalized`` tag shows it by depth alone, and only by that of
-    a release: it must not fall behind the others for want of a tag, nor be believed sooner than they are.
-    """
-    if word.canonical != block.block_hash:
-        return False
-    if policy.finality_depth is None and word.mark.finalized_number is None:
-        least = max(beyond, policy.release_confirmations)
-        return word.mark.head_number - block.number >= policy.min_confirmations + least
-    return lifecycle.is_deep(block.number, word.mark, policy, beyond=beyond)
-
-
-def _largest(words: Sequence[Word]) -> Sequence[Word]:
-    """Return the most words that are equal; of as many, those that were heard first."""
-    groups = dict[Essence, list[Word]]()
-    for word in words:
-        groups.setdefault(_essence(word), []).append(word)
-    return max(groups.values(), key=len, default=[])
-
-
-def _essence(word: Word) -> Essence:
-    receipt = word.receipt
-    return (
-        None
-        if receipt is None
-        else (receipt.block, receipt.succeeded, receipt.transfers, receipt.guard_events, word.canonical)
-    )
-
-
-def _stands(word: Word, block: Block) -> bool:
-    """Say whether the word is about that very block, and the node has it at its number."""
-    return word.receipt is not None and word.receipt.block == block and word.canonical == block.block_hash
-
-
-def _receipt(words: Sequence[Word]) -> Receipt:
-    return next(word.receipt for word in words if word.receipt is not None)
-
-
-def _agreed(receipt: Receipt, words: Sequence[Word]) -> Weighed:
-    return Weighed(opinion=Opinion.AGREED, receipt=receipt, witnesses=len(words))
 
 
 def _is_ip(name: str) -> bool:

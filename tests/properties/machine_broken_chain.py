@@ -14,12 +14,12 @@ from distributor.ledger.columns import encode
 from distributor.ledger.queries import must_find
 from distributor.ledger.records import Total
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, TransactionStatus
-from distributor.payout import lifecycle, witnesses
+from distributor.payout import lifecycle, weighing
 from distributor.payout.confirmation import Confirmation
 from distributor.payout.lifecycle import PaymentProof
 from distributor.payout.step_kinds import Step, Submit, Wait
 from distributor.payout.steps import StepExecutor, StepResult
-from distributor.payout.witnesses import Statements
+from distributor.payout.weighing import Statements
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Spent
 from distributor.units import TokenUnits
@@ -71,12 +71,12 @@ def final_at_one_confirmation(patch: Patch) -> None:
         return word.canonical == block.block_hash and soon(block.number, word.mark, policy, beyond=beyond)
 
     patch.setattr(lifecycle, "is_deep", soon)
-    patch.setattr(witnesses, "shows_final", shown_soon)
+    patch.setattr(weighing, "shows_final", shown_soon)
 
 
 def a_missing_tag_falls_back_to_depth(patch: Patch) -> None:
     """Count blocks while a node knows nothing final, the first one or any other."""
-    is_deep, shows_final = lifecycle.is_deep, witnesses.shows_final
+    is_deep, shows_final = lifecycle.is_deep, weighing.shows_final
 
     def by_depth(mark: Mark, policy: SettlementSettings) -> SettlementSettings:
         missing = policy.finality_depth is None and mark.finalized_number is None
@@ -89,7 +89,7 @@ def a_missing_tag_falls_back_to_depth(patch: Patch) -> None:
         return shows_final(word, block, by_depth(word.mark, policy), beyond=beyond)
 
     patch.setattr(lifecycle, "is_deep", falls_back)
-    patch.setattr(witnesses, "shows_final", shown)
+    patch.setattr(weighing, "shows_final", shown)
 
 
 def mined_is_for_ever(patch: Patch) -> None:
@@ -132,20 +132,20 @@ def released_at_finality(patch: Patch) -> None:
 
 def released_on_one_nodes_word(patch: Patch) -> None:
     """Give an order another chance because one node calls its payment failed."""
-    weigh = witnesses.weigh
+    weigh = weighing.weigh
 
     def first_alone(statements: Statements, *about: Any, **named: Any) -> Any:
         return weigh(replace(statements, words=statements.words[:1], providers=1), *about, **named)
 
-    patch.setattr(witnesses, "weigh", first_alone)
+    patch.setattr(weighing, "weigh", first_alone)
 
 
 def only_block_and_status_are_compared(patch: Patch) -> None:
     """Take two receipts for equal that differ in what the token emitted."""
-    essence = witnesses._essence
+    essence = weighing._essence
 
     def bare(word: Word) -> Any:
         found = essence(word)
         return found and (*found[:2], found[-1])
 
-    patch.setattr(witnesses, "_essence", bare)
+    patch.setattr(weighing, "_essence", bare)

@@ -10,17 +10,8 @@ import pytest
 from distributor.chain_types import Claim, Mark, Receipt, Word
 from distributor.model import AttemptKind
 from distributor.payout.effects import effect_of
-from distributor.payout.witnesses import (
-    Effect,
-    Opinion,
-    Statements,
-    Witnesses,
-    by_provider,
-    closes_alone,
-    provider_of,
-    shows_final,
-    weigh,
-)
+from distributor.payout.weighing import Effect, Opinion, Statements, closes_alone, shows_final, weigh
+from distributor.payout.witnesses import Witnesses, by_provider, provider_of
 from tests.factories import POLICY, RESERVE, a_block, a_receipt, a_transaction, an_attempt, an_order
 from tests.fakes.chain import FakeChain
 
