@@ -18,7 +18,7 @@ from distributor.settings.chain import ContractSettings, NodeSettings, SigningSe
 from distributor.settings.operations import StorageSettings
 from distributor.settings.shop_secrets import secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
-from distributor.settings.use_cases import ChainSettings
+from distributor.settings.use_cases import AgeSettings, ChainSettings
 from foundation.alarms.settings import AlarmSettings
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
@@ -27,7 +27,7 @@ from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.groups import SettingsGroup
-from foundation.settings.reading import secrets_of
+from foundation.settings.reading import read, secrets_of
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -260,6 +260,13 @@ class Resources:
         from foundation.alarms.configured import targets_of
 
         return targets_of(await self.settings(AlarmSettings), _TITLE)
+
+    async def ages(self) -> AgeSettings:
+        """Return how old something may become; the defaults while a setting is wrong, which is an alarm of its own."""
+        try:
+            return await self.settings(AgeSettings)
+        except ConfigurationError:
+            return read(AgeSettings, {})
 
     async def heartbeat(self) -> Heartbeat:
         """Return what is asked after each whole sweep."""

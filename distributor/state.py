@@ -140,8 +140,19 @@ class MonitorState:
     reserve_units: TokenUnits = TokenUnits(0)
     allowance_units: TokenUnits = TokenUnits(0)
     gas_wei: Wei = Wei(0)
+    market_base_wei: int | None = None
+    market_tip_wei: int | None = None
+    """What the network asked per gas; None: not looked yet, or a chain without base fee."""
     alarms: tuple[str, ...] = ()
     """Codes of the alarms that stand; one is raised when it enters this set, and cleared when it leaves."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettlementLook:
+    """When settlement last looked at everything that is open without an error, within a minute."""
+
+    looked_ms: UnixMs = UnixMs(0)
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 

@@ -233,6 +233,7 @@ class Container:
             ),
             queues=await self._resources.queues(),
             clock=self._clock,
+            ages=await self._resources.ages(),
         )
 
     async def heartbeat(self) -> None:
@@ -254,6 +255,7 @@ class Container:
             chain=chain,
             alarms=alarms,
             clock=self._clock,
+            heads=await self._resources.rpc(),
             recheck=Recheck(
                 ledger=ledger,
                 chain=chain,

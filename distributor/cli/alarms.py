@@ -33,7 +33,8 @@ async def _list(context: CommandContext) -> int:
     await context.begin(StatusSettings)
     now, register = context.clock(), await context.parts.register()
     queues = await queue_facts(await context.parts.queues(), now)
-    facts = by_code([*await standing_facts(await context.ledger(), now), *queues, *await register.facts()])
+    standing = await standing_facts(await context.ledger(), now, await context.parts.ages())
+    facts = by_code([*standing, *queues, *await register.facts()])
     told = await register.told()
     codes = (facts.keys() | {code for code, each in told.items() if each.state is Word.STANDS}) - {ALARM_TEST.code}
     shown = [_shown(code, facts.get(code, []), told.get(code)) for code in sorted(codes, key=_rank)]

@@ -47,7 +47,18 @@ async def distribute(message: func.QueueMessage, settlements: func.Out[str], con
         if drained.open:
             settlements.set(WAKE)
 
-    await _finished(context, drain)
+    await _finished(context, lambda: _with_alarms(drain))
+
+
+async def _with_alarms(job: Callable[[], Awaitable[None]]) -> None:
+    """Do *job*, and then send alarms where the sweep, which does it, has not run for minutes."""
+    try:
+        await job()
+    finally:
+        try:
+            await (await container().alarm_sweep()).run_for_a_dead_sweep()
+        except (Transient, ConfigurationError) as error:  # what the job raised counts
+            logs.warning(_log, "alarms_not_looked_at", cause=type(error).__name__, detail=str(error))
 
 
 async def _let_wait(error: ConfigurationError) -> None:
@@ -68,7 +79,7 @@ async def settlement(message: func.QueueMessage, settlements: func.Out[str], con
         if followed.again:
             settlements.set(WAKE)
 
-    await _finished(context, follow)
+    await _finished(context, lambda: _with_alarms(follow))
 
 
 @blueprint.function_name("sweep")

@@ -22,7 +22,7 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.state import Identity, MonitorState, PauseState, Spent, Stats, Waiting, WaitingReason
+from distributor.state import Identity, MonitorState, PauseState, SettlementLook, Spent, Stats, Waiting, WaitingReason
 from foundation.tablestore import codec
 from foundation.tablestore.codec import Codec, Column, Kind, Record, amount, binary, flag, lines, number, text, word
 from foundation.tablestore.leases import LEASE
@@ -145,8 +145,11 @@ _CODEC = Codec(
                 amount("allowance_units"),
                 amount("gas_wei"),
                 lines("alarms"),
+                number("market_base_wei", missing=None),
+                number("market_tip_wei", missing=None),
             ),
         ),
+        Record(SettlementLook, (number("looked_ms"),)),
         Record(
             Stats,
             (

@@ -12,6 +12,7 @@ IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitm
 OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
 ORDERS, REFS, HELD = "order:", "ref:", "held:"
 REBUILD, AHEAD, SCHEMA = "rebuild", "ahead", "schema"
+SETTLEMENT_LOOK = "settlement-look"
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
 from distributor.ledger.queries import find
-from distributor.state import MonitorState, Waiting, WaitingReason
+from distributor.state import MonitorState, SettlementLook, Waiting, WaitingReason
 from foundation.clock import Clock
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
@@ -38,6 +38,17 @@ class ServiceState:
 
     async def monitor_state(self) -> MonitorState:
         return await find(self.rows, MonitorState, keys.WATCH) or MonitorState()
+
+    async def settlement_look(self) -> SettlementLook:
+        """Return when settlement last looked at everything that is open."""
+        return await find(self.rows, SettlementLook, keys.SETTLEMENT_LOOK) or SettlementLook()
+
+    async def note_settlement_look(self) -> None:
+        """Note a whole look of settlement. Contention: another host noted its own, which says the same."""
+        before = await self.settlement_look()
+        group = AtomicWrite()
+        group.put(keys.SETTLEMENT_LOOK, encode(replace(before, looked_ms=self.clock())), before.version)
+        await commit(self.rows, group, marker_row=keys.SETTLEMENT_LOOK)
 
     async def save_monitor_state(self, monitor_state: MonitorState) -> None:
         """Keep what the sweep saw. Contention: another sweep wrote since *monitor_state* was read."""

@@ -23,6 +23,7 @@ _CRITICAL_REASONS = {
     f"waiting_{WaitingReason.GUARD_BYPASSED}",
 }
 ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_open_long"
+SLOTS_STUCK, SETTLEMENT_SILENT, SWEEP_MISSING = "slots_stuck", "settlement_silent", "sweep_missing"
 WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
 _C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
 
@@ -175,14 +176,44 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
     ORDER_WAITING_LONG: (
         _E,
         False,
-        "The oldest order has waited for more than 15 minutes.",
+        "The oldest order has waited for longer than ALARM_WAITING_S.",
         "Look at its reason (`show`, or GET /orders/{order_id}) and repair the cause; it is then paid by itself.",
     ),
     TRANSACTION_OPEN_LONG: (
         _E,
         False,
-        "A transaction has been open for more than 10 minutes.",
+        "A transaction has been open for longer than ALARM_OPEN_S.",
         "Look its hash up on an explorer and compare its fees with the market; `show` lists what is open.",
+    ),
+    SLOTS_STUCK: (
+        _E,
+        False,
+        "Every slot for a transaction is taken, no nonce moves, and orders wait.",
+        "Look at the lowest nonce: its hash on an explorer, its fees beside the market; the others wait behind it.",
+    ),
+    SETTLEMENT_SILENT: (
+        _E,
+        False,
+        "Nobody has looked at all open transactions for minutes.",
+        "Look for errors of settlement in the log, and whether its function runs. Nothing is paid twice meanwhile.",
+    ),
+    SWEEP_MISSING: (
+        _E,
+        False,
+        "The sweep has not run for minutes.",
+        "Look whether the timer function `sweep` is disabled or fails. A drain or settlement sent this alarm for it.",
+    ),
+    "node_silent": (
+        _W,
+        False,
+        "A node of RPC_URL does not answer; payouts go on by the others.",
+        "Repair that node, or take it out of RPC_URL.",
+    ),
+    "retiring_gas_short": (
+        _E,
+        False,
+        "The retiring operator's coin does not cover its open transactions.",
+        "Send POL to the retiring operator's address; `show` lists what is open.",
     ),
     "low_reserve": (_W, False, "The reserve is low.", "Move tokens to the reserve."),
     "low_allowance": (_W, False, "The reserve's allowance is low.", "Approve more from the reserve."),

@@ -256,12 +256,32 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Veja a conta de armazenamento: falha, firewall, papel do aplicativo. Os pedidos são aceitos e esperam.",
     ),
     "order_waiting_long": (
-        "O pedido mais antigo espera há mais de 15 minutos.",
+        "O pedido mais antigo espera há mais tempo que ALARM_WAITING_S.",
         "Veja o motivo (`show`, ou GET /orders/{order_id}) e corrija a causa; ele é então pago sozinho.",
     ),
     "transaction_open_long": (
-        "Uma transação está aberta há mais de 10 minutos.",
+        "Uma transação está aberta há mais tempo que ALARM_OPEN_S.",
         "Consulte o hash num explorador e compare suas taxas com o mercado; `show` lista o que está aberto.",
+    ),
+    "slots_stuck": (
+        "Todas as vagas de transação estão ocupadas, nenhum nonce avança, e há pedidos esperando.",
+        "Veja o nonce mais baixo: o hash num explorador e as taxas ao lado do mercado; os outros esperam por ele.",
+    ),
+    "settlement_silent": (
+        "Há minutos ninguém olha todas as transações abertas.",
+        "Procure erros de settlement no log, e se a função roda. Nada é pago duas vezes enquanto isso.",
+    ),
+    "sweep_missing": (
+        "A varredura não roda há minutos.",
+        "Veja se a função de tempo `sweep` está desativada ou falha. Outra função enviou este alarme por ela.",
+    ),
+    "node_silent": (
+        "Um nó de RPC_URL não responde; os pagamentos continuam pelos outros.",
+        "Conserte esse nó, ou tire-o de RPC_URL.",
+    ),
+    "retiring_gas_short": (
+        "A moeda do operador que sai não cobre as transações abertas dele.",
+        "Envie POL ao endereço do operador que sai; `show` lista o que está aberto.",
     ),
     "low_reserve": ("A reserva está baixa.", "Mova tokens para a reserva."),
     "low_allowance": ("A permissão da reserva está baixa.", "Aprove mais a partir da reserva."),

@@ -12,20 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distributor.ledger import Ledger
-from distributor.model import OpenTransaction, Order
-from distributor.payout.catalogue import ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG
+from distributor.model import Order
+from distributor.payout.ages import Seen, age_facts
 from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Queues
+from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, Waiting
 from foundation.alarms.model import Fact
 from foundation.alarms.teller import Teller
-from foundation.clock import Clock, UnixMs
+from foundation.clock import Clock, UnixMs, elapsed_ms
 
 HELD_MAX = 1_000
 """Held orders that are read in one look; a message counts no further."""
-WAITING_MS_MAX = 900_000
-OPEN_MS_MAX = 600_000
-"""Older than this, a waiting order or an open transaction is an alarm by itself, whatever its reason."""
 WATCHED_MS_MAX = 900_000
 """What the watch saw longer ago says nothing any more."""
 
@@ -38,29 +36,41 @@ class AlarmSweep:
     teller: Teller
     queues: Queues
     clock: Clock
+    ages: AgeSettings
 
     async def run(self) -> None:
-        """Look at every fact once and tell what is due. Raises StoreUnavailable if nothing is known."""
+        """Look at every fact once and send what is due. Raises StoreUnavailable if nothing is known."""
         now = self.clock()
-        in_rows, in_queues = await asyncio.gather(standing_facts(self.ledger, now), queue_facts(self.queues, now))
+        in_rows, in_queues = await asyncio.gather(
+            standing_facts(self.ledger, now, self.ages), queue_facts(self.queues, now)
+        )
         await self.teller.run([*in_rows, *in_queues])
 
+    async def run_for_a_dead_sweep(self) -> None:
+        """
+        Do the sweep's work of telling where it has not run for minutes; called by drains and settlement.
 
-async def standing_facts(ledger: Ledger, now: UnixMs) -> Sequence[Fact]:
+        Raises:
+            StoreUnavailable: Nothing is known.
+        """
+        monitor_state = await self.ledger.service.monitor_state()
+        if elapsed_ms(monitor_state.swept_ms, self.clock()) > self.ages.sweep_ms:
+            await self.run()
+
+
+async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequence[Fact]:
     """Return the conditions that have rows of their own. Raises StoreUnavailable."""
-    held, waiting, page, opened, monitor_state = await asyncio.gather(
+    held, waiting, page, opened, monitor_state, look = await asyncio.gather(
         ledger.held_orders(limit=HELD_MAX),
         ledger.service.why_waiting(),
         ledger.waiting(limit=1),
         ledger.open_transactions(),
         ledger.service.monitor_state(),
+        ledger.service.settlement_look(),
     )
-    return [
-        *(_held(order) for order in held),
-        *_waiting(waiting, page.orders, now),
-        *_open(opened, now),
-        *_watched(monitor_state, now),
-    ]
+    reasons = [_reason(waiting)] if page.orders and waiting.reason is not None else []
+    seen = Seen(now=now, waiting=waiting, oldest=page.orders, opened=opened, monitor=monitor_state, look=look)
+    return [*(_held(order) for order in held), *reasons, *age_facts(seen, ages), *_watched(monitor_state, now)]
 
 
 def _held(order: Order) -> Fact:
@@ -69,39 +79,8 @@ def _held(order: Order) -> Fact:
     )
 
 
-def _waiting(waiting: Waiting, oldest: Sequence[Order], now: UnixMs) -> Sequence[Fact]:
-    """Return why orders wait, as long as one does, and the oldest where it has waited long."""
-    if not oldest:
-        return []
-    facts = []
-    if waiting.reason is not None:
-        facts.append(
-            Fact(code=f"waiting_{waiting.reason}", subject="", detail=waiting.detail, since_ms=waiting.since_ms)
-        )
-    order = oldest[0]
-    if now - order.received_ms > WAITING_MS_MAX:
-        detail = f"{waiting.reason}: {waiting.detail}" if waiting.reason else ""
-        facts.append(Fact(code=ORDER_WAITING_LONG, subject=str(order.key), detail=detail, since_ms=order.received_ms))
-    return facts
-
-
-def _open(opened: Sequence[OpenTransaction], now: UnixMs) -> Sequence[Fact]:
-    old = [each for each in opened if now - each.transaction.bound_ms > OPEN_MS_MAX]
-    return [_open_long(each) for each in old]
-
-
-def _open_long(each: OpenTransaction) -> Fact:
-    transaction, attempt = each.transaction, each.attempts[-1]
-    detail = (
-        f"{attempt.tx_hash}, {transaction.status}, attempt {attempt.index}, nodes said {transaction.last_outcome}, "
-        f"max fee {attempt.fees.max_fee_wei} wei, tip {attempt.fees.tip_wei} wei"
-    )
-    return Fact(
-        code=TRANSACTION_OPEN_LONG,
-        subject=f"nonce {transaction.nonce}",
-        detail=detail,
-        since_ms=transaction.bound_ms,
-    )
+def _reason(waiting: Waiting) -> Fact:
+    return Fact(code=f"waiting_{waiting.reason}", subject="", detail=waiting.detail, since_ms=waiting.since_ms)
 
 
 def _watched(monitor_state: MonitorState, now: UnixMs) -> Sequence[Fact]:

@@ -73,10 +73,15 @@ def allowed(price: Fees, limits: FeeSettings, *, gas_limit: int) -> bool:
 
 
 def outbid(fees: Fees, market: FeeQuote, limits: FeeSettings) -> bool:
-    """Say whether *fees* are less than a producer is offered today: only then does a replacement help."""
+    """
+    Say whether *fees* are less than a producer is offered today: only then does a replacement help.
+
+    The market's tip counts whole, also above the highest tip allowed: cut to it, a transaction that
+    the market left behind would look well paid, and no alarm would say that the ceiling is too low.
+    """
     if not fees.dynamic or market.base_fee_wei is None:
         return fees.max_fee_wei < market.gas_price_wei
-    return min(fees.tip_wei, fees.max_fee_wei - market.base_fee_wei) < _market_tip(market, limits)
+    return min(fees.tip_wei, fees.max_fee_wei - market.base_fee_wei) < max(market.tip_wei, limits.min_tip_wei)
 
 
 def _ceiling(limits: FeeSettings, gas_limit: int) -> Wei:

@@ -50,6 +50,8 @@ from foundation.errors import InvariantBroken
 
 UNREADABLE_AFTER_MS = 180_000
 """How long a receipt may be unreadable before an alarm is raised."""
+AGED = 10
+"""A first attempt this many times ``replace_after_ms`` old, five minutes by default, is replaced at any price."""
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs. Source: Ethereum Yellow Paper, G_transaction."""
 
@@ -233,10 +235,12 @@ def _push(
     if not rested:
         # A node has the bytes. Sending them in every block would cost requests and change nothing.
         return Wait()
+    aged = lowest and len(opened.attempts) == 1 and elapsed_ms(last.signed_ms, now_ms) >= AGED * policy.replace_after_ms
     patient = lowest and elapsed_ms(last.signed_ms, now_ms) >= policy.replace_after_ms
-    if not (patient and _outbid(opened, snapshot, limits)):
+    if not (aged or (patient and _outbid(opened, snapshot, limits))):
         # A node may have dropped the bytes. Sending the same ones again is free; only the lowest nonce, after
-        # replace_after_ms, and only if its fees are too low, is worth a dearer attempt.
+        # replace_after_ms, and only if its fees are too low, is worth a dearer attempt. A first attempt that nobody
+        # mines at a fair price is replaced once by age: a pool may hold it where no producer sees it.
         return Submit(attempt=last)
     bumped = fees.bump(last.fees, snapshot.market, limits, gas_limit=last.gas_limit)
     if bumped is None or len(opened.attempts) >= policy.max_attempts:

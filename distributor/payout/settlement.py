@@ -36,12 +36,14 @@ from distributor.ports import Chain
 from distributor.settings.chain import FeeSettings
 from distributor.state import SETTLEMENT_LEASE
 from foundation import logs
-from foundation.clock import Clock, Sleep
+from foundation.clock import Clock, Sleep, UnixMs
 from foundation.errors import Contention, InvariantBroken
 from foundation.single_flight import SingleFlight
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
+LOOK_NOTED_MS = 60_000
+"""How often a whole look is noted at most: its age is an alarm, counted in minutes."""
 _PUSHES = (Submit, ReplaceAttempt, FeeCeiling, AttemptRefused)
 """The steps that only hand bytes to the nodes; left out, the next look decides the same again."""
 FOLLOW_MS = 240_000
@@ -86,6 +88,8 @@ class Settlement:
     holder: str
     """This process, as the owner of leases."""
     _flight: SingleFlight = field(default_factory=SingleFlight, init=False, repr=False)
+    _noted: list[UnixMs] = field(default_factory=list, init=False, repr=False)
+    """When a whole look was last noted by this process."""
 
     async def follow(self) -> Followed:
         """
@@ -129,12 +133,24 @@ class Settlement:
         began_ms = self.clock()
         try:
             turn = await self.turn()
+            await self._note_look()
         except (ChainUnavailable, WrongChain) as error:
             logs.warning(_log, "settlement_waits_for_a_node", detail=str(error))
             turn = Turn(open=1)
         if turn.goes_on:
             await self.sleep(max(0.0, self.block_time_s - (self.clock() - began_ms) / 1000))
         return turn
+
+    async def _note_look(self) -> None:
+        """Note a look that was whole: a settlement that fails at each turn is found by the age of the last one."""
+        now_ms = self.clock()
+        if self._noted and 0 <= now_ms - self._noted[-1] < LOOK_NOTED_MS:
+            return
+        try:
+            await self.ledger.service.note_settlement_look()
+        except Contention:
+            logs.info(_log, "settlement_look_noted_elsewhere")
+        self._noted[:] = [now_ms]
 
     async def turn(self) -> Turn:
         """

@@ -15,13 +15,13 @@ from distributor.chain_types import PreBindSnapshot
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
-from distributor.model import Address
+from distributor.model import Address, TransactionStatus
 from distributor.payout import finality
 from distributor.payout.alarms import row_unreadable
 from distributor.payout.preflight import outside_trouble
 from distributor.payout.reasons import WAITING
 from distributor.payout.recheck import Recheck
-from distributor.ports import Alarm, Alarms, Chain
+from distributor.ports import Alarm, Alarms, Chain, Heads
 from distributor.settings.chain import FeeSettings
 from distributor.settings.shops import ThresholdSettings
 from distributor.state import SETTLEMENT_LEASE, MonitorState, Stats, WaitingReason
@@ -92,6 +92,8 @@ class BalanceMonitor:
     """What one payout may cost at most: the measure of gas where no payout has been closed yet."""
     recheck: Recheck
     """What was closed on one node's word."""
+    heads: Heads
+    """Every node of RPC_URL, each asked by itself."""
 
     async def run(self) -> None:
         """
@@ -105,6 +107,7 @@ class BalanceMonitor:
             snapshot = await self.chain.pre_bind_snapshot(self.operator)
             await self._look_back()
             await self.recheck.run()
+            others = [*await self._retiring(), *await self._silent_nodes()]
         except (ChainUnavailable, WrongChain) as error:
             trouble = outside_trouble(error)
             await self._conclude(monitor_state, [_waiting_alarm(trouble.reason, trouble.detail)])
@@ -117,8 +120,38 @@ class BalanceMonitor:
             reserve_units=snapshot.reserve_units,
             allowance_units=snapshot.allowance_units,
             gas_wei=snapshot.gas_balance_wei,
+            market_base_wei=snapshot.market.base_fee_wei,
+            market_tip_wei=snapshot.market.tip_wei,
         )
-        await self._conclude(looked, ongoing)
+        await self._conclude(looked, [*ongoing, *others])
+
+    async def _retiring(self) -> Sequence[Alarm]:
+        """Return an alarm for each other operator whose coin no longer covers what it still has in the pools."""
+        needed: dict[Address, int] = {}
+        for each in (await self.ledger.opened()).transactions:
+            if each.transaction.operator != self.operator and each.transaction.status is not TransactionStatus.MINED:
+                last = each.attempts[-1]
+                needed.setdefault(each.transaction.operator, 0)
+                needed[each.transaction.operator] += last.gas_limit * last.fees.max_fee_wei
+        return [alarm for operator, wei in sorted(needed.items()) for alarm in await self._short(operator, Wei(wei))]
+
+    async def _short(self, operator: Address, needed_wei: Wei) -> Sequence[Alarm]:
+        has_wei = (await self.chain.pre_bind_snapshot(operator)).gas_balance_wei
+        if has_wei >= needed_wei:
+            return []
+        has, needed = format_units(has_wei, _NATIVE_DECIMALS), format_units(needed_wei, _NATIVE_DECIMALS)
+        summary = f"The retiring operator {operator} holds {has} POL, its open transactions may need {needed} POL."
+        return [Alarm(code="retiring_gas_short", summary=summary, action="Send POL to that address.", subject=operator)]
+
+    async def _silent_nodes(self) -> Sequence[Alarm]:
+        """Return an alarm if a node of RPC_URL does not answer twice in a row; one of them is enough to pay."""
+        for _ in range(2):
+            heads = await self.heads.heads()
+            missing = len(self.chain.nodes) - len(heads)
+            if missing <= 0:
+                return []
+        summary = f"{missing} of {len(self.chain.nodes)} nodes do not answer. Payouts go on by the others."
+        return [Alarm(code="node_silent", summary=summary, action="Repair that node, or take it out of RPC_URL.")]
 
     async def _look_back(self) -> None:
         """See whether what was closed is still on the chain; settlement does so too, while anything is open."""

@@ -34,6 +34,9 @@ def _first_block_setting() -> Any:
     return setting("FIRST_BLOCK", "Block the token is as old as; `audit-chain`, `rebuild` begin there", "")
 
 
+_Age = Annotated[int, parsed(kinds.milliseconds)]
+
+
 class IntakeSettings(SettingsGroup):
     """What taking orders needs: nothing of nodes, keys or fees, so that their faults refuse no order."""
 
@@ -84,6 +87,20 @@ class MonitorSettings(SettingsGroup):
     thresholds: ThresholdSettings
 
 
+class AgeSettings(SettingsGroup):
+    """How old something may become before it is an alarm by itself, and the ceilings its detail names."""
+
+    waiting_ms: _Age = setting("ALARM_WAITING_S", "Alarm when the oldest order has waited longer", "900")
+    open_ms: _Age = setting("ALARM_OPEN_S", "Alarm when a transaction has been open longer", "480")
+    slots_ms: _Age = setting("ALARM_SLOTS_S", "Alarm when every slot is taken and none came free for longer", "300")
+    settlement_ms: _Age = setting(
+        "ALARM_SETTLEMENT_S", "Alarm when the last whole look at what is open is older", "300"
+    )
+    sweep_ms: _Age = setting("ALARM_SWEEP_S", "Alarm when the last sweep is older", "300")
+    lane: LaneSettings
+    fees: FeeSettings
+
+
 class HistorySettings(SettingsGroup):
     """What the commands need that read the past of the chain, or act on a nonce by hand."""
 
@@ -111,6 +128,7 @@ ALL: Final[tuple[type[SettingsGroup], ...]] = (
     InitSettings,
     StatusSettings,
     AlarmSettings,
+    AgeSettings,
     VaultSettings,
     LogSettings,
 )

@@ -101,7 +101,7 @@ class AlarmSettings(SettingsGroup):
     )
     mail_server: Annotated[SecretStr | None, _optional(_smtp_url)] = setting(
         "ALARM_SMTP_URL",
-        "Its server: `smtps://USER:PASSWORD@HOST:465`, or `smtp://…:587` for STARTTLS",
+        "Its server and sign-in: `smtps://…@HOST:465`, or `smtp://…@HOST:587` for STARTTLS",
         "",
         secret=True,
     )

@@ -25,7 +25,7 @@ from distributor.chain_types import (
 )
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
-from distributor.ports import UnsignedTransaction
+from distributor.ports import Head, UnsignedTransaction
 from distributor.units import TokenUnits, Wei
 from foundation.errors import InvariantBroken
 from tests.fakes.chain_state import (
@@ -115,6 +115,11 @@ class FakeChain:
         self._lost_answers: list[bool] = []
 
     # the port ----------------------------------------------------------------------------------
+
+    async def heads(self) -> Sequence[Head]:
+        """Return the newest block of every node that is up."""
+        up = [node for node in self._nodes if node not in self._down]
+        return [Head(chain_id=self.chain_id, number=self.head.number) for _ in up]
 
     @property
     def nodes(self) -> Sequence[str]:

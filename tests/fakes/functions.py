@@ -67,6 +67,8 @@ class FakeContainer:
     """What an address and a shop may send."""
     clock: FrozenClock = field(default_factory=FrozenClock)
 
+    dead_sweep_looks: int = 0
+    """How often a turn looked whether the sweep is dead."""
     heartbeats: int = 0
     """How often a sweep was whole."""
     wakes: int = 0
@@ -120,7 +122,12 @@ class FakeContainer:
             if isinstance(failure := self.acts.get("alarm_sweep"), Exception):
                 raise failure
 
-        return SimpleNamespace(run=run)
+        async def run_for_a_dead_sweep() -> None:
+            self.dead_sweep_looks += 1
+            if isinstance(failure := self.acts.get("dead_sweep"), Exception):
+                raise failure
+
+        return SimpleNamespace(run=run, run_for_a_dead_sweep=run_for_a_dead_sweep)
 
     async def alarms(self) -> Any:
         """Collect alarms."""

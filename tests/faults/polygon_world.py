@@ -35,6 +35,7 @@ from foundation.tablestore.ports import Rows
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, an_order
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.clock import FrozenClock
+from tests.fakes.heads import EveryNodeAnswers
 from tests.fakes.rows import ListAudit
 
 BLOCK_S = 2
@@ -268,6 +269,7 @@ class PolygonWorld:
             alarms=self._alarms,
             clock=self.clock,
             operator=self.signer.address,
+            heads=EveryNodeAnswers(self.chain),
             recheck=Recheck(
                 ledger=self.ledger,
                 chain=self.chain,

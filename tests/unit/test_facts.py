@@ -9,18 +9,23 @@ import pytest
 from distributor.ledger import Ledger, keys
 from distributor.model import HoldReason
 from distributor.payout.catalogue import CATALOGUE
-from distributor.payout.facts import OPEN_MS_MAX, WAITING_MS_MAX, WATCHED_MS_MAX, AlarmSweep, standing_facts
+from distributor.payout.facts import WATCHED_MS_MAX, AlarmSweep, standing_facts
+from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, WaitingReason
 from foundation.alarms.model import LOG, Fact
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
 from foundation.alarms.teller import Teller
+from foundation.clock import UnixMs
+from foundation.settings.reading import read
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FrozenClock
 from tests.fakes.queues import MemoryQueues
 from tests.fakes.rows import ListAudit
+
+AGES = read(AgeSettings, {})
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ async def bench() -> Bench:
 
 async def codes(bench: Bench) -> list[tuple[str, str]]:
     """Return what stands, by code and subject."""
-    return [(fact.code, fact.subject) for fact in await standing_facts(bench.ledger, bench.clock())]
+    return [(fact.code, fact.subject) for fact in await standing_facts(bench.ledger, bench.clock(), AGES)]
 
 
 async def test_nothing_stands_in_a_calm_ledger(bench: Bench) -> None:
@@ -52,7 +57,7 @@ async def test_each_held_order_stands_with_its_reason(bench: Bench) -> None:
     bench.rows.put("order:default:C", {"status": "newer word"})
     bench.rows.put(keys.held((await bench.order("A")).key) + "x", {"source": "default", "order_id": "GONE"})
 
-    assert await standing_facts(bench.ledger, bench.clock()) == [
+    assert await standing_facts(bench.ledger, bench.clock(), AGES) == [
         Fact(code="held_simulation", subject=f"default:{name}", detail="refused", since_ms=bench.clock())
         for name in ("A", "B")
     ]
@@ -72,31 +77,123 @@ async def test_an_order_that_waits_long_is_an_alarm_by_itself(bench: Bench, reas
     """With its reason, or without one: then nobody pays, and nobody says why."""
     await bench.received("A")
     await bench.ledger.service.set_waiting(reason, "5 short" if reason else "")
-    bench.clock.advance(WAITING_MS_MAX)
+    bench.clock.advance(AGES.waiting_ms)
+    await swept(bench)
     assert ("order_waiting_long", "default:A") not in await codes(bench)
 
     bench.clock.advance(1)
-    fact = (await standing_facts(bench.ledger, bench.clock()))[-1]
+    fact = (await standing_facts(bench.ledger, bench.clock(), AGES))[-1]
     assert (fact.code, fact.subject, fact.since_ms) == ("order_waiting_long", "default:A", NOW_MS)
     assert fact.detail == ("reserve_short: 5 short" if reason else "")
 
 
+async def swept(bench: Bench) -> None:
+    """Let the sweep, and a look of settlement, have run now."""
+    state = await bench.ledger.service.monitor_state()
+    await bench.ledger.service.save_monitor_state(replace(state, swept_ms=bench.clock()))
+    await bench.ledger.service.note_settlement_look()
+
+
 async def test_a_transaction_that_is_open_long_is_an_alarm_by_itself(bench: Bench) -> None:
-    """Nobody mines it, and no node refuses it: nonce, hash, status, fees and the nodes' last word."""
+    """Nobody mines it, and no node refuses it: its order, hash, status, the nodes' last word, and the prices."""
     transaction = await bench.bound("A")
-    bench.clock.advance(OPEN_MS_MAX)
+    bench.clock.advance(AGES.open_ms)
+    await swept(bench)
     assert await codes(bench) == []
 
     bench.clock.advance(1)
-    (fact,) = await standing_facts(bench.ledger, bench.clock())
+    (fact,) = await standing_facts(bench.ledger, bench.clock(), AGES)
     assert (fact.code, fact.subject, fact.since_ms) == ("transaction_open_long", "nonce 7", transaction.bound_ms)
-    assert "signed, attempt 0, nodes said None, max fee 32000000000 wei" in fact.detail
+    assert fact.detail.startswith("orders default:A; 0x")
+    assert "signed, attempt 1; nodes said nothing; offers 32 gwei, tip 30" in fact.detail
+    assert "market unknown + unknown; ceilings 60, tip 40" in fact.detail
+
+
+async def test_a_long_list_of_orders_is_cut(bench: Bench) -> None:
+    """The detail goes into a chat; the market is what the watch last saw."""
+    await bench.bound(*"ABCDEFG")
+    bench.clock.advance(AGES.open_ms + 1)
+    await swept(bench)
+    state = await bench.ledger.service.monitor_state()
+    seen = replace(state, market_base_wei=5 * 10**9, market_tip_wei=31 * 10**9)
+    await bench.ledger.service.save_monitor_state(seen)
+
+    (fact,) = await standing_facts(bench.ledger, bench.clock(), AGES)
+    assert "default:E and 2 more;" in fact.detail
+    assert "market 5 + 31;" in fact.detail
+
+
+async def test_full_slots_that_do_not_move_are_an_alarm(bench: Bench) -> None:
+    """While an order waits, and since the last slot was taken; a slot that came free ends it."""
+    ages = AGES.model_copy(update={"lane": AGES.lane.model_copy(update={"max_in_flight": 2})})
+    await bench.bound("A")
+    await bench.bound("B")
+    bench.clock.advance(ages.slots_ms + 1)
+    await swept(bench)
+    assert [fact.code for fact in await standing_facts(bench.ledger, bench.clock(), ages)] == []
+
+    await bench.received("C")
+    (fact,) = await standing_facts(bench.ledger, bench.clock(), ages)
+    assert (fact.code, fact.subject, fact.since_ms) == ("slots_stuck", "nonce 7", NOW_MS)
+    assert fact.detail == "2 transactions fly, the lowest is nonce 7; order default:C waits."
+    assert await codes(bench) == []
+
+
+async def test_a_settlement_that_no_longer_looks_is_an_alarm(bench: Bench) -> None:
+    """While something is open: it fails at each turn, or its function is off."""
+    await bench.bound("A")
+    await swept(bench)
+    bench.clock.advance(AGES.settlement_ms)
+    state = await bench.ledger.service.monitor_state()
+    await bench.ledger.service.save_monitor_state(replace(state, swept_ms=bench.clock()))
+    assert await codes(bench) == []
+
+    bench.clock.advance(1)
+    (fact,) = await standing_facts(bench.ledger, bench.clock(), AGES)
+    assert (fact.code, fact.since_ms) == ("settlement_silent", NOW_MS)
+    assert fact.detail == "1 transactions are open, the oldest is nonce 7 of order default:A."
+    await bench.ledger.service.note_settlement_look()
+    assert await codes(bench) == []
+
+
+async def test_a_dead_sweep_is_an_alarm_that_another_turn_sends(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Also where it never ran at all, once there is work; never while it runs."""
+    sweep = an_alarm_sweep(bench)
+    await sweep.run_for_a_dead_sweep()
+    await bench.received("A")
+    await swept(bench)
+    bench.clock.advance(AGES.sweep_ms)
+    await sweep.run_for_a_dead_sweep()
+    assert "sweep_missing" not in caplog.text
+
+    bench.clock.advance(1)
+    await sweep.run_for_a_dead_sweep()
+    assert "sweep_missing" in caplog.text
+
+
+async def test_a_sweep_that_never_ran_is_missed_once_there_is_work(bench: Bench) -> None:
+    """A new system without an order misses nothing."""
+    bench.clock.advance(10 * AGES.sweep_ms)
+    assert await codes(bench) == []
+    await bench.received("A", received_ms=bench.clock())
+    bench.clock.advance(AGES.sweep_ms + 1)
+
+    assert ("sweep_missing", "") in await codes(bench)
+
+
+def an_alarm_sweep(bench: Bench) -> AlarmSweep:
+    """Return the sweep's use case that sends to the log."""
+    register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
+    teller = Teller(register=register, targets={LOG: LogTarget()}, holder="me")
+    return AlarmSweep(ledger=bench.ledger, teller=teller, queues=MemoryQueues(), clock=bench.clock, ages=AGES)
 
 
 async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> None:
     """A watch that is dead says nothing."""
     monitor_state = await bench.ledger.service.monitor_state()
-    await bench.ledger.service.save_monitor_state(replace(monitor_state, watched_ms=bench.clock(), alarms=("low_gas",)))
+    now, swept_ms = bench.clock(), UnixMs(bench.clock() + WATCHED_MS_MAX)
+    seen = replace(monitor_state, watched_ms=now, swept_ms=swept_ms, alarms=("low_gas",))
+    await bench.ledger.service.save_monitor_state(seen)
     bench.clock.advance(WATCHED_MS_MAX)
     assert await codes(bench) == [("low_gas", "")]
 
@@ -112,7 +209,7 @@ async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.Lo
     await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")
 
     queues = MemoryQueues(counts={"settlements-poison": 2})
-    await AlarmSweep(ledger=bench.ledger, teller=teller, queues=queues, clock=bench.clock).run()
+    await AlarmSweep(ledger=bench.ledger, teller=teller, queues=queues, clock=bench.clock, ages=AGES).run()
 
     assert "held_simulation" in caplog.text
     assert "poison_waiting" in caplog.text

@@ -56,6 +56,25 @@ async def test_settlement_wakes_itself_while_something_is_open(container: FakeCo
     assert out.message == ("wake" if again else None)
 
 
+@pytest.mark.parametrize("work", ["distribution", "settlement"])
+async def test_every_turn_looks_whether_the_sweep_is_dead(
+    container: FakeContainer, work: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also one that failed; and what it cannot look at changes nothing about its own failure."""
+    container.acts |= {
+        work: raises(InvariantBroken("broken")),
+        "dead_sweep": StoreUnavailable(),
+        "ledger": StoreUnavailable(),
+    }
+    run = workers.distribute if work == "distribution" else workers.settlement
+
+    await run(MESSAGE, Out(), a_context(work))
+
+    assert container.dead_sweep_looks == 1
+    assert "alarms_not_looked_at" in caplog.text
+    assert [alarm.code for alarm in container.alarms_raised] == ["invariant_broken"]
+
+
 @pytest.mark.parametrize(("settle", "distribute", "monitor"), [(True, True, True), (False, False, False)])
 async def test_the_sweep_wakes_and_watches(
     container: FakeContainer, settle: bool, distribute: bool, monitor: bool

@@ -139,6 +139,26 @@ def test_a_transaction_that_pays_enough_is_not_replaced() -> None:
     assert step == Submit(attempt=an_attempt())
 
 
+def test_a_transaction_nobody_mines_at_a_fair_price_is_replaced_once_by_age() -> None:
+    """A pool may hold it where no producer sees it; a second replacement is left to the market's price."""
+    old = opened(replace(submitted(), submitted_ms=UnixMs(NOW_MS + 290_000)))
+    assert isinstance(a_step(old, a_chain_snapshot(market=MARKET), after_s=299), Wait)
+
+    assert isinstance(a_step(old, a_chain_snapshot(market=MARKET), after_s=300), ReplaceAttempt)
+    assert a_step(old, a_chain_snapshot(market=MARKET), after_s=300, lowest=False) == Submit(attempt=an_attempt())
+    replaced = replace(old, attempts=(an_attempt(), replace(an_attempt(), index=1)))
+    assert a_step(replaced, a_chain_snapshot(market=MARKET), after_s=400) == Submit(attempt=replaced.attempts[-1])
+
+
+def test_a_market_above_the_ceiling_is_said_and_not_cut() -> None:
+    """Cut to the highest tip allowed, a transaction the market left behind would look well paid."""
+    best = replace(an_attempt(), fees=Fees(max_fee_wei=Wei(60 * 10**9), tip_wei=Wei(40 * 10**9)))
+    each = replace(opened(submitted()), attempts=(best,))
+    market = FeeQuote(base_fee_wei=Wei(10**9), tip_wei=Wei(45 * 10**9), gas_price_wei=Wei(46 * 10**9))
+
+    assert a_step(each, a_chain_snapshot(market=market), after_s=60) == FeeCeiling(attempt=best)
+
+
 def test_a_transaction_the_pool_finds_too_cheap_is_replaced() -> None:
     """A rival of the same nonce lies in the pool, and fees that satisfy the market do not beat it."""
     each = opened(replace(submitted(), last_outcome=SubmitOutcome.UNDERPRICED))

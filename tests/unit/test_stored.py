@@ -37,7 +37,17 @@ from distributor.model import (
 )
 from distributor.ports import Alarm
 from distributor.settings.chain import ContractSettings
-from distributor.state import SETTLEMENT_LEASE, Identity, MonitorState, PauseState, Spent, Stats, Waiting, WaitingReason
+from distributor.state import (
+    SETTLEMENT_LEASE,
+    Identity,
+    MonitorState,
+    PauseState,
+    SettlementLook,
+    Spent,
+    Stats,
+    Waiting,
+    WaitingReason,
+)
 from distributor.webhook.orders import parse
 from foundation.clock import UnixMs
 from foundation.tablestore import leases
@@ -66,6 +76,7 @@ RECORDS: Mapping[str, type[object]] = {
     "control": PauseState,
     "waiting": Waiting,
     "watch": MonitorState,
+    "settlement_look": SettlementLook,
     "lease": Lease,
     "rebuild": Progress,
 }

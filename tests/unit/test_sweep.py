@@ -22,7 +22,7 @@ from distributor.state import MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from tests.factories import LIMITS, POLICY
-from tests.fakes.chain import OPERATOR
+from tests.fakes.chain import OPERATOR, FakeChain
 from tests.world import World, a_world, tokens
 
 THRESHOLDS = ThresholdSettings(low_reserve_tokens=Decimal(1_000), low_allowance_tokens=Decimal(1_000))
@@ -42,6 +42,7 @@ def a_watcher(
         operator=OPERATOR,
         thresholds=thresholds,
         limits=LIMITS,
+        heads=world.chain,
         recheck=replace(world.a_recheck(), policy=policy),
     )
 
@@ -322,3 +323,26 @@ async def test_the_watch_sees_what_left_the_chain_when_nothing_is_open() -> None
 
     assert "finality_violated" in world.alarms.codes
     assert (await world.ledger.admin.pause_state()).paused
+
+
+async def test_a_node_that_is_silent_is_an_alarm_while_the_others_pay() -> None:
+    """The witness fails long before the last node does; when it answers the alarm ends."""
+    world = await a_world(chain=FakeChain(nodes=("first", "second")))
+    world.chain.go_down("second")
+    await a_watcher(world, NO_FLOORS).run()
+    assert "node_silent" in (await world.ledger.service.monitor_state()).alarms
+    assert "1 of 2 nodes do not answer" in next(a.summary for a in world.alarms.raised if a.code == "node_silent")
+
+    world.chain.come_back()
+    await a_watcher(world, NO_FLOORS).run()
+    assert "node_silent" not in (await world.ledger.service.monitor_state()).alarms
+
+
+async def test_what_the_network_asks_is_kept_for_the_alarms() -> None:
+    """An open transaction's price is shown beside it."""
+    world = await a_world()
+    await a_watcher(world, NO_FLOORS).run()
+
+    state = await world.ledger.service.monitor_state()
+    assert state.market_base_wei is not None
+    assert state.market_tip_wei is not None

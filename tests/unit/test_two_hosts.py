@@ -14,6 +14,7 @@ from foundation.clock import UnixMs
 from foundation.tablestore.leases import Lease, Leases
 from tests.factories import GWEI, LIMITS
 from tests.fakes.chain import OPERATOR, FakeChain, FakeSigner
+from tests.unit.test_sweep import NO_FLOORS, a_watcher
 from tests.world import World, a_world, tokens
 
 ROTATED = Address("0x90F79bf6EB2c4f870365E785982E1f101E93b906")
@@ -147,6 +148,20 @@ async def test_the_retiring_operators_transactions_settle_on_while_the_new_one_b
     binding_state = await world.ledger.binding_state(ROTATED)
     assert binding_state is not None
     assert (binding_state.next_nonce, binding_state.committed_units) == (3, 0)
+
+
+async def test_a_retiring_operator_without_coin_is_an_alarm() -> None:
+    """The nodes drop what it can no longer pay for; the new operator's coin says nothing of that."""
+    world = await a_rotation()
+    watcher = replace(a_watcher(world, NO_FLOORS), operator=ROTATED)
+    await watcher.run()
+    assert "retiring_gas_short" not in world.alarms.codes
+
+    world.chain.set_gas(OPERATOR, Wei(1))
+    await watcher.run()
+    (alarm,) = [alarm for alarm in world.alarms.raised if alarm.code == "retiring_gas_short"]
+    assert alarm.subject == OPERATOR
+    assert alarm.summary.startswith(f"The retiring operator {OPERATOR} holds 0.000000000000000001 POL")
 
 
 async def test_what_the_retiring_operator_has_committed_is_not_promised_again() -> None:

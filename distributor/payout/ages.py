@@ -1,0 +1,125 @@
+"""
+Ages that are alarms by themselves, whatever the reason: what waits, what is open, who no longer looks.
+
+Pure: rows in, facts out. A trouble in words nobody foresaw still grows old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from distributor.model import OpenTransaction, Order, TransactionStatus
+from distributor.payout.catalogue import (
+    ORDER_WAITING_LONG,
+    SETTLEMENT_SILENT,
+    SLOTS_STUCK,
+    SWEEP_MISSING,
+    TRANSACTION_OPEN_LONG,
+)
+from distributor.settings.use_cases import AgeSettings
+from distributor.state import MonitorState, SettlementLook, Waiting
+from distributor.units import Wei, format_gwei
+from foundation.alarms.model import Fact
+from foundation.clock import UnixMs
+
+_ORDERS_MAX = 5
+"""Orders of one transaction that its detail names."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What one look at the rows saw."""
+
+    now: UnixMs
+    waiting: Waiting
+    oldest: Sequence[Order]
+    """The order that has waited longest, if one waits."""
+    opened: Sequence[OpenTransaction]
+    monitor: MonitorState
+    look: SettlementLook
+
+
+def age_facts(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+    """Return what is too old, each with the time from which on it was."""
+    return [
+        *_waiting(seen, ages),
+        *_open(seen, ages),
+        *_slots(seen, ages),
+        *_settlement(seen, ages),
+        *_sweep(seen, ages),
+    ]
+
+
+def _waiting(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+    waiting = seen.waiting
+    detail = f"{waiting.reason}: {waiting.detail}" if waiting.reason else ""
+    return [
+        Fact(code=ORDER_WAITING_LONG, subject=str(order.key), detail=detail, since_ms=order.received_ms)
+        for order in seen.oldest
+        if seen.now - order.received_ms > ages.waiting_ms
+    ]
+
+
+def _open(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+    return [
+        Fact(
+            code=TRANSACTION_OPEN_LONG,
+            subject=f"nonce {each.transaction.nonce}",
+            detail=_about(each, seen.monitor, ages),
+            since_ms=each.transaction.bound_ms,
+        )
+        for each in seen.opened
+        if seen.now - each.transaction.bound_ms > ages.open_ms
+    ]
+
+
+def _about(each: OpenTransaction, monitor: MonitorState, ages: AgeSettings) -> str:
+    """Say which orders, what was sent, what the nodes said, and the price beside market and ceilings, in gwei."""
+    transaction, attempt = each.transaction, each.attempts[-1]
+    orders = ", ".join(map(str, transaction.orders[:_ORDERS_MAX]))
+    more = "" if len(transaction.orders) <= _ORDERS_MAX else f" and {len(transaction.orders) - _ORDERS_MAX} more"
+    market = f"{_gwei(monitor.market_base_wei)} + {_gwei(monitor.market_tip_wei)}"
+    return (
+        f"orders {orders}{more}; {attempt.tx_hash}, {transaction.status}, attempt {attempt.index + 1}; nodes said "
+        f"{transaction.last_outcome or 'nothing'}; offers {_gwei(attempt.fees.max_fee_wei)} gwei, tip "
+        f"{_gwei(attempt.fees.tip_wei)}; market {market}; ceilings {_gwei(ages.fees.max_fee_wei)}, tip "
+        f"{_gwei(ages.fees.max_tip_wei)}"
+    )
+
+
+def _gwei(wei: int | None) -> Decimal | str:
+    return "unknown" if wei is None else format_gwei(Wei(wei))
+
+
+def _slots(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+    """Every slot taken while an order waits, and the last one was taken long ago: no nonce moves."""
+    flying = [each.transaction for each in seen.opened if each.transaction.status is not TransactionStatus.MINED]
+    if not seen.oldest or len(flying) < ages.lane.max_in_flight:
+        return []
+    since_ms = max(transaction.bound_ms for transaction in flying)
+    lowest = min(transaction.nonce for transaction in flying)
+    detail = f"{len(flying)} transactions fly, the lowest is nonce {lowest}; order {seen.oldest[0].key} waits."
+    stuck = seen.now - since_ms > ages.slots_ms
+    return [Fact(code=SLOTS_STUCK, subject=f"nonce {lowest}", detail=detail, since_ms=since_ms)] if stuck else []
+
+
+def _settlement(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+    """Something is open, and no look at all of it has succeeded for minutes."""
+    if not seen.opened:
+        return []
+    first = min((each.transaction for each in seen.opened), key=lambda transaction: transaction.bound_ms)
+    since_ms = max(seen.look.looked_ms, first.bound_ms)
+    if seen.now - since_ms <= ages.settlement_ms:
+        return []
+    detail = f"{len(seen.opened)} transactions are open, the oldest is nonce {first.nonce} of order {first.orders[0]}."
+    return [Fact(code=SETTLEMENT_SILENT, subject="", detail=detail, since_ms=since_ms)]
+
+
+def _sweep(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+    """The sweep has not run for minutes; in a system where it never ran, not since there was work."""
+    began = [order.received_ms for order in seen.oldest] + [each.transaction.bound_ms for each in seen.opened]
+    last_ms = seen.monitor.swept_ms or min(began, default=seen.now)
+    missing = seen.now - last_ms > ages.sweep_ms
+    return [Fact(code=SWEEP_MISSING, subject="", detail="", since_ms=last_ms)] if missing else []
