@@ -24,7 +24,8 @@ from payflow.ledger.lane import LaneLedger
 from payflow.looking import planning
 from payflow.looking.look import Look, Result
 from payflow.ports import Alarms, ContaAzul, ReceiptWork
-from payflow.state import Company, CompanyStatus, Entry, Reason, Receipt, ReceiptState
+from payflow.progress import Entry
+from payflow.state import Company, CompanyStatus, Reason, Receipt, ReceiptState
 
 LANE_MS: Final = 240_000
 LOOK_MS: Final = 120_000

@@ -1,5 +1,5 @@
 """
-What PayFlow keeps: companies, tokens, cursors, instalments as last worked, receipts, deliveries.
+What PayFlow keeps of companies, receipts and deliveries; ``connection`` and ``progress`` hold the rest.
 
 A row never says what to do; it says what is known. ``version`` is the ETag of the row a value was read from, and no
 part of what the value is. Values of the enumerations are stored: they are promises and never change.
@@ -170,26 +170,6 @@ class Company:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Instalment:
-    """An instalment as it was when its payments were last read."""
-
-    id: InstalmentId
-    changed: str
-    """``data_alteracao`` of the list, as a text."""
-    paid: Centavos
-    """``pago`` of the list."""
-    worked: bool
-    """The payments that were read add up to ``paid``; if not, it is read again."""
-    customer: CustomerId
-    customer_name: str
-    """Personal: encrypted in the row."""
-    in_baseline: bool
-    reads: int = 0
-    """How often in a row the payments did not add up."""
-    version: Version = field(default=UNSTORED, compare=False, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """One payment, and our duty to mail its receipt once."""
 
@@ -279,106 +259,6 @@ class Delivery:
     @property
     def payment(self) -> PaymentKey:
         return PaymentKey(self.company, self.baixa)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Token:
-    """The connection of one company. Every renewal gives a new refresh token and ends the old one."""
-
-    generation: int
-    """Rises with each renewal and each reconnection; a higher one is always the right one."""
-    access: str = field(repr=False)
-    """Sealed in the row."""
-    refresh: str = field(repr=False)
-    """Sealed in the row."""
-    expires_ms: UnixMs
-    """When the access token ends."""
-    refreshing: str = ""
-    """The mark of the worker that asks for a renewal; it spares requests and is not what keeps the token."""
-    refreshing_ms: UnixMs = UnixMs(0)
-    refused_ms: UnixMs = UnixMs(0)
-    """When Conta Azul first called this refresh token invalid; 0 if it never did."""
-    version: Version = field(default=UNSTORED, compare=False, repr=False)
-
-
-class LookKind(StrEnum):
-    """Why instalments are listed."""
-
-    BASELINE = "baseline"
-    """Once, when a company connects: what was paid before."""
-    CHANGES = "changes"
-    """Each polling interval: due within 400 days of today."""
-    ALL_CHANGES = "all_changes"
-    """Each hour: the same, whatever the due date."""
-    PAID = "paid"
-    """Each hour: paid in the last seven days."""
-    CHECK = "check"
-    """Each night: every instalment's ``pago`` against its row."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cursor:
-    """How far looking has come; a look in progress is resumed at its span."""
-
-    upper_ms: UnixMs = UnixMs(0)
-    """Upper bound of the last complete look for changes."""
-    kind: LookKind | None = None
-    """The look in progress; None between two looks."""
-    look_lower_ms: UnixMs = UnixMs(0)
-    look_upper_ms: UnixMs = UnixMs(0)
-    span: int = 0
-    """Which of its spans is next."""
-    disturbed: bool = False
-    """The last look for changes had more passes than one that adds nothing, or was cut: look back further."""
-    outage_from_ms: UnixMs = UnixMs(0)
-    """The upper bound before an outage; 0 once a look after it was undisturbed."""
-    all_changes_ms: UnixMs = UnixMs(0)
-    paid_ms: UnixMs = UnixMs(0)
-    check_ms: UnixMs = UnixMs(0)
-    """When the last look of each kind was complete."""
-    version: Version = field(default=UNSTORED, compare=False, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """A company as the timer sees it, in the partition of all companies."""
-
-    company: CompanyId
-    next_due_ms: UnixMs
-    """When its lane must run next: may be early, never late."""
-    looked_ms: UnixMs = UnixMs(0)
-    """When the last look was complete."""
-    status: CompanyStatus
-    version: Version = field(default=UNSTORED, compare=False, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Invitation:
-    """A link for one clinic to connect with; only its hash is stored."""
-
-    digest: str
-    document: str
-    """The CNPJ or CPF that must sign in, digits only; empty: the operator confirms afterwards. Sealed in the row."""
-    company: str
-    """``id_empresa`` that must sign in again, for a reconnection; empty for a new company."""
-    expires_ms: UnixMs
-    made_by: str
-    version: Version = field(default=UNSTORED, compare=False, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SignIn:
-    """One sign-in that was begun: its ``state``, the browser it belongs to, and what came of it."""
-
-    digest: str
-    invitation: str
-    """Digest of its invitation."""
-    browser: str
-    """Digest of the cookie that was given to the browser."""
-    expires_ms: UnixMs
-    result: str = ""
-    """Empty until the state is consumed, which happens before the code is exchanged."""
-    version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -165,9 +165,13 @@ def _finalise_transaction(group: AtomicWrite, transaction: Transaction, closing:
 
 
 def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: ClosingInputs, closing: Closing) -> None:
+    """Free what the transaction committed, give the day back what was not paid, and count what it did."""
     before, unpaid = inputs.stats, [order for order in inputs.orders if order.key not in closing.paid]
+    # All of it is freed, paid or not: what was paid has left the reserve, whose balance shows it from now on.
     left = _less(inputs.committed.units, transaction.committed_units, keys.COMMITMENTS)
     group.replace(keys.COMMITMENTS, encode(Total(units=left)), inputs.committed.version)
+    # Only an order without its payment frees room under the caps of the day it was bound, its wallet's among them.
+    # Where all are paid these rows stay as they are, and closings of other transactions do not contend for them.
     for total in inputs.spent if unpaid else ():
         key = keys.spent(total.day, total.wallet)
         back = sum_of(order for order in _given_back(unpaid, closing) if total.wallet in {None, order.wallet})
@@ -181,8 +185,10 @@ def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: Closing
         gas_cost_wei=Wei(before.gas_cost_wei + closing.gas_cost_wei),
         final_number=before.final_number,
         final_hash=before.final_hash,
+        # In a row: any transaction that was not refused as a whole begins the count anew.
         batches_reverted=(before.batches_reverted or 0) + 1 if closing.reverted else None,
     )
+    # The newest closed block is what is looked at again later; a block that closes late does not replace it.
     if transaction.block_hash is not None and closing.block_number >= (before.final_number or 0):
         stats = replace(stats, final_number=closing.block_number, final_hash=transaction.block_hash)
     group.put(keys.stats(transaction.operator), encode(stats), inputs.stats_version)

@@ -12,29 +12,27 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from distributor.chain_types import Revert
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
-from distributor.ledger.opened import Opened, Unreadable
+from distributor.ledger.opened import Opened
 from distributor.model import (
     Attempt,
     AttemptKind,
     Fees,
-    HoldReason,
     OpenTransaction,
     Order,
     OrderKey,
     Transaction,
     TransactionStatus,
 )
-from distributor.payout import alarms, preflight, submission
+from distributor.payout import preflight, submission
 from distributor.payout.guard_way import GuardWay
 from distributor.payout.ledger_age import LedgerAge
+from distributor.payout.notices import Notices
 from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
-from distributor.payout.reasons import WAITING
 from distributor.payout.selection import select_orders
 from distributor.payout.trial import Trials
-from distributor.ports import Alarm, Alarms, Chain, Payer, Signer, UnsignedTransaction
+from distributor.ports import Alarms, Chain, Payer, Signer, UnsignedTransaction
 from distributor.state import BindingState, WaitingReason
 from foundation import logs
 from foundation.clock import Clock, utc_day
@@ -47,8 +45,6 @@ SCHEMA_LEVEL = 1
 """The rules of binding this version knows. A rule that older code lacks raises it, and the ledger's ``schema`` row."""
 UNSETTLED_MAX = 256
 """Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
-PASSED_OVER_MS = 300_000
-"""How long an order that no node can judge waits before an alarm is raised; a node's bad minute is no trouble."""
 ROUNDS_PER_DRAIN = 1_000
 """A bound on one drain; what is left is woken again by settlement or the sweep."""
 
@@ -90,6 +86,10 @@ class Distribution:
     guard_way: GuardWay | None = None
     """None: the operator pays at the Authority itself."""
     _flight: SingleFlight = field(default_factory=SingleFlight, init=False, repr=False)
+
+    @property
+    def _notices(self) -> Notices:
+        return Notices(ledger=self.ledger, alarms=self.alarms, clock=self.clock)
 
     @property
     def _age(self) -> LedgerAge:
@@ -141,31 +141,15 @@ class Distribution:
 
     async def _round(self, skip: set[OrderKey]) -> _Outcome:
         if not (await self.ledger.waiting(limit=1)).orders:
-            await self._say(None)
+            await self._notices.waiting(None)
             return _Outcome(looked_to="")
         try:
             prepared = await self._prepare()
             done = _Outcome(obstacle=prepared) if isinstance(prepared, Obstacle) else await self._pay(prepared, skip)
         except (ChainUnavailable, WrongChain, SignerUnavailable) as error:
             done = _Outcome(obstacle=preflight.outside_trouble(error))
-        await self._say(done.obstacle)
+        await self._notices.waiting(done.obstacle)
         return done
-
-    async def _say(self, obstacle: Obstacle | None) -> None:
-        """Record why orders wait; one alarm when the reason changes. Full slots are no trouble."""
-        if obstacle is not None and obstacle.reason is WaitingReason.SLOTS_FULL:
-            return
-        reason, detail = (obstacle.reason, obstacle.detail) if obstacle else (None, "")
-        try:
-            changed = await self.ledger.service.set_waiting(reason, detail)
-        except Contention:
-            return  # another host says what it sees; the next round says it again
-        if changed and reason is None:
-            logs.info(_log, "waiting_ended")
-        elif changed and reason is not None:
-            guidance = WAITING[reason]
-            summary = f"{guidance.summary} {detail}".rstrip()
-            await self.alarms.raise_(Alarm(code=f"waiting_{reason}", summary=summary, action=guidance.action))
 
     # before a nonce is bound -------------------------------------------------------------------
 
@@ -183,7 +167,7 @@ class Distribution:
         if closed is not None:
             return closed
         opened = await self.ledger.opened()
-        await self._tell_unreadable(opened.unreadable)
+        await self._notices.unreadable(opened.unreadable)
         mine = [each for each in opened.transactions if each.transaction.operator == operator]
         slots = self._slots(mine, await self._newer(opened))
         if isinstance(slots, Obstacle):
@@ -201,10 +185,6 @@ class Distribution:
             return f"The ledger asks for the rules of level {level}, this version knows {SCHEMA_LEVEL}."
         return opened.blocks(self.signer.address)
 
-    async def _tell_unreadable(self, rows: Sequence[Unreadable]) -> None:
-        for row in rows:
-            await self.alarms.raise_(alarms.row_unreadable(row))
-
     def _slots(self, mine: Sequence[OpenTransaction], newer: str) -> int | Obstacle:
         """Return how many more transactions may be in flight, by those that are not mined and those not final."""
         if newer:
@@ -218,7 +198,7 @@ class Distribution:
 
     async def _pay(self, prepared: Prepared, skip: set[OrderKey]) -> _Outcome:
         selection = await select_orders(self.ledger, prepared, self.config.caps, skip)
-        await self._tell_unreadable(selection.unreadable)
+        await self._notices.unreadable(selection.unreadable)
         if not selection.orders:
             return _Outcome(obstacle=selection.obstacle, looked_to=selection.looked_to)
         bypassed = await self.guard_way.obstacle(node=prepared.snapshot.node) if self.guard_way else None
@@ -228,9 +208,9 @@ class Distribution:
         if judged.service_wide is not None:
             return _Outcome(obstacle=preflight.service_wide(judged.service_wide))
         for order, refusal in judged.held:
-            await self._hold(order, refusal)
+            await self._notices.hold(order, refusal)
         for order, why in judged.passed_over:
-            await self._pass_over(order, why)
+            await self._notices.pass_over(order, why)
         if self.guard_way is not None:
             await self.guard_way.adopt(judged.already_paid, prepared.snapshot)
         skip |= {order.key for order, _ in [*judged.held, *judged.passed_over]}
@@ -250,20 +230,6 @@ class Distribution:
     @property
     def _payer(self) -> Payer:
         return self.guard_way.guard if self.guard_way else self.chain
-
-    async def _hold(self, order: Order, refusal: Revert) -> None:
-        """Hold an order that the contract refuses on two nodes while it pays the probe."""
-        try:
-            await self.ledger.hold(order, HoldReason.SIMULATION, refusal.text)
-        except Contention:
-            return
-        await self.alarms.raise_(alarms.held(order, HoldReason.SIMULATION, refusal.text))
-
-    async def _pass_over(self, order: Order, why: str) -> None:
-        """Leave an order waiting and name it: nothing is known against it, and the others go on."""
-        logs.warning(_log, "order_passed_over", source=order.source, order_id=order.order_id, detail=why)
-        if self.clock() - order.received_ms >= PASSED_OVER_MS:
-            await self.alarms.raise_(alarms.passed_over(order, why))
 
     # binding -----------------------------------------------------------------------------------
 

@@ -246,7 +246,7 @@ def _push(
     if bumped is None or len(opened.attempts) >= policy.max_attempts:
         # The next valid price is above MAX_FEE_GWEI, or the attempts are used up: only the operator can allow more.
         return FeeCeiling(attempt=last)
-    # Both fees rise by 10 %: one of the attempts is mined, and the nonce pays only once.
+    # Both fees rise by 12.5 %, where a pool asks for 10: one of the attempts is mined, and the nonce pays only once.
     return ReplaceAttempt(previous=last, fees=bumped, gas_limit=last.gas_limit)
 
 

@@ -76,15 +76,18 @@ def prepare(
     slots: int,
 ) -> Prepared | Obstacle:
     """Pure: say what stops every binding, or how many there is room for."""
+    # A contract that is not there takes every call and moves nothing; a wrong nonce would replace a payment.
     trouble = _contract_trouble(snapshot, config) or _nonce_trouble(snapshot, binding_state, mine)
     if trouble is not None:
         return trouble
     price = fees.first(snapshot.market, config.limits, gas_limit=config.payment_gas)
     if price is None:
+        # The network asks more than MAX_FEE_GWEI: bound now, it would sit in the pool and hold later nonces up.
         asked = format_gwei(snapshot.market.base_fee_wei or snapshot.market.gas_price_wei)
         allowed = format_gwei(config.limits.max_fee_wei)
         return Obstacle(reason=WaitingReason.FEE_CEILING, detail=f"The network asks {asked} gwei of {allowed}.")
     cost_wei = config.payment_gas * price.max_fee_wei
+    # What is in flight may still use all the gas it was signed for; a node refuses what the balance cannot cover.
     affordable = (snapshot.gas_balance_wei - _gas_in_flight_wei(mine)) // cost_wei
     if affordable <= 0:
         detail = (

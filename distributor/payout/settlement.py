@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from distributor.chain_types import ChainSnapshot, Claim
+from distributor.chain_types import ChainSnapshot
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
 from distributor.model import Address, OpenTransaction, TransactionStatus
-from distributor.payout import alarms, finality, lifecycle, submission
+from distributor.payout import alarms, lifecycle, submission
 from distributor.payout.confirmation import Confirmed
 from distributor.payout.distribution import Distribution
+from distributor.payout.observation import Observation, slot_of
 from distributor.payout.preflight import identity_mismatch
 from distributor.payout.step_kinds import (
     AttemptRefused,
@@ -126,7 +127,7 @@ class Settlement:
         """
         if not lost:
             return await self.ledger.any_open()
-        return any(_slot(each) not in lost for each in await self.ledger.open_transactions())
+        return any(slot_of(each) not in lost for each in await self.ledger.open_transactions())
 
     async def _go_on(self) -> Turn:
         """Do one turn, once a block; return what it left behind."""
@@ -171,14 +172,16 @@ class Settlement:
         if difference is not None:  # judged by the wrong reserve or token, a paid order would be held
             await self.steps.alarms.raise_(alarms.ledger_foreign(difference))
             return Turn(open=len(opened))
-        snapshot, closes = await self._snapshot(opened)
-        views = await self._views(opened, snapshot)
+        snapshot, closes = await self._observation.first(opened)
+        views = await self._observation.views(opened, snapshot)
         lowest = _lowest_in_flight(opened)
         broken: list[InvariantBroken] = []
-        decided = [(each, self._decide(each, views[_slot(each)], lowest, broken)) for each in opened]
+        decided = [(each, self._decide(each, views[slot_of(each)], lowest, broken)) for each in opened]
         steps = await self._unless_halted(decided)
         urgent = [
-            self._one(each, step, views[_slot(each)], broken) for each, step in steps if not isinstance(step, Finalise)
+            self._one(each, step, views[slot_of(each)], broken)
+            for each, step in steps
+            if not isinstance(step, Finalise)
         ]
         done = await asyncio.gather(*urgent)
         await submission.submit(
@@ -187,7 +190,7 @@ class Settlement:
         if not closes:
             return self._left(opened, steps, closed=0, bound=0, broken=broken)
         bound = await self._refill(done)
-        shown = [(each, step.receipt, views[_slot(each)]) for each, step in steps if isinstance(step, Finalise)]
+        shown = [(each, step.receipt, views[slot_of(each)]) for each, step in steps if isinstance(step, Finalise)]
         confirmed = await self.steps.confirmation.confirm(shown, broken)
         closed = [await self._close(each, broken) for each in confirmed]
         bound += await self._refill(closed)
@@ -207,83 +210,16 @@ class Settlement:
             raise InvariantBroken("; ".join(map(str, broken)))
         return Turn(
             open=len(opened) - closed + bound,
-            lost=frozenset(_slot(each) for each, step in steps if isinstance(step, NonceLost)),
+            lost=frozenset(slot_of(each) for each, step in steps if isinstance(step, NonceLost)),
         )
+
+    @property
+    def _observation(self) -> Observation:
+        return Observation(ledger=self.ledger, chain=self.chain, alarms=self.steps.alarms, clock=self.clock)
 
     async def _refill(self, done: Sequence[StepResult]) -> int:
         """Let distribution bind what waits when a slot came free; return how many transactions it bound."""
         return (await self.distribution.drain()).bound if any(each.freed for each in done) else 0
-
-    async def _snapshot(self, opened: Sequence[OpenTransaction]) -> tuple[ChainSnapshot, bool]:
-        """
-        Return what one node shows, and whether anything may be closed on it.
-
-        A node that shows another block where something was closed closes nothing in this turn. Where it did so
-        before and a second node still has that block, that one is looked at instead.
-        """
-        operators = sorted({each.transaction.operator for each in opened})
-        closed = await finality.newest_closings(self.ledger, operators)
-        snapshot = await self._seen_by("", opened, closed)
-        looked = await self._still_final.check(closed, snapshot)
-        if looked.instead:
-            snapshot = await self._seen_by(looked.instead, opened, closed)
-            looked = await self._still_final.check(closed, snapshot)
-        return snapshot, not looked.violated
-
-    async def _seen_by(
-        self, node: str, opened: Sequence[OpenTransaction], closed: finality.NewestClosings
-    ) -> ChainSnapshot:
-        operators = sorted({each.transaction.operator for each in opened})
-        hashes = [attempt.tx_hash for each in opened for attempt in each.attempts]
-        mined = {each.transaction.block_number for each in opened}
-        numbers = {number for number in mined if number is not None} | finality.blocks_of(closed)
-        snapshot = await self.chain.snapshot(operators, hashes, sorted(numbers), node=node)
-        return await self._with_their_blocks(opened, snapshot)
-
-    async def _with_their_blocks(self, opened: Sequence[OpenTransaction], snapshot: ChainSnapshot) -> ChainSnapshot:
-        """
-        Where the node shows two receipts for one nonce, ask it as well which of their blocks it has.
-
-        Machines behind one address may stand on two forks; the receipt on the chain the node shows counts.
-        """
-        rivals = [
-            receipt
-            for each in opened
-            for receipt in lifecycle.rivals(each.attempts, snapshot)
-            if receipt.block.number not in snapshot.canonical
-        ]
-        if not rivals:
-            return snapshot
-        claims = [Claim(receipt.tx_hash, receipt.block.number) for receipt in rivals]
-        words = await self.chain.words(claims, node=snapshot.node, mark=snapshot.mark)
-        there = {
-            number: word.canonical
-            for tx_hash, number in claims
-            if (word := words.get(tx_hash)) is not None and word.canonical is not None
-        }
-        return replace(snapshot, canonical={**snapshot.canonical, **there})
-
-    async def _views(self, opened: Sequence[OpenTransaction], snapshot: ChainSnapshot) -> dict[Slot, ChainSnapshot]:
-        """
-        Return by which observation each transaction is judged: the first node's, or another's where it is unreadable.
-
-        Nonce and receipt of one transaction always come from one node.
-        """
-        views = {_slot(each): snapshot for each in opened}
-        puzzling = [each for each in opened if lifecycle.is_puzzling(each.attempts, snapshot)]
-        for node in [node for node in self.chain.nodes if node != snapshot.node] if puzzling else []:
-            try:
-                other = await self._seen_by(node, puzzling, {})
-            except (ChainUnavailable, WrongChain):
-                continue
-            readable = [each for each in puzzling if not lifecycle.is_puzzling(each.attempts, other)]
-            views |= {_slot(each): other for each in readable}
-            puzzling = [each for each in puzzling if each not in readable]
-        return views
-
-    @property
-    def _still_final(self) -> finality.StillFinal:
-        return finality.StillFinal(ledger=self.ledger, chain=self.chain, alarms=self.steps.alarms, clock=self.clock)
 
     def _decide(
         self,
@@ -342,10 +278,6 @@ class Settlement:
         except InvariantBroken as error:
             broken.append(error)
         return StepResult()
-
-
-def _slot(opened: OpenTransaction) -> Slot:
-    return Slot(opened.transaction.operator, opened.transaction.nonce)
 
 
 def _lowest_in_flight(opened: Sequence[OpenTransaction]) -> dict[Address, int]:

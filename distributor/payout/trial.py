@@ -90,12 +90,16 @@ class Trials:
             key = order.key
             unknown_here = key in first.unknown and second is not None and key in second.good
             if key in first.good or unknown_here:
+                # One node that would pay it is enough to bind: a payment that fails costs gas, and moves nothing.
                 good.append(order)
             elif first.is_paid(key):
+                # Somebody has paid this reference: adoption looks whether that is final, and binds nothing here.
                 continue
             elif (blame := self._blame(key, first, second)) is not None:
+                # Two nodes refuse it while they would pay the probe: only a person can help, so it is held.
                 held.append((order, blame))
             else:
+                # Refused on one node, or known to none: it waits and is named, and the others go on.
                 refusal = first.refused.get(key)
                 passed_over.append((order, first.unknown[key] if refusal is None else refusal.text))
         return Judged(good=good, held=held, passed_over=passed_over, already_paid=already_paid)

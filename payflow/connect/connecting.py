@@ -25,10 +25,11 @@ from foundation.clock import Clock, UnixMs
 from foundation.errors import Contention, Rejected, ServiceError
 from payflow.connect.grants import Authorization, Grant
 from payflow.connect.tokens import Tokens
+from payflow.connection import Invitation, SignIn
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.oauth import OAuthLedger, digest, new_secret
 from payflow.model import Account, CompanyId
-from payflow.state import Company, CompanyStatus, Invitation, SignIn
+from payflow.state import Company, CompanyStatus
 
 _log = logging.getLogger(__name__)
 

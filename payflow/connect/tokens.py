@@ -28,10 +28,11 @@ from foundation.errors import Contention, Transient
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.ports import UNSTORED, Rows
 from payflow.connect.grants import Authorization, Grant, InvalidGrant
+from payflow.connection import Token
 from payflow.errors import ApiUnavailable, Unauthorized
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
-from payflow.state import Company, CompanyStatus, Token
+from payflow.state import Company, CompanyStatus
 
 RENEW_MS: Final = 30 * 60_000
 """A token is renewed when it has less time left than this."""

@@ -23,7 +23,8 @@ from foundation.tablestore.ports import Rows
 from payflow.ledger import keys
 from payflow.ledger.records import ENTRIES
 from payflow.model import CompanyId
-from payflow.state import CompanyStatus, Entry
+from payflow.progress import Entry
+from payflow.state import CompanyStatus
 
 COMPANIES_MAX = 10_000
 TRIES_MAX = 20

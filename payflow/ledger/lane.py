@@ -15,11 +15,13 @@ from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.codec import Codec
 from foundation.tablestore.ports import UNSTORED, Rows
+from payflow.connection import Token
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.model import BaixaId, CompanyId, InstalmentId, PaymentKey
+from payflow.progress import Cursor, Instalment
 from payflow.sealing import BlindIndex
-from payflow.state import Company, Cursor, Delivery, DocumentOwner, Instalment, Receipt, Token
+from payflow.state import Company, Delivery, DocumentOwner, Receipt
 
 RECEIPTS_IN_A_GROUP: Final = 30
 """A receipt has three rows (itself, by instalment, index), an instalment one more: a group takes 100."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.codec import Codec
 from foundation.tablestore.ports import UNSTORED, Rows
+from payflow.connection import Invitation, SignIn
 from payflow.ledger import keys
-from payflow.state import Invitation, SignIn
 
 
 def new_secret() -> str:

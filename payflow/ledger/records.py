@@ -11,27 +11,22 @@ from collections.abc import Callable
 from typing import Final
 
 from foundation.tablestore.codec import Codec, Column, Kind, Record, flag, number, text, word
+from payflow.connection import Invitation, SignIn, Token
 from payflow.model import CompanyId
+from payflow.progress import Cursor, Entry, Instalment, LookKind
 from payflow.sealing import Sealer
 from payflow.state import (
     After,
     Company,
     CompanyStatus,
-    Cursor,
     Delivery,
     DeliveryPhase,
     DeliveryState,
     DocumentOwner,
     DocumentPolicy,
-    Entry,
-    Instalment,
-    Invitation,
-    LookKind,
     Reason,
     Receipt,
     ReceiptState,
-    SignIn,
-    Token,
 )
 
 _Sealed = Callable[[str], Column]

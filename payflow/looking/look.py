@@ -23,7 +23,8 @@ from payflow.looking.planning import Plan, Span
 from payflow.looking.reading import Asked
 from payflow.model import BaixaId, InstalmentId, ListedInstalment
 from payflow.ports import ContaAzul
-from payflow.state import Company, Cursor, Instalment, LookKind
+from payflow.progress import Cursor, Instalment, LookKind
+from payflow.state import Company
 
 PAGE_SIZE: Final = 500
 PAGES_MAX: Final = 400

@@ -16,7 +16,7 @@ from typing import Final
 from foundation.clock import UnixMs
 from payflow.conta_azul.routes import Search
 from payflow.conta_azul.values import local_date, local_text
-from payflow.state import Cursor, LookKind
+from payflow.progress import Cursor, LookKind
 
 LOOK_BACK_MS: Final = 120 * 60_000
 HOUR_MS: Final = 3_600_000

@@ -15,7 +15,8 @@ from typing import Final
 from foundation.clock import UnixMs
 from payflow.looking.recreated import Recreation, judge
 from payflow.model import Baixa, BaixaId, Centavos, CompanyId, Customer, InstalmentDetail, ListedInstalment
-from payflow.state import After, Instalment, Reason, Receipt, ReceiptState
+from payflow.progress import Instalment
+from payflow.state import After, Reason, Receipt, ReceiptState
 
 SKEW_MS: Final = 600_000
 """So far Conta Azul's clock may be behind ours when it stamps a payment."""

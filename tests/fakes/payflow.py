@@ -11,8 +11,9 @@ from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
 from payflow.model import BaixaId, Centavos, CompanyId, CustomerId, InstalmentId
+from payflow.progress import Instalment
 from payflow.sealing import BlindIndex, Sealer, new_key
-from payflow.state import Company, CompanyStatus, Delivery, DeliveryState, Instalment, Receipt, ReceiptState
+from payflow.state import Company, CompanyStatus, Delivery, DeliveryState, Receipt, ReceiptState
 
 COMPANY = CompanyId("5f0a-clinic")
 NOW = UnixMs(1_767_260_400_000)

@@ -22,7 +22,8 @@ from payflow.lane import Ended, Lane, due_entries
 from payflow.ledger.lane import LaneLedger
 from payflow.model import Account, BaixaId
 from payflow.ports import ContaAzul
-from payflow.state import Company, CompanyStatus, Cursor, Entry, Reason, Receipt, ReceiptState
+from payflow.progress import Cursor, Entry
+from payflow.state import Company, CompanyStatus, Reason, Receipt, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
 from tests.fakes.payflow import COMPANY, Book, a_company, a_receipt, an_instalment
 

@@ -9,18 +9,11 @@ import pytest
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.atomic import AtomicWrite
+from payflow.connection import Token
 from payflow.ledger import keys
 from payflow.model import BaixaId, CompanyId, InstalmentId
-from payflow.state import (
-    CompanyStatus,
-    Cursor,
-    DeliveryPhase,
-    DeliveryState,
-    Reason,
-    Receipt,
-    ReceiptState,
-    Token,
-)
+from payflow.progress import Cursor
+from payflow.state import CompanyStatus, DeliveryPhase, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.payflow import COMPANY, NOW, Book, a_company, a_delivery, a_receipt, an_instalment
 
 

@@ -15,7 +15,8 @@ from payflow.looking import look as looking
 from payflow.looking import planning
 from payflow.looking.look import Look, Result
 from payflow.model import BaixaId, InstalmentId
-from payflow.state import Cursor, LookKind, Reason, ReceiptState
+from payflow.progress import Cursor, LookKind
+from payflow.state import Reason, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
 from tests.fakes.payflow import COMPANY, Book, a_company
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from foundation.clock import UnixMs
 from payflow.looking import planning
 from payflow.looking.planning import HOUR_MS, LOOK_BACK_MS
-from payflow.state import Cursor, LookKind
+from payflow.progress import Cursor, LookKind
 
 NOW = UnixMs(1_767_260_400_000)  # 2026-01-01 06:40 in São Paulo
 INTERVAL_MS = 300_000

@@ -22,7 +22,8 @@ from payflow.model import (
     InstalmentId,
     ListedInstalment,
 )
-from payflow.state import After, Instalment, Reason, Receipt, ReceiptState
+from payflow.progress import Instalment
+from payflow.state import After, Reason, Receipt, ReceiptState
 from tests.fakes.payflow import COMPANY, NOW, a_receipt, an_instalment
 
 ANA = Customer(id=CustomerId("c1"), name="Dra. Ana Canária")

@@ -15,8 +15,9 @@ from foundation.tablestore.memory import MemoryRows
 from payflow.connect import grants
 from payflow.connect.grants import Grant, InvalidGrant
 from payflow.connect.tokens import BELIEVED_MS, MARK_MS, RENEW_MS, Tokens
+from payflow.connection import Token
 from payflow.errors import ApiUnavailable, Unauthorized, UnreadableAnswer
-from payflow.state import CompanyStatus, Token
+from payflow.state import CompanyStatus
 from tests.fakes.payflow import NOW, Book, a_company
 
 
