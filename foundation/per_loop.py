@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 
-class Closing(Protocol):
+class Closable(Protocol):
     """What is closed on the loop it was made on."""
 
     async def aclose(self) -> None: ...
 
 
-C = TypeVar("C", bound=Closing)
+C = TypeVar("C", bound=Closable)
 
 
 class PerLoop(Generic[C]):

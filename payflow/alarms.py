@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from foundation.alarms.catalogue import SHARED, Catalogue, Kind, Severity, Text
+from foundation.alarms.catalogue import SHARED, AlarmKind, Catalogue, Severity, Text
 
 
-def _kind(code: str, severity: Severity, en: tuple[str, str], pt: tuple[str, str]) -> Kind:
+def _kind(code: str, severity: Severity, en: tuple[str, str], pt: tuple[str, str]) -> AlarmKind:
     texts = {"en": Text(summary=en[0], action=en[1]), "pt": Text(summary=pt[0], action=pt[1])}
-    return Kind(code=code, severity=severity, texts={"en": texts["en"], "pt": texts["pt"]})
+    return AlarmKind(code=code, severity=severity, texts={"en": texts["en"], "pt": texts["pt"]})
 
 
 CATALOGUE = Catalogue(

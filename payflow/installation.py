@@ -45,7 +45,7 @@ class Installation:
 
 
 @dataclass(frozen=True, slots=True)
-class Partitions:
+class CompanyPartitions:
     """The rows and the tokens of each company, for connecting it."""
 
     base: Installation

@@ -28,7 +28,7 @@ from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.groups import SettingsGroup
 from payflow.connect.tokens import Tokens
-from payflow.installation import Installation, Partitions
+from payflow.installation import CompanyPartitions, Installation
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.ledger.identity import load
@@ -156,7 +156,7 @@ class Container:
         base, http, settings = await self.base(), await self._http(), await self.settings(ContaAzulSettings)
         return Connecting(
             oauth=OAuthLedger(base.ledger.rows_of(keys.OAUTH), oauth_codec(base.sealer)),
-            partitions=Partitions(base, self._clock, _server(http, settings)),
+            partitions=CompanyPartitions(base, self._clock, _server(http, settings)),
             server=_server(http, settings),
             account_of=partial(account_of, http, settings.api_url),
             clock=self._clock,
@@ -193,14 +193,14 @@ class Container:
     async def _work(self, tokens: Tokens) -> ReceiptWork:
         from foundation.outgoing.guard import OutgoingGuard
         from payflow.delivery.office import Office
-        from payflow.delivery.sender import Limits, SenderDesk
+        from payflow.delivery.sender import SenderDesk, SendingLimits
         from payflow.delivery.work import Work
         from payflow.documents.download import Download
         from payflow.ledger.send_log import TableSendLog
         from payflow.mail.channel import SmtpChannel
 
         base, mail = await self.base(), await self.settings(MailSettings)
-        limits = Limits(connections=mail.connections, per_minute=mail.per_minute, per_day=mail.per_day)
+        limits = SendingLimits(connections=mail.connections, per_minute=mail.per_minute, per_day=mail.per_day)
         server = mail.server()
         return Work(
             office=Office(
@@ -223,7 +223,7 @@ class Container:
 
     async def _tokens(self, company: CompanyId) -> Tokens:
         base, http, settings = await self.base(), await self._http(), await self.settings(ContaAzulSettings)
-        return Partitions(base, self._clock, _server(http, settings)).tokens(company)
+        return CompanyPartitions(base, self._clock, _server(http, settings)).tokens(company)
 
     async def _tables(self, connection: str, table: str) -> Tables:
         from foundation.tablestore.azure_tables import connect

@@ -16,7 +16,7 @@ from distributor.payout.queue_facts import queue_facts
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import rfc3339
 from foundation.alarms.catalogue import ALARM_TEST
-from foundation.alarms.model import Fact, Told, Word
+from foundation.alarms.model import AlarmState, Fact, Told
 from foundation.alarms.teller import by_code
 from foundation.clock import UnixMs
 
@@ -36,7 +36,9 @@ async def _list(context: CommandContext) -> int:
     standing = await standing_facts(await context.ledger(), now, await context.parts.ages())
     facts = by_code([*standing, *queues, *await register.facts()])
     told = await register.told()
-    codes = (facts.keys() | {code for code, each in told.items() if each.state is Word.STANDS}) - {ALARM_TEST.code}
+    codes = (facts.keys() | {code for code, each in told.items() if each.state is AlarmState.STANDS}) - {
+        ALARM_TEST.code
+    }
     shown = [_shown(code, facts.get(code, []), told.get(code)) for code in sorted(codes, key=_rank)]
     context.answer({"alarms": shown, "targets": await _targets(context)})
     return REFUSED if shown else DONE
@@ -50,7 +52,7 @@ async def _seen(context: CommandContext) -> int:
     await context.begin(StatusSettings)
     register = await context.parts.register()
     told = (await register.told()).get(code)
-    if told is None or told.state is not Word.STANDS:
+    if told is None or told.state is not AlarmState.STANDS:
         raise CommandRefused(_("{code} was not told, or is over: `alarms list` has what persists.").format(code=code))
     if context.applies(
         _("note that {by} knows of {code}; it is then told once a day").format(by=_by(context), code=code)

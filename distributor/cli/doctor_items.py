@@ -25,7 +25,7 @@ from distributor.settings.operations import LogSettings
 from distributor.settings.shops import CapSettings, RateLimitSettings, ThresholdSettings, WebhookSettings
 from distributor.settings.use_cases import HistorySettings
 from distributor.units import Wei
-from foundation.alarms.model import LOG, Word
+from foundation.alarms.model import LOG, AlarmState
 from foundation.alarms.settings import AlarmSettings
 from foundation.outgoing.guard import Limits, OutgoingGuard, Request
 from foundation.settings.references import is_reference
@@ -205,7 +205,7 @@ async def _heartbeat(context: CommandContext, _settings: HistorySettings) -> str
 
 
 async def _quiet(context: CommandContext, _settings: HistorySettings) -> str:
-    persisting = [code for code, told in (await context.told()).items() if told.state is Word.STANDS]
+    persisting = [code for code, told in (await context.told()).items() if told.state is AlarmState.STANDS]
     return _("Alarms persist: {codes}.").format(codes=", ".join(sorted(persisting))) if persisting else ""
 
 

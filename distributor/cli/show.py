@@ -13,7 +13,7 @@ from distributor.settings.use_cases import StatusSettings
 from distributor.state import SETTLEMENT_LEASE
 from distributor.status import rfc3339
 from distributor.units import format_units
-from foundation.alarms.model import Told, Word
+from foundation.alarms.model import AlarmState, Told
 from foundation.clock import UnixMs
 
 WAITING_SHOWN_MAX = 20
@@ -35,7 +35,7 @@ async def show(context: CommandContext) -> int:
             "held": [str(order.key) async for order in rebuild_store.held()],
             "operators": await _operators(ledger, rebuild_store, settings.decimals),
             "open_transactions": [_open(each) for each in await ledger.open_transactions()],
-            "alarms": [_told(told) for told in (await context.told()).values() if told.state is Word.STANDS],
+            "alarms": [_told(told) for told in (await context.told()).values() if told.state is AlarmState.STANDS],
             "last_sweep": await _watched(ledger, settings.decimals),
             "leases": await _leases(context, ledger, rebuild_store),
         }

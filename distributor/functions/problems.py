@@ -24,7 +24,7 @@ from distributor.rates import Window
 from foundation import logs
 from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import WrongMethod
-from foundation.http.responses import Problem
+from foundation.http.responses import ProblemDocument
 
 RETRY_SOON_S = 5
 RETRY_CONFIGURED_S = 60
@@ -50,27 +50,33 @@ _STATUS = {
 }
 
 
-def to_problem(error: Exception) -> Problem:
+def to_problem(error: Exception) -> ProblemDocument:
     """Log *error* in full and return what the caller may know of it."""
     match error:
         case Rejected():
             logs.info(_log, "request_refused", code=error.code, detail=str(error))
             status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
-            return Problem(status, error.code, str(error), _refusal_headers(error))
+            return ProblemDocument(status, error.code, str(error), _refusal_headers(error))
         case RateLimited():
             again = {"Retry-After": str(error.window.reset_s), **rate_headers(error.policy, error.window)}
-            return Problem(HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", f"{error} Send the same again later.", again)
+            return ProblemDocument(
+                HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", f"{error} Send the same again later.", again
+            )
         case ConfigurationError():
             logs.error(_log, "not_configured", detail=str(error))
             detail = "The service is not configured; /ready names what is wrong. Send the same again later."
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, _retry_after(RETRY_CONFIGURED_S))
+            return ProblemDocument(
+                HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, _retry_after(RETRY_CONFIGURED_S)
+            )
         case Transient():
             logs.warning(_log, "ledger_unavailable", cause=type(error).__name__, detail=str(error))
             detail = "The ledger does not answer now. Send the same again: an order is paid once."
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", detail, _retry_after(RETRY_SOON_S))
+            return ProblemDocument(
+                HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", detail, _retry_after(RETRY_SOON_S)
+            )
         case _:
             logs.error(_log, "internal_error", traceback="".join(traceback.format_exception(error)))
-            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
+            return ProblemDocument(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
 
 
 def _refusal_headers(error: Rejected) -> Mapping[str, str]:

@@ -194,7 +194,7 @@ class Admin:
         _refuse_newer(order)
         waits = replace(order, status=OrderStatus.RECEIVED, hold_reason=None, hold_detail="", paid_hash=None)
         group = AtomicWrite()
-        group.delete(keys.held(order.key))
+        group.delete(keys.held_row(order.key))
         group.insert(keys.open_order(order), encode(order.key))
         return await self._change(order, waits, group, ("retry", by, why))
 
@@ -205,12 +205,12 @@ class Admin:
         _refuse_newer(order)
         group = AtomicWrite()
         held = order.status is OrderStatus.HELD
-        group.delete(keys.held(order.key) if held else keys.open_order(order))
+        group.delete(keys.held_row(order.key) if held else keys.open_order(order))
         return await self._change(order, replace(order, status=OrderStatus.CANCELLED), group, ("cancel", by, why))
 
     async def _change(self, before: Order, after: Order, group: AtomicWrite, deed: Sequence[str]) -> Order:
         """Do *group* together with the order's own row, on the condition that nobody wrote it since it was read."""
-        key = keys.order(before.key)
+        key = keys.order_row(before.key)
         after = replace(after, updated_ms=self.clock())
         group.replace(key, encode(after), before.version)
         versions = await commit(self.rows, group, marker_row=key)

@@ -70,7 +70,7 @@ def insert_order(order: Order) -> AtomicWrite:
     """Return the group that keeps a new order: the order, its spent reference, its place in the waiting line."""
     require(order.status is OrderStatus.RECEIVED, f"order {order.key} is inserted as {order.status}")
     group = AtomicWrite()
-    group.insert(keys.order(order.key), encode(order))
+    group.insert(keys.order_row(order.key), encode(order))
     group.insert(keys.ref(order.ref_id), encode(order.key) | {"fingerprint": order.fingerprint})
     group.insert(keys.open_order(order), encode(order.key))
     return group
@@ -81,9 +81,9 @@ def hold_order(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> At
     require(order.status is OrderStatus.RECEIVED, f"order {order.key} cannot be held, it is {order.status}")
     held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail, updated_ms=now)
     group = AtomicWrite()
-    group.replace(keys.order(order.key), encode(held), order.version)
+    group.replace(keys.order_row(order.key), encode(held), order.version)
     group.delete(keys.open_order(order))
-    group.insert(keys.held(order.key), encode(order.key))
+    group.insert(keys.held_row(order.key), encode(order.key))
     return group
 
 
@@ -123,12 +123,12 @@ def bind_orders(
     after = replace(binding_state.plus(orders), next_nonce=binding_state.next_nonce + 1)
     group = AtomicWrite()
     for order in orders:
-        group.replace(keys.order(order.key), encode(_bound_order(order, transaction)), order.version)
+        group.replace(keys.order_row(order.key), encode(_bound_order(order, transaction)), order.version)
         group.delete(keys.open_order(order))
     group.replace(keys.nonce(slot.operator), encode(NextNonce(next=after.next_nonce)), binding_state.nonce_version)
     group.replace(keys.COMMITMENTS, encode(Total(units=after.committed_units)), binding_state.commitments_version)
     for total in (after.spent, *(after.wallets[wallet] for wallet in wallets_of(orders))):
-        group.put(keys.spent(total.day, total.wallet), encode(total), total.version)
+        group.put(keys.spent_row(total.day, total.wallet), encode(total), total.version)
     group.insert(keys.transaction(*slot), encode(transaction))
     group.insert(keys.open_transaction(*slot), encode(slot))
     group.insert(keys.attempt(*slot, 0), encode(attempt))
@@ -138,14 +138,14 @@ def bind_orders(
 def after_binding(after: BindingState, orders: Sequence[Order], versions: Mapping[str, Version]) -> BindingState:
     """Return the books *after* a binding with the versions its group gave them. Raises Contention, see version_of."""
     written = {
-        wallet: replace(after.wallets[wallet], version=version_of(versions, keys.spent(after.spent.day, wallet)))
+        wallet: replace(after.wallets[wallet], version=version_of(versions, keys.spent_row(after.spent.day, wallet)))
         for wallet in wallets_of(orders)
     }
     return replace(
         after,
         nonce_version=version_of(versions, keys.nonce(after.operator)),
         commitments_version=version_of(versions, keys.COMMITMENTS),
-        spent=replace(after.spent, version=version_of(versions, keys.spent(after.spent.day))),
+        spent=replace(after.spent, version=version_of(versions, keys.spent_row(after.spent.day))),
         wallets={**after.wallets, **written},
     )
 

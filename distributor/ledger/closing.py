@@ -133,11 +133,11 @@ def _close_order(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs
         reason, detail = closing.held[order.key], closing.detail
         closed = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
         closed = replace(closed, operator=None, nonce=None, paid_hash=closing.tx_hash)
-        group.insert(keys.held(order.key), encode(order.key))
+        group.insert(keys.held_row(order.key), encode(order.key))
     else:
         closed = _waiting_again(order, closing.released[order.key])
         group.insert(keys.open_order(order), encode(order.key))
-    group.replace(keys.order(order.key), encode(replace(closed, updated_ms=now)), order.version)
+    group.replace(keys.order_row(order.key), encode(replace(closed, updated_ms=now)), order.version)
 
 
 def _paid(order: Order, closing: Closing) -> Order:
@@ -173,7 +173,7 @@ def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: Closing
     # Only an order without its payment frees room under the caps of the day it was bound, its wallet's among them.
     # Where all are paid these rows stay as they are, and closings of other transactions do not contend for them.
     for total in inputs.spent if unpaid else ():
-        key = keys.spent(total.day, total.wallet)
+        key = keys.spent_row(total.day, total.wallet)
         back = sum_of(order for order in _given_back(unpaid, closing) if total.wallet in {None, order.wallet})
         group.replace(key, encode(replace(total, units=_less(total.units, back, key))), total.version)
     paid_units = TokenUnits(transaction.committed_units - sum_of(unpaid))

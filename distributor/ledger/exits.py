@@ -67,10 +67,10 @@ class Exits:
             status=OrderStatus.CANCELLED,
         )
         group = AtomicWrite()
-        group.insert(keys.order(key), encode(order))
+        group.insert(keys.order_row(key), encode(order))
         group.insert(keys.ref(ref), encode(key) | {"fingerprint": UNREMEMBERED})
         try:
-            await commit(self.rows, group, marker_row=keys.order(key))
+            await commit(self.rows, group, marker_row=keys.order_row(key))
         except Contention:
             return False
         return True
@@ -81,13 +81,13 @@ class Exits:
         paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
         paid = replace(paid, paid_hash=tx_hash, paid_block=block_number)
         group = AtomicWrite()
-        group.replace(keys.order(order.key), encode(paid), order.version)
+        group.replace(keys.order_row(order.key), encode(paid), order.version)
         group.insert(keys.proof(tx_hash, log_index), encode(order.key))
         if order.status is OrderStatus.RECEIVED:
             group.delete(keys.open_order(order))
         if order.status is OrderStatus.HELD:
-            group.delete(keys.held(order.key))
-        await commit(self.rows, group, marker_row=keys.order(order.key))
+            group.delete(keys.held_row(order.key))
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return paid
 
     async def proves(self, tx_hash: Hash, log_index: int) -> OrderKey | None:
@@ -100,7 +100,7 @@ class Exits:
         held = replace(order, status=OrderStatus.HELD, hold_reason=HoldReason.NONCE_LOST, hold_detail=detail)
         held = replace(held, operator=None, nonce=None, updated_ms=self.clock())
         group = AtomicWrite()
-        group.replace(keys.order(order.key), encode(held), order.version)
-        group.insert(keys.held(order.key), encode(order.key))
-        await commit(self.rows, group, marker_row=keys.order(order.key))
+        group.replace(keys.order_row(order.key), encode(held), order.version)
+        group.insert(keys.held_row(order.key), encode(order.key))
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return held

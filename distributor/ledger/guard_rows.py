@@ -53,12 +53,12 @@ class GuardRows:
             updated_ms=self.clock(),
         )
         group = AtomicWrite()
-        group.replace(keys.order(order.key), encode(after), order.version)
+        group.replace(keys.order_row(order.key), encode(after), order.version)
         if order.status is OrderStatus.RECEIVED:
             group.delete(keys.open_order(order))
         elif order.status is OrderStatus.HELD:
-            group.delete(keys.held(order.key))
-        await commit(self.rows, group, marker_row=keys.order(order.key))
+            group.delete(keys.held_row(order.key))
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
         await self.audit.record(
             f"adopted:{order.key}:{paid.tx_hash}", {"was": order.status.value, "block": paid.block_number}
         )

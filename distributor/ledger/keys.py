@@ -16,7 +16,7 @@ SETTLEMENT_LOOK = "settlement-look"
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 
 
-def order(key: OrderKey) -> str:
+def order_row(key: OrderKey) -> str:
     """One order, never removed."""
     return f"{ORDERS}{key.source}:{key.order_id}"
 
@@ -31,7 +31,7 @@ def open_order(waiting: Order) -> str:
     return f"{OPEN_ORDERS}{waiting.queue_key}"
 
 
-def held(key: OrderKey) -> str:
+def held_row(key: OrderKey) -> str:
     """An order that waits for a person."""
     return f"{HELD}{key.source}:{key.order_id}"
 
@@ -96,7 +96,7 @@ def stop(subject: str) -> str:
     return f"stop:{subject}"
 
 
-def spent(day: str, wallet: Address | None = None) -> str:
+def spent_row(day: str, wallet: Address | None = None) -> str:
     """What was bound in one UTC day, in all or to one wallet."""
     return f"spent:{day}:{wallet}" if wallet else f"spent:{day}"
 

@@ -95,7 +95,7 @@ class Ledger:
         Raises:
             ConflictingOrder: A rebuild found its reference spent, by a payout to another wallet or of another amount.
         """
-        key = keys.order(order.key)
+        key = keys.order_row(order.key)
         try:
             versions = await commit(self._rows, insert_order(order), marker_row=keys.ref(order.ref_id))
         except Contention:
@@ -110,7 +110,7 @@ class Ledger:
         return await queries.recall(self._rows, order)
 
     async def order(self, key: OrderKey) -> Order | None:
-        return await find(self._rows, Order, keys.order(key))
+        return await find(self._rows, Order, keys.order_row(key))
 
     async def orders(self, wanted: Sequence[OrderKey]) -> Sequence[Order]:
         """Return orders that are known to be there, in that order. Raises InvariantBroken when one is not."""
@@ -126,7 +126,7 @@ class Ledger:
 
     async def hold(self, order: Order, reason: HoldReason, detail: str) -> None:
         """Stop a waiting order until a person decides; a bound one is held only by its closing."""
-        await commit(self._rows, hold_order(order, reason, detail, self._clock()), marker_row=keys.held(order.key))
+        await commit(self._rows, hold_order(order, reason, detail, self._clock()), marker_row=keys.held_row(order.key))
         await self._record_held(order.key, reason, detail, "unbound")
 
     # binding -----------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ async def _page(rows: Rows, limit: int, after: str) -> Page:
 async def _order(rows: Rows, row: Row, reading: asyncio.Semaphore) -> Order | Unreadable:
     try:
         async with reading:
-            return await must_find(rows, Order, keys.order(decode(OrderKey, row)))
+            return await must_find(rows, Order, keys.order_row(decode(OrderKey, row)))
     except InvariantBroken as error:
         logs.error(_log, "row_unreadable", key=row.key, why=str(error))
         return Unreadable(key=row.key, why=str(error))

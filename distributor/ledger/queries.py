@@ -54,7 +54,7 @@ async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
 
     async def one(key: OrderKey) -> Order:
         async with reading:
-            return await must_find(rows, Order, keys.order(key))
+            return await must_find(rows, Order, keys.order_row(key))
 
     return await asyncio.gather(*map(one, wanted))
 
@@ -67,7 +67,7 @@ async def held_orders(rows: Rows, limit: int) -> Sequence[Order]:
     async def one(row: Row) -> Order | None:
         async with reading:
             try:
-                return await find(rows, Order, keys.order(decode(OrderKey, row)))
+                return await find(rows, Order, keys.order_row(decode(OrderKey, row)))
             except InvariantBroken:
                 return None  # a row of a newer version, or a damaged one: the watch names it
 
@@ -85,7 +85,7 @@ async def known_order(rows: Rows, order: Order) -> Order:
     Raises:
         ConflictingOrder: The reference is spent, and by a payout to another wallet or of another amount.
     """
-    found = await find(rows, Order, keys.order(order.key))
+    found = await find(rows, Order, keys.order_row(order.key))
     if found is not None and found.fingerprint != UNREMEMBERED:
         return found
     if found is not None and found.status is OrderStatus.CANCELLED:  # barred before it came: known, and never paid
@@ -100,7 +100,7 @@ async def known_order(rows: Rows, order: Order) -> Order:
 
 async def recall(rows: Rows, order: Order) -> Order | None:
     """Return the order of the ledger whose id or reference *order* has, as ``known``; None when it is new here."""
-    taken = await asyncio.gather(rows.get(keys.order(order.key)), rows.get(keys.ref(order.ref_id)))
+    taken = await asyncio.gather(rows.get(keys.order_row(order.key)), rows.get(keys.ref(order.ref_id)))
     return await known_order(rows, order) if any(taken) else None
 
 
@@ -110,7 +110,7 @@ async def spent(rows: Rows, day: str, wallets: Iterable[Address | None]) -> Sequ
 
     async def one(wallet: Address | None) -> Spent:
         async with reading:
-            found = await find(rows, Spent, keys.spent(day, wallet))
+            found = await find(rows, Spent, keys.spent_row(day, wallet))
         return found or Spent(day=day, wallet=wallet)
 
     return await asyncio.gather(*map(one, wallets))

@@ -85,7 +85,7 @@ class RebuildStore:
     async def held(self) -> AsyncIterator[Order]:
         """Yield the orders that wait for a person."""
         async for row in rows_under(self.rows, keys.HELD):
-            order = await find(self.rows, Order, keys.order(decode(OrderKey, row)))
+            order = await find(self.rows, Order, keys.order_row(decode(OrderKey, row)))
             if order is not None and order.status is OrderStatus.HELD:
                 yield order
 
@@ -126,7 +126,7 @@ class RebuildStore:
             if verdict not in (RestoreResult.NEW, RestoreResult.MARKED):
                 return verdict
             group = self._unknown(payout) if order is None else self._unpaid(payout, order)
-            marker_row = keys.ref(payout.ref_id) if order is None else keys.order(order.key)
+            marker_row = keys.ref(payout.ref_id) if order is None else keys.order_row(order.key)
             try:
                 await commit(self.rows, group, marker_row=marker_row)
             except Contention:
@@ -164,7 +164,7 @@ class RebuildStore:
         restored = decode(PaidRef, row) if row is not None and PaidRef.is_in(row) else None
         named = row is not None and "order_id" in row.values
         key = decode(OrderKey, row) if row is not None and named else None
-        return (await must_find(self.rows, Order, keys.order(key)) if key else None), restored
+        return (await must_find(self.rows, Order, keys.order_row(key)) if key else None), restored
 
     def _unknown(self, payout: Payout) -> AtomicWrite:
         """Return the group for an order nobody remembers: its reference, and itself where it has a name."""
@@ -179,7 +179,7 @@ class RebuildStore:
             group.insert(keys.ref(payout.ref_id), encode(spent))
             return group
         group.insert(keys.ref(payout.ref_id), encode(spent) | encode(payout.key))
-        group.insert(keys.order(payout.key), encode(self._paid(payout, payout.key)))
+        group.insert(keys.order_row(payout.key), encode(self._paid(payout, payout.key)))
         return group
 
     def _paid(self, payout: Payout, key: OrderKey) -> Order:
@@ -209,11 +209,11 @@ class RebuildStore:
         paid = replace(paid, operator=payout.operator, nonce=payout.nonce)
         paid = replace(paid, paid_hash=payout.tx_hash, paid_block=payout.block_number)
         group = AtomicWrite()
-        group.replace(keys.order(order.key), encode(paid), order.version)
+        group.replace(keys.order_row(order.key), encode(paid), order.version)
         if order.status is OrderStatus.RECEIVED:
             group.delete(keys.open_order(order))
         if order.status is OrderStatus.HELD:
-            group.delete(keys.held(order.key))
+            group.delete(keys.held_row(order.key))
         return group
 
 

@@ -72,7 +72,7 @@ class Adoption:
             if order.status is OrderStatus.RECEIVED:
                 detail = used_by(payment)
                 await self.ledger.hold(order, HoldReason.REFERENCE_USED, detail)
-                await self.alarms.raise_(alarms.held(order, HoldReason.REFERENCE_USED, detail))
+                await self.alarms.raise_(alarms.order_held(order, HoldReason.REFERENCE_USED, detail))
         except Contention:
             return Adopted.NOT_FINAL  # another host was first; the next round looks again
         return Adopted.HELD

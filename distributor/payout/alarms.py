@@ -12,7 +12,7 @@ from distributor.ports import Alarm
 from distributor.state import Stats, WaitingReason
 
 
-def held(order: Order, reason: HoldReason, detail: str) -> Alarm:
+def order_held(order: Order, reason: HoldReason, detail: str) -> Alarm:
     """An order stopped and waits for a person."""
     guidance = HELD[reason]
     return Alarm(

@@ -123,7 +123,7 @@ class Cancellation:
             gas_limit=CANCEL_GAS,
             fees=fees.highest(market, self.limits),
         )
-        attempt = await submission.sign(signer, unsigned, now_ms, kind=AttemptKind.CANCEL, index=0)
+        attempt = await submission.sign_attempt(signer, unsigned, now_ms, kind=AttemptKind.CANCEL, index=0)
         transaction = Transaction(
             operator=signer.address,
             nonce=nonce,
@@ -166,7 +166,7 @@ class Cancellation:
             gas_limit=CANCEL_GAS,
             fees=price,
         )
-        attempt = await submission.sign(
+        attempt = await submission.sign_attempt(
             signer, unsigned, self.clock(), kind=AttemptKind.CANCEL, index=transaction.attempts
         )
         await self.ledger.admin.record("cancel-nonce", f"{transaction.operator}:{transaction.nonce}", *deed)

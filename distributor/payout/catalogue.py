@@ -12,7 +12,7 @@ from distributor.model import HoldReason
 from distributor.payout.catalogue_pt import PORTUGUESE
 from distributor.payout.reasons import HELD, WAITING
 from distributor.state import WaitingReason
-from foundation.alarms.catalogue import SHARED, Catalogue, Kind, Severity, Text
+from foundation.alarms.catalogue import SHARED, AlarmKind, Catalogue, Severity, Text
 
 _CRITICAL_REASONS = {
     f"waiting_{WaitingReason.LEDGER_FOREIGN}",
@@ -239,13 +239,15 @@ def _of_reasons() -> Mapping[str, Text]:
     return waiting | held
 
 
-def _kind_of_reason(code: str, english: Text) -> Kind:
+def _kind_of_reason(code: str, english: Text) -> AlarmKind:
     severity = Severity.CRITICAL if code in _CRITICAL_REASONS else Severity.ERROR
-    return Kind(code=code, severity=severity, texts={"en": english, "pt": PORTUGUESE.get(code, english)})
+    return AlarmKind(code=code, severity=severity, texts={"en": english, "pt": PORTUGUESE.get(code, english)})
 
 
-def _other(code: str, severity: Severity, event: bool, english: Text) -> Kind:
-    return Kind(code=code, severity=severity, event=event, texts={"en": english, "pt": PORTUGUESE.get(code, english)})
+def _other(code: str, severity: Severity, event: bool, english: Text) -> AlarmKind:
+    return AlarmKind(
+        code=code, severity=severity, event=event, texts={"en": english, "pt": PORTUGUESE.get(code, english)}
+    )
 
 
 CATALOGUE = Catalogue(

@@ -282,4 +282,4 @@ class Distribution:
             bound_day=utc_day(now_ms),
             bound_ms=now_ms,
         )
-        return transaction, await submission.sign(self.signer, unsigned, now_ms, kind=AttemptKind.PAY, index=0)
+        return transaction, await submission.sign_attempt(self.signer, unsigned, now_ms, kind=AttemptKind.PAY, index=0)

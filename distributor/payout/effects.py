@@ -28,7 +28,7 @@ def effect_of(
     nothing vouches for that, and a release waits as it does without one.
     """
     proof, released = prove(transaction, orders, kind, receipt, reserve=reserve)
-    guarded = is_guarded(transaction, kind)
+    guarded = is_judged_by_guard(transaction, kind)
     waits = bool(proof.held) if not guarded else HoldReason.NO_TRANSFER in proof.held.values()
     return Effect(releases=bool(proof.held) or released, beyond=policy.release_confirmations if waits else 0)
 
@@ -37,12 +37,12 @@ def prove(
     transaction: Transaction, orders: Sequence[Order], kind: AttemptKind, receipt: Receipt, *, reserve: Address
 ) -> tuple[PaymentProof, bool]:
     """Return which orders the receipt pays and which it holds, and whether a guard pays any of them otherwise."""
-    if not is_guarded(transaction, kind):
+    if not is_judged_by_guard(transaction, kind):
         return lifecycle.verify_payment(orders, receipt, reserve, kind=kind), False
     said = guard_outcomes.judge_items(orders, receipt, transaction.to, reserve)
     return PaymentProof(paid=tuple(said.paid), held=said.held), bool(said.released or said.elsewhere)
 
 
-def is_guarded(transaction: Transaction, kind: AttemptKind) -> bool:
+def is_judged_by_guard(transaction: Transaction, kind: AttemptKind) -> bool:
     """Say whether a guard judges the attempt: the transaction's own call decides, never today's setting."""
     return kind is AttemptKind.PAY and guard_calls.is_guarded(transaction.data)

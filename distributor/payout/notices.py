@@ -59,7 +59,7 @@ class Notices:
             await self.ledger.hold(order, HoldReason.SIMULATION, refusal.text)
         except Contention:
             return
-        await self.alarms.raise_(alarms.held(order, HoldReason.SIMULATION, refusal.text))
+        await self.alarms.raise_(alarms.order_held(order, HoldReason.SIMULATION, refusal.text))
 
     async def pass_over(self, order: Order, why: str) -> None:
         """Leave an order waiting and name it: nothing is known against it, and the others go on."""

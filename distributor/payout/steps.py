@@ -146,7 +146,7 @@ class StepExecutor:
             fees=step.fees,
         )
         try:
-            attempt = await submission.sign(
+            attempt = await submission.sign_attempt(
                 signer, unsigned, self.clock(), kind=previous.kind, index=transaction.attempts
             )
         except SignerUnavailable as error:
@@ -258,7 +258,9 @@ class StepExecutor:
         now_ms = self.clock()
         for order in orders:
             if order.key in closing.held:
-                await self.alarms.raise_(alarms.held(order, closing.held[order.key], f"Transaction {closing.tx_hash}."))
+                await self.alarms.raise_(
+                    alarms.order_held(order, closing.held[order.key], f"Transaction {closing.tx_hash}.")
+                )
             elif order.key in closing.released:
                 detail = closing.released[order.key].detail
                 logs.warning(_log, "order_released", source=order.source, order_id=order.order_id, detail=detail)

@@ -42,7 +42,7 @@ def call_of(transaction: Transaction, kind: AttemptKind) -> Call:
     return Call(to=transaction.to, data=transaction.data)
 
 
-async def sign(
+async def sign_attempt(
     signer: Signer, unsigned: UnsignedTransaction, now_ms: UnixMs, *, kind: AttemptKind, index: int
 ) -> Attempt:
     """Sign *unsigned* as the attempt *index* of its nonce. It must be in the ledger before it is handed to anyone."""

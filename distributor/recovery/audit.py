@@ -27,7 +27,7 @@ PAGE_BLOCKS = 10_000
 Say = Callable[[str], None]
 
 
-class Kind(StrEnum):
+class Mismatch(StrEnum):
     """How ledger and chain can differ."""
 
     NO_TRANSFER = "no_transfer"
@@ -50,7 +50,7 @@ class Kind(StrEnum):
 class Difference:
     """One thing that the ledger and the chain do not say alike."""
 
-    kind: Kind
+    kind: Mismatch
     subject: str
     """The order, or the reference where the ledger has no order."""
     tx_hash: Hash | None
@@ -178,24 +178,24 @@ def _judge(entry: Entry | None, payouts: Sequence[Payout]) -> Iterator[Differenc
     """Yield what is wrong with the payouts of one reference, of which there must be one."""
     for payout in payouts:
         if entry is None:
-            yield _of(payout, Kind.NO_ORDER, str(payout.key or payout.ref_id))
+            yield _of(payout, Mismatch.NO_ORDER, str(payout.key or payout.ref_id))
         elif entry.paid_hash is None:
             if entry.status is not OrderStatus.BOUND:  # bound and not closed yet: settlement will
-                yield _of(payout, Kind.NOT_PAID, entry.subject, f"the ledger has it as {entry.status}")
+                yield _of(payout, Mismatch.NOT_PAID, entry.subject, f"the ledger has it as {entry.status}")
         elif payout.tx_hash != entry.paid_hash:
-            yield _of(payout, Kind.PAID_TWICE, entry.subject, f"the ledger has {entry.paid_hash}")
+            yield _of(payout, Mismatch.PAID_TWICE, entry.subject, f"the ledger has {entry.paid_hash}")
         else:
             yield from _compared(entry, payout)
 
 
 def _compared(entry: Entry, payout: Payout) -> Iterator[Difference]:
     if payout.wallet != entry.wallet:
-        yield _of(payout, Kind.OTHER_WALLET, entry.subject, f"the ledger has {entry.wallet}")
+        yield _of(payout, Mismatch.OTHER_WALLET, entry.subject, f"the ledger has {entry.wallet}")
     if payout.amount_units != entry.amount_units:
-        yield _of(payout, Kind.OTHER_AMOUNT, entry.subject, f"the ledger has {entry.amount_units} units")
+        yield _of(payout, Mismatch.OTHER_AMOUNT, entry.subject, f"the ledger has {entry.amount_units} units")
 
 
-def _of(payout: Payout, kind: Kind, subject: str, detail: str = "") -> Difference:
+def _of(payout: Payout, kind: Mismatch, subject: str, detail: str = "") -> Difference:
     moved = f"{payout.amount_units} units to {payout.wallet}"
     return Difference(
         kind=kind, subject=subject, tx_hash=payout.tx_hash, detail=f"{moved}; {detail}" if detail else moved
@@ -207,17 +207,19 @@ def _unproved(entries: Iterable[Entry], paid: Mapping[Hash, Sequence[Payout]]) -
     for entry in entries:
         if not any(payout.tx_hash == entry.paid_hash for payout in paid.get(entry.ref_id, ())):
             detail = f"{entry.amount_units} units to {entry.wallet} are not there"
-            yield Difference(kind=Kind.NO_TRANSFER, subject=entry.subject, tx_hash=entry.paid_hash, detail=detail)
+            yield Difference(kind=Mismatch.NO_TRANSFER, subject=entry.subject, tx_hash=entry.paid_hash, detail=detail)
 
 
 def _beyond(entries: Iterable[Entry], newest: int) -> Iterator[Difference]:
     for entry in entries:
         if entry.paid_block is not None and entry.paid_block > newest:
             detail = f"block {entry.paid_block}; the node's last final block is {newest}"
-            yield Difference(kind=Kind.NOT_FINAL, subject=entry.subject, tx_hash=entry.paid_hash, detail=detail)
+            yield Difference(kind=Mismatch.NOT_FINAL, subject=entry.subject, tx_hash=entry.paid_hash, detail=detail)
 
 
 def _unmatched(unmatched: UnmatchedTransfer) -> Difference:
     moved = unmatched.transfer
     detail = f"{moved.amount_units} units to {moved.wallet} by {unmatched.sender}: {unmatched.why}"
-    return Difference(kind=Kind.STRANGER, subject=f"block {moved.block.number}", tx_hash=moved.tx_hash, detail=detail)
+    return Difference(
+        kind=Mismatch.STRANGER, subject=f"block {moved.block.number}", tx_hash=moved.tx_hash, detail=detail
+    )

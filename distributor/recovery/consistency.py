@@ -87,7 +87,7 @@ class Consistency:
 
     async def _place(self, order: Order) -> Disorder | None:
         """Return what is wrong with where *order* is listed."""
-        listed = {OrderStatus.RECEIVED: keys.open_order(order), OrderStatus.HELD: keys.held(order.key)}
+        listed = {OrderStatus.RECEIVED: keys.open_order(order), OrderStatus.HELD: keys.held_row(order.key)}
         if order.status in listed:
             return None if await self.rows.get(listed[order.status]) else Disorder.NOT_LISTED
         if order.status is not OrderStatus.BOUND:
@@ -123,7 +123,7 @@ class Consistency:
             if isinstance(key, Disagreement):
                 yield key
                 continue
-            order = await self._find(Order, keys.order(key))
+            order = await self._find(Order, keys.order_row(key))
             if order is None:
                 yield Disagreement(row.key, Disorder.ORDER_MISSING, str(key))
             elif isinstance(order, Order) and order.status is not status:
@@ -152,7 +152,7 @@ class Consistency:
         """Yield what is wrong with one transaction: its orders, its attempts, its nonce, how it is found."""
         operator, nonce = transaction.operator, transaction.nonce
         for order in transaction.orders:
-            if await self.rows.get(keys.order(order)) is None:
+            if await self.rows.get(keys.order_row(order)) is None:
                 yield Disagreement(key, Disorder.ORDER_MISSING, str(order))
         attempts = [row async for row in rows_under(self.rows, keys.attempts_of(operator, nonce))]
         if len(attempts) < transaction.attempts:
@@ -171,7 +171,7 @@ class Consistency:
             key = _read(OrderKey, row)
             if isinstance(key, Disagreement):
                 yield key
-            elif await self.rows.get(keys.order(key)) is None:
+            elif await self.rows.get(keys.order_row(key)) is None:
                 yield Disagreement(row.key, Disorder.ORDER_MISSING, str(key))
 
     async def _totals(self) -> AsyncIterator[Disagreement]:

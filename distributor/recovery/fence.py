@@ -190,7 +190,9 @@ class Fence:
             gas_limit=CANCEL_GAS,
             fees=price,
         )
-        return await submission.sign(self.signers[operator], unsigned, self.clock(), kind=AttemptKind.CANCEL, index=0)
+        return await submission.sign_attempt(
+            self.signers[operator], unsigned, self.clock(), kind=AttemptKind.CANCEL, index=0
+        )
 
     async def _is_revoked(self, operator: Address) -> bool:
         (tried,) = await self.chain.simulate(operator, [self.chain.probe(operator)])

@@ -38,7 +38,7 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class AlarmKind:
     """One code of the catalogue."""
 
     code: str
@@ -55,7 +55,7 @@ class Kind:
         return self.code
 
 
-TARGET_FAILING = Kind(
+TARGET_FAILING = AlarmKind(
     code="alarm_target_failing",
     severity=Severity.ERROR,
     texts={
@@ -72,7 +72,7 @@ TARGET_FAILING = Kind(
 )
 """Of both apps: the subject is the target's name. A message that is due is tried again at each sweep."""
 
-ALARM_TEST = Kind(
+ALARM_TEST = AlarmKind(
     code="alarm_test",
     severity=Severity.WARNING,
     texts={
@@ -95,8 +95,8 @@ class Catalogue:
     Raises InvariantBroken at once for a code that is there twice, or lacks a language.
     """
 
-    def __init__(self, kinds: Iterable[Kind]) -> None:
-        self._kinds: dict[str, Kind] = {}
+    def __init__(self, kinds: Iterable[AlarmKind]) -> None:
+        self._kinds: dict[str, AlarmKind] = {}
         for kind in kinds:
             require(kind.code not in self._kinds, f"alarm {kind.code} is in the catalogue twice")
             require({"en", "pt"} <= kind.texts.keys(), f"alarm {kind.code} lacks a language")
@@ -107,13 +107,13 @@ class Catalogue:
         """Every code there is."""
         return frozenset(self._kinds)
 
-    def find(self, code: str) -> Kind:
+    def find(self, code: str) -> AlarmKind:
         """Return the kind; for a code that a newer version wrote one that shows the code itself."""
         return self._kinds.get(code) or _unknown(code)
 
 
-def _unknown(code: str) -> Kind:
-    return Kind(
+def _unknown(code: str) -> AlarmKind:
+    return AlarmKind(
         code=code,
         severity=Severity.ERROR,
         texts={

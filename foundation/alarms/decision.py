@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from foundation.alarms.model import Fact, Told, Word
+from foundation.alarms.model import AlarmState, Fact, Told
 from foundation.clock import LONG_AGO_MS, UnixMs, elapsed_ms
 
 HOUR_MS: Final = 3_600_000
@@ -32,7 +32,7 @@ def after_look(told: Told | None, code: str, facts: Sequence[Fact], now: UnixMs)
     return _not_seen(told, now) if told else None
 
 
-def due(told: Told, now: UnixMs, *, event: bool = False) -> Word | None:
+def due(told: Told, now: UnixMs, *, event: bool = False) -> AlarmState | None:
     """
     Return the word that must be delivered now; None when nothing is due.
 
@@ -41,20 +41,20 @@ def due(told: Told, now: UnixMs, *, event: bool = False) -> Word | None:
     """
     if told.telling is not None:
         return told.state
-    if told.state is Word.STANDS:
-        return Word.STANDS if _again(told, now) else None
+    if told.state is AlarmState.STANDS:
+        return AlarmState.STANDS if _again(told, now) else None
     owed = told.told is not None and told.end_told < _ENDS_TOLD and not event
-    return Word.ENDED if owed and (told.end_told == 0 or _elapsed(told.told_ms, now) >= HOUR_MS) else None
+    return AlarmState.ENDED if owed and (told.end_told == 0 or _elapsed(told.told_ms, now) >= HOUR_MS) else None
 
 
-def before_delivery(told: Told, word: Word, now: UnixMs) -> Told:
+def before_delivery(told: Told, word: AlarmState, now: UnixMs) -> Told:
     """Return the row as it is stored before *word* goes out."""
     return replace(told, telling=word, told_ms=now, number=told.number + (told.telling is None))
 
 
 def after_delivery(told: Told, facts: Sequence[Fact]) -> Told:
     """Return the row as it is stored after its word was delivered."""
-    ended = told.telling is Word.ENDED
+    ended = told.telling is AlarmState.ENDED
     return replace(
         told,
         told=told.telling,
@@ -68,27 +68,27 @@ def _seen(told: Told | None, code: str, facts: Sequence[Fact], now: UnixMs) -> T
     since_ms = min(now, *(fact.since_ms for fact in facts))
     if told is None:
         return Told(code=code, since_ms=since_ms)
-    if told.state is Word.STANDS:
+    if told.state is AlarmState.STANDS:
         return replace(told, missed_ms=None)
     if _elapsed(told.ended_ms, now) < HOUR_MS:
-        return replace(told, state=Word.STANDS, missed_ms=None, ended_ms=None)
+        return replace(told, state=AlarmState.STANDS, missed_ms=None, ended_ms=None)
     return replace(Told(code=code, since_ms=since_ms), version=told.version)
 
 
 def _not_seen(told: Told, now: UnixMs) -> Told:
-    if told.state is Word.ENDED:
+    if told.state is AlarmState.ENDED:
         return told
     missed_ms = told.missed_ms if told.missed_ms is not None else now
     if _elapsed(missed_ms, now) < QUIET_MS:
         return replace(told, missed_ms=missed_ms)
-    return replace(told, state=Word.ENDED, missed_ms=None, ended_ms=now, end_told=0, seen_by="")
+    return replace(told, state=AlarmState.ENDED, missed_ms=None, ended_ms=now, end_told=0, seen_by="")
 
 
 def _again(told: Told, now: UnixMs) -> bool:
     """Say whether a fact that stands must be told: never told, come back, or an hour old."""
     if told.told is None:
         return True
-    wait_ms = BACK_MS if told.told is Word.ENDED else DAY_MS if told.seen_by else HOUR_MS
+    wait_ms = BACK_MS if told.told is AlarmState.ENDED else DAY_MS if told.seen_by else HOUR_MS
     return _elapsed(told.told_ms, now) >= wait_ms
 
 

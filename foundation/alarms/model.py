@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from foundation.alarms.catalogue import Kind
+from foundation.alarms.catalogue import AlarmKind
 from foundation.clock import UnixMs
 from foundation.tablestore.codec import Codec, Record, lines, number, text, word
 from foundation.tablestore.ports import UNSTORED, Version
@@ -43,7 +43,7 @@ class Sighting:
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
-class Word(StrEnum):
+class AlarmState(StrEnum):
     """What is said of a code."""
 
     STANDS = "stands"
@@ -62,11 +62,11 @@ class Told:
     code: str
     since_ms: UnixMs
     """When it began to stand; kept while it comes and goes within an hour."""
-    state: Word = Word.STANDS
-    telling: Word | None = None
+    state: AlarmState = AlarmState.STANDS
+    telling: AlarmState | None = None
     told_ms: UnixMs | None = None
     """When something was last delivered, or about to be."""
-    told: Word | None = None
+    told: AlarmState | None = None
     """The last word that was delivered."""
     number: int = 0
     """How often it was told since ``since_ms``; a part of the message's id."""
@@ -88,8 +88,8 @@ class Message:
 
     id: str
     """The same for the same telling, so that a second delivery is known as one."""
-    kind: Kind
-    word: Word
+    kind: AlarmKind
+    word: AlarmState
     since_ms: UnixMs
     count: int
     facts: Sequence[Fact]
@@ -107,10 +107,10 @@ CODEC = Codec(
             (
                 text("code"),
                 number("since_ms"),
-                word("state", Word),
-                word("telling", Word, missing=None),
+                word("state", AlarmState),
+                word("telling", AlarmState, missing=None),
                 number("told_ms", missing=None),
-                word("told", Word, missing=None),
+                word("told", AlarmState, missing=None),
                 number("number"),
                 number("missed_ms", missing=None),
                 number("ended_ms", missing=None),

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from foundation import logs
 from foundation.alarms import decision
 from foundation.alarms.catalogue import ALARM_TEST, Catalogue
-from foundation.alarms.model import CODEC, FACTS, LOG, TOLD, TOLD_TO, Fact, Sighting, Told, Word
+from foundation.alarms.model import CODEC, FACTS, LOG, TOLD, TOLD_TO, AlarmState, Fact, Sighting, Told
 from foundation.clock import Clock
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
@@ -83,7 +83,7 @@ class Register:
 
     async def standing(self) -> Sequence[Told]:
         """Return the codes that hold now, as the last sweep saw them, the worst and oldest first."""
-        found = [told for told in (await self.told()).values() if told.state is Word.STANDS]
+        found = [told for told in (await self.told()).values() if told.state is AlarmState.STANDS]
         return sorted(found, key=lambda told: (self.catalogue.find(told.code).severity, told.since_ms))
 
     async def acknowledge(self, code: str, by: str) -> bool:
@@ -93,7 +93,7 @@ class Register:
         Raises Contention if the sweep wrote a row at the same moment; nothing is lost by asking again.
         """
         told = await find(self.rows, CODEC, Told, _told_key() + code)
-        if told is None or told.state is not Word.STANDS:
+        if told is None or told.state is not AlarmState.STANDS:
             return False
         await self.store(replace(told, seen_by=by))
         return True

@@ -17,7 +17,7 @@ from typing import Final
 
 from foundation import logs
 from foundation.alarms.catalogue import Language
-from foundation.alarms.model import Message, Word
+from foundation.alarms.model import AlarmState, Message
 from foundation.alarms.wording import document_of, subject_of, summary_of, text_of
 from foundation.errors import Transient
 from foundation.outgoing.guard import Limits, OutgoingGuard, Request
@@ -55,7 +55,7 @@ class LogTarget:
                 "count": message.count,
                 "since_ms": message.since_ms,
             }
-            if message.word is Word.STANDS:
+            if message.word is AlarmState.STANDS:
                 logs.error(_log, "alarm", **fields)
             else:
                 logs.info(_log, "alarm_over", **fields)

@@ -24,7 +24,7 @@ from typing import Protocol
 from foundation import logs
 from foundation.alarms import decision
 from foundation.alarms.catalogue import TARGET_FAILING
-from foundation.alarms.model import LOG, SUBJECTS_MAX, Fact, Message, Told, Word
+from foundation.alarms.model import LOG, SUBJECTS_MAX, AlarmState, Fact, Message, Told
 from foundation.alarms.register import Register
 from foundation.errors import Contention, ServiceError
 from foundation.tablestore.leases import Leases
@@ -150,7 +150,7 @@ class Teller:
             return
         logs.error(_log, "alarm_due_again_not_stored", target=name, code=code)
 
-    def _message(self, told: Told, word: Word, facts: Sequence[Fact]) -> Message:
+    def _message(self, told: Told, word: AlarmState, facts: Sequence[Fact]) -> Message:
         before = set(told.subjects)
         return Message(
             id=f"{told.code}:{told.since_ms}:{told.number}:{word}",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from foundation.alarms.catalogue import Language, Severity
-from foundation.alarms.model import Fact, Message, Word
+from foundation.alarms.model import AlarmState, Fact, Message
 
 TEXT_CHARS_MAX: Final = 3_500
 """Chat services cut or refuse longer texts (Telegram at 4,096)."""
@@ -59,7 +59,7 @@ def _entry(message: Message, language: Language) -> Mapping[str, object]:
 def _words(message: Message, title: str, language: Language) -> str:
     said = message.kind.texts[language]
     words = _WORDS[language]
-    if message.word is Word.ENDED:
+    if message.word is AlarmState.ENDED:
         return f"{title}: {words['ended']}: {said.summary} [{message.kind.code}]"
     loud = f"{words['critical']}: " if message.kind.severity is Severity.CRITICAL else ""
     lines = [f"{title}: {loud}{said.summary} [{message.kind.code}]"]

@@ -19,7 +19,7 @@ from typing import ParamSpec
 import azure.functions as func
 
 from foundation.errors import Rejected, Transient
-from foundation.http.responses import Problem, problem_response
+from foundation.http.responses import ProblemDocument, problem_response
 from foundation.invocation import invocation
 
 P = ParamSpec("P")
@@ -49,7 +49,7 @@ class AnswerLate(Transient):
 class HttpFrame:
     """How one app answers: which problem an error becomes, and where its lines are logged."""
 
-    to_problem: Callable[[Exception], Problem]
+    to_problem: Callable[[Exception], ProblemDocument]
     log: logging.Logger
 
     def answers(

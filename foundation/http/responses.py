@@ -17,7 +17,7 @@ _TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ProblemDocument:
     """What a caller may know of an error."""
 
     status: HTTPStatus
@@ -35,7 +35,7 @@ def json_response(
     )
 
 
-def problem_response(problem: Problem, request_id: str) -> func.HttpResponse:
+def problem_response(problem: ProblemDocument, request_id: str) -> func.HttpResponse:
     """
     Return a problem document. Its code is in a header as well: shops' logs keep headers and mask bodies.
 

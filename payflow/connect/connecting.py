@@ -40,7 +40,7 @@ _STAYS: Final = frozenset({CompanyStatus.PAUSED, CompanyStatus.CONFIRM})
 """A reconnection does not end a pause, nor what the operator has to confirm."""
 
 
-class Outcome(StrEnum):
+class ConnectOutcome(StrEnum):
     """What came of a sign-in."""
 
     CONNECTED = "connected"
@@ -72,7 +72,7 @@ class Partitions(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Begun:
+class BegunSignIn:
     """Where the browser goes, and the cookie it takes along."""
 
     location: str
@@ -124,7 +124,7 @@ class Connecting:
             raise NoSuchInvitation
         return found
 
-    async def begin(self, secret: str) -> Begun:
+    async def begin(self, secret: str) -> BegunSignIn:
         """Store a sign-in; return where it goes on. Raises NoSuchInvitation."""
         invitation, state, cookie = await self.check(secret), new_secret(), new_secret()
         await self.oauth.write_sign_in(
@@ -142,9 +142,9 @@ class Connecting:
             "scope": SCOPE,
             "state": state,
         }
-        return Begun(location=f"{self.authorize_url}?{urlencode(query)}", cookie=cookie)
+        return BegunSignIn(location=f"{self.authorize_url}?{urlencode(query)}", cookie=cookie)
 
-    async def finish(self, back: CallBack) -> Outcome:
+    async def finish(self, back: CallBack) -> ConnectOutcome:
         """
         Work the answer once; a reload gets the same outcome.
 
@@ -155,39 +155,39 @@ class Connecting:
         if found is None or not hmac.compare_digest(found.browser, digest(back.cookie)):
             raise NoSuchSignIn
         if found.result:
-            return Outcome(found.result)
+            return ConnectOutcome(found.result)
         if found.expires_ms <= self.clock():
             raise NoSuchSignIn
         try:
-            consumed = await self.oauth.write_sign_in(replace(found, result=Outcome.WORKING))
+            consumed = await self.oauth.write_sign_in(replace(found, result=ConnectOutcome.WORKING))
         except Contention:
-            return Outcome.WORKING
+            return ConnectOutcome.WORKING
         outcome = await self._work(consumed, back)
         await self.oauth.write_sign_in(replace(consumed, result=outcome))
         return outcome
 
-    async def _work(self, sign_in: SignIn, back: CallBack) -> Outcome:
+    async def _work(self, sign_in: SignIn, back: CallBack) -> ConnectOutcome:
         invitation = await self.oauth.invitation(sign_in.invitation)
         if back.error or not back.code or invitation is None:
-            return Outcome.DENIED
+            return ConnectOutcome.DENIED
         try:
             grant = await self.server.exchange(back.code)
             account = await self.account_of(grant.access)
             if not _is_invited(invitation, account):
-                return Outcome.WRONG_COMPANY
+                return ConnectOutcome.WRONG_COMPANY
             return await self._connect(invitation, account, grant)
         except ServiceError as error:  # of Conta Azul or of the ledger: the person begins again
             logs.warning(_log, "connect_failed", error=type(error).__name__)
-            return Outcome.FAILED
+            return ConnectOutcome.FAILED
 
-    async def _connect(self, invitation: Invitation, account: Account, grant: Grant) -> Outcome:
+    async def _connect(self, invitation: Invitation, account: Account, grant: Grant) -> ConnectOutcome:
         """Store company and token. The company's row is first: a token without one is nobody's."""
         lane, tokens = self.partitions.lane(account.company), self.partitions.tokens(account.company)
         known = await lane.read_company()
         company = await lane.write_company(self._again(known, account) if known else self._new(invitation, account))
         await tokens.save(grant, above=await tokens.highest_generation())
         await lane.entries.lower(account.company, self.clock(), company.status)
-        return Outcome.CONFIRM if company.status is CompanyStatus.CONFIRM else Outcome.CONNECTED
+        return ConnectOutcome.CONFIRM if company.status is CompanyStatus.CONFIRM else ConnectOutcome.CONNECTED
 
     def _new(self, invitation: Invitation, account: Account) -> Company:
         now = self.clock()

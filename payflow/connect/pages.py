@@ -12,7 +12,7 @@ from html import escape
 from typing import Final
 from urllib.parse import urlsplit
 
-from payflow.connect.connecting import Begun, Outcome
+from payflow.connect.connecting import BegunSignIn, ConnectOutcome
 
 COOKIE: Final = "__Host-payflow-connect"
 """``__Host-``: set by this host alone, over TLS, for the whole host."""
@@ -28,8 +28,8 @@ _STYLE: Final = (
     "button{font:inherit;padding:.7rem 1.4rem;border:0;border-radius:.4rem;background:#0b6bcb;color:#fff}"
     "h1{font-size:1.6rem}"
 )
-_OUTCOMES: Final[Mapping[Outcome, tuple[int, str, str]]] = {
-    Outcome.CONNECTED: (
+_OUTCOMES: Final[Mapping[ConnectOutcome, tuple[int, str, str]]] = {
+    ConnectOutcome.CONNECTED: (
         200,
         "Conta conectada",
         (
@@ -37,17 +37,17 @@ _OUTCOMES: Final[Mapping[Outcome, tuple[int, str, str]]] = {
             "Os pagamentos anteriores não são enviados. Você pode fechar esta página."
         ),
     ),
-    Outcome.CONFIRM: (
+    ConnectOutcome.CONFIRM: (
         200,
         "Conta conectada, aguardando confirmação",
         "Antes do primeiro envio, o operador confere o nome e o documento da empresa. Você pode fechar esta página.",
     ),
-    Outcome.DENIED: (
+    ConnectOutcome.DENIED: (
         403,
         "A conexão não foi autorizada",
         "O Conta Azul informou que o acesso foi recusado. Abra o convite novamente para tentar outra vez.",
     ),
-    Outcome.WRONG_COMPANY: (
+    ConnectOutcome.WRONG_COMPANY: (
         403,
         "Esta não é a empresa convidada",
         (
@@ -55,12 +55,12 @@ _OUTCOMES: Final[Mapping[Outcome, tuple[int, str, str]]] = {
             "Saia do Conta Azul, entre com o usuário da empresa convidada e abra o convite novamente."
         ),
     ),
-    Outcome.FAILED: (
+    ConnectOutcome.FAILED: (
         502,
         "O Conta Azul não respondeu",
         "A conexão não foi concluída. Aguarde um minuto e abra o convite novamente.",
     ),
-    Outcome.WORKING: (
+    ConnectOutcome.WORKING: (
         409,
         "A conexão está em andamento",
         "Atualize esta página em alguns segundos. Se nada mudar, abra o convite novamente.",
@@ -69,7 +69,7 @@ _OUTCOMES: Final[Mapping[Outcome, tuple[int, str, str]]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class HtmlPage:
     """An answer for a browser."""
 
     status: int
@@ -77,7 +77,7 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def invitation(action: str, authorize_url: str) -> Page:
+def invitation(action: str, authorize_url: str) -> HtmlPage:
     """
     Return the invitation's page.
 
@@ -95,24 +95,24 @@ def invitation(action: str, authorize_url: str) -> Page:
     return _page(200, "Conectar ao Conta Azul", text, {"Content-Security-Policy": policy})
 
 
-def no_invitation() -> Page:
+def no_invitation() -> HtmlPage:
     """Return the page of an invitation that is not valid."""
     return _page(404, "Convite inválido", "<p>O convite não existe ou expirou. Peça um novo convite ao operador.</p>")
 
 
-def no_sign_in() -> Page:
+def no_sign_in() -> HtmlPage:
     """Return the page of an answer that belongs to no sign-in of this browser."""
     text = "<p>O login expirou ou foi iniciado em outro navegador. Nada foi guardado. Abra o convite novamente.</p>"
     return _page(400, "Login inválido", text)
 
 
-def begun(sign_in: Begun) -> Page:
+def begun(sign_in: BegunSignIn) -> HtmlPage:
     """Return the way to Conta Azul, with the cookie that the answer must bring back."""
     cookie = f"{COOKIE}={sign_in.cookie}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600"
     return _page(303, "Conta Azul", "", {"Location": sign_in.location, "Set-Cookie": cookie})
 
 
-def outcome(result: Outcome) -> Page:
+def outcome(result: ConnectOutcome) -> HtmlPage:
     """Return what came of a sign-in."""
     status, title, text = _OUTCOMES[result]
     return _page(status, title, f"<p>{text}</p>")
@@ -129,10 +129,10 @@ def _origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _page(status: int, title: str, body: str, headers: Mapping[str, str] | None = None) -> Page:
+def _page(status: int, title: str, body: str, headers: Mapping[str, str] | None = None) -> HtmlPage:
     text = (
         f'<!doctype html><html lang="pt-BR"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
         f"<body><h1>{title}</h1>{body}</body></html>"
     )
-    return Page(status=status, body=text, headers={**_HEADERS, **(headers or {})})
+    return HtmlPage(status=status, body=text, headers={**_HEADERS, **(headers or {})})

@@ -25,7 +25,7 @@ from payflow.documents.comprovante import Payment
 from payflow.documents.download import DocumentNotThere, DocumentRefused
 from payflow.documents.pdf import Checked
 from payflow.documents.waiting import Want
-from payflow.documents.waiting import choose as choose_document
+from payflow.documents.waiting import next_document
 from payflow.ledger.deliveries import LaneDeliveries
 from payflow.ledger.lane import Also, LaneLedger
 from payflow.mail import letters
@@ -163,7 +163,7 @@ class Case:
         now = self.tools.clock()
         if self.receipt.state is ReceiptState.SENDING:
             return Become(ReceiptState.SENDING, None, UnixMs(now + rules.LADDER_MS[0]))
-        choice = choose_document(
+        choice = next_document(
             self.company.policy,
             None,
             found_ms=self.receipt.found_ms,

@@ -34,7 +34,7 @@ class LogWord(StrEnum):
     NOT_ACCEPTED = "not_accepted"
 
 
-class Known(StrEnum):
+class KnownSend(StrEnum):
     """What the whole log says about one mail."""
 
     ACCEPTED = "accepted"
@@ -46,12 +46,12 @@ class Known(StrEnum):
 ENDED = frozenset({DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.HELD, DeliveryState.CANCELLED})
 
 
-def fold(records: Sequence[tuple[str, str]]) -> Known:
+def fold(records: Sequence[tuple[str, str]]) -> KnownSend:
     """Return what (owner, word) *records* of one mail say together; their order does not matter."""
     ended = {owner for owner, word in records if word != LogWord.BEGUN}
     if any(word == LogWord.ACCEPTED for _, word in records):
-        return Known.ACCEPTED
-    return Known.OPEN if any(owner not in ended for owner, _ in records) else Known.NOTHING
+        return KnownSend.ACCEPTED
+    return KnownSend.OPEN if any(owner not in ended for owner, _ in records) else KnownSend.NOTHING
 
 
 def frozen(delivery: Delivery) -> Delivery:
@@ -59,7 +59,7 @@ def frozen(delivery: Delivery) -> Delivery:
     return delivery if delivery.state in ENDED else replace(delivery, frozen=True)
 
 
-def released(delivery: Delivery, known: Known, now: UnixMs) -> Delivery:
+def released(delivery: Delivery, known: KnownSend, now: UnixMs) -> Delivery:
     """
     Return a restored *delivery* as the log decides it.
 
@@ -67,16 +67,16 @@ def released(delivery: Delivery, known: Known, now: UnixMs) -> Delivery:
     *send again* is offered only when its connection is closed.
     """
     thawed = replace(delivery, frozen=False)
-    if known is Known.ACCEPTED or delivery.state is DeliveryState.SENT:
+    if known is KnownSend.ACCEPTED or delivery.state is DeliveryState.SENT:
         return replace(thawed, state=DeliveryState.SENT, phase=None)
-    if known is Known.OPEN or delivery.phase is DeliveryPhase.TERMINATING:
+    if known is KnownSend.OPEN or delivery.phase is DeliveryPhase.TERMINATING:
         return replace(thawed, state=DeliveryState.UNKNOWN, phase=None, attempt_deadline_ms=UnixMs(now + ATTEMPT_MS))
     if delivery.state is DeliveryState.SENDING:
         return replace(thawed, state=DeliveryState.READY, phase=None)
     return thawed
 
 
-def tombstone(key: DeliveryKey, known: Known, now: UnixMs) -> Delivery:
+def tombstone(key: DeliveryKey, known: KnownSend, now: UnixMs) -> Delivery:
     """Return the row of a mail that only the log names. It has no address: nothing will be sent from it."""
     return Delivery(
         company=key.payment.company,
@@ -85,7 +85,7 @@ def tombstone(key: DeliveryKey, known: Known, now: UnixMs) -> Delivery:
         number=key.number,
         address="",
         address_index="",
-        state=DeliveryState.SENT if known is Known.ACCEPTED else DeliveryState.UNKNOWN,
+        state=DeliveryState.SENT if known is KnownSend.ACCEPTED else DeliveryState.UNKNOWN,
         due_ms=now,
         attempt_deadline_ms=UnixMs(now + ATTEMPT_MS),
     )
@@ -95,4 +95,4 @@ def apply(rows: Mapping[DeliveryKey, Delivery], log: LogRecords, now: UnixMs) ->
     """Return every restored row as the log decides it, and a row for each mail that only the log names."""
     kept = [released(delivery, fold(log.get(key, ())), now) for key, delivery in rows.items()]
     named = {key: fold(records) for key, records in log.items() if key not in rows}
-    return [*kept, *(tombstone(key, known, now) for key, known in named.items() if known is not Known.NOTHING)]
+    return [*kept, *(tombstone(key, known, now) for key, known in named.items() if known is not KnownSend.NOTHING)]

@@ -39,7 +39,7 @@ _ENDS = {Verdict.SENDER, Verdict.ACCOUNT}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Account:
+class SenderAccount:
     """The sender's state and counts: one row."""
 
     epoch: int = 1
@@ -73,7 +73,7 @@ class Waiting:
 _CODEC = Codec(
     [
         Record(
-            Account,
+            SenderAccount,
             (
                 number("epoch"),
                 number("stopped_ms"),
@@ -93,7 +93,7 @@ _ACCOUNT, _WAITING = "account", "waiting:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class SendingLimits:
     """What the account may send."""
 
     connections: int = 2
@@ -122,10 +122,10 @@ class SenderDesk:
 
     rows: Rows
     clock: Clock
-    limits: Limits
+    limits: SendingLimits
 
-    async def account(self) -> Account:
-        return await find(self.rows, _CODEC, Account, _ACCOUNT) or Account()
+    async def account(self) -> SenderAccount:
+        return await find(self.rows, _CODEC, SenderAccount, _ACCOUNT) or SenderAccount()
 
     async def epoch(self) -> int:
         return (await self.account()).epoch
@@ -208,7 +208,7 @@ class SenderDesk:
         wait_ms = 3_600_000 if spent_day else 60_000 - now % 60_000
         return NotNow(UnixMs(now + wait_ms), "the day's messages are used up" if spent_day else "the minute's are")
 
-    async def _change(self, change: Callable[[Account], Account | None]) -> tuple[Account, bool]:
+    async def _change(self, change: Callable[[SenderAccount], SenderAccount | None]) -> tuple[SenderAccount, bool]:
         """Store what *change* makes of the account's row; return it as it was, and whether anything changed."""
         for _ in range(TRIES_MAX):
             found = await self.account()
@@ -228,7 +228,7 @@ class SenderDesk:
         return Leases(self.rows, self.clock)
 
 
-def after(account: Account, outcome: Outcome, address_index: str, now: UnixMs) -> Account | None:
+def after(account: SenderAccount, outcome: Outcome, address_index: str, now: UnixMs) -> SenderAccount | None:
     """Return *account* after an outcome; None when it changes nothing."""
     if outcome.verdict is Verdict.ACCEPTED:
         if not account.stopped_ms and not account.refused:
@@ -243,13 +243,13 @@ def after(account: Account, outcome: Outcome, address_index: str, now: UnixMs) -
     return _stopped(counted, outcome.words, now) if len(refused) >= REFUSED_IN_A_ROW_MAX else counted
 
 
-def _stopped(account: Account, words: str, now: UnixMs) -> Account:
+def _stopped(account: SenderAccount, words: str, now: UnixMs) -> SenderAccount:
     """A stop keeps its beginning, and its newest words."""
     return replace(account, stopped_ms=account.stopped_ms or now, why=words, probe_ms=now + PROBE_MS)
 
 
 def _stopped_for(
-    account: Account, company: str, tried_ms: UnixMs, others: Sequence[Waiting], now: UnixMs
+    account: SenderAccount, company: str, tried_ms: UnixMs, others: Sequence[Waiting], now: UnixMs
 ) -> NotNow | None:
     """Return when a stopped sender is asked again; None if it is not stopped, or this company makes the probe."""
     if not account.stopped_ms:
@@ -261,7 +261,7 @@ def _stopped_for(
     return None
 
 
-def _counted(account: Account, limits: Limits, now: UnixMs) -> Account | None:
+def _counted(account: SenderAccount, limits: SendingLimits, now: UnixMs) -> SenderAccount | None:
     day, minute = str(utc_day(now)), now // 60_000
     in_day = account.in_day if account.day == day else 0
     in_minute = account.in_minute if account.minute == minute else 0

@@ -128,7 +128,7 @@ def _addressed(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Ste
 
 
 def _documented(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
-    choice = waiting.choose(
+    choice = waiting.next_document(
         policy.documents,
         seen.attachment,
         found_ms=receipt.found_ms,

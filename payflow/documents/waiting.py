@@ -51,7 +51,7 @@ def receipt_of(baixa: Baixa, instalment: Sequence[Attachment]) -> Attachment | N
     return None
 
 
-def choose(
+def next_document(
     policy: DocumentPolicy,
     attachment: Attachment | None,
     *,

@@ -9,7 +9,7 @@ import azure.functions as func
 from foundation.http.responses import set_headers
 from payflow.connect import pages
 from payflow.connect.connecting import CallBack, NoSuchInvitation, NoSuchSignIn
-from payflow.connect.pages import Page
+from payflow.connect.pages import HtmlPage
 from payflow.functions.problems import answers
 from payflow.wiring import container
 
@@ -51,7 +51,7 @@ async def oauth_callback(req: func.HttpRequest, context: func.Context) -> func.H
         return _response(pages.no_sign_in())
 
 
-def _response(page: Page) -> func.HttpResponse:
+def _response(page: HtmlPage) -> func.HttpResponse:
     headers = dict(page.headers)
     mimetype = headers.pop("Content-Type").partition(";")[0]
     response = func.HttpResponse(page.body, status_code=page.status, mimetype=mimetype, charset="utf-8")

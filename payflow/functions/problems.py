@@ -8,7 +8,7 @@ from http import HTTPStatus
 from foundation import logs
 from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import HttpFrame, WrongMethod
-from foundation.http.responses import Problem
+from foundation.http.responses import ProblemDocument
 
 RETRY_SOON_S = 5
 RETRY_CONFIGURED_S = 60
@@ -16,14 +16,14 @@ RETRY_CONFIGURED_S = 60
 _log = logging.getLogger("payflow.functions")
 
 
-def to_problem(error: Exception) -> Problem:
+def to_problem(error: Exception) -> ProblemDocument:
     """Return what a caller may know of *error*."""
     match error:
         case WrongMethod():
             headers = {"Allow": ", ".join(error.allowed)}
-            return Problem(HTTPStatus.METHOD_NOT_ALLOWED, error.code, str(error), headers)
+            return ProblemDocument(HTTPStatus.METHOD_NOT_ALLOWED, error.code, str(error), headers)
         case Rejected():
-            return Problem(HTTPStatus.NOT_FOUND, error.code, str(error))
+            return ProblemDocument(HTTPStatus.NOT_FOUND, error.code, str(error))
         case ConfigurationError():
             logs.error(_log, "not_configured", detail=str(error))
             return _later("not_configured", RETRY_CONFIGURED_S)
@@ -31,11 +31,11 @@ def to_problem(error: Exception) -> Problem:
             logs.warning(_log, "unavailable", cause=type(error).__name__)
             return _later("unavailable", RETRY_SOON_S)
     _log.error("unexpected error", exc_info=error)
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
+    return ProblemDocument(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
 
 
-def _later(code: str, seconds: int) -> Problem:
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, code, headers={"Retry-After": str(seconds)})
+def _later(code: str, seconds: int) -> ProblemDocument:
+    return ProblemDocument(HTTPStatus.SERVICE_UNAVAILABLE, code, headers={"Retry-After": str(seconds)})
 
 
 answers = HttpFrame(to_problem, _log).answers

@@ -51,7 +51,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-def judge(reply: Reply | None, phase: Phase) -> Verdict:
+def classify(reply: Reply | None, phase: Phase) -> Verdict:
     """
     Return what *reply* at *phase* means; None is a cut, a time-out or a malformed reply.
 

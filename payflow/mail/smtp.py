@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from payflow.mail.codes import Phase, Verdict, judge
+from payflow.mail.codes import Phase, Verdict, classify
 from payflow.mail.replies import Reply
 from payflow.mail.wire import ConnectionLost, Wire
 
@@ -209,7 +209,7 @@ class Session:
         wire.allow(self._server.reply_s_max)
         wire.write(b".\r\n")
         reply = wire.reply()
-        raise _Ended(_outcome(judge(reply, Phase.DOT), Phase.DOT, reply))
+        raise _Ended(_outcome(classify(reply, Phase.DOT), Phase.DOT, reply))
 
     # inside --------------------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class Session:
 
     def _expect(self, reply: Reply, *, wants: int = 2) -> Reply:
         if reply.code // 100 != wants:
-            raise _Ended(_outcome(judge(reply, self._phase), self._phase, reply))
+            raise _Ended(_outcome(classify(reply, self._phase), self._phase, reply))
         return reply
 
     def _require_room(self, size: int) -> None:
@@ -244,7 +244,7 @@ class Session:
         except _Ended as ended:
             outcome = ended.outcome
         except ConnectionLost as lost:
-            outcome = Outcome(verdict=judge(None, self._phase), phase=self._phase, words=str(lost))
+            outcome = Outcome(verdict=classify(None, self._phase), phase=self._phase, words=str(lost))
         else:
             return None
         if outcome.verdict is not Verdict.ACCEPTED:

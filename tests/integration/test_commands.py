@@ -533,9 +533,9 @@ def _make_held(desk: Desk, order_id: str) -> None:
         assert order is not None
         held = replace(order, status=OrderStatus.HELD, hold_reason=HoldReason.NO_TRANSFER, operator=None, nonce=None)
         group = AtomicWrite()
-        group.replace(keys.order(order.key), encode(held), order.version)
-        group.insert(keys.held(order.key), encode(order.key))
-        await commit((await parts.tables()).rows, group, marker_row=keys.order(order.key))
+        group.replace(keys.order_row(order.key), encode(held), order.version)
+        group.insert(keys.held_row(order.key), encode(order.key))
+        await commit((await parts.tables()).rows, group, marker_row=keys.order_row(order.key))
 
     desk.parts(hold)
 

@@ -50,15 +50,15 @@ async def _forget(ledger: Ledger, opened: OpenTransaction) -> None:
     order = await ledger.order(transaction.orders[0])
     assert order is not None
     rows, total = ledger._rows, await must_find(ledger._rows, Total, keys.COMMITMENTS)
-    spent = await must_find(rows, Spent, keys.spent(transaction.bound_day))
+    spent = await must_find(rows, Spent, keys.spent_row(transaction.bound_day))
     freed, units = TokenUnits(total.units - order.amount_units), TokenUnits(spent.units - order.amount_units)
     ended = replace(transaction, status=TransactionStatus.FINAL, mined_hash=opened.attempts[-1].tx_hash)
     group = back_in_line(order)
     group.replace(keys.transaction(transaction.operator, transaction.nonce), encode(ended), transaction.version)
     group.delete(keys.open_transaction(transaction.operator, transaction.nonce))
     group.replace(keys.COMMITMENTS, encode(Total(units=freed)), total.version)
-    group.replace(keys.spent(spent.day), encode(replace(spent, units=units)), spent.version)
-    await commit(rows, group, marker_row=keys.order(order.key))
+    group.replace(keys.spent_row(spent.day), encode(replace(spent, units=units)), spent.version)
+    await commit(rows, group, marker_row=keys.order_row(order.key))
 
 
 def final_at_one_confirmation(patch: Patch) -> None:

@@ -30,7 +30,7 @@ def back_in_line(order: Order) -> AtomicWrite:
     """Return the group that lets *order* wait again, whatever it is bound to."""
     group = AtomicWrite()
     waits = replace(order, status=OrderStatus.RECEIVED, operator=None, nonce=None, hold_reason=None, hold_detail="")
-    group.replace(keys.order(order.key), encode(waits), order.version)
+    group.replace(keys.order_row(order.key), encode(waits), order.version)
     group.insert(keys.open_order(order), encode(order.key))
     return group
 
@@ -91,7 +91,7 @@ def closing_keeps_the_nonce(patch: Patch) -> None:
         close_order(group, order, closing, now)
         if order.key in closing.held:
             kept: Mapping[str, Any] = {"operator": order.operator, "nonce": order.nonce}
-            group.replace(keys.order(order.key), kept, order.version)
+            group.replace(keys.order_row(order.key), kept, order.version)
 
     patch.setattr("distributor.ledger.closing._close_order", keeps)
 
@@ -107,8 +107,8 @@ def retry_of_an_order_whose_nonce_lives(patch: Patch) -> None:
             return order
         group = back_in_line(order)
         if order.status is OrderStatus.HELD:
-            group.delete(keys.held(order.key))
-        await commit(self.rows, group, marker_row=keys.order(order.key))
+            group.delete(keys.held_row(order.key))
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return order
 
     patch.setattr(Admin, "retry", retries)
@@ -123,8 +123,8 @@ def cancel_of_a_bound_order(patch: Patch) -> None:
             return await cancel(self, order, by, why)
         group = AtomicWrite()
         taken = replace(order, status=OrderStatus.CANCELLED)
-        group.replace(keys.order(order.key), encode(taken), order.version)
-        await commit(self.rows, group, marker_row=keys.order(order.key))
+        group.replace(keys.order_row(order.key), encode(taken), order.version)
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return taken
 
     patch.setattr(Admin, "cancel", cancels)

@@ -14,7 +14,7 @@ from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Address, Hash, HoldReason, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.recovery import audit
-from distributor.recovery.audit import Audit, Findings, Kind
+from distributor.recovery.audit import Audit, Findings, Mismatch
 from distributor.recovery.payouts import KnownParties
 from distributor.units import TokenUnits
 from tests.factories import POLICY, TOKEN, a_hash, an_address
@@ -63,7 +63,7 @@ async def rewrite(world: World, order_id: str, **changes: Any) -> None:
     world.rows.put(f"order:default:{order_id}", encode(replace(order, **changes)))
 
 
-def kinds(findings: Findings) -> list[tuple[Kind, str]]:
+def kinds(findings: Findings) -> list[tuple[Mismatch, str]]:
     """Return what differs, and in what."""
     return [(each.kind, each.subject) for each in findings.differences]
 
@@ -97,14 +97,14 @@ async def test_what_waits_or_is_in_flight_is_no_difference() -> None:
 @pytest.mark.parametrize(
     ("changes", "kind"),
     [
-        ({"wallet": SOMEBODY}, Kind.OTHER_WALLET),
-        ({"amount_units": TokenUnits(1)}, Kind.OTHER_AMOUNT),
-        ({"status": OrderStatus.RECEIVED}, Kind.NOT_PAID),
-        ({"status": OrderStatus.HELD, "hold_reason": HoldReason.REVERTED}, Kind.NOT_PAID),
-        ({"paid_block": 10_000}, Kind.NOT_FINAL),
+        ({"wallet": SOMEBODY}, Mismatch.OTHER_WALLET),
+        ({"amount_units": TokenUnits(1)}, Mismatch.OTHER_AMOUNT),
+        ({"status": OrderStatus.RECEIVED}, Mismatch.NOT_PAID),
+        ({"status": OrderStatus.HELD, "hold_reason": HoldReason.REVERTED}, Mismatch.NOT_PAID),
+        ({"paid_block": 10_000}, Mismatch.NOT_FINAL),
     ],
 )
-async def test_an_order_that_says_otherwise_is_told(changes: dict[str, Any], kind: Kind) -> None:
+async def test_an_order_that_says_otherwise_is_told(changes: dict[str, Any], kind: Mismatch) -> None:
     """The other orders are not."""
     world = await a_paid_world("ORD1", "ORD2")
     paid_hash = world.chain.receipts[0].tx_hash
@@ -122,7 +122,10 @@ async def test_a_paid_order_without_its_transfer_is_told() -> None:
     world = await a_paid_world("ORD1")
     await rewrite(world, "ORD1", paid_hash=a_hash("nothing"))
 
-    assert kinds(await audited(world)) == [(Kind.NO_TRANSFER, "default:ORD1"), (Kind.PAID_TWICE, "default:ORD1")]
+    assert kinds(await audited(world)) == [
+        (Mismatch.NO_TRANSFER, "default:ORD1"),
+        (Mismatch.PAID_TWICE, "default:ORD1"),
+    ]
 
 
 async def test_a_paid_order_the_chain_never_paid_is_told() -> None:
@@ -131,7 +134,7 @@ async def test_a_paid_order_the_chain_never_paid_is_told() -> None:
     order = await world.receive("ORD2")
     await rewrite(world, "ORD2", status=OrderStatus.PAID, paid_hash=a_hash("nothing"), paid_block=1)
 
-    assert kinds(await audited(world)) == [(Kind.NO_TRANSFER, str(order.key))]
+    assert kinds(await audited(world)) == [(Mismatch.NO_TRANSFER, str(order.key))]
 
 
 async def test_a_payout_without_its_order_is_told() -> None:
@@ -141,8 +144,8 @@ async def test_a_payout_without_its_order_is_told() -> None:
     world.rows.remove(f"order:default:{LONG}")
 
     assert kinds(await audited(world)) == [
-        (Kind.NO_ORDER, "default:ORD1"),
-        (Kind.NO_ORDER, ref_id("default", LONG)),
+        (Mismatch.NO_ORDER, "default:ORD1"),
+        (Mismatch.NO_ORDER, ref_id("default", LONG)),
     ]
 
 
@@ -153,7 +156,10 @@ async def test_what_somebody_else_did_is_told_until_it_is_accepted() -> None:
 
     findings = await audited(world, operators=())
 
-    assert kinds(findings) == [(Kind.STRANGER, f"block {receipt.block.number}"), (Kind.NO_TRANSFER, "default:ORD1")]
+    assert kinds(findings) == [
+        (Mismatch.STRANGER, f"block {receipt.block.number}"),
+        (Mismatch.NO_TRANSFER, "default:ORD1"),
+    ]
     assert OPERATOR in findings.differences[0].detail
     accepted = await audited(world, operators=(), accepted=[receipt.tx_hash])
     assert kinds(accepted) == []

@@ -75,21 +75,21 @@ async def place_of(bench: Bench, order_id: str) -> str:
 async def test_an_order_that_nothing_lists_would_wait_forever(bench: Bench) -> None:
     """Waiting or held, and a transaction too."""
     await remove(bench, await place_of(bench, "waits"))
-    await remove(bench, keys.held(HELD))
+    await remove(bench, keys.held_row(HELD))
     await remove(bench, OPEN)
 
     assert await disorders(bench) == [
         (keys.COMMITMENTS, Disorder.TOTAL_WRONG),
-        (keys.order(HELD), Disorder.NOT_LISTED),
-        (keys.order(WAITING), Disorder.NOT_LISTED),
+        (keys.order_row(HELD), Disorder.NOT_LISTED),
+        (keys.order_row(WAITING), Disorder.NOT_LISTED),
         (keys.transaction(OPERATOR, 8), Disorder.NOT_LISTED),
     ]
 
 
 LOST: list[tuple[str, Callable[[Bench], str], set[Disorder]]] = [
-    ("order that waits", lambda _: keys.order(WAITING), {Disorder.ORDER_MISSING}),
-    ("order that is held", lambda _: keys.order(HELD), {Disorder.ORDER_MISSING}),
-    ("order that was paid", lambda _: keys.order(PAID), {Disorder.ORDER_MISSING}),
+    ("order that waits", lambda _: keys.order_row(WAITING), {Disorder.ORDER_MISSING}),
+    ("order that is held", lambda _: keys.order_row(HELD), {Disorder.ORDER_MISSING}),
+    ("order that was paid", lambda _: keys.order_row(PAID), {Disorder.ORDER_MISSING}),
     (
         "open transaction",
         lambda _: keys.transaction(OPERATOR, 8),
@@ -116,18 +116,18 @@ async def test_a_lost_reference_could_be_paid_again(bench: Bench) -> None:
     await remove(bench, keys.ref(order.ref_id))
 
     assert await Consistency(bench.rows).disagreements() == [
-        Disagreement(keys.order(PAID), Disorder.REFERENCE_MISSING, order.ref_id)
+        Disagreement(keys.order_row(PAID), Disorder.REFERENCE_MISSING, order.ref_id)
     ]
 
 
 async def test_a_pointer_to_an_order_in_another_state(bench: Bench) -> None:
     """A held row of a paid order, an open row of a final transaction."""
-    await put(bench, keys.held(PAID), encode(PAID))
+    await put(bench, keys.held_row(PAID), encode(PAID))
     await put(bench, keys.open_transaction(OPERATOR, 7), {"operator": OPERATOR, "nonce": 7})
 
     assert await disorders(bench) == [
         (keys.COMMITMENTS, Disorder.TOTAL_WRONG),
-        (keys.held(PAID), Disorder.ORDER_ELSEWHERE),
+        (keys.held_row(PAID), Disorder.ORDER_ELSEWHERE),
         (keys.open_transaction(OPERATOR, 7), Disorder.TRANSACTION_MISSING),
     ]
 
@@ -137,9 +137,9 @@ async def test_an_order_that_is_bound_to_nothing(bench: Bench) -> None:
     order = await bench.order("bound")
     values = encode(order)
     del values["nonce"]
-    await put(bench, keys.order(BOUND), values)
+    await put(bench, keys.order_row(BOUND), values)
 
-    assert (keys.order(BOUND), Disorder.BOUND_TO_NOTHING) in await disorders(bench)
+    assert (keys.order_row(BOUND), Disorder.BOUND_TO_NOTHING) in await disorders(bench)
 
 
 async def test_a_nonce_that_went_back_is_found(bench: Bench) -> None:
@@ -150,7 +150,7 @@ async def test_a_nonce_that_went_back_is_found(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [keys.order(WAITING), keys.held(HELD), OPEN, FINAL, keys.ref(Hash("0xab")), "open:9:default:x"]
+    "key", [keys.order_row(WAITING), keys.held_row(HELD), OPEN, FINAL, keys.ref(Hash("0xab")), "open:9:default:x"]
 )
 async def test_a_row_that_cannot_be_read_is_named(bench: Bench, key: str) -> None:
     """And everything else is looked at."""
@@ -169,5 +169,5 @@ async def test_what_is_gone_at_the_second_look_was_on_its_way(bench: Bench) -> N
     await put(bench, key, encode(order.key))
 
     assert (key in {each.key for each in first}, order.status) == (False, OrderStatus.RECEIVED)
-    assert {each.key for each in first} == {keys.order(WAITING)}
+    assert {each.key for each in first} == {keys.order_row(WAITING)}
     assert await looks.disagreements() == []

@@ -55,7 +55,7 @@ async def test_each_held_order_stands_with_its_reason(bench: Bench) -> None:
     await bench.ledger.hold(await bench.order("C"), HoldReason.SIMULATION, "refused")
     assert isinstance(bench.rows, MemoryRows)
     bench.rows.put("order:default:C", {"status": "newer word"})
-    bench.rows.put(keys.held((await bench.order("A")).key) + "x", {"source": "default", "order_id": "GONE"})
+    bench.rows.put(keys.held_row((await bench.order("A")).key) + "x", {"source": "default", "order_id": "GONE"})
 
     assert await standing_facts(bench.ledger, bench.clock(), AGES) == [
         Fact(code="held_simulation", subject=f"default:{name}", detail="refused", since_ms=bench.clock())

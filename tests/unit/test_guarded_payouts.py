@@ -365,7 +365,7 @@ async def cancel_attempt(world: World, transaction: Transaction) -> Attempt:
         gas_limit=CANCEL_GAS,
         fees=first.fees,
     )
-    return await submission.sign(world.signer, unsigned, world.clock(), kind=AttemptKind.CANCEL, index=1)
+    return await submission.sign_attempt(world.signer, unsigned, world.clock(), kind=AttemptKind.CANCEL, index=1)
 
 
 async def test_a_refused_batch_is_corrected_with_the_gas_its_own_arguments_need() -> None:
@@ -430,7 +430,7 @@ async def bind_together(world: World, orders: list[Order]) -> None:
         gas_limit=guard_calls.gas_of(call.data),
         fees=Fees(max_fee_wei=Wei(32 * factories.GWEI), tip_wei=Wei(30 * factories.GWEI)),
     )
-    attempt = await submission.sign(world.signer, unsigned, now_ms, kind=AttemptKind.PAY, index=0)
+    attempt = await submission.sign_attempt(world.signer, unsigned, now_ms, kind=AttemptKind.PAY, index=0)
     transaction = Transaction(
         operator=OPERATOR,
         nonce=binding_state.next_nonce,

@@ -13,7 +13,7 @@ from foundation.settings.storage import Storage
 from foundation.tablestore.azure_tables import Tables, connect
 from payflow.delivery import decisions, rules
 from payflow.delivery.office import Office
-from payflow.delivery.sender import Limits, SenderDesk
+from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.delivery.work import Work
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
@@ -67,7 +67,7 @@ class _OnTables(Clinic):
         )
         return Work(
             office=Office(sender_name="PayFlow", sender_address="r@payflow.example"),
-            desk=SenderDesk(self.tables.rows_of(keys.SENDER), lambda: self.now, Limits()),
+            desk=SenderDesk(self.tables.rows_of(keys.SENDER), lambda: self.now, SendingLimits()),
             channel=lambda: SmtpChannel(smtp, "r@payflow.example"),
             send_log=lambda company, epoch: TableSendLog(
                 self.tables.rows_of(f"log-{company}"), lambda: self.now, company, epoch

@@ -17,7 +17,7 @@ from payflow.delivery import decisions, rules
 from payflow.delivery.case import Case
 from payflow.delivery.office import Office
 from payflow.delivery.ports import DeliveryKey, SendLog
-from payflow.delivery.sender import Limits, SenderDesk
+from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.delivery.steps import Prepare, Seen
 from payflow.delivery.work import Work
 from payflow.documents import comprovante
@@ -96,7 +96,7 @@ class Clinic:
         )
         return Work(
             office=self.office,
-            desk=SenderDesk(self.sender_rows, lambda: self.now, Limits()),
+            desk=SenderDesk(self.sender_rows, lambda: self.now, SendingLimits()),
             channel=lambda: SmtpChannel(smtp, self.office.sender_address),
             send_log=self.log,
             download=self._download,

@@ -166,10 +166,10 @@ def _no_tombstone(patch: Patch) -> None:
 
 
 def _the_last_record_decides(patch: Patch) -> None:
-    def last(records: Sequence[tuple[str, str]]) -> restore.Known:
+    def last(records: Sequence[tuple[str, str]]) -> restore.KnownSend:
         word = records[-1][1] if records else ""
-        known = {restore.LogWord.ACCEPTED: restore.Known.ACCEPTED, restore.LogWord.BEGUN: restore.Known.OPEN}
-        return known.get(word, restore.Known.NOTHING)  # type: ignore[call-overload,no-any-return]
+        known = {restore.LogWord.ACCEPTED: restore.KnownSend.ACCEPTED, restore.LogWord.BEGUN: restore.KnownSend.OPEN}
+        return known.get(word, restore.KnownSend.NOTHING)  # type: ignore[call-overload,no-any-return]
 
     patch.setattr(restore, "fold", last)
 
@@ -182,7 +182,7 @@ def _begun_is_not_needed(patch: Patch) -> None:
 
 
 def _no_log_at_all(patch: Patch) -> None:
-    patch.setattr(restore, "fold", lambda _: restore.Known.NOTHING)
+    patch.setattr(restore, "fold", lambda _: restore.KnownSend.NOTHING)
 
 
 def _frozen_is_claimed(patch: Patch) -> None:

@@ -16,7 +16,7 @@ from foundation.alarms.decision import (
     before_delivery,
     due,
 )
-from foundation.alarms.model import Fact, Told, Word
+from foundation.alarms.model import AlarmState, Fact, Told
 from foundation.clock import UnixMs
 
 CODE, T0 = "held_reverted", 1_800_000_000_000
@@ -115,10 +115,12 @@ def test_what_comes_back_after_an_hour_begins_anew(story: Story) -> None:
 
 def test_the_end_of_an_event_is_not_told() -> None:
     """It was over when it was told."""
-    told = Told(code=CODE, since_ms=UnixMs(T0), state=Word.ENDED, told=Word.STANDS, told_ms=UnixMs(T0), number=1)
+    told = Told(
+        code=CODE, since_ms=UnixMs(T0), state=AlarmState.ENDED, told=AlarmState.STANDS, told_ms=UnixMs(T0), number=1
+    )
 
     assert due(told, UnixMs(T0), event=True) is None
-    assert due(told, UnixMs(T0)) is Word.ENDED
+    assert due(told, UnixMs(T0)) is AlarmState.ENDED
 
 
 def test_a_person_who_knows_is_told_daily(story: Story) -> None:
@@ -135,22 +137,22 @@ def test_a_person_who_knows_is_told_daily(story: Story) -> None:
 
 def test_a_telling_that_was_not_finished_is_told_again_as_things_are_now() -> None:
     """Under the same number; when it stands, and when it has ended meanwhile."""
-    begun = before_delivery(Told(code=CODE, since_ms=UnixMs(T0)), Word.STANDS, UnixMs(T0))
+    begun = before_delivery(Told(code=CODE, since_ms=UnixMs(T0)), AlarmState.STANDS, UnixMs(T0))
 
-    assert due(begun, UnixMs(T0 + 1)) is Word.STANDS
-    assert before_delivery(begun, Word.STANDS, UnixMs(T0 + 1)).number == begun.number == 1
+    assert due(begun, UnixMs(T0 + 1)) is AlarmState.STANDS
+    assert before_delivery(begun, AlarmState.STANDS, UnixMs(T0 + 1)).number == begun.number == 1
     missed = after_look(begun, CODE, [], UnixMs(T0 + 1))
     assert missed is not None
     ended = after_look(missed, CODE, [], UnixMs(T0 + 1 + QUIET_MS))
     assert ended is not None
-    assert due(ended, UnixMs(T0 + 1 + QUIET_MS)) is Word.ENDED
+    assert due(ended, UnixMs(T0 + 1 + QUIET_MS)) is AlarmState.ENDED
 
 
 def test_a_time_from_a_wrong_clock_does_not_silence() -> None:
     """A row says that it was told tomorrow: it is told now."""
-    told = Told(code=CODE, since_ms=UnixMs(T0), told=Word.STANDS, told_ms=UnixMs(T0 + DAY_MS), number=1)
+    told = Told(code=CODE, since_ms=UnixMs(T0), told=AlarmState.STANDS, told_ms=UnixMs(T0 + DAY_MS), number=1)
 
-    assert due(told, UnixMs(T0)) is Word.STANDS
+    assert due(told, UnixMs(T0)) is AlarmState.STANDS
     assert due(replace(told, told_ms=UnixMs(T0 + 1000)), UnixMs(T0)) is None
 
 

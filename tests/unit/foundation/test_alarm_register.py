@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from foundation.alarms.catalogue import SHARED, TARGET_FAILING, Catalogue, Kind, Severity, Text
+from foundation.alarms.catalogue import SHARED, TARGET_FAILING, AlarmKind, Catalogue, Severity, Text
 from foundation.alarms.decision import DAY_MS, HOUR_MS
-from foundation.alarms.model import LOG, Fact, Message, Told, Word
+from foundation.alarms.model import LOG, AlarmState, Fact, Message, Told
 from foundation.alarms.register import NOTED_MS, Register
 from foundation.alarms.targets import NotDelivered
 from foundation.alarms.teller import LEASE, Teller, by_code
@@ -23,10 +23,10 @@ from tests.fakes.clock import FrozenClock
 MINUTE_MS = 60_000
 
 
-def a_kind(code: str, severity: Severity = Severity.ERROR) -> Kind:
+def a_kind(code: str, severity: Severity = Severity.ERROR) -> AlarmKind:
     """Return a kind with the same words in both languages."""
     text = Text(summary=f"{code} happened.", action="Look.")
-    return Kind(code=code, severity=severity, texts={"en": text, "pt": text})
+    return AlarmKind(code=code, severity=severity, texts={"en": text, "pt": text})
 
 
 CATALOGUE = Catalogue([*SHARED, a_kind("held"), a_kind("stuck", Severity.CRITICAL), a_kind("low", Severity.WARNING)])
@@ -195,7 +195,7 @@ async def test_a_teller_that_outlived_its_lease_makes_the_row_due_again(world: W
     slow = Slow()
     await Teller(register=world.register, targets={LOG: slow}, holder="slow").run([world_fact])
     told = (await world.register.told())["held"]
-    assert (len(slow.posts), len(world.inbox.posts), told.telling) == (1, 1, Word.STANDS)
+    assert (len(slow.posts), len(world.inbox.posts), told.telling) == (1, 1, AlarmState.STANDS)
 
     await world.look(world_fact)
     assert world.inbox.words == [("held", "stands"), ("held", "stands")]
@@ -237,7 +237,7 @@ async def test_a_row_that_still_says_telling_is_due_already(world: World, monkey
     await world.look(world.fact())
 
     assert contended.calls == 2
-    assert (await world.register.told())["held"].telling is Word.STANDS
+    assert (await world.register.told())["held"].telling is AlarmState.STANDS
 
 
 async def test_a_row_that_keeps_changing_is_given_up_aloud(
@@ -323,7 +323,7 @@ def test_a_catalogue_is_whole() -> None:
     with pytest.raises(InvariantBroken, match="twice"):
         Catalogue([a_kind("a"), a_kind("a")])
     with pytest.raises(InvariantBroken, match="lacks a language"):
-        Catalogue([Kind(code="a", severity=Severity.ERROR, texts={"en": Text(summary="", action="")})])
+        Catalogue([AlarmKind(code="a", severity=Severity.ERROR, texts={"en": Text(summary="", action="")})])
 
 
 def test_one_fact_from_two_rows_is_one_fact() -> None:

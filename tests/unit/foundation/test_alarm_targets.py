@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 from aiohttp import web
 
-from foundation.alarms.catalogue import Kind, Severity, Text
-from foundation.alarms.model import Fact, Message, Word
+from foundation.alarms.catalogue import AlarmKind, Severity, Text
+from foundation.alarms.model import AlarmState, Fact, Message
 from foundation.alarms.targets import (
     BrokenTarget,
     LogTarget,
@@ -28,7 +28,7 @@ from foundation.clock import UnixMs
 from foundation.outgoing.addresses import parse_networks
 from foundation.outgoing.guard import OutgoingGuard
 
-KIND = Kind(
+KIND = AlarmKind(
     code="held_reverted",
     severity=Severity.CRITICAL,
     texts={
@@ -43,14 +43,14 @@ FACTS = [
 MESSAGE = Message(
     id="held_reverted:1:1:stands",
     kind=KIND,
-    word=Word.STANDS,
+    word=AlarmState.STANDS,
     since_ms=UnixMs(1),
     count=12,
     facts=FACTS,
     new=3,
     seen_by="ana",
 )
-ENDED = replace(MESSAGE, word=Word.ENDED, facts=[], count=0, new=0, seen_by="", id="held_reverted:1:2:ended")
+ENDED = replace(MESSAGE, word=AlarmState.ENDED, facts=[], count=0, new=0, seen_by="", id="held_reverted:1:2:ended")
 
 
 def test_a_post_says_it_in_words() -> None:

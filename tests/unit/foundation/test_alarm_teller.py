@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from foundation.alarms.model import LOG, TOLD_TO, Fact, Message, Word
+from foundation.alarms.model import LOG, TOLD_TO, AlarmState, Fact, Message
 from foundation.alarms.targets import NotDelivered
 from foundation.alarms.teller import Teller
 from foundation.outgoing.guard import DestinationRefused
@@ -118,7 +118,7 @@ async def test_two_hosts_that_see_opposite_things_make_no_flapping(world: Target
         await world.teller(f"host {turn % 2}").run(seen[turn % 2])
         world.clock.advance(MINUTE_MS // 2)
 
-    assert world.mail.words == [("held", Word.STANDS.value)]
+    assert world.mail.words == [("held", AlarmState.STANDS.value)]
 
 
 async def test_a_test_goes_the_way_of_every_alarm_each_time_it_is_asked_for(world: Targets) -> None:
@@ -128,7 +128,7 @@ async def test_a_test_goes_the_way_of_every_alarm_each_time_it_is_asked_for(worl
     world.slack.troubles = [NotDelivered("404")]
     await world.look()
     arrived = {name: (await world.register.told(name))["alarm_test"].told for name in names}
-    assert arrived == {LOG: Word.STANDS, "slack": None, "mail": Word.STANDS}
+    assert arrived == {LOG: AlarmState.STANDS, "slack": None, "mail": AlarmState.STANDS}
 
     await world.look(minutes=2)
     await world.register.test("ana", names)

@@ -11,17 +11,17 @@ import pytest
 
 from foundation.http import handler
 from foundation.http.handler import AnswerLate, HttpFrame
-from foundation.http.responses import Problem, json_response
+from foundation.http.responses import ProblemDocument, json_response
 from tests.fakes.functions import a_context
 
 REQUEST = func.HttpRequest("GET", "/x", body=b"")
 FOUND: list[Exception] = []
 
 
-def to_problem(error: Exception) -> Problem:
+def to_problem(error: Exception) -> ProblemDocument:
     """Keep the error and answer with it."""
     FOUND.append(error)
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "late")
+    return ProblemDocument(HTTPStatus.SERVICE_UNAVAILABLE, "late")
 
 
 FRAME = HttpFrame(to_problem, logging.getLogger("test"))

@@ -16,9 +16,9 @@ from payflow.connect.connecting import (
     SIGN_IN_MS,
     CallBack,
     Connecting,
+    ConnectOutcome,
     NoSuchInvitation,
     NoSuchSignIn,
-    Outcome,
 )
 from payflow.connect.grants import Grant, InvalidGrant
 from payflow.connect.tokens import Tokens
@@ -93,7 +93,7 @@ class World:
             redirect_uri="https://payflow.example/oauth/callback",
         )
 
-    async def sign_in(self, secret: str, **back: str) -> Outcome:
+    async def sign_in(self, secret: str, **back: str) -> ConnectOutcome:
         """Press the button and come back."""
         return await self.connecting.finish(await self.begun(secret, **back))
 
@@ -115,7 +115,7 @@ def world() -> World:
 
 async def test_an_invited_company_is_connected(world: World) -> None:
     """Company, token, rescue, and its lane is woken."""
-    assert await world.sign_in(await world.invited()) is Outcome.CONNECTED
+    assert await world.sign_in(await world.invited()) is ConnectOutcome.CONNECTED
 
     company, token = await world.book.lane.read_company(), await world.book.lane.read_token()
     (entry,) = await world.book.entries.all()
@@ -130,14 +130,14 @@ async def test_an_invited_company_is_connected(world: World) -> None:
 
 async def test_without_an_expected_document_the_operator_confirms(world: World) -> None:
     """Connected, but nothing is sent yet; a reconnection does not confirm it either."""
-    assert await world.sign_in(await world.invited(document="")) is Outcome.CONFIRM
-    assert await world.sign_in(await world.invited(), code="code-2") is Outcome.CONFIRM
+    assert await world.sign_in(await world.invited(document="")) is ConnectOutcome.CONFIRM
+    assert await world.sign_in(await world.invited(), code="code-2") is ConnectOutcome.CONFIRM
 
 
 @pytest.mark.parametrize("invitation", [{"document": "99999999000191"}, {"company": "another"}])
 async def test_another_company_is_refused(world: World, invitation: dict[str, str]) -> None:
     """Nothing of it is stored."""
-    assert await world.sign_in(await world.invited(**invitation)) is Outcome.WRONG_COMPANY
+    assert await world.sign_in(await world.invited(**invitation)) is ConnectOutcome.WRONG_COMPANY
 
     assert world.book.company_rows.dump() == {}
     assert world.rescue.dump() == {}
@@ -151,7 +151,7 @@ async def test_a_reconnection_keeps_the_history(world: World) -> None:
     await world.book.lane.write_company(replace(company, status=CompanyStatus.NEEDS_RECONNECT))
     world.now = UnixMs(NOW + 10**9)
 
-    assert await world.sign_in(await world.invited(company=COMPANY), code="code-2") is Outcome.CONNECTED
+    assert await world.sign_in(await world.invited(company=COMPANY), code="code-2") is ConnectOutcome.CONNECTED
 
     company, token = await world.book.lane.read_company(), await world.book.lane.read_token()
     assert company is not None
@@ -204,7 +204,7 @@ async def test_a_state_belongs_to_its_browser(world: World) -> None:
     with pytest.raises(NoSuchSignIn):
         await world.connecting.finish(replace(back, state="guess"))
 
-    assert await world.connecting.finish(back) is Outcome.CONNECTED
+    assert await world.connecting.finish(back) is ConnectOutcome.CONNECTED
 
 
 async def test_a_state_ends_after_ten_minutes(world: World) -> None:
@@ -223,7 +223,7 @@ async def test_a_reload_shows_the_result(world: World) -> None:
 
     outcomes = [await world.connecting.finish(back) for _ in range(3)]
 
-    assert outcomes == [Outcome.CONNECTED] * 3
+    assert outcomes == [ConnectOutcome.CONNECTED] * 3
     assert world.server.exchanged == 1
 
 
@@ -233,21 +233,21 @@ async def test_two_answers_at_once_are_worked_once(world: World) -> None:
 
     outcomes = await asyncio.gather(world.connecting.finish(back), world.connecting.finish(back))
 
-    assert sorted(outcomes) == [Outcome.CONNECTED, Outcome.WORKING]
+    assert sorted(outcomes) == [ConnectOutcome.CONNECTED, ConnectOutcome.WORKING]
     assert world.server.exchanged == 1
 
 
 @pytest.mark.parametrize("back", [{"error": "access_denied"}, {"code": ""}])
 async def test_a_refusal_is_told(world: World, back: dict[str, str]) -> None:
     """No 422 for a missing code."""
-    assert await world.sign_in(await world.invited(), **back) is Outcome.DENIED
+    assert await world.sign_in(await world.invited(), **back) is ConnectOutcome.DENIED
 
 
 async def test_trouble_is_told_and_nothing_is_half_done(world: World) -> None:
     """A used code, an API that is away: begin again."""
-    assert await world.sign_in(await world.invited(), code="used") is Outcome.FAILED
+    assert await world.sign_in(await world.invited(), code="used") is ConnectOutcome.FAILED
     world.api_is_down = True
-    assert await world.sign_in(await world.invited()) is Outcome.FAILED
+    assert await world.sign_in(await world.invited()) is ConnectOutcome.FAILED
 
     assert world.book.company_rows.dump() == {}
 
@@ -287,13 +287,13 @@ async def test_the_cookie_is_of_this_host_and_lax(world: World) -> None:
     assert "Domain" not in cookie
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_each_outcome_has_a_page(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", ConnectOutcome)
+def test_each_outcome_has_a_page(outcome: ConnectOutcome) -> None:
     """It says what to do next, and is never stored by a browser."""
     page = pages.outcome(outcome)
 
     assert page.headers["Cache-Control"] == "no-store"
-    assert (page.status == 200) == (outcome in (Outcome.CONNECTED, Outcome.CONFIRM))
+    assert (page.status == 200) == (outcome in (ConnectOutcome.CONNECTED, ConnectOutcome.CONFIRM))
 
 
 def test_what_is_not_valid_has_a_page() -> None:

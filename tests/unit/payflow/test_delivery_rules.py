@@ -10,7 +10,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken, Rejected
 from payflow.delivery import restore, rules
 from payflow.delivery.ports import DeliveryKey, key_of
-from payflow.delivery.restore import Known, LogWord
+from payflow.delivery.restore import KnownSend, LogWord
 from payflow.delivery.sending import again_kind
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
@@ -180,15 +180,15 @@ B, A, N = LogWord.BEGUN, LogWord.ACCEPTED, LogWord.NOT_ACCEPTED
 @pytest.mark.parametrize(
     ("records", "known"),
     [
-        ([], Known.NOTHING),
-        ([("w1", B)], Known.OPEN),
-        ([("w1", B), ("w1", N)], Known.NOTHING),
-        ([("w1", N), ("w1", B)], Known.NOTHING),
-        ([("w1", B), ("w2", B), ("w2", N)], Known.OPEN),
-        ([("w1", B), ("w2", B), ("w2", A), ("w1", N)], Known.ACCEPTED),
+        ([], KnownSend.NOTHING),
+        ([("w1", B)], KnownSend.OPEN),
+        ([("w1", B), ("w1", N)], KnownSend.NOTHING),
+        ([("w1", N), ("w1", B)], KnownSend.NOTHING),
+        ([("w1", B), ("w2", B), ("w2", N)], KnownSend.OPEN),
+        ([("w1", B), ("w2", B), ("w2", A), ("w1", N)], KnownSend.ACCEPTED),
     ],
 )
-def test_the_log_is_folded_by_owner(records: list[tuple[str, str]], known: Known) -> None:
+def test_the_log_is_folded_by_owner(records: list[tuple[str, str]], known: KnownSend) -> None:
     """Not by order and not by attempt number."""
     assert restore.fold(records) is known
 
@@ -196,17 +196,17 @@ def test_the_log_is_folded_by_owner(records: list[tuple[str, str]], known: Known
 @pytest.mark.parametrize(
     ("delivery", "known", "state"),
     [
-        (READY, Known.NOTHING, DeliveryState.READY),
-        (READY, Known.OPEN, DeliveryState.UNKNOWN),
-        (READY, Known.ACCEPTED, DeliveryState.SENT),
-        (CLAIMED, Known.NOTHING, DeliveryState.READY),
-        (MARKED, Known.NOTHING, DeliveryState.UNKNOWN),
-        (UNKNOWN, Known.NOTHING, DeliveryState.UNKNOWN),
-        (replace(UNKNOWN, state=DeliveryState.SENT), Known.OPEN, DeliveryState.SENT),
-        (replace(READY, state=DeliveryState.HELD, reason=Reason.INTERNAL), Known.ACCEPTED, DeliveryState.SENT),
+        (READY, KnownSend.NOTHING, DeliveryState.READY),
+        (READY, KnownSend.OPEN, DeliveryState.UNKNOWN),
+        (READY, KnownSend.ACCEPTED, DeliveryState.SENT),
+        (CLAIMED, KnownSend.NOTHING, DeliveryState.READY),
+        (MARKED, KnownSend.NOTHING, DeliveryState.UNKNOWN),
+        (UNKNOWN, KnownSend.NOTHING, DeliveryState.UNKNOWN),
+        (replace(UNKNOWN, state=DeliveryState.SENT), KnownSend.OPEN, DeliveryState.SENT),
+        (replace(READY, state=DeliveryState.HELD, reason=Reason.INTERNAL), KnownSend.ACCEPTED, DeliveryState.SENT),
     ],
 )
-def test_a_restored_row_is_decided_by_the_log(delivery: Delivery, known: Known, state: DeliveryState) -> None:
+def test_a_restored_row_is_decided_by_the_log(delivery: Delivery, known: KnownSend, state: DeliveryState) -> None:
     """And it may be claimed again only now."""
     found = restore.released(restore.frozen(delivery), known, NOW)
 

@@ -94,7 +94,7 @@ def test_the_policy_decides(
     """A company that is a person never makes its own; a wait never goes past its end."""
     now = UnixMs(FOUND + int(hours * HOUR))
 
-    assert waiting.choose(policy, attachment, found_ms=FOUND, asks=0, may_make_own=may_own, now=now) == expected
+    assert waiting.next_document(policy, attachment, found_ms=FOUND, asks=0, may_make_own=may_own, now=now) == expected
 
 
 def test_a_document_that_never_comes_is_asked_for_thirteen_times_more() -> None:
@@ -107,7 +107,9 @@ def test_a_document_that_never_comes_is_asked_for_thirteen_times_more() -> None:
 
 def test_after_the_last_short_wait_it_is_asked_for_twice_a_day() -> None:
     """Twelve hours between."""
-    choice = waiting.choose(DocumentPolicy.ERP, None, found_ms=FOUND, asks=9, may_make_own=True, now=UnixMs(FOUND + 9))
+    choice = waiting.next_document(
+        DocumentPolicy.ERP, None, found_ms=FOUND, asks=9, may_make_own=True, now=UnixMs(FOUND + 9)
+    )
 
     assert choice.next_ms == FOUND + 9 + 12 * HOUR
 

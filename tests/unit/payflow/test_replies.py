@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payflow.mail import replies
-from payflow.mail.codes import ADDRESS_CODES, Phase, Verdict, is_about_the_address, judge
+from payflow.mail.codes import ADDRESS_CODES, Phase, Verdict, classify, is_about_the_address
 from payflow.mail.replies import Reply
 
 
@@ -87,7 +87,7 @@ def test_a_reply_is_shown_with_its_code() -> None:
 )
 def test_each_refusal_is_judged_by_the_table(reply: Reply | None, phase: Phase, verdict: Verdict) -> None:
     """Only six codes, and only at RCPT, say that the address is dead."""
-    assert judge(reply, phase) is verdict
+    assert classify(reply, phase) is verdict
 
 
 def test_the_address_codes_are_the_six() -> None:

@@ -10,7 +10,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Contention
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import rules, sender
-from payflow.delivery.sender import Account, Limits, NotNow, Permit, SenderDesk, after
+from payflow.delivery.sender import NotNow, Permit, SenderAccount, SenderDesk, SendingLimits, after
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
 from payflow.model import CompanyId
@@ -27,7 +27,7 @@ class _Desk:
 
     now: int = NOW
     rows: MemoryRows = field(default_factory=MemoryRows)
-    limits: Limits = field(default_factory=Limits)
+    limits: SendingLimits = field(default_factory=SendingLimits)
 
     @property
     def desk(self) -> SenderDesk:
@@ -63,7 +63,7 @@ async def test_no_more_messages_at_once_than_connections() -> None:
 
 async def test_a_free_connection_goes_to_who_waited_longest() -> None:
     """Two busy companies cannot starve a third; a row of one that is gone runs out."""
-    world = _Desk(limits=Limits(connections=1))
+    world = _Desk(limits=SendingLimits(connections=1))
     held = await world.permit(A)
     assert isinstance(await world.ask(C), NotNow)
     world.now += 1_000
@@ -76,7 +76,7 @@ async def test_a_free_connection_goes_to_who_waited_longest() -> None:
     await world.desk.leave(granted)
     assert isinstance(await world.ask(A), Permit)
 
-    alone = _Desk(limits=Limits(connections=1))
+    alone = _Desk(limits=SendingLimits(connections=1))
     taken = await alone.permit(A)
     await alone.ask(C)
     await alone.desk.leave(taken)
@@ -86,7 +86,7 @@ async def test_a_free_connection_goes_to_who_waited_longest() -> None:
 
 async def test_a_permit_of_a_dead_worker_runs_out() -> None:
     """Two minutes."""
-    world = _Desk(limits=Limits(connections=1))
+    world = _Desk(limits=SendingLimits(connections=1))
     await world.permit(A)
     world.now += sender.PERMIT_MS + 1
 
@@ -95,7 +95,7 @@ async def test_a_permit_of_a_dead_worker_runs_out() -> None:
 
 async def test_the_minute_and_the_day_have_their_limits() -> None:
     """The permit is given back, and the time to ask again is the next minute, or an hour."""
-    world = _Desk(limits=Limits(connections=9, per_minute=2, per_day=3))
+    world = _Desk(limits=SendingLimits(connections=9, per_minute=2, per_day=3))
     for company in (A, B):
         await world.desk.leave(await world.permit(company))
 
@@ -155,7 +155,7 @@ async def test_only_one_lane_takes_the_right_to_probe() -> None:
 
 async def test_a_probe_does_not_stand_in_line() -> None:
     """The delivery tried longest ago is the probe, also where another company has waited longer."""
-    world = _Desk(limits=Limits(connections=1))
+    world = _Desk(limits=SendingLimits(connections=1))
     await world.hear(Verdict.SENDER)
     world.now += sender.PROBE_MS - 60_000
     await world.ask(A, tried_ms=NOW)
@@ -178,7 +178,7 @@ async def test_three_refused_addresses_in_a_row_stop_the_sender() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.LATER, Verdict.UNKNOWN, Verdict.TOO_LARGE, Verdict.ACCEPTED])
 def test_what_says_nothing_about_the_account_changes_nothing(verdict: Verdict) -> None:
     """Nor does an acceptance while all is well."""
-    assert after(Account(), _outcome(verdict), "i", UnixMs(NOW)) is None
+    assert after(SenderAccount(), _outcome(verdict), "i", UnixMs(NOW)) is None
 
 
 async def test_races_for_the_senders_row_are_won_in_the_end() -> None:
@@ -198,7 +198,7 @@ async def test_races_for_the_senders_row_are_won_in_the_end() -> None:
 
 async def test_two_lanes_of_one_company_may_wait_at_once() -> None:
     """The second's waiting row is the first's."""
-    world = _Desk(limits=Limits(connections=1))
+    world = _Desk(limits=SendingLimits(connections=1))
     await world.permit(A)
     waiting = await world.desk._waiting(UnixMs(world.now))
     assert waiting == {}
