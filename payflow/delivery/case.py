@@ -24,8 +24,7 @@ from payflow.documents import comprovante, pdf
 from payflow.documents.comprovante import Payment
 from payflow.documents.download import DocumentNotThere, DocumentRefused
 from payflow.documents.pdf import Checked
-from payflow.documents.waiting import Want
-from payflow.documents.waiting import next_document
+from payflow.documents.waiting import Want, next_document
 from payflow.ledger.deliveries import LaneDeliveries
 from payflow.ledger.lane import Also, LaneLedger
 from payflow.mail import letters

@@ -98,7 +98,7 @@ def _codes(tree: ast.AST, module: str) -> Iterator[str]:
 def _words(call: ast.Call) -> Iterator[str]:
     """Codes among the arguments: by name, and where a problem is told in full."""
     named = [word.value for word in call.keywords if word.arg == "code"]
-    told = call.args[1:2] if ast.unparse(call.func) == "Problem" else []
+    told = call.args[1:2] if ast.unparse(call.func) == "ProblemDocument" else []
     yield from (
         value.value for value in [*named, *told] if isinstance(value, ast.Constant) and isinstance(value.value, str)
     )
