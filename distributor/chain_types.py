@@ -139,6 +139,15 @@ class GuardPayment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GuardLink:
+    """What one call added to a guard's records; its head before and after it, as the guard stores it."""
+
+    before: int
+    after: int
+    payments: tuple[GuardPayment, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GuardFacts:
     """A guard as one block shows it, and who could pay without it."""
 
@@ -253,3 +262,11 @@ class Submitted:
     detail: str = ""
     rivalled: bool = False
     """Whether any node said that its pool holds other bytes with this nonce."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardPast:
+    """What one node shows that a guard recorded since some head, the oldest first; the digest has been checked."""
+
+    mark: Mark
+    links: tuple[GuardLink, ...]

@@ -11,6 +11,8 @@ from distributor.chain_types import (
     ChainSnapshot,
     Claim,
     GuardFacts,
+    GuardLink,
+    GuardPast,
     GuardPayment,
     Mark,
     PoolView,
@@ -141,6 +143,16 @@ class Guard(Protocol):
 
     async def unrecorded(self, guard: Address, ref_ids: Sequence[Hash], *, block: int) -> Sequence[Hash]:
         """Return those of *ref_ids* that *guard* has no payment of in *block*, with two equal words."""
+
+    async def pasts(self, guard: Address, since: int) -> Sequence[GuardPast]:
+        """
+        Return what each healthy node shows that *guard* recorded after its head was *since*; 0: from the beginning.
+
+        At the latest state. Each is walked back from the head, link by link, until it meets *since*.
+        """
+
+    async def agreed_past(self, guard: Address, since: int, *, block: int) -> Sequence[GuardLink]:
+        """Return the same as *block* shows it, with two equal words where two nodes are configured."""
 
     async def aclose(self) -> None: ...
 

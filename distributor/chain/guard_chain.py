@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from eth_abi.abi import decode, encode
 
 from distributor.addresses import keccak256
 from distributor.chain import guard as wire
+from distributor.chain import guard_walk
 from distributor.chain.batches import RpcCall
 from distributor.chain.node import Node
 from distributor.chain.nodes import Nodes
@@ -19,12 +20,10 @@ from distributor.chain.rpc_responses import (
     NodeUnavailable,
     RpcResponses,
     read_data,
-    read_hash,
-    read_log_block,
     read_units,
     reading,
 )
-from distributor.chain_types import Call, GuardFacts, GuardPayment, Revert, RevertKind, Simulation
+from distributor.chain_types import Call, GuardFacts, GuardLink, GuardPast, GuardPayment, Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash, Order
 from distributor.payout.guard_calls import ITEM_GAS, gas_of
@@ -117,6 +116,19 @@ class GuardContract:
             records = await self._agreed(read, f"what guard {guard} recorded")
             missing += [each for each, record in zip(part, records, strict=True) if record == 0]
         return missing
+
+    async def pasts(self, guard: Address, since: int) -> Sequence[GuardPast]:
+        replies = await self._nodes.read_all(lambda node: guard_walk.walk(node, guard, since))
+        found = [reply for _, reply in replies if not isinstance(reply, NodeUnavailable)]
+        if not found:
+            raise ChainUnavailable(f"no node shows what guard {guard} has recorded")
+        return found
+
+    async def agreed_past(self, guard: Address, since: int, *, block: int) -> Sequence[GuardLink]:
+        async def read(node: Node) -> Sequence[GuardLink]:
+            return await guard_walk.walk_at(node, guard, since, block)
+
+        return await self._agreed(read, f"what guard {guard} has recorded")
 
     async def _agreed(self, read: Callable[[Node], Awaitable[T]], what: str) -> T:
         """Return what two nodes say, where two are configured. Raises ChainUnavailable when they do not agree."""
@@ -217,22 +229,10 @@ async def _payment(node: Node, guard: Address, ref_id: Hash) -> GuardPayment | N
     number = hex(wire.block_of(record))
     query = {"address": guard, "fromBlock": number, "toBlock": number, "topics": [wire.PAID_TOPIC, ref_id]}
     logs = (await node.ask({"logs": ("eth_getLogs", [query])})).required("logs")
-    found = [_read_payment(log, guard) for log in logs if isinstance(log, dict)] if isinstance(logs, list) else []
+    found = (
+        [guard_walk.read_payment(log, guard) for log in logs if isinstance(log, dict)] if isinstance(logs, list) else []
+    )
     matching = [each for each in found if each is not None and each.ref_id == ref_id]
     if len(matching) != 1 or matching[0].wallet != wire.recipient_of(record):
         raise NodeUnavailable(GARBLED, "the record of a guard and its log")
     return matching[0]
-
-
-def _read_payment(log: dict[str, Any], guard: Address) -> GuardPayment | None:
-    (event,) = wire.read_events([log]) or (None,)
-    if event is None or event.wallet is None or event.emitter != guard:
-        return None
-    return GuardPayment(
-        ref_id=event.ref_id,
-        tx_hash=read_hash(log.get("transactionHash")),
-        block=read_log_block(log),
-        log_index=event.log_index,
-        wallet=event.wallet,
-        amount_units=event.amount_units,
-    )

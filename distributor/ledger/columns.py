@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from distributor.ledger.records import Ahead, Distrust, NextNonce, PaidRef, Progress, Schema, Slot, Total
+from distributor.ledger.records import Ahead, Distrust, GuardMark, NextNonce, PaidRef, Progress, Schema, Slot, Total
 from distributor.model import (
     Attempt,
     AttemptKind,
@@ -132,6 +132,7 @@ _CODEC = Codec(
             ),
         ),
         Record(Schema, (number("level"),)),
+        Record(GuardMark, (text("head"),)),
         Record(Ahead, (word("reason", WaitingReason), text("detail"), number("since_ms"))),
         Record(Waiting, (word("reason", WaitingReason, missing=None), text("detail"), number("since_ms"))),
         Record(

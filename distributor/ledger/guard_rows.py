@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from distributor.ledger import keys
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
-from distributor.ledger.records import NextNonce
+from distributor.ledger.queries import find, must_find
+from distributor.ledger.records import GuardMark, NextNonce
 from distributor.ledger.signs import OPERATORS_MAX
-from distributor.model import Address, Order, OrderStatus
+from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
 from distributor.state import Identity
 from foundation.clock import Clock
 from foundation.errors import InvariantBroken, require
@@ -63,6 +64,27 @@ class GuardRows:
             f"adopted:{order.key}:{paid.tx_hash}", {"was": order.status.value, "block": paid.block_number}
         )
         return after
+
+    async def mark(self, guard: Address) -> GuardMark:
+        """Return how far the records of *guard* are known and settled."""
+        return await find(self.rows, GuardMark, keys.guard_mark(guard)) or GuardMark()
+
+    async def move_mark(self, guard: Address, mark: GuardMark, head: int) -> None:
+        """Note that everything up to *head* is known and settled. Raises Contention: another host moved it."""
+        group = AtomicWrite()
+        group.put(keys.guard_mark(guard), encode(replace(mark, head=str(head))), mark.version)
+        await commit(self.rows, group, marker_row=keys.guard_mark(guard))
+
+    async def knows(self, ref_id: Hash) -> bool:
+        """Say whether an order of this ledger has that reference, or a rebuild found it spent."""
+        return await self.rows.get(keys.ref(ref_id)) is not None
+
+    async def order_of(self, ref_id: Hash) -> Order | None:
+        """Return the order that has that reference; None where there is none, or only its payment is known."""
+        row = await self.rows.get(keys.ref(ref_id))
+        if row is None or "order_id" not in row.values:
+            return None
+        return await must_find(self.rows, Order, keys.order_row(decode(OrderKey, row)))
 
     async def change(self, guard: Address | None, since: int | None, by: str, why: str) -> Identity:
         """

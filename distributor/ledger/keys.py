@@ -56,6 +56,11 @@ def operator_of(open_key: str) -> Address:
     return Address(open_key.removeprefix(OPEN_TRANSACTIONS).partition(":")[0])
 
 
+def guard_mark(guard: Address) -> str:
+    """How far the records of a guard are known; forgotten, they are read again from its beginning."""
+    return f"guardmark:{guard}"
+
+
 def unwitnessed(operator: Address, number: int) -> str:
     """A closed transaction that rests on one node's word."""
     return f"{UNWITNESSED}{operator}:{number:020d}"

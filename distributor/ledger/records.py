@@ -53,6 +53,14 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GuardMark:
+    """How far a guard's records are known and settled: its head then, as it stores it, in decimal digits."""
+
+    head: str = "0"
+    version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Schema:
     """The rules of binding that a ledger asks for; code that knows fewer binds nothing."""
 

@@ -61,9 +61,10 @@ class Adoption:
         if payment is None:
             return Adopted.NOT_PAID
         final = is_final_height(payment.block.number, snapshot.head.number, snapshot.finalized_number, self.policy)
-        return await self._settle(order, payment) if final else Adopted.NOT_FINAL
+        return await self.settle(order, payment) if final else Adopted.NOT_FINAL
 
-    async def _settle(self, order: Order, payment: GuardPayment) -> Adopted:
+    async def settle(self, order: Order, payment: GuardPayment) -> Adopted:
+        """Write what *payment* means for an order that is bound to no nonce; it is final, by two words."""
         try:
             if guard_outcomes.is_same_payment(order, payment):
                 await self.ledger.guard_rows.adopt(order, paid_by(payment))

@@ -93,7 +93,9 @@ class Distribution:
 
     @property
     def _age(self) -> LedgerAge:
-        return LedgerAge(ledger=self.ledger, chain=self.chain, alarms=self.alarms, clock=self.clock)
+        return LedgerAge(
+            ledger=self.ledger, chain=self.chain, alarms=self.alarms, clock=self.clock, guard_way=self.guard_way
+        )
 
     async def drain(self) -> Drained:
         """

@@ -14,6 +14,7 @@ from distributor.chain_types import PreBindSnapshot
 from distributor.ledger import Ledger
 from distributor.model import Address, Order
 from distributor.payout.adoption import Adoption
+from distributor.payout.guard_past import GuardMarks
 from distributor.payout.preflight import Obstacle
 from distributor.ports import Guard
 from distributor.state import WaitingReason
@@ -27,6 +28,11 @@ class GuardWay:
     address: Address
     ledger: Ledger
     adoption: Adoption
+
+    @property
+    def marks(self) -> GuardMarks:
+        """What keeps how far the guard's records are known."""
+        return GuardMarks(ledger=self.ledger, address=self.address, adoption=self.adoption, policy=self.adoption.policy)
 
     async def obstacle(self, *, node: str) -> Obstacle | None:
         """

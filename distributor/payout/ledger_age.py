@@ -20,7 +20,9 @@ from distributor.chain_types import PoolView
 from distributor.ledger import Ledger
 from distributor.ledger.records import Ahead
 from distributor.model import Address
-from distributor.payout import alarms
+from distributor.payout import alarms, guard_past
+from distributor.payout.guard_past import GuardReading
+from distributor.payout.guard_way import GuardWay
 from distributor.payout.preflight import Obstacle
 from distributor.ports import Alarms, Chain
 from distributor.state import WaitingReason
@@ -50,6 +52,8 @@ class LedgerAge:
     chain: Chain
     alarms: Alarms
     clock: Clock
+    guard_way: GuardWay | None = None
+    """The guard whose records are compared as well."""
 
     async def check(self) -> Obstacle | None:
         """
@@ -57,20 +61,34 @@ class LedgerAge:
 
         The nodes are asked before the nonce rows are read again: what another host binds in between
         is in the rows then, and is no sign. A sign that is noted stays until a person resumes, also
-        where the node shows it no more: a pool that forgets proves nothing.
+        where the node shows it no more: a pool that forgets proves nothing. Through a guard a sign that is
+        gone within a minute ends by itself: what the pool forgot can be paid once only.
 
         Raises:
             ChainUnavailable: No node says what its pool holds.
         """
-        sign = await look(self.ledger, self.chain)
+        sign = await self._look()
         noted = await self.ledger.signs.noted()
         if noted is None and sign is not None:
             noted = await self.ledger.signs.note(sign.reason, sign.detail)
+        if noted is not None and sign is None and self.guard_way is not None and not self._lasts(noted):
+            await self.ledger.signs.forget()
+            noted = None
         if noted is None:
             return None
         if self._lasts(noted) or (sign is not None and sign.nodes >= _WITNESSES):
             await self._pause(noted)
         return Obstacle(reason=noted.reason, detail=noted.detail)
+
+    async def _look(self) -> Sign | None:
+        sign = await look(self.ledger, self.chain)
+        if sign is not None or self.guard_way is None:
+            return sign
+        reading = await guard_past.read(self.ledger, self.guard_way.guard, self.guard_way.address)
+        sign = unknown_payment(reading)
+        if sign is None:
+            await self.guard_way.marks.move(reading, nodes=len(self.chain.nodes))
+        return sign
 
     def _lasts(self, noted: Ahead) -> bool:
         return self.clock() - noted.since_ms >= PATIENCE_MS
@@ -95,6 +113,18 @@ async def look(ledger: Ledger, chain: Chain) -> Sign | None:
         nonces = await ledger.signs.next_nonces()
         if nonces.keys() <= set(asked):
             return find_sign(views, nonces)
+
+
+def unknown_payment(reading: GuardReading) -> Sign | None:
+    """Pure: a payment that the guard has recorded and the ledger does not have is a sign."""
+    payment = reading.unknown
+    if payment is None:
+        return None
+    detail = (
+        f"The guard has recorded transaction {payment.tx_hash} in block {payment.block.number}: {payment.amount_units} "
+        f"units to {payment.wallet} under reference {payment.ref_id}, which this ledger does not have."
+    )
+    return Sign(reason=WaitingReason.NONCE_AHEAD, detail=detail, nodes=reading.nodes)
 
 
 def find_sign(views: Sequence[PoolView], next_nonces: Mapping[Address, int]) -> Sign | None:

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distributor.ledger import Ledger
-from distributor.payout import ledger_age
+from distributor.payout import guard_past, ledger_age
+from distributor.payout.ledger_age import Sign
 from distributor.ports import Chain, Guard
 
 
@@ -35,13 +36,20 @@ class Resumption:
             ChainUnavailable: No node answers; then nothing can be bound anyway.
         """
         found = []
-        sign = await ledger_age.look(self.ledger, self.chain)
+        sign = await ledger_age.look(self.ledger, self.chain) or await self._unknown()
         if sign is not None:
             found.append(
-                f"{sign.detail} Where this ledger was put back: `rebuild`. One stray transaction: `resolve` it, or "
+                f"{sign.detail} Where this ledger was put back: `rebuild`, with a guard "
+                "`rebuild --from-guard`. One stray transaction: `resolve` it, or "
                 "`cancel-nonce` and wait. A node that is wrong: take it out of RPC_URL."
             )
         return [*found, *await self._bypassed()]
+
+    async def _unknown(self) -> Sign | None:
+        identity = await self.ledger.identity()
+        if identity is None or identity.guard is None:
+            return None
+        return ledger_age.unknown_payment(await guard_past.read(self.ledger, self.guard, identity.guard))
 
     async def _bypassed(self) -> Sequence[str]:
         identity = await self.ledger.identity()

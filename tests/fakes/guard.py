@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distributor.chain.guard import distribute_many, item_of
+from distributor.chain.guard_walk import append
 from distributor.chain_types import (
     Call,
     GuardEvent,
     GuardFacts,
+    GuardLink,
+    GuardPast,
     GuardPayment,
     GuardWord,
+    Mark,
     Revert,
     RevertKind,
     Simulation,
@@ -102,6 +106,32 @@ class FakeGuard:
         assert block <= self._chain.head.number
         known = self._chain.state.payments if guard == self._chain.rules.guard else {}
         return [each for each in ref_ids if each not in known]
+
+    async def pasts(self, guard: Address, since: int) -> Sequence[GuardPast]:
+        self._chain.asked("pasts")
+        if self.silent:
+            raise ChainUnavailable
+        mark = Mark(self._chain.head.number, self._chain.finalized_number)
+        links = tuple(self._links(guard, since))
+        return [GuardPast(mark=mark, links=links) for _ in self._chain.nodes]
+
+    async def agreed_past(self, guard: Address, since: int, *, block: int) -> Sequence[GuardLink]:
+        self._chain.asked("agreed_past")
+        if self.silent:
+            raise ChainUnavailable
+        return [each for each in self._links(guard, since) if each.payments[-1].block.number <= block]
+
+    def _links(self, guard: Address, since: int) -> Sequence[GuardLink]:
+        """Return one link for each payment; the head is counted as the contract does."""
+        links, head = list[GuardLink](), 0
+        payments = self._chain.state.payments.values() if guard == self._chain.rules.guard else ()
+        for payment in payments:
+            before, head = head, append(head, payment)
+            links.append(GuardLink(before=before, after=head, payments=(payment,)))
+        heads = [0, *(link.after for link in links)]
+        if since not in heads:
+            raise ChainUnavailable
+        return links[heads.index(since) :]
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -22,7 +22,7 @@ from distributor import queue_names
 from distributor.adapters.alarms import LogAlarms
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import decode, encode
-from distributor.ledger.records import NextNonce, PaidRef, Progress, Slot, Total
+from distributor.ledger.records import GuardMark, NextNonce, PaidRef, Progress, Slot, Total
 from distributor.model import (
     Address,
     Attempt,
@@ -79,6 +79,7 @@ RECORDS: Mapping[str, type[object]] = {
     "settlement_look": SettlementLook,
     "lease": Lease,
     "rebuild": Progress,
+    "guard_mark": GuardMark,
 }
 WORDS: Mapping[str, type[StrEnum]] = {
     "order_status": OrderStatus,

@@ -1,0 +1,104 @@
+"""
+The sign in the guard's records: a payment whose reference this ledger does not have.
+
+1. The ledger goes back. Order A is forgotten, its payment is mined and its nonce spent by hand.
+2. Nothing is above the next nonce: the counts show no sign.
+3. The guard has recorded A. No ledger of the chain's age lacks that reference.
+
+The records are walked back from the guard's head to a mark, where all are known and settled. The mark moves on
+only over what is final, two nodes show alike, and is bound to no nonce: what waits or is held is adopted first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from distributor.chain_types import GuardLink, GuardPast, GuardPayment
+from distributor.ledger import Ledger
+from distributor.ledger.records import GuardMark
+from distributor.model import Address, OrderStatus
+from distributor.payout.adoption import Adopted, Adoption
+from distributor.payout.lifecycle import is_deep
+from distributor.ports import Guard
+from distributor.settings.chain import SettlementSettings
+from foundation.errors import Contention
+
+_WORDS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardReading:
+    """What the nodes show of a guard's records since the mark, and what of it this ledger does not have."""
+
+    mark: GuardMark
+    pasts: Sequence[GuardPast]
+    unknown: GuardPayment | None
+    nodes: int
+    """How many of them show something unknown."""
+
+
+async def read(ledger: Ledger, guard: Guard, address: Address) -> GuardReading:
+    """
+    Compare the records of the guard at *address* with the ledger.
+
+    The nodes are asked before the rows are read: what another host binds in between is in the rows then.
+
+    Raises:
+        ChainUnavailable: No node shows records that add up.
+    """
+    mark = await ledger.guard_rows.mark(address)
+    pasts = await guard.pasts(address, int(mark.head))
+    unknown = [found for past in pasts if (found := await _unknown(ledger, past.links)) is not None]
+    return GuardReading(mark=mark, pasts=pasts, unknown=unknown[0] if unknown else None, nodes=len(unknown))
+
+
+async def _unknown(ledger: Ledger, links: Sequence[GuardLink]) -> GuardPayment | None:
+    for link in links:
+        for payment in link.payments:
+            if not await ledger.guard_rows.knows(payment.ref_id):
+                return payment
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardMarks:
+    """Moves the mark over what is known, final and settled."""
+
+    ledger: Ledger
+    address: Address
+    adoption: Adoption
+    policy: SettlementSettings
+
+    async def move(self, reading: GuardReading, *, nodes: int) -> None:
+        """
+        Adopt what somebody else has paid, and move the mark as far as nothing is open; *nodes* are configured.
+
+        Raises:
+            LedgerUnavailable: Nothing is lost; the next round does it.
+        """
+        head = int(reading.mark.head)
+        for link in reading.pasts[0].links:
+            shown = sum(link in past.links and self._is_final(link, past) for past in reading.pasts)
+            if shown < min(_WORDS, nodes) or not await self._settle(link):
+                break
+            head = link.after
+        if head != int(reading.mark.head):
+            with suppress(Contention):  # another host moved it
+                await self.ledger.guard_rows.move_mark(self.address, reading.mark, head)
+
+    def _is_final(self, link: GuardLink, past: GuardPast) -> bool:
+        return all(is_deep(payment.block.number, past.mark, self.policy) for payment in link.payments)
+
+    async def _settle(self, link: GuardLink) -> bool:
+        """Say whether nothing is left to do about *link*; a bound order is for its own transaction to close."""
+        for payment in link.payments:
+            order = await self.ledger.guard_rows.order_of(payment.ref_id)
+            if order is None or order.status is OrderStatus.PAID:
+                continue
+            if order.status is OrderStatus.BOUND or not order.status.is_known:
+                return False
+            if await self.adoption.settle(order, payment) is Adopted.NOT_FINAL:
+                return False
+        return True

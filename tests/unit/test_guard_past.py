@@ -1,0 +1,194 @@
+"""A payment that the guard has recorded and the ledger does not have: the ledger is older than the chain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from distributor.errors import ChainUnavailable
+from distributor.model import HoldReason, Order, OrderStatus
+from distributor.payout import guard_past
+from distributor.payout.ledger_age import PATIENCE_MS
+from distributor.payout.resumption import Resumption
+from distributor.state import WaitingReason
+from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
+from tests.fakes.chain_state import GUARD
+from tests.unit.test_ledger_age import a_rival, put_back
+from tests.world import World, a_world, tokens
+
+FINAL_BLOCKS = 8
+
+
+async def mark_of(world: World) -> int:
+    """Return how many payments are known and settled."""
+    return int((await world.ledger.guard_rows.mark(GUARD)).head) >> 48 & (1 << 48) - 1
+
+
+async def pay(world: World, order_id: str = "") -> Order:
+    """Pay an order through the guard, to its end."""
+    order = await world.receive(order_id)
+    await world.distribution.drain()
+    await world.settle(FINAL_BLOCKS)
+    return await world.order(order)
+
+
+async def forgets_a_payment(*, nodes: tuple[str, ...] = ("one",)) -> World:
+    """The table is put back to before A, and a person has moved the nonce: no count shows anything."""
+    world = await a_world(guarded=True, chain=FakeChain(nodes=nodes))
+    copy = dict(world.rows._rows)
+    await pay(world, "A")
+    put_back(world, copy)
+    world.rows.put(f"nonce:{OPERATOR}", {**world.rows.dump()[f"nonce:{OPERATOR}"], "next": 1})
+    await world.receive("B")
+    return world
+
+
+async def test_a_recorded_payment_that_the_ledger_lacks_stops_the_payouts() -> None:
+    """The counts agree; only the guard knows that something was paid."""
+    world = await forgets_a_payment()
+
+    drained = await world.distribution.drain()
+
+    assert drained.bound == 0
+    noted = await world.ledger.signs.noted()
+    assert noted is not None
+    assert noted.reason is WaitingReason.NONCE_AHEAD
+    assert "which this ledger does not have" in noted.detail
+    assert await mark_of(world) == 0
+
+
+async def test_two_nodes_that_show_it_pause_at_once() -> None:
+    """And resume is refused while it is there."""
+    world = await forgets_a_payment(nodes=("one", "two"))
+
+    await world.distribution.drain()
+
+    assert (await world.ledger.admin.pause_state()).paused
+    resumption = Resumption(ledger=world.ledger, chain=world.chain, guard=world.guard)
+    (obstacle,) = await resumption.obstacles()
+    assert "which this ledger does not have" in obstacle
+
+
+async def test_a_sign_that_is_gone_within_a_minute_ends_by_itself_behind_a_guard() -> None:
+    """What a pool forgot can be paid once only; one that lasts is for a person."""
+    for wait_ms, bound in ((PATIENCE_MS - 1, 1), (PATIENCE_MS, 0)):
+        world = await a_world(guarded=True)
+        await world.receive()
+        world.chain.arrive(a_rival(nonce=0))
+        await world.distribution.drain()
+        assert await world.ledger.signs.noted() is not None
+        world.chain.drop(world.chain.pooled[0].tx_hash)
+        world.clock.advance(wait_ms)
+
+        assert (await world.distribution.drain()).bound == bound
+
+
+async def test_the_mark_follows_what_is_paid_and_final() -> None:
+    """It stops before a bound order, so that each round reads only what is new."""
+    world = await a_world(guarded=True)
+    await pay(world)
+    await pay(world)
+    bound = await world.receive()
+    await world.distribution.drain()
+    assert await mark_of(world) == 2
+    world.chain.mine()
+    await world.receive()
+    await world.distribution.drain()
+
+    assert await world.status(bound) is OrderStatus.BOUND
+    assert await mark_of(world) == 2
+    await world.settle(FINAL_BLOCKS)
+    await pay(world)
+    assert await mark_of(world) == 4
+
+
+@pytest.mark.parametrize("status", [OrderStatus.HELD, OrderStatus.CANCELLED, OrderStatus.RECEIVED])
+async def test_what_somebody_else_has_paid_is_adopted_on_the_way(status: OrderStatus) -> None:
+    """A held, cancelled or waiting order becomes paid by that payment, once it is final."""
+    world = await a_world(guarded=True)
+    order = await world.receive()
+    if status is not OrderStatus.RECEIVED:
+        await world.ledger.hold(order, HoldReason.SIMULATION, "refused")
+    if status is OrderStatus.CANCELLED:
+        await world.ledger.admin.cancel(await world.order(order), "ana", "fraud")
+    world.guard.record(order)
+    await world.receive()
+    await world.distribution.drain()
+    assert await mark_of(world) == 0
+    world.chain.mine(FINAL_BLOCKS)
+    await world.receive()
+    await world.distribution.drain()
+
+    assert await world.status(order) is OrderStatus.PAID
+    assert "paid_elsewhere" in world.alarms.codes
+    assert await mark_of(world) == 1
+
+
+async def test_a_held_order_whose_reference_paid_something_else_is_passed() -> None:
+    """It stays held, and nothing is left to wait for."""
+    world = await a_world(guarded=True)
+    order = await world.receive()
+    await world.ledger.hold(order, HoldReason.SIMULATION, "refused")
+    world.guard.record(replace(order, wallet=CUSTOMERS[1], amount_units=tokens(1)))
+    world.chain.mine(FINAL_BLOCKS)
+    await world.receive()
+    await world.distribution.drain()
+
+    assert await world.status(order) is OrderStatus.HELD
+    assert await mark_of(world) == 1
+
+
+async def test_an_order_that_changes_meanwhile_stops_the_mark() -> None:
+    """Another host was first: the next round looks again."""
+    world = await a_world(guarded=True)
+    order = await world.receive()
+    await world.ledger.hold(order, HoldReason.SIMULATION, "refused")
+    world.guard.record(order)
+    world.chain.mine(FINAL_BLOCKS)
+    reading = await guard_past.read(world.ledger, world.guard, GUARD)
+    key = f"order:{order.source}:{order.order_id}"
+    world.rows.after_next_read(lambda: None)
+    world.rows.after_next_read(lambda: world.rows.put(key, {**world.rows.dump()[key], "owner": "rival"}))
+
+    await world.a_guard_way().marks.move(reading, nodes=1)
+
+    assert await world.status(order) is OrderStatus.HELD
+    assert await mark_of(world) == 0
+
+
+async def test_a_mark_that_another_host_moved_stays() -> None:
+    """Conditional, as every write."""
+    world = await a_world(guarded=True)
+    await pay(world)
+    reading = await guard_past.read(world.ledger, world.guard, GUARD)
+    marks = world.a_guard_way().marks
+
+    await marks.move(reading, nodes=1)
+    await marks.move(reading, nodes=1)
+
+    assert await mark_of(world) == 1
+
+
+async def test_one_node_of_two_moves_no_mark() -> None:
+    """Its word may hide what the other would show."""
+    world = await a_world(guarded=True)
+    await pay(world)
+    reading = await guard_past.read(world.ledger, world.guard, GUARD)
+
+    await world.a_guard_way().marks.move(reading, nodes=2)
+
+    assert await mark_of(world) == 0
+
+
+async def test_records_that_do_not_meet_the_mark_say_nothing() -> None:
+    """A node on another fork, or a liar: nothing is bound, and no sign is noted."""
+    world = await a_world(guarded=True)
+    await pay(world)
+    await pay(world)
+    await world.receive()
+    await world.distribution.drain()
+    world.chain.state.payments.clear()
+
+    with pytest.raises(ChainUnavailable):
+        await guard_past.read(world.ledger, world.guard, GUARD)
