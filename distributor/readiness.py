@@ -1,15 +1,17 @@
 """
-Use case: say whether payouts can go on; names and booleans, nothing that helps an attacker.
+Use case: say whether an order that came now would be paid.
 
-Anybody may ask, so the answer is kept for ten seconds and only one check runs at a time.
+The chain itself is asked as little as possible: what the payout asks before it binds is asked by the
+watch, every five minutes, and its answer is in the ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from distributor.ledger import Ledger
 from distributor.payout.catalogue import QUEUES_UNAVAILABLE, WORK_NOT_RUNNING
@@ -17,45 +19,31 @@ from distributor.payout.preflight import not_ours
 from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Heads, Queues
 from distributor.state import Identity
-from foundation import logs
+from foundation.alarms.register import Register
 from foundation.clock import Clock, UnixMs
-from foundation.errors import ServiceError
+from foundation.http.readiness import Part, ReadinessFrame, ReadinessReport, Standing
 
-KEPT_MS = 10_000
 SWEEP_AGE_MS_MAX = 180_000
 """The sweep runs each minute: three missed ones are no accident."""
 WAITING_AGE_MS_MAX = 900_000
+OPEN_AGE_MS_MAX = 600_000
 HEAD_AGE_MS_MAX = 120_000
 """A chain that shows no new block for two minutes stands still, or its nodes do."""
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReadinessReport:
-    """What was checked, and the names of the settings that are missing or wrong."""
-
-    checks: Mapping[str, bool]
-    settings: Sequence[str]
-
-    @property
-    def ready(self) -> bool:
-        return all(self.checks.values())
+_SHOP = re.compile(r"^(WEBHOOK_SECRET(?:_PREVIOUS)?__).+")
+_WAITING = "waiting_"
 
 
 @dataclass(slots=True)
-class _Memory:
-    report: ReadinessReport | None = None
-    until_ms: UnixMs = UnixMs(0)
-    head_number: int = -1
-    head_ms: UnixMs = UnixMs(0)
+class _Head:
+    number: int = -1
+    seen_ms: UnixMs = UnixMs(0)
     """When the newest block was first seen here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Readiness:
     """
-    Check settings, secrets, ledger, nodes, sweep and waiting orders.
+    Check settings, secrets, ledger, switch, nodes, sweep, waiting and open work, and the alarms that hold.
 
     The parts are opened by callables: what cannot be opened is a failed check, not a failed answer.
     """
@@ -67,66 +55,76 @@ class Readiness:
     ledger: Callable[[], Awaitable[Ledger]]
     nodes: Callable[[], Awaitable[Heads]]
     queues: Callable[[], Awaitable[Queues]]
+    register: Callable[[], Awaitable[Register]]
     clock: Clock
-    _memory: _Memory = field(default_factory=_Memory, init=False, repr=False)
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    _head: _Head = field(default_factory=_Head, init=False, repr=False)
 
     async def report(self) -> ReadinessReport:
-        """Return the state of at most ten seconds ago; never raises for what it checks."""
-        async with self._lock:
-            memory = self._memory
-            if memory.report is None or self.clock() >= memory.until_ms:
-                memory.report = await self._check()
-                memory.until_ms = UnixMs(self.clock() + KEPT_MS)
-            return memory.report
+        """Return the state of at most ten seconds ago, within three seconds; never raises for what it checks."""
+        return await self._frame.report()
 
-    async def _check(self) -> ReadinessReport:
-        settings, ledger, nodes, work = await asyncio.gather(
-            self.wrong_settings(), self._ledger(), self._nodes(), self._work()
+    @cached_property
+    def _frame(self) -> ReadinessFrame:
+        return ReadinessFrame(
+            parts=[
+                Part(
+                    name="ledger",
+                    checks=("ledger", "sweep", "waiting", "open", "switch", "payable", "identity"),
+                    ask=self._ledger,
+                ),
+                Part(name="node", checks=("node", "chain", "head"), ask=self._nodes),
+                Part(name="queues", checks=("work",), ask=self._work),
+            ],
+            wrong_settings=self._settings,
+            standing=self._standing,
+            clock=self.clock,
         )
-        return ReadinessReport(checks={"settings": not settings, **ledger, **nodes, "work": work}, settings=settings)
 
-    async def _work(self) -> bool:
+    async def _settings(self) -> Sequence[str]:
+        """Return the names that are wrong; a shop's own setting is named without the shop."""
+        return sorted({_SHOP.sub(r"\1<SOURCE>", name) for name in await self.wrong_settings()})
+
+    async def _standing(self) -> Standing:
+        register = await self.register()
+        codes = [told.code for told in await register.standing()]
+        return Standing(codes=codes, blocking=[code for code in codes if register.catalogue.find(code).blocks])
+
+    async def _work(self) -> Mapping[str, bool]:
         """Tell whether somebody takes the wake-ups; a function that is off leaves them where they are."""
-        try:
-            found = await queue_facts(await self.queues(), self.clock())
-        except ServiceError as error:
-            logs.warning(_log, "not_ready", part="queues", why=str(error))
-            return False
-        return all(fact.code not in (WORK_NOT_RUNNING, QUEUES_UNAVAILABLE) for fact in found)
+        found = await queue_facts(await self.queues(), self.clock())
+        return {"work": all(fact.code not in (WORK_NOT_RUNNING, QUEUES_UNAVAILABLE) for fact in found)}
 
     async def _ledger(self) -> Mapping[str, bool]:
-        checks = dict.fromkeys(("ledger", "sweep", "waiting", "identity"), False)
-        try:
-            ledger = await self.ledger()
-            found, monitor_state, page = await asyncio.gather(
-                ledger.identity(), ledger.service.monitor_state(), ledger.waiting(limit=1)
-            )
-            now_ms = self.clock()
-            checks["ledger"] = True
-            checks["sweep"] = now_ms - monitor_state.swept_ms <= SWEEP_AGE_MS_MAX
-            checks["waiting"] = all(now_ms - order.received_ms <= WAITING_AGE_MS_MAX for order in page.orders)
-            checks["identity"] = not_ours(found, await self.identity()) is None
-        except ServiceError as error:
-            logs.warning(_log, "not_ready", part="ledger", why=str(error))
-        return checks
+        ledger = await self.ledger()
+        found, monitor, page, opened, pause, waiting = await asyncio.gather(
+            ledger.identity(),
+            ledger.service.monitor_state(),
+            ledger.waiting(limit=1),
+            ledger.open_transactions(),
+            ledger.admin.pause_state(),
+            ledger.service.why_waiting(),
+        )
+        now_ms = self.clock()
+        stopped = [code for code in monitor.alarms if code.startswith(_WAITING)]
+        return {
+            "ledger": True,
+            "sweep": now_ms - monitor.swept_ms <= SWEEP_AGE_MS_MAX,
+            "waiting": all(now_ms - order.received_ms <= WAITING_AGE_MS_MAX for order in page.orders),
+            "open": all(now_ms - each.transaction.bound_ms <= OPEN_AGE_MS_MAX for each in opened),
+            "switch": not pause.paused,
+            "payable": not stopped and not (page.orders and waiting.reason is not None),
+            "identity": not_ours(found, await self.identity()) is None,
+        }
 
     async def _nodes(self) -> Mapping[str, bool]:
-        checks = dict.fromkeys(("node", "chain", "head"), False)
-        try:
-            heads = await (await self.nodes()).heads()
-            checks["node"] = bool(heads)
-            chain_id = (await self.identity()).chain_id
-            ours = [head.number for head in heads if head.chain_id == chain_id]
-            checks["chain"] = bool(ours)
-            checks["head"] = bool(ours) and self._moves(max(ours))
-        except ServiceError as error:
-            logs.warning(_log, "not_ready", part="node", why=str(error))
-        return checks
+        heads = await (await self.nodes()).heads()
+        chain_id = (await self.identity()).chain_id
+        ours = [head.number for head in heads if head.chain_id == chain_id]
+        return {"node": bool(heads), "chain": bool(ours), "head": bool(ours) and self._moves(max(ours))}
 
     def _moves(self, number: int) -> bool:
         """Tell whether the chain grows: a newer block than ever seen here, or one seen not long ago."""
-        memory, now_ms = self._memory, self.clock()
-        if number > memory.head_number:
-            memory.head_number, memory.head_ms = number, now_ms
-        return now_ms - memory.head_ms <= HEAD_AGE_MS_MAX
+        head, now_ms = self._head, self.clock()
+        if number > head.number:
+            head.number, head.seen_ms = number, now_ms
+        return now_ms - head.seen_ms <= HEAD_AGE_MS_MAX

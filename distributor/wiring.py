@@ -245,6 +245,7 @@ class Container:
     async def balance_monitor(self) -> BalanceMonitor:
         from distributor.payout.recheck import Recheck
         from distributor.payout.sweep import BalanceMonitor
+        from distributor.payout.would_pay import WouldPay
 
         settings = await self._resources.settings(MonitorSettings)
         payout = settings.payout
@@ -255,6 +256,7 @@ class Container:
             chain=chain,
             alarms=alarms,
             clock=self._clock,
+            obstacle=WouldPay(await self.distribution()).obstacle,
             heads=await self._resources.rpc(),
             recheck=Recheck(
                 ledger=ledger,
@@ -278,6 +280,7 @@ class Container:
             ledger=self._resources.ledger,
             nodes=self._resources.rpc,
             queues=self._resources.queues,
+            register=self._resources.register,
             clock=self._clock,
         )
 

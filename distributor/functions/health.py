@@ -29,6 +29,4 @@ async def ready(req: func.HttpRequest, context: func.Context) -> func.HttpRespon
     readiness = await container().readiness()
     report = await readiness.report()
     status = HTTPStatus.OK if report.ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return json_response(
-        status, {"ready": report.ready, "checks": dict(report.checks), "settings": list(report.settings)}
-    )
+    return json_response(status, report.document)

@@ -12,7 +12,7 @@ from distributor.model import HoldReason
 from distributor.payout.catalogue_pt import PORTUGUESE
 from distributor.payout.reasons import HELD, WAITING
 from distributor.state import WaitingReason
-from foundation.alarms.catalogue import SHARED, AlarmKind, Catalogue, Severity, Text
+from foundation.alarms.catalogue import SHARED, AlarmKind, Catalogue, Language, Severity, Text
 
 _CRITICAL_REASONS = {
     f"waiting_{WaitingReason.LEDGER_FOREIGN}",
@@ -25,6 +25,8 @@ _CRITICAL_REASONS = {
 ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_open_long"
 SLOTS_STUCK, SETTLEMENT_SILENT, SWEEP_MISSING = "slots_stuck", "settlement_silent", "sweep_missing"
 WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
+_BESIDE = {"order_passed_over", "row_unreadable", "retiring_gas_short"}
+"""What concerns one order, row or older operator: an order that comes now is paid all the same."""
 _C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
 
 OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
@@ -241,13 +243,13 @@ def _of_reasons() -> Mapping[str, Text]:
 
 def _kind_of_reason(code: str, english: Text) -> AlarmKind:
     severity = Severity.CRITICAL if code in _CRITICAL_REASONS else Severity.ERROR
-    return AlarmKind(code=code, severity=severity, texts={"en": english, "pt": PORTUGUESE.get(code, english)})
+    texts: Mapping[Language, Text] = {"en": english, "pt": PORTUGUESE.get(code, english)}
+    return AlarmKind(code=code, severity=severity, stops=not code.startswith("held_"), texts=texts)
 
 
 def _other(code: str, severity: Severity, event: bool, english: Text) -> AlarmKind:
-    return AlarmKind(
-        code=code, severity=severity, event=event, texts={"en": english, "pt": PORTUGUESE.get(code, english)}
-    )
+    texts: Mapping[Language, Text] = {"en": english, "pt": PORTUGUESE.get(code, english)}
+    return AlarmKind(code=code, severity=severity, event=event, stops=code not in _BESIDE, texts=texts)
 
 
 CATALOGUE = Catalogue(

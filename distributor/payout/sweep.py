@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from distributor.chain_types import PreBindSnapshot
@@ -18,7 +18,7 @@ from distributor.ledger.opened import Unreadable
 from distributor.model import Address, TransactionStatus
 from distributor.payout import finality
 from distributor.payout.alarms import row_unreadable
-from distributor.payout.preflight import outside_trouble
+from distributor.payout.preflight import Obstacle, outside_trouble
 from distributor.payout.reasons import WAITING
 from distributor.payout.recheck import Recheck
 from distributor.ports import Alarm, Alarms, Chain, Heads
@@ -92,6 +92,8 @@ class BalanceMonitor:
     """What one payout may cost at most: the measure of gas where no payout has been closed yet."""
     recheck: Recheck
     """What was closed on one node's word."""
+    obstacle: Callable[[], Awaitable[Obstacle | None]]
+    """What would stop an order that came now, asked as the payout asks it."""
     heads: Heads
     """Every node of RPC_URL, each asked by itself."""
 
@@ -193,6 +195,9 @@ class BalanceMonitor:
         if snapshot.nonce > binding_state.next_nonce:
             detail = f"The chain's next nonce is {snapshot.nonce}, the ledger's {binding_state.next_nonce}."
             alarms.append(_waiting_alarm(WaitingReason.NONCE_AHEAD, detail))
+        would_stop = await self.obstacle()
+        if would_stop is not None and f"waiting_{would_stop.reason}" not in {alarm.code for alarm in alarms}:
+            alarms.append(_waiting_alarm(would_stop.reason, would_stop.detail))
         return alarms
 
     async def _unreadable(self) -> Sequence[Unreadable]:

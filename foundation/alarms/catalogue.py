@@ -46,8 +46,15 @@ class AlarmKind:
     texts: Mapping[Language, Text]
     event: bool = False
     """Something that happened, and does not stand: its end is not told."""
+    stops: bool = True
+    """Whether the service is not ready while it holds; a warning and an event never stop it."""
     sighting_ms: int = SIGHTING_MS
     """For facts without a row of their own: longer than the time between two looks."""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether what comes in now may not be worked on while it holds."""
+        return self.stops and not self.event and self.severity is not Severity.WARNING
 
     @property
     def anchor(self) -> str:

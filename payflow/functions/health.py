@@ -6,10 +6,9 @@ from http import HTTPStatus
 
 import azure.functions as func
 
-from foundation.errors import ServiceError
 from foundation.http.responses import json_response
 from payflow.functions.problems import answers
-from payflow.wiring import Container, container
+from payflow.wiring import container
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
 
@@ -27,26 +26,6 @@ async def healthz(req: func.HttpRequest, context: func.Context) -> func.HttpResp
 @answers("GET")
 async def ready(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say what works and what does not, by name."""
-    parts = container()
-    wrong = await parts.wrong_settings()
-    checks = {"settings": not wrong, "ledger": await _ledger_answers(parts), "send_log": await _second_answers(parts)}
-    good = all(checks.values())
-    status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-    return json_response(status, {"ready": good, "checks": checks, "settings": list(wrong)})
-
-
-async def _ledger_answers(parts: Container) -> bool:
-    """Say whether the ledger is there, and is this installation's."""
-    try:
-        await (await parts.entries()).all()
-    except ServiceError:
-        return False
-    return True
-
-
-async def _second_answers(parts: Container) -> bool:
-    try:
-        await (await parts.second_tables()).rows.get("ready")
-    except ServiceError:
-        return False
-    return True
+    report = await (await container().readiness()).report()
+    status = HTTPStatus.OK if report.ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return json_response(status, report.document)

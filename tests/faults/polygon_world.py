@@ -24,6 +24,7 @@ from distributor.payout.recheck import Recheck
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.payout.sweep import BalanceMonitor
+from distributor.payout.would_pay import WouldPay
 from distributor.settings.chain import SettlementSettings
 from distributor.settings.shops import ThresholdSettings
 from distributor.signing.signer import LocalSigner
@@ -269,6 +270,7 @@ class PolygonWorld:
             alarms=self._alarms,
             clock=self.clock,
             operator=self.signer.address,
+            obstacle=WouldPay(self.distribution).obstacle,
             heads=EveryNodeAnswers(self.chain),
             recheck=Recheck(
                 ledger=self.ledger,

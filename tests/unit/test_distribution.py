@@ -14,13 +14,14 @@ from distributor.model import HoldReason, OrderStatus, SubmitOutcome, Transactio
 from distributor.payout import distribution as module
 from distributor.payout import selection
 from distributor.payout.distribution import Drained
+from distributor.payout.would_pay import WouldPay
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.leases import Lease, Leases
-from tests.factories import GWEI, LIMITS
+from tests.factories import GWEI, IDENTITY, LIMITS, an_address
 from tests.fakes.chain import CUSTOMERS, OPERATOR, Behaviour, FakeChain
-from tests.fakes.signer import Sent
+from tests.fakes.signer import FakeSigner, Sent
 from tests.world import World, a_world, tokens
 
 
@@ -619,3 +620,32 @@ async def test_nothing_is_bound_while_too_much_is_not_final(monkeypatch: pytest.
 
     assert (await world.ledger.service.why_waiting()).reason is WaitingReason.FINALITY_BEHIND
     assert len(await world.ledger.open_transactions()) == 2
+
+
+async def test_what_would_stop_an_order_is_known_before_one_comes() -> None:
+    """Asked as a round asks it, and nothing is bound, held or written for it."""
+    world = await a_world()
+    assert await WouldPay(world.distribution).obstacle() is None
+    before = world.rows.dump()
+    world.chain.set_gas(OPERATOR, Wei(0))
+    found = [await WouldPay(world.distribution).obstacle()]
+    world.chain.set_gas(OPERATOR, Wei(10**20))
+    world.chain.set_reserve(TokenUnits(0))
+    found.append(await WouldPay(world.distribution).obstacle())
+    world.chain.go_down()
+    found.append(await WouldPay(world.distribution).obstacle())
+    assert world.rows.dump() == before
+    await world.ledger.admin.pause("ana", "a look")
+    found.append(await WouldPay(world.distribution).obstacle())
+
+    assert [each.reason for each in found if each] == ["gas_short", "reserve_short", "node_down", "paused"]
+
+
+async def test_a_ledger_that_is_not_ours_would_stop_an_order() -> None:
+    """Another reserve in the settings, or an operator without a nonce row."""
+    world = await a_world()
+    config = replace(world.distribution.config, identity=replace(IDENTITY, reserve=an_address("another")))
+    foreign = await WouldPay(replace(world.distribution, config=config)).obstacle()
+    unknown = await WouldPay(replace(world.distribution, signer=FakeSigner(an_address("new operator")))).obstacle()
+
+    assert [each and each.reason for each in (foreign, unknown)] == ["ledger_foreign", "ledger_foreign"]

@@ -22,9 +22,9 @@ from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, U
 from distributor.functions import health, orders, problems
 from distributor.model import OrderKey, OrderStatus
 from distributor.rates import Rate
-from distributor.readiness import ReadinessReport
 from distributor.webhook.intake import Accepted
 from foundation.errors import ConfigurationError, Contention, Rejected, ServiceError, StoreUnavailable
+from foundation.http.readiness import ReadinessReport
 from tests.factories import an_order
 from tests.fakes.functions import FakeContainer, a_context, raises, returns
 
@@ -558,4 +558,9 @@ async def test_ready_shows_what_was_found(container: FakeContainer, ok: bool, st
     answer = await health.ready(a_question(), a_context())
 
     assert answer.status_code == status
-    assert document(answer) == {"ready": ok, "checks": {"settings": ok, "ledger": True}, "settings": settings}
+    assert document(answer) == {
+        "ready": ok,
+        "checks": {"settings": ok, "ledger": True},
+        "settings": settings,
+        "alarms": [],
+    }

@@ -3,31 +3,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from distributor.ledger import Ledger
+from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.queue_facts import WAKE_MS_MAX
 from distributor.ports import Head, Queues
 from distributor.readiness import (
     HEAD_AGE_MS_MAX,
-    KEPT_MS,
+    OPEN_AGE_MS_MAX,
     SWEEP_AGE_MS_MAX,
     WAITING_AGE_MS_MAX,
     Readiness,
-    ReadinessReport,
 )
-from distributor.state import Identity
+from distributor.state import Identity, WaitingReason
+from foundation.alarms.model import LOG, Fact
+from foundation.alarms.register import Register
+from foundation.alarms.targets import LogTarget
+from foundation.alarms.teller import Teller
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
+from foundation.http.readiness import KEPT_MS, Part, ReadinessFrame, ReadinessReport, Standing
 from foundation.tablestore.memory import MemoryRows
-from tests.factories import IDENTITY, an_address, an_order
+from tests.factories import IDENTITY, OPERATOR, an_address, an_order
+from tests.fakes.bench import Bench
 from tests.fakes.clock import FrozenClock
 from tests.fakes.queues import MemoryQueues
 from tests.fakes.rows import ListAudit
 
 CHAIN_ID = IDENTITY.chain_id
-ALL = {"settings", "ledger", "sweep", "waiting", "identity", "node", "chain", "head", "work"}
+IN_LEDGER = {"ledger", "sweep", "waiting", "open", "switch", "payable", "identity"}
+ALL = {*IN_LEDGER, "settings", "node", "chain", "head", "work", "alarms"}
 
 
 @dataclass
@@ -63,6 +71,7 @@ class Service:
             ledger=self._ledger,
             nodes=self._nodes,
             queues=self._queues,
+            register=self._register,
             clock=self.clock,
         )
 
@@ -89,6 +98,17 @@ class Service:
         if self.broken:
             raise self.broken
         return self.queues
+
+    async def _register(self) -> Register:
+        if self.broken:
+            raise self.broken
+        return Register(rows=self.rows, clock=self.clock, catalogue=CATALOGUE)
+
+    async def tell(self, *codes: str) -> None:
+        """Let a sweep tell alarms of these codes."""
+        facts = [Fact(code=code, subject="loja:7", detail="", since_ms=self.clock()) for code in codes]
+        teller = Teller(register=await self._register(), targets={LOG: LogTarget()}, holder="me")
+        await teller.run(facts)
 
     async def _wrong(self) -> Sequence[str]:
         return self.wrong
@@ -119,7 +139,7 @@ async def test_a_service_in_order_is_ready(service: Service) -> None:
     """Every check passes, and no setting is named."""
     report = await service.readiness.report()
 
-    assert report == ReadinessReport(checks=dict.fromkeys(ALL, True), settings=[])
+    assert report == ReadinessReport(checks=dict.fromkeys(ALL, True), alarms=[])
     assert report.ready
 
 
@@ -144,7 +164,7 @@ async def test_a_ledger_that_does_not_answer_fails_what_is_in_it(service: Servic
     """What cannot be seen is not in order."""
     service.rows.go_down()
 
-    assert await service.failed() == {"ledger", "sweep", "waiting", "identity"}
+    assert await service.failed() == {*IN_LEDGER, "alarms"}
 
 
 async def test_a_ledger_of_another_one_is_not_ready(service: Service) -> None:
@@ -159,7 +179,7 @@ async def test_a_ledger_nobody_initialised_is_not_ready(clock: FrozenClock) -> N
     service = Service(clock)
     await service.sweep()
 
-    assert await service.failed() == {"identity"}
+    assert await service.failed() == {"identity", "switch"}
 
 
 async def test_a_sweep_that_stopped_shows(service: Service) -> None:
@@ -238,3 +258,99 @@ async def test_many_questions_are_one_check_in_ten_seconds(service: Service) -> 
 
     await service.failed(after_ms=1)
     assert service.nodes.asked == 2
+
+
+async def test_an_alarm_that_stops_payouts_shows_by_its_code(service: Service) -> None:
+    """The code alone: no order, no shop. A held order and a warning are shown too, and stop nobody."""
+    await service.tell("held_simulation", "low_gas")
+    report = await service.readiness.report()
+    assert (report.ready, report.alarms) == (True, ["held_simulation", "low_gas"])
+
+    await service.tell("held_simulation", "low_gas", "alarm_target_failing")
+    service.clock.advance(KEPT_MS)
+    report = await service.readiness.report()
+    assert (report.checks["alarms"], report.alarms[0]) == (False, "alarm_target_failing")
+    assert "loja" not in str(report.document)
+
+
+async def test_a_transaction_that_stays_open_shows(service: Service) -> None:
+    """Whatever its reason."""
+    await service.ledger.admin.add_operator(OPERATOR, 0)
+    bench = Bench(service.ledger, service.rows, ListAudit(), service.clock)
+    bound_ms = (await bench.bound("A")).bound_ms
+    service.clock.advance(bound_ms - service.clock() + OPEN_AGE_MS_MAX)
+
+    assert "open" not in await service.failed()
+    assert "open" in await service.failed(after_ms=KEPT_MS)
+
+
+async def test_a_paused_service_is_not_ready(service: Service) -> None:
+    """An order that came now would wait."""
+    await service.ledger.admin.pause("ana", "a look")
+
+    assert await service.failed() == {"switch"}
+
+
+async def test_what_the_watch_found_in_the_payouts_way_shows(service: Service) -> None:
+    """It asks what the payout asks: code, decimals, role, allowance, gas."""
+    state = await service.ledger.service.monitor_state()
+    await service.ledger.service.save_monitor_state(replace(state, alarms=("low_gas", "waiting_role_missing")))
+
+    assert await service.failed() == {"payable"}
+
+
+async def test_a_reason_to_wait_shows_while_an_order_waits(service: Service) -> None:
+    """A reason without an order is an old one."""
+    await service.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "")
+    assert await service.failed() == set()
+
+    await service.ledger.insert(an_order(received_ms=UnixMs(service.clock())))
+    assert await service.failed(after_ms=KEPT_MS) == {"payable"}
+
+
+async def test_no_shop_is_named_to_strangers(service: Service) -> None:
+    """The kind of setting is; `doctor` and the log have the whole name."""
+    service.wrong = ["WEBHOOK_SECRET__SHOP_B", "WEBHOOK_SECRET_PREVIOUS__SHOP_B", "WEBHOOK_SECRET__SHOP_C"]
+
+    assert (await service.readiness.report()).settings == [
+        "WEBHOOK_SECRET_PREVIOUS__<SOURCE>",
+        "WEBHOOK_SECRET__<SOURCE>",
+    ]
+
+
+async def test_what_hangs_is_a_failed_check_and_no_late_answer() -> None:
+    """Every part has the same deadline, and all are asked at once."""
+
+    async def hangs() -> Any:
+        await asyncio.Event().wait()
+
+    async def well() -> dict[str, bool]:
+        return {"node": True}
+
+    frame = ReadinessFrame(
+        parts=[
+            Part(name="ledger", checks=("ledger", "sweep"), ask=hangs),
+            Part(name="node", checks=("node", "head"), ask=well),
+        ],
+        wrong_settings=hangs,
+        standing=hangs,
+        clock=FrozenClock(),
+        deadline_s=0.01,
+    )
+
+    report = await frame.report()
+    expected = {"settings": False, "ledger": False, "sweep": False, "node": True, "head": False, "alarms": False}
+    assert report == ReadinessReport(checks=expected)
+
+
+async def test_standing_alarms_are_those_of_the_register() -> None:
+    """None of them blocking: ready."""
+
+    async def nothing() -> list[str]:
+        return []
+
+    async def quiet() -> Standing:
+        return Standing(codes=["low_gas"], blocking=[])
+
+    report = await ReadinessFrame(parts=[], wrong_settings=nothing, standing=quiet, clock=FrozenClock()).report()
+    assert (report.ready, report.alarms) == (True, ["low_gas"])

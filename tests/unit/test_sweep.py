@@ -16,6 +16,7 @@ from distributor.payout.sweep import (
     Wakes,
     payouts_left,
 )
+from distributor.payout.would_pay import WouldPay
 from distributor.settings.chain import SettlementSettings
 from distributor.settings.shops import ThresholdSettings
 from distributor.state import MonitorState, Stats, WaitingReason
@@ -42,6 +43,7 @@ def a_watcher(
         operator=OPERATOR,
         thresholds=thresholds,
         limits=LIMITS,
+        obstacle=WouldPay(world.distribution).obstacle,
         heads=world.chain,
         recheck=replace(world.a_recheck(), policy=policy),
     )
@@ -178,7 +180,7 @@ async def test_thresholds_of_zero_are_switched_off() -> None:
 
     await a_watcher(world, off).run()
 
-    assert not world.alarms.raised
+    assert world.alarms.codes == ["waiting_reserve_short"]  # an order that came now would wait
 
 
 async def test_gas_is_told_in_payouts_left() -> None:

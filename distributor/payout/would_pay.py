@@ -1,0 +1,57 @@
+"""What would stop an order that came now, asked as a round asks it; nothing is bound, held or written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
+from distributor.payout import preflight
+from distributor.payout.distribution import Distribution
+from distributor.payout.preflight import Obstacle
+from distributor.state import BindingState, WaitingReason
+
+
+@dataclass(frozen=True, slots=True)
+class WouldPay:
+    """The questions of *distribution*, without its acts. Full slots stop nobody for long, and are left out."""
+
+    distribution: Distribution
+
+    async def obstacle(self) -> Obstacle | None:
+        """Return what would stop an order. Raises StoreUnavailable if the ledger does not answer."""
+        asked = self.distribution
+        binding_state = await asked.ledger.binding_state(asked.signer.address)
+        pause_state = await asked.ledger.admin.pause_state()
+        foreign = preflight.not_ours(await asked.ledger.identity(), asked.config.identity)
+        if foreign is not None:
+            return foreign
+        if binding_state is None:
+            detail = f"Operator {asked.signer.address} has no nonce row."
+            return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=detail)
+        stopped = preflight.binding_stopped(pause_state, binding_state, asked.config.caps)
+        if stopped is not None:
+            return stopped
+        try:
+            return await self._on_chain(binding_state)
+        except (ChainUnavailable, WrongChain, SignerUnavailable) as error:
+            return preflight.outside_trouble(error)
+
+    async def _on_chain(self, binding_state: BindingState) -> Obstacle | None:
+        """Return what one node says against it: code, decimals, nonce, price, gas, the guard, the smallest payment."""
+        asked, operator = self.distribution, binding_state.operator
+        opened = (await asked.ledger.opened()).transactions
+        mine = [each for each in opened if each.transaction.operator == operator]
+        snapshot = await asked.chain.pre_bind_snapshot(operator)
+        prepared = preflight.prepare(snapshot, binding_state, mine, asked.config, slots=1)
+        if isinstance(prepared, Obstacle):
+            return prepared
+        bypassed = await asked.guard_way.obstacle(node=snapshot.node) if asked.guard_way else None
+        return bypassed or await self._refused_probe(snapshot.node)
+
+    async def _refused_probe(self, node: str) -> Obstacle | None:
+        """Return why the contract would refuse the smallest payment: role, allowance, reserve, pause."""
+        asked, operator = self.distribution, self.distribution.signer.address
+        payer = asked.guard_way.guard if asked.guard_way else asked.chain
+        (probe,) = await payer.simulate(operator, [payer.probe(operator)], node=node)
+        refusal = preflight.refusal_of(probe, asked.config.limits.gas_limit)
+        return preflight.service_wide(refusal) if refusal is not None else None
