@@ -12,6 +12,7 @@ ServiceError  (this branch and those without a name of the payout are in ``found
 │   ├─ Contention                            another worker won; stop quietly
 │   ├─ StoreUnavailable
 │   ├─ ChainUnavailable
+│   │   └─ NoSuchTransaction                 nodes answer, and none knows the hash
 │   ├─ CountersUnavailable                   requests pass uncounted for a while
 │   └─ SignerUnavailable                     the vault that holds the operator's key does not sign
 ├─ ConfigurationError    a setting is missing or wrong: 503 or an alarm that names it
@@ -84,6 +85,10 @@ class RateLimited(ServiceError):
 
 class ChainUnavailable(Transient):
     """No node answered."""
+
+
+class NoSuchTransaction(ChainUnavailable):
+    """Nodes answer, and none of them knows this transaction."""
 
 
 class CountersUnavailable(Transient):

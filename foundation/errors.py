@@ -15,6 +15,8 @@ The first line of a class docstring is its default message. Each app derives its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ServiceError(Exception):
     """Something went wrong in this service."""
@@ -52,7 +54,17 @@ class StoreUnavailable(Transient):
 
 
 class ConfigurationError(ServiceError):
-    """A setting is missing or wrong."""
+    """
+    A setting is missing or wrong.
+
+    Args:
+        message: All of it in one text.
+        sentences: One for each setting, where several are wrong; so that they can be listed.
+    """
+
+    def __init__(self, message: str = "", *, sentences: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.sentences = tuple(sentences) or (str(self),)
 
 
 class SecretWithdrawn(ConfigurationError):

@@ -29,7 +29,7 @@ from distributor.chain.transactions import (
     read_transaction_details,
 )
 from distributor.chain_types import GuardEvent
-from distributor.errors import ChainUnavailable
+from distributor.errors import ChainUnavailable, NoSuchTransaction
 from distributor.model import Address, Hash
 from distributor.payout.history import Arrival, DistributeCall, ReserveTransfer, TransactionDetails
 from distributor.units import TokenUnits
@@ -164,9 +164,12 @@ class ChainHistory:
 
     async def _transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         batch: Batch = {tx_hash: ("eth_getTransactionByHash", [tx_hash]) for tx_hash in hashes}
+        unknown: dict[Hash, list[str]] = {}
 
         async def read(node: Node) -> Mapping[Hash, TransactionDetails]:
             answers = await node.ask(batch)
+            for tx_hash in (each for each in hashes if answers.answered(each) is None):
+                unknown.setdefault(tx_hash, []).append(node.label)
             found = {
                 tx_hash: read_transaction_details(
                     answers.required(tx_hash), tx_hash=tx_hash, distribution=read_distribution
@@ -175,7 +178,13 @@ class ChainHistory:
             }
             return found | await _guarded_details(node, [each for each in found.values() if each.guarded])
 
-        return await self._nodes.read(read)
+        try:
+            return await self._nodes.read(read)
+        except ChainUnavailable:
+            if not unknown:
+                raise
+            tx_hash, labels = next(iter(unknown.items()))
+            raise NoSuchTransaction(f"{', '.join(labels)} answers, and knows no transaction {tx_hash}") from None
 
 
 def _listed(logs: object) -> Sequence[object]:

@@ -8,19 +8,28 @@ from distributor.units import format_units
 NATIVE_DECIMALS = 18
 
 
-def tokens(units: int, decimals: int) -> str:
+class Amount(str):
     """
-    Return *units* as whole tokens with their thousands grouped: ``1,234,567.5``.
+    An amount in tokens: a plain decimal text for programs, ``1,234,567.5`` for people.
 
-    The separators are the same in every language, so that a number can be copied from one screen to another.
+    The separators are the same in every language, so that a number on one screen is found on another.
     """
-    text = format_units(abs(units), decimals)
-    whole, point, rest = text.partition(".")
-    sign = "-" if units < 0 else ""
-    return f"{sign}{int(whole):,}{point}{rest}"
+
+    __slots__ = ()
+
+    @property
+    def grouped(self) -> str:
+        """The same with its thousands grouped."""
+        whole, point, rest = self.lstrip("-").partition(".")
+        return f"{'-' if self.startswith('-') else ''}{int(whole):,}{point}{rest}"
+
+
+def tokens(units: int, decimals: int) -> Amount:
+    """Return *units* in whole tokens."""
+    return Amount(format_units(units, decimals))
 
 
 def short_by(needed: int, available: int, decimals: int) -> str:
     """Return what is missing: ``short by 4``; empty where there is enough."""
     missing = needed - available
-    return _("short by {tokens}").format(tokens=tokens(missing, decimals)) if missing > 0 else ""
+    return _("short by {tokens}").format(tokens=tokens(missing, decimals).grouped) if missing > 0 else ""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from collections.abc import Collection
 from typing import Any
 
+from distributor.cli.amounts import tokens
+from distributor.cli.argument_types import accepted_transfer, address, whole
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _
 from distributor.ledger.fence_rows import FenceRows
 from distributor.model import Address
 from distributor.recovery.audit import Audit, Findings
@@ -14,7 +19,6 @@ from distributor.recovery.fence import Fence
 from distributor.recovery.payouts import KnownParties
 from distributor.recovery.rebuild import Rebuild, RebuildReport
 from distributor.settings.use_cases import HistorySettings
-from distributor.units import format_units
 from foundation.errors import ConfigurationError
 
 
@@ -41,7 +45,10 @@ async def rebuild(context: CommandContext) -> int:
     settings = await context.begin(HistorySettings)
     first_block = _first_block(context, settings)
     applies = context.applies(
-        "pause, fence the operators' nonces, and write what the chain shows; this is what it shows"
+        _(
+            "pause, cancel every nonce a lost payout could still use, and write what the chain shows; this is what "
+            "it shows"
+        )
     )
     if applies:
         await (await context.parts.tables()).ensure()
@@ -56,7 +63,11 @@ async def rebuild(context: CommandContext) -> int:
         report = await _look(use_case, first_block, readable=remembered is not None)
     context.answer(_told(report))
     if report.ledger_id:
-        context.say(f"Set LEDGER_ID={report.ledger_id}. The payouts are paused; run audit-chain, then resume.")
+        context.say(
+            _("Set LEDGER_ID={ledger_id}. The payouts are paused; run audit-chain, then resume.").format(
+                ledger_id=report.ledger_id
+            )
+        )
     return DONE if report.clear else REFUSED
 
 
@@ -115,7 +126,7 @@ async def _remembered(context: CommandContext) -> Collection[Address] | None:
     except ConfigurationError as error:
         if context.options.apply:
             raise
-        context.say(f"The ledger cannot be read: {error}")
+        context.say(_("The ledger cannot be read: {error}").format(error=error))
         return None
 
 
@@ -123,7 +134,7 @@ def _first_block(context: CommandContext, settings: HistorySettings) -> int:
     chosen = context.options.from_block if context.options.from_block is not None else settings.first_block
     if chosen is None:
         raise CommandRefused(
-            "The first block of the token's history is not known. Set FIRST_BLOCK, or give --from-block."
+            _("The first block of the token's history is not known. Set FIRST_BLOCK, or give --from-block.")
         )
     return int(chosen)
 
@@ -134,7 +145,7 @@ def _found(findings: Findings, decimals: int) -> dict[str, Any]:
         "last_block": findings.last_block,
         "orders_paid": findings.orders,
         "payouts_on_chain": findings.payouts,
-        "paid": format_units(findings.paid_units, decimals),
+        "paid": tokens(findings.paid_units, decimals),
         "incomplete": findings.incomplete or None,
         "differences": [
             {"kind": str(each.kind), "subject": each.subject, "transaction": each.tx_hash, "detail": each.detail}
@@ -175,3 +186,57 @@ def _told(report: RebuildReport) -> dict[str, Any]:
 
 def _verdict(report: RebuildReport) -> str:
     return "finished" if report.ledger_id else "blocked"
+
+
+def _history_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--from-block", type=whole, metavar="N", help=_("instead of FIRST_BLOCK"))
+    command.add_argument(
+        "--operator", action="append", default=[], type=address, metavar="ADDRESS", help=_("a former operator")
+    )
+    command.add_argument(
+        "--accept-transfer",
+        action="append",
+        default=[],
+        type=accepted_transfer,
+        metavar="HASH[=ORDER]",
+        help=_("an explained transfer: the payment of ORDER, or of no order"),
+    )
+
+
+def _audit_arguments(command: argparse.ArgumentParser) -> None:
+    _history_arguments(command)
+    command.set_defaults(apply=False)
+
+
+def _rebuild_arguments(command: argparse.ArgumentParser) -> None:
+    _history_arguments(command)
+    command.add_argument(
+        "--accept-incomplete",
+        default="",
+        metavar="WHY",
+        help=_("the history does not add up and you know why; a payment that is not found may be paid again"),
+    )
+
+
+COMMANDS = (
+    Command(
+        name="audit-chain",
+        summary=N_("compare the ledger with the chain"),
+        description=N_(
+            "Compare the ledger with the chain: every paid order must have its transfer, every transfer its order."
+        ),
+        run=audit_chain,
+        arguments=_audit_arguments,
+    ),
+    Command(
+        name="rebuild",
+        summary=N_("rebuild a lost ledger from the chain"),
+        description=N_(
+            "Rebuild a lost ledger: pause, cancel every nonce a lost payout could still use, wait until that is final, "
+            "then write what the chain shows. Payouts stay paused. If it is interrupted, run it again."
+        ),
+        run=rebuild,
+        arguments=_rebuild_arguments,
+        changes=True,
+    ),
+)

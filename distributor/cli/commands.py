@@ -1,19 +1,46 @@
-"""Every command that declares itself."""
+"""Every command, in the order of the list that ``--help`` shows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distributor.cli import alarms, balance, doctor, history, keys, poison, sign, verify
+from distributor.cli import (
+    alarms,
+    balance,
+    chain,
+    corrections,
+    doctor,
+    guard,
+    history,
+    init,
+    keys,
+    nonces,
+    operators,
+    orders,
+    pause,
+    poison,
+    show,
+    sign,
+    verify,
+)
 from distributor.cli.declared import Command
 
 COMMANDS: Sequence[Command] = (
+    *show.COMMANDS,
     *alarms.COMMANDS,
+    *orders.COMMANDS,
     *history.COMMANDS,
+    *pause.COMMANDS,
     *balance.COMMANDS,
     *keys.COMMANDS,
     *verify.COMMANDS,
+    *chain.COMMANDS,
+    *nonces.COMMANDS,
+    *corrections.COMMANDS,
+    *operators.COMMANDS,
+    *guard.COMMANDS,
     *doctor.COMMANDS,
     *sign.COMMANDS,
     *poison.COMMANDS,
+    *init.COMMANDS,
 )

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from distributor.cli.language import N_, _
 from distributor.cli.tables import lines
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import RebuildStore
@@ -24,10 +25,15 @@ from foundation.errors import ServiceError
 from foundation.settings.groups import SettingsGroup
 
 DONE, REFUSED, NOT_CONFIGURED = 0, 1, 2
-CHAINS = {137: "Polygon", 80002: "Amoy, the test network of Polygon"}
+_CHAINS = {137: N_("Polygon"), 80002: N_("Amoy, the test network of Polygon")}
 
 Say = Callable[[str], None]
 G = TypeVar("G", bound=SettingsGroup)
+
+
+def chain_name(chain_id: int) -> str:
+    """Return what a chain is called, or that it is neither Polygon nor its test network."""
+    return _(_CHAINS.get(chain_id, N_("neither Polygon nor its test network")))
 
 
 class CommandRefused(ServiceError):
@@ -60,22 +66,30 @@ class CommandContext:
         self._show = show
 
     async def begin(self, group: type[G]) -> G:
-        """Return the settings of *group*, after chain, operator and table were shown."""
+        """Return the settings of *group*. Chain and table are shown before anything is asked, then the operators."""
         settings = await self.parts.settings(group)
         storage = await self.parts.settings(StorageSettings)
         account = urlsplit((await self.parts.tables()).service.url).netloc
-        chain = CHAINS.get(storage.chain_id, "neither Polygon nor its test network")
-        self.say(f"Chain:    {storage.chain_id} ({chain})")
+        self.say(
+            _("Chain:    {chain_id} ({name})").format(chain_id=storage.chain_id, name=chain_name(storage.chain_id))
+        )
+        self.say(_("Ledger:   table {table} at {account}").format(table=storage.ledger_table, account=account))
         for operator in await self._operators(settings):
-            self.say(f"Operator: {operator}")
-        self.say(f"Ledger:   table {storage.ledger_table} at {account}")
+            self.say(_("Operator: {operator}").format(operator=operator))
         return settings
 
     def applies(self, deed: str) -> bool:
         """Return whether to do *deed*; a dry run prints what would be done."""
         if not self.options.apply:
-            self.say(f"Dry run: would {deed}. Do it with --apply.")
+            self.say(_("Dry run: would {deed}. Do it with --apply.").format(deed=deed))
         return bool(self.options.apply)
+
+    def headline(self, line: str, action: str) -> None:
+        """Show the line to read first, and what to do under it; not among JSON."""
+        if not self.options.json:
+            self._show(line)
+            if action:
+                self._show(f"  {action}")
 
     def answer(self, document: Mapping[str, Any]) -> None:
         """Show the command's answer, as JSON where that was asked for."""
@@ -100,10 +114,14 @@ class CommandContext:
         if identity is not None and not only_stops:
             expected = (await self.parts.settings(ContractSettings)).identity
             if difference := identity_mismatch(identity, expected):
-                raise CommandRefused(f"The settings mean another ledger; nothing was changed. {difference}")
+                raise CommandRefused(
+                    _("The settings mean another ledger; nothing was changed. {difference}").format(
+                        difference=difference
+                    )
+                )
         if identity is None:
             raise CommandRefused(
-                "This ledger has no identity: it was never initialised, or it is lost. Nothing is paid from it."
+                _("This ledger has no identity: it was never initialised, or it is lost. Nothing is paid from it.")
             )
         return ledger
 

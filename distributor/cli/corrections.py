@@ -2,54 +2,56 @@
 
 from __future__ import annotations
 
-from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
+import argparse
+
+from distributor.cli.argument_types import order_key, tx_hash
+from distributor.cli.context import CommandContext, CommandRefused
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _
+from distributor.cli.nonces import nonce_arguments
+from distributor.cli.outcomes import OUTCOMES, conclude
 from distributor.model import Order
 from distributor.payout.correction import Corrected, Correction, Deed
 from distributor.settings.use_cases import HistorySettings
 
-_DONE = (Corrected.SUBMITTED, Corrected.PAID, Corrected.HELD)
-_NEXT = {
-    Corrected.USED: "Its nonce is in a block. Look there; `resolve` or `reopen` what it did not pay.",
-    Corrected.NO_TRANSFER: "Look up what paid the wallet, and name that transaction; nothing did: `retry` or `cancel`.",
-    Corrected.ANOTHER_ORDER: "Each transfer pays one order. `show` the order that it paid.",
-    Corrected.ANOTHER_NONCE: "Name the transaction of the order's own operator and nonce.",
-    Corrected.IS_PAID: "There is nothing to do.",
-    Corrected.NOT_PAID: "Only a paid order is reopened; a held one is for `retry` or `cancel`.",
-    Corrected.RESUBMIT: "Its nonce is not used: `resubmit` its stored bytes, and it is paid after all.",
-    Corrected.NOT_FINAL: "Wait until its block is final and deep enough on every node; then run the command again.",
-    Corrected.NODES_DISAGREE: "Take the node that is wrong out of RPC_URL, then run the same command again.",
-    Corrected.NOT_BOUND: "This ledger has no transaction with that nonce: `resolve` it, or `cancel-nonce`.",
-    Corrected.NEWER: "Use the newer version of the service.",
-}
-
 
 async def resubmit(context: CommandContext) -> int:
-    """Hand the stored bytes of a nonce to the nodes once more."""
+    """Broadcast the stored bytes of a nonce once more."""
     correction, options = await _correction(context), context.options
-    applies = context.applies(f"hand the stored bytes of nonce {options.nonce} of {options.operator} to every node")
-    outcome, said = await correction.resubmit(options.operator, options.nonce, _deed(context, applies=applies))
-    if said is not None:
-        context.say(f"The nodes said: {said.outcome} {said.detail}".rstrip())
-    return _answer(context, outcome, operator=options.operator, nonce=options.nonce)
+    outcome, _nothing = await correction.resubmit(options.operator, options.nonce, None)
+    deed = _("broadcast the stored bytes of nonce {nonce} of {operator} to every node").format(
+        nonce=options.nonce, operator=options.operator
+    )
+    if _allows(context, outcome) and context.applies(deed):
+        outcome, said = await correction.resubmit(options.operator, options.nonce, _deed(context))
+        if said is not None:
+            context.say(
+                _("The nodes said: {outcome} {detail}").format(outcome=said.outcome, detail=said.detail).rstrip()
+            )
+    return conclude(context, outcome, operator=options.operator, nonce=options.nonce)
 
 
 async def settle(context: CommandContext) -> int:
-    """Call an order paid by a transaction that the chain shows."""
+    """Mark an order as paid by a transaction that the chain shows."""
     correction, options = await _correction(context), context.options
     order = await _order(context, correction)
-    applies = context.applies(f"call order {order.key} paid by {options.tx}")
-    outcome = await correction.settle(order, options.tx, _deed(context, applies=applies), node=options.node)
-    return _answer(context, outcome, order=str(order.key))
+    outcome = await correction.settle(order, options.tx, None, node=options.node)
+    await _must_exist(context, outcome)
+    deed = _("mark order {order} as paid by {tx}").format(order=order.key, tx=options.tx)
+    if _allows(context, outcome) and context.applies(deed):
+        outcome = await correction.settle(order, options.tx, _deed(context), node=options.node)
+    return conclude(context, outcome, order=str(order.key))
 
 
 async def reopen(context: CommandContext) -> int:
     """Hold a paid order whose payment is not there."""
     correction, options = await _correction(context), context.options
     order = await _order(context, correction)
-    applies = context.applies(f"hold order {order.key}: {options.tx} used its nonce and did not pay it")
-    return _answer(
-        context, await correction.reopen(order, options.tx, _deed(context, applies=applies)), order=str(order.key)
-    )
+    outcome = await correction.reopen(order, options.tx, None)
+    deed = _("hold order {order}: {tx} used its nonce and did not pay it").format(order=order.key, tx=options.tx)
+    if _allows(context, outcome) and context.applies(deed):
+        outcome = await correction.reopen(order, options.tx, _deed(context))
+    return conclude(context, outcome, order=str(order.key))
 
 
 async def _correction(context: CommandContext) -> Correction:
@@ -66,16 +68,70 @@ async def _correction(context: CommandContext) -> Correction:
 async def _order(context: CommandContext, correction: Correction) -> Order:
     found = await correction.ledger.order(context.options.order)
     if found is None:
-        raise CommandRefused(f"The ledger has no order {context.options.order}.")
+        raise CommandRefused(_("The ledger has no order {order}.").format(order=context.options.order))
     return found
 
 
-def _deed(context: CommandContext, *, applies: bool) -> Deed | None:
-    return Deed(by=context.options.by, why=context.options.why) if applies else None
+async def _must_exist(context: CommandContext, outcome: Corrected) -> None:
+    """Tell a hash that no node knows from one that is not final yet. Raises NoSuchTransaction, ChainUnavailable."""
+    if outcome is Corrected.NOT_FINAL:
+        await (await context.parts.history()).transaction_details([context.options.tx])
 
 
-def _answer(context: CommandContext, outcome: Corrected, **subject: object) -> int:
-    if outcome in _NEXT:
-        context.say(_NEXT[outcome])
-    context.answer({**subject, "outcome": str(outcome)})
-    return DONE if outcome in _DONE else REFUSED
+def _allows(context: CommandContext, outcome: Corrected) -> bool:
+    return OUTCOMES[context.options.command][outcome].code == 0
+
+
+def _deed(context: CommandContext) -> Deed:
+    return Deed(by=context.options.by, why=context.options.why)
+
+
+def _settle_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
+    command.add_argument("--tx", required=True, type=tx_hash, metavar="HASH", help=_("the transaction that paid it"))
+    command.add_argument(
+        "--node", default="", metavar="HOST", help=_("for a bound order: the node whose answer decides")
+    )
+
+
+def _reopen_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
+    command.add_argument(
+        "--tx", required=True, type=tx_hash, metavar="HASH", help=_("the transaction that consumed its nonce")
+    )
+
+
+COMMANDS = (
+    Command(
+        name="resubmit",
+        summary=N_("broadcast stored bytes again"),
+        description=N_(
+            "Broadcast the stored bytes of a nonce again, for example of a payment that was closed and then left the "
+            "chain. The bytes can be mined at most once."
+        ),
+        run=resubmit,
+        arguments=nonce_arguments,
+        changes=True,
+    ),
+    Command(
+        name="settle",
+        summary=N_("mark an order as paid by a transaction"),
+        description=N_(
+            "Mark an order as paid by a transaction that moved its amount from the reserve to its wallet and paid no "
+            "other order. With --node a bound order is closed by that node's word alone, and only as paid."
+        ),
+        run=settle,
+        arguments=_settle_arguments,
+        changes=True,
+    ),
+    Command(
+        name="reopen",
+        summary=N_("hold a paid order that was not paid"),
+        description=N_(
+            "Hold an order that is marked as paid: --tx is the final transaction of its nonce, which did not pay it."
+        ),
+        run=reopen,
+        arguments=_reopen_arguments,
+        changes=True,
+    ),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 from collections.abc import Sequence
@@ -9,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from distributor.chain.guard import import_data
+from distributor.cli.argument_types import address as address_type
+from distributor.cli.argument_types import user, words
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _
 from distributor.model import Address
 from distributor.payout.guard_change import GuardChange, Record
 from distributor.settings.use_cases import HistorySettings
@@ -63,12 +68,12 @@ async def _adopt(context: CommandContext, settings: HistorySettings) -> int:
     address = _address(context, settings)
     change = await _change(context, settings)
     obstacles = await change.obstacles(address)
-    if not obstacles and context.applies(f"let this ledger pay through guard {address}"):
+    if not obstacles and context.applies(_("let this ledger pay through guard {guard}").format(guard=address)):
         if not context.options.why:
-            raise CommandRefused('Say why, for the audit trail: --why "WORDS".')
+            raise CommandRefused(_('Say why, for the audit trail: --why "WORDS".'))
         obstacles = await change.adopt(address, context.options.by, context.options.why)
         if not obstacles:
-            context.say(f"Done. Set GUARD_ADDRESS={address} everywhere, then `resume`.")
+            context.say(_("Done. Set GUARD_ADDRESS={guard} everywhere, then `resume`.").format(guard=address))
     context.answer({"guard": address, "in_the_way": list(obstacles)})
     return REFUSED if obstacles else DONE
 
@@ -80,7 +85,11 @@ async def _import(context: CommandContext, settings: HistorySettings) -> int:
     batches = [missing[at : at + RECORDS_PER_TRANSACTION] for at in range(0, len(missing), RECORDS_PER_TRANSACTION)]
     if batches and context.options.out:
         await asyncio.to_thread(_write, context.options.out, settings.payout.contracts.chain_id, address, batches)
-        context.say(f"{context.options.out}: {len(batches)} transactions for the guard's owner to sign.")
+        context.say(
+            _("{file}: {count} transactions for the guard's owner to sign.").format(
+                file=context.options.out, count=len(batches)
+            )
+        )
     context.answer(
         {
             "guard": address,
@@ -106,7 +115,7 @@ def _write(file: Path, chain_id: int, address: Address, batches: Sequence[Sequen
 def _address(context: CommandContext, settings: HistorySettings) -> Address:
     address: Address | None = context.options.address or settings.payout.contracts.guard
     if address is None:
-        raise CommandRefused("Which guard? Give its address, or set GUARD_ADDRESS.")
+        raise CommandRefused(_("Which guard? Give its address, or set GUARD_ADDRESS."))
     return address
 
 
@@ -123,3 +132,28 @@ async def _change(context: CommandContext, settings: HistorySettings) -> GuardCh
         block_time_s=settings.payout.lane.block_time_s,
         say=context.say,
     )
+
+
+def _arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=["show", "adopt", "import"], help=_("see it; pay through it; fill it"))
+    command.add_argument("address", nargs="?", type=address_type, metavar="ADDRESS", help=_("instead of GUARD_ADDRESS"))
+    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
+    command.add_argument("--why", type=words, help=_("for the audit trail; needed to adopt"))
+    command.add_argument("--by", type=words, default=user(), help=_("who; by default the user of this machine"))
+    command.add_argument("--out", type=Path, metavar="FILE", help=_("import: the owner's transactions, for a Safe"))
+
+
+COMMANDS = (
+    Command(
+        name="guard",
+        summary=N_("show, fill and adopt the guard contract"),
+        description=N_(
+            "show: what the guard is like, and who could pay without it.\n"
+            "import: what was paid and is not recorded in it, as transactions for its owner; run it again until "
+            "nothing is missing.\n"
+            "adopt: let this ledger pay through it. Refused, with every reason, while something prevents it."
+        ),
+        run=guard,
+        arguments=_arguments,
+    ),
+)

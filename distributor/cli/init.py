@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from urllib.parse import urlsplit
 
 from distributor.chain.rpc import Rpc
-from distributor.cli.context import CHAINS, CommandRefused
+from distributor.cli.argument_types import user, words
+from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused, chain_name
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _
 from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.payout.guard_change import wrong_with
@@ -20,6 +24,17 @@ from distributor.state import Identity
 from foundation.errors import ConfigurationError
 
 Say = Callable[[str], None]
+
+
+async def init(context: CommandContext) -> int:
+    """Found the ledger of the settings; 1 if it was refused."""
+    options = context.options
+    done = await initialise(
+        context.parts, apply=options.apply, say=context.say, new_beginning=options.new_beginning, by=options.by
+    )
+    if options.json:
+        context.answer({"done": done})
+    return DONE if done else REFUSED
 
 
 async def initialise(
@@ -57,26 +72,27 @@ async def initialise(
             await _refuse_lost(parts, settings, nonce)
         since = await _check_guard(parts, settings, operator)
         if not apply:
-            say(f"Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.")
+            say(_("Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.").format(nonce=nonce))
             return True
         await _write(ledger, replace(settings.contracts.identity, guard_since=since), operator, nonce, say)
         if new_beginning:
             await ledger.admin.record("new-beginning", operator, by, new_beginning)
     except CommandRefused as refusal:
-        say(f"Refused: {refusal}")
+        say(_("Refused: {reason}").format(reason=refusal))
         return False
     return True
 
 
 def _show(settings: InitSettings, operator: Address, account: str, say: Say) -> None:
     contracts = settings.contracts
-    say(f"Chain:     {contracts.chain_id} ({CHAINS.get(contracts.chain_id, 'neither Polygon nor its test network')})")
-    say(f"Operator:  {operator}")
-    say(f"Ledger:    table {settings.storage.ledger_table} at {account}")
-    say(f"Token:     {contracts.token}")
-    say(f"Authority: {contracts.authority}")
-    say(f"Guard:     {contracts.guard or 'none: nothing on the chain refuses a second payment'}")
-    say(f"Reserve:   {contracts.reserve}")
+    none = _("none: nothing on the chain refuses a second payment")
+    say(_("Chain:     {chain_id} ({name})").format(chain_id=contracts.chain_id, name=chain_name(contracts.chain_id)))
+    say(_("Operator:  {operator}").format(operator=operator))
+    say(_("Ledger:    table {table} at {account}").format(table=settings.storage.ledger_table, account=account))
+    say(_("Token:     {address}").format(address=contracts.token))
+    say(_("Authority: {address}").format(address=contracts.authority))
+    say(_("Guard:     {address}").format(address=contracts.guard or none))
+    say(_("Reserve:   {address}").format(address=contracts.reserve))
 
 
 async def _is_ours(ledger: Ledger, settings: InitSettings, operator: Address, say: Say, *, apply: bool) -> bool:
@@ -86,17 +102,21 @@ async def _is_ours(ledger: Ledger, settings: InitSettings, operator: Address, sa
     except ConfigurationError as error:
         if apply:
             raise
-        say(f"The ledger cannot be read yet: {error}")
+        say(_("The ledger cannot be read yet: {error}").format(error=error))
         return False
     if found is None:
         return False
     if wrong := _differences(found, settings.contracts.identity):
-        raise CommandRefused(f"this ledger is another one's; nothing was changed. {' '.join(wrong)}")
+        raise CommandRefused(
+            _("this ledger is another one's; nothing was changed. {differences}").format(differences=" ".join(wrong))
+        )
     if binding_state is None:
         raise CommandRefused(
-            f"this ledger is ours, but it knows no nonce of the operator {operator}: was its key changed?"
+            _("this ledger is ours, but it knows no nonce of the operator {operator}: was its key changed?").format(
+                operator=operator
+            )
         )
-    say(f"Already initialised, nothing to do. Ledger id: {found.ledger_id}")
+    say(_("Already initialised, nothing to do. Ledger id: {ledger_id}").format(ledger_id=found.ledger_id))
     return True
 
 
@@ -104,21 +124,28 @@ def _differences(found: Identity, expected: Identity) -> Sequence[str]:
     mine = replace(expected, ledger_id=expected.ledger_id or found.ledger_id, guard_since=found.guard_since)
     names = [field.name for field in fields(Identity)]
     pairs = [(name, getattr(found, name), getattr(mine, name)) for name in names]
-    return [f"{name}: the ledger has {theirs}, the settings {ours}." for name, theirs, ours in pairs if theirs != ours]
+    said = _("{name}: the ledger has {theirs}, the settings have {ours}.")
+    return [said.format(name=name, theirs=theirs, ours=ours) for name, theirs, ours in pairs if theirs != ours]
 
 
 async def next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
     """Return the operator's next nonce, on which all nodes that answer must agree. Raises Refused."""
     chains = {head.chain_id for head in await rpc.heads()}
     if chains - {chain_id}:
-        raise CommandRefused(f"a node of RPC_URL serves chain {min(chains - {chain_id})}, CHAIN_ID says {chain_id}.")
+        raise CommandRefused(
+            _("a node of RPC_URL serves chain {other}, CHAIN_ID says {chain_id}.").format(
+                other=min(chains - {chain_id}), chain_id=chain_id
+            )
+        )
     counts = {count for nonces in await rpc.nonces(operator) for count in nonces}
     if not counts:
-        raise CommandRefused("no node of RPC_URL answers; its nonce must come from the chain.")
+        raise CommandRefused(_("no node of RPC_URL answers; its nonce must come from the chain."))
     if len(counts) > 1:
         raise CommandRefused(
-            f"the operator's nonce is between {min(counts)} and {max(counts)}: transactions of it wait in a pool, or a "
-            "node is behind. Wait until they are mined, and let nothing else use this key."
+            _(
+                "the operator's nonce is between {lowest} and {highest}: transactions of it wait in a pool, or a node "
+                "is behind. Wait until they are mined, and let nothing else use this key."
+            ).format(lowest=min(counts), highest=max(counts))
         )
     return counts.pop()
 
@@ -142,9 +169,11 @@ async def _refuse_lost(parts: Resources, settings: InitSettings, nonce: int) -> 
     )
     if signs:
         raise CommandRefused(
-            f"this ledger is empty, and it is not new: it was lost. {' '.join(signs)} Run `rebuild`: it brings back "
-            "what was paid, and init would let old orders be paid again. Only where no shop can send again any order "
-            'that was paid before: init --new-beginning "WHY".'
+            _(
+                "this ledger is empty, and it is not new: it was lost. {signs} Run `rebuild`: it brings back what was "
+                "paid, and init would let old orders be paid again. Only where no shop can send again any order that "
+                'was paid before: init --new-beginning "WHY".'
+            ).format(signs=" ".join(signs))
         )
 
 
@@ -155,14 +184,39 @@ async def _check_guard(parts: Resources, settings: InitSettings, operator: Addre
     head = (await (await parts.chain()).snapshot([], [], [])).head
     facts = await (await parts.guard()).facts(settings.contracts.guard, [operator], [], block=head.number)
     if facts is None:
-        raise CommandRefused(f"there is no guard at {settings.contracts.guard}.")
+        raise CommandRefused(_("there is no guard at {address}.").format(address=settings.contracts.guard))
     if wrong := wrong_with(facts, settings.contracts.identity, [operator], [operator]):
-        raise CommandRefused(f"the guard cannot be paid through. {' '.join(wrong)}")
+        raise CommandRefused(_("the guard cannot be paid through. {reasons}").format(reasons=" ".join(wrong)))
     return head.number
 
 
 async def _write(ledger: Ledger, identity: Identity, operator: Address, nonce: int, say: Say) -> None:
     ledger_id = identity.ledger_id or secrets.token_hex(16)
     await ledger.admin.initialise(replace(identity, ledger_id=ledger_id), operator, nonce)
-    say(f"Initialised: next nonce {nonce}. Ledger id: {ledger_id}")
-    say(f"Set LEDGER_ID={ledger_id}, so that no other ledger is ever paid from.")
+    say(_("Initialised: next nonce {nonce}. Ledger id: {ledger_id}").format(nonce=nonce, ledger_id=ledger_id))
+    say(_("Set LEDGER_ID={ledger_id}, so that no other ledger is ever paid from.").format(ledger_id=ledger_id))
+
+
+def _arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
+    command.add_argument(
+        "--new-beginning",
+        type=words,
+        metavar="WHY",
+        help=_("there were payouts before, and no shop can send their orders again: the reason, for the audit trail"),
+    )
+    command.add_argument("--by", type=words, default=user(), help=_("who; by default the user of this machine"))
+
+
+COMMANDS = (
+    Command(
+        name="init",
+        summary=N_("initialise an empty ledger, once; nothing is paid before"),
+        description=N_(
+            "Initialise an empty ledger: its tables, its identity, and the operator's next nonce as the chain has it. "
+            "A lost ledger is refused (LEDGER_ID is set, or the key or the reserve has paid before): use rebuild."
+        ),
+        run=init,
+        arguments=_arguments,
+    ),
+)

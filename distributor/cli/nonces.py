@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from distributor.cli.context import DONE, REFUSED, CommandContext
+import argparse
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+from distributor.cli.argument_types import address, tx_hash, whole
+from distributor.cli.context import CommandContext
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _
+from distributor.cli.outcomes import OUTCOMES, conclude
 from distributor.payout.cancellation import Cancellation, Cancelled
 from distributor.payout.resolution import Resolution, Resolved
 from distributor.settings.use_cases import HistorySettings
-
-_ENDED = (Resolved.PAID, Resolved.HELD, Resolved.STEPPED_OVER, Resolved.CLOSED_BEFORE)
 
 
 async def resolve(context: CommandContext) -> int:
@@ -22,12 +28,16 @@ async def resolve(context: CommandContext) -> int:
         identity=settings.payout.contracts.identity,
         policy=settings.payout.settlement,
     )
-    applies = context.applies(f"end nonce {options.nonce} of {options.operator} as {options.tx} shows it")
-    outcome = await resolution.resolve(
-        options.operator, options.nonce, options.tx, by=options.by, why=options.why, apply=applies
+
+    async def run(apply: bool) -> Resolved:
+        return await resolution.resolve(
+            options.operator, options.nonce, options.tx, by=options.by, why=options.why, apply=apply
+        )
+
+    deed = _("close nonce {nonce} of {operator} as {tx} shows it").format(
+        nonce=options.nonce, operator=options.operator, tx=options.tx
     )
-    context.answer({"operator": options.operator, "nonce": options.nonce, "outcome": str(outcome)})
-    return DONE if outcome in _ENDED else REFUSED
+    return await _decide(context, run, deed)
 
 
 async def cancel_nonce(context: CommandContext) -> int:
@@ -42,7 +52,57 @@ async def cancel_nonce(context: CommandContext) -> int:
         limits=settings.payout.fees,
         chain_id=settings.payout.contracts.chain_id,
     )
-    applies = context.applies(f"cancel nonce {options.nonce} of {options.operator}")
-    outcome = await cancellation.cancel(options.operator, options.nonce, by=options.by, why=options.why, apply=applies)
-    context.answer({"operator": options.operator, "nonce": options.nonce, "outcome": str(outcome)})
-    return DONE if outcome in (Cancelled.SUBMITTED, Cancelled.CANCELLING) else REFUSED
+
+    async def run(apply: bool) -> Cancelled:
+        return await cancellation.cancel(options.operator, options.nonce, by=options.by, why=options.why, apply=apply)
+
+    return await _decide(
+        context, run, _("cancel nonce {nonce} of {operator}").format(nonce=options.nonce, operator=options.operator)
+    )
+
+
+async def _decide(context: CommandContext, run: Callable[[bool], Awaitable[StrEnum]], deed: str) -> int:
+    """Look first; only what the look allows is offered, and done with --apply, after a second look of its own."""
+    options = context.options
+    outcome = await run(False)
+    if OUTCOMES[options.command][outcome].code == 0 and context.applies(deed):
+        outcome = await run(True)
+    return conclude(context, outcome, operator=options.operator, nonce=options.nonce)
+
+
+def nonce_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the operator and the nonce."""
+    command.add_argument("--operator", required=True, type=address, metavar="ADDRESS", help=_("whose nonce"))
+    command.add_argument("--nonce", required=True, type=whole, metavar="N", help=_("which one"))
+
+
+def _resolve_arguments(command: argparse.ArgumentParser) -> None:
+    nonce_arguments(command)
+    command.add_argument(
+        "--tx", required=True, type=tx_hash, metavar="HASH", help=_("the transaction that consumed the nonce")
+    )
+
+
+COMMANDS = (
+    Command(
+        name="cancel-nonce",
+        summary=N_("cancel a stuck nonce"),
+        description=N_(
+            "Consume a nonce without paying, if the contract would refuse its payment, so that later nonces "
+            "can proceed."
+        ),
+        run=cancel_nonce,
+        arguments=nonce_arguments,
+        changes=True,
+    ),
+    Command(
+        name="resolve",
+        summary=N_("close a nonce that an unknown transaction consumed"),
+        description=N_(
+            "Close a nonce that was consumed by an unknown transaction: the order is paid if it paid it, else held."
+        ),
+        run=resolve,
+        arguments=_resolve_arguments,
+        changes=True,
+    ),
+)

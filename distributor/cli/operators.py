@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from distributor.cli.context import DONE, CommandContext
+from distributor.cli.declared import Command
 from distributor.cli.init import next_nonce
+from distributor.cli.language import N_, _
 from distributor.settings.use_cases import InitSettings
 
 
@@ -18,12 +20,23 @@ async def add_operator(context: CommandContext) -> int:
     operator = (await context.parts.signer(settings.signing)).address
     ledger = await context.our_ledger()
     if binding_state := await ledger.binding_state(operator):
-        context.say("The ledger knows this operator already, nothing to do.")
+        context.say(_("The ledger knows this operator already, nothing to do."))
         context.answer({"operator": operator, "next_nonce": binding_state.next_nonce})
         return DONE
     nonce = await next_nonce(await context.parts.rpc(), settings.contracts.chain_id, operator)
-    if context.applies(f"let {operator} pay, its next nonce being {nonce}"):
+    if context.applies(_("let {operator} pay, its next nonce being {nonce}").format(operator=operator, nonce=nonce)):
         await ledger.admin.add_operator(operator, nonce)
         await ledger.admin.record("add-operator", operator, context.options.by, context.options.why)
     context.answer({"operator": operator, "next_nonce": nonce})
     return DONE
+
+
+COMMANDS = (
+    Command(
+        name="add-operator",
+        summary=N_("let the configured operator pay"),
+        description=N_("Let the operator of OPERATOR_PK or OPERATOR_KEY_ID pay, starting at its nonce on the chain."),
+        run=add_operator,
+        changes=True,
+    ),
+)

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+import argparse
+import re
+
+from distributor.cli.amounts import tokens
+from distributor.cli.argument_types import order_key
 from distributor.cli.context import DONE, CommandContext, CommandRefused
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _, current
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.payout import guard_record
+from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.correction import shows_transfer
 from distributor.settings.use_cases import HistorySettings, StatusSettings
 from distributor.status import Status, rfc3339
-from distributor.units import format_units
+
+_CAUSE = re.compile(r"Order (\S+) ")
+"""How the detail of a reason begins that one order causes."""
 
 
 async def order(context: CommandContext) -> int:
     """Show where an order stands, as the shop sees it."""
     settings = await context.begin(StatusSettings)
-    document = await Status(ledger=await context.ledger(), decimals=settings.decimals).of(context.options.order)
+    key = context.options.order
+    document = await Status(ledger=await context.ledger(), decimals=settings.decimals).of(key)
     if document is None:
-        raise CommandRefused(f"The ledger has no order {context.options.order}.")
-    context.answer(document)
+        raise CommandRefused(_("The ledger has no order {order}.").format(order=key))
+    waiting = _whose(document.get("waiting"), key)
+    if waiting and waiting["caused_by"]:
+        context.say(
+            _("Order {cause} causes this reason, not {order}, which is paid as soon as there is room for it.").format(
+                cause=waiting["caused_by"], order=key
+            )
+        )
+    context.answer({**document, "waiting": waiting})
     return DONE
+
+
+def _whose(waiting: object, key: OrderKey) -> dict[str, object] | None:
+    """Return why orders wait, and which other order causes it by its detail; None while nothing stops them."""
+    if not isinstance(waiting, dict):
+        return None
+    named = _CAUSE.match(str(waiting["detail"]))
+    said = CATALOGUE.find(f"waiting_{waiting['reason']}").texts[current()]
+    cause = named[1] if named and named[1] != str(key) else None
+    return {**waiting, "summary": said.summary, "action": said.action, "caused_by": cause}
 
 
 async def held(context: CommandContext) -> int:
@@ -42,19 +70,28 @@ async def retry(context: CommandContext) -> int:
     ledger = await context.our_ledger()
     found = await _find(ledger, context.options.order)
     if found.status is not OrderStatus.HELD or found.nonce is not None:
-        raise CommandRefused(f"Order {found.key} is {found.status}; only a held order is put back into the line.")
+        raise CommandRefused(
+            _("Order {order} is {status}; only a held order is put back into the backlog.").format(
+                order=found.key, status=found.status
+            )
+        )
     _refuse_newer(found)
     await _refuse_paid(context, found)
     _heed(await guard_record.retry_obstacle(ledger, await context.parts.guard(), found))
     if found.hold_reason is HoldReason.NO_TRANSFER and not context.options.no_tokens_moved:
         raise CommandRefused(
-            f"Order {found.key} may have been paid: transaction {found.paid_hash} succeeded without a proof. "
-            "Read its Transfer events on an explorer. If the wallet received nothing, run the command again with "
-            "--no-tokens-moved."
+            _(
+                "Order {order} may have been paid: transaction {tx} succeeded without a proof. Read its Transfer "
+                "events on an explorer. If the wallet received nothing, run the command again with --no-tokens-moved."
+            ).format(order=found.key, tx=found.paid_hash)
         )
-    if context.applies(f"put order {found.key}, held as {found.hold_reason}, back into the waiting line"):
+    if context.applies(
+        _("put order {order}, held as {reason}, back into the backlog").format(
+            order=found.key, reason=found.hold_reason
+        )
+    ):
         found = await ledger.admin.retry(found, context.options.by, context.options.why)
-        context.say("The sweep wakes it within a minute.")
+        context.say(_("The sweep wakes it within a minute."))
     context.answer({"order": str(found.key), "status": str(found.status)})
     return DONE
 
@@ -68,10 +105,14 @@ async def cancel(context: CommandContext) -> int:
     if found is None:
         return await _bar(context, ledger, key)
     if found.status not in {OrderStatus.RECEIVED, OrderStatus.HELD} or found.nonce is not None:
-        raise CommandRefused(f"Order {found.key} is {found.status}; only one that waits or is held can be taken back.")
+        raise CommandRefused(
+            _("Order {order} is {status}; only one that waits or is held can be cancelled.").format(
+                order=found.key, status=found.status
+            )
+        )
     _refuse_newer(found)
     _heed(await guard_record.cancel_obstacle(ledger, await context.parts.guard(), found))
-    if context.applies(f"cancel order {found.key} permanently; its id can never be used again"):
+    if context.applies(_("cancel order {order} permanently; its id can never be used again").format(order=found.key)):
         found = await ledger.admin.cancel(found, context.options.by, context.options.why)
     context.answer({"order": str(found.key), "status": str(found.status)})
     return DONE
@@ -80,9 +121,13 @@ async def cancel(context: CommandContext) -> int:
 async def _bar(context: CommandContext, ledger: Ledger, key: OrderKey) -> int:
     """Take back an id that was never seen: no webhook can bring it any more."""
     _heed(await guard_record.bar_obstacle(ledger, await context.parts.guard(), ref_id(key.source, key.order_id)))
-    if context.applies(f"bar the id {key}, which this ledger has never seen; no webhook can bring it any more"):
+    if context.applies(
+        _("bar the id {order}, which this ledger has never seen; no webhook can bring it any more").format(order=key)
+    ):
         if not await ledger.exits.bar(key):
-            raise CommandRefused(f"Order {key} came in at this moment; run the same command again.")
+            raise CommandRefused(
+                _("Order {order} came in at this moment; run the same command again.").format(order=key)
+            )
         await ledger.admin.record("cancel", str(key), context.options.by, context.options.why)
     context.answer({"order": str(key), "status": str(OrderStatus.CANCELLED)})
     return DONE
@@ -97,16 +142,17 @@ async def _refuse_paid(context: CommandContext, found: Order) -> None:
     receipt = snapshot.receipts.get(found.paid_hash)
     if receipt is not None and shows_transfer(found, receipt, settings.payout.contracts.reserve):
         raise CommandRefused(
-            f"Transaction {found.paid_hash} moved this amount from the reserve to this wallet. Was that this order: "
-            f"`settle {found.key.source}/{found.key.order_id} --tx {found.paid_hash}`. Was it another one, repeat with "
-            "--no-tokens-moved."
+            _(
+                "Transaction {tx} moved this amount from the reserve to this wallet. If it paid this order: "
+                "`settle {order} --tx {tx}`. If it paid another one, run the command again with --no-tokens-moved."
+            ).format(tx=found.paid_hash, order=found.key)
         )
 
 
 async def _find(ledger: Ledger, key: OrderKey) -> Order:
     found = await ledger.order(key)
     if found is None:
-        raise CommandRefused(f"The ledger has no order {key}.")
+        raise CommandRefused(_("The ledger has no order {order}.").format(order=key))
     return found
 
 
@@ -118,8 +164,10 @@ def _heed(obstacle: str) -> None:
 def _refuse_newer(found: Order) -> None:
     if found.hold_reason is not None and not found.hold_reason.is_known:
         raise CommandRefused(
-            f"Order {found.key} is held as {found.hold_reason}, a word of a newer version of this service. Use that "
-            "version; this one cannot know what the word asks for."
+            _(
+                "Order {order} is held as {reason}, a word of a newer version of this service. Use that version; this "
+                "one cannot know what the word asks for."
+            ).format(order=found.key, reason=found.hold_reason)
         )
 
 
@@ -127,9 +175,59 @@ def _line(held_order: Order, decimals: int) -> dict[str, object]:
     return {
         "order": str(held_order.key),
         "reason": str(held_order.hold_reason),
-        "amount": format_units(held_order.amount_units, decimals),
+        "amount": tokens(held_order.amount_units, decimals),
         "wallet": held_order.wallet,
         "since": rfc3339(held_order.updated_ms),
         "transaction": held_order.paid_hash,
         "detail": held_order.hold_detail,
+        "action": CATALOGUE.find(f"held_{held_order.hold_reason}").texts[current()].action,
     }
+
+
+def order_argument(command: argparse.ArgumentParser) -> None:
+    """Add the order's name."""
+    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
+
+
+def _retry_arguments(command: argparse.ArgumentParser) -> None:
+    order_argument(command)
+    command.add_argument(
+        "--no-tokens-moved",
+        action="store_true",
+        help=_("you read the events of its transaction: the wallet received nothing"),
+    )
+
+
+COMMANDS = (
+    Command(
+        name="order",
+        summary=N_("show one order"),
+        description=N_("Show the status of an order: SHOP:ID, SHOP/ID, or ID for the shop of WEBHOOK_SECRET."),
+        run=order,
+        arguments=order_argument,
+    ),
+    Command(
+        name="held",
+        summary=N_("list the held orders"),
+        description=N_("List the orders that wait for an operator, each with its reason and what to do."),
+        run=held,
+    ),
+    Command(
+        name="retry",
+        summary=N_("put a held order back into the backlog"),
+        description=N_(
+            "Put a held order back into the backlog. First check on the chain that no tokens reached the customer."
+        ),
+        run=retry,
+        arguments=_retry_arguments,
+        changes=True,
+    ),
+    Command(
+        name="cancel",
+        summary=N_("cancel an order permanently"),
+        description=N_("Cancel an order that is waiting or held. Its id can never be used again."),
+        run=cancel,
+        arguments=order_argument,
+        changes=True,
+    ),
+)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from distributor.cli.context import DONE, CommandContext, CommandRefused
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _
 from distributor.payout.resumption import Resumption
 from distributor.settings.use_cases import StatusSettings
 from distributor.state import PauseState
@@ -14,21 +16,21 @@ async def pause(context: CommandContext) -> int:
     ledger = await context.our_ledger(only_stops=True)
     pause_state = await ledger.admin.pause_state()
     if pause_state.paused:
-        context.say("Paused already; the first words stand.")
-    if context.applies("stop all binding; what is in flight goes on to its end"):
+        context.say(_("Paused already, by {by}: {why}").format(by=pause_state.paused_by, why=pause_state.paused_why))
+    if context.applies(_("stop all binding; transactions in flight continue to their end")):
         pause_state = await ledger.admin.pause(context.options.by, context.options.why)
     context.answer(_shown(pause_state))
     return DONE
 
 
 async def halt(context: CommandContext) -> int:
-    """Stop all binding and all submitting; what the nodes have already may still be mined."""
+    """Stop all binding and all broadcasting; what the nodes have already may still be mined."""
     await context.begin(StatusSettings)
     ledger = await context.our_ledger(only_stops=True)
     pause_state = await ledger.admin.pause_state()
     if pause_state.halted:
-        context.say("Halted already; the first words stand.")
-    if context.applies("stop all binding and all submitting; what the nodes have already may still be mined"):
+        context.say(_("Halted already, by {by}: {why}").format(by=pause_state.halted_by, why=pause_state.halted_why))
+    if context.applies(_("stop all binding and all broadcasting; transactions that nodes have may still be mined")):
         pause_state = await ledger.admin.halt(context.options.by, context.options.why)
     context.answer(_shown(pause_state))
     return DONE
@@ -36,7 +38,7 @@ async def halt(context: CommandContext) -> int:
 
 async def resume(context: CommandContext) -> int:
     """
-    Let binding and submitting go on.
+    Let binding and broadcasting go on.
 
     Raises:
         CommandRefused: The chain is ahead of the ledger, or a key can pay without the guard.
@@ -45,13 +47,15 @@ async def resume(context: CommandContext) -> int:
     ledger = await context.our_ledger()
     pause_state = await ledger.admin.pause_state()
     if not pause_state.paused:
-        context.say("Not paused.")
+        context.say(_("Not paused."))
     resumption = Resumption(ledger=ledger, chain=await context.parts.chain(), guard=await context.parts.guard())
     if obstacles := await resumption.obstacles():
         raise CommandRefused(" ".join(obstacles))
-    if context.applies("let orders be bound and paid again"):
+    if context.applies(_("let orders be bound and paid again")):
         pause_state = await ledger.admin.resume(context.options.by, context.options.why)
-        context.say("The sweep wakes the waiting orders within a minute; what was signed before a halt is submitted.")
+        context.say(
+            _("The sweep wakes the waiting orders within a minute; what was signed before a halt is broadcast then.")
+        )
     context.answer(_shown(pause_state))
     return DONE
 
@@ -59,3 +63,33 @@ async def resume(context: CommandContext) -> int:
 def _shown(pause_state: PauseState) -> dict[str, object]:
     halted = {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None
     return {"paused": pause_state.paused, "by": pause_state.paused_by, "why": pause_state.paused_why, "halted": halted}
+
+
+COMMANDS = (
+    Command(
+        name="pause",
+        summary=N_("stop all binding"),
+        description=N_("Stop all binding, including a round in progress. Transactions in flight continue."),
+        run=pause,
+        changes=True,
+    ),
+    Command(
+        name="halt",
+        summary=N_("stop all binding and broadcasting"),
+        description=N_(
+            "Stop all binding and all broadcasting, except by an operator's command. Transactions that nodes already "
+            "have may still be mined; only the authority or the reserve can stop those."
+        ),
+        run=halt,
+        changes=True,
+    ),
+    Command(
+        name="resume",
+        summary=N_("end a pause or a halt"),
+        description=N_(
+            "End a pause and a halt. The sweep wakes the waiting orders; signed transactions are broadcast."
+        ),
+        run=resume,
+        changes=True,
+    ),
+)

@@ -1,57 +1,130 @@
-"""``show``: the whole service on one page."""
+"""``show``: the whole service on one page, the one line to read first at the top."""
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import asdict
 from typing import Any
 
-from distributor.cli.context import DONE, CommandContext
+from distributor import __version__
+from distributor.cli.amounts import NATIVE_DECIMALS, tokens
+from distributor.cli.context import DONE, REFUSED, CommandContext
+from distributor.cli.declared import Command
+from distributor.cli.headline import Headline, Situation, State, age, headline
+from distributor.cli.language import N_, _
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import RebuildStore
-from distributor.model import OpenTransaction, OrderStatus
+from distributor.model import OpenTransaction, Order, OrderStatus
+from distributor.payout.sweep import payouts_left
+from distributor.settings.chain import FeeSettings
+from distributor.settings.shops import CapSettings
 from distributor.settings.use_cases import StatusSettings
-from distributor.state import SETTLEMENT_LEASE
+from distributor.state import SETTLEMENT_LEASE, Stats
 from distributor.status import rfc3339
-from distributor.units import format_units
+from distributor.units import Wei
 from foundation.alarms.model import AlarmState, Told
 from foundation.clock import UnixMs
+from foundation.errors import ConfigurationError
 
 WAITING_SHOWN_MAX = 20
-_NATIVE_DECIMALS = 18
 _SUBJECTS_SHOWN_MAX = 10
 
 
 async def show(context: CommandContext) -> int:
-    """Show whose ledger it is, what stops it, what is in flight, and what was seen last."""
+    """Show whether it pays, what stops it, what is in flight, and what was seen last; --check: only whether."""
     settings = await context.begin(StatusSettings)
     ledger, rebuild_store = await context.ledger(), await context.rebuild_store()
+    standing = [told for told in (await context.told()).values() if told.state is AlarmState.STANDS]
+    held = [str(order.key) async for order in rebuild_store.held()]
+    said = await _headline(context, ledger, held, standing)
+    if context.options.check:
+        return _checked(context, said, healthy=not held and not standing)
     identity, pause_state = await ledger.identity(), await ledger.admin.pause_state()
+    context.headline(said.line, said.action)
     context.answer(
         {
+            "headline": asdict(said),
+            "version": __version__,
             "identity": asdict(identity) if identity else None,
             "paused": {"by": pause_state.paused_by, "why": pause_state.paused_why} if pause_state.paused else None,
             "halted": {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None,
-            "waiting": await _waiting(ledger),
-            "held": [str(order.key) async for order in rebuild_store.held()],
+            "waiting": await _waiting(context, ledger),
+            "today": await _today(context, ledger, rebuild_store),
+            "held": held,
             "operators": await _operators(ledger, rebuild_store, settings.decimals),
-            "open_transactions": [_open(each) for each in await ledger.open_transactions()],
-            "alarms": [_told(told) for told in (await context.told()).values() if told.state is AlarmState.STANDS],
-            "last_sweep": await _watched(ledger, settings.decimals),
+            "open_transactions": [_open(each, context.clock()) for each in await ledger.open_transactions()],
+            "alarms": [_told(told) for told in standing],
+            "last_sweep": await _watched(context, ledger, settings.decimals),
             "leases": await _leases(context, ledger, rebuild_store),
         }
     )
     return DONE
 
 
-async def _waiting(ledger: Ledger) -> dict[str, Any]:
+def _arguments(command: argparse.ArgumentParser) -> None:
+    """Add what only ``show`` takes."""
+    command.add_argument(
+        "--check", action="store_true", help=_("for cron: one line, and exit code 1 unless all is well")
+    )
+
+
+def _checked(context: CommandContext, said: Headline, *, healthy: bool) -> int:
+    """Answer in one line; 0 only where payouts go on and nothing waits for a person."""
+    well = said.state is State.PAYING and healthy
+    if context.options.json:
+        context.answer({"headline": asdict(said), "ok": well})
+    else:
+        context.headline(said.line, said.action)
+    return DONE if well else REFUSED
+
+
+async def _headline(context: CommandContext, ledger: Ledger, held: list[str], standing: list[Told]) -> Headline:
+    page = await ledger.waiting(limit=1)
+    return headline(
+        Situation(
+            identity=await ledger.identity(),
+            pause_state=await ledger.admin.pause_state(),
+            waiting=await ledger.service.why_waiting(),
+            oldest_ms=page.orders[0].received_ms if page.orders else None,
+            held=len(held),
+            alarms={told.code for told in standing},
+            monitor=await ledger.service.monitor_state(),
+            now=context.clock(),
+        )
+    )
+
+
+async def _waiting(context: CommandContext, ledger: Ledger) -> dict[str, Any]:
     why = await ledger.service.why_waiting()
     page = await ledger.waiting(limit=WAITING_SHOWN_MAX)
+    orders = [order for order in page.orders if order.status is OrderStatus.RECEIVED]
     return {
         "reason": str(why.reason) if why.reason else None,
         "detail": why.detail,
         "since": _time(why.since_ms),
-        "orders": [str(order.key) for order in page.orders if order.status is OrderStatus.RECEIVED],
+        "oldest": _oldest(orders, context.clock()),
+        "orders": [str(order.key) for order in orders],
         "more": bool(page.after),
+    }
+
+
+def _oldest(orders: list[Order], now: UnixMs) -> str | None:
+    return f"{orders[0].key}, {age(orders[0].received_ms, now)}" if orders else None
+
+
+async def _today(context: CommandContext, ledger: Ledger, rebuild_store: RebuildStore) -> dict[str, Any]:
+    """Return what was bound in this UTC day, and the cap; None where it is off or its setting cannot be read."""
+    operators = await rebuild_store.operators()
+    state = await ledger.binding_state(operators[0]) if operators else None
+    try:
+        caps = await context.parts.settings(CapSettings)
+    except ConfigurationError as error:
+        return {"bound": None, "cap": None, "detail": str(error)}
+    cap, bound = caps.caps.day_units, state.spent.units if state else 0
+    return {
+        "bound": tokens(bound, caps.decimals),
+        "cap": tokens(cap, caps.decimals) if cap is not None else None,
+        "committed": tokens(state.committed_units, caps.decimals) if state else None,
     }
 
 
@@ -65,8 +138,8 @@ async def _operators(ledger: Ledger, rebuild_store: RebuildStore, decimals: int)
                 "next_nonce": binding_state.next_nonce if binding_state else None,
                 "transactions": stats.transactions,
                 "orders_paid": stats.orders_paid,
-                "paid": format_units(stats.paid_units, decimals),
-                "gas": format_units(stats.gas_cost_wei, _NATIVE_DECIMALS),
+                "paid": tokens(stats.paid_units, decimals),
+                "gas": tokens(stats.gas_cost_wei, NATIVE_DECIMALS),
             }
         )
     return shown
@@ -77,14 +150,14 @@ def _told(told: Told) -> dict[str, Any]:
     return {
         "alarm": told.code,
         "since": _time(told.since_ms),
-        "told": _time(told.told_ms) if told.told_ms and told.told is not None else "not yet",
+        "told": _time(told.told_ms) if told.told_ms and told.told is not None else _("not yet"),
         "times": told.number,
         "seen_by": told.seen_by or None,
         "about": list(told.subjects[:_SUBJECTS_SHOWN_MAX]),
     }
 
 
-def _open(opened: OpenTransaction) -> dict[str, Any]:
+def _open(opened: OpenTransaction, now: UnixMs) -> dict[str, Any]:
     transaction = opened.transaction
     return {
         "operator": transaction.operator,
@@ -93,21 +166,42 @@ def _open(opened: OpenTransaction) -> dict[str, Any]:
         "attempts": transaction.attempts,
         "orders": [str(key) for key in transaction.orders],
         "transaction": transaction.mined_hash or opened.attempts[-1].tx_hash,
+        "age": age(transaction.bound_ms, now),
     }
 
 
-async def _watched(ledger: Ledger, decimals: int) -> dict[str, Any]:
-    monitor_state = await ledger.service.monitor_state()
+async def _watched(context: CommandContext, ledger: Ledger, decimals: int) -> dict[str, Any]:
+    """Return what the sweep saw; what it has not seen yet is no zero."""
+    monitor = await ledger.service.monitor_state()
+    unseen = None if context.options.json else _("not seen yet")
+    seen = {
+        "head": monitor.head_number,
+        "finalized": monitor.finalized_number,
+        "reserve": tokens(monitor.reserve_units, decimals),
+        "allowance": tokens(monitor.allowance_units, decimals),
+        "gas": tokens(monitor.gas_wei, NATIVE_DECIMALS),
+        "payouts_left": await _payouts_left(context, ledger, monitor.gas_wei),
+    }
     return {
-        "swept": _time(monitor_state.swept_ms),
-        "watched": _time(monitor_state.watched_ms),
-        "head": monitor_state.head_number,
-        "finalized": monitor_state.finalized_number,
-        "reserve": format_units(monitor_state.reserve_units, decimals),
-        "allowance": format_units(monitor_state.allowance_units, decimals),
-        "gas": format_units(monitor_state.gas_wei, _NATIVE_DECIMALS),
-        "alarms": list(monitor_state.alarms),
+        "swept": _time(monitor.swept_ms) or unseen,
+        "watched": _time(monitor.watched_ms) or unseen,
+        **(seen if monitor.watched_ms else dict.fromkeys(seen, unseen)),
+        "alarms": list(monitor.alarms),
     }
+
+
+async def _payouts_left(context: CommandContext, ledger: Ledger, gas_wei: Wei) -> int | None:
+    """Return how many payouts that gas covers, at what they have cost so far; None where the limits cannot be read."""
+    try:
+        fees = await context.parts.settings(FeeSettings)
+    except ConfigurationError:
+        return None
+    totals = [await ledger.stats(operator) for operator in await (await context.rebuild_store()).operators()]
+    stats = Stats(
+        orders_paid=sum(each.orders_paid for each in totals),
+        gas_cost_wei=Wei(sum(each.gas_cost_wei for each in totals)),
+    )
+    return payouts_left(gas_wei, stats, Wei(fees.gas_limit * fees.max_fee_wei))
 
 
 async def _leases(context: CommandContext, ledger: Ledger, rebuild_store: RebuildStore) -> list[dict[str, Any]]:
@@ -123,3 +217,17 @@ async def _leases(context: CommandContext, ledger: Ledger, rebuild_store: Rebuil
 
 def _time(moment_ms: UnixMs) -> str | None:
     return rfc3339(moment_ms) if moment_ms else None
+
+
+COMMANDS = (
+    Command(
+        name="show",
+        summary=N_("show the whole service on one page"),
+        description=N_(
+            "Show whether orders are paid, what stops them, what is in flight, and what was last seen. With --check "
+            "only the first line, for cron: exit code 0 while orders are paid, nothing is held and no alarm persists."
+        ),
+        run=show,
+        arguments=_arguments,
+    ),
+)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from distributor.cli.amounts import Amount
+
 _NONE = "-"
 
 
@@ -39,4 +41,6 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(_text, value)) or _NONE
+    if isinstance(value, Amount):
+        return value.grouped
     return _NONE if value is None or value in ("", {}) else str(value)

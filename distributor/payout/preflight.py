@@ -146,15 +146,18 @@ def binding_stopped(pause_state: PauseState, binding_state: BindingState, caps: 
 
 def unaffordable(order: Order, snapshot: PreBindSnapshot, binding_state: BindingState, caps: Caps) -> Obstacle | None:
     """Return why *order* cannot be bound on top of *binding_state*; None when it can."""
+    amount = _tokens(order.amount_units, snapshot)
     alone = caps.above(order.amount_units)
     if alone is not None:
-        detail = f"Order {order.key} of {order.amount_units} units is above {alone} by itself."
-        return Obstacle(reason=WaitingReason.OVER_CAP, detail=detail)
+        return Obstacle(
+            reason=WaitingReason.OVER_CAP, detail=f"Order {order.key} of {amount} is above {alone} by itself."
+        )
     today = caps.exceeded(binding_state, order)
     if today is not None:
-        detail = f"Order {order.key} of {order.amount_units} units would exceed {today} on {binding_state.spent.day}."
+        detail = f"Order {order.key} of {amount} would exceed {today} on {binding_state.spent.day}."
         return Obstacle(reason=WaitingReason.DAILY_CAP, detail=detail)
-    return None if order.amount_units <= spendable_units(snapshot, binding_state) else shortage(snapshot, order)
+    spendable = spendable_units(snapshot, binding_state)
+    return None if order.amount_units <= spendable else shortage(snapshot, order, spendable)
 
 
 def spendable_units(snapshot: PreBindSnapshot, binding_state: BindingState) -> TokenUnits:
@@ -162,12 +165,20 @@ def spendable_units(snapshot: PreBindSnapshot, binding_state: BindingState) -> T
     return TokenUnits(min(snapshot.reserve_units, snapshot.allowance_units) - binding_state.committed_units)
 
 
-def shortage(snapshot: PreBindSnapshot, order: Order) -> Obstacle:
-    """Return why *order* cannot be afforded: what the reserve holds, or what it allows the Authority."""
+def shortage(snapshot: PreBindSnapshot, order: Order, spendable: TokenUnits) -> Obstacle:
+    """Return why *order* cannot be afforded, and what is missing: in the reserve, or in its allowance."""
     short = snapshot.reserve_units <= snapshot.allowance_units
     reason = WaitingReason.RESERVE_SHORT if short else WaitingReason.ALLOWANCE_SHORT
-    detail = f"Order {order.key} needs {order.amount_units} units; reserve {snapshot.reserve_units}, "
-    return Obstacle(reason=reason, detail=detail + f"allowance {snapshot.allowance_units}.")
+    missing = _tokens(order.amount_units - spendable, snapshot)
+    detail = f"Order {order.key} needs {_tokens(order.amount_units, snapshot)}, short by {missing}: reserve "
+    detail += f"{_tokens(snapshot.reserve_units, snapshot)}, allowance {_tokens(snapshot.allowance_units, snapshot)}."
+    return Obstacle(reason=reason, detail=detail)
+
+
+def _tokens(units: int, snapshot: PreBindSnapshot) -> str:
+    """Return an amount as people read it; in units where the token does not say how many decimals it has."""
+    decimals = snapshot.decimals
+    return f"{units} units" if decimals is None else f"{format_units(units, decimals)} tokens"
 
 
 def refusal_of(simulation: Simulation, gas_limit: int) -> Revert | None:

@@ -39,7 +39,8 @@ def read(group: type[G], environ: Mapping[str, str], unresolved: Mapping[str, st
     """
     checked = _check(group, environ, unresolved)
     if checked.problems:
-        raise ConfigurationError("; ".join(map(str, checked.problems)))
+        sentences = list(map(str, checked.problems))
+        raise ConfigurationError("; ".join(sentences), sentences=sentences)
     return group.model_validate(checked.texts)
 
 

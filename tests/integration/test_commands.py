@@ -188,8 +188,8 @@ def test_without_apply_nothing_changes(desk: Desk) -> None:
     known = desk.devchain.deployment
     assert said.splitlines()[:3] == [
         f"Chain:    {known.chain_id} (neither Polygon nor its test network)",
+        f"Ledger:   table {desk.environ['LEDGER_TABLE']} at {said.splitlines()[1].rpartition(' ')[2]}",
         f"Operator: {known.operator}",
-        f"Ledger:   table {desk.environ['LEDGER_TABLE']} at {said.splitlines()[2].rpartition(' ')[2]}",
     ]
     assert "Dry run: would stop all binding" in said
     assert desk.ask("show")["paused"] is None
@@ -280,13 +280,13 @@ def test_a_cancelled_order_is_never_paid(desk: Desk) -> None:
 
 
 def test_a_paid_order_that_is_held_is_settled_and_not_paid_again(desk: Desk) -> None:
-    """Found-faults A15: retry asks the chain; settle, resubmit and reopen look before they speak."""
+    """Retry asks the chain; settle, resubmit and reopen look before they speak."""
     desk.pay("A-1")
     (order,) = [desk.ask("order", "A-1")]
     _make_held(desk, "A-1")
 
     desk.do("retry", "A-1", code=1)
-    assert "settle default/A-1" in desk.story
+    assert "settle default:A-1" in desk.story
     assert desk.ask("settle", "A-1", "--tx", order["transaction_hash"], "--why", "t")["outcome"] == "paid"
     assert desk.do("settle", "A-1", "--tx", order["transaction_hash"])["outcome"] == "paid"
     assert desk.do("settle", "A-1", "--tx", order["transaction_hash"], code=1)["outcome"] == "is_paid"

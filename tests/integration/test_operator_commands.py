@@ -14,6 +14,7 @@ from distributor.queue_names import DISTRIBUTIONS, POISON, SETTLEMENTS
 from distributor.resources import Resources
 from distributor.webhook.signature import Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Scheme
+from distributor.wiring import Container
 from foundation.clock import system_clock
 from tests.integration.conftest import WEBHOOK_SECRET
 from tests.integration.test_commands import Desk, hold
@@ -82,7 +83,7 @@ def test_balances_keys_and_rows_are_checked(desk: Desk) -> None:
     desk.send("A-1", amount="1000000004")
 
     balance = desk.ask("balance", code=1)
-    assert balance["waiting"] == "1,000,000,004"
+    assert balance["waiting"] == "1000000004"
     assert balance["missing"] == "short by 4"
     assert balance["gas"]["payouts_left"] > 0
     checked = desk.ask("keys", "check", code=1)
@@ -147,3 +148,46 @@ def test_a_poison_queue_is_emptied_after_its_work_was_woken(desk: Desk) -> None:
     assert empty["queue"] == SETTLEMENTS + POISON
     assert desk.do("replay-poison")["queues"][0]["cleared"] is True
     assert desk.parts(counts) == (before + 1, 0)
+
+
+def test_the_first_line_says_whether_orders_are_paid(desk: Desk) -> None:
+    """What to do stands under it; ``--check`` is that line and an exit code, for cron."""
+    assert desk.run("show", "--check", code=1).splitlines()[-2:] == [
+        "WAITING because the sweep has not been seen yet.",
+        "  Is the function app running? Is its function `sweep` disabled?",
+    ]
+    assert "reserve:      not seen yet" in desk.run("show")
+    assert desk.ask("show")["last_sweep"]["reserve"] is None
+    desk.service(_sweep)
+    assert desk.ask("show", "--check")["ok"] is True
+
+    desk.send("A-1", amount="1000000004")
+    desk.drain()
+    desk.send("A-2", amount="1000000005")
+    shown = desk.run("show").splitlines()
+    assert shown[3].startswith("WAITING because The reserve's allowance")
+    assert shown[4] == "  Approve a higher allowance from the reserve; smaller orders are paid meanwhile."
+    assert desk.ask("show")["headline"]["state"] == "waiting"
+    assert desk.ask("show")["waiting"]["oldest"].startswith("default:A-1, ")
+    assert desk.ask("order", "A-1")["waiting"]["caused_by"] is None
+    assert desk.ask("order", "A-2")["waiting"]["caused_by"] == "default:A-1"
+    assert "Order default:A-1 causes this reason" in desk.story
+
+    desk.do("pause")
+    assert desk.run("show", "--check", code=1).splitlines()[-2].startswith("STOPPED, a person is needed: ")
+
+
+def test_a_hash_that_no_node_knows_is_no_silence(desk: Desk) -> None:
+    """Each has an error of its own, and neither is "not final yet"."""
+    hold(desk, "A-1")
+    unknown = "0x" + "ab" * 32
+
+    assert desk.do("settle", "A-1", "--tx", unknown, code=1)["error"] == "NoSuchTransaction"
+    assert unknown in desk.story
+    desk.environ["RPC_URL"] = "http://127.0.0.1:1"
+    assert desk.do("settle", "A-1", "--tx", unknown, code=1)["error"] == "ChainUnavailable"
+
+
+async def _sweep(container: Container) -> None:
+    await (await container.sweep()).run()
+    await (await container.balance_monitor()).run()

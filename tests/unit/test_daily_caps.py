@@ -35,7 +35,7 @@ async def test_what_is_beyond_the_days_cap_waits_with_one_alarm() -> None:
     ]
     waiting = await world.ledger.service.why_waiting()
     assert waiting.reason is WaitingReason.DAILY_CAP
-    assert waiting.detail == f"Order default:ORD3 of {tokens(10)} units would exceed MAX_DAILY_TOKENS on 2026-01-01."
+    assert waiting.detail == "Order default:ORD3 of 10 tokens would exceed MAX_DAILY_TOKENS on 2026-01-01."
     assert world.alarms.codes == ["waiting_daily_cap"]
 
 
@@ -118,7 +118,7 @@ async def test_an_order_taken_before_a_cap_was_lowered_waits_for_a_person(caps: 
     assert (await world.status(order), await world.status(small)) == (OrderStatus.RECEIVED, OrderStatus.BOUND)
     waiting = await world.ledger.service.why_waiting()
     assert waiting.reason is WaitingReason.OVER_CAP
-    assert waiting.detail == f"Order default:ORD1 of {tokens(10)} units is above {name} by itself."
+    assert waiting.detail == f"Order default:ORD1 of 10 tokens is above {name} by itself."
     assert world.alarms.codes == ["waiting_over_cap"]
 
 

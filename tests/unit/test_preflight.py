@@ -135,8 +135,23 @@ def test_a_shortage_says_whose() -> None:
     poor = a_pre_bind_snapshot(reserve_units=TokenUnits(0))
     mean = a_pre_bind_snapshot(allowance_units=TokenUnits(0))
 
-    assert preflight.shortage(poor, an_order()).reason is WaitingReason.RESERVE_SHORT
-    assert preflight.shortage(mean, an_order()).reason is WaitingReason.ALLOWANCE_SHORT
+    order = an_order(amount_units=TokenUnits(105 * 10**17))
+    assert preflight.shortage(poor, order, TokenUnits(0)).reason is WaitingReason.RESERVE_SHORT
+    assert preflight.shortage(mean, order, TokenUnits(0)).reason is WaitingReason.ALLOWANCE_SHORT
+
+
+def test_a_shortage_says_what_is_missing() -> None:
+    """In tokens, beside what is bound already; in units where the token does not say its decimals."""
+    order = an_order(amount_units=TokenUnits(105 * 10**17))
+    seen = a_pre_bind_snapshot(reserve_units=TokenUnits(10**19), allowance_units=TokenUnits(10**20), decimals=18)
+
+    assert preflight.shortage(seen, order, TokenUnits(65 * 10**17)).detail == (
+        f"Order {order.key} needs 10.5 tokens, short by 4 tokens: reserve 10 tokens, allowance 100 tokens."
+    )
+    assert (
+        "short by 1 units"
+        in preflight.shortage(replace(seen, decimals=None), order, TokenUnits(order.amount_units - 1)).detail
+    )
 
 
 def test_more_gas_than_the_limit_is_a_refusal() -> None:

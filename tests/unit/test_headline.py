@@ -1,0 +1,111 @@
+"""The one line that is read first, at three in the morning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from distributor.cli.amounts import Amount, short_by, tokens
+from distributor.cli.headline import PASSING, Situation, State, age, headline
+from distributor.cli.tables import lines
+from distributor.state import MonitorState, PauseState, Waiting, WaitingReason
+from foundation.clock import UnixMs
+from tests.factories import IDENTITY, NOW_MS
+
+PAYING = Situation(
+    identity=IDENTITY,
+    pause_state=PauseState(),
+    waiting=Waiting(),
+    oldest_ms=None,
+    held=0,
+    alarms=(),
+    monitor=MonitorState(swept_ms=NOW_MS),
+    now=NOW_MS,
+)
+
+
+def test_all_is_well() -> None:
+    """One word, and nothing to do."""
+    assert (headline(PAYING).line, headline(PAYING).action) == ("PAYING", "")
+
+
+def test_what_needs_a_look_stands_under_it_although_payouts_go_on() -> None:
+    """Held orders before alarms."""
+    held = replace(PAYING, held=3, alarms={"low_gas"})
+
+    assert headline(held).line == "PAYING"
+    assert headline(held).action == "3 orders are held and wait for a person: `held` lists them."
+    assert headline(replace(held, held=0)).action == "Alarms persist: low_gas. `alarms` says what to do."
+
+
+@pytest.mark.parametrize("reason", WaitingReason)
+def test_every_reason_says_whether_a_person_is_needed(reason: WaitingReason) -> None:
+    """And what to do, while an order waits for it; a reason that nobody waits for is over."""
+    waits = replace(PAYING, waiting=Waiting(reason=reason, detail="The detail."), oldest_ms=NOW_MS)
+
+    said = headline(waits)
+    assert said.state is (State.WAITING if reason in PASSING else State.STOPPED)
+    assert said.line.endswith(" The detail.")
+    assert said.action
+    assert headline(replace(waits, oldest_ms=None)) == headline(PAYING)
+
+
+def test_a_person_stopped_it() -> None:
+    """By name, and the first word counts: a halt is a pause as well."""
+    paused = replace(PAYING, pause_state=PauseState(paused=True, paused_by="ana", paused_why="a stolen key"))
+    halted = PauseState(paused=True, paused_by="ana", halted=True, halted_by="bia", halted_why="a thief")
+
+    assert headline(paused).line == (
+        "STOPPED, a person is needed: Payouts are paused by an operator. By ana: a stolen key"
+    )
+    assert headline(replace(paused, pause_state=halted)).line.endswith("By bia: a thief")
+    assert headline(replace(paused, identity=None)).line.startswith("STOPPED, a person is needed: The ledger has no")
+
+
+def test_a_sweep_that_does_not_run_is_told_before_what_it_saw() -> None:
+    """What it never saw is not zero."""
+    never = headline(replace(PAYING, monitor=MonitorState()))
+    late = headline(replace(PAYING, now=UnixMs(NOW_MS + 7_500_000)))
+
+    assert never.line == "WAITING because the sweep has not been seen yet."
+    assert late.line == "WAITING because the sweep last ran 2 h 5 min ago."
+
+
+@pytest.mark.parametrize(
+    ("ago_ms", "text"),
+    [
+        (0, "0 min 0 s"),
+        (65_000, "1 min 5 s"),
+        (7_500_000, "2 h 5 min"),
+        (180_000_000, "2 d 2 h"),
+        (-9_000, "0 min 0 s"),
+    ],
+)
+def test_an_age_has_two_units(ago_ms: int, text: str) -> None:
+    """Another machine's clock may be ahead."""
+    assert age(UnixMs(NOW_MS - ago_ms), NOW_MS) == text
+
+
+@pytest.mark.parametrize(
+    ("units", "plain", "grouped"),
+    [
+        (1_234_567_500, "1234567.5", "1,234,567.5"),
+        (-1_234_000, "-1234", "-1,234"),
+        (0, "0", "0"),
+        (1, "0.001", "0.001"),
+    ],
+)
+def test_amounts_are_grouped_for_people_and_plain_for_programs(units: int, plain: str, grouped: str) -> None:
+    """In tokens, never in units."""
+    amount = tokens(units, 3)
+
+    assert (amount, amount.grouped) == (plain, grouped)
+    assert list(lines({"paid": amount})) == [f"paid: {grouped}"]
+    assert isinstance(amount, Amount)
+
+
+def test_what_is_missing_is_said() -> None:
+    """And nothing where there is enough."""
+    assert short_by(5_000, 1_000, 3) == "short by 4"
+    assert short_by(1_000, 1_000, 3) == ""
