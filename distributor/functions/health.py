@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 import azure.functions as func
 
 from distributor.functions.responses import answers
 from distributor.wiring import container
-from foundation.http.responses import json_response
+from foundation.http import health
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
 
@@ -18,7 +16,7 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library lea
 @answers("GET")
 async def healthz(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say that the process lives; touches nothing."""
-    return json_response(HTTPStatus.OK, {"status": "alive"})
+    return health.alive()
 
 
 @blueprint.function_name("ready")
@@ -26,7 +24,5 @@ async def healthz(req: func.HttpRequest, context: func.Context) -> func.HttpResp
 @answers("GET")
 async def ready(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say what works and what does not, by name."""
-    readiness = await container().readiness()
-    report = await readiness.report()
-    status = HTTPStatus.OK if report.ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return json_response(status, report.document)
+    report = await (await container().readiness()).report()
+    return health.readiness(report.document, ready=report.ready)

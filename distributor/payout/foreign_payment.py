@@ -18,7 +18,7 @@ from enum import StrEnum
 from distributor.chain_types import Receipt, Transfer
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.model import Hash
-from distributor.payout.history import DistributeCall, TransactionDetails, order_of
+from distributor.payout.history import DistributeCall, TransactionDetails, payout_of
 from distributor.state import Identity
 
 
@@ -92,14 +92,5 @@ class ForeignPayment:
 def _payout(details: TransactionDetails, receipt: Receipt, asked: DistributeCall, moved: Sequence[Transfer]) -> Payout:
     wanted = (asked.wallet, asked.amount_units)
     proof = next((each for each in moved if (each.recipient, each.amount_units) == wanted), moved[0])
-    return Payout(
-        ref_id=asked.ref_id,
-        key=order_of(asked.ref_id),
-        wallet=proof.recipient,
-        amount_units=proof.amount_units,
-        reason=asked.reason,
-        operator=details.sender,
-        nonce=details.nonce,
-        tx_hash=receipt.tx_hash,
-        block_number=receipt.block.number,
-    )
+    paid = (proof.recipient, proof.amount_units)
+    return payout_of(details, asked, paid, tx_hash=receipt.tx_hash, block=receipt.block.number)

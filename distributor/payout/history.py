@@ -12,6 +12,7 @@ from typing import Protocol
 
 from distributor.chain_types import Block, ChainSnapshot, GuardEvent
 from distributor.errors import ChainUnavailable
+from distributor.ledger.rebuild_store import Payout
 from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
 from distributor.order_ids import ORDER_ID, SOURCE, ref_id
 from distributor.ports import Chain
@@ -114,3 +115,21 @@ def order_of(ref: Hash) -> OrderKey | None:
     key = OrderKey(source if colon else DEFAULT_SOURCE, order_id)
     possible = SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id)
     return key if possible and ref_id(*key) == ref else None
+
+
+def payout_of(
+    details: TransactionDetails, asked: DistributeCall, moved: tuple[Address, TokenUnits], *, tx_hash: Hash, block: int
+) -> Payout:
+    """Return the order that *details* asked to pay, by what *moved* in that block: to whom, and how much."""
+    wallet, amount_units = moved
+    return Payout(
+        ref_id=asked.ref_id,
+        key=order_of(asked.ref_id),
+        wallet=wallet,
+        amount_units=amount_units,
+        reason=asked.reason,
+        operator=details.sender,
+        nonce=details.nonce,
+        tx_hash=tx_hash,
+        block_number=block,
+    )

@@ -16,7 +16,7 @@ from distributor.chain_types import GuardWord
 from distributor.ledger.rebuild_store import Payout
 from distributor.model import Address, Hash, OrderKey
 from distributor.order_ids import ref_id
-from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, order_of
+from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, payout_of
 
 
 class UnmatchedReason(StrEnum):
@@ -161,14 +161,5 @@ def _is_as_asked(transfer: ReserveTransfer, asked: DistributeCall) -> bool:
 
 
 def _payout(proof: ReserveTransfer, asked: DistributeCall, details: TransactionDetails) -> Payout:
-    return Payout(
-        ref_id=asked.ref_id,
-        key=order_of(asked.ref_id),
-        wallet=proof.wallet,
-        amount_units=proof.amount_units,
-        reason=asked.reason,
-        operator=details.sender,
-        nonce=details.nonce,
-        tx_hash=proof.tx_hash,
-        block_number=proof.block.number,
-    )
+    moved = (proof.wallet, proof.amount_units)
+    return payout_of(details, asked, moved, tx_hash=proof.tx_hash, block=proof.block.number)

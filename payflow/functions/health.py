@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 import azure.functions as func
 
-from foundation.http.responses import json_response
+from foundation.http import health
 from payflow.functions.problems import answers
 from payflow.wiring import container
 
@@ -18,7 +16,7 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library lea
 @answers("GET")
 async def healthz(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say that the process lives; touches nothing."""
-    return json_response(HTTPStatus.OK, {"status": "alive"})
+    return health.alive()
 
 
 @blueprint.function_name("ready")
@@ -27,5 +25,4 @@ async def healthz(req: func.HttpRequest, context: func.Context) -> func.HttpResp
 async def ready(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Say what works and what does not, by name."""
     report = await (await container().readiness()).report()
-    status = HTTPStatus.OK if report.ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return json_response(status, report.document)
+    return health.readiness(report.document, ready=report.ready)
