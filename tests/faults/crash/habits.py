@@ -1,11 +1,14 @@
-"""Two bad habits of payout scripts, for one process at a time: the table must see what they do."""
+"""Bad habits of payout and mailing scripts, for one process at a time: the tables must see what they do."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from distributor.payout import lifecycle
 from distributor.payout.distribution import Distribution
+from payflow.delivery import rules
+from payflow.state import DeliveryPhase
 
 
 def submit_before_storing() -> None:
@@ -23,3 +26,9 @@ def submit_before_storing() -> None:
 def call_the_first_block_final() -> None:
     """Pay at one confirmation."""
     lifecycle.is_final = lambda *_arguments, **_options: True  # that is the habit
+
+
+def try_again_what_nobody_answered() -> None:
+    """Mail once more what a worker left behind, also when its dot was written."""
+    judge = rules.judge_abandoned
+    rules.judge_abandoned = lambda delivery, now: judge(replace(delivery, phase=DeliveryPhase.CLAIMED), now)

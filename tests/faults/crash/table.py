@@ -11,21 +11,19 @@ The crash table: one order for each call of the payout, each side of it, and wha
 from __future__ import annotations
 
 import json
-import multiprocessing
 import secrets
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from queue import SimpleQueue
-from typing import Any
 
 from devstack import contracts, servers
 from devstack.contracts import Deployment, Devchain
 from distributor.model import Address
 from distributor.units import TokenUnits
+from tests.faults.crash.forks import run_process
 from tests.faults.crash.process import Answered, Died, Ended, Job, Left, come_after, work
 from tests.faults.crash.wire import Call, Side, Trip
 
@@ -33,10 +31,6 @@ AMOUNT_UNITS = TokenUnits(12_500_000_000_000_000_000)
 SECRET = "the shop and we know this"
 LANES = 2
 """Points worked on at once: one chain and up to one busy process each."""
-PROCESS_TIMEOUT_S = 60
-
-_FORKS = multiprocessing.get_context("forkserver")
-"""Children of a server that has everything imported: the chain's libraries would cost each two seconds."""
 
 Habit = Callable[[], None]
 """What a process does to itself before it works; a function of a module."""
@@ -120,17 +114,17 @@ class Lane:
     def calls(self, habit: Habit | None = None) -> Sequence[Call]:
         """Return the calls of a payout that nothing disturbs."""
         with self._fresh() as job:
-            said = _run(work, job, None, habit, killed=False)
+            said = run_process(work, job, None, habit, killed=False)
         return next(each.calls for each in said if isinstance(each, Ended))
 
     def outcome(self, point: Point, habit: Habit | None = None) -> Outcome:
         """Kill a process, which may have a bad *habit*, at *point*, let a sound one come after it, and look."""
         with self._fresh() as job:
-            said = _run(work, job, point.trip, habit, killed=True)
+            said = run_process(work, job, point.trip, habit, killed=True)
             possible = self._possible()
             self._pass(point.meanwhile)
             answered = any(isinstance(each, Answered) for each in said)
-            after = _run(come_after, job, answered, killed=False)
+            after = run_process(come_after, job, answered, killed=False)
             return Outcome(
                 point=point,
                 killed_at=next((each.call for each in said if isinstance(each, Died)), None),
@@ -187,7 +181,6 @@ class Lane:
 @contextmanager
 def lane(storage: servers.Azurite) -> Iterator[Lane]:
     """Open a lane on a chain of its own until the block ends."""
-    _FORKS.set_forkserver_preload(["tests.faults.crash.preloaded"])
     with servers.anvil(mining=False) as chain:
         yield Lane(contracts.deploy(chain.url), storage)
 
@@ -218,30 +211,3 @@ def _spread(points: Sequence[Point], lanes: Sequence[Lane]) -> Sequence[Outcome]
 
     with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
         return list(pool.map(outcome, points))
-
-
-def _run(target: Callable[..., None], *arguments: Any, killed: bool) -> Sequence[Any]:
-    """Run *target* in a fresh process and return what it said until its end; that must be the end expected."""
-    heard, said = _FORKS.Pipe(duplex=False)
-    process = _FORKS.Process(target=target, args=(*arguments, said))
-    process.start()
-    said.close()
-    try:
-        messages = list(_heard(heard))
-        process.join(PROCESS_TIMEOUT_S)
-    finally:
-        process.kill()
-        process.join()
-        heard.close()
-    expected = -signal.SIGKILL if killed else 0
-    assert process.exitcode == expected, f"{target.__name__}{arguments[1:]} ended with {process.exitcode}"
-    return messages
-
-
-def _heard(pipe: Any) -> Iterator[Any]:
-    """Yield what comes through *pipe* until its other end is closed, by the end of the process if by nothing else."""
-    while pipe.poll(PROCESS_TIMEOUT_S):
-        try:
-            yield pipe.recv()
-        except EOFError:
-            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from tests.factories import ALICE
 from tests.faults.crash.habits import call_the_first_block_final, submit_before_storing
 from tests.faults.crash.process import PHASES, Left
 from tests.faults.crash.table import AMOUNT_UNITS, CrashTable, Habit, Meanwhile, Outcome, Point, faults, lane
-from tests.faults.crash.wire import Call, Side, Trip, described
+from tests.faults.crash.wire import Call, Side, Trip, Wire, described
 
 CALL = Call("intake", "ledger: write order")
 SOUND = Outcome(
@@ -112,6 +113,22 @@ def test_the_table_names_what_is_wrong(outcome: Outcome, fault: str) -> None:
     """A point that was not reached, no transfer, two, a wrong one, or something left behind."""
     assert list(faults(SOUND, ALICE)) == []
     assert [fault in found for found in faults(outcome, ALICE)] == [True]
+
+
+async def test_a_process_dies_at_its_call_also_while_another_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two requests at once: the second is noted before the first one's answer is there."""
+    told: list[Call] = []
+    wire = Wire(Trip(0, Side.AFTER), dying=told.append)
+    monkeypatch.setattr(os, "kill", lambda *_: None)
+
+    async def answered() -> None:
+        await asyncio.sleep(0)
+
+    first, second = wire.passed("first", answered), wire.passed("second", answered)
+    results = await asyncio.gather(first, second, return_exceptions=True)
+
+    assert told == [Call("", "first")]
+    assert [type(result) for result in results] == [AssertionError, type(None)]
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,16 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote
 
 from aiohttp import ClientResponse, ClientSession
 
 _WRITTEN = re.compile(r"RowKey='([^']*)'|\"RowKey\": ?\"([^\"]*)\"")
 _SCANNED = re.compile(r"RowKey ge '([^']*)'")
+
+
+T = TypeVar("T")
 
 
 class Side(StrEnum):
@@ -60,21 +63,36 @@ class Wire:
         send = ClientSession._request
 
         async def request(session: ClientSession, method: str, url: Any, **options: Any) -> ClientResponse:
-            return await self._passed(method, str(url), options, lambda: send(session, method, url, **options))
+            what = described(method, str(url), options)
+            return await self.passed(what, lambda: send(session, method, url, **options))
 
         ClientSession._request = request  # type: ignore[method-assign, assignment]  # the one place all pass
 
-    async def _passed(
-        self, method: str, url: str, options: Mapping[str, Any], send: Callable[[], Awaitable[ClientResponse]]
-    ) -> ClientResponse:
-        at, call = len(self.calls), Call(self.phase, described(method, url, options))
+    async def passed(self, what: str, send: Callable[[], Awaitable[T]]) -> T:
+        """Do one request that *what* describes, or die on a side of it."""
+        call, side = self._counted(what)
+        if side is Side.BEFORE:
+            self._die(call)
+        answer = await send()  # the server has done it: the status line of its answer is here
+        if side is Side.AFTER:
+            self._die(call)
+        return answer
+
+    def passed_in_a_thread(self, what: str, send: Callable[[], T]) -> T:
+        """Do the same where nothing is awaited."""
+        call, side = self._counted(what)
+        if side is Side.BEFORE:
+            self._die(call)
+        answer = send()
+        if side is Side.AFTER:
+            self._die(call)
+        return answer
+
+    def _counted(self, what: str) -> tuple[Call, Side | None]:
+        """Note a call; return it with the side of it to die on. Others may be under way at the same time."""
+        at, call = len(self.calls), Call(self.phase, what)
         self.calls.append(call)
-        if self.trip == Trip(at, Side.BEFORE):
-            self._die(call)
-        response = await send()  # the server has done it: the status line of its answer is here
-        if self.trip == Trip(at, Side.AFTER):
-            self._die(call)
-        return response
+        return call, self.trip.side if self.trip and self.trip.at == at else None
 
     def _die(self, call: Call) -> NoReturn:
         self.dying(call)
