@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from foundation.tablestore.azure_tables import Tables
     from payflow.adapters.authorization import AuthorizationServer
     from payflow.connect.connecting import Connecting
+    from payflow.delivery.restoring import Restoring
     from payflow.lane import Lane
     from payflow.ports import ContaAzul, ReceiptWork
     from payflow.recipients.choice import Known
@@ -219,6 +220,15 @@ class Container:
             sleep=asyncio.sleep,
             interval_ms=settings.interval_s * 1000,
         )
+
+    async def restoring(self, company: CompanyId) -> Restoring:
+        """Return the use case that puts a company's backup back."""
+        from payflow.delivery.restoring import Restoring
+        from payflow.ledger.send_log import TableSendLog
+
+        base = await self.base()
+        log = TableSendLog(base.second.rows_of(keys.partition(company)), self._clock, company, 1)
+        return Restoring(ledger=base.lane(company), log=log, clock=self._clock)
 
     # Inside ------------------------------------------------------------------------------------------
 

@@ -14,13 +14,15 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from foundation.clock import UnixMs, system_clock
 from foundation.errors import ServiceError
 from payflow import sealing
 from payflow.conta_azul.values import SAO_PAULO
-from payflow.ledger import identity
+from payflow.ledger import backup, identity
+from payflow.ledger.keys import RESTORING
 from payflow.ledger.lane import LaneLedger
 from payflow.model import BaixaId, CompanyId
 from payflow.settings.groups import ContaAzulSettings, StorageSettings
@@ -81,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     show = _add(commands, "show", "show where the receipt of a payment is, and its mails", _show)
     show.add_argument("company")
     show.add_argument("baixa")
+    backing = _add(commands, "backup", "write a company's rows to a file; what is sealed stays sealed", _backup)
+    backing.add_argument("company")
+    backing.add_argument("file", type=Path)
+    restore = _add(commands, "restore", "put a company's rows back; mails that the send log knows are kept", _restore)
+    restore.add_argument("company")
+    restore.add_argument("file", type=Path)
     cursor = _add(commands, "cursor", "show how far looking has come", _cursor)
     cursor.add_argument("company")
     return parser
@@ -134,6 +142,8 @@ async def _set_status(container: Container, chosen: argparse.Namespace) -> None:
     }[chosen.command]
     if company.status not in allowed:
         raise Refused(f"Company {company.id} is {company.status}; {chosen.command} does not apply.")
+    if chosen.command == "resume" and await lane.rows.get(RESTORING):
+        raise Refused(f"A restore of company {company.id} was cut; run `restore` again first.")
     await lane.write_company(replace(company, status=chosen.status, status_ms=system_clock()))
     await lane.entries.lower(company.id, system_clock(), chosen.status)
     _say(f"Company {company.id} is {chosen.status}.")
@@ -163,6 +173,29 @@ async def _cursor(container: Container, chosen: argparse.Namespace) -> None:
     cursor = await lane.read_cursor()
     _say(f"looked until {_when(cursor.upper_ms)}; in progress: {cursor.kind or 'nothing'}, span {cursor.span}")
     _say(f"last nightly check {_when(cursor.check_ms)}")
+
+
+async def _backup(container: Container, chosen: argparse.Namespace) -> None:
+    lane, company = await _company(container, chosen)
+    base = await container.base()
+    whose = await base.ledger.rows.get(identity.ROW)
+    ledger_id, now = base.identity.ledger_id, system_clock()
+    taken = await backup.take(lane.rows, ledger_id=ledger_id, company=company.id, now=now, identity=whose)
+    chosen.file.write_text(backup.dump(taken), encoding="utf-8")
+    _say(f"{len(taken.rows)} rows of company {company.id} are in {chosen.file}.")
+
+
+async def _restore(container: Container, chosen: argparse.Namespace) -> None:
+    found, tables = backup.load(chosen.file.read_text(encoding="utf-8")), await container.ledger_tables()
+    await tables.ensure()
+    await identity.put_back(tables.rows, found.identity)
+    base = await container.base()
+    if found.ledger_id != base.identity.ledger_id:
+        raise Refused(f"This backup is of the ledger {found.ledger_id}; this one is {base.identity.ledger_id}.")
+    report = await (await container.restoring(CompanyId(chosen.company))).run(found)
+    mails = ", ".join(f"{count} {state}" for state, count in sorted(report.mails.items())) or "none"
+    _say(f"{report.rows} rows of company {chosen.company} are back. Mails by the send log: {mails}.")
+    _say(f"The company is paused; look at `receipts {chosen.company}`, then run `resume {chosen.company}`.")
 
 
 # Small things ----------------------------------------------------------------------------------------

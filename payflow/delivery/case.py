@@ -36,6 +36,7 @@ KIND: Final = "receipt"
 TEST: Final = "test"
 """The kind of a mail that an override got: it says nothing about the true recipient."""
 _MAILED: Final = frozenset({ReceiptState.SENDING, ReceiptState.SENT, ReceiptState.UNKNOWN})
+_TAKEN_BACK: Final = frozenset({DeliveryState.READY, DeliveryState.CANCELLED})
 _WITHOUT_MAIL: Final = frozenset({ReceiptState.WITHDRAWN, ReceiptState.COVERED, ReceiptState.HELD})
 _log = logging.getLogger(__name__)
 
@@ -214,6 +215,9 @@ class Case:
             boundary=new_owner()[:16],
             template=letters.TEMPLATE,
         )
+        if before is not None and before.state not in _TAKEN_BACK:
+            # It went out, or may have, even if only the send log of a restored ledger says so. Never made anew.
+            return before if before.address else _addressed(fresh, before, self.tools.office.domain)
         if before is not None:  # taken back when the payment was edited: another revision of the same mail
             fresh = replace(fresh, revision=before.revision + 1, version=before.version)
         return replace(fresh, message_id=letters.message_id(fresh, self.tools.office.domain))
@@ -280,3 +284,10 @@ class Case:
         """Return the address that a test mail stands for; it is masked in the text."""
         addresses = self.seen.recipient.addresses
         return addresses[delivery.number - 1] if delivery.number <= len(addresses) else "?@?"
+
+
+def _addressed(fresh: Delivery, known: Delivery, domain: str) -> Delivery:
+    """Return a mail of which only the send log knows, with the address that it can be sent to again."""
+    deadline = known.attempt_deadline_ms
+    whole = replace(fresh, state=known.state, attempt_deadline_ms=deadline, version=known.version)
+    return replace(whole, message_id=letters.message_id(whole, domain))

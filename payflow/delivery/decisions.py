@@ -35,6 +35,8 @@ async def send_again(ledger: LaneLedger, key: DeliveryKey, who: str, now: UnixMs
     """
     receipt, deliveries = await _read(ledger, key.payment.baixa)
     first = _named(deliveries, key)
+    if not first.address:
+        raise Rejected("the address of this mail is not known yet: the next look finds the payment again")
     decided, again = rules.send_again(first, again_kind(first.kind), who, now)
     again = replace(again, date_ms=now, boundary=first.boundary, template=letters.TEMPLATE)
     again = replace(again, message_id=letters.message_id(again, domain))
@@ -50,8 +52,8 @@ async def _read(ledger: LaneLedger, baixa: BaixaId) -> tuple[Receipt, list[Deliv
 
 def _named(deliveries: list[Delivery], key: DeliveryKey) -> Delivery:
     found = next((delivery for delivery in deliveries if key_of(delivery) == key), None)
-    if found is None or not found.address:
-        raise Rejected("there is no such mail, or its address is not known")
+    if found is None:
+        raise Rejected("there is no such mail")
     return found
 
 

@@ -8,13 +8,14 @@ would be created anew.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 from foundation.errors import ConfigurationError, Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.codec import Codec, Column, Kind, Record, text
-from foundation.tablestore.ports import Rows
+from foundation.tablestore.ports import Rows, Value
 from payflow.sealing import BlindIndex, Sealer
 
 ROW = "identity"
@@ -54,6 +55,14 @@ async def create(rows: Rows, sealer: Sealer, *, environment: str, redirect_uri: 
     except Contention:
         raise ConfigurationError("this ledger has an identity already; it is never made anew") from None
     return made
+
+
+async def put_back(rows: Rows, values: Mapping[str, Value]) -> None:
+    """Store the identity of a lost ledger as its backup has it; nothing is done where there is one."""
+    if await rows.get(ROW) is None:
+        write = AtomicWrite()
+        write.insert(ROW, values)
+        await commit(rows, write, marker_row=ROW)
 
 
 async def load(rows: Rows, sealer: Sealer, *, environment: str, redirect_uri: str) -> Identity:

@@ -23,6 +23,10 @@ DUE: Final = "due:"
 HELD: Final = "held:"
 AGAIN: Final = "again:"
 """Index of the instalments that are not worked."""
+SIBLING: Final = "of:"
+"""Index of the receipts of an instalment."""
+RESTORING: Final = "restoring"
+"""There while a restore is under way: the company is not resumed before it has ended."""
 END: Final = "~"
 """Sorts behind every character a key has."""
 _WAIT_FOR_A_PERSON = frozenset({ReceiptState.HELD, ReceiptState.UNKNOWN, ReceiptState.REFUSED})
@@ -62,7 +66,7 @@ def document(sha256: str) -> str:
 
 def sibling(instalment: InstalmentId, name: str) -> str:
     """Return the key that finds a receipt by its instalment."""
-    return f"of:{instalment}:{name}"
+    return f"{SIBLING}{instalment}:{name}"
 
 
 def delivery(name: str, kind: str, number: int) -> str:

@@ -15,7 +15,7 @@ import httpx
 
 from foundation.clock import UnixMs, system_clock
 from payflow import wiring
-from payflow.connect.connecting import CallBack, Outcome
+from payflow.connect.connecting import CallBack, ConnectOutcome
 from payflow.delivery import decisions
 from payflow.delivery.ports import key_of
 from payflow.delivery.rules import IDLE_MS
@@ -188,7 +188,7 @@ async def _connect(job: ReceiptJob, container: Container) -> None:
     signed = await asyncio.to_thread(_sign_in, job, state)
     back = parse_qs(urlsplit(signed.headers["Location"]).query)
     found = await connecting.finish(CallBack(code=back["code"][0], state=state, error="", cookie=begun.cookie))
-    assert found is Outcome.CONNECTED, found
+    assert found is ConnectOutcome.CONNECTED, found
 
 
 def _sign_in(job: ReceiptJob, state: str) -> httpx.Response:

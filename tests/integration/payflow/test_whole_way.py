@@ -21,12 +21,14 @@ from devstack.conta_azul.serve import CLIENT_ID, CLIENT_SECRET, conta_azul
 from devstack.conta_azul.server import ContaAzul
 from devstack.servers import Azurite
 from foundation.clock import UnixMs
+from foundation.tablestore.ports import DeleteRow, InsertRow
 from payflow import wiring
 from payflow.cli import commands
 from payflow.connect.pages import COOKIE
 from payflow.documents.comprovante import Payment, make
 from payflow.functions import connect, health, workers
 from payflow.lane import Ended
+from payflow.ledger import backup, identity, keys
 from payflow.model import BaixaId, Centavos, CompanyId, Composition
 from payflow.sealing import new_key
 from payflow.state import ReceiptState
@@ -264,6 +266,41 @@ async def test_an_operator_sees_and_stops(world: World, capsys: pytest.CaptureFi
     for wrong in (("show", COMPANY, "b"), ("pause", "nobody"), ("resume", COMPANY), ("invite", "--document", "1")):
         with pytest.raises(commands.Refused):
             await _command(*wrong)
+
+
+async def test_a_lost_ledger_is_restored_by_commands(
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Its identity with it; paused until the operator resumes; a restore that was cut keeps it paused."""
+    await connected(world, capsys)
+    payment = world.books.pay(world.books.bill(world.books.person("Ana"), 10_00, due=date(2026, 1, 1)))
+    await _look_now()
+    await world.lane()
+    file = str(tmp_path / "backup")
+    await _command("backup", COMPANY, file)
+    rows = (await wiring.container().ledger_tables()).rows
+    await rows.commit([DeleteRow(key=identity.ROW)])
+    await wiring.aclose()
+
+    await _command("restore", COMPANY, file)
+
+    assert await world.state(payment.id) is ReceiptState.READY
+    company_rows = (await wiring.container().base()).lane(COMPANY).rows
+    await company_rows.commit([InsertRow(key=keys.RESTORING, values={})])
+    with pytest.raises(commands.Refused, match="was cut"):
+        await _command("resume", COMPANY)
+    await company_rows.commit([DeleteRow(key=keys.RESTORING)])
+    await _command("resume", COMPANY)
+    other = tmp_path / "other"
+    _rewrite(Path(file), other)
+    with pytest.raises(commands.Refused, match="of the ledger another"):
+        await _command("restore", COMPANY, str(other))
+
+
+def _rewrite(file: Path, other: Path) -> None:
+    """Write a backup as if it were another ledger's."""
+    found = backup.load(file.read_text("utf-8"))
+    other.write_text(backup.dump(replace(found, ledger_id="another")), "utf-8")
 
 
 async def _look_now() -> None:

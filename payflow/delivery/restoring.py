@@ -1,0 +1,195 @@
+"""
+Put a company's rows back as a backup has them, so that nothing is mailed a second time.
+
+The steps are those of ``restore``: pause, raise the log's epoch, replace every row with what has not ended frozen, read
+the send log, release. The company stays paused. A restore that was cut is begun again: each step may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from foundation.clock import Clock, UnixMs, utc_day
+from foundation.errors import Rejected
+from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
+from foundation.tablestore.ports import UNSTORED, Row, Value
+from foundation.tablestore.queries import rows_under
+from payflow.delivery import restore, steps
+from payflow.delivery.ports import DeliveryKey, LogRecords, key_of
+from payflow.ledger import keys
+from payflow.ledger.backup import LEFT_OUT, Backup, all_rows
+from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
+from payflow.ledger.lane import LaneLedger
+from payflow.ledger.send_log import TableSendLog
+from payflow.model import BaixaId
+from payflow.progress import Instalment
+from payflow.state import ENDED, Company, CompanyStatus, Delivery, DeliveryState, Receipt, ReceiptState
+
+DAY_MS: Final = 86_400_000
+_LEASE: Final = "lease:"
+_KEPT: Final = frozenset({keys.TOKEN, keys.RESTORING, LOG_EPOCH})
+"""Rows that do not go back: an older refresh token is dead, and the epoch is written last."""
+_DECIDED: Final = frozenset({DeliveryState.SENT, DeliveryState.UNKNOWN})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What a restore did: rows put back, and how the mails of receipts stand."""
+
+    rows: int
+    mails: Mapping[DeliveryState, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restoring:
+    """The use case, for one company. Raises StoreUnavailable, Contention, SendLogUnavailable: begin it again then."""
+
+    ledger: LaneLedger
+    log: TableSendLog
+    clock: Clock
+
+    async def run(self, backup: Backup) -> Report:
+        """Restore. Raises Rejected for another company's backup."""
+        if backup.company != self.ledger.company:
+            raise Rejected(f"this backup is of company {backup.company}")
+        await self._pause()
+        epoch = await self.log.raise_epoch()
+        await self._put_back(backup)
+        await self._put(LOG_EPOCH, EPOCHS.encode(Epoch(epoch)))
+        records = await self.log.records(utc_day(UnixMs(backup.began_ms - DAY_MS)))
+        mails = await self._release(records)
+        await self._end()
+        return Report(rows=len(backup.rows), mails=mails)
+
+    # The steps ---------------------------------------------------------------------------------------
+
+    async def _pause(self) -> None:
+        await self._put(keys.RESTORING, {})
+        company = await self.ledger.read_company()
+        if company and company.status is not CompanyStatus.PAUSED:
+            await self.ledger.write_company(replace(company, status=CompanyStatus.PAUSED, status_ms=self.clock()))
+
+    async def _put_back(self, backup: Backup) -> None:
+        """Make the partition what the backup says; what is made of other rows is made anew."""
+        there = {row.key: row async for row in all_rows(self.ledger.rows)}
+        wanted = dict(self._wanted(backup))
+        write = AtomicWrite()
+        for key in sorted(wanted.keys() | there.keys()):
+            if not self._differs(write, key, there.get(key), wanted.get(key)):
+                continue
+            if len(write.writes) == ROWS_MAX:
+                await self._commit(write)
+                write = AtomicWrite()
+        await self._commit(write)
+
+    def _differs(self, write: AtomicWrite, key: str, there: Row | None, wanted: Mapping[str, Value] | None) -> bool:
+        """Add what makes a row as it is wanted; say whether there was anything to do."""
+        stays = key.startswith(_LEASE) or (key in _KEPT and there is not None)
+        if stays or (there is not None and wanted == {}):
+            return False
+        if wanted is None:
+            write.delete(key)
+        else:
+            write.put(key, wanted, there.version if there else UNSTORED)
+        return True
+
+    def _wanted(self, backup: Backup) -> Iterator[tuple[str, Mapping[str, Value]]]:
+        for key, values in backup.rows.items():
+            if key.startswith(LEFT_OUT) or key == keys.RESTORING:
+                continue
+            row = Row(key=key, values=values, version=UNSTORED)
+            yield from self._frozen(row)
+
+    def _frozen(self, row: Row) -> Iterator[tuple[str, Mapping[str, Value]]]:
+        """Yield a backup's row as it is put back, and its index rows."""
+        codec, kind = self.ledger.codec, row.key.partition(":")[0]
+        match kind:
+            case "receipt":
+                receipt = codec.decode(Receipt, row)
+                receipt = receipt if receipt.state in ENDED else replace(receipt, frozen=True)
+                yield row.key, {**row.values, **codec.encode(receipt)}
+                yield from self._indexes(receipt)
+            case "delivery":
+                yield row.key, {**row.values, **codec.encode(restore.frozen(codec.decode(Delivery, row)))}
+            case "instalment":
+                yield row.key, row.values
+                if not codec.decode(Instalment, row).worked:
+                    yield f"{keys.AGAIN}{row.key.partition(':')[2]}", {}
+            case keys.COMPANY:
+                company = replace(codec.decode(Company, row), status=CompanyStatus.PAUSED)
+                yield row.key, {**row.values, **codec.encode(company)}
+            case _:
+                yield row.key, row.values
+
+    def _indexes(self, receipt: Receipt) -> Iterator[tuple[str, Mapping[str, Value]]]:
+        name = self.ledger.name(receipt.baixa)
+        yield keys.sibling(receipt.instalment, name), {}
+        if key := keys.index(receipt, name):
+            yield key, {}
+
+    async def _release(self, records: LogRecords) -> Mapping[DeliveryState, int]:
+        """Let the log decide every mail, and each receipt with its mails in one group."""
+        rows = {key_of(one): one for one in [mail async for mail in self._deliveries()]}
+        decided = restore.apply(rows, records, self.clock())
+        by_payment: dict[BaixaId, list[Delivery]] = {}
+        for delivery in decided:
+            by_payment.setdefault(delivery.baixa, []).append(delivery)
+        async for receipt in self._receipts():
+            mails = by_payment.pop(receipt.baixa, [])
+            await self._store(receipt, self._settled(receipt, mails), [one for one in mails if self._is_new(one, rows)])
+        for mails in by_payment.values():  # the payment was found after the backup: the next look finds it again
+            await LaneDeliveries(self.ledger).save(*(one for one in mails if self._is_new(one, rows)))
+        return Counter(one.state for one in decided)
+
+    def _settled(self, receipt: Receipt, mails: Sequence[Delivery]) -> Receipt:
+        now, thawed = self.clock(), replace(receipt, frozen=False)
+        if receipt.state in ENDED:
+            return thawed
+        if any(one.state in _DECIDED for one in mails):
+            step = steps.settled([one for one in mails if one.state is not DeliveryState.CANCELLED])
+            return replace(thawed, state=step.state, reason=step.reason, due_ms=step.due_ms, changed_ms=now)
+        if receipt.state is ReceiptState.SENDING and not mails:  # its mails were written after the backup read them
+            return replace(thawed, state=ReceiptState.FOUND, due_ms=now, changed_ms=now)
+        return thawed
+
+    async def _store(self, before: Receipt, after: Receipt, mails: Sequence[Delivery]) -> None:
+        if after == before and not mails:
+            return
+
+        def also(write: AtomicWrite) -> None:
+            for mail in mails:
+                self.ledger.put_delivery(write, mail)
+
+        await self.ledger.save(before, after, also=also)
+
+    async def _end(self) -> None:
+        write = AtomicWrite()
+        write.delete(keys.RESTORING)
+        await self.ledger.rows.commit(write.writes)
+        await self.ledger.entries.lower(self.ledger.company, self.clock(), CompanyStatus.PAUSED)
+
+    # Inside ------------------------------------------------------------------------------------------
+
+    async def _deliveries(self) -> AsyncIterator[Delivery]:
+        async for row in rows_under(self.ledger.rows, "delivery:"):
+            yield self.ledger.codec.decode(Delivery, row)
+
+    async def _receipts(self) -> AsyncIterator[Receipt]:
+        async for row in rows_under(self.ledger.rows, "receipt:"):
+            yield self.ledger.codec.decode(Receipt, row)
+
+    @staticmethod
+    def _is_new(delivery: Delivery, rows: Mapping[DeliveryKey, Delivery]) -> bool:
+        return rows.get(key_of(delivery)) != delivery
+
+    async def _put(self, key: str, values: Mapping[str, Value]) -> None:
+        row, write = await self.ledger.rows.get(key), AtomicWrite()
+        write.put(key, values, row.version if row else UNSTORED)
+        await self._commit(write)
+
+    async def _commit(self, write: AtomicWrite) -> None:
+        if write.writes:
+            await commit(self.ledger.rows, write, marker_row=write.writes[0].key)

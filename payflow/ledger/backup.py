@@ -1,0 +1,96 @@
+"""
+The rows of one company as a text: what is sealed in a row stays sealed in the backup.
+
+Index rows and leases are left out. The rows are read one page after another while lanes may work, so an index could
+contradict its receipt; a restore makes them anew of the receipts and instalments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from foundation.clock import UnixMs
+from foundation.errors import Rejected
+from foundation.tablestore.ports import Row, Rows, Value
+from foundation.tablestore.queries import PAGE_ROWS, behind
+from payflow.ledger import keys
+from payflow.model import CompanyId
+
+FORMAT: Final = 1
+LEFT_OUT: Final = (keys.DUE, keys.HELD, keys.AGAIN, keys.SIBLING, "lease:", "waiting:")
+"""Rows that are made of others, or that only spare work."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backup:
+    """
+    One company's rows, and the row that says whose ledger it is: without its key no receipt would be found again.
+
+    ``began_ms`` is the time before the first was read.
+    """
+
+    ledger_id: str
+    company: CompanyId
+    began_ms: UnixMs
+    rows: Mapping[str, Mapping[str, Value]]
+    identity: Mapping[str, Value] = field(default_factory=dict)
+
+
+async def take(rows: Rows, *, ledger_id: str, company: CompanyId, now: UnixMs, identity: Row | None = None) -> Backup:
+    """Read every row of a company. Raises StoreUnavailable."""
+    kept = {row.key: row.values async for row in all_rows(rows) if not row.key.startswith(LEFT_OUT)}
+    whose = identity.values if identity else {}
+    return Backup(ledger_id=ledger_id, company=company, began_ms=now, rows=kept, identity=whose)
+
+
+async def all_rows(rows: Rows) -> AsyncIterator[Row]:
+    """Yield every row of a partition, in key order, page by page."""
+    first = ""
+    while True:
+        page = await rows.scan(first, keys.END, limit=PAGE_ROWS)
+        for row in page:
+            yield row
+        if len(page) < PAGE_ROWS:
+            return
+        first = behind(page[-1].key)
+
+
+def dump(backup: Backup) -> str:
+    """Return *backup* as lines of JSON; the first names the digest of the others."""
+    lines = [json.dumps([key, dict(values)], ensure_ascii=False) for key, values in backup.rows.items()]
+    head = {
+        "format": FORMAT,
+        "ledger_id": backup.ledger_id,
+        "company": backup.company,
+        "began_ms": backup.began_ms,
+        "identity": dict(backup.identity),
+        "rows": len(lines),
+        "sha256": _digest(lines),
+    }
+    return "\n".join([json.dumps(head), *lines]) + "\n"
+
+
+def load(text: str) -> Backup:
+    """Return the backup that *text* is. Raises Rejected if it is none, or not whole."""
+    head_line, *lines = text.splitlines() or [""]
+    try:
+        head = json.loads(head_line)
+        if head["format"] != FORMAT or head["sha256"] != _digest(lines) or head["rows"] != len(lines):
+            raise Rejected("this backup is not whole, or of another format")
+        return Backup(
+            ledger_id=head["ledger_id"],
+            company=CompanyId(head["company"]),
+            began_ms=UnixMs(head["began_ms"]),
+            rows=dict(json.loads(line) for line in lines),
+            identity=head["identity"],
+        )
+    except (ValueError, KeyError, TypeError):
+        raise Rejected("this file is no backup of PayFlow") from None
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
