@@ -255,12 +255,6 @@ class Resources:
 
         return Register(rows=(await self.tables()).rows, clock=self._clock, catalogue=CATALOGUE)
 
-    @built_once
-    async def _targets(self) -> Mapping[str, Target]:
-        from foundation.alarms.configured import targets_of
-
-        return targets_of(await self.settings(AlarmSettings), _TITLE)
-
     async def ages(self) -> AgeSettings:
         """Return how old something may become; the defaults while a setting is wrong, which is an alarm of its own."""
         try:
@@ -276,13 +270,9 @@ class Resources:
 
     async def targets(self) -> Mapping[str, Target]:
         """Return where the sweep sends alarms; while settings are wrong, the log, and one target that says so."""
-        try:
-            return await self._targets()
-        except ConfigurationError as error:
-            from foundation.alarms.model import LOG
-            from foundation.alarms.targets import BrokenTarget, LogTarget
+        from foundation.alarms.configured import targets_or_log
 
-            return {LOG: LogTarget(), "settings": BrokenTarget(str(error))}
+        return await targets_or_log(partial(self.settings, AlarmSettings), _TITLE, "en")
 
 
 def _audit_table(ledger_table: str) -> str:

@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -20,7 +19,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from foundation import logs
 from foundation.clock import Clock, system_clock
-from foundation.errors import ConfigurationError
 from foundation.lazy import built_once
 from foundation.per_loop import PerLoop
 from foundation.secrets.key_vault import KeyVaultSecrets
@@ -51,11 +49,10 @@ if TYPE_CHECKING:
     from foundation.alarms.teller import Target
     from foundation.http.readiness import ReadinessFrame, Standing
     from foundation.tablestore.azure_tables import Tables
-    from payflow.adapters.authorization import AuthorizationServer
     from payflow.connect.connecting import Connecting
     from payflow.delivery.restoring import Restoring
     from payflow.lane import Lane
-    from payflow.ports import ContaAzul, ReceiptWork
+    from payflow.ports import ReceiptWork
     from payflow.recipients.choice import Known
     from payflow.sealing import Sealer
     from payflow.state import Company
@@ -170,17 +167,13 @@ class Container:
 
     async def alarm_targets(self) -> Mapping[str, Target]:
         """Return where alarms go; while settings are wrong, the log, and one target that says so."""
-        from foundation.alarms.configured import targets_of
-        from foundation.alarms.model import LOG
-        from foundation.alarms.targets import BrokenTarget, LogTarget
+        from foundation.alarms.configured import targets_or_log
 
-        try:
-            return targets_of(await self.settings(AlarmSettings), "PayFlow")
-        except ConfigurationError as error:
-            return {LOG: LogTarget("pt"), "settings": BrokenTarget(str(error))}
+        return await targets_or_log(partial(self.settings, AlarmSettings), "PayFlow", "pt")
 
     async def connecting(self) -> Connecting:
         """Return the use case of connecting a clinic."""
+        from payflow.adapters.authorization import server_of
         from payflow.adapters.conta_azul import account_of
         from payflow.connect.connecting import Connecting
         from payflow.ledger.oauth import OAuthLedger
@@ -189,8 +182,8 @@ class Container:
         base, http, settings = await self.base(), await self._http(), await self.settings(ContaAzulSettings)
         return Connecting(
             oauth=OAuthLedger(base.ledger.rows_of(keys.OAUTH), oauth_codec(base.sealer)),
-            partitions=CompanyPartitions(base, self._clock, _server(http, settings)),
-            server=_server(http, settings),
+            partitions=CompanyPartitions(base, self._clock, server_of(http, settings)),
+            server=server_of(http, settings),
             account_of=partial(account_of, http, settings.api_url),
             clock=self._clock,
             authorize_url=settings.authorize_url,
@@ -201,19 +194,20 @@ class Container:
     async def lane(self, company: CompanyId) -> Lane:
         """Return the lane of one company."""
         from foundation.tablestore.leases import Leases
+        from payflow.adapters.conta_azul import api_of
         from payflow.connect.probe import probe
         from payflow.conta_azul.values import local_date
         from payflow.lane import Lane
 
         base, settings = await self.base(), await self.settings(LookSettings)
         ledger, tokens = base.lane(company), await self._tokens(company)
-        api_of = partial(_api, await self._http(), (await self.settings(ContaAzulSettings)).api_url, tokens)
+        own_api = partial(api_of, await self._http(), (await self.settings(ContaAzulSettings)).api_url, tokens)
         return Lane(
             ledger=ledger,
             leases=Leases(ledger.rows, self._clock),
             holder=self._holder,
-            api_of=api_of,
-            probe=lambda found: probe(found, api_of, local_date(self._clock())),
+            api_of=own_api,
+            probe=lambda found: probe(found, own_api, local_date(self._clock())),
             work=await self._work(tokens),
             alarms=await self.register(),
             clock=self._clock,
@@ -264,19 +258,16 @@ class Container:
         )
 
     async def _tokens(self, company: CompanyId) -> Tokens:
+        from payflow.adapters.authorization import server_of
+
         base, http, settings = await self.base(), await self._http(), await self.settings(ContaAzulSettings)
-        return CompanyPartitions(base, self._clock, _server(http, settings)).tokens(company)
+        return CompanyPartitions(base, self._clock, server_of(http, settings)).tokens(company)
 
     async def _tables(self, connection: str, table: str) -> Tables:
         from foundation.tablestore.azure_tables import connect
 
         account = await self._settings.account(connection)
-        tables = connect(
-            account,
-            partition=keys.IDENTITY,
-            table=table,
-            audit_table=f"{table}audit",
-        )
+        tables = connect(account, partition=keys.IDENTITY, table=table, audit_table=f"{table}audit")
         self._open.push_async_callback(tables.aclose)
         return tables
 
@@ -296,28 +287,6 @@ class Container:
         client = pooled()
         self._open.push_async_callback(client.aclose)
         return client
-
-
-def _server(http: httpx.AsyncClient, settings: ContaAzulSettings) -> AuthorizationServer:
-    from payflow.adapters.authorization import AuthorizationServer
-
-    return AuthorizationServer(
-        http,
-        settings.token_url,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret.get_secret_value(),
-        redirect_uri=settings.redirect_uri,
-    )
-
-
-def _api(http: httpx.AsyncClient, api_url: str, tokens: Tokens, company: Company) -> ContaAzul:
-    """Return the API for one company; each call begins with an empty limiter, which spaces from its first request."""
-    from payflow.adapters.conta_azul import ContaAzulApi
-    from payflow.conta_azul.limiter import Limiter
-    from payflow.conta_azul.routes import FAMILIES
-
-    family = FAMILIES.get(company.route_family) or next(iter(FAMILIES.values()))
-    return ContaAzulApi(http, api_url, family, tokens=tokens, limiter=Limiter(time.monotonic), sleep=asyncio.sleep)
 
 
 async def _known(company: Company, ledger: LaneLedger) -> Known:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pydantic import SecretStr
 
+from foundation.alarms.catalogue import Language
 from foundation.alarms.heartbeat import Heartbeat
 from foundation.alarms.mail_target import MailServer, MailTarget
 from foundation.alarms.model import LOG
 from foundation.alarms.settings import SMTP_PORTS, AlarmSettings
-from foundation.alarms.targets import LogTarget, PostTarget, discord, slack, teams, telegram
+from foundation.alarms.targets import BrokenTarget, LogTarget, PostTarget, discord, slack, teams, telegram
 from foundation.alarms.wording import document_of
+from foundation.errors import ConfigurationError
 from foundation.outgoing.guard import OutgoingGuard
 from foundation.settings import urls
 
@@ -39,6 +41,16 @@ def targets_of(settings: AlarmSettings, title: str) -> Mapping[str, Target]:
             language=language,
         )
     return targets
+
+
+async def targets_or_log(
+    read: Callable[[], Awaitable[AlarmSettings]], title: str, language: Language
+) -> Mapping[str, Target]:
+    """Return the targets of the settings; while those are wrong, the log, and one target that says so."""
+    try:
+        return targets_of(await read(), title)
+    except ConfigurationError as error:
+        return {LOG: LogTarget(language), "settings": BrokenTarget(str(error))}
 
 
 def heartbeat_of(settings: AlarmSettings) -> Heartbeat:

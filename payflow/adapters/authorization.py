@@ -7,6 +7,7 @@ import httpx
 from payflow.connect import grants
 from payflow.connect.grants import Grant
 from payflow.errors import ApiUnavailable
+from payflow.settings.groups import ContaAzulSettings
 
 
 class AuthorizationServer:
@@ -30,3 +31,14 @@ class AuthorizationServer:
         except httpx.HTTPError as error:
             raise ApiUnavailable(f"no answer from Conta Azul's sign-in ({type(error).__name__})") from None
         return grants.read(response.status_code, response.content)
+
+
+def server_of(http: httpx.AsyncClient, settings: ContaAzulSettings) -> AuthorizationServer:
+    """Return the authorization server that *settings* name."""
+    return AuthorizationServer(
+        http,
+        settings.token_url,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret.get_secret_value(),
+        redirect_uri=settings.redirect_uri,
+    )

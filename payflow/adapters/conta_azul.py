@@ -16,12 +16,14 @@ from typing import Any, Final
 import httpx
 
 from foundation.clock import Sleep
+from payflow.connect.tokens import Tokens
 from payflow.conta_azul import answers, responses, routes
 from payflow.conta_azul.limiter import Limiter
-from payflow.conta_azul.routes import Family, Search
+from payflow.conta_azul.routes import FAMILIES, Family, Search
 from payflow.errors import ApiUnavailable, RateLimited, Unauthorized, UnreadableAnswer
 from payflow.model import Account, Baixa, BaixaId, CustomerId, InstalmentDetail, InstalmentId, Person
-from payflow.ports import AccessTokens
+from payflow.ports import AccessTokens, ContaAzul
+from payflow.state import Company
 
 TRIES: Final = 3
 PAUSES_S: Final = (1.0, 4.0)
@@ -150,3 +152,9 @@ def _there(answer: Any) -> Any:
     if answer is None:
         raise UnreadableAnswer("the answer is empty")
     return answer
+
+
+def api_of(http: httpx.AsyncClient, api_url: str, tokens: Tokens, company: Company) -> ContaAzul:
+    """Return the API for one company; each call begins with an empty limiter, which spaces from its first request."""
+    family = FAMILIES.get(company.route_family) or next(iter(FAMILIES.values()))
+    return ContaAzulApi(http, api_url, family, tokens=tokens, limiter=Limiter(time.monotonic), sleep=asyncio.sleep)
