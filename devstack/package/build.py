@@ -23,7 +23,7 @@ from devstack.package.lock import Pin, pins
 PACKAGES = ".python_packages/lib/site-packages"
 """Where the worker looks. Source: https://learn.microsoft.com/azure/azure-functions/functions-reference-python"""
 LOG = paths.STATE / "package.log"
-OURS = ("host.json", "function_app.py", "distributor/**/*.py", "foundation/**/*.py")
+OURS = ("host.json", "function_app.py", "distributor/**/*.py", "distributor/locale/**/*.[mp]o", "foundation/**/*.py")
 """What of this repository runs in Azure."""
 _GLIBC = ("manylinux2014_x86_64", "manylinux_2_17_x86_64")
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first a zip can hold

@@ -7,6 +7,7 @@ import getpass
 import re
 
 from distributor.addresses import parse_address
+from distributor.cli.language import _
 from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
@@ -33,27 +34,29 @@ def address(text: str) -> Address:
 def tx_hash(text: str) -> Hash:
     """Return *text* as the hash of a transaction."""
     if not _HASH.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a transaction hash: it must be 0x and 64 hex digits")
+        raise argparse.ArgumentTypeError(
+            _("{text} is not a transaction hash: it must be 0x and 64 hex digits").format(text=text)
+        )
     return Hash(text.lower())
 
 
 def accepted_transfer(text: str) -> tuple[Hash, OrderKey | None]:
     """Return the hash, and the order it paid where ``=ORDER`` names one."""
-    named, _, order = text.partition("=")
+    named, _equals, order = text.partition("=")
     return tx_hash(named), order_key(order) if order else None
 
 
 def whole(text: str) -> int:
     """Return *text* as a whole number, not below zero."""
     if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number")
+        raise argparse.ArgumentTypeError(_("{text} is not a whole number").format(text=text))
     return int(text)
 
 
 def words(text: str) -> str:
     """Return *text* without the white space around it; at least one word."""
     if not text.strip():
-        raise argparse.ArgumentTypeError("must not be empty")
+        raise argparse.ArgumentTypeError(_("must not be empty"))
     return text.strip()
 
 

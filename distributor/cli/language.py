@@ -9,7 +9,7 @@ first of LANGUAGE, LC_ALL, LC_MESSAGES and LANG that is set, as for every progra
 from __future__ import annotations
 
 import gettext
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -43,10 +43,18 @@ def current() -> Literal["en", "pt"]:
     return _Current.code
 
 
-def choose(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Use the language that *arguments* or *environ* ask for, English for any other."""
+def choose(arguments: Sequence[str], environ: MutableMapping[str, str]) -> None:
+    """
+    Use the language that *arguments* or *environ* ask for, English for any other.
+
+    Python's own parser of arguments looks into the environment: what was chosen is written there.
+    """
     asked = _asked(arguments) or next((environ[name] for name in _VARIABLES if environ.get(name)), "")
     portuguese = asked.lower().startswith("pt")
+    if portuguese or _asked(arguments):
+        environ["LANGUAGE"] = PORTUGUESE if portuguese else "en"
+    gettext.bindtextdomain(DOMAIN, LOCALE)
+    gettext.textdomain(DOMAIN)
     _Current.code = "pt" if portuguese else "en"
     wanted = [PORTUGUESE] if portuguese else []
     _Current.messages = gettext.translation(DOMAIN, LOCALE, wanted, fallback=True) if wanted else _ENGLISH
