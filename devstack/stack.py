@@ -42,7 +42,7 @@ _STOP_S = "2"
 """The platform gives 37 seconds; nobody waits so long for a stack that is thrown away."""
 _FIRST_ANSWER_S = 90.0
 _NEVER_ANSWERS = ("No job functions found", "The host cannot start")
-"""As in Azure, the process stays up with an app that does not load; a person at a desk is told."""
+"""As in Azure, the process stays up with an app that does not load; a person at a desk is informed."""
 
 
 class _Server(Protocol):

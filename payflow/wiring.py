@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from foundation.alarms.register import Register
     from foundation.alarms.teller import Target
-    from foundation.http.readiness import ReadinessFrame, Standing
+    from foundation.http.readiness import ReadinessFrame
     from foundation.tablestore.azure_tables import Tables
     from payflow.connect.connecting import Connecting
     from payflow.delivery.restoring import Restoring
@@ -128,33 +128,15 @@ class Container:
     @built_once
     async def readiness(self) -> ReadinessFrame:
         """Return what ``/ready`` asks: settings, both accounts, and the alarms that hold."""
-        from foundation.http.readiness import Part, ReadinessFrame
+        from payflow.readiness import readiness_of
 
-        return ReadinessFrame(
-            parts=[
-                Part(name="ledger", checks=("ledger",), ask=self._ledger_answers),
-                Part(name="send_log", checks=("send_log",), ask=self._second_answers),
-            ],
+        return readiness_of(
+            entries=self.entries,
+            second=self.second_tables,
+            register=self.register,
             wrong_settings=self.wrong_settings,
-            standing=self._standing,
             clock=self._clock,
         )
-
-    async def _ledger_answers(self) -> Mapping[str, bool]:
-        """Say that the ledger is there, and is this installation's."""
-        await (await self.entries()).all()
-        return {"ledger": True}
-
-    async def _second_answers(self) -> Mapping[str, bool]:
-        await (await self.second_tables()).rows.get("ready")
-        return {"send_log": True}
-
-    async def _standing(self) -> Standing:
-        from foundation.http.readiness import Standing
-
-        register = await self.register()
-        codes = [told.code for told in await register.standing()]
-        return Standing(codes=codes, blocking=[code for code in codes if register.catalogue.find(code).blocks])
 
     async def tell_alarms(self) -> None:
         """Send what is due to each target, then say that a whole sweep is through."""

@@ -139,7 +139,7 @@ class BorProxy:
             case _:
                 return _item(None, _error(_INVALID_REQUEST, "invalid request"))
 
-    # what it is told ---------------------------------------------------------------------------
+    # what it is set to do ---------------------------------------------------------------------------
 
     def _control(self, call: Item) -> Item:
         try:

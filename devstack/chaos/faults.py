@@ -63,7 +63,7 @@ class Struck:
 
 
 class Script:
-    """A list of faults, one after the other, chosen by chance until told to end."""
+    """A list of faults, one after the other, chosen by chance until asked to end."""
 
     def __init__(
         self, name: str, faults: Sequence[Callable[[], str]], pauses_s: tuple[float, float], seed: int
@@ -205,7 +205,7 @@ class Faults:
         return f"the node froze for {frozen_s:.0f} s"
 
     def _wire(self) -> str:
-        """Let the wire lie; a proxy that is killed meanwhile forgets what it was told, and is honest again."""
+        """Let the wire lie; a proxy that is killed meanwhile forgets what it was set to do, and is honest again."""
         rules, lying_s = self._chance["chain"].sample(_WIRE, 2), self._chance["chain"].uniform(4, 12)
         told = self._tell_proxy("proxy_setFaults", rules)
         time.sleep(lying_s)

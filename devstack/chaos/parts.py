@@ -56,7 +56,7 @@ class Proxy:
 
 
 class Part(Generic[S]):
-    """A server that comes and goes; *start* is told which life begins, from 1."""
+    """A server that comes and goes; *start* is given which life begins, from 1."""
 
     def __init__(self, name: str, start: Callable[[int], AbstractContextManager[S]], run: Run) -> None:
         self.name, self.lives, self.kills = name, 0, 0

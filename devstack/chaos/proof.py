@@ -72,7 +72,7 @@ class Verdict:
 
     @property
     def figures(self) -> Mapping[str, str]:
-        """The numbers that are told always, and what is wrong."""
+        """The numbers that are shown always, and what is wrong."""
         wrong = {"strange payouts": self.strange, "untrue rows": self.untrue, "left over": self.left}
         return {
             "paid once": str(self.paid_once),

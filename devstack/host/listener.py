@@ -66,7 +66,7 @@ class QueueListener:
         self._stopping.set()
 
     async def listen(self) -> None:
-        """Take and start messages until told to stop. Raises HostEnds when storage is away for too long."""
+        """Take and start messages until asked to stop. Raises HostEnds when storage is away for too long."""
         delay_s = _FIRST_DELAY_S
         while not self._stopping.is_set():
             found = await self._take()

@@ -53,7 +53,7 @@ _LOOK_S = 0.02
 
 
 class Host:
-    """One app, served until told to stop, or until the platform's host would end."""
+    """One app, served until asked to stop, or until the platform's host would end."""
 
     def __init__(self, config: HostConfig, workers: Workers, times: Times) -> None:
         self._config, self._workers, self._times = config, workers, times
@@ -184,7 +184,7 @@ class Host:
 
 
 async def _until(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Return when told to stop. Raises what ends one of *tasks*: it ends the host."""
+    """Return when asked to stop. Raises what ends one of *tasks*: it ends the host."""
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     for task in done - {stopped}:

@@ -33,7 +33,7 @@ async def _main(app: Path, runtime: Path, port: int) -> None:
         task = asyncio.create_task(_answer(worker, channel, call))
         running.add(task)
         task.add_done_callback(running.discard)
-    await asyncio.gather(*running, return_exceptions=True)  # the host is gone, and the functions are not told
+    await asyncio.gather(*running, return_exceptions=True)  # the host is gone, and the functions are not informed
 
 
 async def _started(app: Path, runtime: Path) -> Worker:

@@ -1,4 +1,4 @@
-"""``alarms``: what is told now, the word of a person who knows of it, and a test of the way it goes."""
+"""``alarms``: what is sent now, the word of a person who knows of it, and a test of the way it goes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def _list(context: CommandContext) -> int:
 
 
 async def _seen(context: CommandContext) -> int:
-    """Note that a person knows of an alarm: it is told daily from then on, with the name, and never silenced."""
+    """Note that a person knows of an alarm: it is sent daily from then on, with the name, and never silenced."""
     code = context.options.code
     if code is None:
         raise CommandRefused(_("Which alarm? `alarms seen CODE`; `alarms list` has the codes."))

@@ -126,7 +126,7 @@ class CommandContext:
         return ledger
 
     async def told(self) -> Mapping[str, Told]:
-        """Return what was told of each alarm."""
+        """Return what was sent of each alarm."""
         return await (await self.parts.register()).told()
 
     async def rebuild_store(self) -> RebuildStore:

@@ -112,7 +112,7 @@ def _attempt(attempt: Attempt) -> Mapping[str, Any]:
 
 
 async def _alarms(context: CommandContext, key: OrderKey) -> list[Mapping[str, Any]]:
-    """Return the alarms that named the order: those that persist, and those that were told."""
+    """Return the alarms that named the order: those that persist, and those that were sent."""
     register = await context.parts.register()
     return [*_noted(await register.facts(), str(key)), *_told((await register.told()).values(), str(key))]
 

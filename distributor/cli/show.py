@@ -146,7 +146,7 @@ async def _operators(ledger: Ledger, rebuild_store: RebuildStore, decimals: int)
 
 
 def _told(told: Told) -> dict[str, Any]:
-    """Return what stands, and when it was last told; "not yet" while no target has taken it."""
+    """Return what stands, and when it was last sent; "not yet" while no target has taken it."""
     return {
         "alarm": told.code,
         "since": _time(told.since_ms),

@@ -30,7 +30,7 @@ _BESIDE = {"order_passed_over", "row_unreadable", "retiring_gas_short"}
 _C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
 
 OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
-    # code: severity, whether it is an event (told once, no end), summary, action
+    # code: severity, whether it is an event (sent once, no end), summary, action
     "nonce_lost": (
         _C,
         False,

@@ -43,7 +43,7 @@ class UnmatchedTransfer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassifiedTransfers:
-    """Outflows of some blocks, told apart."""
+    """Outflows of some blocks, sorted apart."""
 
     payouts: Sequence[Payout]
     unmatched_transfers: Sequence[UnmatchedTransfer]

@@ -45,7 +45,7 @@ class AlarmKind:
     severity: Severity
     texts: Mapping[Language, Text]
     event: bool = False
-    """Something that happened, and does not stand: its end is not told."""
+    """Something that happened, and does not stand: its end is not sent."""
     stops: bool = True
     """Whether the service is not ready while it holds; a warning and an event never stop it."""
     sighting_ms: int = SIGHTING_MS

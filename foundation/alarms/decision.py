@@ -20,9 +20,9 @@ DAY_MS: Final = 24 * HOUR_MS
 QUIET_MS: Final = 120_000
 """How long a fact must not be seen before it counts as ended."""
 BACK_MS: Final = 600_000
-"""What ended and came back is told again after this time at the earliest: it flaps."""
+"""What ended and came back is sent again after this time at the earliest: it flaps."""
 _ENDS_TOLD: Final = 2
-"""An end is told a second time an hour later: a sweep that outlived its lease may have had the last word."""
+"""An end is sent a second time an hour later: a sweep that outlived its lease may have had the last word."""
 
 
 def after_look(told: Told | None, code: str, facts: Sequence[Fact], now: UnixMs) -> Told | None:
@@ -37,7 +37,7 @@ def due(told: Told, now: UnixMs, *, event: bool = False) -> AlarmState | None:
     Return the word that must be delivered now; None when nothing is due.
 
     A telling that was begun and not finished is due in any case: nobody knows whether it arrived. The
-    end of an *event* is not told: it was over when it was told.
+    end of an *event* is not sent: it was over when it was sent.
     """
     if told.telling is not None:
         return told.state
@@ -85,7 +85,7 @@ def _not_seen(told: Told, now: UnixMs) -> Told:
 
 
 def _again(told: Told, now: UnixMs) -> bool:
-    """Say whether a fact that stands must be told: never told, come back, or an hour old."""
+    """Say whether a fact that stands must be sent: never sent, come back, or an hour old."""
     if told.told is None:
         return True
     wait_ms = BACK_MS if told.told is AlarmState.ENDED else DAY_MS if told.seen_by else HOUR_MS

@@ -1,4 +1,4 @@
-"""What stands, what was told of it, and what is told now."""
+"""What stands, what was sent of it, and what is sent now."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from foundation.tablestore.codec import Codec, Record, lines, number, text, word
 from foundation.tablestore.ports import UNSTORED, Version
 
 FACTS, TOLD = "alarm:", "told:"
-"""Row keys: facts that have no row of their own, and what the log was told of each code."""
+"""Row keys: facts that have no row of their own, and what the log was sent of each code."""
 TOLD_TO = "toldto:"
-"""Row keys: what each other target was told, ``toldto:{target}:{code}``."""
+"""Row keys: what each other target was sent, ``toldto:{target}:{code}``."""
 LOG = ""
 """The target that takes every message; its rows say what stands."""
 SUBJECTS_MAX = 10
@@ -53,10 +53,10 @@ class AlarmState(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
     """
-    What was told of one code.
+    What was sent of one code.
 
     ``telling`` is stored before a delivery and cleared after it: a row that still has it was, perhaps,
-    told, and is told again.
+    sent, and is sent again.
     """
 
     code: str
@@ -69,22 +69,22 @@ class Told:
     told: AlarmState | None = None
     """The last word that was delivered."""
     number: int = 0
-    """How often it was told since ``since_ms``; a part of the message's id."""
+    """How often it was sent since ``since_ms``; a part of the message's id."""
     missed_ms: UnixMs | None = None
     """The first look that did not see it, while it counts as standing."""
     ended_ms: UnixMs | None = None
     end_told: int = 0
-    """How often its end was told."""
+    """How often its end was sent."""
     subjects: tuple[str, ...] = ()
     """Those the last message counted, the oldest first, at most a hundred."""
     seen_by: str = ""
-    """The person who said that they know; it is told daily from then on."""
+    """The person who said that they know; it is sent daily from then on."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """What a target is told of one code."""
+    """What a target is sent of one code."""
 
     id: str
     """The same for the same telling, so that a second delivery is known as one."""

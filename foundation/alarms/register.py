@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Register:
-    """Facts without a row of their own, and what was told of each code."""
+    """Facts without a row of their own, and what was sent of each code."""
 
     rows: Rows
     clock: Clock
@@ -77,7 +77,7 @@ class Register:
         return stands
 
     async def told(self, target: str = LOG) -> Mapping[str, Told]:
-        """Return what *target* was told, by code."""
+        """Return what *target* was sent, by code."""
         found = [CODEC.decode(Told, row) async for row in rows_under(self.rows, _told_key(target))]
         return {told.code: told for told in found}
 
@@ -110,7 +110,7 @@ class Register:
         await self.note(ALARM_TEST.code, by, "")
 
     async def store(self, told: Told, target: str = LOG) -> Told:
-        """Store what *target* was told of a code. Raises Contention if another teller wrote it since."""
+        """Store what *target* was sent of a code. Raises Contention if another teller wrote it since."""
         key = _told_key(target) + told.code
         write = AtomicWrite()
         write.put(key, CODEC.encode(told), told.version)
@@ -129,5 +129,5 @@ class Register:
 
 
 def _told_key(target: str = LOG) -> str:
-    """Return what the keys of the rows begin with that say what *target* was told."""
+    """Return what the keys of the rows begin with that say what *target* was sent."""
     return f"{TOLD_TO}{target}:" if target else TOLD

@@ -76,7 +76,7 @@ async def lane_poisoned(message: func.QueueMessage, context: func.Context) -> No
 
 
 async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -> None:
-    """Do *job*; trouble that passes or that a person must end is told, and the message is done."""
+    """Do *job*; trouble that passes or that a person must end is reported, and the message is done."""
     with invocation(_log, context, context.invocation_id):
         try:
             await job()

@@ -1,1 +1,1 @@
-"""What PayFlow is told: groups of settings, each read by the part that needs it."""
+"""What PayFlow is set to do: groups of settings, each read by the part that needs it."""
