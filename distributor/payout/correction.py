@@ -20,7 +20,7 @@ from distributor.model import (
     Order,
     OrderStatus,
 )
-from distributor.payout import lifecycle
+from distributor.payout import lifecycle, payment_proof
 from distributor.payout.history import History
 from distributor.payout.weighing import shows_final
 from distributor.payout.witnesses import TooEarly, Witnesses
@@ -172,7 +172,7 @@ class Correction:
         """Close as paid; by one node's word nothing is ever held and given another nonce."""
         transaction, kind = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt).kind
         orders = await self.ledger.orders(transaction.orders)
-        proof = lifecycle.verify_payment(orders, receipt, self.identity.reserve, kind=kind)
+        proof = payment_proof.verify_payment(orders, receipt, self.identity.reserve, kind=kind)
         if proof.held:
             return Corrected.NO_TRANSFER
         if deed is not None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from distributor.chain_types import Receipt
 from distributor.model import Address, AttemptKind, HoldReason, Order, Transaction
-from distributor.payout import guard_calls, guard_outcomes, lifecycle
-from distributor.payout.lifecycle import PaymentProof
+from distributor.payout import guard_calls, guard_outcomes, payment_proof
+from distributor.payout.payment_proof import PaymentProof
 from distributor.payout.weighing import Effect
 from distributor.settings.chain import SettlementSettings
 
@@ -38,7 +38,7 @@ def prove(
 ) -> tuple[PaymentProof, bool]:
     """Return which orders the receipt pays and which it holds, and whether a guard pays any of them otherwise."""
     if not is_judged_by_guard(transaction, kind):
-        return lifecycle.verify_payment(orders, receipt, reserve, kind=kind), False
+        return payment_proof.verify_payment(orders, receipt, reserve, kind=kind), False
     said = guard_outcomes.judge_items(orders, receipt, transaction.to, reserve)
     return PaymentProof(paid=tuple(said.paid), held=said.held), bool(said.released or said.elsewhere)
 

@@ -14,18 +14,13 @@ for ``replace_after_ms`` before an alarm is raised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from distributor.chain_types import ChainSnapshot, Mark, Receipt, Transfer
+from distributor.chain_types import ChainSnapshot, Mark, Receipt
 from distributor.model import (
-    Address,
     Attempt,
     AttemptKind,
-    HoldReason,
     OpenTransaction,
-    Order,
-    OrderKey,
     SubmitOutcome,
     Transaction,
     TransactionStatus,
@@ -54,14 +49,6 @@ AGED = 10
 """A first attempt this many times ``replace_after_ms`` old, five minutes by default, is replaced at any price."""
 CANCEL_GAS = 21_000
 """What a transfer of nothing to oneself costs. Source: Ethereum Yellow Paper, G_transaction."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentProof:
-    """What a final receipt says of each order of its transaction."""
-
-    paid: tuple[OrderKey, ...]
-    held: Mapping[OrderKey, HoldReason]
 
 
 def decide(
@@ -98,33 +85,6 @@ def decide(
     if snapshot.nonces[transaction.operator] > transaction.nonce:
         return NonceLost() if now_ms - _last_push_ms(transaction) >= policy.replace_after_ms else Wait()
     return _push(opened, snapshot, policy, limits, lowest=lowest, now_ms=now_ms)
-
-
-def verify_payment(
-    orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind = AttemptKind.PAY
-) -> PaymentProof:
-    """
-    Return which of *orders* the receipt proves as paid, and why the others are not.
-
-    The proof is the token's own ``Transfer(reserve → wallet, amount)``; each event proves one order.
-    A status of 1 proves nothing: a call to an address without code has it too. What was mined decides,
-    not what was wanted last: a payment may win over its cancellation, and *kind* is that of the winner.
-    """
-    if kind is AttemptKind.CANCEL:
-        return PaymentProof(paid=(), held={order.key: HoldReason.NONCE_CANCELLED for order in orders})
-    if not receipt.succeeded:
-        return PaymentProof(paid=(), held={order.key: HoldReason.REVERTED for order in orders})
-    unused = list(receipt.transfers)
-    paid: list[OrderKey] = []
-    held: dict[OrderKey, HoldReason] = {}
-    for order in orders:
-        proof = next((event for event in unused if _proves(event, order, reserve)), None)
-        if proof is None:
-            held[order.key] = HoldReason.NO_TRANSFER
-        else:
-            unused.remove(proof)
-            paid.append(order.key)
-    return PaymentProof(paid=tuple(paid), held=held)
 
 
 def is_final(transaction: Transaction, snapshot: ChainSnapshot, policy: SettlementSettings, *, beyond: int = 0) -> bool:
@@ -285,7 +245,3 @@ def payment_gas(transaction: Transaction, limits: FeeSettings) -> int:
 
 def _last_push_ms(transaction: Transaction) -> UnixMs:
     return transaction.bound_ms if transaction.submitted_ms is None else transaction.submitted_ms
-
-
-def _proves(event: Transfer, order: Order, reserve: Address) -> bool:
-    return (event.sender, event.recipient, event.amount_units) == (reserve, order.wallet, order.amount_units)

@@ -26,10 +26,10 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.payout import lifecycle
+from distributor.payout import payment_proof
 from distributor.payout.foreign_payment import ForeignPayment, Unsettled
 from distributor.payout.history import History, TransactionDetails
-from distributor.payout.lifecycle import PaymentProof
+from distributor.payout.payment_proof import PaymentProof
 from distributor.payout.witnesses import TooEarly, Witnesses
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
@@ -182,7 +182,7 @@ def _verdict(orders: Sequence[Order], receipt: Receipt, origin: TransactionDetai
     The event alone is not enough here. Two orders may owe one wallet the same amount, and a foreign
     transaction that paid the one would look like the payment of the other.
     """
-    proved = lifecycle.verify_payment(orders, receipt, identity.reserve)
+    proved = payment_proof.verify_payment(orders, receipt, identity.reserve)
     named = {order.key for order in orders if _names(origin, order, identity)}
     paid = tuple(key for key in proved.paid if key in named)
     held: Mapping[OrderKey, HoldReason] = {

@@ -13,7 +13,7 @@ from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OpenTransaction
 from distributor.payout import alarms
-from distributor.payout.lifecycle import PaymentProof
+from distributor.payout.payment_proof import PaymentProof
 from distributor.payout.witnesses import Witnesses
 from distributor.ports import Alarms, Chain
 

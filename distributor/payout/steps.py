@@ -24,10 +24,10 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.payout import alarms, guard_calls, lifecycle, node_alarms, preflight, submission
+from distributor.payout import alarms, guard_calls, lifecycle, node_alarms, payment_proof, preflight, submission
 from distributor.payout.confirmation import Confirmation, Confirmed
 from distributor.payout.guard_settling import GuardSettling
-from distributor.payout.lifecycle import PaymentProof
+from distributor.payout.payment_proof import PaymentProof
 from distributor.payout.self_stop import SelfStop
 from distributor.payout.step_kinds import (
     AttemptRefused,
@@ -227,7 +227,7 @@ class StepExecutor:
     async def _plain(self, confirmed: Confirmed, attempt: Attempt) -> Closing:
         """Return how a transaction without guard is closed."""
         transaction, receipt = confirmed.opened.transaction, confirmed.receipt
-        verdict = lifecycle.verify_payment(confirmed.orders, receipt, self.identity.reserve, kind=attempt.kind)
+        verdict = payment_proof.verify_payment(confirmed.orders, receipt, self.identity.reserve, kind=attempt.kind)
         reason = await self._todays_reason(transaction, attempt, confirmed.snapshot) if _reverted(verdict) else ""
         detail = f"transaction {receipt.tx_hash} in block {receipt.block.number}{reason}"
         return Closing.by(receipt, paid=verdict.paid, held=verdict.held, detail=detail)

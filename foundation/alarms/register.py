@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from foundation import logs
-from foundation.alarms import decision
+from foundation.alarms import repetition
 from foundation.alarms.catalogue import ALARM_TEST, Catalogue
 from foundation.alarms.model import CODEC, FACTS, LOG, TOLD, TOLD_TO, AlarmState, Fact, Sighting, Told
 from foundation.clock import Clock
@@ -24,7 +24,7 @@ from foundation.tablestore.queries import find, rows_under
 
 NOTED_MS = 60_000
 """A fact that is seen again within this time is not written again."""
-_FORGOTTEN_MS = decision.DAY_MS
+_FORGOTTEN_MS = repetition.DAY_MS
 
 _log = logging.getLogger(__name__)
 

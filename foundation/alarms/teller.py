@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from foundation import logs
-from foundation.alarms import decision
+from foundation.alarms import repetition
 from foundation.alarms.catalogue import TARGET_FAILING
 from foundation.alarms.model import LOG, SUBJECTS_MAX, AlarmState, Fact, Message, Told
 from foundation.alarms.register import Register
@@ -107,12 +107,12 @@ class Teller:
     ) -> tuple[Told, Message] | None:
         """Store what this look learnt of *code*; return what must be delivered."""
         now = self.register.clock()
-        told = decision.after_look(before, code, facts, now)
+        told = repetition.after_look(before, code, facts, now)
         kind = self.register.catalogue.find(code)
-        word = decision.due(told, now, event=kind.event) if told else None
+        word = repetition.due(told, now, event=kind.event) if told else None
         if told is None or (word is None and told == before):
             return None
-        stored = decision.before_delivery(told, word, now) if word else told
+        stored = repetition.before_delivery(told, word, now) if word else told
         try:
             stored = await self.register.store(stored, name)
         except Contention:
@@ -133,7 +133,7 @@ class Teller:
 
     async def _conclude(self, name: str, told: Told, facts: Sequence[Fact]) -> None:
         try:
-            await self.register.store(decision.after_delivery(told, facts), name)
+            await self.register.store(repetition.after_delivery(told, facts), name)
         except Contention:
             await self._make_due(name, told.code)
 

@@ -14,9 +14,9 @@ from distributor.ledger.columns import encode
 from distributor.ledger.queries import must_find
 from distributor.ledger.records import Total
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, TransactionStatus
-from distributor.payout import lifecycle, weighing
+from distributor.payout import lifecycle, payment_proof, weighing
 from distributor.payout.confirmation import Confirmation
-from distributor.payout.lifecycle import PaymentProof
+from distributor.payout.payment_proof import PaymentProof
 from distributor.payout.step_kinds import Step, Submit, Wait
 from distributor.payout.steps import StepExecutor, StepResult
 from distributor.payout.weighing import Statements
@@ -104,20 +104,20 @@ def paid_by_status_alone(patch: Patch) -> None:
         paid = tuple(order.key for order in orders)
         return PaymentProof(paid=paid, held={}) if receipt.succeeded else judge(orders, receipt, reserve, kind=kind)
 
-    judge = lifecycle.verify_payment
-    patch.setattr(lifecycle, "verify_payment", by_status)
+    judge = payment_proof.verify_payment
+    patch.setattr(payment_proof, "verify_payment", by_status)
 
 
 def cancelled_is_paid(patch: Patch) -> None:
     """Call an order paid because its nonce is final, whatever was mined under it."""
-    judge = lifecycle.verify_payment
+    judge = payment_proof.verify_payment
 
     def whatever(orders: Sequence[Order], receipt: Receipt, reserve: Address, *, kind: AttemptKind) -> PaymentProof:
         cancelled = kind is AttemptKind.CANCEL and receipt.succeeded
         paid = tuple(order.key for order in orders)
         return PaymentProof(paid=paid, held={}) if cancelled else judge(orders, receipt, reserve, kind=kind)
 
-    patch.setattr(lifecycle, "verify_payment", whatever)
+    patch.setattr(payment_proof, "verify_payment", whatever)
 
 
 def released_at_finality(patch: Patch) -> None:

@@ -18,14 +18,8 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.payout.lifecycle import (
-    UNREADABLE_AFTER_MS,
-    PaymentProof,
-    decide,
-    is_final,
-    mined_attempt,
-    verify_payment,
-)
+from distributor.payout.lifecycle import UNREADABLE_AFTER_MS, decide, is_final, mined_attempt
+from distributor.payout.payment_proof import PaymentProof, verify_payment
 from distributor.payout.step_kinds import (
     AttemptRefused,
     FeeCeiling,

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import pytest
 
 from foundation.alarms.catalogue import SHARED, TARGET_FAILING, AlarmKind, Catalogue, Severity, Text
-from foundation.alarms.decision import DAY_MS, HOUR_MS
 from foundation.alarms.model import LOG, AlarmState, Fact, Message, Told
 from foundation.alarms.register import NOTED_MS, Register
+from foundation.alarms.repetition import DAY_MS, HOUR_MS
 from foundation.alarms.targets import NotDelivered
 from foundation.alarms.teller import LEASE, Teller, by_code
 from foundation.clock import UnixMs

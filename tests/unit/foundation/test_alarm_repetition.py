@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from foundation.alarms.decision import (
+from foundation.alarms.model import AlarmState, Fact, Told
+from foundation.alarms.repetition import (
     BACK_MS,
     DAY_MS,
     HOUR_MS,
@@ -16,7 +17,6 @@ from foundation.alarms.decision import (
     before_delivery,
     due,
 )
-from foundation.alarms.model import AlarmState, Fact, Told
 from foundation.clock import UnixMs
 
 CODE, T0 = "held_reverted", 1_800_000_000_000
