@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from devstack import runs, stack
 from devstack.console import Console, Ended
@@ -30,7 +33,7 @@ def _start(console: Console, this: runs.Run, *, once: bool, host: str) -> None:
                 _sweep(running)
             _pay(console, services, running, this)
             if not once:
-                _explain(console, services, running)
+                _explain(console, services, running, settings_file(this, services.settings))
                 storage, chain = services.storage.process, services.chain.process
                 stack.stay({"azurite": storage, "anvil": chain, "host": running.process}, this)
 
@@ -50,7 +53,15 @@ def _pay(console: Console, services: Services, host: FunctionsHost, this: runs.R
     console.say("\nPaid, exactly once.", "green")
 
 
-def _explain(console: Console, services: Services, host: FunctionsHost) -> None:
+def settings_file(this: runs.Run, settings: Mapping[str, str]) -> Path:
+    """Write the settings of this run where the command line can read them, for this user alone; return the file."""
+    file = this.folder / "settings.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"IsEncrypted": False, "Values": dict(settings)}, indent=2), encoding="utf-8")
+    return file
+
+
+def _explain(console: Console, services: Services, host: FunctionsHost, settings: Path) -> None:
     order = signed_order("demo-2", services.deployment.customers[1], services.settings["WEBHOOK_SECRET"])
     signature, body = f"X-WP-Signature: {order.signature}", order.body.decode()
     console.say(f"""
@@ -68,6 +79,12 @@ Send an order yourself
 See where it stands
   curl {host.url}/orders/{order.order_id}?code={FUNCTION_KEY}
   curl {host.url}/ready
+
+Use the command line against it (--language pt for Portuguese)
+  python3 -m distributor show --settings {settings}
+  python3 -m distributor order {order.order_id} --settings {settings}
+  python3 -m distributor pause --why "to see what happens" --apply --settings {settings}
+  python3 -m distributor send-test {host.url}/webhook --settings {settings}
 
 Try next: the same curl again (200, paid once), or with another amount (401: the signature covers every byte).
 Ctrl-C ends everything, and so does: python3 -m devstack down""")

@@ -20,6 +20,7 @@ from devstack import paths, runs, services, stack
 from devstack.console import Console, StepFailed
 from devstack.journey import signed_order
 from devstack.servers import Child, child, wait_until_said
+from distributor.cli import main
 from distributor.model import Address
 
 pytestmark = pytest.mark.usefixtures("azurite")  # skips at a desk without Node, as every other server does
@@ -49,11 +50,16 @@ def one_stack(tmp_path: Path) -> Iterator[Child]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT reaches a group only through its console there")
-def test_up_pays_an_order_and_ctrl_c_leaves_nothing_behind(one_stack: Child) -> None:
+def test_up_pays_an_order_and_ctrl_c_leaves_nothing_behind(
+    one_stack: Child, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Its way is told part by part; storage, chain and host end with it."""
     said = one_stack.log.read_text("utf-8")
     stack_of = [psutil.Process(one_stack.process.pid), *psutil.Process(one_stack.process.pid).children(recursive=True)]
 
+    (file,) = set(re.findall(r"show --settings (\S+)", said))
+    assert main(["show", "--json", "--settings", file]) == 0  # as it is printed
+    assert [each["orders_paid"] for each in json.loads(capsys.readouterr().out)["operators"]] == [1]
     assert len(stack_of) == 5  # up, storage, chain, host, and the worker of the host
     parts = re.findall(r"^ +[\d.]+ s  (\w+)", said, re.MULTILINE)
     assert [part for part in parts if part not in {"submitted", "mined"}] == [

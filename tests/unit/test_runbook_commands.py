@@ -18,7 +18,8 @@ PROGRAM = "python -m distributor "
 FENCED = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 STANDS_FOR = {
     "ORDER": "default:A-1", "HASH": a_hash("x"), "ADDRESS": OPERATOR, "N": "7", "CODE": "low_gas",
-    "HOST": "node.example", "FILE": "order.json", "URL": "https://app.example/webhook", "GROUP/NAME": "group/app", "SOURCE/ID": "default/A-1",
+    "HOST": "node.example", "FILE": "order.json", "URL": "https://app.example/webhook",
+    "GROUP/NAME": "group/app", "SOURCE/ID": "default/A-1",
 }  # fmt: skip
 """What a person puts in the place of the words in capitals."""
 
