@@ -6,6 +6,7 @@ Rows of the ledger beside its orders and transactions, frozen and versioned as t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,8 @@ from foundation.clock import UnixMs
 from foundation.tablestore.ports import UNSTORED, Version
 from foundation.tablestore.words import StoredWord
 
+PAID_WITHIN_S = (15, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400)
+"""Upper bounds of the classes of times to paid, seconds; one more class is for what took longer. Never changed."""
 SETTLEMENT_LEASE = "settlement"
 """Name of the lease that settlement holds and the sweep looks at."""
 
@@ -156,6 +159,16 @@ class SettlementLook:
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
+def counted_by_time(before: Stats, times_ms: Iterable[int]) -> tuple[tuple[int, ...], int]:
+    """Return the classes and the sum of *before* with *times_ms* counted as well; a time below zero counts as zero."""
+    classes, total = list(before.paid_within or [0] * (len(PAID_WITHIN_S) + 1)), before.paid_ms_sum or 0
+    for each in times_ms:
+        took_ms = max(0, each)
+        classes[bisect_left(PAID_WITHIN_S, took_ms / 1_000)] += 1
+        total += took_ms
+    return tuple(classes), total
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stats:
     """Totals of one operator, written in the closing groups."""
@@ -168,6 +181,10 @@ class Stats:
     final_number: int | None = None
     """The newest block in which a transaction was closed, and its hash: what is final must stay there."""
     final_hash: Hash | None = None
+    paid_within: tuple[int, ...] | None = None
+    """Orders paid by the time from receipt to finality, in the classes of ``PAID_WITHIN_S``; None: none counted yet."""
+    paid_ms_sum: int | None = None
+    """The sum of those times."""
     batches_reverted: int | None = None
     """How many transactions through a guard in a row were refused as a whole, up to the last one closed; None: 0."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
 
     from distributor.ledger import Ledger
+    from distributor.metrics import Metrics
     from distributor.payout.distribution import Distribution
     from distributor.payout.facts import AlarmSweep
     from distributor.payout.guard_way import GuardWay
@@ -234,6 +235,20 @@ class Container:
             queues=await self._resources.queues(),
             clock=self._clock,
             ages=await self._resources.ages(),
+        )
+
+    @built_once
+    async def metrics(self) -> Metrics:
+        from distributor.metrics import Metrics
+        from distributor.settings.use_cases import StatusSettings
+
+        settings = await self._resources.settings(StatusSettings)
+        return Metrics(
+            ledger=await self._resources.ledger(),
+            register=await self._resources.register(),
+            clock=self._clock,
+            chain_id=settings.storage.chain_id,
+            decimals=settings.decimals,
         )
 
     async def heartbeat(self) -> None:

@@ -16,7 +16,7 @@ from distributor.ledger.binding import sum_of
 from distributor.ledger.columns import encode
 from distributor.ledger.records import Slot, Total
 from distributor.model import Hash, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
-from distributor.state import Spent, Stats
+from distributor.state import Spent, Stats, counted_by_time
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.errors import require
@@ -116,7 +116,7 @@ def close_transaction(transaction: Transaction, inputs: ClosingInputs, closing: 
         require(mine, f"{name} would close order {order.key}, which is not bound to it")
         _close_order(group, order, closing, now)
     _finalise_transaction(group, transaction, closing)
-    _settle_totals(group, transaction, inputs, closing)
+    _settle_totals(group, transaction, inputs, closing, now)
     return group
 
 
@@ -164,7 +164,9 @@ def _finalise_transaction(group: AtomicWrite, transaction: Transaction, closing:
         group.insert(keys.unwitnessed(*slot), encode(slot))
 
 
-def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: ClosingInputs, closing: Closing) -> None:
+def _settle_totals(
+    group: AtomicWrite, transaction: Transaction, inputs: ClosingInputs, closing: Closing, now: UnixMs
+) -> None:
     """Free what the transaction committed, give the day back what was not paid, and count what it did."""
     before, unpaid = inputs.stats, [order for order in inputs.orders if order.key not in closing.paid]
     # All of it is freed, paid or not: what was paid has left the reserve, whose balance shows it from now on.
@@ -176,6 +178,8 @@ def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: Closing
         key = keys.spent_row(total.day, total.wallet)
         back = sum_of(order for order in _given_back(unpaid, closing) if total.wallet in {None, order.wallet})
         group.replace(key, encode(replace(total, units=_less(total.units, back, key))), total.version)
+    times_ms = (now - order.received_ms for order in inputs.orders if order.key in closing.paid)
+    paid_within, paid_ms_sum = counted_by_time(before, times_ms)
     paid_units = TokenUnits(transaction.committed_units - sum_of(unpaid))
     stats = Stats(
         transactions=before.transactions + 1,
@@ -183,6 +187,8 @@ def _settle_totals(group: AtomicWrite, transaction: Transaction, inputs: Closing
         paid_units=TokenUnits(before.paid_units + paid_units),
         gas_used=before.gas_used + closing.gas_used,
         gas_cost_wei=Wei(before.gas_cost_wei + closing.gas_cost_wei),
+        paid_within=paid_within,
+        paid_ms_sum=paid_ms_sum,
         final_number=before.final_number,
         final_hash=before.final_hash,
         # In a row: any transaction that was not refused as a whole begins the count anew.

@@ -37,6 +37,7 @@ def _order_keys(stored: str) -> tuple[OrderKey, ...]:
 
 
 _ORDER_KEYS = Kind(str, codec.joined, _order_keys)
+_COUNTS = Kind(str, codec.joined, lambda stored: tuple(int(count) for count in codec.split(stored)))
 _FEES = Record(Fees, (amount("max_fee_wei"), amount("tip_wei"), flag("dynamic")))
 
 _CODEC = Codec(
@@ -161,6 +162,8 @@ _CODEC = Codec(
                 amount("gas_cost_wei"),
                 number("final_number", missing=None),
                 text("final_hash", missing=None),
+                Column("paid_within", _COUNTS, "paid_within", None),
+                number("paid_ms_sum", missing=None),
                 number("batches_reverted", missing=None),
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
@@ -11,6 +12,7 @@ from distributor.state import MonitorState, SettlementLook, Waiting, WaitingReas
 from foundation.clock import Clock
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
+from foundation.tablestore.queries import past
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,13 @@ class ServiceState:
 
     async def monitor_state(self) -> MonitorState:
         return await find(self.rows, MonitorState, keys.WATCH) or MonitorState()
+
+    async def line_lengths(self, *, limit: int) -> tuple[int, int]:
+        """Return how many orders wait and how many are held, each counted up to *limit*, at most 1000."""
+        waiting, held = await asyncio.gather(
+            *(self.rows.scan(prefix, past(prefix), limit=limit) for prefix in (keys.OPEN_ORDERS, keys.HELD))
+        )
+        return len(waiting), len(held)
 
     async def settlement_look(self) -> SettlementLook:
         """Return when settlement last looked at everything that is open."""

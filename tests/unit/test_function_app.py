@@ -63,6 +63,7 @@ def test_the_functions_and_their_triggers_are_these() -> None:
         "order_status": ("httpTrigger", "orders/{order_id}", "FUNCTION"),
         "order_status_of_source": ("httpTrigger", "orders/{source}/{order_id}", "FUNCTION"),
         "healthz": ("httpTrigger", "healthz", "ANONYMOUS"),
+        "metrics": ("httpTrigger", "metrics", "FUNCTION"),
         "ready": ("httpTrigger", "ready", "ANONYMOUS"),
         "distribute": ("queueTrigger", "distributions", ""),
         "settlement": ("queueTrigger", "settlements", ""),
@@ -111,7 +112,7 @@ def test_importing_needs_no_setting_and_no_service() -> None:
         timeout=60,
     )
 
-    assert found.stdout.strip() == "12"
+    assert found.stdout.strip() == "13"
 
 
 def test_the_hosts_settings_are_the_agreed_ones() -> None:

@@ -1,0 +1,113 @@
+"""
+Metrics as Prometheus reads them: declared once, filled at each scrape from what is stored.
+
+Nothing is counted in this process: a gauge, a total or a histogram says what the ledger says, so that
+every instance answers the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from foundation.errors import require
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetricKind:
+    """One metric: its name is a promise to dashboards and rules. A total's name ends in ``_total``."""
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram"]
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """A value of a gauge or a total. Numbers leave as the text format has them: 64-bit floating point."""
+
+    labels: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distribution:
+    """A histogram: the upper bounds of its classes, how many are in each, the last one without bound, and the sum."""
+
+    labels: tuple[str, ...]
+    bounds: Sequence[float]
+    counts: Sequence[int]
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """The values of one scrape. Raises InvariantBroken for a name or labels that are not declared."""
+
+    kinds: Mapping[str, MetricKind]
+    _samples: dict[str, list[Sample | Distribution]] = field(default_factory=dict)
+
+    def add(self, name: str, value: float, *labels: str) -> None:
+        """Add a value of a gauge or a total."""
+        self._put(name, Sample(labels=labels, value=value))
+
+    def add_distribution(
+        self, name: str, bounds: Sequence[float], counts: Sequence[int], total: float, *labels: str
+    ) -> None:
+        """Add a histogram."""
+        self._put(name, Distribution(labels=labels, bounds=bounds, counts=counts, total=total))
+
+    def text(self) -> bytes:
+        """Return all of it in the text format."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Families(list(self._families())))
+        return generate_latest(registry)
+
+    def _put(self, name: str, sample: Sample | Distribution) -> None:
+        kind = self.kinds.get(name)
+        require(kind is not None and len(kind.labels) == len(sample.labels), f"metric {name} is not declared so")
+        self._samples.setdefault(name, []).append(sample)
+
+    def _families(self) -> Iterator[Metric]:
+        for name, kind in self.kinds.items():
+            yield _family(kind, self._samples.get(name, []))
+
+
+class _Families(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._all = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._all
+
+
+def _family(kind: MetricKind, samples: Iterable[Sample | Distribution]) -> Metric:
+    if kind.kind == "histogram":
+        histogram = HistogramMetricFamily(kind.name, kind.meaning, labels=kind.labels)
+        for each in samples:
+            if isinstance(each, Distribution):
+                histogram.add_metric(each.labels, _cumulative(each), each.total)
+        return histogram
+    family = GaugeMetricFamily if kind.kind == "gauge" else CounterMetricFamily
+    found = family(kind.name, kind.meaning, labels=kind.labels)
+    for each in samples:
+        if isinstance(each, Sample):
+            found.add_metric(each.labels, each.value)
+    return found
+
+
+def _cumulative(each: Distribution) -> list[tuple[str, float]]:
+    so_far, buckets = 0, list[tuple[str, float]]()
+    for bound, count in zip([*map(str, each.bounds), "+Inf"], each.counts, strict=True):
+        so_far += count
+        buckets.append((bound, so_far))
+    return buckets
