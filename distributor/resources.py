@@ -18,7 +18,7 @@ from distributor.settings.chain import ContractSettings, NodeSettings, SigningSe
 from distributor.settings.operations import StorageSettings
 from distributor.settings.shop_secrets import secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
-from distributor.settings.use_cases import AgeSettings, ChainSettings
+from distributor.settings.use_cases import AgeSettings, ChainSettings, PayoutSettings
 from foundation.alarms.settings import AlarmSettings
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from distributor.chain.rpc import Rpc
     from distributor.ledger import Ledger
     from distributor.model import Address
+    from distributor.payout.guard_way import GuardWay
     from distributor.ports import Alarms, Counters, Signer
     from distributor.webhook.keyring import Keyring
     from foundation.alarms.heartbeat import Heartbeat
@@ -92,6 +93,19 @@ class Resources:
     async def wrong_settings(self) -> Sequence[str]:
         """Return the names of the settings that some use case misses or cannot read, secrets among them."""
         return await self._settings.wrong(ALL)
+
+    async def guard_way(self, settings: PayoutSettings) -> GuardWay | None:
+        """Return the guard that orders are paid through; None where GUARD_ADDRESS is not set."""
+        from distributor.payout.adoption import Adoption
+        from distributor.payout.guard_way import GuardWay
+
+        address = settings.contracts.guard
+        if address is None:
+            return None
+        ledger, guard = await self.ledger(), await self.guard()
+        alarms, policy = await self.alarms(), settings.settlement
+        adoption = Adoption(ledger=ledger, guard=guard, alarms=alarms, policy=policy)
+        return GuardWay(guard=guard, address=address, ledger=ledger, adoption=adoption)
 
     async def signer(self, settings: SigningSettings) -> Signer:
         """Return the operator who signs payouts, by its key or by the vault that keeps it."""

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from distributor.metrics import Metrics
     from distributor.payout.distribution import Distribution
     from distributor.payout.facts import AlarmSweep
-    from distributor.payout.guard_way import GuardWay
     from distributor.payout.settlement import Settlement
     from distributor.payout.sweep import BalanceMonitor, Sweep
     from distributor.ports import Alarms
@@ -165,21 +164,8 @@ class Container:
                 decimals=payout.contracts.decimals,
             ),
             holder=self._holder,
-            guard_way=await self._guard_way(payout),
+            guard_way=await self._resources.guard_way(payout),
         )
-
-    async def _guard_way(self, settings: PayoutSettings) -> GuardWay | None:
-        """Return the guard that orders are paid through; None where GUARD_ADDRESS is not set."""
-        from distributor.payout.adoption import Adoption
-        from distributor.payout.guard_way import GuardWay
-
-        address = settings.contracts.guard
-        if address is None:
-            return None
-        ledger, guard = await self._resources.ledger(), await self._resources.guard()
-        alarms, policy = await self._resources.alarms(), settings.settlement
-        adoption = Adoption(ledger=ledger, guard=guard, alarms=alarms, policy=policy)
-        return GuardWay(guard=guard, address=address, ledger=ledger, adoption=adoption)
 
     @built_once
     async def settlement(self) -> Settlement:
@@ -240,7 +226,6 @@ class Container:
     @built_once
     async def metrics(self) -> Metrics:
         from distributor.metrics import Metrics
-        from distributor.settings.use_cases import StatusSettings
 
         settings = await self._resources.settings(StatusSettings)
         return Metrics(
