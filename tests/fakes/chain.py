@@ -63,10 +63,14 @@ class NodeView:
     forks: frozenset[int] = frozenset()
     """Numbers at which the node shows another block."""
     unreadable: set[Hash] = field(default_factory=set)
+    invented: dict[Hash, Receipt] = field(default_factory=dict)
+    """Receipts that the node shows of what is in no block, in blocks that there are; it counts their nonces too."""
     mark: Mark | None = None
     """What the node says when it is asked for a word, where it is not the truth."""
 
-    def shown(self, receipt: Receipt | None) -> Receipt | None:
+    def shown(self, receipt: Receipt | None, tx_hash: Hash) -> Receipt | None:
+        if receipt is None and tx_hash in self.invented:
+            return self.invented[tx_hash]
         return None if receipt is None or receipt.tx_hash in self.unreadable else self.receipt(receipt)
 
     def block_hash(self, place: Block) -> Hash:
@@ -159,12 +163,12 @@ class FakeChain:
     ) -> ChainSnapshot:
         node = self._asked("observe", node)
         seen, said = self._seen, self.said_by(node)
-        receipts = {tx_hash: said.shown(self._receipt(tx_hash)) for tx_hash in hashes}
+        receipts = {tx_hash: said.shown(self._receipt(tx_hash), tx_hash) for tx_hash in hashes}
         return ChainSnapshot(
             node=node,
             head=seen[-1].place,
             finalized_number=self._finalized(seen[-1].place.number),
-            nonces={operator: seen[-1].state.nonces.get(operator, 0) for operator in operators},
+            nonces={each: seen[-1].state.nonces.get(each, 0) + self._invented(each, said) for each in operators},
             receipts={tx_hash: receipt for tx_hash, receipt in receipts.items() if receipt is not None},
             canonical={number: said.block_hash(seen[number].place) for number in blocks if number < len(seen)},
             market=self._market,
@@ -177,12 +181,19 @@ class FakeChain:
         known = mark or said.mark or Mark(seen[-1].place.number, self._finalized(seen[-1].place.number))
         words = dict[Hash, Word]()
         for tx_hash, number in claims:
-            receipt = said.shown(self._receipt(tx_hash))
+            receipt = said.shown(self._receipt(tx_hash), tx_hash)
             canonical = said.block_hash(seen[number].place) if number < len(seen) else None
             silent = known.head_number < number if receipt is None else canonical is None
             if not silent and tx_hash not in said.unreadable:
                 words[tx_hash] = Word(node=node, mark=known, receipt=receipt, canonical=canonical)
         return words
+
+    def _invented(self, operator: Address, said: NodeView) -> int:
+        """Return how many more transactions of *operator* a node counts than there are."""
+        unmined = [
+            sent for sent in self.handed if sent.tx_hash in said.invented and self._receipt(sent.tx_hash) is None
+        ]
+        return len({sent.unsigned.nonce for sent in unmined if sent.sender == operator})
 
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
         self._asked("pool_views")

@@ -20,6 +20,7 @@ from distributor.payout.payment_proof import PaymentProof
 from distributor.payout.step_kinds import Step, Submit, Wait
 from distributor.payout.steps import StepExecutor, StepResult
 from distributor.payout.weighing import Statements
+from distributor.payout.witnesses import Witnesses
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Spent
 from distributor.units import TokenUnits
@@ -149,3 +150,30 @@ def only_block_and_status_are_compared(patch: Patch) -> None:
         return found and (*found[:2], found[-1])
 
     patch.setattr(weighing, "_essence", bare)
+
+
+def paid_on_one_nodes_word(patch: Patch) -> None:
+    """Call an order paid because one node shows its payment; whatever is released still needs two."""
+    weigh = weighing.weigh
+
+    def first_alone(statements: Statements, *about: Any, **named: Any) -> Any:
+        one = weigh(replace(statements, words=statements.words[:1], providers=1), *about, **named)
+        _, effect_of, _ = about
+        pays = one.receipt is not None and not effect_of(one.receipt).releases
+        return one if pays else weigh(statements, *about, **named)
+
+    patch.setattr(weighing, "weigh", first_alone)
+
+
+def no_receipt_is_silence(patch: Patch) -> None:
+    """Take a node that has no such receipt for one that does not answer."""
+    hear = Witnesses.hear
+
+    async def deaf(self: Witnesses, *about: Any, **named: Any) -> Any:
+        heard = await hear(self, *about, **named)
+        return {
+            tx_hash: replace(said, words=tuple(word for word in said.words if word.receipt is not None))
+            for tx_hash, said in heard.items()
+        }
+
+    patch.setattr(Witnesses, "hear", deaf)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from distributor.chain_types import Mark, Receipt
-from tests.factories import a_block
+from distributor.model import Hash
+from distributor.units import Wei
+from tests.factories import GWEI, a_block
 from tests.fakes.chain import FakeChain, promised
 
 FAR = 1_000
@@ -44,7 +46,7 @@ LIES: Mapping[str, Callable[[FakeChain, Receipt], Receipt | None]] = {
     "nowhere": nowhere,
     "elsewhere": elsewhere,
 }
-KINDS = [*LIES, "unreadable", "far ahead"]
+KINDS = [*LIES, "unreadable", "far ahead", "invented"]
 
 
 def tell(chain: FakeChain, node: str, kind: str) -> None:
@@ -53,7 +55,18 @@ def tell(chain: FakeChain, node: str, kind: str) -> None:
     match kind:
         case "unreadable":
             view.unreadable = {sent.tx_hash for sent in chain.handed}
+        case "invented":
+            view.invented = {each.tx_hash: _invented(chain, each.tx_hash) for each in chain.pooled}
         case "far ahead":
             view.mark = Mark(chain.head.number + FAR, chain.head.number + FAR)
         case _:
             view.receipt = lambda receipt: LIES[kind](chain, receipt)
+
+
+def _invented(chain: FakeChain, tx_hash: Hash) -> Receipt:
+    """Return what a payment would leave in the newest block, of one that waits in the pool."""
+    transfers = promised(chain, tx_hash)
+    price = Wei(30 * GWEI)
+    return Receipt(
+        tx_hash=tx_hash, block=chain.head, succeeded=True, gas_used=60_000, gas_price_wei=price, transfers=transfers
+    )

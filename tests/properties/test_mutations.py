@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.properties import machine_broken_caps, machine_invariants
+from tests.properties import machine_broken_caps, machine_broken_chain, machine_invariants
 from tests.properties.machine import Payouts
 from tests.properties.machine_invariants import Broken
-from tests.properties.machine_mutations import HALTED, MUTATIONS, Mutation
+from tests.properties.machine_mutations import HALTED, HAS_TRANSFER, MUTATIONS, Mutation
+from tests.properties.machine_rules import FINALITY_DEPTH
 from tests.properties.machine_tally import not_tallied
 
 GATES_MAX = 70
 """More awaits than the drain of one order has."""
+PATIENT_MINUTES = 15
+"""Longer than a second word is waited for."""
 HISTORIES_MAX = 5_000
 """Most are noticed within a hundred; only one that is not noticed searches them all."""
 FIRST_FAILURE = settings(
@@ -69,6 +74,61 @@ def _is_harmed(gates: int) -> bool:
         machine.look()
     except Broken as noticed:
         return noticed.rule == HALTED
+    finally:
+        for host in machine.world.hosts:
+            host.turns.kill()
+    return False
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("broken", [True, False], ids=["one node's word pays", "two words pay"])
+def test_a_failed_payment_that_one_node_calls_paid_is_not_paid(broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The harm needs a failure, a lie about it and calm until finality: random histories seldom meet all three."""
+    if broken:
+        machine_broken_chain.paid_on_one_nodes_word(monkeypatch)
+
+    def fails_and_is_called_paid(machine: Payouts) -> None:
+        machine.change_contract("paused", dear=False)
+        machine.mine(1)
+        machine.lie(0, "paid")
+
+    assert _is_falsely_paid(fails_and_is_called_paid, monkeypatch) is broken
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("broken", [True, False], ids=["no receipt is silence", "no receipt is a word"])
+def test_a_payment_that_one_node_invents_is_not_paid(broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool has forgotten it; the other node is as high and has no such receipt, also when patience is over."""
+    if broken:
+        machine_broken_chain.no_receipt_is_silence(monkeypatch)
+
+    def is_invented(machine: Payouts) -> None:
+        machine.lie(0, "invented")
+        machine.drop(0, back=False)
+
+    assert _is_falsely_paid(is_invented, monkeypatch) is broken
+
+
+def _is_falsely_paid(trouble: Callable[[Payouts], None], monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Submit one order's payment, let *trouble* happen, settle for long; say whether it is paid without a transfer."""
+    monkeypatch.setattr(machine_invariants, "ONLY", (HAS_TRANSFER,))
+    machine = Payouts()
+    try:
+        machine.begin(by_depth=True, capped=False, troubles=frozenset())
+        machine.receive(0, 0, 10, True)
+        machine.distribute(0, GATES_MAX)
+        machine.run(0)
+        trouble(machine)
+        for _ in range(PATIENT_MINUTES):
+            machine.settle(0, 1)
+            machine.run(0)
+            for _ in range(FINALITY_DEPTH):
+                machine.pass_block()
+            machine.pass_time(60_000)
+            machine.pass_block()
+            machine.look()
+    except Broken as noticed:
+        return noticed.rule == HAS_TRANSFER
     finally:
         for host in machine.world.hosts:
             host.turns.kill()
