@@ -7,6 +7,7 @@ of states and commands in the runbook names the same way out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -349,3 +350,17 @@ async def test_a_receipt_that_failed_shows_no_transfer() -> None:
 
     assert shows_transfer(order, receipt, RESERVE)
     assert not shows_transfer(order, replace(receipt, succeeded=False), RESERVE)
+
+
+def test_the_table_is_the_same_in_portuguese() -> None:
+    """Row by row the same commands, so that neither page sends a person another way."""
+    portuguese = (Path(__file__).parents[2] / "docs" / "pt-BR" / "runbook.md").read_text("utf-8")
+
+    assert _typed(portuguese) == _typed(RUNBOOK.partition("## Ways out")[2].partition("\n## ")[0])
+    assert _typed(portuguese)
+
+
+def _typed(page: str) -> list[list[str]]:
+    """Return what each row of a table of three columns tells to type."""
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| ")][1:]
+    return [re.findall(r"`([^`]+)`", row[2]) for row in rows]
