@@ -16,6 +16,7 @@ from distributor.ledger.fence_rows import FenceRows
 from distributor.model import Address
 from distributor.recovery.audit import Audit, Findings
 from distributor.recovery.fence import Fence
+from distributor.recovery.from_guard import FromGuard
 from distributor.recovery.payouts import KnownParties
 from distributor.recovery.rebuild import Rebuild, RebuildReport
 from distributor.settings.use_cases import HistorySettings
@@ -43,6 +44,8 @@ async def audit_chain(context: CommandContext) -> int:
 async def rebuild(context: CommandContext) -> int:
     """Make the ledger again from the chain; 1 while something is left to explain."""
     settings = await context.begin(HistorySettings)
+    if context.options.from_guard:
+        return await _from_guard(context, settings)
     first_block = _first_block(context, settings)
     applies = context.applies(
         _(
@@ -69,6 +72,31 @@ async def rebuild(context: CommandContext) -> int:
             )
         )
     return DONE if report.clear else REFUSED
+
+
+async def _from_guard(context: CommandContext, settings: HistorySettings) -> int:
+    ledger = await context.our_ledger()
+    identity = await ledger.identity()
+    if identity is None or identity.guard is None:
+        raise CommandRefused(_("This ledger pays through no guard; run `rebuild` without --from-guard."))
+    use_case = FromGuard(
+        rebuild_store=await context.rebuild_store(),
+        ledger=ledger,
+        chain=await context.parts.chain(),
+        guard=await context.parts.guard(),
+        address=identity.guard,
+        policy=settings.payout.settlement,
+    )
+    by, why = context.options.by, context.options.why
+    if context.applies(_("pause, and write what the guard has recorded and this ledger does not have")):
+        report = await use_case.run(by=by, why=why)
+        await ledger.admin.record("rebuild", "from guard", by, why)
+        context.say(_("The payouts are paused; run audit-chain, then resume."))
+    else:
+        report = await use_case.look()
+    fates = {str(fate): count for fate, count in sorted(report.restored.items())}
+    context.answer({"guard": identity.guard, "last_block": report.last_block, "payouts": fates})
+    return DONE
 
 
 async def _look(use_case: Rebuild, first_block: int, *, readable: bool) -> RebuildReport:
@@ -210,6 +238,11 @@ def _audit_arguments(command: argparse.ArgumentParser) -> None:
 
 def _rebuild_arguments(command: argparse.ArgumentParser) -> None:
     _history_arguments(command)
+    command.add_argument(
+        "--from-guard",
+        action="store_true",
+        help=_("write only what the guard has recorded and this ledger does not have; spends no nonce"),
+    )
     command.add_argument(
         "--accept-incomplete",
         default="",

@@ -58,8 +58,9 @@ class Payout:
     wallet: Address
     amount_units: TokenUnits
     reason: str
-    operator: Address
-    nonce: int
+    operator: Address | None
+    nonce: int | None
+    """None, as the operator, where the guard's record is the proof: it may be an import by its owner."""
     tx_hash: Hash
     block_number: int
 

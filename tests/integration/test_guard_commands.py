@@ -190,3 +190,31 @@ def test_resume_is_refused_while_a_key_can_pay_without_the_guard(
     assert "revoke that role at the Authority first" in desk.story
     devchain.revoke(devchain.deployment.operator)
     assert desk.do("resume")["paused"] is False
+
+
+def test_what_only_the_guard_remembers_stops_the_payouts_until_it_is_written(
+    environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ledger that lacks a recorded payment binds nothing; `rebuild --from-guard` and `resume` let it go on."""
+    guard = devchain.new_guard()
+    devchain.revoke(devchain.deployment.operator)
+    devchain.grant(guard)
+    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard}, devchain, capsys)
+    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    desk.pay("A-1")
+    desk.lose_the_ledger()
+    desk.run("init", "--apply", "--new-beginning", "a ledger that must not know of A-1")
+    desk.send("B-1")
+    desk.drain()
+
+    assert desk.ask("show")["waiting"]["reason"] == "nonce_ahead"
+    desk.run("resume", "--why", "in a hurry", code=1)
+    assert "`rebuild --from-guard`" in desk.story
+    assert desk.ask("rebuild", "--from-guard", "--why", "dry")["payouts"] == {"new": 1}
+    assert desk.do("rebuild", "--from-guard")["payouts"] == {"new": 1}
+    desk.do("resume")
+    desk.drain()
+    desk.settle()
+    assert desk.send("A-1") == ["paid"]
+    assert desk.ask("order", "B-1")["status"] == "paid"
+    assert len(desk.payouts()) == 2

@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import ChainUnavailable
-from distributor.model import HoldReason, Order, OrderStatus
+from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
+from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout import guard_past
 from distributor.payout.ledger_age import PATIENCE_MS
 from distributor.payout.resumption import Resumption
+from distributor.recovery.from_guard import FromGuard
+from distributor.recovery.rebuild import NotSettled
 from distributor.state import WaitingReason
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.chain_state import GUARD
@@ -192,3 +195,52 @@ async def test_records_that_do_not_meet_the_mark_say_nothing() -> None:
 
     with pytest.raises(ChainUnavailable):
         await guard_past.read(world.ledger, world.guard, GUARD)
+
+
+# rebuild --from-guard --------------------------------------------------------------------------------
+
+
+def from_guard(world: World) -> FromGuard:
+    """Return the command's use case in that world."""
+    return FromGuard(
+        rebuild_store=RebuildStore(world.rows, world.clock),
+        ledger=world.ledger,
+        chain=world.chain,
+        guard=world.guard,
+        address=GUARD,
+        policy=world.policy,
+    )
+
+
+async def test_what_only_the_guard_remembers_is_written_and_the_payouts_go_on() -> None:
+    """Dry it changes nothing; applied, A is paid by its transaction, the sign is gone, and B is paid."""
+    world = await forgets_a_payment()
+    await world.distribution.drain()
+
+    assert (await from_guard(world).look()).restored == {RestoreResult.NEW: 1}
+    assert not (await world.ledger.admin.pause_state()).paused
+    assert (await from_guard(world).run(by="ana", why="it went back")).restored == {RestoreResult.NEW: 1}
+    assert (await world.ledger.admin.pause_state()).paused
+    again = await from_guard(world).run(by="ana", why="twice changes nothing")
+    await world.ledger.admin.resume("ana", "rebuilt")
+    await world.distribution.drain()
+    await world.settle(FINAL_BLOCKS)
+
+    assert again.restored == {RestoreResult.KNOWN: 1}
+    forgotten, other = [await world.ledger.order(OrderKey("default", name)) for name in ("A", "B")]
+    assert forgotten is not None
+    assert other is not None
+    assert forgotten.status is other.status is OrderStatus.PAID
+    assert forgotten.paid_hash == world.chain.state.payments[forgotten.ref_id].tx_hash
+    assert len(world.transfers()) == 2
+
+
+async def test_open_transactions_are_settled_first() -> None:
+    """It pauses, so that nothing more is bound, and says what to wait for."""
+    world = await a_world(guarded=True)
+    await world.receive()
+    await world.distribution.drain()
+
+    with pytest.raises(NotSettled):
+        await from_guard(world).run(by="ana", why="too early")
+    assert (await world.ledger.admin.pause_state()).paused

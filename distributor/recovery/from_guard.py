@@ -1,0 +1,100 @@
+"""
+Use case: give a ledger back what only the guard remembers.
+
+1. A ledger went back. Its nonces were moved by hand, and the payouts are paused: the guard has recorded a payment
+   whose reference this ledger does not have.
+2. The guard pays no reference twice, so no fence is needed; but the shop would be told that its order waits.
+3. Each unknown reference becomes a paid order, from the guard's linked records: nothing can be missing from them
+   without a node being caught.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from distributor.chain_types import GuardLink, GuardPayment
+from distributor.ledger import Ledger
+from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
+from distributor.model import Address
+from distributor.payout.history import newest_final, order_of
+from distributor.ports import Chain, Guard
+from distributor.recovery.rebuild import NotSettled
+from distributor.settings.chain import SettlementSettings
+
+
+@dataclass(kw_only=True, slots=True)
+class FromGuardReport:
+    """What the guard's final records are to this ledger; in a dry run nothing is written."""
+
+    last_block: int
+    restored: Counter[RestoreResult] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromGuard:
+    """Writes what the guard at *address* has paid and the ledger does not have."""
+
+    rebuild_store: RebuildStore
+    ledger: Ledger
+    chain: Chain
+    guard: Guard
+    address: Address
+    policy: SettlementSettings
+
+    async def look(self) -> FromGuardReport:
+        """Return what ``run`` would write. Raises as ``run`` does."""
+        report, links = await self._read()
+        for payment in _payments(links):
+            report.restored[await self._fate(payment)] += 1
+        return report
+
+    async def run(self, *, by: str, why: str) -> FromGuardReport:
+        """
+        Pause, then write every unknown reference up to the newest final block. The pause stays on.
+
+        An order that this ledger has is left as it is: the next round adopts it. Each write is one group, so an
+        interrupted run is begun again.
+
+        Raises:
+            NotSettled: Transactions are open; settlement ends them while paused.
+            ChainUnavailable: Too few nodes answer, or they disagree.
+        """
+        await self.ledger.admin.pause(by, why)
+        if await self.ledger.any_open():
+            raise NotSettled
+        report, links = await self._read()
+        for payment in _payments(links):
+            fate = await self._fate(payment)
+            if fate is RestoreResult.NEW:
+                fate = await self.rebuild_store.restore(_payout(payment))
+            report.restored[fate] += 1
+        return report
+
+    async def _read(self) -> tuple[FromGuardReport, list[GuardLink]]:
+        last = await newest_final(self.chain, self.policy)
+        mark = await self.ledger.guard_rows.mark(self.address)
+        links = await self.guard.agreed_past(self.address, int(mark.head), block=last)
+        return FromGuardReport(last_block=last), list(links)
+
+    async def _fate(self, payment: GuardPayment) -> RestoreResult:
+        known = await self.ledger.guard_rows.knows(payment.ref_id)
+        return RestoreResult.KNOWN if known else RestoreResult.NEW
+
+
+def _payments(links: list[GuardLink]) -> list[GuardPayment]:
+    return [payment for link in links for payment in link.payments]
+
+
+def _payout(payment: GuardPayment) -> Payout:
+    return Payout(
+        ref_id=payment.ref_id,
+        key=order_of(payment.ref_id),
+        wallet=payment.wallet,
+        amount_units=payment.amount_units,
+        reason="",
+        operator=None,
+        nonce=None,
+        tx_hash=payment.tx_hash,
+        block_number=payment.block.number,
+    )
