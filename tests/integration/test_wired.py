@@ -59,4 +59,4 @@ async def test_the_wired_service_is_ready_after_its_first_sweep(container: Conta
     report = await (await container.readiness()).report()
 
     assert report.ready, report
-    assert report.settings == []
+    assert list(report.settings) == []
