@@ -160,13 +160,19 @@ def _with_receipt(
 
 
 def _without_its_receipt(opened: OpenTransaction, snapshot: ChainSnapshot) -> Step:
-    """Reopen only on evidence that the block is gone: a node that lags shows no receipt either."""
+    """
+    Reopen only on evidence: the block is gone, or the node that has it counts the nonce as unused.
+
+    A node that lags shows no receipt either. One that has the block, and no receipt, and no use of the nonce, says
+    that another node's receipt was false: without this the stored bytes would never be submitted again.
+    """
     transaction = opened.transaction
     if transaction.block_number is None:
         raise InvariantBroken(f"transaction {transaction.nonce} is mined in no block")
     there = snapshot.canonical.get(transaction.block_number)
     gone = there is not None and there != transaction.block_hash
-    return _reopen(opened.attempts[-1]) if gone else Wait()
+    never_mined = there is not None and snapshot.nonces[transaction.operator] <= transaction.nonce
+    return _reopen(opened.attempts[-1]) if gone or never_mined else Wait()
 
 
 def _reopen(last: Attempt) -> Reopen:

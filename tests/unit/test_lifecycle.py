@@ -301,11 +301,18 @@ def test_a_receipt_in_another_block_is_stored_before_it_is_final() -> None:
 
 def test_a_missing_receipt_of_a_mined_transaction_says_nothing() -> None:
     """The block is still there, or the node has not reached it: wait."""
-    here = a_chain_snapshot(100, canonical={95: a_block(95).block_hash})
+    here = a_chain_snapshot(100, canonical={95: a_block(95).block_hash}, nonce=an_attempt().nonce + 1)
     behind = a_chain_snapshot(90)
 
     assert a_step(opened(mined(95)), here) == Wait()
     assert a_step(opened(mined(95)), behind) == Wait()
+
+
+def test_a_mined_transaction_whose_nonce_is_unused_is_reopened() -> None:
+    """The node that has the block has no such receipt and counts the nonce as unused: another one invented it."""
+    unused = a_chain_snapshot(100, canonical={95: a_block(95).block_hash}, nonce=an_attempt().nonce)
+
+    assert a_step(opened(mined(95)), unused) == Reopen(attempt=an_attempt(), status=TransactionStatus.SUBMITTED)
 
 
 def test_a_transaction_whose_block_left_the_chain_is_reopened() -> None:
