@@ -30,7 +30,6 @@ from payflow.installation import CompanyPartitions, Installation
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.ledger.identity import load
-from payflow.ledger.lane import LaneLedger
 from payflow.model import CompanyId
 from payflow.settings.groups import (
     AlarmSettings,
@@ -53,9 +52,7 @@ if TYPE_CHECKING:
     from payflow.delivery.restoring import Restoring
     from payflow.lane import Lane
     from payflow.ports import ReceiptWork
-    from payflow.recipients.choice import Known
     from payflow.sealing import Sealer
-    from payflow.state import Company
 
 LEDGER_TABLE: Final = "payflow"
 SECOND_TABLE: Final = "payflowsentlog"
@@ -211,6 +208,7 @@ class Container:
     async def _work(self, tokens: Tokens) -> ReceiptWork:
         from foundation.outgoing.guard import OutgoingGuard
         from payflow.delivery.office import Office
+        from payflow.delivery.payers import LaneRecipients
         from payflow.delivery.sender import SenderDesk, SendingLimits
         from payflow.delivery.work import Work
         from payflow.documents.download import Download
@@ -235,7 +233,7 @@ class Container:
                 api_url=(await self.settings(ContaAzulSettings)).api_url,
                 token=tokens.current,
             ),
-            known=_known,
+            known=lambda company, ledger, customer, person: LaneRecipients(ledger).known(company, customer, person),
             clock=self._clock,
         )
 
@@ -269,13 +267,6 @@ class Container:
         client = pooled()
         self._open.push_async_callback(client.aclose)
         return client
-
-
-async def _known(company: Company, ledger: LaneLedger) -> Known:
-    """Return what is known of recipients beside Conta Azul: the clinic's own address is nobody's receipt's."""
-    from payflow.recipients.choice import Known
-
-    return Known(by_customer={}, by_name={}, company_address=company.contact if ledger.company else "")
 
 
 def _start() -> Container:

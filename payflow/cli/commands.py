@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from foundation.clock import UnixMs, system_clock
 from foundation.errors import ServiceError
 from payflow import sealing
+from payflow.cli import decide
 from payflow.conta_azul.values import SAO_PAULO
 from payflow.ledger import backup, identity
 from payflow.ledger.keys import RESTORING
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     restore = _add(commands, "restore", "put a company's rows back; mails that the send log knows are kept", _restore)
     restore.add_argument("company")
     restore.add_argument("file", type=Path)
+    decide.add_to(lambda name, meaning, run: _deciding(commands, name, meaning, run))
     cursor = _add(commands, "cursor", "show how far looking has come", _cursor)
     cursor.add_argument("company")
     return parser
@@ -99,6 +101,14 @@ def _add(
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=meaning)
     command.set_defaults(run=run)
+    return command
+
+
+def _deciding(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, meaning: str, run: Command
+) -> argparse.ArgumentParser:
+    command = _add(commands, name, meaning, run)
+    command.set_defaults(by=_who(), say=_say)
     return command
 
 

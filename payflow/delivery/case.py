@@ -17,6 +17,7 @@ from foundation.errors import InvariantBroken
 from foundation.tablestore.atomic import AtomicWrite
 from payflow.delivery import rules, steps
 from payflow.delivery.office import Tools
+from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.sender import NotNow
 from payflow.delivery.sending import Sending, new_owner
 from payflow.delivery.steps import Become, Prepare, Renew, Seen, Send, Step
@@ -125,7 +126,8 @@ class Case:
         if covered := await self._covered(digest):
             return await self.become(covered)
         now, source = self.tools.clock(), "erp" if attachment else "own"
-        deliveries = [self._delivery(number, address, now) for number, address in enumerate(addresses, start=1)]
+        made = [self._delivery(number, address, now) for number, address in enumerate(addresses, start=1)]
+        deliveries = [one for one in made if one not in self.seen.deliveries]
         after = replace(
             self.receipt,
             state=ReceiptState.SENDING,
@@ -139,7 +141,7 @@ class Case:
 
         def also(write: AtomicWrite) -> None:
             for delivery in deliveries:
-                self.ledger.put_delivery(write, delivery)
+                self.ledger.insert_mail(write, delivery)
             if known is None:
                 self.ledger.put_document(write, digest, after)
 
@@ -237,10 +239,12 @@ class Case:
         channel = self.tools.channel()
         try:
             sending = self._sending(await LaneDeliveries(self.ledger).epoch())
-            await sending.attempt(delivery, self._bytes(delivery, document), channel)
+            tried = await sending.attempt(delivery, self._bytes(delivery, document), channel)
         finally:
             await channel.close()
             await self.tools.desk.leave(permit)
+        if tried.state is DeliveryState.REFUSED:
+            await LaneRecipients(self.ledger).suppress(tried.address_index, tried.reply, self.tools.clock())
         return await self._settle()
 
     async def _settle(self) -> None:
@@ -269,7 +273,7 @@ class Case:
             message_id=delivery.message_id,
             date_ms=delivery.date_ms,
             boundary=delivery.boundary,
-            instead_of=self._true_address(delivery) if delivery.kind == TEST else "",
+            instead_of=self._true_address(delivery) if delivery.kind.startswith(TEST) else "",
         )
         content = Content(
             clinic=self.company.name,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
 from foundation.tablestore.atomic import AtomicWrite
+from foundation.tablestore.ports import UNSTORED
 from payflow.delivery import rules, steps
 from payflow.delivery.ports import DeliveryKey, key_of
 from payflow.delivery.sending import again_kind
@@ -66,7 +67,8 @@ async def _store(
 
     def also(write: AtomicWrite) -> None:
         for delivery in changed:
-            ledger.put_delivery(write, delivery)
+            fresh = delivery.version == UNSTORED
+            (ledger.insert_mail if fresh else ledger.put_delivery)(write, delivery)
 
     due = any(delivery.state is DeliveryState.READY for delivery in changed)
     after = replace(

@@ -9,7 +9,7 @@ from foundation.clock import Clock
 from payflow.delivery.ports import Channel, SendLog
 from payflow.delivery.sender import SenderDesk
 from payflow.ledger.lane import LaneLedger
-from payflow.model import Attachment, CompanyId
+from payflow.model import Attachment, CompanyId, CustomerId, Person
 from payflow.recipients.choice import Known
 from payflow.state import Company
 
@@ -43,5 +43,6 @@ class Tools:
     send_log: Callable[[CompanyId, int], SendLog]
     """Returns the log of a company for workers of an epoch."""
     download: Download
-    known: Callable[[Company, LaneLedger], Awaitable[Known]]
+    known: Callable[[Company, LaneLedger, CustomerId, Person | None], Awaitable[Known]]
+    """Returns what is known of one payer beside Conta Azul."""
     clock: Clock

@@ -113,7 +113,10 @@ class Restoring:
                 yield row.key, {**row.values, **codec.encode(receipt)}
                 yield from self._indexes(receipt)
             case "delivery":
-                yield row.key, {**row.values, **codec.encode(restore.frozen(codec.decode(Delivery, row)))}
+                mail = codec.decode(Delivery, row)
+                yield row.key, {**row.values, **codec.encode(restore.frozen(mail))}
+                if mail.message_id:
+                    yield keys.message(mail.message_id), {"baixa": mail.baixa}
             case "instalment":
                 yield row.key, row.values
                 if not codec.decode(Instalment, row).worked:

@@ -173,6 +173,19 @@ def send_again(delivery: Delivery, kind: str, who: str, now: UnixMs) -> tuple[De
     return replace(delivery, decided_by=who), again
 
 
+def try_again(delivery: Delivery, now: UnixMs) -> Delivery:
+    """Return a held *delivery* as if never tried: the server accepted nothing of it. Raises Rejected otherwise."""
+    if delivery.state is not DeliveryState.HELD:
+        raise Rejected("only a mail that is held is tried again")
+    fresh = _ended(delivery, DeliveryState.READY)
+    return replace(fresh, due_ms=now, attempt=0, counted=0, refused_epoch=0, faults=0, reason=None)
+
+
+def bounced(delivery: Delivery, words: str) -> Delivery:
+    """Return *delivery* as a bounce leaves it that names its Message-ID: it came back, whatever anyone said before."""
+    return replace(_ended(delivery, DeliveryState.REFUSED), reply=words, decided_by="")
+
+
 def withdraw(again: Delivery) -> Delivery:
     """Return a *send again* taken back; unchanged once someone has claimed it."""
     return replace(again, state=DeliveryState.CANCELLED) if again.state is DeliveryState.READY else again

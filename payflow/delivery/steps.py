@@ -182,9 +182,9 @@ def settled(deliveries: Sequence[Delivery]) -> Become:
         return Become(ReceiptState.SENDING, None, min(open_))
     if any(one.state is DeliveryState.UNKNOWN and not one.decided_by for one in deliveries):
         return Become(ReceiptState.UNKNOWN)
-    if held := next((one for one in deliveries if one.state is DeliveryState.HELD), None):
+    if held := next((one for one in deliveries if one.state is DeliveryState.HELD and not one.decided_by), None):
         return Become(ReceiptState.HELD, held.reason)
-    if any(one.state is DeliveryState.REFUSED for one in deliveries):
+    if any(one.state is DeliveryState.REFUSED and not one.decided_by for one in deliveries):
         return Become(ReceiptState.REFUSED)
     return Become(ReceiptState.SENT)
 

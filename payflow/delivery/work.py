@@ -41,11 +41,12 @@ class Work(Tools):
     async def _see(self, receipt: Receipt, company: Company, ledger: LaneLedger, api: ContaAzul) -> Seen:
         baixa = await api.baixa(receipt.baixa)
         person = await self._person(receipt, api) if baixa else None
+        known = await self.known(company, ledger, receipt.customer, person)
         return Seen(
             baixa=baixa,
             attachment=await self._attachment(baixa, receipt, company, api) if baixa else None,
             recreation=await self._recreation(receipt, ledger, api),
-            recipient=await self._recipient(receipt, person, await self.known(company, ledger), api),
+            recipient=await self._recipient(receipt, person, known, api),
             deliveries=await ledger.deliveries(receipt.baixa),
             person=person,
         )

@@ -21,7 +21,7 @@ from payflow.ledger import keys
 from payflow.model import CompanyId
 
 FORMAT: Final = 1
-LEFT_OUT: Final = (keys.DUE, keys.HELD, keys.AGAIN, keys.SIBLING, "lease:", "waiting:")
+LEFT_OUT: Final = (keys.DUE, keys.HELD, keys.AGAIN, keys.SIBLING, keys.MESSAGE, "lease:", "waiting:")
 """Rows that are made of others, or that only spare work."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from foundation.errors import InvariantBroken
-from payflow.model import CompanyId, InstalmentId
+from payflow.model import CompanyId, CustomerId, InstalmentId
 from payflow.state import ENDED, Receipt, ReceiptState
 
 IDENTITY: Final = "payflow"
@@ -25,6 +25,8 @@ AGAIN: Final = "again:"
 """Index of the instalments that are not worked."""
 SIBLING: Final = "of:"
 """Index of the receipts of an instalment."""
+MESSAGE: Final = "message:"
+"""Index of the mails by Message-ID."""
 RESTORING: Final = "restoring"
 """There while a restore is under way: the company is not resumed before it has ended."""
 END: Final = "~"
@@ -57,6 +59,26 @@ def sign_in(digest: str) -> str:
 def receipt(name: str) -> str:
     """Return the key of the receipt that the blind index calls *name*."""
     return f"receipt:{name}"
+
+
+def customer(customer: CustomerId) -> str:
+    """Return the key of what a person said about a customer."""
+    return f"customer:{customer}"
+
+
+def payer_name(index: str) -> str:
+    """Return the key of a map by name; *index* is the name's blind index."""
+    return f"name:{index}"
+
+
+def address(index: str) -> str:
+    """Return the key of what is known of an address; *index* is its blind index."""
+    return f"address:{index}"
+
+
+def message(message_id: str) -> str:
+    """Return the key that finds a mail by its Message-ID."""
+    return f"{MESSAGE}{message_id.strip('<>').partition('@')[0]}"
 
 
 def document(sha256: str) -> str:

@@ -131,6 +131,19 @@ class LaneLedger:
         key = keys.delivery(self.name(delivery.baixa), delivery.kind, delivery.number)
         write.put(key, self.codec.encode(delivery), delivery.version)
 
+    def insert_mail(self, write: AtomicWrite, delivery: Delivery) -> None:
+        """Add a mail with its Message-ID to a group: a bounce that names the id finds the mail."""
+        self.put_delivery(write, delivery)
+        write.insert(keys.message(delivery.message_id), {"baixa": delivery.baixa})
+
+    async def mail_of(self, message_id: str) -> Delivery | None:
+        """Return the mail that was sent under *message_id*; None when none of this company's was."""
+        row = await self.rows.get(keys.message(message_id))
+        if row is None:
+            return None
+        mails = await self.deliveries(BaixaId(str(row.values["baixa"])))
+        return next((mail for mail in mails if mail.message_id == message_id), None)
+
     async def write_delivery(self, delivery: Delivery) -> Delivery:
         """Store one delivery alone; return it as stored. Raises Contention."""
         key = keys.delivery(self.name(delivery.baixa), delivery.kind, delivery.number)

@@ -13,6 +13,7 @@ from typing import Final
 from foundation.tablestore.codec import Codec, Column, Kind, Record, flag, number, text, word
 from payflow.connection import Invitation, SignIn, Token
 from payflow.model import CompanyId
+from payflow.payers import Mailbox, Payer
 from payflow.progress import Cursor, Entry, Instalment, LookKind
 from payflow.sealing import Sealer
 from payflow.state import (
@@ -31,7 +32,7 @@ from payflow.state import (
 
 _Sealed = Callable[[str], Column]
 
-SEALED: Final = frozenset({"document", "name", "contact", "customer_name", "address", "access", "refresh"})
+SEALED: Final = frozenset({"document", "name", "contact", "customer_name", "address", "addresses", "access", "refresh"})
 """Every sealed column of every row, by name: what a change of keys goes through."""
 
 ENTRY = Record(
@@ -51,7 +52,17 @@ def codec(company: CompanyId, sealer: Sealer) -> Codec:
     """Return the records of one company's partition."""
     sealed = _sealing(company, sealer)
     return Codec(
-        [_company(sealed), _token(sealed), _CURSOR, _instalment(sealed), _receipt(sealed), _delivery(sealed), _DOCUMENT]
+        [
+            _company(sealed),
+            _token(sealed),
+            _CURSOR,
+            _instalment(sealed),
+            _receipt(sealed),
+            _delivery(sealed),
+            _DOCUMENT,
+            _payer(company, sealer),
+            _MAILBOX,
+        ]
     )
 
 
@@ -112,6 +123,19 @@ def _token(sealed: _Sealed) -> Record:
     )
     return Record(Token, columns)
 
+
+def _payer(company: CompanyId, sealer: Sealer) -> Record:
+    """One sealed column holds all addresses, one a line."""
+    name = "addresses"
+    lines = Kind(
+        str,
+        lambda value: sealer.seal(company, name, "\n".join(value)),
+        lambda stored: tuple(filter(None, sealer.open(company, name, stored).split("\n"))),
+    )
+    return Record(Payer, (Column(name, lines, name), flag("no_mail"), text("decided_by")))
+
+
+_MAILBOX = Record(Mailbox, (text("suppressed"), flag("confirmed"), number("changed_ms"), text("decided_by")))
 
 _DOCUMENT = Record(DocumentOwner, (text("sha256"), text("baixa"), text("customer")))
 

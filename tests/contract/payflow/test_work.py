@@ -116,7 +116,9 @@ class Clinic:
         assert found
         return found.content
 
-    async def _known(self, company: Company, ledger: LaneLedger) -> Known:
+    async def _known(
+        self, company: Company, ledger: LaneLedger, _customer: CustomerId, _person: Person | None
+    ) -> Known:
         assert (company.id, ledger.company) == (COMPANY, COMPANY)
         return self.known
 

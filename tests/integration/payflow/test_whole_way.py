@@ -21,6 +21,7 @@ from devstack.conta_azul.serve import CLIENT_ID, CLIENT_SECRET, conta_azul
 from devstack.conta_azul.server import ContaAzul
 from devstack.servers import Azurite
 from foundation.clock import UnixMs
+from foundation.errors import Rejected
 from foundation.tablestore.ports import DeleteRow, InsertRow
 from payflow import wiring
 from payflow.cli import commands
@@ -34,6 +35,7 @@ from payflow.sealing import new_key
 from payflow.state import ReceiptState
 from tests.fakes.functions import Out, a_context
 from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
+from tests.unit.payflow.test_bounces import ID, REPORT
 
 COMPANY, DOCUMENT = CompanyId("5f0a-clinic"), "12345678000195"
 REDIRECT = "http://127.0.0.1:7072/oauth/callback"
@@ -295,6 +297,53 @@ async def test_a_lost_ledger_is_restored_by_commands(
     _rewrite(Path(file), other)
     with pytest.raises(commands.Refused, match="of the ledger another"):
         await _command("restore", COMPANY, str(other))
+
+
+async def test_a_person_decides_by_commands(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Mapped from a file, mailed, sent once more, come back, skipped; each decision is in both audits."""
+    await connected(world, capsys)
+    payer = world.books.person("Dra. Ana", id="c-ana")
+    payment = world.books.pay(world.books.bill(payer, 10_00, due=date(2026, 1, 1)))
+    world.books.attach(payment, a_document(10_00))
+    file = _written(tmp_path / "map.csv", "id;email\nc-ana;ana@example.org\n;nada\n")
+    await _command("map", COMPANY, file)
+    await _look_now()
+    await world.lane()
+    assert await world.state(payment.id) is ReceiptState.SENT
+
+    await _command("resend", COMPANY, payment.id)
+    await world.lane()
+    assert [mail.recipients for mail in world.mail.accepted] == [(OVERRIDE,)] * 2
+    bounce = _written(tmp_path / "bounce.eml", REPORT.replace(ID, world.mail.accepted[0].message_id))
+    await _command("bounces", COMPANY, bounce, _written(tmp_path / "other.eml", REPORT))
+    assert await world.state(payment.id) is ReceiptState.REFUSED
+    await _command("decide", COMPANY, payment.id, "skip")
+    await _command("no-mail", COMPANY, "c-ana")
+    await _command("no-mail", COMPANY, "c-ana", "--undo")
+    await _command("address", COMPANY, OVERRIDE)
+
+    said = capsys.readouterr().out
+    assert "1 are mapped, 1 lines are refused" in said
+    assert "came back (5.1.1); the receipt is refused" in said
+    assert "names no mail that went out" in said
+    assert "ana@example.org" not in said
+    for tables in (await wiring.container().ledger_tables(), await wiring.container().second_tables()):
+        assert len(await tables.audit.recorded(f"decision:{COMPANY}:")) == 7
+    for wrong in (
+        ("decide", COMPANY, payment.id, "release"),
+        ("decide", COMPANY, payment.id, "again"),
+        ("decide", COMPANY, payment.id, "arrived", "--mail", "x"),
+        ("decide", "nobody", payment.id, "skip"),
+        ("resend", COMPANY, payment.id, "--to", "nobody"),
+        ("address", COMPANY, "nobody"),
+    ):
+        with pytest.raises(Rejected):
+            await _command(*wrong)
+
+
+def _written(file: Path, text: str) -> str:
+    file.write_text(text, "utf-8")
+    return str(file)
 
 
 def _rewrite(file: Path, other: Path) -> None:

@@ -1,0 +1,147 @@
+"""Commands by which a person decides: receipts, mails, the map of recipients, addresses, bounces."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from foundation.clock import system_clock
+from foundation.errors import Rejected
+from foundation.tablestore.ports import Value
+from payflow.delivery import bounced, choices, decisions
+from payflow.delivery.case import TEST
+from payflow.delivery.choices import Person, Resend
+from payflow.delivery.payers import LaneRecipients
+from payflow.delivery.ports import DeliveryKey
+from payflow.ledger.lane import LaneLedger
+from payflow.mail import bounces
+from payflow.model import BaixaId, CompanyId, CustomerId, PaymentKey
+from payflow.recipients import mapping
+from payflow.recipients.addresses import normalized
+from payflow.settings.mail import MailSettings
+from payflow.state import Receipt
+from payflow.wiring import Container
+
+Command = Callable[[Container, argparse.Namespace], Awaitable[None]]
+Add = Callable[[str, str, Command], argparse.ArgumentParser]
+
+
+def add_to(add: Add) -> None:
+    """Add the commands to a parser."""
+    decide = add("decide", "release or skip a receipt, or say that an unknown mail arrived or goes again", _decide)
+    for name in ("company", "baixa"):
+        decide.add_argument(name)
+    decide.add_argument("what", choices=["release", "skip", "arrived", "again"])
+    decide.add_argument("--mail", default="receipt:1", help="which mail `arrived` and `again` mean, KIND:NUMBER")
+    resend = add("resend", "mail a receipt once more that was sent or refused", _resend)
+    for name in ("company", "baixa"):
+        resend.add_argument(name)
+    resend.add_argument("--to", default="", help="another address")
+    mapped = add("map", "take addresses from a CSV file with the columns id or nome, and email", _map)
+    mapped.add_argument("company")
+    mapped.add_argument("file", type=Path)
+    mail = add("no-mail", "send a customer no receipts", _no_mail)
+    for name in ("company", "customer"):
+        mail.add_argument(name)
+    mail.add_argument("--undo", action="store_true")
+    address = add("address", "use an address again that was suppressed, or that many customers share", _address)
+    for name in ("company", "address"):
+        address.add_argument(name)
+    back = add("bounces", "take bounces from files, one mail each; only those that name a mail of ours count", _bounces)
+    back.add_argument("company")
+    back.add_argument("files", type=Path, nargs="+")
+
+
+async def _decide(container: Container, chosen: argparse.Namespace) -> None:
+    lane, baixa, by = await _lane(container, chosen), BaixaId(chosen.baixa), _by(chosen)
+    kind, _, number = chosen.mail.rpartition(":")
+    key = DeliveryKey(PaymentKey(lane.company, baixa), kind, int(number) if number.isdecimal() else 0)
+    match chosen.what:
+        case "release":
+            after = await choices.release(lane, baixa, by)
+        case "skip":
+            after = await choices.skip(lane, baixa, by)
+        case "arrived":
+            after = await decisions.arrived(lane, key, by.name, by.now)
+        case _:
+            domain = await _domain(container)
+            after = await decisions.send_again(lane, key, by.name, by.now, domain=domain)
+    await _done(container, chosen, after, chosen.what)
+
+
+async def _resend(container: Container, chosen: argparse.Namespace) -> None:
+    lane, mail = await _lane(container, chosen), await container.settings(MailSettings)
+    address = normalized(chosen.to)
+    if chosen.to and not address:
+        raise Rejected("--to is not a mail address")
+    wish = Resend(domain=mail.sender.rpartition("@")[2], address=address)
+    if mail.override:
+        wish = Resend(domain=wish.domain, address=mail.override, kind=f"{TEST}-resend")
+    after = await choices.resend(lane, BaixaId(chosen.baixa), wish, _by(chosen))
+    await _done(container, chosen, after, "resend")
+
+
+async def _map(container: Container, chosen: argparse.Namespace) -> None:
+    lane, found = await _lane(container, chosen), mapping.read(chosen.file.read_text(encoding="utf-8-sig"))
+    stored = await LaneRecipients(lane).store_map(found, chosen.by)
+    for line, reason in found.refused:
+        chosen.say(f"line {line}: {reason}")
+    await _audit(container, chosen, str(stored), "map")
+    chosen.say(f"{stored} are mapped, {len(found.refused)} lines are refused.")
+
+
+async def _no_mail(container: Container, chosen: argparse.Namespace) -> None:
+    lane, no_mail = await _lane(container, chosen), not chosen.undo
+    await LaneRecipients(lane).set_no_mail(CustomerId(chosen.customer), chosen.by, no_mail=no_mail)
+    await _audit(container, chosen, chosen.customer, "no-mail" if no_mail else "mail")
+    chosen.say(f"Customer {chosen.customer} gets {'no receipts' if no_mail else 'receipts'}.")
+
+
+async def _address(container: Container, chosen: argparse.Namespace) -> None:
+    lane, address = await _lane(container, chosen), normalized(chosen.address)
+    if not address:
+        raise Rejected("this is not a mail address")
+    await LaneRecipients(lane).confirm(address, chosen.by, system_clock())
+    await _audit(container, chosen, lane.index.address(address), "address")
+    chosen.say("The address is confirmed; receipts that wait for it go on by themselves.")
+
+
+async def _bounces(container: Container, chosen: argparse.Namespace) -> None:
+    lane = await _lane(container, chosen)
+    for file in chosen.files:
+        found = bounces.parse(file.read_bytes())
+        receipt = await bounced.take(lane, found, system_clock()) if found else None
+        if receipt is None or found is None:
+            chosen.say(f"{file.name}: names no mail that went out")
+            continue
+        await _audit(container, chosen, str(receipt.baixa), f"bounce {found.status}")
+        chosen.say(f"{file.name}: {receipt.baixa} came back ({found.status}); the receipt is {receipt.state}")
+
+
+async def _lane(container: Container, chosen: argparse.Namespace) -> LaneLedger:
+    lane = (await container.base()).lane(CompanyId(chosen.company))
+    if await lane.read_company() is None:
+        raise Rejected(f"There is no company {chosen.company}; `companies` lists them.")
+    return lane
+
+
+async def _domain(container: Container) -> str:
+    return (await container.settings(MailSettings)).sender.rpartition("@")[2]
+
+
+async def _done(container: Container, chosen: argparse.Namespace, after: Receipt, what: str) -> None:
+    await _audit(container, chosen, str(after.baixa), what)
+    chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
+
+
+async def _audit(container: Container, chosen: argparse.Namespace, subject: str, what: str) -> None:
+    """Record who decided what, in both accounts; ids and codes only."""
+    now = system_clock()
+    values: dict[str, Value] = {"at_ms": now, "by": chosen.by, "what": what, "subject": subject}
+    for tables in (await container.ledger_tables(), await container.second_tables()):
+        await tables.audit.record(f"decision:{chosen.company}:{now:015d}:{subject}", values)
+
+
+def _by(chosen: argparse.Namespace) -> Person:
+    return Person(name=chosen.by, now=system_clock())

@@ -1,0 +1,165 @@
+"""
+What a person decides about a receipt as a whole; receipt and deliveries change in one group.
+
+========================================  ===============
+state                                     decisions
+========================================  ===============
+found, waiting_document, ready            skip
+held                                      release, skip
+unknown                                   arrived, again (see ``decisions``)
+refused                                   resend, skip
+covered, skipped                          release
+sent                                      resend
+========================================  ===============
+
+A receipt that is being sent is left to its sender; a withdrawn one has no payment any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from foundation.clock import UnixMs
+from foundation.errors import Rejected
+from foundation.tablestore.atomic import AtomicWrite
+from payflow.delivery import rules
+from payflow.ledger.lane import Also, LaneLedger
+from payflow.mail import letters
+from payflow.model import BaixaId
+from payflow.state import ENDED, Delivery, DeliveryState, Reason, Receipt, ReceiptState
+
+_RELEASED: Final = frozenset({ReceiptState.HELD, ReceiptState.COVERED, ReceiptState.SKIPPED})
+_RESENT: Final = frozenset({ReceiptState.SENT, ReceiptState.REFUSED})
+_OPEN: Final = frozenset({DeliveryState.READY, DeliveryState.HELD, DeliveryState.REFUSED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """Who decides, and when."""
+
+    name: str
+    now: UnixMs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resend:
+    """A further mail: to *address*, or where the last one went when it is empty."""
+
+    domain: str
+    address: str = ""
+    kind: str = "resend"
+
+
+async def release(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
+    """
+    Let a receipt begin anew that is held, covered or skipped.
+
+    Mails of it that the server never accepted are tried again; document and recipient are looked for again.
+    Raises Rejected if its payment is gone, if it is in another state, or if a mail's outcome is not known.
+    """
+    receipt, deliveries = await _read(ledger, baixa)
+    if receipt.gone or receipt.state not in _RELEASED:
+        raise Rejected(f"a receipt that is {receipt.state} cannot be released")
+    _require_known(deliveries)
+    again = [rules.try_again(one, by.now) for one in deliveries if one.state is DeliveryState.HELD]
+    after = replace(
+        receipt,
+        state=ReceiptState.SENDING if again else ReceiptState.FOUND,
+        reason=None,
+        found_ms=by.now,
+        changed_ms=by.now,
+        due_ms=by.now,
+        asks=0,
+        faults=0,
+        decided_by=by.name,
+    )
+    return await ledger.save(receipt, after, also=_put(ledger, again))
+
+
+async def skip(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
+    """
+    Let a receipt end without a further mail; one that went out to another address makes it sent.
+
+    Raises Rejected if it has ended, is being sent, or a mail's outcome is not known.
+    """
+    receipt, deliveries = await _read(ledger, baixa)
+    if receipt.state in ENDED or receipt.state is ReceiptState.SENDING:
+        raise Rejected(f"a receipt that is {receipt.state} cannot be skipped")
+    _require_known(deliveries)
+    sent = any(one.state is DeliveryState.SENT for one in deliveries)
+    after = replace(
+        receipt,
+        state=ReceiptState.SENT if sent else ReceiptState.SKIPPED,
+        reason=None if sent else Reason.BY_PERSON,
+        changed_ms=by.now,
+        decided_by=by.name,
+    )
+    return await ledger.save(receipt, after, also=_put(ledger, _decided(deliveries, by)))
+
+
+async def resend(ledger: LaneLedger, baixa: BaixaId, wish: Resend, by: Person) -> Receipt:
+    """
+    Mail a receipt once more that was sent or refused, under another kind: that is another mail by a person's word.
+
+    Raises Rejected if it is in another state, was never prepared, or a mail's outcome is not known.
+    """
+    receipt, deliveries = await _read(ledger, baixa)
+    if receipt.gone or receipt.state not in _RESENT:
+        raise Rejected(f"a receipt that is {receipt.state} cannot be sent once more")
+    _require_known(deliveries)
+    address = wish.address or next((one.address for one in reversed(deliveries) if one.address), "")
+    if not address or not receipt.document_sha256:
+        raise Rejected("the address or the document of this receipt is not known")
+    kind = f"{wish.kind}-{sum(one.kind.startswith(f'{wish.kind}-') for one in deliveries) + 1}"
+    more = Delivery(
+        company=receipt.company,
+        baixa=baixa,
+        kind=kind,
+        number=1,
+        address=address,
+        address_index=ledger.index.address(address),
+        state=DeliveryState.READY,
+        due_ms=by.now,
+        date_ms=by.now,
+        boundary=deliveries[0].boundary if deliveries else receipt.document_sha256[:16],
+        template=letters.TEMPLATE,
+    )
+    more = replace(more, message_id=letters.message_id(more, wish.domain))
+    after = replace(
+        receipt, state=ReceiptState.SENDING, reason=None, due_ms=by.now, changed_ms=by.now, decided_by=by.name
+    )
+
+    def also(write: AtomicWrite) -> None:
+        _put(ledger, _decided(deliveries, by))(write)
+        ledger.insert_mail(write, more)
+
+    return await ledger.save(receipt, after, also=also)
+
+
+async def _read(ledger: LaneLedger, baixa: BaixaId) -> tuple[Receipt, Sequence[Delivery]]:
+    receipt = await ledger.receipt(baixa)
+    if receipt is None:
+        raise Rejected(f"company {ledger.company} has no payment {baixa}")
+    return receipt, await ledger.deliveries(baixa)
+
+
+def _decided(deliveries: Sequence[Delivery], by: Person) -> Sequence[Delivery]:
+    """Return the mails that nobody waits for any more: taken back, or with the person's name at their end."""
+    return [replace(rules.withdraw(one), decided_by=by.name) for one in deliveries if one.state in _OPEN]
+
+
+def _require_known(deliveries: Sequence[Delivery]) -> None:
+    for one in deliveries:
+        unknown = one.state is DeliveryState.UNKNOWN and not one.decided_by
+        if unknown or one.state is DeliveryState.SENDING:
+            raise Rejected(f"the mail {one.kind} {one.number} is {one.state}: decide `arrived` or `again` first")
+
+
+def _put(ledger: LaneLedger, deliveries: Sequence[Delivery]) -> Also:
+    def also(write: AtomicWrite) -> None:
+        for delivery in deliveries:
+            ledger.put_delivery(write, delivery)
+
+    return also

@@ -1,0 +1,199 @@
+"""Every state has an exit: what a person may decide in each, and what comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from foundation.errors import Rejected
+from foundation.tablestore.atomic import AtomicWrite, commit
+from payflow.delivery import bounced, choices, decisions, rules
+from payflow.delivery.choices import Person, Resend
+from payflow.delivery.payers import LaneRecipients
+from payflow.delivery.ports import key_of
+from payflow.mail.bounces import Bounce
+from payflow.model import BaixaId, CustomerId
+from payflow.model import Person as Payer
+from payflow.recipients.mapping import read
+from payflow.state import Delivery, DeliveryState, Reason, Receipt, ReceiptState
+from tests.fakes.payflow import NOW, Book, a_company, a_delivery, a_receipt, an_instalment
+
+BY, B1 = Person(name="office", now=NOW), BaixaId("b1")
+ID = "<" + "ab" * 20 + "@payflow.example>"
+S, D = ReceiptState, DeliveryState
+ALLOWED = {
+    S.FOUND: {"skip"},
+    S.WAITING_DOCUMENT: {"skip"},
+    S.READY: {"skip"},
+    S.SENDING: set(),
+    S.UNKNOWN: {"arrived", "again"},
+    S.SENT: {"resend"},
+    S.REFUSED: {"resend", "skip"},
+    S.HELD: {"release", "skip"},
+    S.COVERED: {"release"},
+    S.WITHDRAWN: set(),
+    S.SKIPPED: {"release"},
+}
+"""The table of states and decisions, as ``choices`` documents it."""
+MAILS = {S.SENT: D.SENT, S.REFUSED: D.REFUSED, S.UNKNOWN: D.UNKNOWN, S.SENDING: D.SENDING}
+
+
+async def stored(receipt: Receipt, *mails: Delivery) -> Book:
+    """Return a ledger with a receipt and its mails."""
+    book = Book()
+    await book.lane.add(None, an_instalment(), [receipt], [])
+    for mail in mails:
+        write = AtomicWrite()
+        book.lane.insert_mail(write, mail)
+        await commit(book.lane.rows, write, marker_row=write.writes[0].key)
+    return book
+
+
+def a_mail(state: DeliveryState, **changes: Any) -> Delivery:
+    """Return a mail that was tried."""
+    return a_delivery(**{"state": state, "message_id": ID, "tried_ms": NOW, **changes})
+
+
+async def decide(book: Book, what: str) -> Receipt:
+    """Let the office decide, as the command does."""
+    lane = book.lane
+    match what:
+        case "release":
+            return await choices.release(lane, B1, BY)
+        case "skip":
+            return await choices.skip(lane, B1, BY)
+        case "resend":
+            return await choices.resend(lane, B1, Resend(domain="payflow.example"), BY)
+    key = key_of(a_delivery())
+    if what == "arrived":
+        return await decisions.arrived(lane, key, "office", NOW)
+    return await decisions.send_again(lane, key, "office", NOW, domain="payflow.example")
+
+
+@pytest.mark.parametrize("what", ["release", "skip", "resend", "arrived", "again"])
+@pytest.mark.parametrize("state", S)
+async def test_what_may_be_decided_in_each_state(state: ReceiptState, what: str) -> None:
+    """As the table says; what is refused changes nothing."""
+    receipt = a_receipt(state=state, document_sha256="d" * 64)
+    book = await stored(receipt, *([a_mail(MAILS[state])] if state in MAILS else []))
+    before = book.company_rows.dump()
+
+    if what in ALLOWED[state]:
+        assert (await decide(book, what)).decided_by == "office"
+        return
+    with pytest.raises(Rejected):
+        await decide(book, what)
+    assert book.company_rows.dump() == before
+
+
+def test_every_state_that_waits_for_a_person_has_an_exit() -> None:
+    """Held, unknown, refused."""
+    assert ALLOWED.keys() == set(S)
+    assert all(ALLOWED[state] for state in (S.HELD, S.UNKNOWN, S.REFUSED))
+
+
+async def test_a_held_mail_is_tried_again_as_it_was() -> None:
+    """The server accepted nothing of it, so it is no other mail."""
+    book = await stored(a_receipt(state=S.HELD, reason=Reason.UNDELIVERABLE), a_mail(D.HELD, attempt=5, counted=2))
+
+    after = await choices.release(book.lane, B1, BY)
+
+    (mail,) = await book.lane.deliveries(B1)
+    assert (after.state, mail.state, mail.attempt, mail.counted, mail.message_id) == (S.SENDING, D.READY, 0, 0, ID)
+    with pytest.raises(Rejected):
+        rules.try_again(mail, NOW)
+
+
+async def test_a_skipped_receipt_takes_back_its_mails() -> None:
+    """One that went out to another address makes it sent."""
+    held = a_receipt(state=S.HELD, reason=Reason.PAYMENT_CHANGED)
+    book = await stored(held, a_mail(D.READY), a_mail(D.REFUSED, number=2, message_id=ID.replace("ab", "cd")))
+    after = await choices.skip(book.lane, B1, BY)
+    assert (after.state, after.reason) == (S.SKIPPED, Reason.BY_PERSON)
+    assert [one.state for one in await book.lane.deliveries(B1)] == [D.CANCELLED, D.REFUSED]
+
+    sent = await stored(held, a_mail(D.SENT))
+    assert (await choices.skip(sent.lane, B1, BY)).state is S.SENT
+
+
+async def test_a_further_mail_is_of_another_kind_and_ends_what_was_refused() -> None:
+    """To another address; when it arrives the receipt is sent, whatever became of the first."""
+    book = await stored(a_receipt(state=S.REFUSED, document_sha256="d"), a_mail(D.REFUSED))
+    wish = Resend(domain="payflow.example", address="new@example.org")
+
+    assert (await choices.resend(book.lane, B1, wish, BY)).state is S.SENDING
+
+    first, more = await book.lane.deliveries(B1)
+    assert (first.decided_by, more.kind, more.address, more.state) == ("office", "resend-1", "new@example.org", D.READY)
+    assert more.message_id != first.message_id
+    assert await book.lane.mail_of(more.message_id) == more
+    assert await book.lane.mail_of(ID.replace("ab", "ef")) is None
+
+
+@pytest.mark.parametrize(
+    ("receipt", "mails"),
+    [
+        (a_receipt(state=S.SENT), [a_mail(D.SENT)]),
+        (a_receipt(state=S.SENT, document_sha256="d"), []),
+        (a_receipt(state=S.SENT, document_sha256="d", gone=True), [a_mail(D.SENT)]),
+        (a_receipt(state=S.REFUSED, document_sha256="d"), [a_mail(D.REFUSED), a_mail(D.UNKNOWN, number=2)]),
+    ],
+)
+async def test_what_cannot_be_sent_once_more(receipt: Receipt, mails: list[Delivery]) -> None:
+    """No document, no address, no payment, or an outcome that is not known."""
+    named = [one if one.number == 1 else a_mail(one.state, number=2, message_id=f"<{'ef' * 20}@p>") for one in mails]
+    book = await stored(receipt, *named)
+    with pytest.raises(Rejected):
+        await decide(book, "resend")
+    with pytest.raises(Rejected, match="has no payment"):
+        await choices.skip(book.lane, BaixaId("none"), BY)
+
+
+@pytest.mark.parametrize(("status", "suppressed"), [("5.1.1", "bounced: 5.1.1"), ("5.2.2", "")])
+async def test_a_bounce_of_ours_is_refused_and_suppresses_what_never_works(status: str, suppressed: str) -> None:
+    """A full mailbox passes. The same bounce again, or another's, is nothing."""
+    book = await stored(a_receipt(state=S.SENT), a_mail(D.SENT))
+
+    after = await bounced.take(book.lane, Bounce(message_id=ID, status=status), NOW)
+
+    assert after
+    assert after.state is S.REFUSED
+    assert (await LaneRecipients(book.lane).mailbox(a_delivery().address)).suppressed == suppressed
+    assert await bounced.take(book.lane, Bounce(message_id=ID, status=status), NOW) is None
+    assert await bounced.take(book.lane, Bounce(message_id=f"<{'00' * 20}@x>", status=status), NOW) is None
+
+
+async def test_a_bounce_while_another_address_is_sent_to_leaves_the_receipt_to_its_sender() -> None:
+    """The mail alone is refused."""
+    other = a_mail(D.SENDING, number=2, message_id=f"<{'cd' * 20}@payflow.example>")
+    book = await stored(a_receipt(state=S.SENDING), a_mail(D.SENT), other)
+
+    after = await bounced.take(book.lane, Bounce(message_id=ID, status="5.1.1"), NOW)
+
+    assert after
+    assert after.state is S.SENDING
+    assert [one.state for one in await book.lane.deliveries(B1)] == [D.REFUSED, D.SENDING]
+
+
+async def test_rows_of_payers_and_mailboxes_decide_who_gets_the_mail() -> None:
+    """The map by id and by name, no mail, suppressed, confirmed; nothing of it can be read in the rows."""
+    book = Book()
+    rows, ana = LaneRecipients(book.lane), CustomerId("c1")
+    person = Payer(id=ana, name="Ana Lima", document="", emails=("ana@example.org",), billing_emails=())
+    assert (await rows.known(a_company(), CustomerId(""), None)).by_customer == {}
+
+    mapped = read("id;nome;email\nc1;;mapa@example.org\n;Ana Lima;nome@example.org\n;x;nada")
+    assert await rows.store_map(mapped, "office") == 2
+    await rows.suppress(book.lane.index.address("ana@example.org"), "", NOW)
+    known = await rows.known(a_company(), ana, person)
+    assert known.by_customer == {ana: ("mapa@example.org",)}
+    assert known.by_name == {"ana lima": ("nome@example.org",)}
+    assert (known.suppressed("ana@example.org"), known.suppressed("mapa@example.org")) == (True, False)
+    assert "example.org" not in str(book.company_rows.dump())
+
+    await rows.confirm("ana@example.org", "office", NOW)
+    await rows.set_no_mail(ana, "office", no_mail=True)
+    known = await rows.known(a_company(), ana, person)
+    assert (known.suppressed("ana@example.org"), known.confirmed("ana@example.org")) == (False, True)
+    assert known.no_mail == {ana}
