@@ -35,5 +35,4 @@ def signed_headers(secret: str, body: bytes, scheme: Scheme, *, now_s: int, mess
             return {"X-WP-Signature": f"t={now_s},v1={digest.hex()}"}
         case Scheme.HEX:
             return {"X-WP-Signature": hmac.digest(key, body, "sha256").hex()}
-        case Scheme.BASE64:
-            return {"X-WC-Webhook-Signature": base64.b64encode(hmac.digest(key, body, "sha256")).decode()}
+    return {"X-WC-Webhook-Signature": base64.b64encode(hmac.digest(key, body, "sha256")).decode()}

@@ -21,6 +21,7 @@ from tests.fakes.rows import ListAudit
 
 WAITING, BOUND, HELD, PAID = (OrderKey("default", name) for name in ("waits", "bound", "held", "paid"))
 OPEN, FINAL = keys.open_transaction(OPERATOR, 8), keys.transaction(OPERATOR, 7)
+CARRIER = keys.transaction(OPERATOR, 8)
 
 
 @pytest.fixture
@@ -150,7 +151,8 @@ async def test_a_nonce_that_went_back_is_found(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [keys.order_row(WAITING), keys.held_row(HELD), OPEN, FINAL, keys.ref(Hash("0xab")), "open:9:default:x"]
+    "key",
+    [keys.order_row(WAITING), keys.held_row(HELD), OPEN, FINAL, CARRIER, keys.ref(Hash("0xab")), "open:9:default:x"],
 )
 async def test_a_row_that_cannot_be_read_is_named(bench: Bench, key: str) -> None:
     """And everything else is looked at."""
