@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from distributor.payout.catalogue import CATALOGUE
+from distributor.payout.facts import AlarmSweep
+from distributor.settings.use_cases import AgeSettings
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
+from foundation.alarms.model import LOG, Message
+from foundation.alarms.register import Register
+from foundation.alarms.targets import LogTarget, NotDelivered
+from foundation.alarms.teller import Teller
+from foundation.settings.reading import read
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import RESERVE, Behaviour
+from tests.fakes.queues import MemoryQueues
 from tests.properties.machine_invariants import Watchman
 from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
@@ -31,7 +42,34 @@ def drive(world: World, watchman: Watchman) -> None:
     for _ in range(ROUNDS_MAX):
         if _quiet_minute(world, watchman):
             break
+    watchman.told(_told(world))
     watchman.ended()
+
+
+class _Inbox:
+    """Takes what it is sent, after it refused once: a target that answers 429 first."""
+
+    def __init__(self) -> None:
+        self.refusing, self.codes = True, set[str]()
+
+    async def deliver(self, messages: Sequence[Message]) -> None:
+        """Take the messages the second time."""
+        if self.refusing:
+            self.refusing = False
+            raise NotDelivered("the target answered 429")
+        self.codes |= {message.kind.code for message in messages}
+
+
+def _told(world: World) -> set[str]:
+    """Let a fresh process sweep the alarms twice, a minute apart; return the codes that reached a target."""
+    register, inbox = Register(rows=world.rows, clock=world.clock, catalogue=CATALOGUE), _Inbox()
+    teller = Teller(register=register, targets={LOG: LogTarget(), "chat": inbox}, holder="the end")
+    ages = read(AgeSettings, {})
+    sweep = AlarmSweep(ledger=world.ledger, teller=teller, queues=MemoryQueues(), clock=world.clock, ages=ages)
+    for _ in range(2):
+        world.loop.finish(sweep.run())
+        world.clock.advance(60_000)
+    return inbox.codes
 
 
 def count(world: World) -> None:

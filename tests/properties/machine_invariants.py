@@ -235,6 +235,17 @@ class Watchman:
         hold(gone == paid, "the reserve has lost what was paid, to the unit", (gone, paid))
         _held_for_cause(orders, self.world.chain)
 
+    def told(self, codes: set[str]) -> None:
+        """Whatever is held, waits or is open at the end of a history was told, whoever died on the way."""
+        rows = self.world.rows.dump()
+        held = {"held_" + str(order["hold_reason"]) for order in _of(rows, "order:") if order["status"] == "held"}
+        hold(held <= codes, "what is held was told", (held - codes, sorted(codes)))
+        reason = rows.get("waiting", {}).get("reason")
+        waits = {"waiting_" + str(reason)} if reason and _of(rows, "open:") else set[str]()
+        hold(waits <= codes, "what waits was told", (waits - codes, sorted(codes)))
+        open_long = not _of(rows, "opentx:") or "transaction_open_long" in codes
+        hold(open_long, "what stays open was told", sorted(codes))
+
     def _starting(self, prefix: str) -> Iterator[tuple[str, Values]]:
         return ((key, row) for key, row in self.world.rows.dump().items() if key.startswith(prefix))
 
