@@ -214,8 +214,9 @@ def test_every_module_that_decides_is_covered() -> None:
     spared = [paths.ROOT.joinpath(pattern.rstrip("/*")) for pattern in run_tests.NOT_COVERED.split(",")]
 
     assert run_tests.COVERED == "distributor/*,payflow/*,foundation/*"
-    assert {path.name for path in spared} == {"__main__.py", "adapters", "cli", "azure_tables.py", "secrets"}
-    assert all(path.exists() for path in spared)
+    packages = {"adapters", "chain", "cli", "functions", "secrets", "signing"}
+    assert {path.name for path in spared if path.is_dir()} == packages
+    assert [path for path in spared if not path.exists()] == []
 
 
 @pytest.mark.parametrize(("tests", "gate", "code"), [(0, True, 0), (1, True, 1), (0, False, 1)])
