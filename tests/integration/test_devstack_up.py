@@ -60,6 +60,9 @@ def test_up_pays_an_order_and_ctrl_c_leaves_nothing_behind(
     (file,) = set(re.findall(r"show --settings (\S+)", said))
     assert main(["show", "--json", "--settings", file]) == 0  # as it is printed
     assert [each["orders_paid"] for each in json.loads(capsys.readouterr().out)["operators"]] == [1]
+    (webhook,) = set(re.findall(r"send-test (\S+)", said))
+    assert main(["send-test", webhook, "--json", "--settings", file]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == 400  # signed well, and no order
     assert len(stack_of) == 5  # up, storage, chain, host, and the worker of the host
     parts = re.findall(r"^ +[\d.]+ s  (\w+)", said, re.MULTILINE)
     assert [part for part in parts if part not in {"submitted", "mined"}] == [
