@@ -210,6 +210,7 @@ async def test_the_service_says_how_it_is(world: World, capsys: pytest.CaptureFi
     """Not ready without an identity, ready with one; alive either way."""
     before = await health.ready(_request("GET", "/ready"), a_context())
     await connected(world, capsys)
+    await wiring.aclose()  # an answer is kept for ten seconds; another instance has none
     after = await health.ready(_request("GET", "/ready"), a_context())
     alive = await health.healthz(_request("GET", "/healthz"), a_context())
 
