@@ -54,6 +54,11 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     chaos = commands.add_parser("chaos", help="orders without a pause while everything under the app fails")
     chaos.add_argument("--minutes", type=float, default=3.0, help="how long things go wrong (3)")
     chaos.add_argument("--seed", type=int, default=1, help="the same seed, the same faults in the same order (1)")
+    drill = commands.add_parser(
+        "drill", help="make a trouble of the runbook, show what the operator sees, heal it on Enter"
+    )
+    drill.add_argument("names", nargs="*", metavar="NAME", help="a heading of the runbook; all that there are if none")
+    drill.add_argument("--once", action="store_true", help="heal without waiting for Enter")
     commands.add_parser("test", help="every check and test; further arguments go to pytest", add_help=False)
     package = commands.add_parser("package", help="dist/app.zip, ready for az functionapp deploy")
     package.add_argument("--python", choices=PYTHONS, default=DEPLOYED, help="what the app in Azure runs (3.12)")
@@ -85,6 +90,7 @@ def _go_on_in(python: Path, arguments: Sequence[str]) -> int:
 def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> int:
     from devstack import down, run_tests, services, up
     from devstack.chaos import run as chaos
+    from devstack.drill import run as drill
     from devstack.package import run as package
     from devstack.payflow import run as payflow
     from devstack.wordpress import run as wordpress
@@ -95,6 +101,7 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
         "wordpress": lambda: wordpress.run(console, once=chosen.once),
         "payflow": lambda: payflow.run(console, once=chosen.once),
         "chaos": lambda: chaos.run(console, minutes=chosen.minutes, seed=chosen.seed),
+        "drill": lambda: drill.run(console, chosen.names, once=chosen.once),
         "test": lambda: run_tests.run(console, rest),
         "package": lambda: package.run(console, python=chosen.python, check=chosen.check),
         "down": lambda: down.run(console),

@@ -108,7 +108,7 @@ def functions_host(
     """Run the app in a Functions host, our own or Core Tools (``func``), until the block ends; None: any free port."""
     port = port or free_port()
     command = _core_tools(port) if kind == "func" else _our_host(port)
-    with servers.child("host", command, log=run.log("host"), environment=_environment(settings)) as server:
+    with servers.child("host", command, log=run.log("host"), environment=environment(settings)) as server:
         url = f"http://127.0.0.1:{port}"
         first_answer(url, server)
         yield FunctionsHost(url=url, process=server.process)
@@ -133,7 +133,7 @@ def app_settings(storage: servers.Azurite, deployment: Deployment) -> dict[str, 
     }
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return this environment with *settings* and no other setting of the app: a shell's own must not leak in."""
     ours = {name: value for name, value in os.environ.items() if name not in about() and "KEYVAULT" not in name}
     return {**ours, "PYTHONPATH": str(paths.ROOT), "PYTHONUNBUFFERED": "1", **settings}
@@ -145,7 +145,7 @@ def _initialise(run: Run, settings: Mapping[str, str]) -> None:
         ended = subprocess.run(
             [sys.executable, "-m", "distributor", "init", "--apply"],
             cwd=paths.ROOT,
-            env=_environment(settings),
+            env=environment(settings),
             stdout=sink,
             stderr=subprocess.STDOUT,
             check=False,

@@ -1,0 +1,39 @@
+"""The drills on a real stack: each trouble is told, and what waited is paid once it is healed."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from devstack.console import Console, StepFailed
+from devstack.drill import run as drills
+from devstack.drill.troubles import TROUBLES
+
+RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+
+pytestmark = pytest.mark.usefixtures("azurite")
+
+
+def test_every_drill_is_a_heading_of_the_runbook() -> None:
+    """By its name an alarm leads to the page, and the page to its drill."""
+    assert set(TROUBLES) <= set(re.findall(r"^### (\S+)$", RUNBOOK.read_text("utf-8"), re.MULTILINE))
+
+
+def test_each_trouble_is_told_and_healed() -> None:
+    """One stack for several of them; /ready and the operator's commands show the alarm."""
+    out, names = io.StringIO(), ["transaction_open_long", "waiting_node_down"]
+
+    assert drills.run(Console(out), names, once=True) == 0
+
+    said = out.getvalue()
+    assert [f'"{name}"' in said for name in names] == [True, True]
+    assert said.count("healed: its orders are paid") == len(names)
+
+
+def test_an_unknown_drill_names_those_there_are() -> None:
+    """Before anything is started."""
+    with pytest.raises(StepFailed, match=r"no such drill: coffee\. There are: transaction_open_long"):
+        drills.run(Console(io.StringIO()), ["coffee"], once=True)
