@@ -46,8 +46,7 @@ LIES: Mapping[str, Callable[[FakeChain, Receipt], Receipt | None]] = {
     "nowhere": nowhere,
     "elsewhere": elsewhere,
 }
-KINDS = [*LIES, "unreadable", "far ahead"]
-"""What random histories draw. "invented", a receipt of what is in no block, is for written histories alone."""
+KINDS = [*LIES, "unreadable", "far ahead", "invented"]
 
 
 def tell(chain: FakeChain, node: str, kind: str) -> None:
