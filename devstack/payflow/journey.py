@@ -11,7 +11,6 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.message import EmailMessage
 
 import httpx
@@ -54,9 +53,9 @@ class Journey:
     def _books(self) -> Books:
         books = self.server.company(COMPANY, document=DOCUMENT, name="Clínica Boa", user=USER, email=USER)
         ana = books.person("Dra. Ana Lima", email="ana.lima@example.org", document="12345678909")
-        today = datetime.now(UTC).date()
-        old = books.bill(ana, 90_000, due=today, description="Aluguel de sala")
-        books.pay(old)
+        old = books.bill(ana, 90_000, due=books.local().date(), description="Aluguel de sala")
+        # With its document, so that the probe proposes to wait for Conta Azul's: seen at any hour of the day.
+        books.attach(books.pay(old), receipt("Recibo 2245", 90_000))
         return books
 
     async def _connect(self) -> None:
@@ -79,7 +78,7 @@ class Journey:
 
     def _book(self, books: Books) -> Payment:
         ana = next(iter(books.people.values()))
-        payment = books.pay(books.bill(ana, 150_000, due=datetime.now(UTC).date(), description="Consulta"))
+        payment = books.pay(books.bill(ana, 150_000, due=books.local().date(), description="Consulta"))
         self.console.say(f"  conta azul   the office books a payment of R$ 1.500,00: {payment.id}")
         return payment
 
