@@ -24,6 +24,8 @@ from devstack import paths
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+STATES_KEPT = 20_000
+"""Blocks whose state anvil keeps: a local chain of 2 s blocks makes as many in eleven hours."""
 _POLL_S = 0.02
 _LOG_TAIL_CHARS = 2000
 
@@ -133,6 +135,9 @@ def anvil(
         str(paths.installed(paths.foundry("anvil"))),
         *("--host", "127.0.0.1", "--port", str(port or 0), "--chain-id", str(chain_id)),
         *("--slots-in-an-epoch", "1"),
+        # Anvil 1.7.1 moves all but its last 500 states to disk, and a reorganisation to one of those loses every
+        # contract's code: calls then succeed and do nothing. This many stay in memory, and none goes to disk.
+        *("--prune-history", str(STATES_KEPT)),
         # The next hardfork limits a transaction to 2^24 gas (EIP-7825); Polygon allows 2^25.
         *("--hardfork", "prague"),
         *(("--block-time", str(block_time_s)) if block_time_s else ()),

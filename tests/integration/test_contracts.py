@@ -179,3 +179,13 @@ def test_keys_are_not_shown(deployment: Deployment) -> None:
     """A deployment can be printed."""
     assert deployment.operator_key not in repr(deployment)
     assert deployment.second_operator_key not in repr(deployment)
+
+
+def test_a_block_taken_back_after_hundreds_of_others_leaves_the_contracts_in_place(manual_node: servers.Anvil) -> None:
+    """A reorganised block whose ancestor is older than the node's usual 500 states costs no contract its code."""
+    known = deploy(manual_node.url)
+    chain = Devchain(known)
+    chain.rpc("anvil_mine", hex(600))
+    chain.reorg(598)
+
+    assert [len(chain.rpc("eth_getCode", each, "latest")) > 2 for each in (known.token, known.authority)] == [True] * 2
