@@ -49,7 +49,7 @@ def test_a_part_is_a_pytest_with_files_of_its_own() -> None:
     assert "--cov" not in Part("one", "tests/one").command()
 
 
-def suite_run_side_by_side_and_what_failed_is_shown_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_run_side_by_side_and_what_failed_is_shown_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each waits here for a file of the other; the output of one that failed comes after everything else."""
     monkeypatch.setattr(suite, "SIDE_BY_SIDE", 2)
     folder = suite.FOLDER.parent
