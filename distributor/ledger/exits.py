@@ -37,8 +37,12 @@ class Exits:
         group.replace(keys.nonce(operator), encode(replace(known, next=nonce + 1)), known.version)
         await commit(self.rows, group, marker_row=keys.nonce(operator))
 
-    async def bind_nothing(self, transaction: Transaction, attempt: Attempt) -> None:
-        """Bind the operator's next nonce to no order, together with the bytes that spend it on nothing."""
+    async def bind_nothing(self, transaction: Transaction, attempt: Attempt) -> Transaction:
+        """
+        Bind the operator's next nonce to no order, together with the bytes that spend it on nothing.
+
+        Return the transaction as it is stored.
+        """
         operator, nonce = transaction.operator, transaction.nonce
         known = await must_find(self.rows, NextNonce, keys.nonce(operator))
         require(known.next == nonce and not transaction.orders, f"nonce {nonce} of {operator} is not free")
@@ -49,6 +53,7 @@ class Exits:
         group.insert(keys.open_transaction(*slot), encode(slot))
         group.insert(keys.attempt(*slot, 0), encode(attempt))
         await commit(self.rows, group, marker_row=keys.attempt(*slot, 0))
+        return await must_find(self.rows, Transaction, keys.transaction(*slot))
 
     async def bar(self, key: OrderKey) -> bool:
         """Spend an id that was never seen, so that no webhook can bring it; False when it is known."""

@@ -135,10 +135,8 @@ class Cancellation:
             bound_ms=now_ms,
             status=TransactionStatus.CANCELLING,
         )
-        await self.ledger.exits.bind_nothing(transaction, attempt)
-        stored = await self.ledger.transaction(signer.address, nonce)
-        if stored is not None:
-            await submission.broadcast(self.ledger, self.chain, self.clock, [(stored, attempt)])
+        stored = await self.ledger.exits.bind_nothing(transaction, attempt)
+        await submission.broadcast(self.ledger, self.chain, self.clock, [(stored, attempt)])
 
     async def _pays_today(self, opened: OpenTransaction) -> bool:
         call = submission.call_of(opened.transaction, AttemptKind.PAY)

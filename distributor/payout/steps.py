@@ -98,7 +98,7 @@ class StepExecutor:
         """
         transaction = opened.transaction
         match step:
-            case Wait():
+            case Wait() | Finalise():  # what is final is closed by ``close``, once it is confirmed
                 return StepResult()
             case Submit(attempt=attempt):
                 return StepResult(submit=(transaction, attempt))
@@ -114,8 +114,6 @@ class StepExecutor:
                 return await self._reopen(transaction, step)
             case Mined(receipt=receipt):
                 return await self._mined(transaction, receipt)
-            case Finalise():
-                return StepResult()  # what is final is closed by ``close``, once it is confirmed
             case ReceiptUnreadable():
                 await self.alarms.raise_(node_alarms.receipt_unreadable(opened, snapshot.node))
                 return StepResult()

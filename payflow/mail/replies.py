@@ -41,10 +41,6 @@ class Reply:
     def is_temporary(self) -> bool:
         return self.code // 100 == 4  # noqa: PLR2004 -- RFC 5321: 4yz is a transient negative reply
 
-    @property
-    def is_permanent(self) -> bool:
-        return self.code // 100 == 5  # noqa: PLR2004 -- RFC 5321: 5yz is a permanent negative reply
-
     def __str__(self) -> str:
         return f"{self.code} {self.text}".rstrip()
 

@@ -365,3 +365,13 @@ def _typed(page: str) -> list[list[str]]:
     """Return what each row of a table of three columns tells to type."""
     rows = [line.split("|") for line in page.splitlines() if line.startswith("| ")][1:]
     return [re.findall(r"`([^`]+)`", row[2]) for row in rows]
+
+
+async def test_a_bound_order_whose_receipt_the_named_node_does_not_show_is_not_closed() -> None:
+    """Submitted and in no block yet."""
+    world = await a_world()
+    order = await world.receive()
+    await world.distribution.drain()
+    tx_hash = await world.last_hash(order)
+
+    assert await a_correction(world).settle(await world.order(order), tx_hash, ANA, node="fake") is Corrected.NOT_FINAL

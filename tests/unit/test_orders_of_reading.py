@@ -75,6 +75,25 @@ async def test_an_attempt_stored_between_two_readings_is_one_too_many_and_none_t
     assert [len(one.attempts) for one in found.transactions] == [1]
 
 
+async def test_a_transaction_closed_after_its_slot_was_read_is_open_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its slot was listed, its row says final: it is neither open nor broken."""
+    world = await a_world()
+    await world.receive()
+    await world.distribution.drain()
+    await world.settle(2)
+    world.chain.mine(5)
+    closing = world.a_settlement(world.distribution)
+
+    async def closed() -> None:
+        await closing.turn()
+
+    meanwhile(monkeypatch, world, "scan", "opentx:", closed)
+
+    found = await world.ledger.opened()
+
+    assert (found.transactions, found.unreadable) == ([], [])
+
+
 def test_what_is_mined_holds_up_no_nonce_behind_it() -> None:
     """The lowest nonce in flight is the lowest that is not mined: only that one's fees can be the cause."""
     mined = opened(a_transaction(7, status=TransactionStatus.MINED))

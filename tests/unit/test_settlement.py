@@ -11,14 +11,25 @@ import pytest
 from distributor.adapters.alarms import OnceAnHour
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import Address, HoldReason, Order, OrderStatus, SubmitOutcome, TransactionStatus
+from distributor.model import (
+    Address,
+    Hash,
+    HoldReason,
+    Order,
+    OrderStatus,
+    SubmitOutcome,
+    Transaction,
+    TransactionStatus,
+)
+from distributor.payout.confirmation import Confirmed
 from distributor.payout.settlement import FOLLOW_MS, Followed, Turn
+from distributor.payout.steps import StepExecutor, StepResult
 from distributor.payout.sweep import Sweep
 from distributor.state import Stats
 from distributor.units import Wei
 from foundation.errors import InvariantBroken
 from foundation.tablestore.leases import Lease, Leases
-from tests.factories import GWEI, POLICY
+from tests.factories import GWEI, POLICY, a_block
 from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
 from tests.world import World, a_world, tokens
 
@@ -715,3 +726,131 @@ async def test_nothing_is_judged_by_another_ledgers_settings() -> None:
     await world.settle(3)
 
     assert await world.status(order) is OrderStatus.PAID
+
+
+async def a_replaced_order(world: World) -> tuple[Order, Hash, Hash]:
+    """Return an order with two attempts, and their hashes."""
+    order = await a_stuck_order(world)
+    while len(attempts := await world.ledger.attempts(OPERATOR, 0)) < 2:
+        await world.settle()
+    return order, attempts[0].tx_hash, attempts[1].tx_hash
+
+
+async def test_of_two_receipts_for_one_nonce_the_one_on_the_shown_chain_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines behind one address stand on two forks: the block of each is asked for, and the order is paid once."""
+    world = await a_world(limits=World().limits.model_copy(update={"max_fee_wei": Wei(200 * GWEI)}))
+    order, first, second = await a_replaced_order(world)
+    world.chain.set_base_fee(Wei(1 * GWEI))
+    world.chain.mine()
+    (mined,) = world.chain.receipts
+    other = first if mined.tx_hash == second else second
+    rival = replace(mined, tx_hash=other, block=a_block(mined.block.number - 1, "a fork"))
+    observe = FakeChain.snapshot
+
+    async def two_forks(self: FakeChain, *args: Any, **named: Any) -> Any:
+        seen = await observe(self, *args, **named)
+        return replace(seen, receipts={**seen.receipts, other: rival} if mined.tx_hash in seen.receipts else {})
+
+    monkeypatch.setattr(FakeChain, "snapshot", two_forks)
+    await world.settle(8)
+
+    assert (await world.order(order)).paid_hash == mined.tx_hash
+    assert len(world.transfers()) == 1
+
+
+async def test_two_receipts_that_no_node_can_place_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither block is the shown chain's: the nonce stays as it is."""
+    world = await a_world(limits=World().limits.model_copy(update={"max_fee_wei": Wei(200 * GWEI)}))
+    order, first, second = await a_replaced_order(world)
+    world.chain.set_base_fee(Wei(1 * GWEI))
+    world.chain.mine()
+    (mined,) = world.chain.receipts
+    observe = FakeChain.snapshot
+
+    async def two_forks(self: FakeChain, *args: Any, **named: Any) -> Any:
+        seen = await observe(self, *args, **named)
+        both = {each: replace(mined, tx_hash=each, block=a_block(mined.block.number, each)) for each in (first, second)}
+        return replace(seen, receipts=both)
+
+    monkeypatch.setattr(FakeChain, "snapshot", two_forks)
+    await world.settle(8)
+
+    assert await world.status(order) is OrderStatus.BOUND
+    assert await transaction_status(world) is TransactionStatus.SUBMITTED
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_a_receipt_that_one_node_cannot_read_is_read_at_another(*, away: bool) -> None:
+    """While that one is away the transaction waits; nothing is concluded."""
+    world = await a_world(chain=FakeChain(nodes=("one", "two")))
+    order = await a_bound_order(world)
+    world.chain.mine()
+    world.chain.said_by("one").unreadable.add(await world.last_hash(order))
+    if away:
+        world.chain.go_down("two")
+
+    assert await world.settlement.turn() == Turn(open=1)
+    assert await transaction_status(world) is (TransactionStatus.SUBMITTED if away else TransactionStatus.MINED)
+
+
+async def test_a_row_that_breaks_under_a_step_stops_nothing_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and the other transaction is marked as mined."""
+    world = await a_world()
+    await a_bound_order(world)
+    await a_bound_order(world)
+    world.chain.mine()
+    update = Ledger.update
+
+    async def broken(self: Ledger, transaction: Transaction) -> Any:
+        if transaction.nonce == 0:
+            raise InvariantBroken("the row of nonce 0 is torn")
+        return await update(self, transaction)
+
+    monkeypatch.setattr(Ledger, "update", broken)
+    with pytest.raises(InvariantBroken, match=r"^the row of nonce 0 is torn$"):
+        await world.settlement.turn()
+
+    assert await transaction_status(world, 1) is TransactionStatus.MINED
+
+
+async def test_what_another_settler_reopened_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its confirmation and its closing the block leaves the chain, and the other one has seen that."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    await world.settle(2)
+    world.chain.mine(5)
+    close, rival = StepExecutor.close, world.a_settlement(world.distribution)
+
+    async def raced(self: StepExecutor, confirmed: Confirmed) -> StepResult:
+        monkeypatch.setattr(StepExecutor, "close", close)
+        world.chain.reorg(world.chain.head.number)
+        await rival.turn()
+        return await close(self, confirmed)
+
+    monkeypatch.setattr(StepExecutor, "close", raced)
+
+    assert await world.settlement.turn() == Turn(open=1)
+    assert await world.status(order) is OrderStatus.BOUND
+    await world.settlement.follow()
+    assert await world.status(order) is OrderStatus.PAID
+    assert len(world.transfers()) == 1
+
+
+async def test_an_order_that_is_gone_when_it_is_closed_stops_nothing_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was there when it was confirmed; the other one is paid, and the first is told."""
+    world = await a_world()
+    gone, beside = await a_bound_order(world), await a_bound_order(world)
+    await world.settle(2)
+    world.chain.mine(5)
+    close = StepExecutor.close
+
+    async def torn(self: StepExecutor, confirmed: Confirmed) -> StepResult:
+        monkeypatch.setattr(StepExecutor, "close", close)
+        world.rows.remove(f"order:{gone.key}")
+        return await close(self, confirmed)
+
+    monkeypatch.setattr(StepExecutor, "close", torn)
+    with pytest.raises(InvariantBroken, match=f"order:{gone.key}"):
+        await world.settlement.turn()
+
+    assert await world.status(beside) is OrderStatus.PAID

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -489,3 +490,51 @@ async def test_an_unreadable_receipt_of_the_only_node_is_told_after_minutes() ->
     world.chain.calm()
     await world.settlement.follow()
     assert await world.status(orders[1]) is OrderStatus.PAID
+
+
+async def test_a_doubt_that_another_settler_wrote_first_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both heard one word only; the time since when is kept once, and the loser looks again next turn."""
+    world = await two_nodes()
+    await a_bound_order(world)
+    world.chain.go_down(TWO)
+    await world.settle(2)
+    world.chain.mine(POLICY.min_confirmations + 2)
+    words, rival = FakeChain.words, world.a_settlement(world.distribution)
+
+    async def raced(self: FakeChain, *args: Any, **named: Any) -> Any:
+        monkeypatch.setattr(FakeChain, "words", words)
+        await rival.turn()
+        return await words(self, *args, **named)
+
+    monkeypatch.setattr(FakeChain, "words", raced)
+    await world.settlement.turn()
+
+    assert (await transaction(world)).alone_since_ms == world.clock()
+    assert (await transaction(world)).status is TransactionStatus.MINED
+
+
+async def test_the_second_address_of_a_provider_is_asked_only_for_what_the_first_left_open() -> None:
+    """They are one witness."""
+    world = await two_nodes("a.provider.test", "b.provider.test")
+    order = await a_bound_order(world)
+
+    await world.settlement.follow()
+
+    assert await world.status(order) is OrderStatus.PAID
+    assert world.chain.calls["words"] == 1
+
+
+async def test_a_doubt_about_a_transaction_that_is_gone_is_passed_over() -> None:
+    """The one behind it is looked at."""
+    world = await two_nodes()
+    gone, order = await a_bound_order(world), await a_bound_order(world)
+    world.chain.go_down(TWO)
+    await pass_time(world, WITNESS_PATIENCE_MS + 100_000)
+    assert await world.status(gone) is await world.status(order) is OrderStatus.PAID
+    world.rows.remove(f"tx:{OPERATOR}:{0:020}")
+    world.chain.come_back()
+
+    await world.a_recheck().run()
+
+    assert (await transaction(world, 1)).witnesses == 2
+    assert [slot.nonce for slot in await world.ledger.doubts.unwitnessed()] == [0]

@@ -339,3 +339,19 @@ async def test_a_switch_of_a_newer_version_is_closed_and_only_that_version_opens
 
     assert await world.status(order) is OrderStatus.RECEIVED
     assert world.rows.dump()["control"] == before
+
+
+async def test_a_line_of_bad_rows_without_end_is_looked_along_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round ends; the next one goes on where this one stopped."""
+    monkeypatch.setattr("distributor.ledger.line.PAGES_MAX", 2)
+    world = await a_world()
+    for name in ("A", "B", "C"):
+        await world.receive(name)
+        world.rows.remove(f"order:default:{name}")
+    await world.receive("D")
+
+    page = await world.ledger.waiting(limit=1)
+    rest = await world.ledger.waiting(limit=1, after=page.after)
+
+    assert (list(page.orders), len(page.unreadable)) == ([], 2)
+    assert [order.order_id for order in rest.orders] == ["D"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import logging
 from dataclasses import replace
@@ -11,12 +13,15 @@ from typing import Any
 import pytest
 
 from distributor.caps import Caps
+from distributor.errors import BadSignature
 from distributor.ledger import Ledger
 from distributor.model import OrderKey
 from distributor.settings.chain import ContractSettings
 from distributor.settings.shops import WooCommerceSettings
 from distributor.units import TokenUnits
+from distributor.webhook.authentication import WebhookRequest
 from distributor.webhook.intake import Accepted, Intake
+from distributor.webhook.signature import Key
 from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from distributor.webhook.woocommerce_intake import WooCommerceIntake
 from foundation.errors import StoreUnavailable
@@ -27,6 +32,7 @@ from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
 from tests.fakes.senders import authentication
 
+JSON = {"Content-Type": "application/json"}
 RULES = WooCommerceSettings(
     paid_statuses=frozenset({"completed"}),
     wallet_meta="_ballx_wallet",
@@ -172,3 +178,19 @@ async def test_a_ledger_that_is_down_is_no_verdict(shop: WooCommerceIntake, rows
 
     with pytest.raises(StoreUnavailable):
         await deliver(shop)
+
+
+async def test_a_delivery_is_verified_before_it_is_read(shop: WooCommerceIntake, clock: FrozenClock) -> None:
+    """The shop is the one whose secret signed it; a wrong signature is refused whatever the body is."""
+    keys = [Key(source="shop-b", which="current", secret="the secret of shop b")]
+    signed = replace(shop, intake=replace(shop.intake, authentication=authentication(keys, clock)))
+    body = b'{"id": 727, "status": "pending"}'
+    mac = base64.b64encode(hmac.digest(b"the secret of shop b", body, "sha256")).decode()
+
+    sender, found = await signed.accept(WebhookRequest(headers={**JSON, "X-WC-Webhook-Signature": mac}, body=body))
+
+    assert sender.verified.source == "shop-b"
+    assert isinstance(found, NotPaid)
+    assert found.reason == "status_not_paid"
+    with pytest.raises(BadSignature):
+        await signed.accept(WebhookRequest(headers={**JSON, "X-WC-Webhook-Signature": mac}, body=b"no order"))

@@ -72,6 +72,19 @@ def test_a_group_has_one_to_a_hundred_rows(count: int) -> None:
         check([DeleteRow(key=str(index)) for index in range(count)])
 
 
+async def test_memory_forgets_the_troubles_that_have_not_come_yet() -> None:
+    """What was ordered for the groups to come is taken back."""
+    rows, group = MemoryRows(), AtomicWrite()
+    rows.lose_next_answer(done=False)
+    rows.echo_conflict_once()
+    rows.steady()
+    group.insert("a", {})
+
+    await commit(rows, group, marker_row="a")
+
+    assert rows.commits == 1
+
+
 async def test_a_conflict_without_our_token_is_contention() -> None:
     """Another worker was first."""
     rows, group = MemoryRows(), AtomicWrite()

@@ -8,7 +8,14 @@ from foundation.errors import ConfigurationError
 from foundation.settings.groups import settings_of
 from foundation.settings.reading import read
 from payflow.sealing import key_id, new_key
-from payflow.settings.groups import ContaAzulSettings, Environment, KeySettings, LookSettings, StorageSettings
+from payflow.settings.groups import (
+    ContaAzulSettings,
+    Environment,
+    KeySettings,
+    LookSettings,
+    OutgoingSettings,
+    StorageSettings,
+)
 
 CONTA_AZUL = {
     "CONTA_AZUL_CLIENT_ID": "id",
@@ -24,6 +31,15 @@ def test_the_guides_names_are_read() -> None:
     assert found.api_url == "https://api-v2.contaazul.com"
     assert found.authorize_url == "https://auth.contaazul.com/oauth2/authorize"
     assert "very-secret" not in repr(found)
+
+
+def test_networks_inside_are_none_unless_named() -> None:
+    """Commas between them."""
+    assert read(OutgoingSettings, {}).inside == ()
+    assert [str(each) for each in read(OutgoingSettings, {"INSIDE_NETWORKS": "10.0.0.0/24,fd00::/64"}).inside] == [
+        "10.0.0.0/24",
+        "fd00::/64",
+    ]
 
 
 @pytest.mark.parametrize(
