@@ -11,6 +11,7 @@ ServiceError  (this branch and those without a name of the payout are in ``found
 ├─ Transient             not now: the message is done, the order waits, the sweep wakes it
 │   ├─ Contention                            another worker won; stop quietly
 │   ├─ StoreUnavailable
+│   ├─ ShopUnknown                           whose secret it is, a person must say first
 │   ├─ ChainUnavailable
 │   │   └─ NoSuchTransaction                 nodes answer, and none knows the hash
 │   ├─ CountersUnavailable                   requests pass uncounted for a while
@@ -81,6 +82,10 @@ class RateLimited(ServiceError):
     def __init__(self, *, policy: str, window: Window) -> None:
         super().__init__(f"No more than {window.rate.amount} requests in {window.rate.period_s} s are taken.")
         self.policy, self.window = policy, window
+
+
+class ShopUnknown(Transient):
+    """This order id is taken under this shop's name by an order that another secret signed."""
 
 
 class ChainUnavailable(Transient):

@@ -122,6 +122,10 @@ class Order:
     """Index in its block of the log that proves the payment; None where a plain Transfer proved it."""
     item_failures: int | None = None
     """How often a guard reported it as failed for a reason of its own; None: never."""
+    signed_with: str | None = field(default=None, repr=False)
+    """Fingerprint of the secret that signed it; None in rows of before, whose shop is their source."""
+    moved_to: str | None = None
+    """Of a cancelled one that lay under a wrong name: the source it belongs to, where the same id is the order."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from distributor.settings import ALL
 from distributor.settings.chain import ContractSettings, NodeSettings, SigningSettings
 from distributor.settings.operations import StorageSettings
-from distributor.settings.shop_secrets import secret_name
+from distributor.settings.shop_secrets import SecretName, secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
 from distributor.settings.use_cases import AgeSettings, ChainSettings, PayoutSettings
 from foundation.alarms.settings import AlarmSettings
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from distributor.chain.polygon import Polygon
     from distributor.chain.rpc import Rpc
     from distributor.ledger import Ledger
+    from distributor.ledger.secret_fingerprints import SecretFingerprints
     from distributor.model import Address
     from distributor.payout.guard_way import GuardWay
     from distributor.ports import Alarms, Counters, Signer
@@ -191,6 +192,17 @@ class Resources:
         self._open.push_async_callback(keyring.aclose)
         keyring.start()
         return keyring
+
+    async def shop_secrets(self) -> Mapping[SecretName, str]:
+        """Return the shops' secrets of this moment. Raises ConfigurationError."""
+        return (await self.keyring()).secrets()
+
+    @built_once
+    async def fingerprints(self) -> SecretFingerprints:
+        """Return the fingerprints of secrets, as this ledger makes them."""
+        from distributor.ledger.secret_fingerprints import SecretFingerprints
+
+        return SecretFingerprints(salt=(await self.ledger()).shops.salt)
 
     @built_once
     async def chain(self) -> Polygon:

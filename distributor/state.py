@@ -53,6 +53,7 @@ class WaitingReason(StoredWord):
     GUARD_CHANGED = "guard_changed"
     GUARD_BYPASSED = "guard_bypassed"
     GUARD_PAUSED = "guard_paused"
+    SHOP_UNKNOWN = "shop_unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

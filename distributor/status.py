@@ -41,11 +41,12 @@ class Status:
         order = await self.ledger.order(key) if _possible(key) else None
         if order is None:
             return None
+        order = await self.ledger.shop_orders.home(order)
         carrier = await self._carrier(order)
         if carrier is None and order.status is OrderStatus.BOUND:
             # 1. we read the order; 2. settlement closed its transaction; 3. we found it final:
             # the order as that same group wrote it says how it ended.
-            order = await self.ledger.order(key) or order
+            order = await self.ledger.order(order.key) or order
         return {
             **_asked(order, self.decimals),
             **_carried(order, carrier),

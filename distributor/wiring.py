@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from distributor.payout.distribution import Distribution
     from distributor.payout.facts import AlarmSweep
     from distributor.payout.settlement import Settlement
+    from distributor.payout.shop_registration import ShopRegistration
     from distributor.payout.sweep import BalanceMonitor, Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
@@ -123,6 +124,8 @@ class Container:
                 require_timestamp=settings.webhook.require_timestamp,
             ),
             payment_rules=settings.contracts,
+            fingerprints=await self._resources.fingerprints(),
+            alarms=await self._resources.alarms(),
             clock=self._clock,
             caps=settings.caps.caps,
         )
@@ -165,6 +168,16 @@ class Container:
             ),
             holder=self._holder,
             guard_way=await self._resources.guard_way(payout),
+            registration=await self._shop_registration(),
+        )
+
+    async def _shop_registration(self) -> ShopRegistration:
+        from distributor.payout.shop_registration import ShopRegistration
+
+        return ShopRegistration(
+            ledger=await self._resources.ledger(),
+            fingerprints=await self._resources.fingerprints(),
+            secrets=self._resources.shop_secrets,
         )
 
     @built_once
@@ -265,6 +278,7 @@ class Container:
                 identity=payout.contracts.identity,
                 policy=payout.settlement,
             ),
+            registration=await self._shop_registration(),
             operator=(await self._resources.signer(payout.signing)).address,
             thresholds=settings.thresholds,
             limits=payout.fees,

@@ -9,6 +9,7 @@ import re
 from distributor.addresses import parse_address
 from distributor.cli.language import _
 from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
+from distributor.order_ids import SOURCE
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
@@ -29,6 +30,13 @@ def address(text: str) -> Address:
         return parse_address(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} {error}") from None
+
+
+def source(text: str) -> str:
+    """Return *text* as the name of a shop."""
+    if not SOURCE.fullmatch(text):
+        raise argparse.ArgumentTypeError(_("{text} is not a shop's name: 1 to 16 of a-z 0-9 -").format(text=text))
+    return text
 
 
 def tx_hash(text: str) -> Hash:

@@ -17,6 +17,7 @@ from distributor.ledger import Ledger
 from distributor.model import Address
 from distributor.payout.guard_change import wrong_with
 from distributor.payout.preflight import decimals_mismatch
+from distributor.payout.shop_registration import ShopRegistration
 from distributor.recovery.lost_ledger import signs_of_loss
 from distributor.resources import Resources
 from distributor.settings.use_cases import InitSettings
@@ -75,6 +76,7 @@ async def initialise(
             say(_("Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.").format(nonce=nonce))
             return True
         await _write(ledger, replace(settings.contracts.identity, guard_since=since), operator, nonce, say)
+        await _register_shops(parts, ledger)
         if new_beginning:
             await ledger.admin.record("new-beginning", operator, by, new_beginning)
     except CommandRefused as refusal:
@@ -118,6 +120,12 @@ async def _is_ours(ledger: Ledger, settings: InitSettings, operator: Address, sa
         )
     say(_("Already initialised, nothing to do. Ledger id: {ledger_id}").format(ledger_id=found.ledger_id))
     return True
+
+
+async def _register_shops(parts: Resources, ledger: Ledger) -> None:
+    """Register the shops' secrets that are configured here; where none is, the first round does it."""
+    fingerprints = await parts.fingerprints()
+    await ShopRegistration(ledger=ledger, fingerprints=fingerprints, secrets=parts.shop_secrets).keep_up()
 
 
 def _differences(found: Identity, expected: Identity) -> Sequence[str]:

@@ -18,6 +18,7 @@ from distributor.errors import (
     MalformedOrder,
     NotJson,
     RateLimited,
+    ShopUnknown,
     UnpayableOrder,
 )
 from distributor.rates import Window
@@ -67,6 +68,12 @@ def to_problem(error: Exception) -> ProblemDocument:
             detail = "The service is not configured; /ready names what is wrong. Send the same again later."
             return ProblemDocument(
                 HTTPStatus.SERVICE_UNAVAILABLE, "not_configured", detail, _retry_after(RETRY_CONFIGURED_S)
+            )
+        case ShopUnknown():
+            logs.warning(_log, "shop_unknown", detail=str(error))
+            detail = f"{error} Nothing was stored. Send the same again later."
+            return ProblemDocument(
+                HTTPStatus.SERVICE_UNAVAILABLE, "shop_unknown", detail, _retry_after(RETRY_CONFIGURED_S)
             )
         case Transient():
             logs.warning(_log, "ledger_unavailable", cause=type(error).__name__, detail=str(error))

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from distributor.ledger.records import Ahead, Distrust, GuardMark, NextNonce, PaidRef, Progress, Schema, Slot, Total
+from distributor.ledger.records import (
+    Ahead,
+    Distrust,
+    GuardMark,
+    NextNonce,
+    PaidRef,
+    Progress,
+    Schema,
+    ShopRegister,
+    ShopSecret,
+    Slot,
+    Total,
+)
 from distributor.model import (
     Attempt,
     AttemptKind,
@@ -64,6 +76,8 @@ _CODEC = Codec(
                 number("paid_block", missing=None),
                 number("paid_log", missing=None),
                 number("item_failures", missing=None),
+                text("signed_with", missing=None),
+                text("moved_to", missing=None),
             ),
         ),
         Record(OrderKey, (text("source"), text("order_id"))),
@@ -134,6 +148,8 @@ _CODEC = Codec(
         ),
         Record(Schema, (number("level"),)),
         Record(GuardMark, (text("head"),)),
+        Record(ShopRegister, (text("salt"), number("registered_ms", missing=None))),
+        Record(ShopSecret, (text("fingerprint"), text("source"), text("by"), text("how"), number("at_ms"))),
         Record(Ahead, (word("reason", WaitingReason), text("detail"), number("since_ms"))),
         Record(Waiting, (word("reason", WaitingReason, missing=None), text("detail"), number("since_ms"))),
         Record(

@@ -6,6 +6,7 @@ The partition is the chain: no key needs it, and an order stays paid when the op
 
 from __future__ import annotations
 
+from distributor.ledger.secret_fingerprints import secret_id
 from distributor.model import Address, Hash, Order, OrderKey
 
 IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitments", "watch", "waiting"
@@ -13,6 +14,7 @@ OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
 ORDERS, REFS, HELD = "order:", "ref:", "held:"
 REBUILD, AHEAD, SCHEMA = "rebuild", "ahead", "schema"
 SETTLEMENT_LOOK = "settlement-look"
+SHOPS, SECRETS = "shops", "secret:"
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 
 
@@ -79,6 +81,11 @@ def attempts_of(operator: Address, number: int) -> str:
 def attempt(operator: Address, number: int, index: int) -> str:
     """One signed version of a transaction; append-only."""
     return f"{attempts_of(operator, number)}{index:04d}"
+
+
+def secret(fingerprint: str) -> str:
+    """Whose secret has this fingerprint."""
+    return f"{SECRETS}{secret_id(fingerprint)}"
 
 
 def fence_of(operator: Address) -> str:

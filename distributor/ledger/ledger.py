@@ -35,6 +35,8 @@ from distributor.ledger.opened import Opened, opened
 from distributor.ledger.queries import find
 from distributor.ledger.records import Schema, Slot
 from distributor.ledger.service_state import ServiceState
+from distributor.ledger.shop_orders import ShopOrders
+from distributor.ledger.shops import Shops
 from distributor.ledger.signs import Signs
 from distributor.model import (
     Address,
@@ -76,6 +78,8 @@ class Ledger:
         self.doubts = Doubts(rows, clock)
         self.guard_rows = GuardRows(rows, audit, clock)
         self.exits = Exits(rows, clock)
+        self.shops = Shops(rows, audit, clock)
+        self.shop_orders = ShopOrders(rows, clock)
 
     # whose ledger ------------------------------------------------------------------------------
 

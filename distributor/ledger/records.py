@@ -7,7 +7,7 @@ payout that spent it instead, or besides: the chain keeps no more of an order th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from distributor.model import Address, Hash
@@ -65,6 +65,30 @@ class Schema:
     """The rules of binding that a ledger asks for; code that knows fewer binds nothing."""
 
     level: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShopRegister:
+    """What every fingerprint of a secret is made with, and since when the ledger knows whose each secret is."""
+
+    salt: str
+    """Hex; no secret: what makes a guess slow is the function, see ``secret_fingerprints``."""
+    registered_ms: UnixMs | None = None
+    """None: no secret was registered yet, and an order belongs to the source it came under."""
+    version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShopSecret:
+    """Whose secret has this fingerprint; said once, whatever setting holds the secret later."""
+
+    fingerprint: str = field(repr=False)
+    source: str
+    by: str
+    how: str
+    """``first``, ``rotation``, or the command of a person: ``accept``, ``same-as``."""
+    at_ms: UnixMs
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -177,3 +177,25 @@ def payouts_paused(why: str) -> Alarm:
         summary=f"{why} Payouts are paused.",
         action="Find the cause before anything is resumed: the guard, the Authority, or the settings' addresses.",
     )
+
+
+def shop_unknown(source: str, what: str) -> Alarm:
+    """Orders under a name wait until a person says whose secret signed them."""
+    guidance = WAITING[WaitingReason.SHOP_UNKNOWN]
+    return Alarm(
+        code=f"waiting_{WaitingReason.SHOP_UNKNOWN}",
+        summary=f"{guidance.summary} {source}: {what}",
+        action=guidance.action,
+        subject=source,
+    )
+
+
+def shop_order_differs(order: Order, source: str) -> Alarm:
+    """A shop sent one id twice with different content, under two names; the first content is kept."""
+    return Alarm(
+        code="shop_order_differs",
+        summary=f"Order {order.key} belongs to {source}, which has that id with another wallet or amount. The first "
+        "content is kept, and this one was cancelled.",
+        action="Compare both orders. If more is owed, let the shop send it under a new id.",
+        subject=str(order.key),
+    )

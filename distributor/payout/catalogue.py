@@ -115,6 +115,12 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         "An order is passed over in each round while others are paid.",
         "Add another node to RPC_URL, or lift the rule that refuses this wallet; or cancel the order.",
     ),
+    "shop_order_differs": (
+        _E,
+        True,
+        "A shop sent one order id under two names, with different content. The first content is kept.",
+        "Compare both orders. If more is owed, let the shop send it under a new id.",
+    ),
     "replacement_ceiling": (
         _E,
         False,

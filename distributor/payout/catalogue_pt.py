@@ -45,6 +45,14 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Um pedido à espera excede sozinho um limite: foi aceito antes de o limite ser reduzido.",
         "Cancele o pedido ou aumente o limite indicado no detalhe; os outros são pagos enquanto isso.",
     ),
+    "waiting_shop_unknown": (
+        "Pedidos foram assinados com um segredo que o livro não conhece; eles esperam, e os outros são pagos.",
+        "Rode `shops list`. Se uma loja conhecida assina assim agora: `shops same-as`. Outra loja: `shops accept`.",
+    ),
+    "shop_order_differs": (
+        "Uma loja enviou o mesmo id de pedido sob dois nomes, com conteúdo diferente. Vale o primeiro conteúdo.",
+        "Compare os dois pedidos. Se falta pagar algo, a loja o envia com um novo id.",
+    ),
     "waiting_fee_ceiling": (
         "A rede pede mais por gás do que MAX_FEE_GWEI permite.",
         "Espere o preço cair ou aumente MAX_FEE_GWEI.",

@@ -21,7 +21,6 @@ from distributor.model import (
     Fees,
     OpenTransaction,
     Order,
-    OrderKey,
     Transaction,
     TransactionStatus,
 )
@@ -30,7 +29,9 @@ from distributor.payout.guard_way import GuardWay
 from distributor.payout.ledger_age import LedgerAge
 from distributor.payout.notices import Notices
 from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
-from distributor.payout.selection import select_orders
+from distributor.payout.selection import Line, select_orders
+from distributor.payout.shop_check import ShopCheck
+from distributor.payout.shop_registration import ShopRegistration
 from distributor.payout.trial import Trials
 from distributor.ports import Alarms, Chain, Payer, Signer, UnsignedTransaction
 from distributor.state import BindingState, WaitingReason
@@ -41,7 +42,7 @@ from foundation.single_flight import SingleFlight
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
-SCHEMA_LEVEL = 1
+SCHEMA_LEVEL = 2
 """The rules of binding this version knows. A rule that older code lacks raises it, and the ledger's ``schema`` row."""
 UNSETTLED_MAX = 256
 """Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
@@ -85,6 +86,8 @@ class Distribution:
     """This process, as the owner of leases."""
     guard_way: GuardWay | None = None
     """None: the operator pays at the Authority itself."""
+    registration: ShopRegistration | None = None
+    """Registers the shops' secrets that need no person; None: none is registered from here."""
     _flight: SingleFlight = field(default_factory=SingleFlight, init=False, repr=False)
 
     @property
@@ -131,9 +134,9 @@ class Distribution:
 
     async def _rounds(self, lease: Lease) -> tuple[int, str | None]:
         """Go on while rounds move orders; return the transactions bound and the last place looked at."""
-        bound, skip = 0, set[OrderKey]()
+        bound, line = 0, Line()
         for _ in range(ROUNDS_PER_DRAIN):
-            done = await self._round(skip)
+            done = await self._round(line)
             bound += done.bound
             renewed = await self.ledger.leases.renew(lease, ttl_ms=LEASE_MS) if done.progress else None
             if renewed is None:
@@ -141,13 +144,13 @@ class Distribution:
             lease = renewed
         return bound, None
 
-    async def _round(self, skip: set[OrderKey]) -> _Outcome:
+    async def _round(self, line: Line) -> _Outcome:
         if not (await self.ledger.waiting(limit=1)).orders:
             await self._notices.waiting(None)
             return _Outcome(looked_to="")
         try:
             prepared = await self._prepare()
-            done = _Outcome(obstacle=prepared) if isinstance(prepared, Obstacle) else await self._pay(prepared, skip)
+            done = _Outcome(obstacle=prepared) if isinstance(prepared, Obstacle) else await self._pay(prepared, line)
         except (ChainUnavailable, WrongChain, SignerUnavailable) as error:
             done = _Outcome(obstacle=preflight.outside_trouble(error))
         await self._notices.waiting(done.obstacle)
@@ -198,11 +201,16 @@ class Distribution:
         free = self.config.max_in_flight - flying
         return free if free > 0 else Obstacle(reason=WaitingReason.SLOTS_FULL)
 
-    async def _pay(self, prepared: Prepared, skip: set[OrderKey]) -> _Outcome:
-        selection = await select_orders(self.ledger, prepared, self.config.caps, skip)
+    async def _pay(self, prepared: Prepared, line: Line) -> _Outcome:
+        owners = await self._shops.owners()
+        selection = await select_orders(self.ledger, prepared, self.config.caps, line, owners)
         await self._notices.unreadable(selection.unreadable)
+        await self._shops.tell_unknown(selection.unknown)
+        stay = await self._shops.bring_home(selection.misplaced, owners)
+        line.skip |= {order.key for order in stay}
         if not selection.orders:
-            return _Outcome(obstacle=selection.obstacle, looked_to=selection.looked_to)
+            more = selection.looked_to is None or bool(selection.misplaced)
+            return _Outcome(progress=more, obstacle=selection.obstacle, looked_to=selection.looked_to)
         bypassed = await self.guard_way.obstacle(node=prepared.snapshot.node) if self.guard_way else None
         if bypassed is not None:
             return _Outcome(obstacle=bypassed)
@@ -215,10 +223,14 @@ class Distribution:
             await self._notices.pass_over(order, why)
         if self.guard_way is not None:
             await self.guard_way.adopt(judged.already_paid, prepared.snapshot)
-        skip |= {order.key for order, _ in [*judged.held, *judged.passed_over]}
-        skip |= {order.key for order in judged.already_paid}
+        line.skip |= {order.key for order, _ in [*judged.held, *judged.passed_over]}
+        line.skip |= {order.key for order in judged.already_paid}
         bound = await self._bind_and_submit(selection.binding_state, judged.good, prepared.fees)
         return _Outcome(bound=bound, progress=True, obstacle=selection.obstacle, looked_to=selection.looked_to)
+
+    @property
+    def _shops(self) -> ShopCheck:
+        return ShopCheck(ledger=self.ledger, alarms=self.alarms, registration=self.registration)
 
     @property
     def _trials(self) -> Trials:

@@ -141,6 +141,11 @@ WAITING: dict[WaitingReason, Guidance] = {
         "The guard contract is paused by its owner.",
         "Unpause it when its owner agrees; orders then continue automatically.",
     ),
+    WaitingReason.SHOP_UNKNOWN: Guidance(
+        "Orders were signed with a secret that the ledger does not know as any shop's; they wait, and others are paid.",
+        "Run `shops list`. If a known shop signs with this secret now, `shops same-as`. If it is another shop, "
+        "`shops accept`.",
+    ),
 }
 
 HELD: dict[HoldReason, Guidance] = {

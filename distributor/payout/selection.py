@@ -6,21 +6,50 @@ An order that does not fit, for the reserve or for a cap, does not stop those be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from distributor.caps import Caps
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
+from distributor.ledger.shop_orders import owner_of
+from distributor.ledger.shops import Owners
 from distributor.model import Order, OrderKey
 from distributor.payout import preflight
 from distributor.payout.preflight import Obstacle, Prepared
-from distributor.state import BindingState
+from distributor.state import BindingState, WaitingReason
 
 PAGE_ORDERS = 64
 """Waiting orders read together: four times what one operator may have in flight."""
 PAGES_PER_ROUND = 16
 """A bound on how far a round looks past orders that cannot be afforded."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Line:
+    """
+    How far one drain has come along the waiting line.
+
+    A round goes on where the one before found nothing to bind, so that many orders that wait (of one wallet at its
+    cap, of a shop nobody knows) keep no other from being looked at. The next drain begins at the oldest again.
+    """
+
+    skip: set[OrderKey] = field(default_factory=set)
+    """Orders that were judged and not bound."""
+    after: str = ""
+    """Everything up to this place waits for a reason of its own."""
+    obstacle: Obstacle | None = None
+    """Why the first of those waits."""
+    waiting: int = 0
+    """How many orders wait for a reason of their own, up to that place."""
+
+    def why(self, obstacle: Obstacle | None, more: int) -> Obstacle | None:
+        """Return what is said of all that wait: the first one's reason, and how many there are."""
+        first, count = self.obstacle or obstacle, self.waiting + more
+        if first is None or count <= 1:
+            return first
+        return replace(first, detail=f"{first.detail} {count} orders wait for a reason of their own.".lstrip())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +62,10 @@ class Selection:
     looked_to: str | None
     obstacle: Obstacle | None
     unreadable: Sequence[Unreadable] = ()
+    misplaced: Sequence[Order] = ()
+    """Orders that lie under another source than their secret's."""
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    """How many orders of each source wait because nobody knows whose secret signed them."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -41,10 +74,18 @@ class _Selecting:
 
     prepared: Prepared
     caps: Caps
+    owners: Owners
     binding_state: BindingState
-    orders: list[Order]
+    orders: list[Order] = field(default_factory=list)
+    misplaced: list[Order] = field(default_factory=list)
     obstacle: Obstacle | None = None
     unreadable: list[Unreadable] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
+
+    @property
+    def fruitless(self) -> bool:
+        return not self.orders and not self.misplaced
 
     def take(self, orders: Sequence[Order]) -> bool:
         """Take those of *orders* that fit; False when there is no room for what is left of them."""
@@ -52,34 +93,63 @@ class _Selecting:
         for order in orders:
             if len(self.orders) == self.prepared.room:
                 return False
-            trouble = preflight.unaffordable(order, self.prepared.snapshot, promised, self.caps)
+            owner = owner_of(order, self.owners)
+            if owner is not None and owner != order.source:
+                self.misplaced.append(order)
+                continue
+            trouble = self._of_nobody(order) if owner is None else self._unaffordable(order, promised)
             if trouble is None:
                 self.orders.append(order)
                 promised = promised.plus([order])
+            else:
+                self.waiting += 1
             self.obstacle = self.obstacle or trouble
         return True
 
-    def selection(self, looked_to: str | None) -> Selection:
+    def _unaffordable(self, order: Order, promised: BindingState) -> Obstacle | None:
+        return preflight.unaffordable(order, self.prepared.snapshot, promised, self.caps)
+
+    def _of_nobody(self, order: Order) -> Obstacle:
+        self.unknown[order.source] += 1
+        detail = f"Order {order.key} came under the name {order.source} with a secret that is not registered."
+        return Obstacle(reason=WaitingReason.SHOP_UNKNOWN, detail=detail)
+
+    def selection(self, looked_to: str | None, line: Line) -> Selection:
         return Selection(
             orders=self.orders,
             binding_state=self.binding_state,
             looked_to=looked_to,
-            obstacle=self.obstacle,
+            obstacle=line.why(self.obstacle, self.waiting),
             unreadable=self.unreadable,
+            misplaced=self.misplaced,
+            unknown=self.unknown,
         )
 
 
-async def select_orders(ledger: Ledger, prepared: Prepared, caps: Caps, skip: Collection[OrderKey]) -> Selection:
-    """Look along the waiting line for orders that fit, those to *skip* left out."""
-    selecting, queue_key = _Selecting(prepared=prepared, caps=caps, binding_state=prepared.binding_state, orders=[]), ""
+async def select_orders(ledger: Ledger, prepared: Prepared, caps: Caps, line: Line, owners: Owners) -> Selection:
+    """
+    Look along the waiting line for orders that fit, from where *line* has come to; pages without any move it on.
+
+    Args:
+        ledger: Where the line is.
+        prepared: What the round was prepared on.
+        caps: The most that is paid.
+        line: How far this drain has come, and which orders to leave out.
+        owners: Whose each registered secret is.
+    """
+    selecting = _Selecting(prepared=prepared, caps=caps, owners=owners, binding_state=prepared.binding_state)
+    queue_key = line.after
     for _ in range(PAGES_PER_ROUND):
         page = await ledger.waiting(limit=PAGE_ORDERS, after=queue_key)
         selecting.unreadable += page.unreadable
-        orders = [order for order in page.orders if order.key not in skip]
+        orders = [order for order in page.orders if order.key not in line.skip]
         selecting.binding_state = await ledger.with_wallets(selecting.binding_state, [order.wallet for order in orders])
         if not selecting.take(orders):
-            return selecting.selection(None)
+            return selecting.selection(None, line)
         queue_key = page.after or (page.orders[-1].queue_key if page.orders else queue_key)
         if not page.after:
-            return selecting.selection(queue_key)
-    return selecting.selection(None)
+            return selecting.selection(queue_key, line)
+        if selecting.fruitless:
+            line.after, line.obstacle = queue_key, line.obstacle or selecting.obstacle
+            line.waiting, selecting.waiting = line.waiting + selecting.waiting, 0
+    return selecting.selection(None, line)

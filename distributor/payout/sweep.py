@@ -21,6 +21,7 @@ from distributor.payout.alarms import row_unreadable
 from distributor.payout.preflight import Obstacle, outside_trouble
 from distributor.payout.reasons import WAITING
 from distributor.payout.recheck import Recheck
+from distributor.payout.shop_registration import ShopRegistration
 from distributor.ports import Alarm, Alarms, Chain, Heads
 from distributor.settings.chain import FeeSettings
 from distributor.settings.shops import ThresholdSettings
@@ -96,6 +97,8 @@ class BalanceMonitor:
     """What would stop an order that came now, asked as the payout asks it."""
     heads: Heads
     """Every node of RPC_URL, each asked by itself."""
+    registration: ShopRegistration | None = None
+    """Registers a rotated secret also while no order comes; None: not from here."""
 
     async def run(self) -> None:
         """
@@ -104,6 +107,8 @@ class BalanceMonitor:
         Raises:
             LedgerUnavailable: Nothing is known; the next watch looks again.
         """
+        if self.registration is not None and await self.ledger.identity() is not None:
+            await self.registration.keep_up()
         monitor_state = await self.ledger.service.monitor_state()
         try:
             snapshot = await self.chain.pre_bind_snapshot(self.operator)

@@ -121,7 +121,8 @@ class Rebuild:
            leave no question open, so they are met again by the next run.
         4. The past adds up, or a person says in words why it need not.
         5. What a person cancelled before the loss stays cancelled, by the audit trail.
-        6. Nothing left to explain: write identity and nonces.
+        6. Whose secret is whose, by the audit trail; what it does not say waits for a person.
+        7. Nothing left to explain: write identity and nonces.
 
         Raises:
             ForeignLedger: The ledger is another one's.
@@ -139,6 +140,7 @@ class Rebuild:
         await self._add_up(report, held_units)
         if report.clear:
             await self._keep_cancelled(report, by, why)
+            await self.ledger.shops.restore()
             ledger_id = self.identity.ledger_id or (await self._found_id()) or secrets.token_hex(16)
             await self.rebuild_store.finish(replace(self.identity, ledger_id=ledger_id), nonces, progress)
             report.ledger_id = ledger_id

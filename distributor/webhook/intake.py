@@ -8,15 +8,18 @@ message is lost, the shop's next try meets the stored order and wakes again whil
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distributor.caps import NO_CAPS, Caps, refusal
-from distributor.errors import ConflictingOrder
+from distributor.errors import ConflictingOrder, ShopUnknown
 from distributor.ledger import Inserted, Ledger
+from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.model import Order, OrderStatus
+from distributor.ports import Alarm, Alarms
 from distributor.settings.chain import ContractSettings
 from distributor.webhook import orders
 from distributor.webhook.authentication import Authentication, Sender, WebhookRequest
+from distributor.webhook.signature import Verified
 from foundation import logs
 from foundation.clock import Clock
 
@@ -42,6 +45,8 @@ class Intake:
     ledger: Ledger
     authentication: Authentication
     payment_rules: ContractSettings
+    fingerprints: SecretFingerprints
+    alarms: Alarms
     clock: Clock
     caps: Caps = NO_CAPS
 
@@ -56,18 +61,22 @@ class Intake:
         """
         sender = await self.authentication.authenticate(request, body_bytes_max=BODY_BYTES_MAX)
         order = orders.parse(request.body, sender.verified.source, self.payment_rules, self.clock())
-        return sender, await self.keep(order)
+        return sender, await self.keep(order, sender.verified)
 
-    async def keep(self, order: Order) -> Accepted:
+    async def keep(self, order: Order, verified: Verified) -> Accepted:
         """
-        Store an order whose sender is known.
+        Store an order whose sender is known, with the fingerprint of the secret that signed it.
+
+        Whose secret that is, is asked where the order is bound; here only of an order met under a known id.
 
         Raises:
+            ShopUnknown: Its id is taken by an order that another shop's secret signed, or one nobody knows.
             ConflictingOrder: The id was used before with other content; the first content is kept.
             UnpayableOrder: It is new, and above a cap by itself.
             LedgerUnavailable: Nothing is known; the sender's next try settles it.
         """
-        inserted = await self._insert(order)
+        order = replace(order, signed_with=await self.fingerprints.of(verified.signed_with))
+        inserted = await self._of_this_shop(await self._insert(order), order)
         if inserted.order.fingerprint != order.fingerprint:
             _note("order_conflict", order)
             raise ConflictingOrder
@@ -75,6 +84,16 @@ class Intake:
         # The process that stored it may have died before waking, so a repeated order wakes too while it waits.
         wake = inserted.order.status is OrderStatus.RECEIVED
         return Accepted(order=inserted.order, new=inserted.new, wake=wake)
+
+    async def _of_this_shop(self, inserted: Inserted, order: Order) -> Inserted:
+        """Return what this shop has under the id; another shop's order is not its own, whatever the setting's name."""
+        if inserted.new:
+            return inserted
+        answer = await self.ledger.shop_orders.answer(inserted.order, order)
+        if answer is None:
+            await self.alarms.raise_(shop_unknown(order.source, f"Order {order.key} was sent with another secret."))
+            raise ShopUnknown
+        return answer
 
     async def _insert(self, order: Order) -> Inserted:
         """Store *order*; one above a cap is only looked up: it may be there since before the cap was lowered."""
@@ -90,3 +109,14 @@ class Intake:
 
 def _note(event: str, order: Order) -> None:
     logs.info(_log, event, order_id=order.order_id, source=order.source, amount_units=str(order.amount_units))
+
+
+def shop_unknown(source: str, what: str) -> Alarm:
+    """An order under the name *source* is nobody's that the ledger knows."""
+    return Alarm(
+        code="waiting_shop_unknown",
+        summary=f"The ledger does not know whose secret signs as {source}. {what}",
+        action="Run `shops list`, then `shops same-as` if a shop of before signs so now, or `shops accept` if it is "
+        "another shop.",
+        subject=source,
+    )

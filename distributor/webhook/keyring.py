@@ -67,6 +67,10 @@ class Keyring:
             raise ConfigurationError("WEBHOOK_SECRET was withdrawn from its vault, and no other shop has a secret")
         return self._keys
 
+    def secrets(self) -> Mapping[SecretName, str]:
+        """Return every secret that counts now, under its name; a copy."""
+        return dict(self._secrets)
+
     def start(self) -> None:
         """Begin to renew, where a vault holds anything; the lines logged belong to no request."""
         if self._renewed and self._task is None:

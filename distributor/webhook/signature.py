@@ -38,6 +38,8 @@ class Verified:
     source: str
     secret: Which
     scheme: Scheme
+    signed_with: str = field(default="", repr=False, compare=False)
+    """The secret itself, for its fingerprint; never logged."""
 
 
 def check_signature(
@@ -62,7 +64,8 @@ def check_signature(
     signers = [key for key in keys if _signed(claim, key)]
     if not signers:
         return Refusal.MISMATCH
-    return Verified(source=signers[0].source, secret=signers[0].which, scheme=claim.scheme)
+    signer = signers[0]
+    return Verified(source=signer.source, secret=signer.which, scheme=claim.scheme, signed_with=signer.secret)
 
 
 def _signed(claim: SignatureClaim, key: Key) -> bool:

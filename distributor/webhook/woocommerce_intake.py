@@ -19,6 +19,7 @@ from distributor.settings.shops import WooCommerceSettings
 from distributor.webhook import woocommerce
 from distributor.webhook.authentication import Sender, WebhookRequest
 from distributor.webhook.intake import Accepted, Intake
+from distributor.webhook.signature import Verified
 from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from foundation import logs
 
@@ -46,19 +47,20 @@ class WooCommerceIntake:
             StoreUnavailable: The outcome is unknown; WooCommerce sends it again only when the order is saved again.
         """
         sender = await self.intake.authentication.authenticate(request, body_bytes_max=BODY_BYTES_MAX)
-        return sender, await self.take(sender.verified.source, request.body)
+        return sender, await self.take(sender.verified, request.body)
 
-    async def take(self, source: str, body: bytes) -> Accepted | NotPaid:
-        """Store the order in a *body* that *source* signed, or return why it pays nothing."""
+    async def take(self, verified: Verified, body: bytes) -> Accepted | NotPaid:
+        """Store the order in a *body* that a shop signed, or return why it pays nothing."""
+        source = verified.source
         found = woocommerce.read_order(body, source, self.intake.payment_rules, self.rules, self.intake.clock())
-        taken = await self._kept(found) if isinstance(found, Order) else found
+        taken = await self._kept(found, verified) if isinstance(found, Order) else found
         if isinstance(taken, NotPaid):
             await self._tell(taken, source)
         return taken
 
-    async def _kept(self, order: Order) -> Accepted | NotPaid:
+    async def _kept(self, order: Order, verified: Verified) -> Accepted | NotPaid:
         try:
-            return await self.intake.keep(order)
+            return await self.intake.keep(order, verified)
         except ConflictingOrder as error:
             return NotPaid(verdict=NotPaidKind.CONFLICT, reason=error.code, detail=str(error), order_id=order.order_id)
         except UnpayableOrder as error:  # above a cap

@@ -446,7 +446,8 @@ def test_a_ledger_lost_while_transactions_wait_in_a_pool_is_rebuilt_and_pays_eac
     1. One order is paid. Two more are signed and wait in the pool.
     2. The ledger is gone. The shop sends every webhook again; nothing is bound, and it is said why.
     3. The rebuild spends the pool's nonces, waits until that is final, and reads the chain.
-    4. Every webhook is sent again: the paid one is a duplicate, the others are paid, once.
+    4. The audit trail is gone too, so a person says whose the secret is.
+    5. Every webhook is sent again: the paid one is a duplicate, the others are paid, once.
     """
     desk.pay("A-1")
     desk.devchain.set_automine(enabled=False)
@@ -475,6 +476,10 @@ def test_a_ledger_lost_while_transactions_wait_in_a_pool_is_rebuilt_and_pays_eac
     assert len(desk.payouts()) == 1
     assert desk.ask("audit-chain")["differences"] == []
     desk.do("resume")
+    desk.drain()
+    assert desk.ask("show")["waiting"]["reason"] == "shop_unknown"
+    (unknown,) = desk.ask("shops", "list")["secrets"]
+    desk.do("shops", "same-as", unknown["secret"], "default")
     desk.drain()
     desk.settle()
     assert desk.send("A-1", "A-2", "A-3") == ["paid", "paid", "paid"]

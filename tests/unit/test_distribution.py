@@ -512,7 +512,7 @@ async def test_an_order_bound_by_another_host_meanwhile_stops_the_round_quietly(
 
     async def raced(self: Ledger, *args: object) -> object:
         monkeypatch.setattr(Ledger, "bind", bind)
-        await rival._pay(await rival._prepare(), set())  # type: ignore[arg-type]
+        await rival._pay(await rival._prepare(), selection.Line())  # type: ignore[arg-type]
         return await bind(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Ledger, "bind", raced)
@@ -649,3 +649,24 @@ async def test_a_ledger_that_is_not_ours_would_stop_an_order() -> None:
     unknown = await WouldPay(replace(world.distribution, signer=FakeSigner(an_address("new operator")))).obstacle()
 
     assert [each and each.reason for each in (foreign, unknown)] == ["ledger_foreign", "ledger_foreign"]
+
+
+async def test_a_thousand_orders_of_one_capped_wallet_keep_no_other_waiting() -> None:
+    """1,100 of a wallet at its cap lie before one of another wallet; they are reported once, with their number."""
+    world = await a_world()
+    world.cap(wallet_units=20)
+    await world.receive()
+    await world.receive()
+    await world.distribution.drain()
+    await world.settle(turns=12)
+    for number in range(1_100):
+        await world.receive(f"CAPPED{number}")
+    other = await world.receive("OTHER", wallet=CUSTOMERS[1])
+
+    await world.distribution.drain()
+    await world.distribution.drain()
+
+    assert await world.status(other) is OrderStatus.BOUND
+    waiting = await world.ledger.service.why_waiting()
+    assert (waiting.reason, "1100 orders wait" in waiting.detail) == (WaitingReason.DAILY_CAP, True)
+    assert world.alarms.codes == ["waiting_daily_cap"]

@@ -12,6 +12,7 @@ import pytest
 from distributor.caps import Caps
 from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
 from distributor.ledger import Ledger
+from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.model import HoldReason, OrderKey
 from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits
@@ -22,6 +23,7 @@ from distributor.webhook.signature_schemes import Scheme
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, AUTHORITY, BALLX, BOB, RESERVE, TOKEN
+from tests.fakes.alarms import ListAlarms
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
 from tests.fakes.senders import authentication
@@ -35,6 +37,13 @@ KEYS = (
 TERMS = ContractSettings(chain_id=31337, token=BALLX, authority=AUTHORITY, reserve=RESERVE, decimals=18)
 
 
+async def _salt() -> bytes:
+    return b"salt"
+
+
+SALTED = SecretFingerprints(salt=_salt)
+
+
 @pytest.fixture
 def rows() -> MemoryRows:
     """An empty table."""
@@ -45,7 +54,14 @@ def rows() -> MemoryRows:
 def intake(rows: MemoryRows, clock: FrozenClock) -> Intake:
     """An intake for two shops."""
     ledger = Ledger(rows, ListAudit(), clock=clock)
-    return Intake(ledger=ledger, authentication=authentication(KEYS, clock), payment_rules=TERMS, clock=clock)
+    return Intake(
+        ledger=ledger,
+        authentication=authentication(KEYS, clock),
+        payment_rules=TERMS,
+        clock=clock,
+        fingerprints=SALTED,
+        alarms=ListAlarms(),
+    )
 
 
 async def send(intake: Intake, secret: str = SECRET, **changes: Any) -> Accepted:

@@ -19,7 +19,7 @@ FENCED = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 STANDS_FOR = {
     "ORDER": "default:A-1", "HASH": a_hash("x"), "ADDRESS": OPERATOR, "N": "7", "CODE": "low_gas",
     "HOST": "node.example", "FILE": "order.json", "URL": "https://app.example/webhook",
-    "GROUP/NAME": "group/app", "SOURCE/ID": "default/A-1",
+    "GROUP/NAME": "group/app", "SOURCE/ID": "default/A-1", "SECRET": "3f9a", "SOURCE": "shop-b",
 }  # fmt: skip
 """What a person puts in the place of the words in capitals."""
 

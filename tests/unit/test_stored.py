@@ -22,7 +22,16 @@ from distributor import queue_names
 from distributor.adapters.alarms import LogAlarms
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import decode, encode
-from distributor.ledger.records import GuardMark, NextNonce, PaidRef, Progress, Slot, Total
+from distributor.ledger.records import (
+    GuardMark,
+    NextNonce,
+    PaidRef,
+    Progress,
+    ShopRegister,
+    ShopSecret,
+    Slot,
+    Total,
+)
 from distributor.model import (
     Address,
     Attempt,
@@ -79,6 +88,8 @@ RECORDS: Mapping[str, type[object]] = {
     "settlement_look": SettlementLook,
     "lease": Lease,
     "rebuild": Progress,
+    "shops": ShopRegister,
+    "secret": ShopSecret,
     "guard_mark": GuardMark,
 }
 WORDS: Mapping[str, type[StrEnum]] = {

@@ -179,10 +179,10 @@ async def test_a_rule_of_binding_that_this_code_lacks_stops_it() -> None:
     """A new cap is not counted by older code; so the ledger says which rules it asks for."""
     world = await a_world()
     order = await world.receive()
-    world.rows.put("schema", {"level": 2})
+    world.rows.put("schema", {"level": 3})
     await world.distribution.drain()
     assert (await world.ledger.service.why_waiting()).reason is WaitingReason.NEWER_ROWS
-    world.rows.put("schema", {"level": 1})
+    world.rows.put("schema", {"level": 2})
 
     await world.distribution.drain()
 

@@ -15,13 +15,15 @@ import pytest
 from distributor.caps import Caps
 from distributor.errors import BadSignature
 from distributor.ledger import Ledger
+from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.model import OrderKey
 from distributor.settings.chain import ContractSettings
 from distributor.settings.shops import WooCommerceSettings
 from distributor.units import TokenUnits
 from distributor.webhook.authentication import WebhookRequest
 from distributor.webhook.intake import Accepted, Intake
-from distributor.webhook.signature import Key
+from distributor.webhook.signature import Key, Verified
+from distributor.webhook.signature_schemes import Scheme
 from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from distributor.webhook.woocommerce_intake import WooCommerceIntake
 from foundation.errors import StoreUnavailable
@@ -33,6 +35,14 @@ from tests.fakes.rows import ListAudit
 from tests.fakes.senders import authentication
 
 JSON = {"Content-Type": "application/json"}
+SIGNED = Verified(source="shop-b", secret="current", scheme=Scheme.BASE64, signed_with="the secret of shop b")
+
+
+async def _salt() -> bytes:
+    return b"salt"
+
+
+SALTED = SecretFingerprints(salt=_salt)
 RULES = WooCommerceSettings(
     paid_statuses=frozenset({"completed"}),
     wallet_meta="_ballx_wallet",
@@ -60,7 +70,12 @@ def shop(rows: MemoryRows, clock: FrozenClock, alarms: ListAlarms) -> WooCommerc
     ledger = Ledger(rows, ListAudit(), clock=clock)
     return WooCommerceIntake(
         intake=Intake(
-            ledger=ledger, authentication=authentication((), clock), payment_rules=payment_rules, clock=clock
+            ledger=ledger,
+            authentication=authentication((), clock),
+            payment_rules=payment_rules,
+            fingerprints=SALTED,
+            alarms=alarms,
+            clock=clock,
         ),
         rules=RULES,
         alarms=alarms,
@@ -71,7 +86,7 @@ async def deliver(shop: WooCommerceIntake, wallet: str = ALICE, **changes: Any) 
     """Hand in an order as the shop shows it now."""
     order = {"id": 727, "status": "completed", "currency": "BRL", "total": "29.35", "number": "727"}
     meta = [{"id": 1, "key": "_ballx_wallet", "value": wallet}]
-    return await shop.take("shop-b", json.dumps({**order, "meta_data": meta, **changes}).encode())
+    return await shop.take(SIGNED, json.dumps({**order, "meta_data": meta, **changes}).encode())
 
 
 async def test_an_order_in_a_paid_status_is_stored_and_wakes(shop: WooCommerceIntake, rows: MemoryRows) -> None:
@@ -149,7 +164,7 @@ async def test_signed_bytes_that_are_no_order_are_an_alarm_of_the_shop(
     shop: WooCommerceIntake, alarms: ListAlarms
 ) -> None:
     """No order can be named, so the shop is."""
-    found = await shop.take("shop-b", b"<html>")
+    found = await shop.take(SIGNED, b"<html>")
 
     assert isinstance(found, NotPaid)
     assert [(alarm.code, alarm.subject) for alarm in alarms.raised] == [("woocommerce_unpayable", "shop-b")]

@@ -1,0 +1,146 @@
+"""
+Orders that came under a name that is not their shop's: answered, brought to their own source, or left to wait.
+
+Every change is one group, conditional on the orders as they were read; an order is never at two places to be paid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from distributor.errors import ConflictingOrder
+from distributor.ledger import keys
+from distributor.ledger.binding import Inserted, insert_order
+from distributor.ledger.columns import encode
+from distributor.ledger.queries import find, recall
+from distributor.ledger.shops import Owners, registered_owners
+from distributor.model import Order, OrderKey, OrderStatus
+from distributor.order_ids import ref_id
+from foundation.clock import Clock
+from foundation.errors import Contention, require
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import UNSTORED, Rows
+
+
+class Moved(StrEnum):
+    """What became of an order that lay under another source than its secret's."""
+
+    MOVED = "moved"
+    """It waits under its own source now."""
+    DUPLICATE = "duplicate"
+    """Its source has that id already; it was cancelled here."""
+    DIFFERS = "differs"
+    """Its source has that id with other content; it was cancelled here, and a person should look."""
+    EXCHANGED = "exchanged"
+    """It and the order in its place have changed places."""
+    BLOCKED = "blocked"
+    """In its place lies an order that belongs elsewhere, or whose secret nobody knows."""
+
+
+def owner_of(order: Order, owners: Owners) -> str | None:
+    """Return the source *order* belongs to; None where its secret is not registered."""
+    return order.source if order.signed_with is None else owners.get(order.signed_with)
+
+
+@dataclass(frozen=True, slots=True)
+class ShopOrders:
+    """The ledger's rules for orders whose name and secret say different things."""
+
+    rows: Rows
+    clock: Clock
+
+    async def answer(self, stored: Order, again: Order) -> Inserted | None:
+        """
+        Return what the ledger has of *again*, which met *stored* under its id; None where that is another shop's.
+
+        One read where both were signed with one secret, or nothing is registered yet: then the name decides. An
+        order of before has no fingerprint; there the content decides while the secret that came now is unknown,
+        since an answer moves no money.
+        """
+        if stored.signed_with == again.signed_with:
+            return Inserted(order=await self.home(stored), new=False)
+        owners = await registered_owners(self.rows)
+        mine = owners.get(again.signed_with or "")
+        if not owners or mine == owner_of(stored, owners) is not None:
+            return Inserted(order=await self.home(stored), new=False)
+        if mine is None:
+            same = stored.signed_with is None and stored.fingerprint == again.fingerprint
+            return Inserted(order=stored, new=False) if same else None
+        at_home = await find(self.rows, Order, keys.order_row(OrderKey(mine, again.order_id)))
+        if at_home is not None and owner_of(at_home, owners) == mine:
+            return Inserted(order=at_home, new=False)
+        return await self._in_place_of(stored, again) if stored.moved_to is not None else None
+
+    async def home(self, order: Order) -> Order:
+        """Return *order*, or the one it became under the source it was moved to."""
+        if order.moved_to is None:
+            return order
+        return await find(self.rows, Order, keys.order_row(OrderKey(order.moved_to, order.order_id))) or order
+
+    async def move(self, order: Order, owners: Owners) -> Moved:
+        """
+        Bring a waiting *order* to the source its secret belongs to: in one group it waits there and is cancelled here.
+
+        Raises:
+            Contention: One of the orders changed since it was read; look again.
+        """
+        source = owner_of(order, owners)
+        moves = order.status is OrderStatus.RECEIVED and source is not None and source != order.source
+        require(moves, f"order {order.key} is not to be moved")
+        there = replace(order, source=source or "", ref_id=ref_id(source or "", order.order_id), version=UNSTORED)
+        try:
+            known = await recall(self.rows, there)
+        except ConflictingOrder:
+            return await self._cancelled(order, there.source, Moved.DIFFERS)
+        if known is None:
+            return await self._moved(order, there)
+        if owner_of(known, owners) == source:
+            same = known.fingerprint == order.fingerprint
+            return await self._cancelled(order, there.source, Moved.DUPLICATE if same else Moved.DIFFERS)
+        if owner_of(known, owners) == order.source and known.status is OrderStatus.RECEIVED:
+            return await self._exchanged(order, known)
+        return Moved.BLOCKED
+
+    async def _moved(self, order: Order, there: Order) -> Moved:
+        group = insert_order(replace(there, updated_ms=self.clock()))
+        self._cancel(group, order, there.source)
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
+        return Moved.MOVED
+
+    async def _cancelled(self, order: Order, source: str, result: Moved) -> Moved:
+        group = AtomicWrite()
+        self._cancel(group, order, source)
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
+        return result
+
+    def _cancel(self, group: AtomicWrite, order: Order, source: str) -> None:
+        gone = replace(order, status=OrderStatus.CANCELLED, moved_to=source, updated_ms=self.clock())
+        group.replace(keys.order_row(order.key), encode(gone), order.version)
+        group.delete(keys.open_order(order))
+
+    async def _exchanged(self, order: Order, other: Order) -> Moved:
+        """Give each the other's place: its source, its reference and its place in the waiting line."""
+        group = AtomicWrite()
+        for place, content in ((order, other), (other, order)):
+            after = replace(
+                content,
+                source=place.source,
+                ref_id=place.ref_id,
+                received_ms=place.received_ms,
+                updated_ms=self.clock(),
+            )
+            group.replace(keys.order_row(place.key), encode(after), place.version)
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
+        return Moved.EXCHANGED
+
+    async def _in_place_of(self, gone: Order, order: Order) -> Inserted | None:
+        """Store *order* where one was cancelled that now lies under its own source; None where it changed meanwhile."""
+        group = AtomicWrite()
+        group.replace(keys.order_row(gone.key), encode(order), gone.version)
+        group.insert(keys.open_order(order), encode(order.key))
+        try:
+            versions = await commit(self.rows, group, marker_row=keys.order_row(gone.key))
+        except Contention:
+            return None
+        return Inserted(order=replace(order, version=versions.get(keys.order_row(order.key), UNSTORED)), new=True)
