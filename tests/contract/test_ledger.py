@@ -9,7 +9,7 @@ import pytest
 
 from distributor.errors import ConflictingOrder, ForeignLedger
 from distributor.model import AttemptKind, HoldReason, OpenTransaction, OrderStatus, Transaction, TransactionStatus
-from distributor.state import PauseState, Stats
+from distributor.state import PAID_WITHIN_S, PauseState, Stats
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken
@@ -341,6 +341,8 @@ async def test_a_closing_pays_its_orders_and_frees_what_was_committed(bench: Ben
         paid_units=TokenUnits(10 * TOKEN),
         gas_used=63_000,
         gas_cost_wei=Wei(63_000 * 10**9),
+        paid_within=(1, *[0] * len(PAID_WITHIN_S)),
+        paid_ms_sum=9,
     )
 
 
