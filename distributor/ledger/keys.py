@@ -14,7 +14,7 @@ OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
 ORDERS, REFS, HELD = "order:", "ref:", "held:"
 REBUILD, AHEAD, SCHEMA = "rebuild", "ahead", "schema"
 SETTLEMENT_LOOK = "settlement-look"
-SHOPS, SECRETS = "shops", "secret:"
+SHOPS, SECRETS = "shops", "secret:"  # pragma: allowlist secret
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 
 

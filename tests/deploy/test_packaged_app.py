@@ -29,6 +29,7 @@ FUNCTIONS = {
     "order_status http /orders/{order_id}",
     "order_status_of_source http /orders/{source}/{order_id}",
     "healthz http /healthz",
+    "metrics http /metrics",
     "ready http /ready",
     "distribute queue distributions",
     "settlement queue settlements",

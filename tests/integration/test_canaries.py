@@ -80,6 +80,7 @@ def planted(services: Services) -> dict[str, str]:
     return {
         **services.settings,
         "WEBHOOK_SECRET": SECRET,
+        "WEBHOOK_SECRET_PREVIOUS": services.settings["WEBHOOK_SECRET"],  # the ledger knows the shop by this one
         "RPC_URL": f"{node},{node.replace('127.0.0.1', 'localhost')},http://user:{NODE_KEY}@127.0.0.1:9/{NODE_KEY}",
         "ALARM_WEBHOOK_URL": f"http://127.0.0.1:9/{HOOK_KEY}",
         "LOG_LEVEL": "DEBUG",

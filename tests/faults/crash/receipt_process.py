@@ -130,6 +130,7 @@ async def _come_after(job: ReceiptJob, said: Connection) -> None:
     container, asked = _container(job, FIRST_MS), False
     base = await container.base()
     if await base.entries.get(job.company) is None or await base.lane(job.company).read_token() is None:
+        container = await _at(job, container, 0)  # a payment counts from the connection on: not from an hour ahead
         await _connect(job, container)
     baixa = BaixaId(str(_ask(said, Connected())))
     for hop in range(HOPS_MAX):
