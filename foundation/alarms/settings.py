@@ -69,7 +69,7 @@ def _smtp_url(text: str) -> str:
     refuse_reference(text)
     url = urls.split(text.strip())
     if url is None or url.scheme not in SMTP_PORTS or url.path not in ("", "/"):
-                raise ValueError(
+        raise ValueError(
             "must be smtps://USER:PASSWORD@HOST:465, "  # pragma: allowlist secret
             "or smtp://USER:PASSWORD@HOST:587 for STARTTLS"  # pragma: allowlist secret
         )
