@@ -84,6 +84,13 @@ class CommandContext:
             self.say(_("Dry run: would {deed}. Do it with --apply.").format(deed=deed))
         return bool(self.options.apply)
 
+    def why(self) -> str:
+        """Return the reason for the audit trail. Raises CommandRefused where none was given."""
+        why: str | None = self.options.why
+        if why is None:
+            raise CommandRefused(_('Say why, for the audit trail: --why "WORDS".'))
+        return why
+
     def headline(self, line: str, action: str) -> None:
         """Show the line to read first, and what to do under it; not among JSON."""
         if not self.options.json:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from distributor.cli.argument_types import order_key, tx_hash
+from distributor.cli.argument_types import tx_hash
+from distributor.cli.common_arguments import order_argument
 from distributor.cli.context import CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -87,7 +88,7 @@ def _deed(context: CommandContext) -> Deed:
 
 
 def _settle_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
+    order_argument(command)
     command.add_argument("--tx", required=True, type=tx_hash, metavar="HASH", help=_("the transaction that paid it"))
     command.add_argument(
         "--node", default="", metavar="HOST", help=_("for a bound order: the node whose answer decides")
@@ -95,7 +96,7 @@ def _settle_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _reopen_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
+    order_argument(command)
     command.add_argument(
         "--tx", required=True, type=tx_hash, metavar="HASH", help=_("the transaction that consumed its nonce")
     )
