@@ -123,9 +123,9 @@ class Teller:
     async def _delivered(self, name: str, messages: Sequence[Message]) -> bool:
         try:
             await self.targets[name].deliver(messages)
-        except ServiceError as error:
+        except Exception as error:  # noqa: BLE001 -- a fault in one target is that target's alarm, not the sweep's end
             codes = ",".join(message.kind.code for message in messages)
-            why = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}" if isinstance(error, ServiceError) else type(error).__name__
             logs.error(_log, "alarm_not_delivered", target=name, code=codes, detail=why)
             await self.register.note(TARGET_FAILING.code, name, why)
             return False

@@ -32,7 +32,7 @@ def a_kind(code: str, severity: Severity = Severity.ERROR) -> AlarmKind:
 CATALOGUE = Catalogue([*SHARED, a_kind("held"), a_kind("stuck", Severity.CRITICAL), a_kind("low", Severity.WARNING)])
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ends here."""
 
 
@@ -41,7 +41,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.posts: list[Sequence[Message]] = []
-        self.troubles: list[Exception | None] = []
+        self.troubles: list[BaseException | None] = []
 
     async def deliver(self, messages: Sequence[Message]) -> None:
         """Take the messages, unless trouble is in line."""
