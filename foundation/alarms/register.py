@@ -64,17 +64,15 @@ class Register:
         async for row in rows_under(self.rows, FACTS):
             sighting = CODEC.decode(Sighting, row)
             if self._stands(sighting):
-                stands.append(
-                    Fact(
-                        code=sighting.code,
-                        subject=sighting.subject,
-                        detail=sighting.detail,
-                        since_ms=sighting.since_ms,
-                    )
-                )
+                stands.append(_fact(sighting))
             elif self.clock() - sighting.seen_ms >= _FORGOTTEN_MS:
                 await self._forget(row.key)
         return stands
+
+    async def noted(self, code: str) -> Sequence[Fact]:
+        """Return what was noted of *code* within a day, whether or not it still stands, the oldest first."""
+        found = [CODEC.decode(Sighting, row) async for row in rows_under(self.rows, f"{FACTS}{code}:")]
+        return sorted(map(_fact, found), key=lambda fact: (fact.since_ms, fact.subject))
 
     async def told(self, target: str = LOG) -> Mapping[str, Told]:
         """Return what *target* was sent, by code."""
@@ -126,6 +124,10 @@ class Register:
             await commit(self.rows, write, marker_row=key)
         except Contention:
             logs.info(_log, "alarm_forgotten_elsewhere", key=key)
+
+
+def _fact(sighting: Sighting) -> Fact:
+    return Fact(code=sighting.code, subject=sighting.subject, detail=sighting.detail, since_ms=sighting.since_ms)
 
 
 def _told_key(target: str = LOG) -> str:

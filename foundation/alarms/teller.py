@@ -109,7 +109,7 @@ class Teller:
         now = self.register.clock()
         told = repetition.after_look(before, code, facts, now)
         kind = self.register.catalogue.find(code)
-        word = repetition.due(told, now, event=kind.event) if told else None
+        word = repetition.due(told, now, facts, event=kind.event) if told else None
         if told is None or (word is None and told == before):
             return None
         stored = repetition.before_delivery(told, word, now) if word else told
@@ -118,6 +118,8 @@ class Teller:
         except Contention:
             logs.info(_log, "told_elsewhere", code=code)
             return None
+        if word is AlarmState.STANDS and not facts:  # refused until the event was over: it is told with its subject
+            facts = await self.register.noted(code)
         return (stored, self._message(stored, word, facts)) if word else None
 
     async def _delivered(self, name: str, messages: Sequence[Message]) -> bool:
