@@ -78,10 +78,10 @@ class CommandContext:
             self.say(_("Operator: {operator}").format(operator=operator))
         return settings
 
-    def applies(self, deed: str) -> bool:
-        """Return whether to do *deed*; a dry run prints what would be done."""
+    def applies(self, action: str) -> bool:
+        """Return whether to do *action*; a dry run prints what would be done."""
         if not self.options.apply:
-            self.say(_("Dry run: would {deed}. Do it with --apply.").format(deed=deed))
+            self.say(_("Dry run: would {action}. Do it with --apply.").format(action=action))
         return bool(self.options.apply)
 
     def why(self) -> str:
