@@ -85,8 +85,7 @@ async def _configured(context: CommandContext) -> Mapping[SecretName, str]:
             _("The shops' secrets cannot be read here; only the ledger's are shown: {error}").format(error=error)
         )
         return {}
-    fingerprints = await context.parts.fingerprints()
-    return {name: await fingerprints.of(secret) for name, secret in secrets.items()}
+    return await (await context.parts.fingerprints()).of_all(secrets)
 
 
 def _line(known: KnownSecret) -> dict[str, object]:

@@ -35,9 +35,7 @@ class ShopCheck:
 
     async def owners(self) -> Owners:
         """Return whose each secret is, after registering what needs no person."""
-        if self.registration is not None:
-            await self.registration.keep_up()
-        return await self.ledger.shops.owners()
+        return await (self.registration.keep_up() if self.registration else self.ledger.shops.owners())
 
     async def bring_home(self, orders: Sequence[Order], owners: Owners) -> Sequence[Order]:
         """Move *orders* to their own source; return those that stay, because another order is in the way."""

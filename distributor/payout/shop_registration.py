@@ -18,6 +18,7 @@ from operator import attrgetter
 
 from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
+from distributor.ledger.shops import Owners
 from distributor.settings.shop_secrets import SecretName
 from foundation import logs
 from foundation.errors import ConfigurationError
@@ -36,22 +37,22 @@ class ShopRegistration:
     secrets: Callable[[], Awaitable[Mapping[SecretName, str]]]
     """The secrets of this moment. Raises ConfigurationError."""
 
-    async def keep_up(self) -> None:
-        """Register what may be registered now. Raises StoreUnavailable."""
+    async def keep_up(self) -> Owners:
+        """Register what may be registered now; return whose each secret is then. Raises StoreUnavailable."""
         try:
-            secrets = await self.secrets()
+            marks = await self.fingerprints.of_all(await self.secrets())
         except ConfigurationError as error:
             logs.warning(_log, "shops_not_registered", why=str(error))
-            return
-        marks = {name: await self.fingerprints.of(secret) for name, secret in secrets.items()}
+            return await self.ledger.shops.owners()
         owners = await self.ledger.shops.owners()
         if marks and owners.keys() >= set(marks.values()):
-            return
+            return owners
         register = await self.ledger.shops.register()
         if register is None or register.registered_ms is None:
             await self._first(marks)
         else:
             await self._rotated(marks, owners)
+        return await self.ledger.shops.owners()
 
     async def _first(self, marks: Mapping[SecretName, str]) -> None:
         """Register what is in use, and note that this was done; safe to repeat after a crash in between."""
