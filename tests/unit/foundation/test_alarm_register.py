@@ -153,6 +153,36 @@ async def test_an_event_that_was_refused_until_it_was_over_is_told_with_its_subj
     assert world.inbox.words == [("paid", "stands")]
 
 
+async def test_a_row_of_the_register_that_cannot_be_read_silences_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A newer version wrote it, or somebody edited it: its code is told again, and so is everything else."""
+    await world.register.note("stuck", "nonce 7", "refused")
+    await world.look(world.fact())
+    for key in [key for key in world.rows.dump() if key.startswith(("told:", "alarm:"))]:
+        world.rows.put(key, {"code": 7})
+
+    await world.register.note("stuck", "nonce 7", "refused")
+    await world.look(world.fact(), world.fact("low", ""))
+
+    assert sorted(word for word, _ in world.inbox.words) == ["held", "held", "low", "stuck", "stuck"]
+    assert "alarm_row_unreadable" in caplog.text
+    assert await world.register.acknowledge("stuck", "ana")
+
+
+async def test_a_fact_whose_row_cannot_be_read_is_told_and_ends(world: World) -> None:
+    """Its key says what it was about; nobody has to remove the row."""
+    world.rows.put("alarm:stuck:nonce%207", {"code": 7})
+
+    await world.look(minutes=20)
+
+    assert world.inbox.words == [("stuck", "stands"), ("stuck", "ended")]
+    assert [fact.subject for fact in world.inbox.first("stuck").facts] == ["nonce 7"]
+    assert await world.register.noted("stuck") != []
+    world.rows.put("alarm:stuck:nonce%207", {"code": 7})
+    assert await world.register.noted("stuck") == []
+
+
 async def test_a_refused_delivery_stays_due(world: World) -> None:
     """Answered 429 at first: told a minute later, under the same id, and not again before an hour."""
     world.inbox.troubles = [NotDelivered("429"), None]
