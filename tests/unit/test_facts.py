@@ -48,7 +48,7 @@ async def test_nothing_stands_in_a_calm_ledger(bench: Bench) -> None:
 
 
 async def test_each_held_order_stands_with_its_reason(bench: Bench) -> None:
-    """Since it was held; a row that cannot be read harms itself alone."""
+    """Since it was held; a row that cannot be read harms itself alone, and is named."""
     await bench.received("A", "B", "C")
     for name in ("A", "B"):
         await bench.ledger.hold(await bench.order(name), HoldReason.SIMULATION, "refused")
@@ -57,10 +57,44 @@ async def test_each_held_order_stands_with_its_reason(bench: Bench) -> None:
     bench.rows.put("order:default:C", {"status": "newer word"})
     bench.rows.put(keys.held_row((await bench.order("A")).key) + "x", {"source": "default", "order_id": "GONE"})
 
-    assert await standing_facts(bench.ledger, bench.clock(), AGES) == [
+    facts = await standing_facts(bench.ledger, bench.clock(), AGES)
+    assert facts[:2] == [
         Fact(code="held_simulation", subject=f"default:{name}", detail="refused", since_ms=bench.clock())
         for name in ("A", "B")
     ]
+    assert [(fact.code, fact.subject) for fact in facts[2:]] == [
+        ("row_unreadable", "held:default:Ax"),
+        ("row_unreadable", "held:default:C"),
+    ]
+    assert "column" in facts[3].detail
+
+
+@pytest.mark.parametrize("key", [keys.WAITING, keys.WATCH, keys.SETTLEMENT_LOOK])
+async def test_a_torn_row_of_the_service_hides_no_other_fact(bench: Bench, key: str) -> None:
+    """What stands would else be told as over, and that the broken row stopped the payouts to nobody."""
+    assert isinstance(bench.rows, MemoryRows)
+    await bench.received("A")
+    await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")
+    bench.rows.put(key, {"since_ms": "newer", "swept_ms": "newer", "looked_ms": "newer"})
+
+    facts = await standing_facts(bench.ledger, bench.clock(), AGES)
+
+    assert [fact.code for fact in facts] == ["held_simulation", "row_unreadable"]
+    assert key in facts[1].detail
+
+
+async def test_torn_rows_of_the_line_and_of_what_is_open_stand(bench: Bench) -> None:
+    """Whether or not a round or the watch runs."""
+    assert isinstance(bench.rows, MemoryRows)
+    await bench.bound("A")
+    await bench.received("B")
+    bench.rows.remove("order:default:B")
+    bench.rows.put(keys.transaction(OPERATOR, 7), {"status": "newer"})
+
+    facts = await standing_facts(bench.ledger, bench.clock(), AGES)
+
+    assert {fact.code for fact in facts} == {"row_unreadable"}
+    assert {fact.subject.partition(":")[0] for fact in facts} == {"open", "tx"}
 
 
 async def test_a_reason_to_wait_stands_while_an_order_waits(bench: Bench) -> None:
