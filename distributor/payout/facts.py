@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 HELD_MAX = 1_000
 """Held orders that are read in one look; a message counts no further."""
+_PARTS = 3
 WATCHED_MS_MAX = 900_000
 """What the watch saw longer ago says nothing any more."""
 
@@ -121,4 +122,11 @@ def _reason(waiting: Waiting) -> Fact:
 def _watched(monitor_state: MonitorState, now: UnixMs) -> Sequence[Fact]:
     if now - monitor_state.watched_ms > WATCHED_MS_MAX:
         return []
-    return [Fact(code=code, subject="", detail="", since_ms=now) for code in monitor_state.alarms]
+    lines = [line.split("\t", 2) for line in monitor_state.found or ()]
+    found = {(code, subject): detail for code, subject, detail in (line for line in lines if len(line) == _PARTS)}
+    bare = {(code, ""): "" for code in monitor_state.alarms if code not in {known for known, _ in found}}
+    return [
+        Fact(code=code, subject=subject, detail=detail, since_ms=now)
+        for (code, subject), detail in (found | bare).items()
+        if code in monitor_state.alarms  # an older version that watched since left the words as they were
+    ]

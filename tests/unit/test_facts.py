@@ -235,6 +235,26 @@ async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> N
     assert await codes(bench) == []
 
 
+async def test_what_the_watch_saw_is_told_in_its_words_each_hour(bench: Bench) -> None:
+    """The action says 'do what the detail says'; a word of an older version has none, and words without a code none."""
+    words = ("retiring_gas_short\t0xA\tHolds 1.", "retiring_gas_short\t0xB\tHolds 2.", "low_gas\t\tOver.", "torn")
+    seen = MonitorState(
+        swept_ms=bench.clock(),
+        watched_ms=bench.clock(),
+        alarms=("retiring_gas_short", "low_reserve"),
+        found=words,
+    )
+    await bench.ledger.service.save_monitor_state(seen)
+
+    assert [
+        (fact.code, fact.subject, fact.detail) for fact in await standing_facts(bench.ledger, bench.clock(), AGES)
+    ] == [
+        ("retiring_gas_short", "0xA", "Holds 1."),
+        ("retiring_gas_short", "0xB", "Holds 2."),
+        ("low_reserve", "", ""),
+    ]
+
+
 async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """From the row of the fact and from the queues, whoever wrote it, and however they died."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
