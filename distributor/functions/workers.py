@@ -96,11 +96,7 @@ async def sweep(
 
     async def wake() -> None:
         sweeping = await container().sweep()
-        try:
-            wakes = await sweeping.run()
-        except InvariantBroken:  # what broke is told to people all the same, and what else stands
-            await (await container().alarm_sweep()).run()
-            raise
+        wakes = await sweeping.run()
         if wakes.settle:
             settlements.set(WAKE)
         if wakes.distribute:
