@@ -149,6 +149,8 @@ class MonitorState:
     """What the network asked per gas; None: not looked yet, or a chain without base fee."""
     alarms: tuple[str, ...] = ()
     """Codes of the alarms that stand; one is raised when it enters this set, and cleared when it leaves."""
+    found: tuple[str, ...] | None = None
+    """Code, subject and words of each, with tabs between them, as they were at the last watch; None: not kept yet."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 

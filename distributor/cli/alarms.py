@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from distributor.cli.argument_types import user, words
+from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, current
@@ -124,9 +124,8 @@ def _arguments(command: argparse.ArgumentParser) -> None:
         "action", choices=["list", "seen", "test"], nargs="?", default="list", help=_("what to do; list if not given")
     )
     command.add_argument("code", nargs="?", metavar="CODE", help=_("seen: the alarm"))
-    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
-    command.add_argument("--why", type=words, help=_("for the audit trail"))
-    command.add_argument("--by", type=words, default=user(), help=_("who; by default the user of this machine"))
+    apply_argument(command)
+    by_and_why(command, _("for the audit trail"))
 
 
 COMMANDS = (

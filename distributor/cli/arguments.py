@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from distributor import __version__
-from distributor.cli.argument_types import user, words
 from distributor.cli.commands import COMMANDS
+from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.declared import Command
 from distributor.cli.language import LANGUAGES, N_, _
 
@@ -55,7 +55,8 @@ def _add(commands: Any, declared: Command) -> None:
     _language(command)
     declared.arguments(command)
     if declared.changes:
-        _changing(command)
+        apply_argument(command)
+        by_and_why(command, _("for the audit trail"), required=True)
 
 
 def _language(command: argparse.ArgumentParser) -> None:
@@ -63,9 +64,3 @@ def _language(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--language", choices=LANGUAGES, default=argparse.SUPPRESS, help=_("instead of LANG: en or pt")
     )
-
-
-def _changing(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
-    command.add_argument("--why", required=True, type=words, help=_("for the audit trail"))
-    command.add_argument("--by", type=words, default=user(), help=_("who; by default the user of this machine"))

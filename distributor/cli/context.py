@@ -78,11 +78,18 @@ class CommandContext:
             self.say(_("Operator: {operator}").format(operator=operator))
         return settings
 
-    def applies(self, deed: str) -> bool:
-        """Return whether to do *deed*; a dry run prints what would be done."""
+    def applies(self, action: str) -> bool:
+        """Return whether to do *action*; a dry run prints what would be done."""
         if not self.options.apply:
-            self.say(_("Dry run: would {deed}. Do it with --apply.").format(deed=deed))
+            self.say(_("Dry run: would {action}. Do it with --apply.").format(action=action))
         return bool(self.options.apply)
+
+    def why(self) -> str:
+        """Return the reason for the audit trail. Raises CommandRefused where none was given."""
+        why: str | None = self.options.why
+        if why is None:
+            raise CommandRefused(_('Say why, for the audit trail: --why "WORDS".'))
+        return why
 
     def headline(self, line: str, action: str) -> None:
         """Show the line to read first, and what to do under it; not among JSON."""

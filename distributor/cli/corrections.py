@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from distributor.cli.argument_types import order_key, tx_hash
+from distributor.cli.argument_types import tx_hash
+from distributor.cli.common_arguments import order_argument
 from distributor.cli.context import CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
 from distributor.cli.nonces import nonce_arguments
 from distributor.cli.outcomes import OUTCOMES, conclude
 from distributor.model import Order
-from distributor.payout.correction import Corrected, Correction, Deed
+from distributor.payout.correction import Corrected, Correction
+from distributor.payout.decision import Decision
 from distributor.settings.use_cases import HistorySettings
 
 
@@ -19,11 +21,11 @@ async def resubmit(context: CommandContext) -> int:
     """Broadcast the stored bytes of a nonce once more."""
     correction, options = await _correction(context), context.options
     outcome, _nothing = await correction.resubmit(options.operator, options.nonce, None)
-    deed = _("broadcast the stored bytes of nonce {nonce} of {operator} to every node").format(
+    action = _("broadcast the stored bytes of nonce {nonce} of {operator} to every node").format(
         nonce=options.nonce, operator=options.operator
     )
-    if _allows(context, outcome) and context.applies(deed):
-        outcome, said = await correction.resubmit(options.operator, options.nonce, _deed(context))
+    if _allows(context, outcome) and context.applies(action):
+        outcome, said = await correction.resubmit(options.operator, options.nonce, _decision(context))
         if said is not None:
             context.say(
                 _("The nodes said: {outcome} {detail}").format(outcome=said.outcome, detail=said.detail).rstrip()
@@ -37,9 +39,9 @@ async def settle(context: CommandContext) -> int:
     order = await _order(context, correction)
     outcome = await correction.settle(order, options.tx, None, node=options.node)
     await _must_exist(context, outcome)
-    deed = _("mark order {order} as paid by {tx}").format(order=order.key, tx=options.tx)
-    if _allows(context, outcome) and context.applies(deed):
-        outcome = await correction.settle(order, options.tx, _deed(context), node=options.node)
+    action = _("mark order {order} as paid by {tx}").format(order=order.key, tx=options.tx)
+    if _allows(context, outcome) and context.applies(action):
+        outcome = await correction.settle(order, options.tx, _decision(context), node=options.node)
     return conclude(context, outcome, order=str(order.key))
 
 
@@ -48,9 +50,9 @@ async def reopen(context: CommandContext) -> int:
     correction, options = await _correction(context), context.options
     order = await _order(context, correction)
     outcome = await correction.reopen(order, options.tx, None)
-    deed = _("hold order {order}: {tx} used its nonce and did not pay it").format(order=order.key, tx=options.tx)
-    if _allows(context, outcome) and context.applies(deed):
-        outcome = await correction.reopen(order, options.tx, _deed(context))
+    action = _("hold order {order}: {tx} used its nonce and did not pay it").format(order=order.key, tx=options.tx)
+    if _allows(context, outcome) and context.applies(action):
+        outcome = await correction.reopen(order, options.tx, _decision(context))
     return conclude(context, outcome, order=str(order.key))
 
 
@@ -82,12 +84,12 @@ def _allows(context: CommandContext, outcome: Corrected) -> bool:
     return OUTCOMES[context.options.command][outcome].code == 0
 
 
-def _deed(context: CommandContext) -> Deed:
-    return Deed(by=context.options.by, why=context.options.why)
+def _decision(context: CommandContext) -> Decision:
+    return Decision(by=context.options.by, why=context.options.why)
 
 
 def _settle_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
+    order_argument(command)
     command.add_argument("--tx", required=True, type=tx_hash, metavar="HASH", help=_("the transaction that paid it"))
     command.add_argument(
         "--node", default="", metavar="HOST", help=_("for a bound order: the node whose answer decides")
@@ -95,7 +97,7 @@ def _settle_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _reopen_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
+    order_argument(command)
     command.add_argument(
         "--tx", required=True, type=tx_hash, metavar="HASH", help=_("the transaction that consumed its nonce")
     )

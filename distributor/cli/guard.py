@@ -11,7 +11,7 @@ from typing import Any
 
 from distributor.chain.guard import import_data
 from distributor.cli.argument_types import address as address_type
-from distributor.cli.argument_types import user, words
+from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -69,9 +69,7 @@ async def _adopt(context: CommandContext, settings: HistorySettings) -> int:
     change = await _change(context, settings)
     obstacles = await change.obstacles(address)
     if not obstacles and context.applies(_("let this ledger pay through guard {guard}").format(guard=address)):
-        if not context.options.why:
-            raise CommandRefused(_('Say why, for the audit trail: --why "WORDS".'))
-        obstacles = await change.adopt(address, context.options.by, context.options.why)
+        obstacles = await change.adopt(address, context.options.by, context.why())
         if not obstacles:
             context.say(_("Done. Set GUARD_ADDRESS={guard} everywhere, then `resume`.").format(guard=address))
     context.answer({"guard": address, "in_the_way": list(obstacles)})
@@ -137,9 +135,8 @@ async def _change(context: CommandContext, settings: HistorySettings) -> GuardCh
 def _arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", choices=["show", "adopt", "import"], help=_("see it; pay through it; fill it"))
     command.add_argument("address", nargs="?", type=address_type, metavar="ADDRESS", help=_("instead of GUARD_ADDRESS"))
-    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
-    command.add_argument("--why", type=words, help=_("for the audit trail; needed to adopt"))
-    command.add_argument("--by", type=words, default=user(), help=_("who; by default the user of this machine"))
+    apply_argument(command)
+    by_and_why(command, _("for the audit trail; needed to adopt"))
     command.add_argument("--out", type=Path, metavar="FILE", help=_("import: the owner's transactions, for a Safe"))
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from distributor.cli.argument_types import order_key
+from distributor.cli.common_arguments import order_argument
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -138,10 +137,6 @@ def _audit(tables: Any) -> AuditTrail:
     return audit
 
 
-def _arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
-
-
 COMMANDS = (
     Command(
         name="history",
@@ -150,6 +145,6 @@ COMMANDS = (
             "Show an order's attempts, the alarms that named it, and every decision about it: what, when, who and why."
         ),
         run=history,
-        arguments=_arguments,
+        arguments=order_argument,
     ),
 )

@@ -9,7 +9,8 @@ from dataclasses import fields, replace
 from urllib.parse import urlsplit
 
 from distributor.chain.rpc import Rpc
-from distributor.cli.argument_types import user, words
+from distributor.cli.argument_types import words
+from distributor.cli.common_arguments import apply_argument, by_argument
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused, chain_name
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -206,14 +207,14 @@ async def _write(ledger: Ledger, identity: Identity, operator: Address, nonce: i
 
 
 def _arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
+    apply_argument(command)
     command.add_argument(
         "--new-beginning",
         type=words,
         metavar="WHY",
         help=_("there were payouts before, and no shop can send their orders again: the reason, for the audit trail"),
     )
-    command.add_argument("--by", type=words, default=user(), help=_("who; by default the user of this machine"))
+    by_argument(command)
 
 
 COMMANDS = (

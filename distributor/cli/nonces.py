@@ -34,10 +34,10 @@ async def resolve(context: CommandContext) -> int:
             options.operator, options.nonce, options.tx, by=options.by, why=options.why, apply=apply
         )
 
-    deed = _("close nonce {nonce} of {operator} as {tx} shows it").format(
+    action = _("close nonce {nonce} of {operator} as {tx} shows it").format(
         nonce=options.nonce, operator=options.operator, tx=options.tx
     )
-    return await _decide(context, run, deed)
+    return await _decide(context, run, action)
 
 
 async def cancel_nonce(context: CommandContext) -> int:
@@ -61,11 +61,11 @@ async def cancel_nonce(context: CommandContext) -> int:
     )
 
 
-async def _decide(context: CommandContext, run: Callable[[bool], Awaitable[StrEnum]], deed: str) -> int:
+async def _decide(context: CommandContext, run: Callable[[bool], Awaitable[StrEnum]], action: str) -> int:
     """Look first; only what the look allows is offered, and done with --apply, after a second look of its own."""
     options = context.options
     outcome = await run(False)
-    if OUTCOMES[options.command][outcome].code == 0 and context.applies(deed):
+    if OUTCOMES[options.command][outcome].code == 0 and context.applies(action):
         outcome = await run(True)
     return conclude(context, outcome, operator=options.operator, nonce=options.nonce)
 

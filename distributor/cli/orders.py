@@ -6,7 +6,7 @@ import argparse
 import re
 
 from distributor.cli.amounts import tokens
-from distributor.cli.argument_types import order_key
+from distributor.cli.common_arguments import order_argument
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, current
@@ -182,11 +182,6 @@ def _line(held_order: Order, decimals: int) -> dict[str, object]:
         "detail": held_order.hold_detail,
         "action": CATALOGUE.find(f"held_{held_order.hold_reason}").texts[current()].action,
     }
-
-
-def order_argument(command: argparse.ArgumentParser) -> None:
-    """Add the order's name."""
-    command.add_argument("order", type=order_key, metavar="ORDER", help=_("SHOP:ID, SHOP/ID, or ID alone"))
 
 
 def _retry_arguments(command: argparse.ArgumentParser) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from distributor.cli.argument_types import source, user, words
+from distributor.cli.argument_types import source
+from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -29,21 +30,21 @@ async def shops(context: CommandContext) -> int:
 
 
 async def _accept(context: CommandContext, shop_words: ShopWords, secret: KnownSecret) -> int:
-    name, by, why = _source(context), context.options.by, context.options.why
+    name, by = _source(context), context.options.by
     await shop_words.refuse_accept(secret, name)
     if context.applies(
         _("take secret {secret} for another shop's, named {source}; {count} orders wait").format(
             secret=secret.id, source=name, count=secret.waiting
         )
     ):
-        await shop_words.accept(secret, name, by=by, why=_why(why))
+        await shop_words.accept(secret, name, by=by, why=context.why())
         context.say(_("The sweep wakes its orders within a minute."))
     context.answer({"secret": secret.id, "source": name})
     return DONE
 
 
 async def _same_as(context: CommandContext, shop_words: ShopWords, secret: KnownSecret) -> int:
-    name, by, why = _source(context), context.options.by, context.options.why
+    name, by = _source(context), context.options.by
     await shop_words.refuse_same_as(secret, name)
     spent = []
     if context.applies(
@@ -51,7 +52,7 @@ async def _same_as(context: CommandContext, shop_words: ShopWords, secret: Known
             secret=secret.id, source=name, count=secret.waiting
         )
     ):
-        spent = [str(key) for key in await shop_words.same_as(secret, name, by=by, why=_why(why))]
+        spent = [str(key) for key in await shop_words.same_as(secret, name, by=by, why=context.why())]
         context.say(_("The sweep wakes its orders within a minute."))
     context.answer({"secret": secret.id, "source": name, "cancelled": spent})
     return DONE
@@ -75,12 +76,6 @@ def _source(context: CommandContext) -> str:
     return name
 
 
-def _why(why: str | None) -> str:
-    if why is None:
-        raise CommandRefused(_('Say why, for the audit trail: --why "WORDS".'))
-    return why
-
-
 async def _configured(context: CommandContext) -> Mapping[SecretName, str]:
     """Return the fingerprint of each configured secret; none where the settings or their vault cannot be read."""
     try:
@@ -90,8 +85,7 @@ async def _configured(context: CommandContext) -> Mapping[SecretName, str]:
             _("The shops' secrets cannot be read here; only the ledger's are shown: {error}").format(error=error)
         )
         return {}
-    fingerprints = await context.parts.fingerprints()
-    return {name: await fingerprints.of(secret) for name, secret in secrets.items()}
+    return await (await context.parts.fingerprints()).of_all(secrets)
 
 
 def _line(known: KnownSecret) -> dict[str, object]:
@@ -112,9 +106,8 @@ def _arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", choices=["list", "accept", "same-as"], help=_("see; another shop; the same shop"))
     command.add_argument("secret", nargs="?", metavar="SECRET", help=_("the secret's id, or how it begins"))
     command.add_argument("source", nargs="?", type=source, metavar="SOURCE", help=_("the shop's name"))
-    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
-    command.add_argument("--why", type=words, help=_("for the audit trail; needed to change something"))
-    command.add_argument("--by", type=words, default=user(), help=_("who; by default the user of this machine"))
+    apply_argument(command)
+    by_and_why(command, _("for the audit trail; needed to change something"))
 
 
 COMMANDS = (

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from distributor.cli.argument_types import words
+from distributor.cli.common_arguments import apply_argument
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -138,7 +139,7 @@ def _send_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--file", type=Path, metavar="FILE", help=_("an order that is to be paid, instead of the test")
     )
-    command.add_argument("--apply", action="store_true", help=_("do it; without it, only show what would be done"))
+    apply_argument(command)
     _signing(command)
 
 

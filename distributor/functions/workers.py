@@ -96,7 +96,11 @@ async def sweep(
 
     async def wake() -> None:
         sweeping = await container().sweep()
-        wakes = await sweeping.run()
+        try:
+            wakes = await sweeping.run()
+        except InvariantBroken:  # what broke is told to people all the same, and what else stands
+            await (await container().alarm_sweep()).run()
+            raise
         if wakes.settle:
             settlements.set(WAKE)
         if wakes.distribute:

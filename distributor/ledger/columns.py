@@ -165,6 +165,7 @@ _CODEC = Codec(
                 lines("alarms"),
                 number("market_base_wei", missing=None),
                 number("market_tip_wei", missing=None),
+                lines("found", missing=None),
             ),
         ),
         Record(SettlementLook, (number("looked_ms"),)),

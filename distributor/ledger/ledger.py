@@ -124,8 +124,8 @@ class Ledger:
         """Return waiting orders behind the place *after*, at most *limit*, oldest first; none where the line ends."""
         return await line.waiting(self._rows, limit=limit, after=after)
 
-    async def held_orders(self, *, limit: int) -> Sequence[Order]:
-        """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is left out."""
+    async def held_orders(self, *, limit: int) -> Page:
+        """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named."""
         return await queries.held_orders(self._rows, limit)
 
     async def hold(self, order: Order, reason: HoldReason, detail: str) -> None:

@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from distributor.errors import ConflictingOrder
 from distributor.ledger import keys
-from distributor.ledger.binding import wallets_of
+from distributor.ledger.binding import Page, wallets_of
 from distributor.ledger.closing import Closing, ClosingInputs
 from distributor.ledger.columns import decode
+from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Total
 from distributor.model import (
     Address,
@@ -59,20 +60,24 @@ async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
     return await asyncio.gather(*map(one, wanted))
 
 
-async def held_orders(rows: Rows, limit: int) -> Sequence[Order]:
-    """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is left out."""
+async def held_orders(rows: Rows, limit: int) -> Page:
+    """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named."""
     found = await rows.scan(keys.HELD, past(keys.HELD), limit=limit)
     reading = asyncio.Semaphore(READS_AT_ONCE)
 
-    async def one(row: Row) -> Order | None:
+    async def one(row: Row) -> Order | Unreadable:
         async with reading:
             try:
-                return await find(rows, Order, keys.order_row(decode(OrderKey, row)))
-            except InvariantBroken:
-                return None  # a row of a newer version, or a damaged one: the watch names it
+                return await must_find(rows, Order, keys.order_row(decode(OrderKey, row)))
+            except InvariantBroken as error:
+                return Unreadable(key=row.key, why=str(error))
 
     read = await asyncio.gather(*map(one, found))
-    return [order for order in read if order is not None and order.status is OrderStatus.HELD]
+    return Page(
+        orders=[each for each in read if isinstance(each, Order) and each.status is OrderStatus.HELD],
+        after="",
+        unreadable=[each for each in read if isinstance(each, Unreadable)],
+    )
 
 
 async def known_order(rows: Rows, order: Order) -> Order:

@@ -14,9 +14,12 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**14, 8, 1
 _BYTES, _ID_DIGITS = 16, 16
+
+Name = TypeVar("Name")
 
 
 def fingerprint(secret: str, salt: bytes) -> str:
@@ -49,6 +52,6 @@ class SecretFingerprints:
                     self._known[secret] = await asyncio.to_thread(fingerprint, secret, salt)
         return self._known[secret]
 
-    async def of_all(self, secrets: Mapping[str, str]) -> Mapping[str, str]:
+    async def of_all(self, secrets: Mapping[Name, str]) -> Mapping[Name, str]:
         """Return the fingerprint of each secret, under its name."""
         return {name: await self.of(secret) for name, secret in secrets.items()}

@@ -17,6 +17,7 @@ from distributor.chain_types import Call, FeeQuote
 from distributor.ledger import Ledger
 from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, Transaction, TransactionStatus
 from distributor.payout import fees, preflight, submission
+from distributor.payout.decision import Decision
 from distributor.payout.lifecycle import CANCEL_GAS
 from distributor.payout.submission import IN_POOL
 from distributor.ports import Chain, Signer, UnsignedTransaction
@@ -75,7 +76,7 @@ class Cancellation:
         found = (each for each in await self.ledger.open_transactions() if _is(each, operator, nonce))
         opened = next(found, None)
         if opened is None:
-            return await self._unbound(operator, nonce, (by, why) if apply else None)
+            return await self._unbound(operator, nonce, Decision(by=by, why=why) if apply else None)
         unchanged = _ended_or_newer(opened.transaction.status)
         if unchanged is not None:
             return unchanged
@@ -87,9 +88,9 @@ class Cancellation:
         price = self._price(opened, seen.market)
         if price is None:
             return Cancelled.FEE_CEILING
-        return await self._do(opened, price, (by, why) if apply else None)
+        return await self._do(opened, price, Decision(by=by, why=why) if apply else None)
 
-    async def _unbound(self, operator: Address, nonce: int, deed: tuple[str, str] | None) -> Cancelled:
+    async def _unbound(self, operator: Address, nonce: int, decision: Decision | None) -> Cancelled:
         """
         Spend a nonce that the ledger never bound, and all from its next one on, on nothing.
 
@@ -106,8 +107,8 @@ class Cancellation:
         signer = self.signers.get(operator)
         if signer is None:
             return Cancelled.NO_KEY
-        if deed is not None:
-            await self.ledger.admin.record("cancel-nonce", f"{operator}:{nonce}", *deed)
+        if decision is not None:
+            await self.ledger.admin.record("cancel-nonce", f"{operator}:{nonce}", decision.by, decision.why)
             for each in range(first, nonce + 1):
                 await self._bind_nothing(signer, each)
         return Cancelled.SUBMITTED
@@ -149,13 +150,13 @@ class Cancellation:
             return fees.first(market, self.limits, gas_limit=CANCEL_GAS)
         return fees.bump(opened.attempts[-1].fees, market, self.limits, gas_limit=CANCEL_GAS)
 
-    async def _do(self, opened: OpenTransaction, price: Fees, deed: tuple[str, str] | None) -> Cancelled:
+    async def _do(self, opened: OpenTransaction, price: Fees, decision: Decision | None) -> Cancelled:
         """Sign, store, submit: in this order, as every attempt."""
         transaction = opened.transaction
         signer = self.signers.get(transaction.operator)
         if signer is None:
             return Cancelled.NO_KEY
-        if deed is None:
+        if decision is None:
             return Cancelled.SUBMITTED
         unsigned = UnsignedTransaction(
             chain_id=self.chain_id,
@@ -167,7 +168,9 @@ class Cancellation:
         attempt = await submission.sign_attempt(
             signer, unsigned, self.clock(), kind=AttemptKind.CANCEL, index=transaction.attempts
         )
-        await self.ledger.admin.record("cancel-nonce", f"{transaction.operator}:{transaction.nonce}", *deed)
+        await self.ledger.admin.record(
+            "cancel-nonce", f"{transaction.operator}:{transaction.nonce}", decision.by, decision.why
+        )
         stored = await self.ledger.add_attempt(transaction, attempt)
         logs.warning(_log, "nonce_cancelling", nonce=attempt.nonce, attempt=attempt.index, tx_hash=attempt.tx_hash)
         await submission.broadcast(self.ledger, self.chain, self.clock, [(stored, attempt)])

@@ -25,7 +25,8 @@ _CRITICAL_REASONS = {
 ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_open_long"
 SLOTS_STUCK, SETTLEMENT_SILENT, SWEEP_MISSING = "slots_stuck", "settlement_silent", "sweep_missing"
 WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
-_BESIDE = {"order_passed_over", "row_unreadable", "retiring_gas_short"}
+ROW_UNREADABLE = "row_unreadable"
+_BESIDE = {"order_passed_over", ROW_UNREADABLE, "retiring_gas_short"}
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
 _C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
 
@@ -103,7 +104,7 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         "A rule that cannot be broken was broken. Payouts are paused.",
         "Find the cause, a bug or a key used by someone else; then resume.",
     ),
-    "row_unreadable": (
+    ROW_UNREADABLE: (
         _E,
         False,
         "A row of the ledger cannot be read; everything else goes on.",

@@ -21,6 +21,7 @@ from distributor.model import (
     OrderStatus,
 )
 from distributor.payout import lifecycle, payment_proof
+from distributor.payout.decision import Decision
 from distributor.payout.history import History
 from distributor.payout.weighing import shows_final
 from distributor.payout.witnesses import TooEarly, Witnesses
@@ -60,14 +61,6 @@ class Corrected(StrEnum):
     """A newer version of the service wrote the order's status or reason: that version must do it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Deed:
-    """Who does it and why."""
-
-    by: str
-    why: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Correction:
     """The ways out of a state in which ledger and chain differ. Raises ChainUnavailable, Contention."""
@@ -78,7 +71,9 @@ class Correction:
     identity: Identity
     policy: SettlementSettings
 
-    async def resubmit(self, operator: Address, nonce: int, deed: Deed | None) -> tuple[Corrected, Submitted | None]:
+    async def resubmit(
+        self, operator: Address, nonce: int, decision: Decision | None
+    ) -> tuple[Corrected, Submitted | None]:
         """
         Hand the stored bytes of a nonce to the nodes once more: of one that was closed, and left the chain, too.
 
@@ -91,13 +86,13 @@ class Correction:
         if (await self.chain.snapshot([operator], [], [])).nonces[operator] > nonce:
             return Corrected.USED, None
         attempt = next((each for each in attempts if each.tx_hash == transaction.mined_hash), attempts[-1])
-        if deed is None:
+        if decision is None:
             return Corrected.SUBMITTED, None
-        await self.ledger.admin.record("resubmit", f"{operator}:{nonce}", deed.by, deed.why)
+        await self.ledger.admin.record("resubmit", f"{operator}:{nonce}", decision.by, decision.why)
         (said,) = await self.chain.submit([attempt.raw])
         return Corrected.SUBMITTED, said
 
-    async def settle(self, order: Order, tx_hash: Hash, deed: Deed | None, *, node: str = "") -> Corrected:
+    async def settle(self, order: Order, tx_hash: Hash, decision: Decision | None, *, node: str = "") -> Corrected:
         """
         Call *order* paid by *tx_hash*, a payment that the ledger has not or calls by another name.
 
@@ -109,10 +104,10 @@ class Correction:
         if order.status is OrderStatus.PAID:
             return Corrected.IS_PAID
         if order.operator is not None and order.nonce is not None:
-            return await self._settle_bound(order, order.operator, order.nonce, tx_hash, deed, node=node)
-        return await self._settle_unbound(order, tx_hash, deed)
+            return await self._settle_bound(order, order.operator, order.nonce, tx_hash, decision, node=node)
+        return await self._settle_unbound(order, tx_hash, decision)
 
-    async def reopen(self, order: Order, tx_hash: Hash, deed: Deed | None) -> Corrected:
+    async def reopen(self, order: Order, tx_hash: Hash, decision: Decision | None) -> Corrected:
         """
         Hold an order that is called paid and was not: *tx_hash* used its nonce, finally, and paid it nothing.
 
@@ -130,33 +125,33 @@ class Correction:
             return Corrected(receipt.value)
         if _transfer(order, receipt, self.identity.reserve) is not None:
             return Corrected.IS_PAID
-        if deed is not None:
-            await self.ledger.admin.record("reopen", str(order.key), deed.by, deed.why)
+        if decision is not None:
+            await self.ledger.admin.record("reopen", str(order.key), decision.by, decision.why)
             await self.ledger.exits.reopen(order, f"reopened: transaction {tx_hash} used its nonce and did not pay it")
         return Corrected.HELD
 
     # inside ------------------------------------------------------------------------------------
 
-    async def _settle_unbound(self, order: Order, tx_hash: Hash, deed: Deed | None) -> Corrected:
+    async def _settle_unbound(self, order: Order, tx_hash: Hash, decision: Decision | None) -> Corrected:
         receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=False)
         if isinstance(receipt, TooEarly):
             return Corrected(receipt.value)
         recorded = self._recorded(order, receipt)
         if recorded is not None:
-            if deed is not None:
-                await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
+            if decision is not None:
+                await self.ledger.admin.record("settle", str(order.key), decision.by, decision.why)
                 await self.ledger.guard_rows.adopt(order, recorded)
             return Corrected.PAID
         proof = await self._proof(order, receipt)
         if not isinstance(proof, Transfer):
             return proof
-        if deed is not None:
-            await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
+        if decision is not None:
+            await self.ledger.admin.record("settle", str(order.key), decision.by, decision.why)
             await self.ledger.exits.settle(order, tx_hash, receipt.block.number, proof.log_index)
         return Corrected.PAID
 
     async def _settle_bound(
-        self, order: Order, operator: Address, nonce: int, tx_hash: Hash, deed: Deed | None, *, node: str
+        self, order: Order, operator: Address, nonce: int, tx_hash: Hash, decision: Decision | None, *, node: str
     ) -> Corrected:
         attempts = await self.ledger.attempts(operator, nonce)
         transaction = await self.ledger.transaction(operator, nonce)
@@ -166,17 +161,19 @@ class Correction:
         if receipt is None:
             return Corrected.NOT_FINAL
         opened = OpenTransaction(transaction=transaction, attempts=tuple(attempts))
-        return await self._close(opened, receipt, order, deed)
+        return await self._close(opened, receipt, order, decision)
 
-    async def _close(self, opened: OpenTransaction, receipt: Receipt, order: Order, deed: Deed | None) -> Corrected:
+    async def _close(
+        self, opened: OpenTransaction, receipt: Receipt, order: Order, decision: Decision | None
+    ) -> Corrected:
         """Close as paid; by one node's word nothing is ever held and given another nonce."""
         transaction, kind = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt).kind
         orders = await self.ledger.orders(transaction.orders)
         proof = payment_proof.verify_payment(orders, receipt, self.identity.reserve, kind=kind)
         if proof.held:
             return Corrected.NO_TRANSFER
-        if deed is not None:
-            await self.ledger.admin.record("settle", str(order.key), deed.by, deed.why)
+        if decision is not None:
+            await self.ledger.admin.record("settle", str(order.key), decision.by, decision.why)
             closing = Closing.by(receipt, paid=proof.paid, held=proof.held, detail="")
             await self.ledger.close(mined_by(transaction, receipt), closing)
         return Corrected.PAID

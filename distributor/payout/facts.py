@@ -8,22 +8,30 @@ fact and alarm loses nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from distributor.ledger import Ledger
+from distributor.ledger.binding import Page
+from distributor.ledger.opened import Opened
 from distributor.model import Order
 from distributor.payout.ages import Seen, age_facts
+from distributor.payout.catalogue import ROW_UNREADABLE
 from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Queues
 from distributor.settings.use_cases import AgeSettings
-from distributor.state import MonitorState, Waiting
+from distributor.state import MonitorState, SettlementLook, Waiting
 from foundation.alarms.model import Fact
 from foundation.alarms.teller import Teller
 from foundation.clock import Clock, UnixMs, elapsed_ms
+from foundation.errors import InvariantBroken
+
+T = TypeVar("T")
 
 HELD_MAX = 1_000
 """Held orders that are read in one look; a message counts no further."""
+_PARTS = 3
 WATCHED_MS_MAX = 900_000
 """What the watch saw longer ago says nothing any more."""
 
@@ -59,18 +67,46 @@ class AlarmSweep:
 
 
 async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequence[Fact]:
-    """Return the conditions that have rows of their own. Raises StoreUnavailable."""
-    held, waiting, page, opened, monitor_state, look = await asyncio.gather(
-        ledger.held_orders(limit=HELD_MAX),
-        ledger.service.why_waiting(),
-        ledger.waiting(limit=1),
-        ledger.open_transactions(),
-        ledger.service.monitor_state(),
-        ledger.service.settlement_look(),
+    """
+    Return the conditions that have rows of their own.
+
+    A row that cannot be read is a condition itself, and hides none of the others.
+
+    Raises:
+        StoreUnavailable: Nothing is known.
+    """
+    torn = list[Fact]()
+
+    async def read(reading: Awaitable[T], otherwise: T) -> T:
+        try:
+            return await reading
+        except InvariantBroken as error:
+            torn.append(_torn("", str(error), now))
+            return otherwise
+
+    nothing = Page(orders=(), after="")
+    held, waiting, page, opened, monitor, look = await asyncio.gather(
+        read(ledger.held_orders(limit=HELD_MAX), nothing),
+        read(ledger.service.why_waiting(), Waiting()),
+        read(ledger.waiting(limit=1), nothing),
+        read(ledger.opened(), Opened(transactions=(), unreadable=())),
+        read(ledger.service.monitor_state(), MonitorState()),
+        read(ledger.service.settlement_look(), SettlementLook()),
     )
     reasons = [_reason(waiting)] if page.orders and waiting.reason is not None else []
-    seen = Seen(now=now, waiting=waiting, oldest=page.orders, opened=opened, monitor=monitor_state, look=look)
-    return [*(_held(order) for order in held), *reasons, *age_facts(seen, ages), *_watched(monitor_state, now)]
+    seen = Seen(now=now, waiting=waiting, oldest=page.orders, opened=opened.transactions, monitor=monitor, look=look)
+    return [
+        *(_held(order) for order in held.orders),
+        *(_torn(row.key, row.why, now) for part in (held, page, opened) for row in part.unreadable),
+        *torn,
+        *reasons,
+        *age_facts(seen, ages),
+        *_watched(monitor, now),
+    ]
+
+
+def _torn(key: str, why: str, now: UnixMs) -> Fact:
+    return Fact(code=ROW_UNREADABLE, subject=key, detail=why, since_ms=now)
 
 
 def _held(order: Order) -> Fact:
@@ -84,6 +120,13 @@ def _reason(waiting: Waiting) -> Fact:
 
 
 def _watched(monitor_state: MonitorState, now: UnixMs) -> Sequence[Fact]:
-    if now - monitor_state.watched_ms > WATCHED_MS_MAX:
+    if elapsed_ms(monitor_state.watched_ms, now) > WATCHED_MS_MAX:
         return []
-    return [Fact(code=code, subject="", detail="", since_ms=now) for code in monitor_state.alarms]
+    lines = [line.split("\t", 2) for line in monitor_state.found or ()]
+    found = {(code, subject): detail for code, subject, detail in (line for line in lines if len(line) == _PARTS)}
+    bare = {(code, ""): "" for code in monitor_state.alarms if code not in {known for known, _ in found}}
+    return [
+        Fact(code=code, subject=subject, detail=detail, since_ms=now)
+        for (code, subject), detail in (found | bare).items()
+        if code in monitor_state.alarms  # an older version that watched since left the words as they were
+    ]

@@ -27,6 +27,7 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.payout import payment_proof
+from distributor.payout.decision import Decision
 from distributor.payout.foreign_payment import ForeignPayment, Unsettled
 from distributor.payout.history import History, TransactionDetails
 from distributor.payout.payment_proof import PaymentProof
@@ -89,7 +90,7 @@ class Resolution:
         """
         transaction = await self.ledger.transaction(operator, nonce)
         if transaction is None:
-            return await self._unbound(operator, nonce, tx_hash, (by, why) if apply else None)
+            return await self._unbound(operator, nonce, tx_hash, Decision(by=by, why=why) if apply else None)
         if transaction.status is TransactionStatus.FINAL:
             return Resolved.CLOSED_BEFORE
         attempts = await self.ledger.attempts(operator, nonce)
@@ -97,11 +98,9 @@ class Resolution:
         origin = (await self.history.transaction_details([tx_hash]))[tx_hash]
         if (origin.sender, origin.nonce) != (operator, nonce):
             return Resolved.ANOTHER_NONCE
-        return await self._judge(opened, origin, (by, why) if apply else None)
+        return await self._judge(opened, origin, Decision(by=by, why=why) if apply else None)
 
-    async def _judge(
-        self, opened: OpenTransaction, origin: TransactionDetails, deed: tuple[str, str] | None
-    ) -> Resolved:
+    async def _judge(self, opened: OpenTransaction, origin: TransactionDetails, decision: Decision | None) -> Resolved:
         ours = [attempt.tx_hash for attempt in opened.attempts]
         snapshot = await self.chain.snapshot([origin.sender], [origin.tx_hash, *ours], [])
         if origin.tx_hash in ours or any(tx_hash in snapshot.receipts for tx_hash in ours):
@@ -118,16 +117,16 @@ class Resolution:
         payment = await self._payment.beside([order.ref_id for order in orders], origin, receipt)
         if isinstance(payment, Unsettled):
             return Resolved(payment.value)
-        if deed is not None:
+        if decision is not None:
             await self._write(payment)
-            await self._close(mined, receipt, verdict, deed)
+            await self._close(mined, receipt, verdict, decision)
         return Resolved.HELD if verdict.held else Resolved.PAID
 
     @property
     def _payment(self) -> ForeignPayment:
         return ForeignPayment(store=self.store, identity=self.identity)
 
-    async def _unbound(self, operator: Address, nonce: int, tx_hash: Hash, deed: tuple[str, str] | None) -> Resolved:
+    async def _unbound(self, operator: Address, nonce: int, tx_hash: Hash, decision: Decision | None) -> Resolved:
         """Step over a nonce that nobody here bound: paused, the lowest first, and with what its transaction paid."""
         refusal = await self._no_step(operator, nonce)
         if refusal is not None:
@@ -141,8 +140,8 @@ class Resolution:
         payment = await self._payment.of_unbound(origin, receipt)
         if isinstance(payment, Unsettled):
             return Resolved(payment.value)
-        if deed is not None:
-            await self.ledger.admin.record("resolve", f"{operator}:{nonce}", *deed)
+        if decision is not None:
+            await self.ledger.admin.record("resolve", f"{operator}:{nonce}", decision.by, decision.why)
             await self._write(payment)
             await self.ledger.exits.step_over(operator, nonce)
         return Resolved.STEPPED_OVER
@@ -167,11 +166,11 @@ class Resolution:
             return Resolved(shown.value)
         return None if shown.block == receipt.block else Resolved.NOT_FINAL
 
-    async def _close(self, mined: Transaction, receipt: Receipt, verdict: PaymentProof, deed: tuple[str, str]) -> None:
+    async def _close(self, mined: Transaction, receipt: Receipt, verdict: PaymentProof, decision: Decision) -> None:
         number = receipt.block.number
         detail = f"nonce {mined.nonce} was used by transaction {receipt.tx_hash} in block {number}"
         closing = Closing.by(receipt, paid=verdict.paid, held=verdict.held, detail=detail)
-        await self.ledger.admin.record("resolve", f"{mined.operator}:{mined.nonce}", *deed)
+        await self.ledger.admin.record("resolve", f"{mined.operator}:{mined.nonce}", decision.by, decision.why)
         await self.ledger.close(mined, closing)
 
 

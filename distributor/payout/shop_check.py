@@ -37,9 +37,7 @@ class ShopCheck:
 
     async def owners(self) -> Owners:
         """Return whose each secret is, after registering what needs no person."""
-        if self.registration is not None:
-            await self.registration.keep_up()
-        registered = await self.ledger.shops.registered()
+        registered = await (self.registration.keep_up() if self.registration else self.ledger.shops.registered())
         for row in registered.unreadable:
             await self.alarms.raise_(alarms.row_unreadable(row))
         return registered.owners

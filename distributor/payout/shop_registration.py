@@ -19,6 +19,7 @@ from operator import attrgetter
 
 from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
+from distributor.ledger.shops import Registered
 from distributor.settings.shop_secrets import SecretName
 from foundation import logs
 from foundation.errors import ConfigurationError
@@ -37,21 +38,21 @@ class ShopRegistration:
     secrets: Callable[[], Awaitable[Mapping[SecretName, str]]]
     """The secrets of this moment. Raises ConfigurationError."""
 
-    async def keep_up(self) -> None:
-        """Register what may be registered now. Raises StoreUnavailable."""
+    async def keep_up(self) -> Registered:
+        """Register what may be registered now; return what is registered then. Raises StoreUnavailable."""
         try:
-            secrets = await self.secrets()
+            marks = await self.fingerprints.of_all(await self.secrets())
         except ConfigurationError as error:
             logs.warning(_log, "shops_not_registered", why=str(error))
-            return
-        marks = {name: await self.fingerprints.of(secret) for name, secret in secrets.items()}
-        owners = await self.ledger.shops.owners()
-        if owners.keys() >= set(marks.values()):
-            return
+            return await self.ledger.shops.registered()
+        before = await self.ledger.shops.registered()
+        if before.owners.keys() >= set(marks.values()):
+            return before
         if await self.ledger.shops.has_begun():
-            await self._rotated(marks, owners)
+            await self._rotated(marks, before.owners)
         else:
             await self._first(marks)
+        return await self.ledger.shops.registered()
 
     async def _first(self, marks: Mapping[SecretName, str]) -> None:
         """Register what is in use, and note that this was done; safe to repeat after a crash in between."""

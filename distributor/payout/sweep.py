@@ -36,6 +36,9 @@ LINE_ORDERS = 64
 WATCH_EVERY_MS = 300_000
 FINALITY_LAG_BLOCKS_MAX = 128
 """Polygon finalizes a block some seconds after it is made; four minutes behind the head is a stall."""
+FOUND_MAX = 40
+"""Alarms of one watch that are kept in words: a column holds 32,768 characters."""
+_WORDS_MAX = 300
 _NATIVE_DECIMALS = 18
 
 _log = logging.getLogger(__name__)
@@ -244,8 +247,10 @@ class BalanceMonitor:
         for code in set(monitor_state.alarms) - {alarm.code for alarm in ongoing}:
             logs.info(_log, "alarm_over", code=code)
         codes = tuple(sorted({alarm.code for alarm in ongoing}))
+        found = tuple(_in_words(alarm) for alarm in ongoing[:FOUND_MAX])
+        looked = replace(monitor_state, watched_ms=self.clock(), alarms=codes, found=found)
         try:
-            await self.ledger.service.save_monitor_state(replace(monitor_state, watched_ms=self.clock(), alarms=codes))
+            await self.ledger.service.save_monitor_state(looked)
         except Contention:
             logs.info(_log, "watched_elsewhere")
 
@@ -255,6 +260,11 @@ def payouts_left(gas_wei: Wei, stats: Stats, at_most_wei: Wei) -> int:
     known = stats.orders_paid > 0 and stats.gas_cost_wei > 0
     each_wei = max(1, stats.gas_cost_wei // stats.orders_paid) if known else at_most_wei
     return gas_wei // each_wei
+
+
+def _in_words(alarm: Alarm) -> str:
+    """Return the alarm on one line: what is sent hourly says what the first message said."""
+    return "\t".join(" ".join(part.split())[:_WORDS_MAX] for part in (alarm.code, alarm.subject, alarm.summary))
 
 
 def _waiting_alarm(reason: WaitingReason, detail: str) -> Alarm:

@@ -3,6 +3,7 @@ The register of standing alarms.
 
 Facts with a row of their own are read where they are; a fact without one is noted here, in a row that
 says when it was last seen. What each target was told is a row for each code, written by the teller alone.
+A row that cannot be read is written anew and its code is told again: it costs a message, never an alarm.
 """
 
 from __future__ import annotations
@@ -10,21 +11,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote
+from typing import TypeVar
+from urllib.parse import quote, unquote
 
 from foundation import logs
 from foundation.alarms import repetition
 from foundation.alarms.catalogue import ALARM_TEST, Catalogue
 from foundation.alarms.model import CODEC, FACTS, LOG, TOLD, TOLD_TO, AlarmState, Fact, Sighting, Told
 from foundation.clock import Clock
-from foundation.errors import Contention
+from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
-from foundation.tablestore.ports import UNSTORED, Rows
-from foundation.tablestore.queries import find, rows_under
+from foundation.tablestore.ports import UNSTORED, Row, Rows
+from foundation.tablestore.queries import rows_under
 
 NOTED_MS = 60_000
 """A fact that is seen again within this time is not written again."""
 _FORGOTTEN_MS = repetition.DAY_MS
+
+T = TypeVar("T", Sighting, Told)
 
 _log = logging.getLogger(__name__)
 
@@ -46,40 +50,38 @@ class Register:
         """
         key = f"{FACTS}{code}:{quote(subject, safe=':._-@')[:256]}"
         now = self.clock()
-        found = await find(self.rows, CODEC, Sighting, key)
+        row = await self.rows.get(key)
+        found = _read(Sighting, row) if row else None
         if found and found.detail == detail and 0 <= now - found.seen_ms < NOTED_MS:
             return
         since_ms = found.since_ms if found and self._stands(found) else now
-        sighting = Sighting(code=code, subject=subject, detail=detail, since_ms=since_ms, seen_ms=now)
-        write = AtomicWrite()
-        write.put(key, CODEC.encode(sighting), found.version if found else UNSTORED)
-        try:
-            await commit(self.rows, write, marker_row=key)
-        except Contention:
-            logs.info(_log, "alarm_noted_elsewhere", code=code, subject=subject)
+        version = found.version if found else row.version if row else UNSTORED
+        sighting = Sighting(code=code, subject=subject, detail=detail, since_ms=since_ms, seen_ms=now, version=version)
+        await self._keep(key, sighting)
 
     async def facts(self) -> Sequence[Fact]:
         """Return what was noted and still stands; forget what was not seen for a day."""
         stands = []
         async for row in rows_under(self.rows, FACTS):
-            sighting = CODEC.decode(Sighting, row)
+            sighting = _read(Sighting, row) or await self._renewed(row)
             if self._stands(sighting):
-                stands.append(
-                    Fact(
-                        code=sighting.code,
-                        subject=sighting.subject,
-                        detail=sighting.detail,
-                        since_ms=sighting.since_ms,
-                    )
-                )
+                stands.append(_fact(sighting))
             elif self.clock() - sighting.seen_ms >= _FORGOTTEN_MS:
                 await self._forget(row.key)
         return stands
 
+    async def noted(self, code: str) -> Sequence[Fact]:
+        """Return what was noted of *code* within a day, whether or not it still stands, the oldest first."""
+        found = [_read(Sighting, row) async for row in rows_under(self.rows, f"{FACTS}{code}:")]
+        return sorted((_fact(each) for each in found if each), key=lambda fact: (fact.since_ms, fact.subject))
+
     async def told(self, target: str = LOG) -> Mapping[str, Told]:
         """Return what *target* was sent, by code."""
-        found = [CODEC.decode(Told, row) async for row in rows_under(self.rows, _told_key(target))]
-        return {told.code: told for told in found}
+        prefix, now, found = _told_key(target), self.clock(), dict[str, Told]()
+        async for row in rows_under(self.rows, prefix):
+            code = row.key.removeprefix(prefix)
+            found[code] = _read(Told, row) or Told(code=code, since_ms=now, version=row.version)
+        return found
 
     async def standing(self) -> Sequence[Told]:
         """Return the codes that hold now, as the last sweep saw them, the worst and oldest first."""
@@ -92,7 +94,7 @@ class Register:
 
         Raises Contention if the sweep wrote a row at the same moment; nothing is lost by asking again.
         """
-        told = await find(self.rows, CODEC, Told, _told_key() + code)
+        told = (await self.told()).get(code)
         if told is None or told.state is not AlarmState.STANDS:
             return False
         await self.store(replace(told, seen_by=by))
@@ -116,6 +118,24 @@ class Register:
         write.put(key, CODEC.encode(told), told.version)
         return replace(told, version=version_of(await commit(self.rows, write, marker_row=key), key))
 
+    async def _renewed(self, row: Row) -> Sighting:
+        """Note what an unreadable row was about as seen now: its key says that, and it ends like any other."""
+        code, _, subject = row.key.removeprefix(FACTS).partition(":")
+        now, detail = self.clock(), f"The row {row.key} could not be read; what it said is lost."
+        sighting = Sighting(
+            code=code, subject=unquote(subject), detail=detail, since_ms=now, seen_ms=now, version=row.version
+        )
+        await self._keep(row.key, sighting)
+        return sighting
+
+    async def _keep(self, key: str, sighting: Sighting) -> None:
+        write = AtomicWrite()
+        write.put(key, CODEC.encode(sighting), sighting.version)
+        try:
+            await commit(self.rows, write, marker_row=key)
+        except Contention:
+            logs.info(_log, "alarm_noted_elsewhere", code=sighting.code, subject=sighting.subject)
+
     def _stands(self, sighting: Sighting) -> bool:
         return self.clock() - sighting.seen_ms < self.catalogue.find(sighting.code).sighting_ms
 
@@ -126,6 +146,19 @@ class Register:
             await commit(self.rows, write, marker_row=key)
         except Contention:
             logs.info(_log, "alarm_forgotten_elsewhere", key=key)
+
+
+def _read(kind: type[T], row: Row) -> T | None:
+    """Return what *row* says; None, and a line in the log, where it cannot be read."""
+    try:
+        return CODEC.decode(kind, row)
+    except InvariantBroken as error:
+        logs.error(_log, "alarm_row_unreadable", key=row.key, detail=str(error))
+        return None
+
+
+def _fact(sighting: Sighting) -> Fact:
+    return Fact(code=sighting.code, subject=sighting.subject, detail=sighting.detail, since_ms=sighting.since_ms)
 
 
 def _told_key(target: str = LOG) -> str:

@@ -20,7 +20,7 @@ DAY_MS: Final = 24 * HOUR_MS
 QUIET_MS: Final = 120_000
 """How long a fact must not be seen before it counts as ended."""
 BACK_MS: Final = 600_000
-"""What ended and came back is sent again after this time at the earliest: it flaps."""
+"""What ended and came back, and another event of a code, is sent after this time at the earliest: it may flap."""
 _ENDS_TOLD: Final = 2
 """An end is sent a second time an hour later: a sweep that outlived its lease may have had the last word."""
 
@@ -32,17 +32,19 @@ def after_look(told: Told | None, code: str, facts: Sequence[Fact], now: UnixMs)
     return _not_seen(told, now) if told else None
 
 
-def due(told: Told, now: UnixMs, *, event: bool = False) -> AlarmState | None:
+def due(told: Told, now: UnixMs, facts: Sequence[Fact] = (), *, event: bool = False) -> AlarmState | None:
     """
     Return the word that must be delivered now; None when nothing is due.
 
     A telling that was begun and not finished is due in any case: nobody knows whether it arrived. The
-    end of an *event* is not sent: it was over when it was sent.
+    end of an *event* is not sent: it was over when it was sent. An event about a subject that the last
+    message did not count is another one, and is over before the hour: it is not kept for the repetition.
     """
     if told.telling is not None:
-        return told.state
+        return told.telling if event else told.state
     if told.state is AlarmState.STANDS:
-        return AlarmState.STANDS if _again(told, now) else None
+        news = event and any(fact.subject not in told.subjects for fact in facts)
+        return AlarmState.STANDS if _again(told, now, news=news) else None
     owed = told.told is not None and told.end_told < _ENDS_TOLD and not event
     return AlarmState.ENDED if owed and (told.end_told == 0 or _elapsed(told.told_ms, now) >= HOUR_MS) else None
 
@@ -84,11 +86,11 @@ def _not_seen(told: Told, now: UnixMs) -> Told:
     return replace(told, state=AlarmState.ENDED, missed_ms=None, ended_ms=now, end_told=0, seen_by="")
 
 
-def _again(told: Told, now: UnixMs) -> bool:
-    """Say whether a fact that stands must be sent: never sent, come back, or an hour old."""
+def _again(told: Told, now: UnixMs, *, news: bool) -> bool:
+    """Say whether a fact that stands must be sent: never sent, come back, another event, or an hour old."""
     if told.told is None:
         return True
-    wait_ms = BACK_MS if told.told is AlarmState.ENDED else DAY_MS if told.seen_by else HOUR_MS
+    wait_ms = BACK_MS if told.told is AlarmState.ENDED or news else DAY_MS if told.seen_by else HOUR_MS
     return _elapsed(told.told_ms, now) >= wait_ms
 
 

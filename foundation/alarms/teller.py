@@ -109,7 +109,7 @@ class Teller:
         now = self.register.clock()
         told = repetition.after_look(before, code, facts, now)
         kind = self.register.catalogue.find(code)
-        word = repetition.due(told, now, event=kind.event) if told else None
+        word = repetition.due(told, now, facts, event=kind.event) if told else None
         if told is None or (word is None and told == before):
             return None
         stored = repetition.before_delivery(told, word, now) if word else told
@@ -118,14 +118,16 @@ class Teller:
         except Contention:
             logs.info(_log, "told_elsewhere", code=code)
             return None
+        if word is AlarmState.STANDS and not facts:  # refused until the event was over: it is told with its subject
+            facts = await self.register.noted(code)
         return (stored, self._message(stored, word, facts)) if word else None
 
     async def _delivered(self, name: str, messages: Sequence[Message]) -> bool:
         try:
             await self.targets[name].deliver(messages)
-        except ServiceError as error:
+        except Exception as error:  # noqa: BLE001 -- a fault in one target is that target's alarm, not the sweep's end
             codes = ",".join(message.kind.code for message in messages)
-            why = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}" if isinstance(error, ServiceError) else type(error).__name__
             logs.error(_log, "alarm_not_delivered", target=name, code=codes, detail=why)
             await self.register.note(TARGET_FAILING.code, name, why)
             return False

@@ -131,7 +131,10 @@ class OutgoingGuard:
 
         Raises DestinationRefused if one of them is not allowed, OSError if the name server does not answer.
         """
-        addresses = [host] if _is_literal(host) else await self._resolve(host, port)
+        try:
+            addresses = [host] if _is_literal(host) else await self._resolve(host, port)
+        except UnicodeError:  # an empty label, or one of more than 63 letters: no name server is asked
+            raise DestinationRefused(f"{host} is no name that can be looked up") from None
         if not addresses or not all(may_be_asked(address, self._inside) for address in addresses):
             raise DestinationRefused(f"{host} has an address that is not public, and not on the list of inside ones")
         return addresses

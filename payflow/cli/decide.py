@@ -83,7 +83,11 @@ async def _resend(container: Container, chosen: argparse.Namespace) -> None:
 
 
 async def _map(container: Container, chosen: argparse.Namespace) -> None:
-    lane, found = await _lane(container, chosen), mapping.read(chosen.file.read_text(encoding="utf-8-sig"))
+    try:
+        found = mapping.read(chosen.file.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise Rejected("the file is not UTF-8: save it as CSV UTF-8; nothing was mapped") from None
+    lane = await _lane(container, chosen)
     stored = await LaneRecipients(lane).store_map(found, chosen.by)
     for line, reason in found.refused:
         chosen.say(f"line {line}: {reason}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -37,7 +38,6 @@ KIND: Final = "receipt"
 TEST: Final = "test"
 """The kind of a mail that an override got: it says nothing about the true recipient."""
 _MAILED: Final = frozenset({ReceiptState.SENDING, ReceiptState.SENT, ReceiptState.UNKNOWN})
-_TAKEN_BACK: Final = frozenset({DeliveryState.READY, DeliveryState.CANCELLED})
 _WITHOUT_MAIL: Final = frozenset({ReceiptState.WITHDRAWN, ReceiptState.COVERED, ReceiptState.HELD})
 _log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Case:
 
     async def _also(self, step: Become) -> Also | None:
         """Ending without a mail takes back what is due; an undone payment orders its instalment to be read again."""
-        if step.state not in _WITHOUT_MAIL and not step.undone:
+        if step.state not in _WITHOUT_MAIL and not step.undone and not step.unwanted:
             return None
         instalment = await self.ledger.instalment(self.receipt.instalment)
 
@@ -126,7 +126,7 @@ class Case:
         if covered := await self._covered(digest):
             return await self.become(covered)
         now, source = self.tools.clock(), "erp" if attachment else "own"
-        made = [self._delivery(number, address, now) for number, address in enumerate(addresses, start=1)]
+        made = [self._delivery(number, address, now) for number, address in self._numbered(addresses)]
         deliveries = [one for one in made if one not in self.seen.deliveries]
         after = replace(
             self.receipt,
@@ -200,6 +200,12 @@ class Case:
             number=str(self.receipt.baixa)[:8],
         )
 
+    def _numbered(self, addresses: tuple[str, ...]) -> Iterable[tuple[int, str]]:
+        if self.tools.office.override:  # one mailbox gets them all
+            return enumerate(addresses, start=1)
+        mails = [one for one in self.seen.deliveries if one.kind == KIND]
+        return zip(steps.numbers([*map(self.ledger.index.address, addresses)], mails), addresses, strict=True)
+
     def _delivery(self, number: int, address: str, now: UnixMs) -> Delivery:
         override = self.tools.office.override
         kind, address = (TEST, override) if override else (KIND, address)
@@ -217,7 +223,7 @@ class Case:
             boundary=new_owner()[:16],
             template=letters.TEMPLATE,
         )
-        if before is not None and before.state not in _TAKEN_BACK:
+        if before is not None and before.state not in steps.TAKEN_BACK:
             # It went out, or may have, even if only the send log of a restored ledger says so. Never made anew.
             return before if before.address else _addressed(fresh, before, self.tools.office.domain)
         if before is not None:  # taken back when the payment was edited: another revision of the same mail

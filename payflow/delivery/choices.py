@@ -24,7 +24,8 @@ from typing import Final
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
 from foundation.tablestore.atomic import AtomicWrite
-from payflow.delivery import rules
+from payflow.delivery import rules, steps
+from payflow.delivery.case import TEST
 from payflow.ledger.lane import Also, LaneLedger
 from payflow.mail import letters
 from payflow.model import BaixaId
@@ -45,7 +46,7 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resend:
-    """A further mail: to *address*, or where the last one went when it is empty."""
+    """A further mail: to *address*, or when it is empty to the one address that was refused, or that was mailed."""
 
     domain: str
     address: str = ""
@@ -56,7 +57,8 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
     """
     Let a receipt begin anew that is held, covered or skipped.
 
-    Mails of it that the server never accepted are tried again; document and recipient are looked for again.
+    Mails of it that the server never accepted are tried again, or, if a person had let their refusal be, made anew;
+    document and recipient are looked for again.
     Raises Rejected if its payment is gone, if it is in another state, or if a mail's outcome is not known.
     """
     receipt, deliveries = await _read(ledger, baixa)
@@ -64,6 +66,7 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
         raise Rejected(f"a receipt that is {receipt.state} cannot be released")
     _require_known(deliveries)
     again = [rules.try_again(one, by.now) for one in deliveries if one.state is DeliveryState.HELD]
+    refused = [] if again else [one for one in deliveries if one.state is DeliveryState.REFUSED and one.decided_by]
     after = replace(
         receipt,
         state=ReceiptState.SENDING if again else ReceiptState.FOUND,
@@ -75,7 +78,7 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
         faults=0,
         decided_by=by.name,
     )
-    return await ledger.save(receipt, after, also=_put(ledger, again))
+    return await ledger.save(receipt, after, also=_put(ledger, [*again, *map(rules.begin_anew, refused)]))
 
 
 async def skip(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
@@ -103,15 +106,16 @@ async def resend(ledger: LaneLedger, baixa: BaixaId, wish: Resend, by: Person) -
     """
     Mail a receipt once more that was sent or refused, under another kind: that is another mail by a person's word.
 
-    Raises Rejected if it is in another state, was never prepared, or a mail's outcome is not known.
+    Raises Rejected if it is in another state, was never prepared, or a mail's outcome is not known; also without an
+    address where several would do.
     """
     receipt, deliveries = await _read(ledger, baixa)
     if receipt.gone or receipt.state not in _RESENT:
         raise Rejected(f"a receipt that is {receipt.state} cannot be sent once more")
     _require_known(deliveries)
-    address = wish.address or next((one.address for one in reversed(deliveries) if one.address), "")
-    if not address or not receipt.document_sha256:
-        raise Rejected("the address or the document of this receipt is not known")
+    address = wish.address or _address(receipt, deliveries)
+    if not receipt.document_sha256:
+        raise Rejected("the document of this receipt is not known")
     kind = f"{wish.kind}-{sum(one.kind.startswith(f'{wish.kind}-') for one in deliveries) + 1}"
     more = Delivery(
         company=receipt.company,
@@ -143,6 +147,16 @@ async def _read(ledger: LaneLedger, baixa: BaixaId) -> tuple[Receipt, Sequence[D
     if receipt is None:
         raise Rejected(f"company {ledger.company} has no payment {baixa}")
     return receipt, await ledger.deliveries(baixa)
+
+
+def _address(receipt: Receipt, deliveries: Sequence[Delivery]) -> str:
+    """Return the only address that is meant; one of several is never guessed, and an override's is no payer's."""
+    states = {DeliveryState.REFUSED} if receipt.state is ReceiptState.REFUSED else steps.WENT_OUT
+    meant = [one for one in deliveries if one.state in states and not one.kind.startswith(TEST)]
+    found = {one.address_index: one.address for one in meant if one.address}
+    if len(found) != 1:
+        raise Rejected(f"{len(found) or 'no'} addresses of this receipt could be meant: name one with --to")
+    return next(iter(found.values()))
 
 
 def _decided(deliveries: Sequence[Delivery], by: Person) -> Sequence[Delivery]:

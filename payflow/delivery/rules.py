@@ -177,8 +177,13 @@ def try_again(delivery: Delivery, now: UnixMs) -> Delivery:
     """Return a held *delivery* as if never tried: the server accepted nothing of it. Raises Rejected otherwise."""
     if delivery.state is not DeliveryState.HELD:
         raise Rejected("only a mail that is held is tried again")
-    fresh = _ended(delivery, DeliveryState.READY)
-    return replace(fresh, due_ms=now, attempt=0, counted=0, refused_epoch=0, faults=0, reason=None)
+    fresh = replace(_ended(delivery, DeliveryState.READY), due_ms=now, decided_by="")
+    return replace(fresh, attempt=0, counted=0, refused_epoch=0, faults=0, reason=None)
+
+
+def begin_anew(delivery: Delivery) -> Delivery:
+    """Return a refused *delivery* that a person had let be, taken back: the next one goes to the address of then."""
+    return replace(_ended(delivery, DeliveryState.CANCELLED), decided_by="")
 
 
 def bounced(delivery: Delivery, words: str) -> Delivery:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final
 
 from foundation.clock import UnixMs
@@ -23,6 +24,8 @@ from payflow.state import Delivery, DeliveryState, DocumentPolicy, Reason, Recei
 SOON_MS: Final = 60_000
 ADDRESS_ASK_MS: Final = 3_600_000
 """An address that the office types into Conta Azul is found within this."""
+TAKEN_BACK: Final = frozenset({DeliveryState.READY, DeliveryState.CANCELLED})
+WENT_OUT: Final = frozenset({DeliveryState.SENT, DeliveryState.UNKNOWN})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +60,8 @@ class Become:
     """The document was asked for in vain."""
     undone: bool = False
     """The payment is gone."""
+    unwanted: bool = False
+    """What is still to be tried is taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,8 @@ def _sending(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
         return settled(seen.deliveries)
     if seen.baixa is None or _was_edited(receipt, seen.baixa):
         return _changed_while_sending(seen)
+    if seen.recipient.reason is Reason.NO_MAIL and not receipt.decided_by:
+        return _unwanted(seen)
     if not receipt.decided_by and _nothing_went_out(seen.deliveries) and (known := _covered_meanwhile(seen.recreation)):
         return known
     return _tried(receipt, seen, policy, due, now)
@@ -175,6 +182,13 @@ def _changed_while_sending(seen: Seen) -> Step:
     return replace(settled([rules.withdraw(one) for one in seen.deliveries]), undone=True)
 
 
+def _unwanted(seen: Seen) -> Step:
+    """A customer who gets no mail gets none that is still to be tried either."""
+    if _nothing_went_out(seen.deliveries):
+        return Become(ReceiptState.SKIPPED, Reason.NO_MAIL, unwanted=True)
+    return replace(settled([rules.withdraw(one) for one in seen.deliveries]), unwanted=True)
+
+
 def settled(deliveries: Sequence[Delivery]) -> Become:
     """Return what the states of its *deliveries* make of a receipt of which nothing is due now."""
     open_ = [_next_ms(one) for one in deliveries if one.state in (DeliveryState.READY, DeliveryState.SENDING)]
@@ -184,9 +198,22 @@ def settled(deliveries: Sequence[Delivery]) -> Become:
         return Become(ReceiptState.UNKNOWN)
     if held := next((one for one in deliveries if one.state is DeliveryState.HELD and not one.decided_by), None):
         return Become(ReceiptState.HELD, held.reason)
-    if any(one.state is DeliveryState.REFUSED and not one.decided_by for one in deliveries):
+    refused = [one for one in deliveries if one.state is DeliveryState.REFUSED]
+    if any(not one.decided_by for one in refused) or (refused and not any(one.state in WENT_OUT for one in deliveries)):
         return Become(ReceiptState.REFUSED)
     return Become(ReceiptState.SENT)
+
+
+def numbers(indexes: Sequence[str], mails: Sequence[Delivery]) -> Sequence[int]:
+    """
+    Return the number of the mail to each address, by the addresses' blind *indexes*.
+
+    One that was mailed keeps its number, wherever the office lists it now; the others get what is free. A mail of
+    which only the send log knows has no address: it is that of the address in its place.
+    """
+    own = {one.address_index: one.number for one in mails if one.address and one.state not in TAKEN_BACK}
+    free = (number for number in count(1) if number not in own.values())
+    return [own[index] if index in own else next(free) for index in indexes]
 
 
 def _covered_meanwhile(recreation: Recreation) -> Become | None:

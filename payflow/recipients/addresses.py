@@ -37,9 +37,13 @@ def is_placeholder(address: str) -> bool:
 
 
 def mailable(texts: Iterable[str]) -> Sequence[str]:
-    """Return the addresses in *texts* that may be mailed, once each, in order; a text may hold several."""
+    """Return the addresses in *texts* that may be mailed, one of each mailbox, in order; a text may hold several."""
     found = (normalized(part) for text in texts for part in _SEPARATORS.split(text) if part)
-    return tuple(dict.fromkeys(address for address in found if address and not is_placeholder(address)))
+    boxes: dict[str, str] = {}
+    for address in found:
+        if address and not is_placeholder(address):
+            boxes.setdefault(address.casefold(), address)  # as the blind index has it: capitals do not count
+    return tuple(boxes.values())
 
 
 @lru_cache(maxsize=1024)

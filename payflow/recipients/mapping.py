@@ -26,31 +26,55 @@ class Mapped:
 
 
 def read(text: str) -> Mapped:
-    """Return the map that *text* holds; its first line names the columns ``id`` or ``nome``, and ``email``."""
-    lines = text.lstrip("\N{ZERO WIDTH NO-BREAK SPACE}").splitlines()
-    rows = list(csv.reader(lines[: ROWS_MAX + 1], delimiter=_delimiter(lines)))
+    """
+    Return the map that *text* holds; its first line names the columns ``id`` or ``nome``, and ``email``.
+
+    Several lines of one id are several addresses of that customer. Several addresses of one name may be those of
+    several people: none is mapped.
+    """
+    lines = text.lstrip("\N{ZERO WIDTH NO-BREAK SPACE}").rstrip("\r\n").split("\n")
+    try:
+        rows = list(csv.reader(lines[: ROWS_MAX + 1], delimiter=_delimiter(lines), strict=True))
+    except csv.Error as error:
+        return Mapped(refused=[(1, f"the quotes of this file do not match, nothing is mapped: {error}")])
     columns = [_column(cell) for cell in rows[0]] if rows else []
     if "email" not in columns or not {"id", "name"} & set(columns):
         return Mapped(refused=[(1, "the first line does not name the columns id or nome, and email")])
+    if any(columns.count(column) > 1 for column in ("id", "name", "email")):
+        return Mapped(refused=[(1, "two columns are named as the id, the name or the e-mail")])
     return _mapped(columns, rows[1:], too_many=len(lines) > ROWS_MAX + 1)
 
 
 def _mapped(columns: Sequence[str], rows: Sequence[Sequence[str]], *, too_many: bool) -> Mapped:
     ids: dict[CustomerId, tuple[str, ...]] = {}
-    names: dict[str, tuple[str, ...]] = {}
+    names: dict[str, list[tuple[int, str]]] = {}
     refused = [(ROWS_MAX + 2, f"only {ROWS_MAX} lines are read")] if too_many else []
     for number, row in enumerate(rows, start=2):
         cells = {column: cell.strip() for column, cell in zip(columns, row, strict=False) if column}
         address = normalized(cells.get("email", ""))
-        if reason := _refusal(cells, address):
+        if reason := "more cells than columns" if any(row[len(columns) :]) else _refusal(cells, address):
             refused.append((number, reason))
         elif cells.get("id"):
             customer = CustomerId(cells["id"])
             ids[customer] = (*ids.get(customer, ()), address)
         else:
-            key = name_key(cells["name"])
-            names[key] = (*names.get(key, ()), address)
-    return Mapped(by_customer=ids, by_name=names, refused=refused)
+            names.setdefault(name_key(cells["name"]), []).append((number, address))
+    by_name, doubtful = _one_each(names)
+    return Mapped(by_customer=ids, by_name=by_name, refused=sorted([*refused, *doubtful]))
+
+
+def _one_each(
+    names: Mapping[str, Sequence[tuple[int, str]]],
+) -> tuple[Mapping[str, tuple[str, ...]], Sequence[tuple[int, str]]]:
+    """Return the names with one address, and the lines of those with several."""
+    found: dict[str, tuple[str, ...]] = {}
+    refused: list[tuple[int, str]] = []
+    for name, lines in names.items():
+        if len({address.casefold() for _, address in lines}) == 1:
+            found[name] = (lines[0][1],)
+        else:
+            refused += [(number, "this name has several addresses: map it by id") for number, _ in lines]
+    return found, refused
 
 
 def _refusal(cells: Mapping[str, str], address: str) -> str:

@@ -17,7 +17,8 @@ import pytest
 from distributor.chain_types import Claim
 from distributor.model import Hash, HoldReason, Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
-from distributor.payout.correction import Corrected, Correction, Deed, shows_transfer
+from distributor.payout.correction import Corrected, Correction, shows_transfer
+from distributor.payout.decision import Decision
 from distributor.payout.resolution import Resolved
 from distributor.units import Wei
 from tests.fakes.chain import CUSTOMERS, OPERATOR, RESERVE, Behaviour, FakeChain
@@ -27,7 +28,7 @@ from tests.unit.test_resolution import RELEASE, resolve
 from tests.unit.test_unbound_nonces import a_forgotten_payment, a_pool_that_remembers
 from tests.world import World, a_world
 
-ANA = Deed(by="ana", why="looked")
+ANA = Decision(by="ana", why="looked")
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text("utf-8")
 
 

@@ -48,7 +48,7 @@ async def test_nothing_stands_in_a_calm_ledger(bench: Bench) -> None:
 
 
 async def test_each_held_order_stands_with_its_reason(bench: Bench) -> None:
-    """Since it was held; a row that cannot be read harms itself alone."""
+    """Since it was held; a row that cannot be read harms itself alone, and is named."""
     await bench.received("A", "B", "C")
     for name in ("A", "B"):
         await bench.ledger.hold(await bench.order(name), HoldReason.SIMULATION, "refused")
@@ -57,10 +57,44 @@ async def test_each_held_order_stands_with_its_reason(bench: Bench) -> None:
     bench.rows.put("order:default:C", {"status": "newer word"})
     bench.rows.put(keys.held_row((await bench.order("A")).key) + "x", {"source": "default", "order_id": "GONE"})
 
-    assert await standing_facts(bench.ledger, bench.clock(), AGES) == [
+    facts = await standing_facts(bench.ledger, bench.clock(), AGES)
+    assert facts[:2] == [
         Fact(code="held_simulation", subject=f"default:{name}", detail="refused", since_ms=bench.clock())
         for name in ("A", "B")
     ]
+    assert [(fact.code, fact.subject) for fact in facts[2:]] == [
+        ("row_unreadable", "held:default:Ax"),
+        ("row_unreadable", "held:default:C"),
+    ]
+    assert "column" in facts[3].detail
+
+
+@pytest.mark.parametrize("key", [keys.WAITING, keys.WATCH, keys.SETTLEMENT_LOOK])
+async def test_a_torn_row_of_the_service_hides_no_other_fact(bench: Bench, key: str) -> None:
+    """What stands would else be told as over, and that the broken row stopped the payouts to nobody."""
+    assert isinstance(bench.rows, MemoryRows)
+    await bench.received("A")
+    await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")
+    bench.rows.put(key, {"since_ms": "newer", "swept_ms": "newer", "looked_ms": "newer"})
+
+    facts = await standing_facts(bench.ledger, bench.clock(), AGES)
+
+    assert [fact.code for fact in facts] == ["held_simulation", "row_unreadable"]
+    assert key in facts[1].detail
+
+
+async def test_torn_rows_of_the_line_and_of_what_is_open_stand(bench: Bench) -> None:
+    """Whether or not a round or the watch runs."""
+    assert isinstance(bench.rows, MemoryRows)
+    await bench.bound("A")
+    await bench.received("B")
+    bench.rows.remove("order:default:B")
+    bench.rows.put(keys.transaction(OPERATOR, 7), {"status": "newer"})
+
+    facts = await standing_facts(bench.ledger, bench.clock(), AGES)
+
+    assert {fact.code for fact in facts} == {"row_unreadable"}
+    assert {fact.subject.partition(":")[0] for fact in facts} == {"open", "tx"}
 
 
 async def test_a_reason_to_wait_stands_while_an_order_waits(bench: Bench) -> None:
@@ -181,6 +215,21 @@ async def test_a_sweep_that_never_ran_is_missed_once_there_is_work(bench: Bench)
     assert ("sweep_missing", "") in await codes(bench)
 
 
+async def test_times_of_a_clock_that_ran_ahead_are_old(bench: Bench) -> None:
+    """A host's clock was a day ahead when it took, bound and swept; nobody waits a day for the alarm."""
+    await bench.bound("A")
+    await bench.received("B")
+    await swept(bench)
+    bench.clock.now_ms -= 86_400_000
+
+    assert {code for code, _ in await codes(bench)} == {
+        "order_waiting_long",
+        "transaction_open_long",
+        "settlement_silent",
+        "sweep_missing",
+    }
+
+
 def an_alarm_sweep(bench: Bench) -> AlarmSweep:
     """Return the sweep's use case that sends to the log."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
@@ -199,6 +248,26 @@ async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> N
 
     bench.clock.advance(1)
     assert await codes(bench) == []
+
+
+async def test_what_the_watch_saw_is_told_in_its_words_each_hour(bench: Bench) -> None:
+    """The action says 'do what the detail says'; a word of an older version has none, and words without a code none."""
+    words = ("retiring_gas_short\t0xA\tHolds 1.", "retiring_gas_short\t0xB\tHolds 2.", "low_gas\t\tOver.", "torn")
+    seen = MonitorState(
+        swept_ms=bench.clock(),
+        watched_ms=bench.clock(),
+        alarms=("retiring_gas_short", "low_reserve"),
+        found=words,
+    )
+    await bench.ledger.service.save_monitor_state(seen)
+
+    assert [
+        (fact.code, fact.subject, fact.detail) for fact in await standing_facts(bench.ledger, bench.clock(), AGES)
+    ] == [
+        ("retiring_gas_short", "0xA", "Holds 1."),
+        ("retiring_gas_short", "0xB", "Holds 2."),
+        ("low_reserve", "", ""),
+    ]
 
 
 async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

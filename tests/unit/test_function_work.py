@@ -101,6 +101,19 @@ async def test_the_sweep_wakes_and_watches(
     assert container.heartbeats == 1
 
 
+async def test_a_sweep_that_a_torn_row_breaks_tells_what_stands(container: FakeContainer) -> None:
+    """Nobody else does: its alarm would be a line in the log alone."""
+    container.acts |= {
+        "sweep": raises(InvariantBroken("ledger row watch: column swept_ms is missing")),
+        "ledger": StoreUnavailable(),
+    }
+
+    await workers.sweep(TIMER, Out(), Out(), a_context("sweep"))
+
+    assert (container.alarm_sweeps, container.heartbeats) == (1, 0)
+    assert [alarm.code for alarm in container.alarms_raised] == ["invariant_broken"]
+
+
 @pytest.mark.parametrize("error", [ConfigurationError("RPC_URL is missing"), ChainUnavailable()])
 async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, error: Exception) -> None:
     """What was found before is still put on the queues."""

@@ -8,6 +8,8 @@ from decimal import Decimal
 import pytest
 
 from distributor.ledger.service_state import ServiceState
+from distributor.payout.facts import standing_facts
+from distributor.payout.preflight import Obstacle
 from distributor.payout.sweep import (
     FINALITY_LAG_BLOCKS_MAX,
     WATCH_EVERY_MS,
@@ -19,9 +21,11 @@ from distributor.payout.sweep import (
 from distributor.payout.would_pay import WouldPay
 from distributor.settings.chain import SettlementSettings
 from distributor.settings.shops import ThresholdSettings
+from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
+from foundation.settings.reading import read
 from tests.factories import LIMITS, POLICY
 from tests.fakes.chain import OPERATOR, FakeChain
 from tests.world import World, a_world, tokens
@@ -157,6 +161,22 @@ async def test_an_alarm_is_raised_once_until_it_is_over() -> None:
     assert world.alarms.codes == ["low_reserve", "low_reserve"]
     assert "999 tokens left" in world.alarms.raised[0].summary
     assert "threshold is 1000" in world.alarms.raised[0].summary
+
+
+async def test_what_would_stop_an_order_is_told_with_its_detail_while_none_waits() -> None:
+    """What to do is in the detail; the row that says why orders wait is empty."""
+    world = await a_world()
+    watcher = replace(a_watcher(world, NO_FLOORS), obstacle=_vault_down)
+
+    await watcher.run()
+
+    (fact,) = await standing_facts(world.ledger, world.clock(), read(AgeSettings, {}))
+    assert fact.code == "waiting_signer_down"
+    assert fact.detail.endswith(" The key is disabled.")
+
+
+async def _vault_down() -> Obstacle | None:
+    return Obstacle(reason=WaitingReason.SIGNER_DOWN, detail="The key\tis\ndisabled.")
 
 
 async def test_what_is_committed_does_not_count_as_left() -> None:

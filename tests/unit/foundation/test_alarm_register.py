@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -29,10 +30,18 @@ def a_kind(code: str, severity: Severity = Severity.ERROR) -> AlarmKind:
     return AlarmKind(code=code, severity=severity, texts={"en": text, "pt": text})
 
 
-CATALOGUE = Catalogue([*SHARED, a_kind("held"), a_kind("stuck", Severity.CRITICAL), a_kind("low", Severity.WARNING)])
+CATALOGUE = Catalogue(
+    [
+        *SHARED,
+        a_kind("held"),
+        a_kind("stuck", Severity.CRITICAL),
+        a_kind("low", Severity.WARNING),
+        replace(a_kind("paid"), event=True),
+    ]
+)
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ends here."""
 
 
@@ -41,7 +50,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.posts: list[Sequence[Message]] = []
-        self.troubles: list[Exception | None] = []
+        self.troubles: list[BaseException | None] = []
 
     async def deliver(self, messages: Sequence[Message]) -> None:
         """Take the messages, unless trouble is in line."""
@@ -117,6 +126,61 @@ async def test_what_stands_is_told_hourly_and_when_it_ended(world: World) -> Non
 
     assert world.inbox.words == [("held", "stands"), ("held", "stands"), ("held", "ended")]
     assert len({message.id for post in world.inbox.posts for message in post}) == 3
+
+
+@pytest.mark.parametrize("minutes", [1, 9, 20, 45, 59])
+async def test_a_second_event_within_the_hour_is_told(world: World, minutes: int) -> None:
+    """It is over before the hourly message; many at once are one message in ten minutes."""
+    await world.register.note("paid", "a:1", "by 0x1")
+    await world.look(minutes=minutes)
+    await world.register.note("paid", "a:2", "by 0x2")
+    await world.look(minutes=15)
+
+    first, second = ([fact.subject for fact in post[0].facts] for post in world.inbox.posts)
+    assert first == ["a:1"]
+    assert second[-1] == "a:2"
+
+
+async def test_an_event_that_was_refused_until_it_was_over_is_told_with_its_subject(world: World) -> None:
+    """Not as over, which it always was, and about nothing."""
+    world.inbox.troubles = [NotDelivered("429")] * 30
+
+    await world.register.note("paid", "a:1", "by 0x1")
+    await world.look(minutes=40)
+
+    message = world.inbox.first("paid")
+    assert (message.word, [fact.subject for fact in message.facts]) == (AlarmState.STANDS, ["a:1"])
+    assert world.inbox.words == [("paid", "stands")]
+
+
+async def test_a_row_of_the_register_that_cannot_be_read_silences_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A newer version wrote it, or somebody edited it: its code is told again, and so is everything else."""
+    await world.register.note("stuck", "nonce 7", "refused")
+    await world.look(world.fact())
+    for key in [key for key in world.rows.dump() if key.startswith(("told:", "alarm:"))]:
+        world.rows.put(key, {"code": 7})
+
+    await world.register.note("stuck", "nonce 7", "refused")
+    await world.look(world.fact(), world.fact("low", ""))
+
+    assert sorted(word for word, _ in world.inbox.words) == ["held", "held", "low", "stuck", "stuck"]
+    assert "alarm_row_unreadable" in caplog.text
+    assert await world.register.acknowledge("stuck", "ana")
+
+
+async def test_a_fact_whose_row_cannot_be_read_is_told_and_ends(world: World) -> None:
+    """Its key says what it was about; nobody has to remove the row."""
+    world.rows.put("alarm:stuck:nonce%207", {"code": 7})
+
+    await world.look(minutes=20)
+
+    assert world.inbox.words == [("stuck", "stands"), ("stuck", "ended")]
+    assert [fact.subject for fact in world.inbox.first("stuck").facts] == ["nonce 7"]
+    assert await world.register.noted("stuck") != []
+    world.rows.put("alarm:stuck:nonce%207", {"code": 7})
+    assert await world.register.noted("stuck") == []
 
 
 async def test_a_refused_delivery_stays_due(world: World) -> None:
@@ -315,7 +379,7 @@ def test_an_unknown_code_is_shown_as_it_is() -> None:
 
     assert (kind.severity, kind.anchor) == (Severity.ERROR, "newer_code")
     assert "newer_code" in kind.texts["pt"].summary
-    assert CATALOGUE.codes == {"held", "stuck", "low", "alarm_target_failing", "alarm_test"}
+    assert CATALOGUE.codes == {"held", "stuck", "low", "paid", "alarm_target_failing", "alarm_test"}
 
 
 def test_a_catalogue_is_whole() -> None:

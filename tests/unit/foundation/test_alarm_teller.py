@@ -9,7 +9,7 @@ import pytest
 from foundation.alarms.model import LOG, TOLD_TO, AlarmState, Fact, Message
 from foundation.alarms.targets import NotDelivered
 from foundation.alarms.teller import Teller
-from foundation.outgoing.guard import DestinationRefused
+from foundation.outgoing.guard import DestinationRefused, Limits, OutgoingGuard, Request
 from tests.unit.foundation.test_alarm_register import MINUTE_MS, Inbox, Killed, World
 
 
@@ -74,6 +74,25 @@ async def test_an_address_the_guard_refuses_is_a_failing_target(world: Targets) 
     await world.look(world.fact(), minutes=2)
 
     assert ("alarm_target_failing", "stands") in world.mail.all_words
+
+
+async def test_a_fault_in_a_target_is_its_own_alarm(world: Targets, caplog: pytest.LogCaptureFixture) -> None:
+    """Also one that nobody foresaw: it ends neither the sweep, which has payouts to wake, nor the other targets."""
+    world.slack.troubles = [ValueError("https://hooks.example/secret")] * 2
+
+    await world.look(world.fact(), minutes=2)
+
+    assert ("held", "stands") in world.mail.words
+    message = world.mail.first("alarm_target_failing")
+    assert (message.facts[0].subject, message.facts[0].detail) == ("slack", "ValueError")
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["hooks..example", f"{'a' * 64}.example"])
+async def test_a_host_that_no_name_server_can_be_asked_for_is_refused(host: str) -> None:
+    """A mistyped address is a failing target, not a bug."""
+    with pytest.raises(DestinationRefused, match="no name that can be looked up"):
+        await OutgoingGuard().send(Request(url=f"https://{host}/secret"), Limits(deadline_s=5))
 
 
 async def test_killed_at_one_target_the_others_have_it_and_it_is_due_again(world: Targets) -> None:

@@ -150,6 +150,38 @@ async def test_what_cannot_be_sent_once_more(receipt: Receipt, mails: list[Deliv
         await choices.skip(book.lane, BaixaId("none"), BY)
 
 
+async def test_what_was_skipped_and_released_is_never_sent_by_a_forgotten_decision() -> None:
+    """The decision of the skip ends with the release: a mail that is held or refused once more waits for a person."""
+    book = await stored(a_receipt(state=S.HELD, reason=Reason.UNDELIVERABLE), a_mail(D.HELD))
+    await choices.skip(book.lane, B1, BY)
+    await choices.release(book.lane, B1, BY)
+    (mail,) = await book.lane.deliveries(B1)
+    assert (mail.state, mail.decided_by) == (D.READY, "")
+
+    book = await stored(a_receipt(state=S.REFUSED), a_mail(D.REFUSED))
+    await choices.skip(book.lane, B1, BY)
+    assert (await choices.release(book.lane, B1, BY)).state is S.FOUND
+    (mail,) = await book.lane.deliveries(B1)
+    assert (mail.state, mail.decided_by) == (D.CANCELLED, "")
+
+
+async def test_an_address_that_could_be_another_is_asked_for() -> None:
+    """The refused one is meant, not the last one; of two, and of an override's, none."""
+    other, test = f"<{'cd' * 20}@p>", f"<{'ef' * 20}@p>"
+    refused = a_mail(D.REFUSED, address="a@example.org", address_index="a")
+    sent = a_mail(D.SENT, number=2, message_id=other, address="b@example.org", address_index="b")
+    book = await stored(a_receipt(state=S.REFUSED, document_sha256="d"), refused, sent)
+    await decide(book, "resend")
+    assert [one.address for one in await book.lane.deliveries(B1) if one.kind == "resend-1"] == ["a@example.org"]
+
+    two = [a_mail(D.SENT, address="a@example.org", address_index="a"), sent]
+    override = [a_mail(D.SENT, kind="test", message_id=test)]
+    for mails in (two, override):
+        book = await stored(a_receipt(state=S.SENT, document_sha256="d"), *mails)
+        with pytest.raises(Rejected, match="--to"):
+            await decide(book, "resend")
+
+
 @pytest.mark.parametrize(("status", "suppressed"), [("5.1.1", "bounced: 5.1.1"), ("5.2.2", "")])
 async def test_a_bounce_of_ours_is_refused_and_suppresses_what_never_works(status: str, suppressed: str) -> None:
     """A full mailbox passes. The same bounce again, or another's, is nothing."""

@@ -162,3 +162,38 @@ def test_a_file_that_is_too_long_says_so() -> None:
     text = "id,email\n" + "a,a@x.com.br\n" * (mapping.ROWS_MAX + 1)
 
     assert mapping.read(text).refused == [(mapping.ROWS_MAX + 2, f"only {mapping.ROWS_MAX} lines are read")]
+
+
+def test_a_name_with_several_addresses_is_nobodys() -> None:
+    """Two people may have it; the ERP knowing one of them makes none of the addresses right."""
+    found = mapping.read("nome,email\nAna Lima,a@x.com.br\nANA LIMA,A@x.com.br\nBia,b@x.com.br\nbia,c@x.com.br\n")
+
+    assert found.by_name == {"ana lima": ("a@x.com.br",)}
+    assert [line for line, _ in found.refused] == [4, 5]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'nome;email\n"Ana;a@x.com.br\nBia;b@x.com.br\n',
+        "nome;cliente;email\nAna;Bia;a@x.com.br",
+        "nome;endereço;email\nAna;Rua 1;a@x.com.br",
+    ],
+)
+def test_a_file_that_can_be_read_in_two_ways_maps_nothing(text: str) -> None:
+    """An open quote swallows the lines behind it; of two columns for one thing neither is guessed."""
+    found = mapping.read(text)
+    assert (found.by_name, [line for line, _ in found.refused]) == ({}, [1])
+
+
+def test_a_separator_without_quotes_shifts_no_cell() -> None:
+    """The name would be another person's."""
+    assert mapping.read("email,nome\na@x.com.br,Lima, Ana\n").refused == [(2, "more cells than columns")]
+
+
+def test_a_mailbox_in_two_spellings_gets_one_mail() -> None:
+    """Capitals do not count."""
+    assert mailable(["Ana@Medica.com.br; ana@medica.com.br", "bia@medica.com.br"]) == (
+        "Ana@medica.com.br",
+        "bia@medica.com.br",
+    )

@@ -161,3 +161,30 @@ def test_a_receipt_is_what_its_deliveries_are(deliveries: list[Delivery], step: 
     assert steps.settled(deliveries) == step
     if step.state is ReceiptState.SENDING:
         assert steps.decide(SENDING, replace(SEEN, deliveries=deliveries), POLICY, NOW) == step
+
+
+def test_a_refusal_that_a_person_let_be_is_not_called_sent() -> None:
+    """Nothing went out: the further mail was taken back."""
+    refused = replace(READY, state=DeliveryState.REFUSED, decided_by="office")
+    again = replace(READY, kind="resend-1", state=DeliveryState.CANCELLED)
+    assert steps.settled([refused, again]) == Become(ReceiptState.REFUSED)
+    assert steps.settled([refused, replace(again, state=DeliveryState.SENT)]) == Become(ReceiptState.SENT)
+
+
+def test_no_mail_stops_what_is_still_to_be_tried() -> None:
+    """Unless a person decided for this very receipt; what went out stays sent."""
+    seen = replace(SEEN, recipient=Recipient(reason=Reason.NO_MAIL), deliveries=[READY])
+    skipped = Become(ReceiptState.SKIPPED, Reason.NO_MAIL, unwanted=True)
+    assert steps.decide(SENDING, seen, POLICY, NOW) == skipped
+    assert steps.decide(replace(SENDING, decided_by="office"), seen, POLICY, NOW) == Send(READY, FILE)
+    both = replace(seen, deliveries=[READY, SENT])
+    assert steps.decide(SENDING, both, POLICY, NOW) == Become(ReceiptState.SENT, unwanted=True)
+
+
+def test_the_number_of_a_mail_is_its_addresses() -> None:
+    """A was mailed as the first: B, listed before it or alone now, is another mail and A none."""
+    a = replace(READY, address_index="a", state=DeliveryState.SENT)
+    b = replace(a, number=2, address_index="b", state=DeliveryState.CANCELLED)
+    assert steps.numbers(["b"], [a, b]) == [2]
+    assert steps.numbers(["b", "a", "c"], [a, b]) == [2, 1, 3]
+    assert steps.numbers(["x", "b"], [replace(a, address="", address_index="")]) == [1, 2]
