@@ -201,7 +201,7 @@ class Container:
 
         base = await self.base()
         log = TableSendLog(base.second.rows_of(keys.partition(company)), self._clock, company, 1)
-        return Restoring(ledger=base.lane(company), log=log, clock=self._clock)
+        return Restoring(ledger=base.lane(company), log=log, audit=base.second.audit, clock=self._clock)
 
     # Inside ------------------------------------------------------------------------------------------
 

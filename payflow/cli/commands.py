@@ -191,20 +191,28 @@ async def _backup(container: Container, chosen: argparse.Namespace) -> None:
     whose = await base.ledger.rows.get(identity.ROW)
     ledger_id, now = base.identity.ledger_id, system_clock()
     taken = await backup.take(lane.rows, ledger_id=ledger_id, company=company.id, now=now, identity=whose)
-    chosen.file.write_text(backup.dump(taken), encoding="utf-8")
+    part = chosen.file.with_name(f"{chosen.file.name}.part")  # an older backup there is whole until this one is
+    part.write_text(backup.dump(taken), encoding="utf-8", newline="\n")
+    part.replace(chosen.file)
     _say(f"{len(taken.rows)} rows of company {company.id} are in {chosen.file}.")
 
 
 async def _restore(container: Container, chosen: argparse.Namespace) -> None:
     found, tables = backup.load(chosen.file.read_text(encoding="utf-8")), await container.ledger_tables()
+    if found.company != chosen.company:
+        raise Refused(f"This backup is of company {found.company}.")
     await tables.ensure()
-    await identity.put_back(tables.rows, found.identity)
+    environment = (await container.settings(StorageSettings)).environment
+    uri, sealer = (await container.settings(ContaAzulSettings)).redirect_uri, await container.sealer()
+    await identity.put_back(tables.rows, sealer, found.identity, environment=environment, redirect_uri=uri)
     base = await container.base()
     if found.ledger_id != base.identity.ledger_id:
         raise Refused(f"This backup is of the ledger {found.ledger_id}; this one is {base.identity.ledger_id}.")
     report = await (await container.restoring(CompanyId(chosen.company))).run(found)
     mails = ", ".join(f"{count} {state}" for state, count in sorted(report.mails.items())) or "none"
     _say(f"{report.rows} rows of company {chosen.company} are back. Mails by the send log: {mails}.")
+    for said in report.not_put_back:
+        _say(f"Decided since the backup, decide it once more: {said.what} {said.subject}, by {said.by}.")
     _say(f"The company is paused; look at `receipts {chosen.company}`, then run `resume {chosen.company}`.")
 
 

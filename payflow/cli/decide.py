@@ -14,6 +14,7 @@ from payflow.delivery.case import TEST
 from payflow.delivery.choices import Person, Resend
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey
+from payflow.ledger.keys import RESTORING
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import bounces
 from payflow.model import BaixaId, CompanyId, CustomerId, PaymentKey
@@ -127,6 +128,8 @@ async def _lane(container: Container, chosen: argparse.Namespace) -> LaneLedger:
     lane = (await container.base()).lane(CompanyId(chosen.company))
     if await lane.read_company() is None:
         raise Rejected(f"There is no company {chosen.company}; `companies` lists them.")
+    if await lane.rows.get(RESTORING):
+        raise Rejected(f"A restore of company {chosen.company} is under way, or was cut; decide when it has ended.")
     return lane
 
 
@@ -135,14 +138,14 @@ async def _domain(container: Container) -> str:
 
 
 async def _done(container: Container, chosen: argparse.Namespace, after: Receipt, what: str) -> None:
-    await _audit(container, chosen, str(after.baixa), what)
+    await _audit(container, chosen, str(after.baixa), what, instalment=str(after.instalment))
     chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
 
 
-async def _audit(container: Container, chosen: argparse.Namespace, subject: str, what: str) -> None:
-    """Record who decided what, in both accounts; ids and codes only."""
+async def _audit(container: Container, chosen: argparse.Namespace, subject: str, what: str, **more: str) -> None:
+    """Record who decided what, in both accounts; ids and codes only. A restore reads them (see ``since``)."""
     now = system_clock()
-    values: dict[str, Value] = {"at_ms": now, "by": chosen.by, "what": what, "subject": subject}
+    values: dict[str, Value] = {"at_ms": now, "by": chosen.by, "what": what, "subject": subject, **more}
     for tables in (await container.ledger_tables(), await container.second_tables()):
         await tables.audit.record(f"decision:{chosen.company}:{now:015d}:{subject}", values)
 

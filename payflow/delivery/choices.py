@@ -91,6 +91,11 @@ async def skip(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
     if receipt.state in ENDED or receipt.state is ReceiptState.SENDING:
         raise Rejected(f"a receipt that is {receipt.state} cannot be skipped")
     _require_known(deliveries)
+    return await let_be(ledger, receipt, deliveries, by)
+
+
+async def let_be(ledger: LaneLedger, receipt: Receipt, deliveries: Sequence[Delivery], by: Person) -> Receipt:
+    """Store that a receipt ends without a further mail; no mail of it is on its way."""
     sent = any(one.state is DeliveryState.SENT for one in deliveries)
     after = replace(
         receipt,

@@ -5,11 +5,12 @@ The steps of a restore, in this order; each answers a race that the model ``rest
 
 1. Pause, and raise the log's epoch: a worker that is still running can begin nothing more.
 2. Replace every row by the backup's; those that have not ended are frozen, and a frozen row is never claimed.
-   The restored table gets the new epoch with them, never before: a worker knows the epoch by the table it works
-   on, so one that still works on the old table, or began there before, is refused by the log.
 3. Only then read the log, every day from the one before the backup began until now.
 4. Accepted: sent. Begun without an outcome: unknown. Not named: released. What only the log names gets a row, so
-   that the next look cannot create it anew.
+   that the next look cannot create it anew. What people said no to since the backup is put back.
+5. Only now the table gets the new epoch. A worker knows the epoch by the table it works on: one that works on the old
+   table, that began there before, or that finds the restored payments before their mails are known, is refused by
+   the log.
 
 Records are joined by the claim's owner: attempt numbers start again after a restore.
 """
@@ -64,8 +65,10 @@ def released(delivery: Delivery, known: KnownSend, now: UnixMs) -> Delivery:
     Return a restored *delivery* as the log decides it.
 
     One that becomes unknown gets a deadline as of now: a worker that began before the fence may still be at it, and
-    *send again* is offered only when its connection is closed.
+    *send again* is offered only when its connection is closed. One that was accepted and came back stays refused.
     """
+    if delivery.state is DeliveryState.REFUSED:
+        return delivery
     thawed = replace(delivery, frozen=False)
     if known is KnownSend.ACCEPTED or delivery.state is DeliveryState.SENT:
         return replace(thawed, state=DeliveryState.SENT, phase=None)

@@ -2,7 +2,8 @@
 Put a company's rows back as a backup has them, so that nothing is mailed a second time.
 
 The steps are those of ``restore``: pause, raise the log's epoch, replace every row with what has not ended frozen, read
-the send log, release. The company stays paused. A restore that was cut is begun again: each step may be repeated.
+the send log, release, put back what people said no to, give the table the new epoch. The company stays paused. One
+that was cut is begun again: each step may be repeated.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.clock import Clock, UnixMs, utc_day
-from foundation.errors import Rejected
+from foundation.errors import Contention, Rejected
 from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
-from foundation.tablestore.ports import UNSTORED, Row, Value
+from foundation.tablestore.ports import UNSTORED, AuditTrail, Row, Value
 from foundation.tablestore.queries import rows_under
-from payflow.delivery import restore, steps
+from payflow.delivery import choices, restore, since, steps
+from payflow.delivery.choices import Person
+from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey, LogRecords, key_of
+from payflow.delivery.since import Said
 from payflow.ledger import keys
 from payflow.ledger.backup import LEFT_OUT, Backup, all_rows
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.send_log import TableSendLog
-from payflow.model import BaixaId
+from payflow.model import BaixaId, Centavos, CustomerId
 from payflow.progress import Instalment
-from payflow.state import ENDED, Company, CompanyStatus, Delivery, DeliveryState, Receipt, ReceiptState
+from payflow.state import ENDED, Company, CompanyStatus, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
 DAY_MS: Final = 86_400_000
 _LEASE: Final = "lease:"
@@ -41,6 +45,8 @@ class Report:
 
     rows: int
     mails: Mapping[DeliveryState, int]
+    not_put_back: Sequence[Said] = ()
+    """What people decided since the backup that they must decide once more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,25 +55,53 @@ class Restoring:
 
     ledger: LaneLedger
     log: TableSendLog
+    audit: AuditTrail
+    """The second account's."""
     clock: Clock
 
     async def run(self, backup: Backup) -> Report:
-        """Restore. Raises Rejected for another company's backup."""
+        """
+        Restore.
+
+        Raises Rejected, before anything is written, for a backup of another company, one that was taken while
+        another restore was under way, and a send log that is not the ledger's.
+        """
         if backup.company != self.ledger.company:
             raise Rejected(f"this backup is of company {backup.company}")
+        if keys.RESTORING in backup.rows:
+            raise Rejected("this backup was taken while a restore was under way: take the one of that restore")
+        await self._require_own_log(backup)
+        await self._put(keys.RESTORING, EPOCHS.encode(Epoch(0)))
         await self._pause()
         epoch = await self.log.raise_epoch()
+        await self._put(keys.RESTORING, EPOCHS.encode(Epoch(epoch)))
         await self._put_back(backup)
-        await self._put(LOG_EPOCH, EPOCHS.encode(Epoch(epoch)))
-        records = await self.log.records(utc_day(UnixMs(backup.began_ms - DAY_MS)))
-        mails = await self._release(records)
-        await self._end()
-        return Report(rows=len(backup.rows), mails=mails)
+        mails = await self._release(await self.log.records(utc_day(UnixMs(backup.began_ms - DAY_MS))))
+        said = since.read(await self.audit.recorded(f"decision:{self.ledger.company}:"), backup.began_ms)
+        unknown = [one for one in said.skipped.values() if not await self._skipped(one)]
+        for customer, one in said.payers.items():
+            no_mail = since.NO_MAIL[one.what]
+            await LaneRecipients(self.ledger).set_no_mail(customer, one.by, no_mail=no_mail)
+        await self._end(epoch)
+        return Report(rows=len(backup.rows), mails=mails, not_put_back=[*said.others, *unknown])
 
     # The steps ---------------------------------------------------------------------------------------
 
+    async def _require_own_log(self, backup: Backup) -> None:
+        """A log of another installation names no mail: with it every mail since the backup would go out again."""
+        rows = [Row(key=key, values=values, version=UNSTORED) for key, values in backup.rows.items()]
+        sent = [
+            mail
+            for mail in (self.ledger.codec.decode(Delivery, row) for row in rows if row.key.startswith("delivery:"))
+            if mail.sent_ms and mail.owner and not mail.decided_by
+        ]
+        last = max(sent, key=lambda mail: mail.tried_ms, default=None)
+        known = last is None or await self.log.knows(last.owner, last.tried_ms)
+        epochs = [EPOCHS.decode(Epoch, row).number for row in rows if row.key == LOG_EPOCH]
+        if not known or await self.log.raised() < max([await LaneDeliveries(self.ledger).epoch(), *epochs]):
+            raise Rejected("the send log is not this ledger's: it does not know what this backup says was sent")
+
     async def _pause(self) -> None:
-        await self._put(keys.RESTORING, {})
         company = await self.ledger.read_company()
         if company and company.status is not CompanyStatus.PAUSED:
             await self.ledger.write_company(replace(company, status=CompanyStatus.PAUSED, status_ms=self.clock()))
@@ -98,7 +132,7 @@ class Restoring:
 
     def _wanted(self, backup: Backup) -> Iterator[tuple[str, Mapping[str, Value]]]:
         for key, values in backup.rows.items():
-            if key.startswith(LEFT_OUT) or key == keys.RESTORING:
+            if key.startswith(LEFT_OUT):
                 continue
             row = Row(key=key, values=values, version=UNSTORED)
             yield from self._frozen(row)
@@ -144,13 +178,17 @@ class Restoring:
             mails = by_payment.pop(receipt.baixa, [])
             await self._store(receipt, self._settled(receipt, mails), [one for one in mails if self._is_new(one, rows)])
         for mails in by_payment.values():  # the payment was found after the backup: the next look finds it again
-            await LaneDeliveries(self.ledger).save(*(one for one in mails if self._is_new(one, rows)))
+            if new := [one for one in mails if self._is_new(one, rows)]:
+                await LaneDeliveries(self.ledger).save(*new)
         return Counter(one.state for one in decided)
 
     def _settled(self, receipt: Receipt, mails: Sequence[Delivery]) -> Receipt:
         now, thawed = self.clock(), replace(receipt, frozen=False)
         if receipt.state in ENDED:
             return thawed
+        if any(one.state is DeliveryState.UNKNOWN and not one.address for one in mails):
+            # Only the log knows it: it gets its address and document first, then a person can send it again.
+            return replace(thawed, state=ReceiptState.FOUND, reason=None, due_ms=now, changed_ms=now)
         if any(one.state in _DECIDED for one in mails):
             step = steps.settled([one for one in mails if one.state is not DeliveryState.CANCELLED])
             return replace(thawed, state=step.state, reason=step.reason, due_ms=step.due_ms, changed_ms=now)
@@ -168,10 +206,48 @@ class Restoring:
 
         await self.ledger.save(before, after, also=also)
 
-    async def _end(self) -> None:
+    async def _skipped(self, said: Said) -> bool:
+        """Put back that a receipt was skipped, also of a payment found after the backup; say whether that could be."""
+        receipt, by = await self.ledger.receipt(BaixaId(said.subject)), Person(name=said.by, now=self.clock())
+        if receipt is None:
+            return bool(said.instalment) and await self._insert(said, by)
+        mails = await self.ledger.deliveries(receipt.baixa)
+        if receipt.state not in ENDED and not any(one.state in _DECIDED for one in mails):
+            await choices.let_be(self.ledger, receipt, mails, by)
+        return True
+
+    async def _insert(self, said: Said, by: Person) -> bool:
+        """Store a skipped receipt of which only the audit knows; the next look fills in the rest."""
+        receipt = Receipt(
+            company=self.ledger.company,
+            baixa=BaixaId(said.subject),
+            instalment=said.instalment,
+            customer=CustomerId(""),
+            customer_name="",
+            amount=Centavos(0),
+            paid_on="",
+            revision=0,
+            state=ReceiptState.SKIPPED,
+            reason=Reason.BY_PERSON,
+            found_ms=by.now,
+            changed_ms=by.now,
+            due_ms=by.now,
+            decided_by=by.name,
+        )
         write = AtomicWrite()
+        self.ledger.insert(write, receipt)
+        await self._commit(write)
+        return True
+
+    async def _end(self, epoch: int) -> None:
+        """Let mails begin on this table again, unless another restore has begun meanwhile."""
+        mark, was = await self.ledger.rows.get(keys.RESTORING), await self.ledger.rows.get(LOG_EPOCH)
+        if mark is None or EPOCHS.decode(Epoch, mark).number != epoch:
+            raise Contention("another restore of this company has begun")
+        write = AtomicWrite()
+        write.put(LOG_EPOCH, EPOCHS.encode(Epoch(epoch)), was.version if was else UNSTORED)
         write.delete(keys.RESTORING)
-        await self.ledger.rows.commit(write.writes)
+        await self._commit(write)
         await self.ledger.entries.lower(self.ledger.company, self.clock(), CompanyStatus.PAUSED)
 
     # Inside ------------------------------------------------------------------------------------------

@@ -41,8 +41,16 @@ class Backup:
 
 
 async def take(rows: Rows, *, ledger_id: str, company: CompanyId, now: UnixMs, identity: Row | None = None) -> Backup:
-    """Read every row of a company. Raises StoreUnavailable."""
+    """
+    Read every row of a company.
+
+    Raises StoreUnavailable; Rejected while a restore is under way, because the send log would be asked for the days
+    since this backup alone, and the rows are those of an older one.
+    """
+    begun = await rows.get(keys.RESTORING)
     kept = {row.key: row.values async for row in all_rows(rows) if not row.key.startswith(LEFT_OUT)}
+    if begun or await rows.get(keys.RESTORING):
+        raise Rejected("a restore of this company is under way, or was cut: end it first")
     whose = identity.values if identity else {}
     return Backup(ledger_id=ledger_id, company=company, began_ms=now, rows=kept, identity=whose)
 
@@ -76,7 +84,7 @@ def dump(backup: Backup) -> str:
 
 def load(text: str) -> Backup:
     """Return the backup that *text* is. Raises Rejected if it is none, or not whole."""
-    head_line, *lines = text.splitlines() or [""]
+    head_line, *lines = text.removesuffix("\n").split("\n")  # no other sign ends a line: a value may hold it
     try:
         head = json.loads(head_line)
         if head["format"] != FORMAT or head["sha256"] != _digest(lines) or head["rows"] != len(lines):

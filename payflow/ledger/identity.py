@@ -15,7 +15,7 @@ from uuid import uuid4
 from foundation.errors import ConfigurationError, Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.codec import Codec, Column, Kind, Record, text
-from foundation.tablestore.ports import Rows, Value
+from foundation.tablestore.ports import UNSTORED, Row, Rows, Value
 from payflow.sealing import BlindIndex, Sealer
 
 ROW = "identity"
@@ -57,9 +57,16 @@ async def create(rows: Rows, sealer: Sealer, *, environment: str, redirect_uri: 
     return made
 
 
-async def put_back(rows: Rows, values: Mapping[str, Value]) -> None:
-    """Store the identity of a lost ledger as its backup has it; nothing is done where there is one."""
+async def put_back(
+    rows: Rows, sealer: Sealer, values: Mapping[str, Value], *, environment: str, redirect_uri: str
+) -> None:
+    """
+    Store the identity of a lost ledger as its backup has it; nothing is done where there is one.
+
+    Raises ConfigurationError, before anything is written, if it is another installation's.
+    """
     if await rows.get(ROW) is None:
+        _checked(sealer, Row(key=ROW, values=values, version=UNSTORED), environment, redirect_uri)
         write = AtomicWrite()
         write.insert(ROW, values)
         await commit(rows, write, marker_row=ROW)
@@ -70,6 +77,10 @@ async def load(rows: Rows, sealer: Sealer, *, environment: str, redirect_uri: st
     row = await rows.get(ROW)
     if row is None:
         raise ConfigurationError("the ledger has no identity: `init` makes a new one, a lost ledger is restored")
+    return _checked(sealer, row, environment, redirect_uri)
+
+
+def _checked(sealer: Sealer, row: Row, environment: str, redirect_uri: str) -> Identity:
     found = _codec(sealer).decode(Identity, row)
     if found.environment != environment:
         raise ConfigurationError(f"ENVIRONMENT is {environment}, and the ledger is of {found.environment}")

@@ -118,6 +118,14 @@ class LaneLedger:
         await self._lower([after])
         return replace(after, version=version_of(versions, keys.receipt(name)))
 
+    def insert(self, write: AtomicWrite, receipt: Receipt) -> None:
+        """Add a new receipt and its index rows to a group."""
+        name = self.name(receipt.baixa)
+        write.insert(keys.receipt(name), self.codec.encode(receipt))
+        write.insert(keys.sibling(receipt.instalment, name), {})
+        if key := keys.index(receipt, name):
+            write.insert(key, {})
+
     # Deliveries --------------------------------------------------------------------------------------
 
     async def deliveries(self, baixa: BaixaId) -> Sequence[Delivery]:
@@ -211,7 +219,7 @@ class LaneLedger:
         write = AtomicWrite()
         self.put_instalment(write, before, after)
         for receipt in found:
-            self._insert(write, receipt)
+            self.insert(write, receipt)
         for old, new in changed:
             self._replace(write, old, new)
         await commit(self.rows, write, marker_row=keys.instalment(after.id))
@@ -238,13 +246,6 @@ class LaneLedger:
         found = await self.rows.scan(first, last, limit=limit)
         read = [await self._receipt(keys.name_in(row.key)) for row in found]
         return [receipt for receipt in read if receipt]
-
-    def _insert(self, write: AtomicWrite, receipt: Receipt) -> None:
-        name = self.name(receipt.baixa)
-        write.insert(keys.receipt(name), self.codec.encode(receipt))
-        write.insert(keys.sibling(receipt.instalment, name), {})
-        if key := keys.index(receipt, name):
-            write.insert(key, {})
 
     def _replace(self, write: AtomicWrite, before: Receipt, after: Receipt) -> None:
         name = self.name(before.baixa)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from foundation.clock import Clock, utc_day
+from foundation.clock import Clock, UnixMs, utc_day
 from foundation.errors import Contention, StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, Rows, Value, Version
@@ -23,6 +23,8 @@ from payflow.ledger.deliveries import EPOCHS, Epoch
 from payflow.model import BaixaId, CompanyId, PaymentKey
 
 TRIES_MAX: Final = 5
+CLAIM_MS: Final = 600_000
+"""A mail is begun within this from its claim."""
 _EPOCH = "epoch"
 _RECORD = "record:"
 
@@ -41,6 +43,15 @@ class TableSendLog:
 
     async def end(self, key: DeliveryKey, owner: str, *, accepted: bool) -> None:
         await self._append(key, owner, LogWord.ACCEPTED if accepted else LogWord.NOT_ACCEPTED)
+
+    async def raised(self) -> int:
+        """Return the log's epoch; 1 before any restore."""
+        return (await self._read_epoch())[0]
+
+    async def knows(self, owner: str, at: UnixMs) -> bool:
+        """Say whether *owner*, who claimed its mail at that time, began. Raises StoreUnavailable."""
+        days = sorted({utc_day(at), utc_day(UnixMs(at + CLAIM_MS))})
+        return any([await self.rows.get(f"{_RECORD}{day}:{owner}:{LogWord.BEGUN}") for day in days])
 
     async def raise_epoch(self) -> int:
         """Raise the epoch and return it: whoever works on an older table can begin nothing more."""
@@ -75,7 +86,7 @@ class TableSendLog:
         }
         for _ in range(TRIES_MAX):
             epoch, version = await self._read_epoch()
-            if epoch > self.epoch:
+            if word is LogWord.BEGUN and epoch > self.epoch:
                 raise SendLogUnavailable("a restore has begun: this worker may begin nothing")
             write = AtomicWrite()
             write.put(_EPOCH, EPOCHS.encode(Epoch(epoch)), version)

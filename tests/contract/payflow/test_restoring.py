@@ -26,6 +26,7 @@ from payflow.state import CompanyStatus, DeliveryState, DocumentPolicy, ReceiptS
 from tests.contract.payflow.test_work import Clinic
 from tests.fakes.mail_server import FaultyServer, mail_server
 from tests.fakes.payflow import COMPANY, a_company, a_receipt, an_instalment
+from tests.fakes.rows import ListAudit
 
 KNOWN, LATER = 60, 20
 """Payments in the backup, and found after it; each of them is mailed after it."""
@@ -59,7 +60,7 @@ async def taken(clinic: Clinic) -> Backup:
 async def restored(clinic: Clinic, backup: Backup) -> Report:
     """Restore the clinic's rows from *backup*."""
     log = TableSendLog(clinic.log_rows, lambda: clinic.now, COMPANY, 1)
-    return await Restoring(ledger=clinic.lane, log=log, clock=lambda: clinic.now).run(backup)
+    return await Restoring(ledger=clinic.lane, log=log, audit=ListAudit(), clock=lambda: clinic.now).run(backup)
 
 
 async def mailed(clinic: Clinic, payment: Payment) -> ReceiptState:
@@ -92,6 +93,7 @@ async def test_eighty_mails_after_the_backup_are_not_mailed_again(clinic: Clinic
     company = await clinic.lane.read_company()
     assert company
     assert company.status is CompanyStatus.PAUSED
+    assert await mailed(clinic, before[-1]) is ReceiptState.UNKNOWN  # it gets its address, and no mail
     states = [(await clinic.lane.receipt(BaixaId(payment.id))) for payment in before]
     assert Counter(one.state for one in states if one) == {ReceiptState.SENT: KNOWN - 1, ReceiptState.UNKNOWN: 1}
 

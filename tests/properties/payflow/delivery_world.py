@@ -338,6 +338,7 @@ class History:
         self._put_back()
 
     def _put_back(self) -> None:
+        # The restore gives the table its epoch last. Here it comes first, so that freezing has to hold alone.
         self.world.table_epoch = self.world.log_epoch
         for delivery in (self.world.backup or {}).values():
             self.world.put(restore.frozen(delivery))

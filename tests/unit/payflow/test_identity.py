@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foundation.errors import ConfigurationError
+from foundation.errors import ConfigurationError, InvariantBroken
 from foundation.tablestore.memory import MemoryRows
 from payflow.ledger import identity
 from payflow.sealing import Sealer, new_key
@@ -57,3 +57,22 @@ async def test_the_index_key_is_sealed() -> None:
 
     assert found.index_key not in str(rows.dump())
     assert found.index_key not in repr(found)
+
+
+async def test_the_identity_of_another_installation_is_not_put_back() -> None:
+    """An empty ledger would be another one's for ever: an identity is never made anew."""
+    rows, lost = MemoryRows(), MemoryRows()
+    first = await made(rows)
+    values = rows.dump()[identity.ROW]
+
+    with pytest.raises(ConfigurationError, match="ENVIRONMENT"):
+        await identity.put_back(lost, SEALER, values, environment="production", redirect_uri=URI)
+    with pytest.raises(ConfigurationError, match="needs the key"):
+        await identity.put_back(lost, Sealer.of(new_key()), values, environment="staging", redirect_uri=URI)
+    with pytest.raises(InvariantBroken):
+        await identity.put_back(lost, SEALER, {}, environment="staging", redirect_uri=URI)
+    assert not lost.dump()
+
+    for _ in range(2):
+        await identity.put_back(lost, SEALER, values, environment="staging", redirect_uri=URI)
+    assert await identity.load(lost, SEALER, environment="staging", redirect_uri=URI) == first

@@ -1,0 +1,63 @@
+"""
+What people decided since a backup, by the audit trail of the second account; pure.
+
+A skip and *no mail* are put back: without them a restore would mail what a person said no to. The other decisions end
+nothing, or need what the audit does not hold (addresses); they are told, and a person decides once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.clock import UnixMs
+from foundation.tablestore.ports import Value
+from payflow.model import BaixaId, CustomerId, InstalmentId
+
+SKIP: Final = "skip"
+NO_MAIL: Final = {"no-mail": True, "mail": False}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """One decision. ``instalment`` is empty in entries of versions that did not store it."""
+
+    at_ms: UnixMs
+    by: str
+    what: str
+    subject: str
+    instalment: InstalmentId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Since:
+    """What was decided: payments whose receipts were skipped last, customers, and all that is not put back."""
+
+    skipped: Mapping[BaixaId, Said]
+    payers: Mapping[CustomerId, Said]
+    others: Sequence[Said]
+
+
+def read(entries: Sequence[Mapping[str, Value]], began_ms: UnixMs) -> Since:
+    """Return what *entries* of a company's audit trail say from *began_ms* on; the last word on a subject counts."""
+    since = [_said(entry) for entry in entries if int(entry["at_ms"]) >= began_ms]
+    payments: dict[str, Said] = {}
+    payers: dict[CustomerId, Said] = {}
+    for said in sorted(since, key=lambda one: one.at_ms):
+        if said.what in NO_MAIL:
+            payers[CustomerId(said.subject)] = said
+        else:
+            payments[said.subject] = said
+    skipped = {BaixaId(subject): said for subject, said in payments.items() if said.what == SKIP}
+    return Since(skipped=skipped, payers=payers, others=[said for said in payments.values() if said.what != SKIP])
+
+
+def _said(entry: Mapping[str, Value]) -> Said:
+    return Said(
+        at_ms=UnixMs(int(entry["at_ms"])),
+        by=str(entry["by"]),
+        what=str(entry["what"]),
+        subject=str(entry["subject"]),
+        instalment=InstalmentId(str(entry.get("instalment", ""))),
+    )
