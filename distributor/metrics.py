@@ -65,7 +65,7 @@ KINDS: Mapping[str, MetricKind] = {
 @dataclass(slots=True)
 class _Memory:
     text: bytes = b""
-    until_ms: UnixMs = UnixMs(0)
+    scraped_ms: UnixMs = UnixMs(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +87,9 @@ class Metrics:
     async def text(self) -> bytes:
         """Return the metrics of at most 15 seconds ago. Raises StoreUnavailable."""
         async with self._lock:
-            if self.clock() >= self._memory.until_ms:
+            if not 0 <= self.clock() - self._memory.scraped_ms < KEPT_MS:
                 self._memory.text = (await self._scrape()).text()
-                self._memory.until_ms = UnixMs(self.clock() + KEPT_MS)
+                self._memory.scraped_ms = self.clock()
             return self._memory.text
 
     async def _scrape(self) -> Exposition:

@@ -20,7 +20,7 @@ from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Heads, Queues
 from distributor.state import Identity
 from foundation.alarms.register import Register
-from foundation.clock import Clock, UnixMs
+from foundation.clock import Clock, UnixMs, elapsed_ms
 from foundation.http.readiness import Part, ReadinessFrame, ReadinessReport, Standing
 
 SWEEP_AGE_MS_MAX = 180_000
@@ -108,9 +108,9 @@ class Readiness:
         stopped = [code for code in monitor.alarms if code.startswith(_WAITING)]
         return {
             "ledger": True,
-            "sweep": now_ms - monitor.swept_ms <= SWEEP_AGE_MS_MAX,
-            "waiting": all(now_ms - order.received_ms <= WAITING_AGE_MS_MAX for order in page.orders),
-            "open": all(now_ms - each.transaction.bound_ms <= OPEN_AGE_MS_MAX for each in opened),
+            "sweep": elapsed_ms(monitor.swept_ms, now_ms) <= SWEEP_AGE_MS_MAX,
+            "waiting": all(elapsed_ms(order.received_ms, now_ms) <= WAITING_AGE_MS_MAX for order in page.orders),
+            "open": all(elapsed_ms(each.transaction.bound_ms, now_ms) <= OPEN_AGE_MS_MAX for each in opened),
             "switch": not pause.paused,
             "payable": not stopped and not (page.orders and waiting.reason is not None),
             "identity": not_ours(found, await self.identity()) is None,

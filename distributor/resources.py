@@ -57,6 +57,8 @@ _HOST_STORAGE = "AzureWebJobsStorage"
 _LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
 
 _TITLE = "BALLX payouts"
+_QUICK_S = 1.0
+"""A node that answers later is none for ``/ready``, which makes two calls to each and answers within three seconds."""
 
 
 class Resources:
@@ -224,10 +226,17 @@ class Resources:
 
     @built_once
     async def rpc(self) -> Rpc:
+        return await self._rpc((await self.settings(NodeSettings)).rpc_timeout_s)
+
+    @built_once
+    async def quick_rpc(self) -> Rpc:
+        """Return the nodes for ``/ready``: one that hangs must not use up the deadline in which another answers."""
+        return await self._rpc(_QUICK_S)
+
+    async def _rpc(self, timeout_s: float) -> Rpc:
         from distributor.chain.rpc import Rpc
 
-        settings = await self.settings(NodeSettings)
-        rpc = Rpc(settings.rpc_urls, timeout_s=settings.rpc_timeout_s)
+        rpc = Rpc((await self.settings(NodeSettings)).rpc_urls, timeout_s=timeout_s)
         self._open.push_async_callback(rpc.aclose)
         return rpc
 

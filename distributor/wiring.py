@@ -292,7 +292,7 @@ class Container:
             wrong_settings=self._resources.wrong_settings,
             identity=self._expected_identity,
             ledger=self._resources.ledger,
-            nodes=self._resources.rpc,
+            nodes=self._resources.quick_rpc,
             queues=self._resources.queues,
             register=self._resources.register,
             clock=self._clock,

@@ -14,7 +14,9 @@ from foundation.errors import ConfigurationError, Transient
 
 REPEAT_AFTER_MS: Final = 3_600_000
 """An alarm whose cause persists is sent again after an hour: somebody may have missed it."""
-_OWN_ROWS: Final = ("held_", "waiting_")
+_HELD: Final = "held_"
+_WAITING: Final = "waiting_"
+"""The row of the reason says why the first orders wait; of one subject, like a shop, it says nothing."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class RegisteredAlarms:
 
     async def raise_(self, alarm: Alarm) -> None:
         await self._log.raise_(alarm)
-        if alarm.code.startswith(_OWN_ROWS):
+        if alarm.code.startswith(_HELD) or (alarm.code.startswith(_WAITING) and not alarm.subject):
             return
         try:
             await self._note(alarm)

@@ -27,6 +27,7 @@ from distributor.settings.use_cases import HistorySettings
 from distributor.units import Wei
 from foundation.alarms.model import LOG, AlarmState
 from foundation.alarms.settings import AlarmSettings
+from foundation.clock import elapsed_ms
 from foundation.outgoing.guard import Limits, OutgoingGuard, Request
 from foundation.settings.references import is_reference
 
@@ -211,7 +212,7 @@ async def _quiet(context: CommandContext, _settings: HistorySettings) -> str:
 
 async def _sweep(context: CommandContext, _settings: HistorySettings) -> str:
     swept = (await (await context.ledger()).service.monitor_state()).swept_ms
-    recent = context.clock() - swept <= SWEEP_AGE_MS_MAX
+    recent = elapsed_ms(swept, context.clock()) <= SWEEP_AGE_MS_MAX
     return "" if recent else _("The sweep has not run for three minutes: is the function app running?")
 
 

@@ -13,9 +13,10 @@ from typing import Final
 
 from distributor.cli.language import N_, _, current
 from distributor.payout.catalogue import CATALOGUE
+from distributor.payout.facts import WATCHED_MS_MAX
 from distributor.readiness import SWEEP_AGE_MS_MAX
 from distributor.state import Identity, MonitorState, PauseState, Waiting, WaitingReason
-from foundation.clock import UnixMs
+from foundation.clock import UnixMs, elapsed_ms
 
 PASSING: Final = frozenset(
     {
@@ -33,6 +34,7 @@ PASSING: Final = frozenset(
     }
 )
 """Orders go on without a command: the cause passes, or somebody sends coins. Every other reason stops all."""
+_WAITING: Final = "waiting_"
 
 
 class State(StrEnum):
@@ -81,7 +83,13 @@ class Headline:
 
 def headline(situation: Situation) -> Headline:
     """Return the first thing that is true: who stopped it, what is missing, why orders wait, what needs a look."""
-    return _by_a_person(situation) or _not_looking(situation) or _by_reason(situation) or _paying(situation)
+    return (
+        _by_a_person(situation)
+        or _not_looking(situation)
+        or _by_reason(situation)
+        or _in_the_way(situation)
+        or _paying(situation)
+    )
 
 
 def age(since_ms: UnixMs, now: UnixMs) -> str:
@@ -113,7 +121,7 @@ def _not_looking(situation: Situation) -> Headline | None:
     swept_ms = situation.monitor.swept_ms
     if not swept_ms:
         because = _("the sweep has not been seen yet.")
-    elif situation.now - swept_ms > SWEEP_AGE_MS_MAX:
+    elif elapsed_ms(swept_ms, situation.now) > SWEEP_AGE_MS_MAX:
         because = _("the sweep last ran {age} ago.").format(age=age(swept_ms, situation.now))
     else:
         return None
@@ -130,6 +138,19 @@ def _by_reason(situation: Situation) -> Headline | None:
     detail = f" {situation.waiting.detail}" if situation.waiting.detail else ""
     state = State.WAITING if reason in PASSING else State.STOPPED
     return Headline(state=state, because=said.summary + detail, action=said.action)
+
+
+def _in_the_way(situation: Situation) -> Headline | None:
+    """While no order waits: what the watch found that would stop the next one."""
+    monitor = situation.monitor
+    if elapsed_ms(monitor.watched_ms, situation.now) > WATCHED_MS_MAX:
+        return None
+    for code in monitor.alarms:
+        if code.startswith(_WAITING):
+            said = CATALOGUE.find(code).texts[current()]
+            state = State.WAITING if code.removeprefix(_WAITING) in PASSING else State.STOPPED
+            return Headline(state=state, because=said.summary, action=said.action)
+    return None
 
 
 def _paying(situation: Situation) -> Headline:

@@ -14,7 +14,7 @@ from distributor.ledger import keys
 from distributor.ledger.binding import Inserted, insert_order
 from distributor.ledger.columns import encode
 from distributor.ledger.queries import find, recall
-from distributor.ledger.shops import Owners, registered_owners
+from distributor.ledger.shops import Owners, registered
 from distributor.model import Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from foundation.clock import Clock
@@ -31,7 +31,7 @@ class Moved(StrEnum):
     DUPLICATE = "duplicate"
     """Its source has that id already; it was cancelled here."""
     DIFFERS = "differs"
-    """Its source has that id with other content; it was cancelled here, and a person should look."""
+    """Its source has that id with other content: nothing was written, a person is to look and `give_up` cancels it."""
     EXCHANGED = "exchanged"
     """It and the order in its place have changed places."""
     BLOCKED = "blocked"
@@ -56,21 +56,25 @@ class ShopOrders:
 
         One read where both were signed with one secret, or nothing is registered yet: then the name decides. An
         order of before has no fingerprint; there the content decides while the secret that came now is unknown,
-        since an answer moves no money.
+        since an answer moves no money. A known shop's order that another's lies in the way of is stored at home.
+
+        Raises:
+            ConflictingOrder: A rebuild found its reference at home spent, by a payout of other content.
         """
         if stored.signed_with == again.signed_with:
             return Inserted(order=await self.home(stored), new=False)
-        owners = await registered_owners(self.rows)
+        owners = (await registered(self.rows)).owners
         mine = owners.get(again.signed_with or "")
         if not owners or mine == owner_of(stored, owners) is not None:
             return Inserted(order=await self.home(stored), new=False)
         if mine is None:
             same = stored.signed_with is None and stored.fingerprint == again.fingerprint
             return Inserted(order=stored, new=False) if same else None
-        at_home = await find(self.rows, Order, keys.order_row(OrderKey(mine, again.order_id)))
-        if at_home is not None and owner_of(at_home, owners) == mine:
-            return Inserted(order=at_home, new=False)
-        return await self._in_place_of(stored, again) if stored.moved_to is not None else None
+        there = _at(again, mine)
+        known = await recall(self.rows, there)
+        if known is not None and owner_of(known, owners) == mine:
+            return Inserted(order=await self.home(known), new=False)
+        return await self._stored(there, known) if known is None or _is_anothers_past(known, mine, owners) else None
 
     async def home(self, order: Order) -> Order:
         """Return *order*, or the one it became under the source it was moved to."""
@@ -88,31 +92,33 @@ class ShopOrders:
         source = owner_of(order, owners)
         moves = order.status is OrderStatus.RECEIVED and source is not None and source != order.source
         require(moves, f"order {order.key} is not to be moved")
-        there = replace(order, source=source or "", ref_id=ref_id(source or "", order.order_id), version=UNSTORED)
+        there = _at(order, source or "")
         try:
             known = await recall(self.rows, there)
         except ConflictingOrder:
-            return await self._cancelled(order, there.source, Moved.DIFFERS)
-        if known is None:
-            return await self._moved(order, there)
+            return Moved.DIFFERS
+        if known is None or _is_anothers_past(known, there.source, owners) or known.moved_to == order.source:
+            return await self._moved(order, there, known)
         if owner_of(known, owners) == source:
-            same = known.fingerprint == order.fingerprint
-            return await self._cancelled(order, there.source, Moved.DUPLICATE if same else Moved.DIFFERS)
+            if known.fingerprint != order.fingerprint:
+                return Moved.DIFFERS
+            await self.give_up(order, there.source)
+            return Moved.DUPLICATE
         if owner_of(known, owners) == order.source and known.status is OrderStatus.RECEIVED:
             return await self._exchanged(order, known)
         return Moved.BLOCKED
 
-    async def _moved(self, order: Order, there: Order) -> Moved:
-        group = insert_order(replace(there, updated_ms=self.clock()))
+    async def _moved(self, order: Order, there: Order, place: Order | None) -> Moved:
+        group = _lay(replace(there, updated_ms=self.clock()), place)
         self._cancel(group, order, there.source)
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return Moved.MOVED
 
-    async def _cancelled(self, order: Order, source: str, result: Moved) -> Moved:
+    async def give_up(self, order: Order, source: str) -> None:
+        """Cancel a waiting *order* whose id *source*, its own, has already. Raises Contention: it changed."""
         group = AtomicWrite()
         self._cancel(group, order, source)
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
-        return result
 
     def _cancel(self, group: AtomicWrite, order: Order, source: str) -> None:
         gone = replace(order, status=OrderStatus.CANCELLED, moved_to=source, updated_ms=self.clock())
@@ -134,13 +140,30 @@ class ShopOrders:
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return Moved.EXCHANGED
 
-    async def _in_place_of(self, gone: Order, order: Order) -> Inserted | None:
-        """Store *order* where one was cancelled that now lies under its own source; None where it changed meanwhile."""
-        group = AtomicWrite()
-        group.replace(keys.order_row(gone.key), encode(order), gone.version)
-        group.insert(keys.open_order(order), encode(order.key))
+    async def _stored(self, order: Order, place: Order | None) -> Inserted | None:
+        """Store *order* where nothing is, or what another order left behind; None where that changed meanwhile."""
         try:
-            versions = await commit(self.rows, group, marker_row=keys.order_row(gone.key))
+            versions = await commit(self.rows, _lay(order, place), marker_row=keys.order_row(order.key))
         except Contention:
             return None
         return Inserted(order=replace(order, version=versions.get(keys.order_row(order.key), UNSTORED)), new=True)
+
+
+def _at(order: Order, source: str) -> Order:
+    """Return *order* as it is under *source*: with the reference that id has there, and never stored."""
+    return replace(order, source=source, ref_id=ref_id(source, order.order_id), version=UNSTORED)
+
+
+def _is_anothers_past(known: Order, source: str, owners: Owners) -> bool:
+    """Say whether *known*, under *source*, is only what another shop's order left when it was moved to its own."""
+    return known.moved_to is not None and owner_of(known, owners) not in {None, source}
+
+
+def _lay(order: Order, place: Order | None) -> AtomicWrite:
+    """Return the group that keeps *order*, new or in the row that one left behind; its reference is there already."""
+    if place is None:
+        return insert_order(order)
+    group = AtomicWrite()
+    group.replace(keys.order_row(order.key), encode(order), place.version)
+    group.insert(keys.open_order(order), encode(order.key))
+    return group

@@ -8,6 +8,7 @@ the fingerprint of the secret that signed it; it is bound only under that secret
 
 from __future__ import annotations
 
+import logging
 import secrets as random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,16 +16,18 @@ from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.opened import Unreadable
 from distributor.ledger.queries import find
 from distributor.ledger.records import NextNonce, Schema, ShopRegister, ShopSecret
 from distributor.ledger.secret_fingerprints import secret_id
 from distributor.ledger.signs import OPERATORS_MAX
 from distributor.model import Order
-from foundation.clock import Clock
-from foundation.errors import Contention, require
+from foundation import logs
+from foundation.clock import Clock, UnixMs
+from foundation.errors import Contention, InvariantBroken, StoreUnavailable, require
 from foundation.tablestore.atomic import AtomicWrite, commit
-from foundation.tablestore.ports import UNSTORED, AuditTrail, Rows
-from foundation.tablestore.queries import behind, past
+from foundation.tablestore.ports import UNSTORED, AuditTrail, Rows, Version
+from foundation.tablestore.queries import behind, past, rows_under
 
 Owners = Mapping[str, str]
 """Fingerprint of a secret to the source it belongs to."""
@@ -34,6 +37,21 @@ SALT_BYTES = 16
 SCHEMA_LEVEL = 2
 """Code that does not know shops would pay an order that waits for a person to say whose it is."""
 AUDIT = "shop"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registered:
+    """The secrets that are registered, and the rows of the register that cannot be read."""
+
+    secrets: Sequence[ShopSecret]
+    unreadable: Sequence[Unreadable]
+
+    @property
+    def owners(self) -> Owners:
+        """Whose each secret is; orders of one whose row cannot be read wait."""
+        return {secret.fingerprint: secret.source for secret in self.secrets}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +80,36 @@ class Shops:
         require(found is not None, "the row of the shops is gone")
         return bytes.fromhex(found.salt) if found else b""
 
-    async def secrets(self) -> Sequence[ShopSecret]:
-        """Return every secret that is registered, by fingerprint."""
-        return await _registered(self.rows)
+    async def registered(self) -> Registered:
+        """Return every secret that is registered, in one read."""
+        return await registered(self.rows)
 
     async def owners(self) -> Owners:
         """Return whose each registered secret is."""
-        return await registered_owners(self.rows)
+        return (await self.registered()).owners
+
+    async def has_begun(self) -> bool:
+        """
+        Say whether secrets are registered from some moment on.
+
+        Two rows say so: a table that lost the register's row must not register again by itself.
+        """
+        found = await self.register()
+        if found is not None and found.registered_ms is not None:
+            return True
+        return (await find(self.rows, Schema, keys.SCHEMA) or Schema()).level >= SCHEMA_LEVEL
 
     async def add(self, fingerprint: str, source: str, *, by: str, how: str, why: str = "") -> bool:
         """Register a secret as *source*'s; False where it is registered already, whosever it is."""
-        secret = ShopSecret(fingerprint=fingerprint, source=source, by=by, how=how, at_ms=self.clock())
-        group = AtomicWrite()
-        group.insert(keys.secret(fingerprint), encode(secret))
+        return await self._insert(
+            ShopSecret(fingerprint=fingerprint, source=source, by=by, how=how, at_ms=self.clock()), why
+        )
+
+    async def _insert(self, secret: ShopSecret, why: str) -> bool:
+        key, group = keys.secret(secret.fingerprint), AtomicWrite()
+        group.insert(key, encode(secret))
         try:
-            await commit(self.rows, group, marker_row=keys.secret(fingerprint))
+            await commit(self.rows, group, marker_row=key)
         except Contention:
             return False
         await self._record(secret, why)
@@ -116,8 +149,16 @@ class Shops:
         return frozenset([source for source in await self.sources() if await self._has_old(source)])
 
     async def _has_old(self, source: str) -> bool:
-        async for order in self.orders_of(source):
-            if order.signed_with is None:
+        """Look at the column alone: a row that cannot be read is one of before, and stops no update."""
+        async for row in rows_under(self.rows, f"{keys.ORDERS}{source}:"):
+            if "signed_with" not in row.values:
+                return True
+        return False
+
+    async def has_orders_of_others(self, source: str, fingerprint: str) -> bool:
+        """Say whether an order lies under *source* that another secret signed, or one that cannot be read."""
+        async for row in rows_under(self.rows, f"{keys.ORDERS}{source}:"):
+            if row.values.get("signed_with") != fingerprint and "moved_to" not in row.values:
                 return True
         return False
 
@@ -143,12 +184,32 @@ class Shops:
         if known:
             await self._restore_salt(str(known[-1]["salt"]))
         latest = {str(entry["fingerprint"]): entry for entry in known if entry["salt"] == known[-1]["salt"]}
-        added = [
-            await self.add(mark, str(said["source"]), by=str(said["by"]), how=str(said["how"]))
+        written = [
+            await self._put_back(
+                ShopSecret(
+                    fingerprint=mark,
+                    source=str(said["source"]),
+                    by=str(said["by"]),
+                    how=str(said["how"]),
+                    at_ms=UnixMs(int(str(said["at_ms"]))),
+                )
+            )
             for mark, said in latest.items()
         ]
         await self.begin()
-        return sum(added)
+        return sum(written)
+
+    async def _put_back(self, said: ShopSecret) -> bool:
+        """Write what the trail says; over an older word too, which a backup from before its correction brought back."""
+        if await self._insert(said, ""):
+            return True
+        known = next((each for each in (await self.registered()).secrets if each.fingerprint == said.fingerprint), None)
+        if known is None or known.source == said.source or known.at_ms >= said.at_ms:
+            return False
+        group = AtomicWrite()
+        group.replace(keys.secret(said.fingerprint), encode(said), known.version)
+        await commit(self.rows, group, marker_row=keys.secret(said.fingerprint))
+        return True
 
     async def _restore_salt(self, salt: str) -> None:
         found = await self.register()
@@ -161,36 +222,52 @@ class Shops:
 
     # a person's correction ---------------------------------------------------------------------
 
-    async def correct(self, secret: ShopSecret, source: str, *, by: str, why: str) -> None:
+    async def correct(self, secret: ShopSecret, source: str, *, by: str, why: str, paused: Version) -> None:
         """
         Give a registered secret to another source, and write every nonce row again in the same group.
 
         A round that read the wrong word before fails its binding group. The caller has written every id that was
-        bound or paid under the wrong source at the right one.
+        bound or paid under the wrong source at the right one, since it saw the switch *paused*: the group writes
+        the switch as it is, so a resume in between makes it fail. The trail has the new word before the ledger:
+        a rebuild that found only the wrong one would pay under it again.
 
         Raises:
-            Contention: Somebody else was first, or a binding came in between.
+            Contention: Somebody else was first, the payouts were resumed, or a binding came in between.
+            StoreUnavailable: The audit trail has not kept the word; nothing was changed.
         """
-        after = replace(secret, source=source, by=by, how="same-as", at_ms=self.clock())
+        # Later than the word it replaces, whatever the clocks of two machines say: a rebuild takes the latest.
+        at_ms = UnixMs(max(self.clock(), secret.at_ms + 1))
+        after = replace(secret, source=source, by=by, how="same-as", at_ms=at_ms)
+        await self._record(after, why)
+        if not await self.audit.recorded(_audit_key(after)):
+            raise StoreUnavailable("the audit trail did not keep the word, and nothing was changed")
+        switch = await self.rows.get(keys.CONTROL)
+        if switch is None or switch.version != paused:
+            raise Contention("the switch was turned meanwhile")
         group = AtomicWrite()
         group.replace(keys.secret(secret.fingerprint), encode(after), secret.version)
+        group.replace(keys.CONTROL, switch.values, switch.version)
         for nonce in await self.rows.scan(keys.NONCES, past(keys.NONCES), limit=OPERATORS_MAX):
             group.replace(nonce.key, encode(decode(NextNonce, nonce)), nonce.version)
         await commit(self.rows, group, marker_row=keys.secret(secret.fingerprint))
-        await self._record(after, why)
 
     async def _record(self, secret: ShopSecret, why: str) -> None:
         found = await self.register()
         entry = {"salt": found.salt if found else "", "why": why}
-        key = f"{AUDIT}:{secret_id(secret.fingerprint)}:{secret.at_ms:015d}"
-        await self.audit.record(key, encode(secret) | entry)
+        await self.audit.record(_audit_key(secret), encode(secret) | entry)
 
 
-async def registered_owners(rows: Rows) -> Owners:
-    """Return whose each registered secret is, by fingerprint, in one read."""
-    return {secret.fingerprint: secret.source for secret in await _registered(rows)}
+def _audit_key(secret: ShopSecret) -> str:
+    return f"{AUDIT}:{secret_id(secret.fingerprint)}:{secret.at_ms:015d}"
 
 
-async def _registered(rows: Rows) -> Sequence[ShopSecret]:
-    found = await rows.scan(keys.SECRETS, past(keys.SECRETS), limit=SECRETS_MAX)
-    return [decode(ShopSecret, row) for row in found]
+async def registered(rows: Rows) -> Registered:
+    """Return every secret that is registered, in one read; a row that cannot be read harms its own shop alone."""
+    secrets, unreadable = list[ShopSecret](), list[Unreadable]()
+    for row in await rows.scan(keys.SECRETS, past(keys.SECRETS), limit=SECRETS_MAX):
+        try:
+            secrets.append(decode(ShopSecret, row))
+        except InvariantBroken as error:
+            logs.error(_log, "row_unreadable", key=row.key, why=str(error))
+            unreadable.append(Unreadable(key=row.key, why=str(error)))
+    return Registered(secrets=secrets, unreadable=unreadable)

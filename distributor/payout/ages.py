@@ -1,7 +1,8 @@
 """
 Ages that are alarms by themselves, whatever the reason: what waits, what is open, who no longer looks.
 
-Pure: rows in, facts out. A trouble in words nobody foresaw still grows old.
+Pure: rows in, facts out. A trouble in words nobody foresaw still grows old, also where a clock that ran
+far ahead wrote its time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, SettlementLook, Waiting
 from distributor.units import Wei, format_gwei
 from foundation.alarms.model import Fact
-from foundation.clock import UnixMs
+from foundation.clock import UnixMs, elapsed_ms
 
 _ORDERS_MAX = 5
 """Orders of one transaction that its detail names."""
@@ -58,7 +59,7 @@ def _waiting(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     return [
         Fact(code=ORDER_WAITING_LONG, subject=str(order.key), detail=detail, since_ms=order.received_ms)
         for order in seen.oldest
-        if seen.now - order.received_ms > ages.waiting_ms
+        if elapsed_ms(order.received_ms, seen.now) > ages.waiting_ms
     ]
 
 
@@ -71,7 +72,7 @@ def _open(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
             since_ms=each.transaction.bound_ms,
         )
         for each in seen.opened
-        if seen.now - each.transaction.bound_ms > ages.open_ms
+        if elapsed_ms(each.transaction.bound_ms, seen.now) > ages.open_ms
     ]
 
 
@@ -101,7 +102,7 @@ def _slots(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     since_ms = max(transaction.bound_ms for transaction in flying)
     lowest = min(transaction.nonce for transaction in flying)
     detail = f"{len(flying)} transactions fly, the lowest is nonce {lowest}; order {seen.oldest[0].key} waits."
-    stuck = seen.now - since_ms > ages.slots_ms
+    stuck = elapsed_ms(since_ms, seen.now) > ages.slots_ms
     return [Fact(code=SLOTS_STUCK, subject=f"nonce {lowest}", detail=detail, since_ms=since_ms)] if stuck else []
 
 
@@ -111,7 +112,7 @@ def _settlement(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
         return []
     first = min((each.transaction for each in seen.opened), key=lambda transaction: transaction.bound_ms)
     since_ms = max(seen.look.looked_ms, first.bound_ms)
-    if seen.now - since_ms <= ages.settlement_ms:
+    if elapsed_ms(since_ms, seen.now) <= ages.settlement_ms:
         return []
     detail = f"{len(seen.opened)} transactions are open, the oldest is nonce {first.nonce} of order {first.orders[0]}."
     return [Fact(code=SETTLEMENT_SILENT, subject="", detail=detail, since_ms=since_ms)]
@@ -121,5 +122,5 @@ def _sweep(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     """The sweep has not run for minutes; in a system where it never ran, not since there was work."""
     began = [order.received_ms for order in seen.oldest] + [each.transaction.bound_ms for each in seen.opened]
     last_ms = seen.monitor.swept_ms or min(began, default=seen.now)
-    missing = seen.now - last_ms > ages.sweep_ms
+    missing = elapsed_ms(last_ms, seen.now) > ages.sweep_ms
     return [Fact(code=SWEEP_MISSING, subject="", detail="", since_ms=last_ms)] if missing else []

@@ -120,7 +120,7 @@ def _reason(waiting: Waiting) -> Fact:
 
 
 def _watched(monitor_state: MonitorState, now: UnixMs) -> Sequence[Fact]:
-    if now - monitor_state.watched_ms > WATCHED_MS_MAX:
+    if elapsed_ms(monitor_state.watched_ms, now) > WATCHED_MS_MAX:
         return []
     lines = [line.split("\t", 2) for line in monitor_state.found or ()]
     found = {(code, subject): detail for code, subject, detail in (line for line in lines if len(line) == _PARTS)}

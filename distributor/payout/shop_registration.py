@@ -3,9 +3,10 @@ Which secrets the ledger takes for known by itself; everything else waits for a 
 
 1. The first time: in a ledger without orders of before, every secret that is configured. Else those of the
    sources that have such orders: they are in use. A name that never had an order may be an old shop's new name.
-2. A new secret beside a known one under one name: a rotation with an overlap, the same shop.
+2. A new secret beside a known one under one name: a rotation with an overlap, the same shop. Not where that
+   shop has another name as well: then it has moved there, and what stands beside its old secret may be anybody's.
 
-A vault that does not answer, or a setting that is wrong, changes nothing.
+A vault that does not answer or has none, or a setting that is wrong, changes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from operator import attrgetter
 
 from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
-from distributor.ledger.shops import Owners
+from distributor.ledger.shops import Registered
 from distributor.settings.shop_secrets import SecretName
 from foundation import logs
 from foundation.errors import ConfigurationError
@@ -37,22 +38,21 @@ class ShopRegistration:
     secrets: Callable[[], Awaitable[Mapping[SecretName, str]]]
     """The secrets of this moment. Raises ConfigurationError."""
 
-    async def keep_up(self) -> Owners:
-        """Register what may be registered now; return whose each secret is then. Raises StoreUnavailable."""
+    async def keep_up(self) -> Registered:
+        """Register what may be registered now; return what is registered then. Raises StoreUnavailable."""
         try:
             marks = await self.fingerprints.of_all(await self.secrets())
         except ConfigurationError as error:
             logs.warning(_log, "shops_not_registered", why=str(error))
-            return await self.ledger.shops.owners()
-        owners = await self.ledger.shops.owners()
-        if marks and owners.keys() >= set(marks.values()):
-            return owners
-        register = await self.ledger.shops.register()
-        if register is None or register.registered_ms is None:
-            await self._first(marks)
+            return await self.ledger.shops.registered()
+        before = await self.ledger.shops.registered()
+        if before.owners.keys() >= set(marks.values()):
+            return before
+        if await self.ledger.shops.has_begun():
+            await self._rotated(marks, before.owners)
         else:
-            await self._rotated(marks, owners)
-        return await self.ledger.shops.owners()
+            await self._first(marks)
+        return await self.ledger.shops.registered()
 
     async def _first(self, marks: Mapping[SecretName, str]) -> None:
         """Register what is in use, and note that this was done; safe to repeat after a crash in between."""
@@ -69,8 +69,9 @@ class ShopRegistration:
         for source, names in groupby(sorted(marks), key=attrgetter("source")):
             mine = [marks[name] for name in names]
             known = {owners[mark] for mark in mine if mark in owners}
+            elsewhere = {owners[mark] for name, mark in marks.items() if name.source != source and mark in owners}
             for mark in mine:
-                if mark not in owners and len(known) == 1:
+                if mark not in owners and len(known) == 1 and not known & elsewhere:
                     await self._add(mark, min(known), "rotation")
                 elif mark not in owners:
                     logs.info(_log, "shop_secret_unknown", source=source)

@@ -17,6 +17,7 @@ from distributor.ledger.records import ShopSecret
 from distributor.ledger.secret_fingerprints import secret_id
 from distributor.model import Order, OrderKey, OrderStatus
 from distributor.settings.shop_secrets import SecretName
+from foundation.tablestore.ports import UNSTORED
 
 PAGE_ORDERS = 200
 _UNPAID = {OrderStatus.RECEIVED, OrderStatus.HELD}
@@ -89,35 +90,61 @@ class ShopWords:
             return
         if secret.registered.source == source:
             raise NotYet(f"Secret {secret.id} belongs to {source} already.")
-        if not (await self.ledger.admin.pause_state()).paused:
+        pause_state = await self.ledger.admin.pause_state()
+        if not pause_state.paused or pause_state.version == UNSTORED:
             raise NotYet("A word that was given is changed only while nothing is bound: run `pause` first.")
 
     async def same_as(self, secret: KnownSecret, source: str, *, by: str, why: str) -> Sequence[OrderKey]:
         """
         Say that the shop of *source* signs with *secret*; return the ids that were spent there for a correction.
 
-        1. A secret nobody spoke of: it is registered, and its orders move by themselves.
-        2. A word that was wrong: each order bound or paid under the wrong source gets its id spent at the right
-           one, where it would be paid again. Nothing is bound meanwhile, the payouts are paused.
-        3. Only then the word is changed.
+        1. Each order of it that is bound, paid, or cancelled by a person under another source gets its id spent at
+           the right one, where it would be paid again.
+        2. A secret nobody spoke of: it is registered, and its orders move by themselves.
+        3. A word that was wrong is changed. Nothing was bound since step 1, the payouts are paused.
         """
+        pause_state = await self.ledger.admin.pause_state()
         await self.refuse_same_as(secret, source)
+        spent = list[OrderKey]()
+        for order in await self._decided(secret, source):
+            spent += await self._spend(OrderKey(source, order.order_id), order.status, by, why)
         if secret.registered is None:
             await self._add(secret, source, by=by, how="same-as", why=why)
-            return []
-        spent = list[OrderKey]()
-        async for order in self.ledger.shops.orders_of(secret.registered.source):
-            if order.signed_with == secret.fingerprint and order.status not in {*_UNPAID, OrderStatus.CANCELLED}:
-                spent += await self._spend(OrderKey(source, order.order_id), by, why)
-        await self.ledger.shops.correct(secret.registered, source, by=by, why=why)
+        else:
+            await self.ledger.shops.correct(secret.registered, source, by=by, why=why, paused=pause_state.version)
         return spent
 
-    async def _spend(self, key: OrderKey, by: str, why: str) -> Sequence[OrderKey]:
-        """Make sure that *key* is not paid any more; what is bound or paid there already stays as it is."""
+    async def _decided(self, secret: KnownSecret, source: str) -> Sequence[Order]:
+        """
+        Return the orders of *secret* under other names than *source* that must not be paid there.
+
+        Under every name: a word may have been wrong twice. Raises NotYet where one is held: a person decides first.
+        """
+        found = list[Order]()
+        for name in await self.ledger.shops.sources():
+            if name == source:
+                continue
+            async for order in self.ledger.shops.orders_of(name):
+                if order.signed_with != secret.fingerprint or order.moved_to is not None:
+                    continue
+                if order.status is OrderStatus.HELD:
+                    raise NotYet(f"{order.key} is held: `retry`, `settle` or `cancel` it first.")
+                if order.status is not OrderStatus.RECEIVED:
+                    found.append(order)
+        return found
+
+    async def _spend(self, key: OrderKey, was: OrderStatus, by: str, why: str) -> Sequence[OrderKey]:
+        """
+        Make sure that *key* is not paid any more; what is bound or paid there already stays as it is.
+
+        What was only cancelled elsewhere takes back nothing that is known here.
+        """
         found = await self.ledger.order(key)
         if found is None and await self.ledger.exits.bar(key):
             await self.ledger.admin.record("cancel", str(key), by, why)
             return [key]
+        if was is OrderStatus.CANCELLED:
+            return []
         found = found or await self.ledger.order(key)
         if found is None or found.status not in _UNPAID or found.nonce is not None:
             return []
@@ -131,16 +158,13 @@ class ShopWords:
 
     async def _older_sources(self, secret: KnownSecret) -> frozenset[str]:
         """Return the sources that have an order which *secret* did not sign."""
-        found = set()
-        for source in await self.ledger.shops.sources():
-            async for order in self.ledger.shops.orders_of(source):
-                if order.signed_with != secret.fingerprint and order.moved_to is None:
-                    found.add(source)
-                    break
-        return frozenset(found)
+        shops = self.ledger.shops
+        return frozenset(
+            [name for name in await shops.sources() if await shops.has_orders_of_others(name, secret.fingerprint)]
+        )
 
     async def _registered(self) -> Sequence[ShopSecret]:
-        return await self.ledger.shops.secrets()
+        return (await self.ledger.shops.registered()).secrets
 
     async def _waiting(self) -> Sequence[Order]:
         found, after = list[Order](), ""

@@ -53,8 +53,9 @@ class FromGuard:
         """
         Pause, then write every unknown reference up to the newest final block. The pause stays on.
 
-        An order that this ledger has is left as it is: the next round adopts it. Each write is one group, so an
-        interrupted run is begun again.
+        An order that this ledger has is left as it is: the next round adopts it. Whose secrets are whose comes from
+        the audit trail: a word that was corrected since the ledger's moment would pay again what it pays for. Each
+        write is one group, so an interrupted run is begun again.
 
         Raises:
             NotSettled: Transactions are open; settlement ends them while paused.
@@ -69,6 +70,7 @@ class FromGuard:
             if fate is RestoreResult.NEW:
                 fate = await self.rebuild_store.restore(_payout(payment))
             report.restored[fate] += 1
+        await self.ledger.shops.restore()
         return report
 
     async def _read(self) -> tuple[FromGuardReport, list[GuardLink]]:

@@ -70,7 +70,7 @@ class ReadinessReport:
 @dataclass(slots=True)
 class _Memory:
     report: ReadinessReport | None = None
-    until_ms: UnixMs = UnixMs(0)
+    checked_ms: UnixMs = UnixMs(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +90,9 @@ class ReadinessFrame:
         """Return the state of at most ten seconds ago; never raises for what it checks."""
         async with self._lock:
             memory = self._memory
-            if memory.report is None or self.clock() >= memory.until_ms:
+            if memory.report is None or not 0 <= self.clock() - memory.checked_ms < KEPT_MS:
                 memory.report = await self._check()
-                memory.until_ms = UnixMs(self.clock() + KEPT_MS)
+                memory.checked_ms = self.clock()
             return memory.report
 
     async def _check(self) -> ReadinessReport:

@@ -9,6 +9,7 @@ import pytest
 from distributor.adapters.alarms import REPEAT_AFTER_MS, LogAlarms, OnceAnHour, RegisteredAlarms
 from distributor.payout.catalogue import CATALOGUE
 from distributor.ports import Alarm
+from distributor.webhook.intake import shop_unknown
 from foundation.alarms.register import Register
 from foundation.errors import ConfigurationError
 from foundation.tablestore.memory import MemoryRows
@@ -102,15 +103,25 @@ async def test_an_alarm_at_each_turn_is_one_note_a_minute() -> None:
     assert (await register.facts())[0].since_ms == clock() - 120_000
 
 
-@pytest.mark.parametrize("code", ["held_reverted", "waiting_paused"])
-async def test_what_has_a_row_of_its_own_is_not_noted_twice(code: str) -> None:
+@pytest.mark.parametrize(("code", "subject"), [("held_reverted", "default:ORD1"), ("waiting_paused", "")])
+async def test_what_has_a_row_of_its_own_is_not_noted_twice(code: str, subject: str) -> None:
     """The sweep tells it from that row."""
     rows = MemoryRows()
     alarms, log, _ = await registered(rows, FrozenClock())
 
-    await alarms.raise_(replace(ALARM, code=code))
+    await alarms.raise_(replace(ALARM, code=code, subject=subject))
 
     assert (log.codes, rows.dump()) == ([code], {})
+
+
+async def test_one_shops_reason_to_wait_is_noted_since_no_row_says_it() -> None:
+    """The row of the reason names what the first orders wait for; an order refused at the webhook is in no row."""
+    alarms, _, register = await registered(MemoryRows(), FrozenClock())
+
+    await alarms.raise_(shop_unknown("shop-b", "Order shop-b:1 was sent with another secret."))
+
+    (fact,) = await register.facts()
+    assert (fact.code, fact.subject) == ("waiting_shop_unknown", "shop-b")
 
 
 @pytest.mark.parametrize("trouble", ["store", "setting"])

@@ -215,6 +215,21 @@ async def test_a_sweep_that_never_ran_is_missed_once_there_is_work(bench: Bench)
     assert ("sweep_missing", "") in await codes(bench)
 
 
+async def test_times_of_a_clock_that_ran_ahead_are_old(bench: Bench) -> None:
+    """A host's clock was a day ahead when it took, bound and swept; nobody waits a day for the alarm."""
+    await bench.bound("A")
+    await bench.received("B")
+    await swept(bench)
+    bench.clock.now_ms -= 86_400_000
+
+    assert {code for code, _ in await codes(bench)} == {
+        "order_waiting_long",
+        "transaction_open_long",
+        "settlement_silent",
+        "sweep_missing",
+    }
+
+
 def an_alarm_sweep(bench: Bench) -> AlarmSweep:
     """Return the sweep's use case that sends to the log."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import ChainUnavailable
+from distributor.ledger import keys
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout import guard_past
@@ -233,6 +234,22 @@ async def test_what_only_the_guard_remembers_is_written_and_the_payouts_go_on() 
     assert forgotten.status is other.status is OrderStatus.PAID
     assert forgotten.paid_hash == world.chain.state.payments[forgotten.ref_id].tx_hash
     assert len(world.transfers()) == 2
+
+
+async def test_the_words_about_shops_are_put_back_too() -> None:
+    """The ledger's moment is from before a word was corrected, and the audit trail is not."""
+    world = await forgets_a_payment()
+    await world.ledger.shops.add("00" * 16, "shop-a", by="ana", how="accept")
+    (key,) = [key for key in world.rows.dump() if key.startswith(keys.SECRETS)]
+    before = world.rows.dump()[key]
+    (secret,) = (await world.ledger.shops.registered()).secrets
+    pause_state = await world.ledger.admin.pause("ana", "a correction")
+    await world.ledger.shops.correct(secret, "default", by="ana", why="wrong", paused=pause_state.version)
+    world.rows.put(key, before)
+
+    await from_guard(world).run(by="ana", why="it went back")
+
+    assert await world.ledger.shops.owners() == {"00" * 16: "default"}
 
 
 async def test_open_transactions_are_settled_first() -> None:

@@ -9,6 +9,7 @@ import pytest
 from distributor.cli.amounts import Amount, short_by, tokens
 from distributor.cli.headline import PASSING, Situation, State, age, headline
 from distributor.cli.tables import lines
+from distributor.payout.facts import WATCHED_MS_MAX
 from distributor.state import MonitorState, PauseState, Waiting, WaitingReason
 from foundation.clock import UnixMs
 from tests.factories import IDENTITY, NOW_MS
@@ -51,6 +52,20 @@ def test_every_reason_says_whether_a_person_is_needed(reason: WaitingReason) -> 
     assert headline(replace(waits, oldest_ms=None)) == headline(PAYING)
 
 
+@pytest.mark.parametrize(
+    ("code", "state"), [("waiting_reserve_short", State.WAITING), ("waiting_decimals_wrong", State.STOPPED)]
+)
+def test_what_would_stop_the_next_order_is_said_while_none_waits(code: str, state: State) -> None:
+    """As /ready says it; a watch that is dead says nothing."""
+    monitor = replace(PAYING.monitor, watched_ms=NOW_MS, alarms=("low_reserve", code))
+
+    said = headline(replace(PAYING, monitor=monitor))
+    assert (said.state, bool(said.because), bool(said.action)) == (state, True, True)
+    late = replace(monitor, watched_ms=UnixMs(NOW_MS - WATCHED_MS_MAX - 1))
+    assert headline(replace(PAYING, monitor=late)).state is State.PAYING
+    assert headline(replace(PAYING, monitor=replace(monitor, alarms=("low_reserve",)))).state is State.PAYING
+
+
 def test_a_person_stopped_it() -> None:
     """By name, and the first word counts: a halt is a pause as well."""
     paused = replace(PAYING, pause_state=PauseState(paused=True, paused_by="ana", paused_why="a stolen key"))
@@ -70,6 +85,8 @@ def test_a_sweep_that_does_not_run_is_told_before_what_it_saw() -> None:
 
     assert never.line == "WAITING because the sweep has not been seen yet."
     assert late.line == "WAITING because the sweep last ran 2 h 5 min ago."
+    ahead = headline(replace(PAYING, monitor=MonitorState(swept_ms=UnixMs(NOW_MS + 86_400_000))))
+    assert ahead.state is State.WAITING, "written by a wrong clock: nobody waits a day to miss the sweep"
 
 
 @pytest.mark.parametrize(

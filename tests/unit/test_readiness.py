@@ -260,6 +260,23 @@ async def test_many_questions_are_one_check_in_ten_seconds(service: Service) -> 
     assert service.nodes.asked == 2
 
 
+async def test_a_clock_that_is_put_back_keeps_no_old_answer(service: Service) -> None:
+    """An hour ahead and then corrected: green for an hour would hide whatever happens in it."""
+    assert await service.failed() == set()
+    await service.ledger.admin.pause("ana", "test")
+    service.clock.now_ms = UnixMs(service.clock.now_ms - 1)
+    assert await service.failed() == {"switch"}
+
+
+async def test_times_of_a_clock_that_ran_ahead_hide_no_dead_sweep(service: Service) -> None:
+    """They count as long ago."""
+    now = service.clock()
+    service.clock.advance(86_400_000)
+    await service.sweep()
+    service.clock.now_ms = now
+    assert await service.failed() == {"sweep"}
+
+
 async def test_an_alarm_that_stops_payouts_shows_by_its_code(service: Service) -> None:
     """The code alone: no order, no shop. A held order and a warning are shown too, and stop nobody."""
     await service.tell("held_simulation", "low_gas")

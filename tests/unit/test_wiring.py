@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 
 import pytest
+from aiohttp import web
 
 from distributor import wiring
 from distributor.ports import Alarm
@@ -50,6 +51,39 @@ async def container(environ: dict[str, str], clock: FrozenClock) -> AsyncIterato
     own = Container(environ, clock=clock)
     yield own
     await own.aclose()
+
+
+async def test_ready_finds_the_node_that_answers_beside_one_that_hangs(
+    environ: dict[str, str], clock: FrozenClock
+) -> None:
+    """As the payout does, which goes on with it; ten seconds for the other one are more than /ready has."""
+
+    async def hangs(_request: web.Request) -> web.Response:
+        await ended.wait()
+        return web.Response()
+
+    async def answers(request: web.Request) -> web.Response:
+        asked = await request.json()
+        return web.json_response({"id": 1, "result": "0x89" if asked["method"] == "eth_chainId" else "0x5"})
+
+    ended, application = asyncio.Event(), web.Application()
+    application.router.add_post("/hangs", hangs)
+    application.router.add_post("/answers", answers)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        container = Container(environ | {"RPC_URL": f"{url}/hangs,{url}/answers"}, clock=clock)
+        report = await (await container.readiness()).report()
+        await container.aclose()
+    finally:
+        ended.set()
+        await runner.cleanup()
+
+    assert {name: report.checks[name] for name in ("node", "chain", "head")} == dict.fromkeys(
+        ("node", "chain", "head"), True
+    )
 
 
 async def test_each_use_case_is_built_once_and_shares_its_parts(container: Container) -> None:
