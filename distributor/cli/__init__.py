@@ -17,7 +17,7 @@ from distributor.cli.language import _, choose
 from distributor.resources import Resources
 from distributor.wiring import quieten
 from foundation.clock import system_clock
-from foundation.errors import ConfigurationError, ServiceError
+from foundation.errors import ConfigurationError, InvariantBroken, ServiceError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,6 +30,9 @@ def main(arguments: Sequence[str]) -> int:
         return asyncio.run(_run(options, environ))
     except ConfigurationError as error:
         return _complain(error, error.sentences, NOT_CONFIGURED, options)
+    except InvariantBroken as error:
+        next_step = _("`verify` lists the rows that disagree; the runbook's page row_unreadable says what to do.")
+        return _complain(error, [str(error), next_step], REFUSED, options)
     except ServiceError as error:
         return _complain(error, [str(error)], REFUSED, options)
 

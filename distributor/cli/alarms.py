@@ -57,7 +57,10 @@ async def _seen(context: CommandContext) -> int:
     if context.applies(
         _("note that {by} knows of {code}; it is then told once a day").format(by=_by(context), code=code)
     ):
-        await register.acknowledge(code, _by(context))
+        if not await register.acknowledge(code, _by(context)):
+            raise CommandRefused(
+                _("{code} was not told, or is over: `alarms list` has what persists.").format(code=code)
+            )
         await (await context.ledger()).admin.record("alarm-seen", code, _by(context), context.options.why or "")
     context.answer({"alarm": code, "seen_by": _by(context) if context.options.apply else told.seen_by or None})
     return DONE
@@ -103,6 +106,7 @@ def _shown(code: str, facts: Sequence[Fact], told: Told | None) -> dict[str, Any
         "count": len(facts),
         "about": [fact.subject for fact in facts if fact.subject][:SUBJECTS_SHOWN_MAX],
         "summary": said.summary,
+        "detail": next((fact.detail for fact in facts if fact.detail), None),
         "action": said.action,
         "told": _told_at(told),
         "seen_by": told.seen_by or None if told else None,

@@ -10,11 +10,12 @@ from distributor.cli.common_arguments import order_argument
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, current
-from distributor.ledger import Ledger
+from distributor.ledger import Ledger, keys
+from distributor.ledger.opened import Unreadable
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.payout import guard_record
-from distributor.payout.catalogue import CATALOGUE
+from distributor.payout.catalogue import CATALOGUE, ROW_UNREADABLE
 from distributor.payout.correction import shows_transfer
 from distributor.settings.use_cases import HistorySettings, StatusSettings
 from distributor.status import Status, rfc3339
@@ -54,8 +55,9 @@ def _whose(waiting: object, key: OrderKey) -> dict[str, object] | None:
 async def held(context: CommandContext) -> int:
     """List the orders that wait for a person."""
     settings = await context.begin(StatusSettings)
-    found = [each async for each in (await context.rebuild_store()).held()]
-    context.answer({"held": [_line(each, settings.decimals) for each in found]})
+    torn = list[Unreadable]()
+    found = [_line(each, settings.decimals) async for each in (await context.rebuild_store()).held(torn)]
+    context.answer({"held": [*found, *map(_torn, torn)]})
     return DONE
 
 
@@ -182,6 +184,13 @@ def _line(held_order: Order, decimals: int) -> dict[str, object]:
         "detail": held_order.hold_detail,
         "action": CATALOGUE.find(f"held_{held_order.hold_reason}").texts[current()].action,
     }
+
+
+def _torn(row: Unreadable) -> dict[str, object]:
+    said = CATALOGUE.find(ROW_UNREADABLE).texts[current()]
+    unknown = dict.fromkeys(("amount", "wallet", "since", "transaction"))
+    name = row.key.removeprefix(keys.HELD)
+    return {"order": name, "reason": ROW_UNREADABLE, **unknown, "detail": row.why, "action": said.action}
 
 
 def _retry_arguments(command: argparse.ArgumentParser) -> None:

@@ -12,7 +12,8 @@ from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
 from distributor.cli.headline import Headline, Situation, State, age, headline
 from distributor.cli.language import N_, _
-from distributor.ledger import Ledger
+from distributor.ledger import Ledger, keys
+from distributor.ledger.opened import Unreadable
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import OpenTransaction, Order, OrderStatus
 from distributor.payout.sweep import payouts_left
@@ -35,7 +36,9 @@ async def show(context: CommandContext) -> int:
     settings = await context.begin(StatusSettings)
     ledger, rebuild_store = await context.ledger(), await context.rebuild_store()
     standing = [told for told in (await context.told()).values() if told.state is AlarmState.STANDS]
-    held = [str(order.key) async for order in rebuild_store.held()]
+    torn = list[Unreadable]()
+    held = [str(order.key) async for order in rebuild_store.held(torn)]
+    held += [row.key.removeprefix(keys.HELD) for row in torn]
     said = await _headline(context, ledger, held, standing)
     if context.options.check:
         return _checked(context, said, healthy=not held and not standing)

@@ -14,13 +14,14 @@ from enum import StrEnum
 
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.opened import Unreadable
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Progress, Total
 from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
 from distributor.state import Identity
 from distributor.units import TokenUnits
 from foundation.clock import Clock
-from foundation.errors import Contention
+from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, Rows
 from foundation.tablestore.queries import rows_under
@@ -83,10 +84,14 @@ class RebuildStore:
         async for row in rows_under(self.rows, keys.ORDERS):
             yield decode(Order, row)
 
-    async def held(self) -> AsyncIterator[Order]:
-        """Yield the orders that wait for a person."""
+    async def held(self, torn: list[Unreadable]) -> AsyncIterator[Order]:
+        """Yield the orders that wait for a person; what cannot be read is added to *torn*, and hides no other one."""
         async for row in rows_under(self.rows, keys.HELD):
-            order = await find(self.rows, Order, keys.order_row(decode(OrderKey, row)))
+            try:
+                order = await find(self.rows, Order, keys.order_row(decode(OrderKey, row)))
+            except InvariantBroken as error:
+                torn.append(Unreadable(key=row.key, why=str(error)))
+                continue
             if order is not None and order.status is OrderStatus.HELD:
                 yield order
 

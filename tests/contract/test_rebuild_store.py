@@ -125,7 +125,7 @@ async def test_a_held_order_that_the_chain_paid_is_marked_paid(bench: Bench) -> 
     assert await an_archive(bench).restore(a_payout()) is RestoreResult.MARKED
     order = await bench.order("ORD1")
     assert (order.status, order.hold_reason, order.hold_detail) == (OrderStatus.PAID, None, "")
-    assert [order async for order in an_archive(bench).held()] == []
+    assert [order async for order in an_archive(bench).held([])] == []
 
 
 async def test_a_cancelled_order_that_the_chain_paid_is_marked_paid(bench: Bench) -> None:
@@ -255,7 +255,7 @@ async def test_the_held_are_listed(bench: Bench) -> None:
     await bench.ledger.close(await bench.bound("ORD1"), a_closing(held=["ORD1"]))
     await bench.received("ORD2")
 
-    assert [order.order_id async for order in an_archive(bench).held()] == ["ORD1"]
+    assert [order.order_id async for order in an_archive(bench).held([])] == ["ORD1"]
 
 
 async def test_an_order_that_left_the_held_meanwhile_is_not_listed(memory: Bench) -> None:
@@ -263,4 +263,4 @@ async def test_an_order_that_left_the_held_meanwhile_is_not_listed(memory: Bench
     memory.rows.put("held:default:ORD1", {"source": "default", "order_id": "ORD1"})  # type: ignore[union-attr]
     await memory.received("ORD1")
 
-    assert [order async for order in an_archive(memory).held()] == []
+    assert [order async for order in an_archive(memory).held([])] == []
