@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from distributor.errors import ConflictingOrder, UnpayableOrder
+from distributor.errors import ConflictingOrder, ShopUnknown, UnpayableOrder
 from distributor.model import Order, OrderKey
 from distributor.ports import Alarm, Alarms
 from distributor.settings.shops import WooCommerceSettings
@@ -63,6 +63,9 @@ class WooCommerceIntake:
             return await self.intake.keep(order, verified)
         except ConflictingOrder as error:
             return NotPaid(verdict=NotPaidKind.CONFLICT, reason=error.code, detail=str(error), order_id=order.order_id)
+        except ShopUnknown:  # WooCommerce would send it no second time, and switch the webhook off after some of them
+            detail = "its id is taken by an order that was signed with another secret; `shops list` shows whose"
+            return NotPaid(verdict=NotPaidKind.UNPAYABLE, reason="shop_unknown", detail=detail, order_id=order.order_id)
         except UnpayableOrder as error:  # above a cap
             return NotPaid(verdict=NotPaidKind.UNPAYABLE, reason=error.code, detail=str(error), order_id=order.order_id)
 

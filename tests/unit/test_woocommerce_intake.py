@@ -82,11 +82,14 @@ def shop(rows: MemoryRows, clock: FrozenClock, alarms: ListAlarms) -> WooCommerc
     )
 
 
-async def deliver(shop: WooCommerceIntake, wallet: str = ALICE, **changes: Any) -> Accepted | NotPaid:
+async def deliver(
+    shop: WooCommerceIntake, wallet: str = ALICE, signed_with: str = SIGNED.signed_with, **changes: Any
+) -> Accepted | NotPaid:
     """Hand in an order as the shop shows it now."""
     order = {"id": 727, "status": "completed", "currency": "BRL", "total": "29.35", "number": "727"}
     meta = [{"id": 1, "key": "_ballx_wallet", "value": wallet}]
-    return await shop.take(SIGNED, json.dumps({**order, "meta_data": meta, **changes}).encode())
+    verified = replace(SIGNED, signed_with=signed_with)
+    return await shop.take(verified, json.dumps({**order, "meta_data": meta, **changes}).encode())
 
 
 async def test_an_order_in_a_paid_status_is_stored_and_wakes(shop: WooCommerceIntake, rows: MemoryRows) -> None:
@@ -131,6 +134,21 @@ async def test_another_wallet_or_amount_is_a_conflict_and_an_alarm(
     assert alarms.raised[0] == alarms.raised[1]
     assert alarms.raised[0].subject == "shop-b:727"
     assert await shop.intake.ledger.order(OrderKey("shop-b", "727")) == first.order
+
+
+async def test_an_id_that_another_secret_signed_is_an_alarm_and_no_failed_delivery(
+    shop: WooCommerceIntake, alarms: ListAlarms
+) -> None:
+    """A secret changed without an overlap, and old orders are saved again: seven 503 would switch the webhook off."""
+    ledger = shop.intake.ledger
+    await deliver(shop)
+    await ledger.shops.add(await SALTED.of(SIGNED.signed_with), "shop-b", by="ana", how="accept")
+
+    found = await deliver(shop, signed_with="a new secret of shop b")
+
+    assert isinstance(found, NotPaid)
+    assert (found.verdict, found.reason) == (NotPaidKind.UNPAYABLE, "shop_unknown")
+    assert alarms.codes == ["waiting_shop_unknown", "woocommerce_unpayable"]
 
 
 async def test_what_cannot_be_paid_is_an_alarm_and_stores_nothing(
