@@ -16,14 +16,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from distributor.chain_types import GuardLink, GuardPast, GuardPayment
-from distributor.ledger import Ledger
+from distributor.ledger import Ledger, keys
+from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import GuardMark
 from distributor.model import Address, OrderStatus
+from distributor.payout import alarms
 from distributor.payout.adoption import Adopted, Adoption
 from distributor.payout.lifecycle import is_deep
 from distributor.ports import Guard
 from distributor.settings.chain import SettlementSettings
-from foundation.errors import Contention
+from foundation.errors import Contention, InvariantBroken
 
 _WORDS = 2
 
@@ -94,7 +96,12 @@ class GuardMarks:
     async def _settle(self, link: GuardLink) -> bool:
         """Say whether nothing is left to do about *link*; a bound order is for its own transaction to close."""
         for payment in link.payments:
-            order = await self.ledger.guard_rows.order_of(payment.ref_id)
+            try:
+                order = await self.ledger.guard_rows.order_of(payment.ref_id)
+            except InvariantBroken as error:  # never bound while it is unreadable, and the guard pays it no second time
+                row = Unreadable(key=keys.ref(payment.ref_id), why=str(error))
+                await self.adoption.alarms.raise_(alarms.row_unreadable(row))
+                continue
             if order is None or order.status is OrderStatus.PAID:
                 continue
             if order.status is OrderStatus.BOUND or not order.status.is_known:

@@ -7,6 +7,7 @@ Only the operator's commands read it; no payment depends on it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from distributor.order_ids import ORDER_ID, SOURCE, ref_id
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.units import TokenUnits
+
+_WORDS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +98,24 @@ async def newest_final(chain: Chain, policy: SettlementSettings) -> int:
     if last is None:
         raise ChainUnavailable("the node knows of no final block")
     return last
+
+
+async def agreed_final(chain: Chain, policy: SettlementSettings) -> int:
+    """
+    Return the newest block that two nodes show as final, each by its own word; one where one is configured.
+
+    Raises:
+        ChainUnavailable: Too few nodes know of a final block.
+    """
+    shown = list[int]()
+    for node in chain.nodes:
+        with suppress(ChainUnavailable):
+            last = last_final(await chain.snapshot([], [], [], node=node), policy)
+            shown += [last] if last is not None else []
+    needed = min(_WORDS, len(chain.nodes))
+    if len(shown) < needed:
+        raise ChainUnavailable("too few nodes know of a final block")
+    return sorted(shown)[-needed]
 
 
 def last_final(snapshot: ChainSnapshot, policy: SettlementSettings) -> int | None:

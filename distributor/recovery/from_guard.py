@@ -17,7 +17,7 @@ from distributor.chain_types import GuardLink, GuardPayment
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.model import Address
-from distributor.payout.history import newest_final, order_of
+from distributor.payout.history import agreed_final, order_of
 from distributor.ports import Chain, Guard
 from distributor.recovery.rebuild import NotSettled
 from distributor.settings.chain import SettlementSettings
@@ -74,7 +74,7 @@ class FromGuard:
         return report
 
     async def _read(self) -> tuple[FromGuardReport, list[GuardLink]]:
-        last = await newest_final(self.chain, self.policy)
+        last = await agreed_final(self.chain, self.policy)
         mark = await self.ledger.guard_rows.mark(self.address)
         links = await self.guard.agreed_past(self.address, int(mark.head), block=last)
         return FromGuardReport(last_block=last), list(links)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from distributor.chain_types import ChainSnapshot
 from distributor.errors import ChainUnavailable
 from distributor.ledger import keys
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
@@ -250,6 +253,41 @@ async def test_the_words_about_shops_are_put_back_too() -> None:
     await from_guard(world).run(by="ana", why="it went back")
 
     assert await world.ledger.shops.owners() == {"00" * 16: "default"}
+
+
+async def test_one_nodes_word_makes_no_record_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first node calls its newest block final; a reorganisation could still undo the payment."""
+    world = await forgets_a_payment(nodes=("one", "two"))
+    world.chain.stall_finality()
+    honest = world.chain.snapshot
+
+    async def snapshot(*asked: Sequence[Any], node: str = "") -> ChainSnapshot:
+        shown = await honest(*asked, node=node)
+        return replace(shown, finalized_number=shown.head.number if node in {"", "one"} else 0)
+
+    monkeypatch.setattr(world.chain, "snapshot", snapshot)
+
+    assert (await from_guard(world).look()).restored == {}
+
+
+async def test_too_few_nodes_know_of_a_final_block() -> None:
+    """One of two is down: nothing is written on the other's word."""
+    world = await forgets_a_payment(nodes=("one", "two"))
+    world.chain.go_down("two")
+
+    with pytest.raises(ChainUnavailable):
+        await from_guard(world).look()
+
+
+async def test_a_torn_order_that_the_guard_has_paid_stops_nothing_else() -> None:
+    """It is named; it is never bound, and the guard pays it no second time."""
+    world = await a_world(guarded=True)
+    torn = await pay(world, "A")
+    world.rows.put(keys.order_row(torn.key), {"owner": "x", "strange": "columns"})
+
+    after = await pay(world, "B")
+
+    assert (after.status, "row_unreadable" in world.alarms.codes) == (OrderStatus.PAID, True)
 
 
 async def test_open_transactions_are_settled_first() -> None:
