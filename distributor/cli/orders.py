@@ -103,7 +103,7 @@ async def cancel(context: CommandContext) -> int:
     await context.begin(StatusSettings)
     ledger = await context.our_ledger()
     key = context.options.order
-    found = await ledger.order(key)
+    found = await ledger.shop_orders.find(key)
     if found is None:
         return await _bar(context, ledger, key)
     if found.status not in {OrderStatus.RECEIVED, OrderStatus.HELD} or found.nonce is not None:
@@ -152,7 +152,7 @@ async def _refuse_paid(context: CommandContext, found: Order) -> None:
 
 
 async def _find(ledger: Ledger, key: OrderKey) -> Order:
-    found = await ledger.order(key)
+    found = await ledger.shop_orders.find(key)
     if found is None:
         raise CommandRefused(_("The ledger has no order {order}.").format(order=key))
     return found

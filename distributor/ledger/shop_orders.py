@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from distributor.addresses import ZERO_ADDRESS
 from distributor.errors import ConflictingOrder
 from distributor.ledger import keys
 from distributor.ledger.binding import Inserted, insert_order
 from distributor.ledger.columns import encode
-from distributor.ledger.queries import find, recall
+from distributor.ledger.queries import find, must_find, recall
 from distributor.ledger.shops import Owners, registered
 from distributor.model import Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
@@ -70,6 +71,8 @@ class ShopOrders:
         if mine is None:
             same = stored.signed_with is None and stored.fingerprint == again.fingerprint
             return Inserted(order=stored, new=False) if same else None
+        if _is_barred(stored):
+            return None  # a person spent that id under this name, whosever it is: a person is asked
         there = _at(again, mine)
         known = await recall(self.rows, there)
         if known is not None and owner_of(known, owners) == mine:
@@ -77,10 +80,17 @@ class ShopOrders:
         return await self._stored(there, known) if known is None or _is_anothers_past(known, mine, owners) else None
 
     async def home(self, order: Order) -> Order:
-        """Return *order*, or the one it became under the source it was moved to."""
-        if order.moved_to is None:
-            return order
-        return await find(self.rows, Order, keys.order_row(OrderKey(order.moved_to, order.order_id))) or order
+        """Return *order*, or the one it became under the source it was moved to, and from there on."""
+        been = {order.source}
+        while order.moved_to is not None and order.moved_to not in been:
+            been.add(order.moved_to)
+            order = await must_find(self.rows, Order, keys.order_row(OrderKey(order.moved_to, order.order_id)))
+        return order
+
+    async def find(self, key: OrderKey) -> Order | None:
+        """Return the order that came as *key*, where it is now."""
+        found = await find(self.rows, Order, keys.order_row(key))
+        return await self.home(found) if found is not None else None
 
     async def move(self, order: Order, owners: Owners) -> Moved:
         """
@@ -152,6 +162,10 @@ class ShopOrders:
 def _at(order: Order, source: str) -> Order:
     """Return *order* as it is under *source*: with the reference that id has there, and never stored."""
     return replace(order, source=source, ref_id=ref_id(source, order.order_id), version=UNSTORED)
+
+
+def _is_barred(order: Order) -> bool:
+    return order.status is OrderStatus.CANCELLED and order.wallet == ZERO_ADDRESS
 
 
 def _is_anothers_past(known: Order, source: str, owners: Owners) -> bool:

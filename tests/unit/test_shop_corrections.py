@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from distributor.errors import NotYet
+from distributor.errors import NotYet, ShopUnknown
 from distributor.ledger import keys
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout import shop_words
@@ -372,3 +372,28 @@ async def test_the_list_counts_a_shops_orders_over_pages(shop: Shop, monkeypatch
         await shop.send(THIRD, f"B{number}")
 
     assert (await shop.secret(THIRD)).waiting == 5
+
+
+async def test_an_order_is_found_where_it_went_also_over_two_names(shop: Shop) -> None:
+    """`cancel` of the name it came under must not answer that it is cancelled while it waits elsewhere."""
+    shop_orders, second = shop.world.ledger.shop_orders, await shop.fingerprints.of(SECOND)
+    laid = await shop.lay("ORD2", source="shop-a", signed_with=second)
+    for name in ("shop-b", "shop-c"):
+        await shop_orders.move(laid, {second: name})
+        found = await shop_orders.find(OrderKey("shop-a", "ORD2"))
+        assert found is not None
+        laid = found
+
+    assert (laid.key, laid.status) == (OrderKey("shop-c", "ORD2"), OrderStatus.RECEIVED)
+    assert await shop_orders.find(OrderKey("shop-a", "ORD3")) is None
+
+
+async def test_an_id_that_a_person_barred_under_a_shops_new_name_is_not_taken_under_its_own(shop: Shop) -> None:
+    """The person saw the setting's name; nothing is stored, and a person is asked."""
+    shop.settings = {"shop-a": FIRST}
+    await shop.world.ledger.exits.bar(OrderKey("shop-a", "ORD2"))
+
+    with pytest.raises(ShopUnknown):
+        await shop.send(FIRST, "ORD2")
+
+    assert await shop.status("default", "ORD2") is None
