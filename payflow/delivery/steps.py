@@ -102,7 +102,7 @@ def decide(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
     if receipt.state is ReceiptState.SENDING:
         return _sending(receipt, seen, policy, now)
     if seen.baixa is None:
-        return Become(ReceiptState.WITHDRAWN, undone=True)
+        return _undone(seen)
     if _was_edited(receipt, seen.baixa):
         return Renew(seen.baixa)
     again = None if receipt.decided_by else _recreated(seen.recreation, now)
@@ -174,10 +174,15 @@ def _tried(receipt: Receipt, seen: Seen, policy: Policy, due: Delivery, now: Uni
 
 def _changed_while_sending(seen: Seen) -> Step:
     """Nothing went out: the payment is withdrawn, or begins anew. Something did: that is what the receipt is."""
-    untouched = _nothing_went_out(seen.deliveries)
     if seen.baixa is not None:
+        untouched = _nothing_went_out(seen.deliveries)
         return Renew(seen.baixa) if untouched else Become(ReceiptState.HELD, Reason.PAYMENT_CHANGED)
-    if untouched:
+    return _undone(seen)
+
+
+def _undone(seen: Seen) -> Step:
+    """A payment that was mailed and undone stays mailed: booked again, it is the same one."""
+    if _nothing_went_out(seen.deliveries):
         return Become(ReceiptState.WITHDRAWN, undone=True)
     return replace(settled([rules.withdraw(one) for one in seen.deliveries]), undone=True)
 

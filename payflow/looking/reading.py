@@ -8,7 +8,7 @@ group, on the version of the instalment's row (R4-5).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,7 +24,8 @@ READS_MAX: Final = 5
 """After so many readings that did not add up, an instalment is read each hour, and there is an alarm."""
 OPEN: Final = frozenset({ReceiptState.FOUND, ReceiptState.WAITING_DOCUMENT, ReceiptState.READY})
 _MAILED: Final = frozenset({ReceiptState.SENT, ReceiptState.UNKNOWN, ReceiptState.REFUSED})
-_WITHDRAWABLE: Final = OPEN | {ReceiptState.HELD}
+WITHDRAWABLE: Final = OPEN | {ReceiptState.HELD}
+_NONE: Final[Mapping[BaixaId, ReceiptState]] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +62,14 @@ def missing(detail: InstalmentDetail, known: Sequence[Receipt]) -> Sequence[Baix
     return [receipt.baixa for receipt in known if not receipt.gone and receipt.baixa not in there]
 
 
-def read(asked: Asked, detail: InstalmentDetail, undone: Collection[BaixaId], now: UnixMs) -> Reading:
+def read(
+    asked: Asked,
+    detail: InstalmentDetail,
+    undone: Collection[BaixaId],
+    now: UnixMs,
+    *,
+    mailed: Mapping[BaixaId, ReceiptState] = _NONE,
+) -> Reading:
     """
     Return what comes of *detail*.
 
@@ -70,8 +78,9 @@ def read(asked: Asked, detail: InstalmentDetail, undone: Collection[BaixaId], no
         detail: The instalment as the API showed it.
         undone: Payments of ``missing`` of which the API says that they no longer exist.
         now: The time.
+        mailed: Those of *undone* that wait, although a mail of them went out: SENT, or UNKNOWN.
     """
-    changed = list(_changed(asked, detail, undone, now))
+    changed = list(_changed(asked, detail, {baixa: mailed.get(baixa) for baixa in undone}, now))
     after = {receipt.baixa: receipt for receipt in asked.known} | {new.baixa: new for _, new in changed}
     found = list(_found(asked, detail, [*after.values()], now))
     busy = any(receipt.state is ReceiptState.SENDING for receipt in asked.known)
@@ -206,24 +215,31 @@ def _judged(receipt: Receipt, siblings: Sequence[Receipt], now: UnixMs) -> Recei
 
 
 def _changed(
-    asked: Asked, detail: InstalmentDetail, undone: Collection[BaixaId], now: UnixMs
+    asked: Asked, detail: InstalmentDetail, undone: Mapping[BaixaId, ReceiptState | None], now: UnixMs
 ) -> Iterator[tuple[Receipt, Receipt]]:
     shown, customer = {baixa.id: baixa for baixa in detail.baixas}, _customer(asked, detail)
     for receipt in asked.known:
         after = receipt
         if receipt.baixa in undone:
-            after = vanished(receipt, now)
+            after = vanished(receipt, now, mailed=undone[receipt.baixa])
         elif receipt.baixa in shown and not receipt.gone:
             after = edited(receipt, shown[receipt.baixa], customer, now)
         if after != receipt:
             yield receipt, after
 
 
-def vanished(receipt: Receipt, now: UnixMs) -> Receipt:
-    """Return what an undone payment's receipt becomes. One that is being sent is left to its sender."""
+def vanished(receipt: Receipt, now: UnixMs, *, mailed: ReceiptState | None = None) -> Receipt:
+    """
+    Return what an undone payment's receipt becomes. One that is being sent is left to its sender.
+
+    One that waits, and was *mailed* to some of its addresses, is not withdrawn: booked again, it would be mailed again.
+    """
     if receipt.state is ReceiptState.SENDING:
         return receipt
-    if receipt.state in _WITHDRAWABLE:
+    if receipt.state in WITHDRAWABLE and mailed:
+        after = After.UNDONE if mailed is ReceiptState.SENT else receipt.after
+        return replace(receipt, state=mailed, reason=None, after=after, gone=True, changed_ms=now)
+    if receipt.state in WITHDRAWABLE:
         return replace(receipt, state=ReceiptState.WITHDRAWN, reason=None, gone=True, changed_ms=now)
     if receipt.state is ReceiptState.SENT:
         return replace(receipt, after=After.UNDONE, gone=True)

@@ -16,9 +16,9 @@ from payflow.looking import planning
 from payflow.looking.look import Look, Result
 from payflow.model import BaixaId, InstalmentId
 from payflow.progress import Cursor, LookKind
-from payflow.state import Reason, ReceiptState
+from payflow.state import DeliveryState, Reason, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
-from tests.fakes.payflow import COMPANY, Book, a_company
+from tests.fakes.payflow import COMPANY, Book, a_company, a_delivery
 
 INTERVAL_MS = 300_000
 DUE = date(2026, 1, 10)
@@ -450,3 +450,29 @@ async def test_an_edited_old_payment_becomes_a_task() -> None:
     receipt = await clinic.book.lane.receipt(BaixaId(old.id))
     assert receipt is not None
     assert (receipt.state, receipt.reason) == (ReceiptState.HELD, Reason.MAYBE_BEFORE_CONNECTION)
+
+
+@pytest.mark.parametrize(
+    ("mail", "first", "second"),
+    [
+        (DeliveryState.SENT, ReceiptState.SENT, ReceiptState.COVERED),
+        (DeliveryState.UNKNOWN, ReceiptState.UNKNOWN, ReceiptState.HELD),
+        (DeliveryState.CANCELLED, ReceiptState.WITHDRAWN, ReceiptState.FOUND),
+    ],
+)
+async def test_a_payment_mailed_in_part_and_booked_again_is_not_mailed_again(
+    clinic: Clinic, mail: DeliveryState, first: ReceiptState, second: ReceiptState
+) -> None:
+    """It was held after the mail to one of its addresses: undone, that mail still counts."""
+    payment = clinic.paid()
+    await clinic.look()
+    found = await clinic.book.lane.receipt(BaixaId(payment.id))
+    assert found
+    await clinic.book.lane.save(found, replace(found, state=ReceiptState.HELD, reason=Reason.PAYMENT_CHANGED))
+    await clinic.book.lane.write_delivery(a_delivery(payment.id, state=mail))
+
+    clinic.books.undo(payment)
+    again = clinic.books.pay(clinic.books.parcelas[payment.parcela], 100_00)
+    await clinic.look()
+
+    assert await clinic.states() == {payment.id: first, again.id: second}

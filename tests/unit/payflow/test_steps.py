@@ -188,3 +188,9 @@ def test_the_number_of_a_mail_is_its_addresses() -> None:
     assert steps.numbers(["b"], [a, b]) == [2]
     assert steps.numbers(["b", "a", "c"], [a, b]) == [2, 1, 3]
     assert steps.numbers(["x", "b"], [replace(a, address="", address_index="")]) == [1, 2]
+
+
+def test_an_undone_payment_that_was_mailed_in_part_stays_mailed() -> None:
+    """Released after an edit: withdrawn, it would be mailed again when it is booked again."""
+    seen = replace(SEEN, baixa=None, deliveries=[replace(READY, state=DeliveryState.CANCELLED), SENT])
+    assert steps.decide(RECEIPT, seen, POLICY, NOW) == Become(ReceiptState.SENT, undone=True)
