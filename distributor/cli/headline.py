@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Final
 
 from distributor.cli.language import N_, _, current
+from distributor.payout.ages import WATCHED_MS_MAX
 from distributor.payout.catalogue import CATALOGUE
-from distributor.payout.facts import WATCHED_MS_MAX
 from distributor.readiness import SWEEP_AGE_MS_MAX
 from distributor.state import Identity, MonitorState, PauseState, Waiting, WaitingReason
 from foundation.clock import UnixMs, elapsed_ms

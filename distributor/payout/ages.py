@@ -18,6 +18,7 @@ from distributor.payout.catalogue import (
     SLOTS_STUCK,
     SWEEP_MISSING,
     TRANSACTION_OPEN_LONG,
+    WATCH_MISSING,
 )
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, SettlementLook, Waiting
@@ -25,6 +26,8 @@ from distributor.units import Wei, format_gwei
 from foundation.alarms.model import Fact
 from foundation.clock import UnixMs, elapsed_ms
 
+WATCHED_MS_MAX = 900_000
+"""What the watch saw longer ago says nothing any more."""
 _ORDERS_MAX = 5
 """Orders of one transaction that its detail names."""
 
@@ -49,7 +52,7 @@ def age_facts(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
         *_open(seen, ages),
         *_slots(seen, ages),
         *_settlement(seen, ages),
-        *_sweep(seen, ages),
+        *(_sweep(seen, ages) or _watch(seen)),
     ]
 
 
@@ -124,3 +127,10 @@ def _sweep(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     last_ms = seen.monitor.swept_ms or min(began, default=seen.now)
     missing = elapsed_ms(last_ms, seen.now) > ages.sweep_ms
     return [Fact(code=SWEEP_MISSING, subject="", detail="", since_ms=last_ms)] if missing else []
+
+
+def _watch(seen: Seen) -> Sequence[Fact]:
+    """The sweep runs, and the watch that is part of it has not finished for three of its times."""
+    watched_ms = seen.monitor.watched_ms
+    missing = watched_ms and elapsed_ms(watched_ms, seen.now) > WATCHED_MS_MAX
+    return [Fact(code=WATCH_MISSING, subject="", detail="", since_ms=watched_ms)] if missing else []

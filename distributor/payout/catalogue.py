@@ -25,7 +25,7 @@ _CRITICAL_REASONS = {
 ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_open_long"
 SLOTS_STUCK, SETTLEMENT_SILENT, SWEEP_MISSING = "slots_stuck", "settlement_silent", "sweep_missing"
 WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
-ROW_UNREADABLE = "row_unreadable"
+ROW_UNREADABLE, WATCH_MISSING = "row_unreadable", "watch_missing"
 _BESIDE = {"order_passed_over", ROW_UNREADABLE, "retiring_gas_short"}
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
 _C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
@@ -211,6 +211,12 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         False,
         "The sweep has not run for minutes.",
         "Look whether the timer function `sweep` is disabled or fails. A drain or settlement sent this alarm for it.",
+    ),
+    WATCH_MISSING: (
+        _E,
+        False,
+        "Nobody looks at reserve, allowance, gas and nodes: the watch has not finished for 15 minutes.",
+        "Read the log of `sweep` (`deferred`, `watch_failed`). What it had found is sent as over; it may persist.",
     ),
     "node_silent": (
         _W,

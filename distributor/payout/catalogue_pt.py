@@ -283,6 +283,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "A varredura não roda há minutos.",
         "Veja se a função de tempo `sweep` está desativada ou falha. Outra função enviou este alarme por ela.",
     ),
+    "watch_missing": (
+        "Ninguém olha a reserva, a permissão, o gás e os nós: a vigia não termina há 15 minutos.",
+        "Leia o log de `sweep` (`deferred`, `watch_failed`). O que ela achara sai como encerrado; pode continuar.",
+    ),
     "node_silent": (
         "Um nó de RPC_URL não responde; os pagamentos continuam pelos outros.",
         "Conserte esse nó, ou tire-o de RPC_URL.",

@@ -16,7 +16,7 @@ from distributor.ledger import Ledger
 from distributor.ledger.binding import Page
 from distributor.ledger.opened import Opened
 from distributor.model import Order
-from distributor.payout.ages import Seen, age_facts
+from distributor.payout.ages import WATCHED_MS_MAX, Seen, age_facts
 from distributor.payout.catalogue import ROW_UNREADABLE
 from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Queues
@@ -32,8 +32,6 @@ T = TypeVar("T")
 HELD_MAX = 1_000
 """Held orders that are read in one look; a message counts no further."""
 _PARTS = 3
-WATCHED_MS_MAX = 900_000
-"""What the watch saw longer ago says nothing any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,8 +8,9 @@ import pytest
 
 from distributor.ledger import Ledger, keys
 from distributor.model import HoldReason
+from distributor.payout.ages import WATCHED_MS_MAX
 from distributor.payout.catalogue import CATALOGUE
-from distributor.payout.facts import WATCHED_MS_MAX, AlarmSweep, standing_facts
+from distributor.payout.facts import AlarmSweep, standing_facts
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, WaitingReason
 from foundation.alarms.model import LOG, Fact
@@ -238,7 +239,7 @@ def an_alarm_sweep(bench: Bench) -> AlarmSweep:
 
 
 async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> None:
-    """A watch that is dead says nothing."""
+    """A watch that is dead says nothing, and that is told: what it had found is else only over."""
     monitor_state = await bench.ledger.service.monitor_state()
     now, swept_ms = bench.clock(), UnixMs(bench.clock() + WATCHED_MS_MAX)
     seen = replace(monitor_state, watched_ms=now, swept_ms=swept_ms, alarms=("low_gas",))
@@ -247,7 +248,7 @@ async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> N
     assert await codes(bench) == [("low_gas", "")]
 
     bench.clock.advance(1)
-    assert await codes(bench) == []
+    assert await codes(bench) == [("watch_missing", "")]
 
 
 async def test_what_the_watch_saw_is_told_in_its_words_each_hour(bench: Bench) -> None:

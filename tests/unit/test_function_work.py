@@ -114,6 +114,18 @@ async def test_a_sweep_that_a_torn_row_breaks_tells_what_stands(container: FakeC
     assert [alarm.code for alarm in container.alarms_raised] == ["invariant_broken"]
 
 
+async def test_a_bug_in_the_watch_stops_no_wake(container: FakeContainer, caplog: pytest.LogCaptureFixture) -> None:
+    """A function that raises writes no output; the dead man's switch and the watch's age tell it."""
+    wakes = Wakes(distribute=True, settle=True, monitor=True)
+    container.acts |= {"sweep": returns(wakes), "balance_monitor": raises(KeyError("result"))}
+    settlements, distributions = Out(), Out()
+
+    await workers.sweep(TIMER, settlements, distributions, a_context("sweep"))
+
+    assert (settlements.message, distributions.message, container.heartbeats) == ("wake", "wake", 0)
+    assert "watch_failed" in caplog.text
+
+
 @pytest.mark.parametrize("error", [ConfigurationError("RPC_URL is missing"), ChainUnavailable()])
 async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, error: Exception) -> None:
     """What was found before is still put on the queues."""

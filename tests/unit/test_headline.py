@@ -9,7 +9,7 @@ import pytest
 from distributor.cli.amounts import Amount, short_by, tokens
 from distributor.cli.headline import PASSING, Situation, State, age, headline
 from distributor.cli.tables import lines
-from distributor.payout.facts import WATCHED_MS_MAX
+from distributor.payout.ages import WATCHED_MS_MAX
 from distributor.state import MonitorState, PauseState, Waiting, WaitingReason
 from foundation.clock import UnixMs
 from tests.factories import IDENTITY, NOW_MS
