@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
 from typing import Any
 
 PROCESS_TIMEOUT_S = 60
@@ -12,6 +14,10 @@ PROCESS_TIMEOUT_S = 60
 _FORKS = multiprocessing.get_context("forkserver")
 """Children of a server that has everything imported: the libraries would cost each two seconds."""
 _FORKS.set_forkserver_preload(["tests.faults.crash.preloaded"])
+
+_STARTING_OR_ENDING = threading.Lock()
+"""Held while a process starts or its end is read: each start reads the end of every other process, an end can be read
+once, and the second reader of two at a time takes it for 255 (CPython 3.11 to 3.13, `popen_forkserver.Popen.poll`)."""
 
 Reply = Callable[[Any], Any]
 """Answers a message of the process; None: it waits for no answer."""
@@ -23,7 +29,8 @@ def run_process(
     """Run *target* in a fresh process and return what it said until its end; that must be the end expected."""
     ours, theirs = _FORKS.Pipe()
     process = _FORKS.Process(target=target, args=(*arguments, theirs))
-    process.start()
+    with _STARTING_OR_ENDING:
+        process.start()
     theirs.close()
     try:
         messages = []
@@ -31,10 +38,12 @@ def run_process(
             messages.append(message)
             if (answer := reply(message)) is not None:
                 ours.send(answer)
-        process.join(PROCESS_TIMEOUT_S)
+        wait([process.sentinel], PROCESS_TIMEOUT_S)
     finally:
         process.kill()
-        process.join()
+        wait([process.sentinel])
+        with _STARTING_OR_ENDING:
+            process.join()
         ours.close()
     expected = -signal.SIGKILL if killed else 0
     assert process.exitcode == expected, f"{target.__name__}{arguments[1:]} ended with {process.exitcode}"
