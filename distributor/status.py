@@ -22,7 +22,7 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.order_ids import ORDER_ID, SOURCE
-from distributor.payout.reasons import HELD, NEWER_WORD, WAITING
+from distributor.reasons import HELD, NEWER_WORD, WAITING
 from distributor.units import format_units
 from foundation.clock import UnixMs
 

@@ -7,8 +7,8 @@ from distributor.errors import SignerUnavailable
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.opened import Unreadable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
-from distributor.payout.reasons import HELD, WAITING
 from distributor.ports import Alarm
+from distributor.reasons import HELD, waiting_alarm
 from distributor.state import Stats, WaitingReason
 
 
@@ -78,12 +78,7 @@ def ledger_behind(detail: str) -> Alarm:
 
 def ledger_foreign(difference: str) -> Alarm:
     """The settings mean another ledger than this one; nothing is judged by them."""
-    guidance = WAITING[WaitingReason.LEDGER_FOREIGN]
-    return Alarm(
-        code=f"waiting_{WaitingReason.LEDGER_FOREIGN}",
-        summary=f"{guidance.summary} {difference} Open transactions are not judged meanwhile.",
-        action=guidance.action,
-    )
+    return waiting_alarm(WaitingReason.LEDGER_FOREIGN, f"{difference} Open transactions are not judged meanwhile.")
 
 
 def payment_path_broken(receipt: Receipt) -> Alarm:
@@ -176,17 +171,6 @@ def payouts_paused(why: str) -> Alarm:
         code="payouts_paused",
         summary=f"{why} Payouts are paused.",
         action="Find the cause before anything is resumed: the guard, the Authority, or the settings' addresses.",
-    )
-
-
-def shop_unknown(source: str, what: str) -> Alarm:
-    """Orders under a name wait until a person says whose secret signed them."""
-    guidance = WAITING[WaitingReason.SHOP_UNKNOWN]
-    return Alarm(
-        code=f"waiting_{WaitingReason.SHOP_UNKNOWN}",
-        summary=f"{guidance.summary} {source}: {what}",
-        action=guidance.action,
-        subject=source,
     )
 
 

@@ -1,16 +1,17 @@
 """
 Every alarm of the payouts: how bad it is, what it means, what to do; in English and Portuguese.
 
-The runbook has a heading for each code. Waiting and hold reasons have their words in ``reasons``.
+The runbook has a heading for each code. Waiting and hold reasons have their words in ``distributor.reasons``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from distributor import reasons_pt
 from distributor.model import HoldReason
-from distributor.payout.catalogue_pt import PORTUGUESE
-from distributor.payout.reasons import HELD, WAITING
+from distributor.payout import catalogue_pt
+from distributor.reasons import HELD, WAITING
 from distributor.state import WaitingReason
 from foundation.alarms.catalogue import SHARED, AlarmKind, Catalogue, Language, Severity, Text
 
@@ -28,6 +29,7 @@ WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "pois
 ROW_UNREADABLE, WATCH_MISSING = "row_unreadable", "watch_missing"
 _BESIDE = {"order_passed_over", ROW_UNREADABLE, "retiring_gas_short"}
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
+PORTUGUESE = {**reasons_pt.PORTUGUESE, **catalogue_pt.PORTUGUESE}
 _C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
 
 OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {

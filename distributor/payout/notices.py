@@ -12,8 +12,8 @@ from distributor.ledger.opened import Unreadable
 from distributor.model import HoldReason, Order
 from distributor.payout import alarms
 from distributor.payout.preflight import Obstacle
-from distributor.payout.reasons import WAITING
-from distributor.ports import Alarm, Alarms
+from distributor.ports import Alarms
+from distributor.reasons import waiting_alarm
 from distributor.state import WaitingReason
 from foundation import logs
 from foundation.clock import Clock
@@ -45,9 +45,7 @@ class Notices:
         if changed and reason is None:
             logs.info(_log, "waiting_ended")
         elif changed and reason is not None:
-            guidance = WAITING[reason]
-            summary = f"{guidance.summary} {detail}".rstrip()
-            await self.alarms.raise_(Alarm(code=f"waiting_{reason}", summary=summary, action=guidance.action))
+            await self.alarms.raise_(waiting_alarm(reason, detail))
 
     async def unreadable(self, rows: Sequence[Unreadable]) -> None:
         for row in rows:

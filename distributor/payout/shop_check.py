@@ -20,6 +20,7 @@ from distributor.model import Order, OrderKey
 from distributor.payout import alarms
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.ports import Alarms
+from distributor.reasons import shop_unknown
 from foundation import logs
 from foundation.errors import Contention, InvariantBroken
 
@@ -60,7 +61,7 @@ class ShopCheck:
             if moved is Moved.BLOCKED:
                 stay.append(order)
                 await self.alarms.raise_(
-                    alarms.shop_unknown(
+                    shop_unknown(
                         order.source, f"{order.key} belongs to {source}, where an order of another secret has its id."
                     )
                 )
@@ -74,4 +75,4 @@ class ShopCheck:
     async def tell_unknown(self, unknown: Mapping[str, int]) -> None:
         """Name each source whose orders wait because nobody knows whose secret signed them."""
         for source in unknown:
-            await self.alarms.raise_(alarms.shop_unknown(source, "Its orders wait."))
+            await self.alarms.raise_(shop_unknown(source, "Its orders wait."))

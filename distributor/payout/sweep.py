@@ -19,10 +19,10 @@ from distributor.model import Address, TransactionStatus
 from distributor.payout import finality
 from distributor.payout.alarms import row_unreadable
 from distributor.payout.preflight import Obstacle, outside_trouble
-from distributor.payout.reasons import WAITING
 from distributor.payout.recheck import Recheck
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.ports import Alarm, Alarms, Chain, Heads
+from distributor.reasons import waiting_alarm
 from distributor.settings.chain import FeeSettings
 from distributor.settings.shops import ThresholdSettings
 from distributor.state import SETTLEMENT_LEASE, MonitorState, Stats, WaitingReason
@@ -120,7 +120,7 @@ class BalanceMonitor:
             others = [*await self._retiring(), *await self._silent_nodes()]
         except (ChainUnavailable, WrongChain) as error:
             trouble = outside_trouble(error)
-            await self._conclude(monitor_state, [_waiting_alarm(trouble.reason, trouble.detail)])
+            await self._conclude(monitor_state, [waiting_alarm(trouble.reason, trouble.detail)])
             return
         ongoing = await self._judge(snapshot, monitor_state)
         looked = replace(
@@ -175,7 +175,7 @@ class BalanceMonitor:
     async def _judge(self, snapshot: PreBindSnapshot, monitor_state: MonitorState) -> Sequence[Alarm]:
         binding_state = await self.ledger.binding_state(self.operator)
         if binding_state is None:
-            return [_waiting_alarm(WaitingReason.LEDGER_FOREIGN, f"Operator {self.operator} has no nonce row.")]
+            return [waiting_alarm(WaitingReason.LEDGER_FOREIGN, f"Operator {self.operator} has no nonce row.")]
         stats = await self.ledger.stats(self.operator)
         spendable_units = TokenUnits(snapshot.reserve_units - binding_state.committed_units)
         allowed_units = TokenUnits(snapshot.allowance_units - binding_state.committed_units)
@@ -202,10 +202,10 @@ class BalanceMonitor:
         alarms += [row_unreadable(each) for each in await self._unreadable()]
         if snapshot.nonce > binding_state.next_nonce:
             detail = f"The chain's next nonce is {snapshot.nonce}, the ledger's {binding_state.next_nonce}."
-            alarms.append(_waiting_alarm(WaitingReason.NONCE_AHEAD, detail))
+            alarms.append(waiting_alarm(WaitingReason.NONCE_AHEAD, detail))
         would_stop = await self.obstacle()
         if would_stop is not None and f"waiting_{would_stop.reason}" not in {alarm.code for alarm in alarms}:
-            alarms.append(_waiting_alarm(would_stop.reason, would_stop.detail))
+            alarms.append(waiting_alarm(would_stop.reason, would_stop.detail))
         return alarms
 
     async def _unreadable(self) -> Sequence[Unreadable]:
@@ -265,8 +265,3 @@ def payouts_left(gas_wei: Wei, stats: Stats, at_most_wei: Wei) -> int:
 def _in_words(alarm: Alarm) -> str:
     """Return the alarm on one line: what is sent hourly says what the first message said."""
     return "\t".join(" ".join(part.split())[:_WORDS_MAX] for part in (alarm.code, alarm.subject, alarm.summary))
-
-
-def _waiting_alarm(reason: WaitingReason, detail: str) -> Alarm:
-    guidance = WAITING[reason]
-    return Alarm(code=f"waiting_{reason}", summary=f"{guidance.summary} {detail}", action=guidance.action)

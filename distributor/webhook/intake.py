@@ -15,7 +15,8 @@ from distributor.errors import ConflictingOrder, ShopUnknown
 from distributor.ledger import Inserted, Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.model import Order, OrderStatus
-from distributor.ports import Alarm, Alarms
+from distributor.ports import Alarms
+from distributor.reasons import shop_unknown
 from distributor.settings.chain import ContractSettings
 from distributor.webhook import orders
 from distributor.webhook.authentication import Authentication, Sender, WebhookRequest
@@ -91,7 +92,9 @@ class Intake:
             return inserted
         answer = await self.ledger.shop_orders.answer(inserted.order, order)
         if answer is None:
-            await self.alarms.raise_(shop_unknown(order.source, f"Order {order.key} was sent with another secret."))
+            await self.alarms.raise_(
+                shop_unknown(order.source, f"Order {order.key} was sent with another secret, and is not stored.")
+            )
             raise ShopUnknown
         return answer
 
@@ -109,14 +112,3 @@ class Intake:
 
 def _note(event: str, order: Order) -> None:
     logs.info(_log, event, order_id=order.order_id, source=order.source, amount_units=str(order.amount_units))
-
-
-def shop_unknown(source: str, what: str) -> Alarm:
-    """An order under the name *source* is nobody's that the ledger knows."""
-    return Alarm(
-        code="waiting_shop_unknown",
-        summary=f"The ledger does not know whose secret signs as {source}. {what}",
-        action="Run `shops list`, then `shops same-as` if a shop of before signs so now, or `shops accept` if it is "
-        "another shop.",
-        subject=source,
-    )

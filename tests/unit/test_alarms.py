@@ -9,7 +9,7 @@ import pytest
 from distributor.adapters.alarms import REPEAT_AFTER_MS, LogAlarms, OnceAnHour, RegisteredAlarms
 from distributor.payout.catalogue import CATALOGUE
 from distributor.ports import Alarm
-from distributor.webhook.intake import shop_unknown
+from distributor.reasons import shop_unknown
 from foundation.alarms.register import Register
 from foundation.errors import ConfigurationError
 from foundation.tablestore.memory import MemoryRows

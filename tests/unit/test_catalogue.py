@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from distributor.payout.catalogue import CATALOGUE, OTHERS
-from distributor.payout.catalogue_pt import PORTUGUESE
+from distributor.payout.catalogue import CATALOGUE, OTHERS, PORTUGUESE
 from foundation.alarms.catalogue import SHARED, Severity
 from tests.unit.test_runbook import ENTRIES, REASONS, alarm_codes
 

@@ -12,7 +12,7 @@ from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import HoldReason, OpenTransaction, TransactionStatus
 from distributor.payout import preflight
 from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
-from distributor.payout.reasons import HELD, WAITING
+from distributor.reasons import HELD, WAITING
 from distributor.state import BindingState, WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.tablestore.ports import Version

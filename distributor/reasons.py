@@ -1,7 +1,8 @@
 """
 For each reason to wait or to hold: what it means, and what to do next.
 
-The same words go into alarms, logs and the status of an order; the runbook has a heading for each.
+The same words go into alarms, logs and the status of an order; the runbook has a heading for each. They are below
+the webhook and the payout, because both raise alarms of these reasons.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from distributor.model import HoldReason
+from distributor.ports import Alarm
 from distributor.state import WaitingReason
 
 
@@ -179,3 +181,14 @@ HELD: dict[HoldReason, Guidance] = {
         "what is still owed under a new id.",
     ),
 }
+
+
+def waiting_alarm(reason: WaitingReason, detail: str = "", subject: str = "") -> Alarm:
+    """Return the alarm of a reason to wait; the *detail* follows its guidance, *subject* is what alone waits for it."""
+    summary = f"{WAITING[reason].summary} {detail}".rstrip()
+    return Alarm(code=f"waiting_{reason}", summary=summary, action=WAITING[reason].action, subject=subject)
+
+
+def shop_unknown(source: str, what: str) -> Alarm:
+    """Return the alarm of orders under the name *source* for which an operator must say which shop signed them."""
+    return waiting_alarm(WaitingReason.SHOP_UNKNOWN, f"{source}: {what}", source)
