@@ -28,6 +28,7 @@ from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.groups import SettingsGroup
 from foundation.settings.reading import read, secrets_of
+from foundation.tablestore.service_clock import ServiceClock
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -84,6 +85,7 @@ class Resources:
         self._open.push_async_callback(self._secrets.aclose)
         self._settings = ResolvedSettings(environ, self._secrets)
         self._vault_signers: dict[VaultItem, Lazy[Signer]] = {}
+        self.service_clock = ServiceClock(clock)
 
     async def aclose(self) -> None:
         """Close every client that was opened, the last first."""
@@ -153,6 +155,7 @@ class Resources:
             partition=str(settings.chain_id),
             table=settings.ledger_table,
             audit_table=_audit_table(settings.ledger_table),
+            service_clock=self.service_clock,
         )
         self._open.push_async_callback(tables.aclose)
         return tables

@@ -234,6 +234,7 @@ class Container:
             queues=await self._resources.queues(),
             clock=self._clock,
             ages=await self._resources.ages(),
+            clock_ahead_ms=lambda: self._resources.service_clock.ahead_ms,
         )
 
     @built_once

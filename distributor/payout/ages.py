@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from distributor.model import OpenTransaction, Order, TransactionStatus
 from distributor.payout.catalogue import (
+    CLOCK_WRONG,
     ORDER_WAITING_LONG,
     SETTLEMENT_SILENT,
     SLOTS_STUCK,
@@ -25,6 +26,7 @@ from distributor.state import MonitorState, SettlementLook, Waiting
 from distributor.units import Wei, format_gwei
 from foundation.alarms.model import Fact
 from foundation.clock import UnixMs, elapsed_ms
+from foundation.tablestore.leases import TERM_MS_MAX
 
 WATCHED_MS_MAX = 900_000
 """What the watch saw longer ago says nothing any more."""
@@ -43,6 +45,19 @@ class Seen:
     opened: Sequence[OpenTransaction]
     monitor: MonitorState
     look: SettlementLook
+
+
+def clock_facts(ahead_ms: int | None, now: UnixMs) -> Sequence[Fact]:
+    """
+    Return the fact that this machine's clock and the storage service's are further apart than the longest lease.
+
+    From there on no lease of this machine is believed by another, and requests signed now look old or new.
+    """
+    if ahead_ms is None or abs(ahead_ms) <= TERM_MS_MAX:
+        return []
+    way = "ahead of" if ahead_ms > 0 else "behind"
+    detail = f"This machine's clock is {abs(ahead_ms) // 1000} s {way} the storage service's."
+    return [Fact(code=CLOCK_WRONG, subject="", detail=detail, since_ms=now)]
 
 
 def age_facts(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:

@@ -26,7 +26,7 @@ _CRITICAL_REASONS = {
 ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_open_long"
 SLOTS_STUCK, SETTLEMENT_SILENT, SWEEP_MISSING = "slots_stuck", "settlement_silent", "sweep_missing"
 WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
-ROW_UNREADABLE, WATCH_MISSING = "row_unreadable", "watch_missing"
+ROW_UNREADABLE, WATCH_MISSING, CLOCK_WRONG = "row_unreadable", "watch_missing", "clock_wrong"
 _BESIDE = {"order_passed_over", ROW_UNREADABLE, "retiring_gas_short"}
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
 PORTUGUESE = {**reasons_pt.PORTUGUESE, **catalogue_pt.PORTUGUESE}
@@ -219,6 +219,12 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         False,
         "Nobody looks at reserve, allowance, gas and nodes: the watch has not finished for 15 minutes.",
         "Read the log of `sweep` (`deferred`, `watch_failed`). What it had found is sent as over; it may persist.",
+    ),
+    CLOCK_WRONG: (
+        _E,
+        False,
+        "The clock of a machine that runs the service is minutes away from the storage service's.",
+        "Set that machine's clock. Nothing is paid twice by it, but signed requests are refused and days miscounted.",
     ),
     "node_silent": (
         _W,

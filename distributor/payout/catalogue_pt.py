@@ -131,6 +131,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Ninguém olha a reserva, a permissão, o gás e os nós: a vigia não termina há 15 minutos.",
         "Leia o log de `sweep` (`deferred`, `watch_failed`). O que ela achara sai como encerrado; pode continuar.",
     ),
+    "clock_wrong": (
+        "O relógio de uma máquina que roda o serviço está a minutos do relógio do armazenamento.",
+        "Acerte esse relógio. Nada é pago duas vezes, mas pedidos assinados são recusados e os dias contam errado.",
+    ),
     "node_silent": (
         "Um nó de RPC_URL não responde; os pagamentos continuam pelos outros.",
         "Conserte esse nó, ou tire-o de RPC_URL.",

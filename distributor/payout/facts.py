@@ -8,7 +8,7 @@ fact and alarm loses nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from distributor.ledger import Ledger
 from distributor.ledger.binding import Page
 from distributor.ledger.opened import Opened
 from distributor.model import Order
-from distributor.payout.ages import WATCHED_MS_MAX, Seen, age_facts
+from distributor.payout.ages import WATCHED_MS_MAX, Seen, age_facts, clock_facts
 from distributor.payout.catalogue import ROW_UNREADABLE
 from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Queues
@@ -43,6 +43,8 @@ class AlarmSweep:
     queues: Queues
     clock: Clock
     ages: AgeSettings
+    clock_ahead_ms: Callable[[], int | None] = lambda: None
+    """How far this machine's clock is ahead of the storage service's, milliseconds; None: not known."""
 
     async def run(self) -> None:
         """Look at every fact once and send what is due. Raises StoreUnavailable if nothing is known."""
@@ -50,7 +52,7 @@ class AlarmSweep:
         in_rows, in_queues = await asyncio.gather(
             standing_facts(self.ledger, now, self.ages), queue_facts(self.queues, now)
         )
-        await self.teller.run([*in_rows, *in_queues])
+        await self.teller.run([*in_rows, *in_queues, *clock_facts(self.clock_ahead_ms(), now)])
 
     async def run_for_a_dead_sweep(self) -> None:
         """

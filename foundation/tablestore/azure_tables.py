@@ -37,6 +37,7 @@ from foundation.tablestore.ports import (
     Version,
     WriteConflict,
 )
+from foundation.tablestore.service_clock import ServiceClock
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 5
@@ -163,6 +164,7 @@ def connect(
     partition: str,
     table: str = "ledger",
     audit_table: str = "audit",
+    service_clock: ServiceClock | None = None,
 ) -> Tables:
     """
     Return the tables of a storage account, without asking it anything yet.
@@ -172,13 +174,14 @@ def connect(
         partition: The partition of ``rows`` and ``audit``: the chain id, or a company.
         table: Name of the ledger's table.
         audit_table: Name of the audit trail's table.
+        service_clock: Told each answer's time; None: nobody compares it.
 
     Raises:
         ConfigurationError: The connection string or the endpoint cannot be used.
     """
     identity = sign_in(account.credential, account.client_id) if account.credential else None
     try:
-        service = _service(account.connection_string, account.table_endpoint, identity)
+        service = _service(account.connection_string, account.table_endpoint, identity, service_clock)
     except ValueError as error:  # never repeats the connection string
         raise ConfigurationError(f"the storage account of the ledger cannot be used: {error}") from None
     return Tables(
@@ -190,7 +193,9 @@ def connect(
     )
 
 
-def _service(connection_string: str, endpoint: str, identity: AsyncTokenCredential | None) -> TableServiceClient:
+def _service(
+    connection_string: str, endpoint: str, identity: AsyncTokenCredential | None, service_clock: ServiceClock | None
+) -> TableServiceClient:
     limits: dict[str, Any] = {
         "retry_total": RESENDS_MAX,
         "retry_mode": RetryMode.Fixed,
@@ -198,6 +203,8 @@ def _service(connection_string: str, endpoint: str, identity: AsyncTokenCredenti
         "connection_timeout": CONNECT_TIMEOUT_S,
         "read_timeout": READ_TIMEOUT_S,
     }
+    if service_clock:
+        limits["raw_response_hook"] = service_clock.note
     if identity:
         return TableServiceClient(endpoint, credential=identity, **limits)
     return TableServiceClient.from_connection_string(connection_string, **limits)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from distributor.ledger import Ledger, keys
 from distributor.model import HoldReason
-from distributor.payout.ages import WATCHED_MS_MAX
+from distributor.payout.ages import WATCHED_MS_MAX, clock_facts
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.facts import AlarmSweep, standing_facts
 from distributor.settings.use_cases import AgeSettings
@@ -19,6 +20,7 @@ from foundation.alarms.targets import LogTarget
 from foundation.alarms.teller import Teller
 from foundation.clock import UnixMs
 from foundation.settings.reading import read
+from foundation.tablestore.leases import TERM_MS_MAX
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.bench import Bench
@@ -285,3 +287,37 @@ async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.Lo
     assert "poison_waiting" in caplog.text
     assert "default:A" in caplog.text
     assert MonitorState().alarms == ()
+
+
+@pytest.mark.parametrize("ahead_ms", [None, 0, TERM_MS_MAX, -TERM_MS_MAX])
+def test_a_clock_within_the_longest_lease_is_no_fact(ahead_ms: int | None) -> None:
+    """Nor is one that no answer has been compared with yet."""
+    assert clock_facts(ahead_ms, NOW_MS) == []
+
+
+@pytest.mark.parametrize(("ahead_ms", "said"), [(3_600_000, "3600 s ahead of"), (-TERM_MS_MAX - 1, "120 s behind")])
+def test_a_clock_further_away_is_told(ahead_ms: int, said: str) -> None:
+    """By how much, and which way; it keeps /ready from being green."""
+    (fact,) = clock_facts(ahead_ms, NOW_MS)
+    assert said in fact.detail
+    assert CATALOGUE.find(fact.code).blocks
+
+
+async def test_the_sweep_tells_of_a_wrong_clock(bench: Bench) -> None:
+    """Also while nothing waits and nothing is open."""
+    register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
+    teller = Teller(register=register, targets={LOG: LogTarget()}, holder="host")
+    await sweep_of(bench, teller, lambda: 3_600_000).run()
+    assert "clock_wrong" in [told.code for told in await register.standing()]
+
+
+def sweep_of(bench: Bench, teller: Teller, ahead: Callable[[], int | None]) -> AlarmSweep:
+    """A sweep on a machine whose clock is *ahead*."""
+    return AlarmSweep(
+        ledger=bench.ledger,
+        teller=teller,
+        queues=MemoryQueues(),
+        clock=bench.clock,
+        ages=AGES,
+        clock_ahead_ms=ahead,
+    )

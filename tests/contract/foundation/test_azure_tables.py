@@ -18,12 +18,14 @@ from yarl import URL
 from devstack.servers import Azurite
 from distributor.ledger import Ledger
 from distributor.model import OrderStatus, TransactionStatus
+from foundation.clock import UnixMs, system_clock
 from foundation.errors import ConfigurationError, InvariantBroken, StoreUnavailable
 from foundation.settings.storage import Credential, Storage
 from foundation.tablestore import azure_tables
 from foundation.tablestore.azure_tables import Tables, connect
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import InsertRow, OutcomeUnknown, ReplaceRow, Version
+from foundation.tablestore.service_clock import ServiceClock
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, binding
 from tests.fakes.clock import FrozenClock
@@ -314,3 +316,16 @@ async def test_a_request_the_service_calls_malformed_is_a_bug(store: Tables) -> 
 
     with pytest.raises(InvariantBroken, match="malformed"):
         await store.rows.commit([ReplaceRow(key="a", values={}, version=Version("v1"))])
+
+
+async def test_each_answer_of_the_service_shows_how_wrong_our_clock_is(azurite: Azurite, table_name: str) -> None:
+    """The real emulator says its time; a machine an hour ahead of it learns that from its first read or write."""
+    service_clock = ServiceClock(lambda: UnixMs(system_clock() + 3_600_000))
+    account = Storage(connection_string=azurite.connection_string)
+    store = connect(account, partition="137", table=table_name, service_clock=service_clock)
+    await store.ensure()
+    service_clock.ahead_ms = None
+    await store.rows.commit([InsertRow(key="row", values={"text": "x"})])
+    assert service_clock.ahead_ms is not None
+    assert abs(service_clock.ahead_ms - 3_600_000) < 60_000
+    await store.aclose()
