@@ -13,6 +13,7 @@ from distributor.addresses import ZERO_ADDRESS, parse_address
 from distributor.model import DEFAULT_SOURCE, Address
 from distributor.settings.shop_secrets import WHSEC, whsec_key
 from distributor.units import Wei, gwei_to_wei, token_units
+from foundation.invisible import first_invisible
 from foundation.settings import urls
 from foundation.settings.values import refuse_reference
 
@@ -28,6 +29,8 @@ _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
 _META_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 _SOURCE = re.compile(r"[A-Z0-9][A-Z0-9_]{0,15}")
 _SECRET_BYTES_MIN = 16
+_QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb", "\u201e": "\u201c"}
+"""What a shell, a configuration file or a word processor wraps a text in."""
 
 
 def one(text: str) -> int:
@@ -118,6 +121,7 @@ def webhook_secret(text: str) -> str:
     refuse_reference(text)
     if text != text.strip():
         raise ValueError("begins or ends with white space: signatures would never match")
+    _refuse_pasted(text)
     try:
         key = text.encode()
     except UnicodeEncodeError:
@@ -129,6 +133,15 @@ def webhook_secret(text: str) -> str:
     if text.startswith(WHSEC) and len(whsec_key(text)) < _SECRET_BYTES_MIN:
         raise ValueError(f"begins with {WHSEC}, and what follows is not base64 of {_SECRET_BYTES_MIN} bytes or more")
     return text
+
+
+def _refuse_pasted(text: str) -> None:
+    """Raise ValueError for what came along when the secret was copied: a pair of quotes, an invisible character."""
+    hidden = first_invisible(text)
+    if hidden is not None:
+        raise ValueError(f"contains the invisible character {hidden}: copy the secret again without it")
+    if text[:1] in _QUOTES and text[-1:] == _QUOTES[text[:1]]:
+        raise ValueError("is wrapped in quotes: they would be part of the secret, so write it without them")
 
 
 def source(suffix: str) -> str:

@@ -25,6 +25,7 @@ from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits, TooManyDecimals, token_units
 from distributor.webhook.json_body import Number, read_object
 from foundation.clock import UnixMs
+from foundation.invisible import without_invisible
 
 DEFAULT_TIPO = "distribuicao"
 TIPO_CHARACTERS = 64
@@ -95,7 +96,7 @@ def payable_order(
         wallet=wallet,
         amount_units=amount_units,
         tipo=tipo,
-        reason=_cut(reason, REASON_BYTES),
+        reason=_cut(without_invisible(reason).strip() or f"{tipo} - BALLX", REASON_BYTES),
         ref_id=ref_id(source, order_id),
         fingerprint=_fingerprint(payment_rules, wallet, amount_units, tipo),
         received_ms=now,
@@ -163,6 +164,11 @@ def exact_units(name: str, value: Any, decimals: int) -> TokenUnits:
 def decimal_of(name: str, value: Any) -> Decimal:
     """Return the number that field *name* holds, as a text or a JSON number, exactly as written. MalformedOrder."""
     text = value.text if isinstance(value, Number) else value
+    if isinstance(text, str) and "," in text:
+        raise MalformedOrder(
+            f'{name} has a comma: write the decimal point as ".", as in "10.5", and nothing between thousands.',
+            code="bad_amount",
+        )
     if not isinstance(text, str) or len(text) > AMOUNT_CHARACTERS or not _AMOUNT.fullmatch(text):
         raise MalformedOrder(
             f'{name} must be a decimal number, such as "10.5": digits with an optional point,'

@@ -111,6 +111,14 @@ def test_a_name_that_is_no_shop_is_a_configuration_error(suffix: str) -> None:
         ("@Microsoft.KeyVault(VaultName=ballx;SecretName=WEBHOOK-SECRET)", "was not resolved"),
         ("sixteen bytes and more, not text \udcff", "is not UTF-8 text"),
         ("whsec_not!base64!at!all!", "begins with whsec_"),
+        ('"a secret in quotes of a .env file"', "is wrapped in quotes"),
+        ("'a secret in quotes of a shell'", "is wrapped in quotes"),
+        ("\u201ca secret in quotes of a letter\u201d", "is wrapped in quotes"),
+        ("\ufeffa secret from a file with a mark", "the invisible character U+FEFF ZERO WIDTH NO-BREAK SPACE"),
+        ("a secret\u200b from a page in the web", "the invisible character U+200B ZERO WIDTH SPACE"),
+        ("a secret\u00a0with another kind of space", "the invisible character U+00A0 NO-BREAK SPACE"),
+        ("a secret\u2060\u202e that turns around", "the invisible character U+2060 WORD JOINER"),
+        ("a secret in two\nlines", "the invisible character U+000A control character"),
         ("v1,whsec_" + base64.b64encode(bytes(24)).decode(), "the secret begins after the comma"),
         ("whsec_" + base64.b64encode(b"fifteen bytes!!").decode(), "begins with whsec_"),
     ],
@@ -123,6 +131,12 @@ def test_a_secret_that_is_none_is_named_and_not_shown(name: str, secret: str, wh
     assert told.startswith(f"{name} ")
     assert why in told
     assert secret.strip() not in told
+
+
+def test_a_secret_may_hold_spaces_quotes_and_accents() -> None:
+    """WooCommerce makes secrets of 50 printable characters, blanks and quotes among them."""
+    for secret in ('it\'s "quoted" & <odd>', '"half a pair of quotes', "senha açaí com acentos"):
+        assert secrets(WEBHOOK_SECRET=secret)[SecretName("default", "current")] == secret
 
 
 def test_a_secret_of_standard_webhooks_is_accepted() -> None:
