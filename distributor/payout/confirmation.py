@@ -25,7 +25,7 @@ from distributor.ports import Alarms, Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from foundation import logs
-from foundation.clock import Clock, UnixMs
+from foundation.clock import Clock, UnixMs, elapsed_ms
 from foundation.errors import Contention, InvariantBroken
 
 WITNESS_PATIENCE_MS = 600_000
@@ -155,7 +155,7 @@ class Confirmation:
         if since_ms is None:
             await self._since(final, self.clock())
             return None
-        if self.clock() - since_ms < WITNESS_PATIENCE_MS:
+        if elapsed_ms(since_ms, self.clock()) < WITNESS_PATIENCE_MS:
             return None
         await self.alarms.raise_(node_alarms.witness_missing(final.transaction, statements.words))
         effect_of = partial(self._effect, final)

@@ -22,7 +22,7 @@ from distributor.payout import alarms, node_alarms
 from distributor.payout.witnesses import by_provider
 from distributor.ports import Alarms, Chain
 from distributor.state import Stats
-from foundation.clock import Clock
+from foundation.clock import Clock, UnixMs, elapsed_ms
 from foundation.errors import Contention
 
 PATIENCE_MS = 60_000
@@ -88,7 +88,7 @@ class StillFinal:
         stats: Stats,
         snapshot: ChainSnapshot,
         second: tuple[str, Mapping[int, Hash]],
-        since_ms: int,
+        since_ms: UnixMs,
     ) -> bool:
         """Return whether the first node is wrong, as a second one shows; pause where it is right, or for too long."""
         node, canonical = second
@@ -96,7 +96,7 @@ class StillFinal:
         if there == stats.final_hash:
             await self.alarms.raise_(node_alarms.final_block_disputed(stats, snapshot.node, node))
             return True
-        if there is not None or self.clock() - since_ms >= PATIENCE_MS:
+        if there is not None or elapsed_ms(since_ms, self.clock()) >= PATIENCE_MS:
             await self._pause(operator, stats, snapshot)
         return False
 

@@ -26,7 +26,7 @@ from distributor.payout.guard_way import GuardWay
 from distributor.payout.preflight import Obstacle
 from distributor.ports import Alarms, Chain
 from distributor.state import WaitingReason
-from foundation.clock import Clock
+from foundation.clock import Clock, elapsed_ms
 
 PATIENCE_MS = 60_000
 """How long one node's word stops the payouts before it pauses them."""
@@ -91,7 +91,7 @@ class LedgerAge:
         return sign
 
     def _lasts(self, noted: Ahead) -> bool:
-        return self.clock() - noted.since_ms >= PATIENCE_MS
+        return elapsed_ms(noted.since_ms, self.clock()) >= PATIENCE_MS
 
     async def _pause(self, noted: Ahead) -> None:
         """Pause before the alarm: a crash in between does both again."""

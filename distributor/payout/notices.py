@@ -16,7 +16,7 @@ from distributor.ports import Alarms
 from distributor.reasons import waiting_alarm
 from distributor.state import WaitingReason
 from foundation import logs
-from foundation.clock import Clock
+from foundation.clock import Clock, elapsed_ms
 from foundation.errors import Contention
 
 PASSED_OVER_MS = 300_000
@@ -62,5 +62,5 @@ class Notices:
     async def pass_over(self, order: Order, why: str) -> None:
         """Leave an order waiting and name it: nothing is known against it, and the others go on."""
         logs.warning(_log, "order_passed_over", source=order.source, order_id=order.order_id, detail=why)
-        if self.clock() - order.received_ms >= PASSED_OVER_MS:
+        if elapsed_ms(order.received_ms, self.clock()) >= PASSED_OVER_MS:
             await self.alarms.raise_(alarms.passed_over(order, why))

@@ -248,3 +248,15 @@ def test_a_nonce_in_a_block_counts_before_one_in_a_pool() -> None:
     assert (sign.reason, sign.nodes) == (WaitingReason.NONCE_AHEAD, 1)
     assert "Node b counts 9" in sign.detail
     assert find_sign([pool, block], {OPERATOR: 9}) is None
+
+
+async def test_a_sign_noted_by_a_clock_that_runs_ahead_pauses_all_the_same() -> None:
+    """A host an hour ahead noted it; the others do not wait an hour for the minute to pass."""
+    world = await a_ledger_that_went_back()
+    world.clock.advance(3_600_000)
+    await world.distribution.drain()
+    world.clock.now_ms -= 3_600_000
+
+    await world.distribution.drain()
+
+    assert (await world.ledger.admin.pause_state()).paused
