@@ -16,11 +16,13 @@ from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
 from distributor.ledger import Ledger
 from distributor.model import Address
+from distributor.payout.full_size import ask_full_size
 from distributor.payout.guard_change import wrong_with
 from distributor.payout.preflight import decimals_mismatch
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.recovery.lost_ledger import signs_of_loss
 from distributor.resources import Resources
+from distributor.settings.chain import IN_FLIGHT_MAX
 from distributor.settings.use_cases import InitSettings
 from distributor.state import Identity
 from foundation.errors import ConfigurationError
@@ -69,7 +71,7 @@ async def initialise(
         if await _is_ours(ledger, settings, operator, say, apply=apply):
             return True
         nonce = await next_nonce(await parts.rpc(), settings.contracts.chain_id, operator)
-        await _refuse_decimals(parts, settings, operator)
+        await _try_what_a_payout_needs(parts, settings, operator)
         if not new_beginning:
             await _refuse_lost(parts, settings, nonce)
         since = await _check_guard(parts, settings, operator)
@@ -159,9 +161,11 @@ async def next_nonce(rpc: Rpc, chain_id: int, operator: Address) -> int:
     return counts.pop()
 
 
-async def _refuse_decimals(parts: Resources, settings: InitSettings, operator: Address) -> None:
-    """Raise Refused when the token counts in other units than the settings."""
-    snapshot = await (await parts.chain()).pre_bind_snapshot(operator)
+async def _try_what_a_payout_needs(parts: Resources, settings: InitSettings, operator: Address) -> None:
+    """Raise Refused when the token counts in other units than the settings; ChainUnavailable for a node too small."""
+    chain = await parts.chain()
+    snapshot = await chain.pre_bind_snapshot(operator)
+    await ask_full_size(chain, node=snapshot.node, head_number=snapshot.head.number, transactions=IN_FLIGHT_MAX)
     if wrong := decimals_mismatch(snapshot.decimals, settings.contracts.decimals):
         raise CommandRefused(wrong)
 

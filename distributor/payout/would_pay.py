@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.payout import preflight
 from distributor.payout.distribution import Distribution
+from distributor.payout.full_size import ask_full_size
 from distributor.payout.preflight import Obstacle
 from distributor.state import BindingState, WaitingReason
 
@@ -37,7 +38,7 @@ class WouldPay:
             return preflight.outside_trouble(error)
 
     async def _on_chain(self, binding_state: BindingState) -> Obstacle | None:
-        """Return what one node says against it: code, decimals, nonce, price, gas, the guard, the smallest payment."""
+        """Return what one node says against it: code, price, size, the guard, the smallest payment."""
         asked, operator = self.distribution, binding_state.operator
         opened = (await asked.ledger.opened()).transactions
         mine = [each for each in opened if each.transaction.operator == operator]
@@ -45,6 +46,12 @@ class WouldPay:
         prepared = preflight.prepare(snapshot, binding_state, mine, asked.config, slots=1)
         if isinstance(prepared, Obstacle):
             return prepared
+        await ask_full_size(
+            asked.chain,
+            node=snapshot.node,
+            head_number=snapshot.head.number,
+            transactions=asked.config.max_in_flight,
+        )
         bypassed = await asked.guard_way.obstacle(node=snapshot.node) if asked.guard_way else None
         return bypassed or await self._refused_probe(snapshot.node)
 

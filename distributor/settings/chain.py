@@ -187,10 +187,14 @@ class SettlementSettings(SettingsGroup):
     )
 
 
+IN_FLIGHT_MAX = 16
+"""Transactions of one account that a node's pool runs. Source: bor, ``txpool.accountslots``."""
+
+
 class LaneSettings(SettingsGroup):
     """How much one operator has under way, and how fast the chain moves."""
 
-    max_in_flight: Annotated[int, parsed(kinds.whole(1, 16))] = setting(
+    max_in_flight: Annotated[int, parsed(kinds.whole(1, IN_FLIGHT_MAX))] = setting(
         "MAX_IN_FLIGHT", "Open transactions at once; a node's pool runs 16 of one account", "16"
     )
     max_orders_per_transaction: Annotated[int, parsed(accept.one)] = setting(

@@ -5,14 +5,17 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from devstack.contracts import Deployment, Devchain
 from distributor.cli import main
 from distributor.cli.init import initialise
+from distributor.errors import ChainUnavailable
 from distributor.resources import Resources
 from distributor.state import Identity
 from foundation.errors import ConfigurationError
 from tests.fakes.clock import FrozenClock
+from tests.integration.gateway import Gateway, Reply, gateway
 
 
 class Desk:
@@ -267,3 +270,45 @@ async def test_a_token_that_counts_otherwise_is_refused(environ: dict[str, str],
     assert not await desk.init(apply=True, TOKEN_DECIMALS="6")
     assert "The token has 18 decimals, TOKEN_DECIMALS is 6." in desk.said[-1]
     assert await (await parts.ledger()).identity() is None
+
+
+def batches_of_at_most(most: int) -> Reply:
+    """Refuse a larger batch with HTTP 413, as gateways do; a single call is one object."""
+
+    async def reply(front: Gateway, body: bytes) -> web.Response:
+        calls = json.loads(body)
+        if isinstance(calls, list) and len(calls) > most:
+            return web.Response(status=413)
+        return web.json_response(await front.ask_node(body))
+
+    return reply
+
+
+def no_receipts() -> Reply:
+    """Answer everything but receipts: the provider's plan has no such method."""
+
+    async def reply(front: Gateway, body: bytes) -> web.Response:
+        asked, answered = json.loads(body), await front.ask_node(body)
+        calls, answers = (asked, answered) if isinstance(asked, list) else ([asked], [answered])
+        said = [
+            {"jsonrpc": "2.0", "id": call["id"], "error": {"code": -32601, "message": "method is not available"}}
+            if call["method"] == "eth_getTransactionReceipt"
+            else answer
+            for call, answer in zip(calls, answers, strict=True)
+        ]
+        return web.json_response(said if len(said) > 1 else said[0])
+
+    return reply
+
+
+async def test_init_tries_what_the_payouts_will_ask_at_once(environ: dict[str, str], deployment: Deployment) -> None:
+    """Found-faults A11: one that takes three calls in a batch is asked so; one without receipts pays nobody, ever."""
+    async with gateway(deployment.url) as front:
+        desk = Desk(environ | {"RPC_URL": front.url})
+        front.reply = batches_of_at_most(3)
+        assert await desk.init(apply=False)
+        assert max(len(batch) for batch in front.batches[-5:]) <= 3
+
+        front.reply = no_receipts()
+        with pytest.raises(ChainUnavailable, match="does not answer 16 of 16 receipts"):
+            await desk.init(apply=True)

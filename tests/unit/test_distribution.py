@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
+from distributor.chain_types import Claim, Mark, Word
 from distributor.ledger import Ledger
 from distributor.ledger.service_state import ServiceState
-from distributor.model import HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
+from distributor.model import Hash, HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.payout import distribution as module
 from distributor.payout import selection
 from distributor.payout.distribution import Drained
@@ -639,6 +640,25 @@ async def test_what_would_stop_an_order_is_known_before_one_comes() -> None:
     found.append(await WouldPay(world.distribution).obstacle())
 
     assert [each.reason for each in found if each] == ["gas_short", "reserve_short", "node_down", "paused"]
+
+
+async def test_a_node_that_cannot_show_what_settlement_will_ask_would_stop_an_order() -> None:
+    """Found-faults A11: small tries work, and on the first busy day sixteen in flight are never closed."""
+    world = await a_world()
+    world.chain.words = few_words  # type: ignore[method-assign]
+
+    found = await WouldPay(world.distribution).obstacle()
+
+    assert found is not None
+    assert found.reason is WaitingReason.NODE_DOWN
+    assert "does not answer 16 of 16 receipts" in found.detail
+
+
+async def few_words(claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
+    """Answer nothing of what was asked for at once."""
+    assert claims
+    assert (bool(node), mark) == (True, None)
+    return {}
 
 
 async def test_a_ledger_that_is_not_ours_would_stop_an_order() -> None:
