@@ -63,6 +63,10 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     package = commands.add_parser("package", help="dist/app.zip, ready for az functionapp deploy")
     package.add_argument("--python", choices=PYTHONS, default=DEPLOYED, help="what the app in Azure runs (3.12)")
     package.add_argument("--check", type=Path, metavar="ZIP", help="build nothing: check a package made elsewhere")
+    deploy = commands.add_parser("deploy", help="upload a package by the signed-in az, and find its functions there")
+    deploy.add_argument("--resource-group", required=True, metavar="GROUP")
+    deploy.add_argument("--name", required=True, metavar="APP", help="the function app")
+    deploy.add_argument("--package", type=Path, metavar="ZIP", help="what to upload (dist/app.zip)")
     commands.add_parser("down", help="end everything that up and services started")
     chosen, rest = parser.parse_known_args(arguments)
     if rest and chosen.command != "test":
@@ -74,7 +78,7 @@ def _prepare(console: Console, command: str) -> None:
     """Install what *command* needs beside the Python packages."""
     if command == "package":
         setup.prepare_worker(console)
-    elif command != "down":
+    elif command not in {"down", "deploy"}:
         setup.prepare_rest(console)
 
 
@@ -90,6 +94,8 @@ def _go_on_in(python: Path, arguments: Sequence[str]) -> int:
 def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> int:
     from devstack import down, run_tests, services, up
     from devstack.chaos import run as chaos
+    from devstack.deploy import azure
+    from devstack.deploy import run as deploy
     from devstack.drill import run as drill
     from devstack.package import run as package
     from devstack.payflow import run as payflow
@@ -104,6 +110,11 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
         "drill": lambda: drill.run(console, chosen.names, once=chosen.once),
         "test": lambda: run_tests.run(console, rest),
         "package": lambda: package.run(console, python=chosen.python, check=chosen.check),
+        "deploy": lambda: deploy.run(
+            console,
+            azure.FunctionApp(az=azure.installed(), group=chosen.resource_group, name=chosen.name),
+            chosen.package or package.OUT,
+        ),
         "down": lambda: down.run(console),
     }
     return run[chosen.command]()

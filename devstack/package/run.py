@@ -94,7 +94,7 @@ def _report(console: Console, package: Path, python: str, *, compiled: bool) -> 
             f"  bytecode   none: no Python {python} on this machine. The app runs, and compiles itself at every start.",
             "bold",
         )
+    where = "" if package == OUT else f" --package {package}"
     console.say(f"""
-Upload it, and see that Azure lists its functions (a number above 0):
-  az functionapp deploy --resource-group GROUP --name APP --src-path {package} --type zip
-  az functionapp function list --resource-group GROUP --name APP --query "length(@)\"""")
+Upload it, and see that Azure lists its functions:
+  python3 -m devstack deploy --resource-group GROUP --name APP{where}""")

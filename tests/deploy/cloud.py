@@ -4,6 +4,12 @@ A stand-in of the Azure that ``az`` speaks to when it deploys: sign-in, Resource
 One TLS server on this machine under a certificate made for the test. It knows one tenant, one
 subscription and one Flex Consumption app, and lists as its functions what the worker really finds in
 the package that was uploaded.
+
+The deployment endpoint is as strict as its strictest reading: it takes ``application/zip``, which every client
+that knows the Flex Consumption plan sends (azure-cli 2.91, ``enable_zip_deploy_flex``; Azure/azure-dev#3658;
+hashicorp/terraform-provider-azurerm#31937; OctopusDeploy/Calamari#2077), and a zip as the body. Whether the
+platform also takes the ``application/octet-stream`` of ``az functionapp deploy`` is written nowhere: a test says
+which of the two it means (``octet_streams``).
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -36,6 +43,8 @@ _ENDPOINTS = (
     "management",
     "resource_manager",
 )
+PENDING, BUILDING, FAILED, SUCCEEDED, CONFLICT = 0, 1, 3, 4, 5
+"""Statuses of a deployment. Source: https://github.com/Azure/azure-dev/issues/3658."""
 _SITE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Web/sites/{APP}"
 
 
@@ -59,6 +68,16 @@ class Cloud:
     asked: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     """What it was asked and does not know: the test that meets one says so."""
+    octet_streams: bool = True
+    """Whether an upload as ``application/octet-stream`` is taken."""
+    refusals: list[Answer] = field(default_factory=list)
+    """What the next uploads are answered with, in place of being taken."""
+    course: list[tuple[int, str]] = field(default_factory=lambda: [(PENDING, ""), (BUILDING, ""), (SUCCEEDED, "")])
+    """The statuses that the next deployments go through; HTTP says 200 for each of them."""
+    lists: list[list[str]] = field(default_factory=list)
+    """What is listed before the functions of the package are: nothing at first, or a placeholder."""
+    publications: list[tuple[str, str]] = field(default_factory=list)
+    """Query and media type of each upload."""
 
     @property
     def url(self) -> str:
@@ -72,7 +91,7 @@ class Cloud:
     def authority(self) -> Path:
         return self.folder / "authority.pem"
 
-    def answer(self, method: str, path: str, body: bytes, authorization: str) -> Answer:
+    def answer(self, method: str, path: str, body: bytes, headers: Message) -> Answer:
         """Answer as Azure does, as far as a deployment asks."""
         self.asked.append(f"{method} {path}")
         route = urlsplit(path).path
@@ -80,11 +99,30 @@ class Cloud:
             return Answer(200, self._tenant())
         if (method, route) == ("POST", f"/{TENANT}/oauth2/v2.0/token"):
             return _token(parse_qs(body.decode()))
-        if authorization != f"Bearer {_TOKEN}":
+        if headers["Authorization"] != f"Bearer {_TOKEN}":
             return Answer(401, {"error": {"code": "AuthenticationFailed", "message": "no token, or not ours"}})
-        return self._signed_in(method, route, body)
+        if (method, route) == ("POST", "/api/publish"):
+            return self._publish(urlsplit(path).query, headers.get("Content-Type", ""), body)
+        return self._signed_in(method, route)
 
-    def _signed_in(self, method: str, route: str, body: bytes) -> Answer:
+    def _publish(self, query: str, media_type: str, body: bytes) -> Answer:
+        self.publications.append((query, media_type))
+        taken = {"application/zip", *(["application/octet-stream"] if self.octet_streams else ())}
+        if media_type not in taken:
+            return Answer(415, f"The media type '{media_type}' is not supported.")
+        if not body.startswith(b"PK"):
+            return Answer(400, "The body is no zip.")
+        if self.refusals:
+            return self.refusals.pop(0)
+        self.uploaded.write_bytes(body)
+        return Answer(202, "3f394416-b25a-4e42-aa01-02a1f011772e")
+
+    def _latest(self) -> dict[str, Any]:
+        status, text = self.course.pop(0) if len(self.course) > 1 else self.course[0]
+        complete = status not in {PENDING, BUILDING}
+        return {"id": "one", "status": status, "status_text": text, "complete": complete, "deployer": "OneDeploy"}
+
+    def _signed_in(self, method: str, route: str) -> Answer:
         match method, route.rstrip("/"):
             case "GET", "/subscriptions":
                 return Answer(200, {"value": [_subscription()]})
@@ -92,11 +130,8 @@ class Cloud:
                 return Answer(200, self._site())
             case "GET", path if path == f"{_SITE}/functions":
                 return Answer(200, {"value": self._functions()})
-            case "POST", "/api/publish":
-                self.uploaded.write_bytes(body)
-                return Answer(202, {})
             case "GET", "/api/deployments/latest":
-                return Answer(200, {"id": "one", "status": 4, "complete": True, "deployer": "OneDeploy"})
+                return Answer(200, self._latest())
         self.unknown.append(f"{method} {route}")
         return Answer(404, {"error": {"code": "NotFound", "message": f"the stand-in does not know {route}"}})
 
@@ -117,6 +152,7 @@ class Cloud:
             "location": "Brazil South",
             "properties": {
                 "sku": "FlexConsumption",
+                "serverFarmId": _SITE.replace("sites", "serverfarms"),
                 "reserved": True,
                 "state": "Running",
                 "enabledHostNames": [name for _, name in names],
@@ -127,9 +163,9 @@ class Cloud:
     def _functions(self) -> list[dict[str, Any]]:
         """Return what the app offers; one that does not load offers nothing, and no error."""
         try:
-            found = self.functions(self.uploaded)
+            found = self.lists.pop(0) if self.lists else list(self.functions(self.uploaded))
         except Exception:  # noqa: BLE001 -- the platform logs it and lists nothing, whatever it was
-            found = {}
+            found = []
         return [{"id": f"{_SITE}/functions/{name}", "name": f"{APP}/{name}", "properties": {}} for name in found]
 
 
@@ -175,7 +211,7 @@ def _handler(standing: Cloud) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            found = standing.answer(self.command, self.path, body, self.headers.get("Authorization", ""))
+            found = standing.answer(self.command, self.path, body, self.headers)
             said = json.dumps(found.document).encode()
             self.send_response(found.status)
             self.send_header("Content-Type", "application/json")

@@ -22,7 +22,7 @@ ROLE = re.compile(r"^\| ([A-Z][\w ]+) \| `([0-9a-f-]{36})` \| ([^|]+) \| ([^|]+)
 SHELL_ONLY = {
     "ADMIN_ADDRESS", "ALERT_EMAIL", "APP", "AUTHORITY", "BODY", "CLIENT_ID", "DEPLOYER", "ETH_RPC_URL", "GROUP",
     "IDENTITY_ID", "KEY", "LOCATION", "OPERATORS_OBJECT_ID", "OPERATORS_TYPE", "OPERATOR_ADDRESS", "OPERATOR_ROLE",
-    "REGISTRY", "SCOPE", "SECRET", "SIGNATURE", "STORAGE", "VAULT", "VAULT_URI", "WEBHOOK_URL",
+    "REGISTRY", "SCM", "SCOPE", "SECRET", "SIGNATURE", "STORAGE", "VAULT", "VAULT_URI", "WEBHOOK_URL",
 }  # fmt: skip
 """What the shell of the reader keeps between two commands."""
 GITHUB = {"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP"}
@@ -149,11 +149,10 @@ def test_every_command_of_the_service_exists(paper: str) -> None:
 
 def test_every_command_of_the_stack_exists(paper: str) -> None:
     """And builds for the Python that infra/ deploys."""
-    (shown,) = re.findall(r"python3 -m devstack (.*)$", paper, re.MULTILINE)
-    chosen, _ = _parse(shown.split())
+    shown = [_parse(line.split())[0] for line in re.findall(r"^python3 -m devstack (.*)$", paper, re.MULTILINE)]
 
-    assert chosen.command == "package"
-    assert chosen.python == DEPLOYED
+    assert {each.command for each in shown} == {"package", "deploy"}
+    assert {each.python for each in shown if each.command == "package"} == {DEPLOYED}
 
 
 def test_every_alert_is_named(paper: str) -> None:
