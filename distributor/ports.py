@@ -29,8 +29,8 @@ from foundation.clock import UnixMs
 class Payer(Protocol):
     """Where a payment is tried: the Authority itself, or the guard before it."""
 
-    def pay(self, order: Order) -> Call:
-        """Return the call that pays *order*."""
+    def pay(self, *orders: Order) -> Call:
+        """Return the call that pays *orders*; the Authority itself pays exactly one."""
 
     def probe(self, operator: Address) -> Call:
         """Return a payment of one token unit to *operator* that is only ever simulated."""
@@ -47,8 +47,8 @@ class Chain(Protocol):
     every node serves another chain; ``submit`` answers with outcomes instead.
     """
 
-    def pay(self, order: Order) -> Call:
-        """Return the Authority call that pays *order*."""
+    def pay(self, *orders: Order) -> Call:
+        """Return the Authority call that pays *orders*. Raises ValueError unless it is one."""
 
     def probe(self, operator: Address) -> Call:
         """
@@ -110,8 +110,8 @@ class Guard(Protocol):
     serves another chain.
     """
 
-    def pay(self, order: Order) -> Call:
-        """Return the call that pays *order* through the guard of the settings."""
+    def pay(self, *orders: Order) -> Call:
+        """Return the call that pays *orders* through the guard of the settings."""
 
     def probe(self, operator: Address) -> Call:
         """Return a payment of one token unit to *operator* through the guard; it is only ever simulated."""

@@ -163,6 +163,7 @@ class Container:
                 identity=payout.contracts.identity,
                 limits=payout.fees,
                 max_in_flight=payout.lane.max_in_flight,
+                orders_per_transaction=payout.lane.max_orders_per_transaction,
                 caps=settings.caps.caps,
                 decimals=payout.contracts.decimals,
             ),

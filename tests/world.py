@@ -53,6 +53,7 @@ class World:
         if guarded:
             self.guard.install(OPERATOR)
         self.max_in_flight = 16
+        self.orders_per_transaction = 1
         self.caps = NO_CAPS
         self.received = 0
         self.holders = 0
@@ -82,7 +83,11 @@ class World:
             alarms=self.alarms,
             clock=self.clock,
             config=DistributionConfig(
-                identity=self.identity, limits=self.limits, max_in_flight=self.max_in_flight, caps=self.caps
+                identity=self.identity,
+                limits=self.limits,
+                max_in_flight=self.max_in_flight,
+                orders_per_transaction=self.orders_per_transaction,
+                caps=self.caps,
             ),
             holder=holder,
             guard_way=self.a_guard_way() if self.identity.guard else None,

@@ -15,6 +15,7 @@ from distributor.chain.node import Node
 from distributor.chain.nodes import Nodes
 from distributor.chain.rpc_requests import Batch
 from distributor.chain.rpc_responses import (
+    FAILED,
     GARBLED,
     NodeError,
     NodeUnavailable,
@@ -23,6 +24,7 @@ from distributor.chain.rpc_responses import (
     read_units,
     reading,
 )
+from distributor.chain.simulations import said_of_some
 from distributor.chain_types import Call, GuardFacts, GuardLink, GuardPast, GuardPayment, Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash, Order
@@ -56,8 +58,8 @@ class GuardContract:
     def __init__(self, nodes: Nodes, *, guard: Address | None, authority: Address) -> None:
         self._nodes, self._guard, self._authority = nodes, guard, authority
 
-    def pay(self, order: Order) -> Call:
-        return self._call(wire.item_of(order))
+    def pay(self, *orders: Order) -> Call:
+        return self._call(*map(wire.item_of, orders))
 
     def probe(self, operator: Address) -> Call:
         return self._call((operator, _PROBE_UNITS, PROBE_REF_ID, _PROBE_REASON))
@@ -67,7 +69,7 @@ class GuardContract:
 
         async def read(chosen: Node) -> Sequence[Simulation]:
             answers = await chosen.ask(batch)
-            return [_simulation(answers, name) for name in batch]
+            return said_of_some([_simulation(answers, name) for name in batch], answers, next(iter(batch)))
 
         return await self._nodes.read(read, label=node)
 
@@ -143,10 +145,10 @@ class GuardContract:
     async def aclose(self) -> None:
         await self._nodes.aclose()
 
-    def _call(self, item: wire.Item) -> Call:
+    def _call(self, *items: wire.Item) -> Call:
         if self._guard is None:
             raise ValueError("no guard is set, and nothing can be paid through one")
-        return Call(to=self._guard, data=wire.distribute_many(ITEM_GAS, [item]))
+        return Call(to=self._guard, data=wire.distribute_many(ITEM_GAS, items))
 
 
 def _eth_call(operator: Address, call: Call) -> RpcCall:
@@ -211,11 +213,15 @@ def _passes(answers: RpcResponses, name: str) -> bool:
 
 
 def _simulation(answers: RpcResponses, name: str) -> Simulation:
-    """Return what each item would meet, or why all are refused; an error that is no revert says nothing."""
+    """Return what each item would meet, or why all are refused; any other error says nothing of it."""
     said = answers.outcome(name)
-    if isinstance(said, NodeError) and said.is_revert:
-        return Simulation(revert=wire.read_whole_refusal(said.data, said.text))
-    outcomes = wire.read_outcomes(read_data(answers.required(name)))
+    if isinstance(said, NodeError):
+        revert = wire.read_whole_refusal(said.data, said.text) if said.is_revert else None
+        return Simulation(revert=revert, unknown="" if revert else said.text or FAILED)
+    try:
+        outcomes = wire.read_outcomes(read_data(answers.required(name)))
+    except NodeUnavailable as trouble:
+        return Simulation(unknown=str(trouble))
     return outcomes or Simulation(revert=Revert(kind=RevertKind.OTHER, text="what answers is no guard"))
 
 

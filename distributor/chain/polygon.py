@@ -123,7 +123,8 @@ class Polygon:
     def nodes(self) -> Sequence[str]:
         return self._nodes.labels
 
-    def pay(self, order: Order) -> Call:
+    def pay(self, *orders: Order) -> Call:
+        (order,) = orders
         return self._distribute(order.wallet, order.amount_units, bytes.fromhex(order.ref_id[2:]), order.reason)
 
     def probe(self, operator: Address) -> Call:

@@ -24,7 +24,7 @@ async def read_simulations(node: Node, operator: Address, calls: Sequence[Call])
     names = [f"call:{at}" for at in range(len(calls))]
     if any(_takes_one_parameter(answers, name) for name in names):
         answers = await node.ask(estimates(operator, calls, at_block=False))
-    return _simulations(answers, names)
+    return said_of_some([_simulation(answers, name) for name in names], answers, names[0])
 
 
 def _takes_one_parameter(answers: RpcResponses, name: str) -> bool:
@@ -33,16 +33,15 @@ def _takes_one_parameter(answers: RpcResponses, name: str) -> bool:
     return isinstance(said, NodeError) and said.code == INVALID_PARAMS and not said.is_revert
 
 
-def _simulations(answers: RpcResponses, names: Sequence[str]) -> Sequence[Simulation]:
+def said_of_some(simulations: Sequence[Simulation], answers: RpcResponses, first: str) -> Sequence[Simulation]:
     """
-    Return what each call would do. Raises NodeTrouble when the node can say of none.
+    Return *simulations*. Raises NodeUnavailable when the node can say of none, with its word on the *first* call.
 
     A node that can say of some is not sick: the others harm themselves alone.
     """
-    simulations = [_simulation(answers, name) for name in names]
     if simulations and all(simulation.unknown for simulation in simulations):
-        said = answers.outcome(names[0])
-        raise said.as_unavailable() if isinstance(said, NodeError) else NodeUnavailable(INCOMPLETE, "eth_estimateGas")
+        said = answers.outcome(first)
+        raise said.as_unavailable() if isinstance(said, NodeError) else NodeUnavailable(INCOMPLETE, "a simulated call")
     return simulations
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
+from distributor.ledger.binding import sum_of
 from distributor.ledger.opened import Opened
 from distributor.model import (
     Attempt,
     AttemptKind,
     Fees,
     OpenTransaction,
-    Order,
     Transaction,
     TransactionStatus,
 )
@@ -32,7 +32,7 @@ from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
 from distributor.payout.selection import Line, select_orders
 from distributor.payout.shop_check import ShopCheck
 from distributor.payout.shop_registration import ShopRegistration
-from distributor.payout.trial import Trials
+from distributor.payout.trial import Batch, Trials
 from distributor.ports import Alarms, Chain, Payer, Signer, UnsignedTransaction
 from distributor.state import BindingState, WaitingReason
 from foundation import logs
@@ -214,7 +214,7 @@ class Distribution:
         bypassed = await self.guard_way.obstacle(node=prepared.snapshot.node) if self.guard_way else None
         if bypassed is not None:
             return _Outcome(obstacle=bypassed)
-        judged = await self._trials.judge(selection.orders, node=prepared.snapshot.node)
+        judged = await self._trials(prepared.batch_size).judge(selection.orders, node=prepared.snapshot.node)
         if judged.service_wide is not None:
             return _Outcome(obstacle=preflight.service_wide(judged.service_wide))
         for order, refusal in judged.held:
@@ -225,20 +225,22 @@ class Distribution:
             await self.guard_way.adopt(judged.already_paid, prepared.snapshot)
         line.skip |= {order.key for order, _ in [*judged.held, *judged.passed_over]}
         line.skip |= {order.key for order in judged.already_paid}
-        bound = await self._bind_and_submit(selection.binding_state, judged.good, prepared.fees)
+        # What had to be tried alone may need more transactions than there is room for: the next round binds the rest.
+        batches = judged.batches[: prepared.room]
+        bound = await self._bind_and_submit(selection.binding_state, batches, prepared.fees)
         return _Outcome(bound=bound, progress=True, obstacle=selection.obstacle, looked_to=selection.looked_to)
 
     @property
     def _shops(self) -> ShopCheck:
         return ShopCheck(ledger=self.ledger, alarms=self.alarms, registration=self.registration)
 
-    @property
-    def _trials(self) -> Trials:
+    def _trials(self, batch_size: int) -> Trials:
         return Trials(
             payer=self._payer,
             nodes=self.chain.nodes,
             operator=self.signer.address,
             gas_limit=self.config.limits.gas_limit,
+            batch_size=batch_size,
         )
 
     @property
@@ -247,43 +249,44 @@ class Distribution:
 
     # binding -----------------------------------------------------------------------------------
 
-    async def _bind_and_submit(self, binding_state: BindingState, orders: Sequence[Order], price: Fees) -> int:
-        """Bind each order to its own nonce, one group after the other; then hand all bytes over at once."""
+    async def _bind_and_submit(self, binding_state: BindingState, batches: Sequence[Batch], price: Fees) -> int:
+        """Bind each batch to its own nonce, one group after the other; then hand all bytes over at once."""
         stored = list[tuple[Transaction, Attempt]]()
-        for order in orders:
+        for batch in batches:
             try:
-                binding_state, transaction, attempt = await self._bind(binding_state, order, price)
+                binding_state, transaction, attempt = await self._bind(binding_state, batch, price)
             except Contention:
                 break  # the next round reads everything anew
             except SignerUnavailable:
                 if not stored:
                     raise
                 break  # what is bound goes out first; the next round says what is wrong
-            about = {"source": order.source, "order_id": order.order_id, "tx_hash": attempt.tx_hash}
-            logs.info(_log, "order_bound", **about, operator=attempt.operator, nonce=attempt.nonce)
+            for order in batch:
+                about = {"source": order.source, "order_id": order.order_id, "tx_hash": attempt.tx_hash}
+                logs.info(_log, "order_bound", **about, operator=attempt.operator, nonce=attempt.nonce)
             stored.append((transaction, attempt))
         await submission.submit(self.ledger, self.chain, self.clock, stored)
         return len(stored)
 
     async def _bind(
-        self, binding_state: BindingState, order: Order, price: Fees
+        self, binding_state: BindingState, batch: Batch, price: Fees
     ) -> tuple[BindingState, Transaction, Attempt]:
-        """Sign and bind one order. Raises Contention if the totals are stale, for instance after midnight UTC."""
-        transaction, attempt = await self._sign(binding_state, order, price)
+        """Sign and bind one batch. Raises Contention if the totals are stale, for instance after midnight UTC."""
+        transaction, attempt = await self._sign(binding_state, batch, price)
         if transaction.bound_day != binding_state.spent.day:
-            raise Contention("the order was chosen by yesterday's totals")
+            raise Contention("the orders were chosen by yesterday's totals")
         binding_state, transaction = await self.ledger.bind(
-            binding_state, [order], transaction, attempt, self.config.caps
+            binding_state, batch, transaction, attempt, self.config.caps
         )
         return binding_state, transaction, attempt
 
-    async def _sign(self, binding_state: BindingState, order: Order, price: Fees) -> tuple[Transaction, Attempt]:
-        call, now_ms = self._payer.pay(order), self.clock()
+    async def _sign(self, binding_state: BindingState, batch: Batch, price: Fees) -> tuple[Transaction, Attempt]:
+        call, now_ms = self._payer.pay(*batch), self.clock()
         unsigned = UnsignedTransaction(
             chain_id=self.config.identity.chain_id,
             nonce=binding_state.next_nonce,
             call=call,
-            gas_limit=self.config.payment_gas,
+            gas_limit=self.config.payment_gas(len(batch)),
             fees=price,
         )
         transaction = Transaction(
@@ -291,8 +294,8 @@ class Distribution:
             nonce=binding_state.next_nonce,
             to=call.to,
             data=call.data,
-            orders=(order.key,),
-            committed_units=order.amount_units,
+            orders=tuple(order.key for order in batch),
+            committed_units=sum_of(batch),
             bound_day=utc_day(now_ms),
             bound_ms=now_ms,
         )

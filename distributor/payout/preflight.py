@@ -47,24 +47,51 @@ class DistributionConfig:
     """As the settings have it; an empty ``ledger_id`` accepts any."""
     limits: FeeSettings
     max_in_flight: int
+    orders_per_transaction: int = 1
+    """``MAX_ORDERS_PER_TRANSACTION``; only a guard pays more than one."""
     caps: Caps = NO_CAPS
     decimals: int | None = None
     """``TOKEN_DECIMALS``, by which every amount was read; None compares it with nothing."""
 
     @property
-    def payment_gas(self) -> int:
-        """The gas limit of a transaction that pays one order."""
-        return self.limits.gas_limit if self.identity.guard is None else guard_calls.gas_needed(guard_calls.ITEM_GAS, 1)
+    def batch_size(self) -> int:
+        """
+        The most orders that one transaction pays.
+
+        One without guard. Through one as many as the setting allows, and as keep the dearest attempt under what a node
+        accepts: a batch that could not be replaced up to ``MAX_FEE_GWEI`` would stay in the pool.
+        """
+        if self.identity.guard is None:
+            return 1
+        fitting = (n for n in range(self.orders_per_transaction, 1, -1) if self._fits(n))
+        return next(fitting, 1)
+
+    def payment_gas(self, orders: int) -> int:
+        """Return the gas limit of a transaction that pays as many *orders*."""
+        if self.identity.guard is None:
+            return self.limits.gas_limit * orders
+        return guard_calls.gas_needed(guard_calls.ITEM_GAS, orders)
+
+    def _fits(self, orders: int) -> bool:
+        return self.payment_gas(orders) * self.limits.max_fee_wei < fees.NODE_FEE_CAP_WEI
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """The inputs of one round: one node's facts, the binding state, the price, and room for how many transactions."""
+    """The inputs of one round: one node's facts, the binding state, the price, and how much there is room for."""
 
     snapshot: PreBindSnapshot
     binding_state: BindingState
     fees: Fees
     room: int
+    """How many transactions."""
+    batch_size: int = 1
+    """How many orders each of them pays at most."""
+
+    @property
+    def room_for_orders(self) -> int:
+        """How many orders all those transactions pay at most."""
+        return self.room * self.batch_size
 
 
 def prepare(
@@ -80,21 +107,30 @@ def prepare(
     trouble = _contract_trouble(snapshot, config) or _nonce_trouble(snapshot, binding_state, mine)
     if trouble is not None:
         return trouble
-    price = fees.first(snapshot.market, config.limits, gas_limit=config.payment_gas)
+    batch_size = config.batch_size
+    price = fees.first(snapshot.market, config.limits, gas_limit=config.payment_gas(batch_size))
     if price is None:
         # The network asks more than MAX_FEE_GWEI: bound now, it would sit in the pool and hold later nonces up.
         asked = format_gwei(snapshot.market.base_fee_wei or snapshot.market.gas_price_wei)
         allowed = format_gwei(config.limits.max_fee_wei)
         return Obstacle(reason=WaitingReason.FEE_CEILING, detail=f"The network asks {asked} gwei of {allowed}.")
-    cost_wei = config.payment_gas * price.max_fee_wei
     # What is in flight may still use all the gas it was signed for; a node refuses what the balance cannot cover.
-    affordable = (snapshot.gas_balance_wei - _gas_in_flight_wei(mine)) // cost_wei
+    gas = (snapshot.gas_balance_wei - _gas_in_flight_wei(mine)) // price.max_fee_wei
+    # Coin for a small batch only pays a small batch: the last of it is not left unused.
+    batch_size = next((n for n in range(batch_size, 1, -1) if config.payment_gas(n) <= gas), 1)
+    affordable = gas // config.payment_gas(batch_size)
     if affordable <= 0:
         detail = (
             f"Operator {binding_state.operator} holds {format_units(snapshot.gas_balance_wei, _NATIVE_DECIMALS)} POL."
         )
         return Obstacle(reason=WaitingReason.GAS_SHORT, detail=detail)
-    return Prepared(snapshot=snapshot, binding_state=binding_state, fees=price, room=min(slots, affordable))
+    return Prepared(
+        snapshot=snapshot,
+        binding_state=binding_state,
+        fees=price,
+        room=min(slots, affordable),
+        batch_size=batch_size,
+    )
 
 
 def _contract_trouble(snapshot: PreBindSnapshot, config: DistributionConfig) -> Obstacle | None:

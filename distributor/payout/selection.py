@@ -91,7 +91,7 @@ class _Selecting:
         """Take those of *orders* that fit; False when there is no room for what is left of them."""
         promised = self.binding_state.plus(self.orders)
         for order in orders:
-            if len(self.orders) == self.prepared.room:
+            if len(self.orders) == self.prepared.room_for_orders:
                 return False
             owner = owner_of(order, self.owners)
             if owner is not None and owner != order.source:

@@ -7,12 +7,16 @@ passed over in this round and named; the others go on.
 
 The probe tells a sick Authority from a bad order, and no more: a probe that is refused while an order would be
 paid says nothing of that order, and then nobody is held for what is refused beside it.
+
+Through a guard several orders are tried in one call, the very call that will be signed. What is refused of it is
+left out and the rest tried once more together; a batch that is refused or unanswered as a whole says nothing of any
+of its orders, so each of them is tried alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from distributor.chain_types import Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable, WrongChain
@@ -20,16 +24,25 @@ from distributor.model import Address, Order, OrderKey
 from distributor.payout import preflight
 from distributor.ports import Payer
 
+Batch = tuple[Order, ...]
+"""Orders that one transaction pays."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+
+@dataclass(kw_only=True, slots=True)
 class Trial:
     """What one node says of the probe and of some orders."""
 
-    probe: Revert | None
-    probe_known: bool
-    good: frozenset[OrderKey]
-    refused: Mapping[OrderKey, Revert]
-    unknown: Mapping[OrderKey, str]
+    probe: Revert | None = None
+    probe_known: bool = False
+    batches: list[Batch] = field(default_factory=list)
+    """Orders it would pay, as they were tried together."""
+    refused: dict[OrderKey, Revert] = field(default_factory=dict)
+    unknown: dict[OrderKey, str] = field(default_factory=dict)
+
+    @property
+    def good(self) -> frozenset[OrderKey]:
+        """The orders it would pay."""
+        return frozenset(order.key for batch in self.batches for order in batch)
 
     @property
     def service_wide(self) -> Revert | None:
@@ -52,7 +65,8 @@ class Trial:
 class Judged:
     """What becomes of a round's orders: paid now, held, or passed over with the reason."""
 
-    good: Sequence[Order]
+    batches: Sequence[Batch]
+    """Orders that are paid, each batch by one transaction."""
     held: Sequence[tuple[Order, Revert]]
     passed_over: Sequence[tuple[Order, str]]
     already_paid: Sequence[Order] = ()
@@ -68,6 +82,8 @@ class Trials:
     nodes: Sequence[str]
     operator: Address
     gas_limit: int
+    batch_size: int = 1
+    """The most orders that are tried, and paid, together."""
 
     async def judge(self, orders: Sequence[Order], *, node: str) -> Judged:
         """
@@ -78,20 +94,23 @@ class Trials:
         """
         first = await self._try(orders, node=node)
         if first.service_wide is not None:
-            return Judged(good=[], held=[], passed_over=[], service_wide=first.service_wide)
+            return Judged(batches=[], held=[], passed_over=[], service_wide=first.service_wide)
         doubtful = [order for order in orders if first.blames(order.key) or order.key in first.unknown]
         second = await self._second(doubtful, besides=node) if doubtful else None
         return self._judged(orders, first, second)
 
     def _judged(self, orders: Sequence[Order], first: Trial, second: Trial | None) -> Judged:
-        good, held, passed_over = list[Order](), list[tuple[Order, Revert]](), list[tuple[Order, str]]()
+        batches, held, passed_over = [*first.batches], list[tuple[Order, Revert]](), list[tuple[Order, str]]()
+        good = first.good
         already_paid = [order for order in orders if first.is_paid(order.key)]
         for order in orders:
             key = order.key
             unknown_here = key in first.unknown and second is not None and key in second.good
-            if key in first.good or unknown_here:
-                # One node that would pay it is enough to bind: a payment that fails costs gas, and moves nothing.
-                good.append(order)
+            # One node that would pay it is enough to bind: a payment that fails costs gas, and moves nothing.
+            if key in good:
+                continue
+            if unknown_here:
+                batches.append((order,))
             elif first.is_paid(key):
                 # Somebody has paid this reference: adoption looks whether that is final, and binds nothing here.
                 continue
@@ -102,7 +121,9 @@ class Trials:
                 # Refused on one node, or known to none: it waits and is named, and the others go on.
                 refusal = first.refused.get(key)
                 passed_over.append((order, first.unknown[key] if refusal is None else refusal.text))
-        return Judged(good=good, held=held, passed_over=passed_over, already_paid=already_paid)
+        place = {order.key: at for at, order in enumerate(orders)}
+        batches.sort(key=lambda batch: place[batch[0].key])  # the oldest first
+        return Judged(batches=batches, held=held, passed_over=passed_over, already_paid=already_paid)
 
     def _blame(self, key: OrderKey, first: Trial, second: Trial | None) -> Revert | None:
         """An order is held on two refusals, of two nodes where two are configured."""
@@ -115,24 +136,43 @@ class Trials:
         for node in self.nodes:
             if node != besides:
                 try:
-                    return await self._try(orders, node=node)
+                    return await self._try(orders, node=node, alone=True)
                 except (ChainUnavailable, WrongChain):
                     continue
         return None
 
-    async def _try(self, orders: Sequence[Order], *, node: str) -> Trial:
-        calls = [self.payer.probe(self.operator), *(self.payer.pay(order) for order in orders)]
+    async def _try(self, orders: Sequence[Order], *, node: str, alone: bool = False) -> Trial:
+        """Try *orders* together; then what is left of a refused batch together; then each that still is left alone."""
+        trial, left = Trial(), orders
+        for size in (1,) if alone else (self.batch_size, self.batch_size, 1):
+            if left and trial.service_wide is None:
+                left = await self._tried(trial, [tuple(left[at : at + size]) for at in range(0, len(left), size)], node)
+        return trial
+
+    async def _tried(self, trial: Trial, batches: Sequence[Batch], node: str) -> Sequence[Order]:
+        """Try *batches* beside the probe and note the outcomes; return the orders of which nothing is known yet."""
+        calls = [self.payer.probe(self.operator), *(self.payer.pay(*batch) for batch in batches)]
         probe, *simulations = await self.payer.simulate(self.operator, calls, node=node)
-        said = {order.key: simulation for order, simulation in zip(orders, simulations, strict=True)}
-        refused = {key: refusal for key, each in said.items() if (refusal := self._refusal(each)) is not None}
-        unknown = {key: each.unknown for key, each in said.items() if each.unknown}
-        return Trial(
-            probe=self._refusal(probe),
-            probe_known=not probe.unknown,
-            good=frozenset(said.keys() - refused.keys() - unknown.keys()),
-            refused=refused,
-            unknown=unknown,
-        )
+        trial.probe, trial.probe_known = self._refusal(probe), not probe.unknown
+        pairs = zip(batches, simulations, strict=True)
+        return [order for batch, simulation in pairs for order in self._note(trial, batch, simulation)]
+
+    def _note(self, trial: Trial, batch: Batch, simulation: Simulation) -> Sequence[Order]:
+        """Note what a node says of *batch*; return the orders of which that says nothing."""
+        said = [simulation] if len(batch) == 1 else [Simulation(items=(item,)) for item in simulation.items]
+        if len(said) != len(batch):
+            return batch
+        for order, each in zip(batch, said, strict=True):
+            refusal = self._refusal(each)
+            if refusal is not None:
+                trial.refused[order.key] = refusal
+            elif each.unknown:
+                trial.unknown[order.key] = each.unknown
+        left = [order for order in batch if order.key not in trial.refused and order.key not in trial.unknown]
+        if len(left) < len(batch):
+            return left
+        trial.batches.append(batch)
+        return ()
 
     def _refusal(self, simulation: Simulation) -> Revert | None:
         return preflight.refusal_of(simulation, self.gas_limit)

@@ -197,8 +197,10 @@ class LaneSettings(SettingsGroup):
     max_in_flight: Annotated[int, parsed(kinds.whole(1, IN_FLIGHT_MAX))] = setting(
         "MAX_IN_FLIGHT", "Open transactions at once; a node's pool runs 16 of one account", "16"
     )
-    max_orders_per_transaction: Annotated[int, parsed(accept.one)] = setting(
-        "MAX_ORDERS_PER_TRANSACTION", "Orders one transaction pays; anything but `1` is refused", "1"
+    max_orders_per_transaction: Annotated[int, parsed(kinds.whole(1, 30))] = setting(
+        "MAX_ORDERS_PER_TRANSACTION",
+        "Orders one transaction pays through the guard, at most 30; without a guard one",
+        "1",
     )
     block_time_s: _Seconds = setting("BLOCK_TIME_S", "Time between blocks", "2")
 

@@ -33,13 +33,6 @@ _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019",
 """What a shell, a configuration file or a word processor wraps a text in."""
 
 
-def one(text: str) -> int:
-    """Accept 1, where more needs a contract that is not there."""
-    if text != "1":
-        raise ValueError("must be 1: several orders in one transaction need a batch contract")
-    return 1
-
-
 def ledger_id(text: str) -> str:
     """Accept what ``init`` prints."""
     if not _LEDGER_ID.fullmatch(text):

@@ -94,6 +94,20 @@ async def test_a_simulation_says_of_each_item_what_the_call_would(guard: GuardCo
     assert stopped.revert.kind is RevertKind.GUARD_PAUSED
 
 
+async def test_a_batch_is_tried_in_one_call_that_answers_for_each_order(
+    guard: GuardContract, guarded: Devchain
+) -> None:
+    """Paid, paid before, and more than the reserve allows: each in its place."""
+    known = guarded.deployment
+    orders = [order_for(known.customers[0], f"A-{number}") for number in range(30)]
+    gas_used(guarded, [orders[3]])
+    locked = replace(order_for(known.customers[0], "LOCKED"), amount_units=TokenUnits(10**40))
+    (said,) = await guard.simulate(known.operator, [guard.pay(*orders[:29], locked)])
+
+    kinds = [item and item.kind for item in said.items]
+    assert kinds == [None] * 3 + [RevertKind.ALREADY_PAID] + [None] * 25 + [RevertKind.ALLOWANCE_SHORT]
+
+
 async def test_what_is_no_guard_refuses_every_call(guarded: Devchain) -> None:
     """An address without code answers nothing; no order is to blame."""
     known = guarded.deployment

@@ -129,7 +129,8 @@ class FakeChain:
     def nodes(self) -> Sequence[str]:
         return self._nodes
 
-    def pay(self, order: Order) -> Call:
+    def pay(self, *orders: Order) -> Call:
+        (order,) = orders
         data = distribute_data(order.wallet, order.amount_units, bytes.fromhex(order.ref_id[2:]), order.reason)
         return Call(to=self.rules.authority, data=data)
 

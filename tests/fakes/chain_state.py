@@ -223,13 +223,14 @@ class _Items:
     rules: Rules
     tx_hash: Hash
     place: Block
+    first_log: int
     events: list[GuardEvent] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
 
     def pay(self, guard: Address, data: bytes) -> None:
         """Pay what the call *data* of ``distribute`` ask for, or say why not."""
         to, amount, ref, _ = decode(_ARGUMENTS, data[4:])
-        ref_id, log_index = Hash(f"0x{ref.hex()}"), 100 + 2 * len(self.events)
+        ref_id, log_index = Hash(f"0x{ref.hex()}"), self.first_log + 2 * len(self.events)
         event = GuardEvent(emitter=guard, log_index=log_index + 1, word=GuardWord.ALREADY_PAID, ref_id=ref_id)
         if ref_id not in self.state.payments:
             call = Call(to=self.rules.authority, data=data)
@@ -255,14 +256,20 @@ class _Items:
         return replace(event, word=GuardWord.PAID, wallet=wallet, amount_units=transfer.amount_units)
 
 
-def call_guard(state: State, rules: Rules, sender: Address, data: bytes, at: tuple[Hash, Block]) -> GuardedCall:
-    """Do a guarded call to *state*, in a transaction and its block; each transfer has the index before its event."""
+def call_guard(
+    state: State, rules: Rules, sender: Address, data: bytes, at: tuple[Hash, Block], *, position: int = 0
+) -> GuardedCall:
+    """
+    Do a guarded call to *state*, in a transaction and its block; each transfer has the index before its event.
+
+    No two logs of a block have one index, so the transaction at *position* begins behind those before it.
+    """
     if sender not in rules.hot_keys or rules.guard is None:
         return GuardedCall(refusal=Revert(kind=RevertKind.ROLE_MISSING, text="NotAHotKey"))
     if rules.guard_paused:
         return GuardedCall(refusal=Revert(kind=RevertKind.GUARD_PAUSED, text="EnforcedPause()"))
     _, items = decode(["uint256", "(address,uint256,bytes32,string)[]"], data[4:])
-    done = _Items(state=state, rules=rules, tx_hash=at[0], place=at[1])
+    done = _Items(state=state, rules=rules, tx_hash=at[0], place=at[1], first_log=100 * (position + 1))
     for to, amount, ref, reason in () if rules.guard_is_mute else items:
         done.pay(rules.guard, distribute_data(parse_address(to), TokenUnits(amount), ref, reason))
     return GuardedCall(events=tuple(done.events), transfers=tuple(done.transfers))
@@ -272,7 +279,7 @@ def execute(state: State, rules: Rules, sent: Sent, place: Block, *, log_index: 
     """Do *sent* to *state* and return its receipt; a refusal still costs gas and spends the nonce."""
     unsigned = sent.unsigned
     if unsigned.call.to == rules.guard and is_guarded(unsigned.call.data):
-        return _execute_guarded(state, rules, sent, place)
+        return _execute_guarded(state, rules, sent, place, log_index)
     transfer, refusal = attempt(state, rules, sent.sender, unsigned.call, log_index=log_index)
     gas_used = rules.distribute_gas if unsigned.call.to == rules.authority else PLAIN_GAS
     succeeded = refusal is None and gas_used <= unsigned.gas_limit
@@ -291,9 +298,9 @@ def execute(state: State, rules: Rules, sent: Sent, place: Block, *, log_index: 
     )
 
 
-def _execute_guarded(state: State, rules: Rules, sent: Sent, place: Block) -> Receipt:
+def _execute_guarded(state: State, rules: Rules, sent: Sent, place: Block, position: int) -> Receipt:
     call, price = sent.unsigned.call, gas_price(sent, rules.base_fee_wei)
-    done = call_guard(state, rules, sent.sender, call.data, (sent.tx_hash, place))
+    done = call_guard(state, rules, sent.sender, call.data, (sent.tx_hash, place), position=position)
     state.nonces[sent.sender] = sent.unsigned.nonce + 1
     state.gas_wei[sent.sender] = state.gas_wei.get(sent.sender, 0) - rules.distribute_gas * price
     return Receipt(

@@ -58,11 +58,7 @@ class FakeGuard:
             amount_units=order.amount_units,
         )
 
-    def pay(self, order: Order) -> Call:
-        return self.pay_many([order])
-
-    def pay_many(self, orders: Sequence[Order]) -> Call:
-        """Return the call that pays several orders."""
+    def pay(self, *orders: Order) -> Call:
         return Call(to=GUARD, data=distribute_many(ITEM_GAS, [item_of(order) for order in orders]))
 
     def probe(self, operator: Address) -> Call:

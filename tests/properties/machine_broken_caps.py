@@ -11,11 +11,12 @@ import pytest
 
 from distributor.ledger import queries
 from distributor.ledger.closing import Closing, ClosingInputs
-from distributor.model import Attempt, Fees, OpenTransaction, Order, Transaction
+from distributor.model import Attempt, Fees, OpenTransaction, Transaction
 from distributor.payout import settlement, submission
 from distributor.payout.distribution import Distribution
 from distributor.payout.settlement import Settlement
 from distributor.payout.step_kinds import Step
+from distributor.payout.trial import Batch
 from distributor.state import BindingState
 from foundation.tablestore.atomic import AtomicWrite
 from foundation.tablestore.ports import Rows, Value, Version
@@ -66,9 +67,9 @@ def bound_by_yesterdays_totals(patch: Patch) -> None:
     sign = Distribution._sign
 
     async def as_chosen(
-        self: Distribution, binding_state: BindingState, order: Order, price: Fees
+        self: Distribution, binding_state: BindingState, batch: Batch, price: Fees
     ) -> tuple[Transaction, Attempt]:
-        transaction, attempt = await sign(self, binding_state, order, price)
+        transaction, attempt = await sign(self, binding_state, batch, price)
         return replace(transaction, bound_day=binding_state.spent.day), attempt
 
     patch.setattr(Distribution, "_sign", as_chosen)

@@ -17,6 +17,7 @@ from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
 from distributor.payout import fees, preflight
 from distributor.payout.distribution import Distribution
 from distributor.payout.sweep import Sweep, Wakes
+from distributor.payout.trial import Batch
 from distributor.settings.chain import FeeSettings
 from distributor.state import BindingState
 from distributor.units import TokenUnits
@@ -59,11 +60,11 @@ def estimate_is_the_gas_limit(patch: Patch) -> None:
     sign = Distribution._sign
 
     async def tight(
-        self: Distribution, binding_state: BindingState, order: Order, price: Fees
+        self: Distribution, binding_state: BindingState, batch: Batch, price: Fees
     ) -> tuple[Transaction, Attempt]:
-        (simulation,) = await self.chain.simulate(binding_state.operator, [self.chain.pay(order)])
+        (simulation,) = await self.chain.simulate(binding_state.operator, [self.chain.pay(*batch)])
         limits = self.config.limits.model_copy(update={"gas_limit": simulation.gas or self.config.limits.gas_limit})
-        return await sign(replace(self, config=replace(self.config, limits=limits)), binding_state, order, price)
+        return await sign(replace(self, config=replace(self.config, limits=limits)), binding_state, batch, price)
 
     patch.setattr(Distribution, "_sign", tight)
 

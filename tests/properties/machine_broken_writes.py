@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from distributor.ledger import Ledger
-from distributor.model import Attempt, Fees, Order, Transaction
+from distributor.model import Attempt, Fees, Transaction
 from distributor.payout.distribution import Distribution
 from distributor.payout.step_kinds import ReplaceAttempt
 from distributor.payout.steps import StepExecutor, StepResult
+from distributor.payout.trial import Batch
 from distributor.ports import Chain
 from distributor.state import BindingState
 from foundation.tablestore import atomic
@@ -96,9 +97,9 @@ def submit_before_binding(patch: Patch) -> None:
     sign = Distribution._sign
 
     async def at_once(
-        self: Distribution, binding_state: BindingState, order: Order, price: Fees
+        self: Distribution, binding_state: BindingState, batch: Batch, price: Fees
     ) -> tuple[Transaction, Attempt]:
-        transaction, attempt = await sign(self, binding_state, order, price)
+        transaction, attempt = await sign(self, binding_state, batch, price)
         await self.chain.submit([attempt.raw])
         return transaction, attempt
 

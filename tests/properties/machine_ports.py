@@ -88,8 +88,8 @@ class SteppedChain:
     def nodes(self) -> Sequence[str]:
         return self.chain.nodes
 
-    def pay(self, order: Order) -> Call:
-        return self.chain.pay(order)
+    def pay(self, *orders: Order) -> Call:
+        return self.chain.pay(*orders)
 
     def probe(self, operator: Address) -> Call:
         return self.chain.probe(operator)

@@ -372,7 +372,7 @@ async def test_a_refused_batch_is_corrected_with_the_gas_its_own_arguments_need(
     """Whatever is set today, the items of a signed call keep what they were promised."""
     world = await a_guarded_world()
     orders = [factories.an_order(name) for name in ("A", "B", "C")]
-    call: Call = world.guard.pay_many(orders)
+    call: Call = world.guard.pay(*orders)
     transaction = factories.a_transaction(to=call.to, data=call.data, orders=tuple(order.key for order in orders))
 
     assert payment_gas(transaction, factories.LIMITS) == guard_calls.gas_needed(guard_calls.ITEM_GAS, 3)
@@ -422,7 +422,7 @@ async def bind_together(world: World, orders: list[Order]) -> None:
     """Bind *orders* to one nonce, as a batch, and hand it over."""
     binding_state = await world.ledger.binding_state(OPERATOR)
     assert binding_state is not None
-    call, now_ms = world.guard.pay_many(orders), world.clock()
+    call, now_ms = world.guard.pay(*orders), world.clock()
     unsigned = UnsignedTransaction(
         chain_id=world.identity.chain_id,
         nonce=binding_state.next_nonce,

@@ -249,7 +249,7 @@ def test_an_unresolved_reference_never_verifies_a_webhook() -> None:
         ("FINALITY", "latest", "tag"),
         ("MIN_CONFIRMATIONS", "0", "from 1"),
         ("MAX_IN_FLIGHT", "17", "from 1 to 16"),
-        ("MAX_ORDERS_PER_TRANSACTION", "2", "batch contract"),
+        ("MAX_ORDERS_PER_TRANSACTION", "31", "from 1 to 30"),
         ("BLOCK_TIME_S", "0", "more than 0"),
         ("BLOCK_TIME_S", "inf", "more than 0"),
         ("RESUBMIT_AFTER_S", "86401", "at most 86400"),

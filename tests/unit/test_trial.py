@@ -32,8 +32,8 @@ class Saying(FakeChain):
     def probe(self, operator: Address) -> Call:
         return self._named(super().probe(operator), "probe")
 
-    def pay(self, order: Order) -> Call:
-        return self._named(super().pay(order), order.order_id)
+    def pay(self, *orders: Order) -> Call:
+        return self._named(super().pay(*orders), ids(orders))
 
     async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
         assert operator == OPERATOR
@@ -63,7 +63,8 @@ def ids(orders: Sequence[Order]) -> str:
 
 def outcome(found: Judged) -> tuple[str, str, str]:
     """Return the ids of those that are paid, held and passed over."""
-    return ids(found.good), ids([order for order, _ in found.held]), ids([order for order, _ in found.passed_over])
+    paid = [order for batch in found.batches for order in batch]
+    return ids(paid), ids([order for order, _ in found.held]), ids([order for order, _ in found.passed_over])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,250 @@
+"""Several orders in one transaction, through a guard: tried, bound and paid together, or given back one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from distributor.chain.guard import distribute_many
+from distributor.chain_types import Call, Revert, RevertKind, Simulation
+from distributor.model import Address, Order, OrderStatus
+from distributor.payout.guard_calls import ITEM_GAS, gas_needed
+from distributor.payout.preflight import DistributionConfig
+from distributor.state import WaitingReason
+from distributor.units import Wei
+from tests import factories
+from tests.fakes.chain import OPERATOR
+from tests.fakes.chain_state import CUSTOMERS
+from tests.world import IDENTITY, World, a_world, tokens
+
+FINALITY_BLOCKS = 5
+A_WALLET = Address("0x1111111111111111111111111111111111111111")
+
+
+async def a_batching_world(size: int = 30, **options: Any) -> World:
+    """Return a world that pays up to *size* orders through its guard in one transaction."""
+    world = await a_world(guarded=True, **options)
+    world.orders_per_transaction = size
+    world.start()
+    return world
+
+
+async def received(world: World, count: int, **changes: Any) -> list[Order]:
+    """Put *count* orders in the waiting line."""
+    return [await world.receive(**changes) for _ in range(count)]
+
+
+def sizes(world: World) -> list[int]:
+    """Return how many orders each transaction paid that was handed over."""
+    return [sum(distribute_size(sent.unsigned.call)) for sent in world.chain.handed]
+
+
+def distribute_size(call: Call) -> Sequence[int]:
+    """Return 1 for each item of a guarded call."""
+    item = distribute_many(ITEM_GAS, [(A_WALLET, tokens(1), b"\1" * 32, "")])
+    assert call.data[:4] == item[:4]
+    return [1] * int.from_bytes(call.data[4 + 64 : 4 + 96], "big")
+
+
+async def finished(world: World) -> list[OrderStatus]:
+    """Bind what waits until nothing moves, and return how many orders are where."""
+    for _ in range(3):
+        await world.distribution.drain()
+        await world.settle(FINALITY_BLOCKS)
+    return sorted((await world.statuses()).values())
+
+
+async def test_seventy_orders_go_in_three_transactions_and_each_is_paid_once() -> None:
+    """As many together as there are, never waiting for company; each order has a proof of its own."""
+    world = await a_batching_world()
+    orders = await received(world, 70)
+    await world.distribution.drain()
+
+    assert sizes(world) == [30, 30, 10]
+    assert [sent.unsigned.gas_limit for sent in world.chain.handed] == [gas_needed(ITEM_GAS, n) for n in (30, 30, 10)]
+    await world.settle(FINALITY_BLOCKS)
+    found = [await world.order(order) for order in orders]
+    assert {order.status for order in found} == {OrderStatus.PAID}
+    assert len({(order.paid_block, order.paid_log) for order in found}) == 70
+    assert len(world.transfers()) == 70
+    stats = await world.ledger.stats(OPERATOR)
+    assert (stats.transactions, stats.orders_paid, stats.paid_units) == (3, 70, tokens(700))
+
+
+async def test_without_a_guard_each_order_has_a_transaction_of_its_own() -> None:
+    """Whatever the setting says: the Authority pays one order a call."""
+    world = await a_world()
+    world.orders_per_transaction = 30
+    world.start()
+    await received(world, 3)
+    await world.distribution.drain()
+
+    assert len(world.chain.handed) == 3
+    assert [sent.unsigned.gas_limit for sent in world.chain.handed] == [factories.LIMITS.gas_limit] * 3
+
+
+async def test_a_refused_order_is_left_out_and_the_rest_is_paid_together() -> None:
+    """It is held on two refusals; what is left of its batch is tried once more, and bound as it was tried."""
+    world = await a_batching_world()
+    world.chain.rules.refused_wallets.add(CUSTOMERS[1])
+    bad = await world.receive(wallet=CUSTOMERS[1])
+    await received(world, 5)
+    await world.distribution.drain()
+
+    assert sizes(world) == [5]
+    assert await world.status(bad) is OrderStatus.HELD
+    assert await finished(world) == [OrderStatus.HELD, *[OrderStatus.PAID] * 5]
+
+
+async def test_an_item_that_fails_in_its_block_comes_back_alone() -> None:
+    """Equal wallets and amounts: the guard names the reference, so none is taken for another."""
+    world = await a_batching_world()
+    orders = await received(world, 4)
+    await world.distribution.drain()
+    world.chain.rules.failing_refs.add(orders[2].ref_id)
+    await world.a_block_passes()
+    await world.ledger.admin.pause("a test", "look at it")
+    await world.settle(FINALITY_BLOCKS)
+
+    assert [await world.status(order) for order in orders] == [
+        OrderStatus.PAID,
+        OrderStatus.PAID,
+        OrderStatus.RECEIVED,
+        OrderStatus.PAID,
+    ]
+    world.chain.rules.failing_refs.clear()
+    await world.ledger.admin.resume("a test", "looked")
+    assert await finished(world) == [OrderStatus.PAID] * 4
+    assert sizes(world) == [4, 1]
+
+
+async def test_a_batch_refused_as_a_whole_gives_every_order_back_and_the_second_pauses() -> None:
+    """It says nothing of any order; twice in a row the path is broken."""
+    world = await a_batching_world()
+    orders = await received(world, 3)
+    for _ in range(2):
+        await world.distribution.drain()
+        world.chain.rules.guard_paused = True
+        await world.a_block_passes()
+        await world.settle(FINALITY_BLOCKS)
+        world.chain.rules.guard_paused = False
+
+    assert {await world.status(order) for order in orders} == {OrderStatus.RECEIVED}
+    assert {(await world.order(order)).item_failures for order in orders} == {None}
+    assert (await world.ledger.admin.pause_state()).paused
+    binding_state = await world.ledger.binding_state(OPERATOR)
+    assert binding_state is not None
+    assert (binding_state.committed_units, binding_state.spent.units) == (0, 0)
+
+
+async def test_a_batch_whose_price_is_too_low_is_replaced_as_a_whole() -> None:
+    """The same items, the same nonce, the gas that its own arguments need."""
+    world = await a_batching_world()
+    await received(world, 7)
+    await world.distribution.drain()
+    world.chain.rules.least_tip_wei = Wei(32 * factories.GWEI)
+    world.chain.rules.tip_wei = Wei(33 * factories.GWEI)
+    for _ in range(40):
+        await world.settle()
+
+    first, last = world.chain.handed[0], world.chain.handed[-1]
+    assert first.tx_hash != last.tx_hash
+    assert (first.unsigned.call, first.unsigned.nonce) == (last.unsigned.call, last.unsigned.nonce)
+    assert last.unsigned.gas_limit == gas_needed(ITEM_GAS, 7)
+    assert await finished(world) == [OrderStatus.PAID] * 7
+    assert len(world.transfers()) == 7
+
+
+async def test_caps_and_reserve_are_counted_order_by_order_inside_a_batch() -> None:
+    """Two of one wallet fit under its cap of a day, the third waits; the others go on."""
+    world = await a_batching_world()
+    world.cap(wallet_units=20)
+    await received(world, 3)
+    await received(world, 2, wallet=CUSTOMERS[1])
+    await world.distribution.drain()
+
+    assert sizes(world) == [4]
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.DAILY_CAP
+
+
+class SayingGuard:
+    """A node that answers each guarded call by how many items it has."""
+
+    def __init__(self, world: World, said: dict[int, Simulation]) -> None:
+        self._world, self._said = world, said
+        self.asked: list[int] = []
+
+    async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        """Try *calls*; a call of a size that was named is answered as that."""
+        honest = await self._world.guard.__class__.simulate(self._world.guard, operator, calls, node=node)
+        counts = [len(distribute_size(call)) for call in calls]
+        self.asked += counts[1:]
+        return [self._said.get(count, each) for count, each in zip(counts, honest, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Simulation(revert=Revert(kind=RevertKind.OTHER, text="out of gas")),
+        Simulation(unknown="gas limit of this node exceeded"),
+        Simulation(items=(None, None)),
+    ],
+)
+async def test_a_batch_that_is_answered_as_a_whole_blames_nobody_and_each_is_tried_alone(
+    said: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node may give a call less gas than a batch needs, or answer for another number of items."""
+    world = await a_batching_world()
+    node = SayingGuard(world, {4: said})
+    monkeypatch.setattr(world.guard, "simulate", node.simulate)
+    await received(world, 4)
+    await world.distribution.drain()
+
+    assert node.asked == [4, 4, 1, 1, 1, 1]
+    assert sizes(world) == [1, 1, 1, 1]
+    assert await finished(world) == [OrderStatus.PAID] * 4
+
+
+async def test_orders_tried_alone_take_only_the_slots_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next round binds the rest, when slots are free."""
+    world = await a_batching_world()
+    whole = Simulation(revert=Revert(kind=RevertKind.OTHER, text="out of gas"))
+    monkeypatch.setattr(world.guard, "simulate", SayingGuard(world, {20: whole}).simulate)
+    await received(world, 20)
+    await world.distribution.drain()
+
+    assert sizes(world) == [1] * 16
+
+
+def config(size: int = 30, **limits: Any) -> DistributionConfig:
+    """Return what a binding through a guard must agree with."""
+    guarded = replace(IDENTITY, guard=A_WALLET, guard_since=0)
+    return DistributionConfig(
+        identity=guarded,
+        limits=factories.LIMITS.model_copy(update=limits),
+        max_in_flight=16,
+        orders_per_transaction=size,
+    )
+
+
+@pytest.mark.parametrize(("size", "gwei", "expected"), [(30, 60, 30), (1, 60, 1), (30, 1_000, 22), (30, 20_000, 1)])
+def test_a_batch_is_no_larger_than_a_node_takes_at_the_highest_price(size: int, gwei: int, expected: int) -> None:
+    """A node refuses what may cost 5 POL, and a batch must be replaceable up to the ceiling."""
+    assert config(size, max_fee_wei=Wei(gwei * factories.GWEI)).batch_size == expected
+
+
+async def test_the_last_coin_pays_a_small_batch() -> None:
+    """Coin for nine orders and a half binds nine."""
+    world = await a_batching_world()
+    await received(world, 40)
+    world.chain.set_gas(OPERATOR, Wei(1))
+    await world.distribution.drain()
+    assert (await world.ledger.service.why_waiting()).reason is WaitingReason.GAS_SHORT
+
+    price = 32 * factories.GWEI
+    world.chain.set_gas(OPERATOR, Wei(gas_needed(ITEM_GAS, 9) * price + 100_000 * price))
+    await world.distribution.drain()
+    assert sizes(world)[0] == 9
