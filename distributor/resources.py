@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from distributor.settings import ALL
 from distributor.settings.chain import ContractSettings, NodeSettings, SigningSettings
 from distributor.settings.operations import StorageSettings
-from distributor.settings.shop_secrets import SecretName, secret_name
+from distributor.settings.shop_secrets import SecretName, is_secret, secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
 from distributor.settings.use_cases import AgeSettings, ChainSettings, PayoutSettings
 from foundation.alarms.settings import AlarmSettings
@@ -187,8 +187,10 @@ class Resources:
 
         settings = await self.settings(WebhookSettings)
         names = [name for name in secrets_of(WebhookSettings, self._environ) if self._secrets.place(name)]
+        wrong = [name for name in await self._settings.wrong([WebhookSettings]) if is_secret(name)]
         keyring = Keyring(
             settings.shop_secrets,
+            unusable=[secret_name(name) for name in wrong],
             renewed=[secret_name(name) for name in names],
             read=partial(self._secrets.get, fresh=True),
             refresh_s=settings.secrets_refresh_s,

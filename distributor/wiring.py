@@ -115,11 +115,13 @@ class Container:
         from distributor.webhook.intake import Intake
 
         settings = await self._resources.settings(IntakeSettings)
+        keyring = await self._resources.keyring()
         return Intake(
             ledger=await self._resources.ledger(),
             authentication=Authentication(
                 rate_limiter=await self.rate_limiter(),
-                keys=(await self._resources.keyring()).keys,
+                keys=keyring.keys,
+                closes_a_shop=keyring.closes_a_shop,
                 clock=self._clock,
                 require_timestamp=settings.webhook.require_timestamp,
             ),

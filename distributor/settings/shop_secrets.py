@@ -43,6 +43,11 @@ def secret_name(setting: str) -> SecretName:
     return SecretName(suffix.lower().replace("_", "-") or DEFAULT_SOURCE, which)
 
 
+def is_secret(setting: str) -> bool:
+    """Say whether a setting of this name holds a shop's secret."""
+    return setting.partition("__")[0] in _SETTING.values()
+
+
 def whsec_key(secret: str) -> bytes:
     """Return the key behind ``whsec_``; empty where no strict base64 follows."""
     return base64_text.decoded(secret.removeprefix(WHSEC)) or b""
@@ -64,14 +69,35 @@ def named(
     return {name: secret for name, secret in found.items() if secret is not None}
 
 
-def disagreements(secrets: Mapping[SecretName, SecretStr]) -> Iterator[tuple[str, str]]:
-    """Yield each setting that does not go with the others, and what is wrong; never a value."""
-    if not secrets:
-        yield "WEBHOOK_SECRET", "is not set, and no WEBHOOK_SECRET__<SOURCE> either: the secret a shop signs with"
+def usable(secrets: Mapping[SecretName, SecretStr]) -> Mapping[SecretName, SecretStr]:
+    """
+    Return the secrets that say for certain which shop signed.
+
+    A shop is closed, with both of its secrets, when its current one is missing or unusable: after a typing error the
+    old secret must not be the only one. Two shops that share a secret are both closed: nobody knows who signed.
+    """
+    doubted = {name.source for pair in _sharing(secrets) for name in pair}
+    return {
+        name: secret
+        for name, secret in secrets.items()
+        if SecretName(name.source, "current") in secrets and name.source not in doubted
+    }
+
+
+def doubts(secrets: Mapping[SecretName, SecretStr]) -> Iterator[tuple[str, str]]:
+    """Yield each setting whose shop is closed because it does not go with the others, and why; never a value."""
     for name in secrets:
         current = SecretName(name.source, "current")
         if current not in secrets:
-            yield name.setting, f"is set without {current.setting}"
-    for one, other in combinations(secrets, 2):
-        if one.source != other.source and secrets[one] == secrets[other]:
-            yield other.setting, f"is also {one.setting}: the secret says which shop signed, so no two may share one"
+            yield name.setting, f"is set without a usable {current.setting}"
+    for one, other in _sharing(secrets):
+        yield other.setting, f"is also {one.setting}: the secret says which shop signed, so no two may share one"
+
+
+def _sharing(secrets: Mapping[SecretName, SecretStr]) -> Iterator[tuple[SecretName, SecretName]]:
+    """Yield each pair of settings of two shops that hold one secret."""
+    holders: dict[str, list[SecretName]] = {}
+    for name, secret in secrets.items():
+        holders.setdefault(secret.get_secret_value(), []).append(name)
+    for names in holders.values():
+        yield from ((one, other) for one, other in combinations(names, 2) if one.source != other.source)

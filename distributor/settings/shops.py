@@ -12,7 +12,7 @@ from distributor.caps import Caps
 from distributor.rates import Rate, parse_rate
 from distributor.settings import values as accept
 from distributor.settings.operations import VaultSettings
-from distributor.settings.shop_secrets import SecretName, disagreements, named
+from distributor.settings.shop_secrets import SecretName, doubts, named, usable
 from distributor.units import TokenUnits, token_units
 from foundation.settings import values as kinds
 from foundation.settings.groups import Problem, Rule, SettingsGroup, family, setting
@@ -24,6 +24,7 @@ _Tokens = Annotated[Decimal, parsed(accept.tokens)]
 _Rate = Annotated[Rate | None, parsed(parse_rate)]
 
 _SECRETS = ("webhook_secret", "webhook_secret_previous", "webhook_secrets", "webhook_secrets_previous")
+_NOBODY_SIGNS = "is not set, and no WEBHOOK_SECRET__<SOURCE> either: the secret a shop signs with"
 _TOO_FINE = "has more decimals than the token, or is more than a token can count"
 
 
@@ -35,21 +36,28 @@ class WebhookSettings(SettingsGroup):
         "Secret the shop signs its orders with; at least 16 bytes. Required unless each shop has its own",
         "",
         secret=True,
+        alone=True,
     )
     webhook_secret_previous: _OptionalSecret = setting(
-        "WEBHOOK_SECRET_PREVIOUS", "Secret before the last rotation; accepted while it is set", "", secret=True
+        "WEBHOOK_SECRET_PREVIOUS",
+        "Secret before the last rotation; accepted while it is set",
+        "",
+        secret=True,
+        alone=True,
     )
     webhook_secrets: Mapping[str, _ShopSecret] = family(
         "WEBHOOK_SECRET__<SOURCE>",
         "Secret of one more shop: `WEBHOOK_SECRET__SHOP_B` is the source `shop-b`",
         accept.source,
         secret=True,
+        alone=True,
     )
     webhook_secrets_previous: Mapping[str, _ShopSecret] = family(
         "WEBHOOK_SECRET_PREVIOUS__<SOURCE>",
         "The same shop's secret before its last rotation",
         accept.source,
         secret=True,
+        alone=True,
     )
     require_timestamp: Annotated[bool, parsed(kinds.yes_no)] = setting(
         "WEBHOOK_REQUIRE_TIMESTAMP", "`1`: refuse signatures that sign no time: hex, and WooCommerce's", "0"
@@ -61,17 +69,24 @@ class WebhookSettings(SettingsGroup):
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
-        """Yield each secret that does not go with the others."""
-        if values.keys() >= set(_SECRETS):
-            yield from (Problem(*found) for found in disagreements(named(*(values[field] for field in _SECRETS))))
+        """Yield that no shop has a secret that can be used."""
+        if not usable(_named(values)):
+            yield Problem("WEBHOOK_SECRET", _NOBODY_SIGNS)
+
+    @classmethod
+    def doubts(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Yield each secret that closes its own shop, because it does not go with the others."""
+        yield from (Problem(*found) for found in doubts(_named(values)))
 
     @property
     def shop_secrets(self) -> Mapping[SecretName, str]:
-        """The secrets of every shop, the previous ones among them."""
-        found = named(
-            self.webhook_secret, self.webhook_secret_previous, self.webhook_secrets, self.webhook_secrets_previous
-        )
+        """The secrets of every shop that is open, the previous ones among them."""
+        found = usable(_named({field: getattr(self, field) for field in _SECRETS}))
         return {name: secret.get_secret_value() for name, secret in found.items()}
+
+
+def _named(values: Mapping[str, Any]) -> Mapping[SecretName, SecretStr]:
+    return named(*(values[field] for field in _SECRETS))
 
 
 class RateLimitSettings(SettingsGroup):

@@ -19,7 +19,11 @@ from distributor.webhook.signature import REFUSAL, Key, Verified, check_signatur
 from distributor.webhook.signature_schemes import Refusal
 from foundation import logs
 from foundation.clock import Clock
-from foundation.errors import Rejected
+from foundation.errors import ConfigurationError, Rejected
+
+_CLOSED = (
+    "The secret of a shop cannot be used; /ready names the setting. A signature that fits no other shop may be its own"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class Authentication:
     clock: Clock
     require_timestamp: bool = False
     """Refuse signatures that do not cover a time."""
+    closes_a_shop: Callable[[], bool] = lambda: False
+    """Says whether some shop's secret cannot be used, so that its requests cannot be told from forged ones."""
 
     async def authenticate(self, request: WebhookRequest, *, body_bytes_max: int) -> Sender:
         """
@@ -58,23 +64,33 @@ class Authentication:
         Raises:
             Rejected: The body cannot be an order, or the signature is wrong. Counts against the address.
             RateLimited: The address or the shop has used up its rate.
+            ConfigurationError: Nobody is known to have signed so, and a shop's secret cannot be used. Counts, too.
         """
         client = await self.rate_limiter.check(_header(request, "x-forwarded-for", ""))
         try:
             _check_body(request, body_bytes_max)
             verified = self.verify(request)
-        except Rejected:
+        except (Rejected, ConfigurationError):
             await self.rate_limiter.penalize(client)
             raise
         return Sender(verified=verified, window=await self.rate_limiter.consume(verified.source))
 
     def verify(self, request: WebhookRequest) -> Verified:
-        """Return whose secret signed *request*. Raises BadSignature with one text, whatever the cause."""
+        """
+        Return whose secret signed *request*.
+
+        Raises:
+            BadSignature: With one text, whatever the cause.
+            ConfigurationError: It may be the shop whose secret cannot be used. It is not told that it signs wrongly:
+                it would send nothing again.
+        """
         found = check_signature(
             request.headers, request.body, self.keys(), self.clock(), require_timestamp=self.require_timestamp
         )
         if isinstance(found, Refusal):
             logs.info(_log, "signature_refused", cause=found)
+            if found is Refusal.MISMATCH and self.closes_a_shop():
+                raise ConfigurationError(_CLOSED)
             raise BadSignature(REFUSAL)
         logs.info(_log, "signature_verified", source=found.source, secret=found.secret, scheme=found.scheme)
         return found

@@ -39,6 +39,7 @@ class Keyring:
 
     Args:
         secrets: Every secret that is known now.
+        unusable: Secrets that are set and cannot be used; each closes its shop until a vault gives a usable one.
         renewed: The secrets a vault is asked for, also those it has nothing for yet.
         read: Reads a setting from its vault, past anything kept: None where the vault has
             none. Raises SecretWithdrawn, or ConfigurationError when nothing is known.
@@ -54,8 +55,10 @@ class Keyring:
         read: Callable[[str], Awaitable[str | None]],
         refresh_s: float,
         sleep: Sleep,
+        unusable: Iterable[SecretName] = (),
     ) -> None:
         self._secrets = dict(secrets)
+        self._unusable = frozenset(unusable)
         self._renewed = sorted(renewed)
         self._read, self._refresh_s, self._sleep = read, refresh_s, sleep
         self._keys = self._made()
@@ -66,6 +69,10 @@ class Keyring:
         if not self._keys:
             raise ConfigurationError("WEBHOOK_SECRET was withdrawn from its vault, and no other shop has a secret")
         return self._keys
+
+    def closes_a_shop(self) -> bool:
+        """Say whether a shop has a secret that cannot be used, so that what it signs cannot be told from a forgery."""
+        return any(name not in self._secrets for name in self._unusable)
 
     def secrets(self) -> Mapping[SecretName, str]:
         """Return every secret that counts now, under its name; a copy."""

@@ -62,6 +62,11 @@ class SettingsGroup(BaseModel):
         """Yield what is wrong with the right *values* of the group together, where a ``Rule`` cannot say it."""
         yield from ()
 
+    @classmethod
+    def doubts(cls, _values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Yield what is wrong with some of the right *values* and is reported only: the group is read all the same."""
+        yield from ()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
@@ -78,6 +83,8 @@ class Setting:
     """Older spellings that are still read."""
     account: bool
     """Its value names the setting of a storage account, which is checked with it."""
+    alone: bool
+    """A wrong one harms itself alone: it is reported and read as not set, and the group is read without it."""
     member: Callable[[str], str] | None
     """Of a family: returns the key of a member from the end of its name, or raises ValueError."""
 
@@ -95,24 +102,34 @@ def setting(
     secret: bool = False,
     aliases: Sequence[str] = (),
     account: bool = False,
+    alone: bool = False,
 ) -> Any:
     """
     Describe a setting; without *default* it is required, with an empty one it may stay unset.
 
-    With *account* its value is the name of the setting that holds a storage account.
+    With *account* its value is the name of the setting that holds a storage account. With *alone* a wrong one is
+    reported and read as not set.
     """
-    about = {"default": default, "secret": secret, "aliases": tuple(aliases), "account": account, "member": None}
+    about = {
+        "default": default,
+        "secret": secret,
+        "aliases": tuple(aliases),
+        "account": account,
+        "alone": alone,
+        "member": None,
+    }
     start: Any = {} if default is None else {"default": default}
     return Field(alias=name, description=meaning, repr=not secret, json_schema_extra=_extra(about), **start)
 
 
-def family(name: str, meaning: str, member: Callable[[str], str], *, secret: bool = False) -> Any:
+def family(name: str, meaning: str, member: Callable[[str], str], *, secret: bool = False, alone: bool = False) -> Any:
     """
     Describe a family: one setting for each member, named *name* with ``<…>`` replaced, read into a mapping.
 
     None of them is required. *member* returns a member's key from the end of its name; ValueError: it is none.
+    With *alone* a wrong member is reported, and the others are read without it.
     """
-    about = {"default": "", "secret": secret, "aliases": (), "account": False, "member": member}
+    about = {"default": "", "secret": secret, "aliases": (), "account": False, "alone": alone, "member": member}
     return Field(
         alias=name, description=meaning, repr=not secret, json_schema_extra=_extra(about), default_factory=dict
     )
@@ -155,5 +172,6 @@ def setting_of(field: str, info: FieldInfo) -> Setting:
         secret=about["secret"],
         aliases=about["aliases"],
         account=about["account"],
+        alone=about["alone"],
         member=about["member"],
     )

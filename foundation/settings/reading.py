@@ -47,8 +47,9 @@ def read(group: type[G], environ: Mapping[str, str], unresolved: Mapping[str, st
 def problems(
     group: type[SettingsGroup], environ: Mapping[str, str], unresolved: Mapping[str, str] = _NOTHING
 ) -> Sequence[Problem]:
-    """Return what is missing or wrong in *group*; nothing when ``read`` would answer."""
-    return _check(group, environ, unresolved).problems
+    """Return what is missing or wrong in *group*, what harms itself alone included."""
+    checked = _check(group, environ, unresolved)
+    return [*checked.problems, *checked.doubts]
 
 
 def secrets_of(group: type[SettingsGroup], environ: Mapping[str, str]) -> Sequence[str]:
@@ -83,10 +84,17 @@ class _Checked(NamedTuple):
     texts: dict[str, Any]
     values: dict[str, Any]
     problems: list[Problem]
+    """With one of these the group is not read."""
+    doubts: list[Problem]
+    """These are reported only."""
+
+    def blame(self, one: Setting, found: Sequence[Problem]) -> None:
+        """Keep what is wrong with a setting."""
+        (self.doubts if one.alone else self.problems).extend(found)
 
 
 def _check(group: type[SettingsGroup], environ: Mapping[str, str], unresolved: Mapping[str, str]) -> _Checked:
-    checked = _Checked({}, {}, [])
+    checked = _Checked({}, {}, [], [])
     for name, info in group.model_fields.items():
         inner = inner_group(info)
         if inner is None:
@@ -96,10 +104,16 @@ def _check(group: type[SettingsGroup], environ: Mapping[str, str], unresolved: M
             checked.texts[name] = within.texts
             checked.values.update(within.values)
             checked.problems.extend(within.problems)
+            checked.doubts.extend(within.doubts)
     broken = (rule for rule in group.rules if rule.is_broken(checked.values))
     checked.problems.extend(Problem(rule.setting, rule.sentence) for rule in broken)
-    checked.problems.extend(group.disagreements(checked.values))
-    checked.problems[:] = dict.fromkeys(checked.problems)  # a setting that two inner groups read is named once
+    checked.doubts.extend(group.doubts(checked.values))
+    lacking = list(group.disagreements(checked.values))
+    if lacking and checked.doubts:  # what is lacking was set aside as wrong: that is what a person corrects
+        lacking, checked.doubts[:] = list(checked.doubts), []
+    checked.problems.extend(lacking)
+    for found in (checked.problems, checked.doubts):
+        found[:] = dict.fromkeys(found)  # a setting that two inner groups read is named once
     return checked
 
 
@@ -112,13 +126,16 @@ def _check_one(checked: _Checked, group: type[SettingsGroup], one: Setting, wher
         checked.values[one.field] = _adapter(group, one.field).validate_python(text)
         checked.texts[one.field] = text
     except ValueError as error:
-        checked.problems.append(Problem(one.name, _sentence(error)))
+        checked.blame(one, [Problem(one.name, _sentence(error))])
+        if one.alone and one.default is not None:
+            checked.values[one.field] = _adapter(group, one.field).validate_python(one.default)
+            checked.texts[one.field] = one.default
     else:
         checked.problems.extend(_account_problems(text, *where) if one.account else ())
 
 
 def _check_family(checked: _Checked, group: type[SettingsGroup], one: Setting, where: _Where) -> None:
-    """Check each member by itself; the family is right when all of them are."""
+    """Check each member by itself; the family is right when all of them are, or each of them stands alone."""
     environ, unresolved = where
     texts, values, wrong = dict[str, str](), dict[str, Any](), list[Problem]()
     for name in sorted({name for name in (*environ, *unresolved) if name.startswith(one.family)}):
@@ -131,8 +148,8 @@ def _check_family(checked: _Checked, group: type[SettingsGroup], one: Setting, w
                 texts[key] = environ[name]
         except ValueError as error:
             wrong.append(Problem(name, _sentence(error)))
-    checked.problems.extend(wrong)
-    if not wrong:
+    checked.blame(one, wrong)
+    if one.alone or not wrong:
         checked.values[one.field], checked.texts[one.field] = values, texts
 
 

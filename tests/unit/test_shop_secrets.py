@@ -26,10 +26,15 @@ def secrets(**environ: str) -> dict[SecretName, str]:
 
 
 def wrong(**environ: str) -> list[str]:
-    """Return what is said of these settings."""
+    """Return what is said of these settings, with which no order is taken."""
     with pytest.raises(ConfigurationError) as caught:
         secrets(**environ)
     return str(caught.value).split("; ")
+
+
+def told_of(**environ: str) -> list[str]:
+    """Return what is reported of these settings."""
+    return [str(one) for one in problems(IntakeSettings, {**OTHERS, **environ})]
 
 
 def test_one_shop_has_one_secret_or_two() -> None:
@@ -72,16 +77,19 @@ def test_no_secret_at_all_names_the_setting() -> None:
 
 def test_a_previous_secret_needs_a_current_one() -> None:
     """Otherwise a typing error in a name leaves the old secret as the only one."""
-    assert wrong(WEBHOOK_SECRET_PREVIOUS=BEFORE) == ["WEBHOOK_SECRET_PREVIOUS is set without WEBHOOK_SECRET"]
-    assert wrong(WEBHOOK_SECRET=OURS, WEBHOOK_SECRET_PREVIOUS__SHOP_B=THEIRS_BEFORE) == [
-        "WEBHOOK_SECRET_PREVIOUS__SHOP_B is set without WEBHOOK_SECRET__SHOP_B"
-    ]
+    assert wrong(WEBHOOK_SECRET_PREVIOUS=BEFORE) == ["WEBHOOK_SECRET_PREVIOUS is set without a usable WEBHOOK_SECRET"]
+    one_closed = {"WEBHOOK_SECRET": OURS, "WEBHOOK_SECRET_PREVIOUS__SHOP_B": THEIRS_BEFORE}
+    assert told_of(**one_closed) == ["WEBHOOK_SECRET_PREVIOUS__SHOP_B is set without a usable WEBHOOK_SECRET__SHOP_B"]
+    assert secrets(**one_closed) == {SecretName("default", "current"): OURS}
 
 
 def test_two_shops_must_not_share_a_secret() -> None:
     """The secret says whose order it is; the previous one too."""
-    told = wrong(WEBHOOK_SECRET=OURS, WEBHOOK_SECRET__SHOP_B=THEIRS, WEBHOOK_SECRET_PREVIOUS__SHOP_B=OURS)
+    sharing = {"WEBHOOK_SECRET": OURS, "WEBHOOK_SECRET__SHOP_B": THEIRS, "WEBHOOK_SECRET_PREVIOUS__SHOP_B": OURS}
+    told = told_of(**sharing, WEBHOOK_SECRET__C=BEFORE)
 
+    assert wrong(**sharing) == told
+    assert secrets(**sharing, WEBHOOK_SECRET__C=BEFORE) == {SecretName("c", "current"): BEFORE}
     assert len(told) == 1
     assert told[0].startswith("WEBHOOK_SECRET_PREVIOUS__SHOP_B is also WEBHOOK_SECRET: ")
     assert OURS not in told[0]
@@ -97,8 +105,9 @@ def test_a_name_that_is_no_shop_is_a_configuration_error(suffix: str) -> None:
     """The shop is part of the order's name for ever; a guess would be one too."""
     name = f"WEBHOOK_SECRET__{suffix}"
 
-    (told,) = wrong(WEBHOOK_SECRET=OURS, **{name: THEIRS})
+    (told,) = told_of(WEBHOOK_SECRET=OURS, **{name: THEIRS})
 
+    assert secrets(WEBHOOK_SECRET=OURS, **{name: THEIRS}) == {SecretName("default", "current"): OURS}
     assert told.startswith(f"{name} must end in the name of a shop")
     assert name not in secrets_of(IntakeSettings, {name: ""})
 
@@ -125,12 +134,27 @@ def test_a_name_that_is_no_shop_is_a_configuration_error(suffix: str) -> None:
 )
 @pytest.mark.parametrize("name", ["WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "WEBHOOK_SECRET__SHOP_B"])
 def test_a_secret_that_is_none_is_named_and_not_shown(name: str, secret: str, why: str) -> None:
-    """Each of the shop's settings is held to the same."""
-    (told,) = wrong(**{"WEBHOOK_SECRET": OURS, name: secret})
+    """Each of the shop's settings is held to the same; it closes this shop, and no other."""
+    environ = {"WEBHOOK_SECRET": OURS, name: secret, "WEBHOOK_SECRET__ANOTHER": THEIRS}
+    (told,) = told_of(**environ)
 
+    open_ones = secrets(**environ)
+    assert open_ones[SecretName("another", "current")] == THEIRS
+    assert secret not in open_ones.values()
     assert told.startswith(f"{name} ")
     assert why in told
     assert secret.strip() not in told
+
+
+def test_a_shop_whose_new_secret_is_malformed_is_closed_with_its_old_one() -> None:
+    """Both settings are named, so that nobody looks for the fault in the old one."""
+    environ = {"WEBHOOK_SECRET": OURS, "WEBHOOK_SECRET__SHOP_B": "short", "WEBHOOK_SECRET_PREVIOUS__SHOP_B": THEIRS}
+
+    assert secrets(**environ) == {SecretName("default", "current"): OURS}
+    assert [one.split(" ")[0] for one in told_of(**environ)] == [
+        "WEBHOOK_SECRET__SHOP_B",
+        "WEBHOOK_SECRET_PREVIOUS__SHOP_B",
+    ]
 
 
 def test_a_secret_may_hold_spaces_quotes_and_accents() -> None:
@@ -167,6 +191,8 @@ def test_a_shops_secret_that_could_not_be_read_is_named_with_the_rest() -> None:
         "WEBHOOK_SECRET__SHOP_B is shorter than 16 bytes: make one with `openssl rand -hex 32`",
         "WEBHOOK_SECRET_PREVIOUS__SHOP_B is disabled",
     ]
+    elsewhere = read(IntakeSettings, {**environ, "WEBHOOK_SECRET": OURS}, unresolved)
+    assert elsewhere.webhook.shop_secrets == {SecretName("default", "current"): OURS}
 
 
 def test_the_secrets_of_shops_are_in_no_repr() -> None:

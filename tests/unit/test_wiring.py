@@ -12,11 +12,15 @@ import pytest
 from aiohttp import web
 
 from distributor import wiring
+from distributor.errors import BadSignature
 from distributor.ports import Alarm
 from distributor.resources import Resources
 from distributor.settings.chain import SigningSettings
 from distributor.settings.operations import VaultSettings
 from distributor.settings.shops import WooCommerceSettings
+from distributor.webhook.authentication import WebhookRequest
+from distributor.webhook.signature_schemes import Scheme
+from distributor.webhook.signing import signed_headers
 from distributor.wiring import Container
 from foundation.alarms.model import LOG
 from foundation.alarms.targets import BrokenTarget, LogTarget, NotDelivered, PostTarget
@@ -118,6 +122,22 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
     caps = distribution.config.caps
     assert (caps.order_units, caps.day_units, caps.wallet_units) == (5 * 10**18, 1000 * 10**18, 205 * 10**17)
     assert (await container.intake()).caps == caps
+
+
+async def test_a_malformed_secret_closes_its_own_shop_only(environ: dict[str, str], container: Container) -> None:
+    """The other shop is served; what may be the closed shop's hears 503 and is sent again."""
+    environ |= {"WEBHOOK_SECRET__SHOP_B": "too short"}
+    authentication = (await container.intake()).authentication
+    request = WebhookRequest(
+        headers=signed_headers(GOOD["WEBHOOK_SECRET"], b"{}", Scheme.HEX, now_s=0, message_id=""), body=b"{}"
+    )
+    of_b = WebhookRequest(headers=signed_headers("too short", b"{}", Scheme.HEX, now_s=0, message_id=""), body=b"{}")
+
+    assert (await authentication.authenticate(request, body_bytes_max=99)).verified.source == "default"
+    with pytest.raises(ConfigurationError, match="secret of a shop cannot be used"):
+        await authentication.authenticate(of_b, body_bytes_max=99)
+    with pytest.raises(BadSignature):
+        await authentication.authenticate(WebhookRequest(headers={}, body=b"{}"), body_bytes_max=99)
 
 
 async def test_the_shops_and_their_secrets_arrive_at_the_intake(environ: dict[str, str], container: Container) -> None:
