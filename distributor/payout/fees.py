@@ -25,7 +25,8 @@ def first(market: FeeQuote, limits: FeeSettings, *, gas_limit: int) -> Fees | No
     Return the fees of a first attempt of *gas_limit*; None while the ceiling is under the market.
 
     The fee cap is twice the base fee plus the tip (a base fee that rises 5 % a block doubles in 15
-    blocks), lowered so far that two replacements still fit where the market leaves that room.
+    blocks), lowered so far that two replacements still fit where the market leaves that room. A tip
+    that leaves room for no replacement gets the whole ceiling at once.
     """
     ceiling = _ceiling(limits, gas_limit)
     if market.base_fee_wei is None:
@@ -34,8 +35,7 @@ def first(market: FeeQuote, limits: FeeSettings, *, gas_limit: int) -> Fees | No
     base, tip = market.base_fee_wei, _market_tip(market, limits)
     if ceiling < base + limits.min_tip_wei:
         return None
-    opening = max(_unbumped(_unbumped(ceiling)), min(ceiling, base + tip))
-    max_fee = Wei(min(2 * base + tip, opening))
+    max_fee = _fee_cap(base, tip, limits, ceiling=ceiling, replacements=2)
     return Fees(max_fee_wei=max_fee, tip_wei=Wei(min(tip, max_fee - base)))
 
 
@@ -51,7 +51,8 @@ def bump(previous: Fees, market: FeeQuote, limits: FeeSettings, *, gas_limit: in
     Return the cheapest fees that may replace *previous*; None when none fits under the ceilings.
 
     Both fields rise by at least 12.5 %, rounded up, and not below what the market asks today; where
-    the market leaves that room, one more replacement still fits after this one.
+    the market leaves that room, one more replacement still fits after this one. The last one that the
+    tip leaves room for gets the whole ceiling: nothing dearer can follow it when the base fee rises.
     """
     ceiling = _ceiling(limits, gas_limit)
     if not previous.dynamic:
@@ -59,8 +60,8 @@ def bump(previous: Fees, market: FeeQuote, limits: FeeSettings, *, gas_limit: in
         return Fees(max_fee_wei=price, tip_wei=price, dynamic=False) if price <= ceiling else None
     base = market.base_fee_wei or Wei(0)
     tip = Wei(max(_bumped(previous.tip_wei), _market_tip(market, limits)))
-    wanted = min(2 * base + tip, max(_unbumped(ceiling), base + tip))
-    max_fee = Wei(max(_bumped(previous.max_fee_wei), wanted))
+    wanted = _fee_cap(base, tip, limits, ceiling=ceiling, replacements=1)
+    max_fee = Wei(max(_bumped(previous.max_fee_wei), base + tip, wanted))
     if tip > limits.max_tip_wei or max_fee > ceiling:
         return None
     return Fees(max_fee_wei=max_fee, tip_wei=tip)
@@ -84,6 +85,21 @@ def outbid(fees: Fees, market: FeeQuote, limits: FeeSettings) -> bool:
     return min(fees.tip_wei, fees.max_fee_wei - market.base_fee_wei) < max(market.tip_wei, limits.min_tip_wei)
 
 
+def _fee_cap(base_wei: int, tip_wei: int, limits: FeeSettings, *, ceiling: Wei, replacements: int) -> Wei:
+    """
+    Return a fee cap under which *replacements* still fit, where the market leaves that room; else all there is.
+
+    A cap costs nothing while the base fee is low. Where the tip cannot rise by an eighth any more no
+    replacement will ever be taken, and a cap below the ceiling would be stuck as soon as the base fee rises.
+    """
+    if _bumped(tip_wei) > limits.max_tip_wei:
+        return ceiling
+    opening = ceiling
+    for _ in range(replacements):
+        opening = _unbumped(opening)
+    return Wei(min(2 * base_wei + tip_wei, max(opening, min(ceiling, base_wei + tip_wei))))
+
+
 def _ceiling(limits: FeeSettings, gas_limit: int) -> Wei:
     return Wei(min(limits.max_fee_wei, (NODE_FEE_CAP_WEI - 1) // gas_limit))
 
@@ -96,5 +112,5 @@ def _bumped(price: int) -> int:
     return -(-price * _BUMP_NUMERATOR // _BUMP_DENOMINATOR)
 
 
-def _unbumped(price: int) -> int:
-    return price * _BUMP_DENOMINATOR // _BUMP_NUMERATOR
+def _unbumped(price: int) -> Wei:
+    return Wei(price * _BUMP_DENOMINATOR // _BUMP_NUMERATOR)

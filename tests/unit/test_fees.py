@@ -116,9 +116,22 @@ def test_a_replacement_raises_both_fields_by_an_eighth_rounded_up() -> None:
 
 def test_a_replacement_follows_the_market_when_that_is_higher() -> None:
     """A bump that would still be outbid is no bump."""
-    fees = bump(some_fees(32), a_market(7, tip_gwei=38), LIMITS, gas_limit=GAS)
+    fees = bump(some_fees(32), a_market(7, tip_gwei=35), LIMITS, gas_limit=GAS)
 
-    assert fees == some_fees(52, 38)
+    assert fees == some_fees(49, 35)
+
+
+def test_the_last_price_that_can_be_replaced_has_the_whole_ceiling() -> None:
+    """38 gwei of tip and an eighth is over 40: with 40 gwei a base fee of 20 would be the end, though 60 are allowed."""
+    opening = first(a_market(1, tip_gwei=38), LIMITS, gas_limit=GAS)
+    second = bump(some_fees(32), a_market(1), LIMITS, gas_limit=GAS)
+    assert second is not None
+    third = bump(second, a_market(1), LIMITS, gas_limit=GAS)
+
+    assert opening == some_fees(60, 38)
+    assert second.max_fee_wei < 60 * GWEI
+    assert third is not None
+    assert third.max_fee_wei == 60 * GWEI
 
 
 @pytest.mark.parametrize(
@@ -220,3 +233,5 @@ def test_a_replacement_is_taken_by_the_pool_or_not_made(base: int, tip: int, pai
         assert fees.tip_wei * 10 >= previous.tip_wei * 11
         assert fees.tip_wei <= LIMITS.max_tip_wei
         assert base + LIMITS.min_tip_wei <= fees.max_fee_wei <= LIMITS.max_fee_wei
+        last = fees.tip_wei * 9 > LIMITS.max_tip_wei * 8
+        assert fees.max_fee_wei == LIMITS.max_fee_wei or not last
