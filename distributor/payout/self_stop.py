@@ -20,7 +20,7 @@ from distributor.ports import Alarms, Chain
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SelfStop:
-    """Pause, note that it was done, and raise the alarm: a crash in between does it again."""
+    """Pause, raise the alarm, and only then note that both were done: a crash in between does them again."""
 
     ledger: Ledger
     chain: Chain
@@ -40,8 +40,8 @@ class SelfStop:
             return
         alarm = alarms.payment_path_broken(receipt)
         await self.ledger.admin.pause("no_transfer", alarm.summary)
-        await self.ledger.signs.note_stop(receipt.tx_hash)
         await self.alarms.raise_(alarm)
+        await self.ledger.signs.note_stop(receipt.tx_hash)
 
     async def nonce_lost(self, opened: OpenTransaction) -> None:
         """Stop if an operator's nonce was consumed by a transaction this service did not sign."""

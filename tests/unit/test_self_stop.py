@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+from pytest import MonkeyPatch
+
 from distributor.model import HoldReason, OrderStatus
+from distributor.ports import Alarm
 from foundation.clock import utc_day
 from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
 from tests.world import World, a_world, tokens
@@ -53,6 +57,27 @@ async def test_a_person_who_has_looked_may_resume() -> None:
 
     assert not (await world.ledger.admin.pause_state()).paused
     assert world.alarms.codes == ["payment_path_broken", "held_no_transfer"]
+
+
+async def test_a_stop_whose_process_dies_before_its_alarm_is_told_by_the_next_one(monkeypatch: MonkeyPatch) -> None:
+    """The payouts are paused already; the alarm is not forgotten, and is raised once."""
+    world = await a_broken_path()
+    await world.receive()
+    await world.distribution.drain()
+    raise_ = world.alarms.raise_
+
+    async def dies(_: Alarm) -> None:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(world.alarms, "raise_", dies)
+    with pytest.raises(ProcessLookupError):
+        await world.settle(12)
+    assert (await world.ledger.admin.pause_state()).paused
+    monkeypatch.setattr(world.alarms, "raise_", raise_)
+
+    await world.settle(2)
+
+    assert world.alarms.codes == ["payment_path_broken"]
 
 
 async def test_one_node_that_leaves_out_logs_stops_nobody() -> None:
