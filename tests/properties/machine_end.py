@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.facts import AlarmSweep
+from distributor.payout.resumption import Resumption
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
@@ -16,8 +17,9 @@ from foundation.alarms.teller import Teller
 from foundation.settings.reading import read
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import RESERVE, Behaviour
+from tests.fakes.guard import FakeGuard
 from tests.fakes.queues import MemoryQueues
-from tests.properties.machine_invariants import Watchman
+from tests.properties.machine_invariants import Watchman, hold
 from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
 
@@ -38,12 +40,35 @@ def drive(world: World, watchman: Watchman) -> None:
     watchman.see_ended(world.ended())
     world.deploy()
     world.paused_for_good = world.halted_for_good = False
-    world.loop.finish(world.ledger.admin.resume("a person", "the end"))
+    _a_person_resumes(world)
     for _ in range(ROUNDS_MAX):
         if _quiet_minute(world, watchman):
             break
     watchman.told(_told(world))
     watchman.ended()
+
+
+_STOPS = {
+    "no_transfer": "payment_path_broken",
+    "nonce_lost": "nonce_lost",
+    "finality": "finality_violated",
+    "witness": "paid_contradicted",
+    "ledger age": "ledger_behind",
+}
+"""The alarm of each cause for which the service pauses by itself."""
+
+
+def _a_person_resumes(world: World) -> None:
+    """Open the switch, also the one that the service closed by itself: it was told why, and has looked at the chain."""
+    found = world.loop.finish(world.ledger.admin.pause_state())
+    if not found.paused:
+        return
+    told = _STOPS.get(found.paused_by)
+    hold(told is None or told in world.alarms.codes, "a stop by itself was told", (found, world.alarms.codes))
+    guard = FakeGuard(world.chain)
+    resumption = Resumption(ledger=world.ledger, chain=world.chain, guard=guard)
+    if not world.loop.finish(resumption.obstacles()):
+        world.loop.finish(world.ledger.admin.resume("a person", "the end"))
 
 
 class _Inbox:
@@ -93,11 +118,12 @@ def _better_times(world: World) -> None:
 
 
 def _quiet_minute(world: World, watchman: Watchman) -> bool:
-    """Let the timer fire and do what it wakes; say whether there was nothing to do."""
+    """Let a person look, and the timer fire; do what it wakes; say whether there was nothing to do."""
     host = world.hosts[0]
     capped = world.loop.finish(world.ledger.service.why_waiting()).reason is WaitingReason.DAILY_CAP
     world.clock.advance(DAY_MS if capped else 60_000)
     world.block_passes()
+    _a_person_resumes(world)
     world.to_distribute = world.to_settle = False
     host.swept()
     quiet = not (world.to_distribute or world.to_settle)
