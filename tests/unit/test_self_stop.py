@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from pytest import MonkeyPatch
 
 from distributor.model import HoldReason, OrderStatus
 from distributor.ports import Alarm
@@ -59,7 +58,9 @@ async def test_a_person_who_has_looked_may_resume() -> None:
     assert world.alarms.codes == ["payment_path_broken", "held_no_transfer"]
 
 
-async def test_a_stop_whose_process_dies_before_its_alarm_is_told_by_the_next_one(monkeypatch: MonkeyPatch) -> None:
+async def test_a_stop_whose_process_dies_before_its_alarm_is_told_by_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The payouts are paused already; the alarm is not forgotten, and is raised once."""
     world = await a_broken_path()
     await world.receive()
