@@ -122,7 +122,7 @@ def test_a_replacement_follows_the_market_when_that_is_higher() -> None:
 
 
 def test_the_last_price_that_can_be_replaced_has_the_whole_ceiling() -> None:
-    """38 gwei of tip and an eighth is over 40: with 40 gwei a base fee of 20 would be the end, though 60 are allowed."""
+    """38 gwei and an eighth is over 40: with a cap of 40 gwei a base fee of 20 were the end, though 60 are allowed."""
     opening = first(a_market(1, tip_gwei=38), LIMITS, gas_limit=GAS)
     second = bump(some_fees(32), a_market(1), LIMITS, gas_limit=GAS)
     assert second is not None

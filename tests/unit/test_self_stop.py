@@ -58,7 +58,7 @@ async def test_a_person_who_has_looked_may_resume() -> None:
     assert world.alarms.codes == ["payment_path_broken", "held_no_transfer"]
 
 
-async def test_a_stop_whose_process_dies_before_its_alarm_is_told_by_the_next_one(
+async def test_a_stop_whose_process_dies_before_its_alarm_is_told_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The payouts are paused already; the alarm is not forgotten, and is raised once."""
