@@ -5,9 +5,9 @@ from __future__ import annotations
 from foundation.alarms.catalogue import SHARED, AlarmKind, Catalogue, Severity, Text
 
 
-def _kind(code: str, severity: Severity, en: tuple[str, str], pt: tuple[str, str]) -> AlarmKind:
+def _kind(code: str, severity: Severity, en: tuple[str, str], pt: tuple[str, str], *, stops: bool = True) -> AlarmKind:
     texts = {"en": Text(summary=en[0], action=en[1]), "pt": Text(summary=pt[0], action=pt[1])}
-    return AlarmKind(code=code, severity=severity, texts={"en": texts["en"], "pt": texts["pt"]})
+    return AlarmKind(code=code, severity=severity, texts={"en": texts["en"], "pt": texts["pt"]}, stops=stops)
 
 
 CATALOGUE = Catalogue(
@@ -95,6 +95,55 @@ CATALOGUE = Catalogue(
             (
                 "Um recibo teve cinco erros inesperados e está retido.",
                 "Veja as linhas receipt_fault deste pagamento no log.",
+            ),
+        ),
+        _kind(
+            "receipt_unknown",
+            Severity.ERROR,
+            (
+                "The mail server's answer to a mail was lost: nobody knows whether the receipt arrived.",
+                "Ask the payer or look in the mail server's log, then `decide COMPANY PAYMENT arrived` or `again`.",
+            ),
+            (
+                "A resposta do servidor de e-mail se perdeu: ninguém sabe se o recibo chegou.",
+                "Pergunte ao pagador ou veja o log do servidor e use `decide EMPRESA PAGAMENTO arrived` ou `again`.",
+            ),
+            stops=False,
+        ),
+        _kind(
+            "receipts_held",
+            Severity.WARNING,
+            (
+                "Receipts of a company wait for a person; the others go on.",
+                "Look at `receipts COMPANY`; the reasons and their exits are in the page on mail.",
+            ),
+            (
+                "Recibos de uma empresa esperam por uma pessoa; os outros continuam.",
+                "Veja `receipts EMPRESA`; os motivos e as saídas estão na página sobre e-mail.",
+            ),
+        ),
+        _kind(
+            "sender_stopped",
+            Severity.CRITICAL,
+            (
+                "The mail server refuses this account: nothing is sent for any company. One probe each 15 minutes.",
+                "Read the server's words in the detail; correct SMTP_USER, SMTP_PASSWORD or the account's limits.",
+            ),
+            (
+                "O servidor de e-mail recusa esta conta: nada é enviado. Uma tentativa a cada 15 minutos.",
+                "Leia a resposta do servidor no detalhe; corrija SMTP_USER, SMTP_PASSWORD ou os limites da conta.",
+            ),
+        ),
+        _kind(
+            "send_log_unreachable",
+            Severity.CRITICAL,
+            (
+                "The second storage account does not take the send log: nothing is sent without it.",
+                "Check SEND_LOG_CONNECTION and the account. What waits goes on by itself.",
+            ),
+            (
+                "A segunda conta de armazenamento não aceita o registro de envios: sem ele nada é enviado.",
+                "Verifique SEND_LOG_CONNECTION e a conta. O que espera continua por si.",
             ),
         ),
         _kind(

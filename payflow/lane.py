@@ -19,7 +19,7 @@ from foundation import logs
 from foundation.clock import Clock, Sleep, UnixMs
 from foundation.errors import Contention, Transient
 from foundation.tablestore.leases import Lease, Leases
-from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, Unauthorized
+from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, Unauthorized
 from payflow.ledger.lane import LaneLedger
 from payflow.looking import planning
 from payflow.looking.look import Look, Result
@@ -127,6 +127,9 @@ class Lane:
             await self._block(company)
         except Unauthorized:
             await self.alarms.note("needs_reconnect", company.id, "")
+        except SendLogUnavailable as away:
+            await self.alarms.note("send_log_unreachable", company.id, str(away))
+            raise
         except ApiRefused as refused:
             await self.alarms.note("api_refused", company.id, str(refused))
         return Ended.RESTING

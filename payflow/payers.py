@@ -15,6 +15,8 @@ class Payer:
     addresses: tuple[str, ...] = ()
     """Personal: encrypted in the row."""
     no_mail: bool = False
+    no_mail_ms: UnixMs = UnixMs(0)
+    """When ``no_mail`` was said; 0 in rows of versions that did not store it."""
     decided_by: str = ""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 

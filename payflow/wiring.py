@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from foundation.tablestore.azure_tables import Tables
     from payflow.connect.connecting import Connecting
     from payflow.delivery.restoring import Restoring
+    from payflow.delivery.sender import SenderDesk
     from payflow.lane import Lane
     from payflow.ports import ReceiptWork
     from payflow.sealing import Sealer
@@ -139,9 +140,11 @@ class Container:
         """Send what is due to each target, then say that a whole sweep is through."""
         from foundation.alarms.configured import heartbeat_of
         from foundation.alarms.teller import Teller
+        from payflow.standing import facts
 
         register = await self.register()
-        await Teller(register=register, targets=await self.alarm_targets(), holder=self._holder).run([])
+        stands = await facts((await self.base()).entries, (await self.base()).lane, await self.desk())
+        await Teller(register=register, targets=await self.alarm_targets(), holder=self._holder).run(stands)
         await heartbeat_of(await self.settings(AlarmSettings)).beat(register)
 
     async def alarm_targets(self) -> Mapping[str, Target]:
@@ -194,6 +197,15 @@ class Container:
             interval_ms=settings.interval_s * 1000,
         )
 
+    async def desk(self, mail: MailSettings | None = None) -> SenderDesk:
+        """Return the mail account's desk; without *mail* it only shows what it is, whatever the settings are."""
+        from payflow.delivery.sender import SenderDesk, SendingLimits
+
+        limits = SendingLimits()
+        if mail:
+            limits = SendingLimits(connections=mail.connections, per_minute=mail.per_minute, per_day=mail.per_day)
+        return SenderDesk((await self.base()).ledger.rows_of(keys.SENDER), self._clock, limits)
+
     async def restoring(self, company: CompanyId) -> Restoring:
         """Return the use case that puts a company's backup back."""
         from payflow.delivery.restoring import Restoring
@@ -209,20 +221,18 @@ class Container:
         from foundation.outgoing.guard import OutgoingGuard
         from payflow.delivery.office import Office
         from payflow.delivery.payers import LaneRecipients
-        from payflow.delivery.sender import SenderDesk, SendingLimits
         from payflow.delivery.work import Work
         from payflow.documents.download import Download
         from payflow.ledger.send_log import TableSendLog
         from payflow.mail.channel import SmtpChannel
 
         base, mail = await self.base(), await self.settings(MailSettings)
-        limits = SendingLimits(connections=mail.connections, per_minute=mail.per_minute, per_day=mail.per_day)
         server = mail.server()
         return Work(
             office=Office(
                 sender_name="PayFlow", sender_address=mail.sender, reply_to=mail.reply_to, override=mail.override
             ),
-            desk=SenderDesk(base.ledger.rows_of(keys.SENDER), self._clock, limits),
+            desk=await self.desk(mail),
             channel=lambda: SmtpChannel(server, mail.sender),
             send_log=lambda company, epoch: TableSendLog(
                 base.second.rows_of(keys.partition(company)), self._clock, company, epoch

@@ -147,12 +147,13 @@ async def _set_status(container: Container, chosen: argparse.Namespace) -> None:
     lane, company = await _company(container, chosen)
     allowed = {
         "confirm": {CompanyStatus.CONFIRM},
-        "pause": set(CompanyStatus) - {CompanyStatus.PAUSED, CompanyStatus.DISCONNECTED},
+        # One that nobody has confirmed is at rest already; a pause and its end would confirm it.
+        "pause": set(CompanyStatus) - {CompanyStatus.PAUSED, CompanyStatus.DISCONNECTED, CompanyStatus.CONFIRM},
         "resume": {CompanyStatus.PAUSED},
     }[chosen.command]
     if company.status not in allowed:
         raise Refused(f"Company {company.id} is {company.status}; {chosen.command} does not apply.")
-    if chosen.command == "resume" and await lane.rows.get(RESTORING):
+    if chosen.status is CompanyStatus.ACTIVE and await lane.rows.get(RESTORING):
         raise Refused(f"A restore of company {company.id} was cut; run `restore` again first.")
     await lane.write_company(replace(company, status=chosen.status, status_ms=system_clock()))
     await lane.entries.lower(company.id, system_clock(), chosen.status)

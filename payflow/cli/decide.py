@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from foundation.clock import system_clock
-from foundation.errors import Rejected
-from foundation.tablestore.ports import Value
+from foundation.errors import Rejected, StoreUnavailable
+from foundation.tablestore.ports import AuditTrail, Value
 from payflow.delivery import bounced, choices, decisions
-from payflow.delivery.case import TEST
 from payflow.delivery.choices import Person, Resend
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey
+from payflow.delivery.rules import TEST
 from payflow.ledger.keys import RESTORING
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import bounces
@@ -98,7 +98,7 @@ async def _map(container: Container, chosen: argparse.Namespace) -> None:
 
 async def _no_mail(container: Container, chosen: argparse.Namespace) -> None:
     lane, no_mail = await _lane(container, chosen), not chosen.undo
-    await LaneRecipients(lane).set_no_mail(CustomerId(chosen.customer), chosen.by, no_mail=no_mail)
+    await LaneRecipients(lane).set_no_mail(CustomerId(chosen.customer), chosen.by, system_clock(), no_mail=no_mail)
     await _audit(container, chosen, chosen.customer, "no-mail" if no_mail else "mail")
     chosen.say(f"Customer {chosen.customer} gets {'no receipts' if no_mail else 'receipts'}.")
 
@@ -146,8 +146,18 @@ async def _audit(container: Container, chosen: argparse.Namespace, subject: str,
     """Record who decided what, in both accounts; ids and codes only. A restore reads them (see ``since``)."""
     now = system_clock()
     values: dict[str, Value] = {"at_ms": now, "by": chosen.by, "what": what, "subject": subject, **more}
-    for tables in (await container.ledger_tables(), await container.second_tables()):
-        await tables.audit.record(f"decision:{chosen.company}:{now:015d}:{subject}", values)
+    key, second = f"decision:{chosen.company}:{now:015d}:{subject}", await container.second_tables()
+    for tables in (await container.ledger_tables(), second):
+        await tables.audit.record(key, values)
+    if not await _is_recorded(second.audit, key):  # an audit is best effort, and a restore needs this one
+        chosen.say("This is done, but the second account did not take it: a restore would not know of it.")
+
+
+async def _is_recorded(audit: AuditTrail, key: str) -> bool:
+    try:
+        return bool(await audit.recorded(key))
+    except StoreUnavailable:
+        return False
 
 
 def _by(chosen: argparse.Namespace) -> Person:

@@ -19,6 +19,7 @@ from foundation.tablestore.atomic import AtomicWrite
 from payflow.delivery import rules, steps
 from payflow.delivery.office import Tools
 from payflow.delivery.payers import LaneRecipients
+from payflow.delivery.rules import KIND, TEST
 from payflow.delivery.sender import NotNow
 from payflow.delivery.sending import Sending, new_owner
 from payflow.delivery.steps import Become, Prepare, Renew, Seen, Send, Step
@@ -34,9 +35,6 @@ from payflow.mail.letters import Content, Envelope
 from payflow.model import Attachment, Baixa
 from payflow.state import After, Company, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
-KIND: Final = "receipt"
-TEST: Final = "test"
-"""The kind of a mail that an override got: it says nothing about the true recipient."""
 _MAILED: Final = frozenset({ReceiptState.SENDING, ReceiptState.SENT, ReceiptState.UNKNOWN})
 _WITHOUT_MAIL: Final = frozenset({ReceiptState.WITHDRAWN, ReceiptState.COVERED, ReceiptState.HELD})
 _log = logging.getLogger(__name__)
@@ -97,9 +95,10 @@ class Case:
 
     def _cancelled(self, write: AtomicWrite) -> None:
         """Take back deliveries that nobody has claimed, in the group that ends the receipt."""
-        for delivery in self.seen.deliveries:
-            if delivery.state is DeliveryState.READY:
-                self.ledger.put_delivery(write, rules.withdraw(delivery))
+        before = self.seen.deliveries
+        for was, now in zip(before, rules.taken_back(before), strict=True):
+            if now != was:
+                self.ledger.put_delivery(write, now)
 
     async def _renew(self, baixa: Baixa) -> None:
         receipt, now = self.receipt, self.tools.clock()
@@ -298,6 +297,5 @@ class Case:
 
 def _addressed(fresh: Delivery, known: Delivery, domain: str) -> Delivery:
     """Return a mail of which only the send log knows, with the address that it can be sent to again."""
-    deadline = known.attempt_deadline_ms
-    whole = replace(fresh, state=known.state, attempt_deadline_ms=deadline, version=known.version)
+    whole = replace(fresh, state=known.state, attempt_deadline_ms=known.attempt_deadline_ms, version=known.version)
     return replace(whole, message_id=letters.message_id(whole, domain))

@@ -6,7 +6,7 @@ state                                     decisions
 ========================================  ===============
 found, waiting_document, ready            skip
 held                                      release, skip
-unknown                                   arrived, again (see ``decisions``)
+unknown                                   arrived, again (see ``decisions``); of an undone payment arrived, skip
 refused                                   resend, skip
 covered, skipped                          release
 sent                                      resend
@@ -25,7 +25,6 @@ from foundation.clock import UnixMs
 from foundation.errors import Rejected
 from foundation.tablestore.atomic import AtomicWrite
 from payflow.delivery import rules, steps
-from payflow.delivery.case import TEST
 from payflow.ledger.lane import Also, LaneLedger
 from payflow.mail import letters
 from payflow.model import BaixaId
@@ -85,12 +84,14 @@ async def skip(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
     """
     Let a receipt end without a further mail; one that went out to another address makes it sent.
 
+    Of an undone payment that says of an unknown mail that it did not arrive: booked again, the payment gets its own.
     Raises Rejected if it has ended, is being sent, or a mail's outcome is not known.
     """
     receipt, deliveries = await _read(ledger, baixa)
     if receipt.state in ENDED or receipt.state is ReceiptState.SENDING:
         raise Rejected(f"a receipt that is {receipt.state} cannot be skipped")
-    _require_known(deliveries)
+    if not (receipt.gone and receipt.state is ReceiptState.UNKNOWN):
+        _require_known(deliveries)
     return await let_be(ledger, receipt, deliveries, by)
 
 
@@ -157,7 +158,7 @@ async def _read(ledger: LaneLedger, baixa: BaixaId) -> tuple[Receipt, Sequence[D
 def _address(receipt: Receipt, deliveries: Sequence[Delivery]) -> str:
     """Return the only address that is meant; one of several is never guessed, and an override's is no payer's."""
     states = {DeliveryState.REFUSED} if receipt.state is ReceiptState.REFUSED else steps.WENT_OUT
-    meant = [one for one in deliveries if one.state in states and not one.kind.startswith(TEST)]
+    meant = [one for one in deliveries if one.state in states and not one.kind.startswith(rules.TEST)]
     found = {one.address_index: one.address for one in meant if one.address}
     if len(found) != 1:
         raise Rejected(f"{len(found) or 'no'} addresses of this receipt could be meant: name one with --to")
@@ -166,13 +167,17 @@ def _address(receipt: Receipt, deliveries: Sequence[Delivery]) -> str:
 
 def _decided(deliveries: Sequence[Delivery], by: Person) -> Sequence[Delivery]:
     """Return the mails that nobody waits for any more: taken back, or with the person's name at their end."""
-    return [replace(rules.withdraw(one), decided_by=by.name) for one in deliveries if one.state in _OPEN]
+    waited = [one for one in deliveries if one.state in _OPEN or _is_unknown(one)]
+    return [replace(rules.withdraw(one), decided_by=by.name) for one in waited]
+
+
+def _is_unknown(mail: Delivery) -> bool:
+    return mail.state is DeliveryState.UNKNOWN and not mail.decided_by
 
 
 def _require_known(deliveries: Sequence[Delivery]) -> None:
     for one in deliveries:
-        unknown = one.state is DeliveryState.UNKNOWN and not one.decided_by
-        if unknown or one.state is DeliveryState.SENDING:
+        if _is_unknown(one) or one.state is DeliveryState.SENDING:
             raise Rejected(f"the mail {one.kind} {one.number} is {one.state}: decide `arrived` or `again` first")
 
 

@@ -10,7 +10,6 @@ from foundation.tablestore.atomic import AtomicWrite
 from foundation.tablestore.ports import UNSTORED
 from payflow.delivery import rules, steps
 from payflow.delivery.ports import DeliveryKey, key_of
-from payflow.delivery.sending import again_kind
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import letters
 from payflow.model import BaixaId
@@ -32,13 +31,16 @@ async def send_again(ledger: LaneLedger, key: DeliveryKey, who: str, now: UnixMs
     """
     Mail an unknown one again, under another kind.
 
-    Raises Rejected if that is not offered (see ``rules.may_send_again``), Contention if the row changed meanwhile.
+    Raises Rejected if that is not offered (see ``rules.may_send_again``) or if the payment is gone, Contention if the
+    row changed meanwhile.
     """
     receipt, deliveries = await _read(ledger, key.payment.baixa)
+    if receipt.gone:
+        raise Rejected("the payment was undone: decide `arrived`, or `skip` if the mail did not arrive")
     first = _named(deliveries, key)
     if not first.address:
         raise Rejected("the address of this mail is not known yet: the next look finds the payment again")
-    decided, again = rules.send_again(first, again_kind(first.kind), who, now)
+    decided, again = rules.send_again(first, rules.again_kind(first.kind), who, now)
     again = replace(again, date_ms=now, boundary=first.boundary, template=letters.TEMPLATE)
     again = replace(again, message_id=letters.message_id(again, domain))
     return await _store(ledger, receipt, deliveries, [decided, again], now)

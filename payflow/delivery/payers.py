@@ -36,6 +36,7 @@ class LaneRecipients:
             by_customer={customer: payer.addresses} if payer.addresses else {},
             by_name={key: named.addresses} if named.addresses else {},
             no_mail=frozenset({customer}) if payer.no_mail else frozenset(),
+            no_mail_ms=payer.no_mail_ms,
             suppressed=lambda address: bool(_of(boxes, address).suppressed),
             confirmed=lambda address: _of(boxes, address).confirmed,
             company_address=company.contact,
@@ -55,9 +56,9 @@ class LaneRecipients:
             await self._put_payer(key, replace(await self._payer(key), addresses=addresses, decided_by=who))
         return len(rows)
 
-    async def set_no_mail(self, customer: CustomerId, who: str, *, no_mail: bool) -> None:
-        """Store whether a customer gets receipts at all."""
-        payer = replace(await self.payer(customer), no_mail=no_mail, decided_by=who)
+    async def set_no_mail(self, customer: CustomerId, who: str, now: UnixMs, *, no_mail: bool) -> None:
+        """Store whether a customer gets receipts at all, and since when: a mail ordered before that is taken back."""
+        payer = replace(await self.payer(customer), no_mail=no_mail, no_mail_ms=now, decided_by=who)
         await self._put_payer(keys.customer(customer), payer)
 
     async def suppress(self, address_index: str, why: str, now: UnixMs) -> None:

@@ -81,7 +81,7 @@ class Restoring:
         unknown = [one for one in said.skipped.values() if not await self._skipped(one)]
         for customer, one in said.payers.items():
             no_mail = since.NO_MAIL[one.what]
-            await LaneRecipients(self.ledger).set_no_mail(customer, one.by, no_mail=no_mail)
+            await LaneRecipients(self.ledger).set_no_mail(customer, one.by, one.at_ms, no_mail=no_mail)
         await self._end(epoch)
         return Report(rows=len(backup.rows), mails=mails, not_put_back=[*said.others, *unknown])
 
@@ -156,7 +156,9 @@ class Restoring:
                 if not codec.decode(Instalment, row).worked:
                     yield f"{keys.AGAIN}{row.key.partition(':')[2]}", {}
             case keys.COMPANY:
-                company = replace(codec.decode(Company, row), status=CompanyStatus.PAUSED)
+                company = codec.decode(Company, row)
+                if company.status is not CompanyStatus.CONFIRM:  # nobody has confirmed it: it stays at rest as it is
+                    company = replace(company, status=CompanyStatus.PAUSED)
                 yield row.key, {**row.values, **codec.encode(company)}
             case _:
                 yield row.key, row.values
@@ -212,8 +214,11 @@ class Restoring:
         if receipt is None:
             return bool(said.instalment) and await self._insert(said, by)
         mails = await self.ledger.deliveries(receipt.baixa)
-        if receipt.state not in ENDED and not any(one.state in _DECIDED for one in mails):
-            await choices.let_be(self.ledger, receipt, mails, by)
+        if receipt.state in ENDED:
+            return True
+        if any(one.state is DeliveryState.UNKNOWN for one in mails):
+            return False  # what the log does not know is asked first
+        await choices.let_be(self.ledger, receipt, mails, by)
         return True
 
     async def _insert(self, said: Said, by: Person) -> bool:
@@ -248,7 +253,9 @@ class Restoring:
         write.put(LOG_EPOCH, EPOCHS.encode(Epoch(epoch)), was.version if was else UNSTORED)
         write.delete(keys.RESTORING)
         await self._commit(write)
-        await self.ledger.entries.lower(self.ledger.company, self.clock(), CompanyStatus.PAUSED)
+        company = await self.ledger.read_company()
+        status = company.status if company else CompanyStatus.PAUSED
+        await self.ledger.entries.lower(self.ledger.company, self.clock(), status)
 
     # Inside ------------------------------------------------------------------------------------------
 

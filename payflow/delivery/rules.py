@@ -5,11 +5,13 @@ READY ─► SENDING(claimed) ─► SENDING(terminating) ─► SENT · UNKNOWN
 
 - Before the mark nothing can have been accepted, so the delivery goes back by right.
 - After the mark only a well-formed reply ends it. Nobody retries a terminating delivery: that makes it at most once.
-- A person ends an unknown one: it arrived, or it is mailed again under another kind.
+- A person ends an unknown one: it arrived, or it is mailed again under another kind. Taken back unclaimed, that other
+  mail leaves the question open once more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -35,6 +37,12 @@ connection, so the dot reaches nobody.
 """
 FAULTS_MAX: Final = 5
 COUNTED_MAX: Final = 2
+
+KIND: Final = "receipt"
+TEST: Final = "test"
+"""The kind of a mail that an override got: it says nothing about the true recipient."""
+OWED: Final = frozenset({KIND, TEST})
+"""Mails that go out by themselves; every other kind is a mail by a person's word."""
 
 TAKEN_BACK: Final = frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN})
 """Late evidence still changes these."""
@@ -72,8 +80,12 @@ def go_back(delivery: Delivery, now: UnixMs, words: str) -> Delivery:
     """
     if delivery.faults + 1 >= FAULTS_MAX:
         return _held(replace(delivery, faults=delivery.faults + 1, reply=words), Reason.INTERNAL)
-    back = replace(_ended(delivery, DeliveryState.READY), faults=delivery.faults + 1, reply=words)
-    return replace(back, due_ms=UnixMs(now + _MINUTE_MS))
+    return _back(replace(delivery, faults=delivery.faults + 1, reply=words), now)
+
+
+def put_off(delivery: Delivery, now: UnixMs, words: str) -> Delivery:
+    """Return *delivery* for another try in a minute; what is away is away for all, and counted against none."""
+    return _back(replace(delivery, reply=words), now)
 
 
 def record(delivery: Delivery, outcome: Outcome, now: UnixMs, *, epoch: int) -> Delivery:
@@ -196,6 +208,28 @@ def withdraw(again: Delivery) -> Delivery:
     return replace(again, state=DeliveryState.CANCELLED) if again.state is DeliveryState.READY else again
 
 
+def again_kind(kind: str) -> str:
+    """Return the kind of the next repetition: ``receipt``, ``receipt-again-1``, ``receipt-again-2``."""
+    base, found, number = kind.rpartition("-again-")
+    return f"{base}-again-{int(number) + 1}" if found else f"{kind}-again-1"
+
+
+def taken_back(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+    """
+    Return *deliveries* with what nobody has claimed taken back.
+
+    An unknown one that was to be sent again, and now is not, is as unknown as before: nobody said that it arrived.
+    """
+    back = [withdraw(one) for one in deliveries]
+    ended = {(one.kind, one.number) for one, was in zip(back, deliveries, strict=True) if one != was}
+    return [
+        replace(one, decided_by="")
+        if one.state is DeliveryState.UNKNOWN and (again_kind(one.kind), one.number) in ended
+        else one
+        for one in back
+    ]
+
+
 # inside ------------------------------------------------------------------------------------------
 
 
@@ -214,6 +248,10 @@ def _later(delivery: Delivery, now: UnixMs) -> Delivery:
     wait = LADDER_MS[delivery.attempt]
     back = _ended(delivery, DeliveryState.READY)
     return replace(back, attempt=delivery.attempt + 1, due_ms=UnixMs(now + wait))
+
+
+def _back(delivery: Delivery, now: UnixMs) -> Delivery:
+    return replace(_ended(delivery, DeliveryState.READY), due_ms=UnixMs(now + _MINUTE_MS))
 
 
 def _held(delivery: Delivery, reason: Reason) -> Delivery:

@@ -53,6 +53,7 @@ class Sending:
 
         Raises:
             Contention: It is not due, or another worker was first. Nothing was sent by us.
+            SendLogUnavailable: Nothing was offered; the delivery is due again in a minute, and that is not counted.
             StoreUnavailable: The ledger did not answer; the row says what is known.
         """
         counted = rules.count_refusal(delivery, epoch=await self.sender.epoch())
@@ -63,7 +64,9 @@ class Sending:
         try:
             await self.log.begin(key_of(claimed), claimed.owner)
         except SendLogUnavailable as error:
-            return await self._go_back(claimed, channel, str(error))
+            await channel.close()
+            await self._save(rules.put_off(claimed, self.clock(), str(error)))
+            raise
         if self.monotonic() - started_s > STEP_S_MAX:
             return await self._go_back(claimed, channel, "too late after the claim")
         return await self._offer(claimed, data, channel)
@@ -141,10 +144,4 @@ class Sending:
 
 def again_key(delivery: Delivery) -> DeliveryKey:
     """Return which mail *send again* makes of *delivery*."""
-    return key_of(replace(delivery, kind=again_kind(delivery.kind)))
-
-
-def again_kind(kind: str) -> str:
-    """Return the kind of the next repetition: ``receipt``, ``receipt-again-1``, ``receipt-again-2``."""
-    base, found, number = kind.rpartition("-again-")
-    return f"{base}-again-{int(number) + 1}" if found else f"{kind}-again-1"
+    return key_of(replace(delivery, kind=rules.again_kind(delivery.kind)))

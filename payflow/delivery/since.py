@@ -15,6 +15,12 @@ from foundation.clock import UnixMs
 from foundation.tablestore.ports import Value
 from payflow.model import BaixaId, CustomerId, InstalmentId
 
+SKEW_MS: Final = 600_000
+"""
+So far the clock of whoever decided may be behind that of the backup.
+
+What the backup has already is put back without effect.
+"""
 SKIP: Final = "skip"
 NO_MAIL: Final = {"no-mail": True, "mail": False}
 
@@ -40,8 +46,8 @@ class Since:
 
 
 def read(entries: Sequence[Mapping[str, Value]], began_ms: UnixMs) -> Since:
-    """Return what *entries* of a company's audit trail say from *began_ms* on; the last word on a subject counts."""
-    since = [_said(entry) for entry in entries if int(entry["at_ms"]) >= began_ms]
+    """Return what *entries* of a company's audit say since a backup was begun; the last word on a subject counts."""
+    since = [_said(entry) for entry in entries if int(entry["at_ms"]) >= began_ms - SKEW_MS]
     payments: dict[str, Said] = {}
     payers: dict[CustomerId, Said] = {}
     for said in sorted(since, key=lambda one: one.at_ms):

@@ -156,7 +156,7 @@ def _sending(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
         return settled(seen.deliveries)
     if seen.baixa is None or _was_edited(receipt, seen.baixa):
         return _changed_while_sending(seen)
-    if seen.recipient.reason is Reason.NO_MAIL and not receipt.decided_by:
+    if seen.recipient.reason is Reason.NO_MAIL and not _was_ordered_since(due, seen.recipient.said_ms):
         return _unwanted(seen)
     if not receipt.decided_by and _nothing_went_out(seen.deliveries) and (known := _covered_meanwhile(seen.recreation)):
         return known
@@ -184,14 +184,19 @@ def _undone(seen: Seen) -> Step:
     """A payment that was mailed and undone stays mailed: booked again, it is the same one."""
     if _nothing_went_out(seen.deliveries):
         return Become(ReceiptState.WITHDRAWN, undone=True)
-    return replace(settled([rules.withdraw(one) for one in seen.deliveries]), undone=True)
+    return replace(settled(rules.taken_back(seen.deliveries)), undone=True)
 
 
 def _unwanted(seen: Seen) -> Step:
     """A customer who gets no mail gets none that is still to be tried either."""
     if _nothing_went_out(seen.deliveries):
         return Become(ReceiptState.SKIPPED, Reason.NO_MAIL, unwanted=True)
-    return replace(settled([rules.withdraw(one) for one in seen.deliveries]), unwanted=True)
+    return replace(settled(rules.taken_back(seen.deliveries)), unwanted=True)
+
+
+def _was_ordered_since(mail: Delivery, said_ms: UnixMs) -> bool:
+    """The last word counts: a mail that a person ordered after *no mail* was said goes out."""
+    return mail.kind not in rules.OWED and mail.date_ms >= said_ms
 
 
 def settled(deliveries: Sequence[Delivery]) -> Become:

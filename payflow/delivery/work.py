@@ -79,10 +79,11 @@ class Work(Tools):
         return recreated.judge(receipt, siblings, self.clock())
 
     async def note_gone(self, other: Receipt, ledger: LaneLedger) -> None:
-        """Store that a mailed payment was undone, and order its instalment to be read again, in one group (R4-3)."""
+        """Store that a payment was undone, and order its instalment to be read again, in one group (R4-3)."""
         instalment = await ledger.instalment(other.instalment)
         again = partial(ledger.read_again, instalment=instalment) if instalment and instalment.worked else None
-        await ledger.save(other, reading.vanished(other, self.clock()), also=again)
+        mailed = await ledger.mailed(other.baixa) if other.state in reading.WITHDRAWABLE else None
+        await ledger.save(other, reading.vanished(other, self.clock(), mailed=mailed), also=again)
 
     async def _recipient(self, receipt: Receipt, person: Person | None, known: Known, api: ContaAzul) -> Recipient:
         named = person is not None and name_key(person.name) in known.by_name

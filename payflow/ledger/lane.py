@@ -7,7 +7,7 @@ the company's entry afterwards; ``save`` and ``add`` do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -21,8 +21,9 @@ from payflow.ledger.entries import Entries
 from payflow.model import BaixaId, CompanyId, InstalmentId, PaymentKey
 from payflow.progress import Cursor, Instalment
 from payflow.sealing import BlindIndex
-from payflow.state import Company, Delivery, DocumentOwner, Receipt
+from payflow.state import Company, Delivery, DeliveryState, DocumentOwner, Receipt, ReceiptState
 
+WAITING_MAX: Final = 500
 RECEIPTS_IN_A_GROUP: Final = 30
 """A receipt has three rows (itself, by instalment, index), an instalment one more: a group takes 100."""
 SIBLINGS_MAX: Final = 500
@@ -91,6 +92,17 @@ class LaneLedger:
         """Return receipts that wait for a person, those of one reason together."""
         return await self._indexed(keys.HELD, keys.HELD + keys.END, limit=limit)
 
+    async def waiting(self) -> Mapping[str, tuple[int, UnixMs]]:
+        """Return how many receipts wait for a person by reason, at most 500 in all, and since when the first does."""
+        rows = await self.rows.scan(keys.HELD, keys.HELD + keys.END, limit=WAITING_MAX)
+        names: dict[str, list[str]] = {}
+        for row in rows:
+            reason, _, name = row.key.removeprefix(keys.HELD).partition(":")
+            names.setdefault(reason, []).append(name)
+        found = {reason: await self.rows.get(keys.receipt(ours[0])) for reason, ours in names.items()}
+        since = {reason: UnixMs(int(row.values["changed_ms"]) if row else 0) for reason, row in found.items()}
+        return {reason: (len(ours), since[reason]) for reason, ours in names.items()}
+
     async def siblings(self, instalment: InstalmentId) -> Sequence[Receipt]:
         """Return every receipt of an instalment, whatever became of it."""
         prefix = keys.sibling(instalment, "")
@@ -133,6 +145,16 @@ class LaneLedger:
         prefix = f"delivery:{self.name(baixa)}:"
         found = await self.rows.scan(prefix, prefix + keys.END, limit=DELIVERIES_MAX)
         return [self.codec.decode(Delivery, row) for row in found]
+
+    async def mailed(self, baixa: BaixaId) -> ReceiptState | None:
+        """Return what the mails that went out say of a payment that is undone; None when none did."""
+        mails = [(one.state, bool(one.decided_by)) for one in await self.deliveries(baixa)]
+        if (DeliveryState.UNKNOWN, False) in mails:
+            return ReceiptState.UNKNOWN
+        states = {state for state, _ in mails}
+        if DeliveryState.SENT in states:
+            return ReceiptState.SENT
+        return ReceiptState.UNKNOWN if DeliveryState.UNKNOWN in states else None
 
     def put_delivery(self, write: AtomicWrite, delivery: Delivery) -> None:
         """Add a delivery to a group, on the condition of the version it was read with."""

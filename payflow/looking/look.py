@@ -24,7 +24,7 @@ from payflow.looking.reading import Asked
 from payflow.model import BaixaId, InstalmentId, ListedInstalment
 from payflow.ports import ContaAzul
 from payflow.progress import Cursor, Instalment, LookKind
-from payflow.state import Company, DeliveryState, ReceiptState
+from payflow.state import Company
 
 PAGE_SIZE: Final = 500
 PAGES_MAX: Final = 400
@@ -182,17 +182,9 @@ class Look:
         detail = await self._api.instalment(asked.listed.id)
         undone = {baixa for baixa in reading.missing(detail, asked.known) if await self._is_gone(baixa)}
         waits = [one.baixa for one in asked.known if one.baixa in undone and one.state in reading.WITHDRAWABLE]
-        mailed = {baixa: state for baixa in waits if (state := await self._mailed(baixa))}
+        mailed = {baixa: state for baixa in waits if (state := await self._ledger.mailed(baixa))}
         self._failures = 0
         return reading.read(asked, detail, undone, self._clock(), mailed=mailed)
-
-    async def _mailed(self, baixa: BaixaId) -> ReceiptState | None:
-        """Return what the mails of a payment that waits say of it; None when none went out."""
-        mails = await self._ledger.deliveries(baixa)
-        if any(one.state is DeliveryState.UNKNOWN and not one.decided_by for one in mails):
-            return ReceiptState.UNKNOWN
-        out = any(one.state in (DeliveryState.SENT, DeliveryState.UNKNOWN) for one in mails)
-        return ReceiptState.SENT if out else None
 
     async def _is_gone(self, baixa: BaixaId) -> bool:
         return await self._api.baixa(baixa) is None

@@ -24,7 +24,8 @@ READS_MAX: Final = 5
 """After so many readings that did not add up, an instalment is read each hour, and there is an alarm."""
 OPEN: Final = frozenset({ReceiptState.FOUND, ReceiptState.WAITING_DOCUMENT, ReceiptState.READY})
 _MAILED: Final = frozenset({ReceiptState.SENT, ReceiptState.UNKNOWN, ReceiptState.REFUSED})
-WITHDRAWABLE: Final = OPEN | {ReceiptState.HELD}
+WITHDRAWABLE: Final = OPEN | {ReceiptState.HELD, ReceiptState.REFUSED}
+"""What no mail need be the end of: undone, its payment is withdrawn, or is what the mails that went out say."""
 _NONE: Final[Mapping[BaixaId, ReceiptState]] = {}
 
 

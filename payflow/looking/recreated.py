@@ -19,6 +19,11 @@ RECREATED_WITHIN_MS: Final = 31 * 24 * 3_600_000
 """A month's books are closed after that."""
 
 
+MAYBE_MAILED: Final = frozenset({ReceiptState.SENT, ReceiptState.UNKNOWN, ReceiptState.HELD, ReceiptState.REFUSED})
+_NOT_SURE: Final = frozenset({ReceiptState.UNKNOWN, ReceiptState.REFUSED})
+"""Refused and gone: a version that did not look whether another address had its mail left it so."""
+
+
 class Recreation(StrEnum):
     """What a payment is to those of its instalment that vanished."""
 
@@ -37,7 +42,7 @@ def judge(receipt: Receipt, siblings: Iterable[Receipt], now: UnixMs) -> Recreat
     if any(other.state is ReceiptState.SENDING for other in others):
         return Recreation.WAIT
     vanished = [other for other in others if other.gone]
-    if any(other.state is ReceiptState.UNKNOWN for other in vanished):
+    if any(other.state in _NOT_SURE for other in vanished):
         return Recreation.HELD
     sent = [other for other in vanished if _was_sent_lately(other, now)]
     same = [other for other in sent if _is_same(receipt, other)]
@@ -47,9 +52,13 @@ def judge(receipt: Receipt, siblings: Iterable[Receipt], now: UnixMs) -> Recreat
 
 
 def must_be_asked_for(receipt: Receipt, siblings: Iterable[Receipt]) -> Sequence[Receipt]:
-    """Return the siblings of which we must know now whether they are still there, before *receipt* is judged."""
-    states = (ReceiptState.SENT, ReceiptState.UNKNOWN)
-    return [other for other in siblings if other.baixa != receipt.baixa and not other.gone and other.state in states]
+    """
+    Return the siblings of which we must know now whether they are still there, before *receipt* is judged.
+
+    One that is held or refused may have been mailed to another of its addresses.
+    """
+    others = [other for other in siblings if other.baixa != receipt.baixa]
+    return [other for other in others if not other.gone and other.state in MAYBE_MAILED]
 
 
 def _was_sent_lately(receipt: Receipt, now: UnixMs) -> bool:

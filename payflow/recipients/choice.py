@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from foundation.clock import UnixMs
 from payflow.model import CustomerId, Person
 from payflow.recipients.addresses import mailable
 from payflow.state import Reason
@@ -44,6 +45,8 @@ class Recipient:
     reason: Reason | None = None
     offered: tuple[tuple[str, str], ...] = ()
     """Other contacts as (name, address), for the person who decides."""
+    said_ms: UnixMs = UnixMs(0)
+    """When a person said what ``reason`` is, where one did."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +56,7 @@ class Known:
     by_customer: Mapping[CustomerId, Sequence[str]]
     by_name: Mapping[str, Sequence[str]]
     no_mail: frozenset[CustomerId] = frozenset()
+    no_mail_ms: UnixMs = UnixMs(0)
     suppressed: Callable[[str], bool] = lambda _: False
     confirmed: Callable[[str], bool] = lambda _: False
     customers_of: Callable[[str], int] = lambda _: 1
@@ -66,7 +70,7 @@ def choose(customer: CustomerId, person: Person | None, known: Known, *, namesak
     *namesakes* is how many people of that name are in the ERP, the customer among them; 0 when nobody has looked.
     """
     if customer in known.no_mail:
-        return Recipient(reason=Reason.NO_MAIL)
+        return Recipient(reason=Reason.NO_MAIL, said_ms=known.no_mail_ms)
     for source, texts in _sources(customer, person, known, namesakes):
         addresses = tuple(address for address in mailable(texts) if not known.suppressed(address))
         if addresses:

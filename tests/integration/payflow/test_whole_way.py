@@ -32,7 +32,7 @@ from payflow.lane import Ended
 from payflow.ledger import backup, identity, keys
 from payflow.model import BaixaId, Centavos, CompanyId, Composition
 from payflow.sealing import new_key
-from payflow.state import ReceiptState
+from payflow.state import CompanyStatus, ReceiptState
 from tests.fakes.functions import Out, a_context
 from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
 from tests.unit.payflow.test_bounces import ID, REPORT
@@ -266,7 +266,14 @@ async def test_an_operator_sees_and_stops(world: World, capsys: pytest.CaptureFi
     assert "is paused" in said
     assert "is active" in said
     assert "Canária" not in said
-    for wrong in (("show", COMPANY, "b"), ("pause", "nobody"), ("resume", COMPANY), ("invite", "--document", "1")):
+    await _status(CompanyStatus.CONFIRM)  # a pause and its end would confirm it
+    for wrong in (
+        ("pause", COMPANY),
+        ("show", COMPANY, "b"),
+        ("pause", "nobody"),
+        ("resume", COMPANY),
+        ("invite", "--document", "1"),
+    ):
         with pytest.raises(commands.Refused):
             await _command(*wrong)
 
@@ -292,6 +299,10 @@ async def test_a_lost_ledger_is_restored_by_commands(
     await company_rows.commit([InsertRow(key=keys.RESTORING, values={})])
     with pytest.raises(commands.Refused, match="was cut"):
         await _command("resume", COMPANY)
+    await _status(CompanyStatus.CONFIRM)
+    with pytest.raises(commands.Refused, match="was cut"):
+        await _command("confirm", COMPANY)
+    await _status(CompanyStatus.PAUSED)
     await company_rows.commit([DeleteRow(key=keys.RESTORING)])
     await _command("resume", COMPANY)
     other = tmp_path / "other"
@@ -351,6 +362,13 @@ def _rewrite(file: Path, other: Path) -> None:
     """Write a backup as if it were another ledger's."""
     found = backup.load(file.read_text("utf-8"))
     other.write_text(backup.dump(replace(found, ledger_id="another")), "utf-8")
+
+
+async def _status(status: CompanyStatus) -> None:
+    lane = (await wiring.container().base()).lane(COMPANY)
+    company = await lane.read_company()
+    assert company
+    await lane.write_company(replace(company, status=status))
 
 
 async def _look_now() -> None:

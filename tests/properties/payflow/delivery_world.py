@@ -16,7 +16,7 @@ from typing import Any
 from foundation.clock import UnixMs
 from foundation.errors import Contention, Rejected, StoreUnavailable
 from foundation.tablestore.ports import UNSTORED, Version
-from payflow.delivery import restore, rules, sending
+from payflow.delivery import restore, rules
 from payflow.delivery.ports import DeliveryKey, key_of
 from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
@@ -312,7 +312,7 @@ class History:
             if choice == 0:
                 self.world.write([rules.arrived(stored, "office", now)])
             else:
-                self.world.write(rules.send_again(stored, sending.again_kind(stored.kind), "office", now))
+                self.world.write(rules.send_again(stored, rules.again_kind(stored.kind), "office", now))
                 self.world.again_said = True
         except (Rejected, Contention):
             return

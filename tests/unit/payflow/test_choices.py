@@ -225,7 +225,22 @@ async def test_rows_of_payers_and_mailboxes_decide_who_gets_the_mail() -> None:
     assert "example.org" not in str(book.company_rows.dump())
 
     await rows.confirm("ana@example.org", "office", NOW)
-    await rows.set_no_mail(ana, "office", no_mail=True)
+    await rows.set_no_mail(ana, "office", NOW, no_mail=True)
     known = await rows.known(a_company(), ana, person)
     assert (known.suppressed("ana@example.org"), known.confirmed("ana@example.org")) == (False, True)
     assert known.no_mail == {ana}
+    assert known.no_mail_ms == NOW
+
+
+async def test_a_mail_of_an_undone_payment_is_not_sent_again() -> None:
+    """Its unknown mail arrived, or did not: that is all a person can say. Said, it waits for nobody."""
+    gone = a_receipt(state=S.UNKNOWN, gone=True, document_sha256="d")
+    book = await stored(gone, a_mail(D.UNKNOWN))
+    with pytest.raises(Rejected, match="was undone"):
+        await decide(book, "again")
+
+    after = await choices.skip(book.lane, B1, BY)
+
+    (mail,) = await book.lane.deliveries(B1)
+    assert (after.state, mail.state, mail.decided_by) == (S.SKIPPED, D.UNKNOWN, "office")
+    assert (await decide(await stored(gone, a_mail(D.UNKNOWN)), "arrived")).state is S.SENT

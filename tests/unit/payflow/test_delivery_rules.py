@@ -11,7 +11,7 @@ from foundation.errors import Contention, InvariantBroken, Rejected
 from payflow.delivery import restore, rules
 from payflow.delivery.ports import DeliveryKey, key_of
 from payflow.delivery.restore import KnownSend, LogWord
-from payflow.delivery.sending import again_kind
+from payflow.delivery.rules import again_kind
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
 from payflow.model import BaixaId, CompanyId, PaymentKey

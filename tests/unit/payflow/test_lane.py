@@ -17,7 +17,7 @@ from foundation.tablestore.leases import Leases
 from payflow import lane as lanes
 from payflow.conta_azul.answers import Page
 from payflow.conta_azul.routes import Search
-from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, Unauthorized
+from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, Unauthorized
 from payflow.lane import Ended, Lane, due_entries
 from payflow.ledger.lane import LaneLedger
 from payflow.model import Account, BaixaId
@@ -156,6 +156,19 @@ async def test_nothing_to_do_rests_for_an_interval(world: World) -> None:
     """Never longer, whatever is open (R6)."""
     assert await world.run() is Ended.DONE
     assert await world.rests_ms() == INTERVAL_MS
+
+
+async def test_a_send_log_that_is_away_is_an_alarm_and_no_receipts_fault(world: World) -> None:
+    """Nothing is sent, nothing is counted, and the lane comes back in a minute."""
+    await world.with_receipts("b1", "b2")
+    world.work.trouble = {"b1": SendLogUnavailable("the send log does not answer")}
+
+    for _ in range(6):
+        assert await world.run() is Ended.LATER
+        world.time.now_s += 60
+
+    assert world.told.noted == ["send_log_unreachable"] * 6
+    assert (await world.receipt("b1")).faults == 0
 
 
 async def test_a_booked_payment_is_found_and_worked_in_one_run(world: World) -> None:

@@ -452,6 +452,7 @@ async def test_an_edited_old_payment_becomes_a_task() -> None:
     assert (receipt.state, receipt.reason) == (ReceiptState.HELD, Reason.MAYBE_BEFORE_CONNECTION)
 
 
+@pytest.mark.parametrize("waits", [ReceiptState.HELD, ReceiptState.REFUSED])
 @pytest.mark.parametrize(
     ("mail", "first", "second"),
     [
@@ -461,18 +462,32 @@ async def test_an_edited_old_payment_becomes_a_task() -> None:
     ],
 )
 async def test_a_payment_mailed_in_part_and_booked_again_is_not_mailed_again(
-    clinic: Clinic, mail: DeliveryState, first: ReceiptState, second: ReceiptState
+    clinic: Clinic, waits: ReceiptState, mail: DeliveryState, first: ReceiptState, second: ReceiptState
 ) -> None:
-    """It was held after the mail to one of its addresses: undone, that mail still counts."""
+    """It was held, or another address refused it, after the mail to one of its addresses: that mail still counts."""
     payment = clinic.paid()
     await clinic.look()
     found = await clinic.book.lane.receipt(BaixaId(payment.id))
     assert found
-    await clinic.book.lane.save(found, replace(found, state=ReceiptState.HELD, reason=Reason.PAYMENT_CHANGED))
+    await clinic.book.lane.save(found, replace(found, state=waits, reason=Reason.PAYMENT_CHANGED))
     await clinic.book.lane.write_delivery(a_delivery(payment.id, state=mail))
+    await clinic.book.lane.write_delivery(a_delivery(payment.id, number=2, state=DeliveryState.REFUSED))
 
     clinic.books.undo(payment)
     again = clinic.books.pay(clinic.books.parcelas[payment.parcela], 100_00)
     await clinic.look()
 
     assert await clinic.states() == {payment.id: first, again.id: second}
+
+
+async def test_a_mail_sent_again_in_vain_says_nothing_of_the_first(clinic: Clinic) -> None:
+    """Unknown, ordered again, and that one held: when the payment is undone nobody knows what arrived."""
+    lane = clinic.book.lane
+    for mail in (
+        a_delivery("x", state=DeliveryState.UNKNOWN, decided_by="office"),
+        a_delivery("x", kind="receipt-again-1", state=DeliveryState.HELD),
+    ):
+        await lane.write_delivery(mail)
+    assert await lane.mailed(BaixaId("x")) is ReceiptState.UNKNOWN
+    await lane.write_delivery(a_delivery("x", number=2, state=DeliveryState.SENT))
+    assert await lane.mailed(BaixaId("x")) is ReceiptState.SENT

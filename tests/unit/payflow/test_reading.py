@@ -242,7 +242,7 @@ def test_a_mail_on_its_way_is_left_alone() -> None:
         (ReceiptState.HELD, ReceiptState.WITHDRAWN, None),
         (ReceiptState.SENT, ReceiptState.SENT, After.UNDONE),
         (ReceiptState.UNKNOWN, ReceiptState.UNKNOWN, None),
-        (ReceiptState.REFUSED, ReceiptState.REFUSED, None),
+        (ReceiptState.REFUSED, ReceiptState.WITHDRAWN, None),
         (ReceiptState.COVERED, ReceiptState.COVERED, None),
     ],
 )
@@ -313,6 +313,7 @@ SENT_AND_GONE = a_receipt("b0", state=ReceiptState.SENT, gone=True)
         ((replace(SENT_AND_GONE, customer=CustomerId("c9")),), Recreation.HELD),
         ((replace(SENT_AND_GONE, changed_ms=UnixMs(NOW - RECREATED_WITHIN_MS - 1)),), Recreation.NEW),
         ((a_receipt("b0", state=ReceiptState.UNKNOWN, gone=True),), Recreation.HELD),
+        ((a_receipt("b0", state=ReceiptState.REFUSED, gone=True),), Recreation.HELD),
         ((a_receipt("b0", state=ReceiptState.SENDING),), Recreation.WAIT),
         ((a_receipt("b0", state=ReceiptState.WITHDRAWN, gone=True),), Recreation.NEW),
         (
@@ -340,9 +341,12 @@ def test_before_the_claim_the_others_are_asked_for() -> None:
         a_receipt("b3", state=ReceiptState.UNKNOWN),
         a_receipt("b4", state=ReceiptState.SENT, gone=True),
         a_receipt("b5"),
+        a_receipt("b6", state=ReceiptState.HELD),
+        a_receipt("b7", state=ReceiptState.REFUSED),
     )
 
-    assert [other.baixa for other in must_be_asked_for(a_receipt("b1"), siblings)] == ["b2", "b3"]
+    asked = [other.baixa for other in must_be_asked_for(a_receipt("b1"), siblings)]
+    assert asked == ["b2", "b3", "b6", "b7"]
 
 
 # Which are read --------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from payflow.ledger.backup import Backup
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.send_log import TableSendLog
 from payflow.model import BaixaId, CustomerId, InstalmentId, PaymentKey
-from payflow.state import Delivery, DeliveryState, Reason, Receipt, ReceiptState
+from payflow.state import CompanyStatus, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.payflow import COMPANY, NOW, Book, a_company, a_delivery, a_receipt, an_instalment
 from tests.fakes.rows import ListAudit
 
@@ -251,7 +251,7 @@ async def test_the_last_word_counts_and_the_log_before_it(office: Office) -> Non
     backup = await office.taken()
     await office.said("skip", "b1", instalment="p1")
     await office.said("release", "b1", at=2, instalment="p1")
-    await office.said("skip", "b2", at=-1, instalment="p2")
+    await office.said("skip", "b2", at=-600_001, instalment="p2")
     await office.said("skip", "b3", instalment="p3")
     await office.log().begin(DeliveryKey(PaymentKey(COMPANY, BaixaId("b3")), "receipt", 1), "w")
 
@@ -260,8 +260,54 @@ async def test_the_last_word_counts_and_the_log_before_it(office: Office) -> Non
     states = [await office.book.lane.receipt(BaixaId(baixa)) for baixa in ("b1", "b2", "b3")]
     assert [one.state for one in states if one] == [S.FOUND] * 3
     assert report.not_put_back == [
-        Said(at_ms=UnixMs(NOW + 2), by="office", what="release", subject="b1", instalment=InstalmentId("p1"))
+        Said(at_ms=UnixMs(NOW + 2), by="office", what="release", subject="b1", instalment=InstalmentId("p1")),
+        Said(at_ms=UnixMs(NOW + 1), by="office", what="skip", subject="b3", instalment=InstalmentId("p3")),
     ]
+
+
+async def test_a_skip_after_a_mail_is_put_back_or_named(office: Office) -> None:
+    """One address has its mail, the other never will; of the other receipt the log does not know the outcome."""
+    other = InstalmentId("p2")
+    for baixa, instalment in (("b1", "p1"), ("b2", "p2")):
+        receipt = a_receipt(baixa, state=S.HELD, reason=Reason.UNDELIVERABLE, instalment=InstalmentId(instalment))
+        held = a_delivery(baixa, number=2, state=D.HELD, reason=Reason.UNDELIVERABLE, message_id=f"<{baixa}@p>")
+        await office.has(receipt, held)
+    backup = await office.taken()
+    for baixa, instalment in (("b1", "p1"), ("b2", "p2")):
+        key = DeliveryKey(PaymentKey(COMPANY, BaixaId(baixa)), "receipt", 1)
+        await office.log().begin(key, baixa)
+        await office.said("skip", baixa, instalment=instalment)
+    await office.log().end(KEY, "b1", accepted=True)
+
+    report = await office.restored(backup)
+
+    assert (await office.receipt()).state is S.SENT
+    assert [(one.what, one.subject, one.instalment) for one in report.not_put_back] == [("skip", "b2", other)]
+
+
+async def test_a_decision_by_a_clock_that_is_behind_is_not_forgotten(office: Office) -> None:
+    """It was stored after the backup had read the row."""
+    await office.has(a_receipt())
+    backup = await office.taken()
+    await office.said("skip", "b1", at=-500_000, instalment="p1")
+
+    await office.restored(backup)
+
+    assert (await office.receipt()).state is S.SKIPPED
+
+
+async def test_a_company_that_nobody_has_confirmed_is_restored_as_one(office: Office) -> None:
+    """Paused, the end of the pause would confirm it."""
+    for status, then in ((CompanyStatus.CONFIRM, CompanyStatus.CONFIRM), (CompanyStatus.ACTIVE, CompanyStatus.PAUSED)):
+        company = await office.book.lane.read_company()
+        assert company
+        await office.book.lane.write_company(replace(company, status=status))
+        backup = await office.taken()
+        await office.restored(backup)
+        company = await office.book.lane.read_company()
+        (entry,) = await office.book.entries.all()
+        assert company
+        assert (company.status, entry.status) == (then, then)
 
 
 async def test_who_wanted_no_mail_since_the_backup_gets_none(office: Office) -> None:

@@ -12,7 +12,8 @@ from foundation.errors import Contention, StoreUnavailable
 from foundation.tablestore.ports import UNSTORED, Version
 from payflow.delivery import rules
 from payflow.delivery.ports import DeliveryKey, key_of
-from payflow.delivery.sending import Sending, again_kind
+from payflow.delivery.rules import again_kind
+from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
@@ -136,13 +137,15 @@ async def test_a_refusal_before_the_dot_is_recorded_at_once() -> None:
 
 
 async def test_without_the_send_log_nothing_is_offered() -> None:
-    """The row goes back."""
+    """The row goes back; it is away for all, so no delivery is held for it however long that lasts."""
     world = _World()
     world.before["begin"] = _raise(SendLogUnavailable("the log is away"))
 
-    back = await world.attempt()
+    with pytest.raises(SendLogUnavailable):
+        await world.attempt()
 
-    assert (back.state, back.reply, back.faults) == (DeliveryState.READY, "the log is away", 1)
+    back = world.rows[key_of(READY)]
+    assert (back.state, back.reply, back.faults) == (DeliveryState.READY, "the log is away", 0)
     assert world.did == ["save claimed", "begin", "close", "save ready"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -172,13 +173,37 @@ def test_a_refusal_that_a_person_let_be_is_not_called_sent() -> None:
 
 
 def test_no_mail_stops_what_is_still_to_be_tried() -> None:
-    """Unless a person decided for this very receipt; what went out stays sent."""
+    """Unless a person ordered this very mail afterwards; what went out stays sent."""
     seen = replace(SEEN, recipient=Recipient(reason=Reason.NO_MAIL), deliveries=[READY])
     skipped = Become(ReceiptState.SKIPPED, Reason.NO_MAIL, unwanted=True)
     assert steps.decide(SENDING, seen, POLICY, NOW) == skipped
-    assert steps.decide(replace(SENDING, decided_by="office"), seen, POLICY, NOW) == Send(READY, FILE)
+    released = replace(SENDING, decided_by="office")  # before no mail was said: the last word counts
+    assert steps.decide(released, seen, POLICY, NOW) == skipped
+    ordered = replace(READY, kind="resend-1", date_ms=NOW)
+    said = replace(seen, recipient=Recipient(reason=Reason.NO_MAIL, said_ms=NOW), deliveries=[ordered])
+    assert steps.decide(released, said, POLICY, NOW) == Send(ordered, FILE)
+    later = replace(said, recipient=Recipient(reason=Reason.NO_MAIL, said_ms=UnixMs(NOW + 1)))
+    assert steps.decide(released, later, POLICY, NOW) == skipped
     both = replace(seen, deliveries=[READY, SENT])
     assert steps.decide(SENDING, both, POLICY, NOW) == Become(ReceiptState.SENT, unwanted=True)
+
+
+@pytest.mark.parametrize("why", [{"baixa": None}, {"recipient": Recipient(reason=Reason.NO_MAIL, said_ms=NOW)}])
+def test_a_send_again_taken_back_leaves_the_question_open(why: dict[str, Any]) -> None:
+    """Nobody said that the first arrived: called sent, the payment booked again would get nothing."""
+    lost = replace(READY, state=DeliveryState.UNKNOWN, decided_by="office")
+    seen = replace(SEEN, deliveries=[lost, replace(READY, kind="receipt-again-1")], **why)
+
+    step = steps.decide(SENDING, seen, POLICY, NOW)
+
+    assert isinstance(step, Become)
+    assert (step.state, step.undone, step.unwanted) == (ReceiptState.UNKNOWN, "baixa" in why, "baixa" not in why)
+    taken = rules.taken_back(seen.deliveries)
+    assert [(one.state, one.decided_by) for one in taken] == [
+        (DeliveryState.UNKNOWN, ""),
+        (DeliveryState.CANCELLED, ""),
+    ]
+    assert rules.taken_back([lost]) == [lost]
 
 
 def test_the_number_of_a_mail_is_its_addresses() -> None:
