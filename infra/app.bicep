@@ -60,7 +60,7 @@ var alwaysReady = [
   }
 ]
 
-resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   // checkov:skip=CKV_AZURE_225: zone redundancy would need two or more always-ready instances; the ledger is in three zones
   name: planName
   location: location
@@ -74,7 +74,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   }
 }
 
-resource app 'Microsoft.Web/sites@2024-04-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   // checkov:skip=CKV_AZURE_212: Flex Consumption takes no number of workers; one instance for HTTP is always ready
   // checkov:skip=CKV_AZURE_17: shops authenticate with a signature over the body, not with certificates
   // checkov:skip=CKV_AZURE_222: shops call it from the internet
@@ -133,7 +133,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 }
 
 // Deployments sign in with an identity; there is no password that could leak.
-resource ftpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
+resource ftpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'ftp'
   properties: {
@@ -141,7 +141,7 @@ resource ftpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@202
   }
 }
 
-resource scmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
+resource scmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: app
   name: 'scm'
   properties: {
@@ -149,7 +149,7 @@ resource scmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@202
   }
 }
 
-resource settings 'Microsoft.Web/sites/config@2024-04-01' = {
+resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   // These look for the site's configuration, which is above; here are the app's own settings.
   // checkov:skip=CKV_AZURE_13: app settings
   // checkov:skip=CKV_AZURE_63: app settings

@@ -69,20 +69,29 @@ param lockLedger bool = true
 @minValue(0)
 param alwaysReadyHttp int = 1
 
+// A vault, a site or an account of a forbidden name is refused after minutes, when half of the rest is there. Each part
+// between hyphens must be letters or digits: then every name made of it is one that all of them take.
+var letters = 'abcdefghijklmnopqrstuvwxyz0123456789-'
+var signs = map(range(0, length(name)), at => toLower(substring(name, at, 1)))
+var faults = concat(filter(signs, sign => !contains(letters, sign)), filter(split(name, '-'), part => empty(part)))
+var howNamed = 'name must be letters, digits and single hyphens between them, like ballx-test.'
+var system = empty(faults) ? name : fail(howNamed)
 var suffix = uniqueString(resourceGroup().id, name)
+
 // A deployment replaces every setting of the app. One that does not know the id would take away the guard that no other
 // ledger is ever paid from, so it is refused before anything is changed.
-var ledger = ledgerId == 'none' ? '' : (length(ledgerId) == 32 ? ledgerId : fail('LEDGER_ID must be the id that init printed, or the word none at the first deployment.'))
+var whichLedger = 'LEDGER_ID must be the id that init printed, or the word none at the first deployment.'
+var ledger = (ledgerId == 'none') ? '' : ((length(ledgerId) == 32) ? ledgerId : fail(whichLedger))
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
-  name: 'id-${name}'
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-${system}'
   location: location
 }
 
 module monitoring 'monitoring.bicep' = {
   name: 'monitoring'
   params: {
-    name: name
+    name: system
     location: location
     principalId: identity.properties.principalId
   }
@@ -91,7 +100,7 @@ module monitoring 'monitoring.bicep' = {
 module storage 'storage.bicep' = {
   name: 'storage'
   params: {
-    name: toLower(take('st${replace(name, '-', '')}${suffix}', 24))
+    name: toLower(take('st${replace(system, '-', '')}${suffix}', 24))
     location: location
     sku: storageSku
     lock: lockLedger
@@ -105,7 +114,7 @@ module storage 'storage.bicep' = {
 module vault 'vault.bicep' = {
   name: 'vault'
   params: {
-    name: take('kv-${name}-${suffix}', 24)
+    name: take('kv-${system}-${suffix}', 24)
     location: location
     principalId: identity.properties.principalId
     operatorsObjectId: operatorsObjectId
@@ -118,8 +127,8 @@ module vault 'vault.bicep' = {
 module app 'app.bicep' = {
   name: 'app'
   params: {
-    name: 'func-${name}-${suffix}'
-    planName: 'plan-${name}'
+    name: 'func-${system}-${suffix}'
+    planName: 'plan-${system}'
     location: location
     pythonVersion: pythonVersion
     alwaysReadyHttp: alwaysReadyHttp
@@ -143,7 +152,7 @@ module app 'app.bicep' = {
 module alerts 'alerts.bicep' = {
   name: 'alerts'
   params: {
-    name: name
+    name: system
     location: location
     workspaceId: monitoring.outputs.workspaceId
     email: alertEmail

@@ -26,7 +26,7 @@ var appRoles = [roles.blobDataOwner, roles.queueDataContributor, roles.tableData
 var tables = ['ledger', 'audit']
 var queues = ['distributions', 'distributions-poison', 'settlements', 'settlements-poison']
 
-resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   // checkov:skip=CKV_AZURE_35: an app without a virtual network reaches storage by its public endpoint, with an identity
   // checkov:skip=CKV_AZURE_59: the same; nothing in it is readable without a role
   // checkov:skip=CKV_AZURE_206: zones, not regions: a second region lags, and a ledger that lags pays twice
@@ -50,7 +50,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
-resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
   parent: account
   name: 'default'
   properties: {
@@ -65,7 +65,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   }
 }
 
-resource releases 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
+resource releases 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
   parent: blobs
   name: 'releases'
   properties: {
@@ -73,35 +73,41 @@ resource releases 'Microsoft.Storage/storageAccounts/blobServices/containers@202
   }
 }
 
-resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2023-05-01' = {
+resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' = {
   parent: account
   name: 'default'
 }
 
-resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2023-05-01' = [for each in tables: {
-  parent: tableService
-  name: each
-}]
-
-resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2023-05-01' = {
-  parent: account
-  name: 'default'
-}
-
-resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-01' = [for each in queues: {
-  parent: queueService
-  name: each
-}]
-
-resource appRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in appRoles: {
-  scope: account
-  name: guid(account.id, principalId, role)
-  properties: {
-    principalId: principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' = [
+  for each in tables: {
+    parent: tableService
+    name: each
   }
-}]
+]
+
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+}
+
+resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = [
+  for each in queues: {
+    parent: queueService
+    name: each
+  }
+]
+
+resource appRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in appRoles: {
+    scope: account
+    name: guid(account.id, principalId, role)
+    properties: {
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
+  }
+]
 
 // For `python -m distributor`, run by a person who is signed in.
 resource operatorsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {

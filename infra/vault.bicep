@@ -17,7 +17,7 @@ var roles = {
   secretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   // checkov:skip=CKV_AZURE_109: an app without a virtual network reaches the vault by its public endpoint, with an identity
   // checkov:skip=CKV_AZURE_189: the same; nothing in it is readable without a role, and every read is logged
   name: name

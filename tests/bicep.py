@@ -17,6 +17,11 @@ import tree_sitter_bicep
 from pycep import BicepParser
 from tree_sitter import Language, Node, Parser
 
+
+class Refused(Exception):
+    """A `fail()` was reached: nothing is deployed, and the words are shown."""
+
+
 INFRA = Path(__file__).parents[1] / "infra"
 
 _INTERPOLATION = re.compile(r"\$\{([^{}]+)\}")
@@ -79,9 +84,23 @@ def value(expression: Any, names: Mapping[str, Any]) -> Any:
     if "function" in expression:
         return _FUNCTIONS[expression["function"]["type"]](list(expression["function"]["parameters"].values()), names)
     if "operator" in expression:
-        chosen = expression["operator"]["operands"]
-        return value(chosen["true_value" if value(chosen["condition"], names) else "false_value"], names)
+        return _OPERATORS[expression["operator"]["type"]](expression["operator"]["operands"], names)
     return {key: value(each, names) for key, each in expression.items()}
+
+
+def _chosen(parts: Mapping[str, Any], names: Mapping[str, Any]) -> Any:
+    return value(parts["true_value" if value(parts["condition"], names) else "false_value"], names)
+
+
+def _equal(parts: Mapping[str, Any], names: Mapping[str, Any]) -> bool:
+    return bool(value(parts["operand_1"], names) == value(parts["operand_2"], names))
+
+
+_OPERATORS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Any]] = {
+    "conditional": _chosen,
+    "equals": _equal,
+    "not": lambda parts, names: not value(parts["bool_value"], names),
+}
 
 
 def _text(text: str, names: Mapping[str, Any]) -> str:
@@ -103,6 +122,20 @@ def _union(parts: list[Any], names: Mapping[str, Any]) -> Any:
     return {key: item for each in values for key, item in each.items()}
 
 
+def _slice(text: str, start: int, length: int) -> str:
+    return text[start : start + length]
+
+
+def _applied(function: Mapping[str, Any], item: Any, names: Mapping[str, Any]) -> Any:
+    """Return what a lambda of one argument makes of *item*."""
+    return value(function["detail"]["expression"], {**names, function["detail"]["var_1"]: item})
+
+
+def _fail(parts: list[Any], names: Mapping[str, Any]) -> Any:
+    """Stop, as the compiler's snapshot and the deployment do."""
+    raise Refused(value(parts[0], names))
+
+
 def _to_object(parts: list[Any], names: Mapping[str, Any]) -> dict[str, Any]:
     items, keyed, valued = value(parts[0], names), parts[1]["detail"], parts[2]["detail"]
     return {
@@ -118,6 +151,16 @@ _FUNCTIONS: Mapping[str, Callable[[list[Any], Mapping[str, Any]], Any]] = {
     "toObject": _to_object,
     "empty": lambda parts, names: not value(parts[0], names),
     "string": lambda parts, names: str(value(parts[0], names)),
+    "length": lambda parts, names: len(value(parts[0], names)),
+    "range": lambda parts, names: list(range(parts[0], parts[0] + value(parts[1], names))),
+    "substring": lambda parts, names: _slice(value(parts[0], names), value(parts[1], names), parts[2]),
+    "to_lower": lambda parts, names: value(parts[0], names).lower(),
+    "split": lambda parts, names: value(parts[0], names).split(parts[1]),
+    "contains": lambda parts, names: value(parts[1], names) in value(parts[0], names),
+    "map": lambda parts, names: [_applied(parts[1], each, names) for each in value(parts[0], names)],
+    "filter": lambda parts, names: [each for each in value(parts[0], names) if _applied(parts[1], each, names)],
+    "concat": lambda parts, names: [each for part in parts for each in value(part, names)],
+    "fail": _fail,
 }
 
 

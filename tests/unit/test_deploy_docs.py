@@ -104,6 +104,7 @@ def test_every_variable_is_set_before_it_is_used(paper: str) -> None:
     assigned = re.compile(r"(?:^|\s|\()([A-Za-z_]\w*)=|read -rsp '[^']*' (\w+)|read -rsp \"[^\"]*\" (\w+)")
     missing = []
     for line in text.splitlines():
+        seen |= set(re.findall(r"^for (\w+) in ", line))
         missing += [name for name in re.findall(r"\$\{?([A-Z]\w*)", line) if name not in seen]
         seen |= {name for found in assigned.findall(line) for name in found if name}
 

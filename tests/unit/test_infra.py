@@ -261,6 +261,49 @@ def test_a_deployment_that_does_not_know_the_ledger_is_refused(name: str) -> Non
     main = bicep.read(bicep.INFRA / "main.bicep")
 
     assert re.search(r"^param ledgerId string$", main, re.MULTILINE)  # no default
-    assert "fail('LEDGER_ID must be" in main
     assert "ledgerId: ledger\n" in main
+    assert decided("ledger", ledgerId="none") == ""
+    assert decided("ledger", ledgerId="f" * 32) == "f" * 32
+    for unset in ("", "f" * 31):
+        with pytest.raises(bicep.Refused, match="LEDGER_ID must be the id that init printed"):
+            decided("ledger", ledgerId=unset)
     assert "readEnvironmentVariable('LEDGER_ID')\n" in bicep.read(bicep.INFRA / name)
+
+
+@pytest.mark.parametrize("name", ["ballx", "ballx-test", "loja1", "a-b-c", "Ballx"])
+def test_a_name_that_azure_takes_everywhere_is_taken(name: str) -> None:
+    """Of the vault, the workspace, the account and the site that are made of it."""
+    assert decided("system", name=name) == name
+
+
+@pytest.mark.parametrize("name", ["shop-", "-shop", "a--b", "loja_1", "loja 1", "caf\u00e9s", "a.b"])
+def test_a_name_that_azure_refuses_after_minutes_is_refused_at_once(name: str) -> None:
+    """`shop-` gives a vault with two hyphens, `loja_1` a site that no DNS has; with words, before anything is made."""
+    with pytest.raises(bicep.Refused, match="letters, digits and single hyphens"):
+        decided("system", name=name)
+
+
+def test_what_is_deployed_is_named_by_the_name_that_was_looked_at() -> None:
+    """Whoever used the parameter itself would go round the check."""
+    after = bicep.read(bicep.INFRA / "main.bicep").partition("resource identity")[2]
+
+    assert not re.search(r"\$\{name[}\W]|: name$|\(name,", after, re.MULTILINE)
+
+
+def decided(variable: str, **parameters: str) -> str:
+    """Return what a variable of main.bicep comes to."""
+    declared = bicep.module("main.bicep")["variables"]
+    return str(bicep.value(variable, {**{name: one["value"] for name, one in declared.items()}, **parameters}))
+
+
+# The linter ---------------------------------------------------------------------------------------
+
+
+def test_every_rule_of_the_linter_that_can_be_met_is_an_error() -> None:
+    """The workflow runs it: a warning there would be read by nobody."""
+    text = re.sub(r"^ *//.*$", "", (bicep.INFRA / "bicepconfig.json").read_text("utf-8"), flags=re.MULTILINE)
+    levels = {name: rule["level"] for name, rule in json.loads(text)["analyzers"]["core"]["rules"].items()}
+
+    assert len(levels) >= 35
+    assert {"secure-parameter-default", "no-unused-params", "no-unused-vars", "use-recent-api-versions"} <= set(levels)
+    assert {name for name, level in levels.items() if level != "error"} == {"use-user-defined-types"}
