@@ -130,6 +130,7 @@ class Container:
             alarms=await self._resources.alarms(),
             clock=self._clock,
             caps=settings.caps.caps,
+            own_addresses=(await self._resources.ledger()).own_addresses.all,
         )
 
     @built_once

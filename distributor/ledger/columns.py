@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from distributor.ledger.records import (
     Ahead,
     Distrust,
+    FormerParty,
     GuardMark,
     NextNonce,
     PaidRef,
@@ -146,6 +147,7 @@ _CODEC = Codec(
                 text("halted_why"),
             ),
         ),
+        Record(FormerParty, (text("kind"), text("address"), number("at_ms"))),
         Record(Schema, (number("level"),)),
         Record(GuardMark, (text("head"),)),
         Record(ShopRegister, (text("salt"), number("registered_ms", missing=None))),

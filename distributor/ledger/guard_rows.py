@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from distributor.ledger import keys
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.own_addresses import keep_former
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import GuardMark, NextNonce
 from distributor.ledger.signs import OPERATORS_MAX
@@ -98,8 +99,10 @@ class GuardRows:
         row = await self.rows.get(keys.IDENTITY)
         if row is None:
             raise InvariantBroken("ledger row identity is missing")
-        identity = replace(decode(Identity, row), guard=guard, guard_since=since)
+        before = decode(Identity, row)
+        identity = replace(before, guard=guard, guard_since=since)
         group = AtomicWrite()
+        await keep_former(self.rows, group, before, identity, self.clock())
         group.replace(keys.IDENTITY, encode(identity), row.version)
         for nonce in await self.rows.scan(keys.NONCES, past(keys.NONCES), limit=OPERATORS_MAX):
             group.replace(nonce.key, encode(decode(NextNonce, nonce)), nonce.version)

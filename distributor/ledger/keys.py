@@ -16,6 +16,7 @@ REBUILD, AHEAD, SCHEMA = "rebuild", "ahead", "schema"
 SETTLEMENT_LOOK = "settlement-look"
 SHOPS, SECRETS = "shops", "secret:"  # pragma: allowlist secret
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
+FORMER = "former:"
 
 
 def order_row(key: OrderKey) -> str:
@@ -61,6 +62,11 @@ def operator_of(open_key: str) -> Address:
 def guard_mark(guard: Address) -> str:
     """How far the records of a guard are known; forgotten, they are read again from its beginning."""
     return f"guardmark:{guard}"
+
+
+def former(kind: str, address: Address) -> str:
+    """A contract or reserve that this ledger once paid through or from."""
+    return f"{FORMER}{kind}:{address}"
 
 
 def unwitnessed(operator: Address, number: int) -> str:

@@ -8,15 +8,16 @@ webhook that comes in between meets either nothing or the whole.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.opened import Unreadable
+from distributor.ledger.own_addresses import former_parties
 from distributor.ledger.queries import find, must_find
-from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Progress, Total
+from distributor.ledger.records import UNREMEMBERED, FormerParty, NextNonce, PaidRef, Progress, Total
 from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
 from distributor.state import Identity
 from distributor.units import TokenUnits
@@ -78,6 +79,10 @@ class RebuildStore:
     async def operators(self) -> tuple[Address, ...]:
         """Return every operator this ledger ever had."""
         return tuple([Address(row.key.removeprefix(keys.NONCES)) async for row in rows_under(self.rows, keys.NONCES)])
+
+    async def former(self, kind: str) -> Sequence[FormerParty]:
+        """Return what the identity named before as its *kind*: ``guard``, ``authority``, ``reserve`` or ``token``."""
+        return [each for each in await former_parties(self.rows) if each.kind == kind]
 
     async def orders(self) -> AsyncIterator[Order]:
         """Yield every order there is."""

@@ -61,6 +61,17 @@ class GuardMark:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FormerParty:
+    """An address that was part of the ledger's identity before a person changed it."""
+
+    kind: str
+    """``guard``, ``authority``, ``reserve`` or ``token``."""
+    address: Address
+    at_ms: UnixMs
+    """When it was changed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Schema:
     """The rules of binding that a ledger asks for; code that knows fewer binds nothing."""
 

@@ -86,13 +86,14 @@ class GuardChange:
 
     async def _at(self, address: Address, block: Block) -> Sequence[str]:
         ledger_says = await self.ledger.identity()
-        former = ledger_says.guard if ledger_says else None
+        formers = {each.address for each in await self.rebuild_store.former("guard")}
+        formers |= {ledger_says.guard} if ledger_says and ledger_says.guard else set()
         known = sorted({*self.operators, *await self.rebuild_store.operators()})
         facts = await self.guard.facts(address, known, [], block=block.number)
         if facts is None:
             return [f"There is no guard at {address}."]
         found = [*wrong_with(facts, self.identity, known, self.operators)]
-        if former is not None and former != address:
+        for former in sorted(formers - {address}):
             found += await self._former(former, block)
         missing = await self._missing(address, block)
         if missing:

@@ -8,13 +8,14 @@ message is lost, the shop's next try meets the stored order and wakes again whil
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 
 from distributor.caps import NO_CAPS, Caps, refusal
-from distributor.errors import ConflictingOrder, ShopUnknown
+from distributor.errors import ConflictingOrder, ShopUnknown, UnpayableOrder
 from distributor.ledger import Inserted, Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
-from distributor.model import Order, OrderStatus
+from distributor.model import Address, Order, OrderStatus
 from distributor.ports import Alarms
 from distributor.reasons import shop_unknown
 from distributor.settings.chain import ContractSettings
@@ -23,6 +24,11 @@ from distributor.webhook.authentication import Authentication, Sender, WebhookRe
 from distributor.webhook.signature import Verified
 from foundation import logs
 from foundation.clock import Clock
+
+
+async def _none() -> Collection[Address]:
+    return ()
+
 
 BODY_BYTES_MAX = 64 * 1024
 """An order has a few hundred bytes; a plug-in may add fields of its own."""
@@ -50,6 +56,8 @@ class Intake:
     alarms: Alarms
     clock: Clock
     caps: Caps = NO_CAPS
+    own_addresses: Callable[[], Awaitable[Collection[Address]]] = _none
+    """The operators, and what the ledger once paid through or from: no customer has such a wallet."""
 
     async def accept(self, request: WebhookRequest) -> tuple[Sender, Accepted]:
         """
@@ -73,7 +81,7 @@ class Intake:
         Raises:
             ShopUnknown: Its id is taken by an order that another shop's secret signed, or one nobody knows.
             ConflictingOrder: The id was used before with other content; the first content is kept.
-            UnpayableOrder: It is new, and above a cap by itself.
+            UnpayableOrder: It is new, and above a cap by itself, or its wallet is one of the service's own addresses.
             LedgerUnavailable: Nothing is known; the sender's next try settles it.
         """
         order = replace(order, signed_with=await self.fingerprints.of(verified.signed_with))
@@ -99,15 +107,27 @@ class Intake:
         return answer
 
     async def _insert(self, order: Order) -> Inserted:
-        """Store *order*; one above a cap is only looked up: it may be there since before the cap was lowered."""
-        cap = self.caps.above(order.amount_units)
-        if cap is None:
+        """Store *order*; one that is refused now is only looked up: it may be there since before it was refused."""
+        refused = await self._refused(order)
+        if refused is None:
             return await self.ledger.insert(order)
         stored = await self.ledger.recall(order)
         if stored is None:
-            logs.warning(_log, "order_over_cap", order_id=order.order_id, source=order.source, cap=cap)
-            raise refusal(cap)
+            raise refused
         return Inserted(order=stored, new=False)
+
+    async def _refused(self, order: Order) -> UnpayableOrder | None:
+        about = {"order_id": order.order_id, "source": order.source}
+        if (cap := self.caps.above(order.amount_units)) is not None:
+            logs.warning(_log, "order_over_cap", **about, cap=cap)
+            return refusal(cap)
+        if order.wallet in await self.own_addresses():
+            logs.warning(_log, "order_to_ourselves", **about)
+            return UnpayableOrder(
+                "wallet must not be an operator of this service, or a contract or reserve it once paid through.",
+                code="wallet_forbidden",
+            )
+        return None
 
 
 def _note(event: str, order: Order) -> None:

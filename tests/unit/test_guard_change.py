@@ -190,6 +190,32 @@ async def test_a_guard_before_it_is_closed_in_one_of_three_ways(prepared: Change
     assert await prepared.adopt() == ""
 
 
+async def test_every_guard_there_ever_was_is_closed_and_not_only_the_last(prepared: Change) -> None:
+    """Found-faults A34: OLD, then OLDER than the last one; a reference can be paid once through each that is open."""
+    world, last = prepared.world, an_address("last guard")
+    await world.ledger.guard_rows.change(OLD, 1, "a person", "the first")
+    await world.ledger.guard_rows.change(last, 2, "a person", "the second")
+    world.guard.contracts |= {OLD, last}
+    world.guard.paused.add(last)
+    world.chain.grant_role(OLD)
+
+    assert f"The guard before it, {OLD}, can still pay" in await prepared.adopt()
+    world.guard.paused.add(OLD)
+    assert await prepared.adopt() == ""
+    assert {each.address for each in await prepared.change.rebuild_store.former("guard")} == {OLD, last}
+
+
+async def test_a_guard_that_comes_back_is_not_asked_to_be_closed(prepared: Change) -> None:
+    """It is the one that is adopted; the one in between must be."""
+    world, between = prepared.world, an_address("between")
+    await world.ledger.guard_rows.change(GUARD, 1, "a person", "the first")
+    await world.ledger.guard_rows.change(between, 2, "a person", "the second")
+
+    assert await prepared.adopt() == ""
+    assert await prepared.adopt() == ""
+    assert {each.address for each in await prepared.change.rebuild_store.former("guard")} == {GUARD, between}
+
+
 async def test_a_block_that_leaves_the_chain_while_its_depth_is_awaited_proves_nothing(prepared: Change) -> None:
     """The command is run again."""
     world = prepared.world

@@ -13,7 +13,7 @@ from distributor.caps import Caps
 from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
 from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
-from distributor.model import HoldReason, OrderKey
+from distributor.model import Address, HoldReason, OrderKey
 from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits
 from distributor.webhook.authentication import WebhookRequest
@@ -282,3 +282,20 @@ async def test_an_order_taken_before_a_cap_was_lowered_is_still_the_stored_one(i
     assert await send(capped) == Accepted(order=first.order, new=False, wake=True)
     with pytest.raises(ConflictingOrder):
         await send(capped, amount="11")
+
+
+async def test_an_order_to_ourselves_is_refused(intake: Intake) -> None:
+    """A hot key, a guard or an authority of before: no customer has one of them. What is stored already stays known."""
+    known = await send(intake, order_id="BEFORE", wallet=BOB)
+    guarded = replace(intake, own_addresses=_bob_is_ours)
+
+    with pytest.raises(UnpayableOrder) as caught:
+        await send(guarded, order_id="AFTER", wallet=BOB)
+    assert caught.value.code == "wallet_forbidden"
+    assert await intake.ledger.order(OrderKey("default", "AFTER")) is None
+    assert (await send(guarded, order_id="BEFORE", wallet=BOB)).order == known.order
+    assert (await send(guarded, order_id="ALICE")).new
+
+
+async def _bob_is_ours() -> frozenset[Address]:
+    return frozenset({BOB})
