@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,9 +16,9 @@ from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
 from foundation.tablestore.atomic import AtomicWrite
 from payflow.delivery import rules, steps
+from payflow.delivery.mails import Mails
 from payflow.delivery.office import Tools
 from payflow.delivery.payers import LaneRecipients
-from payflow.delivery.rules import KIND, TEST
 from payflow.delivery.sender import NotNow
 from payflow.delivery.sending import Sending, new_owner
 from payflow.delivery.steps import Become, Prepare, Renew, Seen, Send, Step
@@ -30,8 +29,6 @@ from payflow.documents.pdf import Checked
 from payflow.documents.waiting import Want, next_document
 from payflow.ledger.deliveries import LaneDeliveries
 from payflow.ledger.lane import Also, LaneLedger
-from payflow.mail import letters
-from payflow.mail.letters import Content, Envelope
 from payflow.model import Attachment, Baixa
 from payflow.state import After, Company, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
@@ -125,8 +122,7 @@ class Case:
         if covered := await self._covered(digest):
             return await self.become(covered)
         now, source = self.tools.clock(), "erp" if attachment else "own"
-        made = [self._delivery(number, address, now) for number, address in self._numbered(addresses)]
-        deliveries = [one for one in made if one not in self.seen.deliveries]
+        deliveries = self._mails().deliveries(addresses, now)
         after = replace(
             self.receipt,
             state=ReceiptState.SENDING,
@@ -199,36 +195,6 @@ class Case:
             number=str(self.receipt.baixa)[:8],
         )
 
-    def _numbered(self, addresses: tuple[str, ...]) -> Iterable[tuple[int, str]]:
-        if self.tools.office.override:  # one mailbox gets them all
-            return enumerate(addresses, start=1)
-        mails = [one for one in self.seen.deliveries if one.kind == KIND]
-        return zip(steps.numbers([*map(self.ledger.index.address, addresses)], mails), addresses, strict=True)
-
-    def _delivery(self, number: int, address: str, now: UnixMs) -> Delivery:
-        override = self.tools.office.override
-        kind, address = (TEST, override) if override else (KIND, address)
-        before = next((one for one in self.seen.deliveries if (one.kind, one.number) == (kind, number)), None)
-        fresh = Delivery(
-            company=self.receipt.company,
-            baixa=self.receipt.baixa,
-            kind=kind,
-            number=number,
-            address=address,
-            address_index=self.ledger.index.address(address),
-            state=DeliveryState.READY,
-            due_ms=now,
-            date_ms=now,
-            boundary=new_owner()[:16],
-            template=letters.TEMPLATE,
-        )
-        if before is not None and before.state not in steps.TAKEN_BACK:
-            # It went out, or may have, even if only the send log of a restored ledger says so. Never made anew.
-            return before if before.address else _addressed(fresh, before, self.tools.office.domain)
-        if before is not None:  # taken back when the payment was edited: another revision of the same mail
-            fresh = replace(fresh, revision=before.revision + 1, version=before.version)
-        return replace(fresh, message_id=letters.message_id(fresh, self.tools.office.domain))
-
     # the mail ------------------------------------------------------------------------------------
 
     async def _send(self, delivery: Delivery, attachment: Attachment | None) -> None:
@@ -244,7 +210,7 @@ class Case:
         channel = self.tools.channel()
         try:
             sending = self._sending(await LaneDeliveries(self.ledger).epoch())
-            tried = await sending.attempt(delivery, self._bytes(delivery, document), channel)
+            tried = await sending.attempt(delivery, self._mails().letter(delivery, document), channel)
         finally:
             await channel.close()
             await self.tools.desk.leave(permit)
@@ -260,6 +226,15 @@ class Case:
         step = steps.settled(await self.ledger.deliveries(self.receipt.baixa))
         await replace(self, receipt=found).become(step)
 
+    def _mails(self) -> Mails:
+        return Mails(
+            receipt=self.receipt,
+            company=self.company,
+            seen=self.seen,
+            office=self.tools.office,
+            index=self.ledger.index,
+        )
+
     def _sending(self, epoch: int = 1) -> Sending:
         return Sending(
             deliveries=LaneDeliveries(self.ledger),
@@ -267,35 +242,3 @@ class Case:
             sender=self.tools.desk,
             clock=self.tools.clock,
         )
-
-    def _bytes(self, delivery: Delivery, document: bytes) -> bytes:
-        office = self.tools.office
-        envelope = Envelope(
-            sender_name=self.company.name or office.sender_name,
-            sender_address=office.sender_address,
-            recipient=delivery.address,
-            reply_to=office.reply_to or self.company.contact,
-            message_id=delivery.message_id,
-            date_ms=delivery.date_ms,
-            boundary=delivery.boundary,
-            instead_of=self._true_address(delivery) if delivery.kind.startswith(TEST) else "",
-        )
-        content = Content(
-            clinic=self.company.name,
-            payer=self.receipt.customer_name,
-            amount=self.receipt.amount,
-            paid_on=self.receipt.paid_on,
-            number=str(self.receipt.baixa)[:8],
-        )
-        return letters.build(envelope, content, document)
-
-    def _true_address(self, delivery: Delivery) -> str:
-        """Return the address that a test mail stands for; it is masked in the text."""
-        addresses = self.seen.recipient.addresses
-        return addresses[delivery.number - 1] if delivery.number <= len(addresses) else "?@?"
-
-
-def _addressed(fresh: Delivery, known: Delivery, domain: str) -> Delivery:
-    """Return a mail of which only the send log knows, with the address that it can be sent to again."""
-    whole = replace(fresh, state=known.state, attempt_deadline_ms=known.attempt_deadline_ms, version=known.version)
-    return replace(whole, message_id=letters.message_id(whole, domain))
