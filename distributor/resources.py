@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributor.settings import ALL
-from distributor.settings.chain import ContractSettings, NodeSettings, SigningSettings
+from distributor.settings.chain import ContractSettings, NodeSettings
 from distributor.settings.operations import StorageSettings
 from distributor.settings.shop_secrets import SecretName, is_secret, secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
@@ -22,7 +22,7 @@ from distributor.settings.use_cases import AgeSettings, ChainSettings, PayoutSet
 from foundation.alarms.settings import AlarmSettings
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
-from foundation.lazy import Lazy, built_once
+from foundation.lazy import built_once
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
@@ -32,7 +32,6 @@ from foundation.tablestore.service_clock import ServiceClock
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
-    from pydantic import SecretStr
 
     from distributor.chain.guard_chain import GuardContract
     from distributor.chain.history import ChainHistory
@@ -41,15 +40,14 @@ if TYPE_CHECKING:
     from distributor.chain.rpc import Rpc
     from distributor.ledger import Ledger
     from distributor.ledger.secret_fingerprints import SecretFingerprints
-    from distributor.model import Address
     from distributor.payout.guard_way import GuardWay
-    from distributor.ports import Alarms, Counters, Signer
+    from distributor.ports import Alarms, Counters
+    from distributor.signing.operator_keys import OperatorKeys
     from distributor.webhook.keyring import Keyring
     from foundation.alarms.heartbeat import Heartbeat
     from foundation.alarms.register import Register
     from foundation.alarms.teller import Target
     from foundation.queues import StorageQueues
-    from foundation.settings.references import VaultItem
     from foundation.tablestore.azure_tables import Tables
 
 G = TypeVar("G", bound=SettingsGroup)
@@ -84,7 +82,6 @@ class Resources:
         self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock, transport=transport)
         self._open.push_async_callback(self._secrets.aclose)
         self._settings = ResolvedSettings(environ, self._secrets)
-        self._vault_signers: dict[VaultItem, Lazy[Signer]] = {}
         self.service_clock = ServiceClock(clock)
 
     async def aclose(self) -> None:
@@ -112,36 +109,14 @@ class Resources:
         adoption = Adoption(ledger=ledger, guard=guard, alarms=alarms, policy=policy)
         return GuardWay(guard=guard, address=address, ledger=ledger, adoption=adoption)
 
-    async def signer(self, settings: SigningSettings) -> Signer:
-        """Return the operator who signs payouts, by its key or by the vault that keeps it."""
-        return await self._signer("OPERATOR_KEY_ID", settings.operator_pk, settings.operator_key)
+    @cached_property
+    def operator_keys(self) -> OperatorKeys:
+        """The operators whose keys are configured."""
+        from distributor.signing.operator_keys import OperatorKeys
 
-    async def signers(self, settings: SigningSettings) -> Mapping[Address, Signer]:
-        """Return every operator whose key is configured, the retiring one among them."""
-        found = [await self.signer(settings)]
-        retiring = (settings.operator_pk_retiring, settings.operator_key_retiring)
-        if any(retiring):
-            found.append(await self._signer("OPERATOR_KEY_ID_RETIRING", *retiring))
-        return {signer.address: signer for signer in found}
-
-    async def _signer(self, setting: str, key: SecretStr | None, in_vault: VaultItem | None) -> Signer:
-        if key is not None:
-            from distributor.signing.signer import LocalSigner
-
-            return LocalSigner(key.get_secret_value())
-        if in_vault is None:
-            raise ConfigurationError(f"{setting} is not set, and no private key either")
-        return await self._vault_signers.setdefault(in_vault, self._vault_signer(setting, in_vault)).get()
-
-    def _vault_signer(self, setting: str, item: VaultItem) -> Lazy[Signer]:
-        async def build() -> Signer:
-            from distributor.signing.vault_signer import connect
-
-            signer = await connect(setting, item, credential=sign_in(), transport=self._transport)
-            self._open.push_async_callback(signer.aclose)
-            return signer
-
-        return Lazy(build)
+        keys = OperatorKeys(transport=self._transport)
+        self._open.push_async_callback(keys.aclose)
+        return keys
 
     @built_once
     async def tables(self) -> Tables:

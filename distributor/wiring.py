@@ -7,23 +7,17 @@ on. Imports are lazy, so that the webhook never loads web3.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from distributor.payout_wiring import PayoutWiring
 from distributor.resources import Resources
 from distributor.settings.chain import ContractSettings
 from distributor.settings.shops import RateLimitSettings, WooCommerceSettings
-from distributor.settings.use_cases import (
-    DistributionSettings,
-    IntakeSettings,
-    MonitorSettings,
-    PayoutSettings,
-    StatusSettings,
-)
+from distributor.settings.use_cases import IntakeSettings, StatusSettings
 from distributor.state import Identity
 from foundation import logs
 from foundation.clock import Clock, system_clock
@@ -35,11 +29,8 @@ if TYPE_CHECKING:
 
     from distributor.ledger import Ledger
     from distributor.metrics import Metrics
-    from distributor.payout.distribution import Distribution
     from distributor.payout.facts import AlarmSweep
-    from distributor.payout.settlement import Settlement
-    from distributor.payout.shop_registration import ShopRegistration
-    from distributor.payout.sweep import BalanceMonitor, Sweep
+    from distributor.payout.sweep import Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
     from distributor.status import Status
@@ -60,7 +51,7 @@ def quieten(environ: Mapping[str, str]) -> None:
 
 class Container:
     """
-    Every use case, built at its first use.
+    Every use case, built at its first use; those that move money are its *payouts*.
 
     Each raises ConfigurationError with all that is wrong for it, and tries again at the next call;
     readiness and alarms are always there. *transport* replaces the connection to the vault, for tests.
@@ -76,6 +67,7 @@ class Container:
         self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._resources = Resources(environ, clock=clock, transport=transport)
+        self.payouts = PayoutWiring(self._resources, clock=clock, holder=self._holder)
         self._waker: Waker | None = None
 
     async def aclose(self) -> None:
@@ -150,76 +142,6 @@ class Container:
         return Status(ledger=await self._resources.ledger(), decimals=settings.decimals)
 
     @built_once
-    async def distribution(self) -> Distribution:
-        from distributor.payout.distribution import Distribution
-        from distributor.payout.preflight import DistributionConfig
-
-        settings = await self._resources.settings(DistributionSettings)
-        payout = settings.payout
-        return Distribution(
-            ledger=await self._resources.ledger(),
-            chain=await self._resources.chain(),
-            signer=await self._resources.signer(payout.signing),
-            alarms=await self._resources.alarms(),
-            clock=self._clock,
-            config=DistributionConfig(
-                identity=payout.contracts.identity,
-                limits=payout.fees,
-                max_in_flight=payout.lane.max_in_flight,
-                orders_per_transaction=payout.lane.max_orders_per_transaction,
-                caps=settings.caps.caps,
-                decimals=payout.contracts.decimals,
-            ),
-            holder=self._holder,
-            guard_way=await self._resources.guard_way(payout),
-            registration=await self._shop_registration(),
-        )
-
-    async def _shop_registration(self) -> ShopRegistration:
-        from distributor.payout.shop_registration import ShopRegistration
-
-        return ShopRegistration(
-            ledger=await self._resources.ledger(),
-            fingerprints=await self._resources.fingerprints(),
-            secrets=self._resources.shop_secrets,
-        )
-
-    @built_once
-    async def settlement(self) -> Settlement:
-        from distributor.payout.guard_settling import GuardSettling
-        from distributor.payout.settlement import Settlement
-        from distributor.payout.steps import StepExecutor
-
-        settings = await self._resources.settings(PayoutSettings)
-        distribution = await self.distribution()
-        steps = StepExecutor(
-            ledger=distribution.ledger,
-            chain=distribution.chain,
-            signers=await self._resources.signers(settings.signing),
-            alarms=distribution.alarms,
-            clock=self._clock,
-            identity=settings.contracts.identity,
-            policy=settings.settlement,
-            guard_settling=GuardSettling(
-                ledger=distribution.ledger,
-                guard=await self._resources.guard(),
-                alarms=distribution.alarms,
-                reserve=settings.contracts.reserve,
-            ),
-        )
-        return Settlement(
-            ledger=distribution.ledger,
-            chain=distribution.chain,
-            steps=steps,
-            distribution=distribution,
-            clock=self._clock,
-            sleep=asyncio.sleep,
-            limits=settings.fees,
-            block_time_s=settings.lane.block_time_s,
-            holder=self._holder,
-        )
-
-    @built_once
     async def sweep(self) -> Sweep:
         from distributor.payout.sweep import Sweep
 
@@ -258,36 +180,6 @@ class Container:
         """Say that a whole sweep is through. Raises ConfigurationError, StoreUnavailable."""
         heartbeat = await self._resources.heartbeat()
         await heartbeat.beat(await self._resources.register())
-
-    @built_once
-    async def balance_monitor(self) -> BalanceMonitor:
-        from distributor.payout.recheck import Recheck
-        from distributor.payout.sweep import BalanceMonitor
-        from distributor.payout.would_pay import WouldPay
-
-        settings = await self._resources.settings(MonitorSettings)
-        payout = settings.payout
-        ledger, chain = await self._resources.ledger(), await self._resources.chain()
-        alarms = await self._resources.alarms()
-        return BalanceMonitor(
-            ledger=ledger,
-            chain=chain,
-            alarms=alarms,
-            clock=self._clock,
-            obstacle=WouldPay(await self.distribution()).obstacle,
-            heads=await self._resources.rpc(),
-            recheck=Recheck(
-                ledger=ledger,
-                chain=chain,
-                alarms=alarms,
-                identity=payout.contracts.identity,
-                policy=payout.settlement,
-            ),
-            registration=await self._shop_registration(),
-            operator=(await self._resources.signer(payout.signing)).address,
-            thresholds=settings.thresholds,
-            limits=payout.fees,
-        )
 
     @built_once
     async def readiness(self) -> Readiness:

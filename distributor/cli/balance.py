@@ -25,7 +25,7 @@ async def balance(context: CommandContext) -> int:
     """Show reserve, allowance, what is bound, what waits, the caps and the gas; 1 if something is short."""
     settings = await context.begin(HistorySettings)
     payout, caps = settings.payout, await context.parts.settings(CapSettings)
-    operator = (await context.parts.signer(payout.signing)).address
+    operator = (await context.parts.operator_keys.signer(payout.signing)).address
     ledger = await context.our_ledger()
     snapshot = await (await context.parts.chain()).pre_bind_snapshot(operator)
     state = await ledger.binding_state(operator)

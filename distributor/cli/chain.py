@@ -112,7 +112,7 @@ async def _rebuild(context: CommandContext, settings: HistorySettings, remembere
         chain=chain,
         signs=(await context.ledger()).signs,
         rows=FenceRows((await context.parts.tables()).rows),
-        signers=await context.parts.signers(settings.payout.signing),
+        signers=await context.parts.operator_keys.signers(settings.payout.signing),
         chain_id=settings.payout.contracts.chain_id,
         limits=settings.payout.fees,
         policy=policy,
@@ -138,7 +138,11 @@ async def _rebuild(context: CommandContext, settings: HistorySettings, remembere
 
 async def _known(context: CommandContext, settings: HistorySettings, remembered: Collection[Address]) -> KnownParties:
     """Return every operator there ever was: configured, known to the ledger, or named in the command."""
-    operators = {*await context.parts.signers(settings.payout.signing), *remembered, *context.options.operator}
+    operators = {
+        *await context.parts.operator_keys.signers(settings.payout.signing),
+        *remembered,
+        *context.options.operator,
+    }
     return KnownParties(
         authority=settings.payout.contracts.authority,
         operators=operators,

@@ -148,4 +148,4 @@ class CommandContext:
                 signing = own
             case _:
                 return list(await (await self.rebuild_store()).operators())
-        return [(await self.parts.signer(signing)).address]
+        return [(await self.parts.operator_keys.signer(signing)).address]

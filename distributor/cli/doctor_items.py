@@ -98,13 +98,13 @@ async def _node_https(_context: CommandContext, settings: HistorySettings) -> st
 async def _finality(context: CommandContext, settings: HistorySettings) -> str:
     if settings.payout.settlement.finality_depth is not None:
         return _("FINALITY counts blocks; `tag` follows the chain's own finality.")
-    operator = (await context.parts.signer(settings.payout.signing)).address
+    operator = (await context.parts.operator_keys.signer(settings.payout.signing)).address
     snapshot = await (await context.parts.chain()).pre_bind_snapshot(operator)
     return "" if snapshot.finalized_number is not None else _("The node has no `finalized` block.")
 
 
 async def _keys(context: CommandContext, settings: HistorySettings) -> str:
-    signers = await context.parts.signers(settings.payout.signing)
+    signers = await context.parts.operator_keys.signers(settings.payout.signing)
     ledger = await context.ledger()
     troubles = [await signing_trouble(signer, settings) for signer in signers.values()]
     unknown = [address for address in signers if await ledger.binding_state(address) is None]
@@ -163,7 +163,7 @@ async def _guard(_context: CommandContext, settings: HistorySettings) -> str:
 
 
 async def _balance(context: CommandContext, settings: HistorySettings) -> str:
-    operator = (await context.parts.signer(settings.payout.signing)).address
+    operator = (await context.parts.operator_keys.signer(settings.payout.signing)).address
     ledger = await context.ledger()
     snapshot = await (await context.parts.chain()).pre_bind_snapshot(operator)
     waiting = sum(order.amount_units for order in (await ledger.waiting(limit=1_000)).orders)

@@ -125,7 +125,7 @@ async def _change(context: CommandContext, settings: HistorySettings) -> GuardCh
         guard=await context.parts.guard(),
         policy=settings.payout.settlement,
         identity=settings.payout.contracts.identity,
-        operators=sorted(await context.parts.signers(settings.payout.signing)),
+        operators=sorted(await context.parts.operator_keys.signers(settings.payout.signing)),
         sleep=asyncio.sleep,
         block_time_s=settings.payout.lane.block_time_s,
         say=context.say,

@@ -62,7 +62,7 @@ async def initialise(
         DistributorError: A setting is wrong, or the ledger does not answer.
     """
     settings = await parts.settings(InitSettings)
-    operator = (await parts.signer(settings.signing)).address
+    operator = (await parts.operator_keys.signer(settings.signing)).address
     tables, ledger = await parts.tables(), await parts.ledger()
     _show(settings, operator, urlsplit(tables.service.url).netloc, say)
     try:

@@ -27,7 +27,7 @@ SECRET_BYTES_MIN = 32
 async def keys(context: CommandContext) -> int:
     """Check operator keys and shop secrets; 1 if one of them cannot do its work."""
     settings = await context.begin(HistorySettings)
-    signers = await context.parts.signers(settings.payout.signing)
+    signers = await context.parts.operator_keys.signers(settings.payout.signing)
     operators = [await _operator(context, settings, signer) for signer in signers.values()]
     shops = await shop_secrets(context)
     context.answer({"operators": operators, "shops": shops})

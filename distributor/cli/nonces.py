@@ -47,7 +47,7 @@ async def cancel_nonce(context: CommandContext) -> int:
     cancellation = Cancellation(
         ledger=await context.our_ledger(),
         chain=await context.parts.chain(),
-        signers=await context.parts.signers(settings.payout.signing),
+        signers=await context.parts.operator_keys.signers(settings.payout.signing),
         clock=context.clock,
         limits=settings.payout.fees,
         chain_id=settings.payout.contracts.chain_id,

@@ -17,7 +17,7 @@ async def add_operator(context: CommandContext) -> int:
         Refused: The nodes do not agree on it, or a pool holds transactions of that key.
     """
     settings = await context.begin(InitSettings)
-    operator = (await context.parts.signer(settings.signing)).address
+    operator = (await context.parts.operator_keys.signer(settings.signing)).address
     ledger = await context.our_ledger()
     if binding_state := await ledger.binding_state(operator):
         context.say(_("The ledger knows this operator already, nothing to do."))

@@ -40,7 +40,7 @@ async def distribute(message: func.QueueMessage, settlements: func.Out[str], con
 
     async def drain() -> None:
         try:
-            distribution = await container().distribution()
+            distribution = await container().payouts.distribution()
         except ConfigurationError as error:
             await _let_wait(error)
             raise
@@ -75,7 +75,7 @@ async def settlement(message: func.QueueMessage, settlements: func.Out[str], con
     """Follow open transactions until they are final; wakes itself before the host's time-out."""
 
     async def follow() -> None:
-        following = await container().settlement()
+        following = await container().payouts.settlement()
         followed = await following.follow()
         if followed.again:
             settlements.set(WAKE)
@@ -117,7 +117,7 @@ async def sweep(
 async def _watched() -> bool:
     """Look at balances and nodes; a bug there must not fail the function, which then wakes nobody."""
     try:
-        await (await container().balance_monitor()).run()
+        await (await container().payouts.balance_monitor()).run()
     except ServiceError:
         raise  # told in its own words; what was found to wake is woken
     except Exception:  # noqa: BLE001 -- a bug: the alarm watch_missing stands until it is corrected

@@ -101,7 +101,7 @@ class Desk:
         """Bind and submit what waits."""
 
         async def drain(container: Container) -> None:
-            await (await container.distribution()).drain()
+            await (await container.payouts.distribution()).drain()
 
         self.service(drain)
 
@@ -118,7 +118,7 @@ class Desk:
         self.devchain.mine(8)
 
         async def follow(container: Container) -> None:
-            await (await container.settlement()).follow()
+            await (await container.payouts.settlement()).follow()
 
         self.service(follow)
 

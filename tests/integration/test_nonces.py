@@ -65,7 +65,7 @@ async def container(
 async def a_bound_order(container: Container, deployment: Deployment) -> Order:
     """Return an order whose transaction is in the node's pool."""
     order = an_order("NONCE-1", wallet=deployment.customers[0], ref_id=ref_id("default", "NONCE-1"))
-    distribution = await container.distribution()
+    distribution = await container.payouts.distribution()
     await distribution.ledger.insert(replace(order, amount_units=TokenUnits(77)))
     assert (await distribution.drain()).bound == 1
     return await found(container, order)
@@ -73,7 +73,7 @@ async def a_bound_order(container: Container, deployment: Deployment) -> Order:
 
 async def found(container: Container, order: Order) -> Order:
     """Return *order* as the ledger has it now."""
-    now_there = await (await container.distribution()).ledger.order(order.key)
+    now_there = await (await container.payouts.distribution()).ledger.order(order.key)
     assert now_there is not None
     return now_there
 
@@ -84,7 +84,7 @@ async def pause_before_it_is_mined(container: Container, order: Order, devchain:
     assert order.nonce is not None
     devchain.rpc("anvil_dropAllTransactions")
     devchain.pause()
-    distribution = await container.distribution()
+    distribution = await container.payouts.distribution()
     (attempt,) = await distribution.ledger.attempts(order.operator, order.nonce)
     (said,) = await distribution.chain.submit([attempt.raw])
     assert said.outcome is SubmitOutcome.ACCEPTED
@@ -104,14 +104,14 @@ async def spend_from_a_wallet(container: Container, order: Order, deployment: De
         chain_id=deployment.chain_id, nonce=order.nonce, call=call, gas_limit=300_000, fees=SPEED_UP
     )
     signed = await LocalSigner(deployment.operator_key).sign(unsigned)
-    (said,) = await (await container.distribution()).chain.submit([signed.raw])
+    (said,) = await (await container.payouts.distribution()).chain.submit([signed.raw])
     assert said.outcome is SubmitOutcome.ACCEPTED
     return signed.tx_hash
 
 
 async def resolve(container: Container, order: Order, deployment: Deployment, tx_hash: Hash) -> Resolved:
     """End the order's nonce as *tx_hash* shows it on the real node."""
-    settlement = await container.settlement()
+    settlement = await container.payouts.settlement()
     nodes = nodes_of([deployment.url], chain_id=deployment.chain_id, timeout_s=10.0, clock=system_clock)
     history = ChainHistory(nodes, token=deployment.token, reserve=deployment.reserve)
     resolution = Resolution(
@@ -135,7 +135,7 @@ async def test_a_cancelled_nonce_pays_nobody_and_frees_its_order(
 ) -> None:
     """The node takes the cancellation in place of the payment; the retried order is paid under the next nonce."""
     order = await a_bound_order(container, deployment)
-    settlement = await container.settlement()
+    settlement = await container.payouts.settlement()
     cancellation = Cancellation(
         ledger=settlement.ledger,
         chain=settlement.chain,
@@ -157,7 +157,7 @@ async def test_a_cancelled_nonce_pays_nobody_and_frees_its_order(
     assert said == [Cancelled.PAYABLE, Cancelled.SUBMITTED]
     assert (held.status, held.hold_reason, held.nonce) == (OrderStatus.HELD, HoldReason.NONCE_CANCELLED, None)
     await settlement.ledger.admin.retry(held, "ana", "the authority is unpaused")
-    assert (await (await container.distribution()).drain()).bound == 1
+    assert (await (await container.payouts.distribution()).drain()).bound == 1
     await settle(settlement, devchain, 5)
     paid = await found(container, order)
     assert (paid.status, paid.nonce) == (OrderStatus.PAID, order.nonce + 1)
@@ -169,7 +169,7 @@ async def test_a_payment_sped_up_in_a_wallet_is_found_and_counts(
 ) -> None:
     """Settlement cannot know the hash; a person names it, and the chain proves the rest."""
     order = await a_bound_order(container, deployment)
-    call = (await container.distribution()).chain.pay(order)
+    call = (await container.payouts.distribution()).chain.pay(order)
     tx_hash = await spend_from_a_wallet(container, order, deployment, call)
     devchain.mine()
     assert await resolve(container, order, deployment, tx_hash) is Resolved.NOT_FINAL
@@ -206,7 +206,7 @@ async def test_a_refused_payment_is_held_with_what_the_contract_says_today(
     order = await a_bound_order(container, deployment)
     await pause_before_it_is_mined(container, order, devchain)
 
-    await settle(await container.settlement(), devchain, 3 + RELEASE + 2)
+    await settle(await container.payouts.settlement(), devchain, 3 + RELEASE + 2)
 
     held = await found(container, order)
     assert (held.status, held.hold_reason) == (OrderStatus.HELD, HoldReason.REVERTED)

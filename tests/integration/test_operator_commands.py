@@ -190,4 +190,4 @@ def test_a_hash_that_no_node_knows_is_no_silence(desk: Desk) -> None:
 
 async def _sweep(container: Container) -> None:
     await (await container.sweep()).run()
-    await (await container.balance_monitor()).run()
+    await (await container.payouts.balance_monitor()).run()

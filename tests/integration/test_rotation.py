@@ -69,14 +69,14 @@ async def test_both_operators_pay_through_a_rotation(
     """Four orders wait in the pool under the old key, four are bound by the new one, two hosts follow them all."""
     ledger = (await before.intake()).ledger
     orders = [await receive(before, deployment, number) for number in range(4)]
-    assert (await (await before.distribution()).drain()).bound == 4
-    second = (await after.distribution()).signer.address
+    assert (await (await before.payouts.distribution()).drain()).bound == 4
+    second = (await after.payouts.distribution()).signer.address
     devchain.grant(second)
     assert await ledger.admin.add_operator(second, devchain.nonce_of(second))
     orders += [await receive(after, deployment, number) for number in range(4, 8)]
 
-    drained = await (await after.distribution()).drain()
-    hosts = [await before.settlement(), await after.settlement()]
+    drained = await (await after.payouts.distribution()).drain()
+    hosts = [await before.payouts.settlement(), await after.payouts.settlement()]
     for _ in range(8):
         devchain.mine()
         await asyncio.gather(*(host.turn() for host in hosts))

@@ -39,9 +39,9 @@ async def test_the_wired_service_pays_a_signed_order(
 
     request = WebhookRequest(headers={"X-WP-Signature": signature}, body=body)
     _, accepted = await (await container.intake()).accept(request)
-    drained = await (await container.distribution()).drain()
+    drained = await (await container.payouts.distribution()).drain()
     devchain.mine(8)
-    await (await container.settlement()).follow()
+    await (await container.payouts.settlement()).follow()
     document = await (await container.status()).of(OrderKey(DEFAULT_SOURCE, "WIRED-1"))
 
     assert accepted.new
@@ -54,7 +54,7 @@ async def test_the_wired_service_pays_a_signed_order(
 async def test_the_wired_service_is_ready_after_its_first_sweep(container: Container) -> None:
     """Everything is there, and nothing is named."""
     await (await container.sweep()).run()
-    await (await container.balance_monitor()).run()
+    await (await container.payouts.balance_monitor()).run()
 
     report = await (await container.readiness()).report()
 

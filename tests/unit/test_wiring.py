@@ -92,10 +92,10 @@ async def test_ready_finds_the_node_that_answers_beside_one_that_hangs(
 
 async def test_each_use_case_is_built_once_and_shares_its_parts(container: Container) -> None:
     """One ledger, one chain, and settlement refills slots through the very same distribution."""
-    distribution, settlement = await container.distribution(), await container.settlement()
-    intake, balance_monitor = await container.intake(), await container.balance_monitor()
+    distribution, settlement = await container.payouts.distribution(), await container.payouts.settlement()
+    intake, balance_monitor = await container.intake(), await container.payouts.balance_monitor()
 
-    assert await container.distribution() is distribution
+    assert await container.payouts.distribution() is distribution
     assert settlement.distribution is distribution
     assert settlement.steps.chain is settlement.chain is balance_monitor.chain is distribution.chain
     assert intake.ledger is balance_monitor.ledger is distribution.ledger is (await container.status()).ledger
@@ -108,8 +108,8 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
     environ |= {"FINALITY": "depth:900", "MIN_CONFIRMATIONS": "5", "RELEASE_CONFIRMATIONS": "770", "MAX_ATTEMPTS": "6"}
     environ |= {"RESUBMIT_AFTER_S": "11", "REPLACE_AFTER_S": "33", "BLOCK_TIME_S": "1.5", "LOW_RESERVE_TOKENS": "8"}
     environ |= {"MAX_ORDER_TOKENS": "5", "MAX_DAILY_TOKENS": "1000", "MAX_DAILY_WALLET_TOKENS": "20.5"}
-    distribution, settlement = await container.distribution(), await container.settlement()
-    monitor = await container.balance_monitor()
+    distribution, settlement = await container.payouts.distribution(), await container.payouts.settlement()
+    monitor = await container.payouts.balance_monitor()
     policy, thresholds = settlement.steps.policy, monitor.thresholds
 
     assert (distribution.config.limits.max_fee_wei, distribution.config.limits.gas_limit) == (55 * 10**9, 250_000)
@@ -159,7 +159,7 @@ async def test_the_retiring_operator_signs_until_its_last_payout_is_final(
 ) -> None:
     """Settlement holds both keys; distribution binds with the new one."""
     environ["OPERATOR_PK_RETIRING"] = RETIRING_KEY
-    distribution, settlement = await container.distribution(), await container.settlement()
+    distribution, settlement = await container.payouts.distribution(), await container.payouts.settlement()
 
     assert len(settlement.steps.signers) == 2
     assert distribution.signer.address in settlement.steps.signers
@@ -199,7 +199,7 @@ async def test_what_only_payouts_need_does_not_refuse_orders(environ: dict[str, 
 
     assert (await container.intake()).payment_rules.chain_id == 137
     with pytest.raises(ConfigurationError, match=r"RPC_URL must.*MAX_FEE_GWEI must.*OPERATOR_PK or OPERATOR_KEY_ID"):
-        await container.distribution()
+        await container.payouts.distribution()
 
 
 async def test_a_reference_nobody_may_resolve_is_named_with_the_rest(
@@ -364,7 +364,7 @@ async def test_an_operator_without_a_key_cannot_be_opened() -> None:
     parts = Resources({}, clock=lambda: UnixMs(0))
 
     with pytest.raises(ConfigurationError, match="OPERATOR_KEY_ID is not set"):
-        await parts.signer(SigningSettings(vault=VaultSettings()))
+        await parts.operator_keys.signer(SigningSettings(vault=VaultSettings()))
     await parts.aclose()
 
 

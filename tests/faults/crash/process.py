@@ -90,7 +90,7 @@ async def _work(job: Job, trip: Trip | None, said: Connection) -> None:
     await (await container.intake()).accept(WebhookRequest(headers=job.headers, body=job.body))
     said.send(Answered())
     wire.phase = "distribution"
-    await (await container.distribution()).drain()
+    await (await container.payouts.distribution()).drain()
     wire.phase = "settlement"
     await _settle(container, job.settings["RPC_URL"])
     said.send(Ended(tuple(wire.calls)))
@@ -118,7 +118,7 @@ async def _come_after(job: Job, answered: bool, said: Connection) -> None:
 
 
 async def _drain(container: Container) -> Drained:
-    return await (await container.distribution()).drain()
+    return await (await container.payouts.distribution()).drain()
 
 
 async def _settle(container: Container, node_url: str) -> None:
@@ -127,12 +127,12 @@ async def _settle(container: Container, node_url: str) -> None:
     async def a_block(_: float) -> None:
         mine(node_url)
 
-    await replace(await container.settlement(), sleep=a_block).follow()
+    await replace(await container.payouts.settlement(), sleep=a_block).follow()
 
 
 async def _left(container: Container, order_id: str, bindings: int) -> Left:
     document = await (await container.status()).of(OrderKey(DEFAULT_SOURCE, order_id))
-    distribution = await container.distribution()
+    distribution = await container.payouts.distribution()
     ledger: Ledger = distribution.ledger
     binding_state = await ledger.binding_state(distribution.signer.address)
     assert binding_state is not None, "the ledger lost its books"

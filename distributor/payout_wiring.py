@@ -1,0 +1,132 @@
+"""
+The use cases that move money, built at their first use: distribution, settlement and the balance monitor.
+
+The container has one of these. They share a ledger, the nodes, the alarms and the operators' keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from distributor.settings.use_cases import DistributionSettings, MonitorSettings, PayoutSettings
+from foundation.lazy import built_once
+
+if TYPE_CHECKING:
+    from distributor.payout.distribution import Distribution
+    from distributor.payout.settlement import Settlement
+    from distributor.payout.shop_registration import ShopRegistration
+    from distributor.payout.sweep import BalanceMonitor
+    from distributor.resources import Resources
+    from foundation.clock import Clock
+
+
+class PayoutWiring:
+    """
+    Build them of *resources*; *holder* is this process's name in leases.
+
+    Each raises ConfigurationError with all that is wrong for it, and tries again at the next call.
+    """
+
+    def __init__(self, resources: Resources, *, clock: Clock, holder: str) -> None:
+        self._resources, self._clock, self._holder = resources, clock, holder
+
+    @built_once
+    async def distribution(self) -> Distribution:
+        from distributor.payout.distribution import Distribution
+        from distributor.payout.preflight import DistributionConfig
+
+        settings = await self._resources.settings(DistributionSettings)
+        payout = settings.payout
+        return Distribution(
+            ledger=await self._resources.ledger(),
+            chain=await self._resources.chain(),
+            signer=await self._resources.operator_keys.signer(payout.signing),
+            alarms=await self._resources.alarms(),
+            clock=self._clock,
+            config=DistributionConfig(
+                identity=payout.contracts.identity,
+                limits=payout.fees,
+                max_in_flight=payout.lane.max_in_flight,
+                orders_per_transaction=payout.lane.max_orders_per_transaction,
+                caps=settings.caps.caps,
+                decimals=payout.contracts.decimals,
+            ),
+            holder=self._holder,
+            guard_way=await self._resources.guard_way(payout),
+            registration=await self._shop_registration(),
+        )
+
+    async def _shop_registration(self) -> ShopRegistration:
+        from distributor.payout.shop_registration import ShopRegistration
+
+        return ShopRegistration(
+            ledger=await self._resources.ledger(),
+            fingerprints=await self._resources.fingerprints(),
+            secrets=self._resources.shop_secrets,
+        )
+
+    @built_once
+    async def settlement(self) -> Settlement:
+        from distributor.payout.guard_settling import GuardSettling
+        from distributor.payout.settlement import Settlement
+        from distributor.payout.steps import StepExecutor
+
+        settings = await self._resources.settings(PayoutSettings)
+        distribution = await self.distribution()
+        steps = StepExecutor(
+            ledger=distribution.ledger,
+            chain=distribution.chain,
+            signers=await self._resources.operator_keys.signers(settings.signing),
+            alarms=distribution.alarms,
+            clock=self._clock,
+            identity=settings.contracts.identity,
+            policy=settings.settlement,
+            guard_settling=GuardSettling(
+                ledger=distribution.ledger,
+                guard=await self._resources.guard(),
+                alarms=distribution.alarms,
+                reserve=settings.contracts.reserve,
+            ),
+        )
+        return Settlement(
+            ledger=distribution.ledger,
+            chain=distribution.chain,
+            steps=steps,
+            distribution=distribution,
+            clock=self._clock,
+            sleep=asyncio.sleep,
+            limits=settings.fees,
+            block_time_s=settings.lane.block_time_s,
+            holder=self._holder,
+        )
+
+    @built_once
+    async def balance_monitor(self) -> BalanceMonitor:
+        from distributor.payout.recheck import Recheck
+        from distributor.payout.sweep import BalanceMonitor
+        from distributor.payout.would_pay import WouldPay
+
+        settings = await self._resources.settings(MonitorSettings)
+        payout = settings.payout
+        ledger, chain = await self._resources.ledger(), await self._resources.chain()
+        alarms = await self._resources.alarms()
+        return BalanceMonitor(
+            ledger=ledger,
+            chain=chain,
+            alarms=alarms,
+            clock=self._clock,
+            obstacle=WouldPay(await self.distribution()).obstacle,
+            heads=await self._resources.rpc(),
+            recheck=Recheck(
+                ledger=ledger,
+                chain=chain,
+                alarms=alarms,
+                identity=payout.contracts.identity,
+                policy=payout.settlement,
+            ),
+            registration=await self._shop_registration(),
+            operator=(await self._resources.operator_keys.signer(payout.signing)).address,
+            thresholds=settings.thresholds,
+            limits=payout.fees,
+        )
