@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from payflow.ledger.entries import Entries
 from payflow.ledger.identity import Identity
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
+from payflow.ledger.resealing import Part
 from payflow.model import CompanyId
 
 if TYPE_CHECKING:
@@ -42,6 +44,19 @@ class Installation:
     @property
     def entries(self) -> Entries:
         return Entries(self.ledger.rows_of(keys.COMPANIES))
+
+
+async def sealed_parts(base: Installation) -> Sequence[Part]:
+    """
+    Return every partition that holds something sealed: of each company in both accounts, sign-ins, the identity.
+
+    A company is found by its entry, which is written before anything is sealed for it.
+    """
+    found = [Part(base.ledger.rows_of(keys.OAUTH), ""), Part(base.ledger.rows, "")]
+    for entry in await base.entries.all():
+        name = keys.partition(entry.company)
+        found += [Part(tables.rows_of(name), entry.company) for tables in (base.ledger, base.second)]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

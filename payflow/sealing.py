@@ -74,7 +74,8 @@ class Sealer:
             raise InvariantBroken(f"column {column} holds what was sealed for another column or company")
         return str(found[2])
 
-    def needs(self, sealed: str) -> str:
+    @staticmethod
+    def needs(sealed: str) -> str:
         """Return the id of the key that *sealed* needs."""
         return sealed.partition(":")[0]
 

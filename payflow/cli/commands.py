@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 
 from foundation.clock import UnixMs, system_clock
 from foundation.errors import ServiceError
-from payflow import sealing
-from payflow.cli import decide
+from payflow.cli import decide, keys
 from payflow.conta_azul.values import SAO_PAULO
 from payflow.ledger import backup, identity
 from payflow.ledger.keys import RESTORING
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
     chosen = _parser().parse_args(arguments)
     if chosen.run is None:
-        _say(sealing.new_key())
+        keys.show_new()
         return 0
     try:
         asyncio.run(_run(chosen))
@@ -64,9 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m payflow", description="PayFlow's operator.")
     commands = parser.add_subparsers(dest="command", required=True)
     _add(commands, "init", "make the tables and the ledger's identity, once", _init)
-    keys = commands.add_parser("keys", help="keys that seal tokens and personal data")
-    keys.add_argument("do", choices=["new"], help="new: show a new MASTER_KEY")
-    keys.set_defaults(run=None)
+    keys.add_to(commands)
     invite = _add(commands, "invite", "show a link with which a clinic connects, for 24 hours", _invite)
     invite.add_argument("--document", default="", help="CNPJ or CPF that must sign in")
     invite.add_argument("--company", default="", help="company that must sign in again")

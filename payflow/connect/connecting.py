@@ -181,8 +181,9 @@ class Connecting:
             return ConnectOutcome.FAILED
 
     async def _connect(self, invitation: Invitation, account: Account, grant: Grant) -> ConnectOutcome:
-        """Store company and token. The company's row is first: a token without one is nobody's."""
+        """Store entry, company, token: a token without a company is nobody's, and a change of keys goes by entries."""
         lane, tokens = self.partitions.lane(account.company), self.partitions.tokens(account.company)
+        await lane.entries.lower(account.company, self.clock())
         known = await lane.read_company()
         company = await lane.write_company(self._again(known, account) if known else self._new(invitation, account))
         await tokens.save(grant, above=await tokens.highest_generation())

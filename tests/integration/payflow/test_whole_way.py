@@ -31,7 +31,7 @@ from payflow.functions import connect, health, workers
 from payflow.lane import Ended
 from payflow.ledger import backup, identity, keys
 from payflow.model import BaixaId, Centavos, CompanyId, Composition
-from payflow.sealing import new_key
+from payflow.sealing import key_id, new_key
 from payflow.state import CompanyStatus, ReceiptState
 from tests.fakes.functions import Out, a_context
 from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
@@ -309,6 +309,35 @@ async def test_a_lost_ledger_is_restored_by_commands(
     _rewrite(Path(file), other)
     with pytest.raises(commands.Refused, match="of the ledger another"):
         await _command("restore", COMPANY, str(other))
+
+
+async def test_the_key_is_changed_by_commands(
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old key is kept while a row, or a backup that is named, needs it; afterwards the new one alone opens all."""
+    await connected(world, capsys)
+    file, old, new = str(tmp_path / "backup"), os.environ["MASTER_KEY"], new_key()
+    await _command("backup", COMPANY, file)
+    monkeypatch.setenv("MASTER_KEY", new)
+    monkeypatch.setenv("OLD_MASTER_KEYS", old)
+    await wiring.aclose()
+    with pytest.raises(Rejected, match="rows need the key"):
+        await _command("keys", "retire", key_id(old))
+
+    await _command("keys", "rotate")
+
+    with pytest.raises(Rejected, match="backup"):
+        await _command("keys", "retire", key_id(old), file)
+    with pytest.raises(Rejected, match="MASTER_KEY itself"):
+        await _command("keys", "retire", key_id(new))
+    await _command("keys", "retire", key_id(old))
+    assert "Remove it from OLD_MASTER_KEYS" in capsys.readouterr().out
+    monkeypatch.delenv("OLD_MASTER_KEYS")
+    await wiring.aclose()
+    await _command("cursor", COMPANY)
+    assert commands.main(["keys", "new"]) == 0
+    shown = capsys.readouterr()
+    assert key_id(shown.out.splitlines()[-1]) in shown.err
 
 
 async def test_a_person_decides_by_commands(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
