@@ -72,9 +72,11 @@ class Intake:
         order = orders.parse(request.body, sender.verified.source, self.payment_rules, self.clock())
         return sender, await self.keep(order, sender.verified)
 
-    async def keep(self, order: Order, verified: Verified) -> Accepted:
+    async def keep(self, order: Order, verified: Verified, *, or_known_as: Collection[str] = frozenset()) -> Accepted:
         """
         Store an order whose sender is known, with the fingerprint of the secret that signed it.
+
+        Under a known id the content must be the stored one, or one of those whose fingerprints are *or_known_as*.
 
         Whose secret that is, is asked where the order is bound; here only of an order met under a known id.
 
@@ -86,7 +88,7 @@ class Intake:
         """
         order = replace(order, signed_with=await self.fingerprints.of(verified.signed_with))
         inserted = await self._of_this_shop(await self._insert(order), order)
-        if inserted.order.fingerprint != order.fingerprint:
+        if inserted.order.fingerprint not in {order.fingerprint, *or_known_as}:
             _note("order_conflict", order)
             raise ConflictingOrder
         _note("order_received" if inserted.new else "order_repeated", inserted.order)

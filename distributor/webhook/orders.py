@@ -98,7 +98,7 @@ def payable_order(
         tipo=tipo,
         reason=_cut(without_invisible(reason).strip() or f"{tipo} - BALLX", REASON_BYTES),
         ref_id=ref_id(source, order_id),
-        fingerprint=_fingerprint(payment_rules, wallet, amount_units, tipo),
+        fingerprint=fingerprint_of(payment_rules, wallet, amount_units, tipo),
         received_ms=now,
         updated_ms=now,
     )
@@ -219,7 +219,7 @@ def _cut(text: str, limit_bytes: int) -> str:
     return text.encode()[:limit_bytes].decode(errors="ignore")
 
 
-def _fingerprint(payment_rules: ContractSettings, wallet: Address, amount_units: TokenUnits, tipo: str) -> str:
+def fingerprint_of(payment_rules: ContractSettings, wallet: Address, amount_units: TokenUnits, tipo: str) -> str:
     """Hash the payment, not how it was written: key order, spaces and the reason may change."""
     content = {
         "chain": payment_rules.chain_id,

@@ -24,7 +24,8 @@ from distributor.settings.chain import ContractSettings
 from distributor.settings.shops import WooCommerceSettings
 from distributor.units import TokenUnits, token_units_at
 from distributor.webhook.json_body import Number, read_object
-from distributor.webhook.orders import decimal_of, exact_units, one_line, payable_order, wallet_of
+from distributor.webhook.orders import decimal_of, exact_units, fingerprint_of, one_line, payable_order, wallet_of
+from distributor.webhook.refunds import before, kept, refunds_of
 from distributor.webhook.signature_schemes import is_signed
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, Rejected
@@ -32,6 +33,8 @@ from foundation.errors import ConfigurationError, Rejected
 TIPO = "woocommerce"
 NOTHING = TokenUnits(0)
 
+_ORDERS_OWN = frozenset({"total", "currency", "line_items", "order_key"})
+"""Every order has these; a product or a coupon, which have a status too, has none of them."""
 _ID = re.compile(r"[1-9][0-9]{0,19}")
 # The whole body, form-encoded: WC_Webhook::deliver_ping.
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")
@@ -108,12 +111,32 @@ def read_order(
     if not isinstance(status, str):
         return _ignored("not_an_order", "The body shows no order: another topic, or an order that was deleted.")
     order_id = _order_id(fields)
+    if status not in rules.paid_statuses and not _ORDERS_OWN & fields.keys():
+        return _ignored("not_an_order", "The body shows no order: a product, a coupon or another topic.")
     if status not in rules.paid_statuses:
         return _ignored("status_not_paid", "The order is in no status of WOO_PAID_STATUSES.", order_id)
     try:
         return _order(fields, order_id, source=source, payment_rules=payment_rules, rules=rules, now=now)
     except Rejected as error:
         return unpayable(error, order_id)
+
+
+def fingerprints_before_refunds(
+    body: bytes, order: Order, payment_rules: ContractSettings, rules: WooCommerceSettings
+) -> frozenset[str]:
+    """
+    Return the fingerprints that *order*, read out of *body*, had before each of its refunds.
+
+    An order is refunded after it was paid, and is delivered again: it is the same order, with less to pay.
+    """
+    amount, fields = amount_of(rules), read_object(body)
+    if isinstance(amount, AmountInMeta):
+        return frozenset()
+    earlier = [
+        _worth(left, amount.tokens_per_unit, payment_rules.decimals)
+        for left in before(_total(fields), refunds_of(fields))
+    ]
+    return frozenset(fingerprint_of(payment_rules, order.wallet, units, order.tipo) for units in earlier)
 
 
 def unpayable(error: Rejected, order_id: str = "") -> NotPaid:
@@ -189,7 +212,7 @@ def _amount_units(fields: Mapping[str, Any], rules: WooCommerceSettings, decimal
     amount = amount_of(rules)
     if isinstance(amount, AmountInMeta):
         return _written(amount.key, _meta(fields, amount.key), decimals)
-    return _worth(fields.get("total"), amount.tokens_per_unit, decimals)
+    return _worth(kept(_total(fields), refunds_of(fields)), amount.tokens_per_unit, decimals)
 
 
 def _written(key: str, value: Any, decimals: int) -> TokenUnits:
@@ -199,11 +222,15 @@ def _written(key: str, value: Any, decimals: int) -> TokenUnits:
     return exact_units(key, value, decimals) if decimal_of(key, value) else NOTHING
 
 
-def _worth(value: Any, tokens_per_unit: Decimal, decimals: int) -> TokenUnits:
-    """Return what the order's total is worth at the rate, rounded down to the token's smallest unit."""
-    total = decimal_of("total", value)
+def _total(fields: Mapping[str, Any]) -> Decimal:
+    total = decimal_of("total", fields.get("total"))
     if total < 0:
         raise UnpayableOrder("total must not be below 0.", code="amount_not_positive")
+    return total
+
+
+def _worth(total: Decimal, tokens_per_unit: Decimal, decimals: int) -> TokenUnits:
+    """Return what is left of the order's total at the rate, rounded down to the token's smallest unit."""
     try:
         return token_units_at(tokens_per_unit, total, decimals)
     except ValueError:

@@ -53,14 +53,14 @@ class WooCommerceIntake:
         """Store the order in a *body* that a shop signed, or return why it pays nothing."""
         source = verified.source
         found = woocommerce.read_order(body, source, self.intake.payment_rules, self.rules, self.intake.clock())
-        taken = await self._kept(found, verified) if isinstance(found, Order) else found
+        taken = await self._kept(found, verified, body) if isinstance(found, Order) else found
         if isinstance(taken, NotPaid):
             await self._tell(taken, source)
         return taken
 
-    async def _kept(self, order: Order, verified: Verified) -> Accepted | NotPaid:
+    async def _kept(self, order: Order, verified: Verified, body: bytes) -> Accepted | NotPaid:
         try:
-            return await self.intake.keep(order, verified)
+            return await self._same_order(order, verified, body)
         except ConflictingOrder as error:
             return NotPaid(verdict=NotPaidKind.CONFLICT, reason=error.code, detail=str(error), order_id=order.order_id)
         except ShopUnknown:  # WooCommerce would send it no second time, and switch the webhook off after some of them
@@ -68,6 +68,15 @@ class WooCommerceIntake:
             return NotPaid(verdict=NotPaidKind.UNPAYABLE, reason="shop_unknown", detail=detail, order_id=order.order_id)
         except UnpayableOrder as error:  # above a cap
             return NotPaid(verdict=NotPaidKind.UNPAYABLE, reason=error.code, detail=str(error), order_id=order.order_id)
+
+    async def _same_order(self, order: Order, verified: Verified, body: bytes) -> Accepted:
+        """Keep *order*; one that was stored before its refunds is the same order, and its first content is kept."""
+        try:
+            return await self.intake.keep(order, verified)
+        except ConflictingOrder:
+            rules = self.intake.payment_rules
+            earlier = woocommerce.fingerprints_before_refunds(body, order, rules, self.rules)
+            return await self.intake.keep(order, verified, or_known_as=earlier)
 
     async def _tell(self, unpaid: NotPaid, source: str) -> None:
         logs.info(

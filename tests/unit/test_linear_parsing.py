@@ -92,7 +92,7 @@ def cases() -> Iterator[tuple[Callable[[str], None], str, str, str]]:
     yield order, '{"amount":"', "1", '"}'
     yield order, '{"amount":', "1", "}"
     yield shop_order, META[0], '{"key":"w","value":"a"},', META[1]
-    yield shop_order, REFUNDS[0], '{"total":"-1"},', REFUNDS[1]
+    yield shop_order, REFUNDS[0], '{"id":1,"total":"-1"},', REFUNDS[1]
     for name in ("X-WP-Signature", "X-WC-Webhook-Signature", "webhook-signature", "webhook-id", "webhook-timestamp"):
         for unit in ["a", "=", "A=", "v1,", "v1=a,", "v1,AAAA ", "t=1,", ",", " ", "1"]:
             yield signed_by(name), "", unit, ""

@@ -117,6 +117,24 @@ async def test_snapshots_of_one_order_are_one_order(shop: WooCommerceIntake, ala
     assert alarms.raised == []
 
 
+async def test_an_order_refunded_after_it_was_stored_is_the_same_order(
+    shop: WooCommerceIntake, alarms: ListAlarms
+) -> None:
+    """Each refund delivers the order again; the first content is kept, and that is no conflict."""
+    refunds = [{"id": 9, "reason": "", "total": "-2.00"}, {"id": 8, "reason": "", "total": "-9.35"}]
+    first = await deliver(shop, refunds=refunds[1:])
+    later = await deliver(shop, refunds=refunds)
+    another = await deliver(shop, total="99.00", refunds=refunds)
+
+    assert isinstance(first, Accepted)
+    assert first.order.amount_units == 40 * TOKEN
+    assert isinstance(later, Accepted)
+    assert (later.new, later.order) == (False, first.order)
+    assert isinstance(another, NotPaid)
+    assert another.verdict is NotPaidKind.CONFLICT
+    assert [alarm.code for alarm in alarms.raised] == ["woocommerce_conflict"]
+
+
 @pytest.mark.parametrize("change", [{"total": "1.00"}, {"wallet": BOB}])
 async def test_another_wallet_or_amount_is_a_conflict_and_an_alarm(
     shop: WooCommerceIntake, alarms: ListAlarms, change: dict[str, str]
@@ -224,6 +242,6 @@ async def test_a_delivery_is_verified_before_it_is_read(shop: WooCommerceIntake,
 
     assert sender.verified.source == "shop-b"
     assert isinstance(found, NotPaid)
-    assert found.reason == "status_not_paid"
+    assert found.reason == "not_an_order"
     with pytest.raises(BadSignature):
         await signed.accept(WebhookRequest(headers={**JSON, "X-WC-Webhook-Signature": mac}, body=b"no order"))

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from devstack.wordpress.parts import Parts
 from distributor.addresses import ZERO_ADDRESS, WrongChecksum, keccak256, parse_address
-from distributor.errors import BadSignature
+from distributor.errors import BadSignature, UnpayableOrder
+from distributor.webhook.json_body import Number
+from distributor.webhook.refunds import kept, refunds_of
 from distributor.webhook.signature import Key
 from foundation.clock import UnixMs
 from tests.fakes.senders import verify
@@ -188,3 +190,24 @@ def test_only_a_distributors_own_answer_is_an_acceptance(php: Php) -> None:
     for status in (200, 202):
         assert php.call("Verdict::of", status, True) == "Accepted"
         assert php.call("Verdict::of", status, False) == "TryAgain"
+
+
+CENTS = st.decimals(min_value=0, max_value=10**6, places=2, allow_nan=False)
+
+
+@settings(deadline=None)
+@given(total=CENTS, refunds=st.lists(CENTS.map(lambda amount: f"-{amount}"), max_size=5))
+def test_plugin_and_distributor_subtract_refunds_alike(php: Php, total: Decimal, refunds: list[str]) -> None:
+    """One rule in two languages: a shop pays the same with the plugin and without it."""
+    ours = kept(total, [Decimal(one) for one in refunds])
+
+    assert Decimal(php.call("Refunds::kept", str(total), refunds)) == ours
+
+
+@pytest.mark.parametrize("refund", [None, "", "5.00", "-", "-R$ 2", 7, ["-1"]])
+def test_both_hold_an_order_whose_refund_has_no_amount(php: Php, refund: object) -> None:
+    """Never the full sum."""
+    assert problem(php, "Refunds::kept", "10", ["-1", refund]) == "refund_without_amount"
+    with pytest.raises(UnpayableOrder) as held:
+        refunds_of({"refunds": [{"id": Number("1"), "total": refund}]})
+    assert held.value.code == "refund_without_amount"

@@ -64,14 +64,49 @@ final class Decimal
      */
     public static function difference(string $left, string $right): string
     {
+        [$whole, $left, $right] = self::aligned($left, $right);
+        $rest = self::subtracted($left, $right);
+        return self::written(substr($rest, 0, $whole), substr($rest, $whole));
+    }
+
+    /**
+     * Return $left + $right.
+     *
+     * @throws InvalidOrder with the code bad_amount.
+     */
+    public static function sum(string $left, string $right): string
+    {
+        [$whole, $left, $right] = self::aligned($left, $right);
+        $sum = self::added('0' . $left, '0' . $right);
+        return self::written(substr($sum, 0, $whole + 1), substr($sum, $whole + 1));
+    }
+
+    /**
+     * Write both with the same digits before and after the point, and leave the point out.
+     *
+     * @return array{int, string, string} the digits before the point, and both numbers
+     */
+    private static function aligned(string $left, string $right): array
+    {
         [$leftWhole, $leftPart] = self::split(self::parse($left));
         [$rightWhole, $rightPart] = self::split(self::parse($right));
         $whole = max(strlen($leftWhole), strlen($rightWhole));
         $part = max(strlen($leftPart), strlen($rightPart));
-        $aligned = fn (string $digits, string $decimals): string
-            => str_pad($digits, $whole, '0', STR_PAD_LEFT) . str_pad($decimals, $part, '0');
-        $rest = self::subtracted($aligned($leftWhole, $leftPart), $aligned($rightWhole, $rightPart));
-        return self::written(substr($rest, 0, $whole), substr($rest, $whole));
+        $digits = fn (string $number, string $decimals): string
+            => str_pad($number, $whole, '0', STR_PAD_LEFT) . str_pad($decimals, $part, '0');
+        return [$whole, $digits($leftWhole, $leftPart), $digits($rightWhole, $rightPart)];
+    }
+
+    /** Add digit by digit from the right; both have the same number of digits, and the first is 0. */
+    private static function added(string $left, string $right): string
+    {
+        $carry = 0;
+        for ($place = strlen($left) - 1; $place >= 0; $place--) {
+            $digit = (int) $left[$place] + (int) $right[$place] + $carry;
+            $carry = intdiv($digit, 10);
+            $left[$place] = (string) ($digit % 10);
+        }
+        return $left;
     }
 
     /** Subtract digit by digit from the right; both have the same number of digits. */
