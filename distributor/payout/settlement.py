@@ -26,13 +26,13 @@ from distributor.payout.step_kinds import (
     AttemptRefused,
     FeeCeiling,
     Finalise,
-    NonceLost,
     ReplaceAttempt,
     Step,
     Submit,
     Wait,
 )
 from distributor.payout.steps import StepExecutor, StepResult
+from distributor.payout.stillness import resting
 from distributor.ports import Chain
 from distributor.settings.chain import FeeSettings
 from distributor.state import SETTLEMENT_LEASE
@@ -55,22 +55,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Followed:
-    """Whether transactions are still open, so that settlement must be woken again."""
+    """Whether settlement must be woken again at once: the next block may change something."""
 
     again: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """What one look left behind: transactions open, and those of them that only a person can end."""
+    """What one look left behind: transactions open, and those of them that are left to the sweep."""
 
     open: int
-    lost: frozenset[Slot] = frozenset()
+    resting: frozenset[Slot] = frozenset()
 
     @property
     def goes_on(self) -> bool:
         """Whether the next block can change anything."""
-        return self.open > len(self.lost)
+        return self.open > len(self.resting)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class Settlement:
 
     async def follow(self) -> Followed:
         """
-        Follow until nothing is open, for at most ``FOLLOW_MS``.
+        Follow until nothing is open or what is open stands still, for at most ``FOLLOW_MS``.
 
         One at a time: a message that finds one running in this process is done, and over all hosts an
         advisory lease keeps them apart; conditional writes are the guard.
@@ -117,17 +117,17 @@ class Settlement:
                 held = await self.ledger.leases.renew(held, ttl_ms=LEASE_MS) if turn.goes_on else held
         finally:
             await self.ledger.leases.release(held or lease)
-        return Followed(again=await self._more(turn.lost))
+        return Followed(again=await self._more(turn.resting))
 
-    async def _more(self, lost: frozenset[Slot]) -> bool:
+    async def _more(self, resting: frozenset[Slot]) -> bool:
         """
         Look once more: whoever bound while the lease was held found settlement busy.
 
-        What is lost wakes nobody but the sweep, once a minute: a person ends it, or a node that lagged.
+        What rests wakes nobody but the sweep, once a minute.
         """
-        if not lost:
+        if not resting:
             return await self.ledger.any_open()
-        return any(slot_of(each) not in lost for each in await self.ledger.open_transactions())
+        return any(slot_of(each) not in resting for each in await self.ledger.open_transactions())
 
     async def _go_on(self) -> Turn:
         """Do one turn, once a block; return what it left behind."""
@@ -137,7 +137,7 @@ class Settlement:
             await self._note_look()
         except (ChainUnavailable, WrongChain) as error:
             logs.warning(_log, "settlement_waits_for_a_node", detail=str(error))
-            turn = Turn(open=1)
+            turn = self._unseen(await self.ledger.open_transactions())
         if turn.goes_on:
             await self.sleep(max(0.0, self.block_time_s - (self.clock() - began_ms) / 1000))
         return turn
@@ -171,7 +171,7 @@ class Settlement:
         difference = identity_mismatch(await self.ledger.identity(), self.steps.identity)
         if difference is not None:  # judged by the wrong reserve or token, a paid order would be held
             await self.steps.alarms.raise_(alarms.ledger_foreign(difference))
-            return Turn(open=len(opened))
+            return self._unseen(opened)
         snapshot, closes = await self._observation.first(opened)
         views = await self._observation.views(opened, snapshot)
         lowest = _lowest_in_flight(opened)
@@ -196,8 +196,12 @@ class Settlement:
         bound += await self._refill(closed)
         return self._left(opened, steps, closed=sum(each.closed for each in closed), bound=bound, broken=broken)
 
-    @staticmethod
+    def _unseen(self, opened: Sequence[OpenTransaction]) -> Turn:
+        """Say what is left when nothing could be judged: what has been open for minutes is left to the sweep."""
+        return Turn(open=len(opened), resting=resting(opened, {}, now_ms=self.clock()))
+
     def _left(
+        self,
         opened: Sequence[OpenTransaction],
         steps: Sequence[tuple[OpenTransaction, Step]],
         *,
@@ -210,7 +214,7 @@ class Settlement:
             raise InvariantBroken("; ".join(map(str, broken)))
         return Turn(
             open=len(opened) - closed + bound,
-            lost=frozenset(slot_of(each) for each, step in steps if isinstance(step, NonceLost)),
+            resting=resting(opened, {slot_of(each): step for each, step in steps}, now_ms=self.clock()),
         )
 
     @property

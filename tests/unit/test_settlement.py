@@ -24,6 +24,7 @@ from distributor.model import (
 from distributor.payout.confirmation import Confirmed
 from distributor.payout.settlement import FOLLOW_MS, Followed, Turn
 from distributor.payout.steps import StepExecutor, StepResult
+from distributor.payout.stillness import STILL_MS
 from distributor.payout.sweep import Sweep
 from distributor.state import Stats
 from distributor.units import Wei
@@ -185,6 +186,65 @@ async def test_following_ends_after_four_minutes_and_wakes_itself() -> None:
 
     assert followed == Followed(again=True)
     assert FOLLOW_MS <= world.clock() - began_ms < FOLLOW_MS + 10_000
+
+
+@pytest.mark.parametrize("trouble", [FakeChain.miss_finality, FakeChain.go_down, FakeChain.serve_other_chain])
+async def test_what_stands_still_for_minutes_is_left_to_the_sweep(trouble: Callable[[FakeChain], None]) -> None:
+    """A stuck transaction or a dead node keeps no instance busy: five minutes, then one look for each wake-up."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    trouble(world.chain)
+    began_ms = world.clock()
+
+    assert await world.settlement.follow() == Followed(again=True)
+    assert await world.settlement.follow() == Followed(again=False)
+    assert STILL_MS <= world.clock() - began_ms < STILL_MS + 10_000
+
+    for _ in range(10):
+        world.clock.advance(60_000)
+        assert (await Sweep(ledger=world.ledger, clock=world.clock).run()).settle
+        woken_ms = world.clock()
+        assert await world.settlement.follow() == Followed(again=False)
+        assert world.clock() - woken_ms < 10_000
+    assert await world.status(order) is OrderStatus.BOUND
+
+
+async def test_a_transaction_that_moves_again_is_paid_by_the_sweeps_looks() -> None:
+    """The look that finds it final closes it, and fills the slot that comes free."""
+    world = await a_world()
+    order = await a_bound_order(world)
+    world.chain.stall_finality()
+    await world.settlement.follow()
+    await world.settlement.follow()
+    world.chain.resume_finality()
+
+    world.clock.advance(60_000)
+    assert await world.settlement.follow() == Followed(again=False)
+    assert await world.status(order) is OrderStatus.PAID
+    assert not await world.ledger.any_open()
+
+
+async def test_another_ledgers_settings_keep_no_instance_busy() -> None:
+    """Nothing is judged, and nothing becomes otherwise before a person has corrected them."""
+    world = await a_world()
+    await a_bound_order(world)
+    world.clock.advance(STILL_MS)
+    steps = replace(world.settlement.steps, identity=replace(world.settlement.steps.identity, chain_id=80002))
+
+    assert await replace(world.settlement, steps=steps).follow() == Followed(again=False)
+
+
+async def test_a_fresh_transaction_is_followed_beside_one_that_stands_still() -> None:
+    """One that is stuck takes no second of the others, and they none of it."""
+    world = await a_world()
+    stuck = await a_bound_order(world)
+    world.chain.drop(await world.last_hash(stuck))
+    world.chain.spend_nonce(OPERATOR)
+    world.clock.advance(STILL_MS)
+    fresh = await a_bound_order(world)
+
+    assert await world.settlement.follow() == Followed(again=False)
+    assert (await world.status(stuck), await world.status(fresh)) == (OrderStatus.BOUND, OrderStatus.PAID)
 
 
 async def test_what_was_bound_while_the_lease_was_held_wakes_settlement_again(
