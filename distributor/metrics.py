@@ -145,9 +145,9 @@ class Metrics:
         shown.add_distribution(name, PAID_WITHIN_S, counts, took_s, str(self.chain_id), operator)
 
     async def _alarms(self, shown: Exposition) -> None:
-        for told in await self.register.standing():
-            severity = self.register.catalogue.find(told.code).severity.name.lower()
-            self._add(shown, "alarm", 1, told.code, severity)
+        for notification in await self.register.standing():
+            severity = self.register.catalogue.find(notification.code).severity.name.lower()
+            self._add(shown, "alarm", 1, notification.code, severity)
 
     async def _watched(self, shown: Exposition) -> None:
         monitor: MonitorState = await self.ledger.service.monitor_state()

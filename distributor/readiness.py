@@ -86,7 +86,7 @@ class Readiness:
 
     async def _standing(self) -> Standing:
         register = await self.register()
-        codes = [told.code for told in await register.standing()]
+        codes = [notification.code for notification in await register.standing()]
         return Standing(codes=codes, blocking=[code for code in codes if register.catalogue.find(code).blocks])
 
     async def _work(self) -> Mapping[str, bool]:

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from distributor.signing.operator_keys import OperatorKeys
     from distributor.webhook.keyring import Keyring
     from foundation.alarms.heartbeat import Heartbeat
+    from foundation.alarms.notifier import Target
     from foundation.alarms.register import Register
-    from foundation.alarms.teller import Target
     from foundation.queues import StorageQueues
     from foundation.tablestore.azure_tables import Tables
 

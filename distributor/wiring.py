@@ -150,11 +150,11 @@ class Container:
     async def alarm_sweep(self) -> AlarmSweep:
         """Return the use case that sends alarms; built each time, so that a wrongly set target is not kept."""
         from distributor.payout.facts import AlarmSweep
-        from foundation.alarms.teller import Teller
+        from foundation.alarms.notifier import Notifier
 
         return AlarmSweep(
             ledger=await self._resources.ledger(),
-            teller=Teller(
+            notifier=Notifier(
                 register=await self._resources.register(), targets=await self._resources.targets(), holder=self._holder
             ),
             queues=await self._resources.queues(),

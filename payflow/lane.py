@@ -167,11 +167,11 @@ class Lane:
             cursor = await self.ledger.write_cursor(cursor)
             look = Look(self.ledger, api, company, self.clock, enough)
             cursor = await look.run(cursor)
-            await self._told(company, look.result)
+            await self._report(company, look.result)
             if not look.result.complete:
                 return
 
-    async def _told(self, company: Company, result: Result) -> None:
+    async def _report(self, company: Company, result: Result) -> None:
         logs.info(_log, "looked", company=company.id, added=result.added, complete=result.complete)
         if result.unsettled:
             await self.alarms.note("look_unsettled", company.id, "")

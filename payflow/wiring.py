@@ -44,8 +44,8 @@ from payflow.settings.mail import MailSettings
 if TYPE_CHECKING:
     import httpx
 
+    from foundation.alarms.notifier import Target
     from foundation.alarms.register import Register
-    from foundation.alarms.teller import Target
     from foundation.http.readiness import ReadinessFrame
     from foundation.tablestore.azure_tables import Tables
     from payflow.connect.connecting import Connecting
@@ -139,12 +139,12 @@ class Container:
     async def tell_alarms(self) -> None:
         """Send what is due to each target, then say that a whole sweep is through."""
         from foundation.alarms.configured import heartbeat_of
-        from foundation.alarms.teller import Teller
+        from foundation.alarms.notifier import Notifier
         from payflow.standing import facts
 
         register = await self.register()
         stands = await facts((await self.base()).entries, (await self.base()).lane, await self.desk())
-        await Teller(register=register, targets=await self.alarm_targets(), holder=self._holder).run(stands)
+        await Notifier(register=register, targets=await self.alarm_targets(), holder=self._holder).run(stands)
         await heartbeat_of(await self.settings(AlarmSettings)).beat(register)
 
     async def alarm_targets(self) -> Mapping[str, Target]:

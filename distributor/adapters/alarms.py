@@ -41,15 +41,15 @@ class OnceAnHour:
 
     def __init__(self, inner: Alarms, clock: Clock) -> None:
         self._inner, self._clock = inner, clock
-        self._told: dict[Alarm, UnixMs] = {}
+        self._raised: dict[Alarm, UnixMs] = {}
 
     async def raise_(self, alarm: Alarm) -> None:
         now_ms = self._clock()
-        self._told = {told: at_ms for told, at_ms in self._told.items() if now_ms - at_ms < REPEAT_AFTER_MS}
-        if alarm in self._told:
-            logs.info(_log, "alarm_stands", code=alarm.code, subject=alarm.subject, since_ms=self._told[alarm])
+        self._raised = {known: at_ms for known, at_ms in self._raised.items() if now_ms - at_ms < REPEAT_AFTER_MS}
+        if alarm in self._raised:
+            logs.info(_log, "alarm_stands", code=alarm.code, subject=alarm.subject, since_ms=self._raised[alarm])
             return
-        self._told[alarm] = now_ms
+        self._raised[alarm] = now_ms
         await self._inner.raise_(alarm)
 
 

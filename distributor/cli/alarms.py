@@ -16,8 +16,8 @@ from distributor.payout.queue_facts import queue_facts
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import rfc3339
 from foundation.alarms.catalogue import ALARM_TEST
-from foundation.alarms.model import AlarmState, Fact, Told
-from foundation.alarms.teller import by_code
+from foundation.alarms.model import AlarmState, Fact, Notification
+from foundation.alarms.notifier import by_code
 from foundation.clock import UnixMs
 
 SUBJECTS_SHOWN_MAX = 10
@@ -35,11 +35,11 @@ async def _list(context: CommandContext) -> int:
     queues = await queue_facts(await context.parts.queues(), now)
     standing = await standing_facts(await context.ledger(), now, await context.parts.ages())
     facts = by_code([*standing, *queues, *await register.facts()])
-    told = await register.told()
-    codes = (facts.keys() | {code for code, each in told.items() if each.state is AlarmState.STANDS}) - {
+    notifications = await register.notifications()
+    codes = (facts.keys() | {code for code, each in notifications.items() if each.state is AlarmState.STANDS}) - {
         ALARM_TEST.code
     }
-    shown = [_shown(code, facts.get(code, []), told.get(code)) for code in sorted(codes, key=_rank)]
+    shown = [_shown(code, facts.get(code, []), notifications.get(code)) for code in sorted(codes, key=_rank)]
     context.answer({"alarms": shown, "targets": await _targets(context)})
     return REFUSED if shown else DONE
 
@@ -51,18 +51,18 @@ async def _seen(context: CommandContext) -> int:
         raise CommandRefused(_("Which alarm? `alarms seen CODE`; `alarms list` has the codes."))
     await context.begin(StatusSettings)
     register = await context.parts.register()
-    told = (await register.told()).get(code)
-    if told is None or told.state is not AlarmState.STANDS:
-        raise CommandRefused(_("{code} was not told, or is over: `alarms list` has what persists.").format(code=code))
+    notification = (await register.notifications()).get(code)
+    if notification is None or notification.state is not AlarmState.STANDS:
+        raise CommandRefused(_("{code} was not sent, or is over: `alarms list` has what persists.").format(code=code))
     if context.applies(
-        _("note that {by} knows of {code}; it is then told once a day").format(by=_by(context), code=code)
+        _("note that {by} knows of {code}; it is then sent once a day").format(by=_by(context), code=code)
     ):
         if not await register.acknowledge(code, _by(context)):
             raise CommandRefused(
-                _("{code} was not told, or is over: `alarms list` has what persists.").format(code=code)
+                _("{code} was not sent, or is over: `alarms list` has what persists.").format(code=code)
             )
         await (await context.ledger()).admin.record("alarm-seen", code, _by(context), context.options.why or "")
-    context.answer({"alarm": code, "seen_by": _by(context) if context.options.apply else told.seen_by or None})
+    context.answer({"alarm": code, "seen_by": _by(context) if context.options.apply else notification.seen_by or None})
     return DONE
 
 
@@ -81,8 +81,8 @@ async def _targets(context: CommandContext) -> Sequence[dict[str, Any]]:
     """Return each target, and when it took the last test."""
     register, shown = await context.parts.register(), list[dict[str, Any]]()
     for name in await context.parts.targets():
-        tested = (await register.told(name)).get(ALARM_TEST.code)
-        taken = tested.told_ms if tested is not None and tested.told is not None else None
+        tested = (await register.notifications(name)).get(ALARM_TEST.code)
+        taken = tested.sent_ms if tested is not None and tested.sent is not None else None
         shown.append({"target": _named(name), "tested": rfc3339(taken) if taken else None})
     return shown
 
@@ -95,9 +95,9 @@ def _rank(code: str) -> tuple[int, str]:
     return CATALOGUE.find(code).severity, code
 
 
-def _shown(code: str, facts: Sequence[Fact], told: Told | None) -> dict[str, Any]:
+def _shown(code: str, facts: Sequence[Fact], notification: Notification | None) -> dict[str, Any]:
     kind = CATALOGUE.find(code)
-    since = min([fact.since_ms for fact in facts] + ([told.since_ms] if told else []))
+    since = min([fact.since_ms for fact in facts] + ([notification.since_ms] if notification else []))
     said = kind.texts[current()]
     return {
         "alarm": code,
@@ -108,14 +108,14 @@ def _shown(code: str, facts: Sequence[Fact], told: Told | None) -> dict[str, Any
         "summary": said.summary,
         "detail": next((fact.detail for fact in facts if fact.detail), None),
         "action": said.action,
-        "told": _told_at(told),
-        "seen_by": told.seen_by or None if told else None,
+        "told": _sent_at(notification),
+        "seen_by": notification.seen_by or None if notification else None,
     }
 
 
-def _told_at(told: Told | None) -> str:
+def _sent_at(notification: Notification | None) -> str:
     """Return when a target last took it, or that none has."""
-    moment: UnixMs | None = told.told_ms if told and told.told is not None else None
+    moment: UnixMs | None = notification.sent_ms if notification and notification.sent is not None else None
     return rfc3339(moment) if moment else _("not yet")
 
 

@@ -64,7 +64,7 @@ async def rebuild(context: CommandContext) -> int:
         )
     else:
         report = await _look(use_case, first_block, readable=remembered is not None)
-    context.answer(_told(report))
+    context.answer(_shown(report))
     if report.ledger_id:
         context.say(
             _("Set LEDGER_ID={ledger_id}. The payouts are paused; run audit-chain, then resume.").format(
@@ -186,7 +186,7 @@ def _found(findings: Findings, decimals: int) -> dict[str, Any]:
     }
 
 
-def _told(report: RebuildReport) -> dict[str, Any]:
+def _shown(report: RebuildReport) -> dict[str, Any]:
     return {
         "first_block": report.first_block,
         "last_block": report.last_block,

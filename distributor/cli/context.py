@@ -19,7 +19,7 @@ from distributor.resources import Resources
 from distributor.settings.chain import ContractSettings
 from distributor.settings.operations import StorageSettings
 from distributor.settings.use_cases import HistorySettings, InitSettings
-from foundation.alarms.model import Told
+from foundation.alarms.model import Notification
 from foundation.clock import Clock
 from foundation.errors import ServiceError
 from foundation.settings.groups import SettingsGroup
@@ -132,9 +132,9 @@ class CommandContext:
             )
         return ledger
 
-    async def told(self) -> Mapping[str, Told]:
+    async def notifications(self) -> Mapping[str, Notification]:
         """Return what was sent of each alarm."""
-        return await (await self.parts.register()).told()
+        return await (await self.parts.register()).notifications()
 
     async def rebuild_store(self) -> RebuildStore:
         return RebuildStore((await self.parts.tables()).rows, self.clock)

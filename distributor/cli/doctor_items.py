@@ -206,7 +206,8 @@ async def _heartbeat(context: CommandContext, _settings: HistorySettings) -> str
 
 
 async def _quiet(context: CommandContext, _settings: HistorySettings) -> str:
-    persisting = [code for code, told in (await context.told()).items() if told.state is AlarmState.STANDS]
+    alarms = await context.notifications()
+    persisting = [code for code, each in alarms.items() if each.state is AlarmState.STANDS]
     return _("Alarms persist: {codes}.").format(codes=", ".join(sorted(persisting))) if persisting else ""
 
 

@@ -14,7 +14,7 @@ from distributor.model import Attempt, Order, OrderKey, Transaction
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import rfc3339, shown
 from distributor.units import format_gwei, format_units
-from foundation.alarms.model import Fact, Told
+from foundation.alarms.model import Fact, Notification
 from foundation.clock import UnixMs
 from foundation.tablestore.ports import AuditTrail, Value
 
@@ -113,7 +113,7 @@ def _attempt(attempt: Attempt) -> Mapping[str, Any]:
 async def _alarms(context: CommandContext, key: OrderKey) -> list[Mapping[str, Any]]:
     """Return the alarms that named the order: those that persist, and those that were sent."""
     register = await context.parts.register()
-    return [*_noted(await register.facts(), str(key)), *_told((await register.told()).values(), str(key))]
+    return [*_noted(await register.facts(), str(key)), *_notified((await register.notifications()).values(), str(key))]
 
 
 def _noted(facts: Iterable[Fact], subject: str) -> list[Mapping[str, Any]]:
@@ -124,10 +124,10 @@ def _noted(facts: Iterable[Fact], subject: str) -> list[Mapping[str, Any]]:
     ]
 
 
-def _told(told: Iterable[Told], subject: str) -> list[Mapping[str, Any]]:
+def _notified(notifications: Iterable[Notification], subject: str) -> list[Mapping[str, Any]]:
     return [
         {"alarm": each.code, "since": rfc3339(each.since_ms), "state": str(each.state), "detail": each.seen_by}
-        for each in told
+        for each in notifications
         if subject in each.subjects
     ]
 

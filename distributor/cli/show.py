@@ -23,7 +23,7 @@ from distributor.settings.use_cases import StatusSettings
 from distributor.state import SETTLEMENT_LEASE, Stats
 from distributor.status import rfc3339
 from distributor.units import Wei
-from foundation.alarms.model import AlarmState, Told
+from foundation.alarms.model import AlarmState, Notification
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ async def show(context: CommandContext) -> int:
     """Show whether it pays, what stops it, what is in flight, and what was seen last; --check: only whether."""
     settings = await context.begin(StatusSettings)
     ledger, rebuild_store = await context.ledger(), await context.rebuild_store()
-    standing = [told for told in (await context.told()).values() if told.state is AlarmState.STANDS]
+    standing = [each for each in (await context.notifications()).values() if each.state is AlarmState.STANDS]
     torn = list[Unreadable]()
     held = [str(order.key) async for order in rebuild_store.held(torn)]
     held += [row.key.removeprefix(keys.HELD) for row in torn]
@@ -56,7 +56,7 @@ async def show(context: CommandContext) -> int:
             "held": held,
             "operators": await _operators(ledger, rebuild_store, settings.decimals),
             "open_transactions": [_open(each, context.clock()) for each in await ledger.open_transactions()],
-            "alarms": [_told(told) for told in standing],
+            "alarms": [_notified(notification) for notification in standing],
             "last_sweep": await _watched(context, ledger, settings.decimals),
             "leases": await _leases(context, ledger, rebuild_store),
         }
@@ -81,7 +81,7 @@ def _checked(context: CommandContext, said: Headline, *, healthy: bool) -> int:
     return DONE if well else REFUSED
 
 
-async def _headline(context: CommandContext, ledger: Ledger, held: list[str], standing: list[Told]) -> Headline:
+async def _headline(context: CommandContext, ledger: Ledger, held: list[str], standing: list[Notification]) -> Headline:
     page = await ledger.waiting(limit=1)
     return headline(
         Situation(
@@ -90,7 +90,7 @@ async def _headline(context: CommandContext, ledger: Ledger, held: list[str], st
             waiting=await ledger.service.why_waiting(),
             oldest_ms=page.orders[0].received_ms if page.orders else None,
             held=len(held),
-            alarms={told.code for told in standing},
+            alarms={notification.code for notification in standing},
             monitor=await ledger.service.monitor_state(),
             now=context.clock(),
         )
@@ -148,15 +148,15 @@ async def _operators(ledger: Ledger, rebuild_store: RebuildStore, decimals: int)
     return shown
 
 
-def _told(told: Told) -> dict[str, Any]:
+def _notified(notification: Notification) -> dict[str, Any]:
     """Return what stands, and when it was last sent; "not yet" while no target has taken it."""
     return {
-        "alarm": told.code,
-        "since": _time(told.since_ms),
-        "told": _time(told.told_ms) if told.told_ms and told.told is not None else _("not yet"),
-        "times": told.number,
-        "seen_by": told.seen_by or None,
-        "about": list(told.subjects[:_SUBJECTS_SHOWN_MAX]),
+        "alarm": notification.code,
+        "since": _time(notification.since_ms),
+        "told": _time(notification.sent_ms) if notification.sent_ms and notification.sent is not None else _("not yet"),
+        "times": notification.number,
+        "seen_by": notification.seen_by or None,
+        "about": list(notification.subjects[:_SUBJECTS_SHOWN_MAX]),
     }
 
 

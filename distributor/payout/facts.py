@@ -1,7 +1,7 @@
 """
 Conditions that persist, read from the rows of the facts: held orders, why orders wait, ages, what the watch saw.
 
-A fact is told from its own row, so nothing that raises an alarm can forget it, and a crash between
+A fact is sent from its own row, so nothing that raises an alarm can forget it, and a crash between
 fact and alarm loses nothing.
 """
 
@@ -23,7 +23,7 @@ from distributor.ports import Queues
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, SettlementLook, Waiting
 from foundation.alarms.model import Fact
-from foundation.alarms.teller import Teller
+from foundation.alarms.notifier import Notifier
 from foundation.clock import Clock, UnixMs, elapsed_ms
 from foundation.errors import InvariantBroken
 
@@ -39,7 +39,7 @@ class AlarmSweep:
     """Use case: send alarms for conditions that persist. Runs each minute, after the sweep."""
 
     ledger: Ledger
-    teller: Teller
+    notifier: Notifier
     queues: Queues
     clock: Clock
     ages: AgeSettings
@@ -52,11 +52,11 @@ class AlarmSweep:
         in_rows, in_queues = await asyncio.gather(
             standing_facts(self.ledger, now, self.ages), queue_facts(self.queues, now)
         )
-        await self.teller.run([*in_rows, *in_queues, *clock_facts(self.clock_ahead_ms(), now)])
+        await self.notifier.run([*in_rows, *in_queues, *clock_facts(self.clock_ahead_ms(), now)])
 
     async def run_for_a_dead_sweep(self) -> None:
         """
-        Do the sweep's work of telling where it has not run for minutes; called by drains and settlement.
+        Do the sweep's sending of alarms where it has not run for minutes; called by drains and settlement.
 
         Raises:
             StoreUnavailable: Nothing is known.

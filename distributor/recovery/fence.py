@@ -110,11 +110,11 @@ class Fence:
             self.say(_described(lane))
         signed = {lane.operator: dict(await self.rows.of(lane.operator)) for lane in lanes}
         mark: ChainSnapshot | None = None
-        told: set[SubmitOutcome] = set()
+        shown: set[SubmitOutcome] = set()
         for _ in range(TURNS_MAX):
             lanes = await self._raised(lanes)
             snapshot = await self.chain.snapshot(operators, [], [mark.head.number] if mark else [])
-            quiet = await self._push(lanes, snapshot, signed, told)
+            quiet = await self._push(lanes, snapshot, signed, shown)
             mark = (mark if mark and _still_stands(mark, snapshot) else snapshot) if quiet else None
             if mark and _is_final(mark, last_final(snapshot, self.policy)):
                 return mark.nonces
@@ -146,12 +146,12 @@ class Fence:
         lanes: Sequence[Lane],
         snapshot: ChainSnapshot,
         signed: Mapping[Address, dict[int, Attempt]],
-        told: set[SubmitOutcome],
+        shown: set[SubmitOutcome],
     ) -> bool:
         """
         Hand over the cancellations of nonces that are not spent; True when there is none, and no role came back.
 
-        Every node's own next ones, as many as its pool takes. What the nodes say to them is *told* once.
+        Every node's own next ones, as many as its pool takes. What the nodes say to them is logged once.
         """
         views = await self.chain.pool_views([lane.operator for lane in lanes])
         attempts: list[Attempt] = []
@@ -164,8 +164,8 @@ class Fence:
             attempts += await self._cancellations(lane.operator, left, snapshot.market, signed[lane.operator])
             quiet = quiet and not left and _is_drained(lane, views)
         for said in await self.chain.submit([attempt.raw for attempt in attempts]):
-            if said.outcome not in told:
-                told.add(said.outcome)
+            if said.outcome not in shown:
+                shown.add(said.outcome)
                 self.say(f"Cancelling: {said.outcome} {said.detail}".rstrip())
         return quiet
 

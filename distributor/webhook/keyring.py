@@ -116,9 +116,9 @@ class Keyring:
         Taken one by one, the old secret would be unknown from the reading of the new one to the next
         reading. So while the vault does not tell both, only what it has withdrawn is taken.
         """
-        told = {name: await self._ask(name) for name in names}
-        whole = _Answer.KEPT not in told.values()
-        for name, secret in told.items():
+        answers = {name: await self._ask(name) for name in names}
+        whole = _Answer.KEPT not in answers.values()
+        for name, secret in answers.items():
             if secret is None or (whole and not isinstance(secret, _Answer)):
                 self._put(name, secret)
         self._keys = self._made()

@@ -20,8 +20,8 @@ from foundation.outgoing.guard import OutgoingGuard
 from foundation.settings import urls
 
 if TYPE_CHECKING:
+    from foundation.alarms.notifier import Target
     from foundation.alarms.targets import Body
-    from foundation.alarms.teller import Target
 
 
 def targets_of(settings: AlarmSettings, title: str) -> Mapping[str, Target]:

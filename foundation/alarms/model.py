@@ -11,9 +11,9 @@ from foundation.clock import UnixMs
 from foundation.tablestore.codec import Codec, Record, lines, number, text, word
 from foundation.tablestore.ports import UNSTORED, Version
 
-FACTS, TOLD = "alarm:", "told:"
+FACTS, NOTIFICATIONS = "alarm:", "told:"
 """Row keys: facts that have no row of their own, and what the log was sent of each code."""
-TOLD_TO = "toldto:"
+NOTIFICATIONS_TO = "toldto:"
 """Row keys: what each other target was sent, ``toldto:{target}:{code}``."""
 LOG = ""
 """The target that takes every message; its rows say what stands."""
@@ -51,11 +51,11 @@ class AlarmState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class Notification:
     """
     What was sent of one code.
 
-    ``telling`` is stored before a delivery and cleared after it: a row that still has it was, perhaps,
+    ``sending`` is stored before a delivery and cleared after it: a row that still has it was, perhaps,
     sent, and is sent again.
     """
 
@@ -63,17 +63,17 @@ class Told:
     since_ms: UnixMs
     """When it began to stand; kept while it comes and goes within an hour."""
     state: AlarmState = AlarmState.STANDS
-    telling: AlarmState | None = None
-    told_ms: UnixMs | None = None
+    sending: AlarmState | None = None
+    sent_ms: UnixMs | None = None
     """When something was last delivered, or about to be."""
-    told: AlarmState | None = None
+    sent: AlarmState | None = None
     """The last word that was delivered."""
     number: int = 0
     """How often it was sent since ``since_ms``; a part of the message's id."""
     missed_ms: UnixMs | None = None
     """The first look that did not see it, while it counts as standing."""
     ended_ms: UnixMs | None = None
-    end_told: int = 0
+    ends_sent: int = 0
     """How often its end was sent."""
     subjects: tuple[str, ...] = ()
     """Those the last message counted, the oldest first, at most a hundred."""
@@ -87,7 +87,7 @@ class Message:
     """What a target is sent of one code."""
 
     id: str
-    """The same for the same telling, so that a second delivery is known as one."""
+    """The same for the same delivery, so that a second delivery is known as one."""
     kind: AlarmKind
     word: AlarmState
     since_ms: UnixMs
@@ -103,18 +103,18 @@ CODEC = Codec(
     [
         Record(Sighting, (text("code"), text("subject"), text("detail"), number("since_ms"), number("seen_ms"))),
         Record(
-            Told,
+            Notification,
             (
                 text("code"),
                 number("since_ms"),
                 word("state", AlarmState),
-                word("telling", AlarmState, missing=None),
-                number("told_ms", missing=None),
-                word("told", AlarmState, missing=None),
+                word("telling", AlarmState, "sending", missing=None),
+                number("told_ms", "sent_ms", missing=None),
+                word("told", AlarmState, "sent", missing=None),
                 number("number"),
                 number("missed_ms", missing=None),
                 number("ended_ms", missing=None),
-                number("end_told"),
+                number("end_told", "ends_sent"),
                 lines("subjects"),
                 text("seen_by", missing=""),
             ),

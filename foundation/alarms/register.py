@@ -2,8 +2,8 @@
 The register of standing alarms.
 
 Facts with a row of their own are read where they are; a fact without one is noted here, in a row that
-says when it was last seen. What each target was told is a row for each code, written by the teller alone.
-A row that cannot be read is written anew and its code is told again: it costs a message, never an alarm.
+says when it was last seen. What each target was sent is a row for each code, written by the notifier alone.
+A row that cannot be read is written anew and its code is sent again: it costs a message, never an alarm.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from urllib.parse import quote, unquote
 from foundation import logs
 from foundation.alarms import repetition
 from foundation.alarms.catalogue import ALARM_TEST, Catalogue
-from foundation.alarms.model import CODEC, FACTS, LOG, TOLD, TOLD_TO, AlarmState, Fact, Sighting, Told
+from foundation.alarms.model import (
+    CODEC,
+    FACTS,
+    LOG,
+    NOTIFICATIONS,
+    NOTIFICATIONS_TO,
+    AlarmState,
+    Fact,
+    Notification,
+    Sighting,
+)
 from foundation.clock import Clock
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
@@ -28,7 +38,7 @@ NOTED_MS = 60_000
 """A fact that is seen again within this time is not written again."""
 _FORGOTTEN_MS = repetition.DAY_MS
 
-T = TypeVar("T", Sighting, Told)
+T = TypeVar("T", Sighting, Notification)
 
 _log = logging.getLogger(__name__)
 
@@ -75,48 +85,48 @@ class Register:
         found = [_read(Sighting, row) async for row in rows_under(self.rows, f"{FACTS}{code}:")]
         return sorted((_fact(each) for each in found if each), key=lambda fact: (fact.since_ms, fact.subject))
 
-    async def told(self, target: str = LOG) -> Mapping[str, Told]:
+    async def notifications(self, target: str = LOG) -> Mapping[str, Notification]:
         """Return what *target* was sent, by code."""
-        prefix, now, found = _told_key(target), self.clock(), dict[str, Told]()
+        prefix, now, found = _notification_key(target), self.clock(), dict[str, Notification]()
         async for row in rows_under(self.rows, prefix):
             code = row.key.removeprefix(prefix)
-            found[code] = _read(Told, row) or Told(code=code, since_ms=now, version=row.version)
+            found[code] = _read(Notification, row) or Notification(code=code, since_ms=now, version=row.version)
         return found
 
-    async def standing(self) -> Sequence[Told]:
+    async def standing(self) -> Sequence[Notification]:
         """Return the codes that hold now, as the last sweep saw them, the worst and oldest first."""
-        found = [told for told in (await self.told()).values() if told.state is AlarmState.STANDS]
-        return sorted(found, key=lambda told: (self.catalogue.find(told.code).severity, told.since_ms))
+        found = [each for each in (await self.notifications()).values() if each.state is AlarmState.STANDS]
+        return sorted(found, key=lambda each: (self.catalogue.find(each.code).severity, each.since_ms))
 
     async def acknowledge(self, code: str, by: str) -> bool:
         """
-        Note that *by* knows of *code*: every target is told daily from then on. False if it does not stand.
+        Note that *by* knows of *code*: every target is sent it daily from then on. False if it does not stand.
 
         Raises Contention if the sweep wrote a row at the same moment; nothing is lost by asking again.
         """
-        told = (await self.told()).get(code)
-        if told is None or told.state is not AlarmState.STANDS:
+        notification = (await self.notifications()).get(code)
+        if notification is None or notification.state is not AlarmState.STANDS:
             return False
-        await self.store(replace(told, seen_by=by))
+        await self.store(replace(notification, seen_by=by))
         return True
 
     async def test(self, by: str, targets: Iterable[str]) -> None:
         """
         Note a test alarm; the next sweep sends it to *targets*, as it sends every other one.
 
-        What they were told of an earlier test is removed first, so that it is sent again at once. Afterwards
-        ``told(target)`` shows under ``alarm_test`` whether it arrived.
+        What they were sent of an earlier test is removed first, so that it is sent again at once. Afterwards
+        ``notifications(target)`` shows under ``alarm_test`` whether it arrived.
         """
         for target in targets:
-            await self._forget(_told_key(target) + ALARM_TEST.code)
+            await self._forget(_notification_key(target) + ALARM_TEST.code)
         await self.note(ALARM_TEST.code, by, "")
 
-    async def store(self, told: Told, target: str = LOG) -> Told:
-        """Store what *target* was sent of a code. Raises Contention if another teller wrote it since."""
-        key = _told_key(target) + told.code
+    async def store(self, notification: Notification, target: str = LOG) -> Notification:
+        """Store what *target* was sent of a code. Raises Contention if another notifier wrote it since."""
+        key = _notification_key(target) + notification.code
         write = AtomicWrite()
-        write.put(key, CODEC.encode(told), told.version)
-        return replace(told, version=version_of(await commit(self.rows, write, marker_row=key), key))
+        write.put(key, CODEC.encode(notification), notification.version)
+        return replace(notification, version=version_of(await commit(self.rows, write, marker_row=key), key))
 
     async def _renewed(self, row: Row) -> Sighting:
         """Note what an unreadable row was about as seen now: its key says that, and it ends like any other."""
@@ -161,6 +171,6 @@ def _fact(sighting: Sighting) -> Fact:
     return Fact(code=sighting.code, subject=sighting.subject, detail=sighting.detail, since_ms=sighting.since_ms)
 
 
-def _told_key(target: str = LOG) -> str:
+def _notification_key(target: str = LOG) -> str:
     """Return what the keys of the rows begin with that say what *target* was sent."""
-    return f"{TOLD_TO}{target}:" if target else TOLD
+    return f"{NOTIFICATIONS_TO}{target}:" if target else NOTIFICATIONS

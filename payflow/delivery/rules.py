@@ -94,16 +94,16 @@ def record(delivery: Delivery, outcome: Outcome, now: UnixMs, *, epoch: int) -> 
 
     *epoch* is the sender's: a refusal that may be the sender's fault is open until something else is accepted.
     """
-    told = replace(delivery, reply=outcome.words, faults=0)
+    answered = replace(delivery, reply=outcome.words, faults=0)
     match outcome.verdict:
         case Verdict.ACCEPTED:
-            return replace(_ended(told, DeliveryState.SENT), sent_ms=now)
+            return replace(_ended(answered, DeliveryState.SENT), sent_ms=now)
         case Verdict.UNKNOWN:
-            return _ended(told, DeliveryState.UNKNOWN)
+            return _ended(answered, DeliveryState.UNKNOWN)
         case Verdict.LATER:
-            return _later(told, now)
+            return _later(answered, now)
         case _:
-            return _refused(told, outcome.verdict, now, epoch)
+            return _refused(answered, outcome.verdict, now, epoch)
 
 
 def count_refusal(delivery: Delivery, *, epoch: int) -> Delivery:

@@ -11,9 +11,9 @@ from distributor.settings.use_cases import AgeSettings
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.alarms.model import LOG, Message
+from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget, NotDelivered
-from foundation.alarms.teller import Teller
 from foundation.settings.reading import read
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import RESERVE, Behaviour
@@ -88,9 +88,9 @@ class _Inbox:
 def _told(world: World) -> set[str]:
     """Let a fresh process sweep the alarms twice, a minute apart; return the codes that reached a target."""
     register, inbox = Register(rows=world.rows, clock=world.clock, catalogue=CATALOGUE), _Inbox()
-    teller = Teller(register=register, targets={LOG: LogTarget(), "chat": inbox}, holder="the end")
+    notifier = Notifier(register=register, targets={LOG: LogTarget(), "chat": inbox}, holder="the end")
     ages = read(AgeSettings, {})
-    sweep = AlarmSweep(ledger=world.ledger, teller=teller, queues=MemoryQueues(), clock=world.clock, ages=ages)
+    sweep = AlarmSweep(ledger=world.ledger, notifier=notifier, queues=MemoryQueues(), clock=world.clock, ages=ages)
     for _ in range(2):
         world.loop.finish(sweep.run())
         world.clock.advance(60_000)

@@ -44,28 +44,28 @@ async def test_an_alarm_is_an_error_line_that_says_what_to_do(caplog: pytest.Log
 
 async def test_an_alarm_that_stands_is_told_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     """Settlement looks every two seconds; a person need not."""
-    told, clock = ListAlarms(), FrozenClock()
-    alarms = OnceAnHour(told, clock)
+    notification, clock = ListAlarms(), FrozenClock()
+    alarms = OnceAnHour(notification, clock)
     caplog.set_level(logging.INFO)
 
     for _ in range(4):
         await alarms.raise_(ALARM)
         clock.advance(REPEAT_AFTER_MS // 2)
 
-    assert told.raised == [ALARM, ALARM]
+    assert notification.raised == [ALARM, ALARM]
     assert [(line["event"], line["code"]) for line in lines(caplog)] == [("alarm_stands", "gas_short")] * 2
 
 
 @pytest.mark.parametrize("changes", [{"subject": "0xOther"}, {"code": "paused"}, {"summary": "Gas for none is left."}])
 async def test_news_is_told_at_once(changes: dict[str, str]) -> None:
     """Another order, another trouble, or the same one in other words."""
-    told = ListAlarms()
-    alarms = OnceAnHour(told, FrozenClock())
+    notification = ListAlarms()
+    alarms = OnceAnHour(notification, FrozenClock())
 
     await alarms.raise_(ALARM)
     await alarms.raise_(replace(ALARM, **changes))
 
-    assert len(told.raised) == 2
+    assert len(notification.raised) == 2
 
 
 async def registered(rows: MemoryRows, clock: FrozenClock) -> tuple[RegisteredAlarms, ListAlarms, Register]:

@@ -15,9 +15,9 @@ from distributor.payout.facts import AlarmSweep, standing_facts
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, WaitingReason
 from foundation.alarms.model import LOG, Fact
+from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
-from foundation.alarms.teller import Teller
 from foundation.clock import UnixMs
 from foundation.settings.reading import read
 from foundation.tablestore.leases import TERM_MS_MAX
@@ -236,8 +236,8 @@ async def test_times_of_a_clock_that_ran_ahead_are_old(bench: Bench) -> None:
 def an_alarm_sweep(bench: Bench) -> AlarmSweep:
     """Return the sweep's use case that sends to the log."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
-    teller = Teller(register=register, targets={LOG: LogTarget()}, holder="me")
-    return AlarmSweep(ledger=bench.ledger, teller=teller, queues=MemoryQueues(), clock=bench.clock, ages=AGES)
+    notifier = Notifier(register=register, targets={LOG: LogTarget()}, holder="me")
+    return AlarmSweep(ledger=bench.ledger, notifier=notifier, queues=MemoryQueues(), clock=bench.clock, ages=AGES)
 
 
 async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> None:
@@ -276,12 +276,12 @@ async def test_what_the_watch_saw_is_told_in_its_words_each_hour(bench: Bench) -
 async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """From the row of the fact and from the queues, whoever wrote it, and however they died."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
-    teller = Teller(register=register, targets={LOG: LogTarget()}, holder="me")
+    notifier = Notifier(register=register, targets={LOG: LogTarget()}, holder="me")
     await bench.received("A")
     await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")
 
     queues = MemoryQueues(counts={"settlements-poison": 2})
-    await AlarmSweep(ledger=bench.ledger, teller=teller, queues=queues, clock=bench.clock, ages=AGES).run()
+    await AlarmSweep(ledger=bench.ledger, notifier=notifier, queues=queues, clock=bench.clock, ages=AGES).run()
 
     assert "held_simulation" in caplog.text
     assert "poison_waiting" in caplog.text
@@ -306,16 +306,16 @@ def test_a_clock_further_away_is_told(ahead_ms: int, said: str) -> None:
 async def test_the_sweep_tells_of_a_wrong_clock(bench: Bench) -> None:
     """Also while nothing waits and nothing is open."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
-    teller = Teller(register=register, targets={LOG: LogTarget()}, holder="host")
-    await sweep_of(bench, teller, lambda: 3_600_000).run()
-    assert "clock_wrong" in [told.code for told in await register.standing()]
+    notifier = Notifier(register=register, targets={LOG: LogTarget()}, holder="host")
+    await sweep_of(bench, notifier, lambda: 3_600_000).run()
+    assert "clock_wrong" in [notification.code for notification in await register.standing()]
 
 
-def sweep_of(bench: Bench, teller: Teller, ahead: Callable[[], int | None]) -> AlarmSweep:
+def sweep_of(bench: Bench, notifier: Notifier, ahead: Callable[[], int | None]) -> AlarmSweep:
     """A sweep on a machine whose clock is *ahead*."""
     return AlarmSweep(
         ledger=bench.ledger,
-        teller=teller,
+        notifier=notifier,
         queues=MemoryQueues(),
         clock=bench.clock,
         ages=AGES,

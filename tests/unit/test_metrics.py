@@ -16,9 +16,9 @@ from distributor.model import HoldReason
 from distributor.payout.catalogue import CATALOGUE
 from distributor.state import PAID_WITHIN_S, Stats, WaitingReason, counted_by_time
 from foundation.alarms.model import LOG, Fact
+from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
-from foundation.alarms.teller import Teller
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import OPERATOR
 from tests.fakes.bench import Bench, a_closing
@@ -61,8 +61,8 @@ async def busy(bench: Bench) -> None:
     await bench.ledger.admin.pause("ana", "a look")
     state = await bench.ledger.service.monitor_state()
     await bench.ledger.service.save_monitor_state(replace(state, swept_ms=bench.clock(), watched_ms=bench.clock()))
-    teller = Teller(register=metrics_of(bench).register, targets={LOG: LogTarget()}, holder="me")
-    await teller.run([Fact(code="low_gas", subject="", detail="", since_ms=bench.clock())])
+    notifier = Notifier(register=metrics_of(bench).register, targets={LOG: LogTarget()}, holder="me")
+    await notifier.run([Fact(code="low_gas", subject="", detail="", since_ms=bench.clock())])
     bench.clock.advance(60_000)
 
 

@@ -17,10 +17,10 @@ from distributor.readiness import Readiness
 from distributor.settings.use_cases import AgeSettings
 from distributor.units import Wei
 from foundation.alarms.model import LOG, Fact, Message
+from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.repetition import HOUR_MS
 from foundation.alarms.targets import LogTarget, NotDelivered
-from foundation.alarms.teller import Teller
 from foundation.clock import UnixMs
 from foundation.errors import ServiceError
 from foundation.settings.reading import read
@@ -64,10 +64,10 @@ class Service:
 
     async def minute(self) -> None:
         """Sweep, tell, watch, drain and settle; what one of them meets stops none of the others."""
-        teller = Teller(register=self.register, targets={LOG: LogTarget(), "chat": self.chat}, holder="me")
+        notifier = Notifier(register=self.register, targets={LOG: LogTarget(), "chat": self.chat}, holder="me")
         telling = AlarmSweep(
             ledger=self.world.ledger,
-            teller=teller,
+            notifier=notifier,
             queues=MemoryQueues(),
             clock=self.world.clock,
             ages=read(AgeSettings, {}),
@@ -88,7 +88,7 @@ class Service:
         for _ in range(60 * hours):
             await self.minute()
 
-    def told(self, code: str) -> list[UnixMs]:
+    def notifications(self, code: str) -> list[UnixMs]:
         """Return after how long the chat was told of *code*, each time."""
         return [UnixMs(at - self.began_ms) for at, message in self.chat.took if message.kind.code == code]
 
@@ -169,9 +169,9 @@ async def test_a_trouble_is_told_within_ten_minutes_and_hourly(
 
     await service.hours(2)
 
-    told = service.told(code)
-    assert told[0] <= WITHIN_MS
-    assert [round((later - earlier) / HOUR_MS) for earlier, later in pairwise(told)] == [1]
+    notification = service.notifications(code)
+    assert notification[0] <= WITHIN_MS
+    assert [round((later - earlier) / HOUR_MS) for earlier, later in pairwise(notification)] == [1]
     message = service.said(code)
     assert "nonce 0" in f"{message.facts[0].subject} {message.facts[0].detail}"
     assert message.kind.texts["en"].action
@@ -200,7 +200,7 @@ async def test_a_target_that_answers_429_first_is_told_within_ten_minutes() -> N
     service.world.chain.go_down()
     await service.hours(1)
 
-    assert service.told("settlement_silent")[0] <= WITHIN_MS
+    assert service.notifications("settlement_silent")[0] <= WITHIN_MS
 
 
 async def test_a_trouble_that_ends_is_told_as_ended() -> None:
@@ -224,10 +224,10 @@ async def test_every_code_is_told_again_after_an_hour_and_once_when_it_ended(cod
     world = await a_world()
     register = Register(rows=world.rows, clock=world.clock, catalogue=CATALOGUE)
     chat = Chat(world, refusing=1)
-    teller = Teller(register=register, targets={LOG: LogTarget("pt"), "chat": chat}, holder="me")
+    notifier = Notifier(register=register, targets={LOG: LogTarget("pt"), "chat": chat}, holder="me")
     fact = Fact(code=code, subject="default:ORD1", detail="why", since_ms=world.clock())
     for minute in range(70):
-        await teller.run([fact] if minute < 64 else [])
+        await notifier.run([fact] if minute < 64 else [])
         world.clock.advance(MINUTE_MS)
 
     words = [message.word.value for _, message in chat.took if message.kind.code == code]

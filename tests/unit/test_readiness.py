@@ -20,9 +20,9 @@ from distributor.readiness import (
 )
 from distributor.state import Identity, WaitingReason
 from foundation.alarms.model import LOG, Fact
+from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
-from foundation.alarms.teller import Teller
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
 from foundation.http.readiness import KEPT_MS, Part, ReadinessFrame, ReadinessReport, Standing
@@ -107,8 +107,8 @@ class Service:
     async def tell(self, *codes: str) -> None:
         """Let a sweep tell alarms of these codes."""
         facts = [Fact(code=code, subject="loja:7", detail="", since_ms=self.clock()) for code in codes]
-        teller = Teller(register=await self._register(), targets={LOG: LogTarget()}, holder="me")
-        await teller.run(facts)
+        notifier = Notifier(register=await self._register(), targets={LOG: LogTarget()}, holder="me")
+        await notifier.run(facts)
 
     async def _wrong(self) -> Sequence[str]:
         return self.wrong

@@ -23,8 +23,8 @@ from distributor.webhook.signature_schemes import Scheme
 from distributor.webhook.signing import signed_headers
 from distributor.wiring import Container
 from foundation.alarms.model import LOG
+from foundation.alarms.notifier import Target
 from foundation.alarms.targets import BrokenTarget, LogTarget, NotDelivered, PostTarget
-from foundation.alarms.teller import Target
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
@@ -235,7 +235,7 @@ async def test_readiness_names_a_secret_that_cannot_be_read(environ: dict[str, s
 
 async def _targets(container: Container) -> Mapping[str, Target]:
     """Return where the sweep sends alarms."""
-    return (await container.alarm_sweep()).teller.targets
+    return (await container.alarm_sweep()).notifier.targets
 
 
 async def test_alarms_go_to_the_log_while_their_url_is_wrong(environ: dict[str, str], container: Container) -> None:

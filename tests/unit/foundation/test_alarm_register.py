@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 
 from foundation.alarms.catalogue import SHARED, TARGET_FAILING, AlarmKind, Catalogue, Severity, Text
-from foundation.alarms.model import LOG, AlarmState, Fact, Message, Told
+from foundation.alarms.model import LOG, AlarmState, Fact, Message, Notification
+from foundation.alarms.notifier import LEASE, Notifier, by_code
 from foundation.alarms.register import NOTED_MS, Register
 from foundation.alarms.repetition import DAY_MS, HOUR_MS
 from foundation.alarms.targets import NotDelivered
-from foundation.alarms.teller import LEASE, Teller, by_code
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken, StoreUnavailable
 from foundation.tablestore.leases import Leases
@@ -83,8 +83,8 @@ class World:
         self.rows, self.clock, self.inbox = MemoryRows(), FrozenClock(), Inbox()
         self.register = Register(rows=self.rows, clock=self.clock, catalogue=CATALOGUE)
 
-    def teller(self, holder: str = "me") -> Teller:
-        return Teller(register=self.register, targets={LOG: self.inbox}, holder=holder)
+    def notifier(self, holder: str = "me") -> Notifier:
+        return Notifier(register=self.register, targets={LOG: self.inbox}, holder=holder)
 
     def fact(self, code: str = "held", subject: str = "a:1") -> Fact:
         return Fact(code=code, subject=subject, detail="refused", since_ms=self.clock())
@@ -92,7 +92,7 @@ class World:
     async def look(self, *facts: Fact, minutes: int = 1) -> None:
         """Look each minute."""
         for _ in range(minutes):
-            await self.teller().run(facts)
+            await self.notifier().run(facts)
             self.clock.advance(MINUTE_MS)
 
 
@@ -211,7 +211,7 @@ async def test_killed_before_the_delivery_it_is_told(world: World) -> None:
     world.rows.lose_next_answer(done=True)
     world.rows.go_down()
     with pytest.raises(StoreUnavailable):
-        await world.teller().run([world.fact()])
+        await world.notifier().run([world.fact()])
     world.rows.come_back()
 
     await world.look(world.fact(), minutes=3)
@@ -236,7 +236,7 @@ async def test_one_teller_at_a_time(world: World) -> None:
     """Another one's lease is respected."""
     await Leases(world.rows, world.clock).acquire(LEASE, "other", ttl_ms=30_000)
 
-    assert await world.teller().run([world.fact()]) == []
+    assert await world.notifier().run([world.fact()]) == []
     assert world.inbox.posts == []
 
 
@@ -253,13 +253,13 @@ async def test_a_teller_that_outlived_its_lease_makes_the_row_due_again(world: W
     class Slow(Inbox):
         async def deliver(self, messages: Sequence[Message]) -> None:
             world.clock.advance(2 * MINUTE_MS)
-            await world.teller("other").run([world_fact])
+            await world.notifier("other").run([world_fact])
             await super().deliver(messages)
 
     slow = Slow()
-    await Teller(register=world.register, targets={LOG: slow}, holder="slow").run([world_fact])
-    told = (await world.register.told())["held"]
-    assert (len(slow.posts), len(world.inbox.posts), told.telling) == (1, 1, AlarmState.STANDS)
+    await Notifier(register=world.register, targets={LOG: slow}, holder="slow").run([world_fact])
+    notification = (await world.register.notifications())["held"]
+    assert (len(slow.posts), len(world.inbox.posts), notification.sending) == (1, 1, AlarmState.STANDS)
 
     await world.look(world_fact)
     assert world.inbox.words == [("held", "stands"), ("held", "stands")]
@@ -271,17 +271,17 @@ class Contended:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *lost: int) -> None:
         self.calls, self.lost, self.real = 0, set(lost), Register.store
 
-        async def store(register: Register, told: Told, target: str = LOG) -> Told:
-            return await self.store(register, told, target)
+        async def store(register: Register, notification: Notification, target: str = LOG) -> Notification:
+            return await self.store(register, notification, target)
 
         monkeypatch.setattr(Register, "store", store)
 
-    async def store(self, register: Register, told: Told, target: str) -> Told:
+    async def store(self, register: Register, notification: Notification, target: str) -> Notification:
         """Store, unless this call is one to lose."""
         self.calls += 1
         if self.calls in self.lost:
             raise Contention
-        return await self.real(register, told, target)
+        return await self.real(register, notification, target)
 
 
 async def test_a_row_that_another_teller_writes_first_is_left_to_it(
@@ -290,7 +290,7 @@ async def test_a_row_that_another_teller_writes_first_is_left_to_it(
     """It tells."""
     Contended(monkeypatch, 1)
 
-    assert await world.teller().run([world.fact()]) == []
+    assert await world.notifier().run([world.fact()]) == []
     assert world.inbox.posts == []
 
 
@@ -301,7 +301,7 @@ async def test_a_row_that_still_says_telling_is_due_already(world: World, monkey
     await world.look(world.fact())
 
     assert contended.calls == 2
-    assert (await world.register.told())["held"].telling is AlarmState.STANDS
+    assert (await world.register.notifications())["held"].sending is AlarmState.STANDS
 
 
 async def test_a_row_that_keeps_changing_is_given_up_aloud(
@@ -313,11 +313,11 @@ async def test_a_row_that_keeps_changing_is_given_up_aloud(
     class Busy(Inbox):
         async def deliver(self, messages: Sequence[Message]) -> None:
             world.clock.advance(2 * MINUTE_MS)
-            await world.teller("other").run([fact])
+            await world.notifier("other").run([fact])
             Contended(monkeypatch, 1, 2, 3, 4)
             await super().deliver(messages)
 
-    await Teller(register=world.register, targets={LOG: Busy()}, holder="slow").run([fact])
+    await Notifier(register=world.register, targets={LOG: Busy()}, holder="slow").run([fact])
 
     assert "alarm_due_again_not_stored" in caplog.text
 
@@ -416,7 +416,7 @@ async def test_when_nothing_changes_any_more_the_last_word_is_the_fact(seed: int
         stands = chance.random() < 0.5
         world.inbox.troubles = [chance.choice([None, None, Killed(), NotDelivered("429")])]
         seen = [world.fact()] if stands else []
-        await asyncio.gather(*(world.teller(name).run(seen) for name in ("a", "b")), return_exceptions=True)
+        await asyncio.gather(*(world.notifier(name).run(seen) for name in ("a", "b")), return_exceptions=True)
         world.clock.advance(chance.choice([1_000, 61_000, 130_000, HOUR_MS]))
     world.inbox.troubles = []
     fact = world.fact()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from foundation.alarms.model import AlarmState, Fact, Told
+from foundation.alarms.model import AlarmState, Fact, Notification
 from foundation.alarms.repetition import (
     BACK_MS,
     DAY_MS,
@@ -27,17 +27,17 @@ class Story:
     """One code, looked at again and again; every delivery arrives."""
 
     def __init__(self) -> None:
-        self.told: Told | None = None
+        self.sent: Notification | None = None
         self.said: list[tuple[int, str]] = []
 
     def look(self, at_ms: int, *facts: Fact) -> None:
         """Look at a moment, counted from the beginning."""
         now = UnixMs(T0 + at_ms)
-        self.told = after_look(self.told, CODE, facts, now)
-        word = due(self.told, now) if self.told else None
-        if self.told and word:
+        self.sent = after_look(self.sent, CODE, facts, now)
+        word = due(self.sent, now) if self.sent else None
+        if self.sent and word:
             self.said.append((at_ms, word.value))
-            self.told = after_delivery(before_delivery(self.told, word, now), facts)
+            self.sent = after_delivery(before_delivery(self.sent, word, now), facts)
 
     def minutes(self, first: int, last: int, *facts: Fact) -> None:
         """Look each minute from *first* to *last*."""
@@ -55,7 +55,7 @@ def test_nothing_is_told_of_nothing(story: Story) -> None:
     """And nothing is stored."""
     story.look(0)
 
-    assert (story.said, story.told) == ([], None)
+    assert (story.said, story.sent) == ([], None)
 
 
 def test_what_stands_is_told_at_once_and_hourly(story: Story) -> None:
@@ -63,8 +63,8 @@ def test_what_stands_is_told_at_once_and_hourly(story: Story) -> None:
     story.minutes(0, 180, FACT)
 
     assert story.said == [(0, "stands"), (HOUR_MS, "stands"), (2 * HOUR_MS, "stands"), (3 * HOUR_MS, "stands")]
-    assert story.told is not None
-    assert (story.told.since_ms, story.told.number, story.told.subjects) == (T0 - 5, 4, ("a:1",))
+    assert story.sent is not None
+    assert (story.sent.since_ms, story.sent.number, story.sent.subjects) == (T0 - 5, 4, ("a:1",))
 
 
 def test_an_end_is_told_after_two_quiet_looks_and_once_more_an_hour_later(story: Story) -> None:
@@ -98,8 +98,8 @@ def test_what_comes_back_within_an_hour_goes_on(story: Story) -> None:
         (end_ms + BACK_MS, "stands"),
         (end_ms + BACK_MS + HOUR_MS, "stands"),
     ]
-    assert story.told is not None
-    assert story.told.since_ms == T0 - 5
+    assert story.sent is not None
+    assert story.sent.since_ms == T0 - 5
 
 
 def test_what_comes_back_after_an_hour_begins_anew(story: Story) -> None:
@@ -109,35 +109,35 @@ def test_what_comes_back_after_an_hour_begins_anew(story: Story) -> None:
     story.look(201 * 60_000, replace(FACT, since_ms=UnixMs(T0 + 200 * 60_000)))
 
     assert story.said[-1] == (201 * 60_000, "stands")
-    assert story.told is not None
-    assert (story.told.since_ms, story.told.number) == (T0 + 200 * 60_000, 1)
+    assert story.sent is not None
+    assert (story.sent.since_ms, story.sent.number) == (T0 + 200 * 60_000, 1)
 
 
 def test_the_end_of_an_event_is_not_told() -> None:
     """It was over when it was told."""
-    told = Told(
-        code=CODE, since_ms=UnixMs(T0), state=AlarmState.ENDED, told=AlarmState.STANDS, told_ms=UnixMs(T0), number=1
+    notification = Notification(
+        code=CODE, since_ms=UnixMs(T0), state=AlarmState.ENDED, sent=AlarmState.STANDS, sent_ms=UnixMs(T0), number=1
     )
 
-    assert due(told, UnixMs(T0), event=True) is None
-    assert due(told, UnixMs(T0)) is AlarmState.ENDED
+    assert due(notification, UnixMs(T0), event=True) is None
+    assert due(notification, UnixMs(T0)) is AlarmState.ENDED
 
 
 def test_a_person_who_knows_is_told_daily(story: Story) -> None:
     """Never silent; and the end is told as ever."""
     story.look(0, FACT)
-    assert story.told is not None
-    story.told = replace(story.told, seen_by="ana")
+    assert story.sent is not None
+    story.sent = replace(story.sent, seen_by="ana")
     story.minutes(1, 24 * 60 + 1, FACT)
     story.minutes(24 * 60 + 2, 24 * 60 + 9)
 
     assert story.said == [(0, "stands"), (DAY_MS, "stands"), (DAY_MS + 2 * 60_000 + QUIET_MS, "ended")]
-    assert story.told.seen_by == ""
+    assert story.sent.seen_by == ""
 
 
 def test_a_telling_that_was_not_finished_is_told_again_as_things_are_now() -> None:
     """Under the same number; when it stands, and when it has ended meanwhile."""
-    begun = before_delivery(Told(code=CODE, since_ms=UnixMs(T0)), AlarmState.STANDS, UnixMs(T0))
+    begun = before_delivery(Notification(code=CODE, since_ms=UnixMs(T0)), AlarmState.STANDS, UnixMs(T0))
 
     assert due(begun, UnixMs(T0 + 1)) is AlarmState.STANDS
     assert before_delivery(begun, AlarmState.STANDS, UnixMs(T0 + 1)).number == begun.number == 1
@@ -150,15 +150,17 @@ def test_a_telling_that_was_not_finished_is_told_again_as_things_are_now() -> No
 
 def test_a_time_from_a_wrong_clock_does_not_silence() -> None:
     """A row says that it was told tomorrow: it is told now."""
-    told = Told(code=CODE, since_ms=UnixMs(T0), told=AlarmState.STANDS, told_ms=UnixMs(T0 + DAY_MS), number=1)
+    notification = Notification(
+        code=CODE, since_ms=UnixMs(T0), sent=AlarmState.STANDS, sent_ms=UnixMs(T0 + DAY_MS), number=1
+    )
 
-    assert due(told, UnixMs(T0)) is AlarmState.STANDS
-    assert due(replace(told, told_ms=UnixMs(T0 + 1000)), UnixMs(T0)) is None
+    assert due(notification, UnixMs(T0)) is AlarmState.STANDS
+    assert due(replace(notification, sent_ms=UnixMs(T0 + 1000)), UnixMs(T0)) is None
 
 
 def test_a_fact_from_the_future_began_now() -> None:
     """No message says that it stands since tomorrow."""
-    told = after_look(None, CODE, [replace(FACT, since_ms=UnixMs(T0 + DAY_MS))], UnixMs(T0))
+    notification = after_look(None, CODE, [replace(FACT, since_ms=UnixMs(T0 + DAY_MS))], UnixMs(T0))
 
-    assert told is not None
-    assert told.since_ms == T0
+    assert notification is not None
+    assert notification.since_ms == T0

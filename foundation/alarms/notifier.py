@@ -4,13 +4,13 @@ Sends what is due to each target, from the register.
 Each target has rows of its own, so that one that answers 429 neither holds up the others nor makes them
 repeat what they have. For each code and target:
 
-1. *telling* is stored, then the message is delivered, then *told* is stored.
-2. Killed between 1 and 2, the row still says *telling*: it is told again, under the same id.
+1. *sending* is stored, then the message is delivered, then *sent* is stored.
+2. If the process ends in between, the row still says *sending*: the message is sent again, under the same id.
 3. A delivery that fails (429, time-out) leaves the row as it is: still due at the next look.
-4. A teller that delivered and then lost the write makes the row due again: another teller may have said
+4. A notifier that delivered and then lost the write makes the row due again: another notifier may have sent
    something older in between.
 
-A target that fails is an alarm by itself, told through the others.
+A target that fails is an alarm of its own, sent through the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Protocol
 from foundation import logs
 from foundation.alarms import repetition
 from foundation.alarms.catalogue import TARGET_FAILING
-from foundation.alarms.model import LOG, SUBJECTS_MAX, AlarmState, Fact, Message, Told
+from foundation.alarms.model import LOG, SUBJECTS_MAX, AlarmState, Fact, Message, Notification
 from foundation.alarms.register import Register
 from foundation.errors import Contention, ServiceError
 from foundation.tablestore.leases import Leases
@@ -48,7 +48,7 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Teller:
+class Notifier:
     """Sends what is due: one look, one post to each target."""
 
     register: Register
@@ -60,7 +60,7 @@ class Teller:
         """
         Send what is due of *facts* and of what was noted; return what was delivered.
 
-        Nothing happens while another teller is at work.
+        Nothing happens while another notifier is at work.
 
         Raises:
             StoreUnavailable: Nothing is known; the next look sends.
@@ -70,55 +70,55 @@ class Teller:
         if lease is None:
             return []
         try:
-            return await self._tell_all(by_code([*facts, *await self.register.facts()]))
+            return await self._send_all(by_code([*facts, *await self.register.facts()]))
         finally:
             await leases.release(lease)
 
-    async def _tell_all(self, facts: Mapping[str, Sequence[Fact]]) -> Sequence[Message]:
+    async def _send_all(self, facts: Mapping[str, Sequence[Fact]]) -> Sequence[Message]:
         """Send to the log, then to all others at once; raise what failed unexpectedly when all are through."""
-        seen = {code: told.seen_by for code, told in (await self.register.told()).items()}
-        delivered = list(await self._tell(LOG, facts, seen))
+        seen = {code: notification.seen_by for code, notification in (await self.register.notifications()).items()}
+        delivered = list(await self._send(LOG, facts, seen))
         others = [name for name in self.targets if name != LOG]
-        outcomes = await asyncio.gather(*(self._tell(name, facts, seen) for name in others), return_exceptions=True)
+        outcomes = await asyncio.gather(*(self._send(name, facts, seen) for name in others), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
             delivered += outcome
         return delivered
 
-    async def _tell(self, name: str, facts: Mapping[str, Sequence[Fact]], seen: Mapping[str, str]) -> Sequence[Message]:
-        telling: list[tuple[Told, Message]] = []
-        before = await self.register.told(name)
+    async def _send(self, name: str, facts: Mapping[str, Sequence[Fact]], seen: Mapping[str, str]) -> Sequence[Message]:
+        outbox: list[tuple[Notification, Message]] = []
+        before = await self.register.notifications(name)
         for code in sorted(before.keys() | facts.keys()):
-            told = before.get(code)
-            known = replace(told, seen_by=seen.get(code, "")) if told else None
+            notification = before.get(code)
+            known = replace(notification, seen_by=seen.get(code, "")) if notification else None
             due = await self._prepared(name, code, known, facts.get(code, []))
-            telling += [due] if due else []
-        telling.sort(key=lambda pair: (pair[1].kind.severity, pair[1].since_ms))
-        messages = [message for _, message in telling]
+            outbox += [due] if due else []
+        outbox.sort(key=lambda pair: (pair[1].kind.severity, pair[1].since_ms))
+        messages = [message for _, message in outbox]
         if not messages or not await self._delivered(name, messages):
             return []
-        for told, _ in telling:
-            await self._conclude(name, told, facts.get(told.code, []))
+        for notification, _ in outbox:
+            await self._conclude(name, notification, facts.get(notification.code, []))
         return messages
 
     async def _prepared(
-        self, name: str, code: str, before: Told | None, facts: Sequence[Fact]
-    ) -> tuple[Told, Message] | None:
+        self, name: str, code: str, before: Notification | None, facts: Sequence[Fact]
+    ) -> tuple[Notification, Message] | None:
         """Store what this look learnt of *code*; return what must be delivered."""
         now = self.register.clock()
-        told = repetition.after_look(before, code, facts, now)
+        notification = repetition.after_look(before, code, facts, now)
         kind = self.register.catalogue.find(code)
-        word = repetition.due(told, now, facts, event=kind.event) if told else None
-        if told is None or (word is None and told == before):
+        word = repetition.due(notification, now, facts, event=kind.event) if notification else None
+        if notification is None or (word is None and notification == before):
             return None
-        stored = repetition.before_delivery(told, word, now) if word else told
+        stored = repetition.before_delivery(notification, word, now) if word else notification
         try:
             stored = await self.register.store(stored, name)
         except Contention:
-            logs.info(_log, "told_elsewhere", code=code)
+            logs.info(_log, "alarm_sent_elsewhere", code=code)
             return None
-        if word is AlarmState.STANDS and not facts:  # refused until the event was over: it is told with its subject
+        if word is AlarmState.STANDS and not facts:  # refused until the event was over: it is sent with its subject
             facts = await self.register.noted(code)
         return (stored, self._message(stored, word, facts)) if word else None
 
@@ -133,36 +133,36 @@ class Teller:
             return False
         return True
 
-    async def _conclude(self, name: str, told: Told, facts: Sequence[Fact]) -> None:
+    async def _conclude(self, name: str, notification: Notification, facts: Sequence[Fact]) -> None:
         try:
-            await self.register.store(repetition.after_delivery(told, facts), name)
+            await self.register.store(repetition.after_delivery(notification, facts), name)
         except Contention:
-            await self._make_due(name, told.code)
+            await self._make_due(name, notification.code)
 
     async def _make_due(self, name: str, code: str) -> None:
-        """Have *code* sent again: another teller wrote between our delivery and our row."""
+        """Have *code* sent again: another notifier wrote between our delivery and our row."""
         for _ in range(_DUE_TRIES_MAX):
-            found = (await self.register.told(name)).get(code)
-            if found is None or found.telling is not None:
+            found = (await self.register.notifications(name)).get(code)
+            if found is None or found.sending is not None:
                 return
             try:
-                await self.register.store(replace(found, telling=found.state), name)
+                await self.register.store(replace(found, sending=found.state), name)
             except Contention:
                 continue
             return
         logs.error(_log, "alarm_due_again_not_stored", target=name, code=code)
 
-    def _message(self, told: Told, word: AlarmState, facts: Sequence[Fact]) -> Message:
-        before = set(told.subjects)
+    def _message(self, notification: Notification, word: AlarmState, facts: Sequence[Fact]) -> Message:
+        before = set(notification.subjects)
         return Message(
-            id=f"{told.code}:{told.since_ms}:{told.number}:{word}",
-            kind=self.register.catalogue.find(told.code),
+            id=f"{notification.code}:{notification.since_ms}:{notification.number}:{word}",
+            kind=self.register.catalogue.find(notification.code),
             word=word,
-            since_ms=told.since_ms,
+            since_ms=notification.since_ms,
             count=len(facts),
             facts=facts[:SUBJECTS_MAX],
             new=sum(fact.subject not in before for fact in facts),
-            seen_by=told.seen_by,
+            seen_by=notification.seen_by,
         )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from foundation.alarms.model import LOG, TOLD_TO, AlarmState, Fact, Message
+from foundation.alarms.model import LOG, NOTIFICATIONS_TO, AlarmState, Fact, Message
+from foundation.alarms.notifier import Notifier
 from foundation.alarms.targets import NotDelivered
-from foundation.alarms.teller import Teller
 from foundation.outgoing.guard import DestinationRefused, Limits, OutgoingGuard, Request
 from tests.unit.foundation.test_alarm_register import MINUTE_MS, Inbox, Killed, World
 
@@ -20,9 +20,9 @@ class Targets(World):
         super().__init__()
         self.slack, self.mail = Inbox(), Inbox()
 
-    def teller(self, holder: str = "me") -> Teller:
+    def notifier(self, holder: str = "me") -> Notifier:
         targets = {LOG: self.inbox, "slack": self.slack, "mail": self.mail}
-        return Teller(register=self.register, targets=targets, holder=holder)
+        return Notifier(register=self.register, targets=targets, holder=holder)
 
 
 @pytest.fixture
@@ -48,7 +48,9 @@ async def test_a_failing_target_is_an_alarm_at_the_others_until_it_takes_message
     world.slack.troubles = [NotDelivered("the target answered 429")] * 90
 
     await world.look(world.fact(), minutes=80)
-    (failing,) = [told for told in await world.register.standing() if told.code == "alarm_target_failing"]
+    (failing,) = [
+        notification for notification in await world.register.standing() if notification.code == "alarm_target_failing"
+    ]
     message = world.mail.first(failing.code)
     assert (message.facts[0].subject, message.facts[0].detail) == (
         "slack",
@@ -118,7 +120,7 @@ async def test_who_knows_is_known_at_every_target(world: Targets) -> None:
     await world.look(fact, minutes=24 * 60)
 
     assert [message.seen_by for post in world.mail.posts for message in post] == ["", "ana"]
-    assert any(key.startswith(f"{TOLD_TO}mail:held") for key in world.rows.dump())
+    assert any(key.startswith(f"{NOTIFICATIONS_TO}mail:held") for key in world.rows.dump())
 
 
 async def test_what_holds_is_listed_the_worst_first(world: Targets) -> None:
@@ -126,7 +128,7 @@ async def test_what_holds_is_listed_the_worst_first(world: Targets) -> None:
     await world.look(world.fact("low"), world.fact("held"), world.fact("stuck"), minutes=1)
     await world.look(world.fact("low"), world.fact("stuck"), minutes=5)
 
-    assert [told.code for told in await world.register.standing()] == ["stuck", "low"]
+    assert [notification.code for notification in await world.register.standing()] == ["stuck", "low"]
 
 
 async def test_two_hosts_that_see_opposite_things_make_no_flapping(world: Targets) -> None:
@@ -134,7 +136,7 @@ async def test_two_hosts_that_see_opposite_things_make_no_flapping(world: Target
     fact = world.fact()
     seen: list[list[Fact]] = [[fact], []]
     for turn in range(120):
-        await world.teller(f"host {turn % 2}").run(seen[turn % 2])
+        await world.notifier(f"host {turn % 2}").run(seen[turn % 2])
         world.clock.advance(MINUTE_MS // 2)
 
     assert world.mail.words == [("held", AlarmState.STANDS.value)]
@@ -146,7 +148,7 @@ async def test_a_test_goes_the_way_of_every_alarm_each_time_it_is_asked_for(worl
     await world.register.test("ana", names)
     world.slack.troubles = [NotDelivered("404")]
     await world.look()
-    arrived = {name: (await world.register.told(name))["alarm_test"].told for name in names}
+    arrived = {name: (await world.register.notifications(name))["alarm_test"].sent for name in names}
     assert arrived == {LOG: AlarmState.STANDS, "slack": None, "mail": AlarmState.STANDS}
 
     await world.look(minutes=2)
