@@ -77,6 +77,11 @@ class FakeContainer:
     def __post_init__(self) -> None:
         self.counters = FakeCounters(self.clock)
 
+    @property
+    def payouts(self) -> FakeContainer:
+        """The use cases that move money are here too."""
+        return self
+
     def __getattr__(self, name: str) -> Callable[[], Awaitable[Any]]:
         async def build() -> Any:
             act = self.acts.get(name, _never) if name in BODY_BYTES_MAX else self.acts[name]
