@@ -17,6 +17,8 @@ class Payer:
     no_mail: bool = False
     no_mail_ms: UnixMs = UnixMs(0)
     """When ``no_mail`` was said; 0 in rows of versions that did not store it."""
+    language: str = ""
+    """``en``; empty: Portuguese."""
     decided_by: str = ""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 

@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -31,6 +31,7 @@ from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.ledger.identity import load
 from payflow.model import CompanyId
+from payflow.settings.all import GROUPS
 from payflow.settings.groups import (
     AlarmSettings,
     ContaAzulSettings,
@@ -39,7 +40,7 @@ from payflow.settings.groups import (
     OutgoingSettings,
     StorageSettings,
 )
-from payflow.settings.mail import MailSettings
+from payflow.settings.mail import BounceSettings, MailSettings
 
 if TYPE_CHECKING:
     import httpx
@@ -49,25 +50,18 @@ if TYPE_CHECKING:
     from foundation.http.readiness import ReadinessFrame
     from foundation.tablestore.azure_tables import Tables
     from payflow.connect.connecting import Connecting
+    from payflow.delivery.doors import BounceDoor
     from payflow.delivery.restoring import Restoring
     from payflow.delivery.sender import SenderDesk
+    from payflow.delivery.work import Work
     from payflow.lane import Lane
-    from payflow.ports import ReceiptWork
+    from payflow.ports import ContaAzul
     from payflow.sealing import Sealer
+    from payflow.state import Company
 
 LEDGER_TABLE: Final = "payflow"
 SECOND_TABLE: Final = "payflowsentlog"
-ALARMS: Final = "alarms"
-"""The partition of the register."""
-GROUPS: Final = (
-    StorageSettings,
-    KeySettings,
-    ContaAzulSettings,
-    LookSettings,
-    OutgoingSettings,
-    MailSettings,
-    AlarmSettings,
-)
+ALARMS: Final = "alarms"  # the partition of the register
 _OURS: Final = ("payflow", "foundation")
 _LOUD: Final = ("azure", "httpx", "httpcore")
 
@@ -176,21 +170,19 @@ class Container:
     async def lane(self, company: CompanyId) -> Lane:
         """Return the lane of one company."""
         from foundation.tablestore.leases import Leases
-        from payflow.adapters.conta_azul import api_of
         from payflow.connect.probe import probe
         from payflow.conta_azul.values import local_date
         from payflow.lane import Lane
 
         base, settings = await self.base(), await self.settings(LookSettings)
-        ledger, tokens = base.lane(company), await self._tokens(company)
-        own_api = partial(api_of, await self._http(), (await self.settings(ContaAzulSettings)).api_url, tokens)
+        ledger, own_api = base.lane(company), await self.apis(company)
         return Lane(
             ledger=ledger,
             leases=Leases(ledger.rows, self._clock),
             holder=self._holder,
             api_of=own_api,
             probe=lambda found: probe(found, own_api, local_date(self._clock())),
-            work=await self._work(tokens),
+            work=await self.work(company),
             alarms=await self.register(),
             clock=self._clock,
             sleep=asyncio.sleep,
@@ -206,6 +198,21 @@ class Container:
             limits = SendingLimits(connections=mail.connections, per_minute=mail.per_minute, per_day=mail.per_day)
         return SenderDesk((await self.base()).ledger.rows_of(keys.SENDER), self._clock, limits)
 
+    async def apis(self, company: CompanyId) -> Callable[[Company], ContaAzul]:
+        """Return what makes Conta Azul's API for a company's row."""
+        from payflow.adapters.conta_azul import api_of
+
+        url, tokens = (await self.settings(ContaAzulSettings)).api_url, await self._tokens(company)
+        return partial(api_of, await self._http(), url, tokens)
+
+    async def bounce_door(self) -> BounceDoor:
+        """Return what takes signed bounces."""
+        from payflow.delivery.doors import BounceDoor
+
+        base, secret = await self.base(), (await self.settings(BounceSettings)).secret.get_secret_value()
+        audits = (base.ledger.audit, base.second.audit)
+        return BounceDoor(entries=base.entries, lane=base.lane, audits=audits, secret=secret, clock=self._clock)
+
     async def restoring(self, company: CompanyId) -> Restoring:
         """Return the use case that puts a company's backup back."""
         from payflow.delivery.restoring import Restoring
@@ -215,9 +222,8 @@ class Container:
         log = TableSendLog(base.second.rows_of(keys.partition(company)), self._clock, company, 1)
         return Restoring(ledger=base.lane(company), log=log, audit=base.second.audit, clock=self._clock)
 
-    # Inside ------------------------------------------------------------------------------------------
-
-    async def _work(self, tokens: Tokens) -> ReceiptWork:
+    async def work(self, company: CompanyId) -> Work:
+        """Return the work on a company's receipts."""
         from foundation.outgoing.guard import OutgoingGuard
         from payflow.delivery.office import Office
         from payflow.delivery.payers import LaneRecipients
@@ -226,7 +232,7 @@ class Container:
         from payflow.ledger.send_log import TableSendLog
         from payflow.mail.channel import SmtpChannel
 
-        base, mail = await self.base(), await self.settings(MailSettings)
+        base, mail, tokens = await self.base(), await self.settings(MailSettings), await self._tokens(company)
         server = mail.server()
         return Work(
             office=Office(
@@ -246,6 +252,8 @@ class Container:
             known=lambda company, ledger, customer, person: LaneRecipients(ledger).known(company, customer, person),
             clock=self._clock,
         )
+
+    # Inside ------------------------------------------------------------------------------------------
 
     async def _tokens(self, company: CompanyId) -> Tokens:
         from payflow.adapters.authorization import server_of

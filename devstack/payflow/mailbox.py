@@ -26,7 +26,10 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from devstack.stack import free_port
 
 HOST, USER, PASSWORD = "localhost", "payflow", "local-only"  # pragma: allowlist secret
-_STYLE = "<style>body{font:1rem/1.5 system-ui;max-width:50rem;margin:3rem auto}iframe{width:100%;height:24rem}</style>"
+_STYLE = (
+    "<style>body{font:1rem/1.5 system-ui;max-width:50rem;margin:3rem auto;padding:0 1rem}"
+    "iframe{box-sizing:border-box;width:100%;height:24rem}</style>"
+)
 
 
 @dataclass

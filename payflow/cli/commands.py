@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from foundation.clock import UnixMs, system_clock
 from foundation.errors import ServiceError
-from payflow.cli import decide, keys
+from payflow.cli import clinic, decide, keys
 from payflow.conta_azul.values import SAO_PAULO
 from payflow.ledger import backup, identity
 from payflow.ledger.keys import RESTORING
@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("company")
     restore.add_argument("file", type=Path)
     decide.add_to(lambda name, meaning, run: _deciding(commands, name, meaning, run))
+    clinic.add_to(lambda name, meaning, run: _deciding(commands, name, meaning, run))
     cursor = _add(commands, "cursor", "show how far looking has come", _cursor)
     cursor.add_argument("company")
     return parser

@@ -55,7 +55,7 @@ def add_to(add: Add) -> None:
 
 
 async def _decide(container: Container, chosen: argparse.Namespace) -> None:
-    lane, baixa, by = await _lane(container, chosen), BaixaId(chosen.baixa), _by(chosen)
+    lane, baixa, by = await lane_of(container, chosen), BaixaId(chosen.baixa), _by(chosen)
     kind, _, number = chosen.mail.rpartition(":")
     key = DeliveryKey(PaymentKey(lane.company, baixa), kind, int(number) if number.isdecimal() else 0)
     match chosen.what:
@@ -72,7 +72,7 @@ async def _decide(container: Container, chosen: argparse.Namespace) -> None:
 
 
 async def _resend(container: Container, chosen: argparse.Namespace) -> None:
-    lane, mail = await _lane(container, chosen), await container.settings(MailSettings)
+    lane, mail = await lane_of(container, chosen), await container.settings(MailSettings)
     address = normalized(chosen.to)
     if chosen.to and not address:
         raise Rejected("--to is not a mail address")
@@ -88,43 +88,44 @@ async def _map(container: Container, chosen: argparse.Namespace) -> None:
         found = mapping.read(chosen.file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise Rejected("the file is not UTF-8: save it as CSV UTF-8; nothing was mapped") from None
-    lane = await _lane(container, chosen)
+    lane = await lane_of(container, chosen)
     stored = await LaneRecipients(lane).store_map(found, chosen.by)
     for line, reason in found.refused:
         chosen.say(f"line {line}: {reason}")
-    await _audit(container, chosen, str(stored), "map")
+    await audit(container, chosen, str(stored), "map")
     chosen.say(f"{stored} are mapped, {len(found.refused)} lines are refused.")
 
 
 async def _no_mail(container: Container, chosen: argparse.Namespace) -> None:
-    lane, no_mail = await _lane(container, chosen), not chosen.undo
+    lane, no_mail = await lane_of(container, chosen), not chosen.undo
     await LaneRecipients(lane).set_no_mail(CustomerId(chosen.customer), chosen.by, system_clock(), no_mail=no_mail)
-    await _audit(container, chosen, chosen.customer, "no-mail" if no_mail else "mail")
+    await audit(container, chosen, chosen.customer, "no-mail" if no_mail else "mail")
     chosen.say(f"Customer {chosen.customer} gets {'no receipts' if no_mail else 'receipts'}.")
 
 
 async def _address(container: Container, chosen: argparse.Namespace) -> None:
-    lane, address = await _lane(container, chosen), normalized(chosen.address)
+    lane, address = await lane_of(container, chosen), normalized(chosen.address)
     if not address:
         raise Rejected("this is not a mail address")
     await LaneRecipients(lane).confirm(address, chosen.by, system_clock())
-    await _audit(container, chosen, lane.index.address(address), "address")
+    await audit(container, chosen, lane.index.address(address), "address")
     chosen.say("The address is confirmed; receipts that wait for it go on by themselves.")
 
 
 async def _bounces(container: Container, chosen: argparse.Namespace) -> None:
-    lane = await _lane(container, chosen)
+    lane = await lane_of(container, chosen)
     for file in chosen.files:
         found = bounces.parse(file.read_bytes())
         receipt = await bounced.take(lane, found, system_clock()) if found else None
         if receipt is None or found is None:
             chosen.say(f"{file.name}: names no mail that went out")
             continue
-        await _audit(container, chosen, str(receipt.baixa), f"bounce {found.status}")
+        await audit(container, chosen, str(receipt.baixa), f"bounce {found.status}")
         chosen.say(f"{file.name}: {receipt.baixa} came back ({found.status}); the receipt is {receipt.state}")
 
 
-async def _lane(container: Container, chosen: argparse.Namespace) -> LaneLedger:
+async def lane_of(container: Container, chosen: argparse.Namespace) -> LaneLedger:
+    """Return the company's rows. Raises Rejected if there is none, or while a restore of it is under way."""
     lane = (await container.base()).lane(CompanyId(chosen.company))
     if await lane.read_company() is None:
         raise Rejected(f"There is no company {chosen.company}; `companies` lists them.")
@@ -138,11 +139,11 @@ async def _domain(container: Container) -> str:
 
 
 async def _done(container: Container, chosen: argparse.Namespace, after: Receipt, what: str) -> None:
-    await _audit(container, chosen, str(after.baixa), what, instalment=str(after.instalment))
+    await audit(container, chosen, str(after.baixa), what, instalment=str(after.instalment))
     chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
 
 
-async def _audit(container: Container, chosen: argparse.Namespace, subject: str, what: str, **more: str) -> None:
+async def audit(container: Container, chosen: argparse.Namespace, subject: str, what: str, **more: str) -> None:
     """Record who decided what, in both accounts; ids and codes only. A restore reads them (see ``since``)."""
     now = system_clock()
     values: dict[str, Value] = {"at_ms": now, "by": chosen.by, "what": what, "subject": subject, **more}

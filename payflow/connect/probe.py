@@ -13,16 +13,16 @@ from datetime import date, timedelta
 from typing import Final
 
 from payflow.conta_azul.routes import FAMILIES, Search
+from payflow.documents.waiting import receipt_of
 from payflow.errors import ApiRefused, ApiUnavailable, RouteUnknown
 from payflow.looking.planning import FIRST_DUE, WIDTH_DAYS
-from payflow.model import DocumentKind, InstalmentDetail
+from payflow.model import InstalmentDetail
 from payflow.ports import ContaAzul
 from payflow.state import Company, DocumentPolicy
 
 WIDTHS_DAYS: Final = (20_000, 3653, 731)
 """Widths that are tried before the one that is known to be taken."""
 PAYMENTS: Final = 20
-_KINDS: Final = frozenset(DocumentKind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ async def ask(company: Company, api_of: Callable[[Company], ContaAzul], today: d
             continue
         details = await _paid(api, today)
         baixas = [(baixa, detail) for detail in details for baixa in detail.baixas][:PAYMENTS]
-        found = sum(any(a.kind in _KINDS for a in (*baixa.attachments, *it.attachments)) for baixa, it in baixas)
+        found = sum(receipt_of(baixa, it.attachments) is not None for baixa, it in baixas)
         return Shape(family=family, span_days=width, payments=len(baixas), with_document=found)
     raise RouteUnknown("Conta Azul serves none of the known routes.")
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from foundation import logs
 from foundation.clock import UnixMs
-from foundation.errors import InvariantBroken
+from foundation.errors import InvariantBroken, Rejected
 from foundation.tablestore.atomic import AtomicWrite
 from payflow.delivery import rules, steps
 from payflow.delivery.mails import Mails
@@ -60,6 +60,17 @@ class Case:
             case _:
                 await self._sending().judge(step.delivery)
                 await self._settle()
+
+    async def preview(self) -> bytes:
+        """Return the mail as it would go out now; nothing is stored. Raises Rejected where none would."""
+        if self.seen.baixa is None:
+            raise Rejected("no mail would go out: the payment is gone")
+        if self.seen.attachment is None and self.company.is_person:
+            raise Rejected("no mail would go out: Conta Azul has no document yet, and a person gets none of ours")
+        document = await self._document(self.seen.attachment)
+        if isinstance(document, Become):
+            raise Rejected(f"no mail would go out: {document.reason or 'the document is not there'}")
+        return self._mails().preview(document, self.tools.clock())
 
     async def become(self, step: Become) -> None:
         receipt, now = self.receipt, self.tools.clock()

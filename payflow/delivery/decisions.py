@@ -41,7 +41,9 @@ async def send_again(ledger: LaneLedger, key: DeliveryKey, who: str, now: UnixMs
     if not first.address:
         raise Rejected("the address of this mail is not known yet: the next look finds the payment again")
     decided, again = rules.send_again(first, rules.again_kind(first.kind), who, now)
-    again = replace(again, date_ms=now, boundary=first.boundary, template=letters.TEMPLATE)
+    again = replace(
+        again, date_ms=now, boundary=first.boundary, template=letters.template(letters.language_of(first.template))
+    )
     again = replace(again, message_id=letters.message_id(again, domain))
     return await _store(ledger, receipt, deliveries, [decided, again], now)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from foundation.clock import UnixMs
+from foundation.errors import Rejected
 from payflow.delivery import steps
 from payflow.delivery.office import Office
 from payflow.delivery.rules import KIND, TEST
@@ -55,8 +56,17 @@ class Mails:
             amount=self.receipt.amount,
             paid_on=self.receipt.paid_on,
             number=str(self.receipt.baixa)[:8],
+            language=letters.language_of(delivery.template),
         )
         return letters.build(envelope, content, document)
+
+    def preview(self, document: bytes, now: UnixMs) -> bytes:
+        """Return the first mail as it would go out now. Raises Rejected where nobody would get one."""
+        addresses = self.seen.recipient.addresses
+        if not addresses:
+            raise Rejected(f"no mail would go out: {self.seen.recipient.reason}")
+        number, address = next(iter(self._numbered(addresses)))
+        return self.letter(self._delivery(number, address, now), document)
 
     def _numbered(self, addresses: tuple[str, ...]) -> Iterable[tuple[int, str]]:
         if self.office.override:  # one mailbox gets them all
@@ -79,7 +89,7 @@ class Mails:
             due_ms=now,
             date_ms=now,
             boundary=new_owner()[:16],
-            template=letters.TEMPLATE,
+            template=letters.template(self.seen.recipient.language),
         )
         if before is not None and before.state not in steps.TAKEN_BACK:
             # It went out, or may have, even if only the send log of a restored ledger says so. Never made anew.

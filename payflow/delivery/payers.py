@@ -37,6 +37,7 @@ class LaneRecipients:
             by_name={key: named.addresses} if named.addresses else {},
             no_mail=frozenset({customer}) if payer.no_mail else frozenset(),
             no_mail_ms=payer.no_mail_ms,
+            language=payer.language or "pt",
             suppressed=lambda address: bool(_of(boxes, address).suppressed),
             confirmed=lambda address: _of(boxes, address).confirmed,
             company_address=company.contact,
@@ -59,6 +60,12 @@ class LaneRecipients:
     async def set_no_mail(self, customer: CustomerId, who: str, now: UnixMs, *, no_mail: bool) -> None:
         """Store whether a customer gets receipts at all, and since when: a mail ordered before that is taken back."""
         payer = replace(await self.payer(customer), no_mail=no_mail, no_mail_ms=now, decided_by=who)
+        await self._put_payer(keys.customer(customer), payer)
+
+    async def set_language(self, customer: CustomerId, who: str, language: str) -> None:
+        """Store the language of a customer's mails; one that is on its way keeps its own."""
+        stored = "" if language == "pt" else language
+        payer = replace(await self.payer(customer), language=stored, decided_by=who)
         await self._put_payer(keys.customer(customer), payer)
 
     async def suppress(self, address_index: str, why: str, now: UnixMs) -> None:

@@ -38,6 +38,11 @@ class Work(Tools):
         step = steps.decide(receipt, seen, policy, self.clock())
         await Case(tools=self, receipt=receipt, company=company, ledger=ledger, seen=seen).carry_out(step)
 
+    async def preview(self, receipt: Receipt, company: Company, ledger: LaneLedger, api: ContaAzul) -> bytes:
+        """Return the mail of *receipt* as it would go out now; nothing is stored. Raises Rejected if none would."""
+        seen = await self._see(receipt, company, ledger, api)
+        return await Case(tools=self, receipt=receipt, company=company, ledger=ledger, seen=seen).preview()
+
     async def _see(self, receipt: Receipt, company: Company, ledger: LaneLedger, api: ContaAzul) -> Seen:
         baixa = await api.baixa(receipt.baixa)
         person = await self._person(receipt, api) if baixa else None

@@ -9,6 +9,7 @@ from foundation import logs
 from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import HttpFrame, WrongMethod
 from foundation.http.responses import ProblemDocument
+from payflow.delivery.doors import BadSignature
 
 RETRY_SOON_S = 5
 RETRY_CONFIGURED_S = 60
@@ -22,6 +23,8 @@ def to_problem(error: Exception) -> ProblemDocument:
         case WrongMethod():
             headers = {"Allow": ", ".join(error.allowed)}
             return ProblemDocument(HTTPStatus.METHOD_NOT_ALLOWED, error.code, str(error), headers)
+        case BadSignature():
+            return ProblemDocument(HTTPStatus.UNAUTHORIZED, error.code, str(error))
         case Rejected():
             return ProblemDocument(HTTPStatus.NOT_FOUND, error.code, str(error))
         case ConfigurationError():

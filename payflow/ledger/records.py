@@ -132,7 +132,9 @@ def _payer(company: CompanyId, sealer: Sealer) -> Record:
         lambda value: sealer.seal(company, name, "\n".join(value)),
         lambda stored: tuple(filter(None, sealer.open(company, name, stored).split("\n"))),
     )
-    return Record(Payer, (Column(name, lines, name), flag("no_mail"), number("no_mail_ms"), text("decided_by")))
+    return Record(
+        Payer, (Column(name, lines, name), flag("no_mail"), number("no_mail_ms"), text("language"), text("decided_by"))
+    )
 
 
 _MAILBOX = Record(Mailbox, (text("suppressed"), flag("confirmed"), number("changed_ms"), text("decided_by")))

@@ -30,6 +30,7 @@ CHECK_HOUR: Final = 2
 WIDTH_DAYS: Final = 365
 """Width of a span until the probe has found what the API takes."""
 
+_FOR_CHANGES: Final = frozenset({LookKind.CHANGES, LookKind.ALL_CHANGES})
 Span = tuple[date, date]
 
 
@@ -69,8 +70,13 @@ def due(cursor: Cursor, now: UnixMs, *, interval_ms: int) -> LookKind | None:
 
 
 def begin(cursor: Cursor, kind: LookKind, now: UnixMs, *, interval_ms: int) -> Cursor:
-    """Return the cursor with a look of *kind* in progress; one that is in progress already goes on."""
-    if cursor.kind is kind:
+    """
+    Return the cursor with a look of *kind* in progress; one that is in progress already goes on.
+
+    One for changes that has no span behind it begins anew, with an upper bound of now: while years are imported, what
+    is booked meanwhile is listed too, and read first. With a span behind it the bound stays: that span knows no other.
+    """
+    if cursor.kind is kind and (cursor.span or kind not in _FOR_CHANGES):
         return cursor
     outage = cursor.outage_from_ms or (cursor.upper_ms if _is_outage(cursor, now, interval_ms) else UnixMs(0))
     base = outage or cursor.upper_ms

@@ -25,6 +25,20 @@ TEMPLATE = "1"
 """Rises with every change of the texts below: stored with a delivery, because its bytes must not change."""
 
 
+PORTUGUESE, ENGLISH = "pt", "en"
+"""The languages a customer can have; Portuguese unless set."""
+
+
+def template(language: str) -> str:
+    """Return what is stored with a delivery of its text: version and language."""
+    return TEMPLATE if language == PORTUGUESE else f"{TEMPLATE}-{language}"
+
+
+def language_of(stored: str) -> str:
+    """Return the language of a stored template."""
+    return stored.partition("-")[2] or PORTUGUESE
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Content:
     """What a mail says. ``language`` is ``pt`` or ``en``."""

@@ -45,6 +45,8 @@ class Recipient:
     reason: Reason | None = None
     offered: tuple[tuple[str, str], ...] = ()
     """Other contacts as (name, address), for the person who decides."""
+    language: str = "pt"
+    """The customer's, ``pt`` or ``en``."""
     said_ms: UnixMs = UnixMs(0)
     """When a person said what ``reason`` is, where one did."""
 
@@ -57,6 +59,7 @@ class Known:
     by_name: Mapping[str, Sequence[str]]
     no_mail: frozenset[CustomerId] = frozenset()
     no_mail_ms: UnixMs = UnixMs(0)
+    language: str = "pt"
     suppressed: Callable[[str], bool] = lambda _: False
     confirmed: Callable[[str], bool] = lambda _: False
     customers_of: Callable[[str], int] = lambda _: 1
@@ -74,7 +77,7 @@ def choose(customer: CustomerId, person: Person | None, known: Known, *, namesak
     for source, texts in _sources(customer, person, known, namesakes):
         addresses = tuple(address for address in mailable(texts) if not known.suppressed(address))
         if addresses:
-            return _confirmed(Recipient(addresses=addresses, source=source), known)
+            return _confirmed(Recipient(addresses=addresses, source=source, language=known.language), known)
     return Recipient(reason=Reason.NO_RECIPIENT, offered=person.other_contacts if person else ())
 
 

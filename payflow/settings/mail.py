@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from foundation.settings.groups import Rule, SettingsGroup, setting
 from foundation.settings.values import whole, yes_no
+from payflow.mail.signed import key_of
 from payflow.mail.smtp import Auth, Security, Server
 from payflow.recipients.addresses import normalized
 from payflow.settings.groups import Environment
@@ -32,6 +33,12 @@ def _optional_flag(text: str) -> bool | None:
 
 def _security(text: str) -> Security | None:
     return Security(text.strip().lower()) if text.strip() else None
+
+
+def _signing(secret: SecretStr) -> SecretStr:
+    if secret.get_secret_value():
+        key_of(secret.get_secret_value())
+    return secret
 
 
 _Flag = Annotated[bool | None, BeforeValidator(_optional_flag)]
@@ -105,6 +112,14 @@ class MailSettings(SettingsGroup):
             secret=self.password.get_secret_value,
             helo=self.sender.rpartition("@")[2],
         )
+
+
+class BounceSettings(SettingsGroup):
+    """Who may post bounces."""
+
+    secret: Annotated[SecretStr, AfterValidator(_signing)] = setting(
+        "BOUNCE_SECRET", "whsec_ and base64: signs bounces that are posted; empty: none are taken", "", secret=True
+    )
 
 
 def _is_local(host: str) -> bool:

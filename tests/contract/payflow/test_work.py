@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
 
@@ -13,8 +15,10 @@ from devstack.conta_azul.books import Books, Parcela, Payment
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken, Rejected, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
-from payflow.delivery import decisions, rules
+from payflow.delivery import choices, decisions, rules
 from payflow.delivery.case import Case
+from payflow.delivery.choices import Person as ByPerson
+from payflow.delivery.choices import Resend
 from payflow.delivery.office import Office
 from payflow.delivery.ports import DeliveryKey, SendLog
 from payflow.delivery.sender import SenderDesk, SendingLimits
@@ -214,6 +218,53 @@ async def test_our_own_document_is_made_where_the_policy_says_so(clinic: Clinic)
 
     assert (sent.state, sent.document_source) == (ReceiptState.SENT, "own")
     assert clinic.api.asked["detail"] == 0
+
+
+async def test_a_customer_is_written_to_in_the_language_of_the_setting(clinic: Clinic) -> None:
+    """A mail that was tried keeps its language, and so does another mail of that receipt."""
+    clinic.known = replace(clinic.known, language="en")
+    payment = clinic.paid()
+    await clinic.found(payment)
+    clinic.server.faults.replies, clinic.server.faults.times = {"rcpt": "451 4.7.1 greylisted"}, 1
+    await clinic.advance(payment, 2)
+    clinic.known = replace(clinic.known, language="pt")
+
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+    await choices.resend(
+        clinic.lane, BaixaId(payment.id), Resend(domain="payflow.example"), ByPerson(name="o", now=clinic.now)
+    )
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+    subjects = [mail.message["Subject"] for mail in clinic.server.accepted]
+    assert subjects == [subjects[0]] * 2
+    assert subjects[0].startswith("Payment receipt")
+
+
+async def test_a_mail_is_shown_before_it_goes_out(clinic: Clinic) -> None:
+    """Nothing is stored or sent; where no mail would go out it says why."""
+    payment, bare = clinic.paid(), clinic.paid(None)
+    receipt = await clinic.found(payment)
+    before = clinic.book.company_rows.dump()
+
+    async def preview(of: Receipt) -> bytes:
+        return await clinic.work().preview(of, clinic.company, clinic.lane, clinic.api)
+
+    shown = message_from_bytes(await preview(receipt), policy=default)
+    assert shown["To"] == "ana@medica.com.br"
+    assert next(shown.iter_attachments()).get_content() == PDF
+    assert (clinic.book.company_rows.dump(), clinic.server.accepted) == (before, [])
+
+    clinic.company = replace(clinic.company, document="12345678909")
+    with pytest.raises(Rejected, match="a person gets none of ours"):
+        await preview(await clinic.found(bare))
+    clinic.not_there = True
+    with pytest.raises(Rejected, match="the document is not there"):
+        await preview(receipt)
+    clinic.not_there, clinic.ana.email = False, ""
+    with pytest.raises(Rejected, match="no_recipient"):
+        await preview(receipt)
+    clinic.books.undo(payment)
+    with pytest.raises(Rejected, match="is gone"):
+        await preview(receipt)
 
 
 @pytest.mark.parametrize(

@@ -340,6 +340,37 @@ async def test_the_key_is_changed_by_commands(
     assert key_id(shown.out.splitlines()[-1]) in shown.err
 
 
+async def test_a_clinic_is_looked_at_and_set_by_commands(
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Probed, its documents chosen, a customer's language, a mail shown; nothing is sent by that."""
+    await connected(world, capsys)
+    payment = world.books.pay(world.books.bill(world.books.person("Ana", id="c-ana"), 10_00, due=date(2026, 1, 1)))
+    world.books.people["c-ana"].email = "ana@example.org"
+    await _look_now()
+    await world.lane()
+    await _command("probe", COMPANY)
+    await _command("policy", COMPANY, "own")
+    await _command("language", COMPANY, "c-ana", "en")
+    sent, file = len(world.mail.accepted), tmp_path / "mail.eml"
+
+    await _command("preview", COMPANY, payment.id, str(file))
+
+    said = capsys.readouterr().out
+    assert "0 of 1 payments" in said
+    assert "Documents of company 5f0a-clinic: own" in said
+    assert b"Payment receipt" in file.read_bytes()
+    assert len(world.mail.accepted) == sent
+    with pytest.raises(Rejected, match="no payment"):
+        await _command("preview", COMPANY, "b", str(file))
+    lane = (await wiring.container().base()).lane(COMPANY)
+    company = await lane.read_company()
+    assert company
+    await lane.write_company(replace(company, document="12345678909"))
+    with pytest.raises(Rejected, match="Receita"):
+        await _command("policy", COMPANY, "own")
+
+
 async def test_a_person_decides_by_commands(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Mapped from a file, mailed, sent once more, come back, skipped; each decision is in both audits."""
     await connected(world, capsys)

@@ -229,6 +229,10 @@ async def test_rows_of_payers_and_mailboxes_decide_who_gets_the_mail() -> None:
     known = await rows.known(a_company(), ana, person)
     assert (known.suppressed("ana@example.org"), known.confirmed("ana@example.org")) == (False, True)
     assert known.no_mail == {ana}
+    assert known.language == "pt"
+    for language in ("en", "pt"):
+        await rows.set_language(ana, "office", language)
+        assert (await rows.known(a_company(), ana, person)).language == language
     assert known.no_mail_ms == NOW
 
 

@@ -10,6 +10,7 @@ import pytest
 from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import WrongMethod
 from payflow.alarms import CATALOGUE
+from payflow.delivery.doors import BadSignature
 from payflow.functions.problems import to_problem
 
 
@@ -18,6 +19,7 @@ from payflow.functions.problems import to_problem
     [
         (WrongMethod("PUT", ["GET"]), 405, "wrong_method"),
         (Rejected("no"), 404, "rejected"),
+        (BadSignature("no"), 401, "bad_signature"),
         (ConfigurationError("secret place"), 503, "not_configured"),
         (Transient("secret place"), 503, "unavailable"),
         (ValueError("secret place"), 500, "internal_error"),
@@ -41,7 +43,7 @@ def test_the_app_is_indexed_without_a_setting() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     names, loaded = ended.stdout.splitlines()
-    assert names == "connect healthz lane lane_poisoned oauth_callback ready wake_lanes"
+    assert names == "bounces connect healthz lane lane_poisoned oauth_callback ready wake_lanes"
     assert loaded == "[]"
 
 

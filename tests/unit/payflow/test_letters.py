@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from foundation.clock import UnixMs
 from payflow.mail import formats
-from payflow.mail.letters import Content, Envelope, build, file_name, message_id
+from payflow.mail.letters import TEMPLATE, Content, Envelope, build, file_name, language_of, message_id, template
 from payflow.model import Centavos
 from tests.unit.payflow.test_delivery_rules import READY
 
@@ -79,6 +79,12 @@ def test_an_english_customer_gets_the_english_twin() -> None:
     assert mail["Reply-To"] is None
     assert next(mail.iter_attachments()).get_filename() == "receipt_A7_2026-02-10.pdf"
     assert "received on 2026-02-10" in mail.get_body(("plain",)).get_content()
+
+
+def test_the_language_is_stored_with_the_text() -> None:
+    """A mail on its way keeps its bytes, whatever the customer's setting says later."""
+    assert [language_of(one) for one in ("", "1", template("pt"), template("en"))] == ["pt", "pt", "pt", "en"]
+    assert template("pt") == TEMPLATE  # as versions before wrote it
 
 
 def test_a_mail_of_an_override_says_so() -> None:

@@ -54,7 +54,12 @@ def test_the_bounds_are_fixed_before_the_first_request() -> None:
 
     assert (plan.lower_ms, plan.upper_ms) == (NOW - 2 * INTERVAL_MS - LOOK_BACK_MS, NOW)
     assert (search.changed, search.page, search.paid) == ((plan.lower_ms, plan.upper_ms), 3, None)
-    assert planning.begin(cursor, LookKind.CHANGES, UnixMs(NOW + 9), interval_ms=INTERVAL_MS) == cursor
+    later = planning.begin(cursor, LookKind.CHANGES, UnixMs(NOW + 9), interval_ms=INTERVAL_MS)
+    assert (later.look_upper_ms, later.look_lower_ms) == (NOW + 9, cursor.look_lower_ms - 9)
+    half = replace(cursor, span=1)  # that span was asked under the first bound
+    assert planning.begin(half, LookKind.CHANGES, UnixMs(NOW + 9), interval_ms=INTERVAL_MS) == half
+    night = planning.begin(FRESH, LookKind.CHECK, NOW, interval_ms=INTERVAL_MS)
+    assert planning.begin(night, LookKind.CHECK, UnixMs(NOW + 9), interval_ms=INTERVAL_MS) == night
 
 
 def test_after_an_outage_it_looks_back_as_long_as_that_was() -> None:

@@ -98,6 +98,17 @@ async def test_documents_come_from_where_they_are_made(
     assert (company.policy, company.span_days, company.route_family) == (policy, 20_000, "eventos-financeiros")
 
 
+async def test_a_link_that_a_person_typed_is_no_document() -> None:
+    """`tipo_conteudo` URL is never fetched: counted, every receipt would wait for 72 hours and then for a person."""
+    clinic = Clinic()
+    payment = clinic.books.pay(clinic.books.bill(clinic.books.person("Ana"), 1_00, due=TODAY))
+    clinic.books.attach(payment, b"%PDF", content_type="URL")
+
+    shape = await clinic.shape()
+
+    assert (shape.with_document, shape.policy(is_person=False)) == (0, DocumentPolicy.OWN)
+
+
 def test_a_person_gets_no_document_of_ours() -> None:
     """Receita Saúde."""
     shape = Shape(family="x", span_days=1, payments=20, with_document=0)

@@ -1,0 +1,26 @@
+"""Every group of settings: what is checked together when it is asked what is wrong."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from payflow.settings.groups import (
+    AlarmSettings,
+    ContaAzulSettings,
+    KeySettings,
+    LookSettings,
+    OutgoingSettings,
+    StorageSettings,
+)
+from payflow.settings.mail import BounceSettings, MailSettings
+
+GROUPS: Final = (
+    StorageSettings,
+    KeySettings,
+    ContaAzulSettings,
+    LookSettings,
+    OutgoingSettings,
+    MailSettings,
+    BounceSettings,
+    AlarmSettings,
+)
