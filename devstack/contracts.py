@@ -205,6 +205,14 @@ class Devchain:
         Devchain(trouble).approve(ALLOWANCE_UNITS)
         return trouble
 
+    def new_authority(self) -> Deployment:
+        """Return the same system with another Authority, which may draw from the reserve; no key has a role there."""
+        known = {"token_": self.deployment.token, "reserve_": self.deployment.reserve, "admin": self.deployment.admin}
+        authority, _ = self._evm.create("Authority", self.deployment.admin, known)
+        replaced = replace(self.deployment, authority=authority)
+        Devchain(replaced).approve(ALLOWANCE_UNITS)
+        return replaced
+
     # the guard ---------------------------------------------------------------------------------
 
     def install_guard(self) -> Deployment:

@@ -102,6 +102,13 @@ class Chain(Protocol):
     async def aclose(self) -> None: ...
 
 
+class CodeChain(Chain, Protocol):
+    """The chain, asked besides where contracts are."""
+
+    async def has_code(self, address: Address) -> bool:
+        """Say whether a contract is at *address*, at the latest state of the first healthy node."""
+
+
 class Guard(Protocol):
     """
     The guard contract between the operators and the Authority, as the nodes of ``RPC_URL`` show it.

@@ -211,6 +211,12 @@ class Polygon:
 
         return await self._nodes.read(read, label=node)
 
+    async def has_code(self, address: Address) -> bool:
+        async def read(node: Node) -> bool:
+            return read_code((await node.ask({"code": ("eth_getCode", [address, "latest"])})).required("code"))
+
+        return await self._nodes.read(read)
+
     async def pool_views(self, operators: Sequence[Address]) -> Sequence[PoolView]:
         return await read_pool_views(self._nodes, operators)
 

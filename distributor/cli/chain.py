@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from distributor.cli.amounts import tokens
@@ -27,6 +27,18 @@ async def audit_chain(context: CommandContext) -> int:
     """Compare the ledger with the chain; 1 on any difference."""
     settings = await context.begin(HistorySettings)
     await context.our_ledger()
+    findings = await _audited(context, settings)
+    context.answer(_found(findings, settings.payout.contracts.decimals))
+    whole = context.options.from_block is None
+    return REFUSED if findings.differences or (whole and findings.incomplete) else DONE
+
+
+async def audit_differences(context: CommandContext, settings: HistorySettings) -> int:
+    """Return how many differences an audit of the whole past finds."""
+    return len((await _audited(context, settings)).differences)
+
+
+async def _audited(context: CommandContext, settings: HistorySettings) -> Findings:
     audit = Audit(
         rebuild_store=await context.rebuild_store(),
         chain=await context.parts.chain(),
@@ -35,10 +47,7 @@ async def audit_chain(context: CommandContext) -> int:
         known=await _known(context, settings, await (await context.rebuild_store()).operators()),
         say=context.say,
     )
-    findings = await audit.run(_first_block(context, settings))
-    context.answer(_found(findings, settings.payout.contracts.decimals))
-    whole = context.options.from_block is None
-    return REFUSED if findings.differences or (whole and findings.incomplete) else DONE
+    return await audit.run(_first_block(context, settings))
 
 
 async def rebuild(context: CommandContext) -> int:
@@ -143,12 +152,25 @@ async def _known(context: CommandContext, settings: HistorySettings, remembered:
         *remembered,
         *context.options.operator,
     }
+    contracts = settings.payout.contracts
+    former = await _former(context)
     return KnownParties(
-        authority=settings.payout.contracts.authority,
+        authority=contracts.authority,
         operators=operators,
-        guards=[settings.payout.contracts.guard] if settings.payout.contracts.guard else [],
+        guards={*([contracts.guard] if contracts.guard else []), *former("guard"), *context.options.former_guard},
+        former_authorities={*former("authority"), *context.options.former_authority},
         accepted=dict(context.options.accept_transfer),
     )
+
+
+async def _former(context: CommandContext) -> Callable[[str], Collection[Address]]:
+    """Return what the ledger's identity named before, by kind; nothing of a ledger that cannot be read."""
+    store = await context.rebuild_store()
+    try:
+        found = {kind: [each.address for each in await store.former(kind)] for kind in ("guard", "authority")}
+    except ConfigurationError:
+        found = {}
+    return lambda kind: found.get(kind, [])
 
 
 async def _remembered(context: CommandContext) -> Collection[Address] | None:
@@ -224,6 +246,12 @@ def _history_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--from-block", type=whole, metavar="N", help=_("instead of FIRST_BLOCK"))
     command.add_argument(
         "--operator", action="append", default=[], type=address, metavar="ADDRESS", help=_("a former operator")
+    )
+    command.add_argument(
+        "--former-authority", action="append", default=[], type=address, metavar="ADDRESS", help=_("a former authority")
+    )
+    command.add_argument(
+        "--former-guard", action="append", default=[], type=address, metavar="ADDRESS", help=_("a former guard")
     )
     command.add_argument(
         "--accept-transfer",

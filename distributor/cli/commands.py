@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distributor.cli import (
+    adopt,
     alarms,
     balance,
     chain,
@@ -40,6 +41,7 @@ COMMANDS: Sequence[Command] = (
     *corrections.COMMANDS,
     *operators.COMMANDS,
     *guard.COMMANDS,
+    *adopt.COMMANDS,
     *shops.COMMANDS,
     *doctor.COMMANDS,
     *sign.COMMANDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -96,11 +97,18 @@ class GuardRows:
         Raises:
             Contention: A binding came in between; look again whether the payouts are paused.
         """
+        return await self._rewrite("guard", lambda before: replace(before, guard=guard, guard_since=since), by, why)
+
+    async def change_authority(self, authority: Address, by: str, why: str) -> Identity:
+        """Write which Authority pays from now on, as ``change`` writes the guard; the one before stays known."""
+        return await self._rewrite("authority", lambda before: replace(before, authority=authority), by, why)
+
+    async def _rewrite(self, what: str, change: Callable[[Identity], Identity], by: str, why: str) -> Identity:
         row = await self.rows.get(keys.IDENTITY)
         if row is None:
             raise InvariantBroken("ledger row identity is missing")
         before = decode(Identity, row)
-        identity = replace(before, guard=guard, guard_since=since)
+        identity = change(before)
         group = AtomicWrite()
         await keep_former(self.rows, group, before, identity, self.clock())
         group.replace(keys.IDENTITY, encode(identity), row.version)
@@ -108,5 +116,5 @@ class GuardRows:
             group.replace(nonce.key, encode(decode(NextNonce, nonce)), nonce.version)
         await commit(self.rows, group, marker_row=keys.IDENTITY)
         entry = encode(identity) | {"by": by, "why": why}
-        await self.audit.record(f"guard:{self.clock():015d}", entry)
+        await self.audit.record(f"{what}:{self.clock():015d}", entry)
         return identity

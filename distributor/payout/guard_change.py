@@ -51,7 +51,7 @@ class GuardChange:
 
     async def obstacles(self, address: Address) -> Sequence[str]:
         """Return what prevents paying through *address*, each as a sentence; empty when nothing does."""
-        here = await self._stopped()
+        here = await not_stopped(self.ledger)
         head = await self._head()
         return [*here, *await self._at(address, head)]
 
@@ -63,7 +63,7 @@ class GuardChange:
             What prevents it; empty when it is done.
         """
         first = await self._head()
-        if obstacles := [*await self._stopped(), *await self._at(address, first)]:
+        if obstacles := [*await not_stopped(self.ledger), *await self._at(address, first)]:
             return obstacles
         if not await self._buried(first):
             return [f"Block {first.number} left the chain while its depth was awaited; run the command again."]
@@ -75,14 +75,6 @@ class GuardChange:
     async def missing(self, address: Address) -> Sequence[Record]:
         """Return what the ledger has as paid and *address* has not recorded."""
         return await self._missing(address, await self._head())
-
-    async def _stopped(self) -> Sequence[str]:
-        found = []
-        if not (await self.ledger.admin.pause_state()).paused:
-            found.append("The payouts are not paused: run `pause` first.")
-        if await self.ledger.any_open():
-            found.append("Transactions are open: wait until settlement has closed them.")
-        return found
 
     async def _at(self, address: Address, block: Block) -> Sequence[str]:
         ledger_says = await self.ledger.identity()
@@ -128,6 +120,16 @@ class GuardChange:
             if snapshot.head.number - block.number >= self.policy.release_confirmations:
                 return snapshot.canonical.get(block.number) == block.block_hash
             await self.sleep(self.block_time_s)
+
+
+async def not_stopped(ledger: Ledger) -> Sequence[str]:
+    """Return why the way of payment must not be changed now: a round may bind, or something is on its way."""
+    found = []
+    if not (await ledger.admin.pause_state()).paused:
+        found.append("The payouts are not paused: run `pause` first.")
+    if await ledger.any_open():
+        found.append("Transactions are open: wait until settlement has closed them.")
+    return found
 
 
 def wrong_with(

@@ -54,9 +54,11 @@ class KnownParties:
     """What tells our own doing from others'."""
 
     authority: Address
+    """The Authority of today."""
     operators: Collection[Address]
     guards: Collection[Address] = ()
     """The guard of today, and those before it."""
+    former_authorities: Collection[Address] = ()
     accepted: Mapping[Hash, OrderKey | None] = field(default_factory=dict)
     """Transactions that a person has explained, and which order each of them paid; None: no order of this ledger."""
 
@@ -118,7 +120,7 @@ def _classify_transaction(
     if details.guarded and details.to in known.guards:
         why = UnmatchedReason.UNKNOWN_SENDER
         return ClassifiedTransfers(payouts=(), unmatched_transfers=list(_unmatched_transfers(moved, details, why)))
-    if asked is None or details.to != known.authority:
+    if asked is None or details.to not in {known.authority, *known.former_authorities}:
         return ClassifiedTransfers(
             payouts=(), unmatched_transfers=list(_unmatched_transfers(moved, details, UnmatchedReason.NO_DISTRIBUTION))
         )

@@ -138,6 +138,10 @@ class FakeChain:
         data = distribute_data(operator, TokenUnits(1), b"\0probe".ljust(32, b"\0"), "probe")
         return Call(to=self.rules.authority, data=data)
 
+    async def has_code(self, address: Address) -> bool:
+        self._asked("has_code")
+        return address == self.rules.authority and self.rules.authority_has_code
+
     async def pre_bind_snapshot(self, operator: Address) -> PreBindSnapshot:
         node, head = self._asked("survey"), self._seen[-1]
         state = head.state
