@@ -9,6 +9,8 @@ param planName string
 param location string
 param pythonVersion string
 param alwaysReadyHttp int
+param instanceMemoryMB int
+param maximumInstances int
 param identityId string
 param clientId string
 param storageName string
@@ -115,10 +117,9 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         version: pythonVersion
       }
       scaleAndConcurrency: {
-        instanceMemoryMB: 2048
-        // The least the plan takes. 40 instances of 16 requests are far more than shops send; more would only cost.
-        // Payouts do not need it: one settlement and one distribution work at a time, whatever the number of instances.
-        maximumInstanceCount: 40
+        instanceMemoryMB: instanceMemoryMB
+        // Payouts need one: one settlement and one distribution work at a time, whatever the number of instances.
+        maximumInstanceCount: maximumInstances
         alwaysReady: alwaysReadyHttp > 0 ? alwaysReady : []
         triggers: {
           http: {

@@ -69,6 +69,15 @@ param lockLedger bool = true
 @minValue(0)
 param alwaysReadyHttp int = 1
 
+@description('Memory of an instance. A worker uses about 100 MB; docs/costs.md has what each size costs.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 512
+
+@description('Most instances at once, the ceiling of a day that somebody floods; 40 is the least the plan takes.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstances int = 40
+
 // A vault, a site or an account of a forbidden name is refused after minutes, when half of the rest is there. Each part
 // between hyphens must be letters or digits: then every name made of it is one that all of them take.
 var letters = 'abcdefghijklmnopqrstuvwxyz0123456789-'
@@ -132,6 +141,8 @@ module app 'app.bicep' = {
     location: location
     pythonVersion: pythonVersion
     alwaysReadyHttp: alwaysReadyHttp
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstances: maximumInstances
     identityId: identity.id
     clientId: identity.properties.clientId
     storageName: storage.outputs.name
