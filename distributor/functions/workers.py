@@ -28,8 +28,6 @@ from foundation.invocation import invocation
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
 
 _log = logging.getLogger("distributor.functions")
-_misconfigured: dict[str, str] = {}
-"""What each function last found wrong with the settings; gone once it works."""
 
 
 @blueprint.function_name("distribute")
@@ -176,27 +174,26 @@ async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -
             await _not_configured(name, str(error))
         except InvariantBroken as error:
             await _broken(name, str(error))
-        else:
-            _misconfigured.pop(name, None)
 
 
 async def _broken(function: str, found: str) -> None:
-    """Stop all binding and say so: a rule that cannot break did. What is in flight is followed on."""
+    """
+    Say so, then stop all binding: a rule that cannot break did. What is in flight is followed on.
+
+    Said first: paused, no drain would find it again, and a crash in between would keep silent.
+    """
+    action = "Payouts are paused. Find the cause, a bug or a key used by someone else; then resume."
+    await _raise(Alarm(code="invariant_broken", summary=found, action=action, subject=function))
     try:
         ledger = await container().ledger()
         await ledger.admin.pause("distributor", f"{function}: {found}")
-        action = "Payouts are paused. Find the cause, a bug or a key used by someone else; then resume."
     except (Transient, ConfigurationError) as error:
         action = f"Pause payouts and find the cause; pausing by itself failed: {error}"
-    await _raise(Alarm(code="invariant_broken", summary=found, action=action, subject=function))
+        await _raise(Alarm(code="invariant_broken", summary=found, action=action, subject=function))
 
 
 async def _not_configured(function: str, found: str) -> None:
-    """Raise one alarm for each finding and process: a hundred waiting orders are a hundred wake-ups."""
-    if _misconfigured.get(function) == found:
-        logs.warning(_log, "still_not_configured", detail=found)
-        return
-    _misconfigured[function] = found
+    """Raise the alarm each time it is found, so that it is sent for as long as it is so."""
     action = "Correct the setting; /ready names what is wrong. Orders wait and nothing is lost."
     await _raise(Alarm(code="not_configured", summary=found, action=action, subject=function))
 

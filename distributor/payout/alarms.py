@@ -155,22 +155,23 @@ def _paid_elsewhere(order: Order, tx_hash: str, block: int) -> Alarm:
     )
 
 
-def batch_reverted(attempt: Attempt, detail: str) -> Alarm:
+def batch_reverted(transaction: Transaction, detail: str) -> Alarm:
     """A transaction through a guard was refused as a whole; its orders wait again."""
     return Alarm(
         code="batch_reverted",
         summary=f"The guard refused a whole transaction; its orders wait again. {detail}.",
         action="Was the guard paused, or the key removed? A second one in a row pauses the payouts.",
-        subject=f"nonce {attempt.nonce}",
+        subject=f"nonce {transaction.nonce}",
     )
 
 
-def payouts_paused(why: str) -> Alarm:
+def payouts_paused(why: str, nonce: int) -> Alarm:
     """The service paused itself, because the way to the token is broken."""
     return Alarm(
         code="payouts_paused",
         summary=f"{why} Payouts are paused.",
         action="Find the cause before anything is resumed: the guard, the Authority, or the settings' addresses.",
+        subject=f"nonce {nonce}",
     )
 
 

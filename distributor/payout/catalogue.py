@@ -27,6 +27,7 @@ ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_o
 SLOTS_STUCK, SETTLEMENT_SILENT, SWEEP_MISSING = "slots_stuck", "settlement_silent", "sweep_missing"
 WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
 ROW_UNREADABLE, WATCH_MISSING, CLOCK_WRONG = "row_unreadable", "watch_missing", "clock_wrong"
+LEDGER_BEHIND = "ledger_behind"
 _BESIDE = {"order_passed_over", ROW_UNREADABLE, "retiring_gas_short"}
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
 PORTUGUESE = {**reasons_pt.PORTUGUESE, **catalogue_pt.PORTUGUESE}
@@ -46,7 +47,7 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         "A payout succeeded on chain and moved no tokens. Payouts are paused.",
         "Check AUTHORITY_ADDRESS and TOKEN_ADDRESS and look the transaction up before anything is resumed.",
     ),
-    "ledger_behind": (
+    LEDGER_BEHIND: (
         _C,
         False,
         "The chain is ahead of the ledger. Payouts are paused.",

@@ -15,9 +15,11 @@ from typing import TypeVar
 from distributor.ledger import Ledger
 from distributor.ledger.binding import Page
 from distributor.ledger.opened import Opened
+from distributor.ledger.records import Ahead
 from distributor.model import Order
 from distributor.payout.ages import WATCHED_MS_MAX, Seen, age_facts, clock_facts
-from distributor.payout.catalogue import ROW_UNREADABLE
+from distributor.payout.catalogue import LEDGER_BEHIND, ROW_UNREADABLE
+from distributor.payout.ledger_age import PATIENCE_MS
 from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Queues
 from distributor.settings.use_cases import AgeSettings
@@ -93,6 +95,7 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
         read(ledger.service.monitor_state(), MonitorState()),
         read(ledger.service.settlement_look(), SettlementLook()),
     )
+    ahead = await read(ledger.signs.noted(), None)
     reasons = [_reason(waiting)] if page.orders and waiting.reason is not None else []
     seen = Seen(now=now, waiting=waiting, oldest=page.orders, opened=opened.transactions, monitor=monitor, look=look)
     return [
@@ -100,6 +103,7 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
         *(_torn(row.key, row.why, now) for part in (held, page, opened) for row in part.unreadable),
         *torn,
         *reasons,
+        *_behind(ahead, now),
         *age_facts(seen, ages),
         *_watched(monitor, now),
     ]
@@ -117,6 +121,13 @@ def _held(order: Order) -> Fact:
 
 def _reason(waiting: Waiting) -> Fact:
     return Fact(code=f"waiting_{waiting.reason}", subject="", detail=waiting.detail, since_ms=waiting.since_ms)
+
+
+def _behind(ahead: Ahead | None, now: UnixMs) -> Sequence[Fact]:
+    """The sign that paused the payouts stays until a person resumes, also where no round looks any more."""
+    if ahead is None or elapsed_ms(ahead.since_ms, now) < PATIENCE_MS:
+        return []
+    return [Fact(code=LEDGER_BEHIND, subject="", detail=ahead.detail, since_ms=ahead.since_ms)]
 
 
 def _watched(monitor_state: MonitorState, now: UnixMs) -> Sequence[Fact]:

@@ -14,7 +14,7 @@ from distributor.chain_types import GuardPayment, Receipt
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Closing, Ledger
 from distributor.ledger.closing import PaidBy
-from distributor.model import Address, Attempt, HoldReason, Order, OrderKey, Transaction
+from distributor.model import Address, HoldReason, Order, OrderKey, Transaction
 from distributor.payout import adoption, alarms, guard_outcomes
 from distributor.ports import Alarms, Guard
 
@@ -46,18 +46,20 @@ class GuardSettling:
             closing = _by_record(closing, by_key[key], payment)
         return closing
 
-    async def before(self, transaction: Transaction, closing: Closing) -> None:
-        """Pause the payouts where *closing* is the second whole refusal in a row."""
+    async def before(self, transaction: Transaction, orders: Sequence[Order], closing: Closing) -> None:
+        """
+        Pause where *closing* is the second whole refusal in a row, and tell what people should know beside held orders.
+
+        All of it is final on the chain. Told after the closing, a crash in between would keep it silent: nobody looks
+        at a closed transaction again.
+        """
         stats = await self.ledger.stats(transaction.operator)
         if closing.reverted and (stats.batches_reverted or 0) + 1 >= REVERTED_MAX:
             why = f"{REVERTED_MAX} transactions in a row through guard {transaction.to} were refused as a whole."
             await self.ledger.admin.pause("guard", why)
-            await self.alarms.raise_(alarms.payouts_paused(why))
-
-    async def tell(self, orders: Sequence[Order], closing: Closing, attempt: Attempt) -> None:
-        """Tell what people should know of a closed transaction beside its held orders."""
+            await self.alarms.raise_(alarms.payouts_paused(why, transaction.nonce))
         if closing.reverted:
-            await self.alarms.raise_(alarms.batch_reverted(attempt, closing.detail))
+            await self.alarms.raise_(alarms.batch_reverted(transaction, closing.detail))
         for order in orders:
             proof = closing.proofs.get(order.key)
             if proof is not None and proof.tx_hash != closing.tx_hash:

@@ -218,8 +218,6 @@ class StepExecutor:
             duration_ms=self.clock() - transaction.bound_ms,
         )
         await self._tell(orders, closing)
-        if guarded:
-            await self.guard_settling.tell(orders, closing, attempt)
         return StepResult(freed=True, closed=True)
 
     async def _plain(self, confirmed: Confirmed, attempt: Attempt) -> Closing:
@@ -234,7 +232,7 @@ class StepExecutor:
         """Return how a transaction through a guard is closed; None while no node names what paid a reference."""
         closing = await self.guard_settling.closing(transaction, orders, receipt)
         if closing is not None:
-            await self.guard_settling.before(transaction, closing)
+            await self.guard_settling.before(transaction, orders, closing)
         return closing
 
     async def _todays_reason(self, transaction: Transaction, attempt: Attempt, snapshot: ChainSnapshot) -> str:

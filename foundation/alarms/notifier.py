@@ -153,7 +153,6 @@ class Notifier:
         logs.error(_log, "alarm_due_again_not_stored", target=name, code=code)
 
     def _message(self, notification: Notification, word: AlarmState, facts: Sequence[Fact]) -> Message:
-        before = set(notification.subjects)
         return Message(
             id=f"{notification.code}:{notification.since_ms}:{notification.number}:{word}",
             kind=self.register.catalogue.find(notification.code),
@@ -161,7 +160,7 @@ class Notifier:
             since_ms=notification.since_ms,
             count=len(facts),
             facts=facts[:SUBJECTS_MAX],
-            new=sum(fact.subject not in before for fact in facts),
+            new=sum(repetition.is_new(notification, fact) for fact in facts),
             seen_by=notification.seen_by,
         )
 

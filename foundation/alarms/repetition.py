@@ -45,7 +45,7 @@ def due(
     if notification.sending is not None:
         return notification.sending if event else notification.state
     if notification.state is AlarmState.STANDS:
-        news = event and any(fact.subject not in notification.subjects for fact in facts)
+        news = event and any(is_new(notification, fact) for fact in facts)
         return AlarmState.STANDS if _again(notification, now, news=news) else None
     owed = notification.sent is not None and notification.ends_sent < _ENDS_SENT and not event
     return (
@@ -53,6 +53,11 @@ def due(
         if owed and (notification.ends_sent == 0 or _elapsed(notification.sent_ms, now) >= HOUR_MS)
         else None
     )
+
+
+def is_new(notification: Notification, fact: Fact) -> bool:
+    """Say whether the last message did not count the subject of *fact*; the whole service has no name to be kept."""
+    return fact.subject not in notification.subjects if fact.subject else notification.sent is None
 
 
 def before_delivery(notification: Notification, word: AlarmState, now: UnixMs) -> Notification:
