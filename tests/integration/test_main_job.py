@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -78,6 +79,14 @@ def post(host: FunctionsHost, services: Services, order: Sent) -> int:
             return refused.code
 
 
+def post_until_taken(host: FunctionsHost, services: Services, order: Sent) -> int:
+    """Send *order* again while the answer asks for that, as a shop does; return the last answer's status."""
+    deadline = time.monotonic() + PAID_WITHIN_S
+    while (status := post(host, services, order)) == HTTPStatus.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
+        time.sleep(1)
+    return status
+
+
 def post_all(host: FunctionsHost, services: Services, orders: Sequence[Sent]) -> Counter[int]:
     """Send all orders at once and count the statuses."""
     with ThreadPoolExecutor(max_workers=len(orders)) as shops:
@@ -118,13 +127,14 @@ def poisoned(services: Services) -> Sequence[str]:
 
 
 def test_two_hundred_orders_at_once_are_each_paid_exactly_once(host: FunctionsHost, services: Services) -> None:
-    """Sixteen transactions in flight carry them all; nothing is held and no message is poison."""
+    """A few transactions carry them all; nothing is held and no message is poison; a busy host asks to send again."""
     orders = some_orders("MANY", 200)
 
-    answers = post_all(host, services, orders)
+    with ThreadPoolExecutor(max_workers=len(orders)) as shops:
+        answers = Counter(shops.map(lambda order: post_until_taken(host, services, order), orders))
     wait_until_paid(services, orders)
 
-    assert answers == {202: 200}
+    assert answers.keys() <= {HTTPStatus.OK, HTTPStatus.ACCEPTED}
     assert payouts(services, orders) == {order.wallet: [order.amount_units] for order in orders}
     assert poisoned(services) == []
 
