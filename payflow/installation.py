@@ -17,6 +17,7 @@ from payflow.ledger.identity import Identity
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
 from payflow.ledger.resealing import Part
+from payflow.ledger.send_log import TableSendLog
 from payflow.model import CompanyId
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Installation:
         """Return the rows of one company."""
         rows = self.ledger.rows_of(keys.partition(company))
         return LaneLedger(company, rows, codec(company, self.sealer), self.identity.index, self.entries)
+
+    def send_log(self, clock: Clock, company: CompanyId, epoch: int) -> TableSendLog:
+        """Return the send log of one company, for workers of an epoch."""
+        return TableSendLog(self.second.rows_of(keys.partition(company)), clock, company, epoch)
 
     @property
     def entries(self) -> Entries:

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from foundation import logs
 from foundation.clock import Clock, system_clock
@@ -44,6 +44,7 @@ from payflow.settings.mail import BounceSettings, MailSettings
 
 if TYPE_CHECKING:
     import httpx
+    from azure.core.credentials_async import AsyncTokenCredential
 
     from foundation.alarms.notifier import Target
     from foundation.alarms.register import Register
@@ -59,11 +60,9 @@ if TYPE_CHECKING:
     from payflow.sealing import Sealer
     from payflow.state import Company
 
-LEDGER_TABLE: Final = "payflow"
-SECOND_TABLE: Final = "payflowsentlog"
-ALARMS: Final = "alarms"  # the partition of the register
-_OURS: Final = ("payflow", "foundation")
-_LOUD: Final = ("azure", "httpx", "httpcore")
+LEDGER_TABLE, SECOND_TABLE = "payflow", "payflowsentlog"
+ALARMS = "alarms"  # the partition of the register
+_OURS, _LOUD = ("payflow", "foundation"), ("azure", "httpx", "httpcore")
 
 _log = logging.getLogger(__name__)
 
@@ -216,33 +215,32 @@ class Container:
     async def restoring(self, company: CompanyId) -> Restoring:
         """Return the use case that puts a company's backup back."""
         from payflow.delivery.restoring import Restoring
-        from payflow.ledger.send_log import TableSendLog
 
         base = await self.base()
-        log = TableSendLog(base.second.rows_of(keys.partition(company)), self._clock, company, 1)
+        log = base.send_log(self._clock, company, 1)
         return Restoring(ledger=base.lane(company), log=log, audit=base.second.audit, clock=self._clock)
 
     async def work(self, company: CompanyId) -> Work:
         """Return the work on a company's receipts."""
         from foundation.outgoing.guard import OutgoingGuard
+        from payflow.adapters.mail_token import token_source
         from payflow.delivery.office import Office
         from payflow.delivery.payers import LaneRecipients
         from payflow.delivery.work import Work
         from payflow.documents.download import Download
-        from payflow.ledger.send_log import TableSendLog
         from payflow.mail.channel import SmtpChannel
+        from payflow.mail.smtp import Auth
 
         base, mail, tokens = await self.base(), await self.settings(MailSettings), await self._tokens(company)
         server = mail.server()
+        token = token_source(await self._identity(), mail.token_scope) if server.auth is Auth.XOAUTH2 else None
         return Work(
             office=Office(
                 sender_name="PayFlow", sender_address=mail.sender, reply_to=mail.reply_to, override=mail.override
             ),
             desk=await self.desk(mail),
-            channel=lambda: SmtpChannel(server, mail.sender),
-            send_log=lambda company, epoch: TableSendLog(
-                base.second.rows_of(keys.partition(company)), self._clock, company, epoch
-            ),
+            channel=lambda: SmtpChannel(server, mail.sender, token),
+            send_log=partial(base.send_log, self._clock),
             download=Download(
                 outgoing=OutgoingGuard(inside=(await self.settings(OutgoingSettings)).inside),
                 hosts=(await self.settings(LookSettings)).document_hosts,
@@ -273,10 +271,13 @@ class Container:
     async def base(self) -> Installation:
         """Return rows, keys and identity. Raises ConfigurationError if the ledger is another installation's."""
         sealer, uri = await self.sealer(), (await self.settings(ContaAzulSettings)).redirect_uri
-        environment = (await self.settings(StorageSettings)).environment
-        tables = await self.ledger_tables()
+        environment, tables = (await self.settings(StorageSettings)).environment, await self.ledger_tables()
         identity = await load(tables.rows, sealer, environment=environment, redirect_uri=uri)
         return Installation(tables, await self.second_tables(), sealer, identity)
+
+    @built_once
+    async def _identity(self) -> AsyncTokenCredential:
+        return await self._open.enter_async_context(sign_in())
 
     @built_once
     async def _http(self) -> httpx.AsyncClient:

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
+from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome, Server, Session
+
+TokenSource = Callable[[], Awaitable[str]]
+"""Returns a fresh access token. Raises NoToken."""
+
+
+class NoToken(Exception):
+    """There is no access token for the mail server: no delivery is to blame."""
 
 
 class SmtpChannel:
     """One connection to the mail server; used by one worker for one delivery."""
 
-    def __init__(self, server: Server, sender: str) -> None:
-        self._session, self._sender = Session(server), sender
+    def __init__(self, server: Server, sender: str, token: TokenSource | None = None) -> None:
+        self._server, self._session, self._sender, self._token = server, Session(server), sender, token
 
     async def offer(self, recipient: str, data: bytes) -> Outcome | None:
+        if self._token:
+            try:
+                token = await self._token()
+            except NoToken as none:
+                return Outcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words=str(none))
+            self._session = Session(replace(self._server, secret=lambda: token))
         return await asyncio.to_thread(self._offer, recipient, data)
 
     async def finish(self, not_after_s: float) -> Outcome | None:

@@ -31,6 +31,10 @@ def _optional_flag(text: str) -> bool | None:
     return yes_no(text) if text.strip() else None
 
 
+def _auth(text: str) -> Auth | None:
+    return Auth(text.strip().lower()) if text.strip() else None
+
+
 def _security(text: str) -> Security | None:
     return Security(text.strip().lower()) if text.strip() else None
 
@@ -73,6 +77,12 @@ class MailSettings(SettingsGroup):
     )
     use_tls: _Flag = setting("SMTP_USE_TLS", "older spelling of SMTP_SECURITY=starttls", "")
     use_ssl: _Flag = setting("SMTP_USE_SSL", "older spelling of SMTP_SECURITY=tls", "", aliases=["SMTP_USE_SMTPS"])
+    auth: Annotated[Auth | None, BeforeValidator(_auth)] = setting(
+        "SMTP_AUTH", "password, or xoauth2 for an access token of this app's identity; password when empty", ""
+    )
+    token_scope: str = setting(
+        "SMTP_TOKEN_SCOPE", "what the access token is asked for", "https://outlook.office365.com/.default"
+    )
     connections: _Count = setting("SMTP_CONNECTIONS", "connections at once, over all companies", "2")
     per_minute: _Count = setting("SMTP_PER_MINUTE", "mails a minute, over all companies", "30")
     per_day: _Count = setting("SMTP_PER_DAY", "mails a day, over all companies", "2000")
@@ -86,6 +96,18 @@ class MailSettings(SettingsGroup):
             ("security", "port", "use_tls", "use_ssl"),
             "SMTP_SECURITY",
             "contradicts SMTP_PORT, SMTP_USE_TLS or SMTP_USE_SSL: 587 is starttls, 465 is tls",
+        ),
+        Rule(
+            lambda auth, user, password: auth is not Auth.XOAUTH2 or (bool(user) and not password.get_secret_value()),
+            ("auth", "user", "password"),
+            "SMTP_AUTH",
+            "may be xoauth2 only with SMTP_USER and without SMTP_PASSWORD",
+        ),
+        Rule(
+            lambda auth: auth is not Auth.NONE,
+            ("auth",),
+            "SMTP_AUTH",
+            "must be password or xoauth2; without SMTP_USER nobody signs in",
         ),
         Rule(
             lambda override, environment: bool(override) != (environment is Environment.PRODUCTION),
@@ -107,7 +129,7 @@ class MailSettings(SettingsGroup):
             host=self.host,
             port=self.port,
             security=self.security or (Security.TLS if self.use_ssl or self.port == TLS_PORT else Security.STARTTLS),
-            auth=Auth.PASSWORD if self.user else Auth.NONE,
+            auth=(self.auth or Auth.PASSWORD) if self.user else Auth.NONE,
             user=self.user,
             secret=self.password.get_secret_value,
             helo=self.sender.rpartition("@")[2],

@@ -49,6 +49,10 @@ def test_the_guides_spellings_mean_one_thing(said: dict[str, str], security: Sec
         ({"OVERRIDE_RECIPIENT_EMAIL": ""}, "OVERRIDE_RECIPIENT_EMAIL"),
         ({"ENVIRONMENT": "production"}, "OVERRIDE_RECIPIENT_EMAIL"),
         ({"SMTP_USE_SSL": "true", "SMTP_USE_SMTPS": "false"}, "SMTP_USE_SSL"),
+        ({"SMTP_AUTH": "xoauth2"}, "SMTP_AUTH"),
+        ({"SMTP_AUTH": "xoauth2", "SMTP_USER": "", "SMTP_PASSWORD": ""}, "SMTP_AUTH"),
+        ({"SMTP_AUTH": "none"}, "SMTP_AUTH"),
+        ({"SMTP_AUTH": "plain"}, "SMTP_AUTH"),
     ],
 )
 def test_contradictions_are_refused_by_name(said: dict[str, str], named: str) -> None:
@@ -65,6 +69,13 @@ def test_production_mails_the_real_recipients() -> None:
 
     assert (found.override, found.server().auth, found.server().helo) == ("", Auth.PASSWORD, "clinica.example")
     assert found.server().secret() == "very-secret"
+
+
+def test_an_identity_signs_in_without_a_password() -> None:
+    """Exchange Online switches passwords off; the token is asked for at each connection."""
+    found = read(MailSettings, GIVEN | {"SMTP_AUTH": "XOAUTH2", "SMTP_PASSWORD": ""})
+
+    assert (found.server().auth, found.token_scope) == (Auth.XOAUTH2, "https://outlook.office365.com/.default")
 
 
 def test_a_server_on_this_machine_may_do_without_tls() -> None:
