@@ -8,7 +8,6 @@ setting is right, the next call works.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
 import socket
@@ -63,8 +62,6 @@ if TYPE_CHECKING:
 LEDGER_TABLE, SECOND_TABLE = "payflow", "payflowsentlog"
 ALARMS = "alarms"  # the partition of the register
 _OURS, _LOUD = ("payflow", "foundation"), ("azure", "httpx", "httpcore")
-
-_log = logging.getLogger(__name__)
 
 G = TypeVar("G", bound=SettingsGroup)
 

@@ -201,7 +201,7 @@ def _sign_in(job: ReceiptJob, state: str) -> httpx.Response:
 
 def _container(job: ReceiptJob, later_ms: int) -> Container:
     os.environ["SSL_CERT_FILE"] = job.settings["SSL_CERT_FILE"]
-    wiring.LEDGER_TABLE, wiring.SECOND_TABLE = f"{job.tables}a", f"{job.tables}b"  # type: ignore[misc]
+    wiring.LEDGER_TABLE, wiring.SECOND_TABLE = f"{job.tables}a", f"{job.tables}b"
     return Container(job.settings, clock=lambda: UnixMs(system_clock() + later_ms))
 
 
