@@ -300,10 +300,13 @@ def decided(variable: str, **parameters: str) -> str:
 
 
 def test_every_rule_of_the_linter_that_can_be_met_is_an_error() -> None:
-    """The workflow runs it: a warning there would be read by nobody."""
+    """The workflow runs it, and is red for a warning, too: that one rule is broken by time alone."""
     text = re.sub(r"^ *//.*$", "", (bicep.INFRA / "bicepconfig.json").read_text("utf-8"), flags=re.MULTILINE)
     levels = {name: rule["level"] for name, rule in json.loads(text)["analyzers"]["core"]["rules"].items()}
 
     assert len(levels) >= 35
     assert {"secure-parameter-default", "no-unused-params", "no-unused-vars", "use-recent-api-versions"} <= set(levels)
-    assert {name for name, level in levels.items() if level != "error"} == {"use-user-defined-types"}
+    assert {name: level for name, level in levels.items() if level != "error"} == {
+        "use-user-defined-types": "off",
+        "use-recent-api-versions": "warning",
+    }

@@ -170,6 +170,20 @@ def test_what_the_parameter_files_read_is_set(workflow: str, job: str, environme
     assert workflow != "deploy" or read <= given
 
 
+def test_the_compiler_says_all_it_can() -> None:
+    """It cannot be had where the tests run: it compiles, lints, formats, and evaluates each parameter file."""
+    steps = load(FOLDER / "infra.yml")["jobs"]["compile"]["steps"]
+    script = "\n".join(step["run"] for step in steps if "run" in step)
+
+    assert 'bicep lint "$FILE"; done 2>&1 | tee found.txt\ntest ! -s found.txt\n' in script
+    assert 'bicep format "$FILE" --stdout | diff "$FILE" -' in script
+    assert "for ENVIRONMENT in test production" in script
+    assert 'get("diagnostics")' in script
+    assert [step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", "")] == [
+        "infra/*.snapshot.json"
+    ]
+
+
 def test_func_start_is_used_as_the_readme_says() -> None:
     """The same three commands, and an order that must be paid."""
     script = "\n".join(text for where, text in scripts() if where.startswith("func:"))
