@@ -1,5 +1,5 @@
 """
-PayFlow as the Functions host finds it, chosen by PYTHON_SCRIPT_FILE_NAME=payflow_app.py.
+PayFlow as the Functions host finds it: its package has this file as function_app.py.
 
 Importing this module does nothing and needs no setting: an app whose module raises has no functions at all.
 """

@@ -16,6 +16,7 @@ from pathlib import Path
 from devstack import paths, setup
 from devstack.console import Console, StepFailed
 
+APPS = ("distributor", "payflow")
 PYTHONS = ("3.11", "3.12", "3.13")
 DEPLOYED = "3.12"
 """What the app in Azure is configured with; infra/ says the same."""
@@ -60,13 +61,15 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     drill.add_argument("names", nargs="*", metavar="NAME", help="a heading of the runbook; all that there are if none")
     drill.add_argument("--once", action="store_true", help="heal without waiting for Enter")
     commands.add_parser("test", help="every check and test; further arguments go to pytest", add_help=False)
-    package = commands.add_parser("package", help="dist/app.zip, ready for az functionapp deploy")
+    package = commands.add_parser("package", help="dist/app.zip or dist/payflow.zip, ready to be uploaded")
+    package.add_argument("app", nargs="?", choices=APPS, default="distributor", help="whose (distributor)")
     package.add_argument("--python", choices=PYTHONS, default=DEPLOYED, help="what the app in Azure runs (3.12)")
     package.add_argument("--check", type=Path, metavar="ZIP", help="build nothing: check a package made elsewhere")
     deploy = commands.add_parser("deploy", help="upload a package by the signed-in az, and find its functions there")
+    deploy.add_argument("app", nargs="?", choices=APPS, default="distributor", help="whose package (distributor)")
     deploy.add_argument("--resource-group", required=True, metavar="GROUP")
-    deploy.add_argument("--name", required=True, metavar="APP", help="the function app")
-    deploy.add_argument("--package", type=Path, metavar="ZIP", help="what to upload (dist/app.zip)")
+    deploy.add_argument("--name", required=True, help="the function app")
+    deploy.add_argument("--package", type=Path, metavar="ZIP", help="what to upload (the one that package made)")
     commands.add_parser("down", help="end everything that up and services started")
     chosen, rest = parser.parse_known_args(arguments)
     if rest and chosen.command != "test":
@@ -97,6 +100,7 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
     from devstack.deploy import azure
     from devstack.deploy import run as deploy
     from devstack.drill import run as drill
+    from devstack.package import apps
     from devstack.package import run as package
     from devstack.payflow import run as payflow
     from devstack.wordpress import run as wordpress
@@ -109,11 +113,11 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
         "chaos": lambda: chaos.run(console, minutes=chosen.minutes, seed=chosen.seed),
         "drill": lambda: drill.run(console, chosen.names, once=chosen.once),
         "test": lambda: run_tests.run(console, rest),
-        "package": lambda: package.run(console, python=chosen.python, check=chosen.check),
+        "package": lambda: package.run(console, app=apps.APPS[chosen.app], python=chosen.python, check=chosen.check),
         "deploy": lambda: deploy.run(
             console,
             azure.FunctionApp(az=azure.installed(), group=chosen.resource_group, name=chosen.name),
-            chosen.package or package.OUT,
+            chosen.package or apps.APPS[chosen.app].out,
         ),
         "down": lambda: down.run(console),
     }

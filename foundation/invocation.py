@@ -10,13 +10,15 @@ from contextlib import contextmanager
 import azure.functions as func
 
 from foundation import logs
+from foundation.version import version
 
 
 @contextmanager
 def invocation(log: logging.Logger, context: func.Context, request_id: str) -> Iterator[None]:
-    """Add the function, the invocation and the request to every line logged inside; log how long it took."""
+    """Add function, invocation, request and version to every line logged inside; log how long it took."""
     started = time.monotonic()
-    with logs.bound(function=context.function_name, invocation_id=context.invocation_id, request_id=request_id):
+    named = {"function": context.function_name, "invocation_id": context.invocation_id, "request_id": request_id}
+    with logs.bound(**named, version=version()):
         try:
             yield
         finally:

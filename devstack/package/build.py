@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,14 +18,15 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from devstack import paths
 from devstack.console import Console, StepFailed
+from devstack.package import stamp
+from devstack.package.apps import App
 from devstack.package.lock import Pin, pins
 
 PACKAGES = ".python_packages/lib/site-packages"
 """Where the worker looks. Source: https://learn.microsoft.com/azure/azure-functions/functions-reference-python"""
 LOG = paths.STATE / "package.log"
-OURS = ("host.json", "function_app.py", "distributor/**/*.py", "distributor/locale/**/*.[mp]o", "foundation/**/*.py")
-"""What of this repository runs in Azure."""
-_GLIBC = ("manylinux2014_x86_64", "manylinux_2_17_x86_64")
+_GLIBC = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
+"""The platform's images are newer than the newest of them; the older ones are taken where a library has both."""
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first a zip can hold
 _MODE = 0o100644 << 16
 _UNIX = 3
@@ -37,10 +38,13 @@ _LEFT_OUT = ("RECORD", "INSTALLER", "REQUESTED")
 class Recipe:
     """What a package is made of."""
 
+    app: App
     root: Path
-    """Folder of ``function_app.py``."""
+    """Folder of the repository."""
     lock: str
-    """Text of ``requirements.lock``."""
+    """Text of the app's lock."""
+    commit: str
+    """What the sources are, for the stamp."""
     python: str
     """Version that will run it, ``3.12``."""
     interpreter: Path | None
@@ -61,17 +65,15 @@ def build(console: Console, recipe: Recipe, out: Path) -> None:
         stage = Path(folder)
         with console.step(f"install the wheels for Python {recipe.python} on Linux, x86-64"):
             _install(pins(recipe.lock, recipe.python), recipe.python, stage)
-        _copy(ours(recipe.root), recipe.root, stage)
+        _copy(recipe.app.sources(recipe.root), stage)
+        (stage / stamp.NAME).write_text(
+            stamp.stamp(recipe.app.name, recipe.commit, recipe.python), "utf-8", newline="\n"
+        )
         if recipe.interpreter:
             with console.step("make the bytecode"):
                 _compile(recipe.interpreter, stage)
         with console.step("write the zip"):
             _archive(stage, out)
-
-
-def ours(root: Path) -> list[Path]:
-    """Return the files of the app in *root*."""
-    return sorted(path for pattern in OURS for path in root.glob(pattern))
 
 
 def _install(wanted: Iterable[Pin], python: str, stage: Path) -> None:
@@ -92,9 +94,9 @@ def _install(wanted: Iterable[Pin], python: str, stage: Path) -> None:
             note.unlink()
 
 
-def _copy(files: Iterable[Path], root: Path, stage: Path) -> None:
-    for path in files:
-        copied = stage / path.relative_to(root)
+def _copy(files: Mapping[str, Path], stage: Path) -> None:
+    for name, path in files.items():
+        copied = stage / name
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copied)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -20,25 +19,28 @@ from zipfile import BadZipFile, ZipFile
 from packaging.tags import Tag, compatible_tags, cpython_tags, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name
 
-from devstack.package.build import OURS, PACKAGES
+from devstack.package import stamp
+from devstack.package.apps import DISTRIBUTOR, ENTRY, HOST, App
+from devstack.package.build import PACKAGES
 from devstack.package.lock import Pin, pins
 
-_ROOT = ("host.json", "function_app.py")
-_FOLDERS = ("distributor", "foundation", ".python_packages", "__pycache__")
+_ROOT = (HOST, ENTRY)
+_BESIDE = (".python_packages", "__pycache__")
 _METADATA = re.compile(re.escape(PACKAGES) + r"/(?P<name>[^/]+)-(?P<version>[^/-]+)\.dist-info/WHEEL")
 _TAG = re.compile(rb"^Tag: (.+)$", re.MULTILINE)
 _GLIBC_MINORS = range(28, 4, -1)  # manylinux_2_5 is the oldest there is; the platform's images are newer than 2.28
 _OLD_NAMES = ("manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64")
 
 
-def problems(package: Path, lock: str, python: str) -> list[str]:
+def problems(package: Path, lock: str, python: str, app: App = DISTRIBUTOR) -> list[str]:
     """
     Return what keeps *package* from running on the Functions platform, a sentence each; nothing when it is ready.
 
     Args:
         package: The zip.
-        lock: Text of ``requirements.lock``.
+        lock: Text of the app's lock.
         python: Version the app is configured with, ``3.12``.
+        app: Whose package it is.
     """
     try:
         with ZipFile(package) as opened:
@@ -46,9 +48,10 @@ def problems(package: Path, lock: str, python: str) -> list[str]:
                 return [f"{damaged} is damaged"]
             names = opened.namelist()
             libraries = list(_libraries(names, opened.read))
+            stamps = [opened.read(name) for name in names if name == stamp.NAME]
     except (OSError, BadZipFile, zlib.error) as why:
         return [f"{package} cannot be read as a zip: {why}"]
-    found = [*_at_the_root(names), *_strangers(names), *_bytecode(names, python)]
+    found = [*_at_the_root(names), *_strangers(names, app), *_bytecode(names, python), *_stamp(stamps, app, python)]
     if not libraries:
         return [*found, f"{PACKAGES} is empty: nothing is built after the upload, so the app would have no functions"]
     return [*found, *_pinned(libraries, pins(lock, python)), *_built_for(libraries, python)]
@@ -76,10 +79,22 @@ def _at_the_root(names: Sequence[str]) -> Iterator[str]:
             yield f"{wanted} is not at the root of the zip{deeper}"
 
 
-def _strangers(names: Sequence[str]) -> Iterator[str]:
+def _strangers(names: Sequence[str], app: App) -> Iterator[str]:
     for name in sorted({name.partition("/")[0] + ("/" if "/" in name else "") for name in names}):
-        if name.rstrip("/") not in _FOLDERS and not any(fnmatchcase(name, pattern) for pattern in OURS):
+        if name not in _ROOT and name.rstrip("/") not in {*app.folders, *_BESIDE}:
             yield f"{name} does not belong into the package"
+
+
+def _stamp(stamps: Sequence[bytes], app: App, python: str) -> Iterator[str]:
+    """Without a stamp nobody learns afterwards what runs."""
+    try:
+        (text,) = stamps
+        said = stamp.stamped(text.decode())
+    except ValueError:
+        yield f"{stamp.NAME} is missing, or says nothing: nobody could tell which version runs"
+        return
+    if (said["app"], said["python"]) != (app.name, python):
+        yield f"it is the package of {said['app']} for Python {said['python']}, not of {app.name} for Python {python}"
 
 
 def _bytecode(names: Sequence[str], python: str) -> Iterator[str]:

@@ -15,17 +15,17 @@ import sys
 from pathlib import Path
 
 
-def main(app: Path, packages: Path, runtime: Path) -> None:
+def main(app: Path, packages: Path, runtime: Path, *folders: str) -> None:
     """
     Print the trigger of each function of *app*, by the function's name; raises what keeps the app from loading.
 
-    What the app imports only when it is needed (the chain, the vault) is imported as well.
+    What the app imports only when it is needed (the chain, the vault) is imported as well: every module of *folders*.
     """
     sys.path.insert(0, str(packages))
     from devstack.host.worker import start
 
     worker = asyncio.run(start(app, runtime))
-    for package in ("distributor", "foundation"):
+    for package in folders:
         for module in pkgutil.walk_packages([str(app / package)], f"{package}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
@@ -33,4 +33,4 @@ def main(app: Path, packages: Path, runtime: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), *sys.argv[4:])

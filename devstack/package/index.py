@@ -16,6 +16,7 @@ from zipfile import ZipFile
 
 from devstack import paths, setup
 from devstack.console import StepFailed
+from devstack.package.apps import DISTRIBUTOR, App
 from devstack.package.build import PACKAGES
 
 _PROBE = (
@@ -34,7 +35,7 @@ def loadable() -> bool:
     return (sys.platform, platform.machine()) == ("linux", "x86_64")
 
 
-def functions(package: Path, interpreter: Path) -> Functions:
+def functions(package: Path, interpreter: Path, app: App = DISTRIBUTOR) -> Functions:
     """
     Return what *package* offers when *interpreter* runs it, with no library but those in it.
 
@@ -42,14 +43,14 @@ def functions(package: Path, interpreter: Path) -> Functions:
         StepFailed: It does not load, or has no function: what Azure would show as an empty list.
     """
     with TemporaryDirectory(prefix="package-") as folder:
-        app, probe = Path(folder) / "app", Path(folder) / "probe"
+        unpacked, probe = Path(folder) / "app", Path(folder) / "probe"
         with ZipFile(package) as opened:
-            opened.extractall(app)
+            opened.extractall(unpacked)
         for module in _PROBE:
             (probe / "devstack" / module).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(paths.ROOT / "devstack" / module, probe / "devstack" / module)
         command = [str(interpreter), "-S", "-B", "-m", "devstack.package.functions"]
-        return _ask([*command, str(app), str(app / PACKAGES), str(setup.RUNTIME)], probe)
+        return _ask([*command, str(unpacked), str(unpacked / PACKAGES), str(setup.RUNTIME), *app.folders], probe)
 
 
 def described(name: str, trigger: Mapping[str, Any]) -> str:

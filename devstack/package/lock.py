@@ -1,5 +1,5 @@
 """
-``requirements.lock``: every package of the deployed app, its exact version, and the hashes of its files.
+``requirements.lock``, one for each app: every library of the deployed app, its version, and its files' hashes.
 
 pip decides which lines concern it by the Python it runs in; a package is built on one Python for
 another. So the lines are chosen here, by what is true where the app will run.
@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from devstack import paths
-
-LOCK = paths.ROOT / "requirements.lock"
 _HASH = " --hash="
 
 

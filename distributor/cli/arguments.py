@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from distributor import __version__
 from distributor.cli.commands import COMMANDS
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.declared import Command
 from distributor.cli.language import LANGUAGES, N_, _
+from foundation.version import version
 
 _EPILOG = N_("""\
 exit codes:
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_(_EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}", help=_("show the version"))
+    top.add_argument("--version", action="version", version=f"%(prog)s {version()}", help=_("show the version"))
     _language(top)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for declared in COMMANDS:

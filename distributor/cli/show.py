@@ -6,7 +6,6 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from distributor import __version__
 from distributor.cli.amounts import NATIVE_DECIMALS, tokens
 from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
@@ -15,6 +14,7 @@ from distributor.cli.language import N_, _
 from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.rebuild_store import RebuildStore
+from distributor.ledger.shops import SCHEMA_LEVEL
 from distributor.model import OpenTransaction, Order, OrderStatus
 from distributor.payout.sweep import payouts_left
 from distributor.settings.chain import FeeSettings
@@ -26,6 +26,7 @@ from distributor.units import Wei
 from foundation.alarms.model import AlarmState, Notification
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
+from foundation.version import version
 
 WAITING_SHOWN_MAX = 20
 _SUBJECTS_SHOWN_MAX = 10
@@ -47,7 +48,8 @@ async def show(context: CommandContext) -> int:
     context.answer(
         {
             "headline": asdict(said),
-            "version": __version__,
+            "version": version(),
+            "schema": {"ledger": await ledger.schema_level(), "known": SCHEMA_LEVEL},
             "identity": asdict(identity) if identity else None,
             "paused": {"by": pause_state.paused_by, "why": pause_state.paused_why} if pause_state.paused else None,
             "halted": {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None,

@@ -21,6 +21,7 @@ import azure.functions as func
 from foundation.errors import Rejected, Transient
 from foundation.http.responses import ProblemDocument, problem_response
 from foundation.invocation import invocation
+from foundation.version import version
 
 P = ParamSpec("P")
 
@@ -84,6 +85,7 @@ class HttpFrame:
             except Exception as error:  # noqa: BLE001 -- the edge: the caller gets an answer, and no traceback
                 response = problem_response(self.to_problem(error), request_id)
         response.headers["X-Request-Id"] = request_id
+        response.headers["X-Version"] = version()
         return response
 
 

@@ -8,11 +8,12 @@ from http import HTTPStatus
 import azure.functions as func
 
 from foundation.http.responses import json_response
+from foundation.version import version
 
 
 def alive() -> func.HttpResponse:
-    """Say that the process lives; touches nothing."""
-    return json_response(HTTPStatus.OK, {"status": "alive"})
+    """Say that the process lives, and which version it is; touches nothing."""
+    return json_response(HTTPStatus.OK, {"status": "alive", "version": version()})
 
 
 def readiness(document: Mapping[str, object], *, ready: bool) -> func.HttpResponse:

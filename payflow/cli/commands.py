@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from foundation.clock import UnixMs, system_clock
 from foundation.errors import ServiceError
+from foundation.version import version
 from payflow.cli import clinic, decide, keys
 from payflow.conta_azul.values import SAO_PAULO
 from payflow.ledger import backup, identity
@@ -61,6 +62,7 @@ async def _run(chosen: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m payflow", description="PayFlow's operator.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version()}")
     commands = parser.add_subparsers(dest="command", required=True)
     _add(commands, "init", "make the tables and the ledger's identity, once", _init)
     keys.add_to(commands)

@@ -13,8 +13,8 @@ import pytest
 from devstack import paths, setup
 from devstack.console import Console, StepFailed
 from devstack.package import index as package_index
-from devstack.package.build import Recipe, build, ours
-from devstack.package.lock import LOCK
+from devstack.package.apps import DISTRIBUTOR, PAYFLOW, App
+from devstack.package.build import Recipe, build
 from tests.deploy.az import Az
 from tests.deploy.cloud import configuration
 
@@ -27,6 +27,7 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 """The version of this Python: the only one that is sure to be there, to compile and to load a package with."""
 
 
+COMMIT = "0123456789ab"
 WHERE = "the package is loaded on Linux, x86-64"
 
 
@@ -48,12 +49,31 @@ def _registry(_clean_environ: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The package for the version of this Python."""
-    folder = tmp_path_factory.mktemp("package")
-    recipe = Recipe(
-        root=sources(folder / "sources"), lock=LOCK.read_text("utf-8"), python=HERE, interpreter=Path(sys.executable)
+    return _built(DISTRIBUTOR, tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def built_payflow(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """PayFlow's package for the version of this Python."""
+    return _built(PAYFLOW, tmp_path_factory.mktemp("payflow"))
+
+
+def recipe_of(app: App, folder: Path, python: str = HERE, interpreter: Path | None = None) -> Recipe:
+    """Return what the package of *app* is made of, its sources copied into *folder*."""
+    return Recipe(
+        app=app,
+        root=sources(folder, app),
+        lock=app.lock.read_text("utf-8"),
+        commit=COMMIT,
+        python=python,
+        interpreter=interpreter,
     )
-    build(Console(), recipe, folder / "app.zip")
-    return Built(recipe=recipe, package=folder / "app.zip")
+
+
+def _built(app: App, folder: Path) -> Built:
+    recipe = recipe_of(app, folder / "sources", interpreter=Path(sys.executable))
+    build(Console(), recipe, folder / app.out.name)
+    return Built(recipe=recipe, package=folder / app.out.name)
 
 
 @pytest.fixture
@@ -73,9 +93,9 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
     return Az(python=python, environment=configuration(tmp_path_factory.mktemp("azure")))
 
 
-def sources(folder: Path, root: Path = paths.ROOT) -> Path:
+def sources(folder: Path, app: App, root: Path = paths.ROOT) -> Path:
     """Copy the app into *folder*, as a fresh clone would have it: with the dates of today."""
-    for path in reversed(ours(root)):
+    for path in reversed(app.sources(root).values()):
         copied = folder / path.relative_to(root)
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copied)

@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 sys.path.insert(1, sys.argv[1])
 from devstack.package.functions import main
-main(*(Path(folder) for folder in sys.argv[2:]))
+main(*(Path(folder) for folder in sys.argv[2:]), "distributor", "foundation")
 """
 """
 What the base image's worker does outside Azure: its own folder comes first, the app's folder is added, and no

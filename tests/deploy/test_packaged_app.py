@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import Distribution, distributions
@@ -19,10 +21,15 @@ from devstack.console import Console, StepFailed
 from devstack.package import check as package_check
 from devstack.package import index as package_index
 from devstack.package import run as package
-from devstack.package.build import PACKAGES, Recipe, build
-from devstack.package.lock import LOCK, linux
-from tests.deploy.conftest import HERE, Built, sources
+from devstack.package.apps import APPS, App
+from devstack.package.build import PACKAGES, build
+from devstack.package.lock import linux
+from foundation.version import RELEASE
+from tests.deploy.conftest import COMMIT, HERE, Built, recipe_of, sources
 
+TELL = "from foundation.version import version; print(version())"
+NOT_NEEDED = {"docopt": "num2words' command line alone imports it, and it has no wheel"}
+"""What a library requires and the app does without; the load of every module proves it."""
 FUNCTIONS = {
     "receive_order http /webhook",
     "receive_woocommerce_order http /webhook/woocommerce",
@@ -38,63 +45,105 @@ FUNCTIONS = {
     "sweep timer 0 * * * * *",
     "warmup warmup",
 }
+PAYFLOW_FUNCTIONS = {
+    "connect http /connect/{invitation}",
+    "oauth_callback http /oauth/callback",
+    "healthz http /healthz",
+    "ready http /ready",
+    "wake_lanes timer 0 * * * * *",
+    "lane queue payflow-lanes",
+    "lane_poisoned queue payflow-lanes-poison",
+}
+
+
+@pytest.fixture(params=APPS)
+def either(request: pytest.FixtureRequest) -> Built:
+    """The package of one app after the other."""
+    found: Built = request.getfixturevalue({"distributor": "built", "payflow": "built_payflow"}[request.param])
+    return found
 
 
 @pytest.mark.usefixtures("loading")
-def test_the_worker_finds_every_function_in_the_package(built: Built) -> None:
+def test_the_worker_finds_every_function_in_the_package(either: Built) -> None:
     """With no library but those in it; what the app imports only when needed is imported as well."""
-    found = package_index.functions(built.package, built.recipe.interpreter or Path())
+    found = package_index.functions(either.package, either.recipe.interpreter or Path(), either.recipe.app)
+    expected = {"distributor": FUNCTIONS, "payflow": PAYFLOW_FUNCTIONS}[either.recipe.app.name]
 
-    assert {package_index.described(name, trigger) for name, trigger in found.items()} == FUNCTIONS
+    assert {package_index.described(name, trigger) for name, trigger in found.items()} == expected
 
 
-def test_the_same_sources_give_the_same_bytes(built: Built, tmp_path: Path) -> None:
+def test_the_same_sources_give_the_same_bytes(either: Built, tmp_path: Path) -> None:
     """Made again from another folder at another time: whoever reads the sources can check what runs."""
-    again = replace(built.recipe, root=sources(tmp_path / "elsewhere", built.recipe.root))
+    again = replace(either.recipe, root=sources(tmp_path / "elsewhere", either.recipe.app, either.recipe.root))
     build(Console(io.StringIO()), again, tmp_path / "app.zip")
 
-    assert _sha256(tmp_path / "app.zip") == _sha256(built.package)
+    assert _sha256(tmp_path / "app.zip") == _sha256(either.package)
 
 
+@pytest.mark.parametrize("app", APPS.values(), ids=APPS)
 @pytest.mark.parametrize("python", [each for each in PYTHONS if each != HERE])
-def test_a_package_can_be_made_for_every_python_offered(python: str, tmp_path: Path) -> None:
+def test_a_package_can_be_made_for_every_python_offered(python: str, app: App, tmp_path: Path) -> None:
     """By whichever Python makes it; the default one among them, which is what most people type."""
-    recipe = Recipe(root=sources(tmp_path / "sources"), lock=LOCK.read_text("utf-8"), python=python, interpreter=None)
+    recipe = recipe_of(app, tmp_path / "sources", python)
 
     build(Console(io.StringIO()), recipe, tmp_path / "app.zip")
 
-    assert package_check.problems(tmp_path / "app.zip", recipe.lock, python) == []
+    assert package_check.problems(tmp_path / "app.zip", recipe.lock, python, app) == []
 
 
-def test_the_package_is_ready_to_run(built: Built) -> None:
+def test_the_package_is_ready_to_run(either: Built) -> None:
     """Its own check says so, and says of another Python what does not fit."""
     other = "3.13" if HERE != "3.13" else "3.12"
+    recipe = either.recipe
 
-    assert package_check.problems(built.package, built.recipe.lock, HERE) == []
+    assert package_check.problems(either.package, recipe.lock, HERE, recipe.app) == []
     assert f"not for Python {other} on Linux, x86-64" in str(
-        package_check.problems(built.package, built.recipe.lock, other)
+        package_check.problems(either.package, recipe.lock, other, recipe.app)
     )
 
 
-def test_every_source_in_the_package_has_its_bytecode(built: Built) -> None:
+def test_a_package_is_not_taken_for_the_other_apps(built: Built, built_payflow: Built) -> None:
+    """Uploaded to the other app it would answer 404 to everything."""
+    payflow = built_payflow.recipe.app
+
+    assert f"it is the package of distributor for Python {HERE}, not of payflow for Python {HERE}" in (
+        package_check.problems(built.package, payflow.lock.read_text("utf-8"), HERE, payflow)
+    )
+    with ZipFile(built_payflow.package) as opened:
+        names = opened.namelist()
+    assert [name for name in names if "web3" in name or name.startswith("distributor/")] == []
+
+
+@pytest.mark.usefixtures("loading")
+def test_the_package_says_which_version_it_is(either: Built, tmp_path: Path) -> None:
+    """Its own code, run from the package alone: the release, and the commit it was made of."""
+    with ZipFile(either.package) as opened:
+        opened.extractall(tmp_path, [name for name in opened.namelist() if name.startswith("foundation/")])
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {TELL}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert ended.stdout.strip() == f"{RELEASE}+{COMMIT}"
+
+
+def test_every_source_in_the_package_has_its_bytecode(either: Built) -> None:
     """The package is mounted for reading only: what has none is compiled at every start."""
-    with ZipFile(built.package) as opened:
+    with ZipFile(either.package) as opened:
         names = set(opened.namelist())
     sourced = {name for name in names if name.endswith(".py")}
     compiled = {_source_of(name) for name in names if name.endswith(".pyc")}
 
     assert sourced == compiled
-    assert f"{PACKAGES}/web3/__init__.py" in sourced
+    assert f"{PACKAGES}/pydantic/__init__.py" in sourced
 
 
-def test_no_library_in_the_package_misses_another(built: Built, tmp_path: Path) -> None:
+def test_no_library_in_the_package_misses_another(either: Built, tmp_path: Path) -> None:
     """What each says it requires is there in an accepted version: the lock is closed."""
-    with ZipFile(built.package) as opened:
+    with ZipFile(either.package) as opened:
         opened.extractall(tmp_path, [name for name in opened.namelist() if ".dist-info/" in name])
     there = {canonicalize_name(each.name): each for each in distributions(path=[str(tmp_path / PACKAGES)])}
 
     assert [problem for each in there.values() for problem in _missing(each, there)] == []
-    assert {"web3", "azure-data-tables", "pydantic"} <= there.keys()
+    assert {"azure-data-tables", "pydantic"} <= there.keys()
 
 
 def test_a_source_only_zip_is_not_let_through(built: Built, tmp_path: Path) -> None:
@@ -148,7 +197,8 @@ def _missing(one: Distribution, there: Mapping[NormalizedName, Distribution]) ->
     problems = []
     for text in one.requires or ():
         wanted = Requirement(text)
-        if wanted.marker is None or wanted.marker.evaluate(environment):
+        needed = wanted.name not in NOT_NEEDED and (wanted.marker is None or wanted.marker.evaluate(environment))
+        if needed:
             found = there.get(canonicalize_name(wanted.name))
             if found is None or not wanted.specifier.contains(found.version, prereleases=True):
                 problems.append(f"{one.name} wants {text}, found {found and found.version}")

@@ -30,6 +30,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from devstack import paths
 from devstack.servers import Azurite
+from foundation.version import version
 from tests.integration.hosted import Hosted
 from tests.integration.shop_front import SECRET, WALLET, a_woocommerce_order, an_order, front
 
@@ -295,5 +296,5 @@ def _sent(host: Hosted, method: bytes, request: bytes) -> tuple[int, Mapping[str
 
 def _unharmed(host: Hosted) -> None:
     """Assert that the app still answers, and that nothing in it broke unseen; the server's own 400 is not of it."""
-    assert host.ask("/healthz").json == {"status": "alive"}
+    assert host.ask("/healthz").json == {"status": "alive", "version": version()}
     assert [line for line in host.log.splitlines() if "internal_error" in line or " failed: " in line] == []

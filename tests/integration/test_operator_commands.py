@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from devstack.contracts import Devchain
-from distributor import __version__
 from distributor.cli import main
 from distributor.queue_names import DISTRIBUTIONS, POISON, SETTLEMENTS
 from distributor.resources import Resources
@@ -16,6 +15,7 @@ from distributor.webhook.signature import Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Scheme
 from distributor.wiring import Container
 from foundation.clock import system_clock
+from foundation.version import version
 from tests.integration.conftest import WEBHOOK_SECRET
 from tests.integration.test_commands import Desk, hold
 
@@ -33,7 +33,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
 
-    assert (ended.value.code, capsys.readouterr().out.split()[-1]) == (0, __version__)
+    assert (ended.value.code, capsys.readouterr().out.split()[-1]) == (0, version())
 
 
 def test_an_alarm_is_listed_seen_and_tested(desk: Desk) -> None:

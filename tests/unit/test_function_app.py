@@ -25,6 +25,7 @@ from distributor.rates import Rate
 from distributor.webhook.intake import Accepted
 from foundation.errors import ConfigurationError, Contention, Rejected, ServiceError, StoreUnavailable
 from foundation.http.readiness import ReadinessReport
+from foundation.version import version
 from tests.factories import an_order
 from tests.fakes.functions import FakeContainer, a_context, raises, returns
 
@@ -540,13 +541,15 @@ async def test_an_order_that_is_not_there_is_a_problem(container: FakeContainer)
     answer = await orders.order_status(a_question(order_id="ORD1"), a_context())
 
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "order_not_found")
+    assert answer.headers["X-Version"] == version()
 
 
 async def test_alive_asks_nothing_of_anyone(container: FakeContainer) -> None:
     """It answers when all else is broken."""
     answer = await health.healthz(a_question(), a_context())
 
-    assert (answer.status_code, document(answer)) == (200, {"status": "alive"})
+    assert (answer.status_code, document(answer)) == (200, {"status": "alive", "version": version()})
+    assert answer.headers["X-Version"] == version()
     assert not container.acts
 
 

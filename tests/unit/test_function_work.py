@@ -17,6 +17,7 @@ from distributor.payout.sweep import Wakes
 from distributor.state import WaitingReason
 from foundation.errors import ConfigurationError, Contention, InvariantBroken, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
+from foundation.version import version
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import FakeContainer, Out, a_context, raises, returns
 from tests.fakes.rows import ListAudit
@@ -153,6 +154,7 @@ async def test_trouble_that_passes_ends_the_message(
         ("function_ended", "distribute", "inv-1"),
     ]
     assert isinstance(lines[1]["duration_ms"], int)
+    assert {line["version"] for line in lines} == {version()}
     assert (out.message, container.alarms_raised) == (None, [])
 
 

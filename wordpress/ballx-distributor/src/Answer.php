@@ -26,6 +26,7 @@ final class Answer
         public readonly string $requestId,
         public readonly string $detail,
         public readonly string $retryAfter,
+        public readonly string $version = '',
     ) {
     }
 
@@ -44,6 +45,7 @@ final class Answer
             requestId: self::header($response, 'x-request-id'),
             detail: self::line(self::word($document, 'detail')),
             retryAfter: self::header($response, 'retry-after'),
+            version: self::header($response, 'x-version'),
         );
     }
 

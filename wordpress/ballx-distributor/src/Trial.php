@@ -64,7 +64,8 @@ final class Trial
     {
         $answer = $this->client->ready();
         if ($answer->status === 200 && ($answer->document['ready'] ?? false) === true) {
-            return ['success', __('The distributor is ready to pay.', 'ballx-distributor')];
+            $version = $answer->version === '' ? '' : " (X-Version: {$answer->version})";
+            return ['success', __('The distributor is ready to pay.', 'ballx-distributor') . $version];
         }
         $checks = $answer->document['checks'] ?? [];
         $failing = array_keys(array_filter(is_array($checks) ? $checks : [], fn (mixed $good): bool => $good !== true));
@@ -88,7 +89,8 @@ final class Trial
     {
         $code = $answer->errorCode === '' ? '' : ', X-Error-Code: ' . $answer->errorCode;
         $request = $answer->requestId === '' ? '' : ', X-Request-Id: ' . $answer->requestId;
+        $version = $answer->version === '' ? '' : ', X-Version: ' . $answer->version;
         $detail = $answer->detail === '' ? '' : ': ' . $answer->detail;
-        return "{$sentence} (HTTP {$answer->status}{$code}{$request}{$detail})";
+        return "{$sentence} (HTTP {$answer->status}{$code}{$request}{$version}{$detail})";
     }
 }
