@@ -46,6 +46,7 @@ FUNCTIONS = {
     "warmup warmup",
 }
 PAYFLOW_FUNCTIONS = {
+    "bounces http /bounces",
     "connect http /connect/{invitation}",
     "oauth_callback http /oauth/callback",
     "healthz http /healthz",
