@@ -30,10 +30,11 @@ from payflow.errors import SendLogUnavailable
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.send_log import TableSendLog
+from payflow.looking.reading import edited
 from payflow.looking.recreated import Recreation
 from payflow.mail.channel import SmtpChannel
 from payflow.mail.smtp import Auth, Security, Server
-from payflow.model import Attachment, BaixaId, CompanyId, CustomerId, InstalmentId, PaymentKey, Person
+from payflow.model import Attachment, BaixaId, CompanyId, Customer, CustomerId, InstalmentId, PaymentKey, Person
 from payflow.recipients.choice import Known, Recipient
 from payflow.state import After, Company, Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
@@ -265,6 +266,26 @@ async def test_a_mail_is_shown_before_it_goes_out(clinic: Clinic) -> None:
     clinic.books.undo(payment)
     with pytest.raises(Rejected, match="is gone"):
         await preview(receipt)
+
+
+async def test_a_document_that_comes_after_our_own_is_not_mailed(clinic: Clinic) -> None:
+    """The receipt is sent: the look that sees the revision flags nothing, and nothing is due."""
+    clinic.company = replace(clinic.company, policy=DocumentPolicy.ERP_THEN_OWN)
+    payment = clinic.paid(None)
+    await clinic.found(payment, found_ms=UnixMs(clinic.now - 2 * 3_600_000))
+    assert (await clinic.advance(payment, 2)).document_source == "own"
+
+    clinic.books.attach(payment, PDF)
+    clinic.books.edit(payment)
+    sent = await clinic.lane.receipt(BaixaId(payment.id))
+    assert sent
+    baixa = await clinic.api.baixa(BaixaId(payment.id))
+    assert baixa
+    after = edited(sent, baixa, Customer(id=sent.customer, name=sent.customer_name), clinic.now)
+
+    assert (after.state, after.after, after.revision) == (ReceiptState.SENT, None, 2)
+    assert await clinic.lane.due(UnixMs(10**14), limit=9) == []
+    assert len(clinic.server.accepted) == 1
 
 
 @pytest.mark.parametrize(

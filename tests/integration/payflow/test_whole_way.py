@@ -371,6 +371,44 @@ async def test_a_clinic_is_looked_at_and_set_by_commands(
         await _command("policy", COMPANY, "own")
 
 
+async def test_nothing_personal_or_secret_comes_out(
+    world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in a log line, nor in the bytes of either account's rows; only the mail has the name."""
+    caplog.set_level("DEBUG", "payflow")
+    await connected(world, capsys)
+    ana = world.books.person("Dra. Canária", email="canaria@example.org", document="98765432100")
+    payment = world.books.pay(world.books.bill(ana, 10_00, due=date(2026, 1, 1)))
+    world.books.attach(payment, a_document(10_00))
+    await _look_now()
+    await world.lane()
+    assert await world.state(payment.id) is ReceiptState.SENT
+    (mail,) = world.mail.accepted
+    text = mail.message.get_body(("plain",))
+    assert text
+    assert "Canária" in text.get_content()
+
+    base = await wiring.container().base()
+    token = await base.lane(COMPANY).read_token()
+    assert token
+    stored = [tables.rows_of(COMPANY) for tables in (base.ledger, base.second)]
+    rows = [str(dict(row.values)) + row.key for part in stored for row in await part.scan("", "~", limit=1000)]
+    said = caplog.text + capsys.readouterr().out + "".join(rows)
+
+    assert len(rows) > 8
+    assert "receipt" in caplog.text
+    for secret in (
+        "Canária",
+        "canaria@",
+        "98765432100",
+        DOCUMENT,
+        token.access,
+        token.refresh,
+        os.environ["MASTER_KEY"],
+    ):
+        assert secret not in said
+
+
 async def test_a_person_decides_by_commands(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Mapped from a file, mailed, sent once more, come back, skipped; each decision is in both audits."""
     await connected(world, capsys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from payflow.state import Delivery, DeliveryPhase, DeliveryState
 from tests.properties.payflow import delivery_world as world_of
 from tests.properties.payflow.delivery_world import ENDS, NOT_AFTER, ONCE, Broken, History, World
 
-HISTORIES = 3_000
+HISTORIES = int(os.environ.get("HISTORIES", "3000"))
 HISTORIES_MAX = 2_000
 MOVES = st.lists(
     st.tuples(
