@@ -57,6 +57,7 @@ class HoldReason(StoredWord):
     NONCE_CANCELLED = "nonce_cancelled"
     ITEM_FAILED = "item_failed"
     REFERENCE_USED = "reference_used"
+    PAST_UNKNOWN = "past_unknown"
 
 
 class TransactionStatus(StoredWord):
@@ -122,6 +123,8 @@ class Order:
     """Index in its block of the log that proves the payment; None where a plain Transfer proved it."""
     item_failures: int | None = None
     """How often a guard reported it as failed for a reason of its own; None: never."""
+    vetted_ms: UnixMs | None = None
+    """When a person said that it was not paid before a past that was not found whole; None: nobody did."""
     signed_with: str | None = field(default=None, repr=False)
     """Fingerprint of the secret that signed it; None in rows of before, whose shop is their source."""
     moved_to: str | None = None

@@ -180,6 +180,10 @@ HELD: dict[HoldReason, Guidance] = {
         "Read in the detail what was paid; the order can never be paid under this id. Cancel it, and let the shop send "
         "what is still owed under a new id.",
     ),
+    HoldReason.PAST_UNKNOWN: Guidance(
+        "The ledger was rebuilt from a past that did not add up; this order may have been paid in the missing part.",
+        "Look on an explorer whether the reserve paid this wallet this amount. If not, retry it; if so, settle it.",
+    ),
 }
 
 

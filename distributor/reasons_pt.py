@@ -163,6 +163,13 @@ _SAID: Mapping[str, tuple[str, str]] = {
             "ainda é devido com um novo id."
         ),
     ),
+    "held_past_unknown": (
+        "O livro-razão foi refeito de um passado que não fechava, e este pedido pode ter sido pago na parte que falta.",
+        (
+            "Veja num explorador se a reserva pagou este valor a esta carteira. Se não, devolva-o (`retry`); se sim, "
+            "`settle` ou `cancel`."
+        ),
+    ),
 }
 
 PORTUGUESE: Mapping[str, Text] = {code: Text(summary=said, action=todo) for code, (said, todo) in _SAID.items()}

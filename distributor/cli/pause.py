@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -52,6 +54,8 @@ async def resume(context: CommandContext) -> int:
     if obstacles := await resumption.obstacles():
         raise CommandRefused(" ".join(obstacles))
     if context.applies(_("let orders be bound and paid again")):
+        if context.options.past_known and await ledger.past.trust():
+            await ledger.admin.record("past-known", "payouts", context.options.by, context.options.why)
         pause_state = await ledger.admin.resume(context.options.by, context.options.why)
         context.say(
             _("The sweep wakes the waiting orders within a minute; what was signed before a halt is broadcast then.")
@@ -63,6 +67,14 @@ async def resume(context: CommandContext) -> int:
 def _shown(pause_state: PauseState) -> dict[str, object]:
     halted = {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None
     return {"paused": pause_state.paused, "by": pause_state.paused_by, "why": pause_state.paused_why, "halted": halted}
+
+
+def _resume_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--past-known",
+        action="store_true",
+        help=_("after rebuild --accept-incomplete: no shop can send an order of before again; new ones are paid"),
+    )
 
 
 COMMANDS = (
@@ -90,6 +102,7 @@ COMMANDS = (
             "End a pause and a halt. The sweep wakes the waiting orders; signed transactions are broadcast."
         ),
         run=resume,
+        arguments=_resume_arguments,
         changes=True,
     ),
 )

@@ -19,7 +19,7 @@ from distributor.ledger.opened import opened
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import NextNonce, Slot
 from distributor.ledger.signs import OPERATORS_MAX, Signs
-from distributor.model import Address, Order, OrderStatus
+from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.state import Identity, PauseState
 from foundation.clock import Clock
 from foundation.errors import Contention, InvariantBroken, require
@@ -193,6 +193,8 @@ class Admin:
         require(state == (OrderStatus.HELD, None, None), f"order {order.key} cannot be retried: {state}")
         _refuse_newer(order)
         waits = replace(order, status=OrderStatus.RECEIVED, hold_reason=None, hold_detail="", paid_hash=None)
+        if order.hold_reason is HoldReason.PAST_UNKNOWN:
+            waits = replace(waits, vetted_ms=self.clock())
         group = AtomicWrite()
         group.delete(keys.held_row(order.key))
         group.insert(keys.open_order(order), encode(order.key))

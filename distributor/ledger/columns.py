@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from distributor.ledger.records import (
     Ahead,
     Distrust,
+    DoubtedPast,
     FormerParty,
     GuardMark,
     NextNonce,
@@ -79,6 +80,7 @@ _CODEC = Codec(
                 number("item_failures", missing=None),
                 text("signed_with", missing=None),
                 text("moved_to", missing=None),
+                number("vetted_ms", missing=None),
             ),
         ),
         Record(OrderKey, (text("source"), text("order_id"))),
@@ -147,6 +149,7 @@ _CODEC = Codec(
                 text("halted_why"),
             ),
         ),
+        Record(DoubtedPast, (text("why"), number("at_ms"))),
         Record(FormerParty, (text("kind"), text("address"), number("at_ms"))),
         Record(Schema, (number("level"),)),
         Record(GuardMark, (text("head"),)),

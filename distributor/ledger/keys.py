@@ -16,7 +16,7 @@ REBUILD, AHEAD, SCHEMA = "rebuild", "ahead", "schema"
 SETTLEMENT_LOOK = "settlement-look"
 SHOPS, SECRETS = "shops", "secret:"  # pragma: allowlist secret
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
-FORMER = "former:"
+FORMER, DOUBTED_PAST = "former:", "doubted-past"
 
 
 def order_row(key: OrderKey) -> str:

@@ -33,6 +33,7 @@ from distributor.ledger.exits import Exits
 from distributor.ledger.guard_rows import GuardRows
 from distributor.ledger.opened import Opened, opened
 from distributor.ledger.own_addresses import OwnAddresses
+from distributor.ledger.past import Past
 from distributor.ledger.queries import find
 from distributor.ledger.records import Schema, Slot
 from distributor.ledger.service_state import ServiceState
@@ -82,6 +83,7 @@ class Ledger:
         self.shops = Shops(rows, audit, clock)
         self.shop_orders = ShopOrders(rows, clock)
         self.own_addresses = OwnAddresses(rows, clock)
+        self.past = Past(rows, clock)
 
     # whose ledger ------------------------------------------------------------------------------
 

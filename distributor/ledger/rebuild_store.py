@@ -16,6 +16,7 @@ from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.own_addresses import former_parties
+from distributor.ledger.past import Past
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import UNREMEMBERED, FormerParty, NextNonce, PaidRef, Progress, Total
 from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
@@ -149,9 +150,13 @@ class RebuildStore:
         """Return what ``restore`` would do, and do nothing."""
         return _result_of(payout, *await self._standing(payout))
 
-    async def finish(self, identity: Identity, nonces: Mapping[Address, int], progress: Progress) -> None:
+    async def finish(
+        self, identity: Identity, nonces: Mapping[Address, int], progress: Progress, *, doubt: str = ""
+    ) -> None:
         """
         Make the ledger *identity*'s again, with the *nonces* the chain has; the pause stays on.
+
+        With a *doubt* each order that is not known waits for a person from then on: see ``past``.
 
         It is the last group of a rebuild: while it is not done nothing is bound, because the ledger is
         nobody's or paused.
@@ -167,6 +172,7 @@ class RebuildStore:
             group.insert(keys.COMMITMENTS, encode(Total(units=TokenUnits(0))))
         if progress.version != UNSTORED:
             group.delete(keys.REBUILD)
+        await Past(self.rows, self.clock).write(group, doubt)
         await commit(self.rows, group, marker_row=keys.IDENTITY)
 
     async def _standing(self, payout: Payout) -> tuple[Order | None, PaidRef | None]:

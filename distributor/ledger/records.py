@@ -61,6 +61,16 @@ class GuardMark:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DoubtedPast:
+    """The ledger was rebuilt from a past that did not add up; what was paid in it may come again as a new order."""
+
+    why: str
+    """What did not add up, and what the person said of it."""
+    at_ms: UnixMs
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FormerParty:
     """An address that was part of the ledger's identity before a person changed it."""
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.binding import sum_of
 from distributor.ledger.opened import Opened
+from distributor.ledger.records import DoubtedPast
 from distributor.model import (
     Attempt,
     AttemptKind,
@@ -29,7 +30,7 @@ from distributor.payout.guard_way import GuardWay
 from distributor.payout.ledger_age import LedgerAge
 from distributor.payout.notices import Notices
 from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
-from distributor.payout.selection import Line, select_orders
+from distributor.payout.selection import Line, Selection, select_orders
 from distributor.payout.shop_check import ShopCheck
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.payout.trial import Batch, Trials
@@ -42,7 +43,7 @@ from foundation.single_flight import SingleFlight
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
-SCHEMA_LEVEL = 2
+SCHEMA_LEVEL = 3
 """The rules of binding this version knows. A rule that older code lacks raises it, and the ledger's ``schema`` row."""
 UNSETTLED_MAX = 256
 """Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
@@ -208,6 +209,8 @@ class Distribution:
         await self._shops.tell_unknown(selection.unknown)
         stay = await self._shops.bring_home(selection.misplaced, owners)
         line.skip |= {order.key for order in stay}
+        if self.guard_way is None and (doubted := await self.ledger.past.doubted()) is not None:
+            selection = await self._vetted(selection, doubted, line)
         if not selection.orders:
             more = selection.looked_to is None or bool(selection.misplaced)
             return _Outcome(progress=more, obstacle=selection.obstacle, looked_to=selection.looked_to)
@@ -229,6 +232,14 @@ class Distribution:
         batches = judged.batches[: prepared.room]
         bound = await self._bind_and_submit(selection.binding_state, batches, prepared.fees)
         return _Outcome(bound=bound, progress=True, obstacle=selection.obstacle, looked_to=selection.looked_to)
+
+    async def _vetted(self, selection: Selection, doubted: DoubtedPast, line: Line) -> Selection:
+        """Hold what may have been paid in a past that nobody found; a guard would refuse it by itself."""
+        doubtful = [order for order in selection.orders if order.vetted_ms is None]
+        await self._notices.doubt(doubtful, doubted)
+        line.skip |= {order.key for order in doubtful}
+        good = [order for order in selection.orders if order.vetted_ms is not None]
+        return replace(selection, orders=good, looked_to=None) if doubtful else selection
 
     @property
     def _shops(self) -> ShopCheck:

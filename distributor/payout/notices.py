@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from distributor.chain_types import Revert
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
+from distributor.ledger.records import DoubtedPast
 from distributor.model import HoldReason, Order
 from distributor.payout import alarms
 from distributor.payout.preflight import Obstacle
@@ -53,11 +54,19 @@ class Notices:
 
     async def hold(self, order: Order, refusal: Revert) -> None:
         """Hold an order that the contract refuses on two nodes while it pays the probe."""
+        await self._hold(order, HoldReason.SIMULATION, refusal.text)
+
+    async def _hold(self, order: Order, reason: HoldReason, why: str) -> None:
         try:
-            await self.ledger.hold(order, HoldReason.SIMULATION, refusal.text)
+            await self.ledger.hold(order, reason, why)
         except Contention:
             return
-        await self.alarms.raise_(alarms.order_held(order, HoldReason.SIMULATION, refusal.text))
+        await self.alarms.raise_(alarms.order_held(order, reason, why))
+
+    async def doubt(self, orders: Sequence[Order], doubted: DoubtedPast) -> None:
+        """Hold orders that may have been paid in a past that was not found whole."""
+        for order in orders:
+            await self._hold(order, HoldReason.PAST_UNKNOWN, doubted.why)
 
     async def pass_over(self, order: Order, why: str) -> None:
         """Leave an order waiting and name it: nothing is known against it, and the others go on."""

@@ -61,6 +61,8 @@ class RebuildReport:
     conflicts: list[RebuildConflict] = field(default_factory=list)
     incomplete: str = ""
     """Why the blocks that were read are not the whole past; empty when nothing speaks against it."""
+    doubt: str = ""
+    """The same where a person took the past all the same: each order waits for a person from then on."""
     barred: list[OrderKey] = field(default_factory=list)
     """Orders that a person cancelled before the loss, and that stay cancelled."""
     ledger_id: str = ""
@@ -142,7 +144,8 @@ class Rebuild:
             await self._keep_cancelled(report, by, why)
             await self.ledger.shops.restore()
             ledger_id = self.identity.ledger_id or (await self._found_id()) or secrets.token_hex(16)
-            await self.rebuild_store.finish(replace(self.identity, ledger_id=ledger_id), nonces, progress)
+            identity = replace(self.identity, ledger_id=ledger_id)
+            await self.rebuild_store.finish(identity, nonces, progress, doubt=report.doubt)
             report.ledger_id = ledger_id
         return report
 
@@ -177,6 +180,7 @@ class Rebuild:
         trouble = books.trouble(nodes=len(self.chain.nodes))
         if trouble and self.accept_incomplete:
             self.say(f"{trouble} Accepted: {self.accept_incomplete}.")
+            report.doubt = f"{trouble} {self.accept_incomplete}"
         elif trouble:
             report.incomplete = trouble
 

@@ -12,9 +12,11 @@ from distributor.chain_types import Call, Counts, PoolView
 from distributor.errors import ChainUnavailable, ForeignLedger
 from distributor.ledger.admin import Admin
 from distributor.ledger.fence_rows import FenceRows
+from distributor.ledger.past import LEVEL
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
-from distributor.model import Address, Fees, Hash, OrderStatus, SubmitOutcome
+from distributor.model import Address, Fees, Hash, HoldReason, OrderStatus, SubmitOutcome
 from distributor.order_ids import ref_id
+from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.payout.history import Arrival
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.recovery import rebuild
@@ -677,6 +679,64 @@ async def test_a_person_may_take_a_past_that_does_not_add_up(monkeypatch: pytest
 
     assert report.clear
     assert any("Accepted: the token was migrated" in line for line in context.said)
+
+
+async def a_past_in_part() -> Desk:
+    """ORD0 and ORD1 are paid and the ledger lost; a person takes what came after ORD0 for the whole past."""
+    world = await a_world()
+    await a_payout(world, "ORD0")
+    first_block = world.chain.head.number + 1
+    await a_payout(world, "ORD1")
+    context = await lose_ledger(world)
+    context.accept_incomplete = "no node keeps older logs"
+    assert (await context.rebuild(first_block=first_block)).clear
+    await context.resume()
+    context.world.start()
+    return context
+
+
+async def test_after_an_incomplete_past_each_order_waits_for_a_person() -> None:
+    """Found-faults A3: what was paid in the part nobody showed comes again as new, and would be paid twice."""
+    world = (await a_past_in_part()).world
+    again, new = await world.receive("ORD0"), await world.receive("NEW")
+
+    await world.distribution.drain()
+
+    assert len(world.transfers()) == 2
+    held = [await world.order(each) for each in (again, new)]
+    assert [each.hold_reason for each in held] == [HoldReason.PAST_UNKNOWN] * 2
+    assert "units are missing" in held[0].hold_detail
+    assert world.alarms.codes.count("held_past_unknown") == 2
+    await world.ledger.admin.retry(held[1], "ana", "not on the explorer")
+    await world.distribution.drain()
+    await world.settle(8)
+    assert await world.status(new) is OrderStatus.PAID
+    assert await world.status(again) is OrderStatus.HELD
+
+
+async def test_a_person_who_knows_the_past_ends_the_doubt_for_what_comes() -> None:
+    """And what older code would pay without a look it binds not at all."""
+    world = (await a_past_in_part()).world
+    assert await world.ledger.schema_level() == SCHEMA_LEVEL == LEVEL
+    assert await world.ledger.past.trust()
+    assert not await world.ledger.past.trust()
+    new = await world.receive("NEW")
+
+    await world.distribution.drain()
+    await world.settle(8)
+
+    assert await world.status(new) is OrderStatus.PAID
+
+
+async def test_a_later_rebuild_whose_past_adds_up_ends_the_doubt() -> None:
+    """The missing part is found: nothing is doubted any more, and what was paid in it is known."""
+    context = await a_past_in_part()
+    assert await context.world.ledger.past.doubted() is not None
+    context.accept_incomplete = ""
+
+    assert (await context.rebuild()).clear
+    assert await context.world.ledger.past.doubted() is None
+    assert (await context.world.receive("ORD0")).status is OrderStatus.PAID
 
 
 def test_an_emptied_reserve_adds_up_and_proves_nothing_by_one_node() -> None:

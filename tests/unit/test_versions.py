@@ -13,6 +13,7 @@ from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.model import AttemptKind, HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.payout import lifecycle
 from distributor.payout.cancellation import Cancellation, Cancelled
+from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.payout.step_kinds import Wait
 from distributor.state import WaitingReason
 from distributor.status import Status
@@ -179,7 +180,7 @@ async def test_a_rule_of_binding_that_this_code_lacks_stops_it() -> None:
     """A new cap is not counted by older code; so the ledger says which rules it asks for."""
     world = await a_world()
     order = await world.receive()
-    world.rows.put("schema", {"level": 3})
+    world.rows.put("schema", {"level": SCHEMA_LEVEL + 1})
     await world.distribution.drain()
     assert (await world.ledger.service.why_waiting()).reason is WaitingReason.NEWER_ROWS
     world.rows.put("schema", {"level": 2})
