@@ -65,6 +65,9 @@ param storageSku string = 'Standard_ZRS'
 @description('True: the storage account cannot be deleted before the lock is removed.')
 param lockLedger bool = true
 
+@description('True: a deleted vault is kept for 90 days and nobody can purge it. It cannot be taken back.')
+param protectVault bool = true
+
 @description('Instances for HTTP that are always warm; a shop gives up after five seconds.')
 @minValue(0)
 param alwaysReadyHttp int = 1
@@ -130,6 +133,7 @@ module vault 'vault.bicep' = {
     operatorsType: operatorsType
     workspaceId: monitoring.outputs.workspaceId
     keySigns: !empty(operatorKeyId)
+    protected: protectVault
   }
 }
 

@@ -11,7 +11,8 @@ param operatorsObjectId = readEnvironmentVariable('OPERATORS_OBJECT_ID')
 param operatorsType = readEnvironmentVariable('OPERATORS_TYPE', 'User')
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL')
 
-// It may be thrown away: one datacentre, no lock, no instance kept warm.
+// It may be thrown away: one datacentre, no lock, a vault that can be purged, no instance kept warm.
 param storageSku = 'Standard_LRS'
 param lockLedger = false
+param protectVault = false
 param alwaysReadyHttp = 0

@@ -86,7 +86,13 @@ def test_every_role_is_the_one_that_is_given(paper: str) -> None:
 
     assert {(name, guid) for name, guid, _, _ in ROLE.findall(paper)} == given
     roles = {quoted or plain for quoted, plain in re.findall(r'--role (?:"([^"]+)"|(\w+))', shell(paper))}
-    assert roles == {"AcrPull", "AcrPush", "Contributor", "Role Based Access Control Administrator"}
+    assert roles == {
+        "AcrPull",
+        "AcrPush",
+        "Contributor",
+        "Role Based Access Control Administrator",
+        "Ledger Lock Writer",
+    }
 
 
 def test_every_name_in_capitals_is_a_setting_or_the_readers_own(paper: str) -> None:

@@ -77,9 +77,7 @@ def test_every_file_is_well_formed(path: Path) -> None:
 
 def test_a_malformed_file_is_noticed() -> None:
     """The check above can fail."""
-    broken = bicep.read(bicep.INFRA / "vault.bicep").replace(
-        "enablePurgeProtection: true", "enablePurgeProtection true"
-    )
+    broken = bicep.read(bicep.INFRA / "vault.bicep").replace("enableSoftDelete: true", "enableSoftDelete true")
 
     assert bicep.malformed(broken) != []
 
@@ -205,12 +203,17 @@ def test_storage_knows_no_keys_and_no_strangers() -> None:
 
 
 def test_the_vault_cannot_be_emptied_for_good() -> None:
-    """Nobody can purge a key before 90 days are over, and roles alone decide who reads."""
+    """Nobody can purge a key before 90 days are over, but in a test system; roles alone decide who reads."""
     properties = bicep.of_type("Microsoft.KeyVault/vaults")["properties"]
 
-    assert properties["enablePurgeProtection"] is True
+    kept, purged = ({"protected": each, "null": None} for each in (True, False))
+    assert bicep.module("main.bicep")["parameters"]["protectVault"]["default"] is True
+    assert "protectVault" not in bicep.module("production.bicepparam")["variables"]
+    assert bicep.module("test.bicepparam")["variables"]["protectVault"]["value"] is False
+    assert bicep.value(properties["enablePurgeProtection"], kept) is True
+    assert bicep.value(properties["enablePurgeProtection"], purged) is None  # false is refused by Azure
     assert properties["enableSoftDelete"] is True
-    assert properties["softDeleteRetentionInDays"] == 90
+    assert [bicep.value(properties["softDeleteRetentionInDays"], each) for each in (kept, purged)] == [90, 7]
     assert properties["enableRbacAuthorization"] is True
 
 
