@@ -21,7 +21,7 @@ from payflow.model import BaixaId, CompanyId, CustomerId, PaymentKey
 from payflow.recipients import mapping
 from payflow.recipients.addresses import normalized
 from payflow.settings.mail import MailSettings
-from payflow.state import Receipt
+from payflow.state import Reason, Receipt
 from payflow.wiring import Container
 
 Command = Callable[[Container, argparse.Namespace], Awaitable[None]]
@@ -109,7 +109,8 @@ async def _address(container: Container, chosen: argparse.Namespace) -> None:
         raise Rejected("this is not a mail address")
     await LaneRecipients(lane).confirm(address, chosen.by, system_clock())
     await audit(container, chosen, lane.index.address(address), "address")
-    chosen.say("The address is confirmed; receipts that wait for it go on by themselves.")
+    again = await choices.decide_anew(lane, Reason.SHARED_ADDRESS, system_clock())
+    chosen.say(f"The address is confirmed; {again} receipts that were held for an address are decided anew.")
 
 
 async def _bounces(container: Container, chosen: argparse.Namespace) -> None:

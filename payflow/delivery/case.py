@@ -144,8 +144,11 @@ class Case:
             document_source=source,
         )
         known = await self.ledger.document_owner(digest)
+        fresh = await LaneRecipients(self.ledger).not_noted(self.receipt.customer, addresses)
 
         def also(write: AtomicWrite) -> None:
+            for key in fresh:
+                write.insert(key, {})
             for delivery in deliveries:
                 self.ledger.insert_mail(write, delivery)
             if known is None:

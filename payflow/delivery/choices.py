@@ -30,6 +30,7 @@ from payflow.mail import letters
 from payflow.model import BaixaId
 from payflow.state import ENDED, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
+HELD_MAX: Final = 500
 _RELEASED: Final = frozenset({ReceiptState.HELD, ReceiptState.COVERED, ReceiptState.SKIPPED})
 _RESENT: Final = frozenset({ReceiptState.SENT, ReceiptState.REFUSED})
 _OPEN: Final = frozenset({DeliveryState.READY, DeliveryState.HELD, DeliveryState.REFUSED})
@@ -78,6 +79,18 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
         decided_by=by.name,
     )
     return await ledger.save(receipt, after, also=_put(ledger, [*again, *map(rules.begin_anew, refused)]))
+
+
+async def decide_anew(ledger: LaneLedger, reason: Reason, now: UnixMs) -> int:
+    """
+    Let every receipt held for *reason* be decided anew, because a person changed what held it; return how many.
+
+    Nobody decided about the receipt itself: what covers or holds it otherwise still does. Raises Contention.
+    """
+    held = [one for one in await ledger.held(limit=HELD_MAX) if one.state is ReceiptState.HELD and one.reason is reason]
+    for one in held:
+        await ledger.save(one, replace(one, state=ReceiptState.FOUND, reason=None, due_ms=now, changed_ms=now))
+    return len(held)
 
 
 async def skip(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:

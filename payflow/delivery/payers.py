@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from foundation.clock import UnixMs
@@ -13,7 +13,7 @@ from payflow.ledger.lane import LaneLedger
 from payflow.model import CustomerId, Person
 from payflow.payers import Mailbox, Payer
 from payflow.recipients.addresses import mailable
-from payflow.recipients.choice import Known, name_key
+from payflow.recipients.choice import SHARED_BY, Known, name_key
 from payflow.recipients.mapping import Mapped
 from payflow.state import Company
 
@@ -32,6 +32,7 @@ class LaneRecipients:
         texts = [*payer.addresses, *named.addresses]
         texts += [*person.billing_emails, *person.emails] if person else []
         boxes = {address: await self.mailbox(address) for address in mailable(texts)}
+        shared = {address: await self._customers_of(address, customer) for address in boxes}
         return Known(
             by_customer={customer: payer.addresses} if payer.addresses else {},
             by_name={key: named.addresses} if named.addresses else {},
@@ -40,8 +41,14 @@ class LaneRecipients:
             language=payer.language or "pt",
             suppressed=lambda address: bool(_of(boxes, address).suppressed),
             confirmed=lambda address: _of(boxes, address).confirmed,
+            customers_of=lambda address: shared.get(address, 1),
             company_address=company.contact,
         )
+
+    async def not_noted(self, customer: CustomerId, addresses: Iterable[str]) -> Sequence[str]:
+        """Return the keys of *addresses* for which no mail to *customer* was made before; to be inserted with it."""
+        made = [keys.payer_of(self.ledger.index.address(address), customer) for address in addresses]
+        return [key for key in dict.fromkeys(made) if await self.ledger.rows.get(key) is None]
 
     async def payer(self, customer: CustomerId) -> Payer:
         return await self._payer(keys.customer(customer))
@@ -79,6 +86,12 @@ class LaneRecipients:
         await self._put(keys.address(self.ledger.index.address(address)), self.ledger.codec.encode(box), box)
 
     # Inside ------------------------------------------------------------------------------------------
+
+    async def _customers_of(self, address: str, customer: CustomerId) -> int:
+        """Return of how many customers an address is, *customer* among them; more than are doubtful are not counted."""
+        prefix = keys.payer_of(self.ledger.index.address(address), "")
+        rows = await self.ledger.rows.scan(prefix, prefix + keys.END, limit=SHARED_BY)
+        return len({row.key for row in rows} | {f"{prefix}{customer}"})
 
     def _name(self, name: str) -> str:
         return keys.payer_name(self.ledger.index.of(f"name|{name}"))

@@ -76,6 +76,11 @@ def address(index: str) -> str:
     return f"address:{index}"
 
 
+def payer_of(index: str, customer: str) -> str:
+    """Return the key that says that a mail to an address was made for a customer: an address of many is doubtful."""
+    return f"payer:{index}:{customer}"
+
+
 def message(message_id: str) -> str:
     """Return the key that finds a mail by its Message-ID."""
     return f"{MESSAGE}{message_id.strip('<>').partition('@')[0]}"

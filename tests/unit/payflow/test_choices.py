@@ -15,6 +15,7 @@ from payflow.delivery.ports import key_of
 from payflow.mail.bounces import Bounce
 from payflow.model import BaixaId, CustomerId
 from payflow.model import Person as Payer
+from payflow.recipients.choice import choose
 from payflow.recipients.mapping import read
 from payflow.state import Delivery, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.payflow import NOW, Book, a_company, a_delivery, a_receipt, an_instalment
@@ -234,6 +235,34 @@ async def test_rows_of_payers_and_mailboxes_decide_who_gets_the_mail() -> None:
         await rows.set_language(ana, "office", language)
         assert (await rows.known(a_company(), ana, person)).language == language
     assert known.no_mail_ms == NOW
+
+
+async def test_an_address_of_five_customers_is_held_until_a_person_confirms_it() -> None:
+    """A placeholder of the office: four customers get their mail, the fifth waits, and goes on by the confirmation."""
+    book, address = Book(), "x@example.org"
+    payer = Payer(id=CustomerId("c5"), name="E", document="", emails=(address,), billing_emails=())
+    rows = LaneRecipients(book.lane)
+    for number in range(1, 5):
+        for key in await rows.not_noted(CustomerId(f"c{number}"), [address, address]):
+            book.company_rows.put(key, {})
+        assert await rows.not_noted(CustomerId(f"c{number}"), [address.upper()]) == []
+    fourth = await rows.known(a_company(), CustomerId("c4"), payer)
+    fifth = await rows.known(a_company(), CustomerId("c5"), payer)
+    assert (fourth.customers_of(address), fifth.customers_of(address)) == (4, 5)
+    assert choose(CustomerId("c4"), payer, fourth, namesakes=0).addresses == (address,)
+    assert choose(CustomerId("c5"), payer, fifth, namesakes=0).reason is Reason.SHARED_ADDRESS
+
+    waits = [
+        a_receipt(state=S.HELD, reason=Reason.SHARED_ADDRESS),
+        a_receipt("b2", state=S.HELD, reason=Reason.INTERNAL),
+    ]
+    await book.lane.add(None, an_instalment(), waits, [])
+    await rows.confirm(address, "office", NOW)
+    assert await choices.decide_anew(book.lane, Reason.SHARED_ADDRESS, NOW) == 1
+
+    assert (await rows.known(a_company(), CustomerId("c5"), payer)).confirmed(address)
+    (due,) = await book.lane.due(NOW, limit=9)
+    assert (due.baixa, due.state, due.decided_by) == (B1, S.FOUND, "")
 
 
 async def test_a_mail_of_an_undone_payment_is_not_sent_again() -> None:
