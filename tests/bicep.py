@@ -61,6 +61,15 @@ def resources() -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield resource["type"], body["config"] if "loop_type" in body else body
 
 
+def versioned(pattern: str = "*.bicep") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield type with version, and body, of every resource."""
+    for path in sorted(INFRA.glob(pattern)):
+        for resource in module(path.name)["resources"].values():
+            body = resource["config"]
+            inside = "loop_type" in body or set(body) == {"condition", "config"}
+            yield f"{resource['type']}@{resource['api_version']}", body["config"] if inside else body
+
+
 def of_type(kind: str) -> Mapping[str, Any]:
     """Return the body of the only resource of a type."""
     (found,) = (body for name, body in resources() if name == kind)
