@@ -54,17 +54,21 @@ class Exposition:
     """The values of one scrape. Raises InvariantBroken for a name or labels that are not declared."""
 
     kinds: Mapping[str, MetricKind]
-    _samples: dict[str, list[Sample | Distribution]] = field(default_factory=dict)
+    _samples: dict[str, list[Sample]] = field(default_factory=dict)
+    _distributions: dict[str, list[Distribution]] = field(default_factory=dict)
 
     def add(self, name: str, value: float, *labels: str) -> None:
         """Add a value of a gauge or a total."""
-        self._put(name, Sample(labels=labels, value=value))
+        self._declared(name, labels, histogram=False)
+        self._samples.setdefault(name, []).append(Sample(labels=labels, value=value))
 
     def add_distribution(
         self, name: str, bounds: Sequence[float], counts: Sequence[int], total: float, *labels: str
     ) -> None:
         """Add a histogram."""
-        self._put(name, Distribution(labels=labels, bounds=bounds, counts=counts, total=total))
+        self._declared(name, labels, histogram=True)
+        found = Distribution(labels=labels, bounds=bounds, counts=counts, total=total)
+        self._distributions.setdefault(name, []).append(found)
 
     def text(self) -> bytes:
         """Return all of it in the text format."""
@@ -72,14 +76,17 @@ class Exposition:
         registry.register(_Families(list(self._families())))
         return generate_latest(registry)
 
-    def _put(self, name: str, sample: Sample | Distribution) -> None:
+    def _declared(self, name: str, labels: Sequence[str], *, histogram: bool) -> None:
         kind = self.kinds.get(name)
-        require(kind is not None and len(kind.labels) == len(sample.labels), f"metric {name} is not declared so")
-        self._samples.setdefault(name, []).append(sample)
+        fits = kind is not None and len(kind.labels) == len(labels) and (kind.kind == "histogram") is histogram
+        require(fits, f"metric {name} is not declared so")
 
     def _families(self) -> Iterator[Metric]:
         for name, kind in self.kinds.items():
-            yield _family(kind, self._samples.get(name, []))
+            if kind.kind == "histogram":
+                yield _histogram(kind, self._distributions.get(name, []))
+            else:
+                yield _family(kind, self._samples.get(name, []))
 
 
 class _Families(Collector):
@@ -90,18 +97,18 @@ class _Families(Collector):
         return self._all
 
 
-def _family(kind: MetricKind, samples: Iterable[Sample | Distribution]) -> Metric:
-    if kind.kind == "histogram":
-        histogram = HistogramMetricFamily(kind.name, kind.meaning, labels=kind.labels)
-        for each in samples:
-            if isinstance(each, Distribution):
-                histogram.add_metric(each.labels, _cumulative(each), each.total)
-        return histogram
+def _histogram(kind: MetricKind, found: Iterable[Distribution]) -> Metric:
+    histogram = HistogramMetricFamily(kind.name, kind.meaning, labels=kind.labels)
+    for each in found:
+        histogram.add_metric(each.labels, _cumulative(each), each.total)
+    return histogram
+
+
+def _family(kind: MetricKind, samples: Iterable[Sample]) -> Metric:
     family = GaugeMetricFamily if kind.kind == "gauge" else CounterMetricFamily
     found = family(kind.name, kind.meaning, labels=kind.labels)
     for each in samples:
-        if isinstance(each, Sample):
-            found.add_metric(each.labels, each.value)
+        found.add_metric(each.labels, each.value)
     return found
 
 

@@ -47,10 +47,13 @@ class SecretFingerprints:
         """Return the fingerprint of *secret*. Raises StoreUnavailable while the salt cannot be read."""
         if secret not in self._known:
             async with self._lock:
-                if secret not in self._known:
-                    salt = await self.salt()
-                    self._known[secret] = await asyncio.to_thread(fingerprint, secret, salt)
+                await self._compute(secret)
         return self._known[secret]
+
+    async def _compute(self, secret: str) -> None:
+        if secret not in self._known:  # another request may have computed it while this one waited for the lock
+            salt = await self.salt()
+            self._known[secret] = await asyncio.to_thread(fingerprint, secret, salt)
 
     async def of_all(self, secrets: Mapping[Name, str]) -> Mapping[Name, str]:
         """Return the fingerprint of each secret, under its name."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.chain_types import PreBindSnapshot
+from distributor.ledger import keys
 from distributor.ledger.closing import PaidBy
 from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.payout.adoption import Adopted
@@ -92,3 +93,23 @@ async def test_a_bound_order_is_left_to_its_own_transaction() -> None:
 
     with pytest.raises(InvariantBroken, match="cannot be adopted"):
         await world.ledger.guard_rows.adopt(await world.order(order), PAID)
+
+
+async def test_a_guard_that_cannot_be_asked_leaves_the_order_waiting() -> None:
+    """It may have been paid: bound now, it could be signed a second time."""
+    world, order, survey = await prepared()
+    world.guard.record(order)
+    world.guard.silent = True
+
+    assert await world.an_adoption().adopt(order, GUARD, survey) is Adopted.NOT_FINAL
+    assert await world.status(order) is OrderStatus.RECEIVED
+
+
+async def test_a_reference_leads_to_its_order_or_to_none() -> None:
+    """Nobody uses it; or a rebuild found it paid, and knows no order of it."""
+    world, order, _ = await prepared()
+    world.rows.put(keys.ref(a_hash("rebuilt")), {"tx_hash": "0x1"})
+
+    assert await world.ledger.guard_rows.order_of(order.ref_id) == order
+    assert await world.ledger.guard_rows.order_of(a_hash("unused")) is None
+    assert await world.ledger.guard_rows.order_of(a_hash("rebuilt")) is None

@@ -209,14 +209,27 @@ def test_no_report_counts_nothing(tmp_path: Path) -> None:
     assert tally([tmp_path / "none.xml"]).closing() == "0 passed, 0 failed"
 
 
+SPARED = {
+    # the command line
+    *("distributor/__main__.py", "distributor/cli/*", "payflow/__main__.py", "payflow/cli/*"),
+    # adapters
+    *("distributor/adapters/*", "distributor/chain/*", "distributor/signing/*", "payflow/adapters/*"),
+    *("payflow/mail/smtp.py", "payflow/mail/wire.py", "foundation/queues.py", "foundation/secrets/*"),
+    "foundation/tablestore/azure_tables.py",
+    # functions and composition roots
+    *("payflow/functions/*", "payflow/wiring.py", "distributor/resources.py", "distributor/wiring.py"),
+}
+"""All that may miss a branch: a module that decides has no place here, so a new entry is a change of this test."""
+
+
 def test_every_module_that_decides_is_covered() -> None:
-    """A new one is in the gate by itself; the adapters and the command line are not."""
-    spared = [paths.ROOT.joinpath(pattern.rstrip("/*")) for pattern in run_tests.NOT_COVERED.split(",")]
+    """Written out: the list cannot grow by a module whose branch is only tedious to test."""
+    spared = run_tests.NOT_COVERED.split(",")
 
     assert run_tests.COVERED == "distributor/*,payflow/*,foundation/*"
-    packages = {"adapters", "chain", "cli", "functions", "secrets", "signing"}
-    assert {path.name for path in spared if path.is_dir()} == packages
-    assert [path for path in spared if not path.exists()] == []
+    assert set(spared) == SPARED
+    assert len(spared) == len(SPARED)
+    assert [name for name in SPARED if not paths.ROOT.joinpath(name.rstrip("/*")).exists()] == []
 
 
 @pytest.mark.parametrize(("tests", "gate", "code"), [(0, True, 0), (1, True, 1), (0, False, 1)])

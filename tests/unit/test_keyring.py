@@ -159,6 +159,7 @@ async def test_without_any_secret_the_service_is_not_configured() -> None:
 
     with pytest.raises(ConfigurationError, match="WEBHOOK_SECRET was withdrawn"):
         ring.keys()
+    assert ring.secrets() == {}
 
     vault.held["WEBHOOK_SECRET"] = NEXT
     await ring.refresh()
@@ -277,3 +278,12 @@ def test_a_setting_names_a_secret_and_back() -> None:
 def test_no_secret_is_in_its_repr() -> None:
     """What prints a keyring prints no secret."""
     assert OURS not in repr(a_ring(Vault()))
+
+
+async def test_a_keyring_whose_secrets_are_all_withdrawn_says_so() -> None:
+    """An empty list would refuse every shop as a forger; this is a setting to correct."""
+    ring = a_ring(Vault(WEBHOOK_SECRET=SecretWithdrawn("deleted")), renewed=(CURRENT,))
+    await ring.refresh()
+
+    with pytest.raises(ConfigurationError, match="WEBHOOK_SECRET was withdrawn"):
+        ring.keys()

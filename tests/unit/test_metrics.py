@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from distributor.functions import metrics as route
+from distributor.ledger import keys
 from distributor.metrics import KEPT_MS, KINDS, Metrics
 from distributor.model import HoldReason
 from distributor.payout.catalogue import CATALOGUE
@@ -20,6 +21,7 @@ from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
 from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.queries import past
 from tests.factories import OPERATOR
 from tests.fakes.bench import Bench, a_closing
 from tests.fakes.functions import FakeContainer, a_context
@@ -159,3 +161,15 @@ async def test_the_route_answers_in_the_text_format(bench: Bench, monkeypatch: p
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
     assert b"ballx_sweep_age_seconds" in answer.get_body()
+
+
+async def test_a_ledger_without_an_operator_shows_no_commitments(bench: Bench) -> None:
+    """Before `init` nothing was bound; zero would say that it was looked up."""
+    assert isinstance(bench.rows, MemoryRows)
+    for row in await bench.rows.scan(keys.NONCES, past(keys.NONCES), limit=9):
+        bench.rows.remove(row.key)
+
+    said = await shown(bench)
+
+    assert [name for name in said if name.startswith("ballx_committed_tokens")] == []
+    assert said["ballx_sweep_age_seconds"] >= 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -28,7 +30,7 @@ from distributor.payout.stillness import STILL_MS
 from distributor.payout.sweep import Sweep
 from distributor.state import Stats
 from distributor.units import Wei
-from foundation.errors import InvariantBroken
+from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.leases import Lease, Leases
 from tests.factories import GWEI, POLICY, a_block
 from tests.fakes.chain import OPERATOR, Behaviour, FakeChain
@@ -914,3 +916,19 @@ async def test_an_order_that_is_gone_when_it_is_closed_stops_nothing_beside_it(m
         await world.settlement.turn()
 
     assert await world.status(beside) is OrderStatus.PAID
+
+
+async def test_another_hosts_note_of_a_look_is_as_good_as_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """Both looked at everything: the settlement goes on, and says so in the log."""
+    world = await a_world()
+    await world.receive()
+    await world.distribution.drain()
+
+    async def first() -> None:
+        raise Contention("another host wrote the row")
+
+    service = world.ledger.service
+    with caplog.at_level(logging.INFO), patch.object(type(service), "note_settlement_look", lambda _: first()):
+        await world.settlement.follow()
+
+    assert "settlement_look_noted_elsewhere" in caplog.text

@@ -28,6 +28,7 @@ from foundation.clock import UnixMs
 from foundation.settings.reading import read
 from tests.factories import LIMITS, POLICY
 from tests.fakes.chain import OPERATOR, FakeChain
+from tests.fakes.shop import FIRST, SECOND, Shop
 from tests.world import World, a_world, tokens
 
 THRESHOLDS = ThresholdSettings(low_reserve_tokens=Decimal(1_000), low_allowance_tokens=Decimal(1_000))
@@ -368,3 +369,17 @@ async def test_what_the_network_asks_is_kept_for_the_alarms() -> None:
     state = await world.ledger.service.monitor_state()
     assert state.market_base_wei is not None
     assert state.market_tip_wei is not None
+
+
+async def test_the_watch_registers_a_rotated_secret_while_no_order_comes() -> None:
+    """The round does it with the next order; a shop that sells nothing for a week may rotate twice meanwhile."""
+    world = await a_world()
+    shop = Shop(world, {"default": FIRST})
+    watcher = replace(a_watcher(world), registration=shop.registration)
+    await watcher.run()
+    shop.settings = {"default": SECOND, "default/previous": FIRST}
+
+    await watcher.run()
+
+    assert set((await world.ledger.shops.owners()).values()) == {"default"}
+    assert await shop.fingerprints.of(SECOND) in await world.ledger.shops.owners()

@@ -86,3 +86,12 @@ async def test_tls_from_the_first_byte() -> None:
         await a_target(server, starttls=False).deliver([MESSAGE])
 
     assert len(server.accepted) == 1
+
+
+async def test_a_server_that_wants_no_sign_in_gets_none() -> None:
+    """A relay inside a network; the way there is encrypted all the same."""
+    with mail_server(login=False) as server:
+        target = a_target(server)
+        await replace(target, server=replace(target.server, user="", password="")).deliver([MESSAGE])
+
+    assert len(server.accepted) == 1

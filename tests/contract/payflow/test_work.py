@@ -14,12 +14,14 @@ import pytest
 from devstack.conta_azul.books import Books, Parcela, Payment
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken, Rejected, StoreUnavailable
+from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import choices, decisions, rules
 from payflow.delivery.case import Case
 from payflow.delivery.choices import Person as ByPerson
 from payflow.delivery.choices import Resend
 from payflow.delivery.office import Office
+from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey, SendLog
 from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.delivery.steps import Prepare, Seen
@@ -39,7 +41,7 @@ from payflow.recipients.choice import Known, Recipient
 from payflow.state import After, Company, Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
 from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
-from tests.fakes.payflow import COMPANY, Book, a_company, a_receipt, an_instalment
+from tests.fakes.payflow import COMPANY, Book, a_company, a_delivery, a_receipt, an_instalment
 from tests.unit.payflow.test_documents import PAYMENT
 
 PDF = comprovante.make(PAYMENT)
@@ -717,3 +719,28 @@ async def test_a_delivery_is_read_by_its_key(clinic: Clinic) -> None:
 
     assert [await deliveries.read(_key(payment))] == await clinic.deliveries(payment)
     assert await deliveries.read(_key(payment, "nothing")) is None
+
+
+async def test_a_recipient_that_the_server_refuses_gets_no_other_mail(clinic: Clinic) -> None:
+    """550 for the mailbox: the address is suppressed for the clinic's other payments too."""
+    clinic.server.faults.replies = {"rcpt": "550 5.1.1 no such user"}
+    payment = clinic.paid()
+    await clinic.found(payment)
+
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.REFUSED
+    (delivery,) = await clinic.deliveries(payment)
+    assert delivery.state is DeliveryState.REFUSED
+    assert "no such user" in (await LaneRecipients(clinic.lane).mailbox(delivery.address)).suppressed
+
+
+async def test_send_again_waits_for_an_address(clinic: Clinic) -> None:
+    """The send log of a restored table knows a mail and not to whom; the next look finds the payment again."""
+    payment = clinic.paid()
+    await clinic.found(payment, state=ReceiptState.UNKNOWN)
+    write = AtomicWrite()
+    known = a_delivery(payment.id, state=DeliveryState.UNKNOWN, address="", attempt_deadline_ms=clinic.now)
+    clinic.lane.put_delivery(write, known)
+    await commit(clinic.lane.rows, write, marker_row=write.writes[0].key)
+
+    with pytest.raises(Rejected, match="not known yet"):
+        await decisions.send_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")

@@ -43,3 +43,11 @@ def test_what_is_not_declared_is_refused() -> None:
         Exposition(KINDS).add("new", 1)
     with pytest.raises(InvariantBroken, match="not declared"):
         Exposition(KINDS).add("a_state", 1)
+
+
+def test_a_value_of_another_kind_is_refused() -> None:
+    """It would be left out of the text, and nobody would miss it."""
+    with pytest.raises(InvariantBroken, match="not declared"):
+        Exposition(KINDS).add("a_time_seconds", 1)
+    with pytest.raises(InvariantBroken, match="not declared"):
+        Exposition(KINDS).add_distribution("a_sum_total", (1,), (0, 0), 0)

@@ -8,9 +8,10 @@ import pytest
 
 from foundation.clock import UnixMs
 from foundation.errors import Contention, Rejected
-from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Value
+from foundation.tablestore.queries import PAGE_ROWS
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey, LogRecords
 from payflow.delivery.restoring import Report, Restoring
@@ -321,3 +322,48 @@ async def test_who_wanted_no_mail_since_the_backup_gets_none(office: Office) -> 
 
     rows = LaneRecipients(office.book.lane)
     assert [(await rows.payer(CustomerId(one))).no_mail for one in ("c1", "c2")] == [True, False]
+
+
+async def test_a_row_that_a_backup_leaves_out_now_is_not_put_back(office: Office) -> None:
+    """A backup of a version that left out less: what is made of other rows is made anew."""
+    await office.has(a_receipt())
+    backup = await office.taken()
+    stale = f"{backups.LEFT_OUT[0]}stale"
+
+    await office.restored(replace(backup, rows={**backup.rows, stale: {"baixa": "b9"}}))
+
+    assert await office.book.lane.rows.get(stale) is None
+    assert (await office.receipt()).state is S.FOUND
+
+
+async def test_a_skip_of_what_had_ended_already_is_put_back(office: Office) -> None:
+    """Covered before the backup, and skipped by a person all the same: no mail follows, nothing is left to say."""
+    await office.has(a_receipt(state=S.COVERED, reason=Reason.RECREATED))
+    backup = await office.taken()
+    await office.said("skip", "b1", instalment="p1")
+
+    report = await office.restored(backup)
+
+    assert (await office.receipt()).state is S.COVERED
+    assert report.not_put_back == []
+
+
+async def test_a_backup_of_many_rows_is_read_page_by_page(office: Office) -> None:
+    """None is lost where a page ends."""
+    many = {f"x:{number:05d}" for number in range(PAGE_ROWS + 1)}
+    for key in many:
+        office.book.company_rows.put(key, {})
+
+    assert many <= (await office.taken()).rows.keys()
+
+
+@pytest.mark.parametrize("many", range(ROWS_MAX - 3, ROWS_MAX + 2))
+async def test_a_restore_whose_last_group_is_full_loses_no_row(office: Office, many: int) -> None:
+    """Whether or not something is left for one more group."""
+    rows = {f"x:{number:03d}": {"n": number} for number in range(many)}
+    backup = await office.taken()
+
+    await office.restored(replace(backup, rows={**backup.rows, **rows}))
+
+    there = office.book.company_rows.dump()
+    assert rows.keys() <= there.keys()

@@ -1,0 +1,84 @@
+"""The rows and the tokens of each company are in partitions of their own."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from foundation.tablestore.memory import MemoryRows
+from payflow.installation import CompanyPartitions, Installation, sealed_parts
+from payflow.ledger import keys
+from payflow.ledger.identity import create
+from payflow.model import CompanyId
+from payflow.state import CompanyStatus
+from tests.fakes.payflow import COMPANY, NOW, SEALER, a_company
+
+OTHER = CompanyId("another-clinic")
+
+
+@dataclass
+class Account:
+    """An account's table: rows in memory, a set for each partition."""
+
+    partitions: dict[str, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
+
+    @property
+    def rows(self) -> MemoryRows:
+        return self.rows_of("")
+
+    def rows_of(self, partition: str) -> MemoryRows:
+        return self.partitions[partition]
+
+
+async def installed() -> tuple[Installation, Account, Account]:
+    """Return an installation on two accounts in memory."""
+    ledger, second = Account(), Account()
+    identity = await create(MemoryRows(), SEALER, environment="test", redirect_uri="https://p.example/callback")
+    return Installation(cast("Any", ledger), cast("Any", second), SEALER, identity), ledger, second
+
+
+async def test_each_company_has_its_own_rows() -> None:
+    """What one clinic stores, no other one reads; the list of companies is common."""
+    base, ledger, _ = await installed()
+    mine, theirs = base.lane(COMPANY), base.lane(OTHER)
+
+    await mine.write_company(a_company())
+
+    assert await mine.read_company() is not None
+    assert await theirs.read_company() is None
+    assert mine.entries.rows is theirs.entries.rows is ledger.rows_of(keys.COMPANIES)
+
+
+async def test_the_rescue_copy_of_a_token_is_in_the_other_account(caplog: pytest.LogCaptureFixture) -> None:
+    """One lost account does not take both; what becomes of a token is in the log under its company."""
+    base, ledger, second = await installed()
+    companies = CompanyPartitions(base, lambda: NOW, cast("Any", None))
+
+    tokens = companies.tokens(COMPANY)
+    with caplog.at_level(logging.ERROR):
+        tokens.tell("rescue_unreachable")
+
+    assert tokens.rescue is second.rows_of(keys.partition(COMPANY))
+    assert tokens.ledger.rows is companies.lane(COMPANY).rows is ledger.rows_of(keys.partition(COMPANY))
+    assert "rescue_unreachable" in caplog.text
+    assert COMPANY in caplog.text
+
+
+async def test_what_is_sealed_is_found_in_both_accounts() -> None:
+    """A partition that a change of the master key passed over could be opened by nobody later."""
+    base, ledger, second = await installed()
+    await base.entries.lower(COMPANY, NOW, CompanyStatus.ACTIVE)
+
+    parts = await sealed_parts(base)
+
+    mine = keys.partition(COMPANY)
+    assert [part.rows for part in parts] == [
+        ledger.rows_of(keys.OAUTH),
+        ledger.rows,
+        ledger.rows_of(mine),
+        second.rows_of(mine),
+    ]
