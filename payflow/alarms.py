@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from foundation.alarms.catalogue import SHARED, AlarmKind, Catalogue, Severity, Text
+from foundation.alarms.catalogue import SHARED, SIGHTING_MS, AlarmKind, Catalogue, Severity, Text
 
 
-def _kind(code: str, severity: Severity, en: tuple[str, str], pt: tuple[str, str], *, stops: bool = True) -> AlarmKind:
-    texts = {"en": Text(summary=en[0], action=en[1]), "pt": Text(summary=pt[0], action=pt[1])}
-    return AlarmKind(code=code, severity=severity, texts={"en": texts["en"], "pt": texts["pt"]}, stops=stops)
+def _kind(
+    code: str,
+    severity: Severity,
+    en: tuple[str, str],
+    pt: tuple[str, str],
+    *,
+    stops: bool = True,
+    sighting_ms: int = SIGHTING_MS,
+) -> AlarmKind:
+    english, portuguese = Text(summary=en[0], action=en[1]), Text(summary=pt[0], action=pt[1])
+    return AlarmKind(
+        code=code,
+        severity=severity,
+        texts={"en": english, "pt": portuguese},
+        stops=stops,
+        sighting_ms=sighting_ms,
+    )
 
 
 CATALOGUE = Catalogue(
@@ -121,6 +135,32 @@ CATALOGUE = Catalogue(
                 "Recibos de uma empresa esperam por uma pessoa; os outros continuam.",
                 "Veja `receipts EMPRESA`; os motivos e as saídas estão na página sobre e-mail.",
             ),
+        ),
+        _kind(
+            "receipt_without_address",
+            Severity.WARNING,
+            (
+                "Receipts of a company have no address for more than an hour; it is looked for each hour.",
+                "Type the address into Conta Azul, or take it from a file with `map COMPANY FILE`.",
+            ),
+            (
+                "Recibos de uma empresa estão sem endereço há mais de uma hora; ele é procurado a cada hora.",
+                "Digite o endereço no Conta Azul, ou use um arquivo com `map EMPRESA ARQUIVO`.",
+            ),
+            sighting_ms=2 * 3_600_000,
+        ),
+        _kind(
+            "document_late",
+            Severity.WARNING,
+            (
+                "Receipts wait for Conta Azul's document for more than a day; after three days they are held.",
+                "Ask the clinic whether it issues receipts; `probe COMPANY` counts them, `policy` allows our own.",
+            ),
+            (
+                "Recibos esperam o documento do Conta Azul há mais de um dia; após três dias são retidos.",
+                "Pergunte à clínica se ela emite recibos; `probe EMPRESA` os conta, `policy` deixa usar o nosso.",
+            ),
+            sighting_ms=13 * 3_600_000,
         ),
         _kind(
             "sender_stopped",

@@ -41,6 +41,8 @@ FAULTS_MAX: Final = 5
 FAILURES_MAX: Final = 3
 BATCH: Final = 20
 RETRY_MS: Final = 60_000
+ADDRESS_LATE_MS: Final = 3_600_000
+DOCUMENT_LATE_MS: Final = 24 * 3_600_000
 
 Probe = Callable[[Company], Awaitable[Company]]
 
@@ -209,6 +211,7 @@ class Lane:
             await self._count(receipt)
             return
         run.seen.add(mark)
+        await self._told_of_waiting(receipt, company)
         try:
             await self.work.advance(receipt, company, self.ledger, api)
             run.failures = 0
@@ -221,6 +224,14 @@ class Lane:
         except Exception as fault:  # noqa: BLE001 -- one receipt's unexpected error must not stop the others
             logs.error(_log, "receipt_fault", company=company.id, baixa=receipt.baixa, error=type(fault).__name__)
             await self._count(receipt)
+
+    async def _told_of_waiting(self, receipt: Receipt, company: Company) -> None:
+        """Note what is asked for again and again in vain: it waits for nobody by its state, and yet for somebody."""
+        waited_ms = self.clock() - receipt.found_ms
+        if receipt.reason is Reason.NO_RECIPIENT and waited_ms >= ADDRESS_LATE_MS:
+            await self.alarms.note("receipt_without_address", company.id, "")
+        if receipt.state is ReceiptState.WAITING_DOCUMENT and waited_ms >= DOCUMENT_LATE_MS:
+            await self.alarms.note("document_late", company.id, "")
 
     async def _postpone(self, receipt: Receipt, run: _Run) -> None:
         """Ask for this one a minute later; three in a row that Conta Azul cannot answer for are no receipt's fault."""

@@ -15,6 +15,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Contention, StoreUnavailable, Transient
 from foundation.tablestore.leases import Leases
 from payflow import lane as lanes
+from payflow.alarms import CATALOGUE
 from payflow.conta_azul.answers import Page
 from payflow.conta_azul.routes import Search
 from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, Unauthorized
@@ -169,6 +170,29 @@ async def test_a_send_log_that_is_away_is_an_alarm_and_no_receipts_fault(world: 
 
     assert world.told.noted == ["send_log_unreachable"] * 6
     assert (await world.receipt("b1")).faults == 0
+
+
+@pytest.mark.parametrize(
+    ("waits", "hours", "code"),
+    [
+        ({"state": ReceiptState.READY, "reason": Reason.NO_RECIPIENT}, 0.9, None),
+        ({"state": ReceiptState.READY, "reason": Reason.NO_RECIPIENT}, 1.1, "receipt_without_address"),
+        ({"state": ReceiptState.WAITING_DOCUMENT}, 23, None),
+        ({"state": ReceiptState.WAITING_DOCUMENT}, 25, "document_late"),
+    ],
+)
+async def test_what_is_asked_for_in_vain_is_told(
+    world: World, waits: dict[str, Any], hours: float, code: str | None
+) -> None:
+    """Its state waits for no person, and without a word none would come; it stands from one ask to the next."""
+    receipt = a_receipt(found_ms=UnixMs(world.now - int(hours * 3_600_000)), due_ms=world.now, **waits)
+    await world.book.lane.add(None, an_instalment(), [receipt], [])
+
+    await world.run()
+
+    assert world.told.noted == ([code] if code else [])
+    if code:
+        assert CATALOGUE.find(code).sighting_ms > {"document_late": 12, "receipt_without_address": 1}[code] * 3_600_000
 
 
 async def test_a_booked_payment_is_found_and_worked_in_one_run(world: World) -> None:
