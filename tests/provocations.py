@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distributor.caps import NO_CAPS, Caps
+from distributor.ledger.keys import DOUBTED_PAST
 from distributor.model import Hash, Order
 from distributor.payout import distribution
 from distributor.state import WaitingReason
 from distributor.units import Wei
 from foundation.errors import ConfigurationError
+from foundation.tablestore.atomic import AtomicWrite, commit
 from tests.factories import GWEI, LIMITS, an_address
 from tests.fakes.chain import CUSTOMERS, OPERATOR
 from tests.fakes.chain_state import GUARD, Behaviour
@@ -391,6 +393,15 @@ async def _(service: Service) -> End:
     order = await service.world.receive()
     pays_elsewhere(service, order, amount_units=tokens(3))
     return cancels(service, order)
+
+
+@provokes("held_past_unknown")
+async def _(service: Service) -> End:
+    """The ledger was rebuilt from a past that a person took although it did not add up."""
+    group = AtomicWrite()
+    await service.world.ledger.past.write(group, "transfers of 10 units are missing. no node keeps older logs")
+    await commit(service.world.rows, group, marker_row=DOUBTED_PAST)
+    return cancels(service, await service.world.receive())
 
 
 def pays_elsewhere(service: Service, order: Order, **changes: Any) -> None:

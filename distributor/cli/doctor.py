@@ -40,7 +40,7 @@ async def _checked(context: CommandContext, item: Item, accepted: set[str]) -> d
 BY_HAND: Mapping[str, str] = {
     "end-to-end": N_("One real order of the smallest amount was paid (`send-test --file`, then `order`)."),
     "alarm-read": N_("A person got the message of `alarms test --apply`, and knows this runbook."),
-    "backup": N_("Table storage has a backup or geo-redundancy, and a rebuild was rehearsed."),
+    "backup": N_("Table storage has a backup, no asynchronous replication (GRS), and a rebuild was rehearsed."),
     "tests": N_("The build of this version is green: tests, lint, types."),
     "image": N_("The deployed package or image is the one the build made."),
     "scale": N_("The plan's instances and its storage account fit the expected orders."),
