@@ -20,6 +20,9 @@ MISTYPED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed"
 COMPLETED = """
 $id = wp_insert_post( array( 'post_type' => 'shop_order', 'post_status' => 'wc-processing' ) );
 foreach ( $meta as $key => $value ) { update_post_meta( $id, $key, $value ); }
+foreach ( (array) ( $meta['_refunded'] ?? array() ) as $amount ) {
+    wc_create_refund( array( 'order_id' => $id, 'amount' => $amount ) );
+}
 wc_get_order( $id )->update_status( 'completed' );
 return (string) $id;
 """
@@ -102,7 +105,10 @@ def test_a_customers_wallet_becomes_the_orders_own(waiting_shop: Shop) -> None:
     "checkout",
     [
         # the classic checkout, and the block one
-        "do_action( 'woocommerce_checkout_create_order', $order, array( 'ballx_wallet' => $typed ) );",
+        (
+            "$_POST['ballx_checkout_wallet'] = $typed;"
+            "do_action( 'woocommerce_checkout_create_order', $order, array( 'ballx_checkout_wallet' => $typed ) );"
+        ),
         "do_action( 'woocommerce_set_additional_field_value', 'ballx-distributor/wallet', $typed, 'other', $order );",
     ],
 )
@@ -124,7 +130,7 @@ def test_a_mistyped_wallet_stops_the_checkout(waiting_shop: Shop) -> None:
     """Before the customer pays, and in words; an empty one is WooCommerce's own matter when it is required."""
     code = (
         "$said = array(); foreach ( $typed as $wallet ) { $errors = new WP_Error();"
-        "do_action( 'woocommerce_after_checkout_validation', array( 'ballx_wallet' => $wallet ), $errors );"
+        "do_action( 'woocommerce_after_checkout_validation', array( 'ballx_checkout_wallet' => $wallet ), $errors );"
         "$said[] = $errors->get_error_message(); } return $said;"
     )
     wrong, right, none = waiting_shop.site.evaluate(code, {"typed": [MISTYPED, OTHER_WALLET, ""]})
@@ -138,7 +144,7 @@ def test_the_checkout_asks_for_the_wallet(waiting_shop: Shop) -> None:
     waiting_shop.set({"ballx_wallet_required": "1"})
     code = (
         AS_A_CUSTOMER + "update_user_meta( $user, 'ballx_wallet', $wallet );"
-        "return apply_filters( 'woocommerce_checkout_fields', array() )['order']['ballx_wallet'];"
+        "return apply_filters( 'woocommerce_checkout_fields', array() )['billing']['ballx_checkout_wallet'];"
     )
     field = waiting_shop.site.evaluate(code, {"login": "returns", "wallet": OTHER_WALLET})
     waiting_shop.set({"ballx_wallet_required": "0"})
@@ -149,7 +155,7 @@ def test_the_checkout_asks_for_the_wallet(waiting_shop: Shop) -> None:
 def test_the_account_keeps_a_right_wallet_and_refuses_a_wrong_one(waiting_shop: Shop) -> None:
     """The same rule as at the checkout."""
     code = (
-        AS_A_CUSTOMER + "$said = array(); foreach ( $typed as $wallet ) { $_POST['ballx_wallet'] = $wallet;"
+        AS_A_CUSTOMER + "$said = array(); foreach ( $typed as $wallet ) { $_POST['ballx_account_wallet'] = $wallet;"
         "$errors = new WP_Error(); do_action( 'woocommerce_save_account_details_errors', $errors, null );"
         "if ( ! $errors->has_errors() ) { do_action( 'woocommerce_save_account_details', $user ); }"
         "$said[] = get_user_meta( $user, 'ballx_wallet', true ); } return $said;"
@@ -174,7 +180,20 @@ def test_a_refused_order_is_read_anew_when_it_is_sent_again(waiting_shop: Shop) 
     assert OTHER_WALLET in (delivery["body"] or "")
 
 
-@pytest.mark.parametrize("state", ["waiting", "accepted", "given_up"])
+def test_an_order_that_waits_is_sent_as_it_is_now(waiting_shop: Shop) -> None:
+    """Completed once more with another wallet, before anything was sent: no notice, and the new content."""
+    number = complete(waiting_shop, {"_order_total": "10"})
+    waiting_shop.site.evaluate(
+        "update_post_meta( $id, '_ballx_wallet', $wallet ); wc_get_order( $id )->update_status( 'completed' );",
+        {"id": number, "wallet": OTHER_WALLET},
+    )
+    delivery = waiting_shop.delivery(number)
+
+    assert (delivery["state"], delivery["wallet"], delivery["changed"]) == ("waiting", OTHER_WALLET, "0")
+    assert OTHER_WALLET in (delivery["body"] or "")
+
+
+@pytest.mark.parametrize("state", ["accepted", "given_up"])
 def test_an_order_that_may_have_been_taken_is_never_replaced(waiting_shop: Shop, state: str) -> None:
     """What was sent first stands, and the owner hears of it."""
     number = complete(waiting_shop, {"_order_total": "10"})

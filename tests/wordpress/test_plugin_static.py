@@ -22,7 +22,9 @@ NAMES = [str(file.relative_to(PLUGIN)) for file in FILES]
 MAIN = (PLUGIN / "ballx-distributor.php").read_text("utf-8")
 README = (PLUGIN / "readme.txt").read_text("utf-8")
 TRANSLATIONS = wordpress_languages.translations()
-ESCAPING = {"esc_html()", "esc_attr()", "esc_url()", "esc_html__()", "esc_attr__()", "wp_kses_post()", "checked()"}
+ESCAPING = {"esc_html()", "esc_attr()", "esc_url()", "esc_html__()", "esc_attr__()", "wp_kses_post()", "checked()"} | {
+    "selected()"
+}
 BEFORE_THE_GUARD = re.compile(
     r"/\*.*?\*/|^(?:<\?php|declare\(strict_types=1\);|namespace .*;|use .*;)$", re.DOTALL | re.MULTILINE
 )

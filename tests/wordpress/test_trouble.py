@@ -76,27 +76,30 @@ def test_an_order_placed_while_the_distributor_is_down_is_paid_once_it_is_up(
     assert got(distributor, wallet) == [ONE_AND_A_HALF]
 
 
-def test_a_wrong_secret_stops_and_says_what_to_look_for(
+def test_a_wrong_secret_is_told_and_ends_by_itself_when_it_is_corrected(
     shop: Shop, distributor: Distributor, administrator: Administrator
 ) -> None:
-    """Not tried again by itself; the notice holds the code and the request; "Send again" sends it."""
+    """An hour of a wrong secret or clock cost one click for each order; the notice holds the code and the request."""
     wallet = a_wallet("secret")
     shop.set({"ballx_webhook_secret": "another-secret-of-16"})
     shop.place({"order_id": "SECRET-1", "wallet": wallet, "amount": "1.5"})
+    shop.site.evaluate(
+        "$GLOBALS['wpdb']->update( $GLOBALS['wpdb']->prefix . 'ballx_deliveries', array( 'attempts' => 7 ),"
+        " array( 'order_id' => 'SECRET-1' ) );"
+    )
     shop.let_time_pass()
     shop.let_time_pass()
-    refused = shop.delivery("SECRET-1")
+    unauthorized = shop.delivery("SECRET-1")
 
-    assert (refused["state"], refused["attempts"], refused["http_status"]) == ("refused", "1", "401")
-    assert refused["error_code"] == "bad_signature"
-    assert refused["request_id"]
+    assert (unauthorized["state"], unauthorized["attempts"], unauthorized["http_status"]) == ("waiting", "9", "401")
+    assert unauthorized["error_code"] == "bad_signature"
     notice = administrator.open("/wp-admin/").text
-    assert "Order SECRET-1: Refused." in notice
-    assert f"X-Error-Code: bad_signature · X-Request-Id: {refused['request_id']}" in notice
+    assert "Order SECRET-1: Being sent." in notice
+    assert f"X-Error-Code: bad_signature · X-Request-Id: {unauthorized['request_id']}" in notice
 
     shop.set({"ballx_webhook_secret": distributor.secret})
-    administrator.press("/wp-admin/admin.php?page=ballx-deliveries", "ballx_send_again", refused["id"])
-    assert shop.follow("SECRET-1", "received")["wallet"] == wallet
+    shop.site.run_cron()
+    assert shop.delivery("SECRET-1")["state"] == "accepted"
     assert "SECRET-1" not in administrator.open("/wp-admin/").text
 
 

@@ -2,11 +2,11 @@
 /**
  * A stand-in of WooCommerce for the tests: it is in no package registry that a build can reach.
  *
- * Only what the plugin asks of it, behaving as WooCommerce documents it, stored where WooCommerce 6 stores it:
- * posts of the type shop_order, post meta, comments of the type order_note. Off unless the option is set.
+ * Only what the plugin asks of it, as the real one was seen to do it (WooCommerce 10.0.0 on WordPress 6.8.3, orders in
+ * posts), stored where it stores it: posts of the types shop_order and shop_order_refund, post meta, comments of the
+ * type order_note. Off unless the option is set. Facts that the plugin once stumbled over are marked "Seen".
  *
- * @see https://woocommerce.github.io/code-reference/classes/WC-Order.html
- * @see https://woocommerce.github.io/code-reference/namespaces/default.html#function_wc_get_order
+ * @see https://github.com/woocommerce/woocommerce/tree/10.0.0/plugins/woocommerce/includes
  */
 
 declare(strict_types=1);
@@ -18,23 +18,84 @@ if ( ! get_option( 'woocommerce_stand_in' ) ) {
 final class WooCommerce {
 }
 
-class WC_Order {
-	/** @var array<string, mixed> */
-	private array $changed_meta = array();
+/** Meta is kept in the object until it is saved. */
+abstract class WC_Data {
+	/** @var array<string, mixed> null: to be deleted */
+	protected array $changed_meta = array();
 
-	public function __construct( private readonly int $id ) {
+	public function __construct( protected int $id ) {
 	}
 
 	public function get_id(): int {
 		return $this->id;
 	}
 
+	public function get_meta( string $key ): mixed {
+		return array_key_exists( $key, $this->changed_meta )
+			? $this->changed_meta[ $key ] ?? '' : get_metadata( static::META, $this->id, $key, true );
+	}
+
+	/** An empty value exists too. */
+	public function meta_exists( string $key ): bool {
+		return array_key_exists( $key, $this->changed_meta )
+			? null !== $this->changed_meta[ $key ] : metadata_exists( static::META, $this->id, $key );
+	}
+
+	public function update_meta_data( string $key, mixed $value ): void {
+		$this->changed_meta[ $key ] = $value;
+	}
+
+	public function delete_meta_data( string $key ): void {
+		$this->changed_meta[ $key ] = null;
+	}
+
+	/** Nothing is stored before this. */
+	public function save(): int {
+		do_action( 'woocommerce_before_' . static::TYPE . '_object_save', $this, null );
+		foreach ( $this->changed_meta as $key => $value ) {
+			null === $value ? delete_metadata( static::META, $this->id, $key )
+				: update_metadata( static::META, $this->id, $key, $value );
+		}
+		$this->changed_meta = array();
+		return $this->id;
+	}
+}
+
+class WC_Customer extends WC_Data {
+	protected const META = 'user';
+	protected const TYPE = 'customer';
+}
+
+class WC_Order_Refund extends WC_Data {
+	protected const META = 'post';
+	protected const TYPE = 'order';
+
+	public function get_amount(): string {
+		return (string) get_post_meta( $this->id, '_refund_amount', true );
+	}
+
+	public function delete(): void {
+		$order = (int) get_post( $this->id )->post_parent;
+		wp_delete_post( $this->id, true );
+		do_action( 'woocommerce_refund_deleted', $this->id, $order );
+	}
+}
+
+class WC_Order extends WC_Data {
+	protected const META = 'post';
+	protected const TYPE = 'order';
+
 	public function get_order_number(): string {
 		return (string) $this->id;
 	}
 
+	/** Seen: without wc-, and "trash" as it is. */
 	public function get_status(): string {
-		return substr( get_post_status( $this->id ), strlen( 'wc-' ) );
+		return (string) preg_replace( '/^wc-/', '', (string) get_post_status( $this->id ) );
+	}
+
+	public function get_parent_id(): int {
+		return (int) get_post( $this->id )->post_parent;
 	}
 
 	/** A decimal text such as "29.35", as WooCommerce returns it in the context "view" or "edit". */
@@ -46,8 +107,13 @@ class WC_Order {
 		return (string) ( get_post_meta( $this->id, '_order_currency', true ) ?: get_option( 'woocommerce_currency' ) );
 	}
 
-	public function get_total_refunded(): float {
-		return (float) get_post_meta( $this->id, '_refunded', true );
+	/** @return list<WC_Order_Refund> the latest first */
+	public function get_refunds(): array {
+		$asked = array( 'post_type' => 'shop_order_refund', 'post_parent' => $this->id, 'post_status' => 'wc-completed' );
+		return array_map(
+			fn( WP_Post $post ): WC_Order_Refund => new WC_Order_Refund( $post->ID ),
+			get_posts( $asked + array( 'numberposts' => -1, 'orderby' => 'ID' ) )
+		);
 	}
 
 	public function get_billing_email(): string {
@@ -62,24 +128,9 @@ class WC_Order {
 		return $this->get_customer_id();
 	}
 
-	public function get_meta( string $key ): mixed {
-		return $this->changed_meta[ $key ] ?? get_post_meta( $this->id, $key, true );
-	}
-
-	public function update_meta_data( string $key, mixed $value ): void {
-		$this->changed_meta[ $key ] = $value;
-	}
-
-	public function delete_meta_data( string $key ): void {
-		$this->changed_meta[ $key ] = '';
-	}
-
-	/** Nothing is stored before this. */
 	public function save(): int {
-		foreach ( $this->changed_meta as $key => $value ) {
-			'' === $value ? delete_post_meta( $this->id, $key ) : update_post_meta( $this->id, $key, $value );
-		}
-		$this->changed_meta = array();
+		parent::save();
+		do_action( 'woocommerce_update_order', $this->id, $this );
 		return $this->id;
 	}
 
@@ -99,7 +150,20 @@ class WC_Order {
 		$old_status = $this->get_status();
 		wp_update_post( array( 'ID' => $this->id, 'post_status' => 'wc-' . $new_status ) );
 		do_action( 'woocommerce_order_status_' . $new_status, $this->id, $this );
+		if ( 'completed' === $new_status && $this->get_customer_id() > 0 ) {
+			// Seen: wc_paying_customer() saves the customer, in the same request as the order's form: profile_update.
+			wp_update_user( array( 'ID' => $this->get_customer_id() ) );
+		}
 		do_action( 'woocommerce_order_status_changed', $this->id, $old_status, $new_status, $this );
+		do_action( 'woocommerce_update_order', $this->id, $this );
+		return true;
+	}
+
+	/** Seen: WordPress' own hooks run as well, between WooCommerce's two. */
+	public function delete( bool $force_delete = false ): bool {
+		do_action( $force_delete ? 'woocommerce_before_delete_order' : 'woocommerce_before_trash_order', $this->id, $this );
+		$force_delete ? wp_delete_post( $this->id, true ) : wp_trash_post( $this->id );
+		do_action( $force_delete ? 'woocommerce_delete_order' : 'woocommerce_trash_order', $this->id );
 		return true;
 	}
 }
@@ -110,12 +174,64 @@ function wc_get_order( mixed $the_order = false ): WC_Order|false {
 	return 'shop_order' === get_post_type( $id ) ? new WC_Order( $id ) : false;
 }
 
+/** @return list<WC_Order> */
+function wc_get_orders( array $args ): array {
+	$asked = array( 'post_type' => 'shop_order', 'post_parent' => $args['parent'], 'numberposts' => $args['limit'] );
+	return array_map(
+		fn( WP_Post $post ): WC_Order => new WC_Order( $post->ID ),
+		get_posts( $asked + array( 'post_status' => $args['status'] ) )
+	);
+}
+
+/**
+ * Seen: a partial refund leaves the order's status as it is, and does not save the order after it; a full one makes
+ * it "refunded". The hook with the refund comes last.
+ */
+function wc_create_refund( array $args ): WC_Order_Refund {
+	$order  = wc_get_order( $args['order_id'] );
+	$post   = array( 'post_type' => 'shop_order_refund', 'post_status' => 'wc-completed', 'post_parent' => $order->get_id() );
+	$refund = wp_insert_post( $post + array( 'meta_input' => array( '_refund_amount' => (string) $args['amount'] ) ) );
+	$given  = array_sum( array_map( fn( WC_Order_Refund $one ): float => (float) $one->get_amount(), $order->get_refunds() ) );
+	if ( $given >= (float) $order->get_total() ) {
+		do_action( 'woocommerce_order_fully_refunded', $order->get_id(), $refund );
+		$order->update_status( 'refunded' );
+	} else {
+		do_action( 'woocommerce_order_partially_refunded', $order->get_id(), $refund );
+	}
+	do_action( 'woocommerce_order_refunded', $order->get_id(), $refund );
+	return new WC_Order_Refund( $refund );
+}
+
+/**
+ * Seen: the block checkout writes each additional field under _wc_other/ on the order and on its customer, after the
+ * hook, and reads that copy before it asks for a default.
+ */
+function stand_in_block_checkout( WC_Order $order, string $key, string $value ): void {
+	$customer = new WC_Customer( $order->get_customer_id() );
+	foreach ( array( $order, $customer ) as $object ) {
+		do_action( 'woocommerce_set_additional_field_value', $key, $value, 'other', $object );
+		$object->update_meta_data( '_wc_other/' . $key, $value );
+	}
+	$order->save();
+	$customer->save();
+}
+
+/** What the block checkout, or its input in the administration, shows for a field. */
+function stand_in_block_value( WC_Data $object, string $key ): string {
+	$value = $object->get_meta( '_wc_other/' . $key );
+	return (string) ( $value ?: apply_filters( 'woocommerce_get_default_value_for_' . $key, null, 'other', $object ) );
+}
+
 /** The statuses an order may have, as WooCommerce names them. */
 function wc_get_order_statuses(): array {
 	return array(
 		'wc-pending'    => 'Pending payment',
 		'wc-processing' => 'Processing',
+		'wc-on-hold'    => 'On hold',
 		'wc-completed'  => 'Completed',
+		'wc-cancelled'  => 'Cancelled',
+		'wc-refunded'   => 'Refunded',
+		'wc-failed'     => 'Failed',
 	);
 }
 
@@ -123,6 +239,7 @@ add_action(
 	'init',
 	static function (): void {
 		register_post_type( 'shop_order', array( 'public' => false ) );
+		register_post_type( 'shop_order_refund', array( 'public' => false ) );
 		foreach ( array_keys( wc_get_order_statuses() ) as $status ) {
 			register_post_status( $status );
 		}

@@ -5,7 +5,7 @@
  * Description:       Sends signed orders to a BALLX distributor, which pays them in tokens on Polygon exactly once.
  * Version:           0.1.0
  * Requires at least: 6.1
- * Requires PHP:      8.2
+ * Requires PHP:      8.1
  * License:           GPL-2.0-or-later
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       ballx-distributor

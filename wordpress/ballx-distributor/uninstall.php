@@ -11,6 +11,7 @@ use Ballx\Distributor\Problems;
 use Ballx\Distributor\Scheduler;
 use Ballx\Distributor\Schema;
 use Ballx\Distributor\Settings;
+use Ballx\Distributor\Trial;
 use Ballx\Distributor\Woo\Orders;
 
 defined('WP_UNINSTALL_PLUGIN') || exit;
@@ -24,10 +25,12 @@ $ballx_forget_site = static function (): void {
     Schema::drop();
     Settings::remove();
     Problems::forget();
-    delete_post_meta_by_key(Orders::WALLET_META);
+    Trial::forget();
+    array_map(delete_post_meta_by_key(...), [Orders::WALLET_META, CustomerWallet::BLOCK_COPY]);
     $orders_meta = $wpdb->prefix . 'wc_orders_meta';
     if ($wpdb->get_var($wpdb->prepare('SHOW TABLES LIKE %s', $wpdb->esc_like($orders_meta))) === $orders_meta) {
         $wpdb->delete($orders_meta, ['meta_key' => Orders::WALLET_META]);
+        $wpdb->delete($orders_meta, ['meta_key' => CustomerWallet::BLOCK_COPY]);
     }
 };
 
@@ -41,3 +44,4 @@ if (is_multisite()) {
     $ballx_forget_site();
 }
 delete_metadata('user', 0, CustomerWallet::USER_META, '', true);
+delete_metadata('user', 0, CustomerWallet::BLOCK_COPY, '', true);

@@ -19,6 +19,8 @@ final class Courier
     private const RUN_S = 20;
     private const RUN_DELIVERIES = 25;
 
+    private const UNAUTHORIZED = 401;
+    private const UNREADABLE_S = 600;
     private const STATUSES = ['received', 'submitted', 'mined', 'paid', 'held', 'cancelled'];
 
     /** @param callable(): int $clock Unix seconds */
@@ -53,7 +55,11 @@ final class Courier
     /** Send one delivery, unless another process is at it. */
     public function send(Delivery $delivery): void
     {
-        if ($delivery->attempts >= RetrySchedule::attempts()) {
+        $delivery = $this->followed($delivery);
+        if ($delivery === null) {
+            return;
+        }
+        if ($delivery->attempts >= RetrySchedule::attempts() && $delivery->httpStatus !== self::UNAUTHORIZED) {
             // Only a process that died in the last attempt leaves one like this.
             $this->record($delivery, self::stopped(State::GivenUp));
             return;
@@ -67,6 +73,52 @@ final class Courier
         if ($claimed?->state === State::Waiting && $claimed->attempts === $delivery->attempts + 1) {
             $this->record($claimed, $this->consequence($claimed, $answer));
         }
+    }
+
+    /**
+     * Return $delivery as its order stands now: a delivery follows its order until the distributor has taken it.
+     *
+     * 1. An order is completed; its delivery waits, for a minute or for a day. 2. The order is refunded, cancelled
+     * or deleted, or its wallet is corrected. 3. The old content would be paid. So the order is asked at the last
+     * moment, whatever happened in between. Null: it is not sent now.
+     */
+    private function followed(Delivery $delivery): ?Delivery
+    {
+        $order = apply_filters('ballx_order_of_delivery', $delivery, $delivery);
+        return match (true) {
+            $order === $delivery => $delivery,
+            $order instanceof InvalidOrder => $this->stop($delivery, $order),
+            $order instanceof Order => $this->rebuilt($delivery, $order),
+            default => $this->later($delivery),
+        };
+    }
+
+    /** Stop what is not owed any more. Was it sent before, nobody here knows whether the distributor has it. */
+    public function stop(Delivery $delivery, InvalidOrder $why): ?Delivery
+    {
+        $uncertain = $delivery->attempts > 0 && $delivery->httpStatus !== self::UNAUTHORIZED;
+        $this->record($delivery, [
+            'state' => State::Stopped->value, 'due_at' => null, 'needs_look' => (int) $uncertain,
+            'error_code' => $uncertain ? 'stopped_uncertain' : $why->problem,
+            'detail' => Sentences::order($uncertain ? 'stopped_uncertain' : $why->problem),
+        ]);
+        return null;
+    }
+
+    private function rebuilt(Delivery $delivery, Order $order): ?Delivery
+    {
+        $same = $order->orderId !== $delivery->orderId || $order->fingerprint() === $delivery->fingerprint;
+        if ($same) {
+            return $delivery;
+        }
+        return $this->deliveries->rebuild($delivery, $order) ? $this->deliveries->byId($delivery->id) : null;
+    }
+
+    /** Its order cannot be read now, as while WooCommerce is updated. */
+    private function later(Delivery $delivery): ?Delivery
+    {
+        $this->deliveries->update($delivery, ['due_at' => ($this->clock)() + self::UNREADABLE_S]);
+        return null;
     }
 
     /** Ask where one order stands, unless another process is at it. */
@@ -87,6 +139,10 @@ final class Courier
     /** @return array<string, string|int|null> what to store after an order was sent */
     private function consequence(Delivery $delivery, Answer $answer): array
     {
+        if ($answer->status === self::UNAUTHORIZED) {
+            $wait = min(RetrySchedule::waitAfter($delivery->attempts), RetrySchedule::SECRET_MAX_S);
+            return self::traces($answer) + ['due_at' => ($this->clock)() + $wait, 'needs_look' => 1];
+        }
         return self::traces($answer) + match ($answer->verdict($delivery->orderId)) {
             Verdict::Accepted => $this->accepted($delivery, $answer),
             Verdict::Refused => self::stopped(State::Refused),

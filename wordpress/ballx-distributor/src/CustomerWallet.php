@@ -16,12 +16,30 @@ defined('ABSPATH') || exit;
 final class CustomerWallet
 {
     public const USER_META = 'ballx_wallet';
-    public const FIELD = 'ballx_wallet';
+    /** Each form has a name of its own: saving an order in the administration also saves its customer. */
+    public const AT_CHECKOUT = 'ballx_checkout_wallet';
+    public const OF_ORDER = 'ballx_order_wallet';
+    public const OF_ACCOUNT = 'ballx_account_wallet';
+    public const OF_PROFILE = 'ballx_profile_wallet';
+
+    /** Where WooCommerce's block checkout keeps a copy of its own, on orders and customers. */
+    public const BLOCK_FIELD = 'ballx-distributor/wallet';
+    public const BLOCK_COPY = '_wc_other/' . self::BLOCK_FIELD;
 
     public function of(int $userId): string
     {
         $wallet = $userId > 0 ? get_user_meta($userId, self::USER_META, true) : '';
         return is_string($wallet) ? $wallet : '';
+    }
+
+    /** Forget the wallet, and the copy of WooCommerce's block checkout; true if there was one. */
+    public function forget(int $userId): bool
+    {
+        $forgotten = array_map(
+            fn (string $key): bool => $userId > 0 && delete_user_meta($userId, $key),
+            [self::USER_META, self::BLOCK_COPY]
+        );
+        return in_array(true, $forgotten, true);
     }
 
     /** Store a wallet that problem() had nothing to say about; an empty one is forgotten. */
@@ -45,13 +63,13 @@ final class CustomerWallet
     }
 
     /**
-     * Return what the visitor typed, null when the form had no such field.
+     * Return what the visitor typed into $field, null when the form had no such field.
      *
      * Every hook that calls this runs behind the nonce check of the form's owner, WordPress or WooCommerce.
      */
-    public static function typed(): ?string
+    public static function typed(string $field): ?string
     {
-        $typed = wp_unslash($_POST[self::FIELD] ?? null);
+        $typed = wp_unslash($_POST[$field] ?? null);
         return is_string($typed) ? sanitize_text_field($typed) : null;
     }
 

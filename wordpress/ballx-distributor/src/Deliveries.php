@@ -40,6 +40,12 @@ final class Deliveries
         return $this->one('order_id = %s', $orderId);
     }
 
+    /** @return list<Delivery> of one order of WooCommerce */
+    public function ofWooOrder(int $orderId): array
+    {
+        return $orderId > 0 ? $this->rows('wc_order = %d ORDER BY id', $orderId) : [];
+    }
+
     public function byId(int $id): ?Delivery
     {
         return $this->one('id = %d', $id);
@@ -99,6 +105,22 @@ final class Deliveries
             'changed' => 0, 'needs_look' => 0,
         ];
         return $this->update($delivery, $fresh + ($order ? self::content($order) : []));
+    }
+
+    /** Give what was never taken the content its order has now; false when it is not as it was read any more. */
+    public function rebuild(Delivery $delivery, Order $order): bool
+    {
+        return $this->update($delivery, self::content($order));
+    }
+
+    /** Send at once what was refused because the secret did not fit: by now another one is set. */
+    public function hastenUnauthorized(): void
+    {
+        $now = ($this->clock)();
+        $sql = "UPDATE {$this->table()} SET due_at = %d, state = %s, needs_look = 0, updated_at = %d"
+            . ' WHERE http_status = 401 AND state IN (%s, %s)';
+        $waiting = State::Waiting->value;
+        $this->changed($this->db->prepare($sql, $now, $waiting, $now, $waiting, State::Refused->value));
     }
 
     /** @return list<Delivery> that a person should look at, the latest first */

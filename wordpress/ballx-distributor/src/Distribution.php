@@ -64,12 +64,17 @@ final class Distribution
      * Other content under a known id.
      *
      * Refused: the distributor did not take the first content, and should we be wrong, it refuses the second
-     * (its own rule: an id never stands for two contents). Given up: nobody knows whether it was taken.
+     * (its own rule: an id never stands for two contents). Stopped: likewise, its order was completed once more.
+     * Given up: nobody knows whether it was taken.
      */
     private function changed(Delivery $stored, Order $order): Submission
     {
-        if ($stored->state === State::Refused && $this->deliveries->restart($stored, $order)) {
+        $replaced = in_array($stored->state, [State::Refused, State::Stopped], true);
+        if ($replaced && $this->deliveries->restart($stored, $order)) {
             return Submission::SentAgain;
+        }
+        if ($stored->state === State::Waiting && $order->wcOrder > 0 && $this->deliveries->rebuild($stored, $order)) {
+            return Submission::Known;
         }
         $this->deliveries->update($stored, ['changed' => 1, 'needs_look' => 1]);
         return Submission::Changed;

@@ -40,9 +40,10 @@ final class PersonalData
         $userId = self::userId($email);
         $rows = $this->deliveries->ofPerson($email, $userId, $page, self::PER_PAGE);
         $items = array_map(self::exported(...), $rows);
-        $wallet = $this->wallets->of($userId);
-        if ($page === 1 && $wallet !== '') {
-            $items[] = self::item('wallet-' . $userId, [CustomerWallet::label() => $wallet]);
+        $copy = $userId > 0 ? get_user_meta($userId, CustomerWallet::BLOCK_COPY, true) : '';
+        $wallets = array_unique(array_filter([$this->wallets->of($userId), is_string($copy) ? $copy : '']));
+        foreach ($page === 1 ? array_values($wallets) : [] as $place => $wallet) {
+            $items[] = self::item("wallet-{$userId}-{$place}", [CustomerWallet::label() => $wallet]);
         }
         return ['data' => $items, 'done' => count($rows) < self::PER_PAGE];
     }
@@ -60,10 +61,7 @@ final class PersonalData
         $erased = count(array_filter($ended, $this->deliveries->erase(...)));
         $done = $erased === 0 || count($rows) < self::PER_PAGE;
         $unfinished = count($rows) > count($ended);
-        $had = $this->wallets->of($userId) !== '';
-        if ($had) {
-            $this->wallets->keep($userId, '');
-        }
+        $had = $this->wallets->forget($userId);
         return [
             'items_removed' => $had || $erased > 0,
             'items_retained' => $unfinished,

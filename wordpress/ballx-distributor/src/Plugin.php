@@ -74,12 +74,20 @@ final class Plugin
     private function listenToWooCommerce(): void
     {
         add_action('before_woocommerce_init', fn () => Woo\Features::declare($this->file));
-        $orders = new Woo\Orders($this->entrance, $this->deliveries, $this->wallets, $this->settings, $this->problems);
+        $orders = new Woo\Orders(
+            $this->entrance,
+            $this->deliveries,
+            $this->wallets,
+            $this->settings,
+            $this->problems,
+            new Woo\Amounts($this->settings)
+        );
         $orders->listen();
         (new Woo\Checkout($this->wallets, $this->settings))->listen();
         (new Woo\Account($this->wallets))->listen();
         (new Woo\OrderScreen($orders, $this->settings))->listen();
         (new Woo\Privacy())->listen();
+        (new Woo\Following($orders, $this->deliveries, $this->courier, $this->problems))->listen();
     }
 
     private function listenToAdministration(): void
@@ -117,8 +125,14 @@ final class Plugin
         self::install();
         // What waited for the settings goes on as soon as they are there.
         foreach (Settings::CONSTANTS as $option) {
-            add_action('update_option_' . $option, fn () => $this->scheduler->wakeAt(time()), 10, 0);
+            add_action('update_option_' . $option, $this->resume(...), 10, 0);
         }
+    }
+
+    private function resume(): void
+    {
+        $this->deliveries->hastenUnauthorized();
+        $this->scheduler->wakeAt(time());
     }
 
     /** Also after an update of the files and on a new site of a network, where no activation takes place. */

@@ -26,6 +26,9 @@ final class RetrySchedule
     /** How often it is asked at most: about a month, should a person have to decide something. */
     public const ASKS_MAX = 720;
 
+    /** Waits after the secret did not fit; also after the last attempt, because only the shop's owner can end it. */
+    public const SECRET_MAX_S = 3600;
+
     private const RETRY_AFTER_MAX_S = 86400;
 
     /** How often an order is sent before we give up. */

@@ -58,7 +58,8 @@ final class Scheduler
         wp_unschedule_hook(self::WORK);
         wp_unschedule_hook(self::SWEEP);
         if (function_exists('as_unschedule_all_actions')) {
-            as_unschedule_all_actions(self::WORK, [], self::GROUP);
+            // By the hook alone: with a group, Action Scheduler (WooCommerce 10.0) takes [] for "no arguments".
+            as_unschedule_all_actions(self::WORK);
         }
     }
 }

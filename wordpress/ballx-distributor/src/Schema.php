@@ -15,7 +15,7 @@ defined('ABSPATH') || exit;
  */
 final class Schema
 {
-    private const VERSION = '1';
+    private const VERSION = '2';
     private const OPTION = 'ballx_schema';
 
     public static function table(): string
@@ -77,6 +77,7 @@ final class Schema
             updated_at bigint(20) unsigned NOT NULL,
             PRIMARY KEY  (id),
             UNIQUE KEY order_id (order_id),
+            KEY wc_order (wc_order),
             KEY due_at (due_at),
             KEY needs_look (needs_look),
             KEY email (email(100)),

@@ -46,7 +46,10 @@ final class SettingRules
         return match (true) {
             $secret === '' => '',
             strlen($secret) < self::SECRET_BYTES_MIN => 'secret_short',
-            (bool) preg_match('/[\x00-\x1f\x7f]/', $secret) => 'secret_unprintable',
+            // Also what nobody sees: a mark or a blank of another kind came along when the secret was copied.
+            (bool) preg_match('/[^\P{C}]|[^\P{Z} ]|[\x{034F}\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}]/u', $secret),
+            preg_match('//u', $secret) !== 1 => 'secret_unprintable',
+            (bool) preg_match('/\A(?:"[^"]*"|\'[^\']*\'|`[^`]*`|“.*”|‘.*’)\z/us', $secret) => 'secret_quoted',
             default => '',
         };
     }
@@ -60,7 +63,7 @@ final class SettingRules
     public static function rate(string $rate): string
     {
         try {
-            return $rate === '' || Decimal::parse($rate) !== '' ? '' : 'bad_rate';
+            return $rate === '' || !Decimal::isZero(Decimal::parse($rate)) ? '' : 'bad_rate';
         } catch (InvalidOrder) {
             return 'bad_rate';
         }
@@ -70,6 +73,28 @@ final class SettingRules
     public static function prefix(string $prefix): string
     {
         return preg_match('/\A(?:[A-Za-z0-9][A-Za-z0-9._-]{0,19})?\z/', $prefix) ? '' : 'bad_prefix';
+    }
+
+    /** Statuses of the shop's own list, separated by commas; without WooCommerce nobody knows the list. */
+    public static function statuses(string $text): string
+    {
+        $known = function_exists('wc_get_order_statuses') ? array_keys(wc_get_order_statuses()) : null;
+        $chosen = self::statusList($text);
+        $strange = fn (string $status): bool => $known !== null && !in_array('wc-' . $status, $known, true);
+        return $chosen === [] || array_filter($chosen, $strange) !== [] ? 'bad_status' : '';
+    }
+
+    /** @return list<string> as hooks name them: lower case, without wc- */
+    public static function statusList(string $text): array
+    {
+        $clean = fn (string $status): string => (string) preg_replace('/\Awc-/', '', strtolower(trim($status)));
+        $list = array_map($clean, explode(',', $text));
+        return array_values(preg_grep('/\A[a-z0-9_-]{1,40}\z/', $list) ?: []);
+    }
+
+    public static function level(string $level): string
+    {
+        return in_array($level, ['parent', 'sub'], true) ? '' : 'bad_level';
     }
 
     public static function word(string $word): string

@@ -21,6 +21,7 @@ final class Settings
         'ballx_webhook_secret' => '',
         'ballx_status_key' => '',
         'ballx_order_status' => 'completed',
+        'ballx_order_level' => 'parent',
         'ballx_rate' => '',
         'ballx_amount_meta' => '',
         'ballx_order_prefix' => '',
@@ -42,7 +43,11 @@ final class Settings
         foreach (self::DEFAULTS as $option => $default) {
             add_option($option, $default, '', in_array($option, self::SECRET, true) ? 'no' : 'yes');
         }
-        add_option(self::HOME, self::home());
+        add_option(self::HOME, self::fingerprint());
+        // Versions before kept the address itself, which search and replace in a copied database rewrites.
+        if (get_option(self::HOME) === self::home()) {
+            update_option(self::HOME, self::fingerprint());
+        }
     }
 
     public static function remove(): void
@@ -54,6 +59,12 @@ final class Settings
     {
         $value = $this->fixed($option) ? constant(strtoupper($option)) : get_option($option, self::DEFAULTS[$option]);
         return is_string($value) ? trim($value) : '';
+    }
+
+    /** @return list<string> statuses as hooks name them: without wc-, also where an older version stored it with it */
+    public function statuses(): array
+    {
+        return SettingRules::statusList($this->text('ballx_order_status')) ?: ['completed'];
     }
 
     /** Tell whether wp-config.php decides it. */
@@ -89,12 +100,18 @@ final class Settings
      */
     public function isCopy(): bool
     {
-        return get_option(self::HOME) !== self::home();
+        return !in_array(get_option(self::HOME), [self::fingerprint(), self::home()], true);
     }
 
     public function confirmHome(): void
     {
-        update_option(self::HOME, self::home());
+        update_option(self::HOME, self::fingerprint());
+    }
+
+    /** No text of it is in the database: a copy whose addresses were replaced is still known as one. */
+    private static function fingerprint(): string
+    {
+        return hash('sha256', self::home());
     }
 
     private static function home(): string

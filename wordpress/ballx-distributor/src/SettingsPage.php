@@ -23,7 +23,8 @@ final class SettingsPage
         'ballx_webhook_url' => 'newUrl',
         'ballx_webhook_secret' => 'secret',
         'ballx_status_key' => 'statusKey',
-        'ballx_order_status' => 'word',
+        'ballx_order_status' => 'statuses',
+        'ballx_order_level' => 'level',
         'ballx_rate' => 'rate',
         'ballx_amount_meta' => 'word',
         'ballx_order_prefix' => 'prefix',
@@ -80,6 +81,9 @@ final class SettingsPage
             $this->settings->fixed($option) => self::showFixed($option),
             in_array($option, Settings::SECRET, true) => $this->showSecret($option),
             $option === 'ballx_wallet_required' => $this->showCheckbox($option),
+            $option === 'ballx_order_status' && function_exists('wc_get_order_statuses')
+                => $this->showStatuses($option),
+            $option === 'ballx_order_level' => $this->showLevels($option),
             default => $this->showText($option),
         };
         echo '<p class="description">', esc_html($field['help']), '</p>';
@@ -92,6 +96,7 @@ final class SettingsPage
         $old = is_string($stored) ? $stored : Settings::DEFAULTS[$option];
         $secret = in_array($option, Settings::SECRET, true);
         // A secret is taken as it is: cleaning it would change it, and no signature would fit.
+        $value = is_array($value) ? implode(',', array_filter($value, is_string(...))) : $value;
         $new = is_string($value) ? trim($secret ? $value : sanitize_text_field($value)) : '';
         if ($this->settings->fixed($option) || ($secret && $new === '')) {
             return $old;
@@ -123,6 +128,31 @@ final class SettingsPage
     {
         echo '<input type="checkbox" value="1" id="', esc_attr($option), '" name="', esc_attr($option), '"',
             checked($this->settings->text($option), '1', false), '>';
+    }
+
+    /** The shop's own list: what is not in it can never come. */
+    private function showStatuses(string $option): void
+    {
+        $chosen = $this->settings->statuses();
+        foreach (wc_get_order_statuses() as $status => $label) {
+            $status = (string) preg_replace('/\Awc-/', '', (string) $status);
+            echo '<label><input type="checkbox" name="', esc_attr($option), '[]" value="', esc_attr($status), '"',
+                checked(in_array($status, $chosen, true), true, false), '> ', esc_html($label), '</label><br>';
+        }
+    }
+
+    private function showLevels(string $option): void
+    {
+        $levels = [
+            'parent' => __('The customer\'s whole order', 'ballx-distributor'),
+            'sub' => __('Each vendor\'s part of it', 'ballx-distributor'),
+        ];
+        echo '<select id="', esc_attr($option), '" name="', esc_attr($option), '">';
+        foreach ($levels as $level => $label) {
+            echo '<option value="', esc_attr($level), '"', selected($this->settings->text($option), $level, false),
+                '>', esc_html($label), '</option>';
+        }
+        echo '</select>';
     }
 
     private function showText(string $option): void
@@ -157,7 +187,11 @@ final class SettingsPage
             ],
             'ballx_order_status' => [
                 'label' => __('Send orders that are', 'ballx-distributor'),
-                'help' => __('A WooCommerce order status without "wc-", such as completed or processing.', 'ballx-distributor'),
+                'help' => __('An order is sent once, when it first reaches one of these.', 'ballx-distributor'),
+            ],
+            'ballx_order_level' => [
+                'label' => __('Orders of a marketplace', 'ballx-distributor'),
+                'help' => __('Where an order is split among vendors only one of the two is sent, so that it is paid once.', 'ballx-distributor'),
             ],
             'ballx_rate' => [
                 'label' => __('Tokens per currency unit', 'ballx-distributor'),

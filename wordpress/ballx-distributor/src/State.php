@@ -11,7 +11,7 @@ namespace Ballx\Distributor;
 defined('ABSPATH') || exit;
 
 /**
- * waiting → accepted | refused | given_up; the last two go back to waiting when a person sends again.
+ * waiting → accepted | refused | given_up | stopped; the last three go back to waiting when they are sent again.
  *
  * What the distributor does after it accepted is Delivery::$status, in the distributor's own words.
  */
@@ -22,9 +22,12 @@ enum State: string
     case Refused = 'refused';
     case GivenUp = 'given_up';
 
+    /** Its order ended before the distributor took it: cancelled, refunded, deleted, or its wallet emptied. */
+    case Stopped = 'stopped';
+
     /** Tell whether a person may send it again: it is neither on its way nor taken. */
     public function stopped(): bool
     {
-        return $this === self::Refused || $this === self::GivenUp;
+        return in_array($this, [self::Refused, self::GivenUp, self::Stopped], true);
     }
 }

@@ -35,6 +35,14 @@ final class Trial
         set_transient(self::place($userId), $lines, self::KEPT_S);
     }
 
+    /** Forget every answer that was not shown yet. */
+    public static function forget(): void
+    {
+        global $wpdb;
+        $names = $wpdb->esc_like('_transient_') . '%' . $wpdb->esc_like('ballx_test_') . '%';
+        $wpdb->query($wpdb->prepare("DELETE FROM {$wpdb->options} WHERE option_name LIKE %s", $names));
+    }
+
     /** @return list<array{string, string}> kind of notice and sentence, each only once */
     public function take(int $userId): array
     {

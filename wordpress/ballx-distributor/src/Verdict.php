@@ -11,7 +11,9 @@ namespace Ballx\Distributor;
 defined('ABSPATH') || exit;
 
 /**
- * Only four answers are final refusals; all we do not know may pass, and sending again never pays twice.
+ * Only four answers are final refusals; all else may pass, and sending again never pays twice.
+ *
+ * 401 is none of them: a wrong secret or a wrong clock is put right in the shop, and the order is still owed.
  */
 enum Verdict
 {
@@ -19,7 +21,7 @@ enum Verdict
     case Refused;
     case TryAgain;
 
-    private const FINAL = [400, 401, 413, 415, 422];
+    private const FINAL = [400, 413, 415, 422];
 
     /** Judge the HTTP $status, 0 when none came; $ours says that the body is a distributor's answer to this order. */
     public static function of(int $status, bool $ours): self

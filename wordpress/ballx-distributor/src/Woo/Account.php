@@ -30,16 +30,17 @@ final class Account
 
     public function show(): void
     {
-        echo '<p class="woocommerce-form-row form-row form-row-wide"><label for="', esc_attr(CustomerWallet::FIELD),
-            '">', esc_html(CustomerWallet::label()), '</label><input type="text" class="input-text" id="',
-            esc_attr(CustomerWallet::FIELD), '" name="', esc_attr(CustomerWallet::FIELD), '" value="',
+        echo '<p class="woocommerce-form-row form-row form-row-wide"><label for="',
+            esc_attr(CustomerWallet::OF_ACCOUNT), '">', esc_html(CustomerWallet::label()),
+            '</label><input type="text" class="input-text" id="',
+            esc_attr(CustomerWallet::OF_ACCOUNT), '" name="', esc_attr(CustomerWallet::OF_ACCOUNT), '" value="',
             esc_attr($this->wallets->of(get_current_user_id())), '"><em>', esc_html(CustomerWallet::help()),
             '</em></p>';
     }
 
     public function check(\WP_Error $errors): void
     {
-        $problem = CustomerWallet::problem(CustomerWallet::typed() ?? '');
+        $problem = CustomerWallet::problem(CustomerWallet::typed(CustomerWallet::OF_ACCOUNT) ?? '');
         if ($problem !== '') {
             $errors->add('ballx_wallet', $problem);
         }
@@ -47,7 +48,7 @@ final class Account
 
     public function save(int $userId): void
     {
-        $typed = CustomerWallet::typed();
+        $typed = CustomerWallet::typed(CustomerWallet::OF_ACCOUNT);
         if ($typed !== null && CustomerWallet::problem($typed) === '') {
             $this->wallets->keep($userId, $typed);
         }

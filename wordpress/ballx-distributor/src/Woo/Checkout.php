@@ -22,8 +22,6 @@ defined('ABSPATH') || exit;
  */
 final class Checkout
 {
-    private const BLOCK_FIELD = 'ballx-distributor/wallet';
-
     public function __construct(private readonly CustomerWallet $wallets, private readonly Settings $settings)
     {
     }
@@ -35,18 +33,24 @@ final class Checkout
         add_action('woocommerce_checkout_create_order', $this->save(...), 10, 2);
         add_action('woocommerce_init', $this->registerBlockField(...));
         add_action('woocommerce_set_additional_field_value', $this->saveBlockField(...), 10, 4);
-        $default = fn (mixed $value): mixed => $value ?: $this->wallets->of(get_current_user_id());
-        add_filter('woocommerce_get_default_value_for_' . self::BLOCK_FIELD, $default);
+        add_filter('woocommerce_get_default_value_for_' . CustomerWallet::BLOCK_FIELD, $this->known(...), 10, 3);
+        add_action('woocommerce_before_order_object_save', self::dropCopy(...));
+        add_action('woocommerce_before_customer_object_save', self::dropCopy(...));
     }
 
     /** @param array<string, array<string, mixed>> $fields */
     public function withField(array $fields): array
     {
-        $fields['order'][CustomerWallet::FIELD] = [
+        // Among the billing fields: themes and plugins leave out the order notes, and with them the fields beside them.
+        $fields['billing'][CustomerWallet::AT_CHECKOUT] = [
             'type' => 'text',
             'label' => CustomerWallet::label(),
             'description' => CustomerWallet::help(),
             'required' => $this->required(),
+            'class' => ['form-row-wide'],
+            'priority' => 200,
+            'autocomplete' => 'off',
+            'maxlength' => 60,
             'default' => $this->wallets->of(get_current_user_id()),
         ];
         return $fields;
@@ -55,7 +59,7 @@ final class Checkout
     /** @param array<string, mixed> $data */
     public function check(array $data, \WP_Error $errors): void
     {
-        $problem = CustomerWallet::problem(trim((string) ($data[CustomerWallet::FIELD] ?? '')));
+        $problem = CustomerWallet::problem(trim((string) ($data[CustomerWallet::AT_CHECKOUT] ?? '')));
         if ($problem !== '') {
             $errors->add('ballx_wallet', $problem);
         }
@@ -64,7 +68,10 @@ final class Checkout
     /** @param array<string, mixed> $data */
     public function save(\WC_Order $order, array $data): void
     {
-        $this->keep($order, trim((string) ($data[CustomerWallet::FIELD] ?? '')));
+        // A checkout of another plugin may leave the field out: then nobody emptied it.
+        if (CustomerWallet::typed(CustomerWallet::AT_CHECKOUT) !== null) {
+            $this->keep($order, trim((string) ($data[CustomerWallet::AT_CHECKOUT] ?? '')));
+        }
     }
 
     public function registerBlockField(): void
@@ -73,7 +80,7 @@ final class Checkout
             return;
         }
         woocommerce_register_additional_checkout_field([
-            'id' => self::BLOCK_FIELD,
+            'id' => CustomerWallet::BLOCK_FIELD,
             'label' => CustomerWallet::label(),
             'location' => 'order',
             'type' => 'text',
@@ -91,19 +98,38 @@ final class Checkout
 
     public function saveBlockField(string $key, mixed $value, string $group, mixed $object): void
     {
-        if ($key === self::BLOCK_FIELD && $object instanceof \WC_Order) {
+        if ($key === CustomerWallet::BLOCK_FIELD && $object instanceof \WC_Order) {
             $this->keep($object, (string) $value);
         }
     }
 
-    /** Put the wallet into the order, and remember it for the customer's next one. */
+    /** What the block checkout shows where it has no value of its own, and it never has one. */
+    private function known(mixed $value, string $group, mixed $object): mixed
+    {
+        return match (true) {
+            $object instanceof \WC_Order && $object->meta_exists(Orders::WALLET_META)
+                => (string) $object->get_meta(Orders::WALLET_META),
+            $object instanceof \WC_Customer => $this->wallets->of($object->get_id()),
+            default => $value ?: $this->wallets->of(get_current_user_id()),
+        };
+    }
+
+    /** One wallet, one place: WooCommerce 10.0 keeps a copy of each block field, and would read that first. */
+    private static function dropCopy(\WC_Data $object): void
+    {
+        if ($object->meta_exists(CustomerWallet::BLOCK_COPY)) {
+            $object->delete_meta_data(CustomerWallet::BLOCK_COPY);
+        }
+    }
+
+    /** Put the wallet into the order, and remember it for the customer's next one; what was emptied is empty. */
     private function keep(\WC_Order $order, string $typed): void
     {
-        if ($typed === '' || CustomerWallet::problem($typed) !== '') {
+        if (CustomerWallet::problem($typed) !== '') {
             return;
         }
-        $order->update_meta_data(Orders::WALLET_META, Wallet::parse($typed));
-        if ($order->get_customer_id() > 0) {
+        $order->update_meta_data(Orders::WALLET_META, $typed === '' ? '' : Wallet::parse($typed));
+        if ($typed !== '' && $order->get_customer_id() > 0) {
             $this->wallets->keep($order->get_customer_id(), $typed);
         }
     }

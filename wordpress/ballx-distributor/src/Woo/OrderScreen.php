@@ -36,6 +36,11 @@ final class OrderScreen
         add_action('manage_woocommerce_page_wc-orders_custom_column', $this->cell(...), 10, 2);
         add_action('woocommerce_admin_order_data_after_billing_address', $this->show(...));
         add_action('woocommerce_process_shop_order_meta', $this->save(...));
+        // The block checkout's own input for the same wallet: two inputs undo each other's corrections.
+        add_filter('woocommerce_admin_shipping_fields', function (array $fields): array {
+            unset($fields[CustomerWallet::BLOCK_FIELD]);
+            return $fields;
+        }, 20);
     }
 
     public function cell(string $column, int|\WC_Order $order): void
@@ -50,18 +55,18 @@ final class OrderScreen
 
     public function show(\WC_Order $order): void
     {
-        echo '<p class="form-field form-field-wide"><label for="', esc_attr(CustomerWallet::FIELD), '">',
-            esc_html(CustomerWallet::label()), '</label><input type="text" id="', esc_attr(CustomerWallet::FIELD),
-            '" name="', esc_attr(CustomerWallet::FIELD), '" value="',
-            esc_attr((string) $order->get_meta(Orders::WALLET_META)), '"></p>';
+        echo '<p class="form-field form-field-wide"><label for="', esc_attr(CustomerWallet::OF_ORDER), '">',
+            esc_html(CustomerWallet::label()), '</label><input type="text" id="', esc_attr(CustomerWallet::OF_ORDER),
+            '" name="', esc_attr(CustomerWallet::OF_ORDER), '" value="',
+            esc_attr($this->orders->walletShown($order)), '"></p>';
     }
 
     /** WooCommerce has checked the order form's nonce. */
     public function save(int $orderId): void
     {
-        $typed = CustomerWallet::typed();
+        $typed = CustomerWallet::typed(CustomerWallet::OF_ORDER);
         $order = $typed === null ? false : wc_get_order($orderId);
-        if (!$order instanceof \WC_Order || $typed === (string) $order->get_meta(Orders::WALLET_META)) {
+        if (!$order instanceof \WC_Order || $typed === $this->orders->walletShown($order)) {
             return;
         }
         $problem = CustomerWallet::problem($typed);

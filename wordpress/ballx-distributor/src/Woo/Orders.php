@@ -9,11 +9,11 @@ declare(strict_types=1);
 namespace Ballx\Distributor\Woo;
 
 use Ballx\Distributor\CustomerWallet;
-use Ballx\Distributor\Decimal;
 use Ballx\Distributor\Deliveries;
 use Ballx\Distributor\Delivery;
 use Ballx\Distributor\Entrance;
 use Ballx\Distributor\InvalidOrder;
+use Ballx\Distributor\Order;
 use Ballx\Distributor\Problems;
 use Ballx\Distributor\Sentences;
 use Ballx\Distributor\Settings;
@@ -30,10 +30,9 @@ final class Orders
 {
     public const WALLET_META = '_ballx_wallet';
     private const ACTION = 'ballx_send';
-    private const TOKEN_DECIMALS = 18;
 
     /** Reasons to send nothing that are no fault: the note in the order is enough. */
-    private const QUIET = ['no_wallet', 'amount_not_positive'];
+    private const QUIET = ['no_wallet', 'amount_not_positive', 'order_ended', 'part_of_order', 'sent_in_parts'];
 
     public function __construct(
         private readonly Entrance $entrance,
@@ -41,13 +40,15 @@ final class Orders
         private readonly CustomerWallet $wallets,
         private readonly Settings $settings,
         private readonly Problems $problems,
+        private readonly Amounts $amounts,
     ) {
     }
 
     public function listen(): void
     {
-        $status = $this->settings->text('ballx_order_status');
-        add_action('woocommerce_order_status_' . $status, $this->onStatus(...));
+        foreach ($this->settings->statuses() as $status) {
+            add_action('woocommerce_order_status_' . $status, $this->onStatus(...));
+        }
         add_filter('woocommerce_order_actions', fn (array $actions): array => $actions + [
             self::ACTION => __('Send BALLX tokens', 'ballx-distributor'),
         ]);
@@ -68,8 +69,8 @@ final class Orders
     public function send(\WC_Order $order): void
     {
         try {
-            $arguments = apply_filters('ballx_order_args', $this->arguments($order), $order);
-            $result = $this->entrance->distribute((array) $arguments);
+            $result = $this->entrance->distribute($this->filtered($order));
+            $this->keepWallet($order);
             $problem = is_wp_error($result) ? $result->get_error_message() : '';
             $quiet = is_wp_error($result) && in_array($result->get_error_code(), ['ballx_amount_not_positive'], true);
         } catch (InvalidOrder $error) {
@@ -84,10 +85,28 @@ final class Orders
         }
     }
 
-    /** Read a refused order anew, because it may have been corrected; true when that was done. */
+    /**
+     * Return the order as it would be sent now.
+     *
+     * @throws InvalidOrder when nothing is owed, or the order says too little.
+     */
+    public function read(\WC_Order $order): Order
+    {
+        return Order::fromArgs($this->filtered($order));
+    }
+
+    /** Return the wallet that the order's own input shows: what stands in the order, else the customer's. */
+    public function walletShown(\WC_Order $order): string
+    {
+        return $order->meta_exists(self::WALLET_META)
+            ? (string) $order->get_meta(self::WALLET_META) : $this->wallets->of($order->get_customer_id());
+    }
+
+    /** Read a stopped order anew, because it may have been corrected; true when that was done. */
     public function resubmit(bool $done, Delivery $delivery): bool
     {
-        $order = $delivery->state === State::Refused && $delivery->wcOrder ? wc_get_order($delivery->wcOrder) : false;
+        $again = $delivery->state === State::Refused || $delivery->state === State::Stopped;
+        $order = $again && $delivery->wcOrder ? wc_get_order($delivery->wcOrder) : false;
         if ($done || !$order instanceof \WC_Order) {
             return $done;
         }
@@ -121,12 +140,31 @@ final class Orders
      * @return array<string, mixed>
      * @throws InvalidOrder
      */
+    private function filtered(\WC_Order $order): array
+    {
+        $this->amounts->check($order);
+        return (array) apply_filters('ballx_order_args', $this->arguments($order), $order);
+    }
+
+    /** The order keeps the wallet it was sent to: the customer's may change later. */
+    private function keepWallet(\WC_Order $order): void
+    {
+        if (!$order->meta_exists(self::WALLET_META)) {
+            $order->update_meta_data(self::WALLET_META, $this->walletShown($order));
+            $order->save();
+        }
+    }
+
+    /**
+     * @return array<string, mixed>
+     * @throws InvalidOrder
+     */
     private function arguments(\WC_Order $order): array
     {
         return [
             'order_id' => $this->orderId($order),
             'wallet' => $this->wallet($order),
-            'amount' => $this->amount($order),
+            'amount' => $this->amounts->of($order),
             'tipo' => $this->settings->text('ballx_tipo'),
             'reason' => str_replace('{order}', $order->get_order_number(), $this->settings->text('ballx_reason')),
             'wc_order' => $order->get_id(),
@@ -135,42 +173,10 @@ final class Orders
         ];
     }
 
-    /** The order's own wallet, else the customer's, which the order then keeps. */
+    /** The order's own wallet, also an emptied one; else the customer's. */
     private function wallet(\WC_Order $order): string
     {
-        $wallet = (string) $order->get_meta(self::WALLET_META);
-        if ($wallet !== '') {
-            return $wallet;
-        }
-        $wallet = $this->wallets->of($order->get_customer_id());
-        if ($wallet === '') {
-            throw new InvalidOrder('no_wallet');
-        }
-        $order->update_meta_data(self::WALLET_META, $wallet);
-        $order->save();
-        return $wallet;
-    }
-
-    /**
-     * The tokens the order itself names; else what the customer paid and kept times the rate, rounded down.
-     *
-     * The rate is for the shop's own currency.
-     */
-    private function amount(\WC_Order $order): string
-    {
-        $key = $this->settings->text('ballx_amount_meta');
-        $named = $key === '' ? '' : (string) $order->get_meta($key);
-        if ($named !== '') {
-            return $named;
-        }
-        $rate = $this->settings->text('ballx_rate');
-        if ($rate === '') {
-            throw new InvalidOrder('no_amount');
-        }
-        if ($order->get_currency() !== (string) get_option('woocommerce_currency')) {
-            throw new InvalidOrder('other_currency');
-        }
-        $kept = Decimal::difference((string) $order->get_total(), (string) $order->get_total_refunded());
-        return Decimal::product($kept, $rate, self::TOKEN_DECIMALS);
+        $wallet = $this->walletShown($order);
+        return $wallet !== '' ? $wallet : throw new InvalidOrder('no_wallet');
     }
 }

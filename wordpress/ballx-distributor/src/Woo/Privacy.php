@@ -21,9 +21,11 @@ final class Privacy
     {
         add_filter('woocommerce_privacy_export_order_personal_data_meta', fn (array $meta): array => $meta + [
             Orders::WALLET_META => CustomerWallet::label(),
+            CustomerWallet::BLOCK_COPY => CustomerWallet::label(),
         ]);
         add_filter('woocommerce_privacy_remove_order_personal_data_meta', fn (array $meta): array => $meta + [
             Orders::WALLET_META => 'text',
+            CustomerWallet::BLOCK_COPY => 'text',
         ]);
     }
 }
