@@ -101,8 +101,10 @@ class RateLimitSettings(SettingsGroup):
     rate_limit_storage: Annotated[SecretStr | None, parsed(optional(accept.redis_url))] = setting(
         "RATE_LIMIT_STORAGE", "Redis that counts for all instances; without it each counts alone", "", secret=True
     )
-    trusted_proxies: Annotated[int, parsed(kinds.whole(0, 9))] = setting(
-        "TRUSTED_PROXIES", "Your proxies in front of Azure's own, like Front Door or Cloudflare", "0"
+    trusted_proxies: Annotated[int | None, parsed(accept.proxies)] = setting(
+        "TRUSTED_PROXIES",
+        "Your proxies in front of Azure's own, like Front Door or Cloudflare; `none`: a container without a front end",
+        "0",
     )
 
 

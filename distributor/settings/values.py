@@ -15,6 +15,7 @@ from distributor.settings.shop_secrets import WHSEC, whsec_key
 from distributor.units import Wei, gwei_to_wei, token_units
 from foundation.invisible import first_invisible
 from foundation.settings import urls
+from foundation.settings import values as kinds
 from foundation.settings.values import refuse_reference
 
 CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
@@ -135,6 +136,11 @@ def _refuse_pasted(text: str) -> None:
         raise ValueError(f"contains the invisible character {hidden}: copy the secret again without it")
     if text[:1] in _QUOTES and text[-1:] == _QUOTES[text[:1]]:
         raise ValueError("is wrapped in quotes: they would be part of the secret, so write it without them")
+
+
+def proxies(text: str) -> int | None:
+    """Accept how many proxies of the operator's own there are; ``none`` (None): no front end names the client."""
+    return None if text.lower() == "none" else kinds.whole(0, 9)(text)
 
 
 def source(suffix: str) -> str:

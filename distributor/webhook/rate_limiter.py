@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from distributor.errors import CountersUnavailable, RateLimited
 from distributor.ports import Counters
 from distributor.rates import Rate, Window
-from distributor.webhook.client_ip import rate_limit_key
+from distributor.webhook.client_ip import UNKNOWN_CLIENT, rate_limit_key
 from foundation import logs
 from foundation.clock import Clock, UnixMs
 
@@ -41,13 +41,20 @@ class RateLimiter:
     counters: Counters
     per_address: Rate | None
     per_source: Rate | None
-    trusted_proxies: int
-    """Trusted proxies in front of the platform's front end, each of which appends to X-Forwarded-For."""
+    trusted_proxies: int | None
+    """
+    Trusted proxies in front of the platform's front end, each of which appends to X-Forwarded-For.
+
+    None: there is no front end, and the client writes that header itself. Then all clients share one name, and only
+    what proved nothing is counted and refused under it: one bucket must not shut the shops out.
+    """
     clock: Clock
     _outage: _Outage = field(default_factory=_Outage, init=False, repr=False)
 
     async def check(self, forwarded_for: str) -> str:
         """Return the name the client is counted under. Raises RateLimited when it has spent its rate."""
+        if self.trusted_proxies is None:
+            return UNKNOWN_CLIENT
         client = rate_limit_key(forwarded_for, trusted_proxies=self.trusted_proxies)
         window = await self._counted(self.counters.left, self.per_address, f"address:{client}")
         if window and window.remaining < 1:
@@ -55,8 +62,14 @@ class RateLimiter:
         return client
 
     async def penalize(self, client: str) -> None:
-        """Count a request of *client* that was refused before it proved anything."""
-        await self._counted(self.counters.take, self.per_address, f"address:{client}")
+        """
+        Count a request of *client* that was refused before it proved anything.
+
+        Raises RateLimited where no front end names the client and all of them together have spent their rate.
+        """
+        window = await self._counted(self.counters.take, self.per_address, f"address:{client}")
+        if self.trusted_proxies is None and window and window.remaining < 0:
+            _refuse("address", client, window)
 
     async def consume(self, source: str) -> Window | None:
         """Count a request that *source* signed; None when nothing is counted. Raises RateLimited."""

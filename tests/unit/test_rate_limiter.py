@@ -7,6 +7,7 @@ import pytest
 
 from distributor.errors import RateLimited
 from distributor.rates import Rate
+from distributor.webhook.client_ip import UNKNOWN_CLIENT
 from distributor.webhook.rate_limiter import OUTAGE_MS, RateLimiter
 from tests.fakes.clock import FrozenClock
 from tests.fakes.counters import FakeCounters
@@ -135,3 +136,15 @@ async def test_a_refusal_is_logged_with_who_and_why(counters: FakeCounters, capl
 
     line = json.loads(caplog.records[-1].getMessage())
     assert (line["event"], line["policy"], line["who"], line["amount"]) == ("rate_limited", "address", "203.0.113.7", 1)
+
+
+async def test_without_a_front_end_no_header_is_read_and_no_shop_is_shut_out(counters: FakeCounters) -> None:
+    """The client writes X-Forwarded-For itself there: all share one name, which is asked after the signature only."""
+    limiter = a_gate(counters, per_address=Rate(2, 60), trusted_proxies=None)
+    for number in range(2):
+        await limiter.penalize(await limiter.check(f"192.0.2.{number}:1"))
+    with pytest.raises(RateLimited):
+        await limiter.penalize(await limiter.check("192.0.2.9:1"))
+
+    assert await limiter.check("192.0.2.10:1") == UNKNOWN_CLIENT
+    assert await limiter.consume("shop-b")
