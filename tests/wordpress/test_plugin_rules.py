@@ -211,3 +211,20 @@ def test_both_hold_an_order_whose_refund_has_no_amount(php: Php, refund: object)
     with pytest.raises(UnpayableOrder) as held:
         refunds_of({"refunds": [{"id": Number("1"), "total": refund}]})
     assert held.value.code == "refund_without_amount"
+
+
+@pytest.mark.parametrize(
+    ("stored", "statuses"),
+    [
+        ("completed", ["completed"]),
+        ("wc-completed", ["completed"]),
+        (" Completed , wc-on-hold", ["completed", "on-hold"]),
+        ("", []),
+        (" , ", []),
+        ("<b>", []),
+    ],
+)
+def test_statuses_are_read_as_hooks_name_them(php: Php, stored: str, statuses: list[str]) -> None:
+    """With wc-, in capitals or empty, a status was saved with which nothing was ever sent."""
+    assert php.call("SettingRules::statusList", stored) == statuses
+    assert php.call("SettingRules::statuses", stored) == ("" if statuses else "bad_status")
