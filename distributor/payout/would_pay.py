@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from distributor.chain_types import Call
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
+from distributor.model import Fees
 from distributor.payout import preflight
 from distributor.payout.distribution import Distribution
 from distributor.payout.full_size import ask_full_size
 from distributor.payout.preflight import Obstacle
+from distributor.ports import UnsignedTransaction
 from distributor.state import BindingState, WaitingReason
+from distributor.units import Wei
+
+NO_NONCE = 2**64 - 1
+"""No transaction of any chain has it. Source: https://eips.ethereum.org/EIPS/eip-2681"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class WouldPay:
             return preflight.outside_trouble(error)
 
     async def _on_chain(self, binding_state: BindingState) -> Obstacle | None:
-        """Return what one node says against it: code, price, size, the guard, the smallest payment."""
+        """Return what one node says against it: code, price, size, the guard, the smallest payment, the key."""
         asked, operator = self.distribution, binding_state.operator
         opened = (await asked.ledger.opened()).transactions
         mine = [each for each in opened if each.transaction.operator == operator]
@@ -53,7 +60,22 @@ class WouldPay:
             transactions=asked.config.max_in_flight,
         )
         bypassed = await asked.guard_way.obstacle(node=snapshot.node) if asked.guard_way else None
-        return bypassed or await self._refused_probe(snapshot.node)
+        refused = bypassed or await self._refused_probe(snapshot.node)
+        if refused is None:
+            await self._trial_signature()
+        return refused
+
+    async def _trial_signature(self) -> None:
+        """
+        Let the key sign what no node takes, a transaction without gas, and forget it.
+
+        A key in a vault that does not answer is found before an order comes. Raises SignerUnavailable.
+        """
+        fees = Fees(max_fee_wei=Wei(0), tip_wei=Wei(0))
+        call = Call(to=self.distribution.signer.address, data=b"")
+        chain_id = self.distribution.config.identity.chain_id
+        unsigned = UnsignedTransaction(chain_id=chain_id, nonce=NO_NONCE, call=call, gas_limit=0, fees=fees)
+        await self.distribution.signer.sign(unsigned)
 
     async def _refused_probe(self, node: str) -> Obstacle | None:
         """Return why the contract would refuse the smallest payment: role, allowance, reserve, pause."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
@@ -32,6 +33,9 @@ class MemoryRows:
 
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
+        self._keys: list[str] = []
+        self._keys_of: dict[str, Row] | None = None
+        """The keys of these rows in their order, so that a scan of a large table reads what it returns."""
         self._versions = count(1)
         self._down = False
         self._troubles: list[Trouble] = []
@@ -53,8 +57,8 @@ class MemoryRows:
 
     async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
         await self._reach()
-        found = sorted(key for key in self._rows if first <= key < last)
-        return [self._rows[key] for key in found[:limit]]
+        keys = self._in_order()
+        return [self._rows[key] for key in keys[bisect_left(keys, first) : bisect_left(keys, last)][:limit]]
 
     async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
         check(group)
@@ -103,7 +107,7 @@ class MemoryRows:
 
     def put(self, key: str, values: Mapping[str, Value]) -> None:
         """Write a row past every rule, as a person with a table editor could."""
-        self._rows[key] = Row(key=key, values=dict(values), version=self._next())
+        self._set(Row(key=key, values=dict(values), version=self._next()))
 
     def do(self, group: Sequence[RowWrite]) -> None:
         """Do a group at once, as another worker would."""
@@ -111,6 +115,8 @@ class MemoryRows:
 
     def remove(self, key: str) -> None:
         """Remove a row past every rule."""
+        keys = self._in_order()
+        del keys[bisect_left(keys, key)]
         del self._rows[key]
 
     # inside ------------------------------------------------------------------------------------
@@ -139,11 +145,21 @@ class MemoryRows:
 
     def _do(self, write: RowWrite) -> Version | None:
         if isinstance(write, DeleteRow):
-            del self._rows[write.key]
+            self.remove(write.key)
             return None
         row = Row(key=write.key, values=dict(write.values), version=self._next())
-        self._rows[write.key] = row
+        self._set(row)
         return row.version
+
+    def _set(self, row: Row) -> None:
+        if row.key not in self._rows:
+            insort(self._in_order(), row.key)
+        self._rows[row.key] = row
+
+    def _in_order(self) -> list[str]:
+        if self._keys_of is not self._rows:
+            self._keys, self._keys_of = sorted(self._rows), self._rows
+        return self._keys
 
     def _next(self) -> Version:
         return Version(f"v{next(self._versions)}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
 
 from distributor.adapters.alarms import RegisteredAlarms
+from distributor.chain_types import ChainSnapshot, Claim, Mark, Word
 from distributor.errors import ChainUnavailable, WrongChain
-from distributor.model import SubmitOutcome
+from distributor.model import Address, Hash, HoldReason, SubmitOutcome
 from distributor.payout.catalogue import CATALOGUE, OTHERS
-from distributor.payout.facts import AlarmSweep
+from distributor.payout.facts import HELD_MAX, AlarmSweep
 from distributor.readiness import Readiness
 from distributor.settings.use_cases import AgeSettings
 from distributor.units import Wei
@@ -21,6 +22,7 @@ from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.repetition import HOUR_MS
 from foundation.alarms.targets import LogTarget, NotDelivered
+from foundation.alarms.wording import TEXT_CHARS_MAX, text_of
 from foundation.clock import UnixMs
 from foundation.errors import ServiceError
 from foundation.settings.reading import read
@@ -32,6 +34,9 @@ from tests.world import World, a_world
 
 MINUTE_MS = 60_000
 WITHIN_MS = 10 * MINUTE_MS
+CALLS_MAX, HELD = 20, 10_000
+BESIDE = 5
+"""Calls of every look beside nonces, receipts and blocks: chain, head, finalized block, fees, price."""
 
 
 @dataclass
@@ -176,6 +181,99 @@ async def test_a_trouble_is_told_within_ten_minutes_and_hourly(
     assert "nonce 0" in f"{message.facts[0].subject} {message.facts[0].detail}"
     assert message.kind.texts["en"].action
     assert not await service.is_ready()
+
+
+def takes_twenty_calls(service: Service) -> None:
+    """The provider refuses a batch of more than twenty calls, however often it is asked; a small try is answered."""
+    chain = service.world.chain
+    snapshot, words = chain.snapshot, chain.words
+
+    def fits(*parts: Sequence[object]) -> None:
+        if sum(map(len, parts)) + BESIDE > CALLS_MAX:
+            raise ChainUnavailable(f"batches of more than {CALLS_MAX} calls are not allowed")
+
+    async def limited(
+        operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
+    ) -> ChainSnapshot:
+        fits(operators, hashes, blocks)
+        return await snapshot(operators, hashes, blocks, node=node)
+
+    async def said(claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
+        fits(claims, claims)
+        return await words(claims, node=node, mark=mark)
+
+    chain.snapshot, chain.words = limited, said  # type: ignore[method-assign]
+
+
+async def test_a_batch_limit_of_twenty_is_told_on_the_first_busy_day() -> None:
+    """One order at a time went through; with sixteen open nobody can look any more."""
+    service = Service(await a_world())
+    takes_twenty_calls(service)
+    service.world.chain.rules.least_tip_wei = Wei(1_000 * GWEI)
+    for _ in range(16):
+        await service.world.receive()
+
+    await service.hours(2)
+
+    told = service.notifications("settlement_silent")
+    assert told[0] <= WITHIN_MS
+    assert [round((later - earlier) / HOUR_MS) for earlier, later in pairwise(told)] == [1]
+    detail = service.said("settlement_silent").facts[0].detail
+    assert "nonce 0" in detail
+    assert "default:ORD1" in detail
+    assert not await service.is_ready()
+
+
+async def test_a_batch_limit_of_twenty_is_told_before_an_order_comes() -> None:
+    """The watch asks for as much as settlement will."""
+    service = Service(await a_world())
+    takes_twenty_calls(service)
+    await service.hours(2)
+
+    told = service.notifications("waiting_node_down")
+    assert told[0] <= WITHIN_MS
+    assert len(told) == 2
+    assert "20 calls" in service.said("waiting_node_down").facts[0].detail
+    assert not await service.is_ready()
+
+
+async def test_a_vault_that_does_not_sign_is_told_before_an_order_comes() -> None:
+    """The watch lets it sign what no node would take, and hands it to none."""
+    service = Service(await a_world())
+    assert await service.is_ready()
+    service.world.signer.signs_only = 0
+    await service.hours(1)
+
+    assert service.notifications("waiting_signer_down")[0] <= WITHIN_MS
+    assert "429" in service.said("waiting_signer_down").facts[0].detail
+    assert not await service.is_ready()
+    assert service.world.chain.handed == []
+    service.world.signer.signs_only = None
+    await service.hours(1)
+    assert await service.is_ready()
+
+
+async def test_ten_thousand_held_orders_are_one_message_an_hour() -> None:
+    """One message of ten names, and /ready reads no more than for one held order."""
+    service = Service(await a_world())
+    for number in range(HELD):
+        order = await service.world.receive(f"ORD{number:05}")
+        await service.world.ledger.hold(order, HoldReason.SIMULATION, "refused")
+        if not number:
+            before = service.world.rows.reads
+            await service.is_ready()
+            reads_for_one = service.world.rows.reads - before
+
+    for _ in range(62):
+        await service.minute()
+    before = service.world.rows.reads
+    assert await service.is_ready()
+
+    assert service.world.rows.reads - before <= reads_for_one + 2
+    assert [round(at / HOUR_MS) for at in service.notifications("held_simulation")] == [0, 1]
+    message = service.said("held_simulation")
+    assert (message.count, len(message.facts)) == (HELD_MAX, 10)
+    assert len(text_of([message], "shop", "en")) <= TEXT_CHARS_MAX
 
 
 async def test_an_open_transaction_is_told_with_its_order() -> None:
