@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
@@ -31,6 +33,7 @@ from payflow.state import CompanyStatus
 from tests.fakes.payflow import COMPANY, NOW, SEALER, Book
 
 DOCUMENT = "12345678000195"
+SOME = settings(max_examples=60, deadline=None)
 ACCOUNT = Account(
     company=COMPANY, document=DOCUMENT, legal_name="Clínica Ltda", trade_name="Clínica", email="fin@clinica.example"
 )
@@ -308,3 +311,18 @@ def test_what_is_not_valid_has_a_page() -> None:
 def test_the_cookie_is_found(header: str, value: str) -> None:
     """Among others, and only by its whole name."""
     assert pages.cookie_in(header) == value
+
+
+@SOME
+@given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=300), st.text(max_size=300))
+async def test_any_call_back_is_judged_without_work(state: str, cookie: str, code: str, error: str) -> None:
+    """Whatever a stranger sends: one row is read, nothing is stored, and Conta Azul is not asked."""
+    world = World()
+    before = world.oauth.dump()
+
+    with pytest.raises(NoSuchSignIn):
+        await world.connecting.finish(CallBack(state=state, cookie=cookie, code=code, error=error))
+
+    assert (world.oauth.reads, world.oauth.commits, world.server.exchanged) == (1, 0, 0)
+    assert world.oauth.dump() == before
+    assert pages.cookie_in(cookie) is not None
