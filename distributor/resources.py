@@ -121,11 +121,11 @@ class Resources:
     @built_once
     async def tables(self) -> Tables:
         """Return the storage, whether or not its tables exist."""
-        from foundation.tablestore.azure_tables import connect
+        from foundation.tablestore.azure_tables import connect_tables
 
         settings = await self.settings(StorageSettings)
         account = await self._settings.account(settings.ledger_connection)
-        tables = connect(
+        tables = connect_tables(
             account,
             partition=str(settings.chain_id),
             table=settings.ledger_table,
@@ -138,11 +138,11 @@ class Resources:
     @built_once
     async def queues(self) -> StorageQueues:
         """Return the queues of wake-ups, in the account of the Functions host."""
-        from foundation.queues import connect
+        from foundation.queues import connect_queues
 
         account = await self._settings.account(_HOST_STORAGE)
         tables = None if account.connection_string else await self.tables()
-        queues = connect(account, tables.credential if tables else None)
+        queues = connect_queues(account, tables.credential if tables else None)
         self._open.push_async_callback(queues.aclose)
         return queues
 

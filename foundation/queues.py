@@ -64,7 +64,7 @@ def account_of(connection_string: str) -> QueueAccount:
     return QueueAccount(url=parts.get("QueueEndpoint", default).rstrip("/"), account=name, key=key)
 
 
-def connect(account: Storage, credential: AsyncTokenCredential | None = None) -> StorageQueues:
+def connect_queues(account: Storage, credential: AsyncTokenCredential | None = None) -> StorageQueues:
     """
     Return the queues of a storage account, without asking it anything yet.
 

@@ -257,10 +257,10 @@ class Container:
         return CompanyPartitions(base, self._clock, server_of(http, settings)).tokens(company)
 
     async def _tables(self, connection: str, table: str) -> Tables:
-        from foundation.tablestore.azure_tables import connect
+        from foundation.tablestore.azure_tables import connect_tables
 
         account = await self._settings.account(connection)
-        tables = connect(account, partition=keys.IDENTITY, table=table, audit_table=f"{table}audit")
+        tables = connect_tables(account, partition=keys.IDENTITY, table=table, audit_table=f"{table}audit")
         self._open.push_async_callback(tables.aclose)
         return tables
 

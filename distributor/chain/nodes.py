@@ -213,7 +213,7 @@ def labels_of(node_urls: Sequence[str]) -> Sequence[str]:
 
 
 def _host(url: str, position: int) -> str:
-    parts = urls.split(url)
+    parts = urls.split_url(url)
     if parts is None or parts.scheme not in {"http", "https"}:
         raise ConfigurationError(f"RPC_URL: address {position} is not an http or https URL")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname

@@ -158,7 +158,7 @@ def node_urls(text: str) -> tuple[str, ...]:
     """Accept one or more node URLs, separated by commas."""
     refuse_reference(text)
     nodes = tuple(node.strip() for node in text.split(",") if node.strip())
-    parts = [urls.split(node) for node in nodes]
+    parts = [urls.split_url(node) for node in nodes]
     if not nodes or not all(url and url.scheme in ("http", "https") for url in parts):
         raise ValueError("must be http(s) URLs of nodes, separated by commas")
     if len(set(nodes)) != len(nodes):
@@ -169,7 +169,7 @@ def node_urls(text: str) -> tuple[str, ...]:
 def redis_url(text: str) -> str:
     """Accept where a Redis is."""
     refuse_reference(text)
-    url = urls.split(text)
+    url = urls.split_url(text)
     if not url or url.scheme not in ("redis", "rediss"):
         raise ValueError("must be a redis:// or rediss:// URL")
     return text

@@ -59,9 +59,9 @@ class OperatorKeys:
 
     def _vault_signer(self, setting: str, item: VaultItem) -> Lazy[Signer]:
         async def build() -> Signer:
-            from distributor.signing.vault_signer import connect
+            from distributor.signing.vault_signer import connect_vault_signer
 
-            signer = await connect(setting, item, credential=sign_in(), transport=self._transport)
+            signer = await connect_vault_signer(setting, item, credential=sign_in(), transport=self._transport)
             self._open.push_async_callback(signer.aclose)
             return signer
 

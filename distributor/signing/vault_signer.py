@@ -119,7 +119,7 @@ class VaultSigner:
             return False  # no point of the curve has this r, or r or s is out of bounds
 
 
-async def connect(
+async def connect_vault_signer(
     setting: str,
     item: VaultItem,
     *,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor.settings.shop_secrets import Which
-from distributor.webhook.signature_schemes import Refusal, Scheme, SignatureClaim, key_of, read_claim
+from distributor.webhook.signature_schemes import Refusal, Scheme, SignatureClaim, read_claim, signing_key
 from foundation.clock import UnixMs
 
 REFUSAL = (
@@ -70,7 +70,7 @@ def check_signature(
 
 def _signed(claim: SignatureClaim, key: Key) -> bool:
     """Compare bytes, in constant time, with every digest claimed."""
-    secret = key_of(key.secret, claim.scheme)
+    secret = signing_key(key.secret, claim.scheme)
     expected = hmac.digest(secret, claim.signed, "sha256")
     matches = [hmac.compare_digest(expected, digest) for digest in claim.digests]
     return bool(secret) and any(matches)

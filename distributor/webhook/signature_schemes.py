@@ -103,7 +103,7 @@ def is_signed(headers: Mapping[str, str]) -> bool:
     return any(name.lower() in _NAMES for name in headers)
 
 
-def key_of(secret: str, scheme: Scheme) -> bytes:
+def signing_key(secret: str, scheme: Scheme) -> bytes:
     """
     Return the key in *secret*: its bytes as they are written, in UTF-8.
 

@@ -10,7 +10,7 @@ import base64
 import hmac
 from collections.abc import Mapping
 
-from distributor.webhook.signature_schemes import Scheme, key_of
+from distributor.webhook.signature_schemes import Scheme, signing_key
 
 
 def signed_headers(secret: str, body: bytes, scheme: Scheme, *, now_s: int, message_id: str) -> Mapping[str, str]:
@@ -24,7 +24,7 @@ def signed_headers(secret: str, body: bytes, scheme: Scheme, *, now_s: int, mess
         now_s: The time, Unix seconds, for the schemes that sign one.
         message_id: The id of the message, for Standard Webhooks.
     """
-    key = key_of(secret, scheme)
+    key = signing_key(secret, scheme)
     match scheme:
         case Scheme.STANDARD:
             digest = hmac.digest(key, f"{message_id}.{now_s}.".encode() + body, "sha256")

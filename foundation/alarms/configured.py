@@ -75,7 +75,7 @@ def _text(secret: SecretStr | None) -> str:
 
 
 def _server(text: str) -> MailServer:
-    url = urls.split(text)
+    url = urls.split_url(text)
     assert url is not None  # noqa: S101 -- the setting was checked
     return MailServer(
         host=url.hostname or "",

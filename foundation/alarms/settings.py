@@ -67,7 +67,7 @@ def _mailbox(text: str) -> str:
 
 def _smtp_url(text: str) -> str:
     refuse_reference(text)
-    url = urls.split(text.strip())
+    url = urls.split_url(text.strip())
     if url is None or url.scheme not in SMTP_PORTS or url.path not in ("", "/"):
         raise ValueError(
             "must be smtps://USER:PASSWORD@HOST:465, "  # pragma: allowlist secret

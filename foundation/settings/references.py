@@ -74,7 +74,7 @@ def parse_key_id(text: str) -> VaultItem:
 
     Source: https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#vault-name-and-object-name
     """
-    url = urls.split(text)
+    url = urls.split_url(text)
     path = url and _KEY_PATH.fullmatch(url.path)
     if not (url and path and _NAME.fullmatch(path[1]) and _VERSION.fullmatch(path[2] or "")):
         raise ValueError(f"is not the identifier of a key in a vault: {KEY_SYNTAX}")
@@ -88,7 +88,7 @@ def parse_vault_url(text: str) -> str:
     Raises:
         ValueError: Not https, not an Azure vault's host, or more than a host.
     """
-    url = urls.split(text)
+    url = urls.split_url(text)
     if (
         url is None
         or url.scheme != "https"
@@ -107,7 +107,7 @@ def _parts(inside: str) -> dict[str, str]:
 
 
 def _from_uri(uri: str) -> VaultItem:
-    url = urls.split(uri)
+    url = urls.split_url(uri)
     path = url and _SECRET_PATH.fullmatch(url.path)
     if not (url and path):
         raise ValueError(f"has a SecretUri without /secrets/NAME: {SYNTAX}")

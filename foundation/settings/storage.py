@@ -88,7 +88,7 @@ def _endpoint(environ: Mapping[str, str], prefix: str) -> str:
 
 def _checked(uri: str, name: str, service: str) -> str:
     """Return *uri*; a token is shown to it, so it must be one nobody can listen to."""
-    if not urls.is_private(urls.split(uri)):
+    if not urls.is_private(urls.split_url(uri)):
         raise ConfigurationError(f"{name} is not a {service} endpoint: https://ACCOUNT.{service}.core.windows.net")
     return uri.rstrip("/")
 

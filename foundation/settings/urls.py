@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def split(text: str) -> SplitResult | None:
+def split_url(text: str) -> SplitResult | None:
     """Return the parts of *text*; None when it is no URL with a host, or its port is no port."""
     try:
         url = urlsplit(text)

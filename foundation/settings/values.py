@@ -90,7 +90,7 @@ def log_level(text: str) -> str:
 def https_url(text: str) -> str:
     """Accept an address that carries a secret: https, or this machine."""
     refuse_reference(text)
-    if not urls.is_private(urls.split(text)):
+    if not urls.is_private(urls.split_url(text)):
         raise ValueError("must be an https URL")
     return text
 

@@ -158,7 +158,7 @@ class Tables:
             await self.credential.close()
 
 
-def connect(
+def connect_tables(
     account: Storage,
     *,
     partition: str,

@@ -37,7 +37,7 @@ LEASE = Record(Lease, (text("name"), text("holder"), number("until_ms")))
 _CODEC = Codec([LEASE])
 
 
-def key_of(name: str) -> str:
+def lease_key(name: str) -> str:
     """Return the key of the lease *name*."""
     return f"lease:{name}"
 
@@ -51,7 +51,7 @@ class Leases:
 
     async def find(self, name: str) -> Lease | None:
         """Return the lease as it was last written, alive or not."""
-        row = await self.rows.get(key_of(name))
+        row = await self.rows.get(lease_key(name))
         return _CODEC.decode(Lease, row) if row else None
 
     async def acquire(self, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
@@ -79,7 +79,7 @@ class Leases:
             await self._keep(replace(found, until_ms=UnixMs(0)))
 
     async def _keep(self, lease: Lease) -> Lease | None:
-        key = key_of(lease.name)
+        key = lease_key(lease.name)
         write = AtomicWrite()
         write.put(key, _CODEC.encode(lease), lease.version)
         try:

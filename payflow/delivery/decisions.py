@@ -9,7 +9,7 @@ from foundation.errors import Rejected
 from foundation.tablestore.atomic import AtomicWrite
 from foundation.tablestore.ports import UNSTORED
 from payflow.delivery import rules, steps
-from payflow.delivery.ports import DeliveryKey, key_of
+from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import letters
 from payflow.model import BaixaId
@@ -56,7 +56,7 @@ async def _read(ledger: LaneLedger, baixa: BaixaId) -> tuple[Receipt, list[Deliv
 
 
 def _named(deliveries: list[Delivery], key: DeliveryKey) -> Delivery:
-    found = next((delivery for delivery in deliveries if key_of(delivery) == key), None)
+    found = next((delivery for delivery in deliveries if delivery_key(delivery) == key), None)
     if found is None:
         raise Rejected("there is no such mail")
     return found
@@ -65,8 +65,8 @@ def _named(deliveries: list[Delivery], key: DeliveryKey) -> Delivery:
 async def _store(
     ledger: LaneLedger, receipt: Receipt, deliveries: list[Delivery], changed: list[Delivery], now: UnixMs
 ) -> Receipt:
-    keys = {key_of(delivery) for delivery in changed}
-    others = [delivery for delivery in deliveries if key_of(delivery) not in keys]
+    keys = {delivery_key(delivery) for delivery in changed}
+    others = [delivery for delivery in deliveries if delivery_key(delivery) not in keys]
     step = steps.settled([*others, *changed])
 
     def also(write: AtomicWrite) -> None:

@@ -19,7 +19,7 @@ class DeliveryKey(NamedTuple):
     number: int
 
 
-def key_of(delivery: Delivery) -> DeliveryKey:
+def delivery_key(delivery: Delivery) -> DeliveryKey:
     """Return which mail *delivery* is."""
     return DeliveryKey(delivery.payment, delivery.kind, delivery.number)
 

@@ -21,7 +21,7 @@ from foundation.tablestore.queries import rows_under
 from payflow.delivery import choices, restore, since, steps
 from payflow.delivery.choices import Person
 from payflow.delivery.payers import LaneRecipients
-from payflow.delivery.ports import DeliveryKey, LogRecords, key_of
+from payflow.delivery.ports import DeliveryKey, LogRecords, delivery_key
 from payflow.delivery.since import Said
 from payflow.ledger import keys
 from payflow.ledger.backup import LEFT_OUT, Backup, all_rows
@@ -171,7 +171,7 @@ class Restoring:
 
     async def _release(self, records: LogRecords) -> Mapping[DeliveryState, int]:
         """Let the log decide every mail, and each receipt with its mails in one group."""
-        rows = {key_of(one): one for one in [mail async for mail in self._deliveries()]}
+        rows = {delivery_key(one): one for one in [mail async for mail in self._deliveries()]}
         decided = restore.apply(rows, records, self.clock())
         by_payment: dict[BaixaId, list[Delivery]] = {}
         for delivery in decided:
@@ -269,7 +269,7 @@ class Restoring:
 
     @staticmethod
     def _is_new(delivery: Delivery, rows: Mapping[DeliveryKey, Delivery]) -> bool:
-        return rows.get(key_of(delivery)) != delivery
+        return rows.get(delivery_key(delivery)) != delivery
 
     async def _put(self, key: str, values: Mapping[str, Value]) -> None:
         row, write = await self.ledger.rows.get(key), AtomicWrite()

@@ -18,7 +18,7 @@ from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import Contention, StoreUnavailable
 from payflow.delivery import rules
-from payflow.delivery.ports import Channel, Deliveries, DeliveryKey, Sender, SendLog, key_of
+from payflow.delivery.ports import Channel, Deliveries, DeliveryKey, Sender, SendLog, delivery_key
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Verdict
 from payflow.mail.smtp import Outcome
@@ -62,7 +62,7 @@ class Sending:
         started_s = self.monotonic()
         claimed = await self._save(rules.claim(counted, self.owner(), self.clock()))
         try:
-            await self.log.begin(key_of(claimed), claimed.owner)
+            await self.log.begin(delivery_key(claimed), claimed.owner)
         except SendLogUnavailable as error:
             await channel.close()
             await self._save(rules.put_off(claimed, self.clock(), str(error)))
@@ -112,14 +112,14 @@ class Sending:
         if outcome.verdict is Verdict.UNKNOWN:
             return
         try:
-            await self.log.end(key_of(delivery), delivery.owner, accepted=outcome.verdict is Verdict.ACCEPTED)
+            await self.log.end(delivery_key(delivery), delivery.owner, accepted=outcome.verdict is Verdict.ACCEPTED)
         except SendLogUnavailable:
             logs.warning(_log, "send_log_end_lost", owner=delivery.owner)
 
     async def _record_late(self, delivery: Delivery, outcome: Outcome) -> Delivery:
         """Others have moved the delivery on; what the server said is a fact all the same."""
         for _ in range(TRIES_MAX):
-            stored = await self.deliveries.read(key_of(delivery))
+            stored = await self.deliveries.read(delivery_key(delivery))
             if stored is None:
                 raise Contention("the delivery is gone")
             known = rules.late_evidence(stored, delivery.owner, outcome, self.clock())
@@ -144,4 +144,4 @@ class Sending:
 
 def again_key(delivery: Delivery) -> DeliveryKey:
     """Return which mail *send again* makes of *delivery*."""
-    return key_of(replace(delivery, kind=rules.again_kind(delivery.kind)))
+    return delivery_key(replace(delivery, kind=rules.again_kind(delivery.kind)))

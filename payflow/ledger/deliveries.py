@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.codec import Codec, Record, number
-from payflow.delivery.ports import DeliveryKey, key_of
+from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.state import Delivery
@@ -40,7 +40,7 @@ class LaneDeliveries:
         write = AtomicWrite()
         for delivery in deliveries:
             self.ledger.put_delivery(write, delivery)
-        names = [self._row(key_of(delivery)) for delivery in deliveries]
+        names = [self._row(delivery_key(delivery)) for delivery in deliveries]
         versions = await commit(self.ledger.rows, write, marker_row=names[0])
         stored = zip(deliveries, names, strict=True)
         return [replace(delivery, version=version_of(versions, name)) for delivery, name in stored]

@@ -22,7 +22,7 @@ SECRET_BYTES_MIN: Final = 24
 _HEADER_MAX: Final = 1_000
 
 
-def key_of(secret: str) -> bytes:
+def webhook_key(secret: str) -> bytes:
     """Return the key of a secret, ``whsec_`` and base64. Raises ValueError if it is none, or shorter than 24 bytes."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
@@ -35,7 +35,7 @@ def key_of(secret: str) -> bytes:
 
 def sign(secret: str, name: str, at_s: int, body: bytes) -> str:
     """Return the signature of a post."""
-    signed = hmac.new(key_of(secret), f"{name}.{at_s}.".encode() + body, hashlib.sha256).digest()
+    signed = hmac.new(webhook_key(secret), f"{name}.{at_s}.".encode() + body, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(signed).decode()}"
 
 

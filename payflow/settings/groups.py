@@ -17,7 +17,7 @@ from foundation.alarms.settings import AlarmSettings as SharedAlarmSettings
 from foundation.alarms.settings import language
 from foundation.outgoing.addresses import Network, parse_networks
 from foundation.settings.groups import Rule, SettingsGroup, setting
-from foundation.settings.urls import is_private, split
+from foundation.settings.urls import is_private, split_url
 from foundation.settings.values import setting_name, whole
 from payflow.sealing import Sealer
 
@@ -32,7 +32,7 @@ class Environment(StrEnum):
 
 def _address(text: str) -> str:
     """Return an https address; plain http only to this machine, for development."""
-    parts = split(text.strip())
+    parts = split_url(text.strip())
     if not is_private(parts):
         raise ValueError("must be https://HOST/…")
     return text.strip().rstrip("/")

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from foundation.settings.groups import Rule, SettingsGroup, setting
 from foundation.settings.values import whole, yes_no
-from payflow.mail.signed import key_of
+from payflow.mail.signed import webhook_key
 from payflow.mail.smtp import Auth, Security, Server
 from payflow.recipients.addresses import normalized
 from payflow.settings.groups import Environment
@@ -41,7 +41,7 @@ def _security(text: str) -> Security | None:
 
 def _signing(secret: SecretStr) -> SecretStr:
     if secret.get_secret_value():
-        key_of(secret.get_secret_value())
+        webhook_key(secret.get_secret_value())
     return secret
 
 

@@ -15,7 +15,7 @@ from distributor.errors import SignerUnavailable
 from distributor.model import Address, Fees
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.signing.signer import LocalSigner
-from distributor.signing.vault_signer import VaultSigner, connect
+from distributor.signing.vault_signer import VaultSigner, connect_vault_signer
 from distributor.units import Wei
 from foundation.errors import ConfigurationError
 from foundation.secrets.sign_in import sign_in
@@ -63,7 +63,7 @@ async def signer(request: pytest.FixtureRequest, azure: Peers) -> AsyncIterator[
 
 async def connected(azure: Peers, key: VaultItem = KEY) -> VaultSigner:
     """Open a key of the vault with the real client."""
-    return await connect("OPERATOR_KEY_ID", key, credential=sign_in(), transport=azure.transport)
+    return await connect_vault_signer("OPERATOR_KEY_ID", key, credential=sign_in(), transport=azure.transport)
 
 
 def test_a_signer_knows_its_address(signer: Signer) -> None:

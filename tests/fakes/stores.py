@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from foundation.settings.storage import Storage
-from foundation.tablestore.azure_tables import connect
+from foundation.tablestore.azure_tables import connect_tables
 from foundation.tablestore.memory import MemoryRows
 from tests.fakes.rows import UnsteadyRows
 
@@ -22,7 +22,7 @@ async def store(request: pytest.FixtureRequest, name: str) -> AsyncIterator[Memo
         yield MemoryRows()
         return
     account = request.getfixturevalue("azurite").connection_string
-    tables = connect(Storage(connection_string=account), partition="137", table=name, audit_table=f"{name}audit")
+    tables = connect_tables(Storage(connection_string=account), partition="137", table=name, audit_table=f"{name}audit")
     await tables.ensure()
     yield UnsteadyRows(tables.rows)
     await tables.rows.aclose()

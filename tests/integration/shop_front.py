@@ -16,7 +16,7 @@ from azure.storage.queue import QueueServiceClient
 from devstack import paths
 from devstack.servers import Azurite
 from foundation.settings.storage import Storage
-from foundation.tablestore.azure_tables import connect
+from foundation.tablestore.azure_tables import connect_tables
 from tests.integration.hosted import Hosted, Reply, hosted
 
 SECRET = "front-door-secret-0123456789abcdef"
@@ -53,7 +53,7 @@ def front(azurite: Azurite, table: str, folder: Path, settings: Mapping[str, str
 
 
 async def _tables(connection_string: str, table: str) -> None:
-    tables = connect(Storage(connection_string=connection_string), partition="137", table=table)
+    tables = connect_tables(Storage(connection_string=connection_string), partition="137", table=table)
     await tables.ensure()
     await tables.aclose()
 

@@ -17,7 +17,7 @@ from distributor.functions import orders
 from distributor.ledger import Ledger
 from distributor.model import OrderKey, OrderStatus
 from foundation.settings.storage import Storage
-from foundation.tablestore.azure_tables import Tables, connect
+from foundation.tablestore.azure_tables import Tables, connect_tables
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import a_context
 
@@ -32,7 +32,7 @@ RESERVE = "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"
 @pytest.fixture(autouse=True)
 async def tables(azurite: Azurite, table_name: str) -> AsyncIterator[Tables]:
     """The tables of this test, created as ``init`` creates them."""
-    found = connect(Storage(connection_string=azurite.connection_string), partition="137", table=table_name)
+    found = connect_tables(Storage(connection_string=azurite.connection_string), partition="137", table=table_name)
     await found.ensure()
     yield found
     await found.aclose()

@@ -18,7 +18,7 @@ from azure.storage.queue import QueueServiceClient
 from devstack.servers import Azurite
 from foundation import queues as storage_queues
 from foundation.errors import ConfigurationError, StoreUnavailable
-from foundation.queues import QueueAccount, StorageQueues, account_of, connect
+from foundation.queues import QueueAccount, StorageQueues, account_of, connect_queues
 from foundation.settings.storage import Storage
 
 
@@ -147,12 +147,12 @@ def test_an_account_is_read_from_its_connection_string() -> None:
 
 async def test_the_account_is_asked_as_its_settings_say(azurite: Azurite, table_name: str) -> None:
     """With a key, or with an identity: the one that is signed in already, else one of its own."""
-    by_key = connect(Storage(connection_string=azurite.connection_string))
-    known = connect(Storage(queue_endpoint="https://x.queue.core.windows.net"), Identity(works=True))  # type: ignore[arg-type]  # one method of it
-    own = connect(Storage(queue_endpoint="https://x.queue.core.windows.net", credential="managedidentity"))
+    by_key = connect_queues(Storage(connection_string=azurite.connection_string))
+    known = connect_queues(Storage(queue_endpoint="https://x.queue.core.windows.net"), Identity(works=True))  # type: ignore[arg-type]  # one method of it
+    own = connect_queues(Storage(queue_endpoint="https://x.queue.core.windows.net", credential="managedidentity"))
 
     assert await by_key.count(table_name) == 0
     with pytest.raises(ConfigurationError, match="queueServiceUri"):
-        connect(Storage(table_endpoint="https://elsewhere.example"))
+        connect_queues(Storage(table_endpoint="https://elsewhere.example"))
     for each in (by_key, known, own):
         await each.aclose()

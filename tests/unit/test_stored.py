@@ -152,8 +152,8 @@ def test_rows_with_other_keys_keep_them() -> None:
         keys.WAITING,
         keys.WATCH,
         keys.REBUILD,
-        leases.key_of(SETTLEMENT_LEASE),
-        leases.key_of(f"distribution:{OPERATOR}"),
+        leases.lease_key(SETTLEMENT_LEASE),
+        leases.lease_key(f"distribution:{OPERATOR}"),
         keys.attempt(OPERATOR, 7, 11),
     ] == STORED["keys"]
 

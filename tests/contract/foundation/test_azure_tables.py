@@ -22,7 +22,7 @@ from foundation.clock import UnixMs, system_clock
 from foundation.errors import ConfigurationError, InvariantBroken, StoreUnavailable
 from foundation.settings.storage import Credential, Storage
 from foundation.tablestore import azure_tables
-from foundation.tablestore.azure_tables import Tables, connect
+from foundation.tablestore.azure_tables import Tables, connect_tables
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import InsertRow, OutcomeUnknown, ReplaceRow, Version
 from foundation.tablestore.service_clock import ServiceClock
@@ -99,7 +99,7 @@ async def store(
     await site.start()
     port = runner.addresses[0][1]
     account = azurite.connection_string.replace(f":{azurite.table_port}/", f":{port}/")
-    connected = connect(
+    connected = connect_tables(
         Storage(connection_string=account), partition="137", table=table_name, audit_table=f"{table_name}a"
     )
     await connected.ensure()
@@ -198,7 +198,7 @@ async def test_partitions_share_a_connection_and_no_row(store: Tables) -> None:
 async def test_an_account_that_is_not_there_is_unavailable() -> None:
     """Reading says so; writing says that the outcome is unknown."""
     nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;"
-    store = connect(Storage(connection_string=nowhere), partition="137")
+    store = connect_tables(Storage(connection_string=nowhere), partition="137")
 
     with pytest.raises(StoreUnavailable):
         await store.rows.get("identity")
@@ -214,7 +214,7 @@ async def test_an_account_that_is_not_there_is_unavailable() -> None:
 async def test_a_wrong_key_is_a_setting_to_correct(azurite: Azurite, table_name: str) -> None:
     """Not a ledger that comes back by itself; the key is not repeated."""
     account = azurite.connection_string.replace("AccountKey=Eby8", "AccountKey=AAAA")
-    store = connect(Storage(connection_string=account), partition="137", table=table_name)
+    store = connect_tables(Storage(connection_string=account), partition="137", table=table_name)
 
     for call in (store.rows.get("a"), store.rows.commit([InsertRow(key="a", values={})]), store.ensure()):
         with pytest.raises(ConfigurationError, match="refuses this service's sign-in") as refused:
@@ -225,7 +225,7 @@ async def test_a_wrong_key_is_a_setting_to_correct(azurite: Azurite, table_name:
 
 async def test_a_missing_table_is_named_with_its_cure(azurite: Azurite, table_name: str) -> None:
     """An emptied account is not an empty ledger."""
-    store = connect(Storage(connection_string=azurite.connection_string), partition="137", table=table_name)
+    store = connect_tables(Storage(connection_string=azurite.connection_string), partition="137", table=table_name)
 
     insert = InsertRow(key="a", values={})
     for call in (store.rows.get("a"), store.rows.scan("a", "b", limit=1), store.rows.commit([insert])):
@@ -247,7 +247,7 @@ async def test_tables_are_made_once(store: Tables) -> None:
 async def test_two_chains_share_a_table_and_no_row(azurite: Azurite, store: Tables, table_name: str) -> None:
     """The partition is the chain."""
     await store.rows.commit([InsertRow(key="a", values={"n": 1})])
-    other = connect(Storage(connection_string=azurite.connection_string), partition="80002", table=table_name)
+    other = connect_tables(Storage(connection_string=azurite.connection_string), partition="80002", table=table_name)
 
     assert await other.rows.get("a") is None
     assert await other.rows.scan("!", "~", limit=9) == []
@@ -270,7 +270,7 @@ async def test_an_audit_entry_is_written_once(store: Tables, caplog: pytest.LogC
 async def test_an_audit_trail_that_is_down_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """It is best effort: a warning in the log."""
     nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;"
-    store = connect(Storage(connection_string=nowhere), partition="137")
+    store = connect_tables(Storage(connection_string=nowhere), partition="137")
 
     await store.audit.record("operator:0xA", {})
 
@@ -282,7 +282,7 @@ async def test_an_audit_trail_that_is_down_stops_nothing(caplog: pytest.LogCaptu
 def test_a_connection_string_that_is_none_is_refused_unrepeated(wrong: str) -> None:
     """At once, before anything is asked of it."""
     with pytest.raises(ConfigurationError, match="cannot be used") as refused:
-        connect(Storage(connection_string=wrong), partition="137")
+        connect_tables(Storage(connection_string=wrong), partition="137")
     assert "crimson" not in str(refused.value)
 
 
@@ -290,7 +290,7 @@ def test_a_connection_string_that_is_none_is_refused_unrepeated(wrong: str) -> N
 async def test_an_identity_signs_in_where_there_is_no_connection_string(credential: Credential) -> None:
     """Its credential is closed with the tables."""
     endpoint = "https://account.table.core.windows.net"
-    store = connect(Storage(table_endpoint=endpoint, credential=credential, client_id="id-1"), partition="137")
+    store = connect_tables(Storage(table_endpoint=endpoint, credential=credential, client_id="id-1"), partition="137")
 
     assert store.credential is not None
     assert store.service.url.startswith(endpoint)
@@ -301,8 +301,8 @@ def test_the_identity_library_is_not_imported_for_a_connection_string() -> None:
     """It would cost every cold start of the webhook."""
     program = (
         "import sys; from foundation.settings.storage import Storage;"
-        "from foundation.tablestore.azure_tables import connect;"
-        "connect(Storage(connection_string='UseDevelopmentStorage=true'), partition='137');"
+        "from foundation.tablestore.azure_tables import connect_tables;"
+        "connect_tables(Storage(connection_string='UseDevelopmentStorage=true'), partition='137');"
         "print([name for name in sys.modules if name.startswith(('azure.identity', 'msal', 'web3'))])"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -322,7 +322,7 @@ async def test_each_answer_of_the_service_shows_how_wrong_our_clock_is(azurite: 
     """The real emulator says its time; a machine an hour ahead of it learns that from its first read or write."""
     service_clock = ServiceClock(lambda: UnixMs(system_clock() + 3_600_000))
     account = Storage(connection_string=azurite.connection_string)
-    store = connect(account, partition="137", table=table_name, service_clock=service_clock)
+    store = connect_tables(account, partition="137", table=table_name, service_clock=service_clock)
     await store.ensure()
     service_clock.ahead_ms = None
     await store.rows.commit([InsertRow(key="row", values={"text": "x"})])

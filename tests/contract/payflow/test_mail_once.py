@@ -10,7 +10,7 @@ import pytest
 from devstack.servers import Azurite
 from foundation.errors import Contention, StoreUnavailable
 from foundation.settings.storage import Storage
-from foundation.tablestore.azure_tables import Tables, connect
+from foundation.tablestore.azure_tables import Tables, connect_tables
 from payflow.delivery import decisions, rules
 from payflow.delivery.office import Office
 from payflow.delivery.sender import SenderDesk, SendingLimits
@@ -38,7 +38,7 @@ def server() -> Iterator[FaultyServer]:
 @pytest.fixture
 async def tables(azurite: Azurite, table_name: str) -> AsyncIterator[Tables]:
     """The ledger's table; another partition of it stands for the second account."""
-    store = connect(Storage(connection_string=azurite.connection_string), partition=COMPANY, table=table_name)
+    store = connect_tables(Storage(connection_string=azurite.connection_string), partition=COMPANY, table=table_name)
     await store.ensure()
     yield store
     await store.aclose()

@@ -14,7 +14,7 @@ from foundation.errors import Rejected
 from foundation.tablestore.memory import MemoryRows
 from payflow.connection import Token
 from payflow.delivery import decisions
-from payflow.delivery.ports import key_of
+from payflow.delivery.ports import delivery_key
 from payflow.delivery.restoring import Report, Restoring
 from payflow.ledger import backup as backups
 from payflow.ledger import keys
@@ -134,8 +134,8 @@ async def test_an_unknown_mail_of_which_only_the_log_knows_gets_its_address_back
     clinic.time.now_s += 3600
     (there,), (lost,) = await clinic.deliveries(first), await clinic.deliveries(second)
 
-    await decisions.arrived(clinic.lane, key_of(there), "office", clinic.now)
-    await decisions.send_again(clinic.lane, key_of(lost), "office", clinic.now, domain="payflow.example")
+    await decisions.arrived(clinic.lane, delivery_key(there), "office", clinic.now)
+    await decisions.send_again(clinic.lane, delivery_key(lost), "office", clinic.now, domain="payflow.example")
 
     assert lost.address == "ana@medica.com.br"
     assert await mailed(clinic, second) is ReceiptState.SENT

@@ -17,7 +17,7 @@ from foundation.clock import UnixMs, system_clock
 from payflow import wiring
 from payflow.connect.connecting import CallBack, ConnectOutcome
 from payflow.delivery import decisions
-from payflow.delivery.ports import key_of
+from payflow.delivery.ports import delivery_key
 from payflow.delivery.rules import IDLE_MS
 from payflow.installation import Installation
 from payflow.lane import due_entries
@@ -159,9 +159,9 @@ async def _decide(base: Installation, job: ReceiptJob, baixa: BaixaId, now: Unix
     if now <= delivery.attempt_deadline_ms + IDLE_MS:
         return False
     if _ask(said, IsItThere()):
-        await decisions.arrived(lane, key_of(delivery), "office", now)
+        await decisions.arrived(lane, delivery_key(delivery), "office", now)
     else:
-        await decisions.send_again(lane, key_of(delivery), "office", now, domain="payflow.example")
+        await decisions.send_again(lane, delivery_key(delivery), "office", now, domain="payflow.example")
     return True
 
 

@@ -17,7 +17,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Contention, Rejected, StoreUnavailable
 from foundation.tablestore.ports import UNSTORED, Version
 from payflow.delivery import restore, rules
-from payflow.delivery.ports import DeliveryKey, key_of
+from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Phase, Verdict
@@ -83,7 +83,7 @@ class World:
         """Store a group if each version is as it was read; Contention otherwise."""
         table = self.rows if rows is None else rows
         for delivery in group:
-            stored = table.get(key_of(delivery))
+            stored = table.get(delivery_key(delivery))
             if (stored.version if stored else UNSTORED) != delivery.version:
                 raise Contention
         return [self.put(delivery, table) for delivery in group]
@@ -91,7 +91,7 @@ class World:
     def put(self, delivery: Delivery, rows: dict[DeliveryKey, Delivery] | None = None) -> Delivery:
         self.versions += 1
         stored = replace(delivery, version=Version(str(self.versions)))
-        (self.rows if rows is None else rows)[key_of(stored)] = stored
+        (self.rows if rows is None else rows)[delivery_key(stored)] = stored
         return stored
 
     def accept(self, key: DeliveryKey) -> None:

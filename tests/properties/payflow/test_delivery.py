@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from foundation.clock import UnixMs
 from foundation.errors import Contention, StoreUnavailable
 from payflow.delivery import restore, rules, sending
-from payflow.delivery.ports import key_of
+from payflow.delivery.ports import delivery_key
 from payflow.mail.codes import Verdict
 from payflow.mail.smtp import Outcome
 from payflow.state import Delivery, DeliveryPhase, DeliveryState
@@ -162,7 +162,9 @@ def _nothing_is_frozen(patch: Patch) -> None:
 def _no_tombstone(patch: Patch) -> None:
     apply = restore.apply
     patch.setattr(
-        restore, "apply", lambda rows, log, now: [found for found in apply(rows, log, now) if key_of(found) in rows]
+        restore,
+        "apply",
+        lambda rows, log, now: [found for found in apply(rows, log, now) if delivery_key(found) in rows],
     )
 
 

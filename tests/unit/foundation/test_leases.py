@@ -6,7 +6,7 @@ import pytest
 
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
-from foundation.tablestore.leases import TERM_MS_MAX, Leases, key_of
+from foundation.tablestore.leases import TERM_MS_MAX, Leases, lease_key
 from foundation.tablestore.memory import MemoryRows
 from tests.fakes.clock import FrozenClock
 
@@ -15,7 +15,7 @@ NAME, HOUR_MS = "settlement", 3_600_000
 
 def a_lease(rows: MemoryRows, clock: FrozenClock, ends_in_ms: int) -> Leases:
     """Return the leases of a table in which another holder's ends in so many milliseconds."""
-    rows.put(key_of(NAME), {"name": NAME, "holder": "other", "until_ms": clock() + ends_in_ms})
+    rows.put(lease_key(NAME), {"name": NAME, "holder": "other", "until_ms": clock() + ends_in_ms})
     return Leases(rows, clock)
 
 

@@ -126,7 +126,7 @@ async def test_while_a_company_is_restored_its_bounces_come_again(world: World) 
 def test_what_is_no_secret_is_named(secret: str) -> None:
     """Too short, or no base64."""
     with pytest.raises(ValueError, match="whsec_ and base64"):
-        signed.key_of(secret)
+        signed.webhook_key(secret)
 
 
 @given(

@@ -11,7 +11,7 @@ from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.delivery import bounced, choices, decisions, rules
 from payflow.delivery.choices import Person, Resend
 from payflow.delivery.payers import LaneRecipients
-from payflow.delivery.ports import key_of
+from payflow.delivery.ports import delivery_key
 from payflow.mail.bounces import Bounce
 from payflow.model import BaixaId, CustomerId
 from payflow.model import Person as Payer
@@ -66,7 +66,7 @@ async def decide(book: Book, what: str) -> Receipt:
             return await choices.skip(lane, B1, BY)
         case "resend":
             return await choices.resend(lane, B1, Resend(domain="payflow.example"), BY)
-    key = key_of(a_delivery())
+    key = delivery_key(a_delivery())
     if what == "arrived":
         return await decisions.arrived(lane, key, "office", NOW)
     return await decisions.send_again(lane, key, "office", NOW, domain="payflow.example")

@@ -9,7 +9,7 @@ import pytest
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken, Rejected
 from payflow.delivery import restore, rules
-from payflow.delivery.ports import DeliveryKey, key_of
+from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.delivery.restore import KnownSend, LogWord
 from payflow.delivery.rules import again_kind
 from payflow.mail.codes import Phase, Verdict
@@ -223,7 +223,7 @@ def test_what_has_ended_is_not_frozen() -> None:
 
 def test_what_only_the_log_names_gets_a_row() -> None:
     """So that the next look cannot create it anew; what was begun and refused is left to the look."""
-    key = key_of(READY)
+    key = delivery_key(READY)
     others = {name: DeliveryKey(PaymentKey(CompanyId("c1"), BaixaId(name)), "receipt", 1) for name in ("s", "u", "n")}
     log = {others["s"]: [("w", B), ("w", A)], others["u"]: [("w", B)], others["n"]: [("w", B), ("w", N)]}
 

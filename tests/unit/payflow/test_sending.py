@@ -11,7 +11,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Contention, StoreUnavailable
 from foundation.tablestore.ports import UNSTORED, Version
 from payflow.delivery import rules
-from payflow.delivery.ports import DeliveryKey, key_of
+from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.delivery.rules import again_kind
 from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
@@ -44,22 +44,22 @@ class _World:
     async def save(self, *group: Delivery) -> Sequence[Delivery]:
         self._note(f"save {group[0].phase or group[0].state}")
         for delivery in group:
-            found = self.rows.get(key_of(delivery))
+            found = self.rows.get(delivery_key(delivery))
             if (found.version if found else UNSTORED) != delivery.version:
                 raise Contention
         return [self.put(delivery) for delivery in group]
 
     def put(self, delivery: Delivery) -> Delivery:
         stored = replace(delivery, version=Version(f"v{len(self.did)}-{id(delivery)}"))
-        self.rows[key_of(stored)] = stored
+        self.rows[delivery_key(stored)] = stored
         return stored
 
     async def begin(self, key: DeliveryKey, owner: str) -> None:
-        assert (key, owner) == (key_of(READY), "w1")
+        assert (key, owner) == (delivery_key(READY), "w1")
         self._note("begin")
 
     async def end(self, key: DeliveryKey, owner: str, *, accepted: bool) -> None:
-        assert (key, owner) == (key_of(READY), "w1")
+        assert (key, owner) == (delivery_key(READY), "w1")
         self._note(f"end {accepted}")
 
     async def epoch(self) -> int:
@@ -144,7 +144,7 @@ async def test_without_the_send_log_nothing_is_offered() -> None:
     with pytest.raises(SendLogUnavailable):
         await world.attempt()
 
-    back = world.rows[key_of(READY)]
+    back = world.rows[delivery_key(READY)]
     assert (back.state, back.reply, back.faults) == (DeliveryState.READY, "the log is away", 0)
     assert world.did == ["save claimed", "begin", "close", "save ready"]
 
@@ -204,7 +204,7 @@ async def test_a_counted_refusal_may_hold_instead_of_sending() -> None:
 
 def _moved_on(world: _World, **changes: object) -> Callable[[], None]:
     def act() -> None:
-        world.put(replace(world.rows[key_of(READY)], **changes))  # type: ignore[arg-type]
+        world.put(replace(world.rows[delivery_key(READY)], **changes))  # type: ignore[arg-type]
 
     return act
 
@@ -219,7 +219,7 @@ async def test_a_late_acceptance_takes_back_what_was_to_be_sent_again() -> None:
     sent = await world.attempt()
 
     assert sent.state is DeliveryState.SENT
-    assert world.rows[key_of(again)].state is DeliveryState.CANCELLED
+    assert world.rows[delivery_key(again)].state is DeliveryState.CANCELLED
 
 
 @pytest.mark.parametrize("again", [None, replace(UNKNOWN, kind=again_kind("receipt"))])
