@@ -59,22 +59,22 @@ async def start(app: Path, runtime: Path) -> Worker:
         raise BadHostConfig(f"the worker library is not in {runtime}; run: python3 -m devstack up") from why
     answer = await library.worker_init_request(
         SimpleNamespace(
-            properties={"protos": _MESSAGES, "host": "127.0.0.1"},
+            properties={"protos": MESSAGES, "host": "127.0.0.1"},
             request=SimpleNamespace(
                 worker_init_request=SimpleNamespace(capabilities={}, function_app_directory=str(app)),
             ),
         )
     )
-    if answer.result.status != _MESSAGES.StatusResult.Success:
+    if answer.result.status != MESSAGES.StatusResult.Success:
         raise BadHostConfig(f"the app does not load: {answer.result.exception.message}")
     indexed = (await library.functions_metadata_request(None)).function_metadata_results
     if not indexed:
         raise BadHostConfig(f"no functions found in {app}")
     library.start_threadpool_executor()
-    return _described(indexed)
+    return described(indexed)
 
 
-def _described(indexed: Sequence[Any]) -> Worker:
+def described(indexed: Sequence[Any]) -> Worker:
     """Describe each function; one with a binding that this host has not is off, and alone in that."""
     functions, trouble = [], []
     for found in indexed:
@@ -146,7 +146,7 @@ def _message(name: str, **constants: int) -> type[_Message]:
     return type(name, (_Message,), constants)
 
 
-_MESSAGES = SimpleNamespace(
+MESSAGES = SimpleNamespace(
     StatusResult=_message("StatusResult", Failure=0, Success=1, Cancelled=2),
     BindingInfo=_message(
         "BindingInfo", **{"in": 0, "out": 1, "inout": 2, "undefined": 0, "string": 1, "binary": 2, "stream": 3}
@@ -155,6 +155,8 @@ _MESSAGES = SimpleNamespace(
         name: _message(name)
         for name in (
             "WorkerInitResponse",
+            "FunctionEnvironmentReloadResponse",
+            "FunctionLoadResponse",
             "WorkerMetadata",
             "RpcException",
             "FunctionMetadataResponse",

@@ -7,8 +7,10 @@ The zip is checked as the platform will use it, before anything is uploaded.
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -58,7 +60,17 @@ def interpreter_of(version: str) -> Path | None:
     """Return a Python of exactly that version on this machine; None when there is none."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return Path(sys.executable)
-    launcher = ["py", f"-{version}"] if sys.platform == "win32" else [f"python{version}"]
+    return next((found for launcher in _launchers(version) if (found := _started_by(launcher, version))), None)
+
+
+def _launchers(version: str) -> Iterator[list[str]]:
+    """Yield what may start that Python: the one on PATH, then those that pyenv keeps beside the one in use."""
+    yield ["py", f"-{version}"] if sys.platform == "win32" else [f"python{version}"]
+    kept = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    yield from ([str(path)] for path in sorted(kept.glob(f"{version}.*/bin/python{version}")))
+
+
+def _started_by(launcher: Sequence[str], version: str) -> Path | None:
     question = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.executable)"
     try:
         told = subprocess.run([*launcher, "-c", question], capture_output=True, text=True, check=False).stdout
