@@ -31,6 +31,8 @@ for function in function_app.app.get_functions():
 """
 TOLD_APART = {"rejected"}
 """The base of all refusals, which nothing raises by itself."""
+WOOCOMMERCE = {"woocommerce", "woocommerce_intake", "refunds"}
+"""Their reasons are told in the answer's `reason`, beside the codes of the interface."""
 MADE_OF_A_NAME = {"bad_tipo", "bad_reason"}
 """Codes that orders makes of the field's name, which the scan below cannot read."""
 
@@ -91,7 +93,7 @@ def _codes(tree: ast.AST, module: str) -> Iterator[str]:
         match node:
             case ast.Assign(targets=[ast.Name(id="code")], value=ast.Constant(value=str(code))):
                 yield code  # a class's own
-            case ast.Call(func=ast.Name(id=name)) if name != "Alarm" and "woocommerce" not in module:
+            case ast.Call(func=ast.Name(id=name)) if name != "Alarm" and module not in WOOCOMMERCE:
                 yield from _words(node)
 
 
