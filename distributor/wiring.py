@@ -105,6 +105,7 @@ class Container:
     async def intake(self) -> Intake:
         from distributor.webhook.authentication import Authentication
         from distributor.webhook.intake import Intake
+        from distributor.webhook.refusal_lines import RefusalLines
 
         settings = await self._resources.settings(IntakeSettings)
         keyring = await self._resources.keyring()
@@ -115,6 +116,7 @@ class Container:
                 keys=keyring.keys,
                 closes_a_shop=keyring.closes_a_shop,
                 clock=self._clock,
+                refusal_lines=RefusalLines(self._clock),
                 require_timestamp=settings.webhook.require_timestamp,
             ),
             payment_rules=settings.contracts,

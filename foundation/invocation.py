@@ -18,7 +18,7 @@ def invocation(log: logging.Logger, context: func.Context, request_id: str) -> I
     """Add function, invocation, request and version to every line logged inside; log how long it took."""
     started = time.monotonic()
     named = {"function": context.function_name, "invocation_id": context.invocation_id, "request_id": request_id}
-    with logs.bound(**named, version=version()):
+    with logs.bound(**named, version=version()), logs.hushable():
         try:
             yield
         finally:

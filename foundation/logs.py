@@ -20,6 +20,7 @@ from contextvars import ContextVar
 Field = str | int | bool | None
 
 _context: ContextVar[dict[str, Field]] = ContextVar("log_context", default={})  # noqa: B039 -- never mutated
+_hush: ContextVar[list[bool] | None] = ContextVar("log_hush", default=None)
 _SAFE_INT = 2**53
 PERSONAL = frozenset({"wallet", "reason"})
 """Fields that are masked; a name means the same in every line."""
@@ -64,6 +65,28 @@ def bound(**fields: Field) -> Iterator[None]:
         _context.reset(token)
 
 
+@contextmanager
+def hushable() -> Iterator[None]:
+    """Let ``hush`` inside the block silence what is below WARNING, until the block ends."""
+    token = _hush.set([False])
+    try:
+        yield
+    finally:
+        _hush.reset(token)
+
+
+def hush(*, on: bool) -> None:
+    """Leave out the lines below WARNING of this invocation from now on, or write them again."""
+    switch = _hush.get()
+    if switch is not None:
+        switch[0] = on
+
+
+def hushed() -> bool:
+    """Say whether lines below WARNING are left out now."""
+    return (_hush.get() or [False])[0]
+
+
 def info(logger: logging.Logger, event: str, **fields: Field) -> None:
     """Write one line about the ordinary course of things."""
     _write(logger, logging.INFO, event, fields)
@@ -80,7 +103,7 @@ def error(logger: logging.Logger, event: str, **fields: Field) -> None:
 
 
 def _write(logger: logging.Logger, level: int, event: str, fields: dict[str, Field]) -> None:
-    if logger.isEnabledFor(level):
+    if logger.isEnabledFor(level) and not (level < logging.WARNING and hushed()):
         line = {"event": event, **_context.get(), **fields}
         whole = _Personal.shown or level >= logging.WARNING
         written = {key: _exact(value if whole else _masked(key, value)) for key, value in line.items()}

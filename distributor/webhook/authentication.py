@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from distributor.errors import BadSignature, BodyTooLarge, MalformedOrder, NotJson
 from distributor.rates import Window
 from distributor.webhook.rate_limiter import RateLimiter
+from distributor.webhook.refusal_lines import RefusalLines
 from distributor.webhook.signature import REFUSAL, Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Refusal
 from foundation import logs
 from foundation.clock import Clock
-from foundation.errors import ConfigurationError, Rejected
+from foundation.errors import ConfigurationError, Rejected, ServiceError
 
 _CLOSED = (
     "The secret of a shop cannot be used; /ready names the setting. A signature that fits no other shop may be its own"
@@ -52,6 +53,8 @@ class Authentication:
     keys: Callable[[], Sequence[Key]] = field(repr=False)
     """The secrets that count at this moment."""
     clock: Clock
+    refusal_lines: RefusalLines
+    """Whose refused requests were logged in this minute."""
     require_timestamp: bool = False
     """Refuse signatures that do not cover a time."""
     closes_a_shop: Callable[[], bool] = lambda: False
@@ -66,14 +69,25 @@ class Authentication:
             RateLimited: The address or the shop has used up its rate.
             ConfigurationError: Nobody is known to have signed so, and a shop's secret cannot be used. Counts, too.
         """
-        client = await self.rate_limiter.check(_header(request, "x-forwarded-for", ""))
+        forwarded_for = _header(request, "x-forwarded-for", "")
+        client = self.rate_limiter.client(forwarded_for)
+        logs.hush(on=self.refusal_lines.spent(client))
+        try:
+            verified = await self._authenticated(request, forwarded_for, body_bytes_max)
+        except ServiceError:
+            self.refusal_lines.spend(client)
+            raise
+        logs.hush(on=False)
+        return Sender(verified=verified, window=await self.rate_limiter.consume(verified.source))
+
+    async def _authenticated(self, request: WebhookRequest, forwarded_for: str, body_bytes_max: int) -> Verified:
+        client = await self.rate_limiter.check(forwarded_for)
         try:
             _check_body(request, body_bytes_max)
-            verified = self.verify(request)
+            return self.verify(request)
         except (Rejected, ConfigurationError):
             await self.rate_limiter.penalize(client)
             raise
-        return Sender(verified=verified, window=await self.rate_limiter.consume(verified.source))
 
     def verify(self, request: WebhookRequest) -> Verified:
         """

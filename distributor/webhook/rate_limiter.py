@@ -51,11 +51,17 @@ class RateLimiter:
     clock: Clock
     _outage: _Outage = field(default_factory=_Outage, init=False, repr=False)
 
-    async def check(self, forwarded_for: str) -> str:
-        """Return the name the client is counted under. Raises RateLimited when it has spent its rate."""
+    def client(self, forwarded_for: str) -> str:
+        """Return the name the client is counted under; all share one where no front end names them."""
         if self.trusted_proxies is None:
             return UNKNOWN_CLIENT
-        client = rate_limit_key(forwarded_for, trusted_proxies=self.trusted_proxies)
+        return rate_limit_key(forwarded_for, trusted_proxies=self.trusted_proxies)
+
+    async def check(self, forwarded_for: str) -> str:
+        """Return the name the client is counted under. Raises RateLimited when it has spent its rate."""
+        client = self.client(forwarded_for)
+        if self.trusted_proxies is None:
+            return client
         window = await self._counted(self.counters.left, self.per_address, f"address:{client}")
         if window and window.remaining < 1:
             _refuse("address", client, window)
@@ -93,5 +99,6 @@ class RateLimiter:
 
 
 def _refuse(policy: str, who: str, window: Window) -> None:
-    logs.warning(_log, "rate_limited", policy=policy, who=who, amount=window.rate.amount, reset_s=window.reset_s)
+    if not logs.hushed():
+        logs.warning(_log, "rate_limited", policy=policy, who=who, amount=window.rate.amount, reset_s=window.reset_s)
     raise RateLimited(policy=policy, window=window)

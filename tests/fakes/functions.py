@@ -17,6 +17,7 @@ from distributor.rates import Rate
 from distributor.webhook import intake, woocommerce_intake
 from distributor.webhook.authentication import Authentication, Sender, WebhookRequest
 from distributor.webhook.rate_limiter import RateLimiter
+from distributor.webhook.refusal_lines import RefusalLines
 from distributor.webhook.signature import Verified
 from distributor.webhook.signature_schemes import Scheme
 from tests.fakes.clock import FrozenClock
@@ -99,7 +100,11 @@ class FakeContainer:
     async def authentication(self) -> Authentication:
         """Find every request signed by the default shop, unless *forged* says otherwise."""
         return FakeAuthentication(
-            rate_limiter=await self.rate_limiter(), keys=list, clock=self.clock, require_timestamp=self.forged
+            rate_limiter=await self.rate_limiter(),
+            keys=list,
+            clock=self.clock,
+            refusal_lines=RefusalLines(self.clock),
+            require_timestamp=self.forged,
         )
 
     async def rate_limiter(self) -> RateLimiter:

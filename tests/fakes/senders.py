@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from distributor.webhook.authentication import Authentication, WebhookRequest
 from distributor.webhook.rate_limiter import RateLimiter
+from distributor.webhook.refusal_lines import RefusalLines
 from distributor.webhook.signature import Key, Verified
 from foundation.clock import Clock, UnixMs
 from tests.fakes.counters import FakeCounters
@@ -17,7 +18,11 @@ def authentication(keys: Sequence[Key], clock: Clock, *, require_timestamp: bool
         counters=FakeCounters(clock), per_address=None, per_source=None, trusted_proxies=0, clock=clock
     )
     return Authentication(
-        rate_limiter=rate_limiter, keys=lambda: keys, clock=clock, require_timestamp=require_timestamp
+        rate_limiter=rate_limiter,
+        keys=lambda: keys,
+        clock=clock,
+        refusal_lines=RefusalLines(clock),
+        require_timestamp=require_timestamp,
     )
 
 
