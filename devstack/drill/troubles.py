@@ -27,6 +27,11 @@ def _pause(field: Field) -> None:
     field.order()
 
 
+def _halt(field: Field) -> None:
+    field.command("halt", *_WHY)
+    field.order()
+
+
 def _empty_operator(field: Field) -> None:
     field.rpc("anvil_setBalance", field.services.deployment.operator, "0x0")
     field.order()
@@ -56,6 +61,11 @@ TROUBLES: Final[Mapping[str, Trouble]] = {
     "waiting_paused": Trouble(
         summary="Somebody paused the payouts, and an order came.",
         make=_pause,
+        heal=lambda field: _done(field.command("resume", *_WHY)),
+    ),
+    "waiting_halted": Trouble(
+        summary="Somebody halted the payouts, and an order came.",
+        make=_halt,
         heal=lambda field: _done(field.command("resume", *_WHY)),
     ),
     "waiting_gas_short": Trouble(
