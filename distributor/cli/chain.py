@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Any
 
-from distributor.cli.amounts import tokens
+from distributor.cli import chain_answers
 from distributor.cli.argument_types import accepted_transfer, address, whole
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
@@ -28,7 +27,7 @@ async def audit_chain(context: CommandContext) -> int:
     settings = await context.begin(HistorySettings)
     await context.our_ledger()
     findings = await _audited(context, settings)
-    context.answer(_found(findings, settings.payout.contracts.decimals))
+    context.answer(chain_answers.found(findings, settings.payout.contracts.decimals))
     whole = context.options.from_block is None
     return REFUSED if findings.differences or (whole and findings.incomplete) else DONE
 
@@ -69,11 +68,11 @@ async def rebuild(context: CommandContext) -> int:
     if applies:
         report = await use_case.run(first_block, by=context.options.by, why=context.options.why)
         await (await context.ledger()).admin.record(
-            "rebuild", _verdict(report), context.options.by, context.options.why
+            "rebuild", chain_answers.verdict(report), context.options.by, context.options.why
         )
     else:
         report = await _look(use_case, first_block, readable=remembered is not None)
-    context.answer(_shown(report))
+    context.answer(chain_answers.shown(report))
     if report.ledger_id:
         context.say(
             _("Set LEDGER_ID={ledger_id}. The payouts are paused; run audit-chain, then resume.").format(
@@ -191,55 +190,6 @@ def _first_block(context: CommandContext, settings: HistorySettings) -> int:
             _("The first block of the token's history is not known. Set FIRST_BLOCK, or give --from-block.")
         )
     return int(chosen)
-
-
-def _found(findings: Findings, decimals: int) -> dict[str, Any]:
-    return {
-        "first_block": findings.first_block,
-        "last_block": findings.last_block,
-        "orders_paid": findings.orders,
-        "payouts_on_chain": findings.payouts,
-        "paid": tokens(findings.paid_units, decimals),
-        "incomplete": findings.incomplete or None,
-        "differences": [
-            {"kind": str(each.kind), "subject": each.subject, "transaction": each.tx_hash, "detail": each.detail}
-            for each in findings.differences
-        ],
-    }
-
-
-def _shown(report: RebuildReport) -> dict[str, Any]:
-    return {
-        "first_block": report.first_block,
-        "last_block": report.last_block,
-        "payouts": {str(fate): count for fate, count in sorted(report.restored.items())},
-        "to_explain": [
-            {
-                "transaction": each.transfer.tx_hash,
-                "block": each.transfer.block.number,
-                "sender": each.sender,
-                "wallet": each.transfer.wallet,
-                "amount_units": str(each.transfer.amount_units),
-                "why": str(each.why),
-            }
-            for each in report.unmatched_transfers
-        ],
-        "conflicts": [
-            {
-                "order": str(each.payout.key or each.payout.ref_id),
-                "transaction": each.payout.tx_hash,
-                "verdict": str(each.verdict),
-            }
-            for each in report.conflicts
-        ],
-        "incomplete": report.incomplete or None,
-        "barred": [str(key) for key in report.barred],
-        "ledger_id": report.ledger_id or None,
-    }
-
-
-def _verdict(report: RebuildReport) -> str:
-    return "finished" if report.ledger_id else "blocked"
 
 
 def _history_arguments(command: argparse.ArgumentParser) -> None:
