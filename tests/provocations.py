@@ -9,7 +9,7 @@ from typing import Any
 from distributor.caps import NO_CAPS, Caps
 from distributor.ledger.keys import DOUBTED_PAST
 from distributor.model import Hash, Order
-from distributor.payout import distribution
+from distributor.payout import preflight
 from distributor.state import WaitingReason
 from distributor.units import Wei
 from foundation.errors import ConfigurationError
@@ -286,7 +286,7 @@ async def _(service: Service) -> End:
 @provokes("waiting_finality_behind")
 async def _(service: Service) -> End:
     """Three are mined and not final, and no more than that may be."""
-    service.patch.setattr(distribution, "UNSETTLED_MAX", 3)
+    service.patch.setattr(preflight, "UNSETTLED_MAX", 3)
     service.world.chain.stall_finality()
     for _ in range(3):
         await bound(service)

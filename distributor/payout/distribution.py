@@ -21,9 +21,7 @@ from distributor.model import (
     Attempt,
     AttemptKind,
     Fees,
-    OpenTransaction,
     Transaction,
-    TransactionStatus,
 )
 from distributor.payout import preflight, submission
 from distributor.payout.guard_way import GuardWay
@@ -45,8 +43,6 @@ from foundation.tablestore.leases import Lease
 LEASE_MS = 30_000
 SCHEMA_LEVEL = 3
 """The rules of binding this version knows. A rule that older code lacks raises it, and the ledger's ``schema`` row."""
-UNSETTLED_MAX = 256
-"""Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
 ROUNDS_PER_DRAIN = 1_000
 """A bound on one drain; what is left is woken again by settlement or the sweep."""
 
@@ -175,7 +171,7 @@ class Distribution:
         opened = await self.ledger.opened()
         await self._notices.unreadable(opened.unreadable)
         mine = [each for each in opened.transactions if each.transaction.operator == operator]
-        slots = self._slots(mine, await self._newer(opened))
+        slots = preflight.free_slots(mine, await self._newer(opened), self.config.max_in_flight)
         if isinstance(slots, Obstacle):
             return slots
         ahead = await self._age.check()
@@ -190,17 +186,6 @@ class Distribution:
         if level > SCHEMA_LEVEL:
             return f"The ledger asks for the rules of level {level}, this version knows {SCHEMA_LEVEL}."
         return opened.blocks(self.signer.address)
-
-    def _slots(self, mine: Sequence[OpenTransaction], newer: str) -> int | Obstacle:
-        """Return how many more transactions may be in flight, by those that are not mined and those not final."""
-        if newer:
-            return Obstacle(reason=WaitingReason.NEWER_ROWS, detail=newer)
-        flying = sum(each.transaction.status is not TransactionStatus.MINED for each in mine)
-        settled_late = len(mine) - flying
-        if settled_late >= UNSETTLED_MAX:
-            return Obstacle(reason=WaitingReason.FINALITY_BEHIND, detail=f"{settled_late} are not final.")
-        free = self.config.max_in_flight - flying
-        return free if free > 0 else Obstacle(reason=WaitingReason.SLOTS_FULL)
 
     async def _pay(self, prepared: Prepared, line: Line) -> _Outcome:
         owners = await self._shops.owners()

@@ -18,6 +18,8 @@ from distributor.settings.chain import FeeSettings
 from distributor.state import BindingState, Identity, PauseState, WaitingReason
 from distributor.units import TokenUnits, format_gwei, format_units
 
+UNSETTLED_MAX = 256
+"""Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
 _NATIVE_DECIMALS = 18
 
 _SERVICE_WIDE = {
@@ -166,6 +168,22 @@ def _gas_in_flight_wei(mine: Sequence[OpenTransaction]) -> int:
         for each in mine
         if each.transaction.status is not TransactionStatus.MINED
     )
+
+
+def free_slots(mine: Sequence[OpenTransaction], newer: str, max_in_flight: int) -> int | Obstacle:
+    """
+    Return how many more transactions may be in flight, by those that are not mined and those not final.
+
+    *newer* is what a newer version asks or wrote; empty where there is nothing of it.
+    """
+    if newer:
+        return Obstacle(reason=WaitingReason.NEWER_ROWS, detail=newer)
+    flying = sum(each.transaction.status is not TransactionStatus.MINED for each in mine)
+    settled_late = len(mine) - flying
+    if settled_late >= UNSETTLED_MAX:
+        return Obstacle(reason=WaitingReason.FINALITY_BEHIND, detail=f"{settled_late} are not final.")
+    free = max_in_flight - flying
+    return free if free > 0 else Obstacle(reason=WaitingReason.SLOTS_FULL)
 
 
 def binding_stopped(pause_state: PauseState, binding_state: BindingState, caps: Caps) -> Obstacle | None:

@@ -20,9 +20,9 @@ from distributor.ledger.fence_rows import FenceRows
 from distributor.ledger.signs import Signs
 from distributor.model import Address, Attempt, AttemptKind, Fees, SubmitOutcome
 from distributor.payout import fees, submission
-from distributor.payout.distribution import UNSETTLED_MAX
 from distributor.payout.history import last_final
 from distributor.payout.lifecycle import CANCEL_GAS
+from distributor.payout.preflight import UNSETTLED_MAX
 from distributor.payout.submission import IN_POOL
 from distributor.ports import Chain, Signer, UnsignedTransaction
 from distributor.settings.chain import FeeSettings, SettlementSettings

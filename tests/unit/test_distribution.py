@@ -609,7 +609,7 @@ async def test_a_ledger_that_is_down_is_left_to_the_sweep() -> None:
 
 async def test_nothing_is_bound_while_too_much_is_not_final(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fence after a loss reaches past 256 nonces and no further."""
-    monkeypatch.setattr("distributor.payout.distribution.UNSETTLED_MAX", 2)
+    monkeypatch.setattr("distributor.payout.preflight.UNSETTLED_MAX", 2)
     world = await a_world()
     world.chain.stall_finality()
     for _ in range(3):
