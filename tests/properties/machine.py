@@ -12,8 +12,8 @@ from distributor.model import SubmitOutcome
 from distributor.payout.settlement import LEASE_MS
 from distributor.units import Wei
 from tests.factories import GWEI
-from tests.fakes.chain import Behaviour
-from tests.properties import machine_end, machine_lies
+from tests.fakes.chain import OPERATOR, Behaviour
+from tests.properties import machine_end, machine_lies, machine_people
 from tests.properties.machine_events import MISBEHAVIOURS, TROUBLES, Event, events
 from tests.properties.machine_host import Host
 from tests.properties.machine_invariants import Watchman
@@ -46,13 +46,14 @@ class Payouts(RuleBasedStateMachine):
     @initialize(
         by_depth=st.booleans(),
         capped=st.booleans(),
+        guarded=st.booleans(),
         troubles=st.frozensets(st.sampled_from(sorted(TROUBLES)), min_size=6),
     )
-    def begin(self, by_depth: bool, capped: bool, troubles: frozenset[str]) -> None:
+    def begin(self, by_depth: bool, capped: bool, guarded: bool, troubles: frozenset[str]) -> None:
         """An empty ledger, two hosts, a full reserve; and the troubles of this history."""
         self.failed = False
         self.troubles = self.only or troubles
-        self.world = World(self.rulebooks[by_depth], CAPS if capped else NO_CAPS)
+        self.world = World(self.rulebooks[by_depth], CAPS if capped else NO_CAPS, guarded=guarded)
         self.watchman = Watchman(self.world)
         self.by_depth = by_depth
         self.final_number = 0
@@ -163,6 +164,10 @@ class Payouts(RuleBasedStateMachine):
         """A person adds the next key; once that is answered it is configured, and each host takes it at its start."""
         self._start(host, lambda each: each.add_operator(self.world.rotated), at_once=at_once)
 
+    def command(self, host: int, what: str, at: int, at_once: bool) -> None:
+        """A person takes one of the other exits; refused where ledger and chain agree."""
+        self._start(host, lambda each: machine_people.take_exit(each, what, at), at_once=at_once)
+
     # the table ---------------------------------------------------------------------------------
 
     def lose_group(self, how: str, times: int) -> None:
@@ -254,6 +259,25 @@ class Payouts(RuleBasedStateMachine):
         rules.paused = how == "paused"
         rules.refused_wallets = {self.world.an_order(0, 10).wallet} if how == "wary" else set()
         rules.distribute_gas = 200_000 if dear else 60_000
+
+    def change_guard(self, how: str, at: int) -> None:
+        """The guard fails an item, is paused, says nothing, or is gone around; nothing happens where there is none."""
+        rules = self.world.chain.rules
+        refs = [order.ref_id for order in self.world.stored()]
+        rules.failing_refs = {refs[at % len(refs)]} if how == "fails" and refs else set()
+        rules.guard_paused, rules.guard_is_mute = how == "paused", how == "mute"
+        if self.world.guarded:
+            self.world.guard.bypass(OPERATOR, bypassed=how == "bypassed")
+
+    def pay_elsewhere(self, at: int) -> None:
+        """Another ledger pays an order through the same guard; without one nobody could tell."""
+        orders = self.world.stored()
+        if self.world.guarded and orders:
+            self.world.pay_elsewhere(orders[at % len(orders)])
+
+    def skew(self, host: int, ms: int) -> None:
+        """The clock of one host jumps."""
+        self.world.skew_ms[host] = ms
 
     def pass_time(self, ms: int) -> None:
         """Time passes without a block: leases end, patience runs out, a day begins."""

@@ -16,8 +16,7 @@ from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget, NotDelivered
 from foundation.settings.reading import read
 from tests.factories import GWEI, TOKEN
-from tests.fakes.chain import RESERVE, Behaviour
-from tests.fakes.guard import FakeGuard
+from tests.fakes.chain import OPERATOR, RESERVE, Behaviour
 from tests.fakes.queues import MemoryQueues
 from tests.properties.machine_invariants import Watchman, hold
 from tests.properties.machine_tally import TALLY
@@ -25,6 +24,8 @@ from tests.properties.machine_world import World
 
 ROUNDS_MAX = 40
 """Minutes until nothing moves any more, at most; a minute in which a cap lets orders wait is a day."""
+QUIET_MINUTES = 3
+"""Longer than a lease is believed that a dead host with a wrong clock has left."""
 DAY_MS = 86_400_000
 CALM_BASE_FEE_WEI = Wei(20 * GWEI)
 """What the network asks at the end at most: under the ceiling, above what a first attempt offers in a quiet hour."""
@@ -41,8 +42,10 @@ def drive(world: World, watchman: Watchman) -> None:
     world.deploy()
     world.paused_for_good = world.halted_for_good = False
     _a_person_resumes(world)
+    quiet = 0
     for _ in range(ROUNDS_MAX):
-        if _quiet_minute(world, watchman):
+        quiet = quiet + 1 if _quiet_minute(world, watchman) else 0
+        if quiet == QUIET_MINUTES:
             break
     watchman.told(_told(world))
     watchman.ended()
@@ -54,6 +57,7 @@ _STOPS = {
     "finality": "finality_violated",
     "witness": "paid_contradicted",
     "ledger age": "ledger_behind",
+    "guard": "payouts_paused",
 }
 """The alarm of each cause for which the service pauses by itself."""
 
@@ -65,8 +69,7 @@ def _a_person_resumes(world: World) -> None:
         return
     told = _STOPS.get(found.paused_by)
     hold(told is None or told in world.alarms.codes, "a stop by itself was told", (found, world.alarms.codes))
-    guard = FakeGuard(world.chain)
-    resumption = Resumption(ledger=world.ledger, chain=world.chain, guard=guard)
+    resumption = Resumption(ledger=world.ledger, chain=world.chain, guard=world.guard)
     if not world.loop.finish(resumption.obstacles()):
         world.loop.finish(world.ledger.admin.resume("a person", "the end"))
 
@@ -111,6 +114,9 @@ def _better_times(world: World) -> None:
     """The contracts work, the reserve is filled up, and the network is not too dear for the ceiling."""
     rules = world.chain.rules
     rules.behaviour, rules.paused, rules.refused_wallets = Behaviour.HONEST, False, set()
+    rules.guard_paused, rules.guard_is_mute, rules.failing_refs = False, False, set()
+    if world.guarded:
+        world.guard.bypass(OPERATOR, bypassed=False)
     world.chain.set_base_fee(Wei(min(rules.base_fee_wei or 0, CALM_BASE_FEE_WEI)))
     world.chain.mine()
     world.chain.set_reserve(TokenUnits(world.chain.balance_of(RESERVE) + AMPLE_UNITS))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from distributor.model import SubmitOutcome
 from tests.fakes.chain import Behaviour
 from tests.properties.machine_lies import KINDS
+from tests.properties.machine_people import EXITS
 from tests.properties.machine_rules import HOSTS, ORDERS
 
 REORG_BLOCKS_MAX = 8
@@ -48,6 +49,13 @@ TROUBLES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "resume": (2, {"host": _HOST}),
     "decide": (4, {"host": _HOST, "at": _ANY, "at_once": _FLAG, "cancel": _FLAG}),
     "cancel_nonce": (3, {"host": _HOST, "at": _ANY, "at_once": _FLAG}),
+    "command": (3, {"host": _HOST, "what": st.sampled_from(EXITS), "at": _ANY, "at_once": _FLAG}),
+    "skew": (
+        2,
+        {"host": _HOST, "ms": st.sampled_from([0, -3_600_000, -20_000, 20_000, 90_000, 3_600_000, 90_000_000])},
+    ),
+    "change_guard": (4, {"how": st.sampled_from(["fine", "fails", "fails", "paused", "mute", "bypassed"]), "at": _ANY}),
+    "pay_elsewhere": (2, {"at": _ANY}),
     "rotate": (1, {"host": _HOST, "at_once": _FLAG}),
     "lose_group": (
         4,

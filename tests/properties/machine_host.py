@@ -7,55 +7,74 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from distributor.ledger import Ledger
-from distributor.model import Address, Order
+from distributor.model import Address, Hash, Order, OrderKey
+from distributor.payout.adoption import Adoption
 from distributor.payout.cancellation import Cancellation
+from distributor.payout.correction import Correction
+from distributor.payout.decision import Decision
 from distributor.payout.distribution import Distribution
 from distributor.payout.guard_settling import GuardSettling
+from distributor.payout.guard_way import GuardWay
 from distributor.payout.preflight import DistributionConfig
+from distributor.payout.resumption import Resumption
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.payout.sweep import Sweep
+from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
 from tests.fakes.chain import FakeSigner
-from tests.fakes.guard import FakeGuard
+from tests.fakes.chain_state import GUARD
+from tests.fakes.history import FakeHistory
 from tests.properties.machine_loop import Job, Turns
-from tests.properties.machine_ports import SteppedAlarms, SteppedChain, SteppedRows, SteppedSigner
-from tests.properties.machine_rules import BLOCK_MS, IDENTITY, MAX_IN_FLIGHT, OPERATORS
+from tests.properties.machine_ports import SteppedAlarms, SteppedChain, SteppedGuard, SteppedRows, SteppedSigner
+from tests.properties.machine_rules import BLOCK_MS, MAX_IN_FLIGHT, OPERATORS, ORDERS_PER_TRANSACTION
 
 if TYPE_CHECKING:
     from tests.properties.machine_world import World
 
 
+DECISION = Decision(by="a person", why="looked")
+
+
 class Host:
     """One process of the app: its ports, its use cases, its memory; gone when it is killed."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, at: int, name: str) -> None:
         self.world = world
+        clock = lambda: UnixMs(max(0, world.clock() + world.skew_ms[at]))  # noqa: E731 -- the clock of this machine
         self.turns = Turns(world.loop, passes_time=world.block_passes)
-        self.ledger = Ledger(SteppedRows(post=world.post, turns=self.turns), world.audit, clock=world.clock)
+        self.ledger = Ledger(SteppedRows(post=world.post, turns=self.turns), world.audit, clock=clock)
         chain = SteppedChain(chain=world.chain, turns=self.turns)
         alarms = SteppedAlarms(alarms=world.alarms, turns=self.turns)
         signers = {each: SteppedSigner(signer=FakeSigner(each), turns=self.turns) for each in world.operators}
+        guard = SteppedGuard(guard=world.guard, turns=self.turns)
         limits = world.rulebook.limits
         self.distribution = Distribution(
             ledger=self.ledger,
             chain=chain,
             signer=signers[world.operators[-1]],
             alarms=alarms,
-            clock=world.clock,
-            config=DistributionConfig(identity=IDENTITY, limits=limits, max_in_flight=MAX_IN_FLIGHT, caps=world.caps),
+            clock=clock,
+            config=DistributionConfig(
+                identity=world.identity,
+                limits=limits,
+                max_in_flight=MAX_IN_FLIGHT,
+                orders_per_transaction=ORDERS_PER_TRANSACTION if world.guarded else 1,
+                caps=world.caps,
+            ),
             holder=name,
+            guard_way=self._guard_way(guard, alarms) if world.guarded else None,
         )
         steps = StepExecutor(
             ledger=self.ledger,
             chain=chain,
             signers=signers,
             alarms=alarms,
-            clock=world.clock,
-            identity=IDENTITY,
+            clock=clock,
+            identity=world.identity,
             policy=world.rulebook.policy,
             guard_settling=GuardSettling(
-                ledger=self.ledger, guard=FakeGuard(world.chain), alarms=alarms, reserve=IDENTITY.reserve
+                ledger=self.ledger, guard=guard, alarms=alarms, reserve=world.identity.reserve
             ),
         )
         self.settlement = Settlement(
@@ -63,21 +82,34 @@ class Host:
             chain=chain,
             steps=steps,
             distribution=self.distribution,
-            clock=world.clock,
+            clock=clock,
             sleep=self.turns.sleep,
             limits=limits,
             block_time_s=BLOCK_MS / 1000,
             holder=name,
         )
-        self.sweep = Sweep(ledger=self.ledger, clock=world.clock)
+        self.sweep = Sweep(ledger=self.ledger, clock=clock)
         self.cancellation = Cancellation(
             ledger=self.ledger,
             chain=chain,
             signers=signers,
-            clock=world.clock,
+            clock=clock,
             limits=limits,
-            chain_id=IDENTITY.chain_id,
+            chain_id=world.identity.chain_id,
         )
+
+        self.correction = Correction(
+            ledger=self.ledger,
+            chain=chain,
+            history=FakeHistory(world.chain),
+            identity=world.identity,
+            policy=world.rulebook.policy,
+        )
+        self.resumption = Resumption(ledger=self.ledger, chain=chain, guard=guard)
+
+    def _guard_way(self, guard: SteppedGuard, alarms: SteppedAlarms) -> GuardWay:
+        adoption = Adoption(ledger=self.ledger, guard=guard, alarms=alarms, policy=self.world.rulebook.policy)
+        return GuardWay(guard=guard, address=GUARD, ledger=self.ledger, adoption=adoption)
 
     def drain(self) -> Job:
         """A message of the distributions queue."""
@@ -85,7 +117,7 @@ class Host:
         async def work() -> None:
             self.world.to_settle |= (await self.distribution.drain()).open
 
-        return self.turns.start("drain", _handled(work()))
+        return self.turns.start("drain", handled(work()))
 
     def follow(self) -> Job:
         """A message of the settlements queue."""
@@ -93,7 +125,7 @@ class Host:
         async def work() -> None:
             self.world.to_settle |= (await self.settlement.follow()).again
 
-        return self.turns.start("follow", _handled(work()))
+        return self.turns.start("follow", handled(work()))
 
     def swept(self) -> Job:
         """The timer."""
@@ -103,7 +135,7 @@ class Host:
             self.world.to_settle |= wakes.settle
             self.world.to_distribute |= wakes.distribute
 
-        return self.turns.start("sweep", _handled(work()))
+        return self.turns.start("sweep", handled(work()))
 
     def receive(self, order: Order) -> Job:
         """A request of the shop."""
@@ -111,7 +143,7 @@ class Host:
         async def work() -> None:
             self.world.answered(order, await self.ledger.insert(order))
 
-        return self.turns.start(f"receive {order.order_id}", _handled(work()))
+        return self.turns.start(f"receive {order.order_id}", handled(work()))
 
     def pause(self, *, halts: bool) -> Job:
         """A person stops payouts, or submissions as well, and is told when they have stopped."""
@@ -120,11 +152,16 @@ class Host:
             await (self.ledger.admin.halt if halts else self.ledger.admin.pause)("a person", "a rehearsal")
             self.world.paused(halts=halts)
 
-        return self.turns.start("pause", _handled(work()))
+        return self.turns.start("pause", handled(work()))
 
     def resume(self) -> Job:
-        """A person lets payouts go on."""
-        return self.turns.start("resume", _handled(self.ledger.admin.resume("a person", "it is over")))
+        """A person lets payouts go on, unless the chain is ahead of the ledger."""
+
+        async def work() -> None:
+            if not await self.resumption.obstacles():
+                await self.ledger.admin.resume("a person", "it is over")
+
+        return self.turns.start("resume", handled(work()))
 
     def add_operator(self, answered: Callable[[], None]) -> Job:
         """A person prepares the next key."""
@@ -133,22 +170,40 @@ class Host:
             await self.ledger.admin.add_operator(OPERATORS[1], 0)
             answered()
 
-        return self.turns.start("add operator", _handled(work()))
+        return self.turns.start("add operator", handled(work()))
 
     def retry(self, order: Order) -> Job:
         """A person has an order paid after all, if it is held."""
         work = _refusable(self.ledger.admin.retry(order, "a person", "looked"))
-        return self.turns.start(f"retry {order.order_id}", _handled(work))
+        return self.turns.start(f"retry {order.order_id}", handled(work))
 
     def cancel(self, order: Order) -> Job:
         """A person takes an order back, if it has no nonce."""
         work = _refusable(self.ledger.admin.cancel(order, "a person", "asked"))
-        return self.turns.start(f"cancel {order.order_id}", _handled(work))
+        return self.turns.start(f"cancel {order.order_id}", handled(work))
+
+    def bar(self, key: OrderKey) -> Job:
+        """A person spends an id that was never seen."""
+        return self.turns.start(f"bar {key}", handled(self.ledger.exits.bar(key)))
+
+    def resubmit(self, operator: Address, nonce: int) -> Job:
+        """A person hands stored bytes to the nodes once more."""
+        return self.turns.start(f"resubmit {nonce}", handled(self.correction.resubmit(operator, nonce, DECISION)))
+
+    def settle_by(self, order: Order, tx_hash: Hash) -> Job:
+        """A person calls an order paid by a transaction; refused unless the chain shows it."""
+        work = _refusable(self.correction.settle(order, tx_hash, DECISION))
+        return self.turns.start(f"settle {order.order_id}", handled(work))
+
+    def reopen(self, order: Order, tx_hash: Hash) -> Job:
+        """A person says that an order was not paid; refused while the chain shows that it was."""
+        work = _refusable(self.correction.reopen(order, tx_hash, DECISION))
+        return self.turns.start(f"reopen {order.order_id}", handled(work))
 
     def cancel_nonce(self, operator: Address, nonce: int) -> Job:
         """A person spends a nonce on nothing, unless its payment would go through today."""
         work = self.cancellation.cancel(operator, nonce, by="a person", why="it is stuck")
-        return self.turns.start(f"cancel nonce {nonce}", _handled(work))
+        return self.turns.start(f"cancel nonce {nonce}", handled(work))
 
 
 async def _refusable(work: Coroutine[Any, Any, object]) -> None:
@@ -157,7 +212,7 @@ async def _refusable(work: Coroutine[Any, Any, object]) -> None:
         await work
 
 
-async def _handled(work: Coroutine[Any, Any, object]) -> None:
+async def handled(work: Coroutine[Any, Any, object]) -> None:
     """Run one invocation as the handlers do: trouble that passes ends it, and the message is done."""
     try:
         await work

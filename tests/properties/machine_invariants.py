@@ -8,8 +8,9 @@ from typing import Any
 
 from eth_abi.abi import decode
 
-from distributor.chain_types import Receipt
+from distributor.chain_types import Receipt, Transfer
 from distributor.model import Address, Hash
+from distributor.payout.guard_calls import is_guarded
 from foundation.clock import UnixMs, utc_day
 from foundation.errors import ServiceError
 from foundation.tablestore.ports import DeleteRow, InsertRow, Row, RowWrite, Value
@@ -28,6 +29,14 @@ _MOVES = {
     "paid": {"paid"},
     "cancelled": {"cancelled"},
 }
+_GUARDED_MOVES = {
+    "received": {"paid"},
+    "assigned": {"received"},
+    "held": {"paid"},
+    "paid": set[str](),
+    "cancelled": {"paid"},
+}
+"""What the guard's record allows besides: a failed item is bound again; what another transaction paid is paid."""
 _HOMES = {
     "received": {"open"},
     "assigned": {"nonce"},
@@ -76,10 +85,14 @@ class Watchman:
         prefix = f"attempt:{sent.sender}:{nonce:020d}:"
         job = current_job()
         late = self.world.halted_for_good and job not in self.world.post.stragglers
-        hold(not late or job.name.startswith("cancel nonce"), "nothing is submitted behind a halt", (job.name, nonce))
+        hold(
+            not late or job.name.startswith(("cancel nonce", "resubmit")),
+            "nothing is submitted behind a halt",
+            (job.name, nonce),
+        )
         stored = {row["tx_hash"] for key, row in self._starting(prefix)}
         hold(sent.tx_hash in stored, "stored before submitted", f"nonce {nonce}, {sent.tx_hash}")
-        if len(sent.unsigned.call.data) > 4:
+        if len(sent.unsigned.call.data) > 4 and not is_guarded(sent.unsigned.call.data):
             _, _, ref, _ = decode(("address", "uint256", "bytes32", "string"), sent.unsigned.call.data[4:])
             self.refs[sent.tx_hash] = f"0x{ref.hex()}"
         self.gas_limits[sent.tx_hash] = sent.unsigned.gas_limit
@@ -96,7 +109,7 @@ class Watchman:
                 hold(not _final(before), "what is final stays as it is", write.key)
             if kind == "order" and before is not None:
                 hold(not isinstance(write, DeleteRow), "an order is never removed", write.key)
-                _check_move(write, before.values)
+                _check_move(write, before.values, guarded=self.world.guarded)
         binds = any(isinstance(write, InsertRow) and write.key.startswith("tx:") for write in group)
         if binds:
             hold(not self.world.paused_for_good, "nothing is bound behind a pause", [write.key for write in group])
@@ -123,7 +136,8 @@ class Watchman:
         committed = int(rows["commitments"]["units"])
         hold(committed == bound == assigned, "commitments are the open transactions", (committed, bound, assigned))
         told = sum(int(row["orders_paid"]) for row in _of(rows, "stats:"))
-        hold(told == sum(order["status"] == "paid" for order in orders), "the totals count what was paid", told)
+        closed = [order for order in orders if order["status"] == "paid" and order.get("nonce") is not None]
+        hold(told == len(closed), "the totals count what was paid", told)
         promised = committed + paid
         hold(promised <= self.world.reserve_units, "no more is promised than the reserve holds", promised)
 
@@ -132,6 +146,10 @@ class Watchman:
         mined = {tx.get("mined_hash"): tx for tx in transactions if tx["status"] == "final"}
         for order in orders:
             if order["status"] == "held" and order.get("hold_reason") == "no_transfer":
+                hash_known = order["paid_hash"] in mined
+                hold(hash_known, "what moved nothing has its final transaction", order["paid_hash"])
+                if not hash_known:
+                    continue
                 day = str(mined[order["paid_hash"]]["bound_day"])
                 key = f"{order['order_id']!s}:{order['paid_hash']!s}"
                 self.kept[key] = (day, str(order["wallet"]), int(order["amount_units"]))
@@ -141,7 +159,7 @@ class Watchman:
         days = {(tx["operator"], tx["nonce"]): str(tx["bound_day"]) for tx in transactions}
         bound = Counter[str]()
         for order in orders:
-            if order["status"] in {"assigned", "paid"}:
+            if order.get("nonce") is not None:
                 day = days[order["operator"], order["nonce"]]
                 bound[f"spent:{day}"] += int(order["amount_units"])
                 bound[f"spent:{day}:{order['wallet']!s}"] += int(order["amount_units"])
@@ -164,6 +182,7 @@ class Watchman:
         unfinished = [tx for tx in transactions if tx["status"] != "final"]
         carried = Counter(key for tx in unfinished for key in str(tx["orders"]).split("\n"))
         finals = {str(tx["mined_hash"]) for tx in transactions if tx["status"] == "final"}
+        finals |= self.world.paid_elsewhere
         lines = Counter(_key(row) for row in _of(rows, "open:"))
         helds = Counter(_key(row) for row in _of(rows, "held:"))
         for order in orders:
@@ -186,7 +205,7 @@ class Watchman:
         for receipt in self.world.chain.receipts:
             self._gas(receipt)
             for transfer in receipt.transfers:
-                ref = self.refs[receipt.tx_hash]
+                ref = self._ref_of(receipt, transfer)
                 order = by_ref.get(ref)
                 if order is None:
                     raise Broken("a transfer belongs to an order", ref)
@@ -200,10 +219,20 @@ class Watchman:
             if order["status"] == "paid":
                 hold(proof == order["paid_hash"], "what is paid has its transfer, for ever", (order["order_id"], proof))
             if order["status"] in {"held", "cancelled"}:
-                hold(proof is None, "what is held or cancelled is not paid", (order["order_id"], proof))
+                ours = proof is not None and proof not in self.world.paid_elsewhere
+                hold(not ours, "what is held or cancelled is not paid", (order["order_id"], proof))
+
+    def _ref_of(self, receipt: Receipt, transfer: Transfer) -> str:
+        """Return what a transfer is for: the guard says it in the event behind it, else the call has one item."""
+        said = (event.ref_id for event in receipt.guard_events if event.log_index == transfer.log_index + 1)
+        return next(said, None) or self.refs[receipt.tx_hash]
 
     def _gas(self, receipt: Receipt) -> None:
-        enough = receipt.succeeded or receipt.gas_used < self.gas_limits[receipt.tx_hash]
+        enough = (
+            receipt.succeeded
+            or receipt.tx_hash not in self.gas_limits
+            or receipt.gas_used < self.gas_limits[receipt.tx_hash]
+        )
         hold(enough, "no payment fails for want of gas", receipt.tx_hash)
 
     def _answers(self) -> None:
@@ -263,11 +292,12 @@ def _held_for_cause(orders: Sequence[Values], chain: FakeChain) -> None:
             hold(there, "what is held has failed for ever", (order["order_id"], reason, receipt))
 
 
-def _check_move(write: Any, before: Values) -> None:
+def _check_move(write: Any, before: Values, *, guarded: bool) -> None:
     for name in _PROMISES:
         hold(write.values.get(name) == before.get(name), "the first content stands", (write.key, name))
     move = (str(before["status"]), str(write.values["status"]))
-    hold(move[1] in _MOVES[move[0]], "an order goes its way and never back", (write.key, *move))
+    allowed = _MOVES[move[0]] | (_GUARDED_MOVES[move[0]] if guarded else set())
+    hold(move[1] in allowed, "an order goes its way and never back", (write.key, *move))
 
 
 def _nonces(rows: Mapping[str, Values], transactions: Sequence[Values]) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.properties import machine_broken_caps as caps
 from tests.properties import machine_broken_chain as chain
+from tests.properties import machine_broken_guard as guard
 from tests.properties import machine_broken_people as people
 from tests.properties import machine_broken_writes as writes
 
@@ -37,6 +38,7 @@ NO_NONCE = "a held or waiting order has no nonce"
 CAPPED = "no day goes beyond its cap"
 SPENT = "what was spent is bound or paid"
 SIGNED_ON = "a binding counts on the day it is signed"
+TOLD_OPEN = "what stays open was told"
 HALTED = "nothing is submitted behind a halt"
 
 
@@ -100,5 +102,10 @@ MUTATIONS = (
     _mutation(caps.wallets_total_read_but_not_written, CAPPED),
     _mutation(caps.released_on_the_day_of_the_closing, SPENT, troubles=["change_contract"]),
     _mutation(caps.bound_by_yesterdays_totals, SIGNED_ON, troubles=["arrive_late"]),
+    _mutation(guard.a_failed_item_is_paid, HAS_TRANSFER, troubles=["change_guard", "change_contract"]),
+    _mutation(guard.adopted_before_it_is_final, HAS_TRANSFER, troubles=["pay_elsewhere", "reorganise"]),
+    _mutation(guard.a_lease_is_believed_whatever_it_says, ENDS, TOLD_OPEN, troubles=["skew", "crash"]),
+    _mutation(guard.reopened_without_a_look, NOT_PAID, WAY, troubles=["command"]),
+    _mutation(guard.settled_without_a_look, HAS_TRANSFER, troubles=["command", "reorganise", "change_contract"]),
     _mutation(caps.halt_ignored_by_settlement, HALTED, troubles=["pause", "set_base_fee"]),
 )

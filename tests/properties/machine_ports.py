@@ -10,6 +10,10 @@ from distributor.chain_types import (
     Call,
     ChainSnapshot,
     Claim,
+    GuardFacts,
+    GuardLink,
+    GuardPast,
+    GuardPayment,
     Mark,
     PoolView,
     PreBindSnapshot,
@@ -24,6 +28,7 @@ from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import OutcomeUnknown, Row, RowWrite, Version, WriteConflict
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import FakeChain
+from tests.fakes.guard import FakeGuard
 from tests.properties.machine_loop import Job, Turns, current_job
 
 
@@ -113,6 +118,46 @@ class SteppedChain:
 
     async def submit(self, raws: Sequence[bytes]) -> Sequence[Submitted]:
         return await self.turns.step("submit", lambda: self.chain.submit(raws))
+
+    async def aclose(self) -> None:
+        """The chain outlives its clients."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteppedGuard:
+    """``Guard``, one gate before and one after each call that a round or a closing makes."""
+
+    guard: FakeGuard
+    turns: Turns
+
+    def pay(self, *orders: Order) -> Call:
+        return self.guard.pay(*orders)
+
+    def probe(self, operator: Address) -> Call:
+        return self.guard.probe(operator)
+
+    async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        return await self.turns.step("simulate", lambda: self.guard.simulate(operator, calls, node=node))
+
+    async def direct_payers(self, operators: Sequence[Address], *, node: str = "") -> Sequence[Address]:
+        return await self.turns.step("direct payers", lambda: self.guard.direct_payers(operators, node=node))
+
+    async def payment(self, guard: Address, ref_id: Hash) -> GuardPayment | None:
+        return await self.turns.step("record", lambda: self.guard.payment(guard, ref_id))
+
+    async def pasts(self, guard: Address, since: int) -> Sequence[GuardPast]:
+        return await self.turns.step("pasts", lambda: self.guard.pasts(guard, since))
+
+    async def facts(
+        self, guard: Address, operators: Sequence[Address], others: Sequence[Address], *, block: int
+    ) -> GuardFacts | None:
+        return await self.guard.facts(guard, operators, others, block=block)
+
+    async def unrecorded(self, guard: Address, ref_ids: Sequence[Hash], *, block: int) -> Sequence[Hash]:
+        return await self.guard.unrecorded(guard, ref_ids, block=block)
+
+    async def agreed_past(self, guard: Address, since: int, *, block: int) -> Sequence[GuardLink]:
+        return await self.turns.step("agreed past", lambda: self.guard.agreed_past(guard, since, block=block))
 
     async def aclose(self) -> None:
         """The chain outlives its clients."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distributor.caps import Caps
 from distributor.settings.chain import FeeSettings, SettlementSettings
@@ -11,8 +11,13 @@ from distributor.units import TokenUnits, Wei
 from tests import factories
 from tests.factories import GWEI, an_address
 from tests.fakes.chain import AUTHORITY, OPERATOR, RESERVE, TOKEN
+from tests.fakes.chain_state import GUARD
 
-IDENTITY = Identity(ledger_id="ledger-1", chain_id=31337, token=TOKEN, authority=AUTHORITY, reserve=RESERVE)
+PLAIN = Identity(ledger_id="ledger-1", chain_id=31337, token=TOKEN, authority=AUTHORITY, reserve=RESERVE)
+GUARDED = replace(PLAIN, guard=GUARD, guard_since=0)
+ORDERS_PER_TRANSACTION = 3
+"""Through the guard; orders of one wallet and amount are equal items of one call."""
+RIVAL = an_address("the operator of another ledger")
 OPERATORS = (OPERATOR, an_address("the next operator"))
 NODES = ("left", "right")
 ORDERS = tuple(f"ORD{number}" for number in range(1, 7))

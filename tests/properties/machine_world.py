@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import Inserted, Ledger
 from distributor.ledger.columns import decode
-from distributor.model import Address, Order, OrderKey
+from distributor.model import Address, Hash, Order, OrderKey
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
@@ -16,6 +16,7 @@ from tests.factories import an_order
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.clock import FrozenClock
+from tests.fakes.guard import FakeGuard
 from tests.fakes.rows import ListAudit
 from tests.properties.machine_host import Host
 from tests.properties.machine_loop import Job, Killed, ReadyLoop
@@ -23,13 +24,15 @@ from tests.properties.machine_ports import Post
 from tests.properties.machine_rules import (
     BLOCK_MS,
     FINALITY_DEPTH,
+    GUARDED,
     HOSTS,
-    IDENTITY,
     LEAST_TIP_WEI,
     NODES,
     OPERATORS,
     ORDERS,
+    PLAIN,
     RESERVE_UNITS,
+    RIVAL,
     Rulebook,
 )
 
@@ -37,8 +40,9 @@ from tests.properties.machine_rules import (
 class World:
     """The shared things, and the two hosts that work on them."""
 
-    def __init__(self, rulebook: Rulebook, caps: Caps = NO_CAPS) -> None:
-        self.rulebook, self.caps = rulebook, caps
+    def __init__(self, rulebook: Rulebook, caps: Caps = NO_CAPS, *, guarded: bool = False) -> None:
+        self.rulebook, self.caps, self.guarded = rulebook, caps, guarded
+        self.identity = GUARDED if guarded else PLAIN
         self.loop = ReadyLoop()  # type: ignore[abstract]  # it answers what tasks and futures ask, and no more
         self.clock = FrozenClock()
         self.rows, self.audit, self.alarms = MemoryRows(), ListAudit(), ListAlarms()
@@ -46,6 +50,13 @@ class World:
         self.chain = FakeChain(operators=OPERATORS, nodes=NODES, finality_depth=FINALITY_DEPTH)
         self.chain.rules.least_tip_wei = LEAST_TIP_WEI
         self.chain.set_reserve(RESERVE_UNITS)
+        self.guard = FakeGuard(self.chain)
+        if guarded:
+            self.guard.install(*OPERATORS, RIVAL)
+        self.paid_elsewhere = set[Hash]()
+        """Payments by another ledger through the same guard."""
+        self.skew_ms = [0] * HOSTS
+        """How far the clock of each host runs ahead."""
         self.liars: set[str] = set()
         self.operators: Sequence[Address] = OPERATORS[:1]
         """Those in the settings, the one that binds last."""
@@ -58,14 +69,14 @@ class World:
         """How often it was told that an order is new."""
         self.ledger = Ledger(self.rows, self.audit, clock=self.clock)
         """The shared ledger, past every gate: for what is no part of the history."""
-        self.loop.finish(self.ledger.admin.initialise(IDENTITY, OPERATOR, 0))
+        self.loop.finish(self.ledger.admin.initialise(self.identity, OPERATOR, 0))
         self.started = 0
-        self.hosts = [self.a_host() for _ in range(HOSTS)]
+        self.hosts = [self.a_host(at) for at in range(HOSTS)]
 
-    def a_host(self) -> Host:
+    def a_host(self, at: int) -> Host:
         """Return a fresh process, with the settings as they are now."""
         self.started += 1
-        return Host(self, f"host-{self.started}")
+        return Host(self, at, f"host-{self.started}")
 
     @property
     def jobs(self) -> list[tuple[Host, Job]]:
@@ -103,16 +114,21 @@ class World:
         receipts = self.chain.receipts
         return [each.block.number for each in receipts if not each.transfers and each.block.number > above]
 
+    def pay_elsewhere(self, order: Order) -> None:
+        """Let another ledger pay *order*, in a block of its own."""
+        self.clock.advance(BLOCK_MS)
+        self.paid_elsewhere.add(self.chain.spend_nonce(RIVAL, self.guard.pay(order)))
+
     def kill(self, at: int) -> None:
         """Kill a host; a fresh one, with empty memory, takes its place."""
         self.hosts[at].turns.kill()
-        self.hosts[at] = self.a_host()
+        self.hosts[at] = self.a_host(at)
 
     def deploy(self) -> None:
         """Start every host anew with the settings as they are, undisturbed from now on."""
         for at, host in enumerate(self.hosts):
             host.turns.kill()
-            self.hosts[at] = self.a_host()
+            self.hosts[at] = self.a_host(at)
             self.hosts[at].turns.go_free()
 
     def rotated(self) -> None:
@@ -138,6 +154,7 @@ class World:
         self.post.hold_up = 0
         self.post.arrive()
         self.liars.clear()
+        self.skew_ms = [0] * HOSTS
         self.chain.calm()
 
     def ended(self) -> Sequence[BaseException]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.properties import machine_broken_caps, machine_broken_chain, machine_invariants
+from tests.properties import machine_broken_caps, machine_broken_chain, machine_broken_guard, machine_invariants
 from tests.properties.machine import Payouts
 from tests.properties.machine_invariants import Broken
 from tests.properties.machine_mutations import HALTED, HAS_TRANSFER, MUTATIONS, Mutation
@@ -64,7 +64,7 @@ def _is_harmed(gates: int) -> bool:
     """Drain one order, halt after *gates* awaits, let the drain go on; say whether anything was broadcast then."""
     machine = Payouts()
     try:
-        machine.begin(by_depth=True, capped=False, troubles=frozenset())
+        machine.begin(by_depth=True, capped=False, guarded=False, troubles=frozenset())
         machine.receive(0, 0, 10, True)
         machine.distribute(0, gates)
         machine.look()
@@ -109,13 +109,34 @@ def test_a_payment_that_one_node_invents_is_not_paid(broken: bool, monkeypatch: 
     assert _is_falsely_paid(is_invented, monkeypatch) is broken
 
 
-def _is_falsely_paid(trouble: Callable[[Payouts], None], monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Submit one order's payment, let *trouble* happen, settle for long; say whether it is paid without a transfer."""
+@pytest.mark.no_cover
+@pytest.mark.parametrize("broken", [True, False], ids=["transfers tell them apart", "the guard tells them apart"])
+def test_of_two_equal_items_the_failed_one_is_not_paid(broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transfer of that amount to that wallet, and two orders of one call that ask for it."""
+    if broken:
+        machine_broken_guard.equal_items_are_told_apart_by_transfers(monkeypatch)
+
+    def one_fails(machine: Payouts) -> None:
+        assert len({order.nonce for order in machine.world.stored()}) == 1
+        machine.change_guard("fails", 0)
+
+    assert _is_falsely_paid(one_fails, monkeypatch, guarded=True, orders=(0, 2)) is broken
+
+
+def _is_falsely_paid(
+    trouble: Callable[[Payouts], None],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    guarded: bool = False,
+    orders: Sequence[int] = (0,),
+) -> bool:
+    """Submit one payment, let *trouble* happen, settle for long; say whether it is paid without a transfer."""
     monkeypatch.setattr(machine_invariants, "ONLY", (HAS_TRANSFER,))
     machine = Payouts()
     try:
-        machine.begin(by_depth=True, capped=False, troubles=frozenset())
-        machine.receive(0, 0, 10, True)
+        machine.begin(by_depth=True, capped=False, guarded=guarded, troubles=frozenset())
+        for number in orders:
+            machine.receive(0, number, 10, True)
         machine.distribute(0, GATES_MAX)
         machine.run(0)
         trouble(machine)
