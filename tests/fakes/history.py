@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from distributor.chain.history import read_distribution
-from distributor.errors import ChainUnavailable
+from distributor.errors import ChainUnavailable, NoSuchTransaction
 from distributor.model import Address, Hash
 from distributor.payout.guard_calls import is_guarded
 from distributor.payout.history import Arrival, ReserveTransfer, TransactionDetails
@@ -58,6 +58,8 @@ class FakeHistory:
 
     async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         mined = {sent.tx_hash: sent for block in self._chain._blocks for sent in block.sent}
+        if not set(hashes) <= mined.keys():
+            raise NoSuchTransaction  # as the real one where no node knows it
         events = {receipt.tx_hash: receipt.guard_events for receipt in self._chain.receipts}
         return {
             tx_hash: TransactionDetails(
