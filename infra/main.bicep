@@ -83,7 +83,7 @@ param maximumInstances int = 40
 
 // A vault, a site or an account of a forbidden name is refused after minutes, when half of the rest is there. Each part
 // between hyphens must be letters or digits: then every name made of it is one that all of them take.
-var letters = 'abcdefghijklmnopqrstuvwxyz0123456789-'
+var letters = 'abcdefghijklmnopqrstuvwxyz0123456789-' // pragma: allowlist secret
 var signs = map(range(0, length(name)), at => toLower(substring(name, at, 1)))
 var faults = concat(filter(signs, sign => !contains(letters, sign)), filter(split(name, '-'), part => empty(part)))
 var howNamed = 'name must be letters, digits and single hyphens between them, like ballx-test.'

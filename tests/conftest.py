@@ -9,12 +9,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from devstack import paths, servers
 from tests.fakes.clock import FrozenClock
 
 if TYPE_CHECKING:
     from devstack.contracts import Deployment, Devchain  # web3 behind it: only for tests that use the chain
+
+# A busy machine is no fault: no example has a deadline, as Hypothesis itself has it where CI is set.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 # What a process needs to run on one of the three systems; a setting of the app is never among it.
 _KEPT = {
