@@ -39,11 +39,6 @@ class Moved(StrEnum):
     """In its place lies an order that belongs elsewhere, or whose secret nobody knows."""
 
 
-def owner_of(order: Order, owners: Owners) -> str | None:
-    """Return the source *order* belongs to; None where its secret is not registered."""
-    return order.source if order.signed_with is None else owners.get(order.signed_with)
-
-
 @dataclass(frozen=True, slots=True)
 class ShopOrders:
     """The ledger's rules for orders whose name and secret say different things."""
@@ -65,8 +60,8 @@ class ShopOrders:
         if stored.signed_with == again.signed_with:
             return Inserted(order=await self.home(stored), new=False)
         owners = (await registered(self.rows)).owners
-        mine = owners.get(again.signed_with or "")
-        if not owners or mine == owner_of(stored, owners) is not None:
+        mine = owners.sources.get(again.signed_with or "")
+        if not owners.any or mine == owners.of(stored) is not None:
             return Inserted(order=await self.home(stored), new=False)
         if mine is None:
             same = stored.signed_with is None and stored.fingerprint == again.fingerprint
@@ -75,7 +70,7 @@ class ShopOrders:
             return None  # a person spent that id under this name, whosever it is: a person is asked
         there = _at(again, mine)
         known = await recall(self.rows, there)
-        if known is not None and owner_of(known, owners) == mine:
+        if known is not None and owners.of(known) == mine:
             return Inserted(order=await self.home(known), new=False)
         return await self._stored(there, known) if known is None or _is_anothers_past(known, mine, owners) else None
 
@@ -99,7 +94,7 @@ class ShopOrders:
         Raises:
             Contention: One of the orders changed since it was read; look again.
         """
-        source = owner_of(order, owners)
+        source = owners.of(order)
         moves = order.status is OrderStatus.RECEIVED and source is not None and source != order.source
         require(moves, f"order {order.key} is not to be moved")
         there = _at(order, source or "")
@@ -109,12 +104,12 @@ class ShopOrders:
             return Moved.DIFFERS
         if known is None or _is_anothers_past(known, there.source, owners) or known.moved_to == order.source:
             return await self._moved(order, there, known)
-        if owner_of(known, owners) == source:
+        if owners.of(known) == source:
             if known.fingerprint != order.fingerprint:
                 return Moved.DIFFERS
             await self.give_up(order, there.source)
             return Moved.DUPLICATE
-        if owner_of(known, owners) == order.source and known.status is OrderStatus.RECEIVED:
+        if owners.of(known) == order.source and known.status is OrderStatus.RECEIVED:
             return await self._exchanged(order, known)
         return Moved.BLOCKED
 
@@ -170,7 +165,7 @@ def _is_barred(order: Order) -> bool:
 
 def _is_anothers_past(known: Order, source: str, owners: Owners) -> bool:
     """Say whether *known*, under *source*, is only what another shop's order left when it was moved to its own."""
-    return known.moved_to is not None and owner_of(known, owners) not in {None, source}
+    return known.moved_to is not None and owners.of(known) not in {None, source}
 
 
 def _lay(order: Order, place: Order | None) -> AtomicWrite:

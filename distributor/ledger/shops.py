@@ -29,8 +29,6 @@ from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, AuditTrail, Rows, Version
 from foundation.tablestore.queries import behind, past, rows_under
 
-Owners = Mapping[str, str]
-"""Fingerprint of a secret to the source it belongs to."""
 SECRETS_MAX = 1_000
 PAGE_ROWS = 200
 SALT_BYTES = 16
@@ -42,16 +40,44 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Owners:
+    """Whose each secret is."""
+
+    sources: Mapping[str, str]
+    """Fingerprint of a secret to the source it belongs to."""
+    since_ms: UnixMs | None = None
+    """From when on an order names its secret; one that does not and came later was stored by older code."""
+
+    @property
+    def any(self) -> bool:
+        """Whether any secret is registered."""
+        return bool(self.sources)
+
+    def of(self, order: Order) -> str | None:
+        """
+        Return the source *order* belongs to; None where nobody knows.
+
+        One that names no secret belongs where it lies. But a host of before, which went on while a setting was
+        renamed, lays an old order under a new name: it is not believed for a name that no secret belongs to.
+        """
+        if order.signed_with is not None:
+            return self.sources.get(order.signed_with)
+        old = self.since_ms is None or order.received_ms <= self.since_ms
+        return order.source if old or order.source in self.sources.values() else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Registered:
     """The secrets that are registered, and the rows of the register that cannot be read."""
 
     secrets: Sequence[ShopSecret]
     unreadable: Sequence[Unreadable]
+    since_ms: UnixMs | None = None
 
     @property
     def owners(self) -> Owners:
         """Whose each secret is; orders of one whose row cannot be read wait."""
-        return {secret.fingerprint: secret.source for secret in self.secrets}
+        return Owners(sources={each.fingerprint: each.source for each in self.secrets}, since_ms=self.since_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +107,7 @@ class Shops:
         return bytes.fromhex(found.salt) if found else b""
 
     async def registered(self) -> Registered:
-        """Return every secret that is registered, in one read."""
+        """Return every secret that is registered, in two reads."""
         return await registered(self.rows)
 
     async def owners(self) -> Owners:
@@ -262,7 +288,8 @@ def _audit_key(secret: ShopSecret) -> str:
 
 
 async def registered(rows: Rows) -> Registered:
-    """Return every secret that is registered, in one read; a row that cannot be read harms its own shop alone."""
+    """Return every secret that is registered, in two reads; a row that cannot be read harms its own shop alone."""
+    register = await find(rows, ShopRegister, keys.SHOPS)
     secrets, unreadable = list[ShopSecret](), list[Unreadable]()
     for row in await rows.scan(keys.SECRETS, past(keys.SECRETS), limit=SECRETS_MAX):
         try:
@@ -270,4 +297,5 @@ async def registered(rows: Rows) -> Registered:
         except InvariantBroken as error:
             logs.error(_log, "row_unreadable", key=row.key, why=str(error))
             unreadable.append(Unreadable(key=row.key, why=str(error)))
-    return Registered(secrets=secrets, unreadable=unreadable)
+    since_ms = register.registered_ms if register else None
+    return Registered(secrets=secrets, unreadable=unreadable, since_ms=since_ms)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from distributor.caps import Caps
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
-from distributor.ledger.shop_orders import owner_of
 from distributor.ledger.shops import Owners
 from distributor.model import Order, OrderKey
 from distributor.payout import preflight
@@ -93,7 +92,7 @@ class _Selecting:
         for order in orders:
             if len(self.orders) == self.prepared.room_for_orders:
                 return False
-            owner = owner_of(order, self.owners)
+            owner = self.owners.of(order)
             if owner is not None and owner != order.source:
                 self.misplaced.append(order)
                 continue

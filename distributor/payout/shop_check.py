@@ -47,7 +47,7 @@ class ShopCheck:
         """Move *orders* to their own source; return those that stay, because another order is in the way."""
         stay = []
         for order in orders:
-            source = owners[order.signed_with or ""]
+            source = owners.sources[order.signed_with or ""]
             try:
                 moved = await self.ledger.shop_orders.move(order, owners)
             except Contention:

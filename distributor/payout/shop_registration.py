@@ -46,10 +46,10 @@ class ShopRegistration:
             logs.warning(_log, "shops_not_registered", why=str(error))
             return await self.ledger.shops.registered()
         before = await self.ledger.shops.registered()
-        if before.owners.keys() >= set(marks.values()):
+        if before.owners.sources.keys() >= set(marks.values()):
             return before
         if await self.ledger.shops.has_begun():
-            await self._rotated(marks, before.owners)
+            await self._rotated(marks, before.owners.sources)
         else:
             await self._first(marks)
         return await self.ledger.shops.registered()

@@ -9,6 +9,7 @@ import pytest
 
 from distributor.errors import NotYet, ShopUnknown
 from distributor.ledger import keys
+from distributor.ledger.shops import Owners
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout import shop_words
 from foundation.clock import UnixMs
@@ -200,7 +201,7 @@ async def test_a_resume_during_a_correction_refuses_it(shop: Shop, monkeypatch: 
     with pytest.raises(Contention, match="switch"):
         await shop.words.same_as(secret, "default", by="ana", why="it is the first shop")
 
-    assert (await shop.world.ledger.shops.owners())[secret.fingerprint] == "shop-a"
+    assert (await shop.world.ledger.shops.owners()).sources[secret.fingerprint] == "shop-a"
 
 
 async def test_a_rebuild_puts_a_corrected_word_back_over_the_backups_wrong_one(shop: Shop) -> None:
@@ -217,7 +218,7 @@ async def test_a_rebuild_puts_a_corrected_word_back_over_the_backups_wrong_one(s
 
     await shop.world.ledger.shops.restore()
 
-    assert (await shop.world.ledger.shops.owners())[secret.fingerprint] == "default"
+    assert (await shop.world.ledger.shops.owners()).sources[secret.fingerprint] == "default"
 
 
 async def test_secrets_that_are_all_withdrawn_end_no_registration() -> None:
@@ -290,10 +291,10 @@ async def test_a_correction_that_the_trail_does_not_keep_is_none(shop: Shop, mon
         with pytest.raises(StoreUnavailable, match="trail"):
             await shop.words.same_as(await shop.secret(SECOND), "default", by="ana", why="the first shop")
     mark = await shop.fingerprints.of(SECOND)
-    assert (await shop.world.ledger.shops.owners())[mark] == "shop-a"
+    assert (await shop.world.ledger.shops.owners()).sources[mark] == "shop-a"
 
     assert await shop.words.same_as(await shop.secret(SECOND), "default", by="ana", why="once more") == []
-    assert (await shop.world.ledger.shops.owners())[mark] == "default"
+    assert (await shop.world.ledger.shops.owners()).sources[mark] == "default"
 
 
 async def test_a_correction_by_a_clock_that_is_behind_is_still_the_later_word(shop: Shop) -> None:
@@ -306,7 +307,7 @@ async def test_a_correction_by_a_clock_that_is_behind_is_still_the_later_word(sh
 
     await shop.world.ledger.shops.restore()
 
-    assert (await shop.world.ledger.shops.owners())[secret.fingerprint] == "default"
+    assert (await shop.world.ledger.shops.owners()).sources[secret.fingerprint] == "default"
 
 
 async def test_a_switch_without_a_row_is_closed_first(shop: Shop) -> None:
@@ -361,7 +362,7 @@ async def test_two_hosts_register_a_rotated_secret_once(shop: Shop) -> None:
 
     await asyncio.gather(shop.registration.keep_up(), shop.registration.keep_up())
 
-    assert (await shop.world.ledger.shops.owners())[await shop.fingerprints.of(SECOND)] == "default"
+    assert (await shop.world.ledger.shops.owners()).sources[await shop.fingerprints.of(SECOND)] == "default"
 
 
 async def test_the_list_counts_a_shops_orders_over_pages(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +380,7 @@ async def test_an_order_is_found_where_it_went_also_over_two_names(shop: Shop) -
     shop_orders, second = shop.world.ledger.shop_orders, await shop.fingerprints.of(SECOND)
     laid = await shop.lay("ORD2", source="shop-a", signed_with=second)
     for name in ("shop-b", "shop-c"):
-        await shop_orders.move(laid, {second: name})
+        await shop_orders.move(laid, Owners(sources={second: name}))
         found = await shop_orders.find(OrderKey("shop-a", "ORD2"))
         assert found is not None
         laid = found

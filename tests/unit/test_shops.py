@@ -65,6 +65,21 @@ async def test_an_order_that_slipped_in_under_the_new_name_is_cancelled_as_a_dup
     assert shop.paid == 2
 
 
+async def test_an_order_that_an_older_host_laid_under_the_new_name_is_not_believed(shop: Shop) -> None:
+    """It names no secret; the old id would be paid a second time. What came before the update goes on as it was."""
+    shop.settings = {"shop-a": FIRST}
+    shop.world.clock.advance(1_000)
+    await shop.lay("ORD1", source="shop-a", received_ms=shop.world.clock())
+    await shop.lay("ORD8", source="default", received_ms=shop.world.clock())
+
+    await shop.pay()
+
+    assert (shop.paid, await shop.status("shop-a")) == (2, OrderStatus.RECEIVED)
+    assert await shop.status("default", "ORD8") is OrderStatus.PAID
+    assert (await shop.world.ledger.service.why_waiting()).reason is WaitingReason.SHOP_UNKNOWN
+    assert (await shop.send(FIRST)).status is OrderStatus.PAID  # the shop asks again, and is told of the order at home
+
+
 async def test_a_new_secret_under_a_new_name_waits_for_a_person(shop: Shop) -> None:
     """Each shop gets its own secret: nothing is paid, nothing lost, one alarm; `same-as` lets it go on."""
     shop.settings = {"shop-a": SECOND}
@@ -266,7 +281,7 @@ async def test_a_rebuild_keeps_what_was_said_and_takes_nothing_for_known(shop: S
     """The table is lost and the audit trail is there: the same salt, the same words, nothing new by itself."""
     shop.settings = {"default": FIRST, "shop-b": THIRD}
     await shop.words.accept(await shop.secret(THIRD), "shop-b", by="ana", why="a second shop")
-    before = await shop.world.ledger.shops.owners()
+    before = (await shop.world.ledger.shops.owners()).sources
     for key in [key for key in shop.world.rows.dump() if key.startswith((keys.SECRETS, keys.SHOPS))]:
         shop.world.rows.remove(key)
     shop.settings["shop-c"] = SECOND
@@ -274,7 +289,7 @@ async def test_a_rebuild_keeps_what_was_said_and_takes_nothing_for_known(shop: S
     restored = await shop.world.ledger.shops.restore()
     await shop.registration.keep_up()
 
-    assert (restored, await shop.world.ledger.shops.owners()) == (2, before)
+    assert (restored, (await shop.world.ledger.shops.owners()).sources) == (2, before)
 
 
 async def test_after_a_rebuild_without_a_trail_every_shop_waits(shop: Shop) -> None:

@@ -381,5 +381,5 @@ async def test_the_watch_registers_a_rotated_secret_while_no_order_comes() -> No
 
     await watcher.run()
 
-    assert set((await world.ledger.shops.owners()).values()) == {"default"}
-    assert await shop.fingerprints.of(SECOND) in await world.ledger.shops.owners()
+    assert set((await world.ledger.shops.owners()).sources.values()) == {"default"}
+    assert await shop.fingerprints.of(SECOND) in (await world.ledger.shops.owners()).sources
