@@ -62,6 +62,8 @@ def estimate_is_the_gas_limit(patch: Patch) -> None:
     async def tight(
         self: Distribution, binding_state: BindingState, batch: Batch, price: Fees
     ) -> tuple[Transaction, Attempt]:
+        if self.guard_way is not None:  # a guarded call says itself what its items may use
+            return await sign(self, binding_state, batch, price)
         (simulation,) = await self.chain.simulate(binding_state.operator, [self.chain.pay(*batch)])
         limits = self.config.limits.model_copy(update={"gas_limit": simulation.gas or self.config.limits.gas_limit})
         return await sign(replace(self, config=replace(self.config, limits=limits)), binding_state, batch, price)
