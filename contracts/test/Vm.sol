@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: UNLICENSED
+// SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
 /// @notice The cheat codes of forge that our tests use; see https://getfoundry.sh/reference/cheatcodes/overview

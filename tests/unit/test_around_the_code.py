@@ -149,13 +149,13 @@ def test_azd_provisions_what_the_guide_does_and_deploys_the_checked_package() ->
 def test_the_licence_is_the_same_everywhere() -> None:
     """MIT; the plugin alone is under WordPress' own licence, as its directory demands, and says so itself."""
     sources = [path.read_text("utf-8") for path in sorted((ROOT / "contracts").rglob("*.sol"))]
+    named = [re.findall(r"^// SPDX-License-Identifier: (.*)$", text, re.MULTILINE) for text in sources]
+    plugin = (ROOT / "wordpress" / "ballx-distributor" / "ballx-distributor.php").read_text("utf-8")
 
     assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License")
     assert document(ROOT / "package.json")["license"] == "MIT"
     assert document(ROOT / "docs" / "openapi.yaml")["info"]["license"]["identifier"] == "MIT"
-    assert {re.findall(r"^// SPDX-License-Identifier: (.*)$", text, re.MULTILINE)[0] for text in sources} <= {
-        "MIT",
-        "UNLICENSED",
-    }
+    assert named == [["MIT"]] * len(sources) != []
+    assert re.findall(r"^ \* License: +(\S+)$", plugin, re.MULTILINE) == ["GPL-2.0-or-later"]
     for readme in ("README.md", "README.pt-BR.md"):
         assert "GPL" in (ROOT / readme).read_text("utf-8")
