@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from distributor.model import OpenTransaction, Order, TransactionStatus
+from distributor.model import OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.payout.catalogue import (
     CLOCK_WRONG,
     ORDER_WAITING_LONG,
@@ -97,15 +97,20 @@ def _open(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
 def _about(each: OpenTransaction, monitor: MonitorState, ages: AgeSettings) -> str:
     """Say which orders, what was sent, what the nodes said, and the price beside market and ceilings, in gwei."""
     transaction, attempt = each.transaction, each.attempts[-1]
-    orders = ", ".join(map(str, transaction.orders[:_ORDERS_MAX]))
-    more = "" if len(transaction.orders) <= _ORDERS_MAX else f" and {len(transaction.orders) - _ORDERS_MAX} more"
     market = f"{_gwei(monitor.market_base_wei)} + {_gwei(monitor.market_tip_wei)}"
     return (
-        f"orders {orders}{more}; {attempt.tx_hash}, {transaction.status}, attempt {attempt.index + 1}; nodes said "
-        f"{transaction.last_outcome or 'nothing'}; offers {_gwei(attempt.fees.max_fee_wei)} gwei, tip "
+        f"orders {_names(transaction)}; {attempt.tx_hash}, {transaction.status}, attempt {attempt.index + 1}; nodes "
+        f"said {transaction.last_outcome or 'nothing'}; offers {_gwei(attempt.fees.max_fee_wei)} gwei, tip "
         f"{_gwei(attempt.fees.tip_wei)}; market {market}; ceilings {_gwei(ages.fees.max_fee_wei)}, tip "
         f"{_gwei(ages.fees.max_tip_wei)}"
     )
+
+
+def _names(transaction: Transaction) -> str:
+    """Name the first of its orders, and how many more there are; a nonce that is cancelled unbound has none."""
+    named = ", ".join(map(str, transaction.orders[:_ORDERS_MAX])) or "none"
+    more = len(transaction.orders) - _ORDERS_MAX
+    return named if more <= 0 else f"{named} and {more} more"
 
 
 def _gwei(wei: int | None) -> Decimal | str:
@@ -132,7 +137,8 @@ def _settlement(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     since_ms = max(seen.look.looked_ms, first.bound_ms)
     if elapsed_ms(since_ms, seen.now) <= ages.settlement_ms:
         return []
-    detail = f"{len(seen.opened)} transactions are open, the oldest is nonce {first.nonce} of order {first.orders[0]}."
+    oldest = f"nonce {first.nonce} of order {_names(first)}"
+    detail = f"{len(seen.opened)} transactions are open, the oldest is {oldest}."
     return [Fact(code=SETTLEMENT_SILENT, subject="", detail=detail, since_ms=since_ms)]
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from distributor.ledger import Ledger, keys
-from distributor.model import HoldReason
+from distributor.model import AttemptKind, HoldReason, TransactionStatus
 from distributor.payout.ages import WATCHED_MS_MAX, clock_facts
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.facts import AlarmSweep, standing_facts
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, WaitingReason
+from distributor.units import TokenUnits
 from foundation.alarms.model import LOG, Fact
 from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
@@ -22,7 +23,7 @@ from foundation.clock import UnixMs
 from foundation.settings.reading import read
 from foundation.tablestore.leases import TERM_MS_MAX
 from foundation.tablestore.memory import MemoryRows
-from tests.factories import IDENTITY, NOW_MS, OPERATOR
+from tests.factories import IDENTITY, NOW_MS, OPERATOR, a_transaction, an_attempt
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FrozenClock
 from tests.fakes.queues import MemoryQueues
@@ -191,6 +192,21 @@ async def test_a_settlement_that_no_longer_looks_is_an_alarm(bench: Bench) -> No
     assert fact.detail == "1 transactions are open, the oldest is nonce 7 of order default:A."
     await bench.ledger.service.note_settlement_look()
     assert await codes(bench) == []
+
+
+async def test_a_nonce_that_is_spent_on_nothing_silences_no_alarm(bench: Bench) -> None:
+    """`cancel-nonce` bound it to no order; naming its first order once stopped every alarm there was."""
+    await bench.received("HELD")
+    await bench.ledger.hold(await bench.order("HELD"), HoldReason.SIMULATION, "refused")
+    nothing = a_transaction(7, orders=(), committed_units=TokenUnits(0), status=TransactionStatus.CANCELLING)
+    await bench.ledger.exits.bind_nothing(nothing, an_attempt(nonce=7, kind=AttemptKind.CANCEL))
+    await swept(bench)
+    bench.clock.advance(max(AGES.settlement_ms, AGES.open_ms) + 1)
+
+    said = {fact.code: fact.detail for fact in await standing_facts(bench.ledger, bench.clock(), AGES)}
+    assert said["settlement_silent"] == "1 transactions are open, the oldest is nonce 7 of order none."
+    assert said["transaction_open_long"].startswith("orders none; 0x")
+    assert said["held_simulation"] == "refused"
 
 
 async def test_a_dead_sweep_is_an_alarm_that_another_turn_sends(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
