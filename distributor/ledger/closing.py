@@ -57,6 +57,8 @@ class Closing:
     """Orders that wait again; through a guard only, which refuses a second payment."""
     proofs: Mapping[OrderKey, PaidBy] = field(default_factory=dict)
     """Of paid orders: the log that proves it, where it is known; perhaps in another transaction than this one."""
+    held_because: Mapping[OrderKey, str] = field(default_factory=dict)
+    """Of held orders: what is said of this very one behind ``detail``, which is said of all of them."""
     reverted: bool = False
     """Whether a transaction through a guard was refused as a whole."""
     witnesses: int | None = None
@@ -78,6 +80,10 @@ class Closing:
             gas_used=receipt.gas_used,
             gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
         )
+
+    def detail_of(self, key: OrderKey) -> str:
+        """Return what a held order's row says: nothing of the orders beside it."""
+        return "; ".join([self.detail, *([self.held_because[key]] if key in self.held_because else [])])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +136,7 @@ def _close_order(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs
     if order.key in closing.paid:
         closed = _paid(order, closing)
     elif order.key in closing.held:
-        reason, detail = closing.held[order.key], closing.detail
+        reason, detail = closing.held[order.key], closing.detail_of(order.key)
         closed = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
         closed = replace(closed, operator=None, nonce=None, paid_hash=closing.tx_hash)
         group.insert(keys.held_row(order.key), encode(order.key))

@@ -230,7 +230,7 @@ class Ledger:
             except Contention:
                 continue  # a binding changed the totals, or another settler was first: the next look tells
             for order, reason in closing.held.items():
-                await self._record_held(order, reason, closing.detail, closing.tx_hash)
+                await self._record_held(order, reason, closing.detail_of(order), closing.tx_hash)
             return
         raise Contention(f"the totals kept changing while {key} was closed")
 

@@ -34,6 +34,8 @@ class GuardProof:
     paid: Mapping[OrderKey, int] = field(default_factory=dict)
     """Index in the block of the log that proves each payment."""
     held: Mapping[OrderKey, HoldReason] = field(default_factory=dict)
+    because: Mapping[OrderKey, str] = field(default_factory=dict)
+    """Of held orders: what the guard said of that item, where it said something."""
     released: Mapping[OrderKey, Release] = field(default_factory=dict)
     elsewhere: tuple[OrderKey, ...] = ()
     """Paid by another transaction, which the guard's record names."""
@@ -53,6 +55,7 @@ def judge_items(orders: Sequence[Order], receipt: Receipt, guard: Address, reser
     events = sorted((each for each in receipt.guard_events if each.emitter == guard), key=lambda each: each.log_index)
     paid: dict[OrderKey, int] = {}
     held: dict[OrderKey, HoldReason] = {}
+    because: dict[OrderKey, str] = {}
     released: dict[OrderKey, Release] = {}
     elsewhere: list[OrderKey] = []
     for order in orders:
@@ -60,12 +63,16 @@ def judge_items(orders: Sequence[Order], receipt: Receipt, guard: Address, reser
         if event is not None and event.word is GuardWord.ALREADY_PAID:
             elsewhere.append(order.key)
         elif event is not None and event.word is GuardWord.ITEM_FAILED:
-            _failed(order, event, held, released)
+            back = _failed(event)
+            if back.own_fault and (order.item_failures or 0) + 1 >= FAILURES_MAX:
+                held[order.key], because[order.key] = HoldReason.ITEM_FAILED, back.detail
+            else:
+                released[order.key] = back
         elif event is not None and _proves(order, event, events, receipt, reserve):
             paid[order.key] = event.log_index
         else:
             held[order.key] = HoldReason.NO_TRANSFER
-    return GuardProof(paid=paid, held=held, released=released, elsewhere=tuple(elsewhere))
+    return GuardProof(paid=paid, held=held, because=because, released=released, elsewhere=tuple(elsewhere))
 
 
 def is_same_payment(order: Order, payment: GuardPayment) -> bool:
@@ -79,16 +86,10 @@ def is_service_wide(refusal: Revert) -> bool:
     return refusal.kind in _SERVICE_WIDE
 
 
-def _failed(
-    order: Order, event: GuardEvent, held: dict[OrderKey, HoldReason], released: dict[OrderKey, Release]
-) -> None:
+def _failed(event: GuardEvent) -> Release:
     refusal = event.refusal or Revert(kind=RevertKind.OTHER, text="")
-    own_fault = not is_service_wide(refusal)
-    if own_fault and (order.item_failures or 0) + 1 >= FAILURES_MAX:
-        held[order.key] = HoldReason.ITEM_FAILED
-        return
     text = refusal.text or "no reason; it may have used up its gas"
-    released[order.key] = Release(detail=f"The guard reported it as failed: {text}.", own_fault=own_fault)
+    return Release(detail=f"The guard reported it as failed: {text}.", own_fault=not is_service_wide(refusal))
 
 
 def _proves(order: Order, event: GuardEvent, events: Sequence[GuardEvent], receipt: Receipt, reserve: Address) -> bool:

@@ -80,6 +80,7 @@ def _closing(proof: guard_outcomes.GuardProof, receipt: Receipt) -> Closing:
     return replace(
         Closing.by(receipt, paid=tuple(proof.paid), held=proof.held, detail=detail),
         released=proof.released,
+        held_because=proof.because,
         proofs={key: PaidBy(tx_hash=tx_hash, block_number=number, log_index=log) for key, log in proof.paid.items()},
         reverted=not receipt.succeeded,
     )
@@ -88,7 +89,7 @@ def _closing(proof: guard_outcomes.GuardProof, receipt: Receipt) -> Closing:
 def _by_record(closing: Closing, order: Order, payment: GuardPayment) -> Closing:
     """Return *closing* with an order paid by another transaction, or held where that paid something else."""
     if not guard_outcomes.is_same_payment(order, payment):
-        detail = f"{closing.detail}; {adoption.used_by(payment)}"
-        return replace(closing, held={**closing.held, order.key: HoldReason.REFERENCE_USED}, detail=detail)
+        because = {**closing.held_because, order.key: adoption.used_by(payment)}
+        return replace(closing, held={**closing.held, order.key: HoldReason.REFERENCE_USED}, held_because=because)
     proofs = {**closing.proofs, order.key: adoption.paid_by(payment)}
     return replace(closing, paid=(*closing.paid, order.key), proofs=proofs)

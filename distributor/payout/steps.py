@@ -269,6 +269,8 @@ def _reverted(verdict: PaymentProof) -> bool:
 
 
 def _log_paid(order: Order, closing: Closing, now_ms: UnixMs) -> None:
+    proof = closing.proofs.get(order.key)
+    tx_hash, block = (proof.tx_hash, proof.block_number) if proof else (closing.tx_hash, closing.block_number)
     logs.info(
         _log,
         "order_paid",
@@ -276,7 +278,7 @@ def _log_paid(order: Order, closing: Closing, now_ms: UnixMs) -> None:
         order_id=order.order_id,
         wallet=order.wallet,
         amount_units=order.amount_units,
-        tx_hash=closing.proofs[order.key].tx_hash if order.key in closing.proofs else closing.tx_hash,
-        block=closing.block_number,
+        tx_hash=tx_hash,
+        block=block,
         duration_ms=now_ms - order.received_ms,
     )

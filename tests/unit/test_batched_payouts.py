@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,8 +11,8 @@ from typing import Any
 import pytest
 
 from distributor.chain.guard import distribute_many
-from distributor.chain_types import Call, Revert, RevertKind, Simulation
-from distributor.model import Address, Order, OrderStatus
+from distributor.chain_types import Call, GuardPayment, Revert, RevertKind, Simulation
+from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.payout.guard_calls import ITEM_GAS, gas_needed
 from distributor.payout.preflight import DistributionConfig
 from distributor.state import WaitingReason
@@ -248,3 +250,56 @@ async def test_the_last_coin_pays_a_small_batch() -> None:
     world.chain.set_gas(OPERATOR, Wei(gas_needed(ITEM_GAS, 9) * price + 100_000 * price))
     await world.distribution.drain()
     assert sizes(world)[0] == 9
+
+
+def paid_elsewhere(world: World, order: Order, **changes: Any) -> GuardPayment:
+    """Record a payment of *order*'s reference by another ledger, in today's block."""
+    payment = GuardPayment(
+        ref_id=order.ref_id,
+        tx_hash=factories.a_hash(f"another ledger pays {order.order_id}"),
+        block=world.chain.head,
+        log_index=3,
+        wallet=order.wallet,
+        amount_units=order.amount_units,
+    )
+    world.chain.state.payments[order.ref_id] = replace(payment, **changes)
+    return world.chain.state.payments[order.ref_id]
+
+
+async def test_a_held_order_is_told_nothing_of_the_orders_beside_it() -> None:
+    """Two references were used for something else: each row, and the trail, names the transaction of its own."""
+    world = await a_batching_world()
+    first, good, second = await received(world, 3)
+    await world.distribution.drain()
+    used = [paid_elsewhere(world, order, amount_units=tokens(amount)) for order, amount in ((first, 3), (second, 4))]
+    await world.a_block_passes()
+    await world.settle(FINALITY_BLOCKS)
+
+    assert await world.status(good) is OrderStatus.PAID
+    rows = [await world.order(order) for order in (first, second)]
+    assert {row.hold_reason for row in rows} == {HoldReason.REFERENCE_USED}
+    for row, mine, other in zip(rows, used, reversed(used), strict=True):
+        for said in (
+            row.hold_detail,
+            *(str(entry) for key, entry in world.audit.entries.items() if str(row.key) in key),
+        ):
+            assert mine.tx_hash in said
+            assert other.tx_hash not in said
+
+
+async def test_the_log_names_the_block_of_the_payment_that_another_ledger_made(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not that of our own transaction, which paid the order beside it."""
+    caplog.set_level(logging.INFO)
+    world = await a_batching_world()
+    elsewhere, _ = await received(world, 2)
+    await world.distribution.drain()
+    payment = paid_elsewhere(world, elsewhere)
+    await world.a_block_passes()
+    await world.settle(FINALITY_BLOCKS)
+
+    lines = [json.loads(record.getMessage()) for record in caplog.records]
+    paid = {line["tx_hash"]: line["block"] for line in lines if line["event"] == "order_paid"}
+    assert len(paid) == 2
+    assert paid[payment.tx_hash] == payment.block.number

@@ -99,6 +99,7 @@ async def test_a_second_failure_of_its_own_holds_an_order() -> None:
 
     found = await world.order(order)
     assert (found.status, found.hold_reason, found.nonce) == (OrderStatus.HELD, HoldReason.ITEM_FAILED, None)
+    assert "wallet refused" in found.hold_detail
     assert world.alarms.codes[-1] == "held_item_failed"
 
 
