@@ -22,7 +22,7 @@ from distributor.model import (
 )
 from distributor.payout import lifecycle, payment_proof
 from distributor.payout.decision import Decision
-from distributor.payout.history import History
+from distributor.payout.history import History, TransactionDetails
 from distributor.payout.weighing import shows_final
 from distributor.payout.witnesses import TooEarly, Witnesses
 from distributor.ports import Chain
@@ -123,7 +123,8 @@ class Correction:
         receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=True)
         if isinstance(receipt, TooEarly):
             return Corrected(receipt.value)
-        if _transfer(order, receipt, self.identity.reserve) is not None:
+        here = not _denied(order, details, receipt) and _transfer(order, receipt, self.identity.reserve) is not None
+        if here or await self._paid_elsewhere(order, tx_hash):
             return Corrected.IS_PAID
         if decision is not None:
             await self.ledger.admin.record("reopen", str(order.key), decision.by, decision.why)
@@ -188,6 +189,13 @@ class Correction:
         word = (await self.chain.words([claim], node=node, mark=snapshot.mark)).get(tx_hash)
         return word.receipt if word is not None and shows_final(word, shown.block, self.policy) else None
 
+    async def _paid_elsewhere(self, order: Order, tx_hash: Hash) -> bool:
+        """Say whether a node still shows the transaction of another ledger by which the order is called paid."""
+        if order.paid_hash is None or order.paid_hash == tx_hash:
+            return False
+        shown = (await self.chain.snapshot([], [order.paid_hash], [])).receipts.get(order.paid_hash)
+        return shown is not None and self._recorded(order, shown) is not None
+
     def _recorded(self, order: Order, receipt: Receipt) -> PaidBy | None:
         """Return what the guard says itself: it names reference, wallet and amount, also of an imported payment."""
         wanted = (GuardWord.PAID, self.identity.guard, order.ref_id, order.wallet, order.amount_units)
@@ -208,6 +216,12 @@ class Correction:
         other = await self.ledger.exits.proves(receipt.tx_hash, transfer.log_index)
         mine = (asked is None or asked.ref_id == order.ref_id) and other in {None, order.key}
         return transfer if mine else Corrected.ANOTHER_ORDER
+
+
+def _denied(order: Order, details: TransactionDetails, receipt: Receipt) -> bool:
+    """Say whether the guard itself says that it did not pay this item; its equal beside it is another order."""
+    said = [each.word for each in receipt.guard_events if (each.emitter, each.ref_id) == (details.to, order.ref_id)]
+    return details.guarded and bool(said) and GuardWord.PAID not in said
 
 
 def shows_transfer(order: Order, receipt: Receipt, reserve: Address) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from distributor.chain.guard import distribute_many
 from distributor.chain_types import Call, GuardPayment, Revert, RevertKind, Simulation
 from distributor.model import Address, HoldReason, Order, OrderStatus
+from distributor.payout.correction import Corrected
 from distributor.payout.guard_calls import ITEM_GAS, gas_needed
 from distributor.payout.preflight import DistributionConfig
 from distributor.state import WaitingReason
@@ -20,6 +21,8 @@ from distributor.units import Wei
 from tests import factories
 from tests.fakes.chain import OPERATOR
 from tests.fakes.chain_state import CUSTOMERS
+from tests.unit.test_exits import ANA, a_correction
+from tests.unit.test_resolution import RELEASE
 from tests.world import IDENTITY, World, a_world, tokens
 
 FINALITY_BLOCKS = 5
@@ -303,3 +306,43 @@ async def test_the_log_names_the_block_of_the_payment_that_another_ledger_made(
     paid = {line["tx_hash"]: line["block"] for line in lines if line["event"] == "order_paid"}
     assert len(paid) == 2
     assert paid[payment.tx_hash] == payment.block.number
+
+
+async def test_an_order_whose_equal_was_paid_beside_it_is_reopened() -> None:
+    """A block left the chain after both were closed; mined again, one item failed. The other's transfer is no proof."""
+    world = await a_batching_world()
+    kept, lost = await received(world, 2)
+    await world.distribution.drain()
+    await world.settle(FINALITY_BLOCKS)
+    world.chain.reorg(world.chain.head.number)
+    world.chain.rules.failing_refs.add(lost.ref_id)
+    world.chain.mine(RELEASE + 1)
+
+    kept, lost = await world.order(kept), await world.order(lost)
+    assert (kept.status, lost.status) == (OrderStatus.PAID, OrderStatus.PAID)
+    assert lost.paid_hash is not None
+    assert len(world.transfers()) == 1
+    correction = a_correction(world)
+    assert await correction.reopen(kept, lost.paid_hash, ANA) is Corrected.IS_PAID
+    assert await correction.reopen(lost, lost.paid_hash, ANA) is Corrected.HELD
+    assert await world.status(lost) is OrderStatus.HELD
+
+
+async def test_an_order_that_another_ledger_paid_is_not_reopened() -> None:
+    """Our transaction used its nonce and paid it nothing; it is paid all the same, by the hash in its row."""
+    world = await a_batching_world()
+    elsewhere = await world.receive()
+    await world.receive(wallet=CUSTOMERS[1])
+    await world.distribution.drain()
+    key = factories.an_address("another hot key")
+    world.chain.rules.hot_keys.add(key)
+    world.chain.spend_nonce(key, world.guard.pay(elsewhere))
+    await world.a_block_passes()
+    await world.settle(FINALITY_BLOCKS)
+    ours = world.chain.handed[0].tx_hash
+    world.chain.mine(RELEASE)
+
+    order = await world.order(elsewhere)
+    assert order.paid_hash not in {None, ours}
+    assert await a_correction(world).reopen(order, ours, ANA) is Corrected.IS_PAID
+    assert await world.status(order) is OrderStatus.PAID
