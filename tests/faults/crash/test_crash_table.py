@@ -57,6 +57,8 @@ def test_the_table_holds_every_call_on_both_sides(crash_table: CrashTable) -> No
     assert {call.phase for call in crash_table.calls} == set(PHASES)
     assert [call.what for call in crash_table.calls if call.phase == "intake"] == [
         "ledger: read shops",  # once in a process: the salt of the secrets' fingerprints
+        "ledger: read nonce...",  # once a minute: the service's own addresses, which no order may pay
+        "ledger: read former...",
         "ledger: write order, ref, open",
     ]
     assert len(writes_of("attempt", crash_table.calls)) == 1
