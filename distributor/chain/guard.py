@@ -55,7 +55,8 @@ def read_outcomes(data: bytes) -> Simulation | None:
         (outcomes,) = decode(["(uint8,bytes)[]"], data)
     except (DecodingError, ValueError, OverflowError):
         return None
-    return Simulation(items=tuple(_refusal(result, detail) for result, detail in outcomes))
+    # An empty answer would read as a call that nothing speaks against.
+    return Simulation(items=tuple(_refusal(result, detail) for result, detail in outcomes)) if outcomes else None
 
 
 def read_whole_refusal(data: bytes, node_text: str) -> Revert:

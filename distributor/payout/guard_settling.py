@@ -7,6 +7,7 @@ paused before the second is closed: a crash in between does both again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,9 +18,12 @@ from distributor.ledger.closing import PaidBy
 from distributor.model import Address, HoldReason, Order, OrderKey, Transaction
 from distributor.payout import adoption, alarms, guard_outcomes
 from distributor.ports import Alarms, Guard
+from foundation import logs
 
 REVERTED_MAX = 2
 """So many transactions in a row may be refused as a whole; then the payouts are paused."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +73,9 @@ class GuardSettling:
         """Return the payment that the guard knew before *receipt*; it is as final as that is, or newer and not it."""
         try:
             payment = await self.guard.payment(guard, order.ref_id)
-        except (ChainUnavailable, WrongChain):
+        except (ChainUnavailable, WrongChain) as error:
+            # Its whole transaction stays open for that, the orders beside it too.
+            logs.warning(_log, "record_unknown", order=str(order.key), tx_hash=receipt.tx_hash, detail=str(error))
             return None
         return payment if payment is not None and payment.block.number <= receipt.block.number else None
 

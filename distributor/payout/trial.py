@@ -3,7 +3,7 @@ What the contract says to orders before a nonce is bound: tried on one node, and
 
 A node says one of three things of a call: what it costs, that the contract refuses it, or something that is
 neither. The third says nothing of the order. It is asked of another node, and where none can say, the order is
-passed over in this round and named; the others go on.
+passed over in this round and named; the others go on. Where one node is configured, it is asked a second time.
 
 The probe tells a sick Authority from a bad order, and no more: a probe that is refused while an order would be
 paid says nothing of that order, and then nobody is held for what is refused beside it.
@@ -126,19 +126,16 @@ class Trials:
         return Judged(batches=batches, held=held, passed_over=passed_over, already_paid=already_paid)
 
     def _blame(self, key: OrderKey, first: Trial, second: Trial | None) -> Revert | None:
-        """An order is held on two refusals, of two nodes where two are configured."""
-        blame = first.blames(key)
-        alone = len(self.nodes) == 1
-        return blame if alone or (second is not None and second.blames(key)) else None
+        """An order is held on two refusals, of two nodes where two are configured; the second when tried alone."""
+        return first.blames(key) if second is not None and second.blames(key) else None
 
     async def _second(self, orders: Sequence[Order], *, besides: str) -> Trial | None:
-        """Return what the next node that can say says; None where there is none."""
-        for node in self.nodes:
-            if node != besides:
-                try:
-                    return await self._try(orders, node=node, alone=True)
-                except (ChainUnavailable, WrongChain):
-                    continue
+        """Return what the next node that can say says of each alone, or the only node; None where none can."""
+        for node in [node for node in self.nodes if node != besides] or [besides]:
+            try:
+                return await self._try(orders, node=node, alone=True)
+            except (ChainUnavailable, WrongChain):
+                continue
         return None
 
     async def _try(self, orders: Sequence[Order], *, node: str, alone: bool = False) -> Trial:

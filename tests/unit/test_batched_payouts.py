@@ -213,6 +213,20 @@ async def test_a_batch_that_is_answered_as_a_whole_blames_nobody_and_each_is_tri
     assert await finished(world) == [OrderStatus.PAID] * 4
 
 
+async def test_a_refusal_inside_a_batch_holds_nobody_whom_the_only_node_would_pay_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A contract may refuse a second payment in one transaction, by a word nobody knows; both orders are paid."""
+    world = await a_batching_world()
+    assert len(world.chain.nodes) == 1
+    refused = Revert(kind=RevertKind.OTHER, text="one payment of a wallet in a transaction")
+    monkeypatch.setattr(world.guard, "simulate", SayingGuard(world, {2: Simulation(items=(None, refused))}).simulate)
+    await received(world, 2)
+
+    assert await finished(world) == [OrderStatus.PAID] * 2
+    assert sizes(world) == [1, 1]
+
+
 async def test_orders_tried_alone_take_only_the_slots_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next round binds the rest, when slots are free."""
     world = await a_batching_world()

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 
+from distributor.chain.guard import read_outcomes
 from distributor.chain_types import Block, Call, GuardPayment
 from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderStatus, SubmitOutcome, Transaction
 from distributor.payout import guard_calls, submission
@@ -148,8 +150,8 @@ async def test_a_reference_that_paid_something_else_holds_its_order() -> None:
     assert str(tokens(3)) in found.hold_detail
 
 
-async def test_nodes_that_do_not_say_who_paid_leave_the_transaction_open() -> None:
-    """It is closed when they say it."""
+async def test_nodes_that_do_not_say_who_paid_leave_the_transaction_open(caplog: pytest.LogCaptureFixture) -> None:
+    """It is closed when they say it; until then the log says for which order it waits."""
     world = await a_guarded_world()
     order = await world.receive()
     await world.distribution.drain()
@@ -159,6 +161,7 @@ async def test_nodes_that_do_not_say_who_paid_leave_the_transaction_open() -> No
     await world.settle(FINALITY_BLOCKS)
 
     assert await world.status(order) is OrderStatus.BOUND
+    assert f'"record_unknown", "order": "{order.key}"' in caplog.text
     world.guard.silent = False
     await world.settle()
     assert await world.status(order) is OrderStatus.PAID
@@ -483,3 +486,11 @@ async def test_a_batch_that_is_refused_as_a_whole_gives_all_its_orders_back() ->
     assert [await world.status(order) for order in orders] == [OrderStatus.RECEIVED] * 3
     assert world.alarms.codes.count("batch_reverted") == 1
     assert not (await world.ledger.admin.pause_state()).paused
+
+
+def test_a_contract_that_answers_for_no_item_is_no_guard() -> None:
+    """Every call has one at least; an empty answer refuses none, and would be taken for a payment."""
+    assert read_outcomes(encode(["(uint8,bytes)[]"], [[]])) is None
+    paid = read_outcomes(encode(["(uint8,bytes)[]"], [[(1, b"")]]))
+    assert paid is not None
+    assert paid.items == (None,)
