@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from distributor.resources import Resources
 from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import Container
 from foundation.clock import UnixMs, system_clock
+from foundation.errors import Transient
 from tests.faults.crash.wire import Call, Trip, Wire
 
 LEASES_END_MS = 31_000
@@ -108,11 +110,14 @@ async def _come_after(job: Job, answered: bool, said: Connection) -> None:
         await (await container.intake()).accept(WebhookRequest(headers=job.headers, body=job.body))
     bindings = 0
     for _ in range(WAKES_MAX):
-        wakes = await (await container.sweep()).run()
-        if not (wakes.distribute or wakes.settle):
-            break
-        bindings += (await _drain(container)).bound if wakes.distribute else 0
-        await _settle(container, job.settings["RPC_URL"])
+        try:
+            wakes = await (await container.sweep()).run()
+            if not (wakes.distribute or wakes.settle):
+                break
+            bindings += (await _drain(container)).bound if wakes.distribute else 0
+            await _settle(container, job.settings["RPC_URL"])
+        except Transient as trouble:  # storage was too slow for our deadline: the sweep of the next minute looks again
+            sys.stderr.write(f"a wake ended early: {trouble}\n")
     said.send(await _left(container, job.order_id, bindings))
     await container.aclose()
 
