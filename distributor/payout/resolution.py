@@ -26,7 +26,7 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.payout import payment_proof
+from distributor.payout import guard_calls, guard_outcomes, payment_proof
 from distributor.payout.decision import Decision
 from distributor.payout.foreign_payment import ForeignPayment, Unsettled
 from distributor.payout.history import History, TransactionDetails
@@ -109,7 +109,7 @@ class Resolution:
         if receipt is None:
             return Resolved.NOT_FINAL
         orders = await self.ledger.orders(opened.transaction.orders)
-        verdict = _verdict(orders, receipt, origin, self.identity)
+        verdict = _verdict(opened.transaction, orders, receipt, origin, self.identity)
         mined = mined_by(opened.transaction, receipt)
         trouble = await self._too_early(receipt, release=bool(verdict.held))
         if trouble is not None:
@@ -174,16 +174,23 @@ class Resolution:
         await self.ledger.close(mined, closing)
 
 
-def _verdict(orders: Sequence[Order], receipt: Receipt, origin: TransactionDetails, identity: Identity) -> PaymentProof:
+def _verdict(
+    transaction: Transaction, orders: Sequence[Order], receipt: Receipt, origin: TransactionDetails, identity: Identity
+) -> PaymentProof:
     """
-    Return which orders the transaction paid: by the token's event, and under the order's own reference.
+    Return which orders the foreign transaction paid: by the token's event, and under the order's own reference.
 
     The event alone is not enough here. Two orders may owe one wallet the same amount, and a foreign
-    transaction that paid the one would look like the payment of the other.
+    transaction that paid the one would look like the payment of the other. The guard through which *transaction*
+    was bound names each reference itself, however many it paid.
     """
-    proved = payment_proof.verify_payment(orders, receipt, identity.reserve)
-    named = {order.key for order in orders if _names(origin, order, identity)}
-    paid = tuple(key for key in proved.paid if key in named)
+    paid: tuple[OrderKey, ...]
+    if origin.guarded and guard_calls.is_guarded(transaction.data) and origin.to == transaction.to:
+        paid = tuple(guard_outcomes.judge_items(orders, receipt, transaction.to, identity.reserve).paid)
+    else:
+        proved = payment_proof.verify_payment(orders, receipt, identity.reserve)
+        named = {order.key for order in orders if _names(origin, order, identity)}
+        paid = tuple(key for key in proved.paid if key in named)
     held: Mapping[OrderKey, HoldReason] = {
         order.key: HoldReason.NONCE_LOST for order in orders if order.key not in paid
     }

@@ -16,13 +16,14 @@ from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.payout.correction import Corrected
 from distributor.payout.guard_calls import ITEM_GAS, gas_needed
 from distributor.payout.preflight import DistributionConfig
+from distributor.payout.resolution import Resolved
 from distributor.state import WaitingReason
 from distributor.units import Wei
 from tests import factories
 from tests.fakes.chain import OPERATOR
 from tests.fakes.chain_state import CUSTOMERS
 from tests.unit.test_exits import ANA, a_correction
-from tests.unit.test_resolution import RELEASE
+from tests.unit.test_resolution import RELEASE, resolve
 from tests.world import IDENTITY, World, a_world, tokens
 
 FINALITY_BLOCKS = 5
@@ -360,3 +361,34 @@ async def test_an_order_that_another_ledger_paid_is_not_reopened() -> None:
     assert order.paid_hash not in {None, ours}
     assert await a_correction(world).reopen(order, ours, ANA) is Corrected.IS_PAID
     assert await world.status(order) is OrderStatus.PAID
+
+
+@pytest.mark.parametrize("count", [2, 3])
+async def test_resolve_believes_the_guard_about_each_order_that_a_strangers_batch_paid(count: int) -> None:
+    """Replaced from a wallet, with the same items or with fewer: what it paid is paid, counted, and held for nobody."""
+    world = await a_batching_world()
+    orders = await received(world, count)
+    await world.distribution.drain()
+    stranger = world.chain.spend_nonce(OPERATOR, world.guard.pay(*orders[:2]))
+    world.chain.mine(RELEASE + 1)
+
+    assert await resolve(world, stranger) is (Resolved.PAID if count == 2 else Resolved.HELD)
+    found = [await world.order(order) for order in orders]
+    assert [order.status for order in found] == [OrderStatus.PAID, OrderStatus.PAID, OrderStatus.HELD][:count]
+    assert {order.paid_hash for order in found} == {stranger}
+    binding_state = await world.ledger.binding_state(OPERATOR)
+    assert binding_state is not None
+    assert (binding_state.committed_units, binding_state.spent.units) == (0, tokens(20))
+
+
+async def test_resolve_believes_no_other_guard() -> None:
+    """Whoever used the nonce at another contract says nothing by its events."""
+    world = await a_batching_world()
+    order, _ = await received(world, 2)
+    await world.distribution.drain()
+    elsewhere = replace(world.guard.pay(order), to=A_WALLET)
+    stranger = world.chain.spend_nonce(OPERATOR, elsewhere)
+    world.chain.mine(RELEASE + 1)
+
+    assert await resolve(world, stranger) is Resolved.HELD
+    assert await world.status(order) is OrderStatus.HELD
