@@ -11,7 +11,8 @@ only over what is final, two nodes show alike, and is bound to no nonce: what wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from distributor.chain_types import GuardLink, GuardPast, GuardPayment
 from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import GuardMark
-from distributor.model import Address, OrderStatus
+from distributor.model import Address, Hash, OrderStatus
 from distributor.payout import alarms
 from distributor.payout.adoption import Adopted, Adoption
 from distributor.payout.lifecycle import is_deep
@@ -28,6 +29,7 @@ from distributor.settings.chain import SettlementSettings
 from foundation.errors import Contention, InvariantBroken
 
 _WORDS = 2
+_READS_TOGETHER = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,16 +54,24 @@ async def read(ledger: Ledger, guard: Guard, address: Address) -> GuardReading:
     """
     mark = await ledger.guard_rows.mark(address)
     pasts = await guard.pasts(address, int(mark.head))
-    unknown = [found for past in pasts if (found := await _unknown(ledger, past.links)) is not None]
+    known = await _known(ledger, {each.ref_id for past in pasts for each in _payments(past)})
+    firsts = (next((each for each in _payments(past) if each.ref_id not in known), None) for past in pasts)
+    unknown = [each for each in firsts if each is not None]
     return GuardReading(mark=mark, pasts=pasts, unknown=unknown[0] if unknown else None, nodes=len(unknown))
 
 
-async def _unknown(ledger: Ledger, links: Sequence[GuardLink]) -> GuardPayment | None:
-    for link in links:
-        for payment in link.payments:
-            if not await ledger.guard_rows.knows(payment.ref_id):
-                return payment
-    return None
+def _payments(past: GuardPast) -> Iterator[GuardPayment]:
+    return (payment for link in past.links for payment in link.payments)
+
+
+async def _known(ledger: Ledger, ref_ids: Collection[Hash]) -> Collection[Hash]:
+    """Look at each reference once, some at a time: a batch records thirty, and hundreds may not be final."""
+    asked, known = sorted(ref_ids), set[Hash]()
+    for first in range(0, len(asked), _READS_TOGETHER):
+        part = asked[first : first + _READS_TOGETHER]
+        found = await asyncio.gather(*map(ledger.guard_rows.knows, part))
+        known |= {ref_id for ref_id, is_known in zip(part, found, strict=True) if is_known}
+    return known
 
 
 @dataclass(frozen=True, kw_only=True)

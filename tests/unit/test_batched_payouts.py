@@ -12,16 +12,18 @@ import pytest
 
 from distributor.chain.guard import distribute_many
 from distributor.chain_types import Call, GuardPayment, Revert, RevertKind, Simulation
-from distributor.model import Address, HoldReason, Order, OrderStatus
+from distributor.ledger.guard_rows import GuardRows
+from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
 from distributor.payout.correction import Corrected
 from distributor.payout.guard_calls import ITEM_GAS, gas_needed
+from distributor.payout.guard_past import read
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.resolution import Resolved
 from distributor.state import WaitingReason
 from distributor.units import Wei
 from tests import factories
-from tests.fakes.chain import OPERATOR
-from tests.fakes.chain_state import CUSTOMERS
+from tests.fakes.chain import OPERATOR, FakeChain
+from tests.fakes.chain_state import CUSTOMERS, GUARD
 from tests.unit.test_exits import ANA, a_correction
 from tests.unit.test_resolution import RELEASE, resolve
 from tests.world import IDENTITY, World, a_world, tokens
@@ -392,3 +394,25 @@ async def test_resolve_believes_no_other_guard() -> None:
 
     assert await resolve(world, stranger) is Resolved.HELD
     assert await world.status(order) is OrderStatus.HELD
+
+
+async def test_what_the_guard_recorded_is_looked_up_once_whatever_the_number_of_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sixteen batches that are not final are 480 references, before each round."""
+    world = await a_batching_world(chain=FakeChain(nodes=("one", "two", "three")))
+    orders = await received(world, 70)
+    await world.distribution.drain()
+    world.chain.mine()
+    asked = list[Hash]()
+    knows = GuardRows.knows
+
+    async def counted(rows: GuardRows, ref_id: Hash) -> bool:
+        asked.append(ref_id)
+        return await knows(rows, ref_id)
+
+    monkeypatch.setattr(GuardRows, "knows", counted)
+    found = await read(world.ledger, world.guard, GUARD)
+
+    assert (found.unknown, found.nodes, len(found.pasts)) == (None, 0, 3)
+    assert sorted(asked) == sorted(order.ref_id for order in orders)
