@@ -25,6 +25,7 @@ def test_chaos_is_told_how_long_and_with_which_seed(
 
     monkeypatch.setattr(chaos, "run", run)
     monkeypatch.setattr(setup, "in_venv", lambda: True)
+    monkeypatch.setattr(setup, "prepare_python", lambda _console: None)
     monkeypatch.setattr(setup, "prepare_rest", lambda _console: None)
 
     assert command.main(arguments) == 1

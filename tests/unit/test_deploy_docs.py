@@ -11,6 +11,7 @@ import pytest
 from devstack.command import DEPLOYED, _parse
 from distributor.cli.arguments import parser
 from distributor.settings import about
+from distributor.settings import values as accept
 from tests import bicep
 from tests.unit.test_infra import PLATFORM
 
@@ -183,3 +184,26 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
     assert links
     assert broken == []
+
+
+def test_no_command_of_the_service_meets_a_setting_it_refuses(paper: str) -> None:
+    """What the shell still holds from earlier steps is read by ``python -m distributor``: the word ``none`` was."""
+    held: dict[str, str] = {}
+    met = []
+    for line in shell(paper).splitlines():
+        held |= dict(re.findall(r"(?:^export|\s)\s*([A-Z]\w*)=([^\s\"$]+)", line))
+        for name in re.findall(r"^unset (\w+)", line):
+            held.pop(name, None)
+        if line.startswith("python -m distributor"):
+            met.append(held.get("LEDGER_ID", ""))
+
+    assert met
+    assert set(met) <= {"", "THE_ID_IT_PRINTED"}
+    with pytest.raises(ValueError, match="32 hex digits"):
+        accept.ledger_id("none")
+
+
+def test_every_command_is_for_the_shell_that_is_named(paper: str) -> None:
+    """``read -p`` asks in bash; zsh, which macOS starts, takes it for a coprocess, and a plain sh has no ``-s``."""
+    assert "read -rsp" in shell(paper)
+    assert "bash" in paper[: paper.index("## 1.")]

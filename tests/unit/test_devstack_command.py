@@ -279,3 +279,15 @@ def test_node_packages_are_named_without_a_host() -> None:
     lock = json.loads((paths.ROOT / "package-lock.json").read_text("utf-8"))
 
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
+def test_an_environment_made_for_the_app_alone_is_completed_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deploy guide makes .venv with requirements.txt; what the stack needs beside it was an ImportError then."""
+    done: list[str] = []
+    monkeypatch.setattr(setup, "in_venv", lambda: True)
+    monkeypatch.setattr(setup, "prepare_python", lambda _console: done.append("packages"))
+    monkeypatch.setattr(command, "_prepare", lambda *_: done.append("the rest"))
+    monkeypatch.setattr(command, "_run", lambda *_: len(done))
+
+    assert command.main(["package"]) == 2
+    assert done == ["packages", "the rest"]
