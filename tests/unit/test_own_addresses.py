@@ -51,3 +51,14 @@ async def test_a_row_of_a_newer_version_still_names_its_address(rows: MemoryRows
     assert [(each.kind, each.address, each.at_ms) for each in await former_parties(rows)] == [
         ("guard", FIRST, UnixMs(clock()))
     ]
+
+
+async def test_a_guard_that_was_used_twice_is_kept_once(rows: MemoryRows, clock: FrozenClock) -> None:
+    """Back to the first one, and away from it again: its row of before stays as it was."""
+    ledger = Ledger(rows, ListAudit(), clock=clock)
+    clock.advance(KEPT_MS)
+    await ledger.guard_rows.change(FIRST, 3, "ana", "back")
+    await ledger.guard_rows.change(SECOND, 4, "ana", "and again")
+
+    former = {each.address: each.at_ms for each in await former_parties(rows)}
+    assert former == {FIRST: UnixMs(clock() - KEPT_MS), SECOND: clock()}

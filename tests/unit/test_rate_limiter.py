@@ -9,6 +9,7 @@ from distributor.errors import RateLimited
 from distributor.rates import Rate
 from distributor.webhook.client_ip import UNKNOWN_CLIENT
 from distributor.webhook.rate_limiter import OUTAGE_MS, RateLimiter
+from foundation import logs
 from tests.fakes.clock import FrozenClock
 from tests.fakes.counters import FakeCounters
 
@@ -136,6 +137,19 @@ async def test_a_refusal_is_logged_with_who_and_why(counters: FakeCounters, capl
 
     line = json.loads(caplog.records[-1].getMessage())
     assert (line["event"], line["policy"], line["who"], line["amount"]) == ("rate_limited", "address", "203.0.113.7", 1)
+
+
+async def test_a_hushed_refusal_writes_no_line(counters: FakeCounters, caplog: pytest.LogCaptureFixture) -> None:
+    """An address that floods has had its line of the minute."""
+    rate_limiter = a_gate(counters, per_address=Rate(1, 60))
+    await rate_limiter.penalize(await rate_limiter.check(ALICE))
+
+    with caplog.at_level(logging.WARNING), logs.hushable():
+        logs.hush(on=True)
+        with pytest.raises(RateLimited):
+            await rate_limiter.check(ALICE)
+
+    assert not caplog.records
 
 
 async def test_without_a_front_end_no_header_is_read_and_no_shop_is_shut_out(counters: FakeCounters) -> None:

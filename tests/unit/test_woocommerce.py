@@ -22,6 +22,7 @@ from distributor.webhook.woocommerce import (
     NotPaid,
     NotPaidKind,
     amount_of,
+    fingerprints_before_refunds,
     is_ping,
     read_order,
 )
@@ -339,6 +340,14 @@ def test_nothing_else_is_a_ping(body: bytes) -> None:
 def test_a_signed_ping_is_none(header: str) -> None:
     """Whoever signs wants the signature to be looked at."""
     assert not is_ping({header: ""}, b"webhook_id=7")
+
+
+def test_an_amount_in_a_field_of_its_own_is_not_changed_by_a_refund() -> None:
+    """So an order that comes again after one had no other amount before."""
+    body = json.dumps(an_order(WALLET, amount("10"), refunds=[{"id": 1, "total": "-5.00"}])).encode()
+    assert (
+        fingerprints_before_refunds(body, paid(an_order(WALLET, amount("10")), IN_META), TERMS, IN_META) == frozenset()
+    )
 
 
 # The settings ------------------------------------------------------------------------------------

@@ -82,3 +82,14 @@ async def test_what_is_sealed_is_found_in_both_accounts() -> None:
         ledger.rows_of(mine),
         second.rows_of(mine),
     ]
+
+
+async def test_the_send_log_is_in_the_second_account() -> None:
+    """It outlives the ledger: a restore reads it."""
+    base, ledger, second = await installed()
+
+    log = base.send_log(lambda: NOW, COMPANY, 3)
+
+    assert log.rows is second.rows_of(keys.partition(COMPANY))
+    assert keys.partition(COMPANY) not in ledger.partitions
+    assert log.epoch == 3

@@ -7,7 +7,7 @@ import pytest
 from foundation.errors import ConfigurationError
 from foundation.settings.reading import read
 from payflow.mail.smtp import Auth, Security
-from payflow.settings.mail import MailSettings
+from payflow.settings.mail import BounceSettings, MailSettings
 
 GIVEN = {
     "SMTP_HOST": "mail.example",
@@ -87,3 +87,14 @@ def test_a_server_on_this_machine_may_do_without_tls() -> None:
     assert (server.security, server.auth) == (Security.NONE, Auth.NONE)
     with pytest.raises(ConfigurationError):
         read(MailSettings, GIVEN | local | {"SMTP_USER": "u"})
+
+
+def test_a_secret_that_signs_nothing_is_refused_and_none_takes_no_bounces() -> None:
+    """Too short, or no base64: named, and not shown."""
+    strong = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # pragma: allowlist secret
+    assert not read(BounceSettings, {}).secret.get_secret_value()
+    assert read(BounceSettings, {"BOUNCE_SECRET": strong}).secret.get_secret_value() == strong
+    for weak in ("whsec_c2hvcnQ=", "whsec_???"):
+        with pytest.raises(ConfigurationError, match="BOUNCE_SECRET") as caught:
+            read(BounceSettings, {"BOUNCE_SECRET": weak})
+        assert weak not in str(caught.value)
