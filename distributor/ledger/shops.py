@@ -58,11 +58,12 @@ class Owners:
         Return the source *order* belongs to; None where nobody knows.
 
         One that names no secret belongs where it lies. But a host of before, which went on while a setting was
-        renamed, lays an old order under a new name: it is not believed for a name that no secret belongs to.
+        renamed, lays an old order under a new name: it is not believed for a name that no secret belongs to, as long
+        as any secret is known.
         """
         if order.signed_with is not None:
             return self.sources.get(order.signed_with)
-        old = self.since_ms is None or order.received_ms <= self.since_ms
+        old = self.since_ms is None or order.received_ms <= self.since_ms or not self.sources
         return order.source if old or order.source in self.sources.values() else None
 
 
