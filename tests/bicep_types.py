@@ -50,7 +50,7 @@ def extract() -> Mapping[str, Node]:
 
 
 def _wrong(value: Any, node: Node, known: set[str], where: str) -> Iterator[str]:
-    if isinstance(value, Mapping) and not {"function", "operator"} & set(value):
+    if isinstance(value, Mapping) and not _is_expression(value):
         yield from _object(value, _chosen(node, value), known, where)
     elif isinstance(value, list) and "item" in node:
         for each in value:
@@ -62,6 +62,11 @@ def _wrong(value: Any, node: Node, known: set[str], where: str) -> Iterator[str]
             yield f"{where}: a text where there is none"
     elif isinstance(value, bool | int) and not {"any", "bool" if isinstance(value, bool) else "number"} & set(node):
         yield f"{where}: {value} is of another type"
+
+
+def _is_expression(value: Mapping[str, Any]) -> bool:
+    """Say whether the parser read a call or an operation here; a property of such a name holds a text."""
+    return any(isinstance(value.get(name), Mapping) for name in ("function", "operator"))
 
 
 def _chosen(node: Node, value: Mapping[str, Any]) -> Node:

@@ -37,6 +37,11 @@ def test_the_extract_has_every_type_and_no_more() -> None:
     assert set(extract()) == {kind for kind, _ in bicep.versioned()}
 
 
+def _with_condition(condition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a rule with one condition."""
+    return {"name": "r", "location": "x", "properties": {"criteria": {"allOf": [condition]}}}
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "found"),
     [
@@ -50,6 +55,8 @@ def test_the_extract_has_every_type_and_no_more() -> None:
         (PLAN, {"name": "p", "location": "x", "sku": True}, "sku: True is of another type"),
         (RULE, {"name": "r", "location": "x", "kind": "LogAlarm", "properties": {}}, "kind: LogAlarm is none of"),
         (RULE, {"name": "r", "location": "x", "properties": {"severity": "high"}}, "severity: a text where"),
+        (RULE, _with_condition({"operator": "GreaterThen"}), "operator: GreaterThen is none of"),
+        (RULE, _with_condition({"operator": "GreaterThan", "querry": "x"}), "querry: no such property"),
         (SITE, {"name": "s", "location": "x", "identity": {"type": "Mine"}}, "type: Mine is none of"),
         (SITE, {"name": "s", "location": "x", "properties": {"state": "Running"}}, "state: read only"),
         (POLICY, {"name": "ssh", "properties": {"allow": False}}, "properties: no such property"),
