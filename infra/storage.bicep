@@ -109,16 +109,19 @@ resource appRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
-// For `python -m distributor`, run by a person who is signed in.
-resource operatorsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: account
-  name: guid(account.id, operatorsObjectId, roles.tableDataContributor)
-  properties: {
-    principalId: operatorsObjectId
-    principalType: operatorsType
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.tableDataContributor)
+// For `python -m distributor`, run by a person who is signed in: the ledger, and the queues that `alarms list`, `doctor` and
+// `replay-poison` read.
+resource operatorsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in [roles.tableDataContributor, roles.queueDataContributor]: {
+    scope: account
+    name: guid(account.id, operatorsObjectId, role)
+    properties: {
+      principalId: operatorsObjectId
+      principalType: operatorsType
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+    }
   }
-}
+]
 
 // Who changed the ledger, by which identity and from where, beside the app's own audit trail.
 resource tableLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
