@@ -15,7 +15,7 @@ from distributor.ledger import keys
 from distributor.ledger.binding import Inserted, insert_order
 from distributor.ledger.columns import encode
 from distributor.ledger.queries import find, must_find, recall
-from distributor.ledger.shops import Owners, registered
+from distributor.ledger.shop_owners import Owners, registered
 from distributor.model import Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from foundation.clock import Clock

@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import logging
 import secrets as random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
-from distributor.ledger.opened import Unreadable
 from distributor.ledger.queries import find
 from distributor.ledger.records import NextNonce, Schema, ShopRegister, ShopSecret
 from distributor.ledger.secret_fingerprints import secret_id
+from distributor.ledger.shop_owners import Owners, Registered, registered
 from distributor.ledger.signs import OPERATORS_MAX
 from distributor.model import Order
-from foundation import logs
 from foundation.clock import Clock, UnixMs
-from foundation.errors import Contention, InvariantBroken, StoreUnavailable, require
+from foundation.errors import Contention, StoreUnavailable, require
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, AuditTrail, Rows, Version
 from foundation.tablestore.queries import behind, past, rows_under
 
-SECRETS_MAX = 1_000
 PAGE_ROWS = 200
 SALT_BYTES = 16
 SCHEMA_LEVEL = 2
@@ -37,48 +35,6 @@ SCHEMA_LEVEL = 2
 AUDIT = "shop"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Owners:
-    """Whose each secret is."""
-
-    sources: Mapping[str, str]
-    """Fingerprint of a secret to the source it belongs to."""
-    since_ms: UnixMs | None = None
-    """From when on an order names its secret; one that does not and came later was stored by older code."""
-
-    @property
-    def any(self) -> bool:
-        """Whether any secret is registered."""
-        return bool(self.sources)
-
-    def of(self, order: Order) -> str | None:
-        """
-        Return the source *order* belongs to; None where nobody knows.
-
-        One that names no secret belongs where it lies. But a host of before, which went on while a setting was
-        renamed, lays an old order under a new name: it is not believed for a name that no secret belongs to, as long
-        as any secret is known.
-        """
-        if order.signed_with is not None:
-            return self.sources.get(order.signed_with)
-        old = self.since_ms is None or order.received_ms <= self.since_ms or not self.sources
-        return order.source if old or order.source in self.sources.values() else None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Registered:
-    """The secrets that are registered, and the rows of the register that cannot be read."""
-
-    secrets: Sequence[ShopSecret]
-    unreadable: Sequence[Unreadable]
-    since_ms: UnixMs | None = None
-
-    @property
-    def owners(self) -> Owners:
-        """Whose each secret is; orders of one whose row cannot be read wait."""
-        return Owners(sources={each.fingerprint: each.source for each in self.secrets}, since_ms=self.since_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,17 +242,3 @@ class Shops:
 
 def _audit_key(secret: ShopSecret) -> str:
     return f"{AUDIT}:{secret_id(secret.fingerprint)}:{secret.at_ms:015d}"
-
-
-async def registered(rows: Rows) -> Registered:
-    """Return every secret that is registered, in two reads; a row that cannot be read harms its own shop alone."""
-    register = await find(rows, ShopRegister, keys.SHOPS)
-    secrets, unreadable = list[ShopSecret](), list[Unreadable]()
-    for row in await rows.scan(keys.SECRETS, past(keys.SECRETS), limit=SECRETS_MAX):
-        try:
-            secrets.append(decode(ShopSecret, row))
-        except InvariantBroken as error:
-            logs.error(_log, "row_unreadable", key=row.key, why=str(error))
-            unreadable.append(Unreadable(key=row.key, why=str(error)))
-    since_ms = register.registered_ms if register else None
-    return Registered(secrets=secrets, unreadable=unreadable, since_ms=since_ms)

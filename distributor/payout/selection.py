@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from distributor.caps import Caps
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
-from distributor.ledger.shops import Owners
+from distributor.ledger.shop_owners import Owners
 from distributor.model import Order, OrderKey
 from distributor.payout import preflight
 from distributor.payout.preflight import Obstacle, Prepared

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.shop_orders import Moved
-from distributor.ledger.shops import Owners
+from distributor.ledger.shop_owners import Owners
 from distributor.model import Order, OrderKey
 from distributor.payout import alarms
 from distributor.payout.shop_registration import ShopRegistration

@@ -19,7 +19,7 @@ from operator import attrgetter
 
 from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
-from distributor.ledger.shops import Registered
+from distributor.ledger.shop_owners import Registered
 from distributor.settings.shop_secrets import SecretName
 from foundation import logs
 from foundation.errors import ConfigurationError

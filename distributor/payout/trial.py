@@ -105,11 +105,10 @@ class Trials:
         already_paid = [order for order in orders if first.is_paid(order.key)]
         for order in orders:
             key = order.key
-            unknown_here = key in first.unknown and second is not None and key in second.good
-            # One node that would pay it is enough to bind: a payment that fails costs gas, and moves nothing.
             if key in good:
                 continue
-            if unknown_here:
+            if key in first.unknown and second is not None and key in second.good:
+                # One node that would pay it is enough to bind: a payment that fails costs gas, and moves nothing.
                 batches.append((order,))
             elif first.is_paid(key):
                 # Somebody has paid this reference: adoption looks whether that is final, and binds nothing here.

@@ -9,7 +9,7 @@ import pytest
 
 from distributor.errors import NotYet, ShopUnknown
 from distributor.ledger import keys
-from distributor.ledger.shops import Owners
+from distributor.ledger.shop_owners import Owners
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout import shop_words
 from foundation.clock import UnixMs

@@ -65,6 +65,19 @@ async def test_an_order_that_slipped_in_under_the_new_name_is_cancelled_as_a_dup
     assert shop.paid == 2
 
 
+async def test_a_torn_register_stops_no_shop_that_is_known(shop: Shop) -> None:
+    """It is named; who signed with a known secret is paid, and what names no secret goes by the known sources."""
+    shop.world.rows.put(keys.SHOPS, {"salt": 7})
+    await shop.send(FIRST, "ORD2")
+    await shop.lay("ORD3", source="shop-x")
+
+    await shop.pay()
+
+    assert (shop.paid, await shop.status("default", "ORD2")) == (2, OrderStatus.PAID)
+    assert await shop.status("shop-x", "ORD3") is OrderStatus.RECEIVED
+    assert "row_unreadable" in shop.world.alarms.codes
+
+
 async def test_an_order_that_an_older_host_laid_under_the_new_name_is_not_believed(shop: Shop) -> None:
     """It names no secret; the old id would be paid a second time. What came before the update goes on as it was."""
     shop.settings = {"shop-a": FIRST}
