@@ -14,8 +14,8 @@ from distributor.cli.language import N_, _
 from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.rebuild_store import RebuildStore
-from distributor.ledger.shops import SCHEMA_LEVEL
 from distributor.model import OpenTransaction, Order, OrderStatus
+from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.payout.sweep import payouts_left
 from distributor.settings.chain import FeeSettings
 from distributor.settings.shops import CapSettings

@@ -30,7 +30,7 @@ from foundation.tablestore.queries import behind, past, rows_under
 
 PAGE_ROWS = 200
 SALT_BYTES = 16
-SCHEMA_LEVEL = 2
+SHOPS_LEVEL = 2
 """Code that does not know shops would pay an order that waits for a person to say whose it is."""
 AUDIT = "shop"
 
@@ -80,7 +80,7 @@ class Shops:
         found = await self.register()
         if found is not None and found.registered_ms is not None:
             return True
-        return (await find(self.rows, Schema, keys.SCHEMA) or Schema()).level >= SCHEMA_LEVEL
+        return (await find(self.rows, Schema, keys.SCHEMA) or Schema()).level >= SHOPS_LEVEL
 
     async def add(self, fingerprint: str, source: str, *, by: str, how: str, why: str = "") -> bool:
         """Register a secret as *source*'s; False where it is registered already, whosever it is."""
@@ -109,7 +109,7 @@ class Shops:
         if before.registered_ms is not None:
             return
         schema = await self.rows.get(keys.SCHEMA)
-        level = max(SCHEMA_LEVEL, decode(Schema, schema).level if schema else 0)
+        level = max(SHOPS_LEVEL, decode(Schema, schema).level if schema else 0)
         group = AtomicWrite()
         group.put(keys.SHOPS, encode(replace(before, registered_ms=self.clock())), before.version)
         group.put(keys.SCHEMA, encode(Schema(level=level)), schema.version if schema else UNSTORED)
