@@ -32,9 +32,8 @@ def main(arguments: Sequence[str]) -> int:
                 console.say("Nothing was running.")
                 return 0
             return _go_on_in(setup.prepare_python(console), arguments)
-        setup.prepare_python(
-            console
-        )  # A .venv that holds the app's packages alone, as the guide's step 6 makes it, is completed.
+        # A .venv that holds the app's packages alone, as the guide's step 6 makes it, is completed.
+        setup.prepare_python(console)
         _prepare(console, chosen.command)
         return _run(console, chosen, rest)
     except StepFailed as why:
