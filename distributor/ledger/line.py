@@ -7,19 +7,16 @@ over and named, and those behind it are found. An order with a status of a later
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
 from distributor.ledger import keys
 from distributor.ledger.binding import Page
-from distributor.ledger.columns import decode
 from distributor.ledger.opened import Unreadable
-from distributor.ledger.queries import READS_AT_ONCE, must_find
-from distributor.model import Order, OrderKey, OrderStatus
+from distributor.ledger.queries import named_orders
+from distributor.model import Order, OrderStatus
 from foundation import logs
-from foundation.errors import InvariantBroken
-from foundation.tablestore.ports import Row, Rows
+from foundation.tablestore.ports import Rows
 from foundation.tablestore.queries import behind, past
 
 PAGES_MAX = 100
@@ -43,23 +40,16 @@ async def waiting(rows: Rows, *, limit: int, after: str) -> Page:
 async def _page(rows: Rows, limit: int, after: str) -> Page:
     first = behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
     found = await rows.scan(first, past(keys.OPEN_ORDERS), limit=limit)
-    reading = asyncio.Semaphore(READS_AT_ONCE)
-    read = await asyncio.gather(*(_order(rows, row, reading) for row in found))
+    read = await named_orders(rows, found)
+    unreadable = [each for each in read if isinstance(each, Unreadable)]
+    for each in unreadable:
+        logs.error(_log, "row_unreadable", key=each.key, why=each.why)
     more = found[-1].key.removeprefix(keys.OPEN_ORDERS) if len(found) == limit else ""
     return Page(
         orders=_still_waiting([each for each in read if isinstance(each, Order)]),
         after=more,
-        unreadable=[each for each in read if isinstance(each, Unreadable)],
+        unreadable=unreadable,
     )
-
-
-async def _order(rows: Rows, row: Row, reading: asyncio.Semaphore) -> Order | Unreadable:
-    try:
-        async with reading:
-            return await must_find(rows, Order, keys.order_row(decode(OrderKey, row)))
-    except InvariantBroken as error:
-        logs.error(_log, "row_unreadable", key=row.key, why=str(error))
-        return Unreadable(key=row.key, why=str(error))
 
 
 def _still_waiting(orders: Sequence[Order]) -> Sequence[Order]:

@@ -60,9 +60,8 @@ async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
     return await asyncio.gather(*map(one, wanted))
 
 
-async def held_orders(rows: Rows, limit: int) -> Page:
-    """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named."""
-    found = await rows.scan(keys.HELD, past(keys.HELD), limit=limit)
+async def named_orders(rows: Rows, index: Iterable[Row]) -> Sequence[Order | Unreadable]:
+    """Return the order that each row of an *index* names, or that it cannot be read; a few reads at a time."""
     reading = asyncio.Semaphore(READS_AT_ONCE)
 
     async def one(row: Row) -> Order | Unreadable:
@@ -72,7 +71,12 @@ async def held_orders(rows: Rows, limit: int) -> Page:
             except InvariantBroken as error:
                 return Unreadable(key=row.key, why=str(error))
 
-    read = await asyncio.gather(*map(one, found))
+    return await asyncio.gather(*map(one, index))
+
+
+async def held_orders(rows: Rows, limit: int) -> Page:
+    """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named."""
+    read = await named_orders(rows, await rows.scan(keys.HELD, past(keys.HELD), limit=limit))
     return Page(
         orders=[each for each in read if isinstance(each, Order) and each.status is OrderStatus.HELD],
         after="",
