@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -87,10 +87,15 @@ def post_until_taken(host: FunctionsHost, services: Services, order: Sent) -> in
     return status
 
 
-def post_all(host: FunctionsHost, services: Services, orders: Sequence[Sent]) -> Counter[int]:
+def post_all(
+    host: FunctionsHost,
+    services: Services,
+    orders: Sequence[Sent],
+    send: Callable[[FunctionsHost, Services, Sent], int] = post,
+) -> Counter[int]:
     """Send all orders at once and count the statuses."""
     with ThreadPoolExecutor(max_workers=len(orders)) as shops:
-        return Counter(shops.map(lambda order: post(host, services, order), orders))
+        return Counter(shops.map(lambda order: send(host, services, order), orders))
 
 
 def statuses(services: Services, orders: Sequence[Sent]) -> Counter[str]:
@@ -130,8 +135,7 @@ def test_two_hundred_orders_at_once_are_each_paid_exactly_once(host: FunctionsHo
     """A few transactions carry them all; nothing is held and no message is poison; a busy host asks to send again."""
     orders = some_orders("MANY", 200)
 
-    with ThreadPoolExecutor(max_workers=len(orders)) as shops:
-        answers = Counter(shops.map(lambda order: post_until_taken(host, services, order), orders))
+    answers = post_all(host, services, orders, post_until_taken)
     wait_until_paid(services, orders)
 
     assert answers.keys() <= {HTTPStatus.OK, HTTPStatus.ACCEPTED}
