@@ -14,7 +14,7 @@ from payflow.delivery.choices import Person, Resend
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey
 from payflow.delivery.rules import TEST
-from payflow.ledger.keys import RESTORING
+from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import bounces
 from payflow.model import BaixaId, CompanyId, CustomerId, PaymentKey
@@ -130,7 +130,7 @@ async def lane_of(container: Container, chosen: argparse.Namespace) -> LaneLedge
     lane = (await container.base()).lane(CompanyId(chosen.company))
     if await lane.read_company() is None:
         raise Rejected(f"There is no company {chosen.company}; `companies` lists them.")
-    if await lane.rows.get(RESTORING):
+    if await lane.rows.get(keys.RESTORING):
         raise Rejected(f"A restore of company {chosen.company} is under way, or was cut; decide when it has ended.")
     return lane
 
@@ -148,7 +148,7 @@ async def audit(container: Container, chosen: argparse.Namespace, subject: str, 
     """Record who decided what, in both accounts; ids and codes only. A restore reads them (see ``since``)."""
     now = system_clock()
     values: dict[str, Value] = {"at_ms": now, "by": chosen.by, "what": what, "subject": subject, **more}
-    key, second = f"decision:{chosen.company}:{now:015d}:{subject}", await container.second_tables()
+    key, second = keys.decision(chosen.company, now, subject), await container.second_tables()
     for tables in (await container.ledger_tables(), second):
         await tables.audit.record(key, values)
     if not await _is_recorded(second.audit, key):  # an audit is best effort, and a restore needs this one

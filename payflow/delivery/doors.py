@@ -14,8 +14,8 @@ from foundation.clock import Clock
 from foundation.errors import Contention, Rejected
 from foundation.tablestore.ports import AuditTrail, Value
 from payflow.delivery import bounced
+from payflow.ledger import keys
 from payflow.ledger.entries import Entries
-from payflow.ledger.keys import RESTORING
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import bounces, signed
 from payflow.model import CompanyId
@@ -54,7 +54,7 @@ class BounceDoor:
             lane = self.lane(entry.company)
             if await lane.mail_of(found.message_id) is None:
                 continue
-            if await lane.rows.get(RESTORING):
+            if await lane.rows.get(keys.RESTORING):
                 raise Contention("a restore of this company is under way")
             if receipt := await bounced.take(lane, found, self.clock()):
                 await self._record(entry.company, receipt.baixa, f"bounce {found.status}")
@@ -63,4 +63,4 @@ class BounceDoor:
         now = self.clock()
         values: dict[str, Value] = {"at_ms": now, "by": "bounce door", "what": what, "subject": subject}
         for audit in self.audits:
-            await audit.record(f"decision:{company}:{now:015d}:{subject}", values)
+            await audit.record(keys.decision(company, now, subject), values)

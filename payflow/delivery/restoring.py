@@ -77,7 +77,7 @@ class Restoring:
         await self._put(keys.RESTORING, EPOCHS.encode(Epoch(epoch)))
         await self._put_back(backup)
         mails = await self._release(await self.log.records(utc_day(UnixMs(backup.began_ms - DAY_MS))))
-        said = since.read(await self.audit.recorded(f"decision:{self.ledger.company}:"), backup.began_ms)
+        said = since.read(await self.audit.recorded(keys.decisions(self.ledger.company)), backup.began_ms)
         unknown = [one for one in said.skipped.values() if not await self._skipped(one)]
         for customer, one in said.payers.items():
             no_mail = since.NO_MAIL[one.what]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
 from payflow.model import CompanyId, CustomerId, InstalmentId
 from payflow.state import ENDED, Receipt, ReceiptState
@@ -89,6 +90,16 @@ def message(message_id: str) -> str:
 def document(sha256: str) -> str:
     """Return the key that says which payment a document was mailed for."""
     return f"document:{sha256}"
+
+
+def decisions(company: CompanyId) -> str:
+    """Return the beginning of the audit keys of what was decided in a company; a restore reads them."""
+    return f"decision:{company}:"
+
+
+def decision(company: CompanyId, at_ms: UnixMs, subject: str) -> str:
+    """Return the audit key of one decision."""
+    return f"{decisions(company)}{at_ms:015d}:{subject}"
 
 
 def sibling(instalment: InstalmentId, name: str) -> str:
