@@ -111,6 +111,11 @@ class _Selecting:
     def _of_nobody(self, order: Order) -> Obstacle:
         self.unknown[order.source] += 1
         detail = f"Order {order.key} came under the name {order.source} with a secret that is not registered."
+        if order.signed_with is None:
+            detail = (
+                f"Order {order.key} names no secret: an older version stored it under a name that is new since then. "
+            )
+            detail += "Update that host and `cancel` the order; what its shop sends again is stored under its own name."
         return Obstacle(reason=WaitingReason.SHOP_UNKNOWN, detail=detail)
 
     def selection(self, looked_to: str | None, line: Line) -> Selection:

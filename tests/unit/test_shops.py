@@ -89,7 +89,10 @@ async def test_an_order_that_an_older_host_laid_under_the_new_name_is_not_believ
 
     assert (shop.paid, await shop.status("shop-a")) == (2, OrderStatus.RECEIVED)
     assert await shop.status("default", "ORD8") is OrderStatus.PAID
-    assert (await shop.world.ledger.service.why_waiting()).reason is WaitingReason.SHOP_UNKNOWN
+    waiting = await shop.world.ledger.service.why_waiting()
+    assert waiting.reason is WaitingReason.SHOP_UNKNOWN
+    assert "shop-a:ORD1 names no secret" in waiting.detail
+    assert "`cancel`" in waiting.detail
     assert (await shop.send(FIRST)).status is OrderStatus.PAID  # the shop asks again, and is told of the order at home
 
 
