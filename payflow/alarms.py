@@ -160,7 +160,7 @@ CATALOGUE = Catalogue(
                 "Recibos esperam o documento do Conta Azul há mais de um dia; após três dias são retidos.",
                 "Pergunte à clínica se ela emite recibos; `probe EMPRESA` os conta, `policy` deixa usar o nosso.",
             ),
-            sighting_ms=13 * 3_600_000,
+            sighting_ms=19 * 3_600_000,
         ),
         _kind(
             "sender_stopped",

@@ -211,7 +211,7 @@ class Lane:
             await self._count(receipt)
             return
         run.seen.add(mark)
-        await self._told_of_waiting(receipt, company)
+        await self._note_long_wait(receipt)
         try:
             await self.work.advance(receipt, company, self.ledger, api)
             run.failures = 0
@@ -225,13 +225,13 @@ class Lane:
             logs.error(_log, "receipt_fault", company=company.id, baixa=receipt.baixa, error=type(fault).__name__)
             await self._count(receipt)
 
-    async def _told_of_waiting(self, receipt: Receipt, company: Company) -> None:
-        """Note what is asked for again and again in vain: it waits for nobody by its state, and yet for somebody."""
+    async def _note_long_wait(self, receipt: Receipt) -> None:
+        """Raise an alarm for an address or a document that Conta Azul still does not have when it should."""
         waited_ms = self.clock() - receipt.found_ms
         if receipt.reason is Reason.NO_RECIPIENT and waited_ms >= ADDRESS_LATE_MS:
-            await self.alarms.note("receipt_without_address", company.id, "")
+            await self.alarms.note("receipt_without_address", receipt.company, "")
         if receipt.state is ReceiptState.WAITING_DOCUMENT and waited_ms >= DOCUMENT_LATE_MS:
-            await self.alarms.note("document_late", company.id, "")
+            await self.alarms.note("document_late", receipt.company, "")
 
     async def _postpone(self, receipt: Receipt, run: _Run) -> None:
         """Ask for this one a minute later; three in a row that Conta Azul cannot answer for are no receipt's fault."""

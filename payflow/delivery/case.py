@@ -73,20 +73,7 @@ class Case:
         return self._mails().preview(document, self.tools.clock())
 
     async def become(self, step: Become) -> None:
-        receipt, now = self.receipt, self.tools.clock()
-        after = replace(
-            receipt,
-            state=step.state,
-            reason=step.reason,
-            changed_ms=now,
-            due_ms=step.due_ms,
-            asks=receipt.asks + step.asked,
-            faults=0,
-            gone=receipt.gone or step.undone,
-            after=After.UNDONE if step.undone and step.state is ReceiptState.SENT else receipt.after,
-        )
-        await self.ledger.save(receipt, after, also=await self._also(step))
-        logs.info(_log, "receipt", company=receipt.company, baixa=receipt.baixa, state=step.state, reason=step.reason)
+        await store(self.ledger, self.receipt, step, self.tools.clock(), also=await self._also(step))
 
     async def _also(self, step: Become) -> Also | None:
         """Ending without a mail takes back what is due; an undone payment orders its instalment to be read again."""
@@ -256,3 +243,20 @@ class Case:
             sender=self.tools.desk,
             clock=self.tools.clock,
         )
+
+
+async def store(ledger: LaneLedger, receipt: Receipt, step: Become, now: UnixMs, *, also: Also | None = None) -> None:
+    """Store what *step* makes of a receipt, with what *also* adds. Raises Contention."""
+    after = replace(
+        receipt,
+        state=step.state,
+        reason=step.reason,
+        changed_ms=now,
+        due_ms=step.due_ms,
+        asks=receipt.asks + step.asked,
+        faults=0,
+        gone=receipt.gone or step.undone,
+        after=After.UNDONE if step.undone and step.state is ReceiptState.SENT else receipt.after,
+    )
+    await ledger.save(receipt, after, also=also)
+    logs.info(_log, "receipt", company=receipt.company, baixa=receipt.baixa, state=step.state, reason=step.reason)

@@ -15,9 +15,9 @@ from typing import Final
 from foundation.clock import UnixMs
 from payflow.delivery import rules
 from payflow.documents import waiting
-from payflow.documents.waiting import Want
+from payflow.documents.waiting import Choice, Want
 from payflow.looking.recreated import Recreation
-from payflow.model import Attachment, Baixa, Person
+from payflow.model import Attachment, Baixa, InstalmentDetail, Person
 from payflow.recipients.choice import Recipient
 from payflow.state import Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
 
@@ -133,19 +133,47 @@ def _addressed(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Ste
 
 
 def _documented(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
-    choice = waiting.next_document(
+    choice = _wanted(receipt, seen.attachment, policy, now)
+    if choice.want is Want.WAIT:
+        return _waiting(choice)
+    if choice.want is Want.HOLD:
+        return Become(ReceiptState.HELD, choice.reason)
+    return Prepare(choice.attachment, seen.recipient.addresses)
+
+
+def _waiting(choice: Choice) -> Become:
+    return Become(ReceiptState.WAITING_DOCUMENT, None, choice.next_ms, asked=True)
+
+
+def _wanted(receipt: Receipt, attachment: Attachment | None, policy: Policy, now: UnixMs) -> Choice:
+    return waiting.next_document(
         policy.documents,
-        seen.attachment,
+        attachment,
         found_ms=receipt.found_ms,
         asks=receipt.asks,
         may_make_own=policy.may_make_own,
         now=now,
     )
-    if choice.want is Want.WAIT:
-        return Become(ReceiptState.WAITING_DOCUMENT, None, choice.next_ms, asked=True)
-    if choice.want is Want.HOLD:
-        return Become(ReceiptState.HELD, choice.reason)
-    return Prepare(choice.attachment, seen.recipient.addresses)
+
+
+def waits_on(receipt: Receipt, detail: InstalmentDetail, policy: Policy, now: UnixMs) -> Become | None:
+    """
+    Return when the document of *receipt* is asked for next, if its instalment shows no change at all.
+
+    None: there is something to decide, so the payment and its payer are read too: a document, an edited payment, or
+    one that the instalment does not show (it may lag behind).
+    """
+    baixa = next((one for one in detail.baixas if one.id == receipt.baixa), None)
+    if baixa is None or _was_edited(receipt, baixa):
+        return None
+    choice = _wanted(receipt, waiting.receipt_of(baixa, detail.attachments), policy, now)
+    return _waiting(choice) if choice.want is Want.WAIT else None
+
+
+def may_wait(receipt: Receipt, policy: Policy, now: UnixMs) -> bool:
+    """Say whether *receipt* waits for a document and, without one, goes on waiting."""
+    is_waiting = receipt.state is ReceiptState.WAITING_DOCUMENT
+    return is_waiting and _wanted(receipt, None, policy, now).want is Want.WAIT
 
 
 def _sending(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:

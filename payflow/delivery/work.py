@@ -12,10 +12,11 @@ from functools import partial
 from typing import Final
 
 from payflow.delivery import steps
-from payflow.delivery.case import Case
+from payflow.delivery.case import Case, store
 from payflow.delivery.office import Tools
-from payflow.delivery.steps import Policy, Seen
+from payflow.delivery.steps import Become, Policy, Seen
 from payflow.documents.waiting import receipt_of
+from payflow.errors import ApiUnavailable
 from payflow.ledger.lane import LaneLedger
 from payflow.looking import reading, recreated
 from payflow.looking.recreated import Recreation
@@ -33,8 +34,11 @@ class Work(Tools):
 
     async def advance(self, receipt: Receipt, company: Company, ledger: LaneLedger, api: ContaAzul) -> None:
         """See ``ReceiptWork``."""
-        seen = await self._see(receipt, company, ledger, api)
         policy = Policy(documents=company.policy, may_make_own=not company.is_person)
+        if steps.may_wait(receipt, policy, self.clock()) and (waits := await self._waits(receipt, policy, api)):
+            await store(ledger, receipt, waits, self.clock())
+            return
+        seen = await self._see(receipt, company, ledger, api)
         step = steps.decide(receipt, seen, policy, self.clock())
         await Case(tools=self, receipt=receipt, company=company, ledger=ledger, seen=seen).carry_out(step)
 
@@ -42,6 +46,18 @@ class Work(Tools):
         """Return the mail of *receipt* as it would go out now; nothing is stored. Raises Rejected if none would."""
         seen = await self._see(receipt, company, ledger, api)
         return await Case(tools=self, receipt=receipt, company=company, ledger=ledger, seen=seen).preview()
+
+    async def _waits(self, receipt: Receipt, policy: Policy, api: ContaAzul) -> Become | None:
+        """
+        Ask for a document with one request: an instalment shows its payments and the attachments of both.
+
+        None: everything is read. An instalment that is not there may be a payment that is not there either.
+        """
+        try:
+            detail = await api.instalment(receipt.instalment)
+        except ApiUnavailable:
+            return None
+        return steps.waits_on(receipt, detail, policy, self.clock())
 
     async def _see(self, receipt: Receipt, company: Company, ledger: LaneLedger, api: ContaAzul) -> Seen:
         baixa = await api.baixa(receipt.baixa)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 from typing import Final
 
 from foundation.clock import UnixMs
@@ -88,14 +87,19 @@ def next_document(
 
 
 def _next_ask(policy: DocumentPolicy, may_make_own: bool, found_ms: UnixMs, asks: int, now: UnixMs) -> UnixMs:
-    wait = ASKS_MS[asks] if asks < len(ASKS_MS) else LATER_ASKS_MS
     ends = OWN_AFTER_MS if policy is DocumentPolicy.ERP_THEN_OWN and may_make_own else PATIENCE_MS
-    return UnixMs(min(now + wait, found_ms + ends))
+    return _after(now, asks, UnixMs(found_ms + ends))
+
+
+def _after(now: UnixMs, asks: int, ends_ms: UnixMs) -> UnixMs:
+    """The last ask is at the end itself: one shortly before it would be an ask too many."""
+    wait = ASKS_MS[asks] if asks < len(ASKS_MS) else LATER_ASKS_MS
+    return ends_ms if now + wait + wait // 2 > ends_ms else UnixMs(now + wait)
 
 
 def asked_at(found_ms: UnixMs) -> Sequence[UnixMs]:
     """Return every moment at which a document that never comes is asked for: for the table of API calls."""
     moments = [found_ms]
-    for wait in chain(ASKS_MS, [LATER_ASKS_MS] * 6):
-        moments.append(UnixMs(min(moments[-1] + wait, found_ms + PATIENCE_MS)))
-    return sorted(set(moments))
+    while moments[-1] < found_ms + PATIENCE_MS:
+        moments.append(_after(moments[-1], len(moments) - 1, UnixMs(found_ms + PATIENCE_MS)))
+    return moments

@@ -270,6 +270,41 @@ async def test_a_mail_is_shown_before_it_goes_out(clinic: Clinic) -> None:
         await preview(receipt)
 
 
+@pytest.mark.parametrize("trouble", ["edited", "undone", "instalment gone"])
+async def test_a_payment_that_changes_while_its_document_is_waited_for_is_read_whole(
+    clinic: Clinic, trouble: str
+) -> None:
+    """The one request of an ask shows that something is different; what it is the payment itself says."""
+    payment = clinic.paid(None)
+    await clinic.found(payment)
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.WAITING_DOCUMENT
+    if trouble == "edited":
+        clinic.books.edit(payment, gross=90_00)
+    else:
+        clinic.books.undo(payment)
+    if trouble == "instalment gone":
+        clinic.api.broken.add(payment.parcela)
+
+    after = await clinic.advance(payment)
+
+    assert after.state is (ReceiptState.FOUND if trouble == "edited" else ReceiptState.WITHDRAWN)
+    assert after.amount == (9_000 if trouble == "edited" else 10_000)
+
+
+async def test_an_instalment_that_lags_behind_hides_no_document(clinic: Clinic) -> None:
+    """It does not show the payment yet: the payment itself is asked, each time."""
+    clinic.books.lag.detail_s = 3600
+    parcela = clinic._billed()
+    clinic.time.now_s += 3600
+    payment = clinic.paid(None, parcela.id)
+    await clinic.found(payment)
+    assert (await clinic.advance(payment, 2)).state is ReceiptState.WAITING_DOCUMENT
+
+    clinic.books.attach(payment, PDF)
+
+    assert (await clinic.advance(payment)).state is ReceiptState.SENDING
+
+
 async def test_a_document_that_comes_after_our_own_is_not_mailed(clinic: Clinic) -> None:
     """The receipt is sent: the look that sees the revision flags nothing, and nothing is due."""
     clinic.company = replace(clinic.company, policy=DocumentPolicy.ERP_THEN_OWN)
@@ -329,7 +364,7 @@ async def test_a_document_that_is_named_and_not_served_is_asked_for_again(clinic
     never = clinic.paid(OTHER_PDF)
     await clinic.found(never)
     clinic.not_there = True
-    assert (await clinic.advance(never, 14)).reason is Reason.NO_DOCUMENT
+    assert (await clinic.advance(never, 13)).reason is Reason.NO_DOCUMENT
 
 
 async def test_a_document_that_was_mailed_already_is_not_mailed_twice(clinic: Clinic) -> None:

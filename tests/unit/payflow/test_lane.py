@@ -192,7 +192,7 @@ async def test_what_is_asked_for_in_vain_is_told(
 
     assert world.told.noted == ([code] if code else [])
     if code:
-        assert CATALOGUE.find(code).sighting_ms > {"document_late": 12, "receipt_without_address": 1}[code] * 3_600_000
+        assert CATALOGUE.find(code).sighting_ms > {"document_late": 18, "receipt_without_address": 1}[code] * 3_600_000
 
 
 async def test_a_booked_payment_is_found_and_worked_in_one_run(world: World) -> None:
