@@ -99,6 +99,9 @@ class World:
     def an_adoption(self) -> Adoption:
         return Adoption(ledger=self.ledger, guard=self.guard, alarms=self.alarms, policy=self.policy)
 
+    def a_guard_settling(self) -> GuardSettling:
+        return GuardSettling(ledger=self.ledger, guard=self.guard, alarms=self.alarms, reserve=self.identity.reserve)
+
     def a_settlement(self, distribution: Distribution) -> Settlement:
         steps = StepExecutor(
             ledger=self.ledger,
@@ -108,9 +111,7 @@ class World:
             clock=self.clock,
             identity=self.identity,
             policy=self.policy,
-            guard_settling=GuardSettling(
-                ledger=self.ledger, guard=self.guard, alarms=self.alarms, reserve=self.identity.reserve
-            ),
+            guard_settling=self.a_guard_settling(),
         )
         return Settlement(
             ledger=self.ledger,

@@ -14,6 +14,7 @@ from distributor.cli.outcomes import OUTCOMES, conclude
 from distributor.model import Order
 from distributor.payout.correction import Corrected, Correction
 from distributor.payout.decision import Decision
+from distributor.payout.guard_settling import GuardSettling
 from distributor.settings.use_cases import HistorySettings
 
 
@@ -64,6 +65,12 @@ async def _correction(context: CommandContext) -> Correction:
         history=await context.parts.history(),
         identity=settings.payout.contracts.identity,
         policy=settings.payout.settlement,
+        guard_settling=GuardSettling(
+            ledger=await context.our_ledger(),
+            guard=await context.parts.guard(),
+            alarms=await context.parts.alarms(),
+            reserve=settings.payout.contracts.reserve,
+        ),
     )
 
 

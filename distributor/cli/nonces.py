@@ -47,6 +47,7 @@ async def cancel_nonce(context: CommandContext) -> int:
     cancellation = Cancellation(
         ledger=await context.our_ledger(),
         chain=await context.parts.chain(),
+        guard=await context.parts.guard(),
         signers=await context.parts.operator_keys.signers(settings.payout.signing),
         clock=context.clock,
         limits=settings.payout.fees,

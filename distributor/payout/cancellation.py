@@ -16,11 +16,11 @@ from enum import StrEnum
 from distributor.chain_types import Call, FeeQuote
 from distributor.ledger import Ledger
 from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, Transaction, TransactionStatus
-from distributor.payout import fees, preflight, submission
+from distributor.payout import fees, guard_calls, preflight, submission
 from distributor.payout.decision import Decision
 from distributor.payout.lifecycle import CANCEL_GAS
 from distributor.payout.submission import IN_POOL
-from distributor.ports import Chain, Signer, UnsignedTransaction
+from distributor.ports import Chain, Guard, Signer, UnsignedTransaction
 from distributor.settings.chain import FeeSettings
 from distributor.units import TokenUnits
 from foundation import logs
@@ -60,6 +60,7 @@ class Cancellation:
 
     ledger: Ledger
     chain: Chain
+    guard: Guard
     signers: Mapping[Address, Signer]
     clock: Clock
     limits: FeeSettings
@@ -140,8 +141,16 @@ class Cancellation:
         await submission.broadcast(self.ledger, self.chain, self.clock, [(stored, attempt)])
 
     async def _pays_today(self, opened: OpenTransaction) -> bool:
+        """
+        Say whether the call would pay anybody today; how a transaction is asked about, its own call decides.
+
+        Behind a guard an estimate is blind: an item that fails reverts nothing, so the guard is asked item by item.
+        """
         call = submission.call_of(opened.transaction, AttemptKind.PAY)
-        (simulation,) = await self.chain.simulate(opened.transaction.operator, [call])
+        payer = self.guard if guard_calls.is_guarded(call.data) else self.chain
+        (simulation,) = await payer.simulate(opened.transaction.operator, [call])
+        if simulation.items:
+            return None in simulation.items
         return preflight.refusal_of(simulation, opened.attempts[-1].gas_limit) is None
 
     def _price(self, opened: OpenTransaction, market: FeeQuote) -> Fees | None:

@@ -7,21 +7,17 @@ but what a final block shows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from distributor.chain_types import Claim, GuardWord, Receipt, Submitted, Transfer
 from distributor.ledger import Closing, Ledger
 from distributor.ledger.closing import PaidBy, mined_by
-from distributor.model import (
-    Address,
-    Hash,
-    OpenTransaction,
-    Order,
-    OrderStatus,
-)
-from distributor.payout import lifecycle, payment_proof
+from distributor.model import Address, Hash, HoldReason, OpenTransaction, Order, OrderStatus
+from distributor.payout import effects, guard_outcomes, lifecycle, payment_proof
 from distributor.payout.decision import Decision
+from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.history import History, TransactionDetails
 from distributor.payout.weighing import shows_final
 from distributor.payout.witnesses import TooEarly, Witnesses
@@ -70,6 +66,7 @@ class Correction:
     history: History
     identity: Identity
     policy: SettlementSettings
+    guard_settling: GuardSettling
 
     async def resubmit(
         self, operator: Address, nonce: int, decision: Decision | None
@@ -137,7 +134,7 @@ class Correction:
         receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=False)
         if isinstance(receipt, TooEarly):
             return Corrected(receipt.value)
-        recorded = self._recorded(order, receipt)
+        recorded = self._recorded(order, receipt) or await self._recorded_before(order, receipt)
         if recorded is not None:
             if decision is not None:
                 await self.ledger.admin.record("settle", str(order.key), decision.by, decision.why)
@@ -167,17 +164,31 @@ class Correction:
     async def _close(
         self, opened: OpenTransaction, receipt: Receipt, order: Order, decision: Decision | None
     ) -> Corrected:
-        """Close as paid; by one node's word nothing is ever held and given another nonce."""
-        transaction, kind = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt).kind
+        """
+        Close as paid; without a guard nothing is ever held and given another nonce by one node's word.
+
+        Through a guard what failed beside *order* goes its own way: whatever that node says, the guard pays no
+        reference twice.
+        """
+        transaction = opened.transaction
         orders = await self.ledger.orders(transaction.orders)
-        proof = payment_proof.verify_payment(orders, receipt, self.identity.reserve, kind=kind)
-        if proof.held:
+        closing = await self._closing(opened, orders, receipt)
+        if closing is None:
+            return Corrected.NODES_DISAGREE
+        if order.key not in closing.paid or HoldReason.NO_TRANSFER in closing.held.values():
             return Corrected.NO_TRANSFER
         if decision is not None:
             await self.ledger.admin.record("settle", str(order.key), decision.by, decision.why)
-            closing = Closing.by(receipt, paid=proof.paid, held=proof.held, detail="")
             await self.ledger.close(mined_by(transaction, receipt), closing)
         return Corrected.PAID
+
+    async def _closing(self, opened: OpenTransaction, orders: Sequence[Order], receipt: Receipt) -> Closing | None:
+        """Return how it is closed by *receipt*; None while the nodes do not say who paid one of its references."""
+        transaction, kind = opened.transaction, lifecycle.mined_attempt(opened.attempts, receipt).kind
+        if effects.is_judged_by_guard(transaction, kind):
+            return await self.guard_settling.closing(transaction, orders, receipt)
+        proof = payment_proof.verify_payment(orders, receipt, self.identity.reserve, kind=kind)
+        return Closing.by(receipt, paid=proof.paid, held=proof.held, detail="")
 
     async def _shown_by(self, node: str, tx_hash: Hash) -> Receipt | None:
         """Return the receipt that one node shows as final by its own mark: a person has decided to believe it."""
@@ -204,18 +215,29 @@ class Correction:
                 return PaidBy(tx_hash=receipt.tx_hash, block_number=receipt.block.number, log_index=event.log_index)
         return None
 
+    async def _recorded_before(self, order: Order, receipt: Receipt) -> PaidBy | None:
+        """Return what a guard that was replaced since says itself, beside the transfer that it caused."""
+        details = (await self.history.transaction_details([receipt.tx_hash]))[receipt.tx_hash]
+        if not details.guarded or details.to is None:
+            return None
+        paid = guard_outcomes.judge_items([order], receipt, details.to, self.identity.reserve).paid
+        if order.key not in paid:
+            return None
+        return PaidBy(tx_hash=receipt.tx_hash, block_number=receipt.block.number, log_index=paid[order.key])
+
     async def _proof(self, order: Order, receipt: Receipt) -> Transfer | Corrected:
         """Return the transfer that paid *order* and no other; a call of this service names the order it paid."""
         transfer = _transfer(order, receipt, self.identity.reserve)
         if transfer is None:
             return Corrected.NO_TRANSFER
         details = (await self.history.transaction_details([receipt.tx_hash]))[receipt.tx_hash]
-        if details.to is not None and details.to == self.identity.guard:
-            return Corrected.ANOTHER_ORDER  # the guard names the orders it paid, and this is none of them
-        asked = details.distribution if details.to == self.identity.authority else None
+        # The call names whom it paid, also one to an Authority or a guard that was replaced since.
+        asked = details.distribution
+        guarded = details.guarded or (details.to is not None and details.to == self.identity.guard)
+        if guarded or (asked is not None and asked.ref_id != order.ref_id):
+            return Corrected.ANOTHER_ORDER
         other = await self.ledger.exits.proves(receipt.tx_hash, transfer.log_index)
-        mine = (asked is None or asked.ref_id == order.ref_id) and other in {None, order.key}
-        return transfer if mine else Corrected.ANOTHER_ORDER
+        return transfer if other in {None, order.key} else Corrected.ANOTHER_ORDER
 
 
 def _denied(order: Order, details: TransactionDetails, receipt: Receipt) -> bool:

@@ -33,7 +33,9 @@ class Trial:
     """What one node says of the probe and of some orders."""
 
     probe: Revert | None = None
-    probe_known: bool = False
+    """Why the probe was refused in the last request."""
+    blamed: set[OrderKey] = field(default_factory=set)
+    """Refused orders beside whose refusal, in the same request, the probe would be paid."""
     batches: list[Batch] = field(default_factory=list)
     """Orders it would pay, as they were tried together."""
     refused: dict[OrderKey, Revert] = field(default_factory=dict)
@@ -56,9 +58,8 @@ class Trial:
 
     def blames(self, key: OrderKey) -> Revert | None:
         """Return why the contract refuses this very order, while it would pay the probe; None where it does not."""
-        refusal = self.refused.get(key)
-        probe_pays = self.probe_known and self.probe is None
-        return refusal if refusal is not None and probe_pays and refusal.kind is RevertKind.OTHER else None
+        refusal = self.refused.get(key) if key in self.blamed else None
+        return refusal if refusal is not None and refusal.kind is RevertKind.OTHER else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,12 +147,20 @@ class Trials:
         return trial
 
     async def _tried(self, trial: Trial, batches: Sequence[Batch], node: str) -> Sequence[Order]:
-        """Try *batches* beside the probe and note the outcomes; return the orders of which nothing is known yet."""
+        """
+        Try *batches* beside the probe and note the outcomes; return the orders of which nothing is known yet.
+
+        Only the probe of the same request tells whom a refusal blames: between two requests the contract may change.
+        """
         calls = [self.payer.probe(self.operator), *(self.payer.pay(*batch) for batch in batches)]
         probe, *simulations = await self.payer.simulate(self.operator, calls, node=node)
-        trial.probe, trial.probe_known = self._refusal(probe), not probe.unknown
+        trial.probe = self._refusal(probe)
+        refused_before = set(trial.refused)
         pairs = zip(batches, simulations, strict=True)
-        return [order for batch, simulation in pairs for order in self._note(trial, batch, simulation)]
+        left = [order for batch, simulation in pairs for order in self._note(trial, batch, simulation)]
+        if trial.probe is None and not probe.unknown:
+            trial.blamed |= trial.refused.keys() - refused_before
+        return left
 
     def _note(self, trial: Trial, batch: Batch, simulation: Simulation) -> Sequence[Order]:
         """Note what a node says of *batch*; return the orders of which that says nothing."""

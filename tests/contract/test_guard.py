@@ -122,6 +122,21 @@ async def test_what_is_no_guard_refuses_every_call(guarded: Devchain) -> None:
     assert facts is None
 
 
+async def test_an_estimate_does_not_see_that_every_item_would_fail(guard: GuardContract, guarded: Devchain) -> None:
+    """So a person who cancels a nonce is answered by the guard; the fake chain of the unit tests is as blind."""
+    known = guarded.deployment
+    call = guard.pay(order_for(known.customers[0]))
+    guarded.pause()
+
+    sent = {"from": known.operator, "to": call.to, "data": f"0x{call.data.hex()}"}
+    estimate = int(guarded.rpc("eth_estimateGas", sent), 16)
+    (said,) = await guard.simulate(known.operator, [call])
+
+    assert ITEM_GAS < estimate <= gas_needed(ITEM_GAS, 1)
+    (refusal,) = said.items
+    assert refusal is not None
+
+
 async def test_only_who_has_a_role_of_its_own_can_pay_directly(guard: GuardContract, guarded: Devchain) -> None:
     """Asked of the Authority itself, whatever its roles are called."""
     known = guarded.deployment

@@ -25,6 +25,7 @@ from distributor.chain_types import (
 )
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
+from distributor.payout.guard_calls import gas_of, is_guarded
 from distributor.ports import Head, UnsignedTransaction
 from distributor.units import TokenUnits, Wei
 from foundation.errors import InvariantBroken
@@ -42,6 +43,7 @@ from tests.fakes.chain_state import (
     State,
     asked_for,
     attempt,
+    call_guard,
     distribute_data,
     execute,
 )
@@ -387,7 +389,12 @@ class FakeChain:
         return up[0]
 
     def _simulation(self, operator: Address, call: Call) -> Simulation:
-        state = self._seen[-1].state
+        """Estimate as a node does: a guarded call reverts as a whole or not at all, whatever becomes of its items."""
+        seen = self._seen[-1]
+        state = seen.state
+        if call.to == self.rules.guard and is_guarded(call.data):
+            done = call_guard(state.copy(), self.rules, operator, call.data, (_hash("tried"), seen.place))
+            return Simulation(revert=done.refusal) if done.refusal else Simulation(gas=gas_of(call.data))
         _, revert = attempt(state, self.rules, operator, call)
         gas = self.rules.distribute_gas if call.to == self.rules.authority else PLAIN_GAS
         return Simulation(revert=revert) if revert else Simulation(gas=gas)

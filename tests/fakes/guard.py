@@ -138,6 +138,8 @@ class FakeGuard:
         """Nothing is open."""
 
     def _simulation(self, operator: Address, call: Call) -> Simulation:
+        if call.to != self._chain.rules.guard:
+            return Simulation(revert=Revert(kind=RevertKind.OTHER, text="what answers is no guard"))
         state, head = self._chain.state.copy(), self._chain.head
         done = call_guard(state, self._chain.rules, operator, call.data, (Hash("0x"), head))
         return Simulation(revert=done.refusal, items=tuple(map(_refusal, done.events)))

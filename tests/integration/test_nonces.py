@@ -139,6 +139,7 @@ async def test_a_cancelled_nonce_pays_nobody_and_frees_its_order(
     cancellation = Cancellation(
         ledger=settlement.ledger,
         chain=settlement.chain,
+        guard=settlement.steps.guard_settling.guard,
         signers=settlement.steps.signers,
         clock=system_clock,
         limits=settlement.limits,

@@ -65,6 +65,7 @@ class Host:
             holder=name,
             guard_way=self._guard_way(guard, alarms) if world.guarded else None,
         )
+        guard_settling = GuardSettling(ledger=self.ledger, guard=guard, alarms=alarms, reserve=world.identity.reserve)
         steps = StepExecutor(
             ledger=self.ledger,
             chain=chain,
@@ -73,9 +74,7 @@ class Host:
             clock=clock,
             identity=world.identity,
             policy=world.rulebook.policy,
-            guard_settling=GuardSettling(
-                ledger=self.ledger, guard=guard, alarms=alarms, reserve=world.identity.reserve
-            ),
+            guard_settling=guard_settling,
         )
         self.settlement = Settlement(
             ledger=self.ledger,
@@ -92,6 +91,7 @@ class Host:
         self.cancellation = Cancellation(
             ledger=self.ledger,
             chain=chain,
+            guard=guard,
             signers=signers,
             clock=clock,
             limits=limits,
@@ -104,6 +104,7 @@ class Host:
             history=FakeHistory(world.chain),
             identity=world.identity,
             policy=world.rulebook.policy,
+            guard_settling=guard_settling,
         )
         self.resumption = Resumption(ledger=self.ledger, chain=chain, guard=guard)
 

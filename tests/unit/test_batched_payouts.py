@@ -241,6 +241,81 @@ async def test_orders_tried_alone_take_only_the_slots_there_are(monkeypatch: pyt
     assert sizes(world) == [1] * 16
 
 
+class TwoPasses:
+    """A node where the probe is refused while the first batch is tried, and would be paid a moment later."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.passes = 0
+
+    async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        """Try *calls*; in the first pass the probe is refused beside orders that would be paid."""
+        honest = await self._world.guard.__class__.simulate(self._world.guard, operator, calls, node=node)
+        self.passes += node == "one"
+        stopped = Simulation(items=(Revert(kind=RevertKind.OTHER, text="not now"),))
+        return [stopped, *honest[1:]] if (node, self.passes) == ("one", 1) else honest
+
+
+async def test_a_refusal_is_blamed_by_the_probe_of_its_own_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe that passes in a later request says nothing of what was refused in the first: nobody is held for it."""
+    world = await a_batching_world(size=2, chain=FakeChain(nodes=("one", "two")))
+    node = TwoPasses(world)
+    monkeypatch.setattr(world.guard, "simulate", node.simulate)
+    world.chain.rules.refused_wallets.add(CUSTOMERS[1])
+    await received(world, 1)
+    bad = await world.receive(wallet=CUSTOMERS[1])
+    await received(world, 1)
+    await world.distribution.drain()
+
+    assert node.passes >= 2
+    assert await world.status(bad) is OrderStatus.RECEIVED
+    await world.distribution.drain()
+    assert await world.status(bad) is OrderStatus.HELD
+
+
+async def test_a_batch_with_a_failed_item_is_settled_by_one_node_where_the_nodes_never_agree() -> None:
+    """Who was paid is paid, what failed waits again, and the guard pays no reference twice."""
+    world = await a_batching_world(chain=FakeChain(nodes=("one", "two")))
+    orders = await received(world, 3)
+    await world.distribution.drain()
+    bound, tx_hash = await world.order(orders[0]), await world.last_hash(orders[0])
+    world.chain.rules.failing_refs.add(orders[1].ref_id)
+    world.chain.said_by("two").receipt = lambda receipt: replace(receipt, guard_events=receipt.guard_events[1:])
+    await world.ledger.admin.pause("a test", "look at it")
+    await world.settle(600)
+    assert {await world.status(order) for order in orders} == {OrderStatus.BOUND}
+    assert "nodes_disagree" in world.alarms.codes
+
+    correction, ana = a_correction(world), ANA
+    failed = await world.order(orders[1])
+    assert await correction.settle(failed, tx_hash, ana, node="one") is Corrected.NO_TRANSFER
+    assert await correction.settle(bound, tx_hash, None, node="one") is Corrected.PAID
+    assert await correction.settle(bound, tx_hash, ana, node="one") is Corrected.PAID
+    assert [await world.status(order) for order in orders] == [
+        OrderStatus.PAID,
+        OrderStatus.RECEIVED,
+        OrderStatus.PAID,
+    ]
+    assert (await world.order(orders[1])).item_failures == 1
+
+
+async def test_a_batch_is_not_settled_while_the_nodes_do_not_say_who_paid_a_reference() -> None:
+    """Nor where the guard said nothing of an item: the path is broken, and one node's word releases nobody."""
+    world = await a_batching_world()
+    elsewhere, good = await received(world, 2)
+    await world.distribution.drain()
+    bound, tx_hash = await world.order(good), await world.last_hash(good)
+    paid_elsewhere(world, elsewhere)
+    world.chain.mine(600)
+    world.guard.silent = True
+    correction, ana = a_correction(world), ANA
+    assert await correction.settle(bound, tx_hash, ana) is Corrected.NODES_DISAGREE
+
+    world.guard.silent = False
+    world.chain.said_by("fake").receipt = lambda receipt: replace(receipt, guard_events=receipt.guard_events[1:])
+    assert await correction.settle(bound, tx_hash, ana) is Corrected.NO_TRANSFER
+
+
 def config(size: int = 30, **limits: Any) -> DistributionConfig:
     """Return what a binding through a guard must agree with."""
     guarded = replace(IDENTITY, guard=A_WALLET, guard_since=0)

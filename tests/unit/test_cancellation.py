@@ -12,7 +12,8 @@ from distributor.model import AttemptKind, HoldReason, Order, OrderStatus, Submi
 from distributor.payout.cancellation import Cancellation, Cancelled
 from distributor.units import Wei
 from tests.factories import GWEI, LIMITS, POLICY
-from tests.fakes.chain import OPERATOR
+from tests.fakes.chain import CUSTOMERS, OPERATOR
+from tests.fakes.chain_state import GUARD
 from tests.fakes.signer import FakeSigner
 from tests.world import World, a_world
 
@@ -32,6 +33,7 @@ async def cancel(world: World, *, nonce: int = 0, apply: bool = True, **changes:
     cancellation = Cancellation(
         ledger=world.ledger,
         chain=world.chain,
+        guard=world.guard,
         signers={OPERATOR: FakeSigner(OPERATOR)},
         clock=world.clock,
         limits=world.limits,
@@ -211,6 +213,39 @@ async def test_where_no_pool_took_the_payment_a_first_price_is_enough() -> None:
 
     pay, nothing = (sent.unsigned for sent in world.chain.handed)
     assert nothing.fees == pay.fees
+
+
+async def test_through_a_guard_a_nonce_is_cancelled_whose_items_would_all_fail() -> None:
+    """The whole call would not revert, so an estimate calls it payable for ever; the guard is asked item by item."""
+    world = await a_world(limits=ROOM, guarded=True)
+    world.orders_per_transaction = 2
+    world.start()
+    orders = [await world.receive(wallet=CUSTOMERS[at]) for at in (0, 1)]
+    await world.distribution.drain()
+    assert await cancel(world) is Cancelled.PAYABLE
+    world.chain.rules.refused_wallets.add(CUSTOMERS[0])
+    assert await cancel(world) is Cancelled.PAYABLE
+    world.chain.rules.refused_wallets.add(CUSTOMERS[1])
+    assert await cancel(world, apply=False) is Cancelled.SUBMITTED
+
+    assert await cancel(world) is Cancelled.SUBMITTED
+    await world.settle(2 + POLICY.min_confirmations + POLICY.release_confirmations)
+    assert {(await world.order(order)).hold_reason for order in orders} == {HoldReason.NONCE_CANCELLED}
+    assert not world.transfers()
+
+
+@pytest.mark.parametrize("stop", ["paused", "no role", "not a hot key"])
+async def test_a_guarded_nonce_that_is_refused_as_a_whole_is_cancelled(stop: str) -> None:
+    """Asked by its own call, also after the setting that led through the guard was taken away."""
+    world = await a_world(limits=ROOM, guarded=True)
+    await world.receive()
+    await world.distribution.drain()
+    rules = world.chain.rules
+    rules.guard_paused = stop == "paused"
+    rules.operators -= {GUARD} if stop == "no role" else set()
+    rules.hot_keys -= {OPERATOR} if stop == "not a hot key" else set()
+
+    assert await cancel(world) is Cancelled.SUBMITTED
 
 
 async def test_silence_cancels_nothing() -> None:

@@ -40,6 +40,7 @@ def a_correction(world: World) -> Correction:
         history=FakeHistory(world.chain),
         identity=world.identity,
         policy=world.policy,
+        guard_settling=world.a_guard_settling(),
     )
 
 
@@ -243,6 +244,30 @@ async def test_settle_believes_only_a_final_transfer_to_this_order() -> None:
     assert await correction.settle(await world.order(first), tx_hash, ANA) is Corrected.IS_PAID
     strange = replace(twin, hold_reason=HoldReason("needs_approval"))
     assert await correction.settle(strange, tx_hash, ANA) is Corrected.NEWER
+
+
+async def test_a_call_names_its_order_also_after_the_authority_or_the_guard_was_replaced() -> None:
+    """What paid one customer is not taken for the payment of another one who is owed the same."""
+    world = await a_world()
+    first, twin = await world.receive("A"), await world.receive("B")
+    await world.ledger.hold(twin, HoldReason.SIMULATION, "refused")
+    await world.distribution.drain()
+    await world.settle(8)
+    tx_hash, twin = await world.last_hash(first), await world.order(twin)
+    replaced = replace(a_correction(world), identity=replace(world.identity, authority=CUSTOMERS[5]))
+    assert await replaced.settle(twin, tx_hash, ANA) is Corrected.ANOTHER_ORDER
+
+    world = await a_world(guarded=True)
+    first, twin = await world.receive("A"), await world.receive("B")
+    for each in (first, twin):
+        await world.ledger.hold(each, HoldReason.SIMULATION, "refused")
+    first, twin = await world.order(first), await world.order(twin)
+    tx_hash = world.chain.spend_nonce(OPERATOR, world.guard.pay(first))
+    world.chain.mine(RELEASE)
+    replaced = replace(a_correction(world), identity=replace(world.identity, guard=CUSTOMERS[5]))
+    assert await replaced.settle(twin, tx_hash, ANA) is Corrected.ANOTHER_ORDER
+    assert await replaced.settle(first, tx_hash, ANA) is Corrected.PAID
+    assert (await world.order(first)).paid_log == world.chain.state.payments[first.ref_id].log_index
 
 
 async def test_a_transfer_by_hand_pays_one_order() -> None:

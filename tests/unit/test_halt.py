@@ -193,6 +193,7 @@ async def test_a_person_may_cancel_a_nonce_while_halted() -> None:
     cancellation = Cancellation(
         ledger=world.ledger,
         chain=world.chain,
+        guard=world.guard,
         signers={OPERATOR: FakeSigner(OPERATOR)},
         clock=world.clock,
         limits=world.limits,

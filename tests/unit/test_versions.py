@@ -133,6 +133,7 @@ async def test_a_newer_transaction_is_not_cancelled_here() -> None:
     cancellation = Cancellation(
         ledger=world.ledger,
         chain=world.chain,
+        guard=world.guard,
         signers={OPERATOR: world.signer},
         clock=world.clock,
         limits=LIMITS,
