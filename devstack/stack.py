@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from subprocess import Popen
 from typing import NoReturn, Protocol, TypeVar
 
@@ -84,7 +85,7 @@ def services(console: Console, run: Run, *, fixed_ports: bool) -> Iterator[Servi
             deployment = deploy(anvil.url, guarded=True)
         settings = app_settings(azurite, deployment)
         with console.step("initialise the ledger"):
-            _initialise(run, settings)
+            command(run, settings, "init", "--apply")
         yield Services(storage=azurite, chain=anvil, deployment=deployment, settings=settings)
 
 
@@ -103,12 +104,21 @@ def started(console: Console, run: Run, name: str, server: AbstractContextManage
 
 @contextmanager
 def functions_host(
-    run: Run, settings: Mapping[str, str], kind: str, port: int | None = None
+    run: Run, settings: Mapping[str, str], kind: str, port: int | None = None, *, code: Path = paths.ROOT
 ) -> Iterator[FunctionsHost]:
-    """Run the app in a Functions host, our own or Core Tools (``func``), until the block ends; None: any free port."""
+    """
+    Run the app in a Functions host until the block ends.
+
+    Args:
+        run: Where its log goes.
+        settings: The app's.
+        kind: ``func`` for Core Tools; any other word is our own.
+        port: None: any free one.
+        code: The folder of the app, and of our own host.
+    """
     port = port or free_port()
-    command = _core_tools(port) if kind == "func" else _our_host(port)
-    with servers.child("host", command, log=run.log("host"), environment=environment(settings)) as server:
+    command = _core_tools(port) if kind == "func" else _our_host(port, code)
+    with servers.child("host", command, log=run.log("host"), environment=environment(settings, code)) as server:
         url = f"http://127.0.0.1:{port}"
         first_answer(url, server)
         yield FunctionsHost(url=url, process=server.process)
@@ -134,29 +144,31 @@ def app_settings(storage: servers.Azurite, deployment: Deployment) -> dict[str, 
     }
 
 
-def environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str], code: Path = paths.ROOT) -> dict[str, str]:
     """Return this environment with *settings* and no other setting of the app: a shell's own must not leak in."""
     ours = {name: value for name, value in os.environ.items() if name not in about() and "KEYVAULT" not in name}
-    return {**ours, "PYTHONPATH": str(paths.ROOT), "PYTHONUNBUFFERED": "1", **settings}
+    return {**ours, "PYTHONPATH": str(code), "PYTHONUNBUFFERED": "1", **settings}
 
 
-def _initialise(run: Run, settings: Mapping[str, str]) -> None:
-    log = run.log("init")
+def command(run: Run, settings: Mapping[str, str], *words: str, code: Path = paths.ROOT) -> None:
+    """Type a command of the distributor. Raises StepFailed when it ends with another code than 0."""
+    log = run.log(words[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
         ended = subprocess.run(
-            [sys.executable, "-m", "distributor", "init", "--apply"],
-            cwd=paths.ROOT,
-            env=environment(settings),
+            [sys.executable, "-m", "distributor", *words],
+            cwd=code,
+            env=environment(settings, code),
             stdout=sink,
             stderr=subprocess.STDOUT,
             check=False,
         )
     if ended.returncode:
-        raise StepFailed(f"`python -m distributor init --apply` ended with code {ended.returncode}.", log)
+        raise StepFailed(f"`python -m distributor {' '.join(words)}` ended with code {ended.returncode}.", log)
 
 
-def _our_host(port: int) -> list[str]:
-    options = ["--app", str(paths.ROOT), "--port", str(port), "--runtime", str(setup.RUNTIME)]
+def _our_host(port: int, code: Path) -> list[str]:
+    options = ["--app", str(code), "--port", str(port), "--runtime", str(setup.RUNTIME)]
     return [sys.executable, "-m", "devstack.host", *options, "--no-local-settings", "--restart"]
 
 

@@ -14,12 +14,14 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from random import Random
 from typing import Any
 
-from devstack.chaos.parts import BLOCK_TIME_S, DEEPEST_REORG_BLOCKS, Ground
+from devstack.chaos.ground import BLOCK_TIME_S, DEEPEST_REORG_BLOCKS, Ground
+from devstack.chaos.parts import Part, Proxy
 from devstack.console import Console
 from devstack.contracts import Devchain
 from distributor.units import Wei
@@ -69,12 +71,18 @@ class Script:
         self, name: str, faults: Sequence[Callable[[], str]], pauses_s: tuple[float, float], seed: int
     ) -> None:
         self._faults, self._pauses_s = faults, pauses_s
+        self._asked: SimpleQueue[Callable[[], str]] = SimpleQueue()
         self._chance = Random(f"{name} {seed}")  # noqa: S311 -- a run that can be repeated, no secret
 
     def play(self, over: threading.Event, tell: Callable[[str], None]) -> None:
         """Let one fault after the other happen, with pauses, until *over*; *tell* what happened."""
         while not over.wait(self._chance.uniform(*self._pauses_s)):
-            tell(self._chance.choice(self._faults)())
+            fault = self._chance.choice(self._faults)
+            tell((self._asked.get() if self._asked.qsize() else fault)())
+
+    def ask(self, once: Callable[[], str]) -> None:
+        """Let *once* happen next, in the place of a fault."""
+        self._asked.put(once)
 
 
 class Faults:
@@ -88,7 +96,7 @@ class Faults:
         self._over = threading.Event()
         self._playing: list[Future[None]] = []
         self._began_s = time.monotonic()
-        processes = [self._host, self._host, self._storage, self._storage_restart, self._proxy]
+        processes = [self._host, self._host, self._storage, self._storage_restart, self._node]
         chain = [
             self._reorganise,
             self._reorganise,
@@ -125,19 +133,25 @@ class Faults:
         at_s = int(time.monotonic() - self._began_s)
         self._console.say(f"  {at_s // 60:>3}:{at_s % 60:02d}  {what}")
 
+    def ask(self, once: Callable[[], str]) -> None:
+        """Let *once* happen between two faults of the processes: no process comes or goes beside it."""
+        self._scripts[0].ask(once)
+
     # processes ---------------------------------------------------------------------------------
 
     def _host(self) -> str:
-        down_s = self._down("processes", 3)
-        self._ground.host.kill()
+        host, down_s = self._chance["processes"].choice(self._ground.hosts), self._down("processes", 3)
+        host.kill()
         time.sleep(down_s)
-        self._ground.host.start()
-        return f"host killed, started again after {down_s:.1f} s"
+        host.start()
+        return f"{host.name} killed, started again after {down_s:.1f} s"
 
     def _storage(self) -> str:
-        """Kill storage under a host that waits for it; what it had answered is on its disk."""
+        """Kill storage under hosts that wait for it; what it had answered is on its disk."""
         down_s = self._down("processes", 4)
-        with self._ground.host.frozen():
+        with ExitStack() as frozen:
+            for host in self._ground.hosts:
+                frozen.enter_context(host.frozen())
             time.sleep(FLUSHED_S)
             self._ground.storage.kill()
         time.sleep(down_s)
@@ -152,12 +166,12 @@ class Faults:
         self._ground.storage.start()
         return f"storage restarted under load, away for {down_s:.1f} s"
 
-    def _proxy(self) -> str:
-        down_s = self._down("processes", 5)
-        self._ground.proxy.kill()
+    def _node(self) -> str:
+        node, down_s = self._chance["processes"].choice(self._ground.nodes), self._down("processes", 5)
+        node.kill()
         time.sleep(down_s)
-        self._ground.proxy.start()
-        return f"node killed with its pool, started again after {down_s:.1f} s"
+        node.start()
+        return f"{node.name} killed with its pool, started again after {down_s:.1f} s"
 
     # chain and wire ----------------------------------------------------------------------------
 
@@ -165,7 +179,8 @@ class Faults:
         """Wait until there is a payment to undo; the node puts it back into its pool, or forgets it."""
         depth = self._chance["chain"].randint(1, DEEPEST_REORG_BLOCKS)
         puts_back = self._chance["chain"].random() < PUTS_BACK_CHANCE
-        self._tell_proxy("proxy_setRules", {"puts_back": puts_back})
+        for node in self._ground.nodes:
+            _tell(node, "proxy_setRules", {"puts_back": puts_back})
         until_s = time.monotonic() + _PAYMENT_WITHIN_S
         while not (undone := self._payments_in_last(depth)) and time.monotonic() < until_s:
             time.sleep(BLOCK_TIME_S / 2)
@@ -205,26 +220,28 @@ class Faults:
         return f"the node froze for {frozen_s:.0f} s"
 
     def _wire(self) -> str:
-        """Let the wire lie; a proxy that is killed meanwhile forgets what it was set to do, and is honest again."""
+        """Let one wire lie; a proxy that is killed meanwhile forgets what it was set to do, and is honest again."""
         rules, lying_s = self._chance["chain"].sample(_WIRE, 2), self._chance["chain"].uniform(4, 12)
-        told = self._tell_proxy("proxy_setFaults", rules)
+        node = self._chance["chain"].choice(self._ground.nodes)
+        told = _tell(node, "proxy_setFaults", rules)
         time.sleep(lying_s)
-        self._tell_proxy("proxy_setFaults", [])
+        _tell(node, "proxy_setFaults", [])
         if not told:
-            return "the wire could not be told to lie: the node is away"
+            return f"the wire could not be told to lie: {node.name} is away"
         self.struck.counts["wire faults"] += 1
-        return f"the wire for {lying_s:.0f} s: {' and '.join(str(rule['kind']) for rule in rules)}"
-
-    def _tell_proxy(self, method: str, told: object) -> bool:
-        """Return whether the proxy was there to hear it."""
-        call = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": [told]}).encode()
-        url = self._ground.proxy.running.url
-        request = urllib.request.Request(url, call, {"Content-Type": "application/json"})  # noqa: S310 -- our own loopback URL
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own loopback URL
-                return "result" in json.load(answer)
-        except (OSError, http.client.HTTPException):  # killed before it heard, or while it answered
-            return False
+        return f"the wire of {node.name} for {lying_s:.0f} s: {' and '.join(str(rule['kind']) for rule in rules)}"
 
     def _down(self, script: str, longest_s: float) -> float:
         return self._chance[script].uniform(0.2, longest_s)
+
+
+def _tell(node: Part[Proxy], method: str, told: object) -> bool:
+    """Return whether the proxy was there to hear it."""
+    call = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": [told]}).encode()
+    url = node.running.url
+    request = urllib.request.Request(url, call, {"Content-Type": "application/json"})  # noqa: S310 -- our own loopback URL
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own loopback URL
+            return "result" in json.load(answer)
+    except (OSError, http.client.HTTPException):  # killed before it heard, or while it answered
+        return False

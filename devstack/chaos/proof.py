@@ -11,8 +11,9 @@ from azure.data.tables import TableClient
 
 from devstack.chaos.shop import Placed
 from devstack.contracts import TransferEvent
+from distributor.model import Address
 
-_ORDER, _ATTEMPT, _OPEN = "order:", "attempt:", ("open:", "opentx:")
+_ORDER, _TRANSACTION, _ATTEMPT, _OPEN = "order:", "tx:", "attempt:", ("open:", "opentx:")
 _FINAL = {"paid", "held", "cancelled"}
 
 
@@ -34,6 +35,10 @@ class Books:
     def replacements(self) -> int:
         """Return how many attempts there are beside the first of each nonce."""
         return sum(key.startswith(_ATTEMPT) and int(key.rpartition(":")[2]) > 0 for key in self.rows)
+
+    def bound_by(self, operator: Address) -> int:
+        """Return how many transactions an operator was given a nonce for."""
+        return sum(key.startswith(f"{_TRANSACTION}{operator}:") for key in self.rows)
 
     @property
     def committed_units(self) -> int:

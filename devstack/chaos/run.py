@@ -1,8 +1,9 @@
 """
 ``chaos``: orders without a pause through the real Functions host, while everything under it fails.
 
-Two scripts of faults run side by side: processes are killed and started again (host, storage, node);
-the chain is reorganised, stops, gets dear, and its wire lies. Then the faults stop, every order must become
+Two hosts work on one ledger and ask two nodes. Two scripts of faults run side by side: processes are killed and
+started again (host, storage, node); the chain is reorganised, stops, gets dear, and the wire of one node lies.
+In the middle the operator's key and the shop's secret are rotated. Then the faults stop, every order must become
 final, and the chain is asked what was paid.
 """
 
@@ -10,15 +11,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from random import Random
 
 from devstack import runs
 from devstack.chaos.faults import Faults
-from devstack.chaos.parts import Ground, Part, ground
+from devstack.chaos.ground import Ground, ground
 from devstack.chaos.proof import Books, Verdict, longest_delay_s, read_books, verdict
+from devstack.chaos.rotation import Rotation
 from devstack.chaos.shop import Shop
 from devstack.console import Console, Ended, StepFailed
 from devstack.contracts import Devchain
+from devstack.runs import Run
 
 FINAL_WITHIN_S = 600.0
 """After the last fault: a lease, the sweep's minute, a node's pause and finality in turn, on a busy machine."""
@@ -31,19 +34,23 @@ def run(console: Console, *, minutes: float, seed: int) -> int:
         with runs.begin() as this:
             console.say(f"A soak of {minutes:g} minutes, seed {seed}. Logs: {this.folder}", "bold")
             with ground(console, this) as found:
-                return _soak(console, found, minutes=minutes, seed=seed)
+                return _soak(console, this, found, minutes=minutes, seed=seed)
     except Ended:
         console.say("\nEnded before its time: nothing was proved.")
         return 1
 
 
-def _soak(console: Console, found: Ground, *, minutes: float, seed: int) -> int:
-    settings = found.settings
-    shop = Shop(lambda: found.host.running.url, settings["WEBHOOK_SECRET"], found.deployment.customers, seed)
-    faults = Faults(found, console, seed)
+def _soak(console: Console, this: Run, found: Ground, *, minutes: float, seed: int) -> int:
+    settings, either = found.settings, Random(f"front door {seed}")  # noqa: S311 -- a run that can be repeated, no secret
+    shop = Shop(
+        lambda: either.choice(found.hosts).running.url, settings["WEBHOOK_SECRET"], found.deployment.customers, seed
+    )
+    faults, rotation = Faults(found, console, seed), Rotation(found, shop, this)
     console.say("\nFaults", "bold")
     with shop.open(), faults.raging():
-        _pass(minutes * 60, faults)
+        _pass(minutes * 30, faults)
+        faults.ask(rotation.rotate)
+        _pass(minutes * 30, faults)
     console.say("\nNo more faults, no more orders.", "bold")
     with console.step("wait until every order is final"):
         books = _final_books(found)
@@ -62,7 +69,7 @@ def _final_books(found: Ground) -> Books:
     """Return the ledger once every order in it is final. Raises StepFailed."""
     until = time.monotonic() + FINAL_WITHIN_S
     while True:
-        for part in _parts(found):
+        for part in found.parts:
             if part.running.process.poll() is not None:
                 raise StepFailed(f"{part.name} ended by itself.")
         books = read_books(found.storage.running.connection_string, found.settings)
@@ -73,7 +80,7 @@ def _final_books(found: Ground) -> Books:
 
 def _figures(found: Ground, shop: Shop, faults: Faults, books: Books) -> Mapping[str, str]:
     """Return what happened, by name."""
-    struck, parts = faults.struck, _parts(found)
+    struck, parts = faults.struck, found.parts
     kills = ", ".join(f"{part.name} {part.kills}" for part in parts)
     reorganised = struck.counts.pop("reorganisations", 0)
     return {
@@ -82,6 +89,8 @@ def _figures(found: Ground, shop: Shop, faults: Faults, books: Books) -> Mapping
         "reorganisations": f"{reorganised} (up to {struck.deepest_reorg} blocks, {struck.undone} payments undone)",
         "other faults": ", ".join(f"{name} {count}" for name, count in sorted(struck.counts.items())),
         "replacements": str(books.replacements),
+        "rotation": f"{books.bound_by(found.deployment.operator)} transactions by the first key, "
+        f"{books.bound_by(found.deployment.second_operator)} by the second",
         "longest delay": f"{longest_delay_s(shop.placed, books):.0f} s",
     }
 
@@ -95,7 +104,3 @@ def _conclude(console: Console, figures: Mapping[str, str], judged: Verdict) -> 
         return 1
     console.say("\nEvery order was paid exactly once.", "green")
     return 0
-
-
-def _parts(found: Ground) -> tuple[Part[Any], ...]:
-    return found.host, found.storage, found.proxy, found.chain

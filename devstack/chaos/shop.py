@@ -59,15 +59,17 @@ class Shop:
     Posts orders until it closes.
 
     Args:
-        url: Where the host answers now; another place after each restart.
-        secret: What the shop signs with.
+        url: Where a host answers now; another place after each restart.
+        secret: What the shop signs with, until it is given another one.
         customers: The wallets.
         seed: The same seed gives the same orders.
     """
 
     def __init__(self, url: Callable[[], str], secret: str, customers: Sequence[Address], seed: int) -> None:
         self.placed: list[Placed] = []
-        self._url, self._secret, self._customers = url, secret, customers
+        self.secret = secret
+        """What the next request is signed with."""
+        self._url, self._customers = url, customers
         self._chance = Random(f"shop {seed}")  # noqa: S311 -- a run that can be repeated, no secret
         self._closed, self._abandoned = threading.Event(), threading.Event()
         self._posts, self._posted = 0, threading.Lock()
@@ -131,7 +133,7 @@ class Shop:
         with self._posted:
             self._posts += 1
         body = order.body()
-        signature = hmac.digest(self._secret.encode(), body, hashlib.sha256).hex()
+        signature = hmac.digest(self.secret.encode(), body, hashlib.sha256).hex()
         headers = {"Content-Type": "application/json", "X-WP-Signature": signature}
         request = urllib.request.Request(f"{self._url()}/webhook", body, headers)  # noqa: S310 -- our own loopback URL
         try:

@@ -15,7 +15,7 @@ from azure.data.tables import TableServiceClient
 
 from devstack import servers
 from devstack.chaos.faults import FLUSHED_S, Script
-from devstack.chaos.parts import Part, _on_disk
+from devstack.chaos.parts import Part, on_disk
 from devstack.runs import Run
 
 pytestmark = [
@@ -28,7 +28,7 @@ pytestmark = [
 def storage(tmp_path: Path) -> Iterator[Part[servers.Azurite]]:
     """Storage on disk that runs."""
     run = Run(tmp_path)
-    part = Part("storage", _on_disk(run), run)
+    part = Part("storage", on_disk(run), run)
     part.start()
     yield part
     part.stop()

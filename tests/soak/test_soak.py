@@ -20,7 +20,7 @@ GIVEN_UP_AFTER_S = 1500.0
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL and SIGSTOP are POSIX")
 @pytest.mark.usefixtures("azurite")  # skips at a desk without Node, as every other server does
 def test_every_order_is_paid_once_while_everything_fails(tmp_path: Path, soak_figures: list[str]) -> None:
-    """Host, storage and node are killed, blocks are reorganised away, the price rises; then all is counted."""
+    """Two hosts, storage, two nodes are killed, blocks leave, keys are rotated; then all is counted."""
     command = [sys.executable, "-m", "devstack", "chaos", "--minutes", str(MINUTES), "--seed", "7"]
     environment = {**os.environ, "PYTHONPATH": str(paths.ROOT)}
     with child("chaos", command, log=tmp_path / "chaos.log", environment=environment) as soak:
@@ -33,3 +33,6 @@ def test_every_order_is_paid_once_while_everything_fails(tmp_path: Path, soak_fi
     assert (figures["paid twice"], figures["lost"]) == ("0", "0")
     assert figures["paid once"] == figures["orders"]
     assert min(int(figures[name]) for name in ("orders", "kills", "reorganisations")) > 0
+    by_key = re.findall(r"(\d+) transactions by the first key, (\d+) by the second", said)
+    assert by_key, said
+    assert "0" not in by_key[0], "no key was rotated"

@@ -12,6 +12,7 @@ from azure.data.tables import EdmType, EntityProperty
 from devstack.chaos.proof import Books, Verdict, longest_delay_s, verdict
 from devstack.chaos.shop import Placed
 from devstack.contracts import TransferEvent
+from distributor.model import Address
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from tests.factories import ALICE, BOB, NOW_MS, RESERVE, a_hash
@@ -97,3 +98,10 @@ def test_the_longest_delay_is_from_the_first_post_to_paid() -> None:
 
     assert longest_delay_s([ONE, early], books()) == 69.0
     assert longest_delay_s([ONE], books(order__default__SOAK_1={})) == 0.0
+
+
+def test_transactions_are_counted_by_who_signed_them() -> None:
+    """So that a soak with a rotation can show that both keys paid."""
+    found = books(tx__0xA__1={}, tx__0xA__2={}, tx__0xB__1={}, attempt__0xA__1__0000={})
+
+    assert (found.bound_by(Address("0xA")), found.bound_by(Address("0xB"))) == (2, 1)
