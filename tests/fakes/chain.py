@@ -142,7 +142,8 @@ class FakeChain:
 
     async def has_code(self, address: Address) -> bool:
         self._asked("has_code")
-        return address == self.rules.authority and self.rules.authority_has_code
+        at_token = address == self.rules.token and self.rules.token_has_code
+        return at_token or (address == self.rules.authority and self.rules.authority_has_code)
 
     async def pre_bind_snapshot(self, operator: Address) -> PreBindSnapshot:
         node, head = self._asked("survey"), self._seen[-1]

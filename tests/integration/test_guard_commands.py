@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from devstack.contracts import Devchain
+from distributor.addresses import parse_address
 from distributor.model import Address
 from tests.integration.test_commands import Desk, hold
 
@@ -78,6 +80,45 @@ def test_the_runbooks_page_leads_from_no_guard_to_one(desk: GuardDesk, tmp_path:
     assert shown["hot_keys"] == [known.operator]
     assert shown["can_pay_without_it"] == []
     assert desk.ask("audit-chain")["differences"] == []
+
+
+def test_a_guard_is_created_by_a_key_of_its_own_and_adopted(desk: GuardDesk) -> None:
+    """Dry first; never by the operator's key; and what was created is what was asked for."""
+    known = desk.devchain.deployment
+    key = Account.create()
+    owner = ("--owner", known.admin)
+    dry = desk.ask("deploy-guard", *owner)
+    assert dry["creation_code"].startswith("0x")
+    assert (dry["guard"], dry["in_the_way"]) == (None, [])
+    desk.run("deploy-guard", *owner, "--apply", code=1)
+
+    desk.environ["DEPLOYER_PK"] = desk.environ["OPERATOR_PK"]
+    (refusal,) = desk.ask("deploy-guard", *owner, "--apply", code=1)["in_the_way"]
+    assert "is the key of operator" in refusal
+    desk.environ["DEPLOYER_PK"] = key.key.hex()
+    (refusal,) = desk.ask("deploy-guard", *owner, "--apply", code=1)["in_the_way"]
+    assert "holds 0 POL" in refusal
+    desk.devchain.rpc("anvil_setBalance", key.address, hex(10**18))
+    assert "owner could drain" in desk.ask("deploy-guard", "--owner", known.operator, code=1)["in_the_way"][0]
+    assert key.key.hex() not in desk.story
+    done = desk.ask("deploy-guard", *owner, "--apply")
+
+    receipt = desk.devchain.rpc("eth_getTransactionReceipt", done["transaction"])
+    assert parse_address(receipt["contractAddress"]) == done["guard"]
+    assert 1_000_000 < int(receipt["gasUsed"], 16) < 1_600_000
+    desk.do("pause")
+    desk.devchain.revoke(known.operator)
+    desk.owner_signs(done["owner_signs"])
+    desk.devchain.grant(done["guard"])
+    assert desk.adopt(done["guard"])["in_the_way"] == []
+
+
+def test_a_wrong_deployer_key_is_refused_by_name(desk: GuardDesk) -> None:
+    """And never repeated."""
+    desk.environ["DEPLOYER_PK"] = "not a key"
+    desk.run("deploy-guard", "--owner", desk.devchain.deployment.admin, code=2)
+    assert "DEPLOYER_PK" in desk.story
+    assert "not a key" not in desk.story
 
 
 def test_an_adoption_too_early_says_what_is_in_the_way(desk: GuardDesk) -> None:
