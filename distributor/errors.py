@@ -4,7 +4,7 @@ The error tree: each branch says what the caller does next.
 ServiceError  (this branch and those without a name of the payout are in ``foundation.errors``)
 ├─ Rejected              wrong and will stay wrong: a 4xx answer, never retried
 │   ├─ BadSignature                          401
-│   ├─ MalformedOrder                        400
+│   ├─ MalformedOrder, MalformedQuery        400
 │   ├─ UnpayableOrder                        422
 │   └─ ConflictingOrder                      422
 ├─ RateLimited           too often: 429; the sender waits and sends the same again
@@ -44,6 +44,12 @@ class MalformedOrder(Rejected):
     """The body is not an order: it cannot be read."""
 
     code = "malformed_order"
+
+
+class MalformedQuery(Rejected):
+    """The question cannot be read."""
+
+    code = "malformed_query"
 
 
 class BodyTooLarge(Rejected):

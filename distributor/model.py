@@ -121,6 +121,8 @@ class Order:
     paid_block: int | None = None
     paid_log: int | None = None
     """Index in its block of the log that proves the payment; None where a plain Transfer proved it."""
+    gas_cost_wei: Wei | None = None
+    """Its share of what the transaction that paid it cost; None: not known, or another's transaction paid it."""
     item_failures: int | None = None
     """How often a guard reported it as failed for a reason of its own; None: never."""
     vetted_ms: UnixMs | None = None

@@ -149,9 +149,20 @@ class MonitorState:
     """What the network asked per gas; None: not looked yet, or a chain without base fee."""
     alarms: tuple[str, ...] = ()
     """Codes of the alarms that stand; one is raised when it enters this set, and cleared when it leaves."""
+    index_swept_ms: UnixMs | None = None
+    """``swept_ms`` as the last sweep wrote it that knows the index of orders; unlike: one of before swept since."""
+    index_place: str | None = None
+    """Up to which row of an order the running pass has indexed those of before; None: no pass runs."""
+    index_due_ms: UnixMs | None = None
+    """When one more pass begins; None: none is due."""
     found: tuple[str, ...] | None = None
     """Code, subject and words of each, with tabs between them, as they were at the last watch; None: not kept yet."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+    @property
+    def orders_indexed(self) -> bool:
+        """Say whether every order is found by the index, as far as the sweep knows."""
+        return self.index_swept_ms is not None and self.index_place is None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

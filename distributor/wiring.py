@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from distributor.ledger import Ledger
     from distributor.metrics import Metrics
+    from distributor.order_list import OrderList
     from distributor.payout.facts import AlarmSweep
+    from distributor.payout.order_indexing import OrderIndexing
     from distributor.payout.sweep import Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
@@ -148,6 +150,19 @@ class Container:
         from distributor.payout.sweep import Sweep
 
         return Sweep(ledger=await self._resources.ledger(), clock=self._clock)
+
+    @built_once
+    async def order_indexing(self) -> OrderIndexing:
+        from distributor.payout.order_indexing import OrderIndexing
+
+        return OrderIndexing(ledger=await self._resources.ledger())
+
+    @built_once
+    async def order_list(self) -> OrderList:
+        from distributor.order_list import OrderList
+
+        settings = await self._resources.settings(StatusSettings)
+        return OrderList(ledger=await self._resources.ledger(), decimals=settings.decimals)
 
     async def alarm_sweep(self) -> AlarmSweep:
         """Return the use case that sends alarms; built each time, so that a wrongly set target is not kept."""

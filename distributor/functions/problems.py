@@ -16,6 +16,7 @@ from distributor.errors import (
     BodyTooLarge,
     ConflictingOrder,
     MalformedOrder,
+    MalformedQuery,
     NotJson,
     RateLimited,
     ShopUnknown,
@@ -42,6 +43,7 @@ class NoSuchOrder(Rejected):
 _STATUS = {
     BadSignature: HTTPStatus.UNAUTHORIZED,
     MalformedOrder: HTTPStatus.BAD_REQUEST,
+    MalformedQuery: HTTPStatus.BAD_REQUEST,
     UnpayableOrder: HTTPStatus.UNPROCESSABLE_ENTITY,
     ConflictingOrder: HTTPStatus.UNPROCESSABLE_ENTITY,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -108,6 +108,8 @@ async def sweep(
         await alarm_sweep.run()
         if not wakes.monitor or await _watched():
             await container().heartbeat()
+        if wakes.index:
+            await (await container().order_indexing()).run()
 
     await _finished(context, wake)
 

@@ -15,6 +15,7 @@ from distributor.caps import Caps
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
 from distributor.ledger.opened import Unreadable
+from distributor.ledger.order_index import index_attempt, index_order
 from distributor.ledger.records import NextNonce, Slot, Total
 from distributor.model import (
     Address,
@@ -34,7 +35,7 @@ from foundation.tablestore.atomic import AtomicWrite, version_of
 from foundation.tablestore.ports import Version
 
 MAX_ORDERS_PER_TRANSACTION = 30
-"""A binding writes at most 3N + 6 rows, a closing 3N + 5, each wallet once; a group holds 100."""
+"""A binding writes at most 3N + 7 rows, a closing 3N + 5, each wallet once; a group holds 100."""
 _IN_A_BLOCK = {TransactionStatus.MINED, TransactionStatus.FINAL}
 
 
@@ -67,12 +68,13 @@ def found_ledger(identity: Identity, operator: Address, next_nonce: int) -> Atom
 
 
 def insert_order(order: Order) -> AtomicWrite:
-    """Return the group that keeps a new order: the order, its spent reference, its place in the waiting line."""
+    """Return the group that keeps a new order: itself, its spent reference, its place in the line, its index."""
     require(order.status is OrderStatus.RECEIVED, f"order {order.key} is inserted as {order.status}")
     group = AtomicWrite()
     group.insert(keys.order_row(order.key), encode(order))
     group.insert(keys.ref(order.ref_id), encode(order.key) | {"fingerprint": order.fingerprint})
     group.insert(keys.open_order(order), encode(order.key))
+    index_order(group, order)
     return group
 
 
@@ -102,6 +104,7 @@ def add_attempt(transaction: Transaction, attempt: Attempt) -> tuple[AtomicWrite
     group = AtomicWrite()
     group.replace(keys.transaction(transaction.operator, transaction.nonce), encode(after), transaction.version)
     group.insert(keys.attempt(*mine), encode(attempt))
+    index_attempt(group, attempt)
     return group, after
 
 
@@ -132,6 +135,7 @@ def bind_orders(
     group.insert(keys.transaction(*slot), encode(transaction))
     group.insert(keys.open_transaction(*slot), encode(slot))
     group.insert(keys.attempt(*slot, 0), encode(attempt))
+    index_attempt(group, attempt)
     return group, after
 
 

@@ -150,7 +150,26 @@ def _paid(order: Order, closing: Closing) -> Order:
     proof = closing.proofs.get(order.key)
     place = (closing.tx_hash, closing.block_number, None)
     tx_hash, block, log = (proof.tx_hash, proof.block_number, proof.log_index) if proof else place
-    return replace(order, status=OrderStatus.PAID, paid_hash=tx_hash, paid_block=block, paid_log=log, hold_detail="")
+    paid = replace(order, status=OrderStatus.PAID, paid_hash=tx_hash, paid_block=block, paid_log=log, hold_detail="")
+    return replace(paid, gas_cost_wei=_gas_share(order.key, closing))
+
+
+def _gas_share(key: OrderKey, closing: Closing) -> Wei | None:
+    """
+    Return what of the transaction's cost falls on one order that it paid; None where another transaction paid it.
+
+    The orders it paid carry its cost in equal parts, the first of them what cannot be divided: their shares add up.
+    """
+    carried = [each for each in closing.paid if _paid_here(each, closing)]
+    if key not in carried:
+        return None
+    share, rest = divmod(closing.gas_cost_wei, len(carried))
+    return Wei(share + rest if key == carried[0] else share)
+
+
+def _paid_here(key: OrderKey, closing: Closing) -> bool:
+    proof = closing.proofs.get(key)
+    return proof is None or proof.tx_hash == closing.tx_hash
 
 
 def _waiting_again(order: Order, release: Release) -> Order:

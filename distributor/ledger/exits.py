@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from distributor.addresses import ZERO_ADDRESS
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
+from distributor.ledger.order_index import index_again, index_attempt, index_order
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import UNREMEMBERED, NextNonce, Slot
 from distributor.model import Address, Attempt, Hash, HoldReason, Order, OrderKey, OrderStatus, Transaction
@@ -52,6 +53,7 @@ class Exits:
         group.insert(keys.transaction(*slot), encode(transaction))
         group.insert(keys.open_transaction(*slot), encode(slot))
         group.insert(keys.attempt(*slot, 0), encode(attempt))
+        index_attempt(group, attempt)
         await commit(self.rows, group, marker_row=keys.attempt(*slot, 0))
         return await must_find(self.rows, Transaction, keys.transaction(*slot))
 
@@ -74,6 +76,7 @@ class Exits:
         group = AtomicWrite()
         group.insert(keys.order_row(key), encode(order))
         group.insert(keys.ref(ref), encode(key) | {"fingerprint": UNREMEMBERED})
+        index_order(group, order)
         try:
             await commit(self.rows, group, marker_row=keys.order_row(key))
         except Contention:
@@ -92,6 +95,7 @@ class Exits:
             group.delete(keys.open_order(order))
         if order.status is OrderStatus.HELD:
             group.delete(keys.held_row(order.key))
+        await index_again(self.rows, group, paid)
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return paid
 
@@ -103,7 +107,7 @@ class Exits:
         """Hold a paid order whose payment is not there; its nonce was spent on something else."""
         require(order.status is OrderStatus.PAID, f"order {order.key} is {order.status}, not paid")
         held = replace(order, status=OrderStatus.HELD, hold_reason=HoldReason.NONCE_LOST, hold_detail=detail)
-        held = replace(held, operator=None, nonce=None, updated_ms=self.clock())
+        held = replace(held, operator=None, nonce=None, gas_cost_wei=None, updated_ms=self.clock())
         group = AtomicWrite()
         group.replace(keys.order_row(order.key), encode(held), order.version)
         group.insert(keys.held_row(order.key), encode(order.key))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from distributor.ledger import keys
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.order_index import index_again
 from distributor.ledger.own_addresses import keep_former
 from distributor.ledger.queries import find, must_find
 from distributor.ledger.records import GuardMark, NextNonce
@@ -61,6 +62,7 @@ class GuardRows:
             group.delete(keys.open_order(order))
         elif order.status is OrderStatus.HELD:
             group.delete(keys.held_row(order.key))
+        await index_again(self.rows, group, after)
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
         await self.audit.record(
             f"adopted:{order.key}:{paid.tx_hash}", {"was": order.status.value, "block": paid.block_number}

@@ -7,7 +7,7 @@ The partition is the chain: no key needs it, and an order stays paid when the op
 from __future__ import annotations
 
 from distributor.ledger.secret_fingerprints import secret_id
-from distributor.model import Address, Hash, Order, OrderKey
+from distributor.model import Address, Attempt, Hash, Order, OrderKey
 
 IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitments", "watch", "waiting"
 OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
@@ -17,6 +17,9 @@ SETTLEMENT_LOOK = "settlement-look"
 SHOPS, SECRETS = "shops", "secret:"  # pragma: allowlist secret
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 FORMER, DOUBTED_PAST = "former:", "doubted-past"
+TIMES, SHOP_TIMES, WALLET_TIMES, HASHES = "time:", "time-shop:", "time-wallet:", "hash:"
+_LAST_MS = 10**15 - 1
+"""A table is read forwards only; the time that is left until then sorts the newest order first."""
 
 
 def order_row(key: OrderKey) -> str:
@@ -37,6 +40,36 @@ def open_order(waiting: Order) -> str:
 def held_row(key: OrderKey) -> str:
     """An order that waits for a person."""
     return f"{HELD}{key.source}:{key.order_id}"
+
+
+def newest_first(received_ms: int) -> str:
+    """Return a time as a text that sorts the later one first."""
+    return f"{_LAST_MS - received_ms:015d}"
+
+
+def time_row(order: Order) -> str:
+    """An order by the time it came."""
+    return f"{TIMES}{newest_first(order.received_ms)}:{order.source}:{order.order_id}"
+
+
+def shop_time_row(order: Order) -> str:
+    """An order by its shop and the time it came."""
+    return f"{SHOP_TIMES}{order.source}:{newest_first(order.received_ms)}:{order.order_id}"
+
+
+def wallet_time_row(order: Order) -> str:
+    """An order by its wallet and the time it came."""
+    return f"{WALLET_TIMES}{order.wallet}:{newest_first(order.received_ms)}:{order.source}:{order.order_id}"
+
+
+def attempt_hash(attempt: Attempt) -> str:
+    """An attempt by the hash of its transaction."""
+    return f"{HASHES}{attempt.tx_hash}:{attempt.operator}:{attempt.nonce:020d}:{attempt.index:04d}"
+
+
+def payment_hash(tx_hash: Hash, key: OrderKey) -> str:
+    """An order by the hash of a transaction that paid it and is none of this ledger's attempts."""
+    return f"{HASHES}{tx_hash}:order:{key.source}:{key.order_id}"
 
 
 def nonce(operator: Address) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from distributor.caps import NO_CAPS, Caps
-from distributor.ledger import keys, line, queries
+from distributor.ledger import keys, line, order_search, queries
 from distributor.ledger.admin import Admin
 from distributor.ledger.binding import (
     Inserted,
@@ -32,6 +32,7 @@ from distributor.ledger.doubts import Doubts
 from distributor.ledger.exits import Exits
 from distributor.ledger.guard_rows import GuardRows
 from distributor.ledger.opened import Opened, opened
+from distributor.ledger.order_search import Found, OrderFilter
 from distributor.ledger.own_addresses import OwnAddresses
 from distributor.ledger.past import Past
 from distributor.ledger.queries import find
@@ -123,6 +124,18 @@ class Ledger:
     async def orders(self, wanted: Sequence[OrderKey]) -> Sequence[Order]:
         """Return orders that are known to be there, in that order. Raises InvariantBroken when one is not."""
         return await queries.orders(self._rows, wanted)
+
+    async def found(self, wanted: OrderFilter, *, limit: int, after: str = "") -> Found:
+        """Return a page of the orders that *wanted* names; what it reads does not grow with the orders there are."""
+        return await order_search.found(self._rows, wanted, limit=limit, after=after)
+
+    async def count(self, wanted: OrderFilter, *, after: str) -> int | None:
+        """Return how many orders more there are behind *after*, counted up to 1,000; None where that takes reading."""
+        return await order_search.count(self._rows, wanted, after)
+
+    async def index_orders(self, place: str, *, limit: int) -> tuple[str, int]:
+        """Index stored orders behind the row *place*; return the last row, empty at the end, and how many lacked it."""
+        return await order_search.index_from(self._rows, place, limit)
 
     async def waiting(self, *, limit: int, after: str = "") -> Page:
         """Return waiting orders behind the place *after*, at most *limit*, oldest first; none where the line ends."""

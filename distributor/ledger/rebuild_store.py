@@ -15,6 +15,7 @@ from enum import StrEnum
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.opened import Unreadable
+from distributor.ledger.order_index import index_again
 from distributor.ledger.own_addresses import former_parties
 from distributor.ledger.past import Past
 from distributor.ledger.queries import find, must_find
@@ -137,7 +138,7 @@ class RebuildStore:
             verdict = _result_of(payout, order, ref)
             if verdict not in (RestoreResult.NEW, RestoreResult.MARKED):
                 return verdict
-            group = self._unknown(payout) if order is None else self._unpaid(payout, order)
+            group = await self._unknown(payout) if order is None else await self._unpaid(payout, order)
             marker_row = keys.ref(payout.ref_id) if order is None else keys.order_row(order.key)
             try:
                 await commit(self.rows, group, marker_row=marker_row)
@@ -183,7 +184,7 @@ class RebuildStore:
         key = decode(OrderKey, row) if row is not None and named else None
         return (await must_find(self.rows, Order, keys.order_row(key)) if key else None), restored
 
-    def _unknown(self, payout: Payout) -> AtomicWrite:
+    async def _unknown(self, payout: Payout) -> AtomicWrite:
         """Return the group for an order nobody remembers: its reference, and itself where it has a name."""
         spent = PaidRef(
             wallet=payout.wallet,
@@ -196,7 +197,9 @@ class RebuildStore:
             group.insert(keys.ref(payout.ref_id), encode(spent))
             return group
         group.insert(keys.ref(payout.ref_id), encode(spent) | encode(payout.key))
-        group.insert(keys.order_row(payout.key), encode(self._paid(payout, payout.key)))
+        paid = self._paid(payout, payout.key)
+        group.insert(keys.order_row(payout.key), encode(paid))
+        await index_again(self.rows, group, paid)
         return group
 
     def _paid(self, payout: Payout, key: OrderKey) -> Order:
@@ -220,7 +223,7 @@ class RebuildStore:
             paid_block=payout.block_number,
         )
 
-    def _unpaid(self, payout: Payout, order: Order) -> AtomicWrite:
+    async def _unpaid(self, payout: Payout, order: Order) -> AtomicWrite:
         """Return the write for an unpaid order: sent again since the loss, or older than the payout."""
         paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
         paid = replace(paid, operator=payout.operator, nonce=payout.nonce)
@@ -231,6 +234,7 @@ class RebuildStore:
             group.delete(keys.open_order(order))
         if order.status is OrderStatus.HELD:
             group.delete(keys.held_row(order.key))
+        await index_again(self.rows, group, paid)
         return group
 
 

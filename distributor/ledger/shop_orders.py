@@ -14,6 +14,7 @@ from distributor.errors import ConflictingOrder
 from distributor.ledger import keys
 from distributor.ledger.binding import Inserted, insert_order
 from distributor.ledger.columns import encode
+from distributor.ledger.order_index import index_again
 from distributor.ledger.queries import find, must_find, recall
 from distributor.ledger.shop_owners import Owners, registered
 from distributor.model import Order, OrderKey, OrderStatus
@@ -114,7 +115,7 @@ class ShopOrders:
         return Moved.BLOCKED
 
     async def _moved(self, order: Order, there: Order, place: Order | None) -> Moved:
-        group = _lay(replace(there, updated_ms=self.clock()), place)
+        group = await self._lay(replace(there, updated_ms=self.clock()), place)
         self._cancel(group, order, there.source)
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return Moved.MOVED
@@ -142,13 +143,24 @@ class ShopOrders:
                 updated_ms=self.clock(),
             )
             group.replace(keys.order_row(place.key), encode(after), place.version)
+            await index_again(self.rows, group, after)
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return Moved.EXCHANGED
+
+    async def _lay(self, order: Order, place: Order | None) -> AtomicWrite:
+        """Return the group that keeps *order*, new or in the row that one left behind; its reference is there then."""
+        if place is None:
+            return insert_order(order)
+        group = AtomicWrite()
+        group.replace(keys.order_row(order.key), encode(order), place.version)
+        group.insert(keys.open_order(order), encode(order.key))
+        await index_again(self.rows, group, order)
+        return group
 
     async def _stored(self, order: Order, place: Order | None) -> Inserted | None:
         """Store *order* where nothing is, or what another order left behind; None where that changed meanwhile."""
         try:
-            versions = await commit(self.rows, _lay(order, place), marker_row=keys.order_row(order.key))
+            versions = await commit(self.rows, await self._lay(order, place), marker_row=keys.order_row(order.key))
         except Contention:
             return None
         return Inserted(order=replace(order, version=versions.get(keys.order_row(order.key), UNSTORED)), new=True)
@@ -166,13 +178,3 @@ def _is_barred(order: Order) -> bool:
 def _is_anothers_past(known: Order, source: str, owners: Owners) -> bool:
     """Say whether *known*, under *source*, is only what another shop's order left when it was moved to its own."""
     return known.moved_to is not None and owners.of(known) not in {None, source}
-
-
-def _lay(order: Order, place: Order | None) -> AtomicWrite:
-    """Return the group that keeps *order*, new or in the row that one left behind; its reference is there already."""
-    if place is None:
-        return insert_order(order)
-    group = AtomicWrite()
-    group.replace(keys.order_row(order.key), encode(order), place.version)
-    group.insert(keys.open_order(order), encode(order.key))
-    return group

@@ -16,7 +16,7 @@ from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
 from distributor.model import Address, TransactionStatus
-from distributor.payout import finality
+from distributor.payout import finality, order_indexing
 from distributor.payout.alarms import row_unreadable
 from distributor.payout.preflight import Obstacle, outside_trouble
 from distributor.payout.recheck import Recheck
@@ -51,6 +51,8 @@ class Wakes:
     distribute: bool
     settle: bool
     monitor: bool
+    index: bool = False
+    """Whether orders that an older version stored are still to be indexed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +77,10 @@ class Sweep:
             settle=opened and not followed,
             monitor=elapsed_ms(monitor_state.watched_ms, now_ms) >= WATCH_EVERY_MS,
         )
+        swept = order_indexing.swept(monitor_state, now_ms)
+        wakes = replace(wakes, index=swept.index_place is not None)
         try:
-            await self.ledger.service.save_monitor_state(replace(monitor_state, swept_ms=now_ms))
+            await self.ledger.service.save_monitor_state(swept)
         except Contention:
             logs.info(_log, "sweep_conflict")
         return wakes

@@ -174,7 +174,7 @@ async def test_an_order_that_keeps_changing_is_given_up(memory: Bench) -> None:
     rows = memory.rows
     await memory.received("ORD1")
     standing = rows.dump()["order:default:ORD1"]
-    for _ in range(3 * RESTORE_TRIES_MAX):
+    for _ in range(10 * RESTORE_TRIES_MAX):
         rows.after_next_read(lambda: rows.put("order:default:ORD1", standing))
 
     with pytest.raises(Contention, match="kept changing"):

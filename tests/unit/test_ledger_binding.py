@@ -164,7 +164,7 @@ def test_the_largest_entries_fit_one_group() -> None:
     group, _ = bind_orders(replace(BOOKS, wallets=totals), orders, transaction, an_attempt(), NO_CAPS)
     closed = close_transaction(replace(transaction, version=V1), inputs, all_held, NOW_MS)
 
-    assert len(group.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 6 <= ROWS_MAX
+    assert len(group.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 7 <= ROWS_MAX
     assert len(closed.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 5 <= ROWS_MAX
 
 

@@ -70,7 +70,7 @@ async def test_a_watch_from_the_future_is_looked_at_again() -> None:
 async def test_a_quiet_ledger_wakes_nobody() -> None:
     """And no node is asked."""
     world = await a_world()
-    await world.ledger.service.save_monitor_state(MonitorState(watched_ms=world.clock()))
+    await world.ledger.service.save_monitor_state(MonitorState(watched_ms=world.clock(), index_swept_ms=UnixMs(0)))
 
     assert await a_sweep(world).run() == Wakes(distribute=False, settle=False, monitor=False)
     assert not world.chain.calls

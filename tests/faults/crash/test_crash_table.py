@@ -59,7 +59,7 @@ def test_the_table_holds_every_call_on_both_sides(crash_table: CrashTable) -> No
         "ledger: read shops",  # once in a process: the salt of the secrets' fingerprints
         "ledger: read nonce...",  # once a minute: the service's own addresses, which no order may pay
         "ledger: read former...",
-        "ledger: write order, ref, open",
+        "ledger: write order, ref, open, time, time-shop, time-wallet",
     ]
     assert len(writes_of("attempt", crash_table.calls)) == 1
     assert asked.count("node: sendRawTransaction") == 1

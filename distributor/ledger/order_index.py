@@ -1,0 +1,102 @@
+"""
+The index of the orders: by time, by shop and time, by wallet and time, and by the hash of a transaction.
+
+An index row names an order and says nothing else of it, so it never changes. It is written in the group that stores
+the order, and names no order that is not there. One that has become wrong (an order that changed places with another)
+is passed over by its reader, who compares it with the order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from distributor.ledger import keys
+from distributor.ledger.columns import encode
+from distributor.ledger.records import Slot
+from distributor.model import Attempt, Order
+from foundation.errors import Contention
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import Rows, Value
+
+READS_AT_ONCE = 16
+ORDERS_IN_A_GROUP = 24
+"""Four rows each at most; a group holds 100."""
+
+
+def place_keys(order: Order) -> Sequence[str]:
+    """Return the keys under which *order* is found by time, the one that is read for completeness first."""
+    return (keys.time_row(order), keys.shop_time_row(order), keys.wallet_time_row(order))
+
+
+def index_order(group: AtomicWrite, order: Order) -> None:
+    """Add to the *group* that stores a new order the rows by which it is found."""
+    for key in place_keys(order):
+        group.insert(key, encode(order.key))
+
+
+def index_attempt(group: AtomicWrite, attempt: Attempt) -> None:
+    """Add to the *group* that stores an attempt the row by which its hash is found."""
+    group.insert(keys.attempt_hash(attempt), encode(Slot(attempt.operator, attempt.nonce)))
+
+
+async def index_again(rows: Rows, group: AtomicWrite, order: Order) -> None:
+    """
+    Add the rows by which *order* is found as far as they are missing.
+
+    For an order that is written over another one, or paid by a transaction that no attempt of this ledger made: such
+    rows may be there since before, and a group that inserts one again could never be done.
+    """
+    for key, values in (await _missing(rows, order)).items():
+        group.insert(key, values)
+
+
+async def index_stored(rows: Rows, orders: Sequence[Order]) -> int:
+    """Index *orders* that are stored and perhaps not indexed; return how many were not. May be done again."""
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def indexed(order: Order) -> bool:
+        async with reading:
+            return await rows.get(keys.time_row(order)) is not None
+
+    found = await asyncio.gather(*map(indexed, orders))
+    missing = [order for order, is_there in zip(orders, found, strict=True) if not is_there]
+    for first in range(0, len(missing), ORDERS_IN_A_GROUP):
+        await _index_some(rows, missing[first : first + ORDERS_IN_A_GROUP])
+    return len(missing)
+
+
+async def _index_some(rows: Rows, orders: Sequence[Order]) -> None:
+    """Index *orders* in one group; one by one where some row of them is there already."""
+    try:
+        group = AtomicWrite()
+        for order in orders:
+            for key, values in _rows_of(order).items():
+                group.insert(key, values)
+        await commit(rows, group, marker_row=keys.time_row(orders[0]))
+    except Contention:
+        for order in orders:
+            await _index_one(rows, order)
+
+
+async def _index_one(rows: Rows, order: Order) -> None:
+    missing = await _missing(rows, order)
+    if missing:
+        group = AtomicWrite()
+        for key, values in missing.items():
+            group.insert(key, values)
+        await commit(rows, group, marker_row=next(iter(missing)))
+
+
+async def _missing(rows: Rows, order: Order) -> Mapping[str, Mapping[str, Value]]:
+    wanted = _rows_of(order)
+    found = await asyncio.gather(*(rows.get(key) for key in wanted))
+    return {key: values for (key, values), row in zip(wanted.items(), found, strict=True) if row is None}
+
+
+def _rows_of(order: Order) -> Mapping[str, Mapping[str, Value]]:
+    """Return the rows of a stored order; of a paid one also that of the hash, whose attempt may be of before."""
+    places = list(place_keys(order))
+    if order.paid_hash is not None:
+        places.append(keys.payment_hash(order.paid_hash, order.key))
+    return {key: encode(order.key) for key in places}
