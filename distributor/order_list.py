@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
+from distributor.errors import MalformedQuery
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_search import COUNTED_MAX, Found, FoundOrder
@@ -21,6 +22,7 @@ from distributor.units import format_units
 from foundation.clock import UnixMs
 
 NATIVE_DECIMALS = 18
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +108,22 @@ class OrderList:
             if not found.after:
                 return
             after = found.after
+
+    async def oldest_first(self, query: OrderQuery) -> AsyncIterator[FoundOrder]:
+        """
+        Yield every order of the time that *query* names, the oldest first; a day of them is in memory at once.
+
+        Raises:
+            MalformedQuery: It names no time.
+        """
+        wanted = query.wanted
+        if wanted.from_ms is None or wanted.before_ms is None:
+            raise MalformedQuery("Ask for a day or for a month.")
+        for first in range(wanted.from_ms, wanted.before_ms, _DAY_MS):
+            day = replace(wanted, from_ms=UnixMs(first), before_ms=UnixMs(first + _DAY_MS))
+            found = [each async for each in self.all(replace(query, wanted=day))]
+            for each in sorted(found, key=lambda each: each.order.queue_key):
+                yield each
 
     async def _count(self, query: OrderQuery, found: Found) -> Count | None:
         here = len(found.orders)

@@ -91,6 +91,10 @@ class CommandContext:
             raise CommandRefused(_('Say why, for the audit trail: --why "WORDS".'))
         return why
 
+    def show(self, line: str) -> None:
+        """Show a line of an answer that is no document."""
+        self._show(line)
+
     def headline(self, line: str, action: str) -> None:
         """Show the line to read first, and what to do under it; not among JSON."""
         if not self.options.json:

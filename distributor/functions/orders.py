@@ -9,6 +9,7 @@ import azure.functions as func
 from distributor.functions.problems import NoSuchOrder
 from distributor.functions.responses import add_rate, answers, order_response
 from distributor.model import DEFAULT_SOURCE, OrderKey
+from distributor.order_query import OrderQuery
 from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import container
 from foundation.http.responses import json_response
@@ -42,6 +43,16 @@ async def order_status(req: func.HttpRequest, context: func.Context) -> func.Htt
 async def order_status_of_source(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Show an order of any shop."""
     return await _show(OrderKey(req.route_params["source"], req.route_params["order_id"]))
+
+
+@blueprint.function_name("list_orders")
+@blueprint.route("orders")
+@answers("GET")
+async def list_orders(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Show a page of the orders that the query asks for."""
+    listing = await container().order_list()
+    asked = {name: text for name, text in req.params.items() if name != "code"}
+    return json_response(HTTPStatus.OK, await listing.document(OrderQuery.read(asked)))
 
 
 async def _show(key: OrderKey) -> func.HttpResponse:

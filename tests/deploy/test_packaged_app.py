@@ -33,6 +33,7 @@ NOT_NEEDED = {"docopt": "num2words' command line alone imports it, and it has no
 FUNCTIONS = {
     "receive_order http /webhook",
     "receive_woocommerce_order http /webhook/woocommerce",
+    "list_orders http /orders",
     "order_status http /orders/{order_id}",
     "order_status_of_source http /orders/{source}/{order_id}",
     "healthz http /healthz",

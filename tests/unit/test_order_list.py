@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from distributor.errors import MalformedQuery
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import encode
 from distributor.ledger.order_index import place_keys
@@ -122,6 +123,22 @@ async def test_an_export_yields_every_order_once() -> None:
     ids = [each.order.order_id async for each in lists.all(OrderQuery.read({}))]
 
     assert ids == [f"ORD{number:06d}" for number in reversed(range(450))]
+
+
+async def test_a_month_is_read_from_its_first_order_to_its_last() -> None:
+    """A day after the other, each order once; without a time there is no beginning to read from."""
+    clock, rows = FrozenClock(NOW_MS), MemoryRows()
+    ledger = Ledger(rows, ListAudit(), clock=clock)
+    for day in (0, 1, 1, 14, 16, 17):
+        at = UnixMs(NOW_MS + day * 86_400_000 + 1_000 * len(rows.dump()))
+        await ledger.insert(an_order(f"D{day}-{len(rows.dump())}", received_ms=at))
+    lists = OrderList(ledger=ledger, decimals=18)
+
+    found = [each.order.order_id async for each in lists.oldest_first(OrderQuery.read({"month": "2027-01"}))]
+
+    assert found == ["D0-0", "D1-6", "D1-12", "D14-18", "D16-24"]
+    with pytest.raises(MalformedQuery, match="day or for a month"):
+        [each async for each in lists.oldest_first(OrderQuery.read({}))]
 
 
 async def test_an_order_of_the_list_shows_times_hash_block_and_gas(bench: Bench) -> None:
