@@ -120,7 +120,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         instanceMemoryMB: instanceMemoryMB
         // Payouts need one: one settlement and one distribution work at a time, whatever the number of instances.
         maximumInstanceCount: maximumInstances
-        alwaysReady: alwaysReadyHttp > 0 ? alwaysReady : []
+        alwaysReady: (alwaysReadyHttp > 0) ? alwaysReady : []
         triggers: {
           http: {
             // Python's own default is 1: a burst of 100 orders would start 100 instances. The webhook waits for

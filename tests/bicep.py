@@ -24,6 +24,9 @@ class Refused(Exception):
 
 INFRA = Path(__file__).parents[1] / "infra"
 
+RESOURCE = "resource "
+"""Before a name in what *value* is given: its resource or module. The parser tells no name from a literal text."""
+
 _INTERPOLATION = re.compile(r"\$\{([^{}]+)\}")
 _CALL = re.compile(r"(\w+)\((\w+), '([^']*)', '([^']*)'\)")
 _ASSIGNMENT = re.compile(r"^param (\w+) =", re.MULTILINE)
@@ -90,9 +93,9 @@ def value(expression: Any, names: Mapping[str, Any]) -> Any:
         return value(names[expression], names) if expression in names else _text(expression, names)
     if not isinstance(expression, dict):
         return expression
-    if "function" in expression:
+    if isinstance(expression.get("function"), dict):
         return _FUNCTIONS[expression["function"]["type"]](list(expression["function"]["parameters"].values()), names)
-    if "operator" in expression:
+    if isinstance(expression.get("operator"), dict):
         return _OPERATORS[expression["operator"]["type"]](expression["operator"]["operands"], names)
     return {key: value(each, names) for key, each in expression.items()}
 
@@ -105,9 +108,34 @@ def _equal(parts: Mapping[str, Any], names: Mapping[str, Any]) -> bool:
     return bool(value(parts["operand_1"], names) == value(parts["operand_2"], names))
 
 
+def _more(parts: Mapping[str, Any], names: Mapping[str, Any]) -> bool:
+    return bool(value(parts["operand_1"], names) > value(parts["operand_2"], names))
+
+
+def _property(parts: Mapping[str, Any], names: Mapping[str, Any]) -> Any:
+    """Return a property of what is known, or its path where only Azure knows it: ``account.id``."""
+    first, *path = _path(parts)
+    return _walked(first, path, names)
+
+
+def _path(parts: Any) -> list[Any]:
+    if isinstance(parts, dict) and isinstance(parts.get("operator"), dict):
+        parts = parts["operator"]["operands"]
+    return [parts["operand_1"], *_path(parts["operand_2"])] if isinstance(parts, dict) else [parts]
+
+
+def _walked(first: Any, path: list[str], names: Mapping[str, Any]) -> Any:
+    found = names[f"{RESOURCE}{first}"] if f"{RESOURCE}{first}" in names else value(first, names)
+    for step in path:
+        found = found[step] if isinstance(found, Mapping) else f"{found}.{step}"
+    return found
+
+
 _OPERATORS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Any]] = {
     "conditional": _chosen,
     "equals": _equal,
+    "greater_than": _more,
+    "property_accessor": _property,
     "not": lambda parts, names: not value(parts["bool_value"], names),
 }
 
@@ -120,7 +148,10 @@ def _inner(inside: str, names: Mapping[str, Any]) -> Any:
     """Return what stands between braces: a name, or ``replace(name, 'a', 'b')``."""
     if call := _CALL.fullmatch(inside):
         return str(names[call[2]]).replace(call[3], call[4])
-    return value(names[inside], names)
+    if inside in names:
+        return value(names[inside], names)
+    first, *path = inside.split(".")
+    return _walked(first, path, names)
 
 
 def _union(parts: list[Any], names: Mapping[str, Any]) -> Any:
@@ -143,6 +174,17 @@ def _applied(function: Mapping[str, Any], item: Any, names: Mapping[str, Any]) -
 def _fail(parts: list[Any], names: Mapping[str, Any]) -> Any:
     """Stop, as the compiler's snapshot and the deployment do."""
     raise Refused(value(parts[0], names))
+
+
+def _always(known: Any) -> Callable[[list[Any], Mapping[str, Any]], Any]:
+    """Return a function of the language that answers with what a test takes for Azure's answer."""
+    return lambda _parts, _names: known
+
+
+def _read_variable(parts: list[Any], names: Mapping[str, Any]) -> Any:
+    """Return a variable of the shell, which stands in *names* as ``environment NAME``; its default otherwise."""
+    name, *default = parts
+    return names[f"environment {name}"] if not default or f"environment {name}" in names else default[0]
 
 
 def _to_object(parts: list[Any], names: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +212,13 @@ _FUNCTIONS: Mapping[str, Callable[[list[Any], Mapping[str, Any]], Any]] = {
     "filter": lambda parts, names: [each for each in value(parts[0], names) if _applied(parts[1], each, names)],
     "concat": lambda parts, names: [each for part in parts for each in value(part, names)],
     "fail": _fail,
+    "take": lambda parts, names: value(parts[0], names)[: parts[1]],
+    "unique_string": _always("3xmp7euniq0e3"),
+    "resource_group": _always({"id": "/the/group", "location": "brazilsouth"}),
+    "subscription": _always({"tenantId": "the tenant"}),
+    "guid": lambda parts, names: f"guid({', '.join(str(value(part, names)) for part in parts)})",
+    "subscription_resource_id": lambda parts, names: f"{parts[0]}/{value(parts[1], names)}",
+    "readEnvironmentVariable": _read_variable,
 }
 
 

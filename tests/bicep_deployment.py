@@ -1,0 +1,140 @@
+"""
+What a deployment makes: every resource of every module, each value computed, without Azure and without its compiler.
+
+As ``bicep snapshot`` in the workflow; what only Azure knows (ids, keys, endpoints) stays a path: ``account.id``.
+The result of both parameter files is kept beside this module (deployed/): a reviewer sees there what a change deploys.
+
+    python -m tests.bicep_deployment    # after a change of infra/; then look at the difference
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests import bicep
+
+KEPT = Path(__file__).with_name("deployed")
+ENVIRONMENTS = ("test", "production")
+SHELL = {
+    "AUTHORITY_ADDRESS": "0x" + "aa" * 20,
+    "TOKEN_ADDRESS": "0x" + "bb" * 20,
+    "RESERVE_ADDRESS": "0x" + "cc" * 20,
+    "LEDGER_ID": "none",
+    "OPERATORS_OBJECT_ID": "the operators",
+    "ALERT_EMAIL": "operators@example.com",
+}
+"""What the person who deploys has set."""
+Names = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One resource, as it is sent to Azure."""
+
+    module: str
+    symbol: str
+    """Its name in the module; the turns of a loop have one."""
+    kind: str
+    """Type and version."""
+    scope: str
+    """Symbol of the resource it is put on; empty: the resource group."""
+    body: Mapping[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as it is kept."""
+        there = {"on": self.scope} if self.scope else {}
+        return {"resource": f"{self.module}/{self.symbol}", "type": self.kind, **there, **self.body}
+
+
+def deployment(environment: str, shell: Mapping[str, str] = SHELL, **parameters: Any) -> list[Resource]:
+    """
+    Return all that is deployed with a parameter file.
+
+    Args:
+        environment: ``test`` or ``production``.
+        shell: What the parameter file reads of the environment.
+        parameters: In the place of what the file sets.
+
+    Raises:
+        bicep.Refused: A value is refused in words.
+        KeyError: A variable without a default is not set.
+    """
+    set_there = {f"environment {name}": value for name, value in shell.items()}
+    given = bicep.module(f"{environment}.bicepparam")["variables"]
+    values = {name: bicep.value(one["value"], set_there) for name, one in given.items()}
+    found: list[Resource] = []
+    _module("main", {**values, **parameters}, found)
+    return found
+
+
+def kept(environment: str) -> str:
+    """Return the text that is kept of a parameter file."""
+    return json.dumps([each.document() for each in deployment(environment)], indent=2, ensure_ascii=False) + "\n"
+
+
+def _module(name: str, given: Names, found: list[Resource]) -> dict[str, Any]:
+    """Add what a module declares to *found*; return its outputs."""
+    declared = bicep.module(f"{name}.bicep")
+    names = _names(name, declared, given)
+    for symbol, one in declared.get("resources", {}).items():
+        found.extend(_resources(name, symbol, one, names))
+    for symbol, one in declared.get("modules", {}).items():
+        wanted = {key: bicep.value(value, names) for key, value in one["config"]["params"].items()}
+        names[f"{bicep.RESOURCE}{symbol}"] = {"outputs": _module(symbol, wanted, found)}
+    return {key: bicep.value(one["value"], names) for key, one in declared.get("outputs", {}).items()}
+
+
+def _names(name: str, declared: Names, given: Names) -> dict[str, Any]:
+    """Return what an expression of a module may name: parameters, resources, variables, in this order of knowledge."""
+    names: dict[str, Any] = {"environment().suffixes.storage": "core.windows.net", "null": None}
+    for key, one in declared.get("parameters", {}).items():
+        names[key] = given[key] if key in given else bicep.value(one["default"], names)
+    names |= {f"{bicep.RESOURCE}{symbol}": f"{name}/{symbol}" for symbol in declared.get("resources", {})}
+    for key, one in declared.get("variables", {}).items():
+        names[key] = bicep.value(one["value"], names)
+    return names
+
+
+def _resources(module: str, symbol: str, one: Names, names: Names) -> Iterator[Resource]:
+    for body, inside in _turns(one["config"], names):
+        there = body.get("scope") or body.get("parent")
+        yield Resource(
+            module=module,
+            symbol=symbol,
+            kind=f"{one['type']}@{one['api_version']}",
+            scope=names[f"{bicep.RESOURCE}{there}"] if there else "",
+            body=_plain({key: value for key, value in body.items() if key not in {"scope", "parent"}}, inside),
+        )
+
+
+def _turns(body: Names, names: Names) -> Iterator[tuple[Names, Names]]:
+    """Yield a resource, one for each turn of its loop, or none where its condition is not met."""
+    if "loop_type" in body:
+        loop = body["loop_type"]["detail"]
+        for item in bicep.value(loop["array_name"], names):
+            yield body["config"], {**names, loop["item_name"]: item}
+    elif set(body) != {"condition", "config"}:
+        yield body, names
+    elif bicep.value(body["condition"], names):
+        yield body["config"], names
+
+
+def _plain(body: Names, names: Names) -> dict[str, Any]:
+    """Return the values of *body*; a key may hold an expression, too."""
+    computed = bicep.value(dict(body), names)
+    return dict(json.loads(json.dumps(computed).replace("'${identityId}'", str(names.get("identityId")))))
+
+
+def main() -> None:
+    """Write what is kept."""
+    KEPT.mkdir(exist_ok=True)
+    for environment in ENVIRONMENTS:
+        (KEPT / f"{environment}.json").write_text(kept(environment), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
