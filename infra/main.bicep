@@ -46,20 +46,23 @@ param moreSecrets array = []
 param operatorKeyId string = ''
 
 @description('Object id of the person or group that enters secrets and runs the operator\'s commands.')
+@minLength(36)
+@maxLength(36)
 param operatorsObjectId string
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorsType string = 'User'
 
-@description('Where alerts are mailed.')
+@description('Where alerts are mailed. A variable that is not set on GitHub is an empty text there.')
+@minLength(6)
 param alertEmail string
 
 @description('Python of the app; the package in dist/app.zip must be built for the same.')
 @allowed(['3.11', '3.12', '3.13'])
 param pythonVersion string = '3.12'
 
-@description('Replication of the storage account. The ledger is in it: at least three zones for real money.')
-@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GZRS'])
+@description('Copies of the ledger: three zones for real money. A second region lags, and a ledger that went back pays twice.')
+@allowed(['Standard_LRS', 'Standard_ZRS'])
 param storageSku string = 'Standard_ZRS'
 
 @description('True: the storage account cannot be deleted before the lock is removed.')

@@ -19,12 +19,13 @@ from tests import bicep
 
 KEPT = Path(__file__).with_name("deployed")
 ENVIRONMENTS = ("test", "production")
+FILES = (*ENVIRONMENTS, "parameters")
 SHELL = {
     "AUTHORITY_ADDRESS": "0x" + "aa" * 20,
     "TOKEN_ADDRESS": "0x" + "bb" * 20,
     "RESERVE_ADDRESS": "0x" + "cc" * 20,
     "LEDGER_ID": "none",
-    "OPERATORS_OBJECT_ID": "the operators",
+    "OPERATORS_OBJECT_ID": "55555555-5555-5555-5555-555555555555",
     "ALERT_EMAIL": "operators@example.com",
 }
 """What the person who deploys has set."""
@@ -71,9 +72,23 @@ def deployment(environment: str, shell: Mapping[str, str] = SHELL, **parameters:
     return found
 
 
-def kept(environment: str) -> str:
-    """Return the text that is kept of a parameter file."""
-    return json.dumps([each.document() for each in deployment(environment)], indent=2, ensure_ascii=False) + "\n"
+def kept(name: str) -> str:
+    """Return the text that is kept of a parameter file; of ``parameters``, what main.bicep takes and puts out."""
+    return json.dumps(_declared() if name == "parameters" else _deployed(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def _deployed(environment: str) -> Any:
+    return [each.document() for each in deployment(environment)]
+
+
+def _declared() -> Any:
+    main = bicep.module("main.bicep")
+    asked = {
+        name: {each["type"]: each.get("argument") for each in one["decorators"] if each["type"] != "description"}
+        | {"type": one["type"], "default": one["default"]}
+        for name, one in main["parameters"].items()
+    }
+    return {"parameters": asked, "outputs": {name: one["value"] for name, one in main["outputs"].items()}}
 
 
 def _module(name: str, given: Names, found: list[Resource]) -> dict[str, Any]:
@@ -93,10 +108,22 @@ def _names(name: str, declared: Names, given: Names) -> dict[str, Any]:
     names: dict[str, Any] = {"environment().suffixes.storage": "core.windows.net", "null": None}
     for key, one in declared.get("parameters", {}).items():
         names[key] = given[key] if key in given else bicep.value(one["default"], names)
+        _decorated(key, names[key], {each["type"]: each.get("argument") for each in one["decorators"]})
     names |= {f"{bicep.RESOURCE}{symbol}": f"{name}/{symbol}" for symbol in declared.get("resources", {})}
     for key, one in declared.get("variables", {}).items():
         names[key] = bicep.value(one["value"], names)
     return names
+
+
+def _decorated(name: str, value: Any, asked: Mapping[str, Any]) -> None:
+    """Refuse a value as the compiler does. Raises Refused."""
+    size = len(value) if isinstance(value, str) else 0
+    if not asked.get("min_length", 0) <= size <= asked.get("max_length", size):
+        raise bicep.Refused(f"{name} is too short or too long: {value!r}")
+    if not asked.get("min_value", 0) <= (value if isinstance(value, int) else 0) <= asked.get("max_value", 2**31):
+        raise bicep.Refused(f"{name} is too small or too large: {value!r}")
+    if value not in asked.get("allowed", [value]):
+        raise bicep.Refused(f"{name} is none of those that are allowed: {value!r}")
 
 
 def _resources(module: str, symbol: str, one: Names, names: Names) -> Iterator[Resource]:
@@ -132,8 +159,8 @@ def _plain(body: Names, names: Names) -> dict[str, Any]:
 def main() -> None:
     """Write what is kept."""
     KEPT.mkdir(exist_ok=True)
-    for environment in ENVIRONMENTS:
-        (KEPT / f"{environment}.json").write_text(kept(environment), "utf-8")
+    for name in FILES:
+        (KEPT / f"{name}.json").write_text(kept(name), "utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pycep import BicepParser
 
 from devstack import paths
 from tests import bicep
-from tests.bicep_deployment import ENVIRONMENTS, KEPT, SHELL, Resource, deployment, kept
+from tests.bicep_deployment import ENVIRONMENTS, FILES, KEPT, SHELL, Resource, deployment, kept
 
 GUIDES = {
     paths.ROOT / "docs" / "deploy.md": ("the app", "you", "storage", "vault", "logs"),
@@ -120,10 +120,31 @@ def _mailed(rule: dict[str, Any], people: dict[str, Any]) -> Iterator[str]:
         yield "it mails nobody, or somebody else"
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_what_is_deployed_is_what_was_looked_at(environment: str) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_deployed_is_what_was_looked_at(name: str) -> None:
     """Every value of every resource. After a change: ``python -m tests.bicep_deployment``, and read the difference."""
-    assert kept(environment) == (KEPT / f"{environment}.json").read_text("utf-8")
+    assert kept(name) == (KEPT / f"{name}.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(SHELL))
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_empty_text_is_refused_before_anything_is_made(environment: str, name: str) -> None:
+    """As GitHub gives for a variable that nobody set: alerts would mail nobody, roles be given to nobody."""
+    with pytest.raises(bicep.Refused):
+        deployment(environment, {**SHELL, name: ""})
+
+
+def test_no_storage_is_offered_whose_copy_lags() -> None:
+    """A failover to a second region would take the ledger back some minutes, and it would pay again."""
+    asked = {
+        each["type"]: each.get("argument")
+        for each in bicep.module("main.bicep")["parameters"]["storageSku"]["decorators"]
+    }
+
+    assert set(asked["allowed"]) == {"Standard_LRS", "Standard_ZRS"}
+    assert [each.body["sku"]["name"] for each in of("Microsoft.Storage/storageAccounts", deployment("production"))] == [
+        "Standard_ZRS"
+    ]
 
 
 def test_as_many_resources_as_the_compiler_finds() -> None:
