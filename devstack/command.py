@@ -67,11 +67,14 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     package.add_argument("app", nargs="?", choices=APPS, default="distributor", help="whose (distributor)")
     package.add_argument("--python", choices=PYTHONS, default=DEPLOYED, help="what the app in Azure runs (3.12)")
     package.add_argument("--check", type=Path, metavar="ZIP", help="build nothing: check a package made elsewhere")
-    deploy = commands.add_parser("deploy", help="upload a package by the signed-in az, and find its functions there")
+    deploy = commands.add_parser(
+        "deploy", help="upload a package by the signed-in az, find its functions there, see its version"
+    )
     deploy.add_argument("app", nargs="?", choices=APPS, default="distributor", help="whose package (distributor)")
     deploy.add_argument("--resource-group", required=True, metavar="GROUP")
     deploy.add_argument("--name", required=True, help="the function app")
     deploy.add_argument("--package", type=Path, metavar="ZIP", help="what to upload (the one that package made)")
+    deploy.add_argument("--url", default="", help="where it is asked for its version (the app's own name)")
     commands.add_parser("down", help="end everything that up and services started")
     chosen, rest = parser.parse_known_args(arguments)
     if rest and chosen.command != "test":
@@ -120,6 +123,7 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
             console,
             azure.FunctionApp(az=azure.installed(), group=chosen.resource_group, name=chosen.name),
             chosen.package or apps.APPS[chosen.app].out,
+            url=chosen.url,
         ),
         "down": lambda: down.run(console),
     }

@@ -14,7 +14,15 @@ _AZ_TIMEOUT_S = 1200
 """The command itself looks 450 times, every two seconds (azure-cli 2.91, ``_check_zip_deployment_status``)."""
 
 _HOST = "properties.hostNameSslStates[?hostType=='Repository'].name | [0]"
+_APP = "properties.defaultHostName"
 """Of a Flex Consumption app ``az functionapp show`` prints the site as it is, with its properties apart."""
+_AUDIENCE = "endpoints.appServiceResourceId"
+"""
+Whose tokens the deployment host takes: ``https://appservice.azure.com``, and another name in other clouds.
+
+Those of Resource Manager are taken no longer, or not for long: github.com/microsoft/vscode-azuretools/pull/2258.
+``az`` itself asks for these (azure-cli 2.91, ``get_bearer_token``).
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +46,20 @@ class FunctionApp:
             raise StepFailed(f"Azure names no deployment host of {self.name}.")
         return f"https://{host}"
 
+    def app_url(self) -> str:
+        """Return where the app answers by its own name, without a slash at the end. Raises StepFailed."""
+        host = self._told(["show"], "--query", _APP, "--output", "tsv")
+        if not host:
+            raise StepFailed(f"Azure names no host of {self.name}.")
+        return f"https://{host}"
+
     def token(self) -> str:
-        """Return a token for the deployment host: it accepts those of Resource Manager. Raises StepFailed."""
-        command = [*self.az, "account", "get-access-token", "--query", "accessToken", "--output", "tsv"]
-        return _said(_started(command), "az account get-access-token")
+        """Return a token for the deployment host, good for an hour or so. Raises StepFailed."""
+        audience = _said(
+            _started([*self.az, "cloud", "show", "--query", _AUDIENCE, "--output", "tsv"]), "az cloud show"
+        )
+        asked = ["account", "get-access-token", "--resource", audience, "--query", "accessToken", "--output", "tsv"]
+        return _said(_started([*self.az, *asked]), "az account get-access-token")
 
     def functions(self) -> frozenset[str]:
         """Return the names of the functions Azure lists; none for a minute after an upload. Raises StepFailed."""

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from foundation.version import RELEASE, STAMP
@@ -16,16 +17,17 @@ _DIGITS = 12
 
 def commit(root: Path, files: Sequence[Path]) -> str:
     """
-    Return the commit of *files* in *root*: its first digits, then ``.changed`` where a file differs from it.
+    Return the commit of *files* in *root*: its first digits, then ``.changed.`` where a file differs from it.
 
-    ``unknown`` where there is no git, or no repository: an archive of the sources.
+    ``unknown.`` where there is no git, or no repository: an archive of the sources. Both end with digits of the files
+    themselves, so that two packages of one name are one package: a deployment compares names.
     """
     head = _git(root, "rev-parse", f"--short={_DIGITS}", "HEAD")
     if not head:
-        return "unknown"
+        return f"unknown.{_digest(files)}"
     names = {path.relative_to(root).as_posix() for path in files}
     changed = {line[3:] for line in _git(root, "status", "--porcelain", "--untracked-files=all").splitlines()}
-    return f"{head.strip()}.changed" if names & changed else head.strip()
+    return f"{head.strip()}.changed.{_digest(files)}" if names & changed else head.strip()
 
 
 def stamp(app: str, commit: str, python: str) -> str:
@@ -39,6 +41,15 @@ def stamped(text: str) -> dict[str, str]:
     if not isinstance(found, dict) or {"app", "commit", "python", "release"} - found.keys():
         raise ValueError("not a stamp")
     return {name: str(value) for name, value in found.items()}
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """Return digits of what *files* hold, in their order."""
+    found = sha256()
+    for file in files:
+        content = file.read_bytes()
+        found.update(f"{file.name} {len(content)} ".encode() + content)
+    return found.hexdigest()[:_DIGITS]
 
 
 def _git(root: Path, *arguments: str) -> str:

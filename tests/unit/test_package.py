@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -118,7 +119,8 @@ def test_a_commit_with_a_changed_file_is_not_taken_for_it(tmp_path: Path) -> Non
     """A file beside the app does not count; without git, or before a commit, nobody knows."""
     mine, other = tmp_path / "mine.py", tmp_path / "other.py"
     mine.write_text("1")
-    assert commit(tmp_path, [mine]) == "unknown"
+    unknown = commit(tmp_path, [mine])
+    assert re.fullmatch(r"unknown\.[0-9a-f]{12}", unknown)
     for arguments in (["init", "-q"], ["add", "."], [*WHO, "commit", "-qm", "one"]):
         subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
     head = commit(tmp_path, [mine])
@@ -127,8 +129,12 @@ def test_a_commit_with_a_changed_file_is_not_taken_for_it(tmp_path: Path) -> Non
     assert len(head) == 12
     assert commit(tmp_path, [mine]) == head
     mine.write_text("3")
-    assert commit(tmp_path, [mine]) == f"{head}.changed"
-    assert commit(tmp_path, [other]) == f"{head}.changed"
+    first = commit(tmp_path, [mine])
+    assert first == commit(tmp_path, [mine])
+    assert re.fullmatch(rf"{head}\.changed\.[0-9a-f]{{12}}", first)
+    assert commit(tmp_path, [other]).startswith(f"{head}.changed.")
+    mine.write_text("4")
+    assert commit(tmp_path, [mine]) not in {first, f"{head}.changed.{unknown.rpartition('.')[2]}"}
 
 
 def test_core_tools_would_publish_the_same_files() -> None:
