@@ -123,7 +123,7 @@ class GuardContract:
         replies = await self._nodes.read_all(lambda node: guard_walk.walk(node, guard, since))
         found = [reply for _, reply in replies if not isinstance(reply, NodeUnavailable)]
         if not found:
-            raise ChainUnavailable(f"no node shows what guard {guard} has recorded")
+            raise self._nodes.silence()
         return found
 
     async def agreed_past(self, guard: Address, since: int, *, block: int) -> Sequence[GuardLink]:
@@ -136,6 +136,8 @@ class GuardContract:
         """Return what two nodes say, where two are configured. Raises ChainUnavailable when they do not agree."""
         replies = await self._nodes.read_all(read)
         said = [reply for _, reply in replies if not isinstance(reply, NodeUnavailable)]
+        if not said:
+            raise self._nodes.silence()
         if len(said) < min(_OPINIONS, len(self._nodes.labels)):
             raise ChainUnavailable(f"too few nodes say anything about {what}")
         if any(reply != said[0] for reply in said):

@@ -70,7 +70,7 @@ class Nodes:
         if not label and (due := await self._waited_for()) is not None:
             with suppress(NodeUnavailable):
                 return await self._try(due, reading)
-        raise self._silence()
+        raise self.silence()
 
     async def read_fresh(self, reading: Callable[[Node], Awaitable[D]], *, label: str = "") -> D:
         """Do as ``read``, but pass over a node whose head is more than 5 blocks behind while another is better."""
@@ -88,11 +88,11 @@ class Nodes:
         if not late:
             due = await self._waited_for()
             if due is None:
-                raise self._silence()
+                raise self.silence()
             with suppress(NodeUnavailable):
                 late.append((due, await self._try(due, reading)))
         if not late:
-            raise self._silence()
+            raise self.silence()
         # None is better. Either all lag or the chain itself went back: from here on this is the best head.
         _, freshest = max(late, key=lambda pair: pair[1].head.number)
         self._best_head = freshest.head.number
@@ -191,7 +191,8 @@ class Nodes:
         """Return those whose pause is our own idea, and may be cut short."""
         return [node for node in nodes if node.reason != RATE_LIMITED]
 
-    def _silence(self) -> ServiceError:
+    def silence(self) -> ServiceError:
+        """Return what to raise when no node answered: WrongChain where every one serves another chain."""
         if all(node.reason == WRONG_CHAIN for node in self._nodes):
             return WrongChain()
         reasons = "; ".join(f"{node.label}: {node.detail}" for node in self._nodes if node.reason)

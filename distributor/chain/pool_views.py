@@ -9,12 +9,11 @@ from distributor.chain.nodes import Nodes
 from distributor.chain.rpc_requests import Batch
 from distributor.chain.rpc_responses import RpcResponses, read_quantity
 from distributor.chain_types import Counts, PoolView
-from distributor.errors import ChainUnavailable
 from distributor.model import Address
 
 
 async def read_pool_views(nodes: Nodes, operators: Sequence[Address]) -> Sequence[PoolView]:
-    """Ask every healthy node in one batch each. Raises ChainUnavailable when none of them can say."""
+    """Ask every healthy node in one batch each. Raises as ``Nodes.read`` when none of them can say."""
     batch: Batch = {
         f"{which}:{operator}": ("eth_getTransactionCount", [operator, which])
         for operator in operators
@@ -27,7 +26,7 @@ async def read_pool_views(nodes: Nodes, operators: Sequence[Address]) -> Sequenc
 
     views = [view for _, view in await nodes.read_all(read) if isinstance(view, PoolView)]
     if not views:
-        raise ChainUnavailable("no node says what its pool holds of the operators")
+        raise nodes.silence()
     return views
 
 

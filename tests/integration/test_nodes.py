@@ -199,12 +199,16 @@ async def test_an_error_names_the_hosts_and_their_trouble_and_nothing_else(setup
 
     first, second = setup.chain.nodes
     assert str(raised.value) == f"No node answered ({first}: rate_limited; {second}: timeout)."
+    with pytest.raises(ChainUnavailable, match=rf"{first}: rate_limited; {second}: timeout"):
+        await setup.chain.pool_views([setup.operator])
 
 
 async def test_only_nodes_of_another_chain_are_a_wrong_setting(setup: Setup) -> None:
-    """Not weather: a person must look. Also on the second try, when both are set aside."""
+    """Not weather: a person must look. Whichever question a round asks first; also once both are set aside."""
     setup.first.reply = setup.second.reply = OTHER_CHAIN
     for _ in range(2):
+        with pytest.raises(WrongChain):
+            await setup.chain.pool_views([setup.operator])
         with pytest.raises(WrongChain):
             await setup.answered_by()
     setup.clock.advance(60_000)
