@@ -26,6 +26,7 @@ from foundation.alarms.wording import TEXT_CHARS_MAX, text_of
 from foundation.clock import UnixMs
 from foundation.errors import ServiceError
 from foundation.settings.reading import read
+from foundation.tablestore.queries import PAGE_ROWS
 from tests.factories import GWEI
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.queues import MemoryQueues
@@ -274,6 +275,21 @@ async def test_ten_thousand_held_orders_are_one_message_an_hour() -> None:
     message = service.said("held_simulation")
     assert (message.count, len(message.facts)) == (HELD_MAX, 10)
     assert len(text_of([message], "shop", "en")) <= TEXT_CHARS_MAX
+
+
+async def test_a_long_line_costs_ready_no_more_than_one_order() -> None:
+    """It reads the oldest of them, and why they wait; the line is longer than a page of rows."""
+    service = Service(await a_world())
+    for number in range(PAGE_ROWS + 100):
+        await service.world.receive(f"ORD{number:05}")
+        if not number:
+            before = service.world.rows.reads
+            await service.is_ready()
+            reads_for_one = service.world.rows.reads - before
+    before = service.world.rows.reads
+    await service.is_ready()
+
+    assert service.world.rows.reads - before == reads_for_one
 
 
 async def test_an_open_transaction_is_told_with_its_order() -> None:
