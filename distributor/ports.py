@@ -247,6 +247,8 @@ class Head:
 
     chain_id: int
     number: int
+    place: int = 0
+    """Its place in ``RPC_URL``, from 0."""
 
 
 class Heads(Protocol):

@@ -91,8 +91,8 @@ WAITING: dict[WaitingReason, Guidance] = {
         "Correct AUTHORITY_ADDRESS or CHAIN_ID.",
     ),
     WaitingReason.ROLE_MISSING: Guidance(
-        "The operator may not call distribute on the Authority.",
-        "Grant the operator role to the operator address, or correct OPERATOR_PK.",
+        "The address that pays may not call distribute: the guard, or the operator where there is none.",
+        "Grant the role to the operator; with a guard to the guard alone, and `allow` the operator there.",
     ),
     WaitingReason.AUTHORITY_PAUSED: Guidance(
         "The Authority contract is paused.",

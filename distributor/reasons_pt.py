@@ -78,8 +78,8 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Corrija AUTHORITY_ADDRESS ou CHAIN_ID.",
     ),
     "waiting_role_missing": (
-        "O operador não pode chamar distribute na Authority.",
-        "Conceda o papel de operador ao endereço do operador, ou corrija OPERATOR_PK.",
+        "O endereço que paga não pode chamar distribute: o guard, ou o operador onde não há guard.",
+        "Conceda o papel ao operador; com guard, só ao guard, e lá faça `allow` do operador.",
     ),
     "waiting_authority_paused": (
         "O contrato Authority está pausado.",

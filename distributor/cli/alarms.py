@@ -106,11 +106,16 @@ def _shown(code: str, facts: Sequence[Fact], notification: Notification | None) 
         "count": len(facts),
         "about": [fact.subject for fact in facts if fact.subject][:SUBJECTS_SHOWN_MAX],
         "summary": said.summary,
-        "detail": next((fact.detail for fact in facts if fact.detail), None),
-        "action": said.action,
+        "detail": next((fact.detail for fact in facts if fact.detail), None) if facts else _passing(),
+        "action": said.action if facts else _("Nothing: it is sent as ended in two minutes, unless it comes back."),
         "told": _sent_at(notification),
         "seen_by": notification.seen_by or None if notification else None,
     }
+
+
+def _passing() -> str:
+    """Say of an alarm without a fact why it is in the list all the same."""
+    return _("Its cause is no longer seen.")
 
 
 def _sent_at(notification: Notification | None) -> str:

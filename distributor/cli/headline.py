@@ -35,6 +35,7 @@ PASSING: Final = frozenset(
 )
 """Orders go on without a command: the cause passes, or somebody sends coins. Every other reason stops all."""
 _WAITING: Final = "waiting_"
+_HELD: Final = "held_"
 
 
 class State(StrEnum):
@@ -63,6 +64,7 @@ class Situation:
     """When the oldest waiting order came; None: nothing waits."""
     held: int
     alarms: Collection[str]
+    """Codes of the alarms that hold; those that the last sweep no longer saw are left out."""
     monitor: MonitorState
     now: UnixMs
 
@@ -88,6 +90,7 @@ def headline(situation: Situation) -> Headline:
         or _not_looking(situation)
         or _by_reason(situation)
         or _in_the_way(situation)
+        or _by_alarm(situation)
         or _paying(situation)
     )
 
@@ -151,6 +154,16 @@ def _in_the_way(situation: Situation) -> Headline | None:
             state = State.WAITING if code.removeprefix(_WAITING) in PASSING else State.STOPPED
             return Headline(state=state, because=said.summary, action=said.action)
     return None
+
+
+def _by_alarm(situation: Situation) -> Headline | None:
+    """An alarm that makes /ready red: payouts hang, or nobody looks. Why orders wait and what is held has been read."""
+    kinds = [CATALOGUE.find(code) for code in situation.alarms if not code.startswith((_WAITING, _HELD))]
+    worst = min((kind for kind in kinds if kind.blocks), key=lambda kind: (kind.severity, kind.code), default=None)
+    if worst is None:
+        return None
+    said = worst.texts[current()]
+    return Headline(state=State.STOPPED, because=f"{worst.code}: {said.summary}", action=said.action)
 
 
 def _paying(situation: Situation) -> Headline:

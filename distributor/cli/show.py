@@ -92,7 +92,7 @@ async def _headline(context: CommandContext, ledger: Ledger, held: list[str], st
             waiting=await ledger.service.why_waiting(),
             oldest_ms=page.orders[0].received_ms if page.orders else None,
             held=len(held),
-            alarms={notification.code for notification in standing},
+            alarms={notification.code for notification in standing if notification.missed_ms is None},
             monitor=await ledger.service.monitor_state(),
             now=context.clock(),
         )

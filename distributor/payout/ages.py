@@ -124,7 +124,7 @@ def _slots(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
         return []
     since_ms = max(transaction.bound_ms for transaction in flying)
     lowest = min(transaction.nonce for transaction in flying)
-    detail = f"{len(flying)} transactions fly, the lowest is nonce {lowest}; order {seen.oldest[0].key} waits."
+    detail = f"In flight: {len(flying)}. The lowest is nonce {lowest}; order {seen.oldest[0].key} waits."
     stuck = elapsed_ms(since_ms, seen.now) > ages.slots_ms
     return [Fact(code=SLOTS_STUCK, subject=f"nonce {lowest}", detail=detail, since_ms=since_ms)] if stuck else []
 
@@ -138,7 +138,7 @@ def _settlement(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     if elapsed_ms(since_ms, seen.now) <= ages.settlement_ms:
         return []
     oldest = f"nonce {first.nonce} of order {_names(first)}"
-    detail = f"{len(seen.opened)} transactions are open, the oldest is {oldest}."
+    detail = f"Open transactions: {len(seen.opened)}. The oldest is {oldest}."
     return [Fact(code=SETTLEMENT_SILENT, subject="", detail=detail, since_ms=since_ms)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from distributor.caps import NO_CAPS, Cap, Caps
 from distributor.chain_types import PreBindSnapshot, Revert, RevertKind, Simulation
@@ -255,6 +256,16 @@ def service_wide(revert: Revert) -> Obstacle:
     return Obstacle(reason=_SERVICE_WIDE[revert.kind], detail=revert.text)
 
 
+_IDENTITY_SETTINGS: Final = {
+    "ledger_id": "LEDGER_ID",
+    "chain_id": "CHAIN_ID",
+    "token": "TOKEN_ADDRESS",
+    "authority": "AUTHORITY_ADDRESS",
+    "reserve": "RESERVE_ADDRESS",
+}
+"""The fields of an identity, by the setting that means them."""
+
+
 def identity_mismatch(identity: Identity | None, expected: Identity) -> str | None:
     """
     Return how the ledger differs from the settings; None when it is ours.
@@ -265,7 +276,12 @@ def identity_mismatch(identity: Identity | None, expected: Identity) -> str | No
         return "There is no identity row."
     ledger_id = expected.ledger_id or identity.ledger_id
     mine = replace(expected, ledger_id=ledger_id, guard=identity.guard, guard_since=identity.guard_since)
-    return None if identity == mine else f"The ledger says {identity}, the settings say {mine}."
+    differing = [
+        f"{setting} is {getattr(mine, name)}, the ledger's is {getattr(identity, name)}"
+        for name, setting in _IDENTITY_SETTINGS.items()
+        if getattr(mine, name) != getattr(identity, name)
+    ]
+    return "; ".join(differing) + "." if differing else None
 
 
 def not_ours(identity: Identity | None, expected: Identity) -> Obstacle | None:

@@ -160,11 +160,12 @@ class BalanceMonitor:
     async def _silent_nodes(self) -> Sequence[Alarm]:
         """Return an alarm if a node of RPC_URL does not answer twice in a row; one of them is enough to pay."""
         for _ in range(2):
-            heads = await self.heads.heads()
-            missing = len(self.chain.nodes) - len(heads)
-            if missing <= 0:
+            answering = {head.place for head in await self.heads.heads()}
+            silent = [node for place, node in enumerate(self.chain.nodes) if place not in answering]
+            if not silent:
                 return []
-        summary = f"{missing} of {len(self.chain.nodes)} nodes do not answer. Payouts go on by the others."
+        named = ", ".join(silent)
+        summary = f"{named}: silent, {len(silent)} of {len(self.chain.nodes)} nodes. Payouts go on by the others."
         return [Alarm(code="node_silent", summary=summary, action="Repair that node, or take it out of RPC_URL.")]
 
     async def _look_back(self) -> None:

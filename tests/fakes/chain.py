@@ -124,8 +124,8 @@ class FakeChain:
 
     async def heads(self) -> Sequence[Head]:
         """Return the newest block of every node that is up."""
-        up = [node for node in self._nodes if node not in self._down]
-        return [Head(chain_id=self.chain_id, number=self.head.number) for _ in up]
+        up = [place for place, node in enumerate(self._nodes) if node not in self._down]
+        return [Head(chain_id=self.chain_id, number=self.head.number, place=place) for place in up]
 
     @property
     def nodes(self) -> Sequence[str]:

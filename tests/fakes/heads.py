@@ -15,4 +15,4 @@ class EveryNodeAnswers:
 
     async def heads(self) -> Sequence[Head]:
         """Return a head for each."""
-        return [Head(chain_id=1, number=1) for _ in self._chain.nodes]
+        return [Head(chain_id=1, number=1, place=place) for place, _ in enumerate(self._chain.nodes)]

@@ -74,4 +74,4 @@ async def test_an_answer_that_is_none_says_nothing(text: str, status: int) -> No
 async def test_a_good_node_beside_bad_ones_is_heard(deployment: Deployment) -> None:
     """They are asked side by side; each answers for itself."""
     async with node("busy") as url, asking(url, deployment.url) as rpc:
-        assert [head.chain_id for head in await rpc.heads()] == [deployment.chain_id]
+        assert [(head.chain_id, head.place) for head in await rpc.heads()] == [(deployment.chain_id, 1)]

@@ -173,7 +173,7 @@ async def test_full_slots_that_do_not_move_are_an_alarm(bench: Bench) -> None:
     await bench.received("C")
     (fact,) = await standing_facts(bench.ledger, bench.clock(), ages)
     assert (fact.code, fact.subject, fact.since_ms) == ("slots_stuck", "nonce 7", NOW_MS)
-    assert fact.detail == "2 transactions fly, the lowest is nonce 7; order default:C waits."
+    assert fact.detail == "In flight: 2. The lowest is nonce 7; order default:C waits."
     assert await codes(bench) == []
 
 
@@ -189,7 +189,7 @@ async def test_a_settlement_that_no_longer_looks_is_an_alarm(bench: Bench) -> No
     bench.clock.advance(1)
     (fact,) = await standing_facts(bench.ledger, bench.clock(), AGES)
     assert (fact.code, fact.since_ms) == ("settlement_silent", NOW_MS)
-    assert fact.detail == "1 transactions are open, the oldest is nonce 7 of order default:A."
+    assert fact.detail == "Open transactions: 1. The oldest is nonce 7 of order default:A."
     await bench.ledger.service.note_settlement_look()
     assert await codes(bench) == []
 
@@ -204,7 +204,7 @@ async def test_a_nonce_that_is_spent_on_nothing_silences_no_alarm(bench: Bench) 
     bench.clock.advance(max(AGES.settlement_ms, AGES.open_ms) + 1)
 
     said = {fact.code: fact.detail for fact in await standing_facts(bench.ledger, bench.clock(), AGES)}
-    assert said["settlement_silent"] == "1 transactions are open, the oldest is nonce 7 of order none."
+    assert said["settlement_silent"] == "Open transactions: 1. The oldest is nonce 7 of order none."
     assert said["transaction_open_long"].startswith("orders none; 0x")
     assert said["held_simulation"] == "refused"
 

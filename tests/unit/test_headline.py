@@ -31,6 +31,16 @@ def test_all_is_well() -> None:
     assert (headline(PAYING).line, headline(PAYING).action) == ("PAYING", "")
 
 
+@pytest.mark.parametrize("code", ["settlement_silent", "transaction_open_long", "work_not_running"])
+def test_an_alarm_that_makes_ready_red_is_never_under_paying(code: str) -> None:
+    """The only node hung with a payout open: /ready was red, and `show --check` said PAYING."""
+    said = headline(replace(PAYING, held=3, alarms={"low_gas", code}))
+
+    assert said.state is State.STOPPED
+    assert code in said.line
+    assert said.action
+
+
 def test_what_needs_a_look_stands_under_it_although_payouts_go_on() -> None:
     """Held orders before alarms."""
     held = replace(PAYING, held=3, alarms={"low_gas"})
