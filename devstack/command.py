@@ -62,6 +62,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     drill.add_argument("names", nargs="*", metavar="NAME", help="a heading of the runbook; all that there are if none")
     drill.add_argument("--once", action="store_true", help="heal without waiting for Enter")
+    drill.add_argument("--list", action="store_true", help="name the drills that there are, and start nothing")
     commands.add_parser("test", help="every check and test; further arguments go to pytest", add_help=False)
     package = commands.add_parser("package", help="dist/app.zip or dist/payflow.zip, ready to be uploaded")
     package.add_argument("app", nargs="?", choices=APPS, default="distributor", help="whose (distributor)")
@@ -116,7 +117,7 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
         "wordpress": lambda: wordpress.run(console, once=chosen.once),
         "payflow": lambda: payflow.run(console, once=chosen.once),
         "chaos": lambda: chaos.run(console, minutes=chosen.minutes, seed=chosen.seed),
-        "drill": lambda: drill.run(console, chosen.names, once=chosen.once),
+        "drill": lambda: drill.names(console) if chosen.list else drill.run(console, chosen.names, once=chosen.once),
         "test": lambda: run_tests.run(console, rest),
         "package": lambda: package.run(console, app=apps.APPS[chosen.app], python=chosen.python, check=chosen.check),
         "deploy": lambda: deploy.run(

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from devstack import runs, stack
 from devstack.console import Console, Ended, StepFailed
 from devstack.drill.field import Field
 from devstack.drill.troubles import SETTINGS, TROUBLES
+
+
+def names(console: Console) -> int:
+    """Name every drill, and what its trouble is."""
+    for name, trouble in TROUBLES.items():
+        console.say(f"{name}: {trouble.summary}")
+    return 0
 
 
 def run(console: Console, names: Sequence[str], *, once: bool) -> int:
@@ -27,10 +35,12 @@ def run(console: Console, names: Sequence[str], *, once: bool) -> int:
             console.say(f"Starting storage, chain and app on this machine. Logs: {this.folder}", "bold")
             with stack.services(console, this, fixed_ports=False) as services:
                 ours = replace(services, settings={**services.settings, **SETTINGS})
-                serving = stack.functions_host(this, ours.settings, "devstack")
-                with stack.started(console, this, "start the Functions host", serving) as host:
+                field = Field(ours, lambda settings: stack.functions_host(this, settings, "devstack"))
+                with closing(field):
+                    with console.step("start the Functions host"):
+                        field.serve()
                     for name in names or list(TROUBLES):
-                        drill(console, Field(ours, host), name, wait=_nothing if once else _enter)
+                        drill(console, field, name, wait=_nothing if once else _enter)
     except Ended:
         console.say("\nEnded: storage, chain and host are stopped.")
     return 0
@@ -39,12 +49,13 @@ def run(console: Console, names: Sequence[str], *, once: bool) -> int:
 def drill(console: Console, field: Field, name: str, *, wait: Callable[[], None]) -> None:
     """Make the trouble, wait until its alarm is sent, show it, heal it, and wait until its orders are paid."""
     trouble = TROUBLES[name]
+    field.begin()
     console.say(f"\n{name}: {trouble.summary}", "bold")
     try:
         with console.step("make it"):
             trouble.make(field)
         with console.step("wait for its alarm"):
-            field.until(f"alarm {name}", lambda: field.told(name))
+            field.until(f"alarm {name}", lambda: field.told(name), watching=trouble.watched)
         console.say("\nGET /ready", "bold")
         console.say(json.dumps(field.seen, indent=2))
         for command in ("alarms", "show"):
@@ -54,8 +65,8 @@ def drill(console: Console, field: Field, name: str, *, wait: Callable[[], None]
         wait()
     finally:
         trouble.heal(field)
-    with console.step("healed: its orders are paid"):
-        field.until("paid", field.all_paid)
+    with console.step(f"healed: its orders are {trouble.ends}"):
+        field.until(trouble.ends, lambda: field.all_are(trouble.ends))
 
 
 def _enter() -> None:
