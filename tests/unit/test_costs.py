@@ -29,6 +29,16 @@ def test_the_formula_gives_the_figures_of_the_page(page: Path, capsys: pytest.Ca
     assert [f"{each:.2f}" for each in shown if f"{each:.2f}" not in text] == []
 
 
+@pytest.mark.parametrize("page", [page.with_name("deploy.md") for page in PAGES], ids=["en", "pt-BR"])
+def test_the_guide_repeats_what_the_formula_gives(page: Path) -> None:
+    """One sentence of it: an idle month in both regions, and how many alert rules are in it."""
+    text = page.read_text("utf-8").replace(",", ".")
+    ((usd, brazil),) = re.findall(r"^- (?:Idle|Parada)\..*? (\d+) USD .*?\((\d+\.\d\d) ", text, re.MULTILINE)
+
+    assert usd == f"{month(0, Size(), EAST_US).total:.0f}"
+    assert brazil == f"{month(0, Size(), BRAZIL_SOUTH).total:.2f}"
+
+
 def test_an_idle_month_is_about_ten_dollars() -> None:
     """In both regions that the pages name."""
     assert month(0, Size(), EAST_US).total < 10

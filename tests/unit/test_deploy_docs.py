@@ -163,6 +163,19 @@ def test_every_command_of_the_stack_exists(paper: str) -> None:
     assert {each.python for each in shown if each.command == "package"} == {DEPLOYED}
 
 
+def test_as_many_functions_as_the_app_has(paper: str) -> None:
+    """Who counts them, as the page shows it, finds none missing."""
+    names = [
+        name
+        for path in (ROOT / "distributor" / "functions").glob("*.py")
+        for name in re.findall(r'^@blueprint\.function_name\("(\w+)"', path.read_text("utf-8"), re.MULTILINE)
+    ]
+    ((shown, first),) = re.findall(r"has its (\d+) functions: ([\w, ]+), …", paper)
+
+    assert int(shown) == len(names)
+    assert first.split(", ") == sorted(names)[: len(first.split(", "))]
+
+
 def test_every_alert_is_named(paper: str) -> None:
     """And none that does not exist."""
     named = {rule["name"] for rule in bicep.module("alerts.bicep")["variables"]["rules"]["value"]}

@@ -41,6 +41,12 @@ def inside(block: list[dict[str, Any]], directive: str) -> list[dict[str, Any]]:
     return list(found)
 
 
+def everything(block: list[dict[str, Any]]) -> list[str]:
+    """Return the name of each directive inside a block of *block*."""
+    inner = [each for outer in block for each in outer.get("block", [])]
+    return [each["directive"] for each in inner] + (everything(inner) if inner else [])
+
+
 def octets(size: str) -> int:
     """Read a size as nginx writes it."""
     return int(size.removesuffix("k")) * 1024
@@ -108,13 +114,61 @@ def test_a_body_the_app_takes_passes(http: list[dict[str, Any]], places: dict[st
 
 
 def test_a_shop_that_keeps_the_apps_limit_meets_none_before(http: list[dict[str, Any]]) -> None:
-    """All of a shop's orders come from one address; too many are told apart from wrong ones, and when to come again."""
-    ((key, _, rate),) = named(http, "limit_req_zone")
+    """
+    All of a shop's orders come from one address; a flood meets the limit soon, and is told apart from what is wrong.
+
+    A zone by itself limits nothing: ``limit_req`` does, where nothing inside takes its place.
+    """
+    ((key, zone, rate),), ((_, connections),) = named(http, "limit_req_zone"), named(http, "limit_conn_zone")
     source = next(setting for name, setting in about().items() if name == "RATE_LIMIT_PER_SOURCE").default
+    a_minute = int(rate.removeprefix("rate=").removesuffix("r/s")) * 60
+    burst = int(named(http, "limit_req")[0][1].removeprefix("burst="))
 
     assert key == "$binary_remote_addr"
-    assert int(rate.removeprefix("rate=").removesuffix("r/s")) * 60 >= int(str(source).removesuffix("/minute"))
+    assert 1 <= a_minute / int(str(source).removesuffix("/minute")) <= 2
+    assert burst * 60 <= 2 * a_minute
+    assert named(http, "limit_req") == [[zone.replace(":10m", ""), f"burst={burst}", "nodelay"]]
+    assert named(http, "limit_conn") == [[connections.removeprefix("zone=").removesuffix(":10m"), "50"]]
     assert named(http, "limit_req_status") == named(http, "limit_conn_status") == [["429"]]
+    assert {"limit_req", "limit_conn", "limit_req_dry_run"}.isdisjoint(everything(http))
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=["en", "pt-BR"])
+def test_the_guide_names_the_rate_and_the_sizes(http: list[dict[str, Any]], paper: Path) -> None:
+    """In its table of the gateway."""
+    text = paper.read_text("utf-8")
+    rate = named(http, "limit_req_zone")[0][2].removeprefix("rate=").removesuffix("r/s")
+    burst = named(http, "limit_req")[0][1].removeprefix("burst=")
+    ((usual,),) = named(inside(http, "server"), "client_max_body_size")
+
+    assert re.search(rf"^\| (rate|taxa) \| {rate} [^|]*?\b{burst} [^|]*429", text, re.MULTILINE)
+    assert re.search(rf"^\| (body|corpo) \| {usual.removesuffix('k')} KiB, [^|]*\b512 KiB", text, re.MULTILINE)
+
+
+def test_a_slow_client_and_a_dead_app_hold_nothing_for_long(http: list[dict[str, Any]]) -> None:
+    """Seconds for what a client sends and takes; a request is whole before the app sees it, and is passed on once."""
+    for directive in ("client_header_timeout", "client_body_timeout", "send_timeout", "proxy_connect_timeout"):
+        ((limit,),) = named(http, directive)
+        assert int(limit.removesuffix("s")) <= 10, directive
+    assert named(http, "proxy_read_timeout") == [["60s"]]  # the longest answer of the app is below it
+    assert named(http, "proxy_request_buffering") == [["on"]]
+    assert named(http, "proxy_next_upstream") == [["off"]]
+    assert named(http, "server_tokens") == [["off"]]
+    assert dict(named(http, "proxy_set_header")) == {
+        "Connection": "",
+        "Host": "$host",
+        "X-Forwarded-For": "$remote_addr",
+        "X-Forwarded-Proto": "https",
+    }
+    assert "proxy_set_header" not in everything(http)  # one inside would take the place of all
+
+
+def test_the_certificate_is_the_one_the_guide_puts_there(http: list[dict[str, Any]]) -> None:
+    """Beside the file, as the group mounts it; no ticket outlives the process that made it."""
+    server = inside(http, "server")
+
+    assert named(server, "ssl_certificate") + named(server, "ssl_certificate_key") == [["tls.crt"], ["tls.key"]]
+    assert named(server, "ssl_session_tickets") == [["off"]]
 
 
 def test_every_refusal_of_the_gateway_is_a_problem_as_the_apps_are(
