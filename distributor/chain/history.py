@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
@@ -21,7 +21,7 @@ from distributor.chain.batches import MAX_BATCH_ITEMS
 from distributor.chain.node import TIMEOUT, Node
 from distributor.chain.nodes import Nodes
 from distributor.chain.rpc_requests import Batch
-from distributor.chain.rpc_responses import GARBLED, NodeError, NodeUnavailable, RpcResponses, read_units
+from distributor.chain.rpc_responses import GARBLED, NodeError, NodeUnavailable, RpcResponses, read_units, reading
 from distributor.chain.transactions import (
     read_arrival,
     read_guard_events,
@@ -39,12 +39,15 @@ _SELECTOR_BYTES: Final = 4
 _DISTRIBUTE: Final = keccak256(b"distribute(address,uint256,bytes32,string)")[:_SELECTOR_BYTES]
 _BALANCE_OF: Final = keccak256(b"balanceOf(address)")[:_SELECTOR_BYTES]
 _ARGUMENTS: Final = ("address", "uint256", "bytes32", "string")
+_TRANSFER_TOPICS: Final = 3
+"""The event's own, and two indexed addresses: an event of an ERC-721 token has four."""
 
 _OPINIONS: Final = 2
 """Nodes that must say the same of the past, where as many are configured."""
 
 _S = TypeVar("_S")
 _M = TypeVar("_M", ReserveTransfer, Arrival)
+_Moves = tuple[Sequence[ReserveTransfer], Sequence[Arrival]]
 _Topics = Sequence[str | None]
 _Read = Callable[[object, range], Sequence[_M]]
 
@@ -90,6 +93,15 @@ class ChainHistory:
             found |= await self._transaction_details(part)
         return found
 
+    async def moves_of(self, hashes: Sequence[Hash]) -> tuple[Sequence[ReserveTransfer], Sequence[Arrival]]:
+        """Read the receipts, as two nodes show them where two are configured."""
+        transfers, arrivals = list[ReserveTransfer](), list[Arrival]()
+        for part in _parts(hashes):
+            left, came = await self._moves_of(part)
+            transfers += left
+            arrivals += came
+        return sorted(transfers, key=_place), sorted(arrivals, key=_place)
+
     async def aclose(self) -> None:
         await self._nodes.aclose()
 
@@ -133,6 +145,39 @@ class ChainHistory:
 
         return self._agreed(await self._nodes.read_all(reading), f"blocks {first} to {last}")
 
+    async def _moves_of(self, hashes: Sequence[Hash]) -> _Moves:
+        batch: Batch = {tx_hash: ("eth_getTransactionReceipt", [tx_hash]) for tx_hash in hashes}
+        unknown: set[Hash] = set()
+
+        async def read(node: Node) -> _Moves:
+            answers = await node.ask_patiently(batch)
+            unknown.update(each for each in hashes if answers.answered(each) is None)
+            logs = [log for each in hashes for log in _logs_of(answers.required(each), each)]
+            return self._left(logs), self._came(logs)
+
+        try:
+            return self._agreed(await self._nodes.read_all(read), "the receipts of an export") or ([], [])
+        except ChainUnavailable:
+            if not unknown:
+                raise
+            raise NoSuchTransaction(f"no receipt of transaction {min(unknown)}") from None
+
+    def _left(self, logs: Sequence[Mapping[str, Any]]) -> Sequence[ReserveTransfer]:
+        moved = [self._transfer(log) for log in logs if self._is_transfer(log, of=1)]
+        return [each for each in moved if each.amount_units]
+
+    def _came(self, logs: Sequence[Mapping[str, Any]]) -> Sequence[Arrival]:
+        moved = self._read_arrivals([log for log in logs if self._is_transfer(log, of=2)])
+        return [each for each in moved if each.amount_units]
+
+    def _is_transfer(self, log: Mapping[str, Any], *, of: int) -> bool:
+        """Say whether the token's event names the reserve: as the sender in topic 1, as the recipient in topic 2."""
+        wanted = (self._token.lower(), _TRANSFER_TOPIC, self._reserve_topic)
+        with reading("log"):
+            topics = [str(topic).lower() for topic in log["topics"]]
+            said = (str(log["address"]).lower(), *topics)
+        return len(topics) == _TRANSFER_TOPICS and (said[0], said[1], said[1 + of]) == wanted
+
     def _agreed(self, replies: Sequence[tuple[str, _S | NodeUnavailable | None]], what: str) -> _S | None:
         """
         Return what the nodes say of *what*, if they say the same.
@@ -153,11 +198,12 @@ class ChainHistory:
         return _in_order([self._transfer(log) for log in _listed(logs)], asked)
 
     def _arrivals(self, logs: object, asked: range) -> Sequence[Arrival]:
-        read = [
-            read_arrival(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve)
-            for log in _listed(logs)
+        return _in_order(self._read_arrivals(_listed(logs)), asked)
+
+    def _read_arrivals(self, logs: Sequence[object]) -> Sequence[Arrival]:
+        return [
+            read_arrival(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve) for log in logs
         ]
-        return _in_order(read, asked)
 
     def _transfer(self, log: object) -> ReserveTransfer:
         return read_reserve_transfer(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve)
@@ -196,7 +242,19 @@ def _listed(logs: object) -> Sequence[object]:
 def _in_order(read: Sequence[_M], asked: range) -> Sequence[_M]:
     if any(each.block.number not in asked for each in read):
         raise NodeUnavailable(GARBLED, "logs of other blocks")
-    return sorted(read, key=lambda each: (each.block.number, each.log_index))
+    return sorted(read, key=_place)
+
+
+def _place(moved: ReserveTransfer | Arrival) -> tuple[int, int]:
+    return moved.block.number, moved.log_index
+
+
+def _logs_of(receipt: object, tx_hash: Hash) -> Sequence[Mapping[str, Any]]:
+    """Return the logs of that very receipt. Raises NodeUnavailable when it is none."""
+    with reading("a receipt"):
+        if not isinstance(receipt, dict) or receipt["transactionHash"].lower() != tx_hash:
+            raise NodeUnavailable(GARBLED, "another receipt than was asked for")
+        return list(receipt["logs"])
 
 
 async def _guarded_details(node: Node, guarded: Sequence[TransactionDetails]) -> dict[Hash, TransactionDetails]:

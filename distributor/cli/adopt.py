@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from distributor.cli.argument_types import address
-from distributor.cli.chain import audit_differences
+from distributor.cli.chain import past_arguments, past_obstacles
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
@@ -27,7 +27,7 @@ async def adopt(context: CommandContext) -> int:
         operator=(await context.parts.operator_keys.signer(settings.payout.signing)).address,
         gas_limit=settings.payout.fees.gas_limit,
     )
-    obstacles: Sequence[str] = [*await change.obstacles(authority), *await _unaudited(context, settings)]
+    obstacles: Sequence[str] = [*await change.obstacles(authority), *await past_obstacles(context, settings)]
     if not obstacles and context.applies(_("let this ledger pay through {authority}").format(authority=authority)):
         obstacles = await change.adopt(authority, context.options.by, context.why())
         if not obstacles:
@@ -37,15 +37,9 @@ async def adopt(context: CommandContext) -> int:
     return REFUSED if obstacles else DONE
 
 
-async def _unaudited(context: CommandContext, settings: HistorySettings) -> Sequence[str]:
-    """What the chain shows and the ledger does not is explained before the Authority that did it is a former one."""
-    count = await audit_differences(context, settings)
-    return [_("audit-chain finds {count} differences: explain them first.").format(count=count)] if count else []
-
-
 def _arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--authority", required=True, type=address, metavar="ADDRESS", help=_("the new authority"))
-    command.set_defaults(from_block=None, operator=[], former_authority=[], former_guard=[], accept_transfer=[])
+    past_arguments(command)
     apply_argument(command)
     by_and_why(command, _("for the audit trail; needed to adopt"))
 

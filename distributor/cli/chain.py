@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from distributor.cli import chain_answers
 from distributor.cli.argument_types import accepted_transfer, address, whole
@@ -13,7 +14,9 @@ from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
 from distributor.ledger.fence_rows import FenceRows
 from distributor.model import Address
+from distributor.payout.history import History
 from distributor.recovery.audit import Audit, Findings
+from distributor.recovery.export import ExportedHistory, read_export
 from distributor.recovery.fence import Fence
 from distributor.recovery.from_guard import FromGuard
 from distributor.recovery.payouts import KnownParties
@@ -32,16 +35,31 @@ async def audit_chain(context: CommandContext) -> int:
     return REFUSED if findings.differences or (whole and findings.incomplete) else DONE
 
 
-async def audit_differences(context: CommandContext, settings: HistorySettings) -> int:
-    """Return how many differences an audit of the whole past finds."""
-    return len((await _audited(context, settings)).differences)
+async def past_obstacles(context: CommandContext, settings: HistorySettings) -> Sequence[str]:
+    """
+    Return why the ledger does not have all that was paid, each as a sentence; empty when nothing speaks against it.
+
+    A node that has pruned its logs shows no payment, so the past that was read must add up as well.
+    """
+    findings = await _audited(context, settings)
+    found = []
+    if findings.differences:
+        said = _("audit-chain finds {count} differences: explain them first, or `rebuild` writes what is missing.")
+        found.append(said.format(count=len(findings.differences)))
+    if findings.incomplete and not context.options.accept_incomplete:
+        found.append(
+            _("{trouble} If you know why it does not add up, say so: --accept-incomplete.").format(
+                trouble=findings.incomplete
+            )
+        )
+    return found
 
 
 async def _audited(context: CommandContext, settings: HistorySettings) -> Findings:
     audit = Audit(
         rebuild_store=await context.rebuild_store(),
         chain=await context.parts.chain(),
-        history=await context.parts.history(),
+        history=await _history(context),
         policy=settings.payout.settlement,
         known=await _known(context, settings, await (await context.rebuild_store()).operators()),
         say=context.say,
@@ -133,7 +151,7 @@ async def _rebuild(context: CommandContext, settings: HistorySettings, remembere
         rebuild_store=await context.rebuild_store(),
         ledger=await context.ledger(),
         chain=chain,
-        history=await context.parts.history(),
+        history=await _history(context),
         fence=fence,
         policy=policy,
         identity=settings.payout.contracts.identity,
@@ -142,6 +160,19 @@ async def _rebuild(context: CommandContext, settings: HistorySettings, remembere
         accept_incomplete=context.options.accept_incomplete,
         say=context.say,
     )
+
+
+async def _history(context: CommandContext) -> History:
+    """Return the reserve's past: by the nodes' logs, or by the receipts of an explorer's export."""
+    chain, file = await context.parts.history(), context.options.from_export
+    if file is None:
+        return chain
+    try:
+        hashes = read_export(await asyncio.to_thread(file.read_text, encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandRefused(_("{file} cannot be read: {error}").format(file=file, error=error)) from None
+    context.say(_("{file}: {count} transactions, each read by its receipt.").format(file=file, count=len(hashes)))
+    return ExportedHistory(chain, hashes)
 
 
 async def _known(context: CommandContext, settings: HistorySettings, remembered: Collection[Address]) -> KnownParties:
@@ -211,6 +242,23 @@ def _history_arguments(command: argparse.ArgumentParser) -> None:
         metavar="HASH[=ORDER]",
         help=_("an explained transfer: the payment of ORDER, or of no order"),
     )
+    command.add_argument(
+        "--from-export",
+        type=Path,
+        metavar="FILE",
+        help=_("an explorer's CSV of the reserve's token transfers, where no node gives the logs; receipts are read"),
+    )
+
+
+def past_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what is said of the past: where it is read from, who had a part in it, and what is explained."""
+    _history_arguments(command)
+    command.add_argument(
+        "--accept-incomplete",
+        default="",
+        metavar="WHY",
+        help=_("the history does not add up and you know why; a payment that is not found may be paid again"),
+    )
 
 
 def _audit_arguments(command: argparse.ArgumentParser) -> None:
@@ -219,17 +267,11 @@ def _audit_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _rebuild_arguments(command: argparse.ArgumentParser) -> None:
-    _history_arguments(command)
+    past_arguments(command)
     command.add_argument(
         "--from-guard",
         action="store_true",
         help=_("write only what the guard has recorded and this ledger does not have; spends no nonce"),
-    )
-    command.add_argument(
-        "--accept-incomplete",
-        default="",
-        metavar="WHY",
-        help=_("the history does not add up and you know why; a payment that is not found may be paid again"),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from distributor.chain.guard import import_data
 from distributor.cli.argument_types import address as address_type
+from distributor.cli.chain import past_arguments, past_obstacles
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
@@ -67,9 +68,9 @@ async def _adopt(context: CommandContext, settings: HistorySettings) -> int:
     """Let the ledger pay through the guard; refused with every reason while something stands in the way."""
     address = _address(context, settings)
     change = await _change(context, settings)
-    obstacles = await change.obstacles(address)
+    obstacles = [*await change.obstacles(address), *await past_obstacles(context, settings)]
     if not obstacles and context.applies(_("let this ledger pay through guard {guard}").format(guard=address)):
-        obstacles = await change.adopt(address, context.options.by, context.why())
+        obstacles = list(await change.adopt(address, context.options.by, context.why()))
         if not obstacles:
             context.say(_("Done. Set GUARD_ADDRESS={guard} everywhere, then `resume`.").format(guard=address))
     context.answer({"guard": address, "in_the_way": list(obstacles)})
@@ -77,8 +78,13 @@ async def _adopt(context: CommandContext, settings: HistorySettings) -> int:
 
 
 async def _import(context: CommandContext, settings: HistorySettings) -> int:
-    """List what the guard does not know yet, as transactions for its owner; nothing is signed here."""
+    """
+    List what the guard does not know yet, as transactions for its owner; nothing is signed here.
+
+    What was paid and this ledger does not have would be missing from the list, and the guard would pay it again.
+    """
     address = _address(context, settings)
+    obstacles = await past_obstacles(context, settings)
     missing = await (await _change(context, settings)).missing(address)
     batches = [missing[at : at + RECORDS_PER_TRANSACTION] for at in range(0, len(missing), RECORDS_PER_TRANSACTION)]
     if batches and context.options.out:
@@ -91,11 +97,12 @@ async def _import(context: CommandContext, settings: HistorySettings) -> int:
     context.answer(
         {
             "guard": address,
+            "in_the_way": list(obstacles),
             "missing": len(missing),
             "transactions": [{"to": address, "data": f"0x{import_data(batch).hex()}"} for batch in batches],
         }
     )
-    return REFUSED if missing else DONE
+    return REFUSED if missing or obstacles else DONE
 
 
 def _write(file: Path, chain_id: int, address: Address, batches: Sequence[Sequence[Record]]) -> None:
@@ -137,6 +144,7 @@ def _arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("address", nargs="?", type=address_type, metavar="ADDRESS", help=_("instead of GUARD_ADDRESS"))
     apply_argument(command)
     by_and_why(command, _("for the audit trail; needed to adopt"))
+    past_arguments(command)
     command.add_argument("--out", type=Path, metavar="FILE", help=_("import: the owner's transactions, for a Safe"))
 
 

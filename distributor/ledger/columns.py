@@ -194,7 +194,7 @@ _CODEC = Codec(
             ),
         ),
         LEASE,
-        Record(Progress, (number("first_block"), number("next_block"))),
+        Record(Progress, (number("first_block"), number("next_block"), text("seen", missing=None))),
     ]
 )
 

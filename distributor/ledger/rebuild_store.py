@@ -118,9 +118,9 @@ class RebuildStore:
         version = found.version if found else UNSTORED
         return Progress(first_block=first_block, next_block=first_block, version=version)
 
-    async def advance(self, progress: Progress, next_block: int) -> Progress:
-        """Remember that everything before *next_block* is in the ledger."""
-        after = replace(progress, next_block=next_block)
+    async def advance(self, progress: Progress, next_block: int, *, seen: str | None = None) -> Progress:
+        """Remember that everything before *next_block* is in the ledger, and what was *seen* there."""
+        after = replace(progress, next_block=next_block, seen=seen)
         group = AtomicWrite()
         group.put(keys.REBUILD, encode(after), progress.version)
         versions = await commit(self.rows, group, marker_row=keys.REBUILD)

@@ -49,6 +49,8 @@ class Progress:
 
     first_block: int
     next_block: int
+    seen: str | None = None
+    """How many transfers were read so far, and of how many units together; None where nobody counted."""
     version: Version = UNSTORED
 
 

@@ -67,6 +67,8 @@ class Findings:
     """Paid orders and references held against the chain."""
     payouts: int = 0
     paid_units: TokenUnits = TokenUnits(0)
+    moved_units: TokenUnits = TokenUnits(0)
+    """What left the reserve, whoever made it leave."""
     differences: list[Difference] = field(default_factory=list)
     incomplete: str = ""
     """Why these blocks are not the whole past; a look at a part of it says so too."""
@@ -124,7 +126,7 @@ class Audit:
             each for ref_id, payouts in paid.items() for each in _judge(entries.get(ref_id), payouts)
         )
         books = await self._completeness.books(first_block, findings.last_block, held_units)
-        findings.incomplete = books.trouble(nodes=len(self.chain.nodes))
+        findings.incomplete = books.trouble(nodes=len(self.chain.nodes), read_units=findings.moved_units)
         return findings
 
     @property
@@ -151,6 +153,7 @@ class Audit:
 
     async def _page(self, first: int, last: int, findings: Findings) -> Sequence[Payout]:
         reserve_transfers = await self.history.reserve_transfers(first, last)
+        findings.moved_units = TokenUnits(findings.moved_units + sum(each.amount_units for each in reserve_transfers))
         transaction_details = await self.history.transaction_details(
             [transfer.tx_hash for transfer in reserve_transfers]
         )

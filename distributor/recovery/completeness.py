@@ -29,8 +29,18 @@ class Books:
     emptied: bool
     """Whether the reserve held nothing at some moment before the end: nothing tells what was before that."""
 
-    def trouble(self, *, nodes: int) -> str:
-        """Return why these blocks are not the whole past; empty when nothing speaks against it."""
+    def trouble(self, *, nodes: int, read_units: int) -> str:
+        """
+        Return why these blocks are not the whole past; empty when nothing speaks against it.
+
+        *read_units* left the reserve by what was read before, order by order. Behind one address of a provider are
+        many machines: one that has pruned its logs may have answered then, and another one for the sum.
+        """
+        if read_units != self.left_units:
+            return (
+                f"{self.left_units} units left the reserve, and {read_units} when the payments were read: the node "
+                "does not answer alike. Ask again, and one that keeps all logs."
+            )
         left_over = self.arrived_units - self.left_units - self.held_units
         if left_over:
             return (

@@ -17,7 +17,7 @@ from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
 from distributor.model import Address, OrderKey, OrderStatus
-from distributor.payout.history import History, newest_final
+from distributor.payout.history import History, ReserveTransfer, newest_final
 from distributor.payout.preflight import identity_mismatch
 from distributor.ports import Chain
 from distributor.recovery.cancelled import cancelled_orders
@@ -67,11 +67,24 @@ class RebuildReport:
     """Orders that a person cancelled before the loss, and that stay cancelled."""
     ledger_id: str = ""
     """Of the finished ledger; empty while it is not finished."""
+    transfers: int = 0
+    units: int = 0
+    """What left the reserve in the blocks that were read."""
 
     @property
     def clear(self) -> bool:
         """Whether nothing is left for a person to explain."""
         return not (self.unmatched_transfers or self.conflicts or self.incomplete)
+
+    @property
+    def seen(self) -> str:
+        """What was read so far, in the words of the checkpoint."""
+        return f"{self.transfers} transfers of {self.units} units"
+
+    def count(self, reserve_transfers: Sequence[ReserveTransfer]) -> None:
+        """Count what a page of the past shows."""
+        self.transfers += len(reserve_transfers)
+        self.units += sum(each.amount_units for each in reserve_transfers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,7 +190,7 @@ class Rebuild:
 
     async def _add_up(self, report: RebuildReport, held_units: TokenUnits) -> None:
         books = await self._completeness.books(report.first_block, report.last_block, held_units)
-        trouble = books.trouble(nodes=len(self.chain.nodes))
+        trouble = books.trouble(nodes=len(self.chain.nodes), read_units=report.units)
         if trouble and self.accept_incomplete:
             self.say(f"{trouble} Accepted: {self.accept_incomplete}.")
             report.doubt = f"{trouble} {self.accept_incomplete}"
@@ -197,19 +210,39 @@ class Rebuild:
             report.barred.append(key)
 
     async def _index(self, report: RebuildReport) -> Progress:
-        progress = await self.rebuild_store.progress(report.first_block)
-        if progress.next_block > report.first_block:
-            self.say(f"Going on at block {progress.next_block}.")
+        progress = await self._progress(report)
         for first in range(progress.next_block, report.last_block + 1, PAGE_BLOCKS):
             last = min(first + PAGE_BLOCKS - 1, report.last_block)
             for payout in await self._page(first, last, report):
                 await self._restore(payout, report)
             if report.clear:
-                progress = await self.rebuild_store.advance(progress, last + 1)
+                progress = await self.rebuild_store.advance(progress, last + 1, seen=report.seen)
         return progress
+
+    async def _progress(self, report: RebuildReport) -> Progress:
+        """
+        Return how far an interrupted run came, if the nodes show those blocks today as they did then; else begin anew.
+
+        1. A node that has pruned its logs shows nothing; page by page the checkpoint moves, and nothing is written.
+        2. The past does not add up, so the run is refused, and the person names a node that keeps all logs.
+        3. From the checkpoint on that node shows what there is, and the past adds up: every order that was paid before
+           the checkpoint is unknown, and paid again.
+        """
+        progress = await self.rebuild_store.progress(report.first_block)
+        if progress.next_block == report.first_block:
+            return progress
+        for first in range(report.first_block, progress.next_block, PAGE_BLOCKS):
+            report.count(await self.history.reserve_transfers(first, min(first + PAGE_BLOCKS, progress.next_block) - 1))
+        if report.seen == progress.seen:
+            self.say(f"Going on at block {progress.next_block}.")
+            return progress
+        self.say(f"The blocks before {progress.next_block} are shown otherwise than before; beginning anew.")
+        report.transfers, report.units = 0, 0
+        return replace(progress, next_block=report.first_block)
 
     async def _page(self, first: int, last: int, report: RebuildReport) -> Sequence[Payout]:
         reserve_transfers = await self.history.reserve_transfers(first, last)
+        report.count(reserve_transfers)
         transaction_details = await self.history.transaction_details(
             [transfer.tx_hash for transfer in reserve_transfers]
         )

@@ -13,7 +13,7 @@ from aiohttp import web
 from devstack.contracts import OPERATOR_KEY, Deployment, Devchain
 from distributor.chain.history import ChainHistory, read_distribution
 from distributor.chain.polygon import nodes_of
-from distributor.errors import ChainUnavailable
+from distributor.errors import ChainUnavailable, NoSuchTransaction
 from distributor.model import Fees, Hash
 from distributor.payout.history import DistributeCall, History
 from distributor.ports import UnsignedTransaction
@@ -325,6 +325,30 @@ async def test_the_smallest_range_any_node_takes_is_asked_for(front: Gateway, de
 
     assert len(await history.reserve_transfers(head - 2, head)) == 3
     await history.aclose()
+
+
+async def test_receipts_show_the_same_past_as_the_logs(front: Gateway, devchain: Devchain) -> None:
+    """Each transaction by itself, in the order of the chain; of two nodes where two are configured."""
+    known = devchain.deployment
+    history, head = open_history(known), int(devchain.rpc("eth_blockNumber"), 16)
+    left, came = await history.reserve_transfers(0, head), await history.reserve_arrivals(0, head)
+    filled = Hash(devchain.transfers()[0].tx_hash)
+    hashes = [filled, *(each.tx_hash for each in reversed(left))]
+
+    assert await history.moves_of(hashes) == (left, came)
+    assert await history.moves_of([left[0].tx_hash]) == (left[:1], [])
+    with pytest.raises(NoSuchTransaction, match="no receipt"):
+        await history.moves_of([a_hash("nowhere"), filled])
+    await history.aclose()
+    both = open_history(known, known.url, front.url)
+    assert await both.moves_of(hashes) == (left, came)
+    front.reply = passed_on(on(1, saying({"transactionHash": left[0].tx_hash, "logs": []})))
+    with pytest.raises(ChainUnavailable, match="disagree about the receipts"):
+        await both.moves_of([left[0].tx_hash])
+    front.reply = passed_on(on(1, saying({"transactionHash": filled, "logs": []})))
+    with pytest.raises(ChainUnavailable, match="too few nodes"):
+        await both.moves_of([left[0].tx_hash])
+    await both.aclose()
 
 
 async def test_a_transaction_the_node_does_not_know_is_no_origin(front: Gateway, devchain: Devchain) -> None:

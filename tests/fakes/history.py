@@ -12,6 +12,9 @@ from distributor.payout.history import Arrival, ReserveTransfer, TransactionDeta
 from distributor.units import TokenUnits
 from tests.fakes.chain import RESERVE, FakeChain
 
+FILLED = Hash("0x" + "f1" * 32)
+"""The transaction that filled the reserve of a fake chain."""
+
 
 class FakeHistory:
     """Reads the blocks of a fake chain; ``asked`` holds every range it was asked for."""
@@ -23,6 +26,7 @@ class FakeHistory:
         """A block that no answer comes about, nor of any later one."""
         self.forgets = False
         """Whether the node has pruned its logs, and answers with nothing."""
+        self.receipts_asked = 0
 
     async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         self.asked.append((first_block, last_block))
@@ -52,6 +56,19 @@ class FakeHistory:
         place, held = self._chain._blocks[0].place, self._chain._state.tokens[RESERVE]
         left = sum(each.amount_units for receipt in self._chain.receipts for each in receipt.transfers)
         return [Arrival(block=place, log_index=0, amount_units=TokenUnits(held + left))]
+
+    async def moves_of(self, hashes: Sequence[Hash]) -> tuple[Sequence[ReserveTransfer], Sequence[Arrival]]:
+        """Read receipts, which a node that has pruned its logs still has; ``FILLED`` filled the reserve."""
+        self.receipts_asked += len(hashes)
+        mined = {receipt.tx_hash for receipt in self._chain.receipts}
+        if not set(hashes) <= mined | {FILLED}:
+            raise NoSuchTransaction
+        forgets, self.forgets = self.forgets, False
+        last = self._chain.head.number
+        transfers = [each for each in await self.reserve_transfers(0, last) if each.tx_hash in hashes]
+        arrivals = await self.reserve_arrivals(0, last) if FILLED in hashes else []
+        self.forgets = forgets
+        return transfers, arrivals
 
     async def reserve_balance(self, block: int) -> TokenUnits:
         return TokenUnits(self._chain._blocks[block].state.tokens[RESERVE])

@@ -14,6 +14,7 @@ from eth_account import Account
 from devstack.contracts import Devchain
 from distributor.addresses import parse_address
 from distributor.model import Address
+from distributor.units import TokenUnits
 from tests.integration.test_commands import Desk, hold
 
 RECIPIENT_BITS = 160
@@ -119,6 +120,38 @@ def test_a_wrong_deployer_key_is_refused_by_name(desk: GuardDesk) -> None:
     desk.run("deploy-guard", "--owner", desk.devchain.deployment.admin, code=2)
     assert "DEPLOYER_PK" in desk.story
     assert "not a key" not in desk.story
+
+
+def test_a_guard_is_filled_and_adopted_only_by_a_ledger_that_has_all_that_was_paid(
+    desk: GuardDesk, tmp_path: Path
+) -> None:
+    """What another ledger paid would be missing from the import, and paid again; an export shows what the logs show."""
+    desk.pay("A-1")
+    desk.devchain.transfer_from_reserve(desk.devchain.deployment.customers[2], TokenUnits(5))
+    desk.do("pause")
+    desk.devchain.revoke(desk.devchain.deployment.operator)
+    guard = desk.devchain.new_guard()
+    assert "1 differences" in desk.ask("guard", "import", guard, code=1)["in_the_way"][0]
+    assert "1 differences" in " ".join(desk.ask("guard", "adopt", guard, code=1)["in_the_way"])
+
+    by_hand = desk.devchain.payouts()[-1].tx_hash
+    export = tmp_path / "export.csv"
+    lines = [f"{each.tx_hash},{each.block_number}" for each in desk.devchain.transfers()]
+    export.write_text("\n".join(["Transaction Hash,Blockno", *lines]), encoding="utf-8")
+    by_export = ("--accept-transfer", by_hand, "--from-export", str(export))
+    listed = desk.ask("guard", "import", guard, *by_export, code=1)
+    assert (listed["in_the_way"], listed["missing"]) == ([], 1)
+    assert "each read by its receipt" in desk.story
+    desk.owner_signs(listed["transactions"])
+    desk.devchain.grant(guard)
+    assert desk.ask("guard", "adopt", guard, *by_export)["in_the_way"] == []
+
+    export.write_text("\n".join(["Transaction Hash,Blockno", *lines[1:]]), encoding="utf-8")
+    (incomplete,) = desk.ask("guard", "adopt", guard, *by_export, code=1)["in_the_way"]
+    assert "--accept-incomplete" in incomplete
+    assert desk.ask("guard", "adopt", guard, *by_export, "--accept-incomplete", "a mint")["in_the_way"] == []
+    desk.run("audit-chain", "--from-export", str(tmp_path / "nowhere.csv"), code=1)
+    assert "cannot be read" in desk.story
 
 
 def test_an_adoption_too_early_says_what_is_in_the_way(desk: GuardDesk) -> None:

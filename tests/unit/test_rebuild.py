@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from distributor.chain_types import Call, Counts, PoolView
-from distributor.errors import ChainUnavailable, ForeignLedger
+from distributor.errors import ChainUnavailable, ForeignLedger, NoSuchTransaction
 from distributor.ledger.admin import Admin
 from distributor.ledger.fence_rows import FenceRows
 from distributor.ledger.past import LEVEL
@@ -17,19 +17,20 @@ from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import Address, Fees, Hash, HoldReason, OrderStatus, SubmitOutcome
 from distributor.order_ids import ref_id
 from distributor.payout.distribution import SCHEMA_LEVEL
-from distributor.payout.history import Arrival
+from distributor.payout.history import Arrival, ReserveTransfer
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.recovery import rebuild
 from distributor.recovery.completeness import Books, Completeness
+from distributor.recovery.export import ExportedHistory, NotAnExport, read_export
 from distributor.recovery.fence import FENCE_NONCES, Fence, FenceOpen
 from distributor.recovery.payouts import KnownParties, UnmatchedReason
 from distributor.recovery.rebuild import NotSettled, Rebuild, RebuildReport
 from distributor.units import TokenUnits, Wei
 from foundation.errors import ConfigurationError
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_block, a_hash, an_address, an_order
-from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, FakeChain, FakeSigner
+from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, FakeChain, FakeSigner
 from tests.fakes.chain_state import Behaviour, distribute_data
-from tests.fakes.history import FakeHistory
+from tests.fakes.history import FILLED, FakeHistory
 from tests.fakes.signer import Sent
 from tests.world import IDENTITY, World, a_world
 
@@ -42,6 +43,7 @@ class Desk:
     def __init__(self, world: World) -> None:
         self.world = world
         self.history = FakeHistory(world.chain)
+        self.export: ExportedHistory | None = None
         self.signers: Mapping[Address, Signer] = {OPERATOR: FakeSigner(OPERATOR)}
         self.operators: Collection[Address] = (OPERATOR,)
         self.accepted: list[Hash] = []
@@ -72,7 +74,7 @@ class Desk:
             rebuild_store=RebuildStore(self.world.rows, self.world.clock),
             ledger=self.world.ledger,
             chain=self.world.chain,
-            history=self.history,
+            history=self.export or self.history,
             fence=self.fence,
             policy=self.policy,
             identity=self.identity,
@@ -99,6 +101,97 @@ async def a_payout(world: World, order_id: str, **changes: Any) -> None:
 async def lose_ledger(world: World) -> Desk:
     """Let everything but the chain be gone."""
     return Desk(World(chain=world.chain))
+
+
+async def test_a_rebuild_goes_on_only_where_the_nodes_show_what_they_showed_before() -> None:
+    """
+    A first run on a pruned node writes nothing and is refused; the second, on a whole one, begins anew.
+
+    It went on at the checkpoint, the past added up, and every order from before it was paid again.
+    """
+    world = await a_world()
+    for order_id in "AB":
+        await a_payout(world, order_id)
+    desk = await lose_ledger(world)
+    desk.history.forgets = True
+    assert not (await desk.rebuild()).clear
+    desk.history.forgets = False
+    report = await desk.rebuild()
+
+    assert report.restored[RestoreResult.NEW] == 2
+    assert set((await send_again(desk.world, "A", "B")).values()) == {OrderStatus.PAID}
+    assert any("beginning anew" in line for line in desk.said)
+
+
+async def test_a_sum_by_another_machine_than_the_payments_were_read_from_is_no_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One address, two machines: the pruned one shows no payment, the whole one shows that the past adds up."""
+    world = await a_world()
+    await a_payout(world, "A")
+    desk = await lose_ledger(world)
+    whole, pruned = desk.history.reserve_transfers, [True]
+
+    async def by_turns(first: int, last: int) -> Sequence[ReserveTransfer]:
+        return [] if pruned and pruned.pop() else await whole(first, last)
+
+    monkeypatch.setattr(desk.history, "reserve_transfers", by_turns)
+    report = await desk.rebuild()
+
+    assert report.restored.total() == 0
+    assert "does not answer alike" in report.incomplete
+    assert (await desk.rebuild()).restored[RestoreResult.NEW] == 1
+
+
+def an_export(world: World, *left_out: Hash) -> str:
+    """Return what an explorer lists of the reserve, without the transactions *left_out*."""
+    listed = [FILLED, *(each.tx_hash for each in world.chain.receipts if each.transfers)]
+    lines = [f'"{each}","1","2026-11-29","{RESERVE}","10.0"' for each in listed if each not in left_out]
+    return "\n".join(['\ufeff"Transaction Hash","Blockno","DateTime (UTC)","From","TokenValue"', *lines, ""])
+
+
+async def test_a_past_that_no_node_has_logs_of_is_read_from_an_explorers_export() -> None:
+    """Of the file only the hashes are believed: each line is a receipt."""
+    world = await a_world()
+    for order_id in "AB":
+        await a_payout(world, order_id)
+    desk = await lose_ledger(world)
+    desk.history.forgets = True
+    assert not (await desk.rebuild()).clear
+    desk.export = ExportedHistory(desk.history, read_export(an_export(world)))
+    report = await desk.rebuild()
+
+    assert report.clear
+    assert report.restored[RestoreResult.NEW] == 2
+    assert desk.history.receipts_asked == 3
+    assert set((await send_again(desk.world, "A", "B")).values()) == {OrderStatus.PAID}
+
+
+async def test_an_export_that_leaves_out_a_payment_or_names_no_transaction_is_refused() -> None:
+    """An explorer's file ends after some thousand lines: what is missing shows in the reserve's balance."""
+    world = await a_world()
+    for order_id in "AB":
+        await a_payout(world, order_id)
+    last = await world.last_hash(an_order("B"))
+    desk = await lose_ledger(world)
+    desk.export = ExportedHistory(desk.history, read_export(an_export(world, last)))
+    assert "are missing" in (await desk.rebuild()).incomplete
+
+    desk.export = ExportedHistory(desk.history, [a_hash("nowhere")])
+    with pytest.raises(NoSuchTransaction):
+        await desk.rebuild()
+
+
+def test_a_file_is_an_export_only_if_each_line_names_a_transaction() -> None:
+    """But for a header and empty lines; a transaction that moved twice is listed twice, and read once."""
+    one, two = a_hash("one"), a_hash("two")
+    assert read_export(f"Txhash,To\n{one},x\n\n{two},y\n{one.upper().replace('X', 'x')},x\n") == [one, two]
+    assert read_export(f"{one}\n") == [one]
+    with pytest.raises(NotAnExport, match="line 3"):
+        read_export(f"Txhash\n{one}\nabout 5000 more\n")
+    for empty in ("", "Txhash,To\n"):
+        with pytest.raises(NotAnExport, match="the file"):
+            read_export(empty)
 
 
 async def send_again(world: World, *order_ids: str) -> dict[str, OrderStatus]:
@@ -597,7 +690,7 @@ async def test_a_dry_run_shows_everything_and_writes_nothing() -> None:
 
 
 async def test_an_interrupted_rebuild_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No block behind the checkpoint is read again."""
+    """Blocks behind the checkpoint are read again to see that they are as before, and nothing of them is written."""
     monkeypatch.setattr(rebuild, "PAGE_BLOCKS", 4)
     world = await a_world()
     await a_payout(world, "ORD1")
@@ -611,7 +704,8 @@ async def test_an_interrupted_rebuild_goes_on_where_it_was(monkeypatch: pytest.M
 
     report = await context.rebuild()
 
-    assert context.history.asked[0] == (8, 11)
+    assert context.history.asked[:3] == [(0, 3), (4, 7), (8, 11)]
+    assert report.restored.total() < 2
     assert "Going on at block 8." in context.said
     assert report.clear
     assert await send_again(context.world, "ORD1", "ORD2") == {"ORD1": "paid", "ORD2": "paid"}
@@ -743,9 +837,9 @@ def test_an_emptied_reserve_adds_up_and_proves_nothing_by_one_node() -> None:
     """A window that begins where the reserve held nothing; two nodes that agree are believed."""
     books = Books(arrived_units=10, left_units=10, held_units=0, emptied=True)
 
-    assert "was empty before" in books.trouble(nodes=1)
-    assert books.trouble(nodes=2) == ""
-    assert replace(books, emptied=False).trouble(nodes=1) == ""
+    assert "was empty before" in books.trouble(nodes=1, read_units=10)
+    assert books.trouble(nodes=2, read_units=10) == ""
+    assert replace(books, emptied=False).trouble(nodes=1, read_units=10) == ""
 
 
 async def test_the_books_see_where_the_reserve_was_empty() -> None:
