@@ -17,6 +17,7 @@ from distributor.ledger import Ledger
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.distribution import Distribution
 from distributor.payout.facts import AlarmSweep
+from distributor.payout.order_indexing import OrderIndexing
 from distributor.payout.settlement import Followed, Settlement
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.payout.sweep import BalanceMonitor, Sweep
@@ -211,6 +212,9 @@ class Service:
 
     async def sweep(self) -> Sweep:
         return Sweep(ledger=self.world.ledger, clock=self.world.clock)
+
+    async def order_indexing(self) -> OrderIndexing:
+        return OrderIndexing(ledger=self.world.ledger)
 
     async def alarm_sweep(self) -> AlarmSweep:
         targets: dict[str, Target] = {LOG: LogTarget(), "chat": self.chat, "pager": self.pager}
