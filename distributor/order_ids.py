@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 
 from distributor.addresses import keccak256
-from distributor.model import DEFAULT_SOURCE, Hash
+from distributor.model import DEFAULT_SOURCE, Hash, OrderKey
 
 REF_ID_BYTES = 32
 SOURCE = re.compile(r"[a-z0-9-]{1,16}")
 """The name of a shop."""
 ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def can_be_an_order(key: OrderKey) -> bool:
+    """Tell names an order can have from what a caller made up, which a table may not even take as a key."""
+    return bool(SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id))
 
 
 def ref_id(source: str, order_id: str) -> Hash:

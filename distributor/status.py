@@ -21,7 +21,7 @@ from distributor.model import (
     OrderStatus,
     TransactionStatus,
 )
-from distributor.order_ids import ORDER_ID, SOURCE
+from distributor.order_ids import can_be_an_order
 from distributor.reasons import HELD, NEWER_WORD, WAITING
 from distributor.units import format_units
 from foundation.clock import UnixMs
@@ -38,11 +38,10 @@ class Status:
 
     async def of(self, key: OrderKey) -> Document | None:
         """Return the order's document, None when the ledger has no such order. Raises LedgerUnavailable."""
-        order = await self.ledger.order(key) if _possible(key) else None
-        return await self.describe(await self.ledger.shop_orders.home(order)) if order is not None else None
-
-    async def describe(self, order: Order) -> Document:
-        """Return the document of *order*, as it was just read. Raises StoreUnavailable."""
+        order = await self.ledger.order(key) if can_be_an_order(key) else None
+        if order is None:
+            return None
+        order = await self.ledger.shop_orders.home(order)
         carrier = await self._carrier(order)
         if carrier is None and order.status is OrderStatus.BOUND:
             # 1. we read the order; 2. settlement closed its transaction; 3. we found it final:
@@ -95,11 +94,6 @@ def rfc3339(time: UnixMs) -> str:
     """Return *time* as text in UTC, to the millisecond."""
     whole = datetime.fromtimestamp(time // 1000, UTC)
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{time % 1000:03d}Z"
-
-
-def _possible(key: OrderKey) -> bool:
-    """Tell names an order can have from what a caller made up, which a table may not even take as a key."""
-    return bool(SOURCE.fullmatch(key.source) and ORDER_ID.fullmatch(key.order_id))
 
 
 def _asked(order: Order, decimals: int) -> Document:

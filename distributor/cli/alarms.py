@@ -31,17 +31,22 @@ async def alarms(context: CommandContext) -> int:
 async def _list(context: CommandContext) -> int:
     """List what persists now, the most severe first; 1 if something does."""
     await context.begin(StatusSettings)
+    shown = await standing(context)
+    context.answer({"alarms": shown, "targets": await _targets(context)})
+    return REFUSED if shown else DONE
+
+
+async def standing(context: CommandContext) -> list[dict[str, Any]]:
+    """Return what persists now, the most severe first, each with what to do."""
     now, register = context.clock(), await context.parts.register()
     queues = await queue_facts(await context.parts.queues(), now)
-    standing = await standing_facts(await context.ledger(), now, await context.parts.ages())
-    facts = by_code([*standing, *queues, *await register.facts()])
+    known = await standing_facts(await context.ledger(), now, await context.parts.ages())
+    facts = by_code([*known, *queues, *await register.facts()])
     notifications = await register.notifications()
     codes = (facts.keys() | {code for code, each in notifications.items() if each.state is AlarmState.STANDS}) - {
         ALARM_TEST.code
     }
-    shown = [_shown(code, facts.get(code, []), notifications.get(code)) for code in sorted(codes, key=_rank)]
-    context.answer({"alarms": shown, "targets": await _targets(context)})
-    return REFUSED if shown else DONE
+    return [_shown(code, facts.get(code, []), notifications.get(code)) for code in sorted(codes, key=_rank)]
 
 
 async def _seen(context: CommandContext) -> int:

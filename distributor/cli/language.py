@@ -1,15 +1,19 @@
 """
-The language of the command line: English in the code, Portuguese in one catalogue that translators know.
+The language of the commands and of the console: English in the code, Portuguese in one catalogue for translators.
 
 ``distributor/locale/pt_BR/LC_MESSAGES/distributor.po`` is what a translator edits; the ``.mo`` beside it
 is made of it by ``python3 -m devstack.messages``. The language is that of ``--language``, else of the
-first of LANGUAGE, LC_ALL, LC_MESSAGES and LANG that is set, as for every program that uses gettext.
+first of LANGUAGE, LC_ALL, LC_MESSAGES and LANG that is set, as for every program that uses gettext. The console
+speaks with several people at once: each of its requests has a language of its own.
 """
 
 from __future__ import annotations
 
 import gettext
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,16 +25,13 @@ _ENGLISH: Final = gettext.NullTranslations()
 _VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
-class _Current:
-    """The language in use; set once, before the arguments are read."""
-
-    code: Literal["en", "pt"] = "en"
-    messages: gettext.NullTranslations = _ENGLISH
+Code = Literal["en", "pt"]
+_current: ContextVar[Code] = ContextVar("language", default="en")
 
 
 def _(message: str) -> str:
     """Return *message* in the language in use; the message itself where it is English."""
-    return _Current.messages.gettext(message) if message else ""
+    return messages(_current.get()).gettext(message) if message else ""
 
 
 def N_(message: str) -> str:  # noqa: N802 -- the name that every extractor of messages knows
@@ -38,9 +39,25 @@ def N_(message: str) -> str:  # noqa: N802 -- the name that every extractor of m
     return message
 
 
-def current() -> Literal["en", "pt"]:
+def current() -> Code:
     """Return the language in use, as the catalogue of alarms names it."""
-    return _Current.code
+    return _current.get()
+
+
+@cache
+def messages(code: str) -> gettext.NullTranslations:
+    """Return the translations into the language *code*; English needs none."""
+    return gettext.translation(DOMAIN, LOCALE, [PORTUGUESE], fallback=True) if code == "pt" else _ENGLISH
+
+
+@contextmanager
+def speaking(code: Code) -> Iterator[None]:
+    """Use the language *code* inside, for the task that runs now."""
+    before = _current.set(code)
+    try:
+        yield
+    finally:
+        _current.reset(before)
 
 
 def choose(arguments: Sequence[str], environ: MutableMapping[str, str]) -> None:
@@ -55,9 +72,7 @@ def choose(arguments: Sequence[str], environ: MutableMapping[str, str]) -> None:
         environ["LANGUAGE"] = PORTUGUESE if portuguese else "en"
     gettext.bindtextdomain(DOMAIN, LOCALE)
     gettext.textdomain(DOMAIN)
-    _Current.code = "pt" if portuguese else "en"
-    wanted = [PORTUGUESE] if portuguese else []
-    _Current.messages = gettext.translation(DOMAIN, LOCALE, wanted, fallback=True) if wanted else _ENGLISH
+    _current.set("pt" if portuguese else "en")
 
 
 def _asked(arguments: Sequence[str]) -> str:

@@ -54,11 +54,19 @@ def _whose(waiting: object, key: OrderKey) -> dict[str, object] | None:
 
 async def held(context: CommandContext) -> int:
     """List the orders that wait for a person."""
-    settings = await context.begin(StatusSettings)
-    torn = list[Unreadable]()
-    found = [_line(each, settings.decimals) async for each in (await context.rebuild_store()).held(torn)]
-    context.answer({"held": [*found, *map(_torn, torn)]})
+    context.answer({"held": await held_orders(context)})
     return DONE
+
+
+async def held_orders(context: CommandContext, *, most: int | None = None) -> list[dict[str, object]]:
+    """Return the orders that wait for a person, at most *most*, each with what to do."""
+    settings = await context.begin(StatusSettings)
+    torn, found = list[Unreadable](), list[dict[str, object]]()
+    async for each in (await context.rebuild_store()).held(torn):
+        found.append(_line(each, settings.decimals))
+        if most is not None and len(found) >= most:
+            break
+    return [*found, *map(_torn, torn)]
 
 
 async def retry(context: CommandContext) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from distributor.cli.amounts import NATIVE_DECIMALS, tokens
 from distributor.cli.context import DONE, REFUSED, CommandContext
@@ -32,38 +32,71 @@ WAITING_SHOWN_MAX = 20
 _SUBJECTS_SHOWN_MAX = 10
 
 
+class Glance(NamedTuple):
+    """What is looked at first: whether orders are paid, and what waits for a person."""
+
+    headline: Headline
+    held: list[str]
+    standing: list[Notification]
+
+
+class Overview(NamedTuple):
+    """The whole service on one page: the line to read first, and what ``show`` answers."""
+
+    headline: Headline
+    document: dict[str, Any]
+
+
 async def show(context: CommandContext) -> int:
     """Show whether it pays, what stops it, what is in flight, and what was seen last; --check: only whether."""
+    if context.options.check:
+        await context.begin(StatusSettings)
+        return _checked(context, await _glance(context, None))
+    shown = await overview(context)
+    context.headline(shown.headline.line, shown.headline.action)
+    context.answer(shown.document)
+    return DONE
+
+
+async def overview(context: CommandContext, *, held_max: int | None = None) -> Overview:
+    """Return the whole service on one page; at most *held_max* held orders are read."""
     settings = await context.begin(StatusSettings)
     ledger, rebuild_store = await context.ledger(), await context.rebuild_store()
-    standing = [each for each in (await context.notifications()).values() if each.state is AlarmState.STANDS]
-    torn = list[Unreadable]()
-    held = [str(order.key) async for order in rebuild_store.held(torn)]
-    held += [row.key.removeprefix(keys.HELD) for row in torn]
-    said = await _headline(context, ledger, held, standing)
-    if context.options.check:
-        return _checked(context, said, healthy=not held and not standing)
+    seen = await _glance(context, held_max)
     identity, pause_state = await ledger.identity(), await ledger.admin.pause_state()
-    context.headline(said.line, said.action)
-    context.answer(
-        {
-            "headline": asdict(said),
-            "version": version(),
-            "schema": {"ledger": await ledger.schema_level(), "known": SCHEMA_LEVEL},
-            "identity": asdict(identity) if identity else None,
-            "paused": {"by": pause_state.paused_by, "why": pause_state.paused_why} if pause_state.paused else None,
-            "halted": {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None,
-            "waiting": await _waiting(context, ledger),
-            "today": await _today(context, ledger, rebuild_store),
-            "held": held,
-            "operators": await _operators(ledger, rebuild_store, settings.decimals),
-            "open_transactions": [_open(each, context.clock()) for each in await ledger.open_transactions()],
-            "alarms": [_notified(notification) for notification in standing],
-            "last_sweep": await _watched(context, ledger, settings.decimals),
-            "leases": await _leases(context, ledger, rebuild_store),
-        }
-    )
-    return DONE
+    document = {
+        "headline": asdict(seen.headline),
+        "version": version(),
+        "schema": {"ledger": await ledger.schema_level(), "known": SCHEMA_LEVEL},
+        "identity": asdict(identity) if identity else None,
+        "paused": {"by": pause_state.paused_by, "why": pause_state.paused_why} if pause_state.paused else None,
+        "halted": {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None,
+        "waiting": await _waiting(context, ledger),
+        "today": await _today(context, ledger, rebuild_store),
+        "held": seen.held,
+        "operators": await _operators(ledger, rebuild_store, settings.decimals),
+        "open_transactions": [_open(each, context.clock()) for each in await ledger.open_transactions()],
+        "alarms": [_notified(notification) for notification in seen.standing],
+        "last_sweep": await _watched(context, ledger, settings.decimals),
+        "leases": await _leases(context, ledger, rebuild_store),
+    }
+    return Overview(seen.headline, document)
+
+
+async def _glance(context: CommandContext, held_max: int | None) -> Glance:
+    standing = [each for each in (await context.notifications()).values() if each.state is AlarmState.STANDS]
+    held = await _held(await context.rebuild_store(), held_max)
+    return Glance(await _headline(context, await context.ledger(), held, standing), held, standing)
+
+
+async def _held(rebuild_store: RebuildStore, most: int | None) -> list[str]:
+    """Return the names of the held orders, at most *most*; one whose row cannot be read is named last."""
+    torn, held = list[Unreadable](), list[str]()
+    async for order in rebuild_store.held(torn):
+        held.append(str(order.key))
+        if most is not None and len(held) >= most:
+            break
+    return held + [row.key.removeprefix(keys.HELD) for row in torn]
 
 
 def _arguments(command: argparse.ArgumentParser) -> None:
@@ -73,13 +106,13 @@ def _arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _checked(context: CommandContext, said: Headline, *, healthy: bool) -> int:
+def _checked(context: CommandContext, seen: Glance) -> int:
     """Answer in one line; 0 only where payouts go on and nothing waits for a person."""
-    well = said.state is State.PAYING and healthy
+    well = seen.headline.state is State.PAYING and not seen.held and not seen.standing
     if context.options.json:
-        context.answer({"headline": asdict(said), "ok": well})
+        context.answer({"headline": asdict(seen.headline), "ok": well})
     else:
-        context.headline(said.line, said.action)
+        context.headline(seen.headline.line, seen.headline.action)
     return DONE if well else REFUSED
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from distributor import cli
@@ -12,34 +9,17 @@ from distributor.cli.arguments import parser
 from distributor.cli.context import CommandContext
 from distributor.ledger import Ledger
 from distributor.model import HoldReason
-from distributor.resources import Resources
 from foundation.clock import Clock
 from foundation.errors import InvariantBroken
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FrozenClock
-from tests.fakes.queues import MemoryQueues
+from tests.fakes.parts import InMemory
 from tests.fakes.rows import ListAudit
 from tests.unit.test_wiring import GOOD
 
 LOOKS = ("show", "show --check", "held", "alarms", "verify")
-
-
-class InMemory(Resources):
-    """The parts of a command over a ledger in memory."""
-
-    bench: Bench
-
-    async def tables(self) -> Any:
-        service = SimpleNamespace(url="https://account.table.example/")
-        return SimpleNamespace(rows=self.bench.rows, audit=self.bench.audit, service=service)
-
-    async def ledger(self) -> Ledger:
-        return self.bench.ledger
-
-    async def queues(self) -> Any:
-        return MemoryQueues()
 
 
 @pytest.fixture
@@ -59,8 +39,7 @@ async def bench() -> Bench:
 async def shown(bench: Bench, command: str) -> str:
     """Run *command* on that ledger; return what it shows."""
     clock: Clock = bench.clock
-    parts, said = InMemory(GOOD, clock=clock), list[str]()
-    parts.bench = bench
+    parts, said = InMemory(GOOD, bench), list[str]()
     options = parser().parse_args(command.split())
     context = CommandContext(parts, options, clock=clock, say=said.append, show=said.append)
     await options.run(context)
