@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from distributor.functions import health, metrics, orders, woocommerce, workers
+from distributor.functions import console, health, metrics, orders, woocommerce, workers
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for part in (orders, woocommerce, health, metrics, workers):
+for part in (orders, woocommerce, health, metrics, console, workers):
     app.register_functions(part.blueprint)

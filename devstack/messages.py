@@ -1,7 +1,8 @@
 """
-The command line's sentences for translators: ``python -m devstack.messages`` brings them up to date.
+The sentences of the commands and the console for translators: ``python -m devstack.messages`` brings them up to date.
 
-Every text inside ``_(…)`` or ``N_(…)`` is read out of the code, and every one of argparse that a person can meet. Each
+Every text inside ``_(…)`` or ``N_(…)`` is read out of the code, ``_(…)`` also out of the templates, and every one of
+argparse that a person can meet. Each
 translation (.po) gets what is new and loses what is gone; the form Python reads (.mo) is made from it. A test says
 when to run it.
 """
@@ -13,11 +14,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polib
+from jinja2 import Environment
+from jinja2.ext import extract_from_ast
 
 from devstack import paths
 from distributor.cli.language import DOMAIN, LOCALE
 
-SOURCES = paths.ROOT / "distributor" / "cli"
+SOURCES = (paths.ROOT / "distributor" / "cli", paths.ROOT / "distributor" / "console")
+TEMPLATES = (paths.ROOT / "distributor" / "console", paths.ROOT / "foundation" / "console")
 MARKS = frozenset({"_", "N_"})
 ARGPARSE = (
     *(
@@ -55,11 +59,26 @@ def marked(tree: ast.AST) -> Iterator[str]:
 def messages() -> Mapping[str, list[str]]:
     """Return each text with the modules that have it, in the order of the code."""
     found: dict[str, list[str]] = {}
-    for file in sorted(SOURCES.rglob("*.py")):
-        for text in marked(ast.parse(file.read_text("utf-8"))):
-            places = found.setdefault(text, [])
-            places.extend([] if file.name in places else [file.name])
+    for file, text in (*_in_code(), *_in_templates()):
+        places = found.setdefault(text, [])
+        places.extend([] if file.name in places else [file.name])
     return {**found, **{text: ["argparse.py"] for text in ARGPARSE}}
+
+
+def _in_code() -> Iterator[tuple[Path, str]]:
+    for folder in SOURCES:
+        for file in sorted(folder.rglob("*.py")):
+            yield from ((file, text) for text in marked(ast.parse(file.read_text("utf-8"))))
+
+
+def _in_templates() -> Iterator[tuple[Path, str]]:
+    """Yield what the pages say. Raises ValueError for a text that is put together before it is translated."""
+    for folder in TEMPLATES:
+        for file in sorted(folder.rglob("*.html")):
+            tree = Environment(autoescape=True).parse(file.read_text("utf-8"))
+            for _line, _function, text in extract_from_ast(tree, ("_",)):
+                if isinstance(text, str):
+                    yield file, text
 
 
 def template() -> polib.POFile:

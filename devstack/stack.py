@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -39,6 +40,8 @@ CHAIN_PORT = 8545
 EXAMPLE = paths.ROOT / "local.settings.json.example"
 FUNCTION_KEY = "local-function-key"
 MASTER_KEY = "local-master-key"
+CONSOLE_TOKEN = "CONSOLE_TOKEN__LOCAL"  # noqa: S105 -- the name of a setting
+"""The setting with the personal token of whoever runs the stack; another one each time."""
 _STOP_S = "2"
 """The platform gives 37 seconds; nobody waits so long for a stack that is thrown away."""
 _FIRST_ANSWER_S = 90.0
@@ -118,8 +121,9 @@ def functions_host(
     """
     port = port or free_port()
     command = _core_tools(port) if kind == "func" else _our_host(port, code)
-    with servers.child("host", command, log=run.log("host"), environment=environment(settings, code)) as server:
-        url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}"
+    given = environment({**settings, "CONSOLE_URL": url}, code)
+    with servers.child("host", command, log=run.log("host"), environment=given) as server:
         first_answer(url, server)
         yield FunctionsHost(url=url, process=server.process)
 
@@ -138,6 +142,9 @@ def app_settings(storage: servers.Azurite, deployment: Deployment) -> dict[str, 
         "GUARD_ADDRESS": deployment.guard or "",
         "MAX_ORDERS_PER_TRANSACTION": "30",
         "OPERATOR_PK": deployment.operator_key,
+        CONSOLE_TOKEN: secrets.token_hex(32),
+        "CONSOLE_OPERATORS": "local",
+        "CONSOLE_KEY": secrets.token_hex(32),
         FUNCTION_SETTING: FUNCTION_KEY,
         MASTER_SETTING: MASTER_KEY,
         STOP_SETTING: _STOP_S,

@@ -11,7 +11,7 @@ from pathlib import Path
 from devstack import runs, stack
 from devstack.console import Console, Ended
 from devstack.journey import Journey, signed_order
-from devstack.stack import FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
+from devstack.stack import CONSOLE_TOKEN, FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
 
 
 def run(console: Console, *, once: bool, host: str) -> int:
@@ -33,7 +33,8 @@ def _start(console: Console, this: runs.Run, *, once: bool, host: str) -> None:
                 _sweep(running)
             _pay(console, services, running, this)
             if not once:
-                _explain(console, services, running, settings_file(this, services.settings))
+                settings = {**services.settings, "CONSOLE_URL": running.url}
+                _explain(console, services, running, settings_file(this, settings))
                 storage, chain = services.storage.process, services.chain.process
                 stack.stay({"azurite": storage, "anvil": chain, "host": running.process}, this)
 
@@ -75,6 +76,9 @@ What runs
 
 Send an order yourself
   curl -i {host.url}/webhook -H "Content-Type: application/json" -H "{signature}" -d '{body}'
+
+See and steer it in a browser (personal token: {services.settings[CONSOLE_TOKEN]})
+  {host.url}/console
 
 See where it stands
   curl {host.url}/orders/{order.order_id}?code={FUNCTION_KEY}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from distributor.payout_wiring import PayoutWiring
 from distributor.resources import Resources
 from distributor.settings.chain import ContractSettings
-from distributor.settings.shops import RateLimitSettings, WebhookSettings, WooCommerceSettings
+from distributor.settings.shops import RateLimitSettings, WooCommerceSettings
 from distributor.settings.use_cases import IntakeSettings, StatusSettings
 from distributor.state import Identity
 from foundation import logs
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from distributor.payout.sweep import Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
-    from distributor.shop_reading import ShopReading
     from distributor.status import Status
-    from distributor.webhook.authentication import Authentication
     from distributor.webhook.intake import Intake
     from distributor.webhook.rate_limiter import RateLimiter
     from distributor.webhook.waking import Waker
@@ -68,84 +66,67 @@ class Container:
         clock: Clock,
         transport: AsyncHttpTransport[Any, Any] | None = None,
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._resources = Resources(environ, clock=clock, transport=transport)
-        self.payouts = PayoutWiring(self._resources, clock=clock, holder=self._holder)
+        self.parts = Resources(environ, clock=clock, transport=transport)
+        self.payouts = PayoutWiring(self.parts, clock=clock, holder=self._holder)
         self._waker: Waker | None = None
 
     async def aclose(self) -> None:
         """Close every client that was opened."""
-        await self._resources.aclose()
+        await self.parts.aclose()
 
     async def wake_distribution(self) -> None:
         """Say that orders wait; that it could not be said is in the log alone."""
         from distributor.webhook.waking import Waker
 
         if self._waker is None:
-            self._waker = Waker(self._resources.queues)
+            self._waker = Waker(self.parts.queues)
         await self._waker.wake()
 
     async def ledger(self) -> Ledger:
-        return await self._resources.ledger()
+        return await self.parts.ledger()
 
     async def alarms(self) -> Alarms:
-        return await self._resources.alarms()
+        return await self.parts.alarms()
 
     @built_once
     async def rate_limiter(self) -> RateLimiter:
         from distributor.webhook.rate_limiter import RateLimiter
 
-        settings = await self._resources.settings(RateLimitSettings)
+        settings = await self.parts.settings(RateLimitSettings)
         return RateLimiter(
-            counters=await self._resources.counters(),
+            counters=await self.parts.counters(),
             per_address=settings.rate_per_address,
             per_source=settings.rate_per_source,
             trusted_proxies=settings.trusted_proxies,
-            clock=self._clock,
-        )
-
-    @built_once
-    async def authentication(self) -> Authentication:
-        from distributor.webhook.authentication import Authentication
-        from distributor.webhook.refusal_lines import RefusalLines
-
-        settings = await self._resources.settings(WebhookSettings)
-        keyring = await self._resources.keyring()
-        return Authentication(
-            rate_limiter=await self.rate_limiter(),
-            keys=keyring.keys,
-            closes_a_shop=keyring.closes_a_shop,
-            clock=self._clock,
-            refusal_lines=RefusalLines(self._clock),
-            require_timestamp=settings.require_timestamp,
-        )
-
-    @built_once
-    async def shop_reading(self) -> ShopReading:
-        from distributor.shop_reading import ShopReading
-
-        return ShopReading(
-            ledger=await self._resources.ledger(),
-            authentication=await self.authentication(),
-            fingerprints=await self._resources.fingerprints(),
-            status=await self.status(),
+            clock=self.clock,
         )
 
     @built_once
     async def intake(self) -> Intake:
+        from distributor.webhook.authentication import Authentication
         from distributor.webhook.intake import Intake
+        from distributor.webhook.refusal_lines import RefusalLines
 
-        settings = await self._resources.settings(IntakeSettings)
+        settings = await self.parts.settings(IntakeSettings)
+        keyring = await self.parts.keyring()
         return Intake(
-            ledger=await self._resources.ledger(),
-            authentication=await self.authentication(),
+            ledger=await self.parts.ledger(),
+            authentication=Authentication(
+                rate_limiter=await self.rate_limiter(),
+                keys=keyring.keys,
+                closes_a_shop=keyring.closes_a_shop,
+                clock=self.clock,
+                refusal_lines=RefusalLines(self.clock),
+                require_timestamp=settings.webhook.require_timestamp,
+            ),
             payment_rules=settings.contracts,
-            fingerprints=await self._resources.fingerprints(),
-            alarms=await self._resources.alarms(),
-            clock=self._clock,
+            fingerprints=await self.parts.fingerprints(),
+            alarms=await self.parts.alarms(),
+            clock=self.clock,
             caps=settings.caps.caps,
-            own_addresses=(await self._resources.ledger()).own_addresses.all,
+            own_addresses=(await self.parts.ledger()).own_addresses.all,
         )
 
     @built_once
@@ -153,35 +134,35 @@ class Container:
         from distributor.webhook.woocommerce import amount_of
         from distributor.webhook.woocommerce_intake import WooCommerceIntake
 
-        rules = await self._resources.settings(WooCommerceSettings)
+        rules = await self.parts.settings(WooCommerceSettings)
         amount_of(rules)  # a shop that says no amount gets no intake, instead of one that refuses each order
-        return WooCommerceIntake(intake=await self.intake(), rules=rules, alarms=await self._resources.alarms())
+        return WooCommerceIntake(intake=await self.intake(), rules=rules, alarms=await self.parts.alarms())
 
     @built_once
     async def status(self) -> Status:
         from distributor.status import Status
 
-        settings = await self._resources.settings(StatusSettings)
-        return Status(ledger=await self._resources.ledger(), decimals=settings.decimals)
+        settings = await self.parts.settings(StatusSettings)
+        return Status(ledger=await self.parts.ledger(), decimals=settings.decimals)
 
     @built_once
     async def sweep(self) -> Sweep:
         from distributor.payout.sweep import Sweep
 
-        return Sweep(ledger=await self._resources.ledger(), clock=self._clock)
+        return Sweep(ledger=await self.parts.ledger(), clock=self.clock)
 
     @built_once
     async def order_indexing(self) -> OrderIndexing:
         from distributor.payout.order_indexing import OrderIndexing
 
-        return OrderIndexing(ledger=await self._resources.ledger())
+        return OrderIndexing(ledger=await self.parts.ledger())
 
     @built_once
     async def order_list(self) -> OrderList:
         from distributor.order_list import OrderList
 
-        settings = await self._resources.settings(StatusSettings)
-        return OrderList(ledger=await self._resources.ledger(), decimals=settings.decimals)
+        settings = await self.parts.settings(StatusSettings)
+        return OrderList(ledger=await self.parts.ledger(), decimals=settings.decimals)
 
     async def alarm_sweep(self) -> AlarmSweep:
         """Return the use case that sends alarms; built each time, so that a wrongly set target is not kept."""
@@ -189,50 +170,50 @@ class Container:
         from foundation.alarms.notifier import Notifier
 
         return AlarmSweep(
-            ledger=await self._resources.ledger(),
+            ledger=await self.parts.ledger(),
             notifier=Notifier(
-                register=await self._resources.register(), targets=await self._resources.targets(), holder=self._holder
+                register=await self.parts.register(), targets=await self.parts.targets(), holder=self._holder
             ),
-            queues=await self._resources.queues(),
-            clock=self._clock,
-            ages=await self._resources.ages(),
-            clock_ahead_ms=lambda: self._resources.service_clock.ahead_ms,
+            queues=await self.parts.queues(),
+            clock=self.clock,
+            ages=await self.parts.ages(),
+            clock_ahead_ms=lambda: self.parts.service_clock.ahead_ms,
         )
 
     @built_once
     async def metrics(self) -> Metrics:
         from distributor.metrics import Metrics
 
-        settings = await self._resources.settings(StatusSettings)
+        settings = await self.parts.settings(StatusSettings)
         return Metrics(
-            ledger=await self._resources.ledger(),
-            register=await self._resources.register(),
-            clock=self._clock,
+            ledger=await self.parts.ledger(),
+            register=await self.parts.register(),
+            clock=self.clock,
             chain_id=settings.storage.chain_id,
             decimals=settings.decimals,
         )
 
     async def heartbeat(self) -> None:
         """Say that a whole sweep is through. Raises ConfigurationError, StoreUnavailable."""
-        heartbeat = await self._resources.heartbeat()
-        await heartbeat.beat(await self._resources.register())
+        heartbeat = await self.parts.heartbeat()
+        await heartbeat.beat(await self.parts.register())
 
     @built_once
     async def readiness(self) -> Readiness:
         from distributor.readiness import Readiness
 
         return Readiness(
-            wrong_settings=self._resources.wrong_settings,
+            wrong_settings=self.parts.wrong_settings,
             identity=self._expected_identity,
-            ledger=self._resources.ledger,
-            nodes=self._resources.quick_rpc,
-            queues=self._resources.queues,
-            register=self._resources.register,
-            clock=self._clock,
+            ledger=self.parts.ledger,
+            nodes=self.parts.quick_rpc,
+            queues=self.parts.queues,
+            register=self.parts.register,
+            clock=self.clock,
         )
 
     async def _expected_identity(self) -> Identity:
-        return (await self._resources.settings(ContractSettings)).identity
+        return (await self.parts.settings(ContractSettings)).identity
 
 
 def _start() -> Container:

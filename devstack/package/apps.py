@@ -30,19 +30,25 @@ class App:
     """Every library it is deployed with, its version and hashes."""
     out: Path
     """Where the package goes."""
+    without: tuple[str, ...] = ()
+    """Packages of those folders that this app does not use, nor what they import."""
 
     def sources(self, root: Path) -> dict[str, Path]:
         """Return the files of the app in *root*, by their name in the package."""
-        found = {path.relative_to(root).as_posix(): path for pattern in self.patterns for path in root.glob(pattern)}
+        paths_found = {path.relative_to(root).as_posix(): path for each in self.patterns for path in root.glob(each)}
+        found = {name: path for name, path in paths_found.items() if not name.startswith(self.without)}
         return dict(sorted({**found, ENTRY: root / self.entry, HOST: root / self.host}.items()))
 
+
+PAGES = ("distributor/console/templates/*", "foundation/console/templates/*")
+"""What the console's pages are made of."""
 
 DISTRIBUTOR = App(
     name="distributor",
     entry="function_app.py",
     host="host.json",
     folders=("distributor", "foundation"),
-    patterns=("distributor/**/*.py", "distributor/locale/**/*.[mp]o", "foundation/**/*.py"),
+    patterns=("distributor/**/*.py", "distributor/locale/**/*.[mp]o", *PAGES, "foundation/**/*.py"),
     lock=paths.ROOT / "requirements.lock",
     out=paths.ROOT / "dist" / "app.zip",
 )
@@ -54,5 +60,6 @@ PAYFLOW = App(
     patterns=("payflow/**/*.py", "foundation/**/*.py"),
     lock=paths.ROOT / "payflow" / "requirements.lock",
     out=paths.ROOT / "dist" / "payflow.zip",
+    without=("foundation/console/",),
 )
 APPS: Mapping[str, App] = {app.name: app for app in (DISTRIBUTOR, PAYFLOW)}

@@ -23,6 +23,7 @@ from distributor.settings.shops import (
     decimals_setting,
 )
 from foundation.alarms.settings import AlarmSettings
+from foundation.console.settings import ConsoleSettings
 from foundation.settings import values as kinds
 from foundation.settings.groups import SettingsGroup, setting
 from foundation.settings.values import optional, parsed
@@ -129,6 +130,7 @@ ALL: Final[tuple[type[SettingsGroup], ...]] = (
     StatusSettings,
     AlarmSettings,
     AgeSettings,
+    ConsoleSettings,
     VaultSettings,
     LogSettings,
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import polib
 import pytest
 
-from devstack import messages
+from devstack import messages, paths
 from distributor.cli import main
 from distributor.cli.arguments import parser
 from distributor.cli.headline import State, headline
@@ -83,7 +83,8 @@ def _speaks(text: ast.expr) -> bool:
 
 def test_nothing_is_said_around_the_catalogue() -> None:
     """Every help text and every sentence of the command line is marked for translation."""
-    trees = {file.name: ast.parse(file.read_text("utf-8")) for file in sorted(messages.SOURCES.rglob("*.py"))}
+    files = sorted(file for folder in messages.SOURCES for file in folder.rglob("*.py"))
+    trees = {file.relative_to(paths.ROOT): ast.parse(file.read_text("utf-8")) for file in files}
 
     assert {name: lines for name, tree in trees.items() if (lines := list(unmarked(tree)))} == {}
 

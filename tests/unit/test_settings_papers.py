@@ -11,7 +11,7 @@ from foundation.settings.groups import SettingsGroup
 from foundation.settings.reading import problems
 
 ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+(?:<SOURCE>)?)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+(?:<[A-Z]+>)?)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
 def table(file: str, required: str) -> list[tuple[str, str | None, str]]:

@@ -387,7 +387,7 @@ async def test_the_queues_are_asked_by_who_asks_the_tables(environ: dict[str, st
     """One identity, and so one token."""
     del environ["AzureWebJobsStorage"]
     environ |= {"AzureWebJobsStorage__accountName": "ballx", "AzureWebJobsStorage__credential": "managedidentity"}
-    resources = container._resources
+    resources = container.parts
 
     queues, tables = await resources.queues(), await resources.tables()
 

@@ -1,0 +1,61 @@
+"""
+Forms that nobody can forge, and that act once.
+
+The token in a form is bound to the session, the act, its subject and the version of the subject's row as the person
+saw it. Once the act is done the row has another version, so that the same form cannot act again; and nobody acts on
+something that has changed since they looked.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from itsdangerous import BadData
+
+from foundation.clock import Clock, UnixMs
+from foundation.console.sessions import IDLE_MS, Session, serializer
+
+_SALT: Final = "console form"
+
+
+class Deed(NamedTuple):
+    """What a form does, to what, as it was when the form was shown."""
+
+    act: str
+    subject: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forms:
+    """
+    Tokens of forms.
+
+    Args:
+        keys: What signs them, the newest first.
+        clock: The time.
+    """
+
+    keys: Sequence[str]
+    clock: Clock
+
+    def token(self, session: Session, deed: Deed) -> str:
+        """Return the hidden field of a form by which *session* may do *deed*, for half an hour."""
+        return str(serializer(self.keys, _SALT).dumps([*_bound(session, deed), self.clock()]))
+
+    def allows(self, token: str, session: Session, deed: Deed) -> bool:
+        """Say whether *token* was made for this very session and *deed*, and is not older than half an hour. Total."""
+        try:
+            *bound, made_ms = serializer(self.keys, _SALT).loads(token)
+        except (BadData, TypeError, ValueError):
+            return False
+        same = hmac.compare_digest(json.dumps(bound), json.dumps(_bound(session, deed)))
+        return same and self.clock() - UnixMs(made_ms) <= IDLE_MS
+
+
+def _bound(session: Session, deed: Deed) -> list[str]:
+    return [session.key, deed.act, deed.subject, deed.version]

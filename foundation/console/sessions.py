@@ -1,0 +1,144 @@
+"""
+Who is signed in, told by a signed cookie: nothing is kept in a process.
+
+So a session holds over every instance, over restarts, and over the rotation of the key while the key before it
+is still configured. A personal token is exchanged for it once and is never in it. It ends half an hour after its
+last use, eight hours after it began, and at once when the person's token changes or is taken away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from foundation.clock import Clock, UnixMs
+
+IDLE_MS: Final = 30 * 60_000
+"""A session that nobody uses for so long is over."""
+WHOLE_MS: Final = 8 * 3_600_000
+"""A session is over so long after it began, whatever its use."""
+_SALT = "console session"
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """Somebody with a personal token."""
+
+    name: str
+    role: Role
+    token: str
+
+    @property
+    def mark(self) -> str:
+        """What a session remembers of the token: enough to notice another one, and no way back to it."""
+        return hashlib.sha256(f"console token\0{self.token}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """A person who is signed in, on one browser."""
+
+    key: str
+    """Tells this session from every other one; forms are bound to it."""
+    name: str
+    mark: str
+    language: str
+    began_ms: UnixMs
+    seen_ms: UnixMs
+    role: Role = Role.VIEWER
+    """As the settings say now; it is not in the cookie."""
+
+    @property
+    def may_act(self) -> bool:
+        return self.role is Role.OPERATOR
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sessions:
+    """
+    Sessions as cookies.
+
+    Args:
+        keys: What signs them: the newest first, then the one before, which is still accepted.
+        people: Everybody who may sign in, by name.
+        clock: The time.
+    """
+
+    keys: Sequence[str]
+    people: Mapping[str, Person]
+    clock: Clock
+
+    def sign_in(self, token: str, language: str) -> Session | None:
+        """Return a new session of the person whose token this is; None if it is nobody's."""
+        given = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        found = None
+        for person in self.people.values():
+            if hmac.compare_digest(hashlib.sha256(person.token.encode()).digest(), given):
+                found = person
+        if found is None:
+            return None
+        now = self.clock()
+        return Session(
+            key=secrets.token_hex(16),
+            name=found.name,
+            mark=found.mark,
+            role=found.role,
+            language=language,
+            began_ms=now,
+            seen_ms=now,
+        )
+
+    def cookie(self, session: Session) -> str:
+        """Return *session* as text, signed, last used now."""
+        fields = asdict(replace(session, seen_ms=self.clock()))
+        del fields["role"]
+        return self._serializer().dumps(fields)
+
+    def read(self, cookie: str) -> Session | None:
+        """Return the session of *cookie*; None unless it was signed by us and is not over. Total."""
+        try:
+            session = _session(self._serializer().loads(cookie))
+        except (BadData, TypeError):
+            return None
+        person = self.people.get(session.name)
+        if person is None or not hmac.compare_digest(person.mark, session.mark):
+            return None
+        now = self.clock()
+        if now - session.seen_ms > IDLE_MS or now - session.began_ms > WHOLE_MS:
+            return None
+        return replace(session, role=person.role)
+
+    def _serializer(self) -> URLSafeSerializer:
+        return serializer(self.keys, _SALT)
+
+
+def serializer(keys: Sequence[str], salt: str) -> URLSafeSerializer:
+    """
+    Return what signs with the first of *keys* and accepts each of them.
+
+    Source: https://itsdangerous.palletsprojects.com/en/2.2.x/concepts/#key-rotation (the newest key comes last there)
+    """
+    return URLSafeSerializer(
+        list(reversed(keys)),
+        salt=salt,
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
+
+
+def _session(fields: Any) -> Session:
+    """Return a session from what was signed. Raises TypeError where another version signed other fields."""
+    return Session(**fields)

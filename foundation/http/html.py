@@ -1,0 +1,38 @@
+"""What a browser receives: a page that nothing may load into, frame or keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import azure.functions as func
+
+from foundation.http.responses import set_headers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HtmlPage:
+    """An answer for a browser; among its headers is its ``Content-Type``."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def html_response(page: HtmlPage) -> func.HttpResponse:
+    """Return *page* as the Functions library wants it: the type and the character set by themselves."""
+    headers = dict(page.headers)
+    mimetype = headers.pop("Content-Type").partition(";")[0]
+    response = func.HttpResponse(page.body, status_code=page.status, mimetype=mimetype, charset="utf-8")
+    set_headers(response, headers)
+    return response
+
+
+def cookie_in(header: str, name: str) -> str:
+    """
+    Return the cookie *name* of a Cookie header; empty if it is not there.
+
+    Functions host 4.1037 joins repeated headers, this one too, with commas.
+    """
+    pairs = (part.strip().partition("=") for part in header.replace(",", ";").split(";"))
+    return next((value for found, _, value in pairs if found == name), "")

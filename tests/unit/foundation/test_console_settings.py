@@ -1,0 +1,81 @@
+"""Who may open the console, as the settings say it."""
+
+from __future__ import annotations
+
+import pytest
+
+from foundation.console.sessions import Role
+from foundation.console.settings import ConsoleSettings
+from foundation.errors import ConfigurationError
+from foundation.settings.reading import problems, read
+
+ON = {
+    "CONSOLE_TOKEN__ANA": "a" * 32,
+    "CONSOLE_TOKEN__JOAO": "j" * 32,
+    "CONSOLE_OPERATORS": "ana",
+    "CONSOLE_KEY": "k" * 32,
+    "CONSOLE_URL": "https://Payouts.example.com/",
+}
+
+
+def test_without_a_token_there_is_no_console_and_nothing_is_wrong() -> None:
+    """An installation that has never heard of it stays ready."""
+    settings = read(ConsoleSettings, {})
+
+    assert (settings.people, settings.keys, settings.url) == ({}, [], None)
+
+
+def test_who_may_look_and_who_may_act() -> None:
+    """A name that is not among the operators looks on."""
+    settings = read(ConsoleSettings, ON | {"CONSOLE_KEY_PREVIOUS": "p" * 32})
+
+    assert {name: each.role for name, each in settings.people.items()} == {"ana": Role.OPERATOR, "joao": Role.VIEWER}
+    assert settings.keys == ["k" * 32, "p" * 32]
+    assert settings.url == "https://payouts.example.com"
+
+
+@pytest.mark.parametrize("missing", ["CONSOLE_KEY", "CONSOLE_URL"])
+def test_a_console_that_is_on_needs_its_key_and_its_address(missing: str) -> None:
+    """Without the key nobody could be signed in; without the address no form could be told from a forged one."""
+    with pytest.raises(ConfigurationError, match=f"{missing} must be set"):
+        read(ConsoleSettings, ON | {missing: ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CONSOLE_KEY", "k" * 31),
+        ("CONSOLE_KEY", "k" * 32 + " "),
+        ("CONSOLE_KEY", "k" * 32 + "\u200b"),
+        ("CONSOLE_URL", "http://payouts.example.com"),
+        ("CONSOLE_URL", "https://payouts.example.com/console"),
+        ("CONSOLE_URL", "pay.example.org"),
+        ("CONSOLE_OPERATORS", "ana;joao"),
+    ],
+)
+def test_what_would_be_guessed_or_compared_wrongly_is_refused(name: str, value: str) -> None:
+    """By name, and never with the value."""
+    with pytest.raises(ConfigurationError, match=name) as error:
+        read(ConsoleSettings, ON | {name: value})
+
+    assert value not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["CONSOLE_TOKEN__ANA", "CONSOLE_TOKEN__9", "CONSOLE_TOKEN__"])
+def test_a_wrong_token_keeps_its_own_person_out_only(name: str) -> None:
+    """Too short, or for a name that is none; it is named."""
+    spoilt = ON | {name: "short"}
+
+    assert "joao" in read(ConsoleSettings, spoilt).people
+    assert name in [problem.setting for problem in problems(ConsoleSettings, spoilt)]
+
+
+def test_two_who_share_a_token_are_both_kept_out() -> None:
+    """The audit trail could not say which of them acted."""
+    shared = ON | {"CONSOLE_TOKEN__JOAO": "a" * 32, "CONSOLE_TOKEN__EVA": "e" * 32}
+
+    assert list(read(ConsoleSettings, shared).people) == ["eva"]
+    assert [problem.setting for problem in problems(ConsoleSettings, shared)] == [
+        "CONSOLE_TOKEN__ANA",
+        "CONSOLE_TOKEN__JOAO",
+    ]
