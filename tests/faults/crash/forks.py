@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import Any
 
-PROCESS_TIMEOUT_S = 60
+PROCESS_TIMEOUT_S = 300
+"""A process that says nothing for so long hangs; on a busy machine at the lowest priority one took more than a minute."""
 
 _FORKS = multiprocessing.get_context("forkserver")
 """Children of a server that has everything imported: the libraries would cost each two seconds."""
@@ -57,3 +58,4 @@ def _heard(pipe: Any) -> Iterator[Any]:
             yield pipe.recv()
         except (EOFError, ConnectionResetError):
             return
+    raise AssertionError(f"the process said nothing for {PROCESS_TIMEOUT_S} s")
