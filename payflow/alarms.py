@@ -40,6 +40,67 @@ CATALOGUE = Catalogue(
             ),
         ),
         _kind(
+            "served_elsewhere",
+            Severity.CRITICAL,
+            (
+                "Another deployment of PayFlow serves this clinic: nothing is found or sent here, and nothing is lost.",
+                "Keep one: `disconnect COMPANY` there and `resume COMPANY` here, or `disconnect COMPANY` here.",
+            ),
+            (
+                "Outra instalação do PayFlow atende esta clínica: aqui nada é procurado nem enviado, e nada se perde.",
+                "Fique com uma: `disconnect EMPRESA` lá e `resume EMPRESA` aqui, ou `disconnect EMPRESA` aqui.",
+            ),
+            stops=False,
+        ),
+        _kind(
+            "company_not_looked_at",
+            Severity.ERROR,
+            (
+                "A company was not looked at for three intervals: no lane runs, or Conta Azul is away.",
+                "Look at the log and at `cursor COMPANY`. Nothing is lost: the next look goes back as far.",
+            ),
+            (
+                "Uma empresa não foi lida por três intervalos: a fila não roda, ou o Conta Azul não responde.",
+                "Veja o log da fila e `cursor EMPRESA`. Nada se perde: a próxima leitura volta até lá.",
+            ),
+        ),
+        _kind(
+            "receipts_overdue",
+            Severity.WARNING,
+            (
+                "A receipt has been due for an hour: the mail limits are used up, or the lane is too slow.",
+                "Look at `sender` and at `receipts COMPANY`.",
+            ),
+            (
+                "Um recibo venceu há uma hora e não anda: os limites de e-mail acabaram, ou a fila está lenta.",
+                "Veja `sender` e `receipts EMPRESA`.",
+            ),
+        ),
+        _kind(
+            "token_not_renewed",
+            Severity.ERROR,
+            (
+                "A company's access token has ended and was not renewed, though nobody refused it.",
+                "Look at `audit tokens` and the log. If Conta Azul answers, connect anew: `invite --company COMPANY`.",
+            ),
+            (
+                "O token de uma empresa terminou e não foi renovado, embora ninguém o tenha recusado.",
+                "Veja `audit tokens` e o log. Se o Conta Azul responde, `invite --company EMPRESA` conecta de novo.",
+            ),
+        ),
+        _kind(
+            "backup_old",
+            Severity.WARNING,
+            (
+                "A company has no backup of the last 26 hours.",
+                "Run `backup COMPANY FILE`, and let something run it each day.",
+            ),
+            (
+                "Uma empresa não tem backup das últimas 26 horas.",
+                "Rode `backup EMPRESA ARQUIVO`, e faça com que algo o rode todo dia.",
+            ),
+        ),
+        _kind(
             "blocked_plan",
             Severity.ERROR,
             (

@@ -25,6 +25,8 @@ class Token:
     refreshing_ms: UnixMs = UnixMs(0)
     refused_ms: UnixMs = UnixMs(0)
     """When Conta Azul first called this refresh token invalid; 0 if it never did."""
+    saved_ms: UnixMs = UnixMs(0)
+    """When this generation came; 0 in rows of versions that did not store it."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 

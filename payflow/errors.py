@@ -6,6 +6,7 @@ ServiceError
 │   ├─ ApiUnavailable    no usable answer from Conta Azul: connection, time-out, 5xx, a page instead of JSON
 │   │   └─ UnreadableAnswer   an answer, but not the JSON it should be
 │   ├─ SendLogUnavailable     the second record of what is sent: without it nothing is sent
+│   │   └─ ServedElsewhere    another deployment mails this clinic's receipts: the company rests, alarm
 │   └─ RateLimited       429 although we had slowed down; says when to come back
 ├─ ApiRefused            Conta Azul calls the request itself wrong: alarm, never the same again by itself
 │   └─ RouteUnknown      this family of routes is not there
@@ -28,6 +29,14 @@ class UnreadableAnswer(ApiUnavailable):
 
 class SendLogUnavailable(Transient):
     """The send log did not take a record, or a restore has begun: nothing is sent."""
+
+
+class ServedElsewhere(SendLogUnavailable):
+    """The send log belongs to another ledger: two deployments never mail the receipts of one clinic."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"another deployment of PayFlow serves this clinic: {where or 'unknown'}")
+        self.where = where
 
 
 class RateLimited(Transient):

@@ -44,7 +44,8 @@ class Installation:
 
     def send_log(self, clock: Clock, company: CompanyId, epoch: int) -> TableSendLog:
         """Return the send log of one company, for workers of an epoch."""
-        return TableSendLog(self.second.rows_of(keys.partition(company)), clock, company, epoch)
+        rows, whose = self.second.rows_of(keys.partition(company)), self.identity
+        return TableSendLog(rows, clock, company, epoch, whose.ledger_id, whose.redirect_uri)
 
     @property
     def entries(self) -> Entries:
@@ -74,6 +75,10 @@ class CompanyPartitions:
 
     def lane(self, company: CompanyId) -> LaneLedger:
         return self.base.lane(company)
+
+    async def claim(self, company: CompanyId) -> None:
+        """See ``Partitions``."""
+        await self.base.send_log(self.clock, company, 1).claim()
 
     def tokens(self, company: CompanyId) -> Tokens:
         rescue = self.base.second.rows_of(keys.partition(company))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -19,12 +19,11 @@ from foundation import logs
 from foundation.clock import Clock, Sleep, UnixMs
 from foundation.errors import Contention, Transient
 from foundation.tablestore.leases import Lease, Leases
-from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, Unauthorized
+from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, ServedElsewhere, Unauthorized
 from payflow.ledger.lane import LaneLedger
 from payflow.looking import planning
 from payflow.looking.look import Look, Result
 from payflow.ports import Alarms, ContaAzul, ReceiptWork
-from payflow.progress import Entry
 from payflow.state import Company, CompanyStatus, Reason, Receipt, ReceiptState
 
 LANE_MS: Final = 240_000
@@ -129,6 +128,8 @@ class Lane:
             await self._block(company)
         except Unauthorized:
             await self.alarms.note("needs_reconnect", company.id, "")
+        except ServedElsewhere as other:
+            await self._stand_aside(company, other)
         except SendLogUnavailable as away:
             await self.alarms.note("send_log_unreachable", company.id, str(away))
             raise
@@ -150,6 +151,12 @@ class Lane:
         if not company.route_family:
             company = await self.ledger.write_company(await self.probe(company))
         return company
+
+    async def _stand_aside(self, company: Company, other: ServedElsewhere) -> None:
+        """Let the other deployment mail: nothing more is looked for here, so nothing is passed over either."""
+        logs.error(_log, "served_elsewhere", company=company.id, where=other.where)
+        fresh = await self.ledger.read_company() or company
+        await self.ledger.write_company(replace(fresh, status=CompanyStatus.ELSEWHERE, status_ms=self.clock()))
 
     async def _block(self, company: Company) -> None:
         blocked = replace(company, status=CompanyStatus.BLOCKED_PLAN, status_ms=self.clock())
@@ -287,8 +294,3 @@ class Lane:
             except Transient as trouble:
                 logs.warning(_log, "lease_not_renewed", error=type(trouble).__name__)
         run.lost = True
-
-
-def due_entries(entries: Sequence[Entry], now: UnixMs) -> Sequence[Entry]:
-    """Return the companies whose lane must run, the longest due first."""
-    return sorted((entry for entry in entries if entry.next_due_ms <= now), key=lambda entry: entry.next_due_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -66,6 +67,8 @@ class Cursor:
     paid_ms: UnixMs = UnixMs(0)
     check_ms: UnixMs = UnixMs(0)
     """When the last look of each kind was complete."""
+    took_ms: int = 0
+    """From the begin to the end of the last complete look; 0 in rows of versions that did not store it."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
@@ -80,3 +83,8 @@ class Entry:
     """When the last look was complete."""
     status: CompanyStatus
     version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+def due_entries(entries: Sequence[Entry], now: UnixMs) -> Sequence[Entry]:
+    """Return the companies whose lane must run, the longest due first."""
+    return sorted((entry for entry in entries if entry.next_due_ms <= now), key=lambda entry: entry.next_due_ms)

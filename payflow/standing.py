@@ -1,32 +1,84 @@
 """
-What stands and has rows of its own: receipts that wait for a person, and a sender that has stopped.
+What stands and has rows of its own: who waits for a person, a stopped sender, and what has not happened for too long.
 
 Told by the timer each minute from those rows, so that no alarm depends on the worker that met the trouble.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from foundation.alarms.model import Fact
 from foundation.clock import UnixMs
 from payflow.delivery.sender import SenderDesk
+from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
 from payflow.model import CompanyId
+from payflow.progress import Entry
+from payflow.state import CompanyStatus
 
 UNKNOWN: Final = "unknown"
+LOOK_LATE_MS: Final = 15 * 60_000
+DUE_LATE_MS: Final = 3_600_000
+TOKEN_LATE_MS: Final = 10 * 60_000
+BACKUP_LATE_MS: Final = 26 * 3_600_000
+"""A daily backup, and two hours for it."""
+_REST: Final = frozenset({CompanyStatus.CONFIRM, CompanyStatus.DISCONNECTED})
+"""Of these nothing is expected."""
 
 
-async def facts(entries: Entries, lane: Callable[[CompanyId], LaneLedger], desk: SenderDesk) -> list[Fact]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Now:
+    """The time of the sweep, and how long a company may rest between two looks."""
+
+    ms: UnixMs
+    interval_ms: int
+
+    def passed(self, since_ms: int, wait_ms: int) -> bool:
+        """Say whether *wait_ms* have passed; a time of 0 never was."""
+        return 0 < since_ms < self.ms - wait_ms
+
+
+async def facts(entries: Entries, lane: Callable[[CompanyId], LaneLedger], desk: SenderDesk, now: Now) -> list[Fact]:
     """Return what stands. Raises StoreUnavailable."""
     account = await desk.account()
     found = [Fact(code="sender_stopped", subject="", detail=account.why, since_ms=UnixMs(account.stopped_ms))]
     found = found if account.stopped_ms else []
     for entry in await entries.all():
+        found += await _ages(entry, lane(entry.company), now)
         found += _waiting(entry.company, await lane(entry.company).waiting())
     return found
+
+
+async def _ages(entry: Entry, ledger: LaneLedger, now: Now) -> Sequence[Fact]:
+    """What is too old is measured by what was stored last, so that it stands although no worker runs."""
+    company = await ledger.read_company()
+    if company is None or entry.status in _REST:
+        return []
+    if entry.status is CompanyStatus.ELSEWHERE:
+        return [_fact("served_elsewhere", entry, company.status_ms)]
+    backup, token, due_ms = await ledger.rows.get(keys.BACKUP), await ledger.read_token(), await ledger.next_due()
+    backed_up_ms = int(backup.values["at_ms"]) if backup else company.connected_ms
+    looked_ms = entry.looked_ms or company.connected_ms
+    old = {
+        "company_not_looked_at": (looked_ms, max(3 * now.interval_ms, LOOK_LATE_MS)),
+        "receipts_overdue": (due_ms or 0, DUE_LATE_MS),
+        "token_not_renewed": (token.expires_ms if token else 0, 2 * now.interval_ms + TOKEN_LATE_MS),
+        "backup_old": (backed_up_ms, BACKUP_LATE_MS),
+    }
+    active = entry.status is CompanyStatus.ACTIVE
+    return [
+        _fact(code, entry, since_ms)
+        for code, (since_ms, wait_ms) in old.items()
+        if now.passed(since_ms, wait_ms) and (active or code == "backup_old")
+    ]
+
+
+def _fact(code: str, entry: Entry, since_ms: int) -> Fact:
+    return Fact(code=code, subject=entry.company, detail="", since_ms=UnixMs(since_ms))
 
 
 def _waiting(company: CompanyId, by_reason: Mapping[str, tuple[int, UnixMs]]) -> Iterator[Fact]:

@@ -26,6 +26,8 @@ class CompanyStatus(StrEnum):
     BLOCKED_PLAN = "blocked_plan"
     """The clinic's plan at Conta Azul has no API (END_TRIAL); asked again each hour."""
     PAUSED = "paused"
+    ELSEWHERE = "elsewhere"
+    """Another deployment serves the clinic: nothing is looked for and nothing is sent, and nothing is lost."""
     DISCONNECTED = "disconnected"
 
 

@@ -105,6 +105,11 @@ class Codec:
         for record in self._records.values():
             _check(record)
 
+    @property
+    def columns(self) -> Mapping[str, frozenset[str]]:
+        """The names of the columns of each record, by the name of its type."""
+        return {kind.__name__: record.names for kind, record in self._records.items()}
+
     def encode(self, value: object) -> dict[str, Value]:
         """Return the columns of *value*."""
         return self._records[type(value)].encode(value)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from foundation.clock import system_clock
 from foundation.errors import Rejected
-from payflow.cli.decide import Add, audit, lane_of
+from payflow.cli.context import Add
+from payflow.cli.decide import audit, lane_of
 from payflow.connect import probe
 from payflow.conta_azul.values import local_date
 from payflow.delivery.payers import LaneRecipients

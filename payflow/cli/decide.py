@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from foundation.clock import system_clock
 from foundation.errors import Rejected, StoreUnavailable
 from foundation.tablestore.ports import AuditTrail, Value
+from payflow.cli.context import Add
 from payflow.delivery import bounced, choices, decisions
 from payflow.delivery.choices import Person, Resend
 from payflow.delivery.payers import LaneRecipients
@@ -23,9 +23,6 @@ from payflow.recipients.addresses import normalized
 from payflow.settings.mail import MailSettings
 from payflow.state import Reason, Receipt
 from payflow.wiring import Container
-
-Command = Callable[[Container, argparse.Namespace], Awaitable[None]]
-Add = Callable[[str, str, Command], argparse.ArgumentParser]
 
 
 def add_to(add: Add) -> None:

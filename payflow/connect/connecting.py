@@ -7,7 +7,8 @@ From an invitation to a connected company.
 3. The answer consumes the state before the code is exchanged: of two answers, one is worked. A reload shows what
    came of it.
 4. What signed in must be what was invited: the document of the invitation, or the company that reconnects.
-5. Company, then token: rescue, row (see ``tokens``). A reconnection keeps the company's history.
+5. The clinic's send log becomes this ledger's; it may be another deployment's, and then nothing is stored.
+6. Company, then token: rescue, row (see ``tokens``). A reconnection keeps the company's history.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from foundation.errors import Contention, Rejected, ServiceError
 from payflow.connect.grants import Authorization, Grant
 from payflow.connect.tokens import Tokens
 from payflow.connection import Invitation, SignIn
+from payflow.errors import ServedElsewhere
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.oauth import OAuthLedger, digest, new_secret
 from payflow.model import Account, CompanyId
@@ -36,8 +38,10 @@ _log = logging.getLogger(__name__)
 INVITATION_MS: Final = 24 * 3_600_000
 SIGN_IN_MS: Final = 10 * 60_000
 SCOPE: Final = "openid profile aws.cognito.signin.user.admin"
-_STAYS: Final = frozenset({CompanyStatus.PAUSED, CompanyStatus.CONFIRM})
+_STAYS: Final = frozenset({CompanyStatus.PAUSED, CompanyStatus.CONFIRM, CompanyStatus.ELSEWHERE})
 """A reconnection does not end a pause, nor what the operator has to confirm."""
+_WAITS: Final = frozenset({CompanyStatus.CONFIRM, CompanyStatus.ELSEWHERE})
+"""Connected, and yet the operator has to do something first."""
 
 
 class ConnectOutcome(StrEnum):
@@ -49,6 +53,8 @@ class ConnectOutcome(StrEnum):
     DENIED = "denied"
     """The person, or Conta Azul, said no."""
     WRONG_COMPANY = "wrong_company"
+    ELSEWHERE = "elsewhere"
+    """Another deployment serves this clinic. Nothing was stored."""
     FAILED = "failed"
     """No answer from Conta Azul, or a code that was used up."""
     WORKING = "working"
@@ -69,6 +75,9 @@ class Partitions(Protocol):
     def lane(self, company: CompanyId) -> LaneLedger: ...
 
     def tokens(self, company: CompanyId) -> Tokens: ...
+
+    async def claim(self, company: CompanyId) -> None:
+        """Make this the deployment that serves the company. Raises ServedElsewhere, SendLogUnavailable."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,7 +184,11 @@ class Connecting:
             account = await self.account_of(grant.access)
             if not _is_invited(invitation, account):
                 return ConnectOutcome.WRONG_COMPANY
+            await self.partitions.claim(account.company)
             return await self._connect(invitation, account, grant)
+        except ServedElsewhere as other:
+            logs.error(_log, "served_elsewhere", where=other.where)
+            return ConnectOutcome.ELSEWHERE
         except ServiceError as error:  # of Conta Azul or of the ledger: the person begins again
             logs.warning(_log, "connect_failed", error=type(error).__name__)
             return ConnectOutcome.FAILED
@@ -188,7 +201,7 @@ class Connecting:
         company = await lane.write_company(self._again(known, account) if known else self._new(invitation, account))
         await tokens.save(grant, above=await tokens.highest_generation())
         await lane.entries.lower(account.company, self.clock(), company.status)
-        return ConnectOutcome.CONFIRM if company.status is CompanyStatus.CONFIRM else ConnectOutcome.CONNECTED
+        return ConnectOutcome.CONFIRM if company.status in _WAITS else ConnectOutcome.CONNECTED
 
     def _new(self, invitation: Invitation, account: Account) -> Company:
         now = self.clock()
@@ -205,6 +218,10 @@ class Connecting:
 
     def _again(self, known: Company, account: Account) -> Company:
         status = known.status if known.status in _STAYS else CompanyStatus.ACTIVE
+        if (
+            known.status is CompanyStatus.DISCONNECTED
+        ):  # another deployment may have mailed since: `resume` asks the log
+            status = CompanyStatus.ELSEWHERE
         name = account.trade_name or account.legal_name
         return replace(known, status=status, name=name, document=account.document, status_ms=self.clock())
 

@@ -55,6 +55,14 @@ _OUTCOMES: Final[Mapping[ConnectOutcome, tuple[int, str, str]]] = {
             "Saia do Conta Azul, entre com o usuário da empresa convidada e abra o convite novamente."
         ),
     ),
+    ConnectOutcome.ELSEWHERE: (
+        409,
+        "Outra instalação do PayFlow já atende esta empresa",
+        (
+            "Nada foi guardado, e nenhum recibo é enviado duas vezes. O operador precisa desligar a empresa na outra "
+            "instalação antes de conectá-la aqui."
+        ),
+    ),
     ConnectOutcome.FAILED: (
         502,
         "O Conta Azul não respondeu",

@@ -115,6 +115,7 @@ class Tokens:
             access=grant.access,
             refresh=grant.refresh,
             expires_ms=UnixMs(self.clock() + grant.expires_s * 1000),
+            saved_ms=self.clock(),
         )
         await self._put_rescue(token)
         return await self._take(token)

@@ -22,6 +22,7 @@ from payflow.delivery import choices, restore, since, steps
 from payflow.delivery.choices import Person
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey, LogRecords, delivery_key
+from payflow.delivery.purging import Purging
 from payflow.delivery.since import Said
 from payflow.ledger import keys
 from payflow.ledger.backup import LEFT_OUT, Backup, all_rows
@@ -82,8 +83,27 @@ class Restoring:
         for customer, one in said.payers.items():
             no_mail = since.NO_MAIL[one.what]
             await LaneRecipients(self.ledger).set_no_mail(customer, one.by, one.at_ms, no_mail=no_mail)
+        for customer in said.purged:
+            await LaneRecipients(self.ledger).set_no_mail(customer, "purge", self.clock(), no_mail=True)
+            await Purging(ledger=self.ledger, apply=True).person(customer)
         await self._end(epoch)
         return Report(rows=len(backup.rows), mails=mails, not_put_back=[*said.others, *unknown])
+
+    async def adopt(self, since_ms: UnixMs) -> Mapping[DeliveryState, int]:
+        """
+        Take over a company that another deployment served, whose send log this is; return how its mails stand.
+
+        What that deployment mailed from the day before *since_ms* on is not mailed again. The company stays paused.
+        Raises ServedElsewhere, before anything is written, while the other one still serves it.
+        """
+        await self.log.claim()
+        await self._put(keys.RESTORING, EPOCHS.encode(Epoch(0)))
+        await self._pause()
+        epoch = await self.log.raise_epoch()
+        await self._put(keys.RESTORING, EPOCHS.encode(Epoch(epoch)))
+        mails = await self._release(await self.log.records(utc_day(UnixMs(since_ms - DAY_MS))))
+        await self._end(epoch)
+        return mails
 
     # The steps ---------------------------------------------------------------------------------------
 

@@ -130,6 +130,14 @@ class SenderDesk:
     async def epoch(self) -> int:
         return (await self.account()).epoch
 
+    async def waiting(self) -> Sequence[Waiting]:
+        """Return the companies that wait for a permit, the longest first."""
+        return sorted((await self._waiting(self.clock())).values(), key=lambda each: (each.since_ms, each.company))
+
+    async def probe_now(self) -> None:
+        """Let the next due mail probe a stopped account at once: a person has put right what stopped it."""
+        await self._change(lambda account: replace(account, probe_ms=self.clock()) if account.stopped_ms else None)
+
     async def heard(self, outcome: Outcome, address_index: str) -> int:
         """Take note of an outcome: stop, go on, or nothing; return the epoch in which it happened."""
         before, _ = await self._change(lambda account: after(account, outcome, address_index, self.clock()))

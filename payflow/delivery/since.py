@@ -22,6 +22,7 @@ So far the clock of whoever decided may be behind that of the backup.
 What the backup has already is put back without effect.
 """
 SKIP: Final = "skip"
+PURGE_PERSON: Final = "purge-person"
 NO_MAIL: Final = {"no-mail": True, "mail": False}
 
 
@@ -43,6 +44,8 @@ class Since:
     skipped: Mapping[BaixaId, Said]
     payers: Mapping[CustomerId, Said]
     others: Sequence[Said]
+    purged: Sequence[CustomerId] = ()
+    """Customers whose data was erased: it is erased in what the backup brings back too."""
 
 
 def read(entries: Sequence[Mapping[str, Value]], began_ms: UnixMs) -> Since:
@@ -51,12 +54,19 @@ def read(entries: Sequence[Mapping[str, Value]], began_ms: UnixMs) -> Since:
     payments: dict[str, Said] = {}
     payers: dict[CustomerId, Said] = {}
     for said in sorted(since, key=lambda one: one.at_ms):
+        if said.what == PURGE_PERSON:
+            continue
         if said.what in NO_MAIL:
             payers[CustomerId(said.subject)] = said
         else:
             payments[said.subject] = said
     skipped = {BaixaId(subject): said for subject, said in payments.items() if said.what == SKIP}
-    return Since(skipped=skipped, payers=payers, others=[said for said in payments.values() if said.what != SKIP])
+    return Since(
+        skipped=skipped,
+        payers=payers,
+        others=[said for said in payments.values() if said.what != SKIP],
+        purged=sorted({CustomerId(said.subject) for said in since if said.what == PURGE_PERSON}),
+    )
 
 
 def _said(entry: Mapping[str, Value]) -> Said:

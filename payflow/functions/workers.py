@@ -19,8 +19,8 @@ from foundation import logs
 from foundation.clock import system_clock
 from foundation.errors import ConfigurationError, Transient
 from foundation.invocation import invocation
-from payflow.lane import due_entries
 from payflow.model import CompanyId
+from payflow.progress import due_entries
 from payflow.wiring import container
 
 STORAGE = "AzureWebJobsStorage"

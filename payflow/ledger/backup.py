@@ -15,7 +15,8 @@ from typing import Final
 
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
-from foundation.tablestore.ports import Row, Rows, Value
+from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.ports import UNSTORED, Row, Rows, Value
 from foundation.tablestore.queries import PAGE_ROWS, behind
 from payflow.ledger import keys
 from payflow.model import CompanyId
@@ -102,3 +103,10 @@ def load(text: str) -> Backup:
 
 def _digest(lines: list[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+async def note(rows: Rows, began_ms: UnixMs) -> None:
+    """Store when the last backup was begun that was written to its end: an old one is an alarm."""
+    row, write = await rows.get(keys.BACKUP), AtomicWrite()
+    write.put(keys.BACKUP, {"at_ms": began_ms}, row.version if row else UNSTORED)
+    await commit(rows, write, marker_row=keys.BACKUP)

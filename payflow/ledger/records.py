@@ -120,6 +120,7 @@ def _token(sealed: _Sealed) -> Record:
         text("refreshing"),
         number("refreshing_ms"),
         number("refused_ms"),
+        number("saved_ms", missing=0),
     )
     return Record(Token, columns)
 
@@ -154,6 +155,7 @@ _CURSOR = Record(
         number("all_changes_ms"),
         number("paid_ms"),
         number("check_ms"),
+        number("took_ms", missing=0),
     ),
 )
 

@@ -3,40 +3,63 @@ The send log: insert-only rows of one company, in another storage account than t
 
 Each record is one group with the epoch's row, on the condition of that row's version. So *begun* and the raising of
 the epoch exclude each other: a restore that has raised the epoch reads every record that was, and none can follow.
+
+The same row says which ledger mails this clinic's receipts. Of two deployments that share the second account the first
+one that connects the clinic is it; the other can begin nothing, until the first has disconnected the clinic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from foundation.clock import Clock, UnixMs, utc_day
 from foundation.errors import Contention, StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.codec import Codec, Record, number, text
 from foundation.tablestore.ports import UNSTORED, Rows, Value, Version
 from foundation.tablestore.queries import rows_under
 from payflow.delivery.ports import DeliveryKey
 from payflow.delivery.restore import LogWord
-from payflow.errors import SendLogUnavailable
-from payflow.ledger.deliveries import EPOCHS, Epoch
+from payflow.errors import SendLogUnavailable, ServedElsewhere
 from payflow.model import BaixaId, CompanyId, PaymentKey
 
 TRIES_MAX: Final = 5
 CLAIM_MS: Final = 600_000
 """A mail is begun within this from its claim."""
 _EPOCH = "epoch"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The epoch's row: whose log this is. Versions before wrote the number alone."""
+
+    number: int
+    ledger: str = ""
+    where: str = ""
+    """The redirect URI of that deployment: what its operator and the clinic know it by."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+HEADS = Codec([Record(Head, (number("number"), text("ledger", missing=""), text("where", missing="")))])
 _RECORD = "record:"
 
 
 @dataclass(frozen=True, slots=True)
 class TableSendLog:
-    """``SendLog`` of one company. ``epoch`` is that of the table the worker works on."""
+    """
+    ``SendLog`` of one company.
+
+    ``epoch`` is that of the table the worker works on; ``ledger`` and ``where`` say whose table that is.
+    """
 
     rows: Rows
     clock: Clock
     company: CompanyId
     epoch: int
+    ledger: str = ""
+    where: str = ""
 
     async def begin(self, key: DeliveryKey, owner: str) -> None:
         await self._append(key, owner, LogWord.BEGUN)
@@ -46,7 +69,29 @@ class TableSendLog:
 
     async def raised(self) -> int:
         """Return the log's epoch; 1 before any restore."""
-        return (await self._read_epoch())[0]
+        return (await self._read_head()).number
+
+    async def claim(self) -> None:
+        """Make this ledger the one that mails the clinic's receipts. Raises ServedElsewhere, SendLogUnavailable."""
+        for _ in range(TRIES_MAX):
+            write = AtomicWrite()
+            self._put(write, self._claimed(await self._read_head()))
+            if await self._done(write, _EPOCH):
+                return
+        raise SendLogUnavailable("the send log is written without a pause")
+
+    async def belongs_here(self) -> None:
+        """Return if this ledger mails the clinic's receipts, or nobody does. Raises ServedElsewhere."""
+        self._claimed(await self._read_head())
+
+    async def give_up(self) -> None:
+        """Let another deployment mail this clinic's receipts. Raises ServedElsewhere, SendLogUnavailable."""
+        for _ in range(TRIES_MAX):
+            write = AtomicWrite()
+            self._put(write, replace(self._claimed(await self._read_head()), ledger="", where=""))
+            if await self._done(write, _EPOCH):
+                return
+        raise SendLogUnavailable("the send log is written without a pause")
 
     async def knows(self, owner: str, at: UnixMs) -> bool:
         """Say whether *owner*, who claimed its mail at that time, began. Raises StoreUnavailable."""
@@ -56,11 +101,11 @@ class TableSendLog:
     async def raise_epoch(self) -> int:
         """Raise the epoch and return it: whoever works on an older table can begin nothing more."""
         for _ in range(TRIES_MAX):
-            epoch, version = await self._read_epoch()
+            head = self._claimed(await self._read_head())
             write = AtomicWrite()
-            write.put(_EPOCH, EPOCHS.encode(Epoch(epoch + 1)), version)
+            self._put(write, replace(head, number=head.number + 1))
             if await self._done(write, _EPOCH):
-                return epoch + 1
+                return head.number + 1
         raise SendLogUnavailable("the epoch is written without a pause")
 
     async def records(self, first_day: str) -> Mapping[DeliveryKey, Sequence[tuple[str, str]]]:
@@ -85,22 +130,33 @@ class TableSendLog:
             "word": str(word),
         }
         for _ in range(TRIES_MAX):
-            epoch, version = await self._read_epoch()
-            if word is LogWord.BEGUN and epoch > self.epoch:
-                raise SendLogUnavailable("a restore has begun: this worker may begin nothing")
+            head = await self._read_head()
+            if word is LogWord.BEGUN:
+                head = self._claimed(head)
+                if head.number > self.epoch:
+                    raise SendLogUnavailable("a restore has begun: this worker may begin nothing")
             write = AtomicWrite()
-            write.put(_EPOCH, EPOCHS.encode(Epoch(epoch)), version)
+            self._put(write, head)
             write.insert(name, values)
             if await self._done(write, name):
                 return
         raise SendLogUnavailable("the send log is written without a pause")
 
-    async def _read_epoch(self) -> tuple[int, Version]:
+    def _claimed(self, head: Head) -> Head:
+        """Return *head* as this ledger's. Raises ServedElsewhere if it is another's."""
+        if head.ledger and head.ledger != self.ledger:
+            raise ServedElsewhere(head.where)
+        return replace(head, ledger=self.ledger, where=self.where)
+
+    def _put(self, write: AtomicWrite, head: Head) -> None:
+        write.put(_EPOCH, HEADS.encode(head), head.version)
+
+    async def _read_head(self) -> Head:
         try:
             row = await self.rows.get(_EPOCH)
         except StoreUnavailable as error:
             raise SendLogUnavailable("the send log does not answer") from error
-        return (EPOCHS.decode(Epoch, row).number, row.version) if row else (1, UNSTORED)
+        return HEADS.decode(Head, row) if row else Head(1)
 
     async def _done(self, write: AtomicWrite, marker_row: str) -> bool:
         try:

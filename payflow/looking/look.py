@@ -92,7 +92,7 @@ class Look:
         except Cut:
             return cursor
         self.result.complete = True
-        return await self._ledger.write_cursor(planning.done(cursor))
+        return await self._ledger.write_cursor(planning.done(cursor, self._clock()))
 
     async def _span(self, plan: Plan, span: Span, *, settle: bool) -> bool:
         """List *span* until nothing is added; say whether it was disturbed meanwhile."""

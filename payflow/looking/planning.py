@@ -116,10 +116,10 @@ def spans(kind: LookKind, today: date, width_days: int) -> Sequence[Span]:
     return found
 
 
-def done(cursor: Cursor) -> Cursor:
-    """Return the cursor after the last span of its look is rows."""
+def done(cursor: Cursor, now: UnixMs) -> Cursor:
+    """Return the cursor after the last span of its look is rows, at *now*."""
     upper, kind = cursor.look_upper_ms, cursor.kind
-    after = replace(cursor, kind=None, span=0)
+    after = replace(cursor, kind=None, span=0, took_ms=max(0, now - upper))
     match kind:
         case LookKind.BASELINE:
             return replace(after, upper_ms=upper, all_changes_ms=upper, paid_ms=upper, check_ms=upper)

@@ -24,13 +24,23 @@ class SmtpChannel:
         self._server, self._session, self._sender, self._token = server, Session(server), sender, token
 
     async def offer(self, recipient: str, data: bytes) -> Outcome | None:
+        return await self._signed() or await asyncio.to_thread(self._offer, recipient, data)
+
+    async def check(self) -> Outcome | None:
+        """Connect, encrypt, log in, and close; None when all of it was taken. No mail is begun."""
+        refused = await self._signed() or await asyncio.to_thread(self._session.open)
+        await self.close()
+        return refused
+
+    async def _signed(self) -> Outcome | None:
+        """Get an access token where one signs in; return why there is none."""
         if self._token:
             try:
                 token = await self._token()
             except NoToken as none:
                 return Outcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words=str(none))
             self._session = Session(replace(self._server, secret=lambda: token))
-        return await asyncio.to_thread(self._offer, recipient, data)
+        return None
 
     async def finish(self, not_after_s: float) -> Outcome | None:
         return await asyncio.to_thread(self._session.finish, not_after_s)

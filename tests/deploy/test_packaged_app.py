@@ -53,6 +53,7 @@ PAYFLOW_FUNCTIONS = {
     "oauth_callback http /oauth/callback",
     "healthz http /healthz",
     "ready http /ready",
+    "metrics http /metrics",
     "wake_lanes timer 0 * * * * *",
     "lane queue payflow-lanes",
     "lane_poisoned queue payflow-lanes-poison",

@@ -10,7 +10,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 PROCESS_TIMEOUT_S = 300
-"""A process that says nothing for so long hangs; on a busy machine at the lowest priority one took more than a minute."""
+"""A process that says nothing for so long hangs; one at the lowest priority took more than a minute."""
 
 _FORKS = multiprocessing.get_context("forkserver")
 """Children of a server that has everything imported: the libraries would cost each two seconds."""

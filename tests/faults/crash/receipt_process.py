@@ -20,10 +20,10 @@ from payflow.delivery import decisions
 from payflow.delivery.ports import delivery_key
 from payflow.delivery.rules import IDLE_MS
 from payflow.installation import Installation
-from payflow.lane import due_entries
 from payflow.ledger import identity
 from payflow.mail.wire import Wire as SmtpWire
 from payflow.model import BaixaId, CompanyId
+from payflow.progress import due_entries
 from payflow.state import DeliveryState, ReceiptState
 from payflow.wiring import Container
 from tests.faults.crash.process import Died, Ended

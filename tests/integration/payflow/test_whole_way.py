@@ -232,6 +232,52 @@ async def test_the_timer_wakes_what_is_due(world: World, capsys: pytest.CaptureF
     assert lanes.get() == f'["{COMPANY}"]'
 
 
+async def test_a_second_deployment_is_refused_until_the_first_lets_go(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One second account, two ledgers: connected once, disconnected there, connected here, and back by `resume`."""
+    await connected(world, capsys)
+    first = wiring.LEDGER_TABLE
+    monkeypatch.setattr(wiring, "LEDGER_TABLE", f"{first}2")
+    await wiring.aclose()
+    await _command("init")
+    await _command("invite", "--document", DOCUMENT)
+    link = capsys.readouterr().out.splitlines()[-1]
+
+    assert "Outra instalação do PayFlow já atende esta empresa" in await world.connect(link)
+
+    monkeypatch.setattr(wiring, "LEDGER_TABLE", first)
+    await wiring.aclose()
+    payment = world.books.pay(world.books.bill(world.books.person("Ana"), 10_00, due=date(2026, 1, 1)))
+    await _look_now()
+    await world.lane()
+    assert await world.state(payment.id) is ReceiptState.READY
+    with pytest.raises(commands.Refused, match="1 receipts of company"):
+        await _command("disconnect", COMPANY)
+    await _command("disconnect", COMPANY, "--leave-open")
+    assert await (await wiring.container().base()).lane(COMPANY).read_token() is None
+
+    monkeypatch.setattr(wiring, "LEDGER_TABLE", f"{first}2")
+    await wiring.aclose()
+    await _command("invite", "--document", DOCUMENT)
+    assert "Conta conectada" in await world.connect(capsys.readouterr().out.splitlines()[-1])
+    monkeypatch.setattr(wiring, "LEDGER_TABLE", first)
+    await wiring.aclose()
+    await _command("disconnect", COMPANY, "--leave-open")
+    assert "Another deployment serves it already" in capsys.readouterr().out
+    await _status(CompanyStatus.ELSEWHERE)
+    with pytest.raises(commands.Refused, match="still serves"):
+        await _command("resume", COMPANY)
+
+    monkeypatch.setattr(wiring, "LEDGER_TABLE", f"{first}2")
+    await wiring.aclose()
+    await _command("disconnect", COMPANY)
+    monkeypatch.setattr(wiring, "LEDGER_TABLE", first)
+    await wiring.aclose()
+    await _command("resume", COMPANY)
+    assert "is active" in capsys.readouterr().out
+
+
 async def test_pages_for_what_is_not_valid(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """An invitation that never was, a state of nobody's, a method that is none."""
     await connected(world, capsys)

@@ -24,7 +24,7 @@ from payflow.connect.connecting import (
 )
 from payflow.connect.grants import Grant, InvalidGrant
 from payflow.connect.tokens import Tokens
-from payflow.errors import ApiUnavailable
+from payflow.errors import ApiUnavailable, ServedElsewhere
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.oauth import OAuthLedger
 from payflow.ledger.records import oauth_codec
@@ -69,6 +69,8 @@ class World:
     account: Account = ACCOUNT
     now: UnixMs = NOW
     api_is_down: bool = False
+    other: str = ""
+    """The deployment that serves the clinic already."""
 
     def lane(self, company: CompanyId) -> LaneLedger:
         assert company == self.account.company
@@ -76,6 +78,11 @@ class World:
 
     def tokens(self, company: CompanyId) -> Tokens:
         return Tokens(self.lane(company), self.rescue, self.server, lambda: self.now)
+
+    async def claim(self, company: CompanyId) -> None:
+        assert company == self.account.company
+        if self.other:
+            raise ServedElsewhere(self.other)
 
     async def account_of(self, access: str) -> Account:
         assert access.startswith("a-")
@@ -326,3 +333,30 @@ async def test_any_call_back_is_judged_without_work(state: str, cookie: str, cod
     assert (world.oauth.reads, world.oauth.commits, world.server.exchanged) == (1, 0, 0)
     assert world.oauth.dump() == before
     assert pages.cookie_in(cookie) is not None
+
+
+async def test_a_clinic_of_another_deployment_is_not_connected() -> None:
+    """Nothing is stored, not even a token; the page says why."""
+    world = World(other="https://old.example/oauth/callback")
+
+    assert await world.sign_in(await world.invited()) is ConnectOutcome.ELSEWHERE
+
+    assert await world.book.lane.read_company() is None
+    assert world.rescue.dump() == {}
+    assert "Outra instalação" in pages.outcome(ConnectOutcome.ELSEWHERE).body
+
+
+@pytest.mark.parametrize("status", [CompanyStatus.DISCONNECTED, CompanyStatus.ELSEWHERE])
+async def test_a_company_that_another_may_have_served_waits_for_the_operator(status: CompanyStatus) -> None:
+    """`resume` asks the send log first what the other one mailed."""
+    world = World()
+    await world.sign_in(await world.invited())
+    company = await world.book.lane.read_company()
+    assert company
+    await world.book.lane.write_company(replace(company, status=status))
+
+    assert await world.sign_in(await world.invited(), code="code-2") is ConnectOutcome.CONFIRM
+
+    after = await world.book.lane.read_company()
+    assert after
+    assert after.status is CompanyStatus.ELSEWHERE

@@ -43,7 +43,7 @@ def test_the_app_is_indexed_without_a_setting() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     names, loaded = ended.stdout.splitlines()
-    assert names == "bounces connect healthz lane lane_poisoned oauth_callback ready wake_lanes"
+    assert names == "bounces connect healthz lane lane_poisoned metrics oauth_callback ready wake_lanes"
     assert loaded == "[]"
 
 

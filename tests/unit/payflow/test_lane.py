@@ -18,12 +18,12 @@ from payflow import lane as lanes
 from payflow.alarms import CATALOGUE
 from payflow.conta_azul.answers import Page
 from payflow.conta_azul.routes import Search
-from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, Unauthorized
-from payflow.lane import Ended, Lane, due_entries
+from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, ServedElsewhere, Unauthorized
+from payflow.lane import Ended, Lane
 from payflow.ledger.lane import LaneLedger
 from payflow.model import Account, BaixaId
 from payflow.ports import ContaAzul
-from payflow.progress import Cursor, Entry
+from payflow.progress import Cursor, Entry, due_entries
 from payflow.state import Company, CompanyStatus, Reason, Receipt, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
 from tests.fakes.payflow import COMPANY, Book, a_company, a_receipt, an_instalment
@@ -519,3 +519,16 @@ def test_the_timer_wakes_the_longest_due_first() -> None:
     ]
 
     assert [entry.next_due_ms for entry in due_entries(entries, UnixMs(300))] == [100, 200, 300]
+
+
+async def test_a_company_of_another_deployment_rests(world: World) -> None:
+    """At the first mail that the log refuses: nothing more is looked for, and the entry says so to the timer."""
+    await world.with_receipts("b1")
+    world.work.trouble["b1"] = ServedElsewhere("https://other.example/oauth/callback")
+
+    assert await world.run() is Ended.RESTING
+    assert await world.status() is CompanyStatus.ELSEWHERE
+    (entry,) = await world.book.entries.all()
+    assert entry.status is CompanyStatus.ELSEWHERE
+    assert await world.run() is Ended.RESTING
+    assert world.work.done == ["b1"]

@@ -70,10 +70,10 @@ def test_after_an_outage_it_looks_back_as_long_as_that_was() -> None:
     )
     assert begun.look_lower_ms == NOW - 2 * day - LOOK_BACK_MS
 
-    disturbed = planning.done(replace(begun, disturbed=True))
+    disturbed = planning.done(replace(begun, disturbed=True), NOW)
     later = UnixMs(NOW + INTERVAL_MS)
     again = planning.begin(disturbed, LookKind.CHANGES, later, interval_ms=INTERVAL_MS)
-    calm = planning.done(again)
+    calm = planning.done(again, later)
 
     assert disturbed.outage_from_ms == NOW - day
     assert again.look_lower_ms < begun.look_lower_ms
@@ -93,11 +93,11 @@ def test_after_an_outage_it_looks_back_as_long_as_that_was() -> None:
 def test_a_look_moves_what_it_has_looked_at(kind: LookKind, moved: set[str]) -> None:
     """Only a look for changes moves the cursor: neither payment dates nor sums show what was edited."""
     later = UnixMs(NOW + 1)
-    after = planning.done(planning.begin(FRESH, kind, later, interval_ms=INTERVAL_MS))
+    after = planning.done(planning.begin(FRESH, kind, later, interval_ms=INTERVAL_MS), UnixMs(later + 2_500))
 
     names = ("upper_ms", "all_changes_ms", "paid_ms", "check_ms")
     assert {name for name in names if getattr(after, name) == later} == moved
-    assert after.kind is None
+    assert (after.kind, after.took_ms) == (None, 2_500)
 
 
 def test_what_was_paid_is_asked_by_its_day() -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
+
+import pytest
+
+from payflow.cli.commands import _parser
 
 ROOT = Path(__file__).parents[3]
 NAMED = re.compile(r"`(test_\w+)::(test_\w+)`")
@@ -14,7 +19,11 @@ def named(paper: str) -> list[tuple[str, str]]:
     return NAMED.findall((ROOT / "docs" / "payflow" / paper).read_text("utf-8"))
 
 
-def test_every_named_test_exists() -> None:
+PAPERS = ("proof", "guide")
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_every_named_test_exists(paper: str) -> None:
     """In a file of that name."""
     found = {
         (file.stem, name)
@@ -22,10 +31,30 @@ def test_every_named_test_exists() -> None:
         for name in re.findall(r"def (test_\w+)\(", file.read_text("utf-8"))
     }
 
-    assert len(named("proof.md")) > 80
-    assert [one for one in named("proof.md") if one not in found] == []
+    assert len(named(f"{paper}.md")) > 30
+    assert [one for one in named(f"{paper}.md") if one not in found] == []
 
 
-def test_both_languages_name_the_same_tests() -> None:
+@pytest.mark.parametrize("paper", PAPERS)
+def test_both_languages_name_the_same_tests(paper: str) -> None:
     """In the same order."""
-    assert named("proof.md") == named("proof.pt-BR.md")
+    assert named(f"{paper}.md") == named(f"{paper}.pt-BR.md")
+
+
+@pytest.mark.parametrize("language", ["", ".pt-BR"])
+def test_every_promise_of_the_guide_has_a_row(language: str) -> None:
+    """G01 to G38, each once, in order."""
+    text = (ROOT / "docs" / "payflow" / f"guide{language}.md").read_text("utf-8")
+
+    assert re.findall(r"^\| (G\d\d) \|", text, re.MULTILINE) == [f"G{number:02d}" for number in range(1, 39)]
+
+
+@pytest.mark.parametrize("paper", ["guide", "guide.pt-BR", "operating", "operating.pt-BR"])
+def test_every_named_command_is_one(paper: str) -> None:
+    """The first word of what stands in backticks and is one of PayFlow's commands, or looks like one."""
+    text = (ROOT / "docs" / "payflow" / f"{paper}.md").read_text("utf-8")
+    known = next(action.choices for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    spelled = set(re.findall(r"`([a-z-]+)(?: [^`]*)?`", text)) & known.keys()
+
+    assert {"backup", "pause", "purge", "verify", "doctor"} <= spelled
+    assert set(re.findall(r"`([a-z]+) (?:COMPANY|EMPRESA)[ `]", text)) <= known.keys()

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from foundation.alarms.model import Fact
+from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
 from payflow import standing
 from payflow.alarms import CATALOGUE
+from payflow.connection import Token
 from payflow.delivery.sender import SenderDesk, SendingLimits
+from payflow.ledger import backup, keys
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
 from payflow.model import InstalmentId
 from payflow.state import CompanyStatus, Reason, ReceiptState
-from tests.fakes.payflow import COMPANY, NOW, Book, a_receipt, an_instalment
+from tests.fakes.payflow import COMPANY, NOW, Book, a_company, a_receipt, an_instalment
+
+AT = standing.Now(ms=NOW, interval_ms=300_000)
 
 
 async def test_what_waits_for_a_person_and_a_stopped_sender_stand() -> None:
@@ -19,7 +28,7 @@ async def test_what_waits_for_a_person_and_a_stopped_sender_stand() -> None:
     book, desk = Book(), SenderDesk(MemoryRows(), lambda: NOW, SendingLimits())
 
     async def stands() -> list[Fact]:
-        return await standing.facts(book.entries, lambda _: book.lane, desk)
+        return await standing.facts(book.entries, lambda _: book.lane, desk, AT)
 
     await book.entries.lower(COMPANY, NOW, CompanyStatus.ACTIVE)
     await book.lane.add(None, an_instalment(), [a_receipt()], [])
@@ -43,3 +52,62 @@ async def test_what_waits_for_a_person_and_a_stopped_sender_stand() -> None:
         Fact(code="receipts_held", subject=COMPANY, detail="2 no_document, 1 refused", since_ms=NOW),
     ]
     assert [CATALOGUE.find(fact.code).blocks for fact in await stands()] == [True, False, False]
+
+
+async def test_a_clinic_of_another_deployment_stands() -> None:
+    """Until one of the two is disconnected."""
+    book, desk = Book(), SenderDesk(MemoryRows(), lambda: NOW, SendingLimits())
+    await book.entries.lower(COMPANY, NOW, CompanyStatus.ELSEWHERE)
+    await book.lane.write_company(a_company(status=CompanyStatus.ELSEWHERE, status_ms=NOW))
+
+    (fact,) = await standing.facts(book.entries, lambda _: book.lane, desk, AT)
+
+    assert (fact.code, fact.subject, fact.since_ms) == ("served_elsewhere", COMPANY, NOW)
+
+
+@pytest.mark.parametrize(
+    ("code", "late_ms"),
+    [
+        ("company_not_looked_at", 15 * 60_000),
+        ("receipts_overdue", 3_600_000),
+        ("token_not_renewed", 20 * 60_000),
+        ("backup_old", 26 * 3_600_000),
+    ],
+)
+async def test_what_has_not_happened_for_too_long_stands(code: str, late_ms: int) -> None:
+    """Not a moment before; of a company at rest nothing is expected, and of a paused one only its backup."""
+    book, desk = Book(), SenderDesk(MemoryRows(), lambda: NOW, SendingLimits())
+    at = UnixMs(NOW - late_ms)
+    fresh = dict.fromkeys(("company_not_looked_at", "receipts_overdue", "token_not_renewed", "backup_old"), NOW)
+    times = {**fresh, code: at}
+    await book.entries.lower(COMPANY, NOW, CompanyStatus.ACTIVE)
+    company = await book.lane.write_company(a_company(connected_ms=times["company_not_looked_at"]))
+    token = Token(generation=1, access="a", refresh="r", expires_ms=UnixMs(times["token_not_renewed"]))
+    book.company_rows.put(keys.TOKEN, book.lane.codec.encode(token))
+    await backup.note(book.company_rows, UnixMs(times["backup_old"]))
+    receipt = a_receipt(due_ms=UnixMs(times["receipts_overdue"]))
+    await book.lane.add(None, an_instalment(), [receipt], [])
+
+    async def codes(now: int) -> list[str]:
+        now_ = standing.Now(ms=UnixMs(now), interval_ms=300_000)
+        return [fact.code for fact in await standing.facts(book.entries, lambda _: book.lane, desk, now_)]
+
+    assert await codes(NOW) == []
+    assert await codes(NOW + 1) == [code]
+    for status in (CompanyStatus.PAUSED, CompanyStatus.CONFIRM, CompanyStatus.DISCONNECTED):
+        company = await book.lane.write_company(replace(company, status=status))
+        await book.entries.lower(COMPANY, NOW, status)
+        expected = ["backup_old"] if code == "backup_old" and status is CompanyStatus.PAUSED else []
+        assert await codes(NOW + 1) == expected
+
+
+async def test_a_company_that_was_never_backed_up_has_a_day() -> None:
+    """From its connection on; one whose row is not there yet has no age at all."""
+    book, desk = Book(), SenderDesk(MemoryRows(), lambda: NOW, SendingLimits())
+    await book.entries.lower(COMPANY, NOW, CompanyStatus.PAUSED)
+    assert await standing.facts(book.entries, lambda _: book.lane, desk, AT) == []
+    await book.lane.write_company(a_company(status=CompanyStatus.PAUSED, connected_ms=UnixMs(NOW - 27 * 3_600_000)))
+
+    (fact,) = await standing.facts(book.entries, lambda _: book.lane, desk, AT)
+
+    assert (fact.code, fact.since_ms) == ("backup_old", NOW - 27 * 3_600_000)

@@ -1,0 +1,77 @@
+"""Commands about the installation: make its tables; back a company up, and put it back."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from foundation.clock import system_clock
+from payflow.cli.context import Add, Refused, company_of, say
+from payflow.ledger import backup, identity, verifying
+from payflow.model import CompanyId
+from payflow.settings.groups import ContaAzulSettings, StorageSettings
+from payflow.wiring import Container
+
+
+def add_to(add: Add) -> None:
+    """Add the commands to a parser."""
+    add("init", "make the tables and the ledger's identity, once", _init)
+    backing = add("backup", "write a company's rows to a file; what is sealed stays sealed", _backup)
+    restore = add("restore", "put a company's rows back; mails that the send log knows are kept", _restore)
+    add("verify", "read every row of a company and say what does not fit together", _verify).add_argument("company")
+    for command in (backing, restore):
+        command.add_argument("company")
+        command.add_argument("file", type=Path)
+
+
+async def _init(container: Container, _: argparse.Namespace) -> None:
+    tables, second = await container.ledger_tables(), await container.second_tables()
+    await tables.ensure()
+    await second.ensure()
+    environment = (await container.settings(StorageSettings)).environment
+    uri = (await container.settings(ContaAzulSettings)).redirect_uri
+    made = await identity.create(tables.rows, await container.sealer(), environment=environment, redirect_uri=uri)
+    say(f"The ledger {made.ledger_id} of {environment} is ready.")
+
+
+async def _backup(container: Container, chosen: argparse.Namespace) -> None:
+    lane, company = await company_of(container, chosen)
+    base = await container.base()
+    whose = await base.ledger.rows.get(identity.ROW)
+    ledger_id, now = base.identity.ledger_id, system_clock()
+    taken = await backup.take(lane.rows, ledger_id=ledger_id, company=company.id, now=now, identity=whose)
+    part = chosen.file.with_name(f"{chosen.file.name}.part")  # an older backup there is whole until this one is
+    part.write_text(backup.dump(taken), encoding="utf-8", newline="\n")
+    part.replace(chosen.file)
+    await backup.note(lane.rows, now)
+    say(f"{len(taken.rows)} rows of company {company.id} are in {chosen.file}.")
+
+
+async def _restore(container: Container, chosen: argparse.Namespace) -> None:
+    found, tables = backup.load(chosen.file.read_text(encoding="utf-8")), await container.ledger_tables()
+    if found.company != chosen.company:
+        raise Refused(f"This backup is of company {found.company}.")
+    await tables.ensure()
+    environment = (await container.settings(StorageSettings)).environment
+    uri, sealer = (await container.settings(ContaAzulSettings)).redirect_uri, await container.sealer()
+    await identity.put_back(tables.rows, sealer, found.identity, environment=environment, redirect_uri=uri)
+    base = await container.base()
+    if found.ledger_id != base.identity.ledger_id:
+        raise Refused(f"This backup is of the ledger {found.ledger_id}; this one is {base.identity.ledger_id}.")
+    report = await (await container.restoring(CompanyId(chosen.company))).run(found)
+    mails = ", ".join(f"{count} {state}" for state, count in sorted(report.mails.items())) or "none"
+    say(f"{report.rows} rows of company {chosen.company} are back. Mails by the send log: {mails}.")
+    for said in report.not_put_back:
+        say(f"Decided since the backup, decide it once more: {said.what} {said.subject}, by {said.by}.")
+    say(f"The company is paused; look at `receipts {chosen.company}`, then run `resume {chosen.company}`.")
+
+
+async def _verify(container: Container, chosen: argparse.Namespace) -> None:
+    lane, company = await company_of(container, chosen)
+    found = await verifying.verify(lane)
+    say(", ".join(f"{count} {kind}" for kind, count in sorted(found.counts.items())))
+    for fault in found.faults:
+        say(fault)
+    if found.faults:
+        raise Refused(f"{len(found.faults)} rows of company {company.id} do not fit together.")
+    say(f"Every row of company {company.id} is readable and fits.")

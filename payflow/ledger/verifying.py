@@ -1,0 +1,86 @@
+"""
+Whether a company's rows fit together: every row is readable, each index row has its receipt, each receipt its index.
+
+A row that a lane writes meanwhile may look wrong for a moment: what is found wrong is read once more before it is told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from foundation.errors import ConfigurationError, InvariantBroken
+from foundation.tablestore.ports import Row
+from payflow.connection import Token
+from payflow.ledger import keys
+from payflow.ledger.backup import all_rows
+from payflow.ledger.lane import LaneLedger
+from payflow.payers import Mailbox, Payer
+from payflow.progress import Cursor, Instalment
+from payflow.state import Company, Delivery, DocumentOwner, Receipt
+
+KINDS: Final[Mapping[str, type[Any]]] = {
+    "company": Company,
+    "token": Token,
+    "cursor": Cursor,
+    "instalment": Instalment,
+    "receipt": Receipt,
+    "delivery": Delivery,
+    "document": DocumentOwner,
+    "customer": Payer,
+    "name": Payer,
+    "address": Mailbox,
+}
+_INDEXES: Final = (keys.DUE, keys.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How many rows of each kind there are, and what is wrong, a sentence each."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+
+async def verify(ledger: LaneLedger) -> Verified:
+    """Read every row of a company. Raises StoreUnavailable."""
+    found = Verified()
+    async for row in all_rows(ledger.rows):
+        found.counts[row.key.partition(":")[0]] += 1
+        async for fault in _faults(ledger, row):
+            fresh = await ledger.rows.get(row.key)
+            again = [each async for each in _faults(ledger, fresh)] if fresh else []
+            if fault in again:
+                found.faults.append(f"row {row.key}: {fault}")
+    return found
+
+
+async def _faults(ledger: LaneLedger, row: Row) -> AsyncIterator[str]:
+    kind = row.key.partition(":")[0]
+    if kind in KINDS:
+        try:
+            value = ledger.codec.decode(KINDS[kind], row)
+        except (InvariantBroken, ConfigurationError) as why:
+            yield str(why)
+            return
+        if isinstance(value, Receipt):
+            for key in _needed(ledger, value):
+                if await ledger.rows.get(key) is None:
+                    yield f"its index row {key} is missing"
+    elif row.key.startswith(_INDEXES) and await _points_elsewhere(ledger, row.key):
+        yield "the receipt is not there, or is in another state"
+
+
+def _needed(ledger: LaneLedger, receipt: Receipt) -> Iterator[str]:
+    name = ledger.name(receipt.baixa)
+    yield keys.sibling(receipt.instalment, name)
+    if index := keys.index(receipt, name):
+        yield index
+
+
+async def _points_elsewhere(ledger: LaneLedger, index: str) -> bool:
+    name = keys.name_in(index)
+    row = await ledger.rows.get(keys.receipt(name))
+    return row is None or keys.index(ledger.codec.decode(Receipt, row), name) != index

@@ -1,0 +1,181 @@
+"""What an operator needs, on real parts: checks, verification, audits, the mail account, export and erasure."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from foundation.clock import system_clock
+from payflow import wiring
+from payflow.cli import checks, commands
+from payflow.mail.codes import Phase, Verdict
+from payflow.mail.smtp import Outcome
+from payflow.model import BaixaId
+from payflow.settings.mail import MailSettings
+from payflow.state import ReceiptState
+from tests.integration.payflow.test_whole_way import (
+    COMPANY,
+    OVERRIDE,
+    World,
+    _command,
+    _look_now,
+    a_document,
+    connected,
+    world,
+)
+
+__all__ = ["world"]
+
+
+async def mailed(world: World, capsys: pytest.CaptureFixture[str]) -> str:
+    """Connect, and mail one receipt to Dra. Canária; return the payment."""
+    await connected(world, capsys)
+    payer = world.books.person("Dra. Canária", email="canaria@example.org", id="c-ana")
+    payment = world.books.pay(world.books.bill(payer, 10_00, due=date(2026, 1, 1)))
+    world.books.attach(payment, a_document(10_00))
+    await _look_now()
+    await world.lane()
+    assert await world.state(payment.id) is ReceiptState.SENT
+    capsys.readouterr()
+    return str(payment.id)
+
+
+async def test_the_checklist(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each item by its number; what fails here is named, an accepted one ends well, and nothing is mailed."""
+    with pytest.raises(commands.Refused):
+        await _command("doctor")
+    assert "FAILED   1 key: the ledger's table does not exist" in capsys.readouterr().out
+    await mailed(world, capsys)
+    sent = len(world.mail.accepted)
+
+    with pytest.raises(commands.Refused, match="4 items fail"):
+        await _command("doctor")
+
+    said = capsys.readouterr().out
+    for line in (
+        "ok       1 key",
+        "FAILED   2 settings: ENVIRONMENT is staging",
+        "ok       3 mail",
+        "ok       4 oauth",
+        "FAILED   5 https: the redirect URI is http",
+        f"FAILED   9 backup: no backup of the last 26 hours: {COMPANY}",
+        "FAILED   10 logging: alarms go to the log alone",
+        "ok       11 scaling",
+        "by hand  12 lgpd",
+    ):
+        assert line in said
+    await _command("backup", COMPANY, str(tmp_path / "b"))
+    await _command("doctor", *[f"--accept={name}" for name in ("settings", "https", "logging")])
+    assert "ok       9 backup" in capsys.readouterr().out
+    assert len(world.mail.accepted) == sent
+    assert [*checks.BY_HAND, *(item.name for item in checks.ITEMS)] == sorted(
+        [*checks.BY_HAND, *(item.name for item in checks.ITEMS)],
+        key=lambda name: (name not in checks.BY_HAND, int(name.split()[0])),
+    )
+    assert len({*checks.BY_HAND} | {item.name for item in checks.ITEMS}) == 12
+
+
+async def test_the_checklist_sees_a_wrong_password(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server's own words; the token that was taken away too."""
+    await mailed(world, capsys)
+    os.environ["SMTP_PASSWORD"] = "wrong"
+    await wiring.aclose()
+    world.server.sign_in.revoke(COMPANY)
+    world.server.sign_in.end_access()
+
+    with pytest.raises(commands.Refused):
+        await _command("doctor")
+
+    said = capsys.readouterr().out
+    assert "FAILED   3 mail: LOGIN: 535" in said
+    assert f"FAILED   4 oauth: {COMPANY}" in said
+
+
+async def test_an_auditor_sees_mails_tokens_and_decisions(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Newest first, addresses masked unless they are asked for."""
+    payment = await mailed(world, capsys)
+    await _command("no-mail", COMPANY, "c-ana")
+
+    await _command("audit", "emails", "--limit", "5")
+    await _command("audit", "tokens")
+    await _command("audit", "decisions")
+    masked = capsys.readouterr().out
+    await _command("audit", "emails", "--addresses")
+
+    assert payment in masked
+    assert "t***@payflow.example" in masked
+    assert "generation 1, access ends" in masked
+    assert "no-mail  c-ana  " in masked
+    assert OVERRIDE not in masked
+    assert OVERRIDE in capsys.readouterr().out
+
+
+async def test_the_mail_account_is_shown_and_probed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """It sends; stopped, its words; then the next mail may try it at once."""
+    await mailed(world, capsys)
+    await _command("sender")
+    assert "today 1 of 2000 mails" in capsys.readouterr().out
+    with pytest.raises(commands.Refused, match="nothing to probe"):
+        await _command("sender", "--probe-now")
+    desk = await wiring.container().desk(await wiring.container().settings(MailSettings))
+    await desk.heard(Outcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words="535 5.7.8 not you"), "a")
+
+    await _command("sender", "--probe-now")
+
+    said = capsys.readouterr().out
+    assert "the server said: 535 5.7.8 not you" in said
+    assert (await desk.account()).probe_ms <= system_clock()
+
+
+async def test_a_person_is_exported_and_erased(
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Dry run, then done; the next look mails nothing, a restore of an older backup erases again."""
+    payment = await mailed(world, capsys)
+    backup, export = str(tmp_path / "backup"), tmp_path / "export.json"
+    await _command("backup", COMPANY, backup)
+    await _command("export", COMPANY, "c-ana", str(export))
+    assert json.loads(export.read_text("utf-8"))["receipts"][0]["customer_name"] == "Dra. Canária"
+    await _command("purge", COMPANY, "--person", "c-ana")
+    assert "Nothing was changed" in capsys.readouterr().out
+    lane = (await wiring.container().base()).lane(COMPANY)
+
+    await _command("purge", COMPANY, "--person", "c-ana", "--apply")
+
+    receipt = await lane.receipt(BaixaId(payment))
+    assert receipt
+    assert (receipt.state, receipt.customer_name) == (ReceiptState.SENT, "")
+    await _look_now()
+    await world.lane()
+    await _command("restore", COMPANY, backup)
+    again = await lane.receipt(BaixaId(payment))
+    assert again
+    assert again.customer_name == ""
+    await _command("verify", COMPANY)
+    assert "is readable and fits" in capsys.readouterr().out
+    assert len(world.mail.accepted) == 1
+
+
+async def test_a_company_is_erased_when_it_is_disconnected(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not before; its rows stay, without anything personal."""
+    payment = await mailed(world, capsys)
+    with pytest.raises(commands.Refused, match="`disconnect` it first"):
+        await _command("purge", COMPANY, "--company", "--apply")
+    await _command("pause", COMPANY, "--wait")
+    assert "No lane of it runs any more." in capsys.readouterr().out
+    await _command("disconnect", COMPANY)
+
+    await _command("purge", COMPANY, "--company", "--apply")
+
+    lane = (await wiring.container().base()).lane(COMPANY)
+    company, receipt = await lane.read_company(), await lane.receipt(BaixaId(payment))
+    assert company
+    assert receipt
+    assert (company.name, company.document, company.contact, receipt.customer_name) == ("", "", "", "")
+    await _command("verify", COMPANY)
+    with pytest.raises(commands.Refused, match="There is no company"):
+        await _command("verify", "nobody")
