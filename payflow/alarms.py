@@ -63,6 +63,7 @@ CATALOGUE = Catalogue(
                 "Uma empresa não foi lida por três intervalos: a fila não roda, ou o Conta Azul não responde.",
                 "Veja o log da fila e `cursor EMPRESA`. Nada se perde: a próxima leitura volta até lá.",
             ),
+            stops=False,
         ),
         _kind(
             "receipts_overdue",
@@ -87,6 +88,7 @@ CATALOGUE = Catalogue(
                 "O token de uma empresa terminou e não foi renovado, embora ninguém o tenha recusado.",
                 "Veja `audit tokens` e o log. Se o Conta Azul responde, `invite --company EMPRESA` conecta de novo.",
             ),
+            stops=False,
         ),
         _kind(
             "backup_old",

@@ -21,7 +21,8 @@ from payflow.progress import Entry
 from payflow.state import CompanyStatus
 
 UNKNOWN: Final = "unknown"
-LOOK_LATE_MS: Final = 15 * 60_000
+LOOK_LATE_MS: Final = 3_600_000
+"""A look that reads ten thousand changed instalments takes most of an hour."""
 DUE_LATE_MS: Final = 3_600_000
 TOKEN_LATE_MS: Final = 10 * 60_000
 BACKUP_LATE_MS: Final = 26 * 3_600_000

@@ -12,6 +12,7 @@ import asyncio
 import random
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -166,13 +167,13 @@ def _payer(job: ReceiptJob) -> str:
 
 
 @contextmanager
-def clinics(storage: servers.Azurite, folder: Path) -> Iterator[Clinics]:
-    """Run stand-in and mail server until the block ends."""
+def clinics(storage: servers.Azurite, folder: Path, now: Callable[[], float] = time.time) -> Iterator[Clinics]:
+    """Run stand-in and mail server until the block ends; *now* is the stand-in's clock."""
     loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
     found: list[ContaAzul] = []
 
     async def serve() -> None:
-        async with conta_azul([REDIRECT]) as server:
+        async with conta_azul([REDIRECT], now=now) as server:
             server.sign_in.grace_s = 60
             found.append(server)
             ready.set()
