@@ -65,10 +65,13 @@ async def exposition(base: Installation, now: UnixMs) -> Exposition:
 async def _company(shown: Exposition, entry: Entry, ledger: LaneLedger, now: UnixMs) -> None:
     name = entry.company
     mails: Counter[DeliveryState] = Counter()
+    sent = 0
     async for row in rows_under(ledger.rows, "delivery:"):
-        mails[ledger.codec.decode(Delivery, row).state] += 1
+        mail = ledger.codec.decode(Delivery, row)
+        mails[mail.state] += 1
+        sent += mail.sent_ms > 0 or mail.state is DeliveryState.SENT  # one that came back was accepted all the same
     waiting, cursor, token = await ledger.waiting(), await ledger.read_cursor(), await ledger.read_token()
-    shown.add(SENT, mails[DeliveryState.SENT], name)
+    shown.add(SENT, sent, name)
     shown.add(FAILED, sum(mails[state] for state in _FAILED), name)
     shown.add(DURATION, cursor.took_ms / 1000, name)
     shown.add(WAITING, sum(count for reason, (count, _) in waiting.items() if reason != UNKNOWN), name)

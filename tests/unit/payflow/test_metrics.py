@@ -27,12 +27,13 @@ async def text(book: Book) -> str:
 
 
 async def test_the_guides_four_names_and_ours() -> None:
-    """By company; a bounce moves a mail from sent to failed, as the rows do."""
+    """By company; a mail that came back was sent, and failed."""
     book = Book()
     await book.entries.lower(COMPANY, NOW, CompanyStatus.ACTIVE)
     states = (DeliveryState.SENT, DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.HELD, DeliveryState.UNKNOWN)
     for at, state in enumerate(states):
         await book.lane.write_delivery(a_delivery(f"b{at}", state=state))
+    await book.lane.write_delivery(a_delivery("back", state=DeliveryState.REFUSED, sent_ms=NOW))
     held = (ReceiptState.HELD, Reason.NO_DOCUMENT), (ReceiptState.UNKNOWN, None)
     for at, (state_, reason) in enumerate(held):
         receipt = a_receipt(f"r{at}", instalment=InstalmentId(f"p{at}"), state=state_, reason=reason)
@@ -44,8 +45,8 @@ async def test_the_guides_four_names_and_ours() -> None:
     shown = await text(book)
 
     for line in (
-        f'payflow_emails_sent_total{{company="{COMPANY}"}} 2.0',
-        f'payflow_emails_failed_total{{company="{COMPANY}"}} 2.0',
+        f'payflow_emails_sent_total{{company="{COMPANY}"}} 3.0',
+        f'payflow_emails_failed_total{{company="{COMPANY}"}} 3.0',
         f'payflow_polling_duration_seconds{{company="{COMPANY}"}} 2.5',
         'payflow_database_connections{account="ledger"} 1.0',
         'payflow_database_connections{account="send_log"} 1.0',
