@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from devstack import runs
-from devstack.chaos.parts import Part, _on_disk
+from devstack.chaos.parts import Part, on_disk
 from devstack.payflow.document import receipt as a_pdf
 from devstack.servers import Azurite
 from tests.faults.crash.forks import _FORKS, _STARTING_OR_ENDING, run_process
@@ -138,7 +138,7 @@ def mailed(world: Clinics) -> Counter[str]:
 def soak(folder: Path) -> Iterator[Soak]:
     """Run everything until the block ends."""
     with runs.begin(folder) as run:
-        storage = Part("storage", _on_disk(run), run)
+        storage = Part("storage", on_disk(run), run)
         azurite, clock = storage.start(), Fast(time.time())
         try:
             with clinics(azurite, folder, now=clock.seconds) as world:
