@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str]) -> int:
 async def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     parts = Resources(environ, clock=system_clock)
     say = _to_errors if options.json else print
-    context = CommandContext(parts, options, clock=system_clock, say=say, show=print, environ=environ)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    context = CommandContext(parts, options, clock=system_clock, say=say, show=print, environ=environ, columns=columns)
     try:
         code: int = await options.run(context)
         return code

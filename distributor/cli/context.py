@@ -61,9 +61,11 @@ class CommandContext:
         say: Say,
         show: Say,
         environ: Mapping[str, str] = MappingProxyType({}),
+        columns: int | None = None,
     ) -> None:
+        """*columns*: of the terminal that reads the answer; None: a file or a pipe does."""
         self.parts, self.options, self.say, self.clock, self.environ = parts, options, say, clock, environ
-        self._show = show
+        self._show, self._columns = show, columns
 
     async def begin(self, group: type[G]) -> G:
         """Return the settings of *group*. Chain and table are shown before anything is asked, then the operators."""
@@ -107,7 +109,7 @@ class CommandContext:
         if self.options.json:
             self._show(json.dumps(document, indent=2))
             return
-        for line in lines(document):
+        for line in lines(document, columns=self._columns):
             self._show(line)
 
     async def ledger(self) -> Ledger:

@@ -136,3 +136,36 @@ def test_what_is_missing_is_said() -> None:
     """And nothing where there is enough."""
     assert short_by(5_000, 1_000, 3) == "short by 4"
     assert short_by(1_000, 1_000, 3) == ""
+
+
+ALARM = {
+    "alarm": "waiting_role_missing",
+    "about": [],
+    "summary": "The address that pays may not call distribute: the guard, or the operator where there is none.",
+    "action": "Grant the role to the operator; with a guard to the guard alone, and `allow` the operator there.",
+}
+
+
+def test_a_table_wider_than_the_terminal_is_paragraphs() -> None:
+    """A line of 500 characters folded over itself eight times is what nobody reads at three in the morning."""
+    shown = list(lines({"headline": {"state": "x " * 50}, "alarms": [ALARM]}, columns=80))
+
+    assert max(map(len, shown)) <= 80
+    assert "  waiting_role_missing" in shown
+    assert shown[-3:] == [
+        "             operator where there is none.",
+        "    action:  Grant the role to the operator; with a guard to the guard alone,",
+        "             and `allow` the operator there.",
+    ]
+
+
+def test_what_a_script_reads_is_never_folded() -> None:
+    """One row, one line; and so is a table that fits the terminal."""
+    assert len(list(lines({"alarms": [ALARM]}))) == 3
+    small = {"leases": [{"lease": "settlement", "alive": True}]}
+    assert list(lines(small, columns=80)) == list(lines(small))
+
+
+def test_a_word_longer_than_the_terminal_stays_whole() -> None:
+    """A hash that is cut cannot be copied."""
+    assert next(lines({"transaction": "0x" + "a" * 64}, columns=20)).endswith("a" * 64)
