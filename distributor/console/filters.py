@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from distributor.cli.amounts import Amount
+from distributor.order_query import BRASILIA
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
-_BRASILIA: Final = ZoneInfo("America/Sao_Paulo")
 
 
 def when(text: str | None) -> str:
@@ -22,7 +21,7 @@ def when(text: str | None) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return f"{moment.astimezone(_BRASILIA):%d/%m/%Y %H:%M:%S} Brasília ({moment:%H:%M:%S} UTC)"
+    return f"{moment.astimezone(BRASILIA):%d/%m/%Y %H:%M:%S} Brasília ({moment:%H:%M:%S} UTC)"
 
 
 def amount(text: str | None) -> str:

@@ -128,19 +128,27 @@ class Console:
     async def _inside(self, visit: Visit, session: Session) -> HtmlPage:
         place, _slash, rest = visit.path.partition("/")
         match place, visit.method:
-            case "", "GET" | "HEAD":
-                return self._page(session, "home.html", **await self._views.home())
-            case "order", "GET" | "HEAD":
-                return await self._order(visit, session)
-            case "language", "POST":
-                return self._language(visit, session)
-            case "sign-out", "POST":
-                self._same_origin(visit)
-                return _PAGES.redirect(f"{ROOT}/sign-in", cookie=f"{COOKIE}=; Max-Age=0; {_ATTRIBUTES}")
-            case "acts", "GET" | "HEAD" if rest in ACTS:
-                return await self._ask(ACTS[rest], visit.query.get("about", ""), session)
             case "acts", "POST" if rest in ACTS:
                 return await self._act(ACTS[rest], visit, session)
+            case "language" | "sign-out", "POST":
+                self._same_origin(visit)
+                return self._language(visit, session) if place == "language" else self._sign_out()
+            case _, "GET" | "HEAD":
+                return await self._look(place, rest, visit, session)
+        raise _Sorry(404, _(_NOWHERE))
+
+    async def _look(self, place: str, rest: str, visit: Visit, session: Session) -> HtmlPage:
+        """Return a page that is only looked at."""
+        match place:
+            case "":
+                return self._page(session, "home.html", **await self._views.home())
+            case "orders":
+                shown = await self._views.orders(visit.query)
+                return self._page(session, "orders.html", status=400 if shown["wrong"] else 200, **shown)
+            case "order":
+                return await self._order(visit, session)
+            case "acts" if rest in ACTS:
+                return await self._ask(ACTS[rest], visit.query.get("about", ""), session)
         raise _Sorry(404, _(_NOWHERE))
 
     # signing in ------------------------------------------------------------------------------------
@@ -161,8 +169,10 @@ class Console:
     def _sign_in_page(self, visit: Visit, status: int, wrong: str) -> HtmlPage:
         return _PAGES.page("sign_in.html", visit.language, status=status, wrong=wrong, session=None, root=ROOT)
 
+    def _sign_out(self) -> HtmlPage:
+        return _PAGES.redirect(f"{ROOT}/sign-in", cookie=f"{COOKIE}=; Max-Age=0; {_ATTRIBUTES}")
+
     def _language(self, visit: Visit, session: Session) -> HtmlPage:
-        self._same_origin(visit)
         chosen = "pt" if visit.said("to") == "pt" else "en"
         return _PAGES.redirect(ROOT, cookie=self._cookie(replace(session, language=chosen)))
 
@@ -216,18 +226,16 @@ class Console:
 
     async def _version(self, act: Act, about: str) -> str:
         """Return what the thing that *act* is about looks like now; another text once anybody has written it."""
-        match act.about:
-            case About.PAYOUTS:
-                return (await (await self.parts.ledger()).admin.pause_state()).version.etag
-            case About.ORDER:
-                key = order_key(about)
-                if not can_be_an_order(key):
-                    raise _Sorry(404, _("The ledger has no order {order}.").format(order=about))
-                found = await (await self.parts.ledger()).shop_orders.find(key)
-                return found.version.etag if found else ""
-            case About.ALARM:
-                told = (await (await self.parts.register()).notifications()).get(about)
-                return f"{told.since_ms} {told.seen_by} {told.state}" if told else ""
+        if act.about is About.PAYOUTS:
+            return (await (await self.parts.ledger()).admin.pause_state()).version.etag
+        if act.about is About.ALARM:
+            told = (await (await self.parts.register()).notifications()).get(about)
+            return f"{told.since_ms} {told.seen_by} {told.state}" if told else ""
+        key = order_key(about)
+        if not can_be_an_order(key):
+            raise _Sorry(404, _("The ledger has no order {order}.").format(order=about))
+        found = await (await self.parts.ledger()).shop_orders.find(key)
+        return found.version.etag if found else ""
 
     def _may(self, session: Session) -> None:
         if not session.may_act:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from distributor.cli.alarms import standing
 from distributor.cli.argument_types import order_key
-from distributor.cli.language import current
+from distributor.cli.language import N_, current
 from distributor.cli.orders import held_orders
 from distributor.cli.show import overview
 from distributor.console.desk import Desk
+from distributor.errors import MalformedQuery
 from distributor.model import OrderKey, OrderStatus
+from distributor.order_list import OrderList
+from distributor.order_query import FILTERS, STATUSES, OrderQuery
 from distributor.payout.catalogue import CATALOGUE
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import Status
 
 HELD_SHOWN_MAX = 50
+_FIELDS = (
+    ("shop", N_("Shop")),
+    ("wallet", N_("Wallet")),
+    ("day", N_("Day (yyyy-mm-dd, Brasília)")),
+    ("id", N_("Beginning of the id")),
+    ("hash", N_("Beginning of the hash")),
+)
 _EXPLORERS = {137: "https://polygonscan.com", 80002: "https://amoy.polygonscan.com"}
 
 
@@ -38,6 +49,32 @@ class Views:
             "held": await held_orders(context, most=HELD_SHOWN_MAX),
             "held_max": HELD_SHOWN_MAX,
             "alarms": await standing(context),
+        }
+
+    async def orders(self, asked: Mapping[str, str]) -> dict[str, Any]:
+        """Return a page of the orders that *asked* names, days in Brasília's zone; what cannot be read is told."""
+        shown: dict[str, Any] = {
+            "asked": dict.fromkeys(FILTERS, "") | dict(asked),
+            "statuses": STATUSES,
+            "fields": _FIELDS,
+            "wrong": "",
+            "next": None,
+        }
+        settings = await self.desk.parts.settings(StatusSettings)
+        listing = OrderList(ledger=await self.desk.parts.ledger(), decimals=settings.decimals)
+        try:
+            query = OrderQuery.read({"zone": "brasilia", **asked})
+            page = await listing.page(query)
+        except MalformedQuery as error:
+            return {**shown, "wrong": str(error)}
+        return {
+            **shown,
+            "orders": [listing.entry(each) for each in page.orders],
+            "count": page.count,
+            "complete": page.complete,
+            "unreadable": [{"row": each.key} for each in page.unreadable],
+            "next": query.next(page.after) if page.after else None,
+            "explorer": _EXPLORERS.get(settings.storage.chain_id, ""),
         }
 
     async def order(self, text: str) -> dict[str, Any] | None:

@@ -235,6 +235,35 @@ async def test_a_viewer_sees_the_same_and_no_button(joao: Browser) -> None:
     assert "/acts/" not in body
 
 
+async def test_orders_are_listed_found_and_kept_in_the_address(bench: Bench, ana: Browser) -> None:
+    """By status and the beginning of the id; the next page asks for the same; a wrong filter is named."""
+    everything = (await ana.get("orders")).body
+    assert [name for name in "ABC" if f"default:{name}<" not in everything] == []
+    held = await ana.get("orders", status="held")
+    assert "default:C<" in held.body
+    assert "default:B<" not in held.body
+    assert 'value="B"' in (await ana.get("orders", id="B")).body
+    await bench.received(*(f"P{n}" for n in range(60)))
+
+    more = await ana.get("orders", status="received")
+    wrong = await ana.get("orders", wallet=SCRIPT)
+
+    assert re.search(r'href="/console/orders\?[^"]*status=received[^"]*cursor=', more.body)
+    assert (wrong.status, SCRIPT in wrong.body) == (400, False)
+    assert "wallet" in wrong.body
+
+
+async def test_a_row_that_cannot_be_read_is_named_in_the_list(bench: Bench, ana: Browser) -> None:
+    """And hides no other order."""
+    assert isinstance(bench.rows, MemoryRows)
+    bench.rows.put(order_row((await bench.order("B")).key), {"status": 7})
+
+    body = (await ana.get("orders")).body
+
+    assert "Rows that cannot be read" in body
+    assert "default:C<" in body
+
+
 @pytest.mark.parametrize(
     ("name", "status", "said"),
     [
