@@ -2,7 +2,8 @@
 Requests nobody thought of, through the real host: each gets an answer that docs/openapi.yaml knows.
 
 Half of them are made of the document by schemathesis, half of raw bytes on a socket. Two thousand
-run with the other tests; FUZZ_REQUESTS asks for more (docs/fault-tests.md).
+run with the other tests; FUZZ_REQUESTS asks for more (docs/fault-tests.md). Each is answered within the
+time the service promises, and the slowest is reported: a request that takes long closes the door to others.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,12 +31,15 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from devstack import paths
 from devstack.servers import Azurite
+from foundation.http.handler import ANSWER_S_MAX
 from foundation.version import version
 from tests.integration.hosted import Hosted
 from tests.integration.shop_front import SECRET, WALLET, a_woocommerce_order, an_order, front
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
 KEY = {"x-functions-key": "the-key"}
+ANSWERED_S = ANSWER_S_MAX + 0.5
+"""What the service promises of each request, storage and vault included, and the way there and back."""
 HOSTS_OWN = {400, 401, 404, 413, 414, 431}
 """What the host answers by itself, before the app: no HTTP, no key, no such path, too much."""
 
@@ -63,13 +67,34 @@ def host(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield running
 
 
+class Answers(Counter[str]):
+    """What was answered how often, and which request took the longest."""
+
+    slowest: tuple[float, str] = (0.0, "")
+
+    @contextmanager
+    def timed(self, what: Callable[[], str]) -> Iterator[None]:
+        """Take the time of one request, which *what* describes; it must be answered in time."""
+        begun = time.perf_counter()
+        yield
+        took_s = time.perf_counter() - begun
+        if took_s > self.slowest[0]:
+            self.slowest = (took_s, what())
+        assert took_s <= ANSWERED_S, f"answered after {took_s:.1f} s: {what()}"
+
+
 @pytest.fixture
-def seen(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[Counter[str]]:
+def seen(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[Answers]:
     """What was answered how often; shown with `-s`, kept in the report."""
-    counted: Counter[str] = Counter()
+    counted = Answers()
     yield counted
+    took_s, what = counted.slowest
     record_property("answers", json.dumps(counted))
-    print(f"\n{request.node.name}: {counted.total()} answers: {dict(counted.most_common())}")  # noqa: T201 -- the figures are the point of a long run
+    record_property("slowest", f"{took_s * 1_000:.0f} ms: {what}")
+    print(  # noqa: T201 -- the figures are the point of a long run
+        f"\n{request.node.name}: {counted.total()} answers: {dict(counted.most_common())}; "
+        f"the slowest took {took_s * 1_000:.0f} ms: {what}"
+    )
 
 
 # Signatures --------------------------------------------------------------------------------------
@@ -109,7 +134,12 @@ def unsigned(_body: bytes) -> Mapping[str, str]:
     return {}
 
 
-signers = st.sampled_from([standard, timed, plain, woocommerce, plain, unsigned])
+def asking(_body: bytes) -> Mapping[str, str]:
+    """Sign the question for an order."""
+    return timed(b"GET /shop/orders/1001")
+
+
+signers = st.sampled_from([asking, standard, timed, plain, woocommerce, plain, unsigned])
 
 
 # Requests made of the document -------------------------------------------------------------------
@@ -132,7 +162,7 @@ def documented(draw: st.DrawFn) -> tuple[Case[Any], Callable[[bytes], Mapping[st
     return case, draw(signers), draw(st.sampled_from([True, True, True, False]))
 
 
-def test_requests_made_of_the_document_are_answered_as_it_says(host: Hosted, seen: Counter[str]) -> None:
+def test_requests_made_of_the_document_are_answered_as_it_says(host: Hosted, seen: Answers) -> None:
     """Status, type, headers and body of each answer are the documented ones; and every depth was reached."""
     session = requests.Session()
 
@@ -151,7 +181,8 @@ def test_requests_made_of_the_document_are_answered_as_it_says(host: Hosted, see
             )
         )
         prepared.headers.update(sign(_bytes(prepared.body)))
-        response = session.send(prepared, timeout=30, allow_redirects=False)
+        with seen.timed(lambda: f"{prepared.method} {case.operation.path}, {len(_bytes(prepared.body))} bytes"):
+            response = session.send(prepared, timeout=30, allow_redirects=False)
         code = response.headers.get("X-Error-Code", "")
         seen[f"{response.status_code} {code}".strip()] += 1
         if "X-Request-Id" in response.headers:
@@ -176,8 +207,18 @@ METHODS = st.sampled_from([b"POST"] * 24 + [b"GET", b"GET", b"PUT", b"HEAD", b"O
 KNOWN = st.sampled_from([b"/webhook", b"/webhook", b"/webhook/woocommerce"])
 PATHS = st.one_of(
     *[KNOWN] * 5,
-    st.sampled_from([b"/orders/1001", b"/orders/default/1001", b"/ready", b"/healthz", b"/", b"*"]),
+    st.sampled_from(
+        [b"/orders", b"/orders/1001", b"/orders/default/1001", b"/shop/orders/1001", b"/ready", b"/healthz", b"/", b"*"]
+    ),
     st.sampled_from([b"/webhook/", b"/WebHook?code=1", b"/webhook#x", b"/webhook/woocommerce/1"]),
+    st.builds(
+        lambda name, text: b"/orders?%s=%s" % (name, text),
+        st.sampled_from(
+            [b"status", b"shop", b"wallet", b"day", b"month", b"zone", b"id", b"hash", b"limit", b"cursor", b"x"]
+        ),
+        st.sampled_from([b"", b"paid", b"held", b"2026-11-29", b"2026-11", b"0xabcd", b"loja", b"dGltZTo", b"200"])
+        | st.binary(max_size=40).map(lambda raw: b"".join(b"%%%02X" % byte for byte in raw)),
+    ),
     st.binary(max_size=60).map(lambda raw: b"/orders/" + b"".join(b"%%%02X" % byte for byte in raw)),
     st.text("ab./%?#;=&'\"<>{}|^`~1", max_size=60).map(lambda text: b"/" + text.encode()),
 )
@@ -257,7 +298,7 @@ def good(path: bytes, body: bytes) -> tuple[bytes, bytes, bytes]:
     return b"POST", path, written(b"POST", path, headers, body)
 
 
-def test_requests_made_of_bytes_are_answered_by_a_rule(host: Hosted, seen: Counter[str]) -> None:
+def test_requests_made_of_bytes_are_answered_by_a_rule(host: Hosted, seen: Answers) -> None:
     """A documented problem, an answer, or the host's own refusal: never a 5xx, never silence."""
 
     @endless
@@ -266,7 +307,8 @@ def test_requests_made_of_bytes_are_answered_by_a_rule(host: Hosted, seen: Count
     @example(good(b"/webhook/woocommerce", json.dumps(a_woocommerce_order(987_654_321)).encode()))
     def ask(drawn: tuple[bytes, bytes, bytes]) -> None:
         method, path, request = drawn
-        status, headers, body = _sent(host, method, request)
+        with seen.timed(lambda: f"{path!r}, {len(request)} bytes"):
+            status, headers, body = _sent(host, method, request)
         seen[f"{status} {headers.get('x-error-code', '')}".strip()] += 1
         assert status < 500 or path == b"/ready"
         if "x-request-id" not in headers:
