@@ -8,6 +8,7 @@ own address, about a row that has not changed since (``foundation.console.forms`
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,11 +32,14 @@ from foundation.console.pages import Pages
 from foundation.console.sessions import WHOLE_MS, Session, Sessions
 from foundation.console.settings import ConsoleSettings
 from foundation.errors import ConfigurationError, ServiceError
+from foundation.http.handler import ANSWER_S_MAX
 from foundation.http.html import HtmlPage, cookie_in
 
 COOKIE: Final = "__Host-console"
 """``__Host-``: set by this host alone, over TLS, for the whole host."""
 ROOT: Final = "/console"
+_PAGE_S: Final = 0.5
+"""Kept back for the page that says that nothing came in time."""
 _ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
 _PAGES: Final = Pages(templates=TEMPLATES, messages=messages_of, filters=FILTERS)
 _OFF = N_("The console is off: no personal token is set.")
@@ -46,6 +50,7 @@ _GONE = N_("You are signed out. Nothing was done. Sign in and look again.")
 _NOWHERE = N_("There is no such page.")
 _UNKNOWN_TOKEN = N_("This is nobody's token.")
 _TOO_OFTEN = N_("Too many attempts from your address. Wait a minute.")
+_LATE = N_("This took too long, and whether it was done is not known: look again before you repeat it.")
 _NO_FORM = N_("The form cannot be read. Nothing was done.")
 _NO_WHY = N_("Say why: the words stand in the audit trail.")
 
@@ -100,7 +105,10 @@ class Console:
         language = session.language if session else visit.language
         with speaking("pt" if language == "pt" else "en"):
             try:
-                return await self._answer(visit, session)
+                async with asyncio.timeout(ANSWER_S_MAX - _PAGE_S):
+                    return await self._answer(visit, session)
+            except TimeoutError:
+                return self._message(session, language, 503, _(_LATE))
             except _Sorry as error:
                 return self._message(session, language, error.status, str(error))
             except RateLimited:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field, replace
 from html import unescape
@@ -10,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from distributor.console import site
 from distributor.console.filters import amount, when
 from distributor.console.site import COOKIE, Console, Visit
 from distributor.ledger import Ledger
@@ -486,6 +488,20 @@ async def test_a_setting_that_is_wrong_is_a_page(ana: Browser, monkeypatch: pyte
     monkeypatch.setattr(InMemory, "ledger", wrong)
 
     assert "LEDGER_TABLE is wrong" in (await ana.get()).body
+
+
+async def test_what_takes_too_long_is_a_page_and_not_called_done(ana: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frame around every route would answer a program's document."""
+
+    async def hangs(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(site, "ANSWER_S_MAX", 0.5)
+    monkeypatch.setattr(InMemory, "ledger", hangs)
+    page = await ana.get()
+
+    assert page.status == 503
+    assert "whether it was done is not known" in page.body
 
 
 def test_times_have_their_zones_and_amounts_their_groups() -> None:
