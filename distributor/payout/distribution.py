@@ -17,12 +17,7 @@ from distributor.ledger import Ledger
 from distributor.ledger.binding import sum_of
 from distributor.ledger.opened import Opened
 from distributor.ledger.records import DoubtedPast
-from distributor.model import (
-    Attempt,
-    AttemptKind,
-    Fees,
-    Transaction,
-)
+from distributor.model import Attempt, AttemptKind, Fees, Transaction
 from distributor.payout import preflight, submission
 from distributor.payout.guard_way import GuardWay
 from distributor.payout.ledger_age import LedgerAge
@@ -35,12 +30,13 @@ from distributor.payout.trial import Batch, Trials
 from distributor.ports import Alarms, Chain, Payer, Signer, UnsignedTransaction
 from distributor.state import BindingState, WaitingReason
 from foundation import logs
-from foundation.clock import Clock, utc_day
+from foundation.clock import Clock, elapsed_ms, utc_day
 from foundation.errors import Contention
 from foundation.single_flight import SingleFlight
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
+SIGNING_MS = 10_000  # a round begins no further signature after that; a vault is waited for besides
 SCHEMA_LEVEL = 3
 """The rules of binding this version knows. A rule that older code lacks raises it, and the ledger's ``schema`` row."""
 ROUNDS_PER_DRAIN = 1_000
@@ -246,9 +242,15 @@ class Distribution:
     # binding -----------------------------------------------------------------------------------
 
     async def _bind_and_submit(self, binding_state: BindingState, batches: Sequence[Batch], price: Fees) -> int:
-        """Bind each batch to its own nonce, one group after the other; then hand all bytes over at once."""
-        stored = list[tuple[Transaction, Attempt]]()
+        """
+        Bind each batch to its own nonce, one group after the other; then hand all bytes over at once.
+
+        A vault may take seconds for each signature: the next round signs what is left, under a renewed lease.
+        """
+        stored, began_ms = list[tuple[Transaction, Attempt]](), self.clock()
         for batch in batches:
+            if stored and elapsed_ms(began_ms, self.clock()) >= SIGNING_MS:
+                break
             try:
                 binding_state, transaction, attempt = await self._bind(binding_state, batch, price)
             except Contention:

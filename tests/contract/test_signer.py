@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -13,11 +14,13 @@ from distributor.addresses import keccak256
 from distributor.chain_types import Call
 from distributor.errors import SignerUnavailable
 from distributor.model import Address, Fees
+from distributor.payout.distribution import LEASE_MS, SIGNING_MS
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.signing.signer import LocalSigner
 from distributor.signing.vault_signer import VaultSigner, connect_vault_signer
 from distributor.units import Wei
 from foundation.errors import ConfigurationError
+from foundation.secrets import vault_client
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.references import VaultItem
 from tests.fakes.signer import FakeSigner, read_signed
@@ -231,6 +234,28 @@ async def test_a_vault_that_does_not_sign_is_told_with_its_remedy(
     with pytest.raises(SignerUnavailable, match=f"OPERATOR_KEY_ID.*{said}"):
         await signer.sign(DYNAMIC)
     await signer.aclose()
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "429 for a minute"])
+async def test_a_vault_never_decides_how_long_a_signature_takes(
+    azure: Peers, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found-faults A19: it hangs, or says "again in a minute", while the payouts hold a lease of 30 seconds."""
+    signer = await connected(azure)
+    monkeypatch.setattr(vault_client, "CALL_S_MAX", 0.5)
+    if trouble == "hangs":
+        azure.vault.hangs_on = "sign"
+    else:
+        azure.vault.busy_for_s = 60
+    async with asyncio.timeout(30):  # the library's own patience is longer
+        with pytest.raises(SignerUnavailable, match="does not answer"):
+            await signer.sign(DYNAMIC)
+    await signer.aclose()
+
+
+def test_the_signatures_of_one_round_end_well_under_its_lease() -> None:
+    """The last one may begin when the round may only just go on signing; ten seconds are left for the node."""
+    assert SIGNING_MS + vault_client.CALL_S_MAX * 1000 + 10_000 <= LEASE_MS
 
 
 async def test_a_vault_that_may_not_be_asked_is_found_at_the_start(azure: Peers) -> None:

@@ -8,6 +8,7 @@ certificate, host name and challenge as it does against Azure.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import time
@@ -48,6 +49,8 @@ class Vault:
     """Queries of the identity endpoint."""
     busy_for_s: int = 0
     """When set, whoever has a token is answered with 429 and this as ``Retry-After``."""
+    hangs_on: str = ""
+    """What is never answered: the operation `sign` or `get`."""
     no_identity: bool = False
     keys: Keys = field(default_factory=Keys)
 
@@ -73,6 +76,8 @@ class Vault:
         name, signs = request.match_info["name"], request.method == "POST"
         operation = "sign" if signs else "get"
         self.keys.asked.append(operation)
+        if operation == self.hangs_on:
+            await asyncio.Event().wait()
         if operation in self.keys.refusals:
             status, code = self.keys.refusals[operation]
             return web.json_response(_error("Forbidden", code), status=status)

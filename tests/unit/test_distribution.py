@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.chain_types import Claim, Mark, Word
+from distributor.chain_types import Claim, Mark, Submitted, Word
 from distributor.ledger import Ledger
 from distributor.ledger.service_state import ServiceState
 from distributor.model import Hash, HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
@@ -16,6 +16,7 @@ from distributor.payout import distribution as module
 from distributor.payout import selection
 from distributor.payout.distribution import Drained
 from distributor.payout.would_pay import WouldPay
+from distributor.ports import SignedTransaction, UnsignedTransaction
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.errors import StoreUnavailable
@@ -232,6 +233,36 @@ async def test_what_a_vault_signed_before_it_refused_goes_out() -> None:
     world.signer.signs_only = None
     await world.distribution.drain()
     assert await world.status(orders[2]) is OrderStatus.BOUND
+
+
+async def test_a_slow_vault_holds_back_nothing_that_is_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found-faults A19: 4 seconds a signature; a round hands over what it bound in ten, and the lease is renewed."""
+    world = await a_world()
+    orders = [await world.receive(order_id=f"ORD{number}") for number in range(8)]
+    sign, submit, renew = world.signer.sign, world.chain.submit, Leases.renew
+    handed: list[int] = []
+    terms: list[int] = []
+
+    async def slowly(unsigned: UnsignedTransaction) -> SignedTransaction:
+        world.clock.advance(4_000)
+        return await sign(unsigned)
+
+    async def handing(raws: Sequence[bytes]) -> Sequence[Submitted]:
+        handed.append(len(raws))
+        return await submit(raws)
+
+    async def renewing(leases: Leases, lease: Lease, *, ttl_ms: int) -> Lease | None:
+        terms.append(lease.until_ms - world.clock())
+        return await renew(leases, lease, ttl_ms=ttl_ms)
+
+    monkeypatch.setattr(world.signer, "sign", slowly)
+    monkeypatch.setattr(world.chain, "submit", handing)
+    monkeypatch.setattr(Leases, "renew", renewing)
+    await world.distribution.drain()
+
+    assert {await world.status(order) for order in orders} == {OrderStatus.BOUND}
+    assert handed == [3, 3, 2]
+    assert terms[1:] == [18_000, 18_000, 22_000]
 
 
 async def test_the_reason_is_forgotten_when_nothing_waits_any_more() -> None:
