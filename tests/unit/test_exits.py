@@ -15,14 +15,19 @@ from pathlib import Path
 import pytest
 
 from distributor.chain_types import Claim
+from distributor.ledger import keys
 from distributor.model import Hash, HoldReason, Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
+from distributor.payout.authority_change import AuthorityChange
 from distributor.payout.correction import Corrected, Correction, shows_transfer
 from distributor.payout.decision import Decision
 from distributor.payout.resolution import Resolved
 from distributor.units import Wei
+from foundation.tablestore.atomic import AtomicWrite, commit
+from tests.factories import an_address
 from tests.fakes.chain import CUSTOMERS, OPERATOR, RESERVE, Behaviour, FakeChain
 from tests.fakes.history import FakeHistory
+from tests.unit.test_authority_change import closed
 from tests.unit.test_cancellation import cancel
 from tests.unit.test_resolution import RELEASE, resolve
 from tests.unit.test_unbound_nonces import a_forgotten_payment, a_pool_that_remembers
@@ -164,6 +169,64 @@ async def _never_seen(world: World) -> Order:
     return await world.receive("FRAUD")
 
 
+async def _doubt_the_past(world: World) -> None:
+    """Note what a rebuild notes that a person let end with an incomplete past."""
+    group = AtomicWrite()
+    await world.ledger.past.write(group, "the logs before block 9 are lost")
+    await commit(world.rows, group, marker_row=keys.DOUBTED_PAST)
+
+
+async def _held_by_the_past(world: World) -> Order:
+    await _doubt_the_past(world)
+    order = await world.receive()
+    await world.distribution.drain()
+    held = await world.order(order)
+    assert held.hold_reason is HoldReason.PAST_UNKNOWN
+    await world.ledger.admin.retry(held, "ana", "the customer got nothing")
+    return order
+
+
+async def _held_by_the_past_and_paid(world: World) -> Order:
+    await _doubt_the_past(world)
+    order = await world.receive()
+    stranger = an_address("an operator of before")
+    world.chain.grant_role(stranger)
+    tx_hash = world.chain.spend_nonce(stranger, world.chain.pay(order))
+    world.chain.mine(RELEASE)
+    await world.distribution.drain()
+    assert await a_correction(world).settle(await world.order(order), tx_hash, ANA) is Corrected.PAID
+    return order
+
+
+async def _new_after_the_past(world: World) -> Order:
+    await _doubt_the_past(world)
+    assert await world.ledger.past.trust()
+    return await world.receive()
+
+
+async def _the_authority_is_another(world: World) -> Order:
+    order = await world.receive()
+    new = an_address("new authority")
+    await world.ledger.admin.pause("ana", "another authority")
+    world.chain.rules.authority = new
+    change = AuthorityChange(
+        ledger=world.ledger,
+        chain=world.chain,
+        guard=world.guard,
+        identity=world.identity,
+        operator=OPERATOR,
+        gas_limit=world.limits.gas_limit,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        closed(patch, world)
+        assert await change.adopt(new, "ana", "replaced") == []
+    await world.distribution.drain()
+    assert await world.status(order) is OrderStatus.RECEIVED
+    world.identity = replace(world.identity, authority=new)
+    world.start()
+    return order
+
+
 STATES: dict[str, tuple[Callable[[World], Awaitable[Order]], OrderStatus]] = {
     "held": (_held, OrderStatus.PAID),
     "held, not to be paid": (_held_for_good, OrderStatus.CANCELLED),
@@ -175,6 +238,10 @@ STATES: dict[str, tuple[Callable[[World], Awaitable[Order]], OrderStatus]] = {
     "waiting, and paid before the ledger went back": (_a_forgotten_payment, OrderStatus.PAID),
     "waiting, and an old payment is in a pool": (_a_pool_that_remembers, OrderStatus.PAID),
     "bound, and the contract would refuse it": (_refused_in_the_pool, OrderStatus.PAID),
+    "held, its past is not known": (_held_by_the_past, OrderStatus.PAID),
+    "held, its past is not known, and it was paid": (_held_by_the_past_and_paid, OrderStatus.PAID),
+    "still to come, and the past is known after all": (_new_after_the_past, OrderStatus.PAID),
+    "waiting, and the authority was replaced": (_the_authority_is_another, OrderStatus.PAID),
     "never seen, and never to be paid": (_never_seen, OrderStatus.CANCELLED),
 }
 
@@ -266,6 +333,7 @@ async def test_a_call_names_its_order_also_after_the_authority_or_the_guard_was_
     world.chain.mine(RELEASE)
     replaced = replace(a_correction(world), identity=replace(world.identity, guard=CUSTOMERS[5]))
     assert await replaced.settle(twin, tx_hash, ANA) is Corrected.ANOTHER_ORDER
+    assert await replaced.settle(first, tx_hash, None) is Corrected.PAID
     assert await replaced.settle(first, tx_hash, ANA) is Corrected.PAID
     assert (await world.order(first)).paid_log == world.chain.state.payments[first.ref_id].log_index
 
