@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from distributor.cli.language import N_, _
-from distributor.cli.tables import lines
+from distributor.cli.tables import answer_lines
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address
@@ -109,7 +109,7 @@ class CommandContext:
         if self.options.json:
             self._show(json.dumps(document, indent=2))
             return
-        for line in lines(document, columns=self._columns):
+        for line in answer_lines(document, columns=self._columns):
             self._show(line)
 
     async def ledger(self) -> Ledger:

@@ -54,11 +54,11 @@ def _whose(waiting: object, key: OrderKey) -> dict[str, object] | None:
 
 async def held(context: CommandContext) -> int:
     """List the orders that wait for a person."""
-    context.answer({"held": await held_orders(context)})
+    context.answer({"held": await list_held(context)})
     return DONE
 
 
-async def held_orders(context: CommandContext, *, most: int | None = None) -> list[dict[str, object]]:
+async def list_held(context: CommandContext, *, most: int | None = None) -> list[dict[str, object]]:
     """Return the orders that wait for a person, at most *most*, each with what to do."""
     settings = await context.begin(StatusSettings)
     torn, found = list[Unreadable](), list[dict[str, object]]()

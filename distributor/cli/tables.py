@@ -15,13 +15,13 @@ from distributor.cli.amounts import Amount
 _NONE = "-"
 
 
-def lines(document: Mapping[str, Any], indent: str = "", *, columns: int | None = None) -> Iterator[str]:
+def answer_lines(document: Mapping[str, Any], indent: str = "", *, columns: int | None = None) -> Iterator[str]:
     """Yield the lines of *document*, names in one column; no wider than *columns* where a terminal has so many."""
     width = max((len(name) for name in document), default=0) + 1
     for name, value in document.items():
         if isinstance(value, Mapping) and value:
             yield f"{indent}{name}:"
-            yield from lines(value, f"{indent}  ", columns=columns)
+            yield from answer_lines(value, f"{indent}  ", columns=columns)
         elif isinstance(value, Sequence) and not isinstance(value, str) and value:
             yield f"{indent}{name}:"
             yield from (f"{indent}  {line}" for line in _listed(value, columns and columns - len(indent) - 2))

@@ -9,7 +9,7 @@ from typing import Any
 from distributor.cli.alarms import standing
 from distributor.cli.argument_types import order_key
 from distributor.cli.language import N_, current
-from distributor.cli.orders import held_orders
+from distributor.cli.orders import list_held
 from distributor.cli.show import overview
 from distributor.console.desk import Desk
 from distributor.errors import MalformedQuery
@@ -46,7 +46,7 @@ class Views:
             "state": str(shown.headline.state),
             "action": shown.headline.action,
             "service": shown.document,
-            "held": await held_orders(context, most=HELD_SHOWN_MAX),
+            "held": await list_held(context, most=HELD_SHOWN_MAX),
             "held_max": HELD_SHOWN_MAX,
             "alarms": await standing(context),
         }

@@ -16,7 +16,7 @@ from distributor.ledger.binding import found_ledger
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.doubts import Doubts
 from distributor.ledger.opened import opened
-from distributor.ledger.queries import find, must_find
+from distributor.ledger.queries import find_record, must_find_record
 from distributor.ledger.records import NextNonce, Slot
 from distributor.ledger.signs import OPERATORS_MAX, Signs
 from distributor.model import Address, HoldReason, Order, OrderStatus
@@ -52,7 +52,7 @@ class Admin:
         try:
             await commit(self.rows, found_ledger(identity, operator, next_nonce), marker_row=keys.IDENTITY)
         except Contention:
-            found = await find(self.rows, Identity, keys.IDENTITY)
+            found = await find_record(self.rows, Identity, keys.IDENTITY)
             if found != identity:
                 raise ForeignLedger(f"the ledger belongs to {found}, not to {identity}") from None
             return False
@@ -170,7 +170,7 @@ class Admin:
     async def _touch(self, key: str) -> None:
         """Write a nonce as it is, so that a round that has read it before must read it again."""
         for _ in range(TOUCH_TRIES_MAX):
-            nonce = await must_find(self.rows, NextNonce, key)
+            nonce = await must_find_record(self.rows, NextNonce, key)
             group = AtomicWrite()
             group.replace(key, encode(nonce), nonce.version)
             try:

@@ -12,7 +12,7 @@ from distributor.addresses import ZERO_ADDRESS
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
 from distributor.ledger.order_index import index_again, index_attempt, index_order
-from distributor.ledger.queries import find, must_find
+from distributor.ledger.queries import find_record, must_find_record
 from distributor.ledger.records import UNREMEMBERED, NextNonce, Slot
 from distributor.model import Address, Attempt, Hash, HoldReason, Order, OrderKey, OrderStatus, Transaction
 from distributor.order_ids import ref_id
@@ -32,7 +32,7 @@ class Exits:
 
     async def step_over(self, operator: Address, nonce: int) -> None:
         """Take *nonce*, the operator's next, as spent by a transaction that nobody here signed."""
-        known = await must_find(self.rows, NextNonce, keys.nonce(operator))
+        known = await must_find_record(self.rows, NextNonce, keys.nonce(operator))
         require(known.next == nonce, f"the next nonce of {operator} is {known.next}, not {nonce}")
         group = AtomicWrite()
         group.replace(keys.nonce(operator), encode(replace(known, next=nonce + 1)), known.version)
@@ -45,7 +45,7 @@ class Exits:
         Return the transaction as it is stored.
         """
         operator, nonce = transaction.operator, transaction.nonce
-        known = await must_find(self.rows, NextNonce, keys.nonce(operator))
+        known = await must_find_record(self.rows, NextNonce, keys.nonce(operator))
         require(known.next == nonce and not transaction.orders, f"nonce {nonce} of {operator} is not free")
         slot = Slot(operator, nonce)
         group = AtomicWrite()
@@ -55,7 +55,7 @@ class Exits:
         group.insert(keys.attempt(*slot, 0), encode(attempt))
         index_attempt(group, attempt)
         await commit(self.rows, group, marker_row=keys.attempt(*slot, 0))
-        return await must_find(self.rows, Transaction, keys.transaction(*slot))
+        return await must_find_record(self.rows, Transaction, keys.transaction(*slot))
 
     async def bar(self, key: OrderKey) -> bool:
         """Spend an id that was never seen, so that no webhook can bring it; False when it is known."""
@@ -101,7 +101,7 @@ class Exits:
 
     async def proves(self, tx_hash: Hash, log_index: int) -> OrderKey | None:
         """Return the order that a person has called paid by that transfer."""
-        return await find(self.rows, OrderKey, keys.proof(tx_hash, log_index))
+        return await find_record(self.rows, OrderKey, keys.proof(tx_hash, log_index))
 
     async def reopen(self, order: Order, detail: str) -> Order:
         """Hold a paid order whose payment is not there; its nonce was spent on something else."""

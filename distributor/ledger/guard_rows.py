@@ -11,7 +11,7 @@ from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.order_index import index_again
 from distributor.ledger.own_addresses import keep_former
-from distributor.ledger.queries import find, must_find
+from distributor.ledger.queries import find_record, must_find_record
 from distributor.ledger.records import GuardMark, NextNonce
 from distributor.ledger.signs import OPERATORS_MAX
 from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
@@ -71,7 +71,7 @@ class GuardRows:
 
     async def mark(self, guard: Address) -> GuardMark:
         """Return how far the records of *guard* are known and settled."""
-        return await find(self.rows, GuardMark, keys.guard_mark(guard)) or GuardMark()
+        return await find_record(self.rows, GuardMark, keys.guard_mark(guard)) or GuardMark()
 
     async def move_mark(self, guard: Address, mark: GuardMark, head: int) -> None:
         """Note that everything up to *head* is known and settled. Raises Contention: another host moved it."""
@@ -88,7 +88,7 @@ class GuardRows:
         row = await self.rows.get(keys.ref(ref_id))
         if row is None or "order_id" not in row.values:
             return None
-        return await must_find(self.rows, Order, keys.order_row(decode(OrderKey, row)))
+        return await must_find_record(self.rows, Order, keys.order_row(decode(OrderKey, row)))
 
     async def change(self, guard: Address | None, since: int | None, by: str, why: str) -> Identity:
         """

@@ -35,7 +35,7 @@ from distributor.ledger.opened import Opened, opened
 from distributor.ledger.order_search import Found, OrderFilter
 from distributor.ledger.own_addresses import OwnAddresses
 from distributor.ledger.past import Past
-from distributor.ledger.queries import find
+from distributor.ledger.queries import find_record
 from distributor.ledger.records import Schema, Slot
 from distributor.ledger.service_state import ServiceState
 from distributor.ledger.shop_orders import ShopOrders
@@ -89,11 +89,11 @@ class Ledger:
     # whose ledger ------------------------------------------------------------------------------
 
     async def identity(self) -> Identity | None:
-        return await find(self._rows, Identity, keys.IDENTITY)
+        return await find_record(self._rows, Identity, keys.IDENTITY)
 
     async def schema_level(self) -> int:
         """Return which rules of binding this ledger asks for; 0 where none was ever raised."""
-        return (await find(self._rows, Schema, keys.SCHEMA) or Schema()).level
+        return (await find_record(self._rows, Schema, keys.SCHEMA) or Schema()).level
 
     # orders ------------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ class Ledger:
         return await queries.recall(self._rows, order)
 
     async def order(self, key: OrderKey) -> Order | None:
-        return await find(self._rows, Order, keys.order_row(key))
+        return await find_record(self._rows, Order, keys.order_row(key))
 
     async def orders(self, wanted: Sequence[OrderKey]) -> Sequence[Order]:
         """Return orders that are known to be there, in that order. Raises InvariantBroken when one is not."""
@@ -199,7 +199,7 @@ class Ledger:
         return bool(await self._rows.scan(keys.OPEN_TRANSACTIONS, past(keys.OPEN_TRANSACTIONS), limit=1))
 
     async def transaction(self, operator: Address, nonce: int) -> Transaction | None:
-        return await find(self._rows, Transaction, keys.transaction(operator, nonce))
+        return await find_record(self._rows, Transaction, keys.transaction(operator, nonce))
 
     async def attempts(self, operator: Address, nonce: int) -> Sequence[Attempt]:
         """Return every attempt of one nonce, oldest first."""
@@ -248,7 +248,7 @@ class Ledger:
         raise Contention(f"the totals kept changing while {key} was closed")
 
     async def stats(self, operator: Address) -> Stats:
-        return await find(self._rows, Stats, keys.stats(operator)) or Stats()
+        return await find_record(self._rows, Stats, keys.stats(operator)) or Stats()
 
     async def forget_final(self, operator: Address, stats: Stats) -> None:
         """Watch the block of the newest closing no more; Contention when another was closed since."""

@@ -18,7 +18,7 @@ from distributor.ledger import keys
 from distributor.ledger.columns import decode
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_stored, place_keys
-from distributor.ledger.queries import find, must_find, named_orders
+from distributor.ledger.queries import find_record, must_find_record, named_orders
 from distributor.ledger.records import Slot
 from distributor.model import Address, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
 from foundation.clock import UnixMs
@@ -237,7 +237,7 @@ async def _of_transaction(rows: Rows, row: Row) -> Sequence[Order | Unreadable]:
     try:
         if "order_id" in row.values:
             return await named_orders(rows, [row])
-        transaction = await must_find(rows, Transaction, keys.transaction(*decode(Slot, row)))
+        transaction = await must_find_record(rows, Transaction, keys.transaction(*decode(Slot, row)))
         return await asyncio.gather(*(_read(rows, key) for key in transaction.orders))
     except InvariantBroken as error:
         return [Unreadable(key=row.key, why=str(error))]
@@ -245,7 +245,7 @@ async def _of_transaction(rows: Rows, row: Row) -> Sequence[Order | Unreadable]:
 
 async def _read(rows: Rows, key: OrderKey) -> Order | Unreadable:
     try:
-        return await must_find(rows, Order, keys.order_row(key))
+        return await must_find_record(rows, Order, keys.order_row(key))
     except InvariantBroken as error:
         return Unreadable(key=keys.order_row(key), why=str(error))
 
@@ -265,7 +265,7 @@ async def _status(rows: Rows, order: Order) -> str:
     """Return the status as users see it: a bound order shows how far its transaction is."""
     if order.status is not OrderStatus.BOUND or order.operator is None or order.nonce is None:
         return str(order.status)
-    transaction = await find(rows, Transaction, keys.transaction(order.operator, order.nonce))
+    transaction = await find_record(rows, Transaction, keys.transaction(order.operator, order.nonce))
     mined = transaction is not None and transaction.status is TransactionStatus.MINED
     return MINED if mined else SUBMITTED
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
-from distributor.ledger.queries import find
+from distributor.ledger.queries import find_record
 from distributor.ledger.records import DoubtedPast, Schema
 from foundation.clock import Clock
 from foundation.tablestore.atomic import AtomicWrite, commit
@@ -32,7 +32,7 @@ class Past:
 
     async def doubted(self) -> DoubtedPast | None:
         """Return why the past is not known whole; None where nothing says so."""
-        return await find(self.rows, DoubtedPast, keys.DOUBTED_PAST)
+        return await find_record(self.rows, DoubtedPast, keys.DOUBTED_PAST)
 
     async def write(self, group: AtomicWrite, why: str) -> None:
         """Let *group*, the last of a rebuild, also say that the past is doubted; an empty *why*: that it is whole."""

@@ -35,15 +35,15 @@ SCAN_ROWS_MAX = 10_000
 _Record = TypeVar("_Record")
 
 
-async def find(rows: Rows, record: type[_Record], key: str) -> _Record | None:
+async def find_record(rows: Rows, record: type[_Record], key: str) -> _Record | None:
     """Return the record under *key*; None when there is none."""
     row = await rows.get(key)
     return decode(record, row) if row else None
 
 
-async def must_find(rows: Rows, record: type[_Record], key: str) -> _Record:
+async def must_find_record(rows: Rows, record: type[_Record], key: str) -> _Record:
     """Return the record under *key*; InvariantBroken when a row that is never removed is gone."""
-    found = await find(rows, record, key)
+    found = await find_record(rows, record, key)
     if found is None:
         raise InvariantBroken(f"ledger row {key} is missing")
     return found
@@ -55,7 +55,7 @@ async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
 
     async def one(key: OrderKey) -> Order:
         async with reading:
-            return await must_find(rows, Order, keys.order_row(key))
+            return await must_find_record(rows, Order, keys.order_row(key))
 
     return await asyncio.gather(*map(one, wanted))
 
@@ -67,7 +67,7 @@ async def named_orders(rows: Rows, index: Iterable[Row]) -> Sequence[Order | Unr
     async def one(row: Row) -> Order | Unreadable:
         async with reading:
             try:
-                return await must_find(rows, Order, keys.order_row(decode(OrderKey, row)))
+                return await must_find_record(rows, Order, keys.order_row(decode(OrderKey, row)))
             except InvariantBroken as error:
                 return Unreadable(key=row.key, why=str(error))
 
@@ -94,7 +94,7 @@ async def known_order(rows: Rows, order: Order) -> Order:
     Raises:
         ConflictingOrder: The reference is spent, and by a payout to another wallet or of another amount.
     """
-    found = await find(rows, Order, keys.order_row(order.key))
+    found = await find_record(rows, Order, keys.order_row(order.key))
     if found is not None and found.fingerprint != UNREMEMBERED:
         return found
     if found is not None and found.status is OrderStatus.CANCELLED:  # barred before it came: known, and never paid
@@ -119,7 +119,7 @@ async def spent(rows: Rows, day: str, wallets: Iterable[Address | None]) -> Sequ
 
     async def one(wallet: Address | None) -> Spent:
         async with reading:
-            found = await find(rows, Spent, keys.spent_row(day, wallet))
+            found = await find_record(rows, Spent, keys.spent_row(day, wallet))
         return found or Spent(day=day, wallet=wallet)
 
     return await asyncio.gather(*map(one, wallets))
@@ -127,10 +127,12 @@ async def spent(rows: Rows, day: str, wallets: Iterable[Address | None]) -> Sequ
 
 async def binding_state(rows: Rows, operator: Address, day: str) -> BindingState | None:
     """Return what *operator* binds on: the nonce first, so that the totals are never older than it."""
-    nonce = await find(rows, NextNonce, keys.nonce(operator))
+    nonce = await find_record(rows, NextNonce, keys.nonce(operator))
     if nonce is None:
         return None
-    committed, (spent_today,) = await asyncio.gather(must_find(rows, Total, keys.COMMITMENTS), spent(rows, day, [None]))
+    committed, (spent_today,) = await asyncio.gather(
+        must_find_record(rows, Total, keys.COMMITMENTS), spent(rows, day, [None])
+    )
     return BindingState(
         operator=operator,
         next_nonce=nonce.next,
@@ -162,7 +164,9 @@ async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing)
     """
     operator, nonce = transaction.operator, transaction.nonce
     carried, committed, stats = await asyncio.gather(
-        orders(rows, transaction.orders), must_find(rows, Total, keys.COMMITMENTS), rows.get(keys.stats(operator))
+        orders(rows, transaction.orders),
+        must_find_record(rows, Total, keys.COMMITMENTS),
+        rows.get(keys.stats(operator)),
     )
     released = wallets_of(order for order in carried if order.key not in closing.paid)
     return ClosingInputs(
@@ -171,7 +175,7 @@ async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing)
         spent=await spent(rows, transaction.bound_day, [None, *released]) if released else [],
         stats=decode(Stats, stats) if stats else Stats(),
         stats_version=stats.version if stats else UNSTORED,
-        stored=await must_find(rows, Transaction, keys.transaction(operator, nonce)),
+        stored=await must_find_record(rows, Transaction, keys.transaction(operator, nonce)),
     )
 
 

@@ -18,7 +18,7 @@ from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_again
 from distributor.ledger.own_addresses import former_parties
 from distributor.ledger.past import Past
-from distributor.ledger.queries import find, must_find
+from distributor.ledger.queries import find_record, must_find_record
 from distributor.ledger.records import UNREMEMBERED, FormerParty, NextNonce, PaidRef, Progress, Total
 from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
 from distributor.state import Identity
@@ -95,7 +95,7 @@ class RebuildStore:
         """Yield the orders that wait for a person; what cannot be read is added to *torn*, and hides no other one."""
         async for row in rows_under(self.rows, keys.HELD):
             try:
-                order = await find(self.rows, Order, keys.order_row(decode(OrderKey, row)))
+                order = await find_record(self.rows, Order, keys.order_row(decode(OrderKey, row)))
             except InvariantBroken as error:
                 torn.append(Unreadable(key=row.key, why=str(error)))
                 continue
@@ -112,7 +112,7 @@ class RebuildStore:
 
     async def progress(self, first_block: int) -> Progress:
         """Return how far an interrupted rebuild from *first_block* came; another beginning starts anew."""
-        found = await find(self.rows, Progress, keys.REBUILD)
+        found = await find_record(self.rows, Progress, keys.REBUILD)
         if found is not None and found.first_block == first_block:
             return found
         version = found.version if found else UNSTORED
@@ -166,10 +166,10 @@ class RebuildStore:
         before = await self.rows.get(keys.IDENTITY)
         group.put(keys.IDENTITY, encode(identity), before.version if before else UNSTORED)
         for operator, nonce in nonces.items():
-            known = await find(self.rows, NextNonce, keys.nonce(operator)) or NextNonce(next=nonce)
+            known = await find_record(self.rows, NextNonce, keys.nonce(operator)) or NextNonce(next=nonce)
             after = replace(known, next=max(known.next, nonce))
             group.put(keys.nonce(operator), encode(after), known.version)
-        if await find(self.rows, Total, keys.COMMITMENTS) is None:
+        if await find_record(self.rows, Total, keys.COMMITMENTS) is None:
             group.insert(keys.COMMITMENTS, encode(Total(units=TokenUnits(0))))
         if progress.version != UNSTORED:
             group.delete(keys.REBUILD)
@@ -182,7 +182,7 @@ class RebuildStore:
         restored = decode(PaidRef, row) if row is not None and PaidRef.is_in(row) else None
         named = row is not None and "order_id" in row.values
         key = decode(OrderKey, row) if row is not None and named else None
-        return (await must_find(self.rows, Order, keys.order_row(key)) if key else None), restored
+        return (await must_find_record(self.rows, Order, keys.order_row(key)) if key else None), restored
 
     async def _unknown(self, payout: Payout) -> AtomicWrite:
         """Return the group for an order nobody remembers: its reference, and itself where it has a name."""

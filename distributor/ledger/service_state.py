@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
-from distributor.ledger.queries import find
+from distributor.ledger.queries import find_record
 from distributor.state import MonitorState, SettlementLook, Waiting, WaitingReason
 from foundation.clock import Clock
 from foundation.tablestore.atomic import AtomicWrite, commit
@@ -23,7 +23,7 @@ class ServiceState:
     clock: Clock
 
     async def why_waiting(self) -> Waiting:
-        return await find(self.rows, Waiting, keys.WAITING) or Waiting()
+        return await find_record(self.rows, Waiting, keys.WAITING) or Waiting()
 
     async def set_waiting(self, reason: WaitingReason | None, detail: str) -> bool:
         """Keep why orders wait; True for the one caller that changed the reason. Contention: another was first."""
@@ -39,7 +39,7 @@ class ServiceState:
         return changed
 
     async def monitor_state(self) -> MonitorState:
-        return await find(self.rows, MonitorState, keys.WATCH) or MonitorState()
+        return await find_record(self.rows, MonitorState, keys.WATCH) or MonitorState()
 
     async def line_lengths(self, *, limit: int) -> tuple[int, int]:
         """Return how many orders wait and how many are held, each counted up to *limit*, at most 1000."""
@@ -50,7 +50,7 @@ class ServiceState:
 
     async def settlement_look(self) -> SettlementLook:
         """Return when settlement last looked at everything that is open."""
-        return await find(self.rows, SettlementLook, keys.SETTLEMENT_LOOK) or SettlementLook()
+        return await find_record(self.rows, SettlementLook, keys.SETTLEMENT_LOOK) or SettlementLook()
 
     async def note_settlement_look(self) -> None:
         """Note a whole look of settlement. Contention: another host noted its own, which says the same."""

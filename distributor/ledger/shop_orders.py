@@ -15,7 +15,7 @@ from distributor.ledger import keys
 from distributor.ledger.binding import Inserted, insert_order
 from distributor.ledger.columns import encode
 from distributor.ledger.order_index import index_again
-from distributor.ledger.queries import find, must_find, recall
+from distributor.ledger.queries import find_record, must_find_record, recall
 from distributor.ledger.shop_owners import Owners, registered
 from distributor.model import Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
@@ -80,12 +80,12 @@ class ShopOrders:
         been = {order.source}
         while order.moved_to is not None and order.moved_to not in been:
             been.add(order.moved_to)
-            order = await must_find(self.rows, Order, keys.order_row(OrderKey(order.moved_to, order.order_id)))
+            order = await must_find_record(self.rows, Order, keys.order_row(OrderKey(order.moved_to, order.order_id)))
         return order
 
     async def find(self, key: OrderKey) -> Order | None:
         """Return the order that came as *key*, where it is now."""
-        found = await find(self.rows, Order, keys.order_row(key))
+        found = await find_record(self.rows, Order, keys.order_row(key))
         return await self.home(found) if found is not None else None
 
     async def move(self, order: Order, owners: Owners) -> Moved:

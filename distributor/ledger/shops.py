@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
-from distributor.ledger.queries import find
+from distributor.ledger.queries import find_record
 from distributor.ledger.records import NextNonce, Schema, ShopRegister, ShopSecret
 from distributor.ledger.secret_fingerprints import secret_id
 from distributor.ledger.shop_owners import Owners, Registered, registered
@@ -49,7 +49,7 @@ class Shops:
 
     async def register(self) -> ShopRegister | None:
         """Return the register's own row; None where nothing ever asked for a fingerprint."""
-        return await find(self.rows, ShopRegister, keys.SHOPS)
+        return await find_record(self.rows, ShopRegister, keys.SHOPS)
 
     async def salt(self) -> bytes:
         """Return what fingerprints are made with; made at the first call. Raises StoreUnavailable."""
@@ -80,7 +80,7 @@ class Shops:
         found = await self.register()
         if found is not None and found.registered_ms is not None:
             return True
-        return (await find(self.rows, Schema, keys.SCHEMA) or Schema()).level >= SHOPS_LEVEL
+        return (await find_record(self.rows, Schema, keys.SCHEMA) or Schema()).level >= SHOPS_LEVEL
 
     async def add(self, fingerprint: str, source: str, *, by: str, how: str, why: str = "") -> bool:
         """Register a secret as *source*'s; False where it is registered already, whosever it is."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
-from distributor.ledger.queries import find
+from distributor.ledger.queries import find_record
 from distributor.ledger.records import Ahead, NextNonce
 from distributor.model import Address
 from distributor.state import WaitingReason
@@ -41,7 +41,7 @@ class Signs:
 
     async def noted(self) -> Ahead | None:
         """Return the sign that was seen first and not answered by a person yet."""
-        return await find(self.rows, Ahead, keys.AHEAD)
+        return await find_record(self.rows, Ahead, keys.AHEAD)
 
     async def note(self, reason: WaitingReason, detail: str) -> Ahead:
         """Keep the sign; one that is noted already stays, with its time."""

@@ -43,7 +43,7 @@ class GuardReading:
     """How many of them show something unknown."""
 
 
-async def read(ledger: Ledger, guard: Guard, address: Address) -> GuardReading:
+async def read_past(ledger: Ledger, guard: Guard, address: Address) -> GuardReading:
     """
     Compare the records of the guard at *address* with the ledger.
 

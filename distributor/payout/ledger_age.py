@@ -81,10 +81,10 @@ class LedgerAge:
         return Obstacle(reason=noted.reason, detail=noted.detail)
 
     async def _look(self) -> Sign | None:
-        sign = await look(self.ledger, self.chain)
+        sign = await look_for_sign(self.ledger, self.chain)
         if sign is not None or self.guard_way is None:
             return sign
-        reading = await guard_past.read(self.ledger, self.guard_way.guard, self.guard_way.address)
+        reading = await guard_past.read_past(self.ledger, self.guard_way.guard, self.guard_way.address)
         sign = unknown_payment(reading)
         if sign is None:
             await self.guard_way.marks.move(reading, nodes=len(self.chain.nodes))
@@ -99,7 +99,7 @@ class LedgerAge:
         await self.alarms.raise_(alarms.ledger_behind(noted.detail))
 
 
-async def look(ledger: Ledger, chain: Chain) -> Sign | None:
+async def look_for_sign(ledger: Ledger, chain: Chain) -> Sign | None:
     """
     Ask every node about every operator; again while a person adds one: its pool is asked before a nonce is bound.
 

@@ -36,7 +36,7 @@ class Resumption:
             ChainUnavailable: No node answers; then nothing can be bound anyway.
         """
         found = []
-        sign = await ledger_age.look(self.ledger, self.chain) or await self._unknown()
+        sign = await ledger_age.look_for_sign(self.ledger, self.chain) or await self._unknown()
         if sign is not None:
             found.append(
                 f"{sign.detail} Where this ledger was put back: `rebuild`, with a guard "
@@ -49,7 +49,7 @@ class Resumption:
         identity = await self.ledger.identity()
         if identity is None or identity.guard is None:
             return None
-        return ledger_age.unknown_payment(await guard_past.read(self.ledger, self.guard, identity.guard))
+        return ledger_age.unknown_payment(await guard_past.read_past(self.ledger, self.guard, identity.guard))
 
     async def _bypassed(self) -> Sequence[str]:
         identity = await self.ledger.identity()

@@ -16,7 +16,7 @@ from aiosmtplib import SMTP, SMTPException
 from foundation.alarms.catalogue import Language
 from foundation.alarms.model import Message
 from foundation.alarms.targets import NotDelivered
-from foundation.alarms.wording import summary_of, text_of
+from foundation.alarms.wording import message_text, summary_of
 from foundation.outgoing.guard import OutgoingGuard
 
 DEADLINE_S: Final = 10
@@ -105,5 +105,5 @@ class MailTarget:
         letter["From"], letter["To"] = self.sender, ", ".join(self.recipients)
         letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain=self.sender.rpartition("@")[2])
         letter["Auto-Submitted"] = "auto-generated"
-        letter.set_content(text_of(messages, self.title, self.language, chars_max=_TEXT_CHARS_MAX))
+        letter.set_content(message_text(messages, self.title, self.language, chars_max=_TEXT_CHARS_MAX))
         return letter

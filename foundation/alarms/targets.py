@@ -18,7 +18,7 @@ from typing import Final
 from foundation import logs
 from foundation.alarms.catalogue import Language
 from foundation.alarms.model import AlarmState, Message
-from foundation.alarms.wording import document_of, subject_of, summary_of, text_of
+from foundation.alarms.wording import document_of, message_text, subject_of, summary_of
 from foundation.errors import Transient
 from foundation.outgoing.guard import Limits, OutgoingGuard, Request
 
@@ -104,7 +104,7 @@ def slack(messages: Sequence[Message], title: str, language: Language) -> Mappin
 
     Source: https://docs.slack.dev/messaging/formatting-message-text (the three characters to escape)
     """
-    text = text_of(messages, title, language)
+    text = message_text(messages, title, language)
     for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(plain, escaped)
     return {"text": text}
@@ -118,7 +118,7 @@ def teams(messages: Sequence[Message], title: str, language: Language) -> Mappin
     """
     blocks = [
         {"type": "TextBlock", "text": line, "wrap": True, "spacing": "Small"}
-        for line in text_of(messages, title, language).split("\n")
+        for line in message_text(messages, title, language).split("\n")
         if line
     ]
     card = {
@@ -133,7 +133,7 @@ def teams(messages: Sequence[Message], title: str, language: Language) -> Mappin
 
 def discord(messages: Sequence[Message], title: str, language: Language) -> Mapping[str, object]:
     """Return a post for a webhook of Discord; an order's name mentions nobody."""
-    text = text_of(messages, title, language, chars_max=_DISCORD_CHARS_MAX)
+    text = message_text(messages, title, language, chars_max=_DISCORD_CHARS_MAX)
     return {"content": text, "allowed_mentions": {"parse": []}}
 
 
@@ -145,7 +145,7 @@ def telegram(chat: str) -> Body:
     """
 
     def body(messages: Sequence[Message], title: str, language: Language) -> Mapping[str, object]:
-        text = text_of(messages, title, language)
+        text = message_text(messages, title, language)
         return {"chat_id": chat, "text": text, "link_preview_options": {"is_disabled": True}}
 
     return body

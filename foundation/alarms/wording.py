@@ -30,13 +30,15 @@ def document_of(messages: Sequence[Message], title: str, language: Language) -> 
     """Return the JSON document of one post."""
     each = [_entry(message, language) for message in messages]
     return {
-        "text": text_of(messages, title, language),
+        "text": message_text(messages, title, language),
         **each[0],
         "alarms": each,
     }
 
 
-def text_of(messages: Sequence[Message], title: str, language: Language, *, chars_max: int = TEXT_CHARS_MAX) -> str:
+def message_text(
+    messages: Sequence[Message], title: str, language: Language, *, chars_max: int = TEXT_CHARS_MAX
+) -> str:
     """Return all of *messages* in words, the worst first, cut to what a chat service takes."""
     return _cut("\n\n".join(_words(message, title, language) for message in messages), chars_max)
 

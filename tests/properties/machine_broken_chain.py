@@ -11,7 +11,7 @@ import pytest
 from distributor.chain_types import Block, ChainSnapshot, Mark, Receipt, Word
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import encode
-from distributor.ledger.queries import must_find
+from distributor.ledger.queries import must_find_record
 from distributor.ledger.records import Total
 from distributor.model import Address, AttemptKind, OpenTransaction, Order, TransactionStatus
 from distributor.payout import lifecycle, payment_proof, weighing
@@ -50,8 +50,8 @@ async def _forget(ledger: Ledger, opened: OpenTransaction) -> None:
     transaction = opened.transaction
     order = await ledger.order(transaction.orders[0])
     assert order is not None
-    rows, total = ledger._rows, await must_find(ledger._rows, Total, keys.COMMITMENTS)
-    spent = await must_find(rows, Spent, keys.spent_row(transaction.bound_day))
+    rows, total = ledger._rows, await must_find_record(ledger._rows, Total, keys.COMMITMENTS)
+    spent = await must_find_record(rows, Spent, keys.spent_row(transaction.bound_day))
     freed, units = TokenUnits(total.units - order.amount_units), TokenUnits(spent.units - order.amount_units)
     ended = replace(transaction, status=TransactionStatus.FINAL, mined_hash=opened.attempts[-1].tx_hash)
     group = back_in_line(order)

@@ -16,7 +16,7 @@ from distributor.ledger.guard_rows import GuardRows
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
 from distributor.payout.correction import Corrected
 from distributor.payout.guard_calls import ITEM_GAS, gas_needed
-from distributor.payout.guard_past import read
+from distributor.payout.guard_past import read_past
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.resolution import Resolved
 from distributor.state import WaitingReason
@@ -487,7 +487,7 @@ async def test_what_the_guard_recorded_is_looked_up_once_whatever_the_number_of_
         return await knows(rows, ref_id)
 
     monkeypatch.setattr(GuardRows, "knows", counted)
-    found = await read(world.ledger, world.guard, GUARD)
+    found = await read_past(world.ledger, world.guard, GUARD)
 
     assert (found.unknown, found.nodes, len(found.pasts)) == (None, 0, 3)
     assert sorted(asked) == sorted(order.ref_id for order in orders)

@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from distributor.cli.arguments import parser
-from distributor.cli.tables import lines
+from distributor.cli.tables import answer_lines
 from distributor.model import OrderKey
 from tests.factories import ALICE, OPERATOR, a_hash
 
@@ -86,7 +86,7 @@ def test_what_is_no_address_hash_or_number_is_refused(wrong: str) -> None:
 
 def test_an_answer_is_names_and_values() -> None:
     """In one column; what is not there is a dash."""
-    assert list(lines({"paused": True, "by": "ana", "why": None, "alarms": [], "more": False})) == [
+    assert list(answer_lines({"paused": True, "by": "ana", "why": None, "alarms": [], "more": False})) == [
         "paused: yes",
         "by:     ana",
         "why:    -",
@@ -104,7 +104,7 @@ def test_things_alike_are_a_table_and_the_rest_is_indented() -> None:
         "open": [{"nonce": 7, "orders": ["loja:A", "loja:B"]}],
     }
 
-    assert list(lines(document)) == [
+    assert list(answer_lines(document)) == [
         "identity:",
         "  chain_id: 137",
         "operators:",

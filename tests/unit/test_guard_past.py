@@ -153,7 +153,7 @@ async def test_an_order_that_changes_meanwhile_stops_the_mark() -> None:
     await world.ledger.hold(order, HoldReason.SIMULATION, "refused")
     world.guard.record(order)
     world.chain.mine(FINAL_BLOCKS)
-    reading = await guard_past.read(world.ledger, world.guard, GUARD)
+    reading = await guard_past.read_past(world.ledger, world.guard, GUARD)
     key = f"order:{order.source}:{order.order_id}"
     world.rows.after_next_read(lambda: None)
     world.rows.after_next_read(lambda: world.rows.put(key, {**world.rows.dump()[key], "owner": "rival"}))
@@ -168,7 +168,7 @@ async def test_a_mark_that_another_host_moved_stays() -> None:
     """Conditional, as every write."""
     world = await a_world(guarded=True)
     await pay(world)
-    reading = await guard_past.read(world.ledger, world.guard, GUARD)
+    reading = await guard_past.read_past(world.ledger, world.guard, GUARD)
     marks = world.a_guard_way().marks
 
     await marks.move(reading, nodes=1)
@@ -181,7 +181,7 @@ async def test_one_node_of_two_moves_no_mark() -> None:
     """Its word may hide what the other would show."""
     world = await a_world(guarded=True)
     await pay(world)
-    reading = await guard_past.read(world.ledger, world.guard, GUARD)
+    reading = await guard_past.read_past(world.ledger, world.guard, GUARD)
 
     await world.a_guard_way().marks.move(reading, nodes=2)
 
@@ -198,7 +198,7 @@ async def test_records_that_do_not_meet_the_mark_say_nothing() -> None:
     world.chain.state.payments.clear()
 
     with pytest.raises(ChainUnavailable):
-        await guard_past.read(world.ledger, world.guard, GUARD)
+        await guard_past.read_past(world.ledger, world.guard, GUARD)
 
 
 # rebuild --from-guard --------------------------------------------------------------------------------

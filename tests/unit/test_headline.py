@@ -8,7 +8,7 @@ import pytest
 
 from distributor.cli.amounts import Amount, short_by, tokens
 from distributor.cli.headline import PASSING, Situation, State, age, headline
-from distributor.cli.tables import lines
+from distributor.cli.tables import answer_lines
 from distributor.payout.ages import WATCHED_MS_MAX
 from distributor.state import MonitorState, PauseState, Waiting, WaitingReason
 from foundation.clock import UnixMs
@@ -128,7 +128,7 @@ def test_amounts_are_grouped_for_people_and_plain_for_programs(units: int, plain
     amount = tokens(units, 3)
 
     assert (amount, amount.grouped) == (plain, grouped)
-    assert list(lines({"paid": amount})) == [f"paid: {grouped}"]
+    assert list(answer_lines({"paid": amount})) == [f"paid: {grouped}"]
     assert isinstance(amount, Amount)
 
 
@@ -148,7 +148,7 @@ ALARM = {
 
 def test_a_table_wider_than_the_terminal_is_paragraphs() -> None:
     """A line of 500 characters folded over itself eight times is what nobody reads at three in the morning."""
-    shown = list(lines({"headline": {"state": "x " * 50}, "alarms": [ALARM]}, columns=80))
+    shown = list(answer_lines({"headline": {"state": "x " * 50}, "alarms": [ALARM]}, columns=80))
 
     assert max(map(len, shown)) <= 80
     assert "  waiting_role_missing" in shown
@@ -161,11 +161,11 @@ def test_a_table_wider_than_the_terminal_is_paragraphs() -> None:
 
 def test_what_a_script_reads_is_never_folded() -> None:
     """One row, one line; and so is a table that fits the terminal."""
-    assert len(list(lines({"alarms": [ALARM]}))) == 3
+    assert len(list(answer_lines({"alarms": [ALARM]}))) == 3
     small = {"leases": [{"lease": "settlement", "alive": True}]}
-    assert list(lines(small, columns=80)) == list(lines(small))
+    assert list(answer_lines(small, columns=80)) == list(answer_lines(small))
 
 
 def test_a_word_longer_than_the_terminal_stays_whole() -> None:
     """A hash that is cut cannot be copied."""
-    assert next(lines({"transaction": "0x" + "a" * 64}, columns=20)).endswith("a" * 64)
+    assert next(answer_lines({"transaction": "0x" + "a" * 64}, columns=20)).endswith("a" * 64)

@@ -22,7 +22,7 @@ from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.repetition import HOUR_MS
 from foundation.alarms.targets import LogTarget, NotDelivered
-from foundation.alarms.wording import TEXT_CHARS_MAX, text_of
+from foundation.alarms.wording import TEXT_CHARS_MAX, message_text
 from foundation.clock import UnixMs
 from foundation.errors import ServiceError
 from foundation.settings.reading import read
@@ -274,7 +274,7 @@ async def test_ten_thousand_held_orders_are_one_message_an_hour() -> None:
     assert [round(at / HOUR_MS) for at in service.notifications("held_simulation")] == [0, 1]
     message = service.said("held_simulation")
     assert (message.count, len(message.facts)) == (HELD_MAX, 10)
-    assert len(text_of([message], "shop", "en")) <= TEXT_CHARS_MAX
+    assert len(message_text([message], "shop", "en")) <= TEXT_CHARS_MAX
 
 
 async def test_a_long_line_costs_ready_no_more_than_one_order() -> None:

@@ -23,7 +23,7 @@ from foundation.alarms.targets import (
     teams,
     telegram,
 )
-from foundation.alarms.wording import TEXT_CHARS_MAX, document_of, text_of
+from foundation.alarms.wording import TEXT_CHARS_MAX, document_of, message_text
 from foundation.clock import UnixMs
 from foundation.outgoing.addresses import parse_networks
 from foundation.outgoing.guard import OutgoingGuard
@@ -186,7 +186,7 @@ async def test_an_answer_that_is_no_success_is_not_delivered(hook: Hook, status:
 def test_each_chat_gets_its_own_document() -> None:
     """In the form it documents, no longer than it takes, and mentioning nobody."""
     named = replace(MESSAGE, facts=[replace(FACTS[0], detail="<!channel> a & b")])
-    words = text_of([named], "BALLX", "en")
+    words = message_text([named], "BALLX", "en")
 
     assert slack([named], "BALLX", "en") == {
         "text": words.replace("&", "&amp;").replace("<!channel>", "&lt;!channel&gt;")
