@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from distributor.model import HoldReason
+from distributor.model import Address, HoldReason
 from distributor.ports import Alarm
 from distributor.state import WaitingReason
 
@@ -196,3 +196,8 @@ def waiting_alarm(reason: WaitingReason, detail: str = "", subject: str = "") ->
 def shop_unknown(source: str, what: str) -> Alarm:
     """Return the alarm of orders under the name *source* for which an operator must say which shop signed them."""
     return waiting_alarm(WaitingReason.SHOP_UNKNOWN, f"{source}: {what}", source)
+
+
+def unknown_operator(operator: Address) -> str:
+    """Say what is wrong where the key of the settings never paid from this ledger."""
+    return f"Operator {operator} is not in this ledger. A new key: `add-operator`. Otherwise OPERATOR_PK is wrong."

@@ -12,7 +12,7 @@ from typing import Any
 
 from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
-from distributor.cli.doctor_items import ITEMS, Item
+from distributor.cli.doctor_items import ITEMS, SETTINGS_ITEM, Item
 from distributor.cli.language import N_, _
 from distributor.settings.use_cases import HistorySettings, StatusSettings
 from foundation.errors import ServiceError
@@ -22,15 +22,25 @@ async def doctor(context: CommandContext) -> int:
     """Run every check; 1 if one fails that was not accepted by name."""
     await context.begin(StatusSettings)
     accepted = set(context.options.accept)
-    results = [await _checked(context, item, accepted) for item in ITEMS]
+    try:
+        settings, unread = await context.parts.settings(HistorySettings), ""
+    except ServiceError as error:
+        settings, unread = None, str(error)
+    results = [await _checked(context, item, accepted, settings, unread) for item in ITEMS]
     manual = [{"check": name, "result": "by hand", "detail": _(what)} for name, what in BY_HAND.items()]
     context.answer({"checks": results, "by_hand": manual})
     return REFUSED if any(each["result"] == "failed" for each in results) else DONE
 
 
-async def _checked(context: CommandContext, item: Item, accepted: set[str]) -> dict[str, Any]:
+async def _checked(
+    context: CommandContext, item: Item, accepted: set[str], settings: HistorySettings | None, unread: str
+) -> dict[str, Any]:
+    """Check one item. Without settings the first says which are wrong, and the others only that nobody could look."""
     try:
-        wrong = await item.check(context, await context.parts.settings(HistorySettings))
+        if settings is not None:
+            wrong = await item.check(context, settings)
+        else:
+            wrong = unread if item.name == SETTINGS_ITEM else _("Not checked: correct the settings first.")
     except ServiceError as error:
         wrong = str(error)
     result = "ok" if not wrong else "accepted" if item.name in accepted else "failed"

@@ -33,6 +33,7 @@ from foundation.settings.references import is_reference
 
 Check = Callable[[CommandContext, HistorySettings], Awaitable[str]]
 """Returns what is wrong; empty: nothing."""
+SETTINGS_ITEM = "settings"
 PROVIDERS_MIN = 2
 GAS_PAYOUTS_MIN = 1
 DEADLINE_S = 10
@@ -249,7 +250,7 @@ async def _settings_file(context: CommandContext, _settings: HistorySettings) ->
 
 
 ITEMS: Sequence[Item] = (
-    Item(name="settings", what=N_("Every setting is there and right"), check=_settings),
+    Item(name=SETTINGS_ITEM, what=N_("Every setting is there and right"), check=_settings),
     Item(name="settings-file", what=N_("The file of settings is private"), check=_settings_file),
     Item(name="key-in-vault", what=N_("The operator's key is in a vault"), check=_key_in_vault),
     Item(name="keys", what=N_("Every operator key signs, and the ledger knows it"), check=_keys),

@@ -28,6 +28,7 @@ from distributor.payout.shop_check import ShopCheck
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.payout.trial import Batch, Trials
 from distributor.ports import Alarms, Chain, Payer, Signer, UnsignedTransaction
+from distributor.reasons import unknown_operator
 from distributor.state import BindingState, WaitingReason
 from foundation import logs
 from foundation.clock import Clock, elapsed_ms, utc_day
@@ -160,7 +161,7 @@ class Distribution:
         if foreign is not None:
             return foreign
         if binding_state is None:
-            return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=f"Operator {operator} has no nonce row.")
+            return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=unknown_operator(operator))
         closed = preflight.binding_stopped(pause_state, binding_state, self.config.caps)
         if closed is not None:
             return closed

@@ -22,7 +22,7 @@ from distributor.payout.preflight import Obstacle, outside_trouble
 from distributor.payout.recheck import Recheck
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.ports import Alarm, Alarms, Chain, Heads
-from distributor.reasons import waiting_alarm
+from distributor.reasons import unknown_operator, waiting_alarm
 from distributor.settings.chain import FeeSettings
 from distributor.settings.shops import ThresholdSettings
 from distributor.state import SETTLEMENT_LEASE, MonitorState, Stats, WaitingReason
@@ -180,7 +180,7 @@ class BalanceMonitor:
     async def _judge(self, snapshot: PreBindSnapshot, monitor_state: MonitorState) -> Sequence[Alarm]:
         binding_state = await self.ledger.binding_state(self.operator)
         if binding_state is None:
-            return [waiting_alarm(WaitingReason.LEDGER_FOREIGN, f"Operator {self.operator} has no nonce row.")]
+            return [waiting_alarm(WaitingReason.LEDGER_FOREIGN, unknown_operator(self.operator))]
         stats = await self.ledger.stats(self.operator)
         spendable_units = TokenUnits(snapshot.reserve_units - binding_state.committed_units)
         allowed_units = TokenUnits(snapshot.allowance_units - binding_state.committed_units)

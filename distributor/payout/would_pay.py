@@ -12,6 +12,7 @@ from distributor.payout.distribution import Distribution
 from distributor.payout.full_size import ask_full_size
 from distributor.payout.preflight import Obstacle
 from distributor.ports import UnsignedTransaction
+from distributor.reasons import unknown_operator
 from distributor.state import BindingState, WaitingReason
 from distributor.units import Wei
 
@@ -34,7 +35,7 @@ class WouldPay:
         if foreign is not None:
             return foreign
         if binding_state is None:
-            detail = f"Operator {asked.signer.address} has no nonce row."
+            detail = unknown_operator(asked.signer.address)
             return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=detail)
         stopped = preflight.binding_stopped(pause_state, binding_state, asked.config.caps)
         if stopped is not None:

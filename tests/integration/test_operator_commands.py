@@ -94,6 +94,16 @@ def test_balances_keys_and_rows_are_checked(desk: Desk) -> None:
     assert desk.ask("verify") == {"disagreements": []}
 
 
+def test_the_doctor_blames_a_wrong_setting_once(desk: Desk) -> None:
+    """With a key that is none, each of thirty items was failed by that one sentence."""
+    desk.environ["OPERATOR_PK"] = "nonsense"
+    first, *others = desk.ask("doctor", code=1)["checks"]
+
+    assert first["check"] == "settings"
+    assert "OPERATOR_PK is not a private key" in first["detail"]
+    assert {each["detail"] for each in others} == {"Not checked: correct the settings first."}
+
+
 def test_the_doctor_names_what_is_not_ready_for_production(desk: Desk) -> None:
     """What this machine has is ok or named; what is accepted by name does not fail."""
     found = desk.ask("doctor", code=1)

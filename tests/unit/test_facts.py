@@ -12,6 +12,7 @@ from distributor.model import AttemptKind, HoldReason, TransactionStatus
 from distributor.payout.ages import WATCHED_MS_MAX, clock_facts
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.facts import AlarmSweep, standing_facts
+from distributor.reasons import waiting_alarm
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, WaitingReason
 from distributor.units import TokenUnits
@@ -287,6 +288,22 @@ async def test_what_the_watch_saw_is_told_in_its_words_each_hour(bench: Bench) -
         ("retiring_gas_short", "0xB", "Holds 2."),
         ("low_reserve", "", ""),
     ]
+
+
+async def test_what_the_watch_found_is_not_said_twice(bench: Bench) -> None:
+    """Its words begin with the summary, which a message has already."""
+    found = waiting_alarm(WaitingReason.ROLE_MISSING, "NotAHotKey(0xA)")
+    seen = replace(
+        await bench.ledger.service.monitor_state(),
+        swept_ms=bench.clock(),
+        watched_ms=bench.clock(),
+        alarms=(found.code,),
+        found=(f"{found.code}\t\t{found.summary}",),
+    )
+    await bench.ledger.service.save_monitor_state(seen)
+
+    (fact,) = await standing_facts(bench.ledger, bench.clock(), AGES)
+    assert fact.detail == "NotAHotKey(0xA)"
 
 
 async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

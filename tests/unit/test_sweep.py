@@ -173,7 +173,7 @@ async def test_what_would_stop_an_order_is_told_with_its_detail_while_none_waits
 
     (fact,) = await standing_facts(world.ledger, world.clock(), read(AgeSettings, {}))
     assert fact.code == "waiting_signer_down"
-    assert fact.detail.endswith(" The key is disabled.")
+    assert fact.detail == "The key is disabled."
 
 
 async def _vault_down() -> Obstacle | None:
