@@ -50,7 +50,8 @@ def shopfront() -> Iterator[Shopfront]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            verified = verify(dict(self.headers.items()), body, KEYS, system_clock())
+            headers = dict(self.headers.items())
+            verified = verify(headers, body, KEYS, system_clock(), require_timestamp=True)
             front.received.append(orders.parse(body, verified.source, TERMS, UnixMs(0)))
             self.send_response(202)
             self.end_headers()

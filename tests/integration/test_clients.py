@@ -1,0 +1,85 @@
+"""The examples and the client that shops copy: Python, Node and curl. PHP's are in tests/wordpress, where PHP is."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from clients.ballx_client import RETRY_AFTER_S_MAX, BallxClient, NoAnswer, Refused
+from tests.integration.example_rules import RULES
+from tests.integration.scripted_front import CUT, PROBLEM, SECRET, STORED, scripted_front
+
+EXAMPLES = Path(__file__).parents[2] / "clients" / "examples"
+# curl, openssl and Node are the shop's programs, not ours: a machine may build and test this without them.
+COMMANDS = {
+    "python": [sys.executable, str(EXAMPLES / "pay.py")],
+    **({"node": ["node", str(EXAMPLES / "pay.mjs")]} if shutil.which("node") else {}),
+    **({"curl": ["sh", str(EXAMPLES / "pay.sh")]} if all(map(shutil.which, ("sh", "curl", "openssl"))) else {}),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("language", COMMANDS)
+def test_an_example_does_what_a_shop_must_do(language: str, rule: Callable[[Sequence[str]], None]) -> None:
+    """Stores, sends again, gives up, and prints why it was refused."""
+    rule(COMMANDS[language])
+
+
+def client(url: str, waited: list[float] | None = None, tries: int = 3) -> BallxClient:
+    """Return a client that notes how long it would wait."""
+    return BallxClient(url, SECRET, waits_s=[0] * tries, sleep=(waited if waited is not None else []).append)
+
+
+def test_a_client_asks_where_its_order_is() -> None:
+    """With the signature of a question, for which the path is signed."""
+    with scripted_front(200, 404) as front:
+        asks = client(front.url)
+        shown = asks.status("1001")
+        with pytest.raises(Refused) as refused:
+            asks.status("1002")
+
+    assert (shown["status"], refused.value.status, refused.value.problem) == ("received", 404, PROBLEM)
+    assert [each[:2] for each in front.asked] == [("GET", "/shop/orders/1001"), ("GET", "/shop/orders/1002")]
+
+
+def test_a_client_waits_as_long_as_it_is_asked_but_not_for_ever() -> None:
+    """A word that is no number counts for nothing."""
+    waits = {}
+    for asked in ("7", "99999", "soon", ""):
+        with scripted_front(503, 202, retry_after=asked) as front:
+            waited: list[float] = []
+            client(front.url, waited).pay(STORED)
+        waits[asked] = waited
+
+    assert waits == {"7": [0, 7], "99999": [0, RETRY_AFTER_S_MAX], "soon": [0, 0], "": [0, 0]}
+
+
+def test_a_client_says_that_nobody_knows() -> None:
+    """After the last try; the cause is in the message. An address where nobody listens is the same."""
+    with scripted_front(CUT, CUT, CUT) as front, pytest.raises(NoAnswer, match="POST /webhook"):
+        client(front.url).pay(STORED)
+    with pytest.raises(NoAnswer, match="GET /shop/orders/1"):
+        client("http://127.0.0.1:1/webhook").status("1")
+
+
+def test_a_client_refuses_what_would_be_rounded_and_a_wrong_address() -> None:
+    """Before anything is sent."""
+    with pytest.raises(TypeError, match="float"):
+        client("http://127.0.0.1:1/webhook").pay({**STORED, "amount": 10.5})
+    with pytest.raises(ValueError, match="/webhook"):
+        BallxClient("https://pay.example.com", SECRET)
+
+
+def test_a_client_shows_what_a_proxy_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of somebody else's is no problem document; its words are kept, cut."""
+    monkeypatch.setattr(http.client.HTTPResponse, "read", lambda *_: b"<html>" + b"x" * 1_000)
+    with scripted_front(403) as front, pytest.raises(Refused) as refused:
+        client(front.url).pay(STORED)
+
+    assert refused.value.problem["detail"].startswith("<html>x")
+    assert len(refused.value.problem["detail"]) == 500
