@@ -185,7 +185,7 @@ class Field:
         return subprocess.run(
             [sys.executable, "-m", "distributor", *arguments],
             cwd=paths.ROOT,
-            env=environment(self.services.settings),
+            env=environment({**self.services.settings, "CONSOLE_URL": self._host.url if self._host else ""}),
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -205,6 +205,17 @@ async def test_trouble_that_passes_lets_orders_wait_with_one_alarm(
     assert not world.chain.handed
 
 
+async def test_a_key_that_the_ledger_does_not_know_is_told_with_its_command() -> None:
+    """Whoever changed the key is not sent to look at the table and the addresses."""
+    world = await a_world()
+    await world.receive()
+    _forget_the_operator(world)
+
+    await world.distribution.drain()
+
+    assert "`add-operator`" in (await world.ledger.service.why_waiting()).detail
+
+
 async def test_orders_go_on_by_themselves_when_the_cause_has_passed() -> None:
     """No command is needed, and the reason is gone."""
     world = await a_world()
