@@ -39,9 +39,10 @@ class Status:
     async def of(self, key: OrderKey) -> Document | None:
         """Return the order's document, None when the ledger has no such order. Raises LedgerUnavailable."""
         order = await self.ledger.order(key) if can_be_an_order(key) else None
-        if order is None:
-            return None
-        order = await self.ledger.shop_orders.home(order)
+        return await self.describe(await self.ledger.shop_orders.home(order)) if order is not None else None
+
+    async def describe(self, order: Order) -> Document:
+        """Return the document of *order*, as it was just read. Raises StoreUnavailable."""
         carrier = await self._carrier(order)
         if carrier is None and order.status is OrderStatus.BOUND:
             # 1. we read the order; 2. settlement closed its transaction; 3. we found it final:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from distributor.payout_wiring import PayoutWiring
 from distributor.resources import Resources
 from distributor.settings.chain import ContractSettings
-from distributor.settings.shops import RateLimitSettings, WooCommerceSettings
+from distributor.settings.shops import RateLimitSettings, WebhookSettings, WooCommerceSettings
 from distributor.settings.use_cases import IntakeSettings, StatusSettings
 from distributor.state import Identity
 from foundation import logs
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from distributor.payout.sweep import Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
+    from distributor.shop_reading import ShopReading
     from distributor.status import Status
+    from distributor.webhook.authentication import Authentication
     from distributor.webhook.intake import Intake
     from distributor.webhook.rate_limiter import RateLimiter
     from distributor.webhook.waking import Waker
@@ -104,23 +106,40 @@ class Container:
         )
 
     @built_once
-    async def intake(self) -> Intake:
+    async def authentication(self) -> Authentication:
         from distributor.webhook.authentication import Authentication
-        from distributor.webhook.intake import Intake
         from distributor.webhook.refusal_lines import RefusalLines
 
-        settings = await self.parts.settings(IntakeSettings)
+        settings = await self.parts.settings(WebhookSettings)
         keyring = await self.parts.keyring()
+        return Authentication(
+            rate_limiter=await self.rate_limiter(),
+            keys=keyring.keys,
+            closes_a_shop=keyring.closes_a_shop,
+            clock=self.clock,
+            refusal_lines=RefusalLines(self.clock),
+            require_timestamp=settings.require_timestamp,
+        )
+
+    @built_once
+    async def shop_reading(self) -> ShopReading:
+        from distributor.shop_reading import ShopReading
+
+        return ShopReading(
+            ledger=await self.parts.ledger(),
+            authentication=await self.authentication(),
+            fingerprints=await self.parts.fingerprints(),
+            status=await self.status(),
+        )
+
+    @built_once
+    async def intake(self) -> Intake:
+        from distributor.webhook.intake import Intake
+
+        settings = await self.parts.settings(IntakeSettings)
         return Intake(
             ledger=await self.parts.ledger(),
-            authentication=Authentication(
-                rate_limiter=await self.rate_limiter(),
-                keys=keyring.keys,
-                closes_a_shop=keyring.closes_a_shop,
-                clock=self.clock,
-                refusal_lines=RefusalLines(self.clock),
-                require_timestamp=settings.webhook.require_timestamp,
-            ),
+            authentication=await self.authentication(),
             payment_rules=settings.contracts,
             fingerprints=await self.parts.fingerprints(),
             alarms=await self.parts.alarms(),

@@ -55,6 +55,18 @@ async def list_orders(req: func.HttpRequest, context: func.Context) -> func.Http
     return json_response(HTTPStatus.OK, await listing.document(OrderQuery.read(asked)))
 
 
+@blueprint.function_name("own_order_status")
+@blueprint.route("shop/orders/{order_id}", auth_level=func.AuthLevel.ANONYMOUS)
+@answers("GET")
+async def own_order_status(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Show a shop an order of its own; its signature of the question is its authorisation."""
+    reading = await container().shop_reading()
+    sender, document = await reading.of(req.headers, req.route_params["order_id"])
+    if document is None:
+        raise NoSuchOrder
+    return add_rate(json_response(HTTPStatus.OK, document), sender.window)
+
+
 async def _show(key: OrderKey) -> func.HttpResponse:
     status = await container().status()
     document = await status.of(key)

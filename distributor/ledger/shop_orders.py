@@ -88,6 +88,26 @@ class ShopOrders:
         found = await find_record(self.rows, Order, keys.order_row(key))
         return await self.home(found) if found is not None else None
 
+    async def own(self, source: str, order_id: str, signed_with: str) -> Order | None:
+        """
+        Return the order of that id that belongs to whoever signs as *source* with the secret *signed_with*.
+
+        None where there is none, and where it is another shop's. Whose a secret is, the register says, and not the
+        name of its setting; while nothing is registered, the name. At most two orders are read, and where each moved.
+
+        Args:
+            source: The name of the setting that holds the secret.
+            order_id: The id in the shop.
+            signed_with: The fingerprint of the secret.
+        """
+        owners = (await registered(self.rows)).owners
+        mine = owners.sources.get(signed_with) if owners.any else source
+        for name in dict.fromkeys(each for each in (mine, source) if each is not None):
+            order = await self.find(OrderKey(name, order_id))
+            if order is not None and _belongs(order, signed_with, mine, owners):
+                return order
+        return None
+
     async def move(self, order: Order, owners: Owners) -> Moved:
         """
         Bring a waiting *order* to the source its secret belongs to: in one group it waits there and is cancelled here.
@@ -169,6 +189,13 @@ class ShopOrders:
 def _at(order: Order, source: str) -> Order:
     """Return *order* as it is under *source*: with the reference that id has there, and never stored."""
     return replace(order, source=source, ref_id=ref_id(source, order.order_id), version=UNSTORED)
+
+
+def _belongs(order: Order, signed_with: str, mine: str | None, owners: Owners) -> bool:
+    """Say whether *order* is its who signs with that secret, which the register calls *mine*."""
+    if not owners.any:
+        return order.source == mine
+    return order.signed_with == signed_with or (mine is not None and owners.of(order) == mine)
 
 
 def _is_barred(order: Order) -> bool:

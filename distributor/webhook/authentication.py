@@ -9,14 +9,14 @@ counts against the client's address; a signed one counts against its shop alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distributor.errors import BadSignature, BodyTooLarge, MalformedOrder, NotJson
 from distributor.rates import Window
 from distributor.webhook.rate_limiter import RateLimiter
 from distributor.webhook.refusal_lines import RefusalLines
-from distributor.webhook.signature import REFUSAL, Key, Verified, check_signature
+from distributor.webhook.signature import QUESTION_REFUSAL, REFUSAL, Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Refusal
 from foundation import logs
 from foundation.clock import Clock
@@ -69,29 +69,59 @@ class Authentication:
             RateLimited: The address or the shop has used up its rate.
             ConfigurationError: Nobody is known to have signed so, and a shop's secret cannot be used. Counts, too.
         """
+
+        def verified() -> Verified:
+            _check_body(request, body_bytes_max)
+            return self.verify(request)
+
+        return await self._sender(request, verified, self.rate_limiter.consume)
+
+    async def authenticate_question(self, headers: Mapping[str, str], asked: str) -> Sender:
+        """
+        Return the shop that signed the question *asked*: its method and path, such as ``GET /shop/orders/1001``.
+
+        The signature is a webhook's over these bytes in place of a body, and always with a time: posted to the
+        webhook it is no order, and an order's is no signature of a question. Questions have a rate of their own, so
+        that a shop that asks often is not refused its orders.
+
+        Raises:
+            Rejected: The signature is wrong, or covers no time. Counts against the address.
+            RateLimited: The address or the shop has used up its rate.
+            ConfigurationError: Nobody is known to have signed so, and a shop's secret cannot be used. Counts, too.
+        """
+        request = WebhookRequest(headers=headers, body=asked.encode("utf-8", "surrogatepass"))
+        return await self._sender(
+            request, lambda: self.verify(request, question=True), self.rate_limiter.consume_question
+        )
+
+    async def _sender(
+        self,
+        request: WebhookRequest,
+        verify: Callable[[], Verified],
+        consume: Callable[[str], Awaitable[Window | None]],
+    ) -> Sender:
         forwarded_for = _header(request, "x-forwarded-for", "")
         client = self.rate_limiter.client(forwarded_for)
         logs.hush(on=self.refusal_lines.spent(client))
         try:
-            verified = await self._authenticated(request, forwarded_for, body_bytes_max)
+            verified = await self._authenticated(verify, forwarded_for)
         except ServiceError:
             self.refusal_lines.spend(client)
             raise
         logs.hush(on=False)
-        return Sender(verified=verified, window=await self.rate_limiter.consume(verified.source))
+        return Sender(verified=verified, window=await consume(verified.source))
 
-    async def _authenticated(self, request: WebhookRequest, forwarded_for: str, body_bytes_max: int) -> Verified:
+    async def _authenticated(self, verify: Callable[[], Verified], forwarded_for: str) -> Verified:
         client = await self.rate_limiter.check(forwarded_for)
         try:
-            _check_body(request, body_bytes_max)
-            return self.verify(request)
+            return verify()
         except (Rejected, ConfigurationError):
             await self.rate_limiter.penalize(client)
             raise
 
-    def verify(self, request: WebhookRequest) -> Verified:
+    def verify(self, request: WebhookRequest, *, question: bool = False) -> Verified:
         """
-        Return whose secret signed *request*.
+        Return whose secret signed *request*; of a *question* only with a time.
 
         Raises:
             BadSignature: With one text, whatever the cause.
@@ -99,13 +129,17 @@ class Authentication:
                 it would send nothing again.
         """
         found = check_signature(
-            request.headers, request.body, self.keys(), self.clock(), require_timestamp=self.require_timestamp
+            request.headers,
+            request.body,
+            self.keys(),
+            self.clock(),
+            require_timestamp=self.require_timestamp or question,
         )
         if isinstance(found, Refusal):
             logs.info(_log, "signature_refused", cause=found)
             if found is Refusal.MISMATCH and self.closes_a_shop():
                 raise ConfigurationError(_CLOSED)
-            raise BadSignature(REFUSAL)
+            raise BadSignature(QUESTION_REFUSAL if question else REFUSAL)
         logs.info(_log, "signature_verified", source=found.source, secret=found.secret, scheme=found.scheme)
         return found
 

@@ -78,8 +78,15 @@ class RateLimiter:
             _refuse("address", client, window)
 
     async def consume(self, source: str) -> Window | None:
-        """Count a request that *source* signed; None when nothing is counted. Raises RateLimited."""
-        window = await self._counted(self.counters.take, self.per_source, f"source:{source}")
+        """Count an order that *source* signed; None when nothing is counted. Raises RateLimited."""
+        return await self._consume(source, f"source:{source}")
+
+    async def consume_question(self, source: str) -> Window | None:
+        """Count a question that *source* signed, apart from its orders, at the same rate. Raises RateLimited."""
+        return await self._consume(source, f"questions:{source}")
+
+    async def _consume(self, source: str, key: str) -> Window | None:
+        window = await self._counted(self.counters.take, self.per_source, key)
         if window and window.remaining < 0:
             _refuse("source", source, window)
         return window

@@ -22,6 +22,13 @@ REFUSAL = (
 """One text for every cause: which part was wrong would help only someone who guesses."""
 
 
+QUESTION_REFUSAL = (
+    "The signature is missing, too old or wrong: sign the time, a full stop, and the method and path as in "
+    '"GET /shop/orders/1001", with HMAC-SHA256 and the shop\'s secret. A scheme without a time is not taken here.'
+)
+"""The same of a question, whose body is empty."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Key:
     """A secret of a shop, and whether it is the one in use or the one before it."""

@@ -34,6 +34,7 @@ FUNCTIONS = {
     "receive_order http /webhook",
     "receive_woocommerce_order http /webhook/woocommerce",
     "list_orders http /orders",
+    "own_order_status http /shop/orders/{order_id}",
     "order_status http /orders/{order_id}",
     "order_status_of_source http /orders/{source}/{order_id}",
     "healthz http /healthz",

@@ -32,7 +32,7 @@ BODY_BYTES_MAX = {"intake": intake.BODY_BYTES_MAX, "woocommerce": woocommerce_in
 class FakeAuthentication(Authentication):
     """Every signature is right, or none where a time is required."""
 
-    def verify(self, request: WebhookRequest) -> Verified:  # noqa: ARG002 -- as the real one is asked
+    def verify(self, request: WebhookRequest, *, question: bool = False) -> Verified:  # noqa: ARG002 -- as the real one is asked
         if self.require_timestamp:
             raise BadSignature
         return Verified(source=DEFAULT_SOURCE, secret="current", scheme=Scheme.HEX)

@@ -62,6 +62,7 @@ def test_the_functions_and_their_triggers_are_these() -> None:
         "receive_order": ("httpTrigger", "webhook", "ANONYMOUS"),
         "receive_woocommerce_order": ("httpTrigger", "webhook/woocommerce", "ANONYMOUS"),
         "list_orders": ("httpTrigger", "orders", "FUNCTION"),
+        "own_order_status": ("httpTrigger", "shop/orders/{order_id}", "ANONYMOUS"),
         "order_status": ("httpTrigger", "orders/{order_id}", "FUNCTION"),
         "order_status_of_source": ("httpTrigger", "orders/{source}/{order_id}", "FUNCTION"),
         "healthz": ("httpTrigger", "healthz", "ANONYMOUS"),
@@ -115,7 +116,7 @@ def test_importing_needs_no_setting_and_no_service() -> None:
         timeout=60,
     )
 
-    assert found.stdout.strip() == "15"
+    assert found.stdout.strip() == "16"
 
 
 def test_the_hosts_settings_are_the_agreed_ones() -> None:
