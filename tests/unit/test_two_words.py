@@ -373,6 +373,21 @@ async def test_one_nodes_word_about_a_final_block_must_last_for_a_minute(nodes: 
     assert await world.status(order) is OrderStatus.BOUND
 
 
+async def test_a_node_that_contradicted_itself_closes_nothing_alone_however_long_the_other_is_away() -> None:
+    """Found-faults A7: its word counts only with a second one, until a person or a hundred blocks have passed."""
+    world = await two_nodes()
+    order = await a_bound_order(world)
+    world.chain.go_down(TWO)
+    await pass_time(world, WITNESS_PATIENCE_MS)
+    await world.ledger.doubts.distrust(ONE, world.chain.head.number, "it contradicted itself")
+    await pass_time(world, 160_000)
+    assert "witness_missing" in world.alarms.codes
+    assert await world.status(order) is OrderStatus.BOUND
+
+    await pass_time(world, 100_000)
+    assert await world.status(order) is OrderStatus.PAID
+
+
 async def test_a_distrusted_only_node_closes_nothing_for_a_hundred_blocks() -> None:
     """Or until a person resumes: then its word counts again."""
     world = await a_world()
