@@ -1,8 +1,8 @@
 """
 The sentences of the commands and the console for translators: ``python -m devstack.messages`` brings them up to date.
 
-Every text inside ``_(…)`` or ``N_(…)`` is read out of the code, ``_(…)`` also out of the templates, and every one of
-argparse that a person can meet. Each
+Every text inside ``_(…)``, ``N_(…)`` or ``sentence(…)`` is read out of the code, ``_(…)`` also out of the
+templates, and every one of argparse that a person can meet. Each
 translation (.po) gets what is new and loses what is gone; the form Python reads (.mo) is made from it. A test says
 when to run it.
 """
@@ -21,8 +21,10 @@ from devstack import paths
 from distributor.cli.language import DOMAIN, LOCALE
 
 SOURCES = (paths.ROOT / "distributor" / "cli", paths.ROOT / "distributor" / "console")
+BELOW = tuple(paths.ROOT / "distributor" / name for name in ("payout", "ledger", "recovery"))
+"""What raises sentences that a command shows."""
 TEMPLATES = (paths.ROOT / "distributor" / "console", paths.ROOT / "foundation" / "console")
-MARKS = frozenset({"_", "N_"})
+MARKS = frozenset({"_", "N_", "sentence"})
 ARGPARSE = (
     *(
         "usage: ",
@@ -52,7 +54,7 @@ def marked(tree: ast.AST) -> Iterator[str]:
             (argument,) = node.args
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                 yield argument.value
-            elif node.func.id == "N_" or isinstance(argument, ast.JoinedStr):
+            elif node.func.id != "_" or isinstance(argument, ast.JoinedStr):
                 raise ValueError(f"line {node.lineno}: only a plain text can be translated")
 
 
@@ -66,7 +68,7 @@ def messages() -> Mapping[str, list[str]]:
 
 
 def _in_code() -> Iterator[tuple[Path, str]]:
-    for folder in SOURCES:
+    for folder in (*SOURCES, *BELOW):
         for file in sorted(folder.rglob("*.py")):
             yield from ((file, text) for text in marked(ast.parse(file.read_text("utf-8"))))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from distributor.cli import deployed
 from distributor.cli.arguments import parser
 from distributor.cli.context import NOT_CONFIGURED, REFUSED, CommandContext
-from distributor.cli.language import _, choose
+from distributor.cli.language import _, choose, spoken
 from distributor.resources import Resources
 from distributor.wiring import quieten
 from foundation.clock import system_clock
@@ -33,9 +33,9 @@ def main(arguments: Sequence[str]) -> int:
         return _complain(error, error.sentences, NOT_CONFIGURED, options)
     except InvariantBroken as error:
         next_step = _("`verify` lists the rows that disagree; the runbook's page row_unreadable says what to do.")
-        return _complain(error, [str(error), next_step], REFUSED, options)
+        return _complain(error, [spoken(error), next_step], REFUSED, options)
     except ServiceError as error:
-        return _complain(error, [str(error)], REFUSED, options)
+        return _complain(error, [spoken(error)], REFUSED, options)
 
 
 async def _run(options: Namespace, environ: Mapping[str, str]) -> int:

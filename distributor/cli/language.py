@@ -17,6 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
+from foundation.errors import ServiceError
+from foundation.sentences import Sentence
+
 LOCALE: Final = Path(__file__).parents[1] / "locale"
 DOMAIN: Final = "distributor"
 PORTUGUESE: Final = "pt_BR"
@@ -58,6 +61,12 @@ def speaking(code: Code) -> Iterator[None]:
         yield
     finally:
         _current.reset(before)
+
+
+def spoken(error: ServiceError) -> str:
+    """Return what *error* says, in the language of now where it is a sentence with a translation."""
+    said = error.args[0]
+    return _(said.template).format(**said.values) if isinstance(said, Sentence) else str(error)
 
 
 def choose(arguments: Sequence[str], environ: MutableMapping[str, str]) -> None:

@@ -23,6 +23,7 @@ from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.state import Identity, PauseState
 from foundation.clock import Clock
 from foundation.errors import Contention, InvariantBroken, require
+from foundation.sentences import sentence
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.ports import AuditTrail, Rows, Value
 from foundation.tablestore.queries import past
@@ -140,7 +141,7 @@ class Admin:
                 return await (self._write(after) if after == pause_state else self.set_pause_state(after))
             except Contention:
                 continue  # somebody else turned it first: read it again
-        raise Contention("the switch kept being turned")
+        raise Contention(sentence("the switch kept being turned"))
 
     async def resume(self, by: str, why: str) -> PauseState:
         """
@@ -153,8 +154,12 @@ class Admin:
         empty = [each.transaction for each in (await opened(self.rows)).transactions if not each.transaction.orders]
         if empty:
             raise NotYet(
-                f"nonce {empty[0].nonce} of {empty[0].operator} was cancelled and is not final: wait until settlement "
-                "has closed it, or `resolve` it where another transaction won"
+                sentence(
+                    "nonce {nonce} of {operator} was cancelled and is not final: wait until settlement "
+                    "has closed it, or `resolve` it where another transaction won",
+                    nonce=empty[0].nonce,
+                    operator=empty[0].operator,
+                )
             )
         await self.signs.forget()
         await Doubts(self.rows, self.clock).forget()
@@ -178,7 +183,7 @@ class Admin:
             except Contention:
                 continue  # a binding was first, and the next one is not: it meets the switch
             return
-        raise Contention("bindings kept going on behind the pause")
+        raise Contention(sentence("bindings kept going on behind the pause"))
 
     # orders ------------------------------------------------------------------------------------
 

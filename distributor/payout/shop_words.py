@@ -17,6 +17,7 @@ from distributor.ledger.records import ShopSecret
 from distributor.ledger.secret_fingerprints import secret_id
 from distributor.model import Order, OrderKey, OrderStatus
 from distributor.settings.shop_secrets import SecretName
+from foundation.sentences import sentence
 from foundation.tablestore.ports import UNSTORED
 
 PAGE_ORDERS = 200
@@ -66,14 +67,22 @@ class ShopWords:
         """Raise NotYet where *secret* is somebody's, or *source* is."""
         if secret.registered is not None:
             raise NotYet(
-                f"Secret {secret.id} belongs to {secret.registered.source} since a word was given for it. "
-                f"If that was wrong: `shops same-as {secret.id} SOURCE`."
+                sentence(
+                    "Secret {secret} belongs to {source} since a word was given for it. "
+                    "If that was wrong: `shops same-as {secret} SOURCE`.",
+                    secret=secret.id,
+                    source=secret.registered.source,
+                )
             )
         owned = any(each.source == source for each in await self._registered())
         if owned or source in await self._older_sources(secret):
             raise NotYet(
-                f"{source} belongs to another secret, or has orders of before. If the same shop signs with this secret "
-                f"now: `shops same-as {secret.id} {source}`. If it is another shop, give it a name of its own."
+                sentence(
+                    "{source} belongs to another secret, or has orders of before. If the same shop signs with this "
+                    "secret now: `shops same-as {secret} {source}`. If it is another shop, give it a name of its own.",
+                    secret=secret.id,
+                    source=source,
+                )
             )
 
     async def accept(self, secret: KnownSecret, source: str, *, by: str, why: str) -> None:
@@ -85,14 +94,16 @@ class ShopWords:
         """Raise NotYet where there is no such source, or a word that was given cannot be changed now."""
         registered = await self._registered()
         if source not in {each.source for each in registered} and source not in await self.ledger.shops.sources():
-            raise NotYet(f"The ledger has no source {source}; `shops list` shows those there are.")
+            raise NotYet(
+                sentence("The ledger has no source {source}; `shops list` shows those there are.", source=source)
+            )
         if secret.registered is None:
             return
         if secret.registered.source == source:
-            raise NotYet(f"Secret {secret.id} belongs to {source} already.")
+            raise NotYet(sentence("Secret {secret} belongs to {source} already.", secret=secret.id, source=source))
         pause_state = await self.ledger.admin.pause_state()
         if not pause_state.paused or pause_state.version == UNSTORED:
-            raise NotYet("A word that was given is changed only while nothing is bound: run `pause` first.")
+            raise NotYet(sentence("A word that was given is changed only while nothing is bound: run `pause` first."))
 
     async def same_as(self, secret: KnownSecret, source: str, *, by: str, why: str) -> Sequence[OrderKey]:
         """
@@ -128,7 +139,7 @@ class ShopWords:
                 if order.signed_with != secret.fingerprint or order.moved_to is not None:
                     continue
                 if order.status is OrderStatus.HELD:
-                    raise NotYet(f"{order.key} is held: `retry`, `settle` or `cancel` it first.")
+                    raise NotYet(sentence("{order} is held: `retry`, `settle` or `cancel` it first.", order=order.key))
                 if order.status is not OrderStatus.RECEIVED:
                     found.append(order)
         return found
@@ -153,7 +164,9 @@ class ShopWords:
 
     async def _add(self, secret: KnownSecret, source: str, *, by: str, how: str, why: str) -> None:
         if not await self.ledger.shops.add(secret.fingerprint, source, by=by, how=how, why=why):
-            raise NotYet(f"Somebody gave a word for secret {secret.id} in this moment; run `shops list`.")
+            raise NotYet(
+                sentence("Somebody gave a word for secret {secret} in this moment; run `shops list`.", secret=secret.id)
+            )
         await self.ledger.shops.begin()
 
     async def _older_sources(self, secret: KnownSecret) -> frozenset[str]:

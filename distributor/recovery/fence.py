@@ -28,6 +28,7 @@ from distributor.ports import Chain, Signer, UnsignedTransaction
 from distributor.settings.chain import FeeSettings, SettlementSettings
 from foundation.clock import Clock, Sleep
 from foundation.errors import ConfigurationError, ServiceError
+from foundation.sentences import sentence
 
 FENCE_NONCES = IN_POOL + UNSETTLED_MAX
 """Besides as many as are ever mined and not final: a reorganisation gives those back to the pool."""
@@ -91,8 +92,11 @@ class Fence:
         for lane in lanes:
             if not lane.revoked and lane.operator not in self.signers:
                 raise FenceOpen(
-                    f"operator {lane.operator} may still pay, and its key is not configured: revoke its role on the "
-                    "authority, or set OPERATOR_PK_RETIRING or OPERATOR_KEY_ID_RETIRING to its key"
+                    sentence(
+                        "operator {operator} may still pay, and its key is not configured: revoke its role on the "
+                        "authority, or set OPERATOR_PK_RETIRING or OPERATOR_KEY_ID_RETIRING to its key",
+                        operator=lane.operator,
+                    )
                 )
         return lanes
 
@@ -120,8 +124,10 @@ class Fence:
                 return mark.nonces
             await self.sleep(self.block_time_s)
         raise FenceOpen(
-            "the nonces are not finally spent yet; run the same command again. Where one node lags for good, take it "
-            "out of RPC_URL first"
+            sentence(
+                "the nonces are not finally spent yet; run the same command again. "
+                "Where one node lags for good, take it out of RPC_URL first"
+            )
         )
 
     async def _bound(self) -> Mapping[Address, int]:

@@ -14,7 +14,9 @@ from devstack import messages, paths
 from distributor.cli import main
 from distributor.cli.arguments import parser
 from distributor.cli.headline import State, headline
-from distributor.cli.language import _, choose, current
+from distributor.cli.language import _, choose, current, speaking, spoken
+from distributor.errors import NotYet
+from foundation.sentences import sentence
 from tests.unit.test_headline import PAYING
 
 PLACEHOLDER = re.compile(r"\{\w+\}|%\(\w+\)[rs]|%s|`[^`]+`|--[a-z-]+|\b[A-Z]{3,}(?:_[A-Z]+)+\b")
@@ -87,6 +89,16 @@ def test_nothing_is_said_around_the_catalogue() -> None:
     trees = {file.relative_to(paths.ROOT): ast.parse(file.read_text("utf-8")) for file in files}
 
     assert {name: lines for name, tree in trees.items() if (lines := list(unmarked(tree)))} == {}
+
+
+def test_what_is_raised_below_the_command_line_is_said_in_portuguese_too() -> None:
+    """Its values are filled into the translation; a text that nobody marked stays as it is."""
+    raised = NotYet(sentence("{order} is held: `retry`, `settle` or `cancel` it first.", order="loja:7"))
+
+    with speaking("pt"):
+        assert spoken(raised) == "loja:7 está retido: faça antes `retry`, `settle` ou `cancel`."
+        assert spoken(NotYet("so it is")) == "so it is"
+    assert spoken(raised) == str(raised) == "loja:7 is held: `retry`, `settle` or `cancel` it first."
 
 
 @pytest.mark.parametrize(
