@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from devstack.command import DEPLOYED
+from devstack.package.build import PACKAGES
 from tests import bicep
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +47,50 @@ def test_the_image_is_not_run_as_root() -> None:
     assert users == ["10001:10001"]
     assert "ASPNETCORE_URLS=http://+:8080" in DOCKERFILE
     assert "EXPOSE 8080" in DOCKERFILE
+
+
+def test_the_host_is_started_as_the_base_image_starts_it() -> None:
+    """
+    By its own program, after the settings were fetched; and it finds the app where the package was put.
+
+    Source: https://github.com/Azure/azure-functions-docker, host/4/bookworm/python (CMD, AzureWebJobsScriptRoot).
+    """
+    (entry,), (command,) = (
+        re.findall(rf"^{word} (\[.*\])$", DOCKERFILE, re.MULTILINE) for word in ("ENTRYPOINT", "CMD")
+    )
+    (block,) = re.findall(r"^ENV ((?:.*\\\n)*.*)", DOCKERFILE, re.MULTILINE)
+    settings = dict(pair.split("=", 1) for pair in block.replace("\\\n", " ").split())
+    (folder,) = set(re.findall(r"^(?:WORKDIR |COPY --from=package /app )(\S+)$", DOCKERFILE, re.MULTILINE))
+
+    assert json.loads(entry) == ["python3", "-m", "distributor.cli.container"]
+    assert find_spec("distributor.cli.container")
+    assert json.loads(command) == ["/azure-functions-host/Microsoft.Azure.WebJobs.Script.WebHost"]
+    assert settings == {
+        "AzureWebJobsScriptRoot": folder,
+        "AzureFunctionsJobHost__Logging__Console__IsEnabled": "true",
+        "ASPNETCORE_URLS": "http://+:8080",
+        "PYTHONPATH": f"{folder}:{folder}/{PACKAGES}",
+    }
+
+
+def test_its_health_is_asked_at_its_own_port() -> None:
+    """Of a route that touches nothing, within the time that Docker gives it."""
+    ((limit, command),) = re.findall(r"^HEALTHCHECK .*--timeout=(\d+)s .*\\\n +CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    python, _, code = json.loads(command)
+
+    assert python == "python3"
+    assert (
+        code
+        == f"import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout={int(limit) - 1})"
+    )
+
+
+def test_the_user_may_write_where_the_host_writes_and_nowhere_else() -> None:
+    """Logs, data, its own keys and temporary files, and the metrics of the workers; the app's folder stays root's."""
+    ((made, owned),) = re.findall(r"^RUN mkdir -p (.*) \\\n +&& chown -R 10001:10001 (.*)$", DOCKERFILE, re.MULTILINE)
+
+    assert made == "/home/LogFiles /home/data /home/ASP.NET /local/sitepackages /tmp/metrics"
+    assert owned == made.replace("/local/sitepackages", "/local")
 
 
 def test_nothing_but_the_package_reaches_the_builder() -> None:
