@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,11 @@ def _fail(parts: list[Any], names: Mapping[str, Any]) -> Any:
     raise Refused(value(parts[0], names))
 
 
+def _unique(parts: list[Any], names: Mapping[str, Any]) -> str:
+    """Return thirteen signs, others for other texts; not those of Azure."""
+    return sha256(" ".join(str(value(part, names)) for part in parts).encode()).hexdigest()[:13]
+
+
 def _always(known: Any) -> Callable[[list[Any], Mapping[str, Any]], Any]:
     """Return a function of the language that answers with what a test takes for Azure's answer."""
     return lambda _parts, _names: known
@@ -213,7 +219,7 @@ _FUNCTIONS: Mapping[str, Callable[[list[Any], Mapping[str, Any]], Any]] = {
     "concat": lambda parts, names: [each for part in parts for each in value(part, names)],
     "fail": _fail,
     "take": lambda parts, names: value(parts[0], names)[: parts[1]],
-    "unique_string": _always("3xmp7euniq0e3"),
+    "unique_string": _unique,
     "resource_group": _always({"id": "/the/group", "location": "brazilsouth"}),
     "subscription": _always({"tenantId": "the tenant"}),
     "guid": lambda parts, names: f"guid({', '.join(str(value(part, names)) for part in parts)})",

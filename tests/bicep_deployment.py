@@ -88,7 +88,11 @@ def _declared() -> Any:
         | {"type": one["type"], "default": one["default"]}
         for name, one in main["parameters"].items()
     }
-    return {"parameters": asked, "outputs": {name: one["value"] for name, one in main["outputs"].items()}}
+    return {
+        **main["globals"],
+        "parameters": asked,
+        "outputs": {name: one["value"] for name, one in main["outputs"].items()},
+    }
 
 
 def _module(name: str, given: Names, found: list[Resource]) -> dict[str, Any]:

@@ -64,8 +64,25 @@ async def test_an_alarm_line_has_what_the_alerts_read(caplog: pytest.LogCaptureF
     assert {"code", "subject", "summary"} <= set(re.findall(r"line\.(\w+)", rules()["alarm"]))
 
 
-def test_no_alarm_is_sampled_away() -> None:
-    """Application Insights thins out what is not excluded."""
-    insights = json.loads((ROOT / "host.json").read_text("utf-8"))["logging"]["applicationInsights"]
+@pytest.mark.parametrize("host", ["host.json", "payflow/host.json"])
+def test_no_alarm_is_sampled_or_filtered_away(host: str) -> None:
+    """
+    Application Insights thins out what is not excluded, and a line below its category's level is never sent.
 
-    assert {"Request", "Trace"} <= set(insights["samplingSettings"]["excludedTypes"].split(";"))
+    AppRequests come of the category Host.Results, the app's own lines of Function. Source:
+    https://learn.microsoft.com/azure/azure-functions/configure-monitoring
+    """
+    logging = json.loads((ROOT / host).read_text("utf-8"))["logging"]
+    sampling = logging["applicationInsights"]["samplingSettings"]
+
+    assert {"Request", "Trace"} <= set(sampling["excludedTypes"].split(";"))
+    assert logging["logLevel"] == {"default": "Warning", "Function": "Information", "Host.Results": "Information"}
+
+
+def test_both_apps_have_the_same_host_but_for_what_is_theirs() -> None:
+    """PayFlow's functions run longer, and take fewer messages at once: a mail server is asked by each."""
+    distributor, payflow = (json.loads((ROOT / file).read_text("utf-8")) for file in ("host.json", "payflow/host.json"))
+    distributor["extensions"]["queues"] |= {"batchSize": 4, "newBatchThreshold": 2}
+
+    assert payflow == {**distributor, "functionTimeout": "00:20:00"}
+    assert (payflow["version"], payflow["extensionBundle"]["version"]) == ("2.0", "[4.0.0, 5.0.0)")
