@@ -66,6 +66,16 @@ def places(http: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return {" ".join(each["args"]): each["block"] for each in inside(http, "server") if each["directive"] == "location"}
 
 
+def test_a_burst_finds_a_connection_and_the_process_writes_where_it_may() -> None:
+    """Two connections for each request that is passed on; its folder is mounted for reading only."""
+    parsed = read(CONF)["parsed"]
+    ((connections,),) = named(inside(parsed, "events"), "worker_connections")
+
+    assert int(connections) >= 1024
+    assert named(parsed, "pid") == [["/tmp/nginx.pid"]]  # noqa: S108 -- in the container
+    assert named(parsed, "error_log") == [["/dev/stderr", "warn"]]
+
+
 def test_a_directive_nginx_does_not_know_is_noticed(tmp_path: Path) -> None:
     """And one in the wrong place, or with an argument too few."""
     text = CONF.read_text("utf-8")
