@@ -30,6 +30,8 @@ _EXTENSIONS = (
     *("mysqlnd", "mysqli"),  # in this order: the second needs the first
 )
 _STAMP = "devstack-stamp"
+_LAYOUT = "2"
+"""Another number when the same packages are unpacked in another way: a tree made before is then made anew."""
 _LOG_TAIL_CHARS = 2000
 
 
@@ -99,8 +101,35 @@ def _make(tree: Path) -> None:
         fresh.mkdir()
         for package in _download(Path(scratch)):
             _run(["dpkg-deb", "--extract", str(package), str(fresh)])
+        complete(fresh)
         (fresh / _STAMP).write_text(_wish(), "ascii")
         _replace(tree, fresh)
+
+
+def complete(tree: Path, system: Path = Path("/")) -> None:
+    """
+    Put into *tree* what its WordPress links to and the machine has already, for which apt downloads nothing.
+
+    Debian's WordPress has some scripts from packages of their own (``underscore``), each a link to
+    ``../../../javascript``. Where the package is installed on the machine, the link led out of the tree to nothing,
+    and each page of the administration said "_ is not defined".
+
+    Raises:
+        NotInstalled: A file that WordPress links to is neither in *tree* nor in *system*.
+    """
+    for link in _dangling(tree):
+        target = Path(os.path.normpath(link.parent / link.readlink()))
+        there = system / target.relative_to(tree)
+        if not there.exists():
+            raise paths.NotInstalled(f"{link.relative_to(tree)} of WordPress leads to nothing: {there} is not here")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(there, target)
+
+
+def _dangling(tree: Path) -> Sequence[Path]:
+    """Return WordPress's relative links to nothing; absolute ones lead to the machine's own settings, such as /etc."""
+    links = [file for file in (tree / "usr/share/wordpress").rglob("*") if file.is_symlink()]
+    return [link for link in links if not link.exists() and not link.readlink().is_absolute()]
 
 
 def _download(folder: Path) -> Sequence[Path]:
@@ -145,4 +174,4 @@ def _current(tree: Path) -> bool:
 
 
 def _wish() -> str:
-    return hashlib.sha256("\0".join(PACKAGES).encode()).hexdigest()
+    return hashlib.sha256("\0".join((_LAYOUT, *PACKAGES)).encode()).hexdigest()

@@ -95,3 +95,27 @@ def test_another_list_of_packages_makes_the_tree_anew(tmp_path: Path, monkeypatc
     wordpress_parts.prepare(tmp_path / "tree")
 
     assert not old.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Debian's tools are POSIX")
+@pytest.mark.parametrize("name", ["underscore.js", "underscore.min.js"])
+def test_a_script_that_only_the_machine_has_is_in_the_tree(tmp_path: Path, name: str) -> None:
+    """apt downloads nothing that is installed, and the link led out of the tree: "_ is not defined" on every page."""
+    tree, system = tmp_path / "tree", tmp_path / "system"
+    scripts = a_file(tree / "usr/share/wordpress/wp-includes/js/wp-util.js").parent
+    (scripts / name).symlink_to(f"../../../javascript/underscore/{name}")
+    (tree / "usr/share/wordpress/.htaccess").symlink_to("/etc/wordpress/htaccess")
+    a_file(system / "usr/share/javascript/underscore" / name).write_text("_ = {};")
+    wordpress_parts.complete(tree, system)
+
+    assert (scripts / name).read_text() == "_ = {};"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Debian's tools are POSIX")
+def test_a_script_that_is_nowhere_is_named(tmp_path: Path) -> None:
+    """A page without it would look as if the plugin were broken."""
+    link = a_file(tmp_path / "tree/usr/share/wordpress/wp-includes/js/wp-util.js").with_name("underscore.js")
+    link.symlink_to("../../../javascript/underscore/underscore.js")
+
+    with pytest.raises(paths.NotInstalled, match=r"js/underscore\.js of WordPress leads to nothing: .*system/usr"):
+        wordpress_parts.complete(tmp_path / "tree", tmp_path / "system")
