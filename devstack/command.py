@@ -68,6 +68,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     package.add_argument("app", nargs="?", choices=APPS, default="distributor", help="whose (distributor)")
     package.add_argument("--python", choices=PYTHONS, default=DEPLOYED, help="what the app in Azure runs (3.12)")
     package.add_argument("--check", type=Path, metavar="ZIP", help="build nothing: check a package made elsewhere")
+    commands.add_parser("plugin", help="dist/ballx-distributor.zip, the WordPress plugin as a shop uploads it")
     deploy = commands.add_parser(
         "deploy", help="upload a package by the signed-in az, find its functions there, see its version"
     )
@@ -87,7 +88,7 @@ def _prepare(console: Console, command: str) -> None:
     """Install what *command* needs beside the Python packages."""
     if command == "package":
         setup.prepare_worker(console)
-    elif command not in {"down", "deploy"}:
+    elif command not in {"down", "deploy", "plugin"}:
         setup.prepare_rest(console)
 
 
@@ -109,6 +110,7 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
     from devstack.package import apps
     from devstack.package import run as package
     from devstack.payflow import run as payflow
+    from devstack.wordpress import package as plugin
     from devstack.wordpress import run as wordpress
 
     run: Mapping[str, Callable[[], int]] = {
@@ -120,6 +122,7 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
         "drill": lambda: drill.names(console) if chosen.list else drill.run(console, chosen.names, once=chosen.once),
         "test": lambda: run_tests.run(console, rest),
         "package": lambda: package.run(console, app=apps.APPS[chosen.app], python=chosen.python, check=chosen.check),
+        "plugin": lambda: plugin.run(console),
         "deploy": lambda: deploy.run(
             console,
             azure.FunctionApp(az=azure.installed(), group=chosen.resource_group, name=chosen.name),
