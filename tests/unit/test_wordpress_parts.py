@@ -100,7 +100,7 @@ def test_another_list_of_packages_makes_the_tree_anew(tmp_path: Path, monkeypatc
 @pytest.mark.skipif(os.name == "nt", reason="Debian's tools are POSIX")
 @pytest.mark.parametrize("name", ["underscore.js", "underscore.min.js"])
 def test_a_script_that_only_the_machine_has_is_in_the_tree(tmp_path: Path, name: str) -> None:
-    """apt downloads nothing that is installed, and the link led out of the tree: "_ is not defined" on every page."""
+    """What is installed is not downloaded, and the link led out of the tree: "_ is not defined" on every page."""
     tree, system = tmp_path / "tree", tmp_path / "system"
     scripts = a_file(tree / "usr/share/wordpress/wp-includes/js/wp-util.js").parent
     (scripts / name).symlink_to(f"../../../javascript/underscore/{name}")

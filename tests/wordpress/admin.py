@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -50,6 +50,13 @@ class Administrator:
             self._browser.form.set(name, value)
         return _page(self._browser.submit_selected(btnName=button, timeout=30))
 
+    def send_many(self, form: str, fields: Sequence[tuple[str, str]]) -> Page:
+        """Send the *form* of the page looked at last with its hidden inputs and *fields*; a name may be there twice."""
+        self._browser.select_form(form)
+        element = self._browser.form.form
+        hidden = [(one["name"], one["value"]) for one in element.select("input[type=hidden][name]")]
+        return _page(self._browser.post(element["action"], data=[*hidden, *fields], timeout=30))
+
     def post(self, path: str, fields: Mapping[str, str]) -> Page:
         """Send *fields* without a form."""
         return _page(self._browser.post(self._url + path, data=dict(fields), timeout=30))
@@ -62,5 +69,5 @@ class Administrator:
 
 
 def _page(reply: Any) -> Page:
-    text = " ".join(reply.soup.get_text(" ").split())
+    text = " ".join(reply.soup.get_text(" ").split()) if reply.soup else ""  # a file has none
     return Page(url=reply.url, status=reply.status_code, html=reply.text, text=text)

@@ -191,6 +191,23 @@ def test_an_order_that_ends_before_it_is_sent_is_not_paid(
     assert got(distributor, wallet) == []
 
 
+@pytest.mark.parametrize("made", ["now", "by the version before"])
+def test_a_shop_in_portuguese_stops_what_is_not_owed(woocommerce: Shop, made: str) -> None:
+    """A table of two charsets takes no letter outside ASCII: the stop was refused, and the old wallet paid."""
+    if made != "now":
+        woocommerce.site.evaluate(
+            "$GLOBALS['wpdb']->query( 'ALTER TABLE wp_ballx_deliveries MODIFY order_id varchar(64) CHARACTER SET ascii"
+            " COLLATE ascii_bin NOT NULL' ); update_option( 'ballx_schema', '2' );"
+        )
+    number, _ = waiting(woocommerce, _made=made)
+    in_portuguese = "switch_to_locale( 'pt_BR' ); " + ENDINGS["emptied"]
+    woocommerce.site.evaluate(in_portuguese, {"id": number})
+
+    stopped = woocommerce.delivery(str(number))
+    assert (stopped["state"], stopped["error_code"]) == ("stopped", "no_wallet")
+    assert str(stopped["detail"]).startswith("Não há carteira")
+
+
 def test_a_partial_refund_is_subtracted_and_a_deleted_one_is_not(woocommerce: Shop, distributor: Distributor) -> None:
     """At the moment it is sent, the order says how much."""
     number, wallet = waiting(woocommerce)

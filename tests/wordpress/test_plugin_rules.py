@@ -228,3 +228,17 @@ def test_statuses_are_read_as_hooks_name_them(php: Php, stored: str, statuses: l
     """With wc-, in capitals or empty, a status was saved with which nothing was ever sent."""
     assert php.call("SettingRules::statusList", stored) == statuses
     assert php.call("SettingRules::statuses", stored) == ("" if statuses else "bad_status")
+
+
+@pytest.mark.parametrize("status", ["cancelled", "wc-refunded", "failed", "completed,trash", "checkout-draft"])
+def test_a_status_in_which_nothing_is_owed_is_no_choice(php: Php, status: str) -> None:
+    """Each such order was refused when it came, so nothing was ever sent."""
+    assert php.call("SettingRules::statuses", status) == "bad_status"
+
+
+@pytest.mark.parametrize(
+    ("days", "code"), [("0", ""), ("365", ""), ("366", "bad_days"), ("", "bad_days"), ("-1", "bad_days")]
+)
+def test_days_are_a_number_of_at_most_a_year(php: Php, days: str, code: str) -> None:
+    """A delay of a thousand days is a slip."""
+    assert php.call("SettingRules::days", days) == code

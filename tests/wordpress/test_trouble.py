@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -28,8 +28,10 @@ class Stranger:
 
 
 @contextmanager
-def a_stranger(status: int, headers: dict[str, str], *, slow_s: float = 0.0) -> Iterator[Stranger]:
-    """Answer every request with *status* and *headers*, after *slow_s*."""
+def a_stranger(
+    status: int, headers: dict[str, str], *, slow_s: float = 0.0, body: bytes = b"", go: Event | None = None
+) -> Iterator[Stranger]:
+    """Answer every request with *status*, *headers* and *body*, after *slow_s* and not before *go*."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -37,10 +39,13 @@ def a_stranger(status: int, headers: dict[str, str], *, slow_s: float = 0.0) -> 
             if self.headers.get("User-Agent", "").startswith("BALLX-Distributor/"):
                 stranger.asked.append((self.command, self.path))
             time.sleep(slow_s)
+            if go is not None:
+                go.wait()
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": "0"}.items():
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(body)
 
         do_GET = do_POST = answer  # noqa: N815 -- the names http.server calls
 
@@ -94,7 +99,7 @@ def test_a_wrong_secret_is_told_and_ends_by_itself_when_it_is_corrected(
     assert (unauthorized["state"], unauthorized["attempts"], unauthorized["http_status"]) == ("waiting", "9", "401")
     assert unauthorized["error_code"] == "bad_signature"
     notice = administrator.open("/wp-admin/").text
-    assert "Order SECRET-1: Being sent." in notice
+    assert "Order SECRET-1: Being sent. The webhook secret is not the distributor's" in notice
     assert f"X-Error-Code: bad_signature · X-Request-Id: {unauthorized['request_id']}" in notice
 
     shop.set({"ballx_webhook_secret": distributor.secret})

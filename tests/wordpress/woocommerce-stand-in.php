@@ -18,10 +18,105 @@ if ( ! get_option( 'woocommerce_stand_in' ) ) {
 final class WooCommerce {
 }
 
+/** The one letter class that others extend; what would be sent is kept in an option. */
+abstract class WC_Email {
+	public string $id             = '';
+	public string $title          = '';
+	public string $description    = '';
+	public string $recipient      = '';
+	public string $template_html  = '';
+	public string $template_plain = '';
+	public string $template_base  = '';
+	public bool $customer_email   = false;
+	public ?object $object        = null;
+	/** @var array<string, string> */
+	public array $placeholders = array();
+	/** @var array<string, array<string, mixed>> */
+	public array $form_fields = array();
+
+	public function __construct() {
+		$this->init_form_fields();
+	}
+
+	public function init_form_fields() {
+		$this->form_fields = array( 'enabled' => array( 'default' => 'yes' ) );
+	}
+
+	/** Seen: a letter whose settings were never saved is as its form's default says. */
+	public function is_enabled(): bool {
+		$settings = get_option( 'woocommerce_' . $this->id . '_settings', array() );
+		return 'yes' === ( $settings['enabled'] ?? $this->form_fields['enabled']['default'] );
+	}
+
+	public function setup_locale(): void {
+	}
+
+	public function restore_locale(): void {
+	}
+
+	public function get_recipient(): string {
+		return $this->recipient;
+	}
+
+	public function get_subject(): string {
+		$named = array( '{site_title}' => get_option( 'blogname' ) ) + $this->placeholders;
+		return str_replace( array_keys( $named ), $named, $this->get_default_subject() );
+	}
+
+	public function get_heading(): string {
+		return $this->get_default_heading();
+	}
+
+	public function get_additional_content(): string {
+		return '';
+	}
+
+	public function get_content(): string {
+		return $this->get_content_html() . "\n=====\n" . $this->get_content_plain();
+	}
+
+	public function get_headers(): string {
+		return '';
+	}
+
+	/** @return list<string> */
+	public function get_attachments(): array {
+		return array();
+	}
+
+	public function send( $to, $subject, $message, $headers, $attachments ): bool {
+		$sent = get_option( 'stand_in_letters', array() );
+		return update_option( 'stand_in_letters', array( ...$sent, compact( 'to', 'subject', 'message' ) ) );
+	}
+}
+
+final class Stand_In_Mailer {
+	/** @return array<string, WC_Email> */
+	public function get_emails(): array {
+		return apply_filters( 'woocommerce_email_classes', array() );
+	}
+}
+
+function WC(): object {
+	return new class() {
+		public function mailer(): Stand_In_Mailer {
+			return new Stand_In_Mailer();
+		}
+	};
+}
+
+function wc_get_template_html( string $name, array $args, string $path, string $default_path ): string {
+	ob_start();
+	extract( $args );
+	include $default_path . $name;
+	return (string) ob_get_clean();
+}
+
 /** Meta is kept in the object until it is saved. */
 abstract class WC_Data {
 	/** @var array<string, mixed> null: to be deleted */
 	protected array $changed_meta = array();
+	protected ?array $known_meta = null;
 
 	public function __construct( protected int $id ) {
 	}
@@ -30,15 +125,21 @@ abstract class WC_Data {
 		return $this->id;
 	}
 
+	/** Seen: what an object read it keeps, whatever another object of the same order stores meanwhile. */
+	protected function known_meta(): array {
+		$this->known_meta ??= array_map( fn( array $rows ): mixed => maybe_unserialize( $rows[0] ), get_metadata( static::META, $this->id ) ?: array() );
+		return $this->known_meta;
+	}
+
 	public function get_meta( string $key ): mixed {
 		return array_key_exists( $key, $this->changed_meta )
-			? $this->changed_meta[ $key ] ?? '' : get_metadata( static::META, $this->id, $key, true );
+			? $this->changed_meta[ $key ] ?? '' : $this->known_meta()[ $key ] ?? '';
 	}
 
 	/** An empty value exists too. */
 	public function meta_exists( string $key ): bool {
 		return array_key_exists( $key, $this->changed_meta )
-			? null !== $this->changed_meta[ $key ] : metadata_exists( static::META, $this->id, $key );
+			? null !== $this->changed_meta[ $key ] : array_key_exists( $key, $this->known_meta() );
 	}
 
 	public function update_meta_data( string $key, mixed $value ): void {
@@ -57,6 +158,7 @@ abstract class WC_Data {
 				: update_metadata( static::META, $this->id, $key, $value );
 		}
 		$this->changed_meta = array();
+		$this->known_meta   = null;
 		return $this->id;
 	}
 }
@@ -92,6 +194,23 @@ class WC_Order extends WC_Data {
 	/** Seen: without wc-, and "trash" as it is. */
 	public function get_status(): string {
 		return (string) preg_replace( '/^wc-/', '', (string) get_post_status( $this->id ) );
+	}
+
+	public function get_date_completed(): ?DateTime {
+		$time = (int) get_post_meta( $this->id, '_date_completed', true );
+		return $time > 0 ? new DateTime( '@' . $time ) : null;
+	}
+
+	public function get_order_key(): string {
+		return 'wc_order_key_of_' . $this->id;
+	}
+
+	public function get_edit_order_url(): string {
+		return admin_url( 'post.php?post=' . $this->id . '&action=edit' );
+	}
+
+	public function get_view_order_url(): string {
+		return home_url( '/my-account/view-order/' . $this->id );
 	}
 
 	public function get_parent_id(): int {
@@ -148,8 +267,18 @@ class WC_Order extends WC_Data {
 	/** WooCommerce catches what a handler throws; here it is seen. */
 	public function update_status( string $new_status ): bool {
 		$old_status = $this->get_status();
+		$this->known_meta();
 		wp_update_post( array( 'ID' => $this->id, 'post_status' => 'wc-' . $new_status ) );
+		if ( 'completed' === $new_status && ! get_post_meta( $this->id, '_date_completed', true ) ) {
+			update_post_meta( $this->id, '_date_completed', time() );
+		}
 		do_action( 'woocommerce_order_status_' . $new_status, $this->id, $this );
+		if ( 'completed' === $new_status ) {
+			// Seen: the letter gets this very object, which does not know what the hooks above stored.
+			ob_start();
+			do_action( 'woocommerce_email_after_order_table', $this, false, true, null );
+			update_option( 'stand_in_letter', ob_get_clean() );
+		}
 		if ( 'completed' === $new_status && $this->get_customer_id() > 0 ) {
 			// Seen: wc_paying_customer() saves the customer, in the same request as the order's form: profile_update.
 			wp_update_user( array( 'ID' => $this->get_customer_id() ) );
@@ -176,7 +305,8 @@ function wc_get_order( mixed $the_order = false ): WC_Order|false {
 
 /** @return list<WC_Order> */
 function wc_get_orders( array $args ): array {
-	$asked = array( 'post_type' => 'shop_order', 'post_parent' => $args['parent'], 'numberposts' => $args['limit'] );
+	$asked = array( 'post_type' => 'shop_order', 'numberposts' => $args['limit'], 'orderby' => $args['orderby'] ?? 'date' );
+	$asked += isset( $args['parent'] ) ? array( 'post_parent' => $args['parent'] ) : array();
 	return array_map(
 		fn( WP_Post $post ): WC_Order => new WC_Order( $post->ID ),
 		get_posts( $asked + array( 'post_status' => $args['status'] ) )
@@ -220,6 +350,14 @@ function stand_in_block_checkout( WC_Order $order, string $key, string $value ):
 function stand_in_block_value( WC_Data $object, string $key ): string {
 	$value = $object->get_meta( '_wc_other/' . $key );
 	return (string) ( $value ?: apply_filters( 'woocommerce_get_default_value_for_' . $key, null, 'other', $object ) );
+}
+
+/** @return list<stdClass> id and content of each note, the latest first */
+function wc_get_order_notes( array $args ): array {
+	return array_map(
+		fn( WP_Comment $one ): stdClass => (object) array( 'id' => (int) $one->comment_ID, 'content' => $one->comment_content ),
+		get_comments( array( 'post_id' => $args['order_id'], 'type' => 'order_note', 'orderby' => 'comment_ID' ) )
+	);
 }
 
 /** The statuses an order may have, as WooCommerce names them. */

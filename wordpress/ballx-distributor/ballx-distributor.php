@@ -4,6 +4,7 @@
  * Plugin Name:       BALLX Distributor
  * Description:       Sends signed orders to a BALLX distributor, which pays them in tokens on Polygon exactly once.
  * Version:           0.1.0
+ * Author:            BALLX
  * Requires at least: 6.1
  * Requires PHP:      8.1
  * License:           GPL-2.0-or-later

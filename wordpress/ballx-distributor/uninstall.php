@@ -7,11 +7,14 @@
 declare(strict_types=1);
 
 use Ballx\Distributor\CustomerWallet;
+use Ballx\Distributor\Notices;
 use Ballx\Distributor\Problems;
 use Ballx\Distributor\Scheduler;
 use Ballx\Distributor\Schema;
 use Ballx\Distributor\Settings;
 use Ballx\Distributor\Trial;
+use Ballx\Distributor\Woo\LaterWallet;
+use Ballx\Distributor\Woo\Letters;
 use Ballx\Distributor\Woo\Orders;
 
 defined('WP_UNINSTALL_PLUGIN') || exit;
@@ -22,15 +25,17 @@ require_once __DIR__ . '/src/autoload.php';
 $ballx_forget_site = static function (): void {
     global $wpdb;
     Scheduler::stop();
+    Scheduler::forget();
     Schema::drop();
     Settings::remove();
     Problems::forget();
     Trial::forget();
-    array_map(delete_post_meta_by_key(...), [Orders::WALLET_META, CustomerWallet::BLOCK_COPY]);
+    array_map(delete_option(...), [Letters::SINCE, Letters::OPTION]);
+    $ballx_meta = [Orders::WALLET_META, CustomerWallet::BLOCK_COPY, LaterWallet::UNTIL_META];
+    array_map(delete_post_meta_by_key(...), $ballx_meta);
     $orders_meta = $wpdb->prefix . 'wc_orders_meta';
     if ($wpdb->get_var($wpdb->prepare('SHOW TABLES LIKE %s', $wpdb->esc_like($orders_meta))) === $orders_meta) {
-        $wpdb->delete($orders_meta, ['meta_key' => Orders::WALLET_META]);
-        $wpdb->delete($orders_meta, ['meta_key' => CustomerWallet::BLOCK_COPY]);
+        array_map(fn (string $key) => $wpdb->delete($orders_meta, ['meta_key' => $key]), $ballx_meta);
     }
 };
 
@@ -45,3 +50,4 @@ if (is_multisite()) {
 }
 delete_metadata('user', 0, CustomerWallet::USER_META, '', true);
 delete_metadata('user', 0, CustomerWallet::BLOCK_COPY, '', true);
+delete_metadata('user', 0, Notices::HIDDEN_META, '', true);

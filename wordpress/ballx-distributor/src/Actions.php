@@ -15,31 +15,28 @@ defined('ABSPATH') || exit;
  */
 final class Actions
 {
-    public const SEND_AGAIN = 'ballx_send_again';
-    public const ASK = 'ballx_ask';
     public const SEEN = 'ballx_seen';
     public const FORGET = 'ballx_forget_problems';
     public const TEST = 'ballx_test';
     public const CONFIRM = 'ballx_confirm_site';
+    public const HIDE = 'ballx_hide';
 
     public function __construct(
         private readonly Deliveries $deliveries,
-        private readonly Distribution $distribution,
-        private readonly Courier $courier,
         private readonly Settings $settings,
         private readonly Trial $trial,
         private readonly Scheduler $scheduler,
+        private readonly Notices $notices,
     ) {
     }
 
     public function listen(): void
     {
-        $this->on(self::SEND_AGAIN, Access::deliveries(...), $this->sendAgain(...));
-        $this->on(self::ASK, Access::deliveries(...), $this->ask(...));
         $this->on(self::SEEN, Access::deliveries(...), $this->seen(...));
         $this->on(self::FORGET, Access::deliveries(...), Problems::forget(...));
         $this->on(self::TEST, self::owner(...), $this->test(...));
         $this->on(self::CONFIRM, self::owner(...), $this->confirm(...));
+        $this->on(self::HIDE, self::owner(...), $this->hide(...));
     }
 
     private static function owner(): string
@@ -65,23 +62,6 @@ final class Actions
         });
     }
 
-    private function sendAgain(int $id): void
-    {
-        $delivery = $this->deliveries->byId($id);
-        // A shop's own orders are read anew: what made them wrong may have been corrected.
-        if ($delivery !== null && !apply_filters('ballx_resubmitted', false, $delivery)) {
-            $this->distribution->sendAgain($delivery);
-        }
-    }
-
-    private function ask(int $id): void
-    {
-        $delivery = $this->deliveries->byId($id);
-        if ($delivery?->open() && $this->settings->obstacle() === '') {
-            $this->courier->ask($delivery);
-        }
-    }
-
     private function seen(int $id): void
     {
         $delivery = $this->deliveries->byId($id);
@@ -93,6 +73,11 @@ final class Actions
     private function test(): void
     {
         $this->trial->run(get_current_user_id());
+    }
+
+    private function hide(): void
+    {
+        $this->notices->hideObstacle();
     }
 
     private function confirm(): void

@@ -17,7 +17,8 @@ final class Buttons
 {
     public static function show(string $action, string $label, int $id = 0): void
     {
-        echo '<form method="post" style="display:inline" action="', esc_url(admin_url('admin-post.php')), '">',
+        echo '<form method="post" style="display:inline-block;margin:0 0 8px" action="',
+            esc_url(admin_url('admin-post.php')), '">',
             '<input type="hidden" name="action" value="', esc_attr($action), '">',
             '<input type="hidden" name="id" value="', esc_attr((string) $id), '">';
         wp_nonce_field(self::nonce($action, $id), '_wpnonce', true);

@@ -61,7 +61,7 @@ final class Courier
         }
         if ($delivery->attempts >= RetrySchedule::attempts() && $delivery->httpStatus !== self::UNAUTHORIZED) {
             // Only a process that died in the last attempt leaves one like this.
-            $this->record($delivery, self::stopped(State::GivenUp));
+            $this->record($delivery, self::ended(State::GivenUp));
             return;
         }
         $retryAt = ($this->clock)() + RetrySchedule::waitAfter($delivery->attempts + 1);
@@ -70,7 +70,7 @@ final class Courier
         }
         $answer = $this->client->order($delivery->body);
         $claimed = $this->deliveries->byId($delivery->id);
-        if ($claimed?->state === State::Waiting && $claimed->attempts === $delivery->attempts + 1) {
+        if ($claimed?->attempts === $delivery->attempts + 1) {
             $this->record($claimed, $this->consequence($claimed, $answer));
         }
     }
@@ -87,21 +87,31 @@ final class Courier
         $order = apply_filters('ballx_order_of_delivery', $delivery, $delivery);
         return match (true) {
             $order === $delivery => $delivery,
-            $order instanceof InvalidOrder => $this->stop($delivery, $order),
+            $order instanceof InvalidOrder => $this->stopped($delivery, $order),
             $order instanceof Order => $this->rebuilt($delivery, $order),
             default => $this->later($delivery),
         };
     }
 
-    /** Stop what is not owed any more. Was it sent before, nobody here knows whether the distributor has it. */
-    public function stop(Delivery $delivery, InvalidOrder $why): ?Delivery
+    /**
+     * Stop what is not owed any more. Was it sent before, nobody here knows whether the distributor has it.
+     *
+     * @return bool false when it is not as it was read any more
+     */
+    public function stop(Delivery $delivery, InvalidOrder $why): bool
     {
         $uncertain = $delivery->attempts > 0 && $delivery->httpStatus !== self::UNAUTHORIZED;
-        $this->record($delivery, [
+        $late = $why->problem === 'stopped_by_person' ? 'stopped_late' : 'stopped_uncertain';
+        $code = $uncertain ? $late : $why->problem;
+        return $this->record($delivery, [
             'state' => State::Stopped->value, 'due_at' => null, 'needs_look' => (int) $uncertain,
-            'error_code' => $uncertain ? 'stopped_uncertain' : $why->problem,
-            'detail' => Sentences::order($uncertain ? 'stopped_uncertain' : $why->problem),
+            'error_code' => $code, 'detail' => Sentences::order($code),
         ]);
+    }
+
+    private function stopped(Delivery $delivery, InvalidOrder $why): ?Delivery
+    {
+        $this->stop($delivery, $why);
         return null;
     }
 
@@ -121,34 +131,50 @@ final class Courier
         return null;
     }
 
-    /** Ask where one order stands, unless another process is at it. */
-    public function ask(Delivery $delivery): void
+    /** Ask where one order stands; false when another process is at it. */
+    public function ask(Delivery $delivery): bool
     {
         $askAt = $delivery->asks + 1 < RetrySchedule::ASKS_MAX
             ? ($this->clock)() + RetrySchedule::waitToAsk($delivery->asks + 1) : null;
         if (!$this->deliveries->claim($delivery, 'asks', $askAt)) {
-            return;
+            return false;
         }
         $answer = $this->client->status($delivery->href);
         $claimed = $this->deliveries->byId($delivery->id);
         if ($claimed?->asks === $delivery->asks + 1) {
             $this->record($claimed, $this->standing($claimed, $answer));
         }
+        return true;
     }
 
-    /** @return array<string, string|int|null> what to store after an order was sent */
+    /** @return array<string, string|int|null> what to store after an order was sent; nothing if it ended meanwhile */
     private function consequence(Delivery $delivery, Answer $answer): array
     {
+        if ($delivery->state !== State::Waiting) {
+            return $this->afterTheStop($delivery, $answer);
+        }
         if ($answer->status === self::UNAUTHORIZED) {
             $wait = min(RetrySchedule::waitAfter($delivery->attempts), RetrySchedule::SECRET_MAX_S);
             return self::traces($answer) + ['due_at' => ($this->clock)() + $wait, 'needs_look' => 1];
         }
         return self::traces($answer) + match ($answer->verdict($delivery->orderId)) {
             Verdict::Accepted => $this->accepted($delivery, $answer),
-            Verdict::Refused => self::stopped(State::Refused),
+            Verdict::Refused => self::ended(State::Refused),
             Verdict::TryAgain => $delivery->attempts < RetrySchedule::attempts()
-                ? ['due_at' => $this->retryAt($delivery, $answer)] : self::stopped(State::GivenUp),
+                ? ['due_at' => $this->retryAt($delivery, $answer)] : self::ended(State::GivenUp),
         };
+    }
+
+    /**
+     * It was stopped while it was on its way: what is known now is that the distributor took it.
+     *
+     * @return array<string, string|int|null>
+     */
+    private function afterTheStop(Delivery $delivery, Answer $answer): array
+    {
+        $taken = $delivery->state === State::Stopped && $answer->verdict($delivery->orderId) === Verdict::Accepted;
+        $told = ['needs_look' => 1, 'changed' => 1] + self::traces($answer);
+        return $taken ? $told + $this->accepted($delivery, $answer) : [];
     }
 
     /** @return array<string, string|int|null> */
@@ -164,7 +190,7 @@ final class Courier
     }
 
     /** @return array<string, string|int|null> a person has to look */
-    private static function stopped(State $state): array
+    private static function ended(State $state): array
     {
         return ['state' => $state->value, 'due_at' => null, 'needs_look' => 1];
     }
@@ -228,10 +254,12 @@ final class Courier
     }
 
     /** @param array<string, string|int|null> $changes */
-    private function record(Delivery $delivery, array $changes): void
+    private function record(Delivery $delivery, array $changes): bool
     {
-        if ($this->deliveries->update($delivery, $changes)) {
+        $recorded = $changes !== [] && $this->deliveries->update($delivery, $changes);
+        if ($recorded) {
             do_action('ballx_delivery_changed', $this->deliveries->byId($delivery->id), $delivery);
         }
+        return $recorded;
     }
 }

@@ -21,13 +21,13 @@ final class Deliveries
     {
     }
 
-    /** Store a new delivery, due now; false when this order was stored before. */
+    /** Store a new delivery, due now or when its order says; false when this order was stored before. */
     public function insert(Order $order): bool
     {
         $now = ($this->clock)();
         $row = self::content($order) + [
             'order_id' => $order->orderId, 'state' => State::Waiting->value, 'detail' => '',
-            'due_at' => $now, 'created_at' => $now, 'updated_at' => $now,
+            'due_at' => max($now, $order->sendAt), 'created_at' => $now, 'updated_at' => $now,
         ];
         $places = implode(', ', array_map(self::place(...), $row));
         $columns = implode(', ', array_keys($row));
@@ -100,7 +100,7 @@ final class Deliveries
     public function restart(Delivery $delivery, ?Order $order = null): bool
     {
         $fresh = [
-            'state' => State::Waiting->value, 'attempts' => 0, 'due_at' => ($this->clock)(),
+            'state' => State::Waiting->value, 'attempts' => 0, 'due_at' => max(($this->clock)(), $order?->sendAt ?? 0),
             'http_status' => 0, 'error_code' => '', 'request_id' => '', 'detail' => '',
             'changed' => 0, 'needs_look' => 0,
         ];
@@ -111,6 +111,19 @@ final class Deliveries
     public function rebuild(Delivery $delivery, Order $order): bool
     {
         return $this->update($delivery, self::content($order));
+    }
+
+    /** Have $delivery sent now that waited for a chosen day; false when it is not as it was read any more. */
+    public function hasten(Delivery $delivery): bool
+    {
+        return $this->update($delivery, ['due_at' => ($this->clock)()]);
+    }
+
+    /** Take the one letter about $delivery that its customer gets; false when it was taken before. */
+    public function claimLetter(Delivery $delivery): bool
+    {
+        $sql = "UPDATE {$this->table()} SET mailed_at = %d WHERE id = %d AND mailed_at IS NULL";
+        return $this->changed($this->db->prepare($sql, ($this->clock)(), $delivery->id)) === 1;
     }
 
     /** Send at once what was refused because the secret did not fit: by now another one is set. */
@@ -127,17 +140,6 @@ final class Deliveries
     public function needingLook(int $limit): array
     {
         return $this->rows('needs_look = 1 ORDER BY updated_at DESC, id DESC LIMIT %d', $limit);
-    }
-
-    /** @return list<Delivery> the latest first */
-    public function page(int $number, int $size): array
-    {
-        return $this->rows('1 = 1 ORDER BY id DESC LIMIT %d OFFSET %d', $size, ($number - 1) * $size);
-    }
-
-    public function count(): int
-    {
-        return (int) $this->db->get_var("SELECT COUNT(*) FROM {$this->table()}");
     }
 
     /** @return list<Delivery> of one person */

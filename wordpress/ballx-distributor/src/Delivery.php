@@ -89,6 +89,18 @@ final class Delivery
         return $this->state !== State::Waiting && $this->dueAt === null;
     }
 
+    /** Tell whether it waits for a time that the owner chose, not for its next attempt. */
+    public function waitsOnPurpose(): bool
+    {
+        return $this->attempts === 0 && $this->dueAt !== null && $this->dueAt > time() + HOUR_IN_SECONDS;
+    }
+
+    public function stoppedByPerson(): bool
+    {
+        return $this->state === State::Stopped
+            && in_array($this->errorCode, ['stopped_by_person', 'stopped_late'], true);
+    }
+
     /** Tell whether its customer's data was erased: what it was is no longer known. */
     public function erased(): bool
     {

@@ -37,26 +37,27 @@ final class Distribution
         $submission = match (true) {
             $stored === null => Submission::Stored,
             $stored->erased() && !$stored->state->stopped() => Submission::Known,
-            $stored->fingerprint === $order->fingerprint() => $this->again($stored),
+            $stored->fingerprint === $order->fingerprint() => $this->again($stored, $order),
             default => $this->changed($stored, $order),
         };
         if ($submission->wakes()) {
-            $this->scheduler->wakeAt(($this->clock)());
+            $this->scheduler->wakeAt(max(($this->clock)(), $order->sendAt));
         }
         return $submission;
     }
 
-    /** Send a stopped delivery again, the same bytes with a new signature. */
+    /** Send a stopped delivery again, the same bytes with a new signature; one that waits for a chosen day goes now. */
     public function sendAgain(Delivery $delivery): void
     {
-        if ($this->again($delivery) === Submission::SentAgain) {
+        $hastened = $delivery->waitsOnPurpose() && $this->deliveries->hasten($delivery);
+        if ($hastened || $this->again($delivery) === Submission::SentAgain) {
             $this->scheduler->wakeAt(($this->clock)());
         }
     }
 
-    private function again(Delivery $stored): Submission
+    private function again(Delivery $stored, ?Order $order = null): Submission
     {
-        $restarts = $stored->state->stopped() && $stored->body !== '' && $this->deliveries->restart($stored);
+        $restarts = $stored->state->stopped() && $stored->body !== '' && $this->deliveries->restart($stored, $order);
         return $restarts ? Submission::SentAgain : Submission::Known;
     }
 

@@ -11,11 +11,17 @@ namespace Ballx\Distributor;
 defined('ABSPATH') || exit;
 
 /**
- * A notice stays until what it tells of is put right or marked as seen.
+ * A notice stays until what it tells of is put right, or until a person puts it away.
  */
 final class Notices
 {
+    /** What each user has put away: the code of an obstacle and when, so that it comes back after a week. */
+    public const HIDDEN_META = 'ballx_hidden';
+    private const HIDDEN_S = 604800;
     private const SHOWN = 3;
+
+    /** Orders that could be paid twice are no matter of taste. */
+    private const STAYS = 'copied_shop';
 
     public function __construct(
         private readonly Deliveries $deliveries,
@@ -37,10 +43,17 @@ final class Notices
         }
     }
 
+    /** Put away what keeps orders from being sent, for a week and for this user alone. */
+    public function hideObstacle(): void
+    {
+        $hidden = ['code' => $this->settings->obstacle(), 'at' => time()];
+        update_user_meta(get_current_user_id(), self::HIDDEN_META, $hidden);
+    }
+
     private function showTest(): void
     {
         foreach ($this->trial->take(get_current_user_id()) as [$kind, $sentence]) {
-            self::open($kind);
+            self::open($kind, true);
             echo esc_html($sentence), '</p></div>';
         }
     }
@@ -48,17 +61,23 @@ final class Notices
     private function showObstacle(): void
     {
         $obstacle = $this->settings->obstacle();
-        if ($obstacle === '') {
+        if ($obstacle === '' || $this->isHidden($obstacle)) {
             return;
         }
-        self::open($obstacle === 'copied_shop' ? 'error' : 'warning');
-        echo esc_html(Sentences::setting($obstacle)), ' <a href="',
-            esc_url(admin_url('admin.php?page=' . SettingsPage::SLUG)), '">',
-            esc_html__('Settings', 'ballx-distributor'), '</a> ';
-        if ($obstacle === 'copied_shop') {
-            Buttons::show(Actions::CONFIRM, __('This is the real shop', 'ballx-distributor'));
-        }
-        echo '</p></div>';
+        self::open($obstacle === self::STAYS ? 'error' : 'warning');
+        echo esc_html(Sentences::setting($obstacle)), ' <a href="', esc_url(SettingsPage::address()), '">',
+            esc_html__('Settings', 'ballx-distributor'), '</a></p>';
+        $obstacle === self::STAYS
+            ? Buttons::show(Actions::CONFIRM, __('This is the real shop', 'ballx-distributor'))
+            : Buttons::show(Actions::HIDE, __('Hide for a week', 'ballx-distributor'));
+        echo '</div>';
+    }
+
+    private function isHidden(string $obstacle): bool
+    {
+        $hidden = get_user_meta(get_current_user_id(), self::HIDDEN_META, true);
+        return $obstacle !== self::STAYS && is_array($hidden) && ($hidden['code'] ?? '') === $obstacle
+            && (int) ($hidden['at'] ?? 0) > time() - self::HIDDEN_S;
     }
 
     private function showDelivery(Delivery $delivery): void
@@ -66,11 +85,12 @@ final class Notices
         self::open('error');
         /* translators: 1: order id, 2: where it stands, such as Refused */
         $headline = sprintf(__('Order %1$s: %2$s.', 'ballx-distributor'), $delivery->orderId, Sentences::standing($delivery));
-        echo '<strong>', esc_html($headline), '</strong> ', esc_html(Sentences::trace($delivery)), ' <a href="',
-            esc_url(admin_url('admin.php?page=' . DeliveriesPage::SLUG)), '">',
-            esc_html__('Deliveries', 'ballx-distributor'), '</a> ';
+        echo '<strong>', esc_html($headline), '</strong> ', esc_html(Remedies::of($delivery)), ' <a href="',
+            esc_url(DeliveriesPage::address(['s' => $delivery->orderId])), '">',
+            esc_html__('Deliveries', 'ballx-distributor'), '</a><br><small>', esc_html(Sentences::trace($delivery)),
+            '</small></p>';
         Buttons::show(Actions::SEEN, __('Mark as seen', 'ballx-distributor'), $delivery->id);
-        echo '</p></div>';
+        echo '</div>';
     }
 
     private function showProblems(): void
@@ -84,12 +104,15 @@ final class Notices
         foreach ($lines as $line) {
             echo esc_html($line), '<br>';
         }
+        echo '</p>';
         Buttons::show(Actions::FORGET, __('Mark as seen', 'ballx-distributor'));
-        echo '</p></div>';
+        echo '</div>';
     }
 
-    private static function open(string $kind): void
+    /** Begin a notice and its paragraph: a form has its place behind the paragraph, never in it. */
+    private static function open(string $kind, bool $dismissible = false): void
     {
-        echo '<div class="notice notice-', esc_attr($kind), '"><p><strong>BALLX</strong> ';
+        echo '<div class="notice notice-', esc_attr($kind), esc_attr($dismissible ? ' is-dismissible' : ''),
+            '"><p><strong>BALLX</strong> ';
     }
 }

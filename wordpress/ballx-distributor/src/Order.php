@@ -28,11 +28,13 @@ final class Order
         public readonly int $wcOrder,
         public readonly int $userId,
         public readonly string $email,
+        public readonly int $sendAt,
     ) {
     }
 
     /**
-     * Read order_id, wallet, amount; optional tipo, reason, and whose it is: user_id, email, wc_order.
+     * Read order_id, wallet, amount; optional tipo, reason, send_at (Unix seconds), and whose it is: user_id, email,
+     * wc_order.
      *
      * @param array<string, mixed> $args
      * @throws InvalidOrder
@@ -48,6 +50,7 @@ final class Order
             wcOrder: absint($args['wc_order'] ?? 0),
             userId: absint($args['user_id'] ?? 0),
             email: self::email($args['email'] ?? ''),
+            sendAt: absint($args['send_at'] ?? 0),
         );
     }
 

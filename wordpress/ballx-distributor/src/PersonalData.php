@@ -58,7 +58,7 @@ final class PersonalData
         $userId = self::userId($email);
         $rows = $this->deliveries->ofPerson($email, $userId, 1, self::PER_PAGE);
         $ended = array_filter($rows, fn (Delivery $delivery): bool => $delivery->ended());
-        $erased = count(array_filter($ended, $this->deliveries->erase(...)));
+        $erased = count(array_filter($ended, $this->forget(...)));
         $done = $erased === 0 || count($rows) < self::PER_PAGE;
         $unfinished = count($rows) > count($ended);
         $had = $this->wallets->forget($userId);
@@ -68,6 +68,16 @@ final class PersonalData
             'messages' => $done ? self::messages($unfinished) : [],
             'done' => $done,
         ];
+    }
+
+    /** Forget one delivery, here and where its order keeps a copy; false when it changed meanwhile. */
+    private function forget(Delivery $delivery): bool
+    {
+        $erased = $this->deliveries->erase($delivery);
+        if ($erased) {
+            do_action('ballx_delivery_erased', $delivery);
+        }
+        return $erased;
     }
 
     private static function userId(string $email): int

@@ -85,8 +85,15 @@ final class Plugin
         $orders->listen();
         (new Woo\Checkout($this->wallets, $this->settings))->listen();
         (new Woo\Account($this->wallets))->listen();
+        $later = new Woo\LaterWallet($orders, $this->settings);
+        $later->listen();
+        (new Woo\WalletPage($later, $orders, $this->wallets))->listen();
+        (new Woo\CustomerView($orders, $later, $this->settings))->listen();
+        (new Woo\Letters($this->deliveries))->listen();
+        (new Woo\Rehearsal($orders))->listen();
         (new Woo\OrderScreen($orders, $this->settings))->listen();
         (new Woo\Privacy())->listen();
+        (new Woo\Forgetting())->listen();
         (new Woo\Following($orders, $this->deliveries, $this->courier, $this->problems))->listen();
     }
 
@@ -97,19 +104,18 @@ final class Plugin
         add_action('admin_init', $settingsPage->register(...));
         add_action('admin_menu', fn () => $this->addPages($settingsPage));
         add_action('admin_notices', $notices->show(...));
-        (new Actions(
-            $this->deliveries,
-            $this->distribution,
-            $this->courier,
-            $this->settings,
-            $this->trial,
-            $this->scheduler
-        ))->listen();
+        (new Actions($this->deliveries, $this->settings, $this->trial, $this->scheduler, $notices))->listen();
+        (new ListActions($this->deliveries, $this->distribution, $this->courier, $this->settings))->listen();
+        (new Export(new Listing($GLOBALS['wpdb'])))->listen();
+        add_filter('plugin_action_links_' . plugin_basename($this->file), fn (array $links): array => [
+            '<a href="' . esc_url(SettingsPage::address()) . '">' . esc_html__('Settings', 'ballx-distributor') . '</a>',
+            ...$links,
+        ]);
     }
 
     private function addPages(SettingsPage $settingsPage): void
     {
-        $list = new DeliveriesPage($this->deliveries, $this->settings);
+        $list = new DeliveriesPage(new Listing($GLOBALS['wpdb']), $this->settings);
         $deliveries = __('Deliveries', 'ballx-distributor');
         $settings = __('Settings', 'ballx-distributor');
         $slug = DeliveriesPage::SLUG;

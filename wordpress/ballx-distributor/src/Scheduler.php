@@ -62,4 +62,24 @@ final class Scheduler
             as_unschedule_all_actions(self::WORK);
         }
     }
+
+    /**
+     * Delete also what Action Scheduler keeps of wake-ups that ran or were called off.
+     *
+     * Its own tables, because its functions call off and never delete (WooCommerce 10.0); they may outlive it.
+     */
+    public static function forget(): void
+    {
+        global $wpdb;
+        $own = [
+            'actionscheduler_actions' => ['hook' => self::WORK],
+            'actionscheduler_groups' => ['slug' => self::GROUP],
+        ];
+        foreach ($own as $name => $where) {
+            $table = $wpdb->prefix . $name;
+            if ($wpdb->get_var($wpdb->prepare('SHOW TABLES LIKE %s', $wpdb->esc_like($table))) === $table) {
+                $wpdb->delete($table, $where);
+            }
+        }
+    }
 }

@@ -15,7 +15,7 @@ defined('ABSPATH') || exit;
  */
 final class Schema
 {
-    private const VERSION = '2';
+    private const VERSION = '3';
     private const OPTION = 'ballx_schema';
 
     public static function table(): string
@@ -33,6 +33,8 @@ final class Schema
     {
         require_once ABSPATH . 'wp-admin/includes/upgrade.php';
         dbDelta(self::sql($GLOBALS['wpdb']->get_charset_collate()));
+        // dbDelta leaves the charset of a column that is there already.
+        $GLOBALS['wpdb']->query('ALTER TABLE ' . self::table() . ' MODIFY ' . self::orderId());
         update_option(self::OPTION, self::VERSION);
     }
 
@@ -43,16 +45,30 @@ final class Schema
     }
 
     /**
-     * One row per order, and the database says so: UNIQUE, and binary, because A1 and a1 are two orders.
+     * The order id: binary, because A1 and a1 are two orders, and in the charset of the table.
+     *
+     * 1. It was ASCII. 2. A table of two charsets counts as ASCII for wpdb (seen in WordPress 6.1 and 6.8), which
+     * refuses each query with a letter outside it. 3. In a Portuguese shop no sentence could be stored and
+     * no order stopped.
+     */
+    private static function orderId(): string
+    {
+        $charset = $GLOBALS['wpdb']->charset ?: 'utf8mb4';
+        return "order_id varchar(64) CHARACTER SET {$charset} COLLATE {$charset}_bin NOT NULL";
+    }
+
+    /**
+     * One row per order, and the database says so: UNIQUE.
      *
      * The layout is dbDelta's: https://developer.wordpress.org/reference/functions/dbdelta/
      */
     private static function sql(string $charset): string
     {
         $table = self::table();
+        $orderId = self::orderId();
         return "CREATE TABLE {$table} (
             id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
-            order_id varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+            {$orderId},
             wc_order bigint(20) unsigned NOT NULL DEFAULT 0,
             user_id bigint(20) unsigned NOT NULL DEFAULT 0,
             email varchar(254) NOT NULL DEFAULT '',
@@ -75,6 +91,7 @@ final class Schema
             needs_look tinyint(1) NOT NULL DEFAULT 0,
             created_at bigint(20) unsigned NOT NULL,
             updated_at bigint(20) unsigned NOT NULL,
+            mailed_at bigint(20) unsigned DEFAULT NULL,
             PRIMARY KEY  (id),
             UNIQUE KEY order_id (order_id),
             KEY wc_order (wc_order),

@@ -38,6 +38,8 @@ final class Sentences
             'part_of_order' => __('This is a part of another order, which is the one that is sent.', 'ballx-distributor'),
             'sent_in_parts' => __('This order is split among vendors; its parts are sent, not the whole.', 'ballx-distributor'),
             'stopped_uncertain' => __('The order changed while nobody knew whether the distributor had taken it. It is not sent again. Give the operator the order id: if it was taken, only the operator can cancel it.', 'ballx-distributor'),
+            'stopped_by_person' => __('Somebody stopped it here before it was sent. Nothing is paid unless it is sent again.', 'ballx-distributor'),
+            'stopped_late' => __('Somebody stopped it here after it had been tried, and nobody knows whether the distributor has taken it. Give the operator the order id: if it was taken, only the operator can cancel it.', 'ballx-distributor'),
             'taken_before_change' => __('The order was refunded, cancelled or corrected after the distributor had taken it. Give the operator the order id: only the operator can cancel it, and only before it is paid.', 'ballx-distributor'),
             'not_stored' => __('The database did not take the order. Nothing was sent; do the same again.', 'ballx-distributor'),
             'changed_after_sending' => __('The order was sent before with another wallet, amount or kind. What was sent first stands; a correction needs an order of its own.', 'ballx-distributor'),
@@ -63,6 +65,7 @@ final class Sentences
             'bad_level' => __('Choose one of the two.', 'ballx-distributor'),
             'bad_rate' => __('Tokens per currency unit must be a number above 0 such as 0.5, with a point.', 'ballx-distributor'),
             'bad_prefix' => __('The prefix must be at most 20 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit.', 'ballx-distributor'),
+            'bad_days' => __('The number of days must be from 0 to 365.', 'ballx-distributor'),
             'bad_word' => __('Only letters, digits, - and _ are possible here, at most 64.', 'ballx-distributor'),
             'line_long' => __('At most 64 characters are possible here.', 'ballx-distributor'),
             'bad_explorer' => __('The block explorer must begin with https://.', 'ballx-distributor'),
@@ -87,11 +90,22 @@ final class Sentences
         ][$code] ?? $code;
     }
 
+    /** The same for the customer whose order it is. */
+    public static function forCustomer(Delivery $delivery): string
+    {
+        $paid = $delivery->state === State::Accepted && $delivery->status === 'paid';
+        $fails = $delivery->state->stopped() || $delivery->status === 'cancelled';
+        return match (true) {
+            $paid => __('Sent', 'ballx-distributor'),
+            $fails => __('Not sent', 'ballx-distributor'),
+            default => __('On their way', 'ballx-distributor'),
+        };
+    }
+
     /** What came back last, with the words that find it in the distributor's log. */
     public static function trace(Delivery $delivery): string
     {
         $parts = [
-            $delivery->changed ? self::order('changed_after_sending') : '',
             $delivery->httpStatus ? 'HTTP ' . $delivery->httpStatus : '',
             $delivery->errorCode ? 'X-Error-Code: ' . $delivery->errorCode : '',
             $delivery->requestId ? 'X-Request-Id: ' . $delivery->requestId : '',

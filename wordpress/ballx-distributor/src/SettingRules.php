@@ -15,6 +15,9 @@ defined('ABSPATH') || exit;
  */
 final class SettingRules
 {
+    /** Statuses in which nothing is owed, as WooCommerce and WordPress name them: with one of these nothing is sent. */
+    public const NOTHING_OWED = ['cancelled', 'refunded', 'failed', 'trash', 'auto-draft', 'checkout-draft'];
+
     private const SECRET_BYTES_MIN = 16;
 
     /** The webhook: https, because the status key travels too; plain http only where WordPress itself is a trial. */
@@ -80,7 +83,8 @@ final class SettingRules
     {
         $known = function_exists('wc_get_order_statuses') ? array_keys(wc_get_order_statuses()) : null;
         $chosen = self::statusList($text);
-        $strange = fn (string $status): bool => $known !== null && !in_array('wc-' . $status, $known, true);
+        $strange = fn (string $status): bool => in_array($status, self::NOTHING_OWED, true)
+            || ($known !== null && !in_array('wc-' . $status, $known, true));
         return $chosen === [] || array_filter($chosen, $strange) !== [] ? 'bad_status' : '';
     }
 
@@ -95,6 +99,12 @@ final class SettingRules
     public static function level(string $level): string
     {
         return in_array($level, ['parent', 'sub'], true) ? '' : 'bad_level';
+    }
+
+    /** A number of days, at most a year. */
+    public static function days(string $days): string
+    {
+        return preg_match('/\A[0-9]{1,3}\z/', $days) && (int) $days <= 365 ? '' : 'bad_days';
     }
 
     public static function word(string $word): string

@@ -28,6 +28,8 @@ final class Settings
         'ballx_tipo' => '',
         'ballx_reason' => '',
         'ballx_wallet_required' => '0',
+        'ballx_wallet_days' => '30',
+        'ballx_delay_days' => '0',
         'ballx_explorer_url' => 'https://polygonscan.com',
     ];
     public const SECRET = ['ballx_webhook_secret', 'ballx_status_key'];
@@ -65,6 +67,12 @@ final class Settings
     public function statuses(): array
     {
         return SettingRules::statusList($this->text('ballx_order_status')) ?: ['completed'];
+    }
+
+    /** Return a number of days; 0 where none was chosen. */
+    public function days(string $option): int
+    {
+        return (int) $this->text($option);
     }
 
     /** Tell whether wp-config.php decides it. */

@@ -31,11 +31,18 @@ final class SettingsPage
         'ballx_tipo' => 'line',
         'ballx_reason' => 'line',
         'ballx_wallet_required' => 'word',
+        'ballx_wallet_days' => 'days',
+        'ballx_delay_days' => 'days',
         'ballx_explorer_url' => 'explorer',
     ];
 
     public function __construct(private readonly Settings $settings)
     {
+    }
+
+    public static function address(): string
+    {
+        return admin_url('admin.php?page=' . self::SLUG);
     }
 
     public function register(): void
@@ -136,6 +143,9 @@ final class SettingsPage
         $chosen = $this->settings->statuses();
         foreach (wc_get_order_statuses() as $status => $label) {
             $status = (string) preg_replace('/\Awc-/', '', (string) $status);
+            if (in_array($status, SettingRules::NOTHING_OWED, true)) {
+                continue;
+            }
             echo '<label><input type="checkbox" name="', esc_attr($option), '[]" value="', esc_attr($status), '"',
                 checked(in_array($status, $chosen, true), true, false), '> ', esc_html($label), '</label><br>';
         }
@@ -164,7 +174,7 @@ final class SettingsPage
     private function showTest(): void
     {
         echo '<h2>', esc_html__('Test', 'ballx-distributor'), '</h2><p>',
-            esc_html__('Sends a signed request that pays nothing, and asks whether the distributor is ready. Save first.', 'ballx-distributor'),
+            esc_html__('Sends a signed request that pays nothing, asks whether the distributor is ready, and says which of the shop\'s latest ten orders would be sent. Save first.', 'ballx-distributor'),
             '</p>';
         Buttons::show(Actions::TEST, __('Send a test', 'ballx-distributor'));
     }
@@ -216,6 +226,14 @@ final class SettingsPage
             'ballx_wallet_required' => [
                 'label' => __('Wallet required at the checkout', 'ballx-distributor'),
                 'help' => __('Otherwise an order without a wallet is completed and no tokens are sent.', 'ballx-distributor'),
+            ],
+            'ballx_wallet_days' => [
+                'label' => __('Days to add a wallet', 'ballx-distributor'),
+                'help' => __('A customer who ordered without a wallet may add one for so many days, in the account or by the link in the e-mail of the order. 0: never.', 'ballx-distributor'),
+            ],
+            'ballx_delay_days' => [
+                'label' => __('Days to wait', 'ballx-distributor'),
+                'help' => __('Tokens are sent so many days after the order was completed, and not at all when it is refunded before. 0: at once.', 'ballx-distributor'),
             ],
             'ballx_explorer_url' => [
                 'label' => __('Block explorer', 'ballx-distributor'),

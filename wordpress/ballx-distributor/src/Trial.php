@@ -32,7 +32,7 @@ final class Trial
         $lines = $obstacle === ''
             ? [$this->secret(), $this->ready(), $this->statusKey()]
             : [['error', Sentences::setting($obstacle)]];
-        set_transient(self::place($userId), $lines, self::KEPT_S);
+        set_transient(self::place($userId), apply_filters('ballx_trial_lines', $lines), self::KEPT_S);
     }
 
     /** Forget every answer that was not shown yet. */

@@ -19,6 +19,12 @@ final class Wallet
 {
     private const ZERO = '0x0000000000000000000000000000000000000000';
 
+    /** Return the two ends of $wallet, for where there is little room. */
+    public static function short(string $wallet): string
+    {
+        return strlen($wallet) > 14 ? substr($wallet, 0, 6) . '…' . substr($wallet, -4) : $wallet;
+    }
+
     /**
      * Return $typed with its EIP-55 checksum.
      *

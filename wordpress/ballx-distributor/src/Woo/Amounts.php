@@ -11,6 +11,7 @@ namespace Ballx\Distributor\Woo;
 use Ballx\Distributor\Decimal;
 use Ballx\Distributor\InvalidOrder;
 use Ballx\Distributor\Refunds;
+use Ballx\Distributor\SettingRules;
 use Ballx\Distributor\Settings;
 
 defined('ABSPATH') || exit;
@@ -21,9 +22,6 @@ defined('ABSPATH') || exit;
 final class Amounts
 {
     private const TOKEN_DECIMALS = 18;
-
-    /** Statuses in which nothing is owed, as WooCommerce and WordPress name them. */
-    private const ENDED = ['cancelled', 'refunded', 'failed', 'trash', 'auto-draft', 'checkout-draft'];
 
     public function __construct(private readonly Settings $settings)
     {
@@ -91,7 +89,7 @@ final class Amounts
 
     private static function ended(\WC_Order $order): bool
     {
-        return in_array($order->get_status(), self::ENDED, true);
+        return in_array($order->get_status(), SettingRules::NOTHING_OWED, true);
     }
 
     private static function isPart(\WC_Order $order): bool

@@ -81,7 +81,9 @@ final class Checkout
         }
         woocommerce_register_additional_checkout_field([
             'id' => CustomerWallet::BLOCK_FIELD,
-            'label' => CustomerWallet::label(),
+            // The block has no place for a help text beside a field (WooCommerce 10.0): the label says most of it.
+            'label' => __('Wallet for BALLX tokens: 0x and 40 digits, on Polygon', 'ballx-distributor'),
+            'attributes' => ['title' => CustomerWallet::help(), 'maxLength' => 60],
             'location' => 'order',
             'type' => 'text',
             'required' => $this->required(),

@@ -58,7 +58,9 @@ final class OrderScreen
         echo '<p class="form-field form-field-wide"><label for="', esc_attr(CustomerWallet::OF_ORDER), '">',
             esc_html(CustomerWallet::label()), '</label><input type="text" id="', esc_attr(CustomerWallet::OF_ORDER),
             '" name="', esc_attr(CustomerWallet::OF_ORDER), '" value="',
-            esc_attr($this->orders->walletShown($order)), '"></p>';
+            esc_attr($this->orders->walletShown($order)), '" style="font-family:monospace;font-size:11px"></p>',
+            '<p class="form-field form-field-wide"><strong>BALLX:</strong> ',
+            esc_html($this->orders->outlook($order)), '</p>';
     }
 
     /** WooCommerce has checked the order form's nonce. */

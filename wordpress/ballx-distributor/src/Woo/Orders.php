@@ -9,12 +9,14 @@ declare(strict_types=1);
 namespace Ballx\Distributor\Woo;
 
 use Ballx\Distributor\CustomerWallet;
+use Ballx\Distributor\Decimal;
 use Ballx\Distributor\Deliveries;
 use Ballx\Distributor\Delivery;
 use Ballx\Distributor\Entrance;
 use Ballx\Distributor\InvalidOrder;
 use Ballx\Distributor\Order;
 use Ballx\Distributor\Problems;
+use Ballx\Distributor\Remedies;
 use Ballx\Distributor\Sentences;
 use Ballx\Distributor\Settings;
 use Ballx\Distributor\State;
@@ -52,7 +54,7 @@ final class Orders
         add_filter('woocommerce_order_actions', fn (array $actions): array => $actions + [
             self::ACTION => __('Send BALLX tokens', 'ballx-distributor'),
         ]);
-        add_action('woocommerce_order_action_' . self::ACTION, $this->send(...));
+        add_action('woocommerce_order_action_' . self::ACTION, fn (\WC_Order $order) => $this->send($order));
         add_filter('ballx_resubmitted', $this->resubmit(...), 10, 2);
         add_action('ballx_delivery_changed', $this->note(...), 10, 2);
     }
@@ -60,22 +62,28 @@ final class Orders
     public function onStatus(int $orderId): void
     {
         $order = wc_get_order($orderId);
-        if ($order instanceof \WC_Order) {
-            $this->send($order);
+        // What a person stopped here only a person sends: the button of the list, or the order's own action.
+        if ($order instanceof \WC_Order && !$this->delivery($order)?->stoppedByPerson()) {
+            $this->send($order, $this->sendAt($order));
         }
     }
 
-    /** Send the tokens of $order; what is in the way is written into the order. */
-    public function send(\WC_Order $order): void
+    /**
+     * Send the tokens of $order, at $sendAt or now; what is in the way is written into the order.
+     *
+     * @param int $sendAt Unix seconds
+     */
+    public function send(\WC_Order $order, int $sendAt = 0): void
     {
         try {
-            $result = $this->entrance->distribute($this->filtered($order));
+            $result = $this->entrance->distribute($this->filtered($order) + ['send_at' => $sendAt]);
             $this->keepWallet($order);
             $problem = is_wp_error($result) ? $result->get_error_message() : '';
             $quiet = is_wp_error($result) && in_array($result->get_error_code(), ['ballx_amount_not_positive'], true);
         } catch (InvalidOrder $error) {
             $problem = Sentences::order($error->problem);
             $quiet = in_array($error->problem, self::QUIET, true);
+            do_action('ballx_order_not_sent', $order, $error->problem);
         }
         if ($problem !== '') {
             $order->add_order_note('BALLX: ' . $problem);
@@ -129,6 +137,53 @@ final class Orders
     public function delivery(\WC_Order $order): ?Delivery
     {
         return $this->deliveries->ofOrder($this->orderId($order));
+    }
+
+    /** Return when $order's tokens go: the chosen days after it was completed, 0 for at once. */
+    public function sendAt(\WC_Order $order): int
+    {
+        $days = $this->settings->days('ballx_delay_days');
+        return $days === 0 ? 0 : ($order->get_date_completed()?->getTimestamp() ?? time()) + $days * DAY_IN_SECONDS;
+    }
+
+    /** Return what is to be said of $order: where its delivery stands, or why there is none. */
+    public function outlook(\WC_Order $order): string
+    {
+        $delivery = $this->delivery($order);
+        if ($delivery !== null) {
+            return trim(Sentences::standing($delivery) . '. ' . Remedies::of($delivery));
+        }
+        $why = $this->obstacle($order);
+        return $why !== '' ? $why : __('Nothing was sent: the order reached its status before the plugin could send it. Choose "Send BALLX tokens".', 'ballx-distributor');
+    }
+
+    /** Tell whether all that $order lacks is a wallet. */
+    public function wants(\WC_Order $order): bool
+    {
+        try {
+            $this->amounts->check($order);
+            $amount = Decimal::parse($this->amounts->of($order));
+        } catch (InvalidOrder) {
+            return false;
+        }
+        return $this->walletShown($order) === '' && !Decimal::isZero($amount)
+            && in_array($order->get_status(), $this->settings->statuses(), true);
+    }
+
+    /** Return why $order as it is now would send nothing, '' when it would. */
+    public function obstacle(\WC_Order $order): string
+    {
+        try {
+            $this->read($order);
+        } catch (InvalidOrder $problem) {
+            return Sentences::order($problem->problem);
+        }
+        $labels = function_exists('wc_get_order_statuses') ? wc_get_order_statuses() : [];
+        $named = array_map(fn (string $one): string => $labels['wc-' . $one] ?? $one, $this->settings->statuses());
+        /* translators: %s: one or more statuses of orders, such as Completed */
+        $later = __('Nothing was sent yet: tokens are sent when the order is %s.', 'ballx-distributor');
+        $reached = in_array($order->get_status(), $this->settings->statuses(), true);
+        return $reached ? '' : sprintf($later, implode(', ', $named));
     }
 
     private function orderId(\WC_Order $order): string
