@@ -113,6 +113,13 @@ class MemoryRows:
         """Do a group at once, as another worker would."""
         self._apply(group)
 
+    def restore(self, copy: Mapping[str, Mapping[str, Value]]) -> None:
+        """Put a copy of the table in its place; every row is a new version, as of a table that is restored."""
+        for key in list(self._rows):
+            self.remove(key)
+        for key, values in copy.items():
+            self.put(key, values)
+
     def remove(self, key: str) -> None:
         """Remove a row past every rule."""
         keys = self._in_order()

@@ -111,6 +111,8 @@ class FakeChain:
         self._blocks = [Mined(place=self._place(0, ""), state=state, receipts={}, sent=())]
         self._pool = Pool()
         self._lag = 0
+        self.batch_max: int | None = None
+        """More calls than this at once no node answers, however they are cut."""
         self._finality_depth = finality_depth
         self._finalized: Callable[[int], int | None] = self._far_enough
         self._down: set[str] = set()
@@ -163,13 +165,13 @@ class FakeChain:
         )
 
     async def simulate(self, operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
-        self._asked("simulate", node)
+        self._asked("simulate", node, size=len(calls))
         return [self._simulation(operator, call) for call in calls]
 
     async def snapshot(
         self, operators: Sequence[Address], hashes: Sequence[Hash], blocks: Sequence[int], *, node: str = ""
     ) -> ChainSnapshot:
-        node = self._asked("observe", node)
+        node = self._asked("observe", node, size=len(hashes))
         seen, said = self._seen, self.said_by(node)
         receipts = {tx_hash: said.shown(self._receipt(tx_hash), tx_hash) for tx_hash in hashes}
         return ChainSnapshot(
@@ -184,7 +186,7 @@ class FakeChain:
         )
 
     async def words(self, claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
-        self._asked("words", node)
+        self._asked("words", node, size=len(claims))
         seen, said = self._seen, self.said_by(node)
         known = mark or said.mark or Mark(seen[-1].place.number, self._finalized(seen[-1].place.number))
         words = dict[Hash, Word]()
@@ -286,7 +288,7 @@ class FakeChain:
 
     def calm(self) -> None:
         """Answer everything from now on, truly and at once."""
-        self._lag, self._elsewhere = 0, False
+        self._lag, self._elsewhere, self.batch_max = 0, False, None
         self._hidden.clear()
         self._views.clear()
         self._refusals.clear()
@@ -377,9 +379,11 @@ class FakeChain:
     def _far_enough(self, head: int) -> int:
         return max(0, head - self._finality_depth)
 
-    def _asked(self, method: str, node: str = "") -> str:
+    def _asked(self, method: str, node: str = "", *, size: int = 1) -> str:
         """Count the call and return the node that answers it."""
         self.calls[method] += 1
+        if self.batch_max is not None and size > self.batch_max:
+            raise ChainUnavailable
         if node and node not in self._nodes:
             raise InvariantBroken(f"no node is called {node}")
         up = [each for each in ([node] if node else self._nodes) if each not in self._down]

@@ -79,6 +79,8 @@ class Rules:
     tip_wei: Wei = Wei(10**9)
     least_tip_wei: Wei = Wei(0)
     """A producer leaves out what would leave it less than this for a unit of gas."""
+    silent: set[Address] = field(default_factory=set)
+    """Senders whose transactions no producer sees, whatever they offer."""
 
 
 @dataclass(kw_only=True)
@@ -149,7 +151,7 @@ class Pool:
         nonces, chosen = dict(state.nonces), []
         for sent in self:
             nonce, fees = sent.unsigned.nonce, sent.unsigned.fees
-            if nonce == nonces.get(sent.sender, 0) and _pays(fees, rules):
+            if nonce == nonces.get(sent.sender, 0) and _pays(fees, rules) and sent.sender not in rules.silent:
                 nonces[sent.sender] = nonce + 1
                 chosen.append(sent)
         return chosen

@@ -33,6 +33,8 @@ class Scene:
     """What was before, watched from its beginning."""
     left: Work
     right: Work
+    goes_wrong: Sequence[str] = (CRASH, LOST, LOST_DONE)
+    """What may befall the left process, a crash and one lost answer at most."""
 
 
 @dataclass(kw_only=True)
@@ -92,7 +94,7 @@ class _Play:
             "left": (left, left.turns.start("left", handled(scene.left(left)))),
             "right": (right, right.turns.start("right", handled(scene.right(right)))),
         }
-        self.left_to_go_wrong = [CRASH, LOST, LOST_DONE]
+        self.left_to_go_wrong = list(scene.goes_wrong)
 
     def possible(self) -> Sequence[str]:
         """Return what may be next; nothing when both processes have ended."""

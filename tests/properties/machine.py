@@ -25,6 +25,7 @@ from tests.properties.machine_rules import (
     DEEP_REORG_BLOCKS_MAX,
     FINALITY_DEPTH,
     JOBS_MAX,
+    OPERATORS,
     Rulebook,
 )
 from tests.properties.machine_tally import TALLY
@@ -56,6 +57,8 @@ class Payouts(RuleBasedStateMachine):
         self.world = World(self.rulebooks[by_depth], CAPS if capped else NO_CAPS, guarded=guarded)
         self.watchman = Watchman(self.world)
         self.by_depth = by_depth
+        self.copies = [self.world.rows.dump()]
+        """The table after each step, where it may be lost."""
         self.final_number = 0
         """The highest block that was ever shown as final: nothing below it leaves the chain."""
         TALLY["histories"] += 1
@@ -181,6 +184,17 @@ class Payouts(RuleBasedStateMachine):
                 case _:
                     self.world.rows.lose_next_answer(done=how == "lost, done")
 
+    def lose_ledger(self, how: str, back: int, really: bool) -> None:
+        """
+        The table is emptied, or is put back as it was some steps ago.
+
+        Without a guard a table that is put back is safe only behind a pause and a fence: not played here.
+        """
+        if really and not self.world.lost and (how == "emptied" or self.world.guarded):
+            self.world.lost = how
+            TALLY[f"ledger {how}"] += 1
+            self.world.rows.restore({} if how == "emptied" else self.copies[-1 - back % len(self.copies)])
+
     def arrive_late(self) -> None:
         """A group arrives whose sender has long given it up."""
         self.world.post.arrive()
@@ -243,6 +257,14 @@ class Payouts(RuleBasedStateMachine):
         for node in self.world.liars:
             machine_lies.tell(self.world.chain, node, how)
 
+    def silence_lane(self, at: int) -> None:
+        """No producer sees what one operator sends, whatever it offers."""
+        self.world.chain.rules.silent = {OPERATORS[at % len(OPERATORS)]}
+
+    def refuse_batches(self, most: int) -> None:
+        """No node answers more than *most* calls at once."""
+        self.world.chain.batch_max = most
+
     def lose_finality(self, stalled: bool) -> None:
         """The finalized tag is missing, or stays where it is."""
         self.world.chain.stall_finality() if stalled else self.world.chain.miss_finality()
@@ -251,6 +273,7 @@ class Payouts(RuleBasedStateMachine):
         """Nodes answer again."""
         self.world.liars.clear()
         self.world.chain.calm()
+        self.world.chain.rules.silent.clear()
 
     def change_contract(self, how: str, dear: bool) -> None:
         """The contracts refuse, forge, move nothing, refuse one wallet, or need more gas."""
@@ -271,7 +294,7 @@ class Payouts(RuleBasedStateMachine):
 
     def pay_elsewhere(self, at: int) -> None:
         """Another ledger pays an order through the same guard; without one nobody could tell."""
-        orders = self.world.stored()
+        orders = [order for order in self.world.stored() if order.amount_units]  # a guard takes no payment of nothing
         if self.world.guarded and orders:
             self.world.pay_elsewhere(orders[at % len(orders)])
 
@@ -291,6 +314,8 @@ class Payouts(RuleBasedStateMachine):
         TALLY["steps"] += 1
         self.failed = True
         self._note_finality()
+        if "lose_ledger" in self.troubles:
+            self.copies.append(self.world.rows.dump())
         self.watchman.see_ended(self.world.ended())
         self.watchman.look()
         self.failed = False

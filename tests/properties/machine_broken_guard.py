@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from distributor.chain_types import GuardWord, Receipt
+from distributor.chain_types import GuardPayment, GuardWord, Receipt
 from distributor.ledger.closing import Closing, mined_by
 from distributor.model import Address, Hash, Order
 from distributor.payout import adoption, guard_outcomes
 from distributor.payout.correction import Corrected, Correction
 from distributor.payout.decision import Decision
 from distributor.payout.guard_outcomes import GuardProof
+from distributor.payout.ledger_age import LedgerAge
 from foundation.clock import UnixMs
 from foundation.tablestore.leases import Lease
+from tests.fakes.chain_state import State
 
 Patch = pytest.MonkeyPatch
 
@@ -56,6 +58,21 @@ def equal_items_are_told_apart_by_transfers(patch: Patch) -> None:
 def adopted_before_it_is_final(patch: Patch) -> None:
     """Call an order paid by another ledger's payment as soon as the guard has recorded it."""
     patch.setattr(adoption, "is_final_height", lambda *_, **__: True)
+
+
+def neither_ledger_age_nor_guard_refuses(patch: Patch) -> None:
+    """Bind whatever the chain is ahead by, through a guard that keeps no record: a table put back pays again."""
+
+    async def young(_self: LedgerAge) -> None:
+        return
+
+    class Forgetful(dict[Hash, GuardPayment]):
+        def __contains__(self, _: object) -> bool:
+            return False
+
+    standing = State.copy
+    patch.setattr(LedgerAge, "check", young)
+    patch.setattr(State, "copy", lambda self: replace(standing(self), payments=Forgetful(self.payments)))
 
 
 # clocks --------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ _STOPS = {
 def _a_person_resumes(world: World) -> None:
     """Open the switch, also the one that the service closed by itself: it was told why, and has looked at the chain."""
     found = world.loop.finish(world.ledger.admin.pause_state())
-    if not found.paused:
+    if not found.paused or world.lost == "emptied":  # without its switch a ledger stays closed; `rebuild` is its exit
         return
     told = _STOPS.get(found.paused_by)
     hold(told is None or told in world.alarms.codes, "a stop by itself was told", (found, world.alarms.codes))

@@ -27,6 +27,7 @@ _ORDER = st.integers(0, len(ORDERS) - 1)
 
 _GATES = st.integers(1, 40)
 _FLAG = st.booleans()
+_SELDOM = st.sampled_from([True, False, False])
 
 LIFE: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "receive": (6, {"host": _HOST, "number": _ORDER, "tokens": st.sampled_from([10, 10, 20, 30]), "at_once": _FLAG}),
@@ -74,18 +75,25 @@ TROUBLES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 }
 """What happens in some histories; which of it, each history draws at its beginning."""
 
+LOSSES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
+    "lose_ledger": (2, {"how": st.sampled_from(["emptied", "went back"]), "back": _ANY, "really": _SELDOM}),
+    "silence_lane": (3, {"at": _ANY}),
+    "refuse_batches": (3, {"most": st.integers(1, 2)}),
+}
+"""What happens in the histories of a search of its own: a lost ledger ends what a history can show of anything else."""
+
 Event = tuple[str, Mapping[str, object]]
 
 
 @cache
 def events(troubles: frozenset[str]) -> st.SearchStrategy[Event]:
     """Return what may happen next in a history with these *troubles*."""
-    known = {**LIFE, **{name: TROUBLES[name] for name in sorted(troubles)}}
+    known = {**LIFE, **{name: {**TROUBLES, **LOSSES}[name] for name in sorted(troubles)}}
     names = [name for name, (weight, _) in known.items() for _ in range(weight)]
     return st.sampled_from(names).flatmap(_EVENT.__getitem__)
 
 
 _EVENT = {
     name: st.tuples(st.just(name), st.fixed_dictionaries(dict(arguments)))
-    for name, (_, arguments) in {**LIFE, **TROUBLES}.items()
+    for name, (_, arguments) in {**LIFE, **TROUBLES, **LOSSES}.items()
 }

@@ -17,6 +17,7 @@ from tests.properties import machine_broken_caps as caps
 from tests.properties import machine_broken_chain as chain
 from tests.properties import machine_broken_guard as guard
 from tests.properties import machine_broken_people as people
+from tests.properties import machine_broken_reads as reads
 from tests.properties import machine_broken_writes as writes
 
 Patch = pytest.MonkeyPatch
@@ -40,6 +41,7 @@ SPENT = "what was spent is bound or paid"
 SIGNED_ON = "a binding counts on the day it is signed"
 TOLD_OPEN = "what stays open was told"
 HALTED = "nothing is submitted behind a halt"
+SOUND_IS_READ = "no sound row is called unreadable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,7 @@ MUTATIONS = (
     _mutation(people.cancel_of_a_bound_order, NOT_PAID, troubles=["decide"]),
     _mutation(people.pause_without_touching_the_nonces, PAUSED, troubles=["pause", "resume"]),
     _mutation(people.nothing_is_swept, ENDS),
+    _mutation(reads.switch_read_before_the_books, PAUSED, troubles=["pause", "resume"]),
     _mutation(caps.days_total_read_but_not_written, CAPPED),
     _mutation(caps.wallets_total_read_but_not_written, CAPPED),
     _mutation(caps.released_on_the_day_of_the_closing, SPENT, troubles=["change_contract"]),

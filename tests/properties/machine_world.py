@@ -58,6 +58,8 @@ class World:
         self.skew_ms = [0] * HOSTS
         """How far the clock of each host runs ahead."""
         self.liars: set[str] = set()
+        self.lost = ""
+        """What befell the ledger: ``emptied``, ``went back``, or nothing."""
         self.operators: Sequence[Address] = OPERATORS[:1]
         """Those in the settings, the one that binds last."""
         self.reserve_units = RESERVE_UNITS
@@ -156,6 +158,7 @@ class World:
         self.liars.clear()
         self.skew_ms = [0] * HOSTS
         self.chain.calm()
+        self.chain.rules.silent.clear()
 
     def ended(self) -> Sequence[BaseException]:
         """Drop what has ended; return what no handler takes for trouble that passes."""

@@ -17,6 +17,10 @@ from tests.properties.machine import Payouts
 from tests.properties.machine_tally import TALLY
 
 HISTORIES = 2_000
+LOSING_HISTORIES = 200
+LOST = frozenset(
+    {"lose_ledger", "silence_lane", "refuse_batches", "rotate", "crash", "lose_group", "reorganise", "drop"}
+)
 STEPS = 60
 """Of one history, at most; then it is driven to its end."""
 
@@ -39,6 +43,27 @@ def test_every_order_is_paid_once_whatever_happens(request: pytest.FixtureReques
     run_state_machine_as_test(machine, settings=search)
 
     assert TALLY["histories"] >= histories
+
+
+@pytest.mark.no_cover
+def test_a_lost_ledger_pays_nothing_twice_and_a_silent_lane_holds_up_its_own_orders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The table is emptied or put back as it was, one lane is silent, whole batches are refused; half have a guard."""
+    monkeypatch.setattr(Payouts, "only", LOST)
+    search = settings(
+        max_examples=LOSING_HISTORIES,
+        stateful_step_count=STEPS,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+    run_state_machine_as_test(Payouts, settings=search)
+
+    assert min(TALLY["ledger emptied"], TALLY["ledger went back"], TALLY["silence_lane"], TALLY["refuse_batches"]) > 0
 
 
 def _seeded(asked: str | int | None) -> type[Payouts]:

@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.properties import machine_broken_caps, machine_broken_chain, machine_broken_guard, machine_invariants
 from tests.properties.machine import Payouts
 from tests.properties.machine_invariants import Broken
-from tests.properties.machine_mutations import HALTED, HAS_TRANSFER, MUTATIONS, Mutation
+from tests.properties.machine_mutations import HALTED, HAS_TRANSFER, MUTATIONS, TWICE, Mutation
 from tests.properties.machine_rules import FINALITY_DEPTH
 from tests.properties.machine_tally import not_tallied
 
@@ -121,6 +121,43 @@ def test_of_two_equal_items_the_failed_one_is_not_paid(broken: bool, monkeypatch
         machine.change_guard("fails", 0)
 
     assert _is_falsely_paid(one_fails, monkeypatch, guarded=True, orders=(0, 2)) is broken
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("broken", [True, False], ids=["nothing refuses", "the guard and the age of the ledger refuse"])
+def test_a_table_that_is_put_back_pays_nothing_again(broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The pool holds a payment, the table is put back as it was before it, and the shop sends the order again.
+
+    Another order takes the nonce that the ledger forgot, so that the order itself gets the next one.
+    """
+    if broken:
+        machine_broken_guard.neither_ledger_age_nor_guard_refuses(monkeypatch)
+    monkeypatch.setattr(machine_invariants, "ONLY", (TWICE,))
+    machine = Payouts()
+    harmed = False
+    try:
+        machine.begin(by_depth=True, capped=False, guarded=True, troubles=frozenset({"lose_ledger"}))
+        _bind(machine, 0)
+        machine.lose_ledger("went back", 0, True)
+        _bind(machine, 1)
+        _bind(machine, 0)
+        machine.mine(1)
+        machine.look()
+    except Broken as noticed:
+        harmed = noticed.rule == TWICE
+    finally:
+        for host in machine.world.hosts:
+            host.turns.kill()
+
+    assert harmed is broken
+
+
+def _bind(machine: Payouts, number: int) -> None:
+    """Let an order come and be bound; no block is made."""
+    machine.receive(0, number, 10, True)
+    machine.distribute(0, GATES_MAX)
+    machine.run(0)
 
 
 def _is_falsely_paid(
