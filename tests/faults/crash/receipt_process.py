@@ -65,6 +65,7 @@ class ReceiptLeft:
     """What the ledger holds when nothing is left to do."""
 
     state: str
+    """With the reason, where there is one."""
     asked: bool
     """A person was asked whether the mail arrived."""
     accepted_by_row: int
@@ -170,7 +171,8 @@ async def _left(base: Installation, job: ReceiptJob, baixa: BaixaId, asked: bool
     receipt = await lane.receipt(baixa)
     mails = await lane.deliveries(baixa)
     by_server = [mail for mail in mails if mail.state is DeliveryState.SENT and not mail.decided_by]
-    return ReceiptLeft(state=receipt.state if receipt else "lost", asked=asked, accepted_by_row=len(by_server))
+    state = f"{receipt.state} {receipt.reason or ''}".strip() if receipt else "lost"
+    return ReceiptLeft(state=state, asked=asked, accepted_by_row=len(by_server))
 
 
 async def _initialise(job: ReceiptJob, container: Container) -> None:
