@@ -50,6 +50,8 @@ case "$line" in
 esac
 case "$line" in
   *"devstack services"*) echo "then: func start";;
+  *7071/healthz) grep -q "^func start" "$ROOM/calls" || exit 1;;
+  *8080/healthz) grep -q "^docker run --detach" "$ROOM/calls" || exit 1;;
   *outputs.appName*) echo func-ballx;;
   *outputs.webhookUrl*) echo https://func-ballx.example/webhook;;
   *"/orders/"*|*"distributor order"*) echo '{"status": "paid"}';;
@@ -79,6 +81,7 @@ class Ended:
     code: int
     said: str
     calls: list[str]
+    """Each once, in the order of the first: what is asked until it answers may be asked often."""
 
 
 @dataclass
@@ -124,11 +127,8 @@ class Room:
             text=True,
             check=False,
         )
-        told = [
-            line.rstrip()
-            for line in calls.read_text("utf-8").replace(str(self.folder), "~").splitlines()
-            if _told(line)
-        ]
+        lines = [line.rstrip() for line in calls.read_text("utf-8").replace(str(self.folder), "~").splitlines()]
+        told = [*dict.fromkeys(line for line in lines if _told(line))]
         return Ended(code=ended.returncode, said=ended.stdout + ended.stderr, calls=told)
 
 
