@@ -40,7 +40,7 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Distribution:
+class Histogram:
     """A histogram: the upper bounds of its classes, how many are in each, the last one without bound, and the sum."""
 
     labels: tuple[str, ...]
@@ -55,7 +55,7 @@ class Exposition:
 
     kinds: Mapping[str, MetricKind]
     _samples: dict[str, list[Sample]] = field(default_factory=dict)
-    _distributions: dict[str, list[Distribution]] = field(default_factory=dict)
+    _distributions: dict[str, list[Histogram]] = field(default_factory=dict)
 
     def add(self, name: str, value: float, *labels: str) -> None:
         """Add a value of a gauge or a total."""
@@ -67,7 +67,7 @@ class Exposition:
     ) -> None:
         """Add a histogram."""
         self._declared(name, labels, histogram=True)
-        found = Distribution(labels=labels, bounds=bounds, counts=counts, total=total)
+        found = Histogram(labels=labels, bounds=bounds, counts=counts, total=total)
         self._distributions.setdefault(name, []).append(found)
 
     def text(self) -> bytes:
@@ -97,7 +97,7 @@ class _Families(Collector):
         return self._all
 
 
-def _histogram(kind: MetricKind, found: Iterable[Distribution]) -> Metric:
+def _histogram(kind: MetricKind, found: Iterable[Histogram]) -> Metric:
     histogram = HistogramMetricFamily(kind.name, kind.meaning, labels=kind.labels)
     for each in found:
         histogram.add_metric(each.labels, _cumulative(each), each.total)
@@ -112,7 +112,7 @@ def _family(kind: MetricKind, samples: Iterable[Sample]) -> Metric:
     return found
 
 
-def _cumulative(each: Distribution) -> list[tuple[str, float]]:
+def _cumulative(each: Histogram) -> list[tuple[str, float]]:
     so_far, buckets = 0, list[tuple[str, float]]()
     for bound, count in zip([*map(str, each.bounds), "+Inf"], each.counts, strict=True):
         so_far += count

@@ -75,7 +75,7 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class AuditEntry:
     """What the ledger says of one reference."""
 
     subject: str
@@ -133,7 +133,7 @@ class Audit:
     def _completeness(self) -> Completeness:
         return Completeness(history=self.history)
 
-    async def _entries(self) -> AsyncIterator[Entry]:
+    async def _entries(self) -> AsyncIterator[AuditEntry]:
         """Yield what the ledger says of every reference; a restored order is listed once, as an order."""
         named: set[Hash] = set()
         async for order in self.rebuild_store.orders():
@@ -141,7 +141,7 @@ class Audit:
             yield _entry(order)
         async for ref_id, ref in self.rebuild_store.restored_refs():
             if ref_id not in named:
-                yield Entry(
+                yield AuditEntry(
                     subject=ref_id,
                     wallet=ref.wallet,
                     amount_units=ref.amount_units,
@@ -164,9 +164,9 @@ class Audit:
         return found.payouts
 
 
-def _entry(order: Order) -> Entry:
+def _entry(order: Order) -> AuditEntry:
     paid = order.status is OrderStatus.PAID
-    return Entry(
+    return AuditEntry(
         subject=str(order.key),
         wallet=order.wallet,
         amount_units=order.amount_units,
@@ -177,7 +177,7 @@ def _entry(order: Order) -> Entry:
     )
 
 
-def _judge(entry: Entry | None, payouts: Sequence[Payout]) -> Iterator[Difference]:
+def _judge(entry: AuditEntry | None, payouts: Sequence[Payout]) -> Iterator[Difference]:
     """Yield what is wrong with the payouts of one reference, of which there must be one."""
     for payout in payouts:
         if entry is None:
@@ -191,7 +191,7 @@ def _judge(entry: Entry | None, payouts: Sequence[Payout]) -> Iterator[Differenc
             yield from _compared(entry, payout)
 
 
-def _compared(entry: Entry, payout: Payout) -> Iterator[Difference]:
+def _compared(entry: AuditEntry, payout: Payout) -> Iterator[Difference]:
     if payout.wallet != entry.wallet:
         yield _of(payout, Mismatch.OTHER_WALLET, entry.subject, f"the ledger has {entry.wallet}")
     if payout.amount_units != entry.amount_units:
@@ -205,7 +205,7 @@ def _of(payout: Payout, kind: Mismatch, subject: str, detail: str = "") -> Diffe
     )
 
 
-def _unproved(entries: Iterable[Entry], paid: Mapping[Hash, Sequence[Payout]]) -> Iterator[Difference]:
+def _unproved(entries: Iterable[AuditEntry], paid: Mapping[Hash, Sequence[Payout]]) -> Iterator[Difference]:
     """Yield the orders whose transaction holds no payout with their reference."""
     for entry in entries:
         if not any(payout.tx_hash == entry.paid_hash for payout in paid.get(entry.ref_id, ())):
@@ -213,7 +213,7 @@ def _unproved(entries: Iterable[Entry], paid: Mapping[Hash, Sequence[Payout]]) -
             yield Difference(kind=Mismatch.NO_TRANSFER, subject=entry.subject, tx_hash=entry.paid_hash, detail=detail)
 
 
-def _beyond(entries: Iterable[Entry], newest: int) -> Iterator[Difference]:
+def _beyond(entries: Iterable[AuditEntry], newest: int) -> Iterator[Difference]:
     for entry in entries:
         if entry.paid_block is not None and entry.paid_block > newest:
             detail = f"block {entry.paid_block}; the node's last final block is {newest}"
