@@ -206,10 +206,10 @@ def called() -> Iterator[str]:
     scripts = {each.name: each for each in (*steps(), *hooks())}
     for path in WORKFLOWS:
         document = yaml.safe_load(path.read_text("utf-8"))
-        yield f"{path.stem}: on {document[True]}"  # YAML takes the word on for a truth
+        others = {key: body for key, body in document.items() if key not in {"name", "jobs", True}}
+        yield f"{path.stem}: on {document[True]} {others}"  # YAML takes the word on for a truth
         for job, body in document["jobs"].items():
-            parts = {key: body[key] for key in ("if", "needs", "environment", "uses", "strategy", "env") if key in body}
-            yield f"  {job} {parts}"
+            yield f"  {job} { ({key: part for key, part in body.items() if key != 'steps'}) }"
             for number, step in enumerate(body.get("steps", []), start=1):
                 when = f" if {step['if']}" if "if" in step else ""
                 if "uses" in step:
@@ -218,8 +218,11 @@ def called() -> Iterator[str]:
                     yield from (
                         f"    {number}{when}: {line}" for line in ran(scripts[f"{path.stem}/{job}/{number}"]).calls
                     )
+    azd = yaml.safe_load(AZD.read_text("utf-8"))
+    yield f"azd: { ({key: part for key, part in azd.items() if key != 'hooks'}) }"
     for hook in hooks():
-        yield f"{hook.name}"
+        how = {key: part for key, part in azd["hooks"][hook.name.partition("/")[2]]["posix"].items() if key != "run"}
+        yield f"{hook.name} {how}"
         yield from (f"    {line}" for line in ran(hook, values=GIVEN).calls)
 
 
