@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import MalformedQuery
-from distributor.ledger import Ledger, keys
+from distributor.ledger import Ledger, keys, order_index
 from distributor.ledger.columns import encode
-from distributor.ledger.order_index import place_keys
+from distributor.ledger.order_index import index_stored, place_keys
 from distributor.model import Order, OrderStatus
 from distributor.order_list import OrderList
 from distributor.order_query import OrderQuery, sealed
@@ -269,3 +269,26 @@ async def test_two_hosts_that_index_at_once_do_no_harm(bench: Bench) -> None:
     await OrderIndexing(ledger=bench.ledger).run()
     assert (await bench.ledger.service.monitor_state()).index_place is None
     await OrderIndexing(ledger=bench.ledger).run()
+
+
+async def test_an_order_that_another_host_indexed_meanwhile_is_left(bench: Bench) -> None:
+    """Two passes over one group: what is there is no obstacle to the orders beside it."""
+    orders = await bench.received("A1", "A2")
+    rows = older(bench)
+    await index_stored(rows, orders[:1])
+
+    await order_index._index_some(rows, orders)
+
+    assert len((await OrderList(ledger=bench.ledger, decimals=18).page(OrderQuery.read({}))).orders) == 2
+
+
+async def test_a_torn_order_of_a_transaction_hides_no_other(bench: Bench) -> None:
+    """Found by the hash that carries both."""
+    await bench.bound("A1", "A2")
+    assert isinstance(bench.rows, MemoryRows)
+    bench.rows.put("order:default:A2", {"source": "default"})
+
+    page = await OrderList(ledger=bench.ledger, decimals=18).page(OrderQuery.read({"hash": an_attempt().tx_hash}))
+
+    assert [each.order.order_id for each in page.orders] == ["A1"]
+    assert [each.key for each in page.unreadable] == ["order:default:A2"]
