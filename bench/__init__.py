@@ -1,0 +1,1 @@
+"""What the distributor costs in time, requests and gas, beside the script that anybody would write first."""

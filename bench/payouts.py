@@ -1,0 +1,149 @@
+"""Orders from the shop's request until each is final, through the host, the webhook, the queues and the chain."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.figures import Counts, Latency, Paid, cpu_s, memory_mib
+from bench.ground import Ground
+from bench.shop import Sender, posts
+from devstack.console import StepFailed
+from devstack.contracts import Devchain
+
+LOOK_EACH_S = 0.5
+_IDLE_LOOKS = 2
+_OPEN = ("open:", "opentx:")
+_TOKEN_UNITS = 10**18
+
+
+def pay(ground: Ground, name: str, orders: int, *, within_s: float) -> Paid:
+    """
+    Post *orders* at once and wait until all are final; then prove by the token's events that each was paid once.
+
+    Raises:
+        StepFailed: They were not final in time, or not each was paid exactly once.
+    """
+    asyncio.run(_warm(ground))
+    worker = ground.worker()
+    if ground.host is None:
+        raise StepFailed("no host runs")
+    gas_before = _gas_used(_rows(ground), ground)
+    before, computed, all_computed = ground.counts(), cpu_s(worker), cpu_s(ground.host)
+    began = time.time()
+    wanted = posts(name, orders, ground.settings["WEBHOOK_SECRET"])
+    asyncio.run(_send_all(ground, wanted))
+    peak = _until_final(ground, within_s)
+    counted = ground.counts() - before
+    app = cpu_s(worker) - computed
+    rows = _rows(ground)
+    _prove(ground, [post.wallet for post in wanted])
+    return _figures(
+        name,
+        began,
+        [rows[f"order:default:{post.order_id}"] for post in wanted],
+        {key: row for key, row in rows.items() if key.startswith("tx:")},
+        counted,
+        app_cpu_s=app,
+        host_cpu_s=cpu_s(ground.host) - all_computed - app,
+        memory_mib=peak,
+        gas_used=_gas_used(rows, ground) - gas_before,
+    )
+
+
+def _gas_used(rows: Mapping[str, Mapping[str, Any]], ground: Ground) -> int:
+    return int(rows[f"stats:{ground.deployment.operator}"]["gas_used"].value)
+
+
+async def _warm(ground: Ground) -> None:
+    """Let one order go first: what a process does once is measured as a cold start, by itself."""
+    async with Sender(ground.url) as sender:
+        await sender.send_all(posts("warm", 1, ground.settings["WEBHOOK_SECRET"]))
+    await asyncio.to_thread(_until_final, ground, 60.0)
+
+
+async def _send_all(ground: Ground, wanted: Sequence[Any]) -> None:
+    async with Sender(ground.url) as sender:
+        await sender.send_all(wanted)
+
+
+def _until_final(ground: Ground, within_s: float) -> float:
+    """Wait until nothing waits and nothing is open; return the most memory the app's process had."""
+    until, peak, idle = time.monotonic() + within_s, 0.0, 0
+    worker = ground.worker()
+    with ground.ledger() as table:
+        while idle < _IDLE_LOOKS:
+            peak = max(peak, memory_mib(worker))
+            if time.monotonic() > until:
+                raise StepFailed(f"not all orders were final within {within_s:.0f} s", ground.log)
+            busy = any(_any_of(table, ground.settings["CHAIN_ID"], prefix) for prefix in _OPEN)
+            idle = 0 if busy else idle + 1
+            time.sleep(LOOK_EACH_S)
+    return peak
+
+
+def _any_of(table: Any, partition: str, prefix: str) -> bool:
+    found = table.query_entities(
+        "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last",
+        parameters={"partition": partition, "first": prefix, "last": prefix[:-1] + chr(ord(prefix[-1]) + 1)},
+        results_per_page=1,
+    )
+    return next(iter(found), None) is not None
+
+
+def _rows(ground: Ground) -> Mapping[str, Mapping[str, Any]]:
+    with ground.ledger() as table:
+        return {row["RowKey"]: row for row in table.list_entities()}
+
+
+def _prove(ground: Ground, wallets: Sequence[str]) -> None:
+    """Count the token's events: each wallet was paid one token, once."""
+    paid = [(event.recipient.lower(), int(event.amount_units)) for event in Devchain(ground.deployment).payouts()]
+    wrong = [wallet for wallet in wallets if paid.count((wallet, _TOKEN_UNITS)) != 1]
+    if wrong:
+        raise StepFailed(f"{len(wrong)} of {len(wallets)} wallets were not paid exactly once", ground.log)
+
+
+def _figures(
+    name: str,
+    began: float,
+    orders: Sequence[Mapping[str, Any]],
+    transactions: Mapping[str, Mapping[str, Any]],
+    counted: Counts,
+    **measured: Any,
+) -> Paid:
+    received = [_ms(order, "received_ms") for order in orders]
+    paying = [_paying(order, transactions) for order in orders]
+    submitted = [_ms(transaction, "submitted_ms") for transaction in paying]
+    final = [_ms(order, "updated_ms") for order in orders]
+    return Paid(
+        name=name,
+        orders=len(orders),
+        transactions=len({transaction["RowKey"] for transaction in paying}),
+        in_a_block=_in_a_block({transaction["RowKey"]: _ms(transaction, "block_number") for transaction in paying}),
+        seconds_to_submitted=max(submitted) / 1000 - began,
+        seconds_to_final=max(final) / 1000 - began,
+        submitted=Latency.of([(to - since) / 1000 for since, to in zip(received, submitted, strict=True)]),
+        final=Latency.of([(to - since) / 1000 for since, to in zip(received, final, strict=True)]),
+        requests=dict(counted.requests),
+        rpc_calls=counted.calls["rpc"].total(),
+        kinds={kind: dict(each.most_common()) for kind, each in counted.calls.items()},
+        **measured,
+    )
+
+
+def _in_a_block(blocks: Mapping[str, int]) -> float:
+    """Return how many transactions a block held on average, while more were to come: the last block is left out."""
+    numbers = sorted(blocks.values())
+    full = [number for number in numbers if number < numbers[-1]]
+    return len(full) / (numbers[-1] - numbers[0]) if full else float(len(numbers))
+
+
+def _paying(order: Mapping[str, Any], transactions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    return transactions[f"tx:{order['operator']}:{order['nonce'].value:020d}"]
+
+
+def _ms(row: Mapping[str, Any], column: str) -> int:
+    return int(row[column].value)

@@ -1,0 +1,68 @@
+"""What the figures should come to, each a ratio within one run, and what they came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.figures import Paid
+from bench.gas import GasOf
+from bench.run import Result
+from bench.webhook import AtRate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """One figure and its bound."""
+
+    name: str
+    bound: float
+    measured: float
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
+
+
+def targets(result: Result) -> Sequence[Target]:
+    """Return them all; a figure is of the run with the most orders, where nothing else is said."""
+    batch, single = largest(result.batch), largest(result.single)
+    waiting = min(result.single, key=lambda each: abs(each.orders - 32))
+    rate = min(result.webhook, key=lambda each: abs(each.per_s - 50))
+    return [
+        Target(name="faster", bound=50, measured=batch.orders_per_s / result.script.orders_per_s, at_least=True),
+        Target(name="slots", bound=14.5, measured=single.in_a_block, at_least=True),
+        Target(name="rpc_single", bound=0.4, measured=waiting.each("rpc")),
+        Target(name="rpc_batch", bound=0.05, measured=batch.each("rpc")),
+        Target(name="storage_batch", bound=6, measured=batch.storage_each),
+        Target(name="cpu_batch", bound=1 / 8, measured=batch.cpu_ms_each / single.cpu_ms_each),
+        *_gas(result.gas),
+        *_webhook(rate),
+        Target(name="memory", bound=1.1, measured=batch.memory_mib / _hundred(result.batch).memory_mib),
+    ]
+
+
+def largest(runs: Sequence[Paid]) -> Paid:
+    """Return the run with the most orders."""
+    return max(runs, key=lambda each: each.orders)
+
+
+def _hundred(runs: Sequence[Paid]) -> Paid:
+    return min(runs, key=lambda each: abs(each.orders - 100))
+
+
+def _gas(found: Sequence[GasOf]) -> list[Target]:
+    guarded = {each.size: each for each in found if each.guarded}
+    one, full = guarded[min(guarded)], guarded[max(guarded)]
+    return [
+        Target(name="gas_new", bound=0.60, measured=full.new_holder / one.new_holder),
+        Target(name="gas_existing", bound=0.52, measured=full.existing_holder / one.existing_holder),
+    ]
+
+
+def _webhook(rate: AtRate) -> list[Target]:
+    return [
+        Target(name="webhook_p95", bound=3, measured=rate.webhook.p95 / rate.raw.p95),
+        Target(name="webhook_cpu", bound=1.7, measured=rate.app_cpu_ms),
+    ]
