@@ -103,10 +103,10 @@ def entries(text: str, decimals: int) -> Iterator[Entry]:
     first, _, _ = text.removeprefix(_BOM).partition("\n")
     delimiter = ";" if ";" in first else ","
     rows = csv.DictReader(io.StringIO(text.removeprefix(_BOM)), delimiter=delimiter, strict=True)
-    missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-    if missing:
-        raise MalformedQuery(f"The file has no column {missing[0]}: export it with `orders --csv`.")
     try:
+        missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+        if missing:
+            raise MalformedQuery(f"The file has no column {missing[0]}: export it with `orders --csv`.")
         for row in rows:
             yield _entry(rows.line_num, row, decimals)
     except csv.Error as error:

@@ -98,20 +98,29 @@ class OrderList:
             "gas_pol": None if gas is None else format_units(gas, NATIVE_DECIMALS),
         }
 
-    async def all(self, query: OrderQuery) -> AsyncIterator[FoundOrder]:
-        """Yield every order that *query* asks for, page by page, for an export."""
+    async def complete(self) -> bool:
+        """Say whether every order is indexed; False while those of an older version are still being added."""
+        return (await self.ledger.service.monitor_state()).orders_indexed
+
+    async def all(self, query: OrderQuery, torn: list[Unreadable]) -> AsyncIterator[FoundOrder]:
+        """Yield every order that *query* asks for, page by page, for an export; *torn* takes what cannot be read."""
         after = query.after
         while True:
             found = await self.ledger.found(query.wanted, limit=LIMIT_MAX, after=after)
+            torn += found.unreadable
             for each in found.orders:
                 yield each
             if not found.after:
                 return
             after = found.after
 
-    async def oldest_first(self, query: OrderQuery) -> AsyncIterator[FoundOrder]:
+    async def oldest_first(self, query: OrderQuery, torn: list[Unreadable]) -> AsyncIterator[FoundOrder]:
         """
         Yield every order of the time that *query* names, the oldest first; a day of them is in memory at once.
+
+        Args:
+            query: What is asked for.
+            torn: Takes the rows that cannot be read; whoever exports must say that they are missing.
 
         Raises:
             MalformedQuery: It names no time.
@@ -121,7 +130,7 @@ class OrderList:
             raise MalformedQuery("Ask for a day or for a month.")
         for first in range(wanted.from_ms, wanted.before_ms, _DAY_MS):
             day = replace(wanted, from_ms=UnixMs(first), before_ms=UnixMs(first + _DAY_MS))
-            found = [each async for each in self.all(replace(query, wanted=day))]
+            found = [each async for each in self.all(replace(query, wanted=day), torn)]
             for each in sorted(found, key=lambda each: each.order.queue_key):
                 yield each
 

@@ -12,6 +12,7 @@ from distributor.cli.amounts import NATIVE_DECIMALS, tokens
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
+from distributor.ledger.opened import Unreadable
 from distributor.model import Order
 from distributor.order_csv import Dialect, Entry, entries, heading, line
 from distributor.order_list import OrderList
@@ -20,6 +21,8 @@ from distributor.settings.use_cases import StatusSettings
 
 _SHOWN = ("received_at", "received_at_brasilia", "source", "order_id", "status", "wallet", "amount", "transaction_hash")
 DIFFERENCES_SHOWN_MAX = 50
+TORN_SHOWN_MAX = 20
+_NOT_INDEXED = N_("Orders of an older version are still being indexed; run the command again in some minutes.")
 
 
 async def orders(context: CommandContext) -> int:
@@ -33,7 +36,7 @@ async def orders(context: CommandContext) -> int:
     if not context.options.json:
         document = {**document, "orders": [_short(each) for each in _listed(document)]}
     if not document["complete"]:
-        context.say(_("Orders of an older version are still being indexed; run the command again in some minutes."))
+        context.say(_(_NOT_INDEXED))
     context.answer(document)
     return DONE
 
@@ -82,20 +85,45 @@ def _difference(entry: Entry, found: Order | None) -> str:
 
 
 async def _export(context: CommandContext, listing: OrderList, query: OrderQuery) -> int:
-    """Write the table, the oldest order first; into a file that is not there yet, or to standard output."""
+    """
+    Write the table, the oldest order first; into a file that is not there yet, or to standard output.
+
+    A table that lacks a row that cannot be read says so, and its exit code is 1.
+
+    Raises:
+        CommandRefused: No time was named, or the index is not whole: a short table looks like any other.
+    """
     options = context.options
     if query.wanted.from_ms is None:
         raise CommandRefused(_("Say of which day or month: --month yyyy-mm or --day yyyy-mm-dd."))
-    dialect = Dialect(semicolon=options.semicolon, decimal_comma=options.decimal_comma, bom=options.bom)
-    found = [line(each, listing.decimals, dialect) async for each in listing.oldest_first(query)]
+    if not await listing.complete():
+        raise CommandRefused(_(_NOT_INDEXED))
+    dialect, torn = (
+        Dialect(semicolon=options.semicolon, decimal_comma=options.decimal_comma, bom=options.bom),
+        list[Unreadable](),
+    )
+    found = [line(each, listing.decimals, dialect) async for each in listing.oldest_first(query, torn)]
     written = [heading(dialect), *found]
     if options.out is None:
         for text in written:
             context.show(text)
+    else:
+        _write(options.out, written)
+        context.say(_("{orders} orders are in {file}.").format(orders=len(found), file=options.out))
+    return _missing(context, torn)
+
+
+def _missing(context: CommandContext, torn: Sequence[Unreadable]) -> int:
+    """Say which rows the table lacks."""
+    if not torn:
         return DONE
-    _write(options.out, written)
-    context.say(_("{orders} orders are in {file}.").format(orders=len(found), file=options.out))
-    return DONE
+    names = sorted({each.key for each in torn})
+    context.say(
+        _("{count} rows cannot be read and are not in the table: {rows}").format(
+            count=len(names), rows=", ".join(names[:TORN_SHOWN_MAX])
+        )
+    )
+    return REFUSED
 
 
 def _write(file: Path, written: Sequence[str]) -> None:

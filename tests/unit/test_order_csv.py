@@ -55,6 +55,13 @@ def test_a_brazilian_spreadsheet_gets_semicolons_commas_and_a_mark() -> None:
     assert written.endswith(";90;0,003600000000000001\r\n")
 
 
+@pytest.mark.parametrize("text", ['"', '"received_utc', 'a,"b"c'])
+def test_a_heading_that_cannot_be_read_is_refused(text: str) -> None:
+    """As a line that cannot be read is, and not with a traceback."""
+    with pytest.raises(MalformedQuery, match="Line"):
+        list(entries(text, 18))
+
+
 def test_what_is_not_paid_has_no_time_hash_or_gas() -> None:
     """Empty cells, not zeros: an unknown cost is not free."""
     (row,) = csv.DictReader(io.StringIO(table(an_order(), Dialect(), "received")))

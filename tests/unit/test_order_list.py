@@ -120,7 +120,7 @@ async def test_an_export_yields_every_order_once() -> None:
     """Page by page, the newest first."""
     lists = OrderList(ledger=Ledger(filled(450), ListAudit(), clock=FrozenClock(NOW_MS)), decimals=18)
 
-    ids = [each.order.order_id async for each in lists.all(OrderQuery.read({}))]
+    ids = [each.order.order_id async for each in lists.all(OrderQuery.read({}), [])]
 
     assert ids == [f"ORD{number:06d}" for number in reversed(range(450))]
 
@@ -134,11 +134,11 @@ async def test_a_month_is_read_from_its_first_order_to_its_last() -> None:
         await ledger.insert(an_order(f"D{day}-{len(rows.dump())}", received_ms=at))
     lists = OrderList(ledger=ledger, decimals=18)
 
-    found = [each.order.order_id async for each in lists.oldest_first(OrderQuery.read({"month": "2027-01"}))]
+    found = [each.order.order_id async for each in lists.oldest_first(OrderQuery.read({"month": "2027-01"}), [])]
 
     assert found == ["D0-0", "D1-6", "D1-12", "D14-18", "D16-24"]
     with pytest.raises(MalformedQuery, match="day or for a month"):
-        [each async for each in lists.oldest_first(OrderQuery.read({}))]
+        [each async for each in lists.oldest_first(OrderQuery.read({}), [])]
 
 
 async def test_an_order_of_the_list_shows_times_hash_block_and_gas(bench: Bench) -> None:
