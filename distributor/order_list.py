@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from distributor.errors import MalformedQuery
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
-from distributor.ledger.order_search import COUNTED_MAX, Found, FoundOrder
+from distributor.ledger.order_search import COUNTED_MAX, Found, FoundOrder, reads_all_times
 from distributor.order_query import BRASILIA, LIMIT_MAX, OrderQuery, sealed
 from distributor.status import rfc3339
 from distributor.units import format_units
@@ -116,7 +116,7 @@ class OrderList:
 
     async def oldest_first(self, query: OrderQuery, torn: list[Unreadable]) -> AsyncIterator[FoundOrder]:
         """
-        Yield every order of the time that *query* names, the oldest first; a day of them is in memory at once.
+        Yield every order of the time that *query* names, the oldest first; mostly a day of them is read at once.
 
         Args:
             query: What is asked for.
@@ -128,8 +128,9 @@ class OrderList:
         wanted = query.wanted
         if wanted.from_ms is None or wanted.before_ms is None:
             raise MalformedQuery("Ask for a day or for a month.")
-        for first in range(wanted.from_ms, wanted.before_ms, _DAY_MS):
-            day = replace(wanted, from_ms=UnixMs(first), before_ms=UnixMs(first + _DAY_MS))
+        step_ms = wanted.before_ms - wanted.from_ms if reads_all_times(wanted) else _DAY_MS
+        for first in range(wanted.from_ms, wanted.before_ms, step_ms):
+            day = replace(wanted, from_ms=UnixMs(first), before_ms=UnixMs(first + step_ms))
             found = [each async for each in self.all(replace(query, wanted=day), torn)]
             for each in sorted(found, key=lambda each: each.order.queue_key):
                 yield each

@@ -84,7 +84,7 @@ def opened(cursor: str) -> str:
     """Return the row that *cursor* names; empty where there is none. Raises MalformedQuery."""
     padded = cursor.replace("-", "+").replace("_", "/") + "=" * (-len(cursor) % 4)
     found = base64_text.decoded(padded) if len(cursor) <= _CURSOR_MAX else None
-    if found is None or not found.isascii():
+    if found is None or not (found.isascii() and found.decode("ascii").isprintable()):
         raise MalformedQuery(_NO_CURSOR)
     return found.decode("ascii")
 

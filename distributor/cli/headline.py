@@ -67,6 +67,8 @@ class Situation:
     """Codes of the alarms that hold; those that the last sweep no longer saw are left out."""
     monitor: MonitorState
     now: UnixMs
+    held_more: bool = False
+    """There may be more held orders than were read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +170,11 @@ def _by_alarm(situation: Situation) -> Headline | None:
 
 def _paying(situation: Situation) -> Headline:
     """Say what needs a look although payouts go on."""
-    if situation.held:
+    if situation.held_more:
+        action = _("At least {count} orders are held and wait for a person: `held` lists them.").format(
+            count=situation.held
+        )
+    elif situation.held:
         action = _("{count} orders are held and wait for a person: `held` lists them.").format(count=situation.held)
     elif situation.alarms:
         action = _("Alarms persist: {codes}. `alarms` says what to do.").format(

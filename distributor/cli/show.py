@@ -86,7 +86,8 @@ async def overview(context: CommandContext, *, held_max: int | None = None) -> O
 async def _glance(context: CommandContext, held_max: int | None) -> Glance:
     standing = [each for each in (await context.notifications()).values() if each.state is AlarmState.STANDS]
     held = await _held(await context.rebuild_store(), held_max)
-    return Glance(await _headline(context, await context.ledger(), held, standing), held, standing)
+    more = held_max is not None and len(held) >= held_max
+    return Glance(await _headline(context, await context.ledger(), held, standing, more=more), held, standing)
 
 
 async def _held(rebuild_store: RebuildStore, most: int | None) -> list[str]:
@@ -116,7 +117,9 @@ def _checked(context: CommandContext, seen: Glance) -> int:
     return DONE if well else REFUSED
 
 
-async def _headline(context: CommandContext, ledger: Ledger, held: list[str], standing: list[Notification]) -> Headline:
+async def _headline(
+    context: CommandContext, ledger: Ledger, held: list[str], standing: list[Notification], *, more: bool
+) -> Headline:
     page = await ledger.waiting(limit=1)
     return headline(
         Situation(
@@ -125,6 +128,7 @@ async def _headline(context: CommandContext, ledger: Ledger, held: list[str], st
             waiting=await ledger.service.why_waiting(),
             oldest_ms=page.orders[0].received_ms if page.orders else None,
             held=len(held),
+            held_more=more,
             alarms={notification.code for notification in standing if notification.missed_ms is None},
             monitor=await ledger.service.monitor_state(),
             now=context.clock(),

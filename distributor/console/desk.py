@@ -13,21 +13,27 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from distributor.cli.context import CommandContext
+from distributor.cli.context import CommandContext, CommandRefused
+from distributor.cli.language import _, spoken
+from distributor.errors import NotYet
 from distributor.resources import Resources
 from foundation.clock import Clock
-from foundation.errors import ServiceError
+from foundation.errors import ConfigurationError, InvariantBroken, Rejected, ServiceError
 
 Run = Callable[[CommandContext], Awaitable[int]]
+_NOTHING_DONE = (CommandRefused, NotYet, Rejected)
+"""What a command raises before it has written anything. Whatever else it raises may come after a write."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """What a command said on its way, and what it answered; *refused* is why it did nothing, if it did nothing."""
+    """What a command said on its way, and what it answered; *refused* is why it came to no end."""
 
     said: tuple[str, ...] = ()
     answer: Mapping[str, Any] = field(default_factory=dict)
     refused: str = ""
+    unknown: bool = False
+    """It was to act, and may have: storage fell silent, or a part of it failed behind another one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,5 +57,18 @@ class Desk:
         try:
             await run(self.context(Namespace(json=True, **options), said, shown))
         except ServiceError as error:
-            return Told(said=tuple(said), refused=str(error))
+            unknown = bool(options["apply"]) and not isinstance(error, _NOTHING_DONE)
+            return Told(said=tuple(said), refused=spoken(error), unknown=unknown)
         return Told(said=tuple(said), answer=json.loads("".join(shown) or "{}"))
+
+
+def why_not(error: ServiceError) -> tuple[int, str]:
+    """Return the status and the sentence for what does not work now."""
+    said = spoken(error)
+    if isinstance(error, ConfigurationError):
+        return 503, _("The service is not configured: {what}").format(what=said)
+    if isinstance(error, InvariantBroken):
+        return 500, f"{said} " + _(
+            "`verify` lists the rows that disagree; the runbook's page row_unreadable says what to do."
+        )
+    return 503, _("Storage or nodes do not answer now: {what} Try again.").format(what=said)

@@ -18,7 +18,7 @@ from distributor.cli.argument_types import order_key
 from distributor.cli.language import N_, _, speaking
 from distributor.cli.language import messages as messages_of
 from distributor.console.acts import ACTS, About, Act
-from distributor.console.desk import Desk, Told
+from distributor.console.desk import Desk, Told, why_not
 from distributor.console.filters import FILTERS, TEMPLATES
 from distributor.console.views import Views
 from distributor.errors import RateLimited
@@ -31,7 +31,7 @@ from foundation.console.forms import Deed, Forms
 from foundation.console.pages import Pages
 from foundation.console.sessions import WHOLE_MS, Session, Sessions
 from foundation.console.settings import ConsoleSettings
-from foundation.errors import ConfigurationError, ServiceError
+from foundation.errors import ServiceError
 from foundation.http.handler import ANSWER_S_MAX
 from foundation.http.html import HtmlPage, cookie_in
 
@@ -115,7 +115,7 @@ class Console:
                 return self._message(session, language, 429, _(_TOO_OFTEN))
             except ServiceError as error:
                 logs.warning(_log, "console_unavailable", cause=type(error).__name__, detail=str(error))
-                status, text = _why_not(error)
+                status, text = why_not(error)
                 return self._message(session, language, status, text)
 
     async def _answer(self, visit: Visit, session: Session | None) -> HtmlPage:
@@ -224,12 +224,14 @@ class Console:
         if not why:
             return await self._ask(act, about, session, _(_NO_WHY))
         options = {**act.asked(about), "apply": True, "by": session.name, "why": why}
+        # Before it acts: what storage does although its answer comes too late is in no audit trail.
+        logs.info(_log, "console_act_begins", act=act.name, about=about, by=session.name)
         told = await self._desk.run(act.run, options)
         logs.info(_log, "console_act", act=act.name, about=about, by=session.name, refused=bool(told.refused))
         return self._done(session, act, about, told)
 
     def _done(self, session: Session, act: Act, about: str, told: Told) -> HtmlPage:
-        status = 409 if told.refused else 200
+        status = 503 if told.unknown else 409 if told.refused else 200
         return self._page(session, "done.html", status=status, act=act, about=about, told=told)
 
     async def _version(self, act: Act, about: str) -> str:
@@ -293,10 +295,3 @@ class Console:
     @property
     def _views(self) -> Views:
         return Views(desk=self._desk)
-
-
-def _why_not(error: ServiceError) -> tuple[int, str]:
-    """Return the status and the sentence for what does not work now."""
-    if isinstance(error, ConfigurationError):
-        return 503, _("The service is not configured: {what}").format(what=error)
-    return 503, _("Storage or nodes do not answer now: {what} Try again.").format(what=error)

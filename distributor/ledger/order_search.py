@@ -137,6 +137,12 @@ async def index_from(rows: Rows, place: str, limit: int) -> tuple[str, int]:
 # Which rows --------------------------------------------------------------------------------------
 
 
+def reads_all_times(wanted: OrderFilter) -> bool:
+    """Say whether the rows for *wanted* are the same whatever time it names, so that asking by day reads them daily."""
+    in_flight = wanted.status in {MINED, SUBMITTED, OrderStatus.HELD}
+    return bool(wanted.hash_prefix or wanted.id_prefix) or in_flight
+
+
 async def _way(rows: Rows, wanted: OrderFilter) -> _Way:
     """Return the narrowest rows for *wanted*."""
     if wanted.hash_prefix:

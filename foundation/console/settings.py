@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
+from urllib.parse import SplitResult
 
 from pydantic import SecretStr
 
@@ -16,6 +17,7 @@ from foundation.settings.values import optional, parsed, refuse_reference
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 _BYTES_MIN = 32
+_PORTS = {"https": 443, "http": 80}
 
 
 def person(suffix: str) -> str:
@@ -46,9 +48,18 @@ def names(text: str) -> frozenset[str]:
 def origin(text: str) -> str:
     """Accept the address under which people open the console: https, or this machine; without a path."""
     parts = urls.split_url(text)
-    if not urls.is_private(parts) or parts is None or parts.path.strip("/") or parts.query or parts.username:
+    if not (urls.is_private(parts) and parts and _is_bare(parts)):
         raise ValueError("must be an https address without a path, like https://payouts.example.com")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    # As a browser sends it: the scheme's own port is left out. Source: https://www.rfc-editor.org/rfc/rfc6454#section-6.1
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def _is_bare(parts: SplitResult) -> bool:
+    """Say whether *parts* name a scheme, a host as it travels, and perhaps a port, and nothing else."""
+    more = (parts.path.strip("/"), parts.query, parts.fragment)
+    return not any(more) and "@" not in parts.netloc and parts.netloc.isascii()
 
 
 _Secret = Annotated[SecretStr, parsed(long_secret)]

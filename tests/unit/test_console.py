@@ -16,17 +16,19 @@ from distributor.console.filters import amount, when
 from distributor.console.site import COOKIE, Console, Visit
 from distributor.ledger import Ledger
 from distributor.ledger.columns import encode
-from distributor.ledger.keys import order_row
+from distributor.ledger.keys import held_row, order_row
 from distributor.model import HoldReason, OrderStatus
+from distributor.payout.sweep import Sweep
 from distributor.rates import Rate
 from distributor.webhook.rate_limiter import RateLimiter
 from foundation.console.sessions import IDLE_MS
 from foundation.console.settings import ConsoleSettings
-from foundation.errors import ConfigurationError, StoreUnavailable
+from foundation.errors import ConfigurationError, Contention, StoreUnavailable
 from foundation.http.html import HtmlPage
+from foundation.sentences import sentence
 from foundation.settings.reading import read
 from foundation.tablestore.memory import MemoryRows
-from tests.factories import IDENTITY, NOW_MS, OPERATOR, a_hash
+from tests.factories import BOB, IDENTITY, NOW_MS, OPERATOR, a_hash
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FrozenClock
 from tests.fakes.counters import FakeCounters
@@ -397,7 +399,7 @@ async def test_what_the_command_refuses_is_said(ana: Browser) -> None:
 async def test_a_refusal_between_looking_and_acting_is_said_too(
     bench: Bench, ana: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Storage fails while it acts: the page does not say "done"."""
+    """Storage fails while it acts: the page says neither that it is done nor that it is not."""
     await ana.get("acts/pause")
     form = ana.form()
 
@@ -407,9 +409,66 @@ async def test_a_refusal_between_looking_and_acting_is_said_too(
     monkeypatch.setattr(type(bench.ledger.admin), "pause", down)
     page = await ana.post("acts/pause", form=form, why="x")
 
-    assert page.status == 409
+    assert page.status == 503
     assert "storage is down" in page.body
+    assert "Whether this was done is not known" in page.body
     assert "Done." not in page.body
+
+
+async def test_what_storage_did_although_its_answer_was_lost_is_not_called_refused(
+    bench: Bench, ana: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A round's binding follows the pause, and the nonce cannot be written behind it: the switch is closed all the same.
+
+    Who did it stands in the log before it is done; the sentence is in the person's language.
+    """
+    await ana.post("language", to="pt")
+    await ana.get("acts/pause")
+    form = ana.form()
+
+    async def beaten(*_: Any) -> Any:
+        assert "console_act_begins" in caplog.text
+        raise Contention(sentence("bindings kept going on behind the pause"))
+
+    monkeypatch.setattr(type(bench.ledger.admin), "_touch", beaten)
+    with caplog.at_level("INFO"):
+        page = await ana.post("acts/pause", form=form, why="x")
+
+    assert (await bench.ledger.admin.pause_state()).paused
+    assert page.status == 503
+    assert "Não se sabe se isto foi feito" in page.body
+    assert "bindings kept going on" not in page.body
+
+
+async def test_a_row_that_cannot_be_read_is_not_called_an_outage(bench: Bench, ana: Browser) -> None:
+    """Trying again helps nobody: the page says which command lists it."""
+    assert isinstance(bench.rows, MemoryRows)
+    bench.rows.put(order_row((await bench.order("B")).key), {"status": 7})
+
+    page = await ana.get("order", id="B")
+
+    assert page.status == 500
+    assert "order:default:B" in page.body
+    assert "`verify` lists" in page.body
+    assert "Try again" not in page.body
+
+
+async def test_more_held_orders_than_are_read_are_not_counted_as_all(bench: Bench, ana: Browser) -> None:
+    """The headline says "at least", and a filter that fits none of the first rows says that there are more."""
+    assert isinstance(bench.rows, MemoryRows)
+    held = await bench.order("C")
+    for number in range(250):
+        each = replace(held, order_id=f"H{number:03d}")
+        bench.rows.put(order_row(each.key), encode(each))
+        bench.rows.put(held_row(each.key), encode(each.key))
+    await bench.ledger.admin.resume("ana", "x")
+    await Sweep(ledger=bench.ledger, clock=bench.clock).run()
+
+    assert "At least 50 orders are held" in (await ana.get()).body
+    page = (await ana.get("orders", status="held", wallet=BOB)).body
+    assert "There are more: the next page goes on" in page
+    assert "cursor=" in page
 
 
 @pytest.mark.parametrize(

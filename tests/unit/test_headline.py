@@ -47,6 +47,8 @@ def test_what_needs_a_look_stands_under_it_although_payouts_go_on() -> None:
 
     assert headline(held).line == "PAYING"
     assert headline(held).action == "3 orders are held and wait for a person: `held` lists them."
+    more = headline(replace(held, held=50, held_more=True)).action
+    assert more == "At least 50 orders are held and wait for a person: `held` lists them."
     assert headline(replace(held, held=0)).action == "Alarms persist: low_gas. `alarms` says what to do."
 
 

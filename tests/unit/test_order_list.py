@@ -11,7 +11,7 @@ from distributor.errors import MalformedQuery
 from distributor.ledger import Ledger, keys, order_index
 from distributor.ledger.columns import encode
 from distributor.ledger.order_index import index_stored, place_keys
-from distributor.model import Order, OrderStatus
+from distributor.model import HoldReason, Order, OrderStatus
 from distributor.order_list import OrderList
 from distributor.order_query import OrderQuery, sealed
 from distributor.payout.order_indexing import AGAIN_AFTER_MS, OrderIndexing
@@ -139,6 +139,19 @@ async def test_a_month_is_read_from_its_first_order_to_its_last() -> None:
     assert found == ["D0-0", "D1-6", "D1-12", "D14-18", "D16-24"]
     with pytest.raises(MalformedQuery, match="day or for a month"):
         [each async for each in lists.oldest_first(OrderQuery.read({}), [])]
+
+
+async def test_what_is_held_is_read_once_for_a_month_and_not_each_day(bench: Bench) -> None:
+    """Its rows are the same whatever the day: ten thousand held orders would be read thirty-one times."""
+    (order,) = await bench.received("A1")
+    await bench.ledger.hold(order, HoldReason.SIMULATION, "refused")
+    assert isinstance(bench.rows, MemoryRows)
+    lists, before = OrderList(ledger=bench.ledger, decimals=18), bench.rows.reads
+
+    asked = OrderQuery.read({"month": "2027-01", "status": "held"})
+    found = [each.order.order_id async for each in lists.oldest_first(asked, [])]
+
+    assert (found, bench.rows.reads - before) == (["A1"], 2)
 
 
 async def test_an_order_of_the_list_shows_times_hash_block_and_gas(bench: Bench) -> None:

@@ -79,6 +79,7 @@ def test_a_day_and_a_month_have_a_zone(asked: dict[str, str], from_ms: int, days
         ({"cursor": "*"}, "cursor"),
         ({"cursor": "A" * 401}, "cursor"),
         ({"cursor": "4pi6"}, "cursor"),
+        ({"cursor": sealed("time:\x00")}, "cursor"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(asked: dict[str, str], named: str) -> None:

@@ -34,6 +34,21 @@ def test_who_may_look_and_who_may_act() -> None:
     assert settings.url == "https://payouts.example.com"
 
 
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://payouts.example.com:443", "https://payouts.example.com"),
+        ("https://payouts.example.com:", "https://payouts.example.com"),
+        ("https://payouts.example.com:8443/", "https://payouts.example.com:8443"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:7071", "http://[::1]:7071"),
+    ],
+)
+def test_the_address_is_compared_as_a_browser_sends_it(url: str, origin: str) -> None:
+    """Else every form would be refused as another site's, the sign-in too."""
+    assert read(ConsoleSettings, ON | {"CONSOLE_URL": url}).url == origin
+
+
 @pytest.mark.parametrize("missing", ["CONSOLE_KEY", "CONSOLE_URL"])
 def test_a_console_that_is_on_needs_its_key_and_its_address(missing: str) -> None:
     """Without the key nobody could be signed in; without the address no form could be told from a forged one."""
@@ -50,6 +65,9 @@ def test_a_console_that_is_on_needs_its_key_and_its_address(missing: str) -> Non
         ("CONSOLE_URL", "http://payouts.example.com"),
         ("CONSOLE_URL", "https://payouts.example.com/console"),
         ("CONSOLE_URL", "pay.example.org"),
+        ("CONSOLE_URL", "https://payouts.example.com/#console"),
+        ("CONSOLE_URL", "https://:pw@payouts.example.com"),
+        ("CONSOLE_URL", "https://pagões.example.com"),
         ("CONSOLE_OPERATORS", "ana;joao"),
     ],
 )
