@@ -63,17 +63,17 @@ final class BallxClient
             throw new InvalidArgumentException("amount must be text, such as '10.5': a float is rounded");
         }
         $body = json_encode($order, JSON_THROW_ON_ERROR);   // once: these bytes are signed and sent, at each try
-        return $this->ask('POST', $this->base . '/webhook', $body, $body);
+        return $this->ask('POST', $this->base . '/webhook', $body, $body, (string) ($order['order_id'] ?? ''));
     }
 
     /** Where an order of this shop is. Throws as pay(); BallxRefused with status 404 where there is none. */
     public function status(string $orderId): array
     {
         $url = $this->base . '/shop/orders/' . rawurlencode($orderId);
-        return $this->ask('GET', $url, 'GET /shop/orders/' . $orderId, null);
+        return $this->ask('GET', $url, 'GET /shop/orders/' . $orderId, null, $orderId);
     }
 
-    private function ask(string $method, string $url, string $signed, ?string $body): array
+    private function ask(string $method, string $url, string $signed, ?string $body, string $orderId): array
     {
         [$leastS, $why] = [0, 'never tried'];
         foreach ($this->waitsS as $waitS) {
@@ -81,10 +81,12 @@ final class BallxClient
             [$status, $answer, $retryAfter, $failure] = $this->send($method, $url, $signed, $body);
             $document = json_decode($answer, true);
             $problem = is_array($document) ? $document : ['detail' => substr($answer, 0, 500)];
-            if ($failure === '' && $status >= 200 && $status < 300) {
+            // Only the service's own answer decides: a proxy's page, or a stopped app's, says nothing about an order.
+            if ($failure === '' && in_array($status, [200, 202], true) && ($problem['order_id'] ?? null) === $orderId) {
                 return $problem;
             }
-            if ($failure === '' && $status < 500 && $status !== 408 && $status !== 429) {
+            $isRefusal = $status >= 400 && $status < 500 && !in_array($status, [408, 429], true);
+            if ($failure === '' && $isRefusal && isset($problem['code'])) {
                 throw new BallxRefused($status, $problem);
             }
             $leastS = min(ctype_digit($retryAfter) ? (int) $retryAfter : 0, self::RETRY_AFTER_S_MAX);

@@ -85,14 +85,21 @@ class BallxClient:
         if isinstance(order.get("amount"), float):
             raise TypeError('amount must be text, such as "10.5": a float is rounded')
         body = json.dumps(order).encode()  # once: these bytes are signed and sent, at each try
-        return self._asked("POST", "/webhook", body, body)
+        return self._asked("POST", "/webhook", body, body, str(order.get("order_id")))
 
     def status(self, order_id: str) -> Mapping[str, Any]:
         """Return where an order of this shop is. Raises as ``pay``; Refused with status 404 where there is none."""
         path = f"/shop/orders/{order_id}"
-        return self._asked("GET", path, f"GET {path}".encode(), None)
+        return self._asked("GET", path, f"GET {path}".encode(), None, order_id)
 
-    def _asked(self, method: str, path: str, signed: bytes, body: Optional[bytes]) -> Mapping[str, Any]:  # noqa: UP045 -- Python 3.9
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        signed: bytes,
+        body: Optional[bytes],  # noqa: UP045 -- Python 3.9
+        order_id: str,
+    ) -> Mapping[str, Any]:
         least_s, why = 0.0, "never tried"
         for wait_s in self._waits_s:
             self._sleep(max(wait_s, least_s))
@@ -102,17 +109,30 @@ class BallxClient:
             url = self._base + urllib.parse.quote(path)
             request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 -- the shop configures it
             try:
-                with self._opener.open(request, timeout=self._timeout_s) as answer:
-                    return _document(answer.read())
-            except urllib.error.HTTPError as error:
-                with error:
-                    problem = _document(error.read())
-                if error.code not in (408, 429) and error.code < 500:  # noqa: PLR2004 -- HTTP's own numbers
-                    raise Refused(error.code, problem) from None
-                least_s, why = _retry_after_s(error.headers.get("Retry-After")), f"{error.code} {problem}"
+                status, document, retry_after = self._answer(request)
             except (OSError, http.client.HTTPException) as error:  # no answer, or half of one
                 least_s, why = 0.0, f"{type(error).__name__}: {error}"
+                continue
+            if status in (200, 202) and str(document.get("order_id")) == order_id:
+                return document
+            if _is_refusal(status, document):
+                raise Refused(status, document)
+            least_s, why = _retry_after_s(retry_after), f"{status} {document}"
         raise NoAnswer(f"{method} {path}: {why}")
+
+    def _answer(self, request: urllib.request.Request) -> tuple[int, Mapping[str, Any], Optional[str]]:  # noqa: UP045 -- Python 3.9
+        """Return status, document and Retry-After of one try."""
+        try:
+            answer = self._opener.open(request, timeout=self._timeout_s)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return answer.status, _document(answer.read()), answer.headers.get("Retry-After")
+
+
+def _is_refusal(status: int, document: Mapping[str, Any]) -> bool:
+    """Say whether the service itself says no: a proxy's page, or a stopped app's, decides nothing about an order."""
+    return 400 <= status < 500 and status not in (408, 429) and "code" in document  # noqa: PLR2004 -- HTTP's own numbers
 
 
 def _document(body: bytes) -> Mapping[str, Any]:

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 const RETRY_AFTER_S_MAX = 600;
 
 /**
- * Send an order until it is stored; return the service's answer.
- * @param {string} url @param {string} secret @param {object} order @param {number[]} waitsS
+ * Send an order until it is stored; return the service's answer. A proxy's page, or a stopped app's, decides nothing.
+ * @param {string} url @param {string} secret @param {{order_id: string}} order @param {number[]} waitsS
  * @returns {Promise<{status: number, document: any}>} status 0: nobody knows whether it is stored
  */
 async function pay(url, secret, order, waitsS) {
@@ -31,7 +31,9 @@ async function pay(url, secret, order, waitsS) {
       });
       const text = await answer.text();
       const document = text.startsWith("{") ? JSON.parse(text) : { detail: text.slice(0, 500) };
-      if (answer.status < 500 && ![408, 429].includes(answer.status)) return { status: answer.status, document };
+      const isStored = [200, 202].includes(answer.status) && document.order_id === order.order_id;
+      const isRefusal = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
+      if (isStored || (isRefusal && document.code)) return { status: answer.status, document };
       leastS = Math.min(Number(answer.headers.get("Retry-After")) || 0, RETRY_AFTER_S_MAX);
       last = { status: 0, document };
     } catch (error) {

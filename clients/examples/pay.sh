@@ -14,10 +14,11 @@ for wait in ${WAITS:-0 10 60 300}; do
     status=$(curl --silent --max-time 15 --output "$answer" --dump-header "$headers" --write-out '%{http_code}' \
         --header 'Content-Type: application/json' --header "X-WP-Signature: t=$t,v1=$v1" \
         --data-binary "$body" "$WEBHOOK_URL") || status=000
+    # Only the service's own answer decides: a proxy's page, or a stopped app's, says nothing about an order.
     case $status in
-        200 | 202) cat "$answer"; exit 0 ;;
-        000 | 408 | 429 | 5??) ;;
-        *) cat "$answer" >&2; exit 1 ;;
+        200 | 202) if tr -d ' ' < "$answer" | grep -qF "\"order_id\":\"$1\""; then cat "$answer"; exit 0; fi ;;
+        408 | 429) ;;
+        4??) if tr -d ' ' < "$answer" | grep -qF '"code":"'; then cat "$answer" >&2; exit 1; fi ;;
     esac
     least=$(tr -d '\r' < "$headers" | sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9]\{1,3\}\)$/\1/p' | tail -n 1)
     least=${least:-0}

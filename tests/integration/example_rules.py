@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from tests.integration.scripted_front import ARGUMENTS, CUT, PROBLEM, SECRET, STORED, scripted_front
+from tests.integration.scripted_front import ARGUMENTS, CUT, PAGE, PROBLEM, SECRET, STORED, scripted_front
 
 
 def run(
@@ -49,7 +49,7 @@ def gives_up_with_a_code_of_its_own(command: Sequence[str], environment: Mapping
 
 
 def prints_the_problem_of_a_refused_order(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-    """Once: sent again it would be refused again. A wrong secret and a redirect are refusals too."""
+    """Once: sent again it would be refused again. A wrong secret is refused too."""
     with scripted_front(422) as front:
         code, said, complaint = run(command, front.url, environment)
     assert (code, said, json.loads(complaint)) == (1, "", PROBLEM)
@@ -57,8 +57,21 @@ def prints_the_problem_of_a_refused_order(command: Sequence[str], environment: M
     with scripted_front() as front:
         assert run(command, front.url, environment, secret="another secret, of 32 bytes too!!")[0] == 1
         assert len(front.asked) == 1
-    with scripted_front(202) as elsewhere, scripted_front(307, redirect=elsewhere.url) as front:
-        assert run(command, front.url, environment)[0] == 1
+
+
+def believes_only_the_service(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    """
+    A proxy's page says neither that an order is stored nor that it is refused, and a redirect is not followed.
+
+    Azure answers 403 with a page while an app is stopped.
+    Source: https://learn.microsoft.com/archive/blogs/waws/azure-web-apps-error-403-this-web-app-is-stopped
+    """
+    with scripted_front(PAGE + 200, PAGE + 403, 202) as front:
+        code, said, complaint = run(command, front.url, environment)
+    assert (code, json.loads(said)["order_id"]) == (0, "1001"), complaint
+    with scripted_front(202) as elsewhere, scripted_front(307, PAGE + 404, PAGE + 202, redirect=elsewhere.url) as front:
+        assert run(command, front.url, environment)[:2] == (75, "")
+        assert len(front.asked) == 3
         assert elsewhere.asked == []
 
 
@@ -67,4 +80,5 @@ RULES = (
     sends_again_what_may_be_sent_again,
     gives_up_with_a_code_of_its_own,
     prints_the_problem_of_a_refused_order,
+    believes_only_the_service,
 )

@@ -16,6 +16,8 @@ from foundation.clock import system_clock
 SECRET = "a secret of a shop, 32 bytes long"
 KEYS = (Key(source="default", which="current", secret=SECRET),)
 PROBLEM = {"status": 422, "code": "too_many_decimals", "detail": "amount has too many decimals."}
+PAGE = 1_000
+"""Added to a status: the body is a page of somebody in between, and none of the service."""
 CUT = 0
 """In place of a status: the connection ends without an answer."""
 
@@ -52,8 +54,8 @@ def scripted_front(*answers: int, retry_after: str = "", redirect: str = "") -> 
                 self.close_connection = True
                 return
             document = {"status": "received", "order_id": "1001"} if status in {200, 202} else PROBLEM
-            written = json.dumps(document).encode()
-            self.send_response(status)
+            written = b"<html>Sorry</html>" if status > PAGE else json.dumps(document).encode()
+            self.send_response(status % PAGE)
             self.send_header("Content-Length", str(len(written)))
             for name, value in (("Retry-After", retry_after), ("Location", redirect)):
                 if value:

@@ -76,10 +76,19 @@ def test_a_client_refuses_what_would_be_rounded_and_a_wrong_address() -> None:
 
 
 def test_a_client_shows_what_a_proxy_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page of somebody else's is no problem document; its words are kept, cut."""
+    """A page of somebody else's is no answer about the order, whatever its status; its words are kept, cut."""
     monkeypatch.setattr(http.client.HTTPResponse, "read", lambda *_: b"<html>" + b"x" * 1_000)
-    with scripted_front(403) as front, pytest.raises(Refused) as refused:
-        client(front.url).pay(STORED)
+    for status in (403, 200):
+        with scripted_front(status) as front, pytest.raises(NoAnswer) as unknown:
+            client(front.url, tries=1).pay(STORED)
 
-    assert refused.value.problem["detail"].startswith("<html>x")
-    assert len(refused.value.problem["detail"]) == 500
+        assert f"{status} {{'detail': '<html>x" in str(unknown.value)
+        assert len(str(unknown.value)) < 600
+
+
+def test_an_answer_about_another_order_is_none() -> None:
+    """A cache in between may keep one; an id may be a number."""
+    with scripted_front(200) as front, pytest.raises(NoAnswer):
+        client(front.url, tries=1).status("1002")
+    with scripted_front(200) as front:
+        assert client(front.url).pay({**STORED, "order_id": 1001})["status"] == "received"
