@@ -150,7 +150,7 @@ _CODEC = Codec(
                 text("halted_why"),
             ),
         ),
-        Record(DoubtedPast, (text("why"), number("at_ms"))),
+        Record(DoubtedPast, (text("why"), number("at_ms"), text("guard", missing=None))),
         Record(FormerParty, (text("kind"), text("address"), number("at_ms"))),
         Record(Schema, (number("level"),)),
         Record(GuardMark, (text("head"),)),

@@ -173,7 +173,8 @@ class RebuildStore:
             group.insert(keys.COMMITMENTS, encode(Total(units=TokenUnits(0))))
         if progress.version != UNSTORED:
             group.delete(keys.REBUILD)
-        await Past(self.rows, self.clock).write(group, doubt)
+        guard = decode(Identity, before).guard if before else None
+        await Past(self.rows, self.clock).write(group, doubt, guard=guard)
         await commit(self.rows, group, marker_row=keys.IDENTITY)
 
     async def _standing(self, payout: Payout) -> tuple[Order | None, PaidRef | None]:

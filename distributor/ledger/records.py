@@ -69,6 +69,8 @@ class DoubtedPast:
     why: str
     """What did not add up, and what the person said of it."""
     at_ms: UnixMs
+    guard: Address | None = None
+    """The guard that this ledger paid through before: it has recorded the past too. One of later has not."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 

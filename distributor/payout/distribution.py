@@ -191,7 +191,7 @@ class Distribution:
         await self._shops.tell_unknown(selection.unknown)
         stay = await self._shops.bring_home(selection.misplaced, owners)
         line.skip |= {order.key for order in stay}
-        if self.guard_way is None and (doubted := await self.ledger.past.doubted()) is not None:
+        if doubted := await self.ledger.past.unknown_to(self.guard_way.address if self.guard_way else None):
             selection = await self._vetted(selection, doubted, line)
         if not selection.orders:
             more = selection.looked_to is None or bool(selection.misplaced)
@@ -216,7 +216,7 @@ class Distribution:
         return _Outcome(bound=bound, progress=True, obstacle=selection.obstacle, looked_to=selection.looked_to)
 
     async def _vetted(self, selection: Selection, doubted: DoubtedPast, line: Line) -> Selection:
-        """Hold what may have been paid in a past that nobody found; a guard would refuse it by itself."""
+        """Hold what may have been paid in a past that nobody found."""
         doubtful = [order for order in selection.orders if order.vetted_ms is None]
         await self._notices.doubt(doubtful, doubted)
         line.skip |= {order.key for order in doubtful}

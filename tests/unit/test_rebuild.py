@@ -29,7 +29,7 @@ from distributor.units import TokenUnits, Wei
 from foundation.errors import ConfigurationError
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_block, a_hash, an_address, an_order
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, FakeChain, FakeSigner
-from tests.fakes.chain_state import Behaviour, distribute_data
+from tests.fakes.chain_state import GUARD, Behaviour, distribute_data
 from tests.fakes.history import FILLED, FakeHistory
 from tests.fakes.signer import Sent
 from tests.world import IDENTITY, World, a_world
@@ -820,6 +820,41 @@ async def test_a_person_who_knows_the_past_ends_the_doubt_for_what_comes() -> No
     await world.settle(8)
 
     assert await world.status(new) is OrderStatus.PAID
+
+
+async def test_a_guard_of_later_has_not_recorded_the_past_that_nobody_found() -> None:
+    """It was filled from this ledger: what is missing here is missing there, and it would pay it a second time."""
+    world = (await a_past_in_part()).world
+    world.guard.install(OPERATOR)
+    async for order in RebuildStore(world.rows, world.clock).orders():
+        world.guard.record(order)
+    await world.ledger.guard_rows.change(GUARD, 1, "ana", "all imported")
+    world.identity = replace(IDENTITY, guard=GUARD, guard_since=1)
+    world.start()
+    again = await world.receive("ORD0")
+
+    await world.distribution.drain()
+
+    assert (await world.order(again)).hold_reason is HoldReason.PAST_UNKNOWN
+    assert len(world.transfers()) == 2
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_the_guard_of_before_has_recorded_it(lost: bool) -> None:
+    """Its ledger went back and said so itself; of a ledger that was lost nobody knows how long it had that guard."""
+    world = await a_world(guarded=True)
+    desk = await lose_ledger(world) if lost else Desk(world)
+    desk.identity, desk.accept_incomplete = world.identity, "no node keeps older logs"
+    desk.history.forgets = True
+    assert (await desk.rebuild()).clear
+    await desk.resume()
+    desk.world.identity = world.identity
+    desk.world.start()
+    new = await desk.world.receive("NEW")
+
+    await desk.world.distribution.drain()
+
+    assert (await desk.world.status(new) is OrderStatus.HELD) == lost
 
 
 async def test_a_later_rebuild_whose_past_adds_up_ends_the_doubt() -> None:
