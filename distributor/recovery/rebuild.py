@@ -18,7 +18,7 @@ from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
 from distributor.model import Address, OrderKey, OrderStatus
 from distributor.payout.history import History, ReserveTransfer, newest_final
-from distributor.payout.preflight import identity_mismatch
+from distributor.payout.preflight import identity_mismatch, not_ours
 from distributor.ports import Chain
 from distributor.recovery.cancelled import cancelled_orders
 from distributor.recovery.completeness import Completeness
@@ -140,7 +140,7 @@ class Rebuild:
         7. Nothing left to explain: write identity and nonces.
 
         Raises:
-            ForeignLedger: The ledger is another one's.
+            ForeignLedger: The ledger is another one's, or pays through another guard.
             NotSettled: It has open transactions.
             FenceOpen: Something signed may still be mined.
             ChainUnavailable: No node answers; what was written is kept, and the next run continues there.
@@ -156,14 +156,16 @@ class Rebuild:
         if report.clear:
             await self._keep_cancelled(report, by, why)
             await self.ledger.shops.restore()
-            ledger_id = self.identity.ledger_id or (await self._found_id()) or secrets.token_hex(16)
-            identity = replace(self.identity, ledger_id=ledger_id)
+            found = await self.ledger.identity()
+            ledger_id = self.identity.ledger_id or (found.ledger_id if found else "") or secrets.token_hex(16)
+            since = found.guard_since if found else None
+            identity = replace(self.identity, ledger_id=ledger_id, guard_since=since)
             await self.rebuild_store.finish(identity, nonces, progress, doubt=report.doubt)
             report.ledger_id = ledger_id
         return report
 
     async def check(self) -> None:
-        """Refuse a ledger that no rebuild may touch: another one's, or one with open transactions."""
+        """Refuse a ledger that no rebuild may touch: another one's, through another guard, or with open transactions."""
         await self._refuse_foreign()
         await self._refuse_open()
 
@@ -171,6 +173,9 @@ class Rebuild:
         found = await self.ledger.identity()
         if found is not None and identity_mismatch(found, self.identity) is not None:
             raise ForeignLedger(f"the ledger belongs to {found}, not to {self.identity}; nothing was changed")
+        changed = not_ours(found, self.identity) if found is not None else None
+        if changed is not None:  # a reference can be paid once through each of two guards, and once more without one
+            raise ForeignLedger(f"{changed.detail} Set it to the ledger's; only `guard adopt` changes it")
 
     async def _refuse_open(self) -> None:
         if await self.ledger.any_open():
@@ -179,10 +184,6 @@ class Rebuild:
     @property
     def _operators(self) -> Sequence[Address]:
         return sorted(self.known.operators)
-
-    async def _found_id(self) -> str:
-        found = await self.ledger.identity()
-        return found.ledger_id if found else ""
 
     @property
     def _completeness(self) -> Completeness:

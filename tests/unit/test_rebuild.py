@@ -389,6 +389,30 @@ async def test_another_ledger_is_never_touched() -> None:
     assert world.chain.handed == []
 
 
+@pytest.mark.parametrize("named", [None, an_address("another guard")])
+async def test_a_rebuild_changes_no_guard(named: Address | None) -> None:
+    """A setting that was left out would let each reference be paid once more, and no one would know of the guard."""
+    world = await a_world(guarded=True)
+    desk = Desk(world)
+    desk.identity = replace(IDENTITY, guard=named)
+
+    with pytest.raises(ForeignLedger, match="GUARD_ADDRESS"):
+        await desk.rebuild()
+    with pytest.raises(ForeignLedger, match="`guard adopt`"):
+        await desk.use_case.check()
+    assert (await world.ledger.identity()) == world.identity
+
+
+async def test_since_when_a_ledger_pays_through_its_guard_is_kept() -> None:
+    """The settings do not say it."""
+    world = await a_world(guarded=True)
+    desk = Desk(world)
+    desk.identity = replace(IDENTITY, guard=GUARD)
+
+    assert (await desk.rebuild()).clear
+    assert (await world.ledger.identity()) == world.identity
+
+
 async def test_open_transactions_are_settled_first() -> None:
     """The fence would cut their nonces off."""
     world = await a_world()
