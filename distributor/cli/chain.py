@@ -134,11 +134,14 @@ async def _look(use_case: Rebuild, first_block: int, *, readable: bool) -> Rebui
 
 async def _rebuild(context: CommandContext, settings: HistorySettings, remembered: Collection[Address]) -> Rebuild:
     chain, policy = await context.parts.chain(), settings.payout.settlement
+    known = await _known(context, settings, remembered)
     fence = Fence(
         chain=chain,
         signs=(await context.ledger()).signs,
         rows=FenceRows((await context.parts.tables()).rows),
         signers=await context.parts.operator_keys.signers(settings.payout.signing),
+        guard=await context.parts.guard(),
+        guards=known.guards,
         chain_id=settings.payout.contracts.chain_id,
         limits=settings.payout.fees,
         policy=policy,
@@ -155,7 +158,7 @@ async def _rebuild(context: CommandContext, settings: HistorySettings, remembere
         fence=fence,
         policy=policy,
         identity=settings.payout.contracts.identity,
-        known=await _known(context, settings, remembered),
+        known=known,
         audit=(await context.parts.tables()).audit,
         accept_incomplete=context.options.accept_incomplete,
         say=context.say,

@@ -5,8 +5,8 @@ A past that a rebuild did not find whole, and that a person took all the same.
 2. A shop sends an order again that was paid in the part nobody showed. For this ledger it is new.
 3. It would be paid twice. So while the past is doubted each order waits for a person, by itself.
 
-The guard that the ledger paid through then refuses such an order by itself. One that is adopted later was filled from this
-very ledger, and would pay it.
+The guard that the ledger paid through then refuses such an order by itself. One that is adopted later was filled
+from this very ledger, and would pay it.
 """
 
 from __future__ import annotations

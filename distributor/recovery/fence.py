@@ -5,14 +5,14 @@ The fence: nothing that was signed before may still be mined, once it is closed.
 2. The ledger is rebuilt from what is on the chain: the order is not there, so it counts as unpaid.
 3. The shop sends it again, it is bound to a new nonce and paid; then the pool's payout is mined too.
 
-So before anything is read, every nonce such a payout can have is spent on nothing, or the operator's
-role is seen revoked, and both are waited for until they are final. A payout that wins the race for
-its nonce is on the chain then, and is found there.
+So before anything is read, every nonce such a payout can have is spent on nothing, or the operator is seen
+without a role and without a guard that allows it, and both are waited for until they are final. A payout
+that wins the race for its nonce is on the chain then, and is found there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distributor.chain_types import Call, ChainSnapshot, FeeQuote, PoolView, RevertKind
@@ -24,7 +24,7 @@ from distributor.payout.history import last_final
 from distributor.payout.lifecycle import CANCEL_GAS
 from distributor.payout.preflight import UNSETTLED_MAX
 from distributor.payout.submission import IN_POOL
-from distributor.ports import Chain, Signer, UnsignedTransaction
+from distributor.ports import Chain, Guard, Signer, UnsignedTransaction
 from distributor.settings.chain import FeeSettings, SettlementSettings
 from foundation.clock import Clock, Sleep
 from foundation.errors import ConfigurationError, ServiceError
@@ -48,7 +48,7 @@ class Lane:
 
     operator: Address
     revoked: bool
-    """It cannot pay any more, so nothing is sent."""
+    """It cannot pay any more, itself or through a guard, so nothing is sent."""
     first: int
     """The lowest count of its transactions in blocks that any node shows."""
     highest: int
@@ -69,6 +69,9 @@ class Fence:
     """The ledger's own next nonces: what it bound may be in a pool that nobody asks."""
     rows: FenceRows
     signers: Mapping[Address, Signer]
+    guard: Guard
+    guards: Collection[Address]
+    """Through which an operator may pay without a role of its own: the guard of today, and those before it."""
     chain_id: int
     limits: FeeSettings
     policy: SettlementSettings
@@ -94,7 +97,8 @@ class Fence:
                 raise FenceOpen(
                     sentence(
                         "operator {operator} may still pay, and its key is not configured: revoke its role on the "
-                        "authority, or set OPERATOR_PK_RETIRING or OPERATOR_KEY_ID_RETIRING to its key",
+                        "authority and `remove` it from each guard, or set OPERATOR_PK_RETIRING or "
+                        "OPERATOR_KEY_ID_RETIRING to its key",
                         operator=lane.operator,
                     )
                 )
@@ -201,8 +205,20 @@ class Fence:
         )
 
     async def _is_revoked(self, operator: Address) -> bool:
+        """Say whether it can pay no more: it has no role at the Authority, and no guard allows it."""
         (tried,) = await self.chain.simulate(operator, [self.chain.probe(operator)])
-        return tried.revert is not None and tried.revert.kind is RevertKind.ROLE_MISSING
+        has_no_role = tried.revert is not None and tried.revert.kind is RevertKind.ROLE_MISSING
+        return has_no_role and not await self._is_allowed(operator)
+
+    async def _is_allowed(self, operator: Address) -> bool:
+        """Say whether a guard lets it pay, by the last final block: a removal that may be undone is none."""
+        if not self.guards:
+            return False
+        block = last_final(await self.chain.snapshot([], [], []), self.policy)
+        if block is None:
+            return True  # nothing says that it is not
+        facts = [await self.guard.facts(each, [operator], [], block=block) for each in sorted(self.guards)]
+        return any(operator in each.hot_keys for each in facts if each is not None)
 
 
 def _unspent(lane: Lane, views: Sequence[PoolView], snapshot: ChainSnapshot) -> Sequence[int]:

@@ -165,7 +165,7 @@ class Rebuild:
         return report
 
     async def check(self) -> None:
-        """Refuse a ledger that no rebuild may touch: another one's, through another guard, or with open transactions."""
+        """Refuse a ledger that no rebuild may touch: another one's, or with another guard, or open transactions."""
         await self._refuse_foreign()
         await self._refuse_open()
 

@@ -46,6 +46,7 @@ class Desk:
         self.export: ExportedHistory | None = None
         self.signers: Mapping[Address, Signer] = {OPERATOR: FakeSigner(OPERATOR)}
         self.operators: Collection[Address] = (OPERATOR,)
+        self.guards: Collection[Address] = ()
         self.accepted: list[Hash] = []
         self.identity = IDENTITY
         self.audit, self.accept_incomplete = world.audit, ""
@@ -59,6 +60,8 @@ class Desk:
             signs=self.world.ledger.signs,
             rows=FenceRows(self.world.rows),
             signers=self.signers,
+            guard=self.world.guard,
+            guards=self.guards,
             chain_id=IDENTITY.chain_id,
             limits=LIMITS,
             policy=self.policy,
@@ -78,7 +81,12 @@ class Desk:
             fence=self.fence,
             policy=self.policy,
             identity=self.identity,
-            known=KnownParties(authority=AUTHORITY, operators=self.operators, accepted=dict.fromkeys(self.accepted)),
+            known=KnownParties(
+                authority=AUTHORITY,
+                operators=self.operators,
+                guards=self.guards,
+                accepted=dict.fromkeys(self.accepted),
+            ),
             audit=self.audit,
             accept_incomplete=self.accept_incomplete,
             say=self.said.append,
@@ -448,6 +456,33 @@ async def test_nothing_is_sent_for_an_operator_without_its_role() -> None:
     assert len(world.chain.handed) == handed
     assert report.clear
     assert (await context.world.ledger.binding_state(OPERATOR)).next_nonce == 1  # type: ignore[union-attr]
+
+
+async def test_what_waits_in_a_pool_for_the_guard_is_fenced_too() -> None:
+    """No key of ours has a role then, and yet each may pay: nothing was spent, and the pool paid after the rebuild."""
+    world = await a_world(guarded=True)
+    await world.receive("ORD1")
+    await world.distribution.drain()
+    desk = await lose_ledger(world)
+    desk.identity, desk.guards = world.identity, {GUARD}
+
+    assert (await desk.rebuild()).clear
+    assert desk.world.transfers() == []
+    assert (await desk.world.ledger.binding_state(OPERATOR)).next_nonce == FENCE_NONCES  # type: ignore[union-attr]
+
+
+async def test_a_key_that_is_not_here_must_be_removed_from_each_guard() -> None:
+    """A guard that is not there any more allows nobody."""
+    world = await a_world(guarded=True)
+    world.chain.mine(8)
+    desk = await lose_ledger(world)
+    desk.signers, desk.guards = {}, {GUARD, an_address("no contract")}
+    with pytest.raises(FenceOpen, match=f"{OPERATOR} may still pay.*`remove` it from each guard"):
+        await desk.rebuild()
+    world.chain.rules.hot_keys.discard(OPERATOR)
+
+    assert (await desk.rebuild()).clear
+    assert world.chain.handed == []
 
 
 async def test_a_role_that_comes_back_opens_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
