@@ -44,6 +44,7 @@ async def resume(context: CommandContext) -> int:
 
     Raises:
         CommandRefused: The chain is ahead of the ledger, or a key can pay without the guard.
+        NotYet: Somebody turned the switch while the chain was asked; it stays as they left it.
     """
     await context.begin(StatusSettings)
     ledger = await context.our_ledger()
@@ -56,7 +57,7 @@ async def resume(context: CommandContext) -> int:
     if context.applies(_("let orders be bound and paid again")):
         if context.options.past_known and await ledger.past.trust():
             await ledger.admin.record("past-known", "payouts", context.options.by, context.options.why)
-        pause_state = await ledger.admin.resume(context.options.by, context.options.why)
+        pause_state = await ledger.admin.resume(context.options.by, context.options.why, pause_state)
         context.say(
             _("The sweep wakes the waiting orders within a minute; what was signed before a halt is broadcast then.")
         )

@@ -143,13 +143,23 @@ class Admin:
                 continue  # somebody else turned it first: read it again
         raise Contention(sentence("the switch kept being turned"))
 
-    async def resume(self, by: str, why: str) -> PauseState:
+    async def resume(self, by: str, why: str, seen: PauseState | None = None) -> PauseState:
         """
         End a pause and a halt, the sign that was noted, and distrust; who resumed and why is in the audit trail.
 
+        1. A person sees a pause, and resumes: first the nodes are asked what speaks against it, which takes seconds.
+        2. Meanwhile another person halts everything, or a round pauses because the chain is ahead of the ledger.
+        3. Ended in the name of the first, that stop would be gone unseen: so the switch must be as it was *seen*.
+
+        Args:
+            by: Who resumes.
+            why: Their reason.
+            seen: The switch as it was read before anything was asked; None: as it is now.
+
         Raises:
-            NotYet: A nonce that this ledger never bound is being cancelled: what wins it may still be the payment of
-                an order that waits here.
+            Contention: The switch was turned at this very moment.
+            NotYet: The switch was turned since it was seen. Or a nonce that this ledger never bound is being cancelled:
+                what wins it may still be the payment of an order that waits here.
         """
         empty = [each.transaction for each in (await opened(self.rows)).transactions if not each.transaction.orders]
         if empty:
@@ -161,9 +171,11 @@ class Admin:
                     operator=empty[0].operator,
                 )
             )
+        pause_state = await self.pause_state()
+        if seen is not None and pause_state.version != seen.version:
+            raise NotYet(sentence("somebody turned the switch meanwhile, and it stays so: look again"))
         await self.signs.forget()
         await Doubts(self.rows, self.clock).forget()
-        pause_state = await self.pause_state()
         require(
             pause_state.paused_by != _UNREADABLE.paused_by, "the switch is a newer version's: resume with that version"
         )

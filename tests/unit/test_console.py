@@ -18,8 +18,10 @@ from distributor.ledger import Ledger
 from distributor.ledger.columns import encode
 from distributor.ledger.keys import held_row, order_row
 from distributor.model import HoldReason, OrderStatus
+from distributor.payout.resumption import Resumption
 from distributor.payout.sweep import Sweep
 from distributor.rates import Rate
+from distributor.state import WaitingReason
 from distributor.webhook.rate_limiter import RateLimiter
 from foundation.console.sessions import IDLE_MS
 from foundation.console.settings import ConsoleSettings
@@ -439,6 +441,38 @@ async def test_what_storage_did_although_its_answer_was_lost_is_not_called_refus
     assert page.status == 503
     assert "Não se sabe se isto foi feito" in page.body
     assert "bindings kept going on" not in page.body
+
+
+async def test_nobody_ends_a_halt_that_came_while_they_resumed(
+    bench: Bench, ana: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What speaks against a resume is asked of the nodes, for seconds; in them another person pulls the brake.
+
+    Their halt stays, and so does the sign that a round noted meanwhile.
+    """
+    await bench.ledger.admin.pause("ana", "a look")
+
+    async def quiet(_: Resumption) -> list[str]:
+        return []
+
+    async def halts(_: Resumption) -> list[str]:
+        await bench.ledger.admin.halt("joao", "a thief")
+        await bench.ledger.signs.note(WaitingReason.NONCE_AHEAD, "the chain is ahead")
+        return []
+
+    monkeypatch.setattr(Resumption, "obstacles", quiet)
+    await ana.get("acts/resume")
+    form = ana.form()
+    monkeypatch.setattr(Resumption, "obstacles", halts)
+    page = await ana.post("acts/resume", form=form, why="looked")
+
+    state = await bench.ledger.admin.pause_state()
+    assert (state.halted_by, state.paused_by) == ("joao", "ana")
+    assert "somebody turned the switch meanwhile" in page.body
+    assert page.status == 409
+    assert "Done." not in page.body
+    assert await bench.ledger.signs.noted() is not None
 
 
 async def test_a_row_that_cannot_be_read_is_not_called_an_outage(bench: Bench, ana: Browser) -> None:
