@@ -14,13 +14,12 @@ import logging
 from dataclasses import dataclass
 from enum import StrEnum
 
-from distributor.chain_types import GuardPayment, PreBindSnapshot
+from distributor.chain_types import GuardPayment
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.ledger.closing import PaidBy
 from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.payout import alarms, guard_outcomes
-from distributor.payout.lifecycle import is_final_height
 from distributor.ports import Alarms, Guard
 from distributor.settings.chain import SettlementSettings
 from foundation import logs
@@ -47,11 +46,17 @@ class Adoption:
     alarms: Alarms
     policy: SettlementSettings
 
-    async def adopt(self, order: Order, guard: Address, snapshot: PreBindSnapshot) -> Adopted:
+    async def adopt(self, order: Order, guard: Address, final_block: int) -> Adopted:
         """
         Settle an order that is bound to no nonce by the payment that *guard* recorded, if that is final.
 
         Nodes that are silent or disagree leave it waiting.
+
+        Args:
+            order: What may have been paid.
+            guard: Whose record is looked at.
+            final_block: The newest one that two nodes have shown as final, each by its own word, before this: a record
+                read first might be of a fork that was left in between.
         """
         try:
             payment = await self.guard.payment(guard, order.ref_id)
@@ -60,8 +65,7 @@ class Adoption:
             return Adopted.NOT_FINAL
         if payment is None:
             return Adopted.NOT_PAID
-        final = is_final_height(payment.block.number, snapshot.head.number, snapshot.finalized_number, self.policy)
-        return await self.settle(order, payment) if final else Adopted.NOT_FINAL
+        return await self.settle(order, payment) if payment.block.number <= final_block else Adopted.NOT_FINAL
 
     async def settle(self, order: Order, payment: GuardPayment) -> Adopted:
         """Write what *payment* means for an order that is bound to no nonce; it is final, by two words."""

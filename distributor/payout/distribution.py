@@ -207,7 +207,7 @@ class Distribution:
         for order, why in judged.passed_over:
             await self._notices.pass_over(order, why)
         if self.guard_way is not None:
-            await self.guard_way.adopt(judged.already_paid, prepared.snapshot)
+            await self.guard_way.adopt(judged.already_paid, self.chain)
         line.skip |= {order.key for order, _ in [*judged.held, *judged.passed_over]}
         line.skip |= {order.key for order in judged.already_paid}
         # What had to be tried alone may need more transactions than there is room for: the next round binds the rest.

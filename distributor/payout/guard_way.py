@@ -7,17 +7,22 @@ Authority would let one of our keys pay directly; if it would, nothing is bound.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distributor.chain_types import PreBindSnapshot
+from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import Address, Order
 from distributor.payout.adoption import Adoption
 from distributor.payout.guard_past import GuardMarks
+from distributor.payout.history import agreed_final
 from distributor.payout.preflight import Obstacle
-from distributor.ports import Guard
+from distributor.ports import Chain, Guard
 from distributor.state import WaitingReason
+from foundation import logs
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,14 @@ class GuardWay:
         detail = f"The Authority lets {', '.join(bypassing)} pay without guard {self.address}."
         return Obstacle(reason=WaitingReason.GUARD_BYPASSED, detail=detail)
 
-    async def adopt(self, orders: Sequence[Order], snapshot: PreBindSnapshot) -> None:
+    async def adopt(self, orders: Sequence[Order], chain: Chain) -> None:
         """Settle *orders* whose references the guard knows; one whose payment is not final goes on waiting."""
+        if not orders:
+            return
+        try:
+            final_block = await agreed_final(chain, self.adoption.policy)
+        except (ChainUnavailable, WrongChain) as error:
+            logs.info(_log, "finality_unknown", orders=len(orders), detail=str(error))
+            return
         for order in orders:
-            await self.adoption.adopt(order, self.address, snapshot)
+            await self.adoption.adopt(order, self.address, final_block)

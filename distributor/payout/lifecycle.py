@@ -99,13 +99,6 @@ def is_final(transaction: Transaction, snapshot: ChainSnapshot, policy: Settleme
     return is_deep(number, snapshot.mark, policy, beyond=beyond)
 
 
-def is_final_height(
-    number: int, head: int, finalized: int | None, policy: SettlementSettings, *, beyond: int = 0
-) -> bool:
-    """Say whether the block at height *number* of this chain is final, with *beyond* more blocks on top."""
-    return is_deep(number, Mark(head, finalized), policy, beyond=beyond)
-
-
 def is_deep(number: int, mark: Mark, policy: SettlementSettings, *, beyond: int = 0) -> bool:
     """Say whether a node that shows *mark* shows the block at *number* as final, if it has the right one there."""
     depth = mark.head_number - number

@@ -68,7 +68,7 @@ class NodeView:
     invented: dict[Hash, Receipt] = field(default_factory=dict)
     """Receipts that the node shows of what is in no block, in blocks that there are; it counts their nonces too."""
     mark: Mark | None = None
-    """What the node says when it is asked for a word, where it is not the truth."""
+    """What the node says of how far the chain and finality have come, where it is not the truth."""
 
     def shown(self, receipt: Receipt | None, tx_hash: Hash) -> Receipt | None:
         if receipt is None and tx_hash in self.invented:
@@ -153,7 +153,7 @@ class FakeChain:
         return PreBindSnapshot(
             node=node,
             head=head.place,
-            finalized_number=self._finalized(head.place.number),
+            finalized_number=self._shown_final(node),
             nonce=state.nonces.get(operator, 0),
             gas_balance_wei=Wei(state.gas_wei.get(operator, 0)),
             reserve_units=TokenUnits(state.tokens[RESERVE] if self.rules.token_has_code else 0),
@@ -177,13 +177,17 @@ class FakeChain:
         return ChainSnapshot(
             node=node,
             head=seen[-1].place,
-            finalized_number=self._finalized(seen[-1].place.number),
+            finalized_number=self._shown_final(node),
             nonces={each: seen[-1].state.nonces.get(each, 0) + self._invented(each, said) for each in operators},
             receipts={tx_hash: receipt for tx_hash, receipt in receipts.items() if receipt is not None},
             canonical={number: said.block_hash(seen[number].place) for number in blocks if number < len(seen)},
             market=self._market,
             unreadable=frozenset(said.unreadable & set(hashes)),
         )
+
+    def _shown_final(self, node: str) -> int | None:
+        mark = self.said_by(node).mark
+        return mark.finalized_number if mark else self._finalized(self._seen[-1].place.number)
 
     async def words(self, claims: Sequence[Claim], *, node: str, mark: Mark | None = None) -> Mapping[Hash, Word]:
         self._asked("words", node, size=len(claims))

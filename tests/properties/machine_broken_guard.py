@@ -11,7 +11,7 @@ import pytest
 from distributor.chain_types import GuardPayment, GuardWord, Receipt
 from distributor.ledger.closing import Closing, mined_by
 from distributor.model import Address, Hash, Order
-from distributor.payout import adoption, guard_outcomes
+from distributor.payout import guard_outcomes, guard_way
 from distributor.payout.correction import Corrected, Correction
 from distributor.payout.decision import Decision
 from distributor.payout.guard_outcomes import GuardProof
@@ -57,7 +57,11 @@ def equal_items_are_told_apart_by_transfers(patch: Patch) -> None:
 
 def adopted_before_it_is_final(patch: Patch) -> None:
     """Call an order paid by another ledger's payment as soon as the guard has recorded it."""
-    patch.setattr(adoption, "is_final_height", lambda *_, **__: True)
+
+    async def anything(*_: Any) -> int:
+        return 1 << 62
+
+    patch.setattr(guard_way, "agreed_final", anything)
 
 
 def neither_ledger_age_nor_guard_refuses(patch: Patch) -> None:

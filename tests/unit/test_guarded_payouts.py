@@ -9,7 +9,7 @@ import pytest
 from eth_abi.abi import encode
 
 from distributor.chain.guard import read_outcomes
-from distributor.chain_types import Block, Call, GuardPayment
+from distributor.chain_types import Block, Call, GuardPayment, Mark
 from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderStatus, SubmitOutcome, Transaction
 from distributor.payout import guard_calls, submission
 from distributor.payout.guard_outcomes import is_same_payment
@@ -18,11 +18,12 @@ from distributor.ports import UnsignedTransaction
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests import factories
-from tests.fakes.chain import OPERATOR
+from tests.fakes.chain import OPERATOR, FakeChain
 from tests.fakes.chain_state import CUSTOMERS, GUARD, Behaviour
 from tests.world import World, a_world, tokens
 
 FINALITY_BLOCKS = 5
+NODES = ("one", "two")
 
 
 async def a_guarded_world(**options: Any) -> World:
@@ -181,6 +182,40 @@ async def test_an_order_that_was_paid_elsewhere_is_adopted_before_it_is_bound() 
     assert (found.status, found.paid_hash) == (OrderStatus.PAID, payment.tx_hash)
     assert world.chain.handed == []
     assert (await world.ledger.waiting(limit=1)).orders == ()
+
+
+@pytest.mark.parametrize("liar", NODES)
+async def test_no_order_is_adopted_by_one_nodes_word_of_finality(liar: str) -> None:
+    """Found-faults A27: a reorganisation takes the payment back, and the order is paid by no transaction for good."""
+    world = await a_guarded_world(chain=FakeChain(nodes=NODES))
+    world.chain.stall_finality()
+    order = await world.receive()
+    payment = pay_elsewhere(world, order)
+    world.chain.mine(FINALITY_BLOCKS)
+    head = world.chain.head.number
+    world.chain.said_by(liar).mark = Mark(head, head)
+
+    await world.distribution.drain()
+
+    assert await world.status(order) is OrderStatus.RECEIVED
+    world.chain.said_by(liar).mark = None
+    world.chain.resume_finality()
+    world.chain.mine(FINALITY_BLOCKS)
+    await world.distribution.drain()
+    assert (await world.order(order)).paid_hash == payment.tx_hash
+
+
+async def test_an_order_that_was_paid_elsewhere_waits_while_no_two_nodes_know_of_finality() -> None:
+    """The others go on."""
+    world = await a_guarded_world()
+    order = await world.receive()
+    pay_elsewhere(world, order)
+    world.chain.miss_finality()
+    other = await world.receive()
+    await world.distribution.drain()
+
+    assert await world.status(order) is OrderStatus.RECEIVED
+    assert await world.status(other) is OrderStatus.BOUND
 
 
 async def test_another_content_under_its_reference_holds_a_waiting_order() -> None:
