@@ -17,6 +17,7 @@ from decimal import Decimal, InvalidOperation
 
 from distributor.errors import MalformedQuery
 from distributor.ledger.order_search import FoundOrder
+from distributor.ledger.records import UNREMEMBERED
 from distributor.model import OrderKey, OrderStatus
 from distributor.order_list import NATIVE_DECIMALS, in_zone
 from distributor.order_query import BRASILIA, UTC
@@ -69,15 +70,20 @@ def heading(dialect: Dialect) -> str:
 
 
 def line(found: FoundOrder, decimals: int, dialect: Dialect) -> str:
-    """Return one order as a line; ``paid`` times and gas are empty where it is not paid, or they are not known."""
+    """
+    Return one order as a line; ``paid`` times and gas are empty where it is not paid, or they are not known.
+
+    An order that a rebuild took from the chain, or an id that was barred, has no times: its row has those of the act.
+    """
     order, gas = found.order, found.order.gas_cost_wei
-    paid = order.status is OrderStatus.PAID
+    received = order.fingerprint != UNREMEMBERED
+    paid = received and order.status is OrderStatus.PAID
     tokens = format_units(order.amount_units, decimals)
     pol = "" if gas is None else format_units(gas, NATIVE_DECIMALS)
     return _line(
         (
-            in_zone(order.received_ms, UTC),
-            in_zone(order.received_ms, BRASILIA),
+            in_zone(order.received_ms, UTC) if received else "",
+            in_zone(order.received_ms, BRASILIA) if received else "",
             in_zone(order.updated_ms, UTC) if paid else "",
             in_zone(order.updated_ms, BRASILIA) if paid else "",
             order.order_id,

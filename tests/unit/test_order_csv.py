@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from distributor.errors import MalformedQuery
 from distributor.ledger.order_search import FoundOrder
+from distributor.ledger.records import UNREMEMBERED
 from distributor.model import Order, OrderStatus
 from distributor.order_csv import COLUMNS, Dialect, entries, heading, line
 from distributor.units import TokenUnits, Wei
@@ -53,6 +54,15 @@ def test_a_brazilian_spreadsheet_gets_semicolons_commas_and_a_mark() -> None:
     assert written.encode().startswith(b"\xef\xbb\xbfreceived_utc;received_brasilia;")
     assert ";12,5;" in written
     assert written.endswith(";90;0,003600000000000001\r\n")
+
+
+def test_what_a_rebuild_took_from_the_chain_has_no_times() -> None:
+    """Those in its row are of the rebuild: an accountant would book an old payment in that month."""
+    rebuilt = replace(PAID, fingerprint=UNREMEMBERED)
+    (row,) = csv.DictReader(io.StringIO(table(rebuilt, Dialect())))
+
+    assert [row[name] for name in COLUMNS[:4]] == ["", "", "", ""]
+    assert (row["order"], row["hash"], row["block"]) == ("ORD1", a_hash("payment"), "90")
 
 
 @pytest.mark.parametrize("text", ['"', '"received_utc', 'a,"b"c'])
