@@ -62,14 +62,19 @@ def wallet_time_row(order: Order) -> str:
     return f"{WALLET_TIMES}{order.wallet}:{newest_first(order.received_ms)}:{order.source}:{order.order_id}"
 
 
+def of_hash(tx_hash: Hash) -> str:
+    """Return what the keys of everything with that hash begin with."""
+    return f"{HASHES}{tx_hash}:"
+
+
 def attempt_hash(attempt: Attempt) -> str:
     """An attempt by the hash of its transaction."""
-    return f"{HASHES}{attempt.tx_hash}:{attempt.operator}:{attempt.nonce:020d}:{attempt.index:04d}"
+    return f"{of_hash(attempt.tx_hash)}{attempt.operator}:{attempt.nonce:020d}:{attempt.index:04d}"
 
 
 def payment_hash(tx_hash: Hash, key: OrderKey) -> str:
     """An order by the hash of a transaction that paid it and is none of this ledger's attempts."""
-    return f"{HASHES}{tx_hash}:order:{key.source}:{key.order_id}"
+    return f"{of_hash(tx_hash)}order:{key.source}:{key.order_id}"
 
 
 def nonce(operator: Address) -> str:

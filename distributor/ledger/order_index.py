@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
 from distributor.ledger.records import Slot
-from distributor.model import Attempt, Order
+from distributor.model import Attempt, Hash, Order
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows, Value
+from foundation.tablestore.queries import past
 
 READS_AT_ONCE = 16
 ORDERS_IN_A_GROUP = 24
@@ -57,13 +58,26 @@ async def index_stored(rows: Rows, orders: Sequence[Order]) -> int:
 
     async def indexed(order: Order) -> bool:
         async with reading:
-            return await rows.get(keys.time_row(order)) is not None
+            by_time = await rows.get(keys.time_row(order)) is not None
+            return by_time and (order.paid_hash is None or await _is_paid_under(rows, order, order.paid_hash))
 
     found = await asyncio.gather(*map(indexed, orders))
     missing = [order for order, is_there in zip(orders, found, strict=True) if not is_there]
     for first in range(0, len(missing), ORDERS_IN_A_GROUP):
         await _index_some(rows, missing[first : first + ORDERS_IN_A_GROUP])
     return len(missing)
+
+
+async def _is_paid_under(rows: Rows, order: Order, tx_hash: Hash) -> bool:
+    """
+    Say whether *order* is found by *tx_hash*: by an attempt, whose operator comes next in the key, or by its own row.
+
+    A version of before may have paid an order that this one indexed by time.
+    """
+    attempts = f"{keys.of_hash(tx_hash)}0x"
+    if await rows.scan(attempts, past(attempts), limit=1):
+        return True
+    return await rows.get(keys.payment_hash(tx_hash, order.key)) is not None
 
 
 async def _index_some(rows: Rows, orders: Sequence[Order]) -> None:

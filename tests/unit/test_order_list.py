@@ -250,6 +250,24 @@ async def test_what_the_last_host_of_an_older_version_stored_is_indexed_an_hour_
     assert len((await OrderList(ledger=bench.ledger, decimals=18).page(OrderQuery.read({}))).orders) == 1
 
 
+async def test_an_order_that_an_older_version_paid_is_found_by_its_hash(bench: Bench) -> None:
+    """This version took it, and indexed it by time; a host of before signed, and wrote no row for the hash."""
+    transaction = await bench.bound("A1", "A2")
+    await bench.ledger.close(transaction, a_closing("A1", "A2", tx_hash=an_attempt().tx_hash))
+    assert isinstance(bench.rows, MemoryRows)
+    for key in [key for key in bench.rows.dump() if key.startswith(keys.HASHES)]:
+        bench.rows.remove(key)
+    lists = OrderList(ledger=bench.ledger, decimals=18)
+    asked = OrderQuery.read({"hash": an_attempt().tx_hash})
+    assert not (await lists.page(asked)).orders
+
+    orders = [await bench.order(name) for name in ("A1", "A2")]
+    indexed = [await index_stored(bench.rows, [each]) for each in (*orders, *orders)]
+
+    assert indexed == [1, 1, 0, 0]
+    assert [each.order.order_id for each in (await lists.page(asked)).orders] == ["A1", "A2"]
+
+
 async def test_a_roll_back_is_noticed_and_its_orders_are_indexed(bench: Bench) -> None:
     """The older version sweeps, keeps the columns it does not know, and moves only its own time."""
     await swept(bench)
