@@ -7,7 +7,7 @@ One node's word at one moment. Nothing here is stored as it is, and nothing miss
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -270,3 +270,5 @@ class GuardPast:
 
     mark: Mark
     links: tuple[GuardLink, ...]
+    node: str = field(default="", compare=False)
+    """Its label; what it shows is the same without it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from eth_abi.abi import decode, encode
@@ -29,12 +30,11 @@ from distributor.chain_types import Call, GuardFacts, GuardLink, GuardPast, Guar
 from distributor.errors import ChainUnavailable
 from distributor.model import Address, Hash, Order
 from distributor.payout.guard_calls import ITEM_GAS, gas_of
+from distributor.payout.witnesses import are_enough
 from distributor.units import TokenUnits
 
 T = TypeVar("T")
 
-_OPINIONS: Final = 2
-"""Nodes that must say the same of a record, where as many are configured."""
 PROBE_REF_ID: Final = (1).to_bytes(32, "big")
 """No order has it: the reference of an order begins with a character, or is a hash."""
 _PROBE_UNITS: Final = TokenUnits(1)
@@ -121,7 +121,7 @@ class GuardContract:
 
     async def pasts(self, guard: Address, since: int) -> Sequence[GuardPast]:
         replies = await self._nodes.read_all(lambda node: guard_walk.walk(node, guard, since))
-        found = [reply for _, reply in replies if not isinstance(reply, NodeUnavailable)]
+        found = [replace(reply, node=label) for label, reply in replies if not isinstance(reply, NodeUnavailable)]
         if not found:
             raise self._nodes.silence()
         return found
@@ -133,12 +133,13 @@ class GuardContract:
         return await self._agreed(read, f"what guard {guard} has recorded")
 
     async def _agreed(self, read: Callable[[Node], Awaitable[T]], what: str) -> T:
-        """Return what two nodes say, where two are configured. Raises ChainUnavailable when they do not agree."""
+        """Return what two providers say, where two are configured. Raises ChainUnavailable when nodes disagree."""
         replies = await self._nodes.read_all(read)
-        said = [reply for _, reply in replies if not isinstance(reply, NodeUnavailable)]
+        heard = {label: reply for label, reply in replies if not isinstance(reply, NodeUnavailable)}
+        said = list(heard.values())
         if not said:
             raise self._nodes.silence()
-        if len(said) < min(_OPINIONS, len(self._nodes.labels)):
+        if not are_enough(heard, self._nodes.labels):
             raise ChainUnavailable(f"too few nodes say anything about {what}")
         if any(reply != said[0] for reply in said):
             raise ChainUnavailable(f"the nodes disagree about {what}")

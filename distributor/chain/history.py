@@ -32,6 +32,7 @@ from distributor.chain_types import GuardEvent
 from distributor.errors import ChainUnavailable, NoSuchTransaction
 from distributor.model import Address, Hash
 from distributor.payout.history import Arrival, DistributeCall, ReserveTransfer, TransactionDetails
+from distributor.payout.witnesses import are_enough
 from distributor.units import TokenUnits
 
 _TRANSFER_TOPIC: Final = f"0x{keccak256(b'Transfer(address,address,uint256)').hex()}"
@@ -41,9 +42,6 @@ _BALANCE_OF: Final = keccak256(b"balanceOf(address)")[:_SELECTOR_BYTES]
 _ARGUMENTS: Final = ("address", "uint256", "bytes32", "string")
 _TRANSFER_TOPICS: Final = 3
 """The event's own, and two indexed addresses: an event of an ERC-721 token has four."""
-
-_OPINIONS: Final = 2
-"""Nodes that must say the same of the past, where as many are configured."""
 
 _S = TypeVar("_S")
 _M = TypeVar("_M", ReserveTransfer, Arrival)
@@ -183,12 +181,12 @@ class ChainHistory:
         Return what the nodes say of *what*, if they say the same.
 
         A node that has pruned its past may answer with nothing instead of an error; its word alone
-        would leave payouts out, and they would be paid again. Where two are configured, two must agree.
+        would leave payouts out, and they would be paid again. Where two providers are configured, two must agree.
         """
         said = [(label, reply) for label, reply in replies if not isinstance(reply, NodeUnavailable)]
         if any(reply is None for _, reply in said):
             return None
-        if len(said) < min(_OPINIONS, len(self._nodes.labels)):
+        if not are_enough((label for label, _ in said), self._nodes.labels):
             raise ChainUnavailable(f"too few nodes answer about {what}: {_troubles(replies)}")
         if any(reply != said[0][1] for _, reply in said):
             raise ChainUnavailable(f"the nodes disagree about {what}: {', '.join(label for label, _ in said)}")

@@ -24,11 +24,11 @@ from distributor.model import Address, Hash, OrderStatus
 from distributor.payout import alarms
 from distributor.payout.adoption import Adopted, Adoption
 from distributor.payout.lifecycle import is_deep
+from distributor.payout.witnesses import are_enough
 from distributor.ports import Guard
 from distributor.settings.chain import SettlementSettings
 from foundation.errors import Contention, InvariantBroken
 
-_WORDS = 2
 _READS_TOGETHER = 32
 
 
@@ -83,17 +83,19 @@ class GuardMarks:
     adoption: Adoption
     policy: SettlementSettings
 
-    async def move(self, reading: GuardReading, *, nodes: int) -> None:
+    async def move(self, reading: GuardReading, *, nodes: Sequence[str]) -> None:
         """
         Adopt what somebody else has paid, and move the mark as far as nothing is open; *nodes* are configured.
+
+        Two providers must show a link, each as final.
 
         Raises:
             LedgerUnavailable: Nothing is lost; the next round does it.
         """
         head = int(reading.mark.head)
         for link in reading.pasts[0].links:
-            shown = sum(link in past.links and self._is_final(link, past) for past in reading.pasts)
-            if shown < min(_WORDS, nodes) or not await self._settle(link):
+            shown = [past.node for past in reading.pasts if link in past.links and self._is_final(link, past)]
+            if not are_enough(shown, nodes) or not await self._settle(link):
                 break
             head = link.after
         if head != int(reading.mark.head):

@@ -16,11 +16,11 @@ from distributor.errors import ChainUnavailable
 from distributor.ledger.rebuild_store import Payout
 from distributor.model import DEFAULT_SOURCE, Address, Hash, OrderKey
 from distributor.order_ids import ORDER_ID, SOURCE, ref_id
+from distributor.payout.weighing import ENOUGH
+from distributor.payout.witnesses import by_provider, provider_of
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.units import TokenUnits
-
-_WORDS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,20 +102,21 @@ async def newest_final(chain: Chain, policy: SettlementSettings) -> int:
 
 async def agreed_final(chain: Chain, policy: SettlementSettings) -> int:
     """
-    Return the newest block that two nodes show as final, each by its own word; one where one is configured.
+    Return the newest block that two providers show as final, each by its own word; one where one is configured.
 
     Raises:
         ChainUnavailable: Too few nodes know of a final block.
     """
-    shown = list[int]()
+    shown = dict[str, int]()
     for node in chain.nodes:
         with suppress(ChainUnavailable):
             last = last_final(await chain.snapshot([], [], [], node=node), policy)
-            shown += [last] if last is not None else []
-    needed = min(_WORDS, len(chain.nodes))
+            provider = provider_of(node)
+            shown |= {provider: max(last, shown.get(provider, 0))} if last is not None else {}
+    needed = min(ENOUGH, len(by_provider(chain.nodes)))
     if len(shown) < needed:
         raise ChainUnavailable("too few nodes know of a final block")
-    return sorted(shown)[-needed]
+    return sorted(shown.values())[-needed]
 
 
 def last_final(snapshot: ChainSnapshot, policy: SettlementSettings) -> int | None:

@@ -87,7 +87,7 @@ class LedgerAge:
         reading = await guard_past.read_past(self.ledger, self.guard_way.guard, self.guard_way.address)
         sign = unknown_payment(reading)
         if sign is None:
-            await self.guard_way.marks.move(reading, nodes=len(self.chain.nodes))
+            await self.guard_way.marks.move(reading, nodes=self.chain.nodes)
         return sign
 
     def _lasts(self, noted: Ahead) -> bool:

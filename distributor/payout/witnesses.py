@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ from distributor.chain_types import ChainSnapshot, Claim, Mark, Receipt, Word
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Hash
 from distributor.payout.lifecycle import is_deep
-from distributor.payout.weighing import Effect, Opinion, Statements, Weighed, agree, weigh
+from distributor.payout.weighing import ENOUGH, Effect, Opinion, Statements, Weighed, agree, weigh
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 
@@ -122,6 +122,11 @@ def by_provider(labels: Sequence[str], *, first: str = "") -> Sequence[Sequence[
     for label in sorted(labels, key=lambda label: label != first):
         grouped.setdefault(provider_of(label), []).append(label)
     return list(grouped.values())
+
+
+def are_enough(heard: Iterable[str], configured: Iterable[str]) -> bool:
+    """Say whether the nodes *heard* are of as many providers as must agree, of those *configured*."""
+    return len(set(map(provider_of, heard))) >= min(ENOUGH, len(set(map(provider_of, configured))))
 
 
 def _is_ip(name: str) -> bool:

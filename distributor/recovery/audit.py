@@ -15,6 +15,7 @@ from enum import StrEnum
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Hash, Order, OrderStatus
 from distributor.payout.history import History, newest_final
+from distributor.payout.witnesses import by_provider
 from distributor.ports import Chain
 from distributor.recovery.completeness import Completeness
 from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
@@ -126,7 +127,9 @@ class Audit:
             each for ref_id, payouts in paid.items() for each in _judge(entries.get(ref_id), payouts)
         )
         books = await self._completeness.books(first_block, findings.last_block, held_units)
-        findings.incomplete = books.trouble(nodes=len(self.chain.nodes), read_units=findings.moved_units)
+        findings.incomplete = books.trouble(
+            providers=len(by_provider(self.chain.nodes)), read_units=findings.moved_units
+        )
         return findings
 
     @property

@@ -16,7 +16,7 @@ from distributor.units import TokenUnits
 
 PAGE_BLOCKS = 10_000
 ENOUGH = 2
-"""Nodes that must show a past which does not speak for itself."""
+"""Providers that must show a past which does not speak for itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ class Books:
     emptied: bool
     """Whether the reserve held nothing at some moment before the end: nothing tells what was before that."""
 
-    def trouble(self, *, nodes: int, read_units: int) -> str:
+    def trouble(self, *, providers: int, read_units: int) -> str:
         """
         Return why these blocks are not the whole past; empty when nothing speaks against it.
 
@@ -48,7 +48,7 @@ class Books:
                 f"{self.held_units}: transfers of {abs(left_over)} units are missing. Begin at the block of the "
                 "token's creation, and ask a node that keeps all logs."
             )
-        if self.emptied and nodes < ENOUGH:
+        if self.emptied and providers < ENOUGH:
             return (
                 "The reserve was empty before these blocks ended, so they may be a part of its past; a second node of "
                 "another provider must show the same."

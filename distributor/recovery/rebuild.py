@@ -19,6 +19,7 @@ from distributor.ledger.records import Progress
 from distributor.model import Address, OrderKey, OrderStatus
 from distributor.payout.history import History, ReserveTransfer, newest_final
 from distributor.payout.preflight import identity_mismatch, not_ours
+from distributor.payout.witnesses import by_provider
 from distributor.ports import Chain
 from distributor.recovery.cancelled import cancelled_orders
 from distributor.recovery.completeness import Completeness
@@ -191,7 +192,7 @@ class Rebuild:
 
     async def _add_up(self, report: RebuildReport, held_units: TokenUnits) -> None:
         books = await self._completeness.books(report.first_block, report.last_block, held_units)
-        trouble = books.trouble(nodes=len(self.chain.nodes), read_units=report.units)
+        trouble = books.trouble(providers=len(by_provider(self.chain.nodes)), read_units=report.units)
         if trouble and self.accept_incomplete:
             self.say(f"{trouble} Accepted: {self.accept_incomplete}.")
             report.doubt = f"{trouble} {self.accept_incomplete}"

@@ -114,7 +114,7 @@ class FakeGuard:
             raise ChainUnavailable
         mark = Mark(self._chain.head.number, self._chain.finalized_number)
         links = tuple(self._links(guard, since))
-        return [GuardPast(mark=mark, links=links) for _ in self._chain.nodes]
+        return [GuardPast(mark=mark, links=links, node=node) for node in self._chain.nodes]
 
     async def agreed_past(self, guard: Address, since: int, *, block: int) -> Sequence[GuardLink]:
         self._chain.asked("agreed_past")

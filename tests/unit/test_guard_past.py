@@ -158,7 +158,7 @@ async def test_an_order_that_changes_meanwhile_stops_the_mark() -> None:
     world.rows.after_next_read(lambda: None)
     world.rows.after_next_read(lambda: world.rows.put(key, {**world.rows.dump()[key], "owner": "rival"}))
 
-    await world.a_guard_way().marks.move(reading, nodes=1)
+    await world.a_guard_way().marks.move(reading, nodes=world.chain.nodes)
 
     assert await world.status(order) is OrderStatus.HELD
     assert await mark_of(world) == 0
@@ -171,8 +171,8 @@ async def test_a_mark_that_another_host_moved_stays() -> None:
     reading = await guard_past.read_past(world.ledger, world.guard, GUARD)
     marks = world.a_guard_way().marks
 
-    await marks.move(reading, nodes=1)
-    await marks.move(reading, nodes=1)
+    await marks.move(reading, nodes=world.chain.nodes)
+    await marks.move(reading, nodes=world.chain.nodes)
 
     assert await mark_of(world) == 1
 
@@ -183,7 +183,7 @@ async def test_one_node_of_two_moves_no_mark() -> None:
     await pay(world)
     reading = await guard_past.read_past(world.ledger, world.guard, GUARD)
 
-    await world.a_guard_way().marks.move(reading, nodes=2)
+    await world.a_guard_way().marks.move(reading, nodes=["one", "another"])
 
     assert await mark_of(world) == 0
 

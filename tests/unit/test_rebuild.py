@@ -931,9 +931,9 @@ def test_an_emptied_reserve_adds_up_and_proves_nothing_by_one_node() -> None:
     """A window that begins where the reserve held nothing; two nodes that agree are believed."""
     books = Books(arrived_units=10, left_units=10, held_units=0, emptied=True)
 
-    assert "was empty before" in books.trouble(nodes=1, read_units=10)
-    assert books.trouble(nodes=2, read_units=10) == ""
-    assert replace(books, emptied=False).trouble(nodes=1, read_units=10) == ""
+    assert "was empty before" in books.trouble(providers=1, read_units=10)
+    assert books.trouble(providers=2, read_units=10) == ""
+    assert replace(books, emptied=False).trouble(providers=1, read_units=10) == ""
 
 
 async def test_the_books_see_where_the_reserve_was_empty() -> None:
