@@ -40,6 +40,7 @@ COOKIE: Final = "__Host-console"
 ROOT: Final = "/console"
 _PAGE_S: Final = 0.5
 """Kept back for the page that says that nothing came in time."""
+_BROKEN: Final = 500
 _ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
 _PAGES: Final = Pages(templates=TEMPLATES, messages=messages_of, filters=FILTERS)
 _OFF = N_("The console is off: no personal token is set.")
@@ -273,8 +274,10 @@ class Console:
 
     def _message(self, session: Session | None, language: str, status: int, text: str) -> HtmlPage:
         cookie = self._cookie(session) if session else ""
+        # One torn row may keep the first page shut, and the brake is on it.
+        brakes = [ACTS["pause"], ACTS["halt"]] if session and session.may_act and status >= _BROKEN else []
         return _PAGES.page(
-            "message.html", language, status=status, cookie=cookie, session=session, root=ROOT, text=text
+            "message.html", language, status=status, cookie=cookie, session=session, root=ROOT, text=text, acts=brakes
         )
 
     def _cookie(self, session: Session) -> str:

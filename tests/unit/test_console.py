@@ -488,6 +488,22 @@ async def test_a_row_that_cannot_be_read_is_not_called_an_outage(bench: Bench, a
     assert "Try again" not in page.body
 
 
+async def test_the_brake_can_be_reached_where_the_first_page_cannot_be_shown(
+    bench: Bench, ana: Browser, joao: Browser
+) -> None:
+    """A row of the day's total is torn; pausing reads none of it. A viewer sees no button."""
+    assert isinstance(bench.rows, MemoryRows)
+    bench.rows.put(next(key for key in bench.rows.dump() if key.startswith("spent:")), {"units": "x"})
+
+    page = await ana.get()
+
+    assert (page.status, "/console/acts/pause" in page.body, "/console/acts/halt" in page.body) == (500, True, True)
+    assert "acts/" not in (await joao.get()).body
+    assert "acts/" not in (await ana.get("nowhere")).body
+    assert (await ana.act("pause")).status == 200
+    assert (await bench.ledger.admin.pause_state()).paused
+
+
 async def test_more_held_orders_than_are_read_are_not_counted_as_all(bench: Bench, ana: Browser) -> None:
     """The headline says "at least", and a filter that fits none of the first rows says that there are more."""
     assert isinstance(bench.rows, MemoryRows)
