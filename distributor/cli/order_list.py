@@ -15,6 +15,7 @@ from distributor.cli.language import N_, _
 from distributor.ledger.opened import Unreadable
 from distributor.model import Order
 from distributor.order_csv import Dialect, Entry, entries, heading, line
+from distributor.order_ids import can_be_an_order
 from distributor.order_list import OrderList
 from distributor.order_query import FILTERS, OrderQuery
 from distributor.settings.use_cases import StatusSettings
@@ -48,7 +49,7 @@ async def payouts(context: CommandContext) -> int:
     counted = Counter[str]()
     for entry in entries(_text(context.options.file), settings.decimals):
         counted[entry.status] += 1
-        found = await ledger.order(entry.key)
+        found = await ledger.order(entry.key) if can_be_an_order(entry.key) else None
         if difference := _difference(entry, found):
             wrong.append(f"{entry.key}: {difference}")
         if entry.status == "paid":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 
 from distributor import cli
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
-from distributor.cli.order_list import orders
+from distributor.cli.order_list import orders, payouts
 from distributor.ledger import Ledger
 from distributor.order_query import FILTERS
 from distributor.payout.order_indexing import OrderIndexing
 from distributor.payout.sweep import Sweep
 from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import Row
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FrozenClock
@@ -83,6 +85,33 @@ async def test_a_whole_table_is_done(bench: Bench) -> None:
     code, _, shown = await export(bench)
 
     assert (code, len(shown)) == (DONE, 3)
+
+
+async def test_an_id_that_no_order_can_have_is_a_difference(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell that somebody changed: the table takes no such key, and the lines behind it are compared all the same."""
+    await whole(bench)
+    file = tmp_path / "month.csv"
+    await export(bench, file)
+    file.write_text(file.read_text().replace(",A1,", ",A1/2#?,"))
+    shown, read = list[str](), list[str]()
+    get = MemoryRows.get
+
+    async def noted(rows: MemoryRows, key: str) -> Row | None:
+        read.append(key)
+        return await get(rows, key)
+
+    monkeypatch.setattr(MemoryRows, "get", noted)
+    asked = Namespace(json=True, file=file)
+    parts = InMemory(GOOD | {"CHAIN_ID": str(IDENTITY.chain_id)}, bench)
+
+    code = await payouts(CommandContext(parts, asked, clock=bench.clock, say=print, show=shown.append))
+
+    answer = json.loads("".join(shown))
+    assert (code, answer["differences"]) == (REFUSED, 1)
+    assert answer["different"] == ["default:A1/2#?: the ledger has no such order"]
+    assert not [key for key in read if "/" in key]
 
 
 def test_only_the_table_is_on_standard_output(
