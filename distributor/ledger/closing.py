@@ -81,6 +81,11 @@ class Closing:
             gas_cost_wei=Wei(receipt.gas_used * receipt.gas_price_wei),
         )
 
+    @property
+    def paid_elsewhere(self) -> Mapping[OrderKey, Hash]:
+        """Which orders another transaction than this one has paid, and by which hash each."""
+        return {key: proof.tx_hash for key, proof in self.proofs.items() if proof.tx_hash != self.tx_hash}
+
     def detail_of(self, key: OrderKey) -> str:
         """Return what a held order's row says: nothing of the orders beside it."""
         return "; ".join([self.detail, *([self.held_because[key]] if key in self.held_because else [])])

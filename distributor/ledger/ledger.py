@@ -32,6 +32,7 @@ from distributor.ledger.doubts import Doubts
 from distributor.ledger.exits import Exits
 from distributor.ledger.guard_rows import GuardRows
 from distributor.ledger.opened import Opened, opened
+from distributor.ledger.order_index import index_payments
 from distributor.ledger.order_search import Found, OrderFilter
 from distributor.ledger.own_addresses import OwnAddresses
 from distributor.ledger.past import Past
@@ -238,6 +239,7 @@ class Ledger:
             if inputs.stored.version != transaction.version:
                 raise Contention(f"another worker has written {key} since")
             group = close_transaction(transaction, inputs, closing, self._clock())
+            await index_payments(self._rows, group, closing.paid_elsewhere)
             try:
                 await commit(self._rows, group, marker_row=key)
             except Contention:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
 from distributor.ledger.records import Slot
-from distributor.model import Attempt, Hash, Order
+from distributor.model import Attempt, Hash, Order, OrderKey
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows, Value
@@ -50,6 +50,18 @@ async def index_again(rows: Rows, group: AtomicWrite, order: Order) -> None:
     """
     for key, values in (await _missing(rows, order)).items():
         group.insert(key, values)
+
+
+async def index_payments(rows: Rows, group: AtomicWrite, payments: Mapping[OrderKey, Hash]) -> None:
+    """
+    Add the rows by which orders are found by the hash that paid them, another transaction's than that which ends.
+
+    Only as far as they are missing, as in ``index_again``; one row for each order that is paid.
+    """
+    for order, tx_hash in payments.items():
+        key = keys.payment_hash(tx_hash, order)
+        if await rows.get(key) is None:
+            group.insert(key, encode(order))
 
 
 async def index_stored(rows: Rows, orders: Sequence[Order]) -> int:

@@ -10,6 +10,7 @@ from eth_abi.abi import encode
 
 from distributor.chain.guard import read_outcomes
 from distributor.chain_types import Block, Call, GuardPayment, Mark
+from distributor.ledger import keys
 from distributor.model import Attempt, AttemptKind, Fees, HoldReason, Order, OrderStatus, SubmitOutcome, Transaction
 from distributor.payout import guard_calls, submission
 from distributor.payout.guard_outcomes import is_same_payment
@@ -135,6 +136,20 @@ async def test_one_reference_from_two_ledgers_ends_paid_by_one_hash() -> None:
     assert (found.status, found.paid_hash, found.paid_log) == (OrderStatus.PAID, payment.tx_hash, payment.log_index)
     assert "paid_elsewhere" in world.alarms.codes
     assert len(world.transfers()) == 1
+    assert await world.rows.get(keys.payment_hash(payment.tx_hash, order.key)) is not None  # `orders --hash` finds it
+
+
+async def test_an_order_that_was_paid_before_by_that_hash_is_closed_all_the_same() -> None:
+    """The row by which the hash leads to it is there: reopened meanwhile, and bound again."""
+    world = await a_guarded_world()
+    order = await world.receive()
+    await world.distribution.drain()
+    payment = pay_elsewhere(world, order)
+    world.rows.put(keys.payment_hash(payment.tx_hash, order.key), {"source": order.source, "order_id": order.order_id})
+    await world.a_block_passes()
+    await world.settle(FINALITY_BLOCKS)
+
+    assert await world.status(order) is OrderStatus.PAID
 
 
 async def test_a_reference_that_paid_something_else_holds_its_order() -> None:
