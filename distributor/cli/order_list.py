@@ -92,11 +92,13 @@ async def _export(context: CommandContext, listing: OrderList, query: OrderQuery
     A table that lacks a row that cannot be read says so, and its exit code is 1.
 
     Raises:
-        CommandRefused: No time was named, or the index is not whole: a short table looks like any other.
+        CommandRefused: No time or only a page was named, or the index is not whole: a short table looks like any other.
     """
     options = context.options
     if query.wanted.from_ms is None:
         raise CommandRefused(_("Say of which day or month: --month yyyy-mm or --day yyyy-mm-dd."))
+    if options.limit or options.cursor:
+        raise CommandRefused(_("--csv writes all of the day or month: leave out --limit and --cursor."))
     if not await listing.complete():
         raise CommandRefused(_(_NOT_INDEXED))
     dialect, torn = (

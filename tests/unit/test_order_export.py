@@ -12,7 +12,7 @@ from distributor import cli
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.order_list import orders, payouts
 from distributor.ledger import Ledger
-from distributor.order_query import FILTERS
+from distributor.order_query import FILTERS, sealed
 from distributor.payout.order_indexing import OrderIndexing
 from distributor.payout.sweep import Sweep
 from foundation.tablestore.memory import MemoryRows
@@ -36,10 +36,10 @@ async def bench() -> Bench:
     return bench
 
 
-async def export(bench: Bench, out: Path | None = None) -> tuple[int, list[str], list[str]]:
-    """Export January 2027; return the exit code, what was said, and the table."""
+async def export(bench: Bench, out: Path | None = None, **more: str) -> tuple[int, list[str], list[str]]:
+    """Export January 2027, with *more* options; return the exit code, what was said, and the table."""
     said, shown = list[str](), list[str]()
-    asked = {**dict.fromkeys((*FILTERS, "limit", "cursor")), "month": "2027-01"}
+    asked = {**dict.fromkeys((*FILTERS, "limit", "cursor")), "month": "2027-01", **more}
     dialect = {"semicolon": False, "decimal_comma": False, "bom": False}
     options = Namespace(json=False, csv=True, out=out, **asked, **dialect)
     parts = InMemory(GOOD | {"CHAIN_ID": str(IDENTITY.chain_id)}, bench)
@@ -85,6 +85,15 @@ async def test_a_whole_table_is_done(bench: Bench) -> None:
     code, _, shown = await export(bench)
 
     assert (code, len(shown)) == (DONE, 3)
+
+
+@pytest.mark.parametrize("option", [{"limit": "20"}, {"cursor": sealed("time:0")}])
+async def test_a_page_of_a_table_is_refused(bench: Bench, option: dict[str, str]) -> None:
+    """A limit was passed over, and a cursor left out what lies before it."""
+    await whole(bench)
+
+    with pytest.raises(CommandRefused, match="--limit and --cursor"):
+        await export(bench, None, **option)
 
 
 async def test_an_id_that_no_order_can_have_is_a_difference(
