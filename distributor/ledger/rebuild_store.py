@@ -108,6 +108,10 @@ class RebuildStore:
             if PaidRef.is_in(row):
                 yield Hash(row.key.removeprefix(keys.REFS)), decode(PaidRef, row)
 
+    async def knows(self, ref_id: Hash) -> bool:
+        """Say whether an order of this ledger has that reference, or a rebuild found it spent."""
+        return await self.rows.get(keys.ref(ref_id)) is not None
+
     # restoring ---------------------------------------------------------------------------------
 
     async def progress(self, first_block: int) -> Progress:

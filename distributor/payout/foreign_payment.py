@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from distributor.chain_types import Receipt, Transfer
+from distributor.chain_types import GuardWord, Receipt, Transfer
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.model import Hash
 from distributor.payout.history import DistributeCall, TransactionDetails, payout_of
@@ -42,13 +42,15 @@ class ForeignPayment:
         """
         Return what is to be written before a nonce nobody here bound is stepped over; None where nothing is.
 
-        Tokens of the reserve that moved by no plain ``distribute`` call of this service are never stepped over, nor
-        the payment of an order nobody here knows: others will be missing too.
+        Tokens of the reserve that moved by no plain ``distribute`` call of this service are never stepped over, but
+        those the guard paid under references that are known here; nor the payment of an order nobody here knows:
+        others will be missing too.
         """
         moved = self._moved(receipt)
         payout = self._payout(details, receipt, moved)
         if payout is None:
-            return Unsettled.REBUILD if moved else None
+            stays = moved and not await self._is_known(details, receipt, moved)
+            return Unsettled.REBUILD if stays else None
         match await self.store.look(payout):
             case RestoreResult.MARKED:
                 return payout
@@ -77,6 +79,18 @@ class ForeignPayment:
                 return None
             case _:
                 return Unsettled.CONFLICT
+
+    async def _is_known(self, details: TransactionDetails, receipt: Receipt, moved: Sequence[Transfer]) -> bool:
+        """
+        Say whether this ledger has the reference of each payment that the guard of today made there.
+
+        Then nothing is to be written: the guard pays none of them again, and an order that waits is adopted.
+        """
+        if not details.guarded or details.to is None or details.to != self.identity.guard:
+            return False
+        events = [each for each in receipt.guard_events if each.emitter == details.to]
+        paid = [each.ref_id for each in events if each.word is GuardWord.PAID]
+        return len(paid) == len(moved) and all([await self.store.knows(each) for each in paid])
 
     def _moved(self, receipt: Receipt) -> Sequence[Transfer]:
         return [each for each in receipt.transfers if each.sender == self.identity.reserve]

@@ -15,12 +15,15 @@ from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout import guard_past
 from distributor.payout.ledger_age import PATIENCE_MS
+from distributor.payout.resolution import Resolution, Resolved
 from distributor.payout.resumption import Resumption
 from distributor.recovery.from_guard import FromGuard
 from distributor.recovery.rebuild import NotSettled
 from distributor.state import WaitingReason
+from tests.factories import POLICY
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.chain_state import GUARD
+from tests.fakes.history import FakeHistory
 from tests.unit.test_ledger_age import a_rival, put_back
 from tests.world import World, a_world, tokens
 
@@ -300,3 +303,34 @@ async def test_open_transactions_are_settled_first() -> None:
     with pytest.raises(NotSettled):
         await from_guard(world).run(by="ana", why="too early")
     assert (await world.ledger.admin.pause_state()).paused
+
+
+async def test_a_nonce_whose_guarded_payments_are_known_is_stepped_over() -> None:
+    """The chain's count is ahead too: `--from-guard` moves no nonce, and `resolve` named `rebuild` for ever."""
+    world = await a_world(guarded=True)
+    copy = dict(world.rows._rows)
+    paid = await world.receive("A")
+    await world.distribution.drain()
+    tx_hash = await world.last_hash(paid)
+    await world.settle(FINAL_BLOCKS)
+    put_back(world, copy)
+    await world.ledger.admin.pause("ana", "the ledger was put back")
+    world.chain.mine(POLICY.release_confirmations)
+    store = RebuildStore(world.rows, world.clock)
+    resolution = Resolution(
+        ledger=world.ledger,
+        chain=world.chain,
+        history=FakeHistory(world.chain),
+        store=store,
+        identity=world.identity,
+        policy=world.policy,
+    )
+
+    async def resolve() -> Resolved:
+        return await resolution.resolve(OPERATOR, 0, tx_hash, by="ana", why="one payment of before")
+
+    assert await resolve() is Resolved.REBUILD
+    await from_guard(world).run(by="ana", why="put back")
+    assert await resolve() is Resolved.STEPPED_OVER
+    assert await Resumption(ledger=world.ledger, chain=world.chain, guard=world.guard).obstacles() == []
+    assert await world.status(paid) is OrderStatus.PAID
