@@ -48,4 +48,4 @@ def test_the_header_of_an_answer_may_be_asked_for_alone(host: Hosted, path: str)
 
 def test_a_path_that_is_not_in_the_document_is_not_there(host: Hosted) -> None:
     """The host's own 404, which says nothing."""
-    assert {host.ask(path).status for path in ("/webhooks", "/orders", "/docs")} == {404}
+    assert {host.ask(path).status for path in ("/webhooks", "/order", "/docs")} == {404}
