@@ -78,6 +78,8 @@ class _Service:
                 return
             with socket.create_connection(("127.0.0.1", self.behind)) as server:
                 self._open |= {client, server}
+                if self.door is not Door.OPEN:  # turned since it was let in, when it was not among those to be dropped
+                    return
                 server.sendall(first)
                 threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
                 self._pump(client, server)
