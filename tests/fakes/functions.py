@@ -92,7 +92,13 @@ class FakeContainer:
                 return act
             if name in BODY_BYTES_MAX:
                 return FakeIntake(await self.authentication(), act, BODY_BYTES_MAX[name])
-            verb = {"status": "of", "distribution": "drain", "settlement": "follow"}
+            verb = {
+                "status": "of",
+                "shop_reading": "of",
+                "order_list": "document",
+                "distribution": "drain",
+                "settlement": "follow",
+            }
             return SimpleNamespace(**{verb.get(name, "report" if name == "readiness" else "run"): act})
 
         return build

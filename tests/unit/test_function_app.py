@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
@@ -21,7 +22,8 @@ from distributor import errors
 from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
 from distributor.functions import health, orders, problems
 from distributor.model import OrderKey, OrderStatus
-from distributor.rates import Rate
+from distributor.order_query import OrderQuery
+from distributor.rates import Rate, Window
 from distributor.webhook.intake import Accepted
 from foundation.errors import ConfigurationError, Contention, Rejected, ServiceError, StoreUnavailable
 from foundation.http.readiness import ReadinessReport
@@ -535,6 +537,36 @@ async def test_an_order_is_shown(container: FakeContainer) -> None:
     assert asked == [OrderKey("default", "ORD1"), OrderKey("shop-b", "ORD1")]
     assert [(a.status_code, document(a)) for a in (plain, sourced)] == [(200, {"status": "paid"})] * 2
     assert plain.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_list_is_asked_without_the_function_key(container: FakeContainer) -> None:
+    """The key is in the address as ``code``, which is no filter."""
+    asked: list[OrderQuery] = []
+
+    async def page(query: OrderQuery) -> dict[str, list[str]]:
+        asked.append(query)
+        return {"orders": []}
+
+    container.acts["order_list"] = page
+    request = func.HttpRequest("GET", "https://app/orders", params={"status": "paid", "code": "key"}, body=b"")
+
+    answer = await orders.list_orders(request, a_context())
+
+    assert (answer.status_code, document(answer)) == (200, {"orders": []})
+    assert [query.asked for query in asked] == [{"status": "paid"}]
+
+
+async def test_a_shop_is_shown_its_own_order_or_none(container: FakeContainer) -> None:
+    """One that is not there, or is another shop's, is answered alike."""
+    sender = SimpleNamespace(window=Window(Rate(5, 60), 4, 60))
+    container.acts["shop_reading"] = returns((sender, {"status": "paid"}))
+    shown = await orders.own_order_status(a_question(order_id="ORD1"), a_context())
+    container.acts["shop_reading"] = returns((sender, None))
+    hidden = await orders.own_order_status(a_question(order_id="ORD1"), a_context())
+
+    assert (shown.status_code, document(shown)) == (200, {"status": "paid"})
+    assert shown.headers["RateLimit"] == '"source";r=4;t=60'
+    assert (hidden.status_code, hidden.headers["X-Error-Code"]) == (404, "order_not_found")
 
 
 async def test_an_order_that_is_not_there_is_a_problem(container: FakeContainer) -> None:
