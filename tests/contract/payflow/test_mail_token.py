@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,3 +61,26 @@ async def test_a_fresh_token_logs_in_and_none_stops_the_sender_alone() -> None:
     assert said[2]
     assert said[2].words == "no access token for the mail server: ClientAuthenticationError"
     assert identity.scopes == [SCOPE] * 3
+
+
+async def test_an_account_is_checked_without_a_mail() -> None:
+    """Logged in and gone; a token that has run out, none, and a server that is away say why."""
+    identity = Identity(TOKEN, "expired")
+    with mail_server() as server:
+        smtp = Server(
+            host="localhost",
+            port=server.port,
+            security=Security.STARTTLS,
+            auth=Auth.XOAUTH2,
+            user=USER,
+            trust=server.client_context(),
+        )
+        channel = SmtpChannel(smtp, USER, token_source(identity, SCOPE))  # type: ignore[arg-type]
+        said = [await channel.check() for _ in range(3)]
+    away = await SmtpChannel(replace(smtp, auth=Auth.PASSWORD), USER).check()
+
+    assert said[0] is None
+    assert [(one.verdict, one.phase) for one in said[1:] if one] == [(Verdict.ACCOUNT, Phase.LOGIN)] * 2
+    assert away
+    assert (away.verdict, away.phase) == (Verdict.LATER, Phase.CONNECT)
+    assert server.accepted == []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 
 from foundation.tablestore.memory import MemoryRows
+from payflow.errors import ServedElsewhere
 from payflow.installation import CompanyPartitions, Installation, sealed_parts
 from payflow.ledger import keys
 from payflow.ledger.identity import create
@@ -93,3 +94,21 @@ async def test_the_send_log_is_in_the_second_account() -> None:
     assert log.rows is second.rows_of(keys.partition(COMPANY))
     assert keys.partition(COMPANY) not in ledger.partitions
     assert log.epoch == 3
+
+
+async def test_a_clinic_is_claimed_for_this_ledger() -> None:
+    """In the second account, before anything is in the ledger; another ledger is refused, and changes nothing."""
+    base, ledger, second = await installed()
+    another, _, _ = await installed()
+    companies = CompanyPartitions(base, lambda: NOW, cast("Any", None))
+    theirs = CompanyPartitions(replace(another, second=base.second), lambda: NOW, cast("Any", None))
+
+    await companies.claim(COMPANY)
+
+    assert keys.partition(COMPANY) not in ledger.partitions
+    claimed = second.rows_of(keys.partition(COMPANY)).dump()
+    with pytest.raises(ServedElsewhere, match=r"https://p\.example"):
+        await theirs.claim(COMPANY)
+    assert second.rows_of(keys.partition(COMPANY)).dump() == claimed
+    await companies.claim(COMPANY)
+    await theirs.claim(OTHER)

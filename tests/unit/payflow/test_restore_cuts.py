@@ -324,6 +324,24 @@ async def test_who_wanted_no_mail_since_the_backup_gets_none(office: Office) -> 
     assert [(await rows.payer(CustomerId(one))).no_mail for one in ("c1", "c2")] == [True, False]
 
 
+async def test_who_was_purged_since_the_backup_is_purged_again(office: Office) -> None:
+    """The backup brings the name back: it is emptied once more, and no mail follows, whatever was said before."""
+    await office.has(a_receipt(customer=CustomerId("c1"), customer_name="Dra. Ana Canária"))
+    other = a_receipt("b2", instalment=InstalmentId("p2"), customer=CustomerId("c2"), customer_name="Dra. Bia")
+    await office.has(other)
+    backup = await office.taken()
+    await office.said("mail", "c1")
+    await office.said("purge-person", "c1", at=2)
+
+    report = await office.restored(backup)
+
+    names = [await office.book.lane.receipt(BaixaId(baixa)) for baixa in ("b1", "b2")]
+    assert [one.customer_name for one in names if one] == ["", "Dra. Bia"]
+    rows = LaneRecipients(office.book.lane)
+    assert [(await rows.payer(CustomerId(one))).no_mail for one in ("c1", "c2")] == [True, False]
+    assert report.not_put_back == []
+
+
 async def test_a_row_that_a_backup_leaves_out_now_is_not_put_back(office: Office) -> None:
     """A backup of a version that left out less: what is made of other rows is made anew."""
     await office.has(a_receipt())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery.ports import DeliveryKey
-from payflow.errors import SendLogUnavailable
+from payflow.errors import SendLogUnavailable, ServedElsewhere
 from payflow.ledger import send_log
 from payflow.ledger.send_log import TableSendLog
 from payflow.model import BaixaId, PaymentKey
@@ -91,3 +93,20 @@ async def test_a_log_that_is_away_lets_nothing_begin() -> None:
         await _log(rows).begin(KEY, "w")
     with pytest.raises(SendLogUnavailable, match="answer"):
         await _log(rows).begin(KEY, "w")
+
+
+async def test_whether_a_log_belongs_here_is_asked_without_a_claim() -> None:
+    """Nobody's and one's own do; another deployment's does not, and is named. Nothing is written."""
+    rows = MemoryRows()
+    mine = replace(_log(rows), ledger="mine", where="https://mine.example")
+    theirs = replace(_log(rows), ledger="theirs", where="https://theirs.example")
+    await mine.belongs_here()
+    assert rows.dump() == {}
+
+    await theirs.claim()
+
+    before = rows.dump()
+    await theirs.belongs_here()
+    with pytest.raises(ServedElsewhere, match=r"https://theirs\.example"):
+        await mine.belongs_here()
+    assert rows.dump() == before

@@ -84,6 +84,22 @@ async def test_a_free_connection_goes_to_who_waited_longest() -> None:
     assert isinstance(await alone.ask(A), Permit)
 
 
+async def test_who_waits_is_told_the_longest_first() -> None:
+    """Not by name; a row that has run out is not told."""
+    world = _Desk(limits=SendingLimits(connections=1))
+    await world.permit(CompanyId("d"))
+    await world.ask(B)
+    world.now += sender.WAITING_MS
+    await world.ask(C)
+    world.now += 1
+    await world.ask(A)
+
+    assert [(each.company, each.since_ms) for each in await world.desk.waiting()] == [
+        (C, world.now - 1),
+        (A, world.now),
+    ]
+
+
 async def test_a_permit_of_a_dead_worker_runs_out() -> None:
     """Two minutes."""
     world = _Desk(limits=SendingLimits(connections=1))
@@ -127,6 +143,31 @@ async def test_a_refusal_that_may_be_the_accounts_stops_all(verdict: Verdict) ->
     await world.hear(Verdict.ACCEPTED)
     assert await world.desk.epoch() == 2
     assert isinstance(await world.ask(B), Permit)
+
+
+async def test_a_person_may_let_a_stopped_sender_probe_at_once() -> None:
+    """One mail goes out without the 15 minutes, and only one; the stop itself is not ended by it."""
+    world = _Desk()
+    await world.hear(Verdict.ACCOUNT)
+    world.now += 60_000
+    assert isinstance(await world.ask(A), NotNow)
+
+    await world.desk.probe_now()
+
+    assert isinstance(await world.ask(A), Permit)
+    assert await world.ask(B) == NotNow(UnixMs(world.now + sender.PROBE_MS), "550 no")
+    assert (await world.desk.account()).stopped_ms == NOW
+
+
+async def test_a_sender_that_has_not_stopped_has_nothing_to_probe() -> None:
+    """Nothing is written."""
+    world = _Desk()
+    await world.desk.leave(await world.permit(A))
+    before = world.rows.dump()
+
+    await world.desk.probe_now()
+
+    assert world.rows.dump() == before
 
 
 async def test_the_probe_is_the_delivery_tried_longest_ago() -> None:
