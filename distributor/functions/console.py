@@ -9,7 +9,7 @@ import azure.functions as func
 from distributor.functions.responses import answers
 from distributor.wiring import container
 from foundation.console.settings import ConsoleSettings
-from foundation.http.html import html_response
+from foundation.http.responses import html_response
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
 

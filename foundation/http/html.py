@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import azure.functions as func
-
-from foundation.http.responses import set_headers
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HtmlPage:
@@ -17,15 +13,6 @@ class HtmlPage:
     status: int
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def html_response(page: HtmlPage) -> func.HttpResponse:
-    """Return *page* as the Functions library wants it: the type and the character set by themselves."""
-    headers = dict(page.headers)
-    mimetype = headers.pop("Content-Type").partition(";")[0]
-    response = func.HttpResponse(page.body, status_code=page.status, mimetype=mimetype, charset="utf-8")
-    set_headers(response, headers)
-    return response
 
 
 def cookie_in(header: str, name: str) -> str:

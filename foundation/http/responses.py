@@ -1,4 +1,4 @@
-"""What an HTTP caller receives: JSON that nobody may cache, and problem documents that name their request."""
+"""What an HTTP caller receives: JSON that nobody may cache, problem documents that name their request, and pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import azure.functions as func
+
+from foundation.http.html import HtmlPage
 
 # Python's own phrases for these changed with 3.13. Source: https://www.rfc-editor.org/rfc/rfc9110#section-15.5
 _TITLES = {
@@ -47,6 +49,15 @@ def problem_response(problem: ProblemDocument, request_id: str) -> func.HttpResp
     body = {**document, "request_id": request_id, **detail}
     response = json_response(problem.status, body, "application/problem+json")
     set_headers(response, {"X-Error-Code": problem.code, **problem.headers})
+    return response
+
+
+def html_response(page: HtmlPage) -> func.HttpResponse:
+    """Return *page* as the Functions library wants it: the type and the character set by themselves."""
+    headers = dict(page.headers)
+    mimetype = headers.pop("Content-Type").partition(";")[0]
+    response = func.HttpResponse(page.body, status_code=page.status, mimetype=mimetype, charset="utf-8")
+    set_headers(response, headers)
     return response
 
 

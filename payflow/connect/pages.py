@@ -7,11 +7,11 @@ A page that is only opened changes nothing; the button does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from html import escape
 from typing import Final
 from urllib.parse import urlsplit
 
+from foundation.http.html import HtmlPage
 from payflow.connect.connecting import BegunSignIn, ConnectOutcome
 
 COOKIE: Final = "__Host-payflow-connect"
@@ -76,15 +76,6 @@ _OUTCOMES: Final[Mapping[ConnectOutcome, tuple[int, str, str]]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HtmlPage:
-    """An answer for a browser."""
-
-    status: int
-    body: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 def invitation(action: str, authorize_url: str) -> HtmlPage:
     """
     Return the invitation's page.
@@ -124,12 +115,6 @@ def outcome(result: ConnectOutcome) -> HtmlPage:
     """Return what came of a sign-in."""
     status, title, text = _OUTCOMES[result]
     return _page(status, title, f"<p>{text}</p>")
-
-
-def cookie_in(header: str) -> str:
-    """Return our cookie in a Cookie header; empty if it is not there."""
-    pairs = (part.strip().partition("=") for part in header.split(";"))
-    return next((value for name, _, value in pairs if name == COOKIE), "")
 
 
 def _origin(address: str) -> str:

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from foundation.http.responses import set_headers
+from foundation.http.html import cookie_in
+from foundation.http.responses import html_response
 from payflow.connect import pages
 from payflow.connect.connecting import CallBack, NoSuchInvitation, NoSuchSignIn
-from payflow.connect.pages import HtmlPage
 from payflow.functions.problems import answers
 from payflow.wiring import container
 
@@ -24,13 +24,13 @@ async def connect(req: func.HttpRequest, context: func.Context) -> func.HttpResp
     connecting, secret = await container().connecting(), req.route_params["invitation"]
     try:
         if req.method == "POST":
-            return _response(pages.begun(await connecting.begin(secret)))
+            return html_response(pages.begun(await connecting.begin(secret)))
         await connecting.check(secret)
     except NoSuchInvitation:
-        return _response(pages.no_invitation())
+        return html_response(pages.no_invitation())
     parts = urlsplit(connecting.redirect_uri)
     action = f"{parts.scheme}://{parts.netloc}/connect/{secret}"
-    return _response(pages.invitation(action, connecting.authorize_url))
+    return html_response(pages.invitation(action, connecting.authorize_url))
 
 
 @blueprint.function_name("oauth_callback")
@@ -41,19 +41,11 @@ async def oauth_callback(req: func.HttpRequest, context: func.Context) -> func.H
     connecting = await container().connecting()
     back = CallBack(
         state=req.params.get("state", ""),
-        cookie=pages.cookie_in(req.headers.get("Cookie", "")),
+        cookie=cookie_in(req.headers.get("Cookie", ""), pages.COOKIE),
         code=req.params.get("code", ""),
         error=req.params.get("error", ""),
     )
     try:
-        return _response(pages.outcome(await connecting.finish(back)))
+        return html_response(pages.outcome(await connecting.finish(back)))
     except NoSuchSignIn:
-        return _response(pages.no_sign_in())
-
-
-def _response(page: HtmlPage) -> func.HttpResponse:
-    headers = dict(page.headers)
-    mimetype = headers.pop("Content-Type").partition(";")[0]
-    response = func.HttpResponse(page.body, status_code=page.status, mimetype=mimetype, charset="utf-8")
-    set_headers(response, headers)
-    return response
+        return html_response(pages.no_sign_in())

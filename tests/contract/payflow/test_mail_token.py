@@ -14,7 +14,7 @@ from payflow.mail.channel import SmtpChannel
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Auth, Security, Server
 from tests.contract.payflow.test_smtp import MESSAGE
-from tests.fakes.mail_server import TOKEN, USER, mail_server
+from tests.fakes.mail_server import TOKEN, USER, FaultyServer, mail_server
 
 SCOPE = "https://outlook.office365.com/.default"
 
@@ -32,18 +32,23 @@ class Identity:
         return SimpleNamespace(token=self.tokens.pop(0))
 
 
+def reached_at(server: FaultyServer) -> Server:
+    """Return *server* as the settings name it, for a sign-in by a token."""
+    return Server(
+        host="localhost",
+        port=server.port,
+        security=Security.STARTTLS,
+        auth=Auth.XOAUTH2,
+        user=USER,
+        trust=server.client_context(),
+    )
+
+
 async def test_a_fresh_token_logs_in_and_none_stops_the_sender_alone() -> None:
     """The second token has run out: the server says no. Then there is none: words without a secret."""
     identity = Identity(TOKEN, "expired")
     with mail_server() as server:
-        smtp = Server(
-            host="localhost",
-            port=server.port,
-            security=Security.STARTTLS,
-            auth=Auth.XOAUTH2,
-            user=USER,
-            trust=server.client_context(),
-        )
+        smtp = reached_at(server)
         said = []
         for _ in range(3):
             channel = SmtpChannel(smtp, USER, token_source(identity, SCOPE))  # type: ignore[arg-type]
@@ -67,14 +72,7 @@ async def test_an_account_is_checked_without_a_mail() -> None:
     """Logged in and gone; a token that has run out, none, and a server that is away say why."""
     identity = Identity(TOKEN, "expired")
     with mail_server() as server:
-        smtp = Server(
-            host="localhost",
-            port=server.port,
-            security=Security.STARTTLS,
-            auth=Auth.XOAUTH2,
-            user=USER,
-            trust=server.client_context(),
-        )
+        smtp = reached_at(server)
         channel = SmtpChannel(smtp, USER, token_source(identity, SCOPE))  # type: ignore[arg-type]
         said = [await channel.check() for _ in range(3)]
     away = await SmtpChannel(replace(smtp, auth=Auth.PASSWORD), USER).check()

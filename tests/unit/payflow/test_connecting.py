@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.clock import UnixMs
+from foundation.http.html import cookie_in
 from foundation.tablestore.memory import MemoryRows
 from payflow.connect import pages
 from payflow.connect.connecting import (
@@ -317,7 +318,7 @@ def test_what_is_not_valid_has_a_page() -> None:
 )
 def test_the_cookie_is_found(header: str, value: str) -> None:
     """Among others, and only by its whole name."""
-    assert pages.cookie_in(header) == value
+    assert cookie_in(header, pages.COOKIE) == value
 
 
 @SOME
@@ -332,7 +333,7 @@ async def test_any_call_back_is_judged_without_work(state: str, cookie: str, cod
 
     assert (world.oauth.reads, world.oauth.commits, world.server.exchanged) == (1, 0, 0)
     assert world.oauth.dump() == before
-    assert pages.cookie_in(cookie) is not None
+    assert cookie_in(cookie, pages.COOKIE) is not None
 
 
 async def test_a_clinic_of_another_deployment_is_not_connected() -> None:
