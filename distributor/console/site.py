@@ -27,7 +27,7 @@ from distributor.resources import Resources
 from distributor.webhook.rate_limiter import RateLimiter
 from foundation import logs
 from foundation.clock import Clock
-from foundation.console.forms import Deed, Forms
+from foundation.console.forms import Forms, Purpose
 from foundation.console.pages import Pages
 from foundation.console.sessions import WHOLE_MS, Session, Sessions
 from foundation.console.settings import ConsoleSettings
@@ -200,9 +200,9 @@ class Console:
         """Show what *act* would do, and the form that does it."""
         self._may(session)
         options = act.asked(about)
-        deed = Deed(act.name, about, await self._version(act, about))
+        purpose = Purpose(act.name, about, await self._version(act, about))
         dry = await self._desk.run(act.run, {**options, "apply": False, "by": session.name, "why": "-"})
-        token = self._forms.token(session, deed)
+        token = self._forms.token(session, purpose)
         return self._page(
             session,
             "act.html",
@@ -219,8 +219,8 @@ class Console:
         self._same_origin(visit)
         self._may(session)
         about, why = visit.said("about"), visit.said("why").strip()
-        deed = Deed(act.name, about, await self._version(act, about))
-        if not self._forms.allows(visit.said("form"), session, deed):
+        purpose = Purpose(act.name, about, await self._version(act, about))
+        if not self._forms.allows(visit.said("form"), session, purpose):
             raise _Sorry(409, _(_STALE))
         if not why:
             return await self._ask(act, about, session, _(_NO_WHY))

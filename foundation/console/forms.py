@@ -22,7 +22,7 @@ from foundation.console.sessions import IDLE_MS, Session, serializer
 _SALT: Final = "console form"
 
 
-class Deed(NamedTuple):
+class Purpose(NamedTuple):
     """What a form does, to what, as it was when the form was shown."""
 
     act: str
@@ -43,19 +43,19 @@ class Forms:
     keys: Sequence[str]
     clock: Clock
 
-    def token(self, session: Session, deed: Deed) -> str:
-        """Return the hidden field of a form by which *session* may do *deed*, for half an hour."""
-        return str(serializer(self.keys, _SALT).dumps([*_bound(session, deed), self.clock()]))
+    def token(self, session: Session, purpose: Purpose) -> str:
+        """Return the hidden field of a form by which *session* may act for *purpose* during half an hour."""
+        return str(serializer(self.keys, _SALT).dumps([*_bound(session, purpose), self.clock()]))
 
-    def allows(self, token: str, session: Session, deed: Deed) -> bool:
-        """Say whether *token* was made for this very session and *deed*, and is not older than half an hour. Total."""
+    def allows(self, token: str, session: Session, purpose: Purpose) -> bool:
+        """Say whether *token* was made for this session and *purpose*, and is not older than half an hour. Total."""
         try:
             *bound, made_ms = serializer(self.keys, _SALT).loads(token)
         except (BadData, TypeError, ValueError):
             return False
-        same = hmac.compare_digest(json.dumps(bound), json.dumps(_bound(session, deed)))
+        same = hmac.compare_digest(json.dumps(bound), json.dumps(_bound(session, purpose)))
         return same and self.clock() - UnixMs(made_ms) <= IDLE_MS
 
 
-def _bound(session: Session, deed: Deed) -> list[str]:
-    return [session.key, deed.act, deed.subject, deed.version]
+def _bound(session: Session, purpose: Purpose) -> list[str]:
+    return [session.key, purpose.act, purpose.subject, purpose.version]

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from foundation.console.forms import Deed, Forms
+from foundation.console.forms import Forms, Purpose
 from foundation.console.sessions import IDLE_MS, WHOLE_MS, Person, Role, Session, Sessions
 from tests.fakes.clock import FrozenClock
 
 KEY, OLDER = "k" * 32, "o" * 32
 ANA = Person(name="ana", role=Role.OPERATOR, token="a" * 32)
-DEED = Deed("retry", "default:1", "etag-1")
+PURPOSE = Purpose("retry", "default:1", "etag-1")
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def test_who_loses_or_changes_the_token_is_signed_out_at_once(clock: FrozenClock
 def test_sessions_and_forms_go_on_while_the_key_is_rotated(clock: FrozenClock) -> None:
     """Signed before it, read after it while the old key is still set; signed after it with the new one alone."""
     cookie, session = signed_in(clock, (OLDER,))
-    form = Forms(keys=(OLDER,), clock=clock).token(session, DEED)
+    form = Forms(keys=(OLDER,), clock=clock).token(session, PURPOSE)
 
     assert sessions(clock, (KEY, OLDER)).read(cookie) == session
-    assert Forms(keys=(KEY, OLDER), clock=clock).allows(form, session, DEED)
+    assert Forms(keys=(KEY, OLDER), clock=clock).allows(form, session, PURPOSE)
     assert sessions(clock, (KEY,)).read(cookie) is None
     assert sessions(clock, (KEY,)).read(sessions(clock, (KEY, OLDER)).cookie(session)) is not None
 
@@ -114,30 +114,34 @@ def test_what_another_version_signed_is_nobody(clock: FrozenClock) -> None:
         assert sessions(clock).read(str(sessions(clock)._serializer().dumps(fields))) is None
 
 
-def test_a_form_acts_for_its_own_session_deed_and_version_alone(clock: FrozenClock) -> None:
+def test_a_form_acts_for_its_own_session_purpose_and_version_alone(clock: FrozenClock) -> None:
     """Another person's, another act, another order, the same order once it was written: none of them."""
     _cookie, mine = signed_in(clock)
     _other, yours = signed_in(clock)
     forms = Forms(keys=(KEY,), clock=clock)
-    token = forms.token(mine, DEED)
+    token = forms.token(mine, PURPOSE)
 
-    assert forms.allows(token, mine, DEED)
-    assert not forms.allows(token, yours, DEED)
-    for deed in (DEED._replace(act="cancel"), DEED._replace(subject="b:1"), DEED._replace(version="etag-2")):
-        assert not forms.allows(token, mine, deed)
+    assert forms.allows(token, mine, PURPOSE)
+    assert not forms.allows(token, yours, PURPOSE)
+    for purpose in (
+        PURPOSE._replace(act="cancel"),
+        PURPOSE._replace(subject="b:1"),
+        PURPOSE._replace(version="etag-2"),
+    ):
+        assert not forms.allows(token, mine, purpose)
 
 
 def test_a_form_ends_after_half_an_hour(clock: FrozenClock) -> None:
     """A page that stood open over night acts on nothing."""
     _cookie, session = signed_in(clock)
     forms = Forms(keys=(KEY,), clock=clock)
-    token = forms.token(session, DEED)
+    token = forms.token(session, PURPOSE)
     clock.advance(IDLE_MS)
-    assert forms.allows(token, session, DEED)
+    assert forms.allows(token, session, PURPOSE)
 
     clock.advance(1)
 
-    assert not forms.allows(token, session, DEED)
+    assert not forms.allows(token, session, PURPOSE)
 
 
 def test_a_session_is_no_form_and_a_form_no_session(clock: FrozenClock) -> None:
@@ -145,6 +149,6 @@ def test_a_session_is_no_form_and_a_form_no_session(clock: FrozenClock) -> None:
     cookie, session = signed_in(clock)
     forms = Forms(keys=(KEY,), clock=clock)
 
-    assert not forms.allows(cookie, session, DEED)
-    assert not forms.allows("", session, DEED)
-    assert sessions(clock).read(forms.token(session, DEED)) is None
+    assert not forms.allows(cookie, session, PURPOSE)
+    assert not forms.allows("", session, PURPOSE)
+    assert sessions(clock).read(forms.token(session, PURPOSE)) is None
