@@ -49,20 +49,20 @@ class Overview(NamedTuple):
 
 async def show(context: CommandContext) -> int:
     """Show whether it pays, what stops it, what is in flight, and what was seen last; --check: only whether."""
+    settings = await context.begin(StatusSettings)
+    held = await _held(await context.rebuild_store())
     if context.options.check:
-        await context.begin(StatusSettings)
-        return _checked(context, await _glance(context, None))
-    shown = await overview(context)
+        return _checked(context, await _glance(context, held))
+    shown = await overview(context, held, settings.decimals)
     context.headline(shown.headline.line, shown.headline.action)
     context.answer(shown.document)
     return DONE
 
 
-async def overview(context: CommandContext, *, held_max: int | None = None) -> Overview:
-    """Return the whole service on one page; at most *held_max* held orders are read."""
-    settings = await context.begin(StatusSettings)
+async def overview(context: CommandContext, held: list[str], decimals: int, *, more: bool = False) -> Overview:
+    """Return the whole service on one page, with the *held* orders; *more*: they are not all that are held."""
     ledger, rebuild_store = await context.ledger(), await context.rebuild_store()
-    seen = await _glance(context, held_max)
+    seen = await _glance(context, held, more=more)
     identity, pause_state = await ledger.identity(), await ledger.admin.pause_state()
     document = {
         "headline": asdict(seen.headline),
@@ -74,29 +74,24 @@ async def overview(context: CommandContext, *, held_max: int | None = None) -> O
         "waiting": await _waiting(context, ledger),
         "today": await _today(context, ledger, rebuild_store),
         "held": seen.held,
-        "operators": await _operators(ledger, rebuild_store, settings.decimals),
+        "operators": await _operators(ledger, rebuild_store, decimals),
         "open_transactions": [_open(each, context.clock()) for each in await ledger.open_transactions()],
         "alarms": [_notified(notification) for notification in seen.standing],
-        "last_sweep": await _watched(context, ledger, settings.decimals),
+        "last_sweep": await _watched(context, ledger, decimals),
         "leases": await _leases(context, ledger, rebuild_store),
     }
     return Overview(seen.headline, document)
 
 
-async def _glance(context: CommandContext, held_max: int | None) -> Glance:
+async def _glance(context: CommandContext, held: list[str], *, more: bool = False) -> Glance:
     standing = [each for each in (await context.notifications()).values() if each.state is AlarmState.STANDS]
-    held = await _held(await context.rebuild_store(), held_max)
-    more = held_max is not None and len(held) >= held_max
     return Glance(await _headline(context, await context.ledger(), held, standing, more=more), held, standing)
 
 
-async def _held(rebuild_store: RebuildStore, most: int | None) -> list[str]:
-    """Return the names of the held orders, at most *most*; one whose row cannot be read is named last."""
-    torn, held = list[Unreadable](), list[str]()
-    async for order in rebuild_store.held(torn):
-        held.append(str(order.key))
-        if most is not None and len(held) >= most:
-            break
+async def _held(rebuild_store: RebuildStore) -> list[str]:
+    """Return the names of the held orders; one whose row cannot be read is named last."""
+    torn = list[Unreadable]()
+    held = [str(order.key) async for order in rebuild_store.held(torn)]
     return held + [row.key.removeprefix(keys.HELD) for row in torn]
 
 

@@ -40,13 +40,16 @@ class Views:
     async def home(self) -> dict[str, Any]:
         """Return the whole service: what ``show``, ``held`` and ``alarms`` say, in one."""
         context = self.desk.looking()
-        shown = await overview(context, held_max=HELD_SHOWN_MAX)
+        held = await list_held(context, most=HELD_SHOWN_MAX)
+        settings = await self.desk.parts.settings(StatusSettings)
+        names = [str(each["order"]) for each in held]
+        shown = await overview(context, names, settings.decimals, more=len(held) >= HELD_SHOWN_MAX)
         return {
             "line": shown.headline.line,
             "state": str(shown.headline.state),
             "action": shown.headline.action,
             "service": shown.document,
-            "held": await list_held(context, most=HELD_SHOWN_MAX),
+            "held": held,
             "held_max": HELD_SHOWN_MAX,
             "alarms": await standing(context),
         }
