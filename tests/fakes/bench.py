@@ -12,7 +12,7 @@ from distributor.state import BindingState
 from distributor.units import TokenUnits, Wei
 from foundation.tablestore.codec import OWNER
 from foundation.tablestore.memory import MemoryRows
-from tests.factories import ALICE, OPERATOR, a_hash, a_transaction, an_attempt, an_order
+from tests.factories import ALICE, IDENTITY, NOW_MS, OPERATOR, a_hash, a_transaction, an_attempt, an_order
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit, UnsteadyRows
 
@@ -58,6 +58,14 @@ class Bench:
         """Return every row without the token of the group that wrote it."""
         found = await self.rows.scan("!", "~", limit=1000)
         return {row.key: {name: value for name, value in row.values.items() if name != OWNER} for row in found}
+
+
+async def founded() -> Bench:
+    """Return a ledger in memory that was initialised, with nothing in it yet."""
+    rows, audit, clock = MemoryRows(), ListAudit(), FrozenClock(NOW_MS)
+    ledger = Ledger(rows, audit, clock=clock)
+    await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
+    return Bench(ledger, rows, audit, clock)
 
 
 def binding(nonce: int, orders: Sequence[Order], operator: Address = OPERATOR) -> tuple[Transaction, Attempt]:

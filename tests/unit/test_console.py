@@ -14,7 +14,6 @@ import pytest
 from distributor.console import site
 from distributor.console.filters import amount, when
 from distributor.console.site import COOKIE, Console, Visit
-from distributor.ledger import Ledger
 from distributor.ledger.columns import encode
 from distributor.ledger.keys import held_row, order_row
 from distributor.model import HoldReason, OrderStatus
@@ -30,12 +29,10 @@ from foundation.http.html import HtmlPage
 from foundation.sentences import sentence
 from foundation.settings.reading import read
 from foundation.tablestore.memory import MemoryRows
-from tests.factories import BOB, IDENTITY, NOW_MS, OPERATOR, a_hash
-from tests.fakes.bench import Bench
-from tests.fakes.clock import FrozenClock
+from tests.factories import BOB, IDENTITY, a_hash
+from tests.fakes.bench import Bench, founded
 from tests.fakes.counters import FakeCounters
 from tests.fakes.parts import InMemory
-from tests.fakes.rows import ListAudit
 from tests.unit.test_wiring import GOOD
 
 URL = "https://payouts.example.com"
@@ -93,13 +90,10 @@ class Browser:
 @pytest.fixture
 async def bench() -> Bench:
     """A ledger with an order in flight, one that waits, and one that is held."""
-    rows, audit, clock = MemoryRows(), ListAudit(), FrozenClock(NOW_MS)
-    ledger = Ledger(rows, audit, clock=clock)
-    await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
-    bench = Bench(ledger, rows, audit, clock)
+    bench = await founded()
     await bench.bound("A")
     await bench.received("B", "C", reason=SCRIPT)
-    await ledger.hold(await bench.order("C"), HoldReason.SIMULATION, f"refused {SCRIPT}")
+    await bench.ledger.hold(await bench.order("C"), HoldReason.SIMULATION, f"refused {SCRIPT}")
     return bench
 
 

@@ -11,27 +11,21 @@ import pytest
 from distributor import cli
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.order_list import orders, payouts
-from distributor.ledger import Ledger
 from distributor.order_query import FILTERS, sealed
 from distributor.payout.order_indexing import OrderIndexing
 from distributor.payout.sweep import Sweep
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Row
-from tests.factories import IDENTITY, NOW_MS, OPERATOR
-from tests.fakes.bench import Bench
-from tests.fakes.clock import FrozenClock
+from tests.factories import IDENTITY
+from tests.fakes.bench import Bench, founded
 from tests.fakes.parts import InMemory
-from tests.fakes.rows import ListAudit
 from tests.unit.test_wiring import GOOD
 
 
 @pytest.fixture
 async def bench() -> Bench:
     """A ledger with two orders."""
-    rows, audit, clock = MemoryRows(), ListAudit(), FrozenClock(NOW_MS)
-    ledger = Ledger(rows, audit, clock=clock)
-    await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
-    bench = Bench(ledger, rows, audit, clock)
+    bench = await founded()
     await bench.received("A1", "A2")
     return bench
 

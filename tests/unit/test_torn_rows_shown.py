@@ -7,16 +7,12 @@ import pytest
 from distributor import cli
 from distributor.cli.arguments import parser
 from distributor.cli.context import CommandContext
-from distributor.ledger import Ledger
 from distributor.model import HoldReason
 from foundation.clock import Clock
 from foundation.errors import InvariantBroken
 from foundation.tablestore.memory import MemoryRows
-from tests.factories import IDENTITY, NOW_MS, OPERATOR
-from tests.fakes.bench import Bench
-from tests.fakes.clock import FrozenClock
+from tests.fakes.bench import Bench, founded
 from tests.fakes.parts import InMemory
-from tests.fakes.rows import ListAudit
 from tests.unit.test_wiring import GOOD
 
 LOOKS = ("show", "show --check", "held", "alarms", "verify")
@@ -25,14 +21,11 @@ LOOKS = ("show", "show --check", "held", "alarms", "verify")
 @pytest.fixture
 async def bench() -> Bench:
     """A ledger with an order in flight, one that waits, and two that are held."""
-    rows, audit, clock = MemoryRows(), ListAudit(), FrozenClock(NOW_MS)
-    ledger = Ledger(rows, audit, clock=clock)
-    await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
-    bench = Bench(ledger, rows, audit, clock)
+    bench = await founded()
     await bench.bound("A")
     await bench.received("B", "C", "D")
     for name in ("C", "D"):
-        await ledger.hold(await bench.order(name), HoldReason.SIMULATION, "refused")
+        await bench.ledger.hold(await bench.order(name), HoldReason.SIMULATION, "refused")
     return bench
 
 
