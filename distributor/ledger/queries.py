@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -25,10 +25,8 @@ from distributor.model import (
 from distributor.state import BindingState, Spent, Stats
 from foundation.errors import InvariantBroken, require
 from foundation.tablestore.ports import UNSTORED, Row, Rows
-from foundation.tablestore.queries import past
+from foundation.tablestore.queries import past, rows_at
 
-READS_AT_ONCE = 16
-"""Row reads in flight together: enough to hide their latency, few enough to leave sockets for others."""
 SCAN_ROWS_MAX = 10_000
 """A bound on one scan; 16 nonces per operator are open at a time, each with a handful of attempts."""
 
@@ -49,29 +47,38 @@ async def must_find_record(rows: Rows, record: type[_Record], key: str) -> _Reco
     return found
 
 
-async def orders(rows: Rows, wanted: Iterable[OrderKey]) -> Sequence[Order]:
-    """Return the orders under the keys *wanted*, in that order, a few reads at a time."""
-    reading = asyncio.Semaphore(READS_AT_ONCE)
-
-    async def one(key: OrderKey) -> Order:
-        async with reading:
-            return await must_find_record(rows, Order, keys.order_row(key))
-
-    return await asyncio.gather(*map(one, wanted))
+async def orders(rows: Rows, wanted: Sequence[OrderKey]) -> Sequence[Order]:
+    """Return the orders under the keys *wanted*, in that order. Raises InvariantBroken when one is not there."""
+    found = await rows_at(rows, map(keys.order_row, wanted))
+    return [_order(found, key) for key in wanted]
 
 
 async def named_orders(rows: Rows, index: Iterable[Row]) -> Sequence[Order | Unreadable]:
-    """Return the order that each row of an *index* names, or that it cannot be read; a few reads at a time."""
-    reading = asyncio.Semaphore(READS_AT_ONCE)
+    """Return the order that each row of an *index* names, or that it cannot be read."""
+    named = [(row.key, _named(row)) for row in index]
+    found = await rows_at(rows, (keys.order_row(key) for _, key in named if isinstance(key, OrderKey)))
+    return [key if isinstance(key, Unreadable) else _readable(found, key, row) for row, key in named]
 
-    async def one(row: Row) -> Order | Unreadable:
-        async with reading:
-            try:
-                return await must_find_record(rows, Order, keys.order_row(decode(OrderKey, row)))
-            except InvariantBroken as error:
-                return Unreadable(key=row.key, why=str(error))
 
-    return await asyncio.gather(*map(one, index))
+def _named(row: Row) -> OrderKey | Unreadable:
+    try:
+        return decode(OrderKey, row)
+    except InvariantBroken as error:
+        return Unreadable(key=row.key, why=str(error))
+
+
+def _readable(found: Mapping[str, Row], key: OrderKey, index_key: str) -> Order | Unreadable:
+    try:
+        return _order(found, key)
+    except InvariantBroken as error:
+        return Unreadable(key=index_key, why=str(error))
+
+
+def _order(found: Mapping[str, Row], key: OrderKey) -> Order:
+    row = found.get(keys.order_row(key))
+    if row is None:
+        raise InvariantBroken(f"ledger row {keys.order_row(key)} is missing")
+    return decode(Order, row)
 
 
 async def held_orders(rows: Rows, limit: int) -> Page:
@@ -113,16 +120,11 @@ async def recall(rows: Rows, order: Order) -> Order | None:
     return await known_order(rows, order) if any(taken) else None
 
 
-async def spent(rows: Rows, day: str, wallets: Iterable[Address | None]) -> Sequence[Spent]:
-    """Return what was bound in the UTC *day* so far, to each of *wallets*; for None, in all. A few reads at a time."""
-    reading = asyncio.Semaphore(READS_AT_ONCE)
-
-    async def one(wallet: Address | None) -> Spent:
-        async with reading:
-            found = await find_record(rows, Spent, keys.spent_row(day, wallet))
-        return found or Spent(day=day, wallet=wallet)
-
-    return await asyncio.gather(*map(one, wallets))
+async def spent(rows: Rows, day: str, wallets: Sequence[Address | None]) -> Sequence[Spent]:
+    """Return what was bound in the UTC *day* so far, to each of *wallets*; for None, in all."""
+    found = await rows_at(rows, (keys.spent_row(day, wallet) for wallet in wallets))
+    stored = {key: decode(Spent, row) for key, row in found.items()}
+    return [stored.get(keys.spent_row(day, wallet)) or Spent(day=day, wallet=wallet) for wallet in wallets]
 
 
 async def binding_state(rows: Rows, operator: Address, day: str) -> BindingState | None:

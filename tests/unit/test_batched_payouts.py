@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from distributor.payout.preflight import DistributionConfig
 from distributor.payout.resolution import Resolved
 from distributor.state import WaitingReason
 from distributor.units import Wei
+from foundation.tablestore.ports import Row
 from tests import factories
 from tests.fakes.chain import OPERATOR, FakeChain
 from tests.fakes.chain_state import CUSTOMERS, GUARD
@@ -491,3 +493,25 @@ async def test_what_the_guard_recorded_is_looked_up_once_whatever_the_number_of_
 
     assert (found.unknown, found.nodes, len(found.pasts)) == (None, 0, 3)
     assert sorted(asked) == sorted(order.ref_id for order in orders)
+
+
+async def test_orders_that_lie_together_are_read_in_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of sixty orders is looked at when it is chosen, when its payment is confirmed, and when it is closed."""
+    world = await a_batching_world()
+    await received(world, 60)
+    asked = Counter[str]()
+    get, scan = world.rows.get, world.rows.scan
+
+    async def counted_get(key: str) -> Row | None:
+        asked[key.partition(":")[0]] += 1
+        return await get(key)
+
+    async def counted_scan(first: str, last: str, *, limit: int) -> Sequence[Row]:
+        asked[first.partition(":")[0]] += 1
+        return await scan(first, last, limit=limit)
+
+    monkeypatch.setattr(world.rows, "get", counted_get)
+    monkeypatch.setattr(world.rows, "scan", counted_scan)
+
+    assert await finished(world) == [OrderStatus.PAID] * 60
+    assert asked["order"] <= 10

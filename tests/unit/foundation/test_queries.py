@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from foundation.errors import InvariantBroken
 from foundation.tablestore.codec import Codec, Record, number
 from foundation.tablestore.memory import MemoryRows
-from foundation.tablestore.queries import behind, find, find_many, must_find, past, rows_under
+from foundation.tablestore.ports import Row
+from foundation.tablestore.queries import behind, find, must_find, past, rows_at, rows_under
 
 
 class Count(NamedTuple):
@@ -39,9 +41,46 @@ async def test_one_value_is_found_or_not(rows: MemoryRows) -> None:
         await must_find(rows, CODEC, Count, "b:9")
 
 
-async def test_many_values_keep_the_order_they_were_asked_in(rows: MemoryRows) -> None:
-    """Those that are missing leave their place empty."""
-    assert await find_many(rows, CODEC, Count, ["b:5", "b:9", "b:1"]) == [Count(5), None, Count(1)]
+class Counting(MemoryRows):
+    """Keeps what it was asked: one letter a request, ``g`` for a row and ``s`` for a range."""
+
+    asked = ""
+
+    async def get(self, key: str) -> Row | None:
+        """Count a read of one row."""
+        self.asked += "g"
+        return await super().get(key)
+
+    async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
+        """Count a read of a range."""
+        self.asked += "s"
+        return await super().scan(first, last, limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked"),
+    [
+        ([], ""),
+        (["b:1", "b:9", "b:1"], "gg"),
+        (["b:5", "b:1", "b:9", "b:3"], "s"),
+        (["b:3", "b:6", "b:1", "b:2"], "s"),
+        (["a", "b:0", "b:1", "b:5", "b;", "c"], "s"),
+        (["a0", "a1", "a2", "a", "b:6", "b:7", "c"], "s"),
+        (["a0", "a1", "a2", "b:6", "b:8"], "s"),
+        (["a0", "a", "a1", "b:6", "d", "b:7"], "s"),
+        (["a0", "a1", "a", "c"], "sg"),
+        (["a0", "a1", "a", "c", "d"], "sg"),
+    ],
+)
+async def test_rows_that_lie_together_are_read_in_one_range(wanted: list[str], asked: str) -> None:
+    """What lies further on than twice as many rows is read by itself; a row that is not there is no row."""
+    store = Counting()
+    for key in ("a", *(f"b:{n}" for n in range(7)), "b;", "c"):
+        store.put(key, {"n": 0})
+    found = await rows_at(store, wanted)
+
+    assert found == {row.key: row for row in await store.scan("", "~", limit=100) if row.key in wanted}
+    assert store.asked[:-1] == asked
 
 
 @pytest.mark.parametrize("page_rows", [1, 3, 7, 8])
