@@ -23,7 +23,7 @@ from distributor.chain_types import (
 )
 from distributor.model import Address, Fees, Hash, Order
 from distributor.rates import Rate, Window
-from foundation.clock import UnixMs
+from foundation.queue_ages import Oldest
 
 
 class Payer(Protocol):
@@ -226,8 +226,8 @@ class Queues(Protocol):
         """Return how many messages a queue holds, hidden ones too."""
         ...
 
-    async def oldest(self, queue: str) -> UnixMs | None:
-        """Return when the first message that anybody could take now was put; None if there is none."""
+    async def oldest(self, queue: str) -> Oldest:
+        """Return when the first messages that anybody could take now were put."""
         ...
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
@@ -23,6 +23,7 @@ from azure.core.exceptions import AzureError
 
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, StoreUnavailable
+from foundation.queue_ages import Oldest
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.storage import Storage
 from foundation.shared_key import shared_key
@@ -34,7 +35,11 @@ TIMEOUT_S = 3
 """Of one call, a token for it included: a wake-up is worth no more of the eight seconds a shop waits."""
 _VERSION = "2021-12-02"
 _SCOPE = "https://storage.azure.com/.default"
+_PEEKED = 32
+"""As many as one answer can have."""
+_MESSAGE = re.compile(r"<QueueMessage>(.*?)</QueueMessage>", re.DOTALL)
 _INSERTED = re.compile(r"<InsertionTime>([^<]+)</InsertionTime>")
+_NEVER_TAKEN = "<DequeueCount>0</DequeueCount>"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,14 +113,14 @@ class StorageQueues:
         _expect(status, HTTPStatus.OK)
         return int(headers["x-ms-approximate-messages-count"])
 
-    async def oldest(self, queue: str) -> UnixMs | None:
-        """Return when the first message that anybody could take now was put; None if there is none."""
-        status, _, body = await self._ask("GET", f"{queue}/messages?numofmessages=1&peekonly=true")
+    async def oldest(self, queue: str) -> Oldest:
+        """Return when the first messages were put, of the first 32 that anybody could take now."""
+        status, _, body = await self._ask("GET", f"{queue}/messages?numofmessages={_PEEKED}&peekonly=true")
         if status == HTTPStatus.NOT_FOUND:
-            return None
+            return Oldest()
         _expect(status, HTTPStatus.OK)
-        found = _INSERTED.search(body)
-        return UnixMs(int(parsedate_to_datetime(found[1]).timestamp() * 1000)) if found else None
+        found = _MESSAGE.findall(body)
+        return Oldest(_first(found), _first([each for each in found if _NEVER_TAKEN in each]))
 
     async def clear(self, queue: str) -> None:
         """Remove every message of a queue; one that is not there is empty."""
@@ -146,6 +151,12 @@ class StorageQueues:
             return {**headers, "Authorization": signed}
         token = await account.credential.get_token(_SCOPE)
         return {**headers, "Authorization": f"Bearer {token.token}"}
+
+
+def _first(messages: Sequence[str]) -> UnixMs | None:
+    """Return when the oldest of these messages was put."""
+    put = [found[1] for message in messages if (found := _INSERTED.search(message))]
+    return min((UnixMs(int(parsedate_to_datetime(each).timestamp() * 1000)) for each in put), default=None)
 
 
 def _expect(status: int, wanted: HTTPStatus) -> None:

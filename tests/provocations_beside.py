@@ -360,8 +360,8 @@ async def _(service: Service) -> End:
 
 @provokes("work_not_running")
 async def _(service: Service) -> End:
-    service.queues.oldest_ms[DISTRIBUTIONS] = service.world.clock()
-    return service.queues.oldest_ms.clear
+    service.queues.untaken_ms[DISTRIBUTIONS] = service.world.clock()
+    return service.queues.untaken_ms.clear
 
 
 @provokes("poison_waiting")

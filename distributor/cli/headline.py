@@ -13,7 +13,8 @@ from typing import Final
 
 from distributor.cli.language import N_, _, current
 from distributor.payout.ages import WATCHED_MS_MAX
-from distributor.payout.catalogue import CATALOGUE
+from distributor.payout.catalogue import CATALOGUE, WORK_NOT_RUNNING
+from distributor.queue_names import DISTRIBUTIONS
 from distributor.readiness import SWEEP_AGE_MS_MAX
 from distributor.state import Identity, MonitorState, PauseState, Waiting, WaitingReason
 from foundation.clock import UnixMs, elapsed_ms
@@ -69,6 +70,8 @@ class Situation:
     now: UnixMs
     held_more: bool = False
     """There may be more held orders than were read."""
+    off: Collection[str] = ()
+    """The queues whose function does not run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +93,7 @@ def headline(situation: Situation) -> Headline:
     return (
         _by_a_person(situation)
         or _not_looking(situation)
+        or _not_distributing(situation)
         or _by_reason(situation)
         or _in_the_way(situation)
         or _by_alarm(situation)
@@ -132,6 +136,16 @@ def _not_looking(situation: Situation) -> Headline | None:
         return None
     return Headline(
         state=State.WAITING, because=because, action=_("Is the function app running? Is its function `sweep` disabled?")
+    )
+
+
+def _not_distributing(situation: Situation) -> Headline | None:
+    """Without rounds the reason in the ledger is that of the last one, however long ago it was."""
+    if DISTRIBUTIONS not in situation.off:
+        return None
+    because = _("the function `distribute` does not run, so no order is paid.")
+    return Headline(
+        state=State.STOPPED, because=because, action=CATALOGUE.find(WORK_NOT_RUNNING).texts[current()].action
     )
 
 

@@ -15,8 +15,10 @@ from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import OpenTransaction, Order, OrderStatus
+from distributor.payout.catalogue import WORK_NOT_RUNNING
 from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.payout.sweep import payouts_left
+from distributor.queue_names import DISTRIBUTIONS
 from distributor.settings.chain import FeeSettings
 from distributor.settings.shops import CapSettings
 from distributor.settings.use_cases import StatusSettings
@@ -71,7 +73,7 @@ async def overview(context: CommandContext, held: list[str], decimals: int, *, m
         "identity": asdict(identity) if identity else None,
         "paused": {"by": pause_state.paused_by, "why": pause_state.paused_why} if pause_state.paused else None,
         "halted": {"by": pause_state.halted_by, "why": pause_state.halted_why} if pause_state.halted else None,
-        "waiting": await _waiting(context, ledger),
+        "waiting": await _waiting(context, ledger, seen),
         "today": await _today(context, ledger, rebuild_store),
         "held": seen.held,
         "operators": await _operators(ledger, rebuild_store, decimals),
@@ -127,18 +129,36 @@ async def _headline(
             alarms={notification.code for notification in standing if notification.missed_ms is None},
             monitor=await ledger.service.monitor_state(),
             now=context.clock(),
+            off=_off(standing),
         )
     )
 
 
-async def _waiting(context: CommandContext, ledger: Ledger) -> dict[str, Any]:
+def _off(standing: list[Notification]) -> frozenset[str]:
+    """Return the queues that nobody takes the wake-ups of."""
+    found = (each.subjects for each in standing if each.code == WORK_NOT_RUNNING and each.missed_ms is None)
+    return frozenset(queue for subjects in found for queue in subjects)
+
+
+async def _waiting(context: CommandContext, ledger: Ledger, seen: Glance) -> dict[str, Any]:
+    """Return why orders wait; while no round runs that is not what the last one found."""
     why = await ledger.service.why_waiting()
+    if DISTRIBUTIONS in _off(seen.standing):
+        last = f"{why.reason}: {why.detail}" if why.reason else _("nothing")
+        detail = _("The function `distribute` does not run. Its last round found: {last}").format(last=last)
+        return await _waiting_for(context, ledger, WORK_NOT_RUNNING, detail, why.since_ms)
+    return await _waiting_for(context, ledger, str(why.reason) if why.reason else None, why.detail, why.since_ms)
+
+
+async def _waiting_for(
+    context: CommandContext, ledger: Ledger, reason: str | None, detail: str, since_ms: UnixMs
+) -> dict[str, Any]:
     page = await ledger.waiting(limit=WAITING_SHOWN_MAX)
     orders = [order for order in page.orders if order.status is OrderStatus.RECEIVED]
     return {
-        "reason": str(why.reason) if why.reason else None,
-        "detail": why.detail,
-        "since": _time(why.since_ms),
+        "reason": reason,
+        "detail": detail,
+        "since": _time(since_ms),
         "oldest": _oldest(orders, context.clock()),
         "orders": [str(order.key) for order in orders],
         "more": bool(page.after),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from foundation.clock import UnixMs
 from foundation.errors import StoreUnavailable
+from foundation.queue_ages import Oldest
 
 
 @dataclass
@@ -15,6 +16,7 @@ class MemoryQueues:
     put_there: list[tuple[str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     oldest_ms: dict[str, UnixMs] = field(default_factory=dict)
+    untaken_ms: dict[str, UnixMs] = field(default_factory=dict)
     away: bool = False
 
     async def put(self, queue: str, text: str) -> None:
@@ -25,9 +27,9 @@ class MemoryQueues:
         self._there()
         return self.counts.get(queue, 0)
 
-    async def oldest(self, queue: str) -> UnixMs | None:
+    async def oldest(self, queue: str) -> Oldest:
         self._there()
-        return self.oldest_ms.get(queue)
+        return Oldest(self.oldest_ms.get(queue), self.untaken_ms.get(queue))
 
     def _there(self) -> None:
         if self.away:

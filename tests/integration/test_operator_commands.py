@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from distributor.resources import Resources
 from distributor.webhook.signature import Key, Verified, check_signature
 from distributor.webhook.signature_schemes import Scheme
 from distributor.wiring import Container
-from foundation.clock import system_clock
+from foundation.clock import UnixMs, system_clock
 from foundation.version import version
+from tests.fakes.queues import MemoryQueues
 from tests.integration.conftest import WEBHOOK_SECRET
 from tests.integration.test_commands import Desk, hold
 
@@ -185,6 +187,27 @@ def test_the_first_line_says_whether_orders_are_paid(desk: Desk) -> None:
 
     desk.do("pause")
     assert desk.run("show", "--check", code=1).splitlines()[-2].startswith("STOPPED, a person is needed: ")
+
+
+def test_a_distribution_that_is_off_is_said_instead_of_what_its_last_round_found(desk: Desk) -> None:
+    """The pause was ended, and no round has looked since."""
+
+    async def tell(container: Container) -> None:
+        queues = MemoryQueues(untaken_ms={DISTRIBUTIONS: UnixMs(1)})
+        await replace(await container.alarm_sweep(), queues=queues).run()
+
+    desk.do("pause")
+    desk.send("A-1")
+    desk.drain()
+    desk.do("resume")
+    desk.service(_sweep)
+    desk.service(tell)
+
+    shown = desk.ask("show")
+    assert shown["headline"]["because"] == "the function `distribute` does not run, so no order is paid."
+    assert shown["waiting"]["reason"] == "work_not_running"
+    assert shown["waiting"]["detail"].startswith("The function `distribute` does not run. Its last round found: paused")
+    assert desk.ask("show", "--check", code=1)["ok"] is False
 
 
 def test_a_hash_that_no_node_knows_is_no_silence(desk: Desk) -> None:

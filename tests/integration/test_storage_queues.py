@@ -18,6 +18,7 @@ from azure.storage.queue import QueueServiceClient
 from devstack.servers import Azurite
 from foundation import queues as storage_queues
 from foundation.errors import ConfigurationError, StoreUnavailable
+from foundation.queue_ages import Oldest
 from foundation.queues import QueueAccount, StorageQueues, account_of, connect_queues
 from foundation.settings.storage import Storage
 
@@ -32,7 +33,7 @@ async def queues(azurite: Azurite) -> AsyncIterator[StorageQueues]:
 
 async def test_a_message_is_put_as_the_host_reads_it(azurite: Azurite, queues: StorageQueues, table_name: str) -> None:
     """Base64, into a queue that is made when it is missing; then it can be counted, and its age told."""
-    assert (await queues.count(table_name), await queues.oldest(table_name)) == (0, None)
+    assert (await queues.count(table_name), await queues.oldest(table_name)) == (0, Oldest())
 
     await queues.put(table_name, "wake")
     await queues.put(table_name, "wake")
@@ -41,9 +42,10 @@ async def test_a_message_is_put_as_the_host_reads_it(azurite: Azurite, queues: S
         message, _ = service.get_queue_client(table_name).peek_messages(2)
     assert base64.b64decode(message.content) == b"wake"
     assert await queues.count(table_name) == 2
-    oldest = await queues.oldest(table_name)
-    assert oldest is not None
-    assert abs(time.time() * 1000 - oldest) < 10_000
+    put_ms, untaken_ms = await queues.oldest(table_name)
+    assert put_ms is not None
+    assert put_ms == untaken_ms
+    assert abs(time.time() * 1000 - put_ms) < 10_000
 
 
 async def test_hidden_messages_are_counted_and_not_the_oldest(
@@ -54,7 +56,28 @@ async def test_hidden_messages_are_counted_and_not_the_oldest(
     with QueueServiceClient.from_connection_string(azurite.connection_string) as service:
         list(service.get_queue_client(table_name).receive_messages(visibility_timeout=60))
 
-    assert (await queues.count(table_name), await queues.oldest(table_name)) == (1, None)
+    assert (await queues.count(table_name), await queues.oldest(table_name)) == (1, Oldest())
+
+
+async def test_a_message_that_came_back_is_not_one_that_nobody_took(
+    azurite: Azurite, queues: StorageQueues, table_name: str
+) -> None:
+    """Its host was killed; the function behind it runs."""
+    await queues.put(table_name, "wake")
+    with QueueServiceClient.from_connection_string(azurite.connection_string) as service:
+        client = service.get_queue_client(table_name)
+        message = client.receive_message(visibility_timeout=60)
+        assert message is not None
+        client.update_message(message, visibility_timeout=0)
+    came_back = await queues.oldest(table_name)
+    await queues.put(table_name, "wake")
+    both = await queues.oldest(table_name)
+
+    assert came_back.put_ms is not None
+    assert came_back.untaken_ms is None
+    assert both.put_ms == came_back.put_ms
+    assert both.untaken_ms is not None
+    assert both.untaken_ms >= came_back.put_ms
 
 
 async def test_a_refusal_and_a_silence_are_told_apart_from_success(azurite: Azurite, table_name: str) -> None:

@@ -41,6 +41,16 @@ def test_an_alarm_that_makes_ready_red_is_never_under_paying(code: str) -> None:
     assert said.action
 
 
+def test_a_distribution_that_is_off_comes_before_what_its_last_round_found() -> None:
+    """Another queue without its function is an alarm like others."""
+    stale = replace(PAYING, waiting=Waiting(reason=WaitingReason.NODE_DOWN), oldest_ms=NOW_MS)
+
+    off = headline(replace(stale, alarms={"work_not_running"}, off={"distributions"}))
+    assert (off.state, bool(off.action)) == (State.STOPPED, True)
+    assert "`distribute`" in off.line
+    assert headline(replace(stale, off={"settlements"})) == headline(stale)
+
+
 def test_what_needs_a_look_stands_under_it_although_payouts_go_on() -> None:
     """Held orders before alarms."""
     held = replace(PAYING, held=3, alarms={"low_gas"})
