@@ -3,7 +3,8 @@ Disciplines taken away, one at a time: what the machine must notice.
 
 Each mutation leaves the rest of the code as it is. ``seen`` are the rules that the search looks at, so that it is
 the harm that is caught, where it can be: money paid twice, or an order never paid. ``troubles`` are those the harm
-needs, or one that does nothing by itself: the search leaves out the others, and finds it sooner.
+needs, or one that does nothing by itself: the search leaves out the others, and finds it sooner. What random histories
+meet in less than one of a hundred has a ``story``, which is played instead of the search.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from tests.properties import machine_broken_guard as guard
 from tests.properties import machine_broken_people as people
 from tests.properties import machine_broken_reads as reads
 from tests.properties import machine_broken_writes as writes
+from tests.properties import machine_stories as stories
+from tests.properties.machine_stories import Story
 
 Patch = pytest.MonkeyPatch
 
@@ -52,63 +55,118 @@ class Mutation:
     apply: Callable[[Patch], None]
     seen: frozenset[str]
     troubles: frozenset[str] = frozenset()
+    story: Story | None = None
+    by_chance: bool = True
+    """Whether random histories are known to meet the harm, be it after thousands."""
 
 
-def _mutation(apply: Callable[[Patch], None], *seen: str, troubles: Sequence[str] = ()) -> Mutation:
-    name = getattr(apply, "__name__", "")
-    return Mutation(name=name, apply=apply, seen=frozenset(seen), troubles=frozenset(troubles))
+def _mutation(
+    apply: Callable[[Patch], None],
+    *seen: str,
+    troubles: Sequence[str] = (),
+    story: Story | None = None,
+    by_chance: bool = True,
+) -> Mutation:
+    return Mutation(
+        name=getattr(apply, "__name__", ""),
+        apply=apply,
+        seen=frozenset(seen),
+        troubles=frozenset(troubles),
+        story=story,
+        by_chance=by_chance,
+    )
 
 
-def _if_match(name: str, prefixes: Sequence[str], *seen: str, troubles: Sequence[str] = ()) -> Mutation:
+def _if_match(name: str, prefixes: Sequence[str], *seen: str, troubles: Sequence[str] = (), story: Story) -> Mutation:
     def apply(patch: Patch) -> None:
         writes.unconditional(patch, *prefixes)
 
-    return Mutation(name=name, apply=apply, seen=frozenset(seen), troubles=frozenset(troubles))
+    return Mutation(name=name, apply=apply, seen=frozenset(seen), troubles=frozenset(troubles), story=story)
 
 
 MUTATIONS = (
-    _if_match("totals_without_if_match", ["commitments", "spent:", "stats:"], COMMITTED),
-    _if_match("nonce_without_if_match", ["nonce:"], PAUSED, troubles=["pause", "resume"]),
-    _if_match("transactions_without_if_match", ["tx:"], FINAL_STAYS),
-    _if_match("leases_as_the_only_guard", [""], FINAL_STAYS, COMMITTED, WAY, ONE_PLACE),
+    _if_match("totals_without_if_match", ["commitments", "spent:", "stats:"], COMMITTED, story=stories.TOTALS_MEET),
+    _if_match(
+        "nonce_without_if_match", ["nonce:"], PAUSED, troubles=["pause", "resume"], story=stories.PAUSED_IN_BETWEEN
+    ),
+    _if_match("transactions_without_if_match", ["tx:"], FINAL_STAYS, story=stories.CLOSED_IN_BETWEEN),
+    _if_match(
+        "leases_as_the_only_guard",
+        [""],
+        *(FINAL_STAYS, COMMITTED, WAY, ONE_PLACE),
+        story=stories.CLOSED_IN_BETWEEN,
+    ),
     _mutation(writes.order_rows_without_any_condition, WAY, ONE_PLACE, troubles=["decide"]),
-    _mutation(writes.attempts_without_any_condition, APPENDED, troubles=["set_base_fee"]),
+    _mutation(writes.attempts_without_any_condition, APPENDED, troubles=["set_base_fee"], story=stories.TWO_OUTBID),
     _mutation(writes.orders_inserted_without_condition, WAY, APPENDED, "the first content stands"),
     _mutation(writes.owner_token_ignored, "what is new is answered as new", troubles=["lose_group"]),
     _mutation(writes.submit_before_binding, STORED),
     _mutation(writes.submit_before_storing_a_replacement, STORED, troubles=["set_base_fee"]),
-    _mutation(chain.null_receipt_is_a_dropped_transaction, TWICE),
+    _mutation(chain.null_receipt_is_a_dropped_transaction, TWICE, story=stories.UNSEEN),
     _mutation(chain.final_at_one_confirmation, HAS_TRANSFER, troubles=["reorganise"]),
-    _mutation(chain.a_missing_tag_falls_back_to_depth, HAS_TRANSFER, troubles=["lose_finality", "reorganise"]),
+    _mutation(
+        chain.a_missing_tag_falls_back_to_depth,
+        HAS_TRANSFER,
+        troubles=["lose_finality", "reorganise"],
+        story=stories.NO_TAG,
+    ),
     _mutation(chain.mined_is_for_ever, ENDS, troubles=["reorganise"]),
     _mutation(chain.paid_by_status_alone, HAS_TRANSFER, troubles=["change_contract"]),
     _mutation(chain.cancelled_is_paid, HAS_TRANSFER, troubles=["change_contract", "cancel_nonce"]),
     _mutation(
         chain.released_at_finality,
-        *(TWICE, NOT_PAID, HELD_FAILED),
+        TWICE,
+        NOT_PAID,
+        HELD_FAILED,
         troubles=["change_contract", "reorganise_failures"],
+        story=stories.FAILURE_UNDONE,
     ),
-    _mutation(chain.released_on_one_nodes_word, TWICE, NOT_PAID, HELD_FAILED, troubles=["lie"]),
-    _mutation(chain.only_block_and_status_are_compared, TWICE, NOT_PAID, HELD_FAILED, troubles=["lie"]),
+    _mutation(
+        chain.released_on_one_nodes_word, TWICE, NOT_PAID, HELD_FAILED, troubles=["lie"], story=stories.CALLED_FAILED
+    ),
+    _mutation(
+        chain.only_block_and_status_are_compared,
+        TWICE,
+        NOT_PAID,
+        HELD_FAILED,
+        troubles=["lie"],
+        story=stories.CALLED_UNPAID,
+    ),
+    _mutation(chain.paid_on_one_nodes_word, HAS_TRANSFER, story=stories.CALLED_PAID, by_chance=False),
+    _mutation(chain.no_receipt_is_silence, HAS_TRANSFER, story=stories.INVENTED, by_chance=False),
     _mutation(people.one_fee_field_bumped, ENDS, troubles=["set_base_fee"]),
-    _mutation(people.never_replaced, ENDS, troubles=["set_base_fee"]),
+    _mutation(people.never_replaced, ENDS, troubles=["set_base_fee"], story=stories.DEAR_TWICE),
     _mutation(people.estimate_is_the_gas_limit, GAS, troubles=["change_contract"]),
     _mutation(people.commitments_ignored, "no more is promised than the reserve holds", troubles=["set_base_fee"]),
     _mutation(people.released_twice, COMMITTED, SPENT),
     _mutation(people.closing_keeps_the_nonce, NO_NONCE, ONE_PLACE, troubles=["change_contract"]),
     _mutation(people.retry_of_an_order_whose_nonce_lives, TWICE, troubles=["decide"]),
     _mutation(people.cancel_of_a_bound_order, NOT_PAID, troubles=["decide"]),
-    _mutation(people.pause_without_touching_the_nonces, PAUSED, troubles=["pause", "resume"]),
+    _mutation(
+        people.pause_without_touching_the_nonces, PAUSED, troubles=["pause", "resume"], story=stories.PAUSED_IN_BETWEEN
+    ),
     _mutation(people.nothing_is_swept, ENDS),
-    _mutation(reads.switch_read_before_the_books, PAUSED, troubles=["pause", "resume"]),
+    _mutation(
+        reads.switch_read_before_the_books, PAUSED, troubles=["pause", "resume"], story=stories.PAUSED_IN_BETWEEN
+    ),
     _mutation(caps.days_total_read_but_not_written, CAPPED),
     _mutation(caps.wallets_total_read_but_not_written, CAPPED),
-    _mutation(caps.released_on_the_day_of_the_closing, SPENT, troubles=["change_contract"]),
+    _mutation(
+        caps.released_on_the_day_of_the_closing, SPENT, troubles=["change_contract"], story=stories.FAILS_THE_DAY_AFTER
+    ),
     _mutation(caps.bound_by_yesterdays_totals, SIGNED_ON, troubles=["arrive_late"]),
+    _mutation(caps.halt_ignored_by_settlement, HALTED, troubles=["pause", "set_base_fee"]),
+    _mutation(caps.halt_looked_at_before_signing_alone, HALTED, story=stories.HALTED_IN_BETWEEN, by_chance=False),
     _mutation(guard.a_failed_item_is_paid, HAS_TRANSFER, troubles=["change_guard", "change_contract"]),
-    _mutation(guard.adopted_before_it_is_final, HAS_TRANSFER, troubles=["pay_elsewhere", "reorganise"]),
+    _mutation(guard.equal_items_are_told_apart_by_transfers, HAS_TRANSFER, story=stories.EQUAL_ITEMS, by_chance=False),
+    _mutation(
+        guard.adopted_before_it_is_final,
+        HAS_TRANSFER,
+        troubles=["pay_elsewhere", "reorganise"],
+        story=stories.PAID_ELSEWHERE,
+    ),
+    _mutation(guard.neither_ledger_age_nor_guard_refuses, TWICE, story=stories.PUT_BACK, by_chance=False),
     _mutation(guard.a_lease_is_believed_whatever_it_says, ENDS, TOLD_OPEN, troubles=["skew", "crash"]),
     _mutation(guard.reopened_without_a_look, NOT_PAID, WAY, troubles=["command"]),
     _mutation(guard.settled_without_a_look, HAS_TRANSFER, troubles=["command", "reorganise", "change_contract"]),
-    _mutation(caps.halt_ignored_by_settlement, HALTED, troubles=["pause", "set_base_fee"]),
 )
