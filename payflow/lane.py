@@ -19,6 +19,7 @@ from foundation import logs
 from foundation.clock import Clock, Sleep, UnixMs
 from foundation.errors import Contention, Transient
 from foundation.tablestore.leases import Lease, Leases
+from payflow.delivery import counting
 from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, ServedElsewhere, Unauthorized
 from payflow.ledger.lane import LaneLedger
 from payflow.looking import planning
@@ -36,10 +37,10 @@ HEARTBEAT_S: Final = 30.0
 WAIT_MS: Final = 60_000
 """Waits shorter than this happen inside the lane."""
 PLAN_MS: Final = 3_600_000
-FAULTS_MAX: Final = 5
+FAULTS_MAX: Final = counting.FAULTS_MAX
 FAILURES_MAX: Final = 3
 BATCH: Final = 20
-RETRY_MS: Final = 60_000
+RETRY_MS: Final = counting.RETRY_MS
 ADDRESS_LATE_MS: Final = 3_600_000
 DOCUMENT_LATE_MS: Final = 24 * 3_600_000
 
@@ -249,15 +250,10 @@ class Lane:
 
     async def _count(self, receipt: Receipt) -> None:
         """Count an unexpected error in the receipt's row; after five it waits for a person."""
-        found = await self.ledger.receipt(receipt.baixa)
-        if found is None or found.state is ReceiptState.SENDING:
-            return  # judged by its deadline, never before
-        now, faults = self.clock(), found.faults + 1
-        after = replace(found, faults=faults, due_ms=UnixMs(now + RETRY_MS * faults))
-        if faults >= FAULTS_MAX:
-            after = replace(after, state=ReceiptState.HELD, reason=Reason.INTERNAL, changed_ms=now)
-            await self.alarms.note("receipt_internal", f"{found.company}:{found.baixa}", "")
-        await self._save(found, after)
+        try:
+            await counting.count(self.ledger, self.alarms, receipt.baixa, self.clock())
+        except Contention:
+            logs.info(_log, "receipt_moved_on", company=receipt.company, baixa=receipt.baixa)
 
     async def _save(self, before: Receipt, after: Receipt) -> None:
         """Store a receipt unless another worker has moved it on meanwhile: then that is what is true."""

@@ -8,6 +8,8 @@ from typing import Any
 from distributor.payout import lifecycle
 from distributor.payout.distribution import Distribution
 from payflow.delivery import rules
+from payflow.documents import pdf
+from payflow.documents.pdf import Checked
 from payflow.state import DeliveryPhase
 
 
@@ -32,3 +34,14 @@ def try_again_what_nobody_answered() -> None:
     """Mail once more what a worker left behind, also when its dot was written."""
     judge = rules.judge_abandoned
     rules.judge_abandoned = lambda delivery, now: judge(replace(delivery, phase=DeliveryPhase.CLAIMED), now)
+
+
+def be_too_busy_for_a_document() -> None:
+    """Give the child that checks a document no time at its first three turns; a machine under load does that."""
+    check, allowed_s, turns = pdf.check, pdf.WALL_S_MAX, iter(range(3))
+
+    async def checked(document: bytes) -> Checked:
+        pdf.WALL_S_MAX = allowed_s if next(turns, None) is None else 0.001  # type: ignore[misc]  # that is the habit
+        return await check(document)
+
+    pdf.check = checked  # that is the habit

@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 
 from devstack import servers
-from tests.faults.crash.habits import try_again_what_nobody_answered
+from tests.faults.crash.habits import be_too_busy_for_a_document, try_again_what_nobody_answered
 from tests.faults.crash.receipt_process import PHASES, ReceiptLeft
 from tests.faults.crash.receipt_table import DOT, Clinics, ReceiptOutcome, clinics, faults, is_open, trips
 from tests.faults.crash.wire import Call, Side, Trip
@@ -79,6 +79,15 @@ def test_the_table_sees_a_second_mail(world: Clinics, calls: Sequence[Call]) -> 
     outcome = world.outcome(after_the_dot, calls[after_the_dot.at], try_again_what_nobody_answered)
 
     assert list(faults(outcome, calls)) == ["2 mails"]
+
+
+@no_sigkill
+def test_a_machine_too_busy_to_check_a_document_holds_no_receipt(world: Clinics, calls: Sequence[Call]) -> None:
+    """The document is checked again later: it was the machine that had no time, not the document that was bad."""
+    found = Trip(next(at for at, call in enumerate(calls) if call.phase == "payment"), Side.BEFORE)
+    outcome = world.outcome(found, calls[found.at], be_too_busy_for_a_document)
+
+    assert list(faults(outcome, calls)) == []
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,17 @@ from payflow import lane as lanes
 from payflow.alarms import CATALOGUE
 from payflow.conta_azul.answers import Page
 from payflow.conta_azul.routes import Search
+from payflow.delivery import rules
+from payflow.documents.pdf import NotChecked
 from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, ServedElsewhere, Unauthorized
 from payflow.lane import Ended, Lane
 from payflow.ledger.lane import LaneLedger
 from payflow.model import Account, BaixaId
 from payflow.ports import ContaAzul
 from payflow.progress import Cursor, Entry, due_entries
-from payflow.state import Company, CompanyStatus, Reason, Receipt, ReceiptState
+from payflow.state import Company, CompanyStatus, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
-from tests.fakes.payflow import COMPANY, Book, a_company, a_receipt, an_instalment
+from tests.fakes.payflow import COMPANY, Book, a_company, a_delivery, a_receipt, an_instalment
 
 INTERVAL_MS = 300_000
 
@@ -379,17 +381,57 @@ async def test_a_temporary_failure_ends_the_run(world: World) -> None:
     assert (await world.receipt("b1")).faults == 0
 
 
-async def test_a_mail_on_its_way_is_not_counted(world: World) -> None:
-    """Its deadline judges it."""
+async def sending(world: World, **mail: Any) -> Receipt:
+    """Store that the receipt b1 is being sent, with its mail."""
     await world.with_receipts("b1")
-    receipt = await world.receipt("b1")
-    await world.book.lane.save(receipt, replace(receipt, state=ReceiptState.SENDING))
-    world.work.trouble["b1"] = ValueError()
+    lane, receipt = world.book.lane, await world.receipt("b1")
+    delivery = a_delivery(**{"due_ms": world.now, **mail})
+    return await lane.save(
+        receipt, replace(receipt, state=ReceiptState.SENDING), also=lambda write: lane.put_delivery(write, delivery)
+    )
+
+
+async def test_a_mail_on_its_way_is_not_counted(world: World) -> None:
+    """Its deadline judges it, and the lane does not turn on the spot until then."""
+    deadline = UnixMs(world.now + 300_000)
+    await sending(world, state=DeliveryState.SENDING, attempt_deadline_ms=deadline)
     world.work.act = lambda _: None
 
     lane = world.lane()
     await lane._count(await world.receipt("b1"))
     await lane._count(a_receipt("nobody"))
+
+    left = await world.receipt("b1")
+    assert (left.faults, left.due_ms) == (0, deadline + rules.GRACE_MS + 1)
+
+    world.time.now_s += 3_600
+    await lane._count(left)
+    assert (await world.receipt("b1")).due_ms == world.now + lanes.RETRY_MS
+
+
+async def test_a_mail_that_cannot_be_tried_is_held_with_an_alarm(world: World) -> None:
+    """Five errors before the claim; then nobody can claim it, and a person's release makes it anew."""
+    await sending(world)
+    world.work.trouble["b1"] = NotChecked()
+
+    for _ in range(lanes.FAULTS_MAX):
+        await world.run()
+        world.time.now_s += 600
+
+    held = await world.receipt("b1")
+    assert (held.state, held.reason, world.work.done) == (ReceiptState.HELD, Reason.INTERNAL, ["b1"] * 5)
+    assert world.told.noted == ["receipt_internal"]
+    (mail,) = await world.book.lane.deliveries(held.baixa)
+    assert mail.state is DeliveryState.CANCELLED
+
+
+async def test_what_has_ended_is_not_counted(world: World) -> None:
+    """An error after the last word changes nothing that is known."""
+    await world.with_receipts("b1")
+    receipt = await world.receipt("b1")
+    await world.book.lane.save(receipt, replace(receipt, state=ReceiptState.SENT))
+
+    await world.lane()._count(await world.receipt("b1"))
 
     assert (await world.receipt("b1")).faults == 0
 
