@@ -41,6 +41,28 @@ def test_both_languages_name_the_same_tests(paper: str) -> None:
     assert named(f"{paper}.md") == named(f"{paper}.pt-BR.md")
 
 
+CRITERIA = [*range(1, 16), 22, 25]
+TROUBLES, PROOFS = 16, 10
+"""How many entries of bad input and trouble, and of proof, were asked for; each has a row."""
+
+
+def rows(paper: str) -> list[list[str]]:
+    """Return the rows of each table of a page, in its order; without heads and rules."""
+    text = (ROOT / "docs" / "payflow" / paper).read_text("utf-8")
+    tables = re.findall(r"^\|[^\n]*\|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    return [table.splitlines() for table in tables]
+
+
+@pytest.mark.parametrize("paper", ["proof.md", "proof.pt-BR.md"])
+def test_every_criterion_trouble_and_proof_names_a_test(paper: str) -> None:
+    """Each has a row of its own, and no row is without one."""
+    criteria, troubles, proofs, *_ = rows(paper)
+
+    assert [int(row.split("|")[1]) for row in criteria] == CRITERIA
+    assert (len(troubles), len(proofs)) == (TROUBLES, PROOFS)
+    assert [row for row in (*criteria, *troubles, *proofs) if not NAMED.search(row)] == []
+
+
 @pytest.mark.parametrize("language", ["", ".pt-BR"])
 def test_every_promise_of_the_guide_has_a_row(language: str) -> None:
     """G01 to G38, each once, in order."""
