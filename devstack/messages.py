@@ -1,5 +1,5 @@
 """
-The sentences of the commands and the console for translators: ``python -m devstack.messages`` brings them up to date.
+The sentences of commands and pages for translators: ``python -m devstack.messages`` brings each catalogue up to date.
 
 Every text inside ``_(…)``, ``N_(…)`` or ``sentence(…)`` is read out of the code, ``_(…)`` also out of the
 templates, and every one of argparse that a person can meet. Each
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import polib
@@ -19,11 +20,10 @@ from jinja2.ext import extract_from_ast
 
 from devstack import paths
 from distributor.cli.language import DOMAIN, LOCALE
+from payflow.office import language as office
 
-SOURCES = (paths.ROOT / "distributor" / "cli", paths.ROOT / "distributor" / "console")
-BELOW = tuple(paths.ROOT / "distributor" / name for name in ("payout", "ledger", "recovery"))
-"""What raises sentences that a command shows."""
-TEMPLATES = (paths.ROOT / "distributor" / "console", paths.ROOT / "foundation" / "console")
+FRAME = paths.ROOT / "foundation" / "console"
+"""The pages of both apps: each catalogue has their texts."""
 MARKS = frozenset({"_", "N_", "sentence"})
 ARGPARSE = (
     *(
@@ -39,12 +39,52 @@ ARGPARSE = (
 )
 """What Python's own parser says. Source: CPython 3.11 to 3.13, Lib/argparse.py."""
 _METADATA = {
-    "Project-Id-Version": "BALLX Distributor, command line",
     "MIME-Version": "1.0",
     "Content-Type": "text/plain; charset=UTF-8",
     "Content-Transfer-Encoding": "8bit",
     "Language": "pt_BR",
 }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Catalogue:
+    """The texts of one app."""
+
+    project: str
+    domain: str
+    locale: Path
+    sources: tuple[Path, ...]
+    """Where texts are marked in the code."""
+    templates: tuple[Path, ...]
+    others: tuple[str, ...] = ()
+    """Texts that a person meets and that are marked nowhere."""
+
+    def translations(self) -> list[Path]:
+        """Return the .po file of each language."""
+        return sorted(self.locale.glob(f"*/LC_MESSAGES/{self.domain}.po"))
+
+
+_DISTRIBUTOR = paths.ROOT / "distributor"
+SPOKEN = (_DISTRIBUTOR / "cli", _DISTRIBUTOR / "console")
+"""Where nothing may be said to a person without a mark."""
+DISTRIBUTOR = Catalogue(
+    project="BALLX Distributor, command line",
+    domain=DOMAIN,
+    locale=LOCALE,
+    # Behind those: what raises sentences that a command shows.
+    sources=(*SPOKEN, *(_DISTRIBUTOR / name for name in ("payout", "ledger", "recovery"))),
+    templates=(_DISTRIBUTOR / "console", FRAME),
+    others=ARGPARSE,
+)
+_OFFICE = paths.ROOT / "payflow" / "office"
+PAYFLOW = Catalogue(
+    project="PayFlow, the office's page",
+    domain=office.DOMAIN,
+    locale=office.LOCALE,
+    sources=(_OFFICE,),
+    templates=(_OFFICE, FRAME),
+)
+CATALOGUES = (DISTRIBUTOR, PAYFLOW)
 
 
 def marked(tree: ast.AST) -> Iterator[str]:
@@ -58,24 +98,24 @@ def marked(tree: ast.AST) -> Iterator[str]:
                 raise ValueError(f"line {node.lineno}: only a plain text can be translated")
 
 
-def messages() -> Mapping[str, list[str]]:
+def messages(of: Catalogue = DISTRIBUTOR) -> Mapping[str, list[str]]:
     """Return each text with the modules that have it, in the order of the code."""
     found: dict[str, list[str]] = {}
-    for file, text in (*_in_code(), *_in_templates()):
+    for file, text in (*_in_code(of), *_in_templates(of)):
         places = found.setdefault(text, [])
         places.extend([] if file.name in places else [file.name])
-    return {**found, **{text: ["argparse.py"] for text in ARGPARSE}}
+    return {**found, **{text: ["argparse.py"] for text in of.others}}
 
 
-def _in_code() -> Iterator[tuple[Path, str]]:
-    for folder in (*SOURCES, *BELOW):
+def _in_code(of: Catalogue) -> Iterator[tuple[Path, str]]:
+    for folder in of.sources:
         for file in sorted(folder.rglob("*.py")):
             yield from ((file, text) for text in marked(ast.parse(file.read_text("utf-8"))))
 
 
-def _in_templates() -> Iterator[tuple[Path, str]]:
+def _in_templates(of: Catalogue) -> Iterator[tuple[Path, str]]:
     """Yield what the pages say. Raises ValueError for a text that is put together before it is translated."""
-    for folder in TEMPLATES:
+    for folder in of.templates:
         for file in sorted(folder.rglob("*.html")):
             tree = Environment(autoescape=True).parse(file.read_text("utf-8"))
             for _line, _function, text in extract_from_ast(tree, ("_",)):
@@ -83,25 +123,20 @@ def _in_templates() -> Iterator[tuple[Path, str]]:
                     yield file, text
 
 
-def template() -> polib.POFile:
+def template(of: Catalogue = DISTRIBUTOR) -> polib.POFile:
     """Return every text without a translation."""
     pot = polib.POFile(wrapwidth=100)
-    pot.metadata = dict(_METADATA)
-    for text, places in messages().items():
+    pot.metadata = {"Project-Id-Version": of.project, **_METADATA}
+    for text, places in messages(of).items():
         pot.append(polib.POEntry(msgid=text, occurrences=[(place, "") for place in places]))
     return pot
 
 
-def translations() -> list[Path]:
-    """Return the .po file of each language."""
-    return sorted(LOCALE.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
-
-
-def update() -> None:
-    """Bring each language up to date, and compile it."""
-    for file in translations():
+def update(of: Catalogue) -> None:
+    """Bring each language of a catalogue up to date, and compile it."""
+    for file in of.translations():
         po = polib.pofile(str(file), wrapwidth=100)
-        po.merge(template())
+        po.merge(template(of))
         for gone in po.obsolete_entries():
             po.remove(gone)
         po.save(str(file), newline="\n")
@@ -109,4 +144,5 @@ def update() -> None:
 
 
 if __name__ == "__main__":
-    update()
+    for each in CATALOGUES:
+        update(each)

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from payflow.delivery.sender import SenderDesk
     from payflow.delivery.work import Work
     from payflow.lane import Lane
+    from payflow.mail.channel import SmtpChannel
+    from payflow.office.door import Door
+    from payflow.office.letters import Letters
     from payflow.ports import ContaAzul
     from payflow.sealing import Sealer
     from payflow.state import Company
@@ -164,6 +167,40 @@ class Container:
             redirect_uri=settings.redirect_uri,
         )
 
+    async def office_door(self) -> Door:
+        """Return how offices come in to their pages."""
+        from payflow.ledger.oauth import OAuthLedger
+        from payflow.ledger.records import oauth_codec
+        from payflow.office.door import Door
+
+        base, signing = await self.base(), (await self.settings(KeySettings)).signing("office sessions")
+        return Door(
+            oauth=OAuthLedger(base.ledger.rows_of(keys.OAUTH), oauth_codec(base.sealer)),
+            entries=base.entries,
+            lane=base.lane,
+            keys=signing,
+            clock=self._clock,
+            sleep=asyncio.sleep,
+        )
+
+    async def office_letters(self) -> Letters:
+        """Return how mails to offices are made."""
+        from payflow.office.letters import Letters
+
+        mail, origin = await self.settings(MailSettings), (await self.settings(ContaAzulSettings)).origin
+        return Letters(sender=mail.sender, origin=origin, override=mail.override)
+
+    async def mail_office(self, company: CompanyId) -> None:
+        """Mail a company's office the codes that it waits for."""
+        from payflow.adapters.notice import post
+
+        door, letters, channel = await self.office_door(), await self.office_letters(), await self._channel()
+
+        async def mail(found: Company, code: str) -> bool:
+            return await post(channel(), letters.recipient(found), letters.code(found, code, self._clock()))
+
+        await door.mail_codes(company, mail)
+
     async def lane(self, company: CompanyId) -> Lane:
         """Return the lane of one company."""
         from foundation.tablestore.leases import Leases
@@ -221,23 +258,18 @@ class Container:
     async def work(self, company: CompanyId) -> Work:
         """Return the work on a company's receipts."""
         from foundation.outgoing.guard import OutgoingGuard
-        from payflow.adapters.mail_token import token_source
         from payflow.delivery.office import Office
         from payflow.delivery.payers import LaneRecipients
         from payflow.delivery.work import Work
         from payflow.documents.download import Download
-        from payflow.mail.channel import SmtpChannel
-        from payflow.mail.smtp import Auth
 
         base, mail, tokens = await self.base(), await self.settings(MailSettings), await self._tokens(company)
-        server = mail.server()
-        token = token_source(await self._identity(), mail.token_scope) if server.auth is Auth.XOAUTH2 else None
         return Work(
             office=Office(
                 sender_name="PayFlow", sender_address=mail.sender, reply_to=mail.reply_to, override=mail.override
             ),
             desk=await self.desk(mail),
-            channel=lambda: SmtpChannel(server, mail.sender, token),
+            channel=await self._channel(),
             send_log=partial(base.send_log, self._clock),
             download=Download(
                 outgoing=OutgoingGuard(inside=(await self.settings(OutgoingSettings)).inside),
@@ -250,6 +282,17 @@ class Container:
         )
 
     # Inside ------------------------------------------------------------------------------------------
+
+    async def _channel(self) -> Callable[[], SmtpChannel]:
+        """Return what makes a connection to the mail server."""
+        from payflow.adapters.mail_token import token_source
+        from payflow.mail.channel import SmtpChannel
+        from payflow.mail.smtp import Auth
+
+        mail = await self.settings(MailSettings)
+        server = mail.server()
+        token = token_source(await self._identity(), mail.token_scope) if server.auth is Auth.XOAUTH2 else None
+        return lambda: SmtpChannel(server, mail.sender, token)
 
     async def _tokens(self, company: CompanyId) -> Tokens:
         from payflow.adapters.authorization import server_of

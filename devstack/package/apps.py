@@ -30,25 +30,28 @@ class App:
     """Every library it is deployed with, its version and hashes."""
     out: Path
     """Where the package goes."""
-    without: tuple[str, ...] = ()
-    """Packages of those folders that this app does not use, nor what they import."""
 
     def sources(self, root: Path) -> dict[str, Path]:
         """Return the files of the app in *root*, by their name in the package."""
-        paths_found = {path.relative_to(root).as_posix(): path for each in self.patterns for path in root.glob(each)}
-        found = {name: path for name, path in paths_found.items() if not name.startswith(self.without)}
+        found = {path.relative_to(root).as_posix(): path for each in self.patterns for path in root.glob(each)}
         return dict(sorted({**found, ENTRY: root / self.entry, HOST: root / self.host}.items()))
 
 
-PAGES = ("distributor/console/templates/*", "foundation/console/templates/*")
-"""What the console's pages are made of."""
+FRAME = "foundation/console/templates/*"
+"""What the pages of both apps are made of, beside their own."""
 
 DISTRIBUTOR = App(
     name="distributor",
     entry="function_app.py",
     host="host.json",
     folders=("distributor", "foundation"),
-    patterns=("distributor/**/*.py", "distributor/locale/**/*.[mp]o", *PAGES, "foundation/**/*.py"),
+    patterns=(
+        "distributor/**/*.py",
+        "distributor/locale/**/*.[mp]o",
+        "distributor/console/templates/*",
+        FRAME,
+        "foundation/**/*.py",
+    ),
     lock=paths.ROOT / "requirements.lock",
     out=paths.ROOT / "dist" / "app.zip",
 )
@@ -57,9 +60,14 @@ PAYFLOW = App(
     entry="payflow_app.py",
     host="payflow/host.json",
     folders=("payflow", "foundation"),
-    patterns=("payflow/**/*.py", "foundation/**/*.py"),
+    patterns=(
+        "payflow/**/*.py",
+        "payflow/locale/**/*.[mp]o",
+        "payflow/office/templates/*",
+        FRAME,
+        "foundation/**/*.py",
+    ),
     lock=paths.ROOT / "payflow" / "requirements.lock",
     out=paths.ROOT / "dist" / "payflow.zip",
-    without=("foundation/console/",),
 )
 APPS: Mapping[str, App] = {app.name: app for app in (DISTRIBUTOR, PAYFLOW)}

@@ -17,7 +17,6 @@ from foundation.settings.values import optional, parsed, refuse_reference
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 _BYTES_MIN = 32
-_PORTS = {"https": 443, "http": 80}
 
 
 def person(suffix: str) -> str:
@@ -50,10 +49,7 @@ def origin(text: str) -> str:
     parts = urls.split_url(text)
     if not (urls.is_private(parts) and parts and _is_bare(parts)):
         raise ValueError("must be an https address without a path, like https://payouts.example.com")
-    # As a browser sends it: the scheme's own port is left out. Source: https://www.rfc-editor.org/rfc/rfc6454#section-6.1
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
+    return urls.origin_of(parts)
 
 
 def _is_bare(parts: SplitResult) -> bool:

@@ -15,12 +15,24 @@ from collections.abc import Sequence
 from foundation.clock import system_clock
 from foundation.errors import ServiceError
 from foundation.version import version
-from payflow.cli import audits, checks, clinic, companies, decide, installation, keys, personal, receipts, senders
+from payflow.cli import (
+    audits,
+    checks,
+    clinic,
+    companies,
+    decide,
+    installation,
+    keys,
+    office,
+    personal,
+    receipts,
+    senders,
+)
 from payflow.cli.context import Refused, adding
 from payflow.wiring import Container
 
 __all__ = ["Refused", "main"]
-FAMILIES = (installation, companies, receipts, decide, clinic, personal, audits, senders, checks)
+FAMILIES = (installation, companies, receipts, decide, clinic, office, personal, audits, senders, checks)
 
 
 def main(arguments: Sequence[str]) -> int:

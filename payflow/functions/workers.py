@@ -44,7 +44,7 @@ async def wake_lanes(timer: func.TimerRequest, lanes: func.Out[str], context: fu
             lanes.set(json.dumps([entry.company for entry in due]))  # the host makes a message of each
         await parts.tell_alarms()
 
-    await _finished(context, wake)
+    await finished(context, wake)
 
 
 @blueprint.function_name("lane")
@@ -60,7 +60,7 @@ async def lane(message: func.QueueMessage, context: func.Context) -> None:
         running = await container().lane(company)
         logs.info(_log, "lane_ended", company=company, how=await running.run())
 
-    await _finished(context, run)
+    await finished(context, run)
 
 
 @blueprint.function_name("lane_poisoned")
@@ -72,10 +72,10 @@ async def lane_poisoned(message: func.QueueMessage, context: func.Context) -> No
         register = await container().register()
         await register.note("poison_message", message.get_body().decode(errors="replace")[:100], "")
 
-    await _finished(context, note)
+    await finished(context, note)
 
 
-async def _finished(context: func.Context, job: Callable[[], Awaitable[None]]) -> None:
+async def finished(context: func.Context, job: Callable[[], Awaitable[None]]) -> None:
     """Do *job*; trouble that passes or that a person must end is reported, and the message is done."""
     with invocation(_log, context, context.invocation_id):
         try:

@@ -74,6 +74,7 @@ CLASSES: Final[Mapping[str, Mapping[str, DataClass]]] = {
     "Payer": _of(personal="addresses", technical="no_mail no_mail_ms language", operator="decided_by"),
     "Mailbox": _of(technical="suppressed confirmed changed_ms", operator="decided_by"),
     "Invitation": _of(id="company", personal="document", technical="digest expires_ms", operator="made_by"),
+    "Access": _of(technical="epoch asks asked digest_ms digest_tried_ms paused_ms"),
     "SignIn": _of(technical="digest invitation browser expires_ms result"),
     "Entry": _of(id="company", technical="next_due_ms looked_ms status"),
     "Identity": _of(technical="ledger_id environment redirect_uri", credential="index_key"),

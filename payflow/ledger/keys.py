@@ -59,6 +59,11 @@ def sign_in(digest: str) -> str:
     return f"state:{digest}"
 
 
+def access(company: CompanyId) -> str:
+    """Return the key of a company's page, in the partition of sign-ins: no backup brings back who was signed in."""
+    return f"office:{company}"
+
+
 def receipt(name: str) -> str:
     """Return the key of the receipt that the blind index calls *name*."""
     return f"receipt:{name}"

@@ -1,4 +1,4 @@
-"""Invitations and sign-ins: found by the hash of what only the browser knows."""
+"""Who signs in: invitations and sign-ins, found by the hash of what only the browser knows; the office's pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.codec import Codec
 from foundation.tablestore.ports import UNSTORED, Rows
+from payflow.access import Access
 from payflow.connection import Invitation, SignIn
 from payflow.ledger import keys
+from payflow.model import CompanyId
 
 
 def new_secret() -> str:
@@ -49,3 +51,15 @@ class OAuthLedger:
         write.put(key, self.codec.encode(sign_in), sign_in.version)
         versions = await commit(self.rows, write, marker_row=key)
         return replace(sign_in, version=version_of(versions, key))
+
+    async def access(self, company: CompanyId) -> Access:
+        """Return what is known of a company's page; nothing yet when nobody asked for a code."""
+        row = await self.rows.get(keys.access(company))
+        return self.codec.decode(Access, row) if row else Access()
+
+    async def write_access(self, company: CompanyId, access: Access) -> Access:
+        """Store *access* over the one it was read as; return it as stored. Raises Contention."""
+        key, write = keys.access(company), AtomicWrite()
+        write.put(key, self.codec.encode(access), access.version)
+        versions = await commit(self.rows, write, marker_row=key)
+        return replace(access, version=version_of(versions, key))

@@ -8,9 +8,11 @@ rows without them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from foundation.clock import UnixMs
 from foundation.tablestore.codec import Codec, Column, Kind, Record, flag, number, text, word
+from payflow.access import Access, Ask
 from payflow.connection import Invitation, SignIn, Token
 from payflow.model import CompanyId
 from payflow.payers import Mailbox, Payer
@@ -67,8 +69,8 @@ def codec(company: CompanyId, sealer: Sealer) -> Codec:
 
 
 def oauth_codec(sealer: Sealer) -> Codec:
-    """Return the records of invitations and sign-ins, which belong to no company yet."""
-    return Codec([_invitation(_sealing(CompanyId(""), sealer)), _SIGN_IN])
+    """Return the records of who signs in: invitations and sign-ins of no company yet, and the office's page."""
+    return Codec([_invitation(_sealing(CompanyId(""), sealer)), _SIGN_IN, _ACCESS])
 
 
 def _sealing(company: CompanyId, sealer: Sealer) -> _Sealed:
@@ -83,6 +85,16 @@ def _sealing(company: CompanyId, sealer: Sealer) -> _Sealed:
     return sealed
 
 
+def _in_lines(name: str, write: Callable[[Any], str], read: Callable[[str], object]) -> Column:
+    """Return a column of several values, one a line."""
+    kind = Kind(
+        str,
+        lambda values: "\n".join(map(write, values)),
+        lambda stored: tuple(map(read, filter(None, stored.split("\n")))),
+    )
+    return Column(name, kind, name)
+
+
 def _invitation(sealed: _Sealed) -> Record:
     columns = (text("digest"), sealed("document"), text("company"), number("expires_ms"), text("made_by"))
     return Record(Invitation, columns)
@@ -91,6 +103,18 @@ def _invitation(sealed: _Sealed) -> Record:
 _SIGN_IN = Record(
     SignIn,
     (text("digest"), text("invitation"), text("browser"), number("expires_ms"), text("result")),
+)
+
+_ACCESS = Record(
+    Access,
+    (
+        number("epoch"),
+        _in_lines("asks", lambda ask: ask.line(), Ask.of),
+        _in_lines("asked", str, lambda line: UnixMs(int(line))),
+        number("digest_ms"),
+        number("digest_tried_ms"),
+        number("paused_ms"),
+    ),
 )
 
 

@@ -6,6 +6,8 @@ A group is read by the part that needs it, at its first use: a wrong mail passwo
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from enum import StrEnum
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
@@ -17,7 +19,7 @@ from foundation.alarms.settings import AlarmSettings as SharedAlarmSettings
 from foundation.alarms.settings import language
 from foundation.outgoing.addresses import Network, parse_networks
 from foundation.settings.groups import Rule, SettingsGroup, setting
-from foundation.settings.urls import is_private, split_url
+from foundation.settings.urls import is_private, origin_of, split_url
 from foundation.settings.values import setting_name, whole
 from payflow.sealing import Sealer
 
@@ -80,7 +82,15 @@ class KeySettings(SettingsGroup):
 
     def sealer(self) -> Sealer:
         """Return the sealer. Raises ConfigurationError if one of them is no key."""
-        return Sealer.of(self.master.get_secret_value().strip(), _old_keys(self.old.get_secret_value()))
+        return Sealer.of(*self._all())
+
+    def signing(self, purpose: str) -> list[str]:
+        """Return what signs for *purpose*, one made of each key, that of MASTER_KEY first."""
+        master, old = self._all()
+        return [hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest() for key in (master, *old)]
+
+    def _all(self) -> tuple[str, tuple[str, ...]]:
+        return self.master.get_secret_value().strip(), _old_keys(self.old.get_secret_value())
 
 
 class ContaAzulSettings(SettingsGroup):
@@ -98,6 +108,12 @@ class ContaAzulSettings(SettingsGroup):
     token_url: _Address = setting(
         "CONTA_AZUL_TOKEN_URL", "where codes become tokens", "https://auth.contaazul.com/oauth2/token"
     )
+
+    @property
+    def origin(self) -> str:
+        """The address under which people open our pages, as a browser names it: the redirect URI's."""
+        return origin_of(urlsplit(self.redirect_uri))
+
     rules: ClassVar = [
         Rule(
             lambda uri: urlsplit(uri).path == "/oauth/callback",

@@ -58,6 +58,9 @@ PAYFLOW_FUNCTIONS = {
     "wake_lanes timer 0 * * * * *",
     "lane queue payflow-lanes",
     "lane_poisoned queue payflow-lanes-poison",
+    "office http /office/{company}/{*page}",
+    "office_mail queue payflow-office",
+    "office_mail_poisoned queue payflow-office-poison",
 }
 
 

@@ -11,6 +11,7 @@ import polib
 import pytest
 
 from devstack import messages, paths
+from devstack.messages import Catalogue
 from distributor.cli import main
 from distributor.cli.arguments import parser
 from distributor.cli.headline import State, headline
@@ -24,10 +25,19 @@ SAYS = {"say", "applies", "CommandRefused", "ArgumentTypeError", "ConfigurationE
 WORDS = {"help", "summary", "description", "what"}
 
 
-@pytest.fixture(params=messages.translations(), ids=lambda file: file.parts[-3])
-def po(request: pytest.FixtureRequest) -> polib.POFile:
-    """One language after the other."""
-    found = polib.pofile(str(request.param))
+@pytest.fixture(params=messages.CATALOGUES, ids=lambda catalogue: catalogue.domain)
+def catalogue(request: pytest.FixtureRequest) -> Catalogue:
+    """One app after the other."""
+    found = request.param
+    assert isinstance(found, Catalogue)
+    return found
+
+
+@pytest.fixture
+def po(catalogue: Catalogue) -> polib.POFile:
+    """What a translator edits: there is one language beside English."""
+    (file,) = catalogue.translations()
+    found = polib.pofile(str(file))
     assert isinstance(found, polib.POFile)
     return found
 
@@ -42,9 +52,9 @@ def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     choose([], {})
 
 
-def test_every_sentence_is_translated(po: polib.POFile) -> None:
+def test_every_sentence_is_translated(catalogue: Catalogue, po: polib.POFile) -> None:
     """None missing, none that is gone, none in doubt; `python -m devstack.messages` brings them up to date."""
-    assert {entry.msgid for entry in po} == set(messages.messages())
+    assert {entry.msgid for entry in po} == set(messages.messages(catalogue))
     assert [entry.msgid for entry in po if not entry.translated() or entry.fuzzy] == []
 
 
@@ -85,7 +95,7 @@ def _speaks(text: ast.expr) -> bool:
 
 def test_nothing_is_said_around_the_catalogue() -> None:
     """Every help text and every sentence of the command line is marked for translation."""
-    files = sorted(file for folder in messages.SOURCES for file in folder.rglob("*.py"))
+    files = sorted(file for folder in messages.SPOKEN for file in folder.rglob("*.py"))
     trees = {file.relative_to(paths.ROOT): ast.parse(file.read_text("utf-8")) for file in files}
 
     assert {name: lines for name, tree in trees.items() if (lines := list(unmarked(tree)))} == {}

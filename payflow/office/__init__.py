@@ -1,0 +1,1 @@
+"""The page of a clinic's office: it sees its own receipts alone, and decides about them."""

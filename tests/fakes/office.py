@@ -1,0 +1,118 @@
+"""An office's page in memory: its company, the mails it gets, a browser at it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from html import unescape
+
+from foundation.clock import UnixMs
+from foundation.http.html import HtmlPage
+from foundation.tablestore.memory import MemoryRows
+from payflow.ledger.lane import LaneLedger
+from payflow.ledger.oauth import OAuthLedger
+from payflow.ledger.records import oauth_codec
+from payflow.model import CompanyId
+from payflow.office.door import Door
+from payflow.office.site import ASK_COOKIE, COOKIE, Site, Visit
+from payflow.state import Company, CompanyStatus
+from tests.fakes.payflow import COMPANY, NOW, SEALER, Book, a_company
+
+ORIGIN = "https://payflow.example"
+CONTACT = "financeiro.canaria@example.org"
+
+
+@dataclass
+class OfficeWorld:
+    """One company, the door to its page, and what was mailed."""
+
+    book: Book = field(default_factory=Book)
+    sign_ins: MemoryRows = field(default_factory=MemoryRows)
+    now: UnixMs = NOW
+    woken: list[str] = field(default_factory=list)
+    slept_s: list[float] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    """The codes that were mailed, the newest last."""
+    keys: list[str] = field(default_factory=lambda: ["k" * 64])
+
+    async def founded(self, **company: object) -> OfficeWorld:
+        await self.book.entries.lower(COMPANY, self.now, CompanyStatus.ACTIVE)
+        await self.book.lane.write_company(replace(a_company(), **company))  # type: ignore[arg-type]
+        return self
+
+    @property
+    def oauth(self) -> OAuthLedger:
+        return OAuthLedger(self.sign_ins, oauth_codec(SEALER))
+
+    @property
+    def door(self) -> Door:
+        return Door(
+            oauth=self.oauth,
+            entries=self.book.entries,
+            lane=self.lane,
+            keys=self.keys,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
+
+    def lane(self, company: CompanyId) -> LaneLedger:
+        return replace(self.book.lane, company=company)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+
+    @property
+    def site(self) -> Site:
+        return Site(door=self.door, origin=ORIGIN, lane=self.lane, wake=self.woken.append, clock=lambda: self.now)
+
+    async def post(self, company: Company, code: str) -> bool:
+        """Take a mail with a code, as the mail server does."""
+        assert company.contact == CONTACT
+        self.codes.append(code)
+        return True
+
+    async def mail(self) -> int:
+        """Do what the worker does that was woken."""
+        return sum([await self.door.mail_codes(CompanyId(company), self.post) for company in self.woken])
+
+
+@dataclass
+class Browser:
+    """A browser: keeps cookies, says where its forms come from."""
+
+    world: OfficeWorld
+    company: str = COMPANY
+    cookies: dict[str, str] = field(default_factory=dict)
+    page: HtmlPage = field(default_factory=lambda: HtmlPage(status=0, body=""))
+
+    async def get(self, page: str = "", **query: str) -> HtmlPage:
+        """Open a page."""
+        return await self._ask(Visit(method="GET", company=self.company, page=page, query=query))
+
+    async def post(self, page: str, origin: str = ORIGIN, **form: str | list[str]) -> HtmlPage:
+        """Send a form."""
+        fields = {name: [value] if isinstance(value, str) else value for name, value in form.items()}
+        return await self._ask(Visit(method="POST", company=self.company, page=page, form=fields, origin=origin))
+
+    async def sign_in(self) -> Browser:
+        """Ask for a code, read the mail, come in."""
+        await self.post("code")
+        await self.world.mail()
+        await self.post("enter", code=self.world.codes[-1])
+        assert self.page.status == 303, self.page.body
+        return self
+
+    def form(self) -> str:
+        """Return the hidden token of the page that is open."""
+        found = re.search(r'name="form" value="([^"]+)"', self.page.body)
+        assert found, self.page.body
+        return unescape(found[1])
+
+    async def _ask(self, visit: Visit) -> HtmlPage:
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        self.page = await self.world.site.answer(replace(visit, cookies=cookies))
+        if cookie := self.page.headers.get("Set-Cookie"):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            assert name in (COOKIE, ASK_COOKIE)
+            self.cookies[name] = value
+        return self.page
