@@ -73,6 +73,13 @@ async def mastered(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(req.method)
 
 
+def _twice(name: str, first: str, last: str) -> func.HttpResponse:
+    answer = func.HttpResponse("x")
+    answer.headers.add(name, first)
+    answer.headers.add(name, last)
+    return answer
+
+
 ANSWERS: Mapping[str, typing.Callable[[], typing.Any]] = {
     "str": lambda: "text é",
     "none": lambda: None,
@@ -88,6 +95,11 @@ ANSWERS: Mapping[str, typing.Callable[[], typing.Any]] = {
     "csv": lambda: func.HttpResponse("a,b", mimetype="text/csv"),
     "599": lambda: func.HttpResponse("odd", status_code=599),
     "999": lambda: func.HttpResponse("odd", status_code=999),
+    "99": lambda: func.HttpResponse("odd", status_code=99),
+    "1000": lambda: func.HttpResponse("odd", status_code=1000),
+    "own-chunks": lambda: func.HttpResponse("x", headers={"Transfer-Encoding": "chunked"}),
+    "twice": lambda: _twice("X-Twice", "first", "last"),
+    "cookies": lambda: _twice("Set-Cookie", "a=b", "c=d"),
     "busy": lambda: func.HttpResponse("later", status_code=503, headers={"Retry-After": "7"}),
     "gzip": lambda: func.HttpResponse(b"\x1f\x8b\x08", headers={"Content-Encoding": "gzip"}),
     "cookie": lambda: func.HttpResponse("x", headers={"Set-Cookie": "a=b; HttpOnly"}),
@@ -118,7 +130,9 @@ async def slow(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("blocking/{seconds}", methods=["GET"])
 def blocking(req: func.HttpRequest) -> func.HttpResponse:
     """Run as sync functions do, on a thread."""
+    saw("blocking begins")
     time.sleep(float(req.route_params["seconds"]))
+    saw("blocking ends")
     return func.HttpResponse(req.method)
 
 
@@ -162,8 +176,9 @@ async def put_many(req: func.HttpRequest, out: func.Out[typing.List[str]]) -> fu
 async def work(msg: func.QueueMessage) -> None:
     """Do what the message says."""
     text = msg.get_body().decode()
-    visible = msg.time_next_visible
-    saw("work", text=text, count=msg.dequeue_count, id=msg.id, visible=visible.isoformat() if visible else None)
+    times = {"inserted": msg.insertion_time, "expires": msg.expiration_time, "visible": msg.time_next_visible}
+    told = {name: moment.isoformat() if moment else None for name, moment in times.items()}
+    saw("work", text=text, count=msg.dequeue_count, id=msg.id, receipt=msg.pop_receipt, **told)
     if text.startswith("sleep"):
         await asyncio.sleep(float(text.split()[1]))
         saw("work slept", text=text)

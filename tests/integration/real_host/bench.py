@@ -159,6 +159,14 @@ def ask(host: Hosted, path: str, *, method: str = "GET", **headers: str) -> Got:
     return got
 
 
+def first_line(host: Hosted, path: str) -> str:
+    """Return the first line of the answer: a status of other than three digits is none to a client's library."""
+    where = urlsplit(host.url)
+    with socket.create_connection((where.hostname, where.port), timeout=20) as wire:
+        wire.sendall(f"GET {path} HTTP/1.1\r\nHost: {where.netloc}\r\nConnection: close\r\n\r\n".encode())
+        return wire.makefile("rb").readline().decode().rstrip("\r\n")
+
+
 def encoded(text: str | bytes) -> str:
     """A message as the extension writes one."""
     return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()

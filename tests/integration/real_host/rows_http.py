@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from tests.integration.hosted import Hosted
-from tests.integration.real_host.bench import ask, exchange, lines, row
+from tests.integration.real_host.bench import Trial, ask, exchange, first_line, lines, row
 
 Check = Callable[[Hosted], None]
 CLOSE = b"Connection: close\r\n"
@@ -44,6 +45,8 @@ def head(*more: bytes, line: bytes = b"GET /open/7 HTTP/1.1", host: bytes = b"Ho
     return b"\r\n".join([line, host, *more, b"Connection: close", b"", b""])
 
 
+SOON = {"DEVSTACK_TIME_SCALE": "0.1"}
+"""The grace of a body is half a second, that of a head three."""
 ROUTING = "Routing"
 lines(
     ROUTING,
@@ -156,6 +159,12 @@ def _(host: Hosted) -> None:
     assert "x-forwarded-for" not in ask(host, "/open/7").json["headers"]
 
 
+@row(HEADS, "headers that never end", "408 after 30 s", "trial")
+def _(trial: Trial) -> None:
+    with trial.host(**SOON) as host:
+        assert [got.status for got in exchange(host, b"GET /open/7 HTTP/1.1\r\nHost: HOST\r\nX-A: a\r\n")] == [408]
+
+
 BODIES = "Request body"
 POST = b"POST /open/7 HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n"
 
@@ -223,6 +232,37 @@ def _(host: Hosted) -> None:
     assert 4.5 < time.monotonic() - began < 9
 
 
+@row(BODIES, "1 MB", "answered")
+def _(host: Hosted) -> None:
+    (got,) = exchange(host, POST + b"Content-Length: 1000000\r\n\r\n" + b"a" * 1_000_000)
+
+    assert (got.status, len(got.json["body_hex"])) == (201, 2_000_000)
+
+
+@row(BODIES, "some bytes a second", "cut; the function does not run", "trial")
+def _(trial: Trial) -> None:
+    with trial.host(**SOON) as host:
+        where = urlsplit(host.url)
+        with socket.create_connection((where.hostname, where.port), timeout=30) as wire:
+            wire.sendall(POST.replace(b"HOST", b"x") + b"Content-Length: 100\r\n\r\n")
+            with suppress(ConnectionError):
+                for _byte in range(99):
+                    wire.sendall(b"a")
+                    time.sleep(0.05)
+        assert host.ask("/healthz").status == 200
+    assert trial.seen("http") == []
+
+
+@row(BODIES, "chunked, never ending", "answered at once, then closed", "trial")
+def _(trial: Trial) -> None:
+    with trial.host(**SOON) as host:
+        (got,) = exchange(
+            host, POST.replace(b"Connection: close\r\n", b"") + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+        )
+
+    assert (got.status, got.json["body_hex"]) == (201, "")
+
+
 ANSWERS = "Answers"
 
 
@@ -252,6 +292,9 @@ lines(
     ("no body", "Content-Length: 0", answer("no-body", 202, content_length="0")),
     ("status 599", "as it is", answer("599", 599, b"odd")),
     ("status 999", "as it is", answer("999", 999, b"odd")),
+    ("status 99", "as it is", lambda host: _equal(first_line(host, "/answer/99"), "HTTP/1.1 99 ")),
+    ("status 1000", "as it is", lambda host: _equal(first_line(host, "/answer/1000"), "HTTP/1.1 1000 ")),
+    ("the same header twice", "the last", answer("twice", 200, b"x", x_twice="last")),
     ("503 with Retry-After", "as it is", answer("busy", 503, b"later", retry_after="7")),
     ("its own gzip", "as it is", answer("gzip", 200, b"\x1f\x8b\x08", content_encoding="gzip")),
     (
@@ -263,6 +306,19 @@ lines(
     ("a function's body", "chunked", answer("csv", 200, b"a,b", transfer_encoding="chunked", content_length=None)),
     ("a refusal", "Content-Length: 0", lambda host: _equal(ask(host, "/nothing").header("content-length"), "0")),
 )
+
+
+@row(ANSWERS, "two cookies", "two headers")
+def _(host: Hosted) -> None:
+    cookies = [value for name, value in ask(host, "/answer/cookies").headers if name.lower() == "set-cookie"]
+
+    assert [each.partition(";")[0] for each in cookies] == ["a=b", "c=d"]
+
+
+@row(ANSWERS, "its own Transfer-Encoding: chunked", "broken framing: no client can read the body")
+def _(host: Hosted) -> None:
+    assert first_line(host, "/answer/own-chunks") == "HTTP/1.1 200 OK"
+    assert exchange(host, head(line=b"GET /answer/own-chunks HTTP/1.1")) == []
 
 
 @row(ANSWERS, "a value that is not ASCII, a bad name, a wrong length", "500, while the log says Succeeded")

@@ -123,7 +123,7 @@ def _(trial: Trial) -> None:
     assert run["text"] == ""
 
 
-@row(QUEUES, "the metadata", "next visible in ten minutes, whole seconds", "trial")
+@row(QUEUES, "the metadata", "texts and numbers; times in UTC; next visible in ten minutes, whole seconds", "trial")
 def _(trial: Trial) -> None:
     trial.made().send_message(encoded("hello"))
     with trial.host():
@@ -132,6 +132,32 @@ def _(trial: Trial) -> None:
 
     assert visible.microsecond == 0
     assert timedelta(minutes=9) < visible - datetime.now(visible.tzinfo) <= timedelta(minutes=10)
+    assert [type(run[name]) for name in ("id", "receipt", "count")] == [str, str, int]
+    inserted, expires = (datetime.fromisoformat(run[name]) for name in ("inserted", "expires"))
+    assert inserted.utcoffset() == expires.utcoffset() == timedelta()
+    assert expires - inserted == timedelta(days=7)
+
+
+@row(QUEUES, "a message moved to poison", "it lives 7 days", "trial")
+def _(trial: Trial) -> None:
+    trial.made().send_message(encoded("fail"))
+    with trial.host(**{"AzureWebJobs.mourn.Disabled": "1"}):
+        until(lambda: count(trial.queue("-poison")) == 1)
+        (moved,) = trial.queue("-poison").peek_messages()
+
+    assert moved.inserted_on
+    assert moved.expires_on
+    assert moved.expires_on - moved.inserted_on == timedelta(days=7)
+
+
+@row(QUEUES, "a message with $AzureWebJobsParentId", "run, unchanged", "trial")
+def _(trial: Trial) -> None:
+    text = '{"$AzureWebJobsParentId": "a", "b": 1}'
+    trial.made().send_message(encoded(text))
+    with trial.host():
+        (run,) = until(lambda: trial.seen("work"))
+
+    assert run["text"] == text
 
 
 @row(

@@ -20,6 +20,11 @@ BROKEN_APPS = {
     "an import error": "import no_such_module\n",
     "a syntax error": "def (\n",
     "no function_app.py": None,
+    "a function's name twice": (
+        "import azure.functions as func\napp = func.FunctionApp()\n\n\n"
+        '@app.function_name("a")\n@app.route("a")\ndef a(req: func.HttpRequest) -> str:\n    return ""\n\n\n'
+        '@app.function_name("a")\n@app.route("b")\ndef b(req: func.HttpRequest) -> str:\n    return ""\n'
+    ),
     "a wrong argument name": (
         "import azure.functions as func\napp = func.FunctionApp()\n\n\n"
         '@app.route("a")\ndef a(request: func.HttpRequest) -> str:\n    return ""\n'
@@ -36,7 +41,41 @@ def _(trial: Trial) -> None:
         assert "No job functions found" in host.log, what
 
 
-@row(SETTINGS, "a setting missing in a queue's name", "healthz 200, that function off, named in the log", "trial")
+MISSING = """\
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.route("healthz")
+def healthz(req: func.HttpRequest) -> str:
+    return "alive"
+
+
+@app.queue_trigger(arg_name="msg", queue_name="%NO_SUCH_SETTING%", connection="AzureWebJobsStorage")
+def unnamed(msg: func.QueueMessage) -> None: ...
+
+
+@app.queue_trigger(arg_name="msg", queue_name="a-queue", connection="NO_SUCH_CONNECTION")
+def unconnected(msg: func.QueueMessage) -> None: ...
+
+
+@app.timer_trigger(arg_name="tick", schedule="%NO_SUCH_SCHEDULE%")
+def untimed(tick: func.TimerRequest) -> None: ...
+"""
+
+
+@row(SETTINGS, "%NAME% missing; a connection missing", "healthz 200, each function off, named in the log", "trial")
+def _(trial: Trial) -> None:
+    trial.an_app(source=MISSING)
+    with trial.host() as host:
+        assert statuses(host, "/healthz") == [200]
+
+    names = ["healthz", "unnamed", "unconnected", "untimed"]
+    assert [f"The '{name}' function is in error" in host.log for name in names] == [False, True, True, True]
+
+
+@row(SETTINGS, "a queue's name that is none", "healthz 200, that function off, named in the log", "trial")
 def _(trial: Trial) -> None:
     with trial.host(WORK_QUEUE="Not A Name") as host:
         assert statuses(host, "/healthz", "/open/7") == [200, 201]
