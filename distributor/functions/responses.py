@@ -11,7 +11,7 @@ from distributor.functions.problems import rate_headers, to_problem
 from distributor.model import DEFAULT_SOURCE
 from distributor.rates import Window
 from distributor.status import shown
-from distributor.webhook.intake import Accepted
+from distributor.webhook.order_keeper import Accepted
 from foundation.http.handler import HttpFrame
 from foundation.http.responses import json_response, set_headers
 

@@ -18,7 +18,8 @@ from distributor.ports import Alarm, Alarms
 from distributor.settings.shops import WooCommerceSettings
 from distributor.webhook import woocommerce
 from distributor.webhook.authentication import Sender, WebhookRequest
-from distributor.webhook.intake import Accepted, Intake
+from distributor.webhook.intake import Intake
+from distributor.webhook.order_keeper import Accepted
 from distributor.webhook.signature import Verified
 from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from foundation import logs
@@ -72,11 +73,11 @@ class WooCommerceIntake:
     async def _same_order(self, order: Order, verified: Verified, body: bytes) -> Accepted:
         """Keep *order*; one that was stored before its refunds is the same order, and its first content is kept."""
         try:
-            return await self.intake.keep(order, verified)
+            return await self.intake.keep(order, verified.signed_with)
         except ConflictingOrder:
             rules = self.intake.payment_rules
             earlier = woocommerce.fingerprints_before_refunds(body, order, rules, self.rules)
-            return await self.intake.keep(order, verified, or_known_as=earlier)
+            return await self.intake.keep(order, verified.signed_with, or_known_as=earlier)
 
     async def _tell(self, unpaid: NotPaid, source: str) -> None:
         logs.info(

@@ -24,7 +24,7 @@ from distributor.functions import health, orders, problems
 from distributor.model import OrderKey, OrderStatus
 from distributor.order_query import OrderQuery
 from distributor.rates import Rate, Window
-from distributor.webhook.intake import Accepted
+from distributor.webhook.order_keeper import Accepted
 from foundation.errors import ConfigurationError, Contention, Rejected, ServiceError, StoreUnavailable
 from foundation.http.readiness import ReadinessReport
 from foundation.version import version

@@ -11,7 +11,7 @@ import pytest
 from distributor.functions import woocommerce
 from distributor.model import OrderStatus
 from distributor.rates import Rate
-from distributor.webhook.intake import Accepted
+from distributor.webhook.order_keeper import Accepted
 from distributor.webhook.woocommerce import NotPaid, NotPaidKind
 from foundation.errors import ConfigurationError, StoreUnavailable
 from tests.factories import an_order

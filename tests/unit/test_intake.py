@@ -14,10 +14,12 @@ from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, U
 from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.model import Address, HoldReason, OrderKey
+from distributor.order_ids import ref_id
 from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits
 from distributor.webhook.authentication import WebhookRequest
-from distributor.webhook.intake import Accepted, Intake
+from distributor.webhook.intake import Intake
+from distributor.webhook.order_keeper import Accepted
 from distributor.webhook.signature import Key, Verified
 from distributor.webhook.signature_schemes import Scheme
 from foundation.errors import StoreUnavailable
@@ -299,3 +301,17 @@ async def test_an_order_to_ourselves_is_refused(intake: Intake) -> None:
 
 async def _bob_is_ours() -> frozenset[Address]:
     return frozenset({BOB})
+
+
+async def test_a_look_says_what_keeping_would_and_keeps_nothing(intake: Intake) -> None:
+    """New, known, in conflict, or refused."""
+    stored = (await send(intake)).order
+    new = replace(stored, order_id="ORD2", ref_id=ref_id("default", "ORD2"))
+    capped = replace(intake, caps=Caps(order_units=TokenUnits(1)))
+
+    assert (await intake.look(stored), await capped.look(stored), await intake.look(new)) == (stored, stored, None)
+    with pytest.raises(ConflictingOrder):
+        await intake.look(replace(stored, fingerprint="other"))
+    with pytest.raises(UnpayableOrder):
+        await capped.look(new)
+    assert await intake.ledger.order(new.key) is None

@@ -21,7 +21,8 @@ from distributor.settings.chain import ContractSettings
 from distributor.settings.shops import WooCommerceSettings
 from distributor.units import TokenUnits
 from distributor.webhook.authentication import WebhookRequest
-from distributor.webhook.intake import Accepted, Intake
+from distributor.webhook.intake import Intake
+from distributor.webhook.order_keeper import Accepted
 from distributor.webhook.signature import Key, Verified
 from distributor.webhook.signature_schemes import Scheme
 from distributor.webhook.woocommerce import NotPaid, NotPaidKind
