@@ -72,7 +72,7 @@ DISTRIBUTOR = Catalogue(
     domain=DOMAIN,
     locale=LOCALE,
     # Behind those: what raises sentences that a command shows.
-    sources=(*SPOKEN, *(_DISTRIBUTOR / name for name in ("payout", "ledger", "recovery"))),
+    sources=(*SPOKEN, *(_DISTRIBUTOR / name for name in ("payout", "ledger", "recovery", "webhook"))),
     templates=(_DISTRIBUTOR / "console", FRAME),
     others=ARGPARSE,
 )

@@ -1,0 +1,288 @@
+"""``pay-file``: store a table of payouts as orders of one shop; ``pay-file status``: where those orders are."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distributor.cli.amounts import NATIVE_DECIMALS, short_by, tokens
+from distributor.cli.argument_types import words
+from distributor.cli.common_arguments import apply_argument, by_and_why
+from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
+from distributor.cli.declared import Command
+from distributor.cli.language import N_, _, spoken
+from distributor.errors import ChainUnavailable, WrongChain
+from distributor.ledger import Ledger
+from distributor.model import DEFAULT_SOURCE, Order
+from distributor.payout.preflight import DistributionConfig, spendable_units
+from distributor.settings.shop_secrets import SecretName
+from distributor.settings.use_cases import HistorySettings, IntakeSettings
+from distributor.units import TokenUnits
+from distributor.webhook.order_keeper import OrderKeeper
+from distributor.webhook.payout_file import FileRules, PayoutFile, RefusedLine, read_file
+from distributor.webhook.waking import Waker
+from foundation.errors import ConfigurationError, Rejected, StoreUnavailable
+
+BYTES_MAX = 10 * 2**20
+LINES_SHOWN_MAX = 50
+"""Lines that are named of each kind; the count beside them says how many there are."""
+WAITING_COUNTED_MAX = 1_000
+
+
+@dataclass(kw_only=True)
+class _Looked:
+    """What storing the orders of a file would do."""
+
+    new: list[Order] = field(default_factory=list)
+    known: list[Order] = field(default_factory=list)
+    """As the ledger holds them."""
+    refused: list[RefusedLine] = field(default_factory=list)
+
+    @property
+    def units(self) -> TokenUnits:
+        return _sum(self.new)
+
+
+async def pay_file(context: CommandContext) -> int:
+    """
+    Show what a file would pay, and store its orders with ``--apply``; the audit trail has it before the first order.
+
+    Raises:
+        MalformedQuery: The file is no table of payouts.
+        CommandRefused: It cannot be read, or lines are refused and ``--without-refused`` was not given.
+    """
+    file, only_status = _asked(context)
+    settings = await context.begin(IntakeSettings)
+    text = await asyncio.to_thread(_text, file)
+    read = read_file(text, _rules(context), settings.contracts, context.clock())
+    ledger = await context.our_ledger()
+    if only_status:
+        return await _status(context, ledger, read, settings.contracts.decimals)
+    secret = _secret(settings, context.options.shop)
+    keeper = OrderKeeper(
+        ledger=ledger,
+        fingerprints=await context.parts.fingerprints(),
+        alarms=await context.parts.alarms(),
+        caps=settings.caps.caps,
+        own_addresses=ledger.own_addresses.all,
+    )
+    looked = await _look(keeper, read)
+    money = await _money(context, ledger, looked)
+    context.answer({**_document(read, looked, settings.contracts.decimals), "money": money})
+    if looked.refused and not context.options.without_refused:
+        raise CommandRefused(
+            _("Nothing is stored while lines are refused: correct them, or leave them out with --without-refused.")
+        )
+    if looked.new and context.applies(
+        _("store {count} orders of shop {shop}; they will be paid").format(
+            count=len(looked.new), shop=context.options.shop
+        )
+    ):
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        await ledger.admin.record(
+            "pay-file",
+            context.options.batch,
+            context.options.by,
+            context.why(),
+            orders=len(looked.new),
+            amount_units=str(looked.units),
+            file_sha256=digest,
+        )
+        return await _store(context, keeper, looked.new, secret)
+    return DONE
+
+
+async def _look(keeper: OrderKeeper, read: PayoutFile) -> _Looked:
+    looked = _Looked(refused=list(read.refused))
+    for line, order in read.orders.items():
+        try:
+            stored = await keeper.look(order)
+        except Rejected as error:
+            looked.refused.append(RefusedLine(line=line, error=error))
+            continue
+        if stored is None:
+            looked.new.append(order)
+        else:
+            looked.known.append(stored)
+    return looked
+
+
+async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[Order], secret: str) -> int:
+    """Store each order, then wake the payouts; cut anywhere, the same command stores what is missing."""
+    stored, refused = 0, list[str]()
+    try:
+        for order in orders:
+            try:
+                await keeper.keep(order, secret)
+                stored += 1
+            except Rejected as error:  # another order took its id since we looked, or a cap was lowered
+                refused.append(f"{order.key}: {spoken(error)}")
+    except StoreUnavailable:
+        context.say(
+            _("{stored} of {count} orders are stored; run the same command again: none is paid twice.").format(
+                stored=stored, count=len(orders)
+            )
+        )
+        raise
+    finally:
+        if stored:
+            await Waker(context.parts.queues).wake()
+    for line in refused:
+        context.say(line)
+    context.say(_("{stored} orders are stored and will be paid.").format(stored=stored))
+    return REFUSED if refused else DONE
+
+
+async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, decimals: int) -> int:
+    """Add up where the orders of the file are; 1 while not all are paid, or a line is refused."""
+    by_status: dict[str, list[Order]] = {}
+    for order in read.orders.values():
+        found = await ledger.shop_orders.find(order.key)
+        status = "not stored" if found is None else str(found.status)
+        if found is not None and found.fingerprint != order.fingerprint:
+            status = "stored with other content"
+        by_status.setdefault(status, []).append(order)
+    context.answer(
+        {
+            "batch": context.options.batch,
+            "orders": {status: len(orders) for status, orders in by_status.items()},
+            "tokens": {status: tokens(_sum(orders), decimals) for status, orders in by_status.items()},
+            "total": tokens(_sum(read.orders.values()), decimals),
+            "not_paid": [
+                str(order.key) for status, orders in by_status.items() if status != "paid" for order in orders
+            ][:LINES_SHOWN_MAX],
+            **_refused(read.refused),
+        }
+    )
+    return DONE if set(by_status) <= {"paid"} and not read.refused else REFUSED
+
+
+def _document(read: PayoutFile, looked: _Looked, decimals: int) -> dict[str, Any]:
+    statuses = Counter(str(order.status) for order in looked.known)
+    return {
+        "new": len(looked.new),
+        "total": tokens(looked.units, decimals),
+        "stored_before": dict(statuses),
+        "equal_lines": list(read.repeated[:LINES_SHOWN_MAX]),
+        "equal_lines_count": len(read.repeated),
+        "same_id_again": list(read.named_again[:LINES_SHOWN_MAX]),
+        "columns_not_read": list(read.ignored),
+        **_refused(looked.refused),
+    }
+
+
+def _refused(lines: Sequence[RefusedLine]) -> dict[str, Any]:
+    shown = sorted(lines, key=lambda each: each.line)[:LINES_SHOWN_MAX]
+    return {"refused": len(lines), "refused_lines": [{"line": each.line, "why": spoken(each.error)} for each in shown]}
+
+
+async def _money(context: CommandContext, ledger: Ledger, looked: _Looked) -> dict[str, Any]:
+    """Return what the new orders would cost, and what would be left; that it is not known where no node says."""
+    try:
+        payout = (await context.parts.settings(HistorySettings)).payout
+        operator = (await context.parts.operator_keys.signer(payout.signing)).address
+        snapshot = await (await context.parts.chain()).pre_bind_snapshot(operator)
+    except (ConfigurationError, ChainUnavailable, WrongChain) as error:
+        return {"known": False, "why": spoken(error)}
+    config = DistributionConfig(
+        identity=payout.contracts.identity,
+        limits=payout.fees,
+        max_in_flight=payout.lane.max_in_flight,
+        orders_per_transaction=payout.lane.max_orders_per_transaction,
+    )
+    full, rest = divmod(len(looked.new), config.batch_size)
+    gas = full * config.payment_gas(config.batch_size) + (config.payment_gas(rest) if rest else 0)
+    gas_wei, decimals = gas * payout.fees.max_fee_wei, payout.contracts.decimals
+    state = await ledger.binding_state(operator)
+    waiting = await ledger.waiting(limit=WAITING_COUNTED_MAX)
+    payable = spendable_units(snapshot, state) if state else min(snapshot.reserve_units, snapshot.allowance_units)
+    spendable = payable - _sum(waiting.orders)
+    return {
+        "known": True,
+        "transactions": full + bool(rest),
+        "gas_at_most_pol": tokens(gas_wei, NATIVE_DECIMALS),
+        "gas_missing": short_by(gas_wei, snapshot.gas_balance_wei, NATIVE_DECIMALS) or None,
+        "left_before": tokens(max(0, spendable), decimals),
+        "left_after": tokens(max(0, spendable - looked.units), decimals),
+        "missing": short_by(looked.units, spendable, decimals) or None,
+        "more_wait": bool(waiting.after),
+    }
+
+
+def _sum(orders: Iterable[Order]) -> TokenUnits:
+    return TokenUnits(sum(order.amount_units for order in orders))
+
+
+def _asked(context: CommandContext) -> tuple[Path, bool]:
+    """Return the file, and whether only its status is asked."""
+    match context.options.file:
+        case [file]:
+            return Path(file), False
+        case ["status", file]:
+            return Path(file), True
+        case _:
+            raise CommandRefused(_("Name one file: `pay-file FILE`, or `pay-file status FILE`."))
+
+
+def _rules(context: CommandContext) -> FileRules:
+    options = context.options
+    return FileRules(batch=options.batch, source=options.shop, decimal=options.decimal or "")
+
+
+def _secret(settings: IntakeSettings, shop: str) -> str:
+    """Return the secret of *shop*: an order without one would wait until a person says whose it is."""
+    name = SecretName(shop, "current")
+    secret = settings.webhook.shop_secrets.get(name)
+    if not secret:
+        raise CommandRefused(
+            _("The shop {shop} has no secret: {setting} is not set.").format(shop=shop, setting=name.setting)
+        )
+    return secret
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > BYTES_MAX:
+            raise CommandRefused(_("{file} is larger than 10 MiB: pay it in parts.").format(file=file))
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandRefused(
+            _("{file} cannot be read as UTF-8 ({error}).").format(file=file, error=type(error).__name__)
+        ) from None
+
+
+def _arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", nargs="+", metavar="[status] FILE", help=_("a table with columns wallet and amount"))
+    command.add_argument(
+        "--batch", required=True, type=words, metavar="NAME", help=_("the name of this payout; the same file keeps it")
+    )
+    command.add_argument(
+        "--shop", type=words, default=DEFAULT_SOURCE, help=_("whose orders they are; the plain shop's if not given")
+    )
+    command.add_argument("--decimal", choices=[".", ","], help=_("the decimal sign of the file"))
+    command.add_argument(
+        "--without-refused", action="store_true", help=_("store the other lines where some are refused")
+    )
+    apply_argument(command)
+    by_and_why(command, _("for the audit trail; needed with --apply"))
+
+
+COMMANDS = (
+    Command(
+        name="pay-file",
+        summary=N_("pay a table of wallets and amounts, once"),
+        description=N_(
+            "Show what a CSV file with the columns wallet and amount would pay: refused, equal and known lines, total, "
+            "gas, what is left. With --apply its lines are stored as orders. The same file with the same --batch pays "
+            "nothing twice. `pay-file status FILE` adds up where its orders are."
+        ),
+        run=pay_file,
+        arguments=_arguments,
+    ),
+)
