@@ -51,7 +51,7 @@ def _(host: Hosted) -> None:
 @row(LIFE, "sync functions at once", "side by side on the worker's threads", "trial")
 def _(trial: Trial) -> None:
     """The worker of Python 3.11 took 60; the library of 3.13, which ours runs, has a thread for each core and four."""
-    with trial.host() as host, asking(host, *["/blocking/5"] * 4) as answers:
+    with trial.host() as host, asking(host, *["/blocking/2"] * 4) as answers:
         assert [answer() for answer in answers] == [200] * 4
     lines = [json.loads(line)["what"] for line in (trial.folder / "seen").read_text("utf-8").splitlines()]
 
