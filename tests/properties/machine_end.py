@@ -18,7 +18,8 @@ from foundation.settings.reading import read
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import OPERATOR, RESERVE, Behaviour
 from tests.fakes.queues import MemoryQueues
-from tests.properties.machine_invariants import Watchman, hold
+from tests.properties.machine_harm import hold
+from tests.properties.machine_invariants import Watchman
 from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from eth_abi.abi import decode
 
 from distributor.chain_types import Receipt, Transfer
-from distributor.model import Address, Hash
+from distributor.model import Hash
 from distributor.payout.guard_calls import is_guarded
-from foundation.clock import UnixMs, utc_day
 from foundation.errors import ServiceError
-from foundation.tablestore.ports import DeleteRow, InsertRow, Row, RowWrite, Value
+from foundation.tablestore.ports import DeleteRow, InsertRow, Row, RowWrite
 from tests.fakes.chain import RESERVE, FakeChain
 from tests.fakes.signer import Sent
+from tests.properties.machine_books import Books, Values, of, units_of
+from tests.properties.machine_harm import Broken, hold
 from tests.properties.machine_loop import current_job
 from tests.properties.machine_world import World
-
-Values = Mapping[str, Value]
 
 _PROMISES = ("wallet", "amount_units", "ref_id", "fingerprint", "received_ms")
 _MOVES = {
@@ -37,43 +35,16 @@ _GUARDED_MOVES = {
     "cancelled": {"paid"},
 }
 """What the guard's record allows besides: a failed item is bound again; what another transaction paid is paid."""
-_HOMES = {
-    "received": {"open"},
-    "assigned": {"nonce"},
-    "held": {"held"},
-    "paid": {"final"},
-    "cancelled": set[str](),
-}
-
-
-class Broken(AssertionError):
-    """A rule of the payout does not hold; the message begins with its name."""
-
-    def __init__(self, rule: str, detail: object) -> None:
-        super().__init__(f"{rule}: {detail}")
-        self.rule = rule
-
-
-ONLY = frozenset[str]()
-"""The rules that are looked at, for a test that is after one harm; empty: all of them."""
-
-
-def hold(condition: bool, rule: str, detail: object) -> None:
-    """Raise Broken unless *condition*."""
-    if not condition and (not ONLY or rule in ONLY):
-        raise Broken(rule, detail)
 
 
 class Watchman:
     """Looks at every group and every submission as it happens, and at the whole after each step."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
+        self.world, self.books = world, Books(world)
         self.gas_limits: dict[str, int] = {}
         self.refs: dict[str, str] = {}
         """The reference on chain of each hash ever handed over."""
-        self.kept: dict[str, tuple[str, str, int]] = {}
-        """Day, wallet and units of each payout that succeeded and moved nothing."""
         world.rows.on_done = self.see_group
         world.chain.on_submit = self.see_submission
 
@@ -124,89 +95,15 @@ class Watchman:
     def look(self) -> None:
         """Check everything that can be seen in the ledger and on the chain."""
         rows = self.world.rows.dump()
-        orders = _of(rows, "order:")
+        orders = of(rows, "order:")
         if self.world.lost:
             self._transfers(orders)
             return
-        transactions = _of(rows, "tx:")
-        self._books(rows, orders, transactions)
-        self._days(rows, orders, transactions)
-        self._homes(rows, orders, transactions)
-        _nonces(rows, transactions)
+        self.books.look(rows, orders)
         self._chain(orders)
         self._answers()
         torn = [alarm.subject for alarm in self.world.alarms.raised if alarm.code == "row_unreadable"]
         hold(not torn, "no sound row is called unreadable", torn)
-
-    def _books(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
-        """The totals are the sums of what they total."""
-        bound = _units(tx["committed_units"] for tx in transactions if tx["status"] != "final")
-        paid = _units(order["amount_units"] for order in orders if order["status"] == "paid")
-        assigned = _units(order["amount_units"] for order in orders if order["status"] == "assigned")
-        committed = int(rows["commitments"]["units"])
-        hold(committed == bound == assigned, "commitments are the open transactions", (committed, bound, assigned))
-        told = sum(int(row["orders_paid"]) for row in _of(rows, "stats:"))
-        closed = [order for order in orders if order["status"] == "paid" and order.get("nonce") is not None]
-        hold(told == len(closed), "the totals count what was paid", told)
-        promised = committed + paid
-        hold(promised <= self.world.reserve_units, "no more is promised than the reserve holds", promised)
-
-    def _keep_unproved(self, orders: Sequence[Values], transactions: Sequence[Values]) -> None:
-        """Note what a payout took that succeeded and moved nothing: a broken path keeps its units counted."""
-        mined = {tx.get("mined_hash"): tx for tx in transactions if tx["status"] == "final"}
-        for order in orders:
-            if order["status"] == "held" and order.get("hold_reason") == "no_transfer":
-                hash_known = order["paid_hash"] in mined
-                hold(hash_known, "what moved nothing has its final transaction", order["paid_hash"])
-                if not hash_known:
-                    continue
-                day = str(mined[order["paid_hash"]]["bound_day"])
-                key = f"{order['order_id']!s}:{order['paid_hash']!s}"
-                self.kept[key] = (day, str(order["wallet"]), int(order["amount_units"]))
-
-    def _days(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
-        """Each day's totals are what was bound on it and not released, and stay below the caps."""
-        days = {(tx["operator"], tx["nonce"]): str(tx["bound_day"]) for tx in transactions}
-        bound = Counter[str]()
-        for order in orders:
-            if order.get("nonce") is not None:
-                day = days[order["operator"], order["nonce"]]
-                bound[f"spent:{day}"] += int(order["amount_units"])
-                bound[f"spent:{day}:{order['wallet']!s}"] += int(order["amount_units"])
-        self._keep_unproved(orders, transactions)
-        for day, wallet, units in self.kept.values():
-            bound[f"spent:{day}"] += units
-            bound[f"spent:{day}:{wallet}"] += units
-        spent = {key: int(row["units"]) for key, row in rows.items() if key.startswith("spent:")}
-        hold(+Counter(spent) == bound, "what was spent is bound or paid", (spent, bound))
-        caps = self.world.caps
-        for key, units in bound.items():
-            most = caps.wallet_units if key.count(":") > 1 else caps.day_units
-            hold(most is None or units <= most, "no day goes beyond its cap", (key, units, most))
-        for tx in transactions:
-            signed = utc_day(UnixMs(int(tx["bound_ms"])))
-            hold(tx["bound_day"] == signed, "a binding counts on the day it is signed", (tx["nonce"], signed))
-
-    def _homes(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
-        """Every order is in exactly one place."""
-        unfinished = [tx for tx in transactions if tx["status"] != "final"]
-        carried = Counter(key for tx in unfinished for key in str(tx["orders"]).split("\n"))
-        finals = {str(tx["mined_hash"]) for tx in transactions if tx["status"] == "final"}
-        finals |= self.world.paid_elsewhere
-        lines = Counter(_key(row) for row in _of(rows, "open:"))
-        helds = Counter(_key(row) for row in _of(rows, "held:"))
-        for order in orders:
-            key = _key(order)
-            bound = order.get("nonce") is not None and order["status"] == "assigned"
-            homes = {"open"} if lines.pop(key, 0) else set[str]()
-            homes |= {"held"} if helds.pop(key, 0) else set()
-            homes |= {"nonce"} if bound or carried[key] else set()
-            homes |= {"final"} if order["status"] == "paid" and order.get("paid_hash") in finals else set()
-            hold(homes == _HOMES[str(order["status"])], "an order is in one place", (key, order["status"], homes))
-            hold(carried[key] == bound, "an order has one nonce at most", (key, carried[key]))
-            empty = order["status"] in {"assigned", "paid"} or order.get("nonce") is None
-            hold(empty, "a held or waiting order has no nonce", (key, order["status"], order.get("nonce")))
-        hold(not lines and not helds, "every place belongs to an order", (lines, helds))
 
     def _transfers(self, orders: Sequence[Values]) -> Mapping[str, str]:
         """Every transfer pays one order, in full, to its wallet; return what paid each reference."""
@@ -276,11 +173,11 @@ class Watchman:
         if self.world.lost:
             return
         rows = self.world.rows.dump()
-        orders = _of(rows, "order:")
+        orders = of(rows, "order:")
         unfinished = [(order["order_id"], order["status"]) for order in orders if order["status"] not in _ENDS]
         hold(not unfinished, "everything ends paid, held or cancelled", (unfinished, rows.get("waiting")))
-        hold(not _of(rows, "opentx:"), "everything ends paid, held or cancelled", "transactions are open")
-        paid = _units(order["amount_units"] for order in orders if order["status"] == "paid")
+        hold(not of(rows, "opentx:"), "everything ends paid, held or cancelled", "transactions are open")
+        paid = units_of(order["amount_units"] for order in orders if order["status"] == "paid")
         gone = self.world.reserve_units - self.world.chain.balance_of(RESERVE)
         paid += self._paid_beside(orders)
         hold(gone == paid, "the reserve has lost what was paid, to the unit", (gone, paid))
@@ -296,14 +193,14 @@ class Watchman:
     def told(self, codes: set[str]) -> None:
         """Whatever is held, waits or is open at the end of a history was told, whoever died on the way."""
         rows = self.world.rows.dump()
-        held = {"held_" + str(order["hold_reason"]) for order in _of(rows, "order:") if order["status"] == "held"}
+        held = {"held_" + str(order["hold_reason"]) for order in of(rows, "order:") if order["status"] == "held"}
         hold(held <= codes, "what is held was told", (held - codes, sorted(codes)))
         reason = rows.get("waiting", {}).get("reason")
-        waits = {"waiting_" + str(reason)} if reason and _of(rows, "open:") else set[str]()
+        waits = {"waiting_" + str(reason)} if reason and of(rows, "open:") else set[str]()
         hold(waits <= codes, "what waits was told", (waits - codes, sorted(codes)))
-        stuck = [order["order_id"] for order in _of(rows, "order:") if order["status"] not in _ENDS]
+        stuck = [order["order_id"] for order in of(rows, "order:") if order["status"] not in _ENDS]
         hold(not (stuck and not codes), "what is not paid is told", stuck)
-        open_long = not _of(rows, "opentx:") or "transaction_open_long" in codes
+        open_long = not of(rows, "opentx:") or "transaction_open_long" in codes
         hold(open_long, "what stays open was told", sorted(codes))
 
     def _starting(self, prefix: str) -> Iterator[tuple[str, Values]]:
@@ -331,30 +228,5 @@ def _check_move(write: Any, before: Values, *, guarded: bool) -> None:
     hold(move[1] in allowed, "an order goes its way and never back", (write.key, *move))
 
 
-def _nonces(rows: Mapping[str, Values], transactions: Sequence[Values]) -> None:
-    """Bound nonces are distinct and gapless, and each open one is listed."""
-    by_operator: dict[Address, list[int]] = {}
-    for tx in transactions:
-        by_operator.setdefault(Address(str(tx["operator"])), []).append(int(tx["nonce"]))
-    for operator, nonces in by_operator.items():
-        following = int(rows[f"nonce:{operator}"]["next"])
-        hold(sorted(nonces) == list(range(following)), "nonces are distinct and gapless", (operator, nonces, following))
-    opened = {(row["operator"], row["nonce"]) for row in _of(rows, "opentx:")}
-    unfinished = {(tx["operator"], tx["nonce"]) for tx in transactions if tx["status"] != "final"}
-    hold(opened == unfinished, "every open transaction is listed", (opened, unfinished))
-
-
-def _key(row: Values) -> str:
-    return f"{row['source']!s}:{row['order_id']!s}"
-
-
 def _final(row: Row | None) -> bool:
     return row is not None and row.values["status"] == "final"
-
-
-def _of(rows: Mapping[str, Values], prefix: str) -> list[Values]:
-    return [values for key, values in rows.items() if key.startswith(prefix)]
-
-
-def _units(amounts: Iterator[Value]) -> int:
-    return sum(int(amount) for amount in amounts)

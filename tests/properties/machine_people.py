@@ -1,18 +1,71 @@
-"""The exits a person takes from a state in which ledger and chain differ, tried where they do not differ too."""
+"""What people do: stop and go on, decide about orders, take the exits where ledger and chain differ, and elsewhere."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from distributor.model import Hash, OrderKey
 from tests.properties.machine_host import Host
 from tests.properties.machine_loop import Job
 from tests.properties.machine_rules import OPERATORS, ORDERS
 
+if TYPE_CHECKING:
+    from tests.properties.machine_world import World
+
 EXITS = ["bar", "resubmit", "settle", "reopen"]
 _NONCES = 6
 """More than most histories bind."""
 
 
-def take_exit(host: Host, what: str, at: int) -> Job:
+class Start(Protocol):
+    """Begins an invocation on a host, and lets it get as far as it may for now."""
+
+    def __call__(self, at: int, begin: Callable[[Host], Job], *, at_once: bool = False) -> None: ...
+
+
+class People:
+    """Who has the command line: any command at any moment, each begun on one of the hosts."""
+
+    def __init__(self, world: World, start: Start) -> None:
+        self.world, self._start = world, start
+
+    def pause(self, host: int, at_once: bool, halts: bool) -> None:
+        """A person closes the switch; once that is answered nothing is bound, and after a halt nothing submitted."""
+        self._start(host, lambda each: each.pause(halts=halts), at_once=at_once)
+
+    def resume(self, host: int) -> None:
+        """A person opens the switch."""
+        for each, job in self.world.jobs:
+            if job.name == "pause":
+                each.turns.run(job)
+        self.world.paused_for_good = self.world.halted_for_good = False
+        self._start(host, Host.resume, at_once=True)
+
+    def decide(self, host: int, at: int, at_once: bool, cancel: bool) -> None:
+        """A person retries an order, or takes one back; refused where its state forbids that."""
+        orders = self.world.stored()
+        if orders:
+            order = orders[at % len(orders)]
+            self._start(host, lambda each: each.cancel(order) if cancel else each.retry(order), at_once=at_once)
+
+    def cancel_nonce(self, host: int, at: int, at_once: bool) -> None:
+        """A person has a nonce spent on nothing; refused while its payment would go through."""
+        opened = self.world.loop.finish(self.world.ledger.open_transactions())
+        if opened:
+            slot = opened[at % len(opened)].transaction
+            self._start(host, lambda each: each.cancel_nonce(slot.operator, slot.nonce), at_once=at_once)
+
+    def rotate(self, host: int, at_once: bool) -> None:
+        """A person adds the next key; once that is answered it is configured, and each host takes it at its start."""
+        self._start(host, lambda each: each.add_operator(self.world.rotated), at_once=at_once)
+
+    def command(self, host: int, what: str, at: int, at_once: bool) -> None:
+        """A person takes one of the other exits; refused where ledger and chain agree."""
+        self._start(host, lambda each: _take_exit(each, what, at), at_once=at_once)
+
+
+def _take_exit(host: Host, what: str, at: int) -> Job:
     """Begin the command *what*, about whatever *at* picks."""
     world, operator = host.world, OPERATORS[at % len(OPERATORS)]
     orders = world.stored()

@@ -102,15 +102,15 @@ def _is_settled(machine: Payouts, blocks: int, *, host: int = 0) -> None:
         machine.pass_block()
         machine.look()
     machine.world.kill(host)
-    machine.pass_time(LEASE_MS + 1)
+    machine.troubles.pass_time(LEASE_MS + 1)
 
 
 def _is_settled_for_long(machine: Payouts) -> None:
     """Let minutes pass in which everything that can become final does."""
     for _ in range(PATIENT_MINUTES):
         _is_settled(machine, FINALITY_DEPTH)
-        machine.pass_time(60_000)
-        machine.mine(1)
+        machine.troubles.pass_time(60_000)
+        machine.troubles.mine(1)
 
 
 def _is_overtaken(
@@ -136,7 +136,7 @@ def _is_overtaken(
 def _bound_while_another_is_closed(machine: Payouts, awaits: int) -> bool:
     """Both change the totals, and no other row of the other one: one adds an order, the other takes one away."""
     _is_bound(machine, 0)
-    machine.mine(FINALITY_DEPTH + 2)
+    machine.troubles.mine(FINALITY_DEPTH + 2)
     _comes(machine, 1)
     return _is_overtaken(machine, Host.drain, awaits, lambda each: _is_settled(each, 2, host=1))
 
@@ -144,37 +144,37 @@ def _bound_while_another_is_closed(machine: Payouts, awaits: int) -> bool:
 def _looked_at_while_it_is_closed(machine: Payouts, awaits: int) -> bool:
     """One process notes that it was mined, the other one that it is final."""
     _is_bound(machine, 0)
-    machine.mine(FINALITY_DEPTH + 2)
+    machine.troubles.mine(FINALITY_DEPTH + 2)
     return _is_overtaken(machine, Host.follow, awaits, _closes)
 
 
 def _closes(machine: Payouts) -> None:
-    machine.pass_time(LEASE_MS + 1)
+    machine.troubles.pass_time(LEASE_MS + 1)
     _is_settled(machine, 2, host=1)
 
 
 def _outbid_by_two(machine: Payouts, awaits: int) -> bool:
     """The price has risen, and both processes sign the next attempt."""
     _is_bound(machine, 0)
-    machine.set_base_fee(26)
-    machine.pass_time(LEASE_MS + 1)
+    machine.troubles.set_base_fee(26)
+    machine.troubles.pass_time(LEASE_MS + 1)
     return _is_overtaken(machine, Host.follow, awaits, _outbids)
 
 
 def _outbids(machine: Payouts) -> None:
-    machine.pass_time(LEASE_MS + 1)
-    machine.set_base_fee(15)  # so that it offers something else
+    machine.troubles.pass_time(LEASE_MS + 1)
+    machine.troubles.set_base_fee(15)  # so that it offers something else
     _works(machine, Host.follow, host=1)
 
 
 def _paused_while_it_is_bound(machine: Payouts, awaits: int) -> bool:
     _comes(machine, 0)
-    return _is_overtaken(machine, Host.drain, awaits, lambda each: each.pause(1, True, False))
+    return _is_overtaken(machine, Host.drain, awaits, lambda each: each.people.pause(1, True, False))
 
 
 def _halted_while_it_is_bound(machine: Payouts, awaits: int) -> bool:
     _comes(machine, 0)
-    return _is_overtaken(machine, Host.drain, awaits, lambda each: each.pause(1, True, True))
+    return _is_overtaken(machine, Host.drain, awaits, lambda each: each.people.pause(1, True, True))
 
 
 TOTALS_MEET = Story(tell=_bound_while_another_is_closed)
@@ -190,28 +190,28 @@ HALTED_IN_BETWEEN = Story(tell=_halted_while_it_is_bound)
 def _is_not_seen_for_a_while(machine: Payouts) -> None:
     """No block is made; whoever takes that for a loss binds the order again, and both payments are mined."""
     _is_bound(machine, 0)
-    machine.pass_time(LEASE_MS + 1)
+    machine.troubles.pass_time(LEASE_MS + 1)
     _works(machine, Host.follow)
     _works(machine, Host.drain)
-    machine.mine(1)
+    machine.troubles.mine(1)
 
 
 def _leaves_the_chain_while_no_tag_is_shown(machine: Payouts) -> None:
     """No node knows of anything final, so nothing is, however deep it is."""
-    machine.lose_finality(stalled=False)
+    machine.troubles.lose_finality(stalled=False)
     _is_bound(machine, 0)
     _is_settled(machine, 6)
-    machine.reorganise(8, keep=False)
+    machine.troubles.reorganise(8, keep=False)
 
 
 def _failure_leaves_the_chain_after_its_finality(machine: Payouts) -> None:
     """What failed in a block that leaves the chain waits in the pool again, and now it pays."""
     _is_bound(machine, 0)
-    machine.change_contract("paused", dear=False)
+    machine.troubles.change_contract("paused", dear=False)
     _is_settled(machine, FINALITY_DEPTH + 3)
-    machine.change_contract("fine", dear=False)
-    machine.reorganise_failures(keep=True)
-    machine.mine(1)
+    machine.troubles.change_contract("fine", dear=False)
+    machine.troubles.reorganise_failures(keep=True)
+    machine.troubles.mine(1)
 
 
 def _two_dear_times(machine: Payouts) -> None:
@@ -219,8 +219,8 @@ def _two_dear_times(machine: Payouts) -> None:
     _is_bound(machine, 0)
     for _ in range(6):
         _is_settled(machine, 0)
-        machine.pass_time(60_000)
-    machine.set_base_fee(26)
+        machine.troubles.pass_time(60_000)
+    machine.troubles.set_base_fee(26)
 
 
 def _lied_about(how: str, trouble: str = "fine") -> Callable[[Payouts], None]:
@@ -228,12 +228,12 @@ def _lied_about(how: str, trouble: str = "fine") -> Callable[[Payouts], None]:
 
     def told(machine: Payouts) -> None:
         _is_bound(machine, 0)
-        machine.change_contract(trouble, dear=False)
+        machine.troubles.change_contract(trouble, dear=False)
         if how != "invented":
-            machine.mine(1)
-        machine.lie(0, how)
+            machine.troubles.mine(1)
+        machine.troubles.lie(0, how)
         if how == "invented":
-            machine.drop(0, back=False)
+            machine.troubles.drop(0, back=False)
         _is_settled_for_long(machine)
 
     return told
@@ -255,10 +255,10 @@ INVENTED = Story(tell=_once(_lied_about("invented")))
 def _fails_the_day_after(machine: Payouts) -> None:
     """It is bound on one day and held on the next, on which another order of its wallet is bound before."""
     _is_bound(machine, 0)
-    machine.change_contract("paused", dear=False)
-    machine.mine(1)
-    machine.change_contract("fine", dear=False)
-    machine.pass_time(DAY_MS)
+    machine.troubles.change_contract("paused", dear=False)
+    machine.troubles.mine(1)
+    machine.troubles.change_contract("fine", dear=False)
+    machine.troubles.pass_time(DAY_MS)
     _is_bound(machine, 2)
     _is_settled_for_long(machine)
 
@@ -273,16 +273,16 @@ def _one_of_two_equal_items_fails(machine: Payouts) -> None:
     """One transfer of that amount to that wallet, and two orders of one call that ask for it."""
     _is_bound(machine, 0, 2)
     assert len({order.nonce for order in machine.world.stored()}) == 1
-    machine.change_guard("fails", 0)
+    machine.troubles.change_guard("fails", 0)
     _is_settled_for_long(machine)
 
 
 def _paid_elsewhere_for_a_block(machine: Payouts) -> None:
     """Another ledger pays it through the same guard, in a block that leaves the chain."""
     _comes(machine, 0)
-    machine.pay_elsewhere(0)
+    machine.troubles.pay_elsewhere(0)
     _works(machine, Host.drain)
-    machine.reorganise(1, keep=False)
+    machine.troubles.reorganise(1, keep=False)
 
 
 def _table_is_put_back(machine: Payouts) -> None:
@@ -292,10 +292,10 @@ def _table_is_put_back(machine: Payouts) -> None:
     Another order takes the nonce that the ledger forgot, so that the order itself gets the next one.
     """
     _is_bound(machine, 0)
-    machine.lose_ledger("went back", len(machine.copies) - 1, True)
+    machine.troubles.lose_ledger("went back", len(machine.troubles.copies) - 1, True)
     _is_bound(machine, 1)
     _is_bound(machine, 0)
-    machine.mine(1)
+    machine.troubles.mine(1)
 
 
 EQUAL_ITEMS = Story(tell=_once(_one_of_two_equal_items_fails), guarded=True)

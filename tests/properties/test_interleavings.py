@@ -14,10 +14,11 @@ from tests.properties import machine_broken_chain as chain
 from tests.properties import machine_broken_people as people
 from tests.properties import machine_broken_reads as reads
 from tests.properties import machine_broken_writes as writes
-from tests.properties import machine_invariants
+from tests.properties import machine_harm
 from tests.properties.interleavings import Scene, explore
+from tests.properties.machine_harm import Broken
 from tests.properties.machine_host import Host
-from tests.properties.machine_invariants import Broken, Watchman
+from tests.properties.machine_invariants import Watchman
 from tests.properties.machine_loop import Job
 from tests.properties.machine_mutations import PAUSED, SOUND_IS_READ, STORED, TWICE
 from tests.properties.machine_rules import BY_DEPTH
@@ -112,7 +113,7 @@ def test_a_broken_discipline_is_met_by_the_enumeration(
 ) -> None:
     """An enumeration that notices no harm proves nothing; the first interleaving that shows it ends it."""
     broken(monkeypatch)
-    monkeypatch.setattr(machine_invariants, "ONLY", seen)
+    monkeypatch.setattr(machine_harm, "ONLY", seen)
 
     with pytest.raises(Broken) as noticed:
         explore(SCENES[where][0], monkeypatch)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.properties import machine_invariants, machine_stories
+from tests.properties import machine_harm, machine_stories
 from tests.properties.machine import Payouts
-from tests.properties.machine_invariants import Broken
+from tests.properties.machine_harm import Broken
 from tests.properties.machine_mutations import MUTATIONS, Mutation
 from tests.properties.machine_stories import Story, play
 from tests.properties.machine_tally import not_tallied
@@ -37,7 +37,7 @@ STORIES = {name: story for name, story in vars(machine_stories).items() if isins
 def test_a_broken_discipline_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the story that shows the harm, or by the first random history that does, which ends the search."""
     mutation.apply(monkeypatch)
-    monkeypatch.setattr(machine_invariants, "ONLY", mutation.seen)
+    monkeypatch.setattr(machine_harm, "ONLY", mutation.seen)
     monkeypatch.setattr(Payouts, "only", mutation.troubles)
 
     with not_tallied(), pytest.raises(Broken) as noticed:

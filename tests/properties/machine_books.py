@@ -1,0 +1,137 @@
+"""What must hold of the ledger's rows among themselves: totals, days, the places of orders, nonces."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from distributor.model import Address
+from foundation.clock import UnixMs, utc_day
+from foundation.tablestore.ports import Value
+from tests.properties.machine_harm import hold
+from tests.properties.machine_world import World
+
+Values = Mapping[str, Value]
+
+_HOMES = {
+    "received": {"open"},
+    "assigned": {"nonce"},
+    "held": {"held"},
+    "paid": {"final"},
+    "cancelled": set[str](),
+}
+
+
+class Books:
+    """Looks at the rows as they are after a step."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.kept: dict[str, tuple[str, str, int]] = {}
+        """Day, wallet and units of each payout that succeeded and moved nothing."""
+
+    def look(self, rows: Mapping[str, Values], orders: Sequence[Values]) -> None:
+        """Check every total against what it totals, and every order and nonce for its one place."""
+        transactions = of(rows, "tx:")
+        self._books(rows, orders, transactions)
+        self._days(rows, orders, transactions)
+        self._homes(rows, orders, transactions)
+        _nonces(rows, transactions)
+
+    def _books(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
+        """The totals are the sums of what they total."""
+        bound = units_of(tx["committed_units"] for tx in transactions if tx["status"] != "final")
+        paid = units_of(order["amount_units"] for order in orders if order["status"] == "paid")
+        assigned = units_of(order["amount_units"] for order in orders if order["status"] == "assigned")
+        committed = int(rows["commitments"]["units"])
+        hold(committed == bound == assigned, "commitments are the open transactions", (committed, bound, assigned))
+        told = sum(int(row["orders_paid"]) for row in of(rows, "stats:"))
+        closed = [order for order in orders if order["status"] == "paid" and order.get("nonce") is not None]
+        hold(told == len(closed), "the totals count what was paid", told)
+        promised = committed + paid
+        hold(promised <= self.world.reserve_units, "no more is promised than the reserve holds", promised)
+
+    def _keep_unproved(self, orders: Sequence[Values], transactions: Sequence[Values]) -> None:
+        """Note what a payout took that succeeded and moved nothing: a broken path keeps its units counted."""
+        mined = {tx.get("mined_hash"): tx for tx in transactions if tx["status"] == "final"}
+        for order in orders:
+            if order["status"] == "held" and order.get("hold_reason") == "no_transfer":
+                hash_known = order["paid_hash"] in mined
+                hold(hash_known, "what moved nothing has its final transaction", order["paid_hash"])
+                if not hash_known:
+                    continue
+                day = str(mined[order["paid_hash"]]["bound_day"])
+                key = f"{order['order_id']!s}:{order['paid_hash']!s}"
+                self.kept[key] = (day, str(order["wallet"]), int(order["amount_units"]))
+
+    def _days(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
+        """Each day's totals are what was bound on it and not released, and stay below the caps."""
+        days = {(tx["operator"], tx["nonce"]): str(tx["bound_day"]) for tx in transactions}
+        bound = Counter[str]()
+        for order in orders:
+            if order.get("nonce") is not None:
+                day = days[order["operator"], order["nonce"]]
+                bound[f"spent:{day}"] += int(order["amount_units"])
+                bound[f"spent:{day}:{order['wallet']!s}"] += int(order["amount_units"])
+        self._keep_unproved(orders, transactions)
+        for day, wallet, units in self.kept.values():
+            bound[f"spent:{day}"] += units
+            bound[f"spent:{day}:{wallet}"] += units
+        spent = {key: int(row["units"]) for key, row in rows.items() if key.startswith("spent:")}
+        hold(+Counter(spent) == bound, "what was spent is bound or paid", (spent, bound))
+        caps = self.world.caps
+        for key, units in bound.items():
+            most = caps.wallet_units if key.count(":") > 1 else caps.day_units
+            hold(most is None or units <= most, "no day goes beyond its cap", (key, units, most))
+        for tx in transactions:
+            signed = utc_day(UnixMs(int(tx["bound_ms"])))
+            hold(tx["bound_day"] == signed, "a binding counts on the day it is signed", (tx["nonce"], signed))
+
+    def _homes(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
+        """Every order is in exactly one place."""
+        unfinished = [tx for tx in transactions if tx["status"] != "final"]
+        carried = Counter(key for tx in unfinished for key in str(tx["orders"]).split("\n"))
+        finals = {str(tx["mined_hash"]) for tx in transactions if tx["status"] == "final"}
+        finals |= self.world.paid_elsewhere
+        lines = Counter(key_of(row) for row in of(rows, "open:"))
+        helds = Counter(key_of(row) for row in of(rows, "held:"))
+        for order in orders:
+            key = key_of(order)
+            bound = order.get("nonce") is not None and order["status"] == "assigned"
+            homes = {"open"} if lines.pop(key, 0) else set[str]()
+            homes |= {"held"} if helds.pop(key, 0) else set()
+            homes |= {"nonce"} if bound or carried[key] else set()
+            homes |= {"final"} if order["status"] == "paid" and order.get("paid_hash") in finals else set()
+            hold(homes == _HOMES[str(order["status"])], "an order is in one place", (key, order["status"], homes))
+            hold(carried[key] == bound, "an order has one nonce at most", (key, carried[key]))
+            empty = order["status"] in {"assigned", "paid"} or order.get("nonce") is None
+            hold(empty, "a held or waiting order has no nonce", (key, order["status"], order.get("nonce")))
+        hold(not lines and not helds, "every place belongs to an order", (lines, helds))
+
+
+def _nonces(rows: Mapping[str, Values], transactions: Sequence[Values]) -> None:
+    """Bound nonces are distinct and gapless, and each open one is listed."""
+    by_operator: dict[Address, list[int]] = {}
+    for tx in transactions:
+        by_operator.setdefault(Address(str(tx["operator"])), []).append(int(tx["nonce"]))
+    for operator, nonces in by_operator.items():
+        following = int(rows[f"nonce:{operator}"]["next"])
+        hold(sorted(nonces) == list(range(following)), "nonces are distinct and gapless", (operator, nonces, following))
+    opened = {(row["operator"], row["nonce"]) for row in of(rows, "opentx:")}
+    unfinished = {(tx["operator"], tx["nonce"]) for tx in transactions if tx["status"] != "final"}
+    hold(opened == unfinished, "every open transaction is listed", (opened, unfinished))
+
+
+def of(rows: Mapping[str, Values], prefix: str) -> list[Values]:
+    """Return the rows whose keys begin so."""
+    return [values for key, values in rows.items() if key.startswith(prefix)]
+
+
+def key_of(row: Values) -> str:
+    """Return the order that a row is about, as its keys say it."""
+    return f"{row['source']!s}:{row['order_id']!s}"
+
+
+def units_of(amounts: Iterator[Value]) -> int:
+    """Return the sum of *amounts*, in token units."""
+    return sum(int(amount) for amount in amounts)
