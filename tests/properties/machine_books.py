@@ -29,14 +29,18 @@ class Books:
         self.world = world
         self.kept: dict[str, tuple[str, str, int]] = {}
         """Day, wallet and units of each payout that succeeded and moved nothing."""
+        self.rebuilds = 0
 
     def look(self, rows: Mapping[str, Values], orders: Sequence[Values]) -> None:
         """Check every total against what it totals, and every order and nonce for its one place."""
         transactions = of(rows, "tx:")
+        if self.world.found.times > self.rebuilds:
+            self.rebuilds = self.world.found.times
+            self.kept.clear()
         self._books(rows, orders, transactions)
         self._days(rows, orders, transactions)
         self._homes(rows, orders, transactions)
-        _nonces(rows, transactions)
+        _nonces(rows, transactions, self.world.found.first_nonces)
 
     def _books(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
         """The totals are the sums of what they total."""
@@ -46,7 +50,8 @@ class Books:
         committed = int(rows["commitments"]["units"])
         hold(committed == bound == assigned, "commitments are the open transactions", (committed, bound, assigned))
         told = sum(int(row["orders_paid"]) for row in of(rows, "stats:"))
-        closed = [order for order in orders if order["status"] == "paid" and order.get("nonce") is not None]
+        bound_here = [order for order in orders if order.get("nonce") is not None and not self._was_found(order)]
+        closed = [order for order in bound_here if order["status"] == "paid"]
         hold(told == len(closed), "the totals count what was paid", told)
         promised = committed + paid
         hold(promised <= self.world.reserve_units, "no more is promised than the reserve holds", promised)
@@ -69,7 +74,7 @@ class Books:
         days = {(tx["operator"], tx["nonce"]): str(tx["bound_day"]) for tx in transactions}
         bound = Counter[str]()
         for order in orders:
-            if order.get("nonce") is not None:
+            if order.get("nonce") is not None and not self._was_found(order):
                 day = days[order["operator"], order["nonce"]]
                 bound[f"spent:{day}"] += int(order["amount_units"])
                 bound[f"spent:{day}:{order['wallet']!s}"] += int(order["amount_units"])
@@ -92,7 +97,7 @@ class Books:
         unfinished = [tx for tx in transactions if tx["status"] != "final"]
         carried = Counter(key for tx in unfinished for key in str(tx["orders"]).split("\n"))
         finals = {str(tx["mined_hash"]) for tx in transactions if tx["status"] == "final"}
-        finals |= self.world.paid_elsewhere
+        finals |= self.world.paid_elsewhere | self.world.found.paid
         lines = Counter(key_of(row) for row in of(rows, "open:"))
         helds = Counter(key_of(row) for row in of(rows, "held:"))
         for order in orders:
@@ -108,15 +113,21 @@ class Books:
             hold(empty, "a held or waiting order has no nonce", (key, order["status"], order.get("nonce")))
         hold(not lines and not helds, "every place belongs to an order", (lines, helds))
 
+    def _was_found(self, order: Values) -> bool:
+        """Say whether a rebuild found *order* paid: what was bound for it is forgotten."""
+        return order.get("paid_hash") in self.world.found.paid
 
-def _nonces(rows: Mapping[str, Values], transactions: Sequence[Values]) -> None:
-    """Bound nonces are distinct and gapless, and each open one is listed."""
+
+def _nonces(rows: Mapping[str, Values], transactions: Sequence[Values], first: Mapping[str, int]) -> None:
+    """Bound nonces are distinct and gapless from the one a rebuild found on, and each open one is listed."""
     by_operator: dict[Address, list[int]] = {}
     for tx in transactions:
         by_operator.setdefault(Address(str(tx["operator"])), []).append(int(tx["nonce"]))
     for operator, nonces in by_operator.items():
         following = int(rows[f"nonce:{operator}"]["next"])
-        hold(sorted(nonces) == list(range(following)), "nonces are distinct and gapless", (operator, nonces, following))
+        began = first.get(operator, 0)
+        bound = sorted(nonce for nonce in nonces if nonce >= began)
+        hold(bound == list(range(began, following)), "nonces are distinct and gapless", (operator, nonces, following))
     opened = {(row["operator"], row["nonce"]) for row in of(rows, "opentx:")}
     unfinished = {(tx["operator"], tx["nonce"]) for tx in transactions if tx["status"] != "final"}
     hold(opened == unfinished, "every open transaction is listed", (opened, unfinished))

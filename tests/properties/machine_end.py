@@ -20,6 +20,7 @@ from tests.fakes.chain import OPERATOR, RESERVE, Behaviour
 from tests.fakes.queues import MemoryQueues
 from tests.properties.machine_harm import hold
 from tests.properties.machine_invariants import Watchman
+from tests.properties.machine_rules import ORDERS
 from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
 
@@ -48,6 +49,7 @@ def drive(world: World, watchman: Watchman) -> None:
         quiet = quiet + 1 if _quiet_minute(world, watchman) else 0
         if quiet == QUIET_MINUTES:
             break
+    hold(not world.lost, "a lost ledger is made again", world.lost)
     watchman.told(_told(world))
     watchman.ended()
 
@@ -66,13 +68,26 @@ _STOPS = {
 def _a_person_resumes(world: World) -> None:
     """Open the switch, also the one that the service closed by itself: it was told why, and has looked at the chain."""
     found = world.loop.finish(world.ledger.admin.pause_state())
-    if not found.paused or world.lost == "emptied":  # without its switch a ledger stays closed; `rebuild` is its exit
+    if not found.paused or world.lost == "emptied":  # without its identity a ledger stays closed
         return
     told = _STOPS.get(found.paused_by)
     hold(told is None or told in world.alarms.codes, "a stop by itself was told", (found, world.alarms.codes))
     resumption = Resumption(ledger=world.ledger, chain=world.chain, guard=world.guard)
     if not world.loop.finish(resumption.obstacles()):
         world.loop.finish(world.ledger.admin.resume("a person", "the end"))
+
+
+def _a_person_rebuilds(world: World) -> None:
+    """Make a lost ledger again from the chain; then the shop sends again what was in it."""
+    if not world.lost:
+        return
+    host = world.hosts[0]
+    host.rebuild()
+    if not world.lost:
+        for order_id in sorted(key.order_id for key in world.sent):
+            order = world.an_order(ORDERS.index(order_id), 10)
+            world.asked[order.key] = world.asked.get(order.key, 0) + 1
+            host.receive(order)
 
 
 class _Inbox:
@@ -130,6 +145,7 @@ def _quiet_minute(world: World, watchman: Watchman) -> bool:
     capped = world.loop.finish(world.ledger.service.why_waiting()).reason is WaitingReason.DAILY_CAP
     world.clock.advance(DAY_MS if capped else 60_000)
     world.block_passes()
+    _a_person_rebuilds(world)
     _a_person_resumes(world)
     world.to_distribute = world.to_settle = False
     host.swept()

@@ -27,7 +27,6 @@ _ORDER = st.integers(0, len(ORDERS) - 1)
 
 _GATES = st.integers(1, 40)
 _FLAG = st.booleans()
-_SELDOM = st.sampled_from([True, False, False])
 
 LIFE: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "receive": (6, {"host": _HOST, "number": _ORDER, "tokens": st.sampled_from([10, 10, 20, 30]), "at_once": _FLAG}),
@@ -76,11 +75,12 @@ TROUBLES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 """What happens in some histories; which of it, each history draws at its beginning."""
 
 LOSSES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
-    "lose_ledger": (2, {"how": st.sampled_from(["emptied", "went back"]), "back": _ANY, "really": _SELDOM}),
+    "lose_ledger": (2, {"how": st.sampled_from(["emptied", "went back"]), "back": _ANY, "really": _FLAG}),
+    "rebuild": (3, {"host": _HOST, "at_once": _FLAG}),
     "silence_lane": (3, {"at": _ANY}),
     "refuse_batches": (3, {"most": st.integers(1, 2)}),
 }
-"""What happens in the histories of a search of its own: a lost ledger ends what a history can show of anything else."""
+"""What happens in the histories of a search of its own: until it is rebuilt, a lost ledger shows little else."""
 
 Event = tuple[str, Mapping[str, object]]
 

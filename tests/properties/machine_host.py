@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from distributor.errors import ConflictingOrder
 from distributor.ledger import Ledger
 from distributor.model import Address, Hash, Order, OrderKey
 from distributor.payout.adoption import Adoption
@@ -20,6 +21,8 @@ from distributor.payout.resumption import Resumption
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.payout.sweep import Sweep
+from distributor.recovery.fence import FenceOpen
+from distributor.recovery.rebuild import NotSettled
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
 from tests.fakes.chain import FakeSigner
@@ -27,6 +30,7 @@ from tests.fakes.chain_state import GUARD
 from tests.fakes.history import FakeHistory
 from tests.properties.machine_loop import Job, Turns
 from tests.properties.machine_ports import SteppedAlarms, SteppedChain, SteppedGuard, SteppedRows, SteppedSigner
+from tests.properties.machine_recovery import a_rebuild
 from tests.properties.machine_rules import BLOCK_MS, MAX_IN_FLIGHT, OPERATORS, ORDERS_PER_TRANSACTION
 
 if TYPE_CHECKING:
@@ -142,7 +146,8 @@ class Host:
         """A request of the shop."""
 
         async def work() -> None:
-            self.world.answered(order, await self.ledger.insert(order))
+            with suppress(ConflictingOrder):  # a rebuild found it paid with other content
+                self.world.answered(order, await self.ledger.insert(order))
 
         return self.turns.start(f"receive {order.order_id}", handled(work()))
 
@@ -201,6 +206,11 @@ class Host:
         work = _refusable(self.correction.reopen(order, tx_hash, DECISION))
         return self.turns.start(f"reopen {order.order_id}", handled(work))
 
+    def rebuild(self) -> Job:
+        """A person has a lost ledger made again from the chain; refused while something of it is open."""
+        work = a_rebuild(self).run(0, by="a person", why="the table is gone")
+        return self.turns.start("rebuild", handled(_unless_open(work)))
+
     def cancel_nonce(self, operator: Address, nonce: int) -> Job:
         """A person spends a nonce on nothing, unless its payment would go through today."""
         work = self.cancellation.cancel(operator, nonce, by="a person", why="it is stuck")
@@ -210,6 +220,12 @@ class Host:
 async def _refusable(work: Coroutine[Any, Any, object]) -> None:
     """Do what a person asks for; the ledger refuses what the order's state forbids."""
     with suppress(InvariantBroken):
+        await work
+
+
+async def _unless_open(work: Coroutine[Any, Any, object]) -> None:
+    """Rebuild, unless the ledger has open transactions, or a transaction of before may still be mined."""
+    with suppress(NotSettled, FenceOpen):
         await work
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from eth_abi.abi import decode
 
 from distributor.chain_types import Receipt, Transfer
+from distributor.ledger import keys
 from distributor.model import Hash
 from distributor.payout.guard_calls import is_guarded
 from foundation.errors import ServiceError
@@ -15,7 +16,7 @@ from foundation.tablestore.ports import DeleteRow, InsertRow, Row, RowWrite
 from tests.fakes.chain import RESERVE, FakeChain
 from tests.fakes.signer import Sent
 from tests.properties.machine_books import Books, Values, of, units_of
-from tests.properties.machine_harm import Broken, hold
+from tests.properties.machine_harm import hold
 from tests.properties.machine_loop import current_job
 from tests.properties.machine_world import World
 
@@ -57,13 +58,15 @@ class Watchman:
         job = current_job()
         late = self.world.halted_for_good and job not in self.world.post.stragglers
         hold(
-            not late or job.name.startswith(("cancel nonce", "resubmit")),
+            not late or job.name.startswith(("cancel nonce", "resubmit", "rebuild")),
             "nothing is submitted behind a halt",
             (job.name, nonce),
         )
-        stored = {row["tx_hash"] for key, row in self._starting(prefix)}
+        stored = {row["tx_hash"] for key, row in self._starting((prefix, f"fence:{sent.sender}:{nonce:020d}"))}
         hold(
-            sent.tx_hash in stored or bool(self.world.lost), "stored before submitted", f"nonce {nonce}, {sent.tx_hash}"
+            sent.tx_hash in stored | self.world.found.signed or bool(self.world.lost),
+            "stored before submitted",
+            f"nonce {nonce}, {sent.tx_hash}",
         )
         if len(sent.unsigned.call.data) > 4 and not is_guarded(sent.unsigned.call.data):
             _, _, ref, _ = decode(("address", "uint256", "bytes32", "string"), sent.unsigned.call.data[4:])
@@ -73,6 +76,9 @@ class Watchman:
     def see_group(self, group: Sequence[RowWrite], rows: Mapping[str, Row]) -> None:
         """Judge a group that is about to be done, against the rows as they are."""
         binds = any(isinstance(write, InsertRow) and write.key.startswith("tx:") for write in group)
+        if self.world.lost and any(write.key == keys.IDENTITY for write in group):
+            self.world.rebuilt(rows, group)
+            return
         if self.world.lost:
             hold(not (binds and self.world.lost == "emptied"), "nothing is bound on an emptied ledger", len(group))
             return
@@ -116,10 +122,9 @@ class Watchman:
                 order = by_ref.get(ref)
                 hold(ref not in paid_by, "an order is paid at most once", (ref, receipt.tx_hash))
                 paid_by[ref] = receipt.tx_hash
-                if order is None and self.world.lost:
-                    continue
+                hold(order is not None or bool(self.world.lost), "a transfer belongs to an order", ref)
                 if order is None:
-                    raise Broken("a transfer belongs to an order", ref)
+                    continue
                 meant = (RESERVE, order["wallet"], int(order["amount_units"]))
                 seen = (transfer.sender, transfer.recipient, transfer.amount_units)
                 hold(seen == meant or bool(self.world.lost), "an order is paid in full to its wallet", (seen, meant))
@@ -203,7 +208,7 @@ class Watchman:
         open_long = not of(rows, "opentx:") or "transaction_open_long" in codes
         hold(open_long, "what stays open was told", sorted(codes))
 
-    def _starting(self, prefix: str) -> Iterator[tuple[str, Values]]:
+    def _starting(self, prefix: tuple[str, ...]) -> Iterator[tuple[str, Values]]:
         return ((key, row) for key, row in self.world.rows.dump().items() if key.startswith(prefix))
 
 

@@ -19,6 +19,7 @@ from tests.properties import machine_broken_chain as chain
 from tests.properties import machine_broken_guard as guard
 from tests.properties import machine_broken_people as people
 from tests.properties import machine_broken_reads as reads
+from tests.properties import machine_broken_recovery as recovery
 from tests.properties import machine_broken_writes as writes
 from tests.properties import machine_stories as stories
 from tests.properties.machine_stories import Story
@@ -169,4 +170,6 @@ MUTATIONS = (
     _mutation(guard.a_lease_is_believed_whatever_it_says, ENDS, TOLD_OPEN, troubles=["skew", "crash"]),
     _mutation(guard.reopened_without_a_look, NOT_PAID, WAY, troubles=["command"]),
     _mutation(guard.settled_without_a_look, HAS_TRANSFER, troubles=["command", "reorganise", "change_contract"]),
+    _mutation(recovery.rebuilt_without_a_fence, TWICE, troubles=["lose_ledger", "rebuild", "resume", "drop"]),
+    _mutation(recovery.nothing_found_is_kept, TWICE, troubles=["lose_ledger", "rebuild", "resume"]),
 )

@@ -64,6 +64,11 @@ class People:
         """A person takes one of the other exits; refused where ledger and chain agree."""
         self._start(host, lambda each: _take_exit(each, what, at), at_once=at_once)
 
+    def rebuild(self, host: int, at_once: bool) -> None:
+        """A person has the ledger made again from the chain, once it is lost; one at a time."""
+        if self.world.lost and not any(job.name == "rebuild" for _, job in self.world.jobs):
+            self._start(host, Host.rebuild, at_once=at_once)
+
 
 def _take_exit(host: Host, what: str, at: int) -> Job:
     """Begin the command *what*, about whatever *at* picks."""

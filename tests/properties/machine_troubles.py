@@ -50,9 +50,8 @@ class Troubles:
         Without a guard a table that is put back is safe only behind a pause and a fence: not played here.
         """
         if really and not self.world.lost and (how == "emptied" or self.world.guarded):
-            self.world.lost = how
             TALLY[f"ledger {how}"] += 1
-            self.world.rows.restore({} if how == "emptied" else self.copies[-1 - back % len(self.copies)])
+            self.world.lose(how, {} if how == "emptied" else self.copies[-1 - back % len(self.copies)])
 
     def arrive_late(self) -> None:
         """A group arrives whose sender has long given it up."""

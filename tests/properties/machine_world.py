@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import Inserted, Ledger
@@ -11,6 +12,7 @@ from distributor.model import Address, Hash, Order, OrderKey
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import DeleteRow, Row, RowWrite, Value
 from tests import factories
 from tests.factories import an_order
 from tests.fakes.alarms import ListAlarms
@@ -35,6 +37,20 @@ from tests.properties.machine_rules import (
     RIVAL,
     Rulebook,
 )
+from tests.properties.machine_tally import TALLY
+
+
+@dataclass(kw_only=True)
+class Found:
+    """What rebuilds wrote, where the rows that say the same of an order bound here are gone."""
+
+    times: int = 0
+    paid: set[str] = field(default_factory=set)
+    """Transactions that orders were found paid by."""
+    first_nonces: dict[str, int] = field(default_factory=dict)
+    """The nonce each operator goes on with; what was bound below it may be forgotten."""
+    signed: set[str] = field(default_factory=set)
+    """Transactions that were in the ledger before it was lost; a process of then may still submit them."""
 
 
 class World:
@@ -60,6 +76,7 @@ class World:
         self.liars: set[str] = set()
         self.lost = ""
         """What befell the ledger: ``emptied``, ``went back``, or nothing."""
+        self.found = Found()
         self.operators: Sequence[Address] = OPERATORS[:1]
         """Those in the settings, the one that binds last."""
         self.reserve_units = RESERVE_UNITS
@@ -67,6 +84,8 @@ class World:
         self.paused_for_good = self.halted_for_good = False
         self.asked: dict[OrderKey, int] = {}
         """How often the shop sent each order."""
+        self.sent: dict[OrderKey, Order] = {}
+        """What was in the ledger when it was lost: the shop sends that again, and nothing else under its id."""
         self.new: dict[OrderKey, int] = {}
         """How often it was told that an order is new."""
         self.ledger = Ledger(self.rows, self.audit, clock=self.clock)
@@ -88,6 +107,8 @@ class World:
     def an_order(self, number: int, tokens: int) -> Order:
         """Return an order as the shop signs it; other *tokens* make it another content under the same id."""
         order_id = ORDERS[number]
+        if (known := self.sent.get(OrderKey("default", order_id))) is not None:
+            tokens = known.amount_units // factories.TOKEN
         return an_order(
             order_id,
             wallet=CUSTOMERS[number % 2],
@@ -120,6 +141,28 @@ class World:
         """Let another ledger pay *order*, in a block of its own."""
         self.clock.advance(BLOCK_MS)
         self.paid_elsewhere.add(self.chain.spend_nonce(RIVAL, self.guard.pay(order)))
+
+    def lose(self, how: str, rows: Mapping[str, Mapping[str, Value]]) -> None:
+        """Put *rows* in the place of the table."""
+        self.lost = how
+        self.sent |= {order.key: order for order in self.stored() if order.amount_units}
+        before = self.rows.dump()
+        self.found.signed |= {str(row["tx_hash"]) for key, row in before.items() if key.startswith("attempt:")}
+        self.rows.restore(rows)
+
+    def rebuilt(self, rows: Mapping[str, Row], group: Sequence[RowWrite]) -> None:
+        """Take the ledger for whole again: *group*, the last one of a rebuild, is about to be done to *rows*."""
+        self.lost = ""
+        self.found.times += 1
+        TALLY["ledger rebuilt"] += 1
+        paid = {row.values["paid_hash"] for key, row in rows.items() if key.startswith("order:") and _is_paid(row)}
+        closed = {row.values.get("mined_hash") for key, row in rows.items() if key.startswith("tx:")}
+        self.found.paid |= {str(tx_hash) for tx_hash in paid - closed}
+        nonces = (each for each in group if each.key.startswith("nonce:") and not isinstance(each, DeleteRow))
+        for write in nonces:
+            self.found.first_nonces[write.key.removeprefix("nonce:")] = int(write.values["next"])
+        # The shop may be told once more that an order is new, which was lost before it was paid.
+        self.asked, self.new = dict.fromkeys(self.asked, 1), {}
 
     def kill(self, at: int) -> None:
         """Kill a host; a fresh one, with empty memory, takes its place."""
@@ -169,3 +212,7 @@ class World:
             errors += [error for error in found if error is not None and not isinstance(error, Killed)]
             turns.jobs = [job for job in turns.jobs if not job.over]
         return errors
+
+
+def _is_paid(row: Row) -> bool:
+    return row.values["status"] == "paid"

@@ -1,0 +1,31 @@
+"""Disciplines of a rebuild taken away: what is spent, read and stopped before a lost ledger is whole again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
+from distributor.model import Address
+from distributor.recovery.fence import Fence
+
+Patch = pytest.MonkeyPatch
+
+
+def rebuilt_without_a_fence(patch: Patch) -> None:
+    """Go on with the nonces that the chain shows, whatever may wait in a pool."""
+
+    async def closed(self: Fence, operators: Sequence[Address]) -> Mapping[Address, int]:
+        return (await self.chain.snapshot(operators, [], [])).nonces
+
+    patch.setattr(Fence, "close", closed)
+
+
+def nothing_found_is_kept(patch: Patch) -> None:
+    """Read what was paid, and write none of it."""
+
+    async def restored(_self: RebuildStore, _payout: Payout) -> RestoreResult:
+        return RestoreResult.NEW
+
+    patch.setattr(RebuildStore, "restore", restored)
