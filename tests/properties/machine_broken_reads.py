@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from distributor.chain_types import ChainSnapshot
 from distributor.ledger import Ledger, keys, opened
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import Slot
@@ -16,7 +15,6 @@ from distributor.model import Address, OpenTransaction
 from distributor.payout import settlement
 from distributor.payout.distribution import Distribution
 from distributor.payout.preflight import Obstacle, Prepared
-from distributor.recovery import fence
 from distributor.state import PauseState
 from foundation.tablestore.ports import Row, Rows
 from foundation.tablestore.queries import rows_between
@@ -77,17 +75,3 @@ def mined_ones_hold_up_their_fees(patch: Patch) -> None:
         return nonces
 
     patch.setattr(settlement, "_lowest_in_flight", lowest)
-
-
-def fence_forgets_its_block(patch: Patch) -> None:
-    """Take a quiet moment for lasting while no nonce is spent, though its block has left the chain."""
-    patch.setattr(fence, "_still_stands", lambda mark, snapshot: snapshot.nonces == mark.nonces)
-
-
-def fence_overlooks_a_spent_nonce(patch: Patch) -> None:
-    """Take a quiet moment for lasting while its block is in the chain, though a nonce was spent after it."""
-
-    def stands(mark: ChainSnapshot, snapshot: ChainSnapshot) -> bool:
-        return snapshot.canonical.get(mark.head.number) == mark.head.block_hash
-
-    patch.setattr(fence, "_still_stands", stands)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from distributor.chain_types import ChainSnapshot
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.model import Address
+from distributor.recovery import fence
 from distributor.recovery.fence import Fence
 
 Patch = pytest.MonkeyPatch
@@ -29,3 +31,17 @@ def nothing_found_is_kept(patch: Patch) -> None:
         return RestoreResult.NEW
 
     patch.setattr(RebuildStore, "restore", restored)
+
+
+def fence_forgets_its_block(patch: Patch) -> None:
+    """Take a quiet moment for lasting while no nonce is spent, though its block has left the chain."""
+    patch.setattr(fence, "_still_stands", lambda mark, snapshot: snapshot.nonces == mark.nonces)
+
+
+def fence_overlooks_a_spent_nonce(patch: Patch) -> None:
+    """Take a quiet moment for lasting while its block is in the chain, though a nonce was spent after it."""
+
+    def stands(mark: ChainSnapshot, snapshot: ChainSnapshot) -> bool:
+        return snapshot.canonical.get(mark.head.number) == mark.head.block_hash
+
+    patch.setattr(fence, "_still_stands", stands)

@@ -22,6 +22,7 @@ from tests.properties import machine_broken_reads as reads
 from tests.properties import machine_broken_recovery as recovery
 from tests.properties import machine_broken_writes as writes
 from tests.properties import machine_stories as stories
+from tests.properties import machine_stories_lost as lost
 from tests.properties.machine_stories import Story
 
 Patch = pytest.MonkeyPatch
@@ -170,6 +171,16 @@ MUTATIONS = (
     _mutation(guard.a_lease_is_believed_whatever_it_says, ENDS, TOLD_OPEN, troubles=["skew", "crash"]),
     _mutation(guard.reopened_without_a_look, NOT_PAID, WAY, troubles=["command"]),
     _mutation(guard.settled_without_a_look, HAS_TRANSFER, troubles=["command", "reorganise", "change_contract"]),
-    _mutation(recovery.rebuilt_without_a_fence, TWICE, troubles=["lose_ledger", "rebuild", "resume", "drop"]),
-    _mutation(recovery.nothing_found_is_kept, TWICE, troubles=["lose_ledger", "rebuild", "resume"]),
+    _mutation(
+        recovery.rebuilt_without_a_fence,
+        TWICE,
+        troubles=["lose_ledger", "rebuild", "resume", "drop"],
+        story=lost.COME_BACK,
+    ),
+    _mutation(
+        recovery.nothing_found_is_kept, TWICE, troubles=["lose_ledger", "rebuild", "resume"], story=lost.COME_BACK
+    ),
+    _mutation(recovery.fence_forgets_its_block, TWICE, story=lost.BROUGHT_BACK, by_chance=False),
+    _mutation(recovery.fence_overlooks_a_spent_nonce, lost.REBUILT_WHOLE, story=lost.COMES_LATE, by_chance=False),
+    _mutation(reads.mined_ones_hold_up_their_fees, lost.OUTBID, story=lost.PRICE_RISES, by_chance=False),
 )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.properties import machine_harm, machine_stories
+from tests.properties import machine_harm, machine_stories, machine_stories_lost
 from tests.properties.machine import Payouts
 from tests.properties.machine_harm import Broken
 from tests.properties.machine_mutations import MUTATIONS, Mutation
@@ -29,7 +29,11 @@ FIRST_FAILURE = settings(
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
-STORIES = {name: story for name, story in vars(machine_stories).items() if isinstance(story, Story)}
+STORIES = {
+    name: story
+    for name, story in (vars(machine_stories) | vars(machine_stories_lost)).items()
+    if isinstance(story, Story)
+}
 
 
 @pytest.mark.no_cover  # what runs here is broken on purpose
