@@ -7,6 +7,7 @@ from itertools import groupby
 import pytest
 
 from devstack import servers
+from tests.faults.crash.choice import SEED
 from tests.faults.crash.table import CrashTable, Meanwhile, Outcome, fill
 
 _FILLED = pytest.StashKey[CrashTable]()
@@ -14,7 +15,7 @@ _FILLED = pytest.StashKey[CrashTable]()
 
 @pytest.fixture(scope="session")
 def crash_table(request: pytest.FixtureRequest, azurite: servers.Azurite) -> CrashTable:
-    """Run every point on real storage and real chains."""
+    """Run its points on real storage and real chains."""
     return request.config.stash.setdefault(_FILLED, fill(azurite))
 
 
@@ -23,7 +24,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     table = config.stash.get(_FILLED, None)
     if table is None:
         return
-    terminalreporter.section("crash table: killed before and after each call")
+    terminalreporter.section("crash table: killed before and after a call")
     for number, group in groupby(sorted(table.outcomes, key=_number), key=_number):
         killed = list(group)
         once = sum(len(each.transfers) == 1 for each in killed)
@@ -34,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             + (f"  [and: {also}]" if also else "")
         )
     terminalreporter.line(
-        f"{len(table.calls)} calls, {len(table.outcomes)} processes killed: "
+        f"{len(table.calls)} calls, {len(table.outcomes)} processes killed (CRASH_SEED={SEED}): "
         f"{table.paid(lambda times: times == 1)} orders paid once, "
         f"{table.paid(lambda times: times > 1)} paid twice, {table.paid(lambda times: times == 0)} lost"
     )

@@ -9,7 +9,6 @@ decides by what is there. Then the mailbox is counted: one mail, whatever happen
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 import threading
 import time
@@ -197,17 +196,3 @@ def clinics(storage: servers.Azurite, folder: Path, now: Callable[[], float] = t
         loop.call_soon_threadsafe(over.set)
         thread.join(30)
         loop.close()
-
-
-def trips(calls: Sequence[Call], *, sample: int | None, seed: int) -> Sequence[Trip]:
-    """
-    Return where processes are killed: everywhere, or at *sample* points drawn by *seed*.
-
-    Around the dot every point is always among them.
-    """
-    everywhere = [Trip(at, side) for at in range(len(calls)) for side in Side]
-    if sample is None:
-        return everywhere
-    around = [trip for trip in everywhere if is_open(trip, calls)]
-    others = [trip for trip in everywhere if trip not in around]
-    return [*around, *random.Random(seed).sample(others, sample)]  # noqa: S311 -- a choice of tests

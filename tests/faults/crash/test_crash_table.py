@@ -12,9 +12,21 @@ import pytest
 from devstack import servers
 from distributor.units import TokenUnits
 from tests.factories import ALICE
+from tests.faults.crash.choice import trips
 from tests.faults.crash.habits import call_the_first_block_final, submit_before_storing
 from tests.faults.crash.process import PHASES, Left
-from tests.faults.crash.table import AMOUNT_UNITS, CrashTable, Habit, Meanwhile, Outcome, Point, faults, lane
+from tests.faults.crash.table import (
+    AMOUNT_UNITS,
+    SUBMISSION,
+    CrashTable,
+    Habit,
+    Meanwhile,
+    Outcome,
+    Point,
+    changes,
+    faults,
+    lane,
+)
 from tests.faults.crash.wire import Call, Side, Trip, Wire, described
 
 CALL = Call("intake", "ledger: write order")
@@ -46,14 +58,12 @@ def test_an_order_is_paid_once_wherever_its_process_is_killed(crash_table: Crash
 
 
 @no_sigkill
-def test_the_table_holds_every_call_on_both_sides(crash_table: CrashTable) -> None:
+def test_the_table_holds_both_sides_of_every_call_that_changes_something(crash_table: CrashTable) -> None:
     """Found on the wire: the intake's one write, the binding, the submission and the closing are among them."""
-    plain = [each.point for each in crash_table.outcomes if each.point.meanwhile is Meanwhile.NOTHING]
+    killed = [each.point.trip for each in crash_table.outcomes if each.point.meanwhile is Meanwhile.NOTHING]
     asked = [call.what for call in crash_table.calls]
 
-    assert [(point.trip.at, point.trip.side) for point in plain] == [
-        (at, side) for at in range(len(crash_table.calls)) for side in Side
-    ]
+    assert killed == trips(crash_table.calls, lambda trip: changes(crash_table.calls[trip.at]))
     assert {call.phase for call in crash_table.calls} == set(PHASES)
     assert [call.what for call in crash_table.calls if call.phase == "intake"] == [
         "ledger: read shops",  # once in a process: the salt of the secrets' fingerprints
@@ -62,8 +72,20 @@ def test_the_table_holds_every_call_on_both_sides(crash_table: CrashTable) -> No
         "ledger: write order, ref, open, time, time-shop, time-wallet",
     ]
     assert len(writes_of("attempt", crash_table.calls)) == 1
-    assert asked.count("node: sendRawTransaction") == 1
+    assert asked.count(SUBMISSION) == 1
     assert len(writes_of("stats", crash_table.calls)) == 1
+
+
+@pytest.mark.parametrize(("points", "count"), [("all", 8), ("1", 5), ("0", 4)])
+def test_the_points_are_those_that_change_something_and_some_others(points: str, count: int) -> None:
+    """In the order of the calls; the same seed draws the same ones."""
+    calls = [Call("", what) for what in ("ledger: write tx", "ledger: read tx", "ledger: write lease:one", SUBMISSION)]
+    drawn = trips(calls, lambda trip: changes(calls[trip.at]), points=points, seed=1)
+
+    assert drawn == trips(calls, lambda trip: changes(calls[trip.at]), points=points, seed=1)
+    assert len(drawn) == count
+    assert [trip for trip in drawn if trip.at in {0, 3}] == [Trip(at, side) for at in (0, 3) for side in Side]
+    assert [trip.at for trip in drawn] == sorted(trip.at for trip in drawn)
 
 
 @no_sigkill
