@@ -7,6 +7,7 @@ time and no folder, entries are sorted and carry one date and one mode.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,8 @@ _GLIBC = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_6
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first a zip can hold
 _MODE = 0o100644 << 16
 _UNIX = 3
+_DEAD = re.compile(r"/(SelfTest|tests?|module_testing|contract_sources)/|\.(c|cpp|h|pyx|pxd|pxi|pyi)$")
+"""What nothing reads where the app runs: the libraries' own tests, sources for compilers, types for editors."""
 _LEFT_OUT = ("RECORD", "INSTALLER", "REQUESTED")
 """What pip notes about an installation, paths of this machine's scripts included; nobody reads it at run time."""
 
@@ -92,6 +95,14 @@ def _install(wanted: Iterable[Pin], python: str, stage: Path) -> None:
     for name in _LEFT_OUT:
         for note in target.glob(f"*.dist-info/{name}"):
             note.unlink()
+    for path in sorted(target.rglob("*")):
+        if is_dead(path.relative_to(target).as_posix()) and path.is_file():
+            path.unlink()
+
+
+def is_dead(name: str) -> bool:
+    """Tell whether nothing reads that file of a library where the app runs."""
+    return bool(_DEAD.search(f"/{name}"))
 
 
 def _copy(files: Mapping[str, Path], stage: Path) -> None:

@@ -22,7 +22,7 @@ from devstack.package import check as package_check
 from devstack.package import index as package_index
 from devstack.package import run as package
 from devstack.package.apps import APPS, App
-from devstack.package.build import PACKAGES, build
+from devstack.package.build import PACKAGES, build, is_dead
 from devstack.package.lock import linux
 from foundation.version import RELEASE
 from tests.deploy.conftest import COMMIT, HERE, Built, recipe_of, sources
@@ -131,6 +131,14 @@ def test_the_package_says_which_version_it_is(either: Built, tmp_path: Path) -> 
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert ended.stdout.strip() == f"{RELEASE}+{COMMIT}"
+
+
+def test_the_package_holds_no_librarys_own_tests_nor_sources_for_compilers(either: Built) -> None:
+    """A tenth of its size, fetched and unpacked by each instance that starts."""
+    with ZipFile(either.package) as opened:
+        libraries = [name.removeprefix(f"{PACKAGES}/") for name in opened.namelist() if name.startswith(PACKAGES)]
+
+    assert [name for name in libraries if is_dead(name)] == []
 
 
 def test_every_source_in_the_package_has_its_bytecode(either: Built) -> None:

@@ -273,6 +273,25 @@ def test_bytecode_is_made_by_a_python_of_the_same_version_only() -> None:
     assert package.interpreter_of("3.99") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "dead"),
+    [
+        ("Crypto/SelfTest/Cipher/test_AES.py", True),
+        ("regex/tests/test_regex.py", True),
+        ("web3/_utils/contract_sources/Emitter.sol", True),
+        ("cytoolz/itertoolz.c", True),
+        ("azure/core/_match_case.pyi", True),
+        ("cytoolz/itertoolz.cpython-312-x86_64-linux-gnu.so", False),
+        ("jinja2/tests.py", False),
+        ("Crypto/Cipher/AES.py", False),
+        ("ens/specs/normalization_spec.json", False),
+    ],
+)
+def test_what_nothing_reads_is_left_out(name: str, *, dead: bool) -> None:
+    """By its place or its kind; a module that is only called so stays."""
+    assert package_build.is_dead(name) is dead
+
+
 def test_a_package_that_turns_out_not_to_be_ready_is_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
