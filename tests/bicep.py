@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ RESOURCE = "resource "
 _INTERPOLATION = re.compile(r"\$\{([^{}]+)\}")
 _CALL = re.compile(r"(\w+)\((\w+), '([^']*)', '([^']*)'\)")
 _ASSIGNMENT = re.compile(r"^param (\w+) =", re.MULTILINE)
+_BRACKETS = {"{": 1, "[": 1, "(": 1, "${": 1, "}": -1, "]": -1, ")": -1}
+_CLOSING = re.compile(r"[\]})]*")
 _USING = re.compile(r"^using .*$", re.MULTILINE)
 
 
@@ -49,6 +52,37 @@ def malformed(text: str) -> list[str]:
     """Return where *text* is not Bicep."""
     tree = Parser(Language(tree_sitter_bicep.language())).parse(text.encode())
     return [f"line {node.start_point.row + 1}" for node in _nodes(tree.root_node) if node.is_error or node.is_missing]
+
+
+def untidy(text: str) -> list[str]:
+    """Return the lines that the formatter would write otherwise: by their indentation, blanks and ends alone."""
+    changes, inside = _bracketed(text)
+    depth, found = 0, []
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        closed = len(_CLOSING.match(line.lstrip(" "))[0])  # type: ignore[index]  # it matches the empty text, too
+        indented = len(line) - len(line.lstrip(" "))
+        if (
+            (line and number not in inside and indented != 2 * (depth - closed))
+            or line.rstrip() != line
+            or "\t" in line
+        ):
+            found.append(f"line {number + 1}")
+        depth += changes.get(number, 0)
+    blank = [f"line {number}" for number, pair in enumerate(pairwise(lines), 1) if pair == ("", "")]
+    return [*found, *blank, *([] if text.endswith("\n") else ["the end"])]
+
+
+def _bracketed(text: str) -> tuple[dict[int, int], set[int]]:
+    """Return by line how many brackets it opens more than it closes; and the lines inside a longer text or comment."""
+    changes, inside = dict[int, int](), set[int]()
+    for node in _nodes(Parser(Language(tree_sitter_bicep.language())).parse(text.encode()).root_node):
+        first, last = node.start_point.row, node.end_point.row
+        if node.type in _BRACKETS:
+            changes[first] = changes.get(first, 0) + _BRACKETS[node.type]
+        if node.type in ("comment", "multiline_string"):
+            inside.update(range(first + 1, last + 1))
+    return changes, inside
 
 
 @cache

@@ -82,6 +82,29 @@ def test_a_malformed_file_is_noticed() -> None:
     assert bicep.malformed(broken) != []
 
 
+@pytest.mark.parametrize("path", bicep.sources(), ids=lambda path: path.name)
+def test_every_file_is_laid_out_as_the_formatter_does(path: Path) -> None:
+    """As far as that can be seen here; the workflow has the formatter itself, and a difference is red there."""
+    assert bicep.untidy(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "other"),
+    [
+        ("    enableSoftDelete: true\n", "      enableSoftDelete: true\n"),
+        ("    enableSoftDelete: true\n", "\tenableSoftDelete: true\n"),
+        ("    enableSoftDelete: true\n", "    enableSoftDelete: true \n"),
+        ("    enableSoftDelete: true\n", "    enableSoftDelete: true\n\n\n"),
+    ],
+)
+def test_another_layout_is_noticed(line: str, other: str) -> None:
+    """One each, so that the test above can fail."""
+    text = bicep.read(bicep.INFRA / "vault.bicep")
+    assert line in text
+
+    assert bicep.untidy(text.replace(line, other)) != []
+
+
 @pytest.mark.parametrize("name", ["monitoring", "storage", "vault", "app", "alerts"])
 def test_a_module_is_given_what_it_asks_for(name: str) -> None:
     """Each parameter of a module is passed, none is unknown, and each output that is used exists."""
