@@ -85,6 +85,8 @@ class PauseState:
     halted: bool = False
     halted_by: str = ""
     halted_why: str = ""
+    console_epoch: int | None = None
+    """How often everybody was signed out of the console; None: never. It stops nothing."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 

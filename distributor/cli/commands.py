@@ -26,6 +26,7 @@ from distributor.cli import (
     shops,
     show,
     sign,
+    sign_out,
     verify,
 )
 from distributor.cli.declared import Command
@@ -51,6 +52,7 @@ COMMANDS: Sequence[Command] = (
     *shops.COMMANDS,
     *doctor.COMMANDS,
     *sign.COMMANDS,
+    *sign_out.COMMANDS,
     *poison.COMMANDS,
     *init.COMMANDS,
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from distributor.cli import alarms, orders, pause
+from distributor.cli import alarms, orders, pause, sign_out
 from distributor.cli.argument_types import order_key
 from distributor.cli.language import N_
 from distributor.console.desk import Run
@@ -73,5 +73,6 @@ ACTS: Final[Mapping[str, Act]] = {
             run=alarms.alarms,
             options={"action": "seen"},
         ),
+        Act(name="sign-out-all", label=N_("Sign everybody out"), about=About.PAYOUTS, run=sign_out.sign_out_all),
     )
 }

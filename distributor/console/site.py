@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from distributor.cli.argument_types import order_key
-from distributor.cli.language import N_, _, speaking
+from distributor.cli.language import N_, Code, _, speaking
 from distributor.cli.language import messages as messages_of
 from distributor.console.acts import ACTS, About, Act
 from distributor.console.desk import Desk, Told, why_not
@@ -102,22 +102,34 @@ class Console:
 
     async def answer(self, visit: Visit) -> HtmlPage:
         """Return the page; what is refused, or does not answer now, is a page that says so."""
-        session = self._sessions.read(cookie_in(visit.cookies, COOKIE)) if self.settings.people else None
-        language = session.language if session else visit.language
-        with speaking("pt" if language == "pt" else "en"):
-            try:
-                async with asyncio.timeout(ANSWER_S_MAX - _PAGE_S):
+        known: list[Session] = []
+        try:
+            async with asyncio.timeout(ANSWER_S_MAX - _PAGE_S):
+                session = await self._session(visit)
+                known += [session] if session else []
+                with speaking(_language(visit, known)):
                     return await self._answer(visit, session)
-            except TimeoutError:
-                return self._message(session, language, 503, _(_LATE))
-            except _Sorry as error:
-                return self._message(session, language, error.status, str(error))
-            except RateLimited:
-                return self._message(session, language, 429, _(_TOO_OFTEN))
-            except ServiceError as error:
-                logs.warning(_log, "console_unavailable", cause=type(error).__name__, detail=str(error))
+        except TimeoutError:
+            return self._instead(visit, known, 503, _LATE)
+        except _Sorry as error:
+            return self._instead(visit, known, error.status, str(error))
+        except RateLimited:
+            return self._instead(visit, known, 429, _TOO_OFTEN)
+        except ServiceError as error:
+            logs.warning(_log, "console_unavailable", cause=type(error).__name__, detail=str(error))
+            with speaking(_language(visit, known)):
                 status, text = why_not(error)
-                return self._message(session, language, status, text)
+            return self._instead(visit, known, status, text)
+
+    async def _session(self, visit: Visit) -> Session | None:
+        """Return whose session the cookie bears; without one the ledger, which knows the epoch, is not asked."""
+        cookie = cookie_in(visit.cookies, COOKIE)
+        return (await self._sessions()).read(cookie) if cookie and self.settings.people else None
+
+    def _instead(self, visit: Visit, known: Sequence[Session], status: int, text: str) -> HtmlPage:
+        """Return a page that says what went wrong, in the language of who is known to ask."""
+        with speaking(language := _language(visit, known)):
+            return self._message(known[0] if known else None, language, status, _(text))
 
     async def _answer(self, visit: Visit, session: Session | None) -> HtmlPage:
         if visit.path == "style.css":
@@ -167,7 +179,7 @@ class Console:
             return self._sign_in_page(visit, 200, "")
         self._same_origin(visit)
         client = await self.rate_limiter.check(visit.forwarded_for)
-        session = self._sessions.sign_in(visit.said("token").strip(), visit.language)
+        session = (await self._sessions()).sign_in(visit.said("token").strip(), visit.language)
         if session is None:
             await self.rate_limiter.penalize(client)
             logs.warning(_log, "console_sign_in_refused", client=client)
@@ -281,11 +293,17 @@ class Console:
         )
 
     def _cookie(self, session: Session) -> str:
-        return f"{COOKIE}={self._sessions.cookie(session)}; Max-Age={WHOLE_MS // 1000}; {_ATTRIBUTES}"
+        return f"{COOKIE}={self._cookies.cookie(session)}; Max-Age={WHOLE_MS // 1000}; {_ATTRIBUTES}"
 
     @property
-    def _sessions(self) -> Sessions:
+    def _cookies(self) -> Sessions:
+        """What writes a session that was read; who is in it was decided by then."""
         return Sessions(keys=self.settings.keys, people=self.settings.people, clock=self.clock)
+
+    async def _sessions(self) -> Sessions:
+        """Return the sessions of now: those from before everybody was signed out are over. Raises StoreUnavailable."""
+        switch = await (await self.parts.ledger()).admin.pause_state()
+        return replace(self._cookies, epoch=switch.console_epoch or 0)
 
     @property
     def _forms(self) -> Forms:
@@ -298,3 +316,8 @@ class Console:
     @property
     def _views(self) -> Views:
         return Views(desk=self._desk)
+
+
+def _language(visit: Visit, known: Sequence[Session]) -> Code:
+    """Return the language of the session, or what the browser asks for."""
+    return "pt" if (known[0].language if known else visit.language) == "pt" else "en"

@@ -143,6 +143,28 @@ class Admin:
                 continue  # somebody else turned it first: read it again
         raise Contention(sentence("the switch kept being turned"))
 
+    async def sign_everybody_out(self, by: str, why: str) -> int:
+        """
+        End every session of the console, also one whose cookie was stolen; return the epoch that begins.
+
+        The switch stays as it is: the epoch lies in its row, because whoever shows a page reads that row anyway.
+
+        Raises:
+            InvariantBroken: The row is missing, or a newer version's.
+        """
+        for _ in range(TURN_TRIES_MAX):
+            pause_state = await self.pause_state()
+            readable = pause_state.paused_by not in {_NO_SWITCH.paused_by, _UNREADABLE.paused_by}
+            require(readable, f"nobody can be signed out: {pause_state.paused_why}")
+            epoch = (pause_state.console_epoch or 0) + 1
+            try:
+                await self._write(replace(pause_state, console_epoch=epoch))
+            except Contention:
+                continue  # somebody turned the switch meanwhile: read it again
+            await self.record("sign-out", "everybody", by, why)
+            return epoch
+        raise Contention(sentence("the switch kept being turned"))
+
     async def resume(self, by: str, why: str, seen: PauseState | None = None) -> PauseState:
         """
         End a pause and a halt, the sign that was noted, and distrust; who resumed and why is in the audit trail.
@@ -180,7 +202,9 @@ class Admin:
             pause_state.paused_by != _UNREADABLE.paused_by, "the switch is a newer version's: resume with that version"
         )
         if pause_state.paused:
-            pause_state = await self.set_pause_state(PauseState(version=pause_state.version))
+            pause_state = await self.set_pause_state(
+                PauseState(console_epoch=pause_state.console_epoch, version=pause_state.version)
+            )
             await self.record("resume", "payouts", by, why)
         return pause_state
 

@@ -148,6 +148,7 @@ _CODEC = Codec(
                 flag("halted"),
                 text("halted_by"),
                 text("halted_why"),
+                number("console_epoch", missing=None),
             ),
         ),
         Record(DoubtedPast, (text("why"), number("at_ms"), text("guard", missing=None))),

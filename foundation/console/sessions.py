@@ -3,7 +3,8 @@ Who is signed in, told by a signed cookie: nothing is kept in a process.
 
 So a session holds over every instance, over restarts, and over the rotation of the key while the key before it
 is still configured. A personal token is exchanged for it once and is never in it. It ends half an hour after its
-last use, eight hours after it began, and at once when the person's token changes or is taken away.
+last use, eight hours after it began, and at once when the person's token changes or is taken away, or when
+somebody signs everybody out: that moves the epoch on, which every session bears.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ IDLE_MS: Final = 30 * 60_000
 WHOLE_MS: Final = 8 * 3_600_000
 """A session is over so long after it began, whatever its use."""
 _SALT = "console session"
+_MARK_DIGITS = 32
 
 
 class Role(StrEnum):
@@ -42,11 +44,6 @@ class Person:
     role: Role
     token: str
 
-    @property
-    def mark(self) -> str:
-        """What a session remembers of the token: enough to notice another one, and no way back to it."""
-        return hashlib.sha256(f"console token\0{self.token}".encode()).hexdigest()[:16]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
@@ -56,6 +53,7 @@ class Session:
     """Tells this session from every other one; forms are bound to it."""
     name: str
     mark: str
+    """What is remembered of the token: enough to notice another one; without the key nobody can try tokens on it."""
     language: str
     began_ms: UnixMs
     seen_ms: UnixMs
@@ -76,11 +74,13 @@ class Sessions:
         keys: What signs them: the newest first, then the one before, which is still accepted.
         people: Everybody who may sign in, by name.
         clock: The time.
+        epoch: Sessions of another one are over.
     """
 
     keys: Sequence[str]
     people: Mapping[str, Person]
     clock: Clock
+    epoch: int = 0
 
     def sign_in(self, token: str, language: str) -> Session | None:
         """Return a new session of the person whose token this is; None if it is nobody's."""
@@ -97,7 +97,7 @@ class Sessions:
         return Session(
             key=secrets.token_hex(16),
             name=person.name,
-            mark=person.mark,
+            mark=self._mark(person, self.keys[0]),
             role=person.role,
             language=language,
             began_ms=now,
@@ -117,12 +117,19 @@ class Sessions:
         except (BadData, TypeError):
             return None
         person = self.people.get(session.name)
-        if person is None or not hmac.compare_digest(person.mark, session.mark):
+        if person is None or not self._remembers(session, person):
             return None
         now = self.clock()
         if now - session.seen_ms > IDLE_MS or now - session.began_ms > WHOLE_MS:
             return None
-        return replace(session, role=person.role)
+        return replace(session, role=person.role, mark=self._mark(person, self.keys[0]))
+
+    def _remembers(self, session: Session, person: Person) -> bool:
+        return any(hmac.compare_digest(self._mark(person, key), session.mark) for key in self.keys)
+
+    def _mark(self, person: Person, key: str) -> str:
+        content = f"console token\0{self.epoch}\0{person.token}"
+        return hmac.new(key.encode(), content.encode(), "sha256").hexdigest()[:_MARK_DIGITS]
 
     def _serializer(self) -> URLSafeSerializer:
         return serializer(self.keys, _SALT)

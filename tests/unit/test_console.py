@@ -208,6 +208,23 @@ async def test_signing_out_takes_the_cookie_away(ana: Browser) -> None:
     assert (await ana.get()).status == 303
 
 
+async def test_everybody_is_signed_out_at_once(bench: Bench, ana: Browser, joao: Browser) -> None:
+    """On every instance, who did it too; a token signs in again, and the switch is as it was."""
+    before = await bench.ledger.admin.pause_state()
+    assert (await ana.act("sign-out-all", why="a laptop was stolen")).status == 200
+
+    for browser in (ana, joao):
+        browser.console = a_console(bench)
+        assert (await browser.get()).headers["Location"] == "/console/sign-in"
+    assert (await ana.sign_in(ANA)).status == 303
+    assert (await ana.get()).status == 200
+    after = await bench.ledger.admin.pause_state()
+    assert (after, after.console_epoch) == (replace(before, console_epoch=1), 1)
+    await bench.ledger.admin.pause("ana", "look")
+    await bench.ledger.admin.resume("ana", "looked")
+    assert (await bench.ledger.admin.pause_state()).console_epoch == 1
+
+
 # what is seen -------------------------------------------------------------------------------------
 
 

@@ -9,11 +9,14 @@ import azure.functions as func
 import pytest
 
 from distributor.functions import console
+from distributor.ledger import Ledger
 from foundation.console.settings import ConsoleSettings
 from foundation.errors import ConfigurationError
 from foundation.settings.reading import read
+from foundation.tablestore.memory import MemoryRows
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import a_context
+from tests.fakes.rows import ListAudit
 from tests.unit.test_console import ANA, CONSOLE, URL
 
 
@@ -27,6 +30,9 @@ class FakeParts:
         if isinstance(self._settings, Exception):
             raise self._settings
         return self._settings
+
+    async def ledger(self) -> Ledger:
+        return Ledger(MemoryRows(), ListAudit(), clock=FrozenClock())
 
 
 class NoLimit:

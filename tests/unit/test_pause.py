@@ -7,7 +7,7 @@ import pytest
 from distributor.ledger import Ledger
 from distributor.ledger.admin import TOUCH_TRIES_MAX, TURN_TRIES_MAX
 from distributor.state import PauseState
-from foundation.errors import Contention
+from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR
 from tests.fakes.clock import FrozenClock
@@ -91,3 +91,26 @@ async def test_a_pause_is_written_again_where_it_stands_already() -> None:
     with pytest.raises(Contention):
         await ledger.admin.set_pause_state(PauseState(version=seen.version))
     assert (await ledger.admin.pause_state()).paused_by == "ana"
+
+
+async def test_everybody_is_signed_out_whoever_turns_the_switch_at_that_moment() -> None:
+    """The epoch moves on by one, and the switch stays as somebody left it."""
+    rows = MemoryRows()
+    ledger = await a_ledger(rows)
+    _turn_behind(rows, 1)
+
+    assert await ledger.admin.sign_everybody_out("ana", "a laptop was stolen") == 1
+    assert await ledger.admin.sign_everybody_out("ana", "another one") == 2
+    _turn_behind(rows, 2 * TURN_TRIES_MAX)
+    with pytest.raises(Contention, match="kept being turned"):
+        await ledger.admin.sign_everybody_out("ana", "a third one")
+
+
+async def test_nobody_is_signed_out_by_a_switch_that_cannot_be_read() -> None:
+    """It would be written anew, and what it said would be lost."""
+    rows = MemoryRows()
+    ledger = await a_ledger(rows)
+    rows.put(CONTROL, {"paused": "perhaps"})
+
+    with pytest.raises(InvariantBroken, match="nobody can be signed out"):
+        await ledger.admin.sign_everybody_out("ana", "a laptop was stolen")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -93,10 +94,24 @@ def test_sessions_and_forms_go_on_while_the_key_is_rotated(clock: FrozenClock) -
     cookie, session = signed_in(clock, (OLDER,))
     form = Forms(keys=(OLDER,), clock=clock).token(session, PURPOSE)
 
-    assert sessions(clock, (KEY, OLDER)).read(cookie) == session
+    renewed = sessions(clock, (KEY, OLDER)).read(cookie)
+    assert renewed is not None
+    assert (renewed.key, renewed.name) == (session.key, session.name)
     assert Forms(keys=(KEY, OLDER), clock=clock).allows(form, session, PURPOSE)
     assert sessions(clock, (KEY,)).read(cookie) is None
-    assert sessions(clock, (KEY,)).read(sessions(clock, (KEY, OLDER)).cookie(session)) is not None
+    assert sessions(clock, (KEY,)).read(sessions(clock, (KEY, OLDER)).cookie(renewed)) == renewed
+
+
+def test_a_new_epoch_signs_everybody_out(clock: FrozenClock) -> None:
+    """On every browser; who signs in then is in."""
+    cookie, _session = signed_in(clock)
+    later = replace(sessions(clock), epoch=1)
+    again = later.sign_in(ANA.token, "en")
+
+    assert later.read(cookie) is None
+    assert again is not None
+    assert later.read(later.cookie(again)) == again
+    assert sessions(clock).read(later.cookie(again)) is None
 
 
 @pytest.mark.parametrize("spoilt", ["", ".", "a.b", "é", "{}.x"])
