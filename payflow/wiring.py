@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from foundation.http.readiness import ReadinessFrame
     from foundation.tablestore.azure_tables import Tables
     from payflow.connect.connecting import Connecting
+    from payflow.delivery.deeds import Deeds
     from payflow.delivery.doors import BounceDoor
     from payflow.delivery.restoring import Restoring
     from payflow.delivery.sender import SenderDesk
@@ -183,6 +184,10 @@ class Container:
             sleep=asyncio.sleep,
         )
 
+    async def invite(self, company: CompanyId, by: str) -> str:
+        """Make an invitation to connect a company again; return its secret."""
+        return await (await self.connecting()).invite(company=company, by=by)
+
     async def office_letters(self) -> Letters:
         """Return how mails to offices are made."""
         from payflow.office.letters import Letters
@@ -238,6 +243,25 @@ class Container:
 
         url, tokens = (await self.settings(ContaAzulSettings)).api_url, await self._tokens(company)
         return partial(api_of, await self._http(), url, tokens)
+
+    async def deeds(self, company: CompanyId, by: str, unrecorded: Callable[[], None]) -> Deeds:
+        """Return what a person may do about a company."""
+        from payflow.delivery.deeds import Deeds, Sender
+
+        base = await self.base()
+
+        async def sender() -> Sender:
+            mail = await self.settings(MailSettings)
+            return Sender(domain=mail.sender.rpartition("@")[2], override=mail.override)
+
+        return Deeds(
+            lane=base.lane(company),
+            audits=(base.ledger.audit, base.second.audit),
+            sender=sender,
+            clock=self._clock,
+            by=by,
+            unrecorded=unrecorded,
+        )
 
     async def bounce_door(self) -> BounceDoor:
         """Return what takes signed bounces."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from foundation.clock import system_clock
 from foundation.errors import Rejected
 from payflow.cli.context import Add
-from payflow.cli.decide import audit, lane_of
+from payflow.cli.decide import audit, deeds_of, lane_of
 from payflow.connect import probe
 from payflow.conta_azul.values import local_date
 from payflow.delivery.payers import LaneRecipients
@@ -47,12 +46,8 @@ async def _probe(container: Container, chosen: argparse.Namespace) -> None:
 
 
 async def _policy(container: Container, chosen: argparse.Namespace) -> None:
-    lane = await lane_of(container, chosen)
-    company, wanted = await _company(lane), DocumentPolicy(chosen.policy)
-    if company.is_person and wanted is not DocumentPolicy.ERP:
-        raise Rejected("this company is a person: Receita Saúde applies, so there is no document of ours")
-    await lane.write_company(replace(company, policy=wanted))
-    await audit(container, chosen, chosen.company, f"policy {wanted}")
+    deeds, wanted = await deeds_of(container, chosen), DocumentPolicy(chosen.policy)
+    company = await deeds.set_policy(await _company(deeds.lane), wanted)
     chosen.say(f"Documents of company {company.id}: {wanted}. Mails that are prepared keep theirs.")
 
 

@@ -14,7 +14,8 @@ from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import Rows
 from payflow.cli.context import Add, Refused, company_of, say, when, who
-from payflow.cli.decide import audit
+from payflow.cli.decide import UNRECORDED, audit
+from payflow.delivery.deeds import PAUSABLE
 from payflow.errors import ServedElsewhere
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
@@ -27,8 +28,7 @@ FAR: Final = UnixMs(10**14)
 POLL_S: Final = 2.0
 _ALLOWED: Final = {
     "confirm": {CompanyStatus.CONFIRM},
-    # One that nobody has confirmed is at rest already; a pause and its end would confirm it.
-    "pause": {CompanyStatus.ACTIVE, CompanyStatus.NEEDS_RECONNECT, CompanyStatus.BLOCKED_PLAN},
+    "pause": PAUSABLE,
     "resume": {CompanyStatus.PAUSED, CompanyStatus.ELSEWHERE},
 }
 
@@ -81,8 +81,8 @@ async def _set_status(container: Container, chosen: argparse.Namespace) -> None:
         raise Refused(f"A restore of company {company.id} was cut; run `restore` again first.")
     if company.status is CompanyStatus.ELSEWHERE:
         company = await _taken_over(container, company)
-    await lane.write_company(replace(company, status=chosen.status, status_ms=system_clock()))
-    await lane.entries.lower(company.id, system_clock(), chosen.status)
+    deeds = await container.deeds(company.id, chosen.by, lambda: say(UNRECORDED))
+    await deeds.set_status(company, chosen.status)
     say(f"Company {company.id} is {chosen.status}.")
     if chosen.command == "pause" and chosen.wait:
         await _until_still(lane)

@@ -6,23 +6,21 @@ import argparse
 from pathlib import Path
 
 from foundation.clock import system_clock
-from foundation.errors import Rejected, StoreUnavailable
-from foundation.tablestore.ports import AuditTrail, Value
+from foundation.errors import Rejected
 from payflow.cli.context import Add
-from payflow.delivery import bounced, choices, decisions
-from payflow.delivery.choices import Person, Resend
+from payflow.delivery import bounced, choices
+from payflow.delivery.deeds import Deeds
 from payflow.delivery.payers import LaneRecipients
-from payflow.delivery.ports import DeliveryKey
-from payflow.delivery.rules import TEST
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import bounces
-from payflow.model import BaixaId, CompanyId, CustomerId, PaymentKey
+from payflow.model import BaixaId, CompanyId, CustomerId
 from payflow.recipients import mapping
 from payflow.recipients.addresses import normalized
-from payflow.settings.mail import MailSettings
-from payflow.state import Reason, Receipt
+from payflow.state import Reason
 from payflow.wiring import Container
+
+UNRECORDED = "This is done, but the second account did not take it: a restore would not know of it."
 
 
 def add_to(add: Add) -> None:
@@ -52,32 +50,27 @@ def add_to(add: Add) -> None:
 
 
 async def _decide(container: Container, chosen: argparse.Namespace) -> None:
-    lane, baixa, by = await lane_of(container, chosen), BaixaId(chosen.baixa), _by(chosen)
+    deeds, baixa = await deeds_of(container, chosen), BaixaId(chosen.baixa)
     kind, _, number = chosen.mail.rpartition(":")
-    key = DeliveryKey(PaymentKey(lane.company, baixa), kind, int(number) if number.isdecimal() else 0)
+    at = int(number) if number.isdecimal() else 0
     match chosen.what:
         case "release":
-            after = await choices.release(lane, baixa, by)
+            after = await deeds.release(baixa)
         case "skip":
-            after = await choices.skip(lane, baixa, by)
+            after = await deeds.skip(baixa)
         case "arrived":
-            after = await decisions.arrived(lane, key, by.name, by.now)
+            after = await deeds.arrived(baixa, kind, at)
         case _:
-            domain = await _domain(container)
-            after = await decisions.send_again(lane, key, by.name, by.now, domain=domain)
-    await _done(container, chosen, after, chosen.what)
+            after = await deeds.again(baixa, kind, at)
+    chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
 
 
 async def _resend(container: Container, chosen: argparse.Namespace) -> None:
-    lane, mail = await lane_of(container, chosen), await container.settings(MailSettings)
-    address = normalized(chosen.to)
+    deeds, address = await deeds_of(container, chosen), normalized(chosen.to)
     if chosen.to and not address:
         raise Rejected("--to is not a mail address")
-    wish = Resend(domain=mail.sender.rpartition("@")[2], address=address)
-    if mail.override:
-        wish = Resend(domain=wish.domain, address=mail.override, kind=f"{TEST}-resend")
-    after = await choices.resend(lane, BaixaId(chosen.baixa), wish, _by(chosen))
-    await _done(container, chosen, after, "resend")
+    after = await deeds.resend(BaixaId(chosen.baixa), address)
+    chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
 
 
 async def _map(container: Container, chosen: argparse.Namespace) -> None:
@@ -94,9 +87,8 @@ async def _map(container: Container, chosen: argparse.Namespace) -> None:
 
 
 async def _no_mail(container: Container, chosen: argparse.Namespace) -> None:
-    lane, no_mail = await lane_of(container, chosen), not chosen.undo
-    await LaneRecipients(lane).set_no_mail(CustomerId(chosen.customer), chosen.by, system_clock(), no_mail=no_mail)
-    await audit(container, chosen, chosen.customer, "no-mail" if no_mail else "mail")
+    deeds, no_mail = await deeds_of(container, chosen), not chosen.undo
+    await deeds.set_no_mail(CustomerId(chosen.customer), no_mail=no_mail)
     chosen.say(f"Customer {chosen.customer} gets {'no receipts' if no_mail else 'receipts'}.")
 
 
@@ -132,32 +124,13 @@ async def lane_of(container: Container, chosen: argparse.Namespace) -> LaneLedge
     return lane
 
 
-async def _domain(container: Container) -> str:
-    return (await container.settings(MailSettings)).sender.rpartition("@")[2]
-
-
-async def _done(container: Container, chosen: argparse.Namespace, after: Receipt, what: str) -> None:
-    await audit(container, chosen, str(after.baixa), what, instalment=str(after.instalment))
-    chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
+async def deeds_of(container: Container, chosen: argparse.Namespace) -> Deeds:
+    """Return what whoever gives the command may do about the company. Raises Rejected as ``lane_of``."""
+    lane = await lane_of(container, chosen)
+    return await container.deeds(lane.company, chosen.by, lambda: chosen.say(UNRECORDED))
 
 
 async def audit(container: Container, chosen: argparse.Namespace, subject: str, what: str, **more: str) -> None:
     """Record who decided what, in both accounts; ids and codes only. A restore reads them (see ``since``)."""
-    now = system_clock()
-    values: dict[str, Value] = {"at_ms": now, "by": chosen.by, "what": what, "subject": subject, **more}
-    key, second = keys.decision(chosen.company, now, subject), await container.second_tables()
-    for tables in (await container.ledger_tables(), second):
-        await tables.audit.record(key, values)
-    if not await _is_recorded(second.audit, key):  # an audit is best effort, and a restore needs this one
-        chosen.say("This is done, but the second account did not take it: a restore would not know of it.")
-
-
-async def _is_recorded(audit: AuditTrail, key: str) -> bool:
-    try:
-        return bool(await audit.recorded(key))
-    except StoreUnavailable:
-        return False
-
-
-def _by(chosen: argparse.Namespace) -> Person:
-    return Person(name=chosen.by, now=system_clock())
+    deeds = await container.deeds(CompanyId(chosen.company), chosen.by, lambda: chosen.say(UNRECORDED))
+    await deeds.record(subject, what, **more)

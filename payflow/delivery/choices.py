@@ -27,12 +27,15 @@ from foundation.tablestore.atomic import AtomicWrite
 from payflow.delivery import rules, steps
 from payflow.ledger.lane import Also, LaneLedger
 from payflow.mail import letters
-from payflow.model import BaixaId
+from payflow.model import BaixaId, CustomerId
 from payflow.state import ENDED, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
 HELD_MAX: Final = 500
 _RELEASED: Final = frozenset({ReceiptState.HELD, ReceiptState.COVERED, ReceiptState.SKIPPED})
 _RESENT: Final = frozenset({ReceiptState.SENT, ReceiptState.REFUSED})
+_ADDRESS: Final = frozenset({Reason.NO_RECIPIENT, Reason.CONFIRM_RECIPIENT, Reason.SHARED_ADDRESS})
+_ASKED: Final = frozenset({ReceiptState.HELD, ReceiptState.READY})
+_FAR: Final = UnixMs(10**14)
 _OPEN: Final = frozenset({DeliveryState.READY, DeliveryState.HELD, DeliveryState.REFUSED})
 
 
@@ -91,6 +94,19 @@ async def decide_anew(ledger: LaneLedger, reason: Reason, now: UnixMs) -> int:
     for one in held:
         await ledger.save(one, replace(one, state=ReceiptState.FOUND, reason=None, due_ms=now, changed_ms=now))
     return len(held)
+
+
+async def addressed(ledger: LaneLedger, customer: CustomerId, now: UnixMs) -> int:
+    """
+    Let every receipt of *customer* that waits for an address be decided anew; return how many. Raises Contention.
+
+    One that asks Conta Azul for it each hour is decided now.
+    """
+    waiting = [*await ledger.held(limit=HELD_MAX), *await ledger.due(_FAR, limit=HELD_MAX)]
+    meant = [one for one in waiting if one.customer == customer and one.reason in _ADDRESS and one.state in _ASKED]
+    for one in meant:
+        await ledger.save(one, replace(one, state=ReceiptState.FOUND, reason=None, due_ms=now, changed_ms=now))
+    return len(meant)
 
 
 async def skip(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:

@@ -23,6 +23,8 @@ What the backup has already is put back without effect.
 """
 SKIP: Final = "skip"
 PURGE_PERSON: Final = "purge-person"
+STATUS: Final = "status "
+"""Before what a company was told to be: a restore leaves it paused, whatever was said."""
 NO_MAIL: Final = {"no-mail": True, "mail": False}
 
 
@@ -54,7 +56,7 @@ def read(entries: Sequence[Mapping[str, Value]], began_ms: UnixMs) -> Since:
     payments: dict[str, Said] = {}
     payers: dict[CustomerId, Said] = {}
     for said in sorted(since, key=lambda one: one.at_ms):
-        if said.what == PURGE_PERSON:
+        if said.what == PURGE_PERSON or said.what.startswith(STATUS):
             continue
         if said.what in NO_MAIL:
             payers[CustomerId(said.subject)] = said

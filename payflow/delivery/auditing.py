@@ -1,0 +1,36 @@
+"""Who decided what, in both accounts: ids and codes only. A restore reads it (see ``since``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from foundation.clock import UnixMs
+from foundation.errors import StoreUnavailable
+from foundation.tablestore.ports import AuditTrail, Value
+from payflow.ledger import keys
+from payflow.model import CompanyId
+
+
+async def record(
+    audits: Sequence[AuditTrail],
+    company: CompanyId,
+    *,
+    by: str,
+    now: UnixMs,
+    what: str,
+    subject: str,
+    more: Mapping[str, str] | None = None,
+) -> bool:
+    """
+    Record a decision in each of *audits*; say whether the last one, the second account's, has it.
+
+    An audit is best effort, and a restore needs that one: without it the decision is not known there.
+    """
+    values: dict[str, Value] = {"at_ms": now, "by": by, "what": what, "subject": subject, **(more or {})}
+    key = keys.decision(company, now, subject)
+    for audit in audits:
+        await audit.record(key, values)
+    try:
+        return bool(await audits[-1].recorded(key))
+    except StoreUnavailable:
+        return False
