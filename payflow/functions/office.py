@@ -28,13 +28,15 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library lea
 @answers("GET", "POST")
 async def office(req: func.HttpRequest, mails: func.Out[str], context: func.Context) -> func.HttpResponse:
     """Show a page, or do what its form says; the page itself knows who is signed in."""
-    from payflow.office.site import Site, Visit  # noqa: PLC0415 -- templates cost no other function's cold start
+    from payflow.office.site import Site  # noqa: PLC0415 -- templates cost no other function's cold start
+    from payflow.office.visits import Visit  # noqa: PLC0415
 
     site = Site(
         door=await container().office_door(),
         origin=(await container().settings(ContaAzulSettings)).origin,
-        lane=(await container().base()).lane,
         wake=mails.set,
+        deeds=container().deeds,
+        invite=container().invite,
         clock=system_clock,
     )
     visit = Visit(

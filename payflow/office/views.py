@@ -1,4 +1,4 @@
-"""What the office sees: read for each page, of its own company alone."""
+"""What waits for the office, and one receipt: read for each page, of its own company alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from foundation.tablestore.queries import rows_at
 from payflow.delivery import rules
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
+from payflow.model import BaixaId
 from payflow.office.words import REASONS, REFUSED, UNKNOWN, Words
 from payflow.state import Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
@@ -76,6 +77,12 @@ async def waiting(lane: LaneLedger) -> Waiting:
         if key in by_key
     ]
     return Waiting(sections=sections, more=READ_MAX in (len(held), len(due)))
+
+
+async def item(lane: LaneLedger, baixa: BaixaId) -> Item | None:
+    """Return one receipt with its mails; None if the company has no such payment. Raises StoreUnavailable."""
+    receipt = await lane.receipt(baixa)
+    return Item(receipt=receipt, mails=await lane.deliveries(baixa)) if receipt else None
 
 
 def key_of(receipt: Receipt) -> str:

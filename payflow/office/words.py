@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from payflow.office.language import N_
-from payflow.state import Reason, ReceiptState
+from payflow.state import DeliveryState, Reason, ReceiptState
 
 UNKNOWN, REFUSED = str(ReceiptState.UNKNOWN), str(ReceiptState.REFUSED)
 WAITING_DOCUMENT: Final = str(ReceiptState.WAITING_DOCUMENT)
@@ -109,3 +109,26 @@ REASONS: Final[Mapping[str, Words]] = {
     ),
 }
 """In the order in which they are shown."""
+
+STATES: Final[Mapping[str, str]] = {
+    ReceiptState.FOUND: N_("Found, on its way"),
+    ReceiptState.WAITING_DOCUMENT: N_("Waiting for Conta Azul's receipt"),
+    ReceiptState.READY: N_("Found, on its way"),
+    ReceiptState.SENDING: N_("Being sent"),
+    ReceiptState.UNKNOWN: N_("Did it arrive?"),
+    ReceiptState.SENT: N_("Sent"),
+    ReceiptState.REFUSED: N_("The address does not work"),
+    ReceiptState.HELD: N_("Waiting for you"),
+    ReceiptState.COVERED: N_("Ended: another mail was this receipt"),
+    ReceiptState.WITHDRAWN: N_("Ended: the payment was undone before its receipt was sent"),
+    ReceiptState.SKIPPED: N_("Ended without a mail"),
+}
+MAILS: Final[Mapping[str, str]] = {
+    DeliveryState.READY: N_("Being sent"),
+    DeliveryState.SENDING: N_("Being sent"),
+    DeliveryState.SENT: N_("Sent"),
+    DeliveryState.UNKNOWN: N_("Did it arrive?"),
+    DeliveryState.REFUSED: N_("Refused"),
+    DeliveryState.HELD: N_("Not accepted"),
+    DeliveryState.CANCELLED: N_("Taken back"),
+}

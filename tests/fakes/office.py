@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from html import unescape
 
 from foundation.clock import UnixMs
 from foundation.http.html import HtmlPage
 from foundation.tablestore.memory import MemoryRows
+from payflow.delivery.deeds import Deeds, Sender
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.oauth import OAuthLedger
 from payflow.ledger.records import oauth_codec
 from payflow.model import CompanyId
 from payflow.office.door import Door
-from payflow.office.site import ASK_COOKIE, COOKIE, Site, Visit
+from payflow.office.site import Site
+from payflow.office.visits import ASK_COOKIE, COOKIE, Visit
 from payflow.state import Company, CompanyStatus
 from tests.fakes.payflow import COMPANY, NOW, SEALER, Book, a_company
+from tests.fakes.rows import ListAudit
 
 ORIGIN = "https://payflow.example"
 CONTACT = "financeiro.canaria@example.org"
@@ -33,6 +37,8 @@ class OfficeWorld:
     slept_s: list[float] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     """The codes that were mailed, the newest last."""
+    audit: ListAudit = field(default_factory=ListAudit)
+    invited: list[tuple[str, str]] = field(default_factory=list)
     keys: list[str] = field(default_factory=lambda: ["k" * 64])
 
     async def founded(self, **company: object) -> OfficeWorld:
@@ -63,7 +69,31 @@ class OfficeWorld:
 
     @property
     def site(self) -> Site:
-        return Site(door=self.door, origin=ORIGIN, lane=self.lane, wake=self.woken.append, clock=lambda: self.now)
+        return Site(
+            door=self.door,
+            origin=ORIGIN,
+            wake=self.woken.append,
+            deeds=self.deeds,
+            invite=self.invite,
+            clock=lambda: self.now,
+        )
+
+    async def deeds(self, company: CompanyId, by: str, unrecorded: Callable[[], None]) -> Deeds:
+        return Deeds(
+            lane=self.lane(company),
+            audits=(self.audit,),
+            sender=self.sender,
+            clock=lambda: self.now,
+            by=by,
+            unrecorded=unrecorded,
+        )
+
+    async def sender(self) -> Sender:
+        return Sender(domain="payflow.example")
+
+    async def invite(self, company: CompanyId, by: str) -> str:
+        self.invited.append((company, by))
+        return "secret-of-the-invitation"
 
     async def post(self, company: Company, code: str) -> bool:
         """Take a mail with a code, as the mail server does."""
@@ -107,6 +137,13 @@ class Browser:
         found = re.search(r'name="form" value="([^"]+)"', self.page.body)
         assert found, self.page.body
         return unescape(found[1])
+
+    async def act(self, act: str, *ids: str, **form: str) -> HtmlPage:
+        """Look at what an act would do, and press its button."""
+        shown = await self.post("ask", act=act, id=list(ids), **form)
+        if shown.status != 200:
+            return shown
+        return await self.post("do", act=act, id=list(ids), form=self.form(), **form)
 
     async def _ask(self, visit: Visit) -> HtmlPage:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date
 from email import message_from_bytes
 from email.policy import default
 from urllib.parse import urlencode
@@ -12,9 +14,19 @@ import pytest
 
 from payflow import wiring
 from payflow.functions import office
-from payflow.office.site import ASK_COOKIE, COOKIE
+from payflow.office.visits import ASK_COOKIE, COOKIE
+from payflow.state import CompanyStatus, ReceiptState
 from tests.fakes.functions import Out, a_context
-from tests.integration.payflow.test_whole_way import COMPANY, OVERRIDE, World, _command, connected, world
+from tests.integration.payflow.test_whole_way import (
+    COMPANY,
+    OVERRIDE,
+    World,
+    _command,
+    _look_now,
+    a_document,
+    connected,
+    world,
+)
 
 __all__ = ["world"]
 ORIGIN = "http://127.0.0.1:7072"
@@ -111,3 +123,54 @@ async def test_a_poisoned_wake_up_is_told(world: World, capsys: pytest.CaptureFi
 
     sightings = await (await wiring.container().register()).facts()
     assert [fact.code for fact in sightings] == ["poison_message"]
+
+
+async def test_an_office_gives_an_address_and_the_mail_goes_out(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the page to the payer's mail, without a terminal; the decision is in the audit by the masked address."""
+    await connected(world, capsys)
+    await _command("office", COMPANY, "--contact", "financeiro@clinica.example")
+    payer = world.books.person("Dra. Sem Endereço", email="", id="c-ana")
+    payment = world.books.pay(world.books.bill(payer, 10_00, due=date(2026, 1, 1)))
+    world.books.attach(payment, a_document(10_00))
+    await _look_now()
+    await world.lane()
+    page = Page()
+    await page.sign_in(world)
+    home = (await page.ask("GET")).get_body().decode()
+    assert "Sem endereço de e-mail (1)" in home
+
+    wish = {"act": "address", "id": str(payment.id), "address": "ana@example.org"}
+    shown = (await page.ask("POST", "ask", **wish)).get_body().decode()
+    form = re.search(r'name="form" value="([^"]+)"', shown)
+    assert form
+    done = await page.ask("POST", "do", **wish, form=form[1])
+
+    assert "Feito." in done.get_body().decode()
+    await world.lane()
+    assert await world.state(payment.id) is ReceiptState.SENT
+    await _command("audit", "decisions")
+    assert "address-of  c-ana  office f***@clinica.example" in capsys.readouterr().out
+
+
+async def test_an_office_connects_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The button makes an invitation for this company alone, and leads to its page."""
+    await connected(world, capsys)
+    await _command("office", COMPANY, "--contact", "financeiro@clinica.example")
+    lane = (await wiring.container().base()).lane(COMPANY)
+    company = await lane.read_company()
+    assert company
+    await lane.write_company(replace(company, status=CompanyStatus.NEEDS_RECONNECT))
+    page = Page()
+    await page.sign_in(world)
+    shown = (await page.ask("POST", "ask", act="reconnect")).get_body().decode()
+    form = re.search(r'name="form" value="([^"]+)"', shown)
+    assert form
+
+    moved = await page.ask("POST", "do", act="reconnect", form=form[1])
+
+    assert "Conta conectada" in await world.connect(moved.headers["Location"])
+    found = await lane.read_company()
+    assert found
+    assert found.status is CompanyStatus.ACTIVE

@@ -11,7 +11,7 @@ from foundation.errors import StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.office import site as sites
 from payflow.office import views
-from payflow.office.site import ASK_COOKIE, COOKIE, Visit
+from payflow.office.visits import ASK_COOKIE, COOKIE, Visit
 from payflow.office.words import REASONS
 from payflow.state import HELD_REASONS, DeliveryState, Reason, ReceiptState
 from tests.fakes.office import Browser, OfficeWorld

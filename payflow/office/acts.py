@@ -1,0 +1,220 @@
+"""
+What an office can do: each act in plain words, and the deed that it is.
+
+What can make a payer get a second mail says so before the button.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from foundation.clock import UnixMs
+from foundation.errors import Contention, Rejected
+from payflow.access import Access
+from payflow.delivery.deeds import PAUSABLE, Deeds
+from payflow.model import CustomerId
+from payflow.office.language import N_
+from payflow.office.views import Item
+from payflow.state import Company, CompanyStatus, DocumentPolicy, Reason
+
+MARKED_MAX: Final = 50
+"""Receipts that one form acts on: an answer must not take longer than a browser waits."""
+
+
+class About(StrEnum):
+    """What an act is about."""
+
+    RECEIPTS = "receipts"
+    CUSTOMER = "customer"
+    """Receipts of one customer, who is mailed at one address."""
+    COMPANY = "company"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Act:
+    """One act."""
+
+    label: str
+    """The words of its button."""
+    meaning: str
+    """What it would do."""
+    about: About = About.RECEIPTS
+    twice: str = ""
+    """How a payer might get a second mail by it; empty where none can."""
+    wants_address: bool = False
+
+
+ACTS: Final[Mapping[str, Act]] = {
+    "release": Act(
+        label=N_("Go on"),
+        meaning=N_("The receipt begins anew: payment, file and address are looked for again, and then it is mailed."),
+        twice=N_(
+            "If this payer has got this receipt in another way, or by an earlier payment, they get it a second time."
+        ),
+    ),
+    "skip": Act(
+        label=N_("Do not send"),
+        meaning=N_("No mail goes out for this payment. You can still have it sent later."),
+    ),
+    "arrived": Act(
+        label=N_("It arrived"),
+        meaning=N_("You know that the payer has the mail. It counts as sent, and nothing more goes out."),
+    ),
+    "again": Act(
+        label=N_("Send again"),
+        meaning=N_("The same receipt is mailed once more to the same address."),
+        twice=N_("If the first mail did arrive, the payer gets two. Ask the payer first."),
+    ),
+    "resend": Act(
+        label=N_("Send to an address"),
+        meaning=N_(
+            "The receipt is mailed to the address below. The customer's address for later receipts stays as it is."
+        ),
+        about=About.CUSTOMER,
+        twice=N_("It is a further mail: who has got the receipt already gets it once more."),
+        wants_address=True,
+    ),
+    "address": Act(
+        label=N_("Give an address"),
+        meaning=N_("From now on this customer's receipts go to the address below, and those that wait go on at once."),
+        about=About.CUSTOMER,
+        wants_address=True,
+    ),
+    "no_mail": Act(
+        label=N_("This customer wants no receipts"),
+        meaning=N_("The customer gets no receipts by e-mail from now on; those that wait end without a mail."),
+        about=About.CUSTOMER,
+    ),
+    "own_documents": Act(
+        label=N_("Use our own receipt where Conta Azul has none"),
+        meaning=N_(
+            "Two hours after a payment without a receipt in Conta Azul, the payer gets a proof of payment that is made "
+            "here. It replaces neither a nota fiscal nor Receita Saúde."
+        ),
+        about=About.COMPANY,
+    ),
+    "pause": Act(
+        label=N_("Pause"),
+        meaning=N_("Nothing is looked for and nothing is mailed until you go on. Nothing is lost."),
+        about=About.COMPANY,
+    ),
+    "resume": Act(
+        label=N_("End the pause"),
+        meaning=N_("What was booked meanwhile is found and mailed."),
+        about=About.COMPANY,
+    ),
+    "reconnect": Act(
+        label=N_("Connect to Conta Azul again"),
+        meaning=N_("You sign in at Conta Azul with your clinic's user. The history stays."),
+        about=About.COMPANY,
+    ),
+}
+
+_DOUBTFUL: Final = frozenset(
+    {
+        Reason.PAYMENT_CHANGED,
+        Reason.MAYBE_BEFORE_CONNECTION,
+        Reason.MAYBE_RECREATED,
+        Reason.SAME_DOCUMENT,
+        Reason.RECREATED,
+        Reason.BEFORE_CONNECTION,
+        Reason.BY_PERSON,
+    }
+)
+"""Reasons for which the payer may have the receipt already."""
+
+
+class Result(StrEnum):
+    """What came of an act about one receipt."""
+
+    DONE = N_("Done.")
+    CHANGED = N_("Not done: it has changed meanwhile. Look again.")
+    REFUSED = N_("Not done: this is not possible now.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What came of an act, receipt by receipt."""
+
+    results: Sequence[tuple[Item, Result]]
+
+
+def of_company(company: Company, access: Access) -> Sequence[str]:
+    """Return the acts that a company's state allows. A pause that the operator began is the operator's to end."""
+    found = ["pause"] if company.status in PAUSABLE else []
+    if company.status is CompanyStatus.PAUSED and access.paused_ms == company.status_ms:
+        found = ["resume"]
+    if company.status is CompanyStatus.NEEDS_RECONNECT:
+        found.append("reconnect")
+    if company.policy is DocumentPolicy.ERP and not company.is_person:
+        found.append("own_documents")
+    return found
+
+
+async def do(act: str, items: Sequence[Item], address: str, deeds: Deeds) -> Done:
+    """Do *act* about each of *items*. Raises StoreUnavailable: then how far it came is not known."""
+    if ACTS[act].about is About.CUSTOMER and act != "resend":
+        result = await _told(_for_customer(act, items[0].receipt.customer, address, deeds))
+        return Done(results=[(item, result) for item in items])
+    return Done(results=[(item, await _told(_for_receipt(act, item, address, deeds))) for item in items])
+
+
+async def _told(deed: Awaitable[None]) -> Result:
+    try:
+        await deed
+    except Rejected:
+        return Result.REFUSED
+    except Contention:
+        return Result.CHANGED
+    return Result.DONE
+
+
+async def _for_customer(act: str, customer: CustomerId, address: str, deeds: Deeds) -> None:
+    if act == "address":
+        await deeds.give_address(customer, address)
+    else:
+        await deeds.set_no_mail(customer, no_mail=True)
+
+
+async def _for_receipt(act: str, item: Item, address: str, deeds: Deeds) -> None:
+    baixa = item.receipt.baixa
+    match act:
+        case "release":
+            await deeds.release(baixa)
+        case "skip":
+            await deeds.skip(baixa)
+        case "resend":
+            await deeds.resend(baixa, address)
+        case _:
+            await _about_mails(deeds.arrived if act == "arrived" else deeds.again, item)
+
+
+async def _about_mails(deed: Callable[..., Awaitable[object]], item: Item) -> None:
+    """Decide every mail of the receipt whose outcome is open. Raises Rejected where there is none."""
+    if not item.undecided:
+        raise Rejected("no mail of this receipt is undecided")
+    for mail in item.undecided:
+        await deed(item.receipt.baixa, mail.kind, mail.number)
+
+
+def warns(act: str, items: Sequence[Item]) -> str:
+    """Return how *act* about *items* might mail a payer twice; empty where it cannot."""
+    doubtful = act != "release" or any(item.receipt.reason in _DOUBTFUL for item in items)
+    return ACTS[act].twice if doubtful else ""
+
+
+def may(act: str, item: Item, now: UnixMs) -> bool:
+    """Say whether *act* is offered for a receipt now; the deed looks once more."""
+    match act:
+        case "again":
+            return not item.receipt.gone and now > item.again_ms and all(mail.address for mail in item.undecided)
+        case "skip":
+            return not item.undecided or item.receipt.gone
+        case "release":
+            return not item.receipt.gone
+        case "resend":
+            return not item.receipt.gone and not item.undecided
+    return True
