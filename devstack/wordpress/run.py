@@ -85,7 +85,6 @@ def _options(services: Services, host: FunctionsHost) -> Mapping[str, str]:
     return {
         "ballx_webhook_url": f"{host.url}/webhook",
         "ballx_webhook_secret": services.settings["WEBHOOK_SECRET"],
-        "ballx_status_key": FUNCTION_KEY,
         "devstack_customer": services.deployment.customers[0],
     }
 

@@ -16,7 +16,7 @@ from devstack.console import Console
 from devstack.contracts import Devchain
 from devstack.runs import Run
 from devstack.servers import Azurite
-from devstack.stack import FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
+from devstack.stack import MASTER_KEY, FunctionsHost, Services
 from devstack.wordpress import database as wordpress_database
 from devstack.wordpress import parts as wordpress_parts
 from devstack.wordpress import site as wordpress_site
@@ -110,7 +110,6 @@ def shop(installed_shop: Shop, distributor: Distributor) -> Iterator[Shop]:
         {
             "ballx_webhook_url": distributor.url,
             "ballx_webhook_secret": distributor.secret,
-            "ballx_status_key": FUNCTION_KEY,
         }
     )
     yield installed_shop

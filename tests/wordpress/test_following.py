@@ -327,3 +327,17 @@ def test_a_cancelled_part_is_subtracted_from_the_whole(woocommerce: Shop, distri
     woocommerce.follow(str(whole), "paid")
 
     assert got(distributor, wallet) == [5 * 10**18]
+
+
+def test_what_was_never_asked_about_is_asked_about_after_the_update(woocommerce: Shop) -> None:
+    """A version before had no function key, so that it never learned what was paid; a key it had is deleted."""
+    number, _ = waiting(woocommerce)
+    woocommerce.follow(str(number), "paid")
+    woocommerce.site.evaluate(
+        "$GLOBALS['wpdb']->query( \"UPDATE wp_ballx_deliveries SET due_at = NULL, asks = 0, status = 'received',"
+        " tx_hash = ''\" ); update_option( 'ballx_status_key', 'of-before' ); update_option( 'ballx_schema', '3' );"
+    )
+
+    paid = woocommerce.follow(str(number), "paid")
+    assert str(paid["tx_hash"]).startswith("0x")
+    assert woocommerce.option("ballx_status_key") in {None, "", False}

@@ -31,12 +31,14 @@ final class Client
         return Answer::of(wp_safe_remote_post($this->settings->text('ballx_webhook_url'), $request));
     }
 
-    /** Ask where an order stands; $href is what the distributor called it, such as /orders/1001. */
-    public function status(string $href): Answer
+    /** Ask where an order of this shop stands; the question is signed as an order is, with the time. */
+    public function status(string $orderId): Answer
     {
-        $headers = ['x-functions-key' => $this->settings->text('ballx_status_key')];
+        $path = '/shop/orders/' . $orderId;
+        $secret = $this->settings->text('ballx_webhook_secret');
+        $headers = [Signature::HEADER => Signature::of('GET ' . $path, $secret, ($this->clock)())];
         $request = ['headers' => $headers] + $this->manners();
-        return Answer::of(wp_safe_remote_get($this->settings->address($href), $request));
+        return Answer::of(wp_safe_remote_get($this->settings->address($path), $request));
     }
 
     public function ready(): Answer

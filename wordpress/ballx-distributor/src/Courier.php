@@ -139,7 +139,7 @@ final class Courier
         if (!$this->deliveries->claim($delivery, 'asks', $askAt)) {
             return false;
         }
-        $answer = $this->client->status($delivery->href);
+        $answer = $this->client->status($delivery->orderId);
         $claimed = $this->deliveries->byId($delivery->id);
         if ($claimed?->asks === $delivery->asks + 1) {
             $this->record($claimed, $this->standing($claimed, $answer));
@@ -180,12 +180,10 @@ final class Courier
     /** @return array<string, string|int|null> */
     private function accepted(Delivery $delivery, Answer $answer): array
     {
-        $asking = $this->settings->text('ballx_status_key') !== '';
         return [
             'state' => State::Accepted->value,
-            'href' => self::href($answer, $delivery->orderId),
             'status' => self::status($answer) ?: 'received',
-            'due_at' => $asking ? ($this->clock)() + RetrySchedule::waitToAsk(0) : null,
+            'due_at' => ($this->clock)() + RetrySchedule::waitToAsk(0),
         ];
     }
 
@@ -243,14 +241,6 @@ final class Courier
     {
         $status = $answer->says('status');
         return in_array($status, self::STATUSES, true) ? $status : '';
-    }
-
-    /** Return the path the distributor gave the order; only a path of orders is ever asked. */
-    private static function href(Answer $answer, string $orderId): string
-    {
-        $href = $answer->says('href');
-        $own = '~\A/orders/(?:[a-z0-9-]{1,16}/)?' . preg_quote($orderId, '~') . '\z~';
-        return preg_match($own, $href) ? $href : '/orders/' . $orderId;
     }
 
     /** @param array<string, string|int|null> $changes */

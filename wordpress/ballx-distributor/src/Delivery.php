@@ -36,7 +36,6 @@ final class Delivery
         public readonly string $errorCode,
         public readonly string $requestId,
         public readonly string $detail,
-        public readonly string $href,
         public readonly string $status,
         public readonly string $txHash,
         public readonly bool $changed,
@@ -67,7 +66,6 @@ final class Delivery
             errorCode: $row['error_code'],
             requestId: $row['request_id'],
             detail: $row['detail'],
-            href: $row['href'],
             status: $row['status'],
             txHash: $row['tx_hash'],
             changed: (bool) $row['changed'],
@@ -83,7 +81,7 @@ final class Delivery
         return $this->state === State::Accepted && !in_array($this->status, self::FINAL, true);
     }
 
-    /** Tell whether nothing will change any more by itself; without a status key we never ask. */
+    /** Tell whether nothing will change any more by itself. */
     public function ended(): bool
     {
         return $this->state !== State::Waiting && $this->dueAt === null;

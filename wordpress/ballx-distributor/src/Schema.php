@@ -15,7 +15,7 @@ defined('ABSPATH') || exit;
  */
 final class Schema
 {
-    private const VERSION = '3';
+    private const VERSION = '4';
     private const OPTION = 'ballx_schema';
 
     public static function table(): string
@@ -35,7 +35,15 @@ final class Schema
         dbDelta(self::sql($GLOBALS['wpdb']->get_charset_collate()));
         // dbDelta leaves the charset of a column that is there already.
         $GLOBALS['wpdb']->query('ALTER TABLE ' . self::table() . ' MODIFY ' . self::orderId());
+        self::askAboutThoseOfBefore();
         update_option(self::OPTION, self::VERSION);
+    }
+
+    /** Versions before asked only with a function key: without one, what was accepted was never asked about. */
+    private static function askAboutThoseOfBefore(): void
+    {
+        $never = "state = 'accepted' AND asks = 0 AND due_at IS NULL AND status NOT IN ('paid', 'cancelled')";
+        $GLOBALS['wpdb']->query('UPDATE ' . self::table() . " SET due_at = UNIX_TIMESTAMP() WHERE {$never}");
     }
 
     public static function drop(): void
@@ -84,7 +92,6 @@ final class Schema
             error_code varchar(64) NOT NULL DEFAULT '',
             request_id varchar(64) NOT NULL DEFAULT '',
             detail text NOT NULL,
-            href varchar(120) NOT NULL DEFAULT '',
             status varchar(16) NOT NULL DEFAULT '',
             tx_hash varchar(66) NOT NULL DEFAULT '',
             changed tinyint(1) NOT NULL DEFAULT 0,

@@ -20,7 +20,7 @@ final class SettingRules
 
     private const SECRET_BYTES_MIN = 16;
 
-    /** The webhook: https, because the status key travels too; plain http only where WordPress itself is a trial. */
+    /** The webhook: https, because orders name customers' wallets; plain http only where WordPress itself is a trial. */
     public static function url(string $url): string
     {
         $scheme = wp_parse_url($url, PHP_URL_SCHEME);
@@ -55,12 +55,6 @@ final class SettingRules
             (bool) preg_match('/\A(?:"[^"]*"|\'[^\']*\'|`[^`]*`|“.*”|‘.*’)\z/us', $secret) => 'secret_quoted',
             default => '',
         };
-    }
-
-    /** A function key travels in a header: visible ASCII only. */
-    public static function statusKey(string $key): string
-    {
-        return preg_match('/\A[\x21-\x7e]*\z/', $key) ? '' : 'secret_unprintable';
     }
 
     public static function rate(string $rate): string

@@ -19,7 +19,6 @@ final class Settings
     public const DEFAULTS = [
         'ballx_webhook_url' => '',
         'ballx_webhook_secret' => '',
-        'ballx_status_key' => '',
         'ballx_order_status' => 'completed',
         'ballx_order_level' => 'parent',
         'ballx_rate' => '',
@@ -32,10 +31,13 @@ final class Settings
         'ballx_delay_days' => '0',
         'ballx_explorer_url' => 'https://polygonscan.com',
     ];
-    public const SECRET = ['ballx_webhook_secret', 'ballx_status_key'];
+    public const SECRET = ['ballx_webhook_secret'];
 
     /** Options a constant of the same name in capitals overrides. */
-    public const CONSTANTS = ['ballx_webhook_url', 'ballx_webhook_secret', 'ballx_status_key'];
+    public const CONSTANTS = ['ballx_webhook_url', 'ballx_webhook_secret'];
+
+    /** A function key, which versions before kept: it opens every shop's orders, so it is deleted. */
+    private const FORMER_KEY = 'ballx_status_key';
 
     /** The address the shop had when the plugin was told to pay for it. */
     private const HOME = 'ballx_home';
@@ -45,6 +47,7 @@ final class Settings
         foreach (self::DEFAULTS as $option => $default) {
             add_option($option, $default, '', in_array($option, self::SECRET, true) ? 'no' : 'yes');
         }
+        delete_option(self::FORMER_KEY);
         add_option(self::HOME, self::fingerprint());
         // Versions before kept the address itself, which search and replace in a copied database rewrites.
         if (get_option(self::HOME) === self::home()) {
@@ -54,7 +57,7 @@ final class Settings
 
     public static function remove(): void
     {
-        array_map(delete_option(...), [...array_keys(self::DEFAULTS), self::HOME]);
+        array_map(delete_option(...), [...array_keys(self::DEFAULTS), self::HOME, self::FORMER_KEY]);
     }
 
     public function text(string $option): string

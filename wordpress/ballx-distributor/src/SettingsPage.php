@@ -22,7 +22,6 @@ final class SettingsPage
     private const RULES = [
         'ballx_webhook_url' => 'newUrl',
         'ballx_webhook_secret' => 'secret',
-        'ballx_status_key' => 'statusKey',
         'ballx_order_status' => 'statuses',
         'ballx_order_level' => 'level',
         'ballx_rate' => 'rate',
@@ -190,10 +189,6 @@ final class SettingsPage
             'ballx_webhook_secret' => [
                 'label' => __('Webhook secret', 'ballx-distributor'),
                 'help' => __('The same text as WEBHOOK_SECRET of the distributor. It is never shown again.', 'ballx-distributor'),
-            ],
-            'ballx_status_key' => [
-                'label' => __('Status key', 'ballx-distributor'),
-                'help' => __('A function key of the distributor. With it the list of deliveries shows what was paid.', 'ballx-distributor'),
             ],
             'ballx_order_status' => [
                 'label' => __('Send orders that are', 'ballx-distributor'),

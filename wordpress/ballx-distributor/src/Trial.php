@@ -11,7 +11,7 @@ namespace Ballx\Distributor;
 defined('ABSPATH') || exit;
 
 /**
- * Three questions: is the distributor ready, does the secret fit, does the status key fit.
+ * Three questions: is the distributor ready, does the secret fit, may the shop ask where its orders are.
  *
  * The signed request has no wallet and no amount, so that it can never be paid. The distributor looks at
  * the signature first: 400 means that the secret fits, 401 that it does not.
@@ -30,7 +30,7 @@ final class Trial
     {
         $obstacle = $this->settings->obstacle();
         $lines = $obstacle === ''
-            ? [$this->secret(), $this->ready(), $this->statusKey()]
+            ? [$this->secret(), $this->ready(), $this->asking()]
             : [['error', Sentences::setting($obstacle)]];
         set_transient(self::place($userId), apply_filters('ballx_trial_lines', $lines), self::KEPT_S);
     }
@@ -82,15 +82,12 @@ final class Trial
     }
 
     /** @return array{string, string} */
-    private function statusKey(): array
+    private function asking(): array
     {
-        if ($this->settings->text('ballx_status_key') === '') {
-            return ['warning', __('Without a status key this shop does not learn what was paid.', 'ballx-distributor')];
-        }
-        $answer = $this->client->status('/orders/' . self::ORDER);
+        $answer = $this->client->status(self::ORDER);
         return $answer->errorCode === 'order_not_found'
-            ? ['success', __('The status key fits.', 'ballx-distributor')]
-            : ['error', self::told(__('The status key does not fit.', 'ballx-distributor'), $answer)];
+            ? ['success', __('The shop learns what was paid.', 'ballx-distributor')]
+            : ['error', self::told(__('The shop does not learn what was paid; orders are paid all the same.', 'ballx-distributor'), $answer)];
     }
 
     private static function told(string $sentence, Answer $answer): string
