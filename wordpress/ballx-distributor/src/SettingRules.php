@@ -20,7 +20,7 @@ final class SettingRules
 
     private const SECRET_BYTES_MIN = 16;
 
-    /** The webhook: https, because orders name customers' wallets; plain http only where WordPress itself is a trial. */
+    /** The webhook: https, because orders name wallets; plain http only where WordPress itself is a trial. */
     public static function url(string $url): string
     {
         $scheme = wp_parse_url($url, PHP_URL_SCHEME);
