@@ -58,7 +58,7 @@ class Case:
             case Send(delivery, attachment):
                 await self._send(delivery, attachment)
             case _:
-                await self._sending().judge(step.delivery)
+                await self._judge(step.delivery)
                 await self._settle()
 
     async def preview(self) -> bytes:
@@ -215,9 +215,16 @@ class Case:
         finally:
             await channel.close()
             await self.tools.desk.leave(permit)
-        if tried.state is DeliveryState.REFUSED:
+        if tried.state is DeliveryState.REFUSED and not tried.operation_id:  # a service keeps a list of its own
             await LaneRecipients(self.ledger).suppress(tried.address_index, tried.reply, self.tools.clock())
         return await self._settle()
+
+    async def _judge(self, delivery: Delivery) -> None:
+        channel = self.tools.channel()
+        try:
+            await self._sending().judge(delivery, channel)
+        finally:
+            await channel.close()
 
     async def _settle(self) -> None:
         """Store what the deliveries make of the receipt, also where another lane has called it unknown meanwhile."""

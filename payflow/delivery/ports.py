@@ -64,7 +64,17 @@ class SendLog(Protocol):
 
 
 class Channel(Protocol):
-    """One connection to whatever carries the mail; ``monotonic`` seconds are those of ``time.monotonic``."""
+    """
+    One connection to whatever carries the mail; ``monotonic`` seconds are those of ``time.monotonic``.
+
+    The *final dot* is whatever makes the carrier accept the mail: SMTP's, or the post to a service.
+    """
+
+    def named(self, message_id: str) -> str:
+        """Return the id under which the carrier will know the mail, stored before it is offered; empty: none."""
+
+    async def ask(self, operation_id: str) -> Outcome | None:
+        """Return what became of a mail that the carrier knows by *operation_id*; None: nobody knows, or not yet."""
 
     async def offer(self, recipient: str, data: bytes) -> Outcome | None:
         """Hand over everything but the final dot. None: the dot may follow."""

@@ -35,6 +35,8 @@ IDLE_MS: Final = 15 * _MINUTE_MS
 A worker that froze just before the dot may still write it when it wakes. By then the server has closed the idle
 connection, so the dot reaches nobody.
 """
+ASKED_MS: Final = 15 * _MINUTE_MS
+"""How long after its deadline a carrier is asked what became of a mail, before a person is."""
 FAULTS_MAX: Final = 5
 COUNTED_MAX: Final = 2
 
@@ -121,7 +123,7 @@ def count_refusal(delivery: Delivery, *, epoch: int) -> Delivery:
 
 def is_abandoned(delivery: Delivery, now: UnixMs) -> bool:
     """Tell whether the worker that claimed *delivery* has had its time, and a minute more."""
-    over = now > delivery.attempt_deadline_ms + GRACE_MS
+    over = now > delivery.attempt_deadline_ms + GRACE_MS and now >= delivery.due_ms
     return delivery.state is DeliveryState.SENDING and not delivery.frozen and over
 
 
@@ -129,8 +131,24 @@ def judge_abandoned(delivery: Delivery, now: UnixMs) -> Delivery:
     """Return an abandoned *delivery* as its phase tells: no mark, no dot; a mark, and nobody knows."""
     require(is_abandoned(delivery, now), "a delivery is judged before its deadline")
     if delivery.phase is DeliveryPhase.TERMINATING:
-        return _ended(replace(delivery, reply="the worker stopped before the reply"), DeliveryState.UNKNOWN)
+        words = "the service does not know" if delivery.operation_id else "the worker stopped before the reply"
+        return _ended(replace(delivery, reply=words), DeliveryState.UNKNOWN)
     return _later(replace(delivery, reply="the worker stopped before the dot"), now)
+
+
+def can_be_asked(delivery: Delivery) -> bool:
+    """Tell whether the carrier may know what became of *delivery*: it may have it, and knows it by an id."""
+    return bool(delivery.operation_id) and delivery.phase is DeliveryPhase.TERMINATING
+
+
+def is_asked_still(delivery: Delivery, now: UnixMs) -> bool:
+    """Tell whether the carrier is asked once more, and no person yet."""
+    return now <= delivery.attempt_deadline_ms + ASKED_MS
+
+
+def ask_later(delivery: Delivery, now: UnixMs, words: str) -> Delivery:
+    """Return *delivery* still on its way: its carrier is asked again in a minute, and not before its deadline."""
+    return replace(delivery, due_ms=UnixMs(now + _MINUTE_MS), reply=words)
 
 
 def late_evidence(stored: Delivery, owner: str, outcome: Outcome, now: UnixMs) -> Delivery:
@@ -234,7 +252,7 @@ def taken_back(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
 
 
 def _refused(delivery: Delivery, verdict: Verdict, now: UnixMs, epoch: int) -> Delivery:
-    if verdict is Verdict.ADDRESS:
+    if verdict in (Verdict.ADDRESS, Verdict.DROPPED):
         return _ended(delivery, DeliveryState.REFUSED)
     if verdict is Verdict.TOO_LARGE:
         return _held(delivery, Reason.REFUSED_CONTENT)

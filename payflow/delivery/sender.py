@@ -33,9 +33,12 @@ PERMIT_MS: Final = 120_000
 WAITING_MS: Final = 90_000
 """A waiting row runs out: a lane that ended while it waited keeps nobody else waiting."""
 RETRY_MS: Final = 20_000
+STOP_MS_MIN: Final = 60_000
 REFUSED_IN_A_ROW_MAX: Final = 3
 TRIES_MAX: Final = 8
 _ENDS = {Verdict.SENDER, Verdict.ACCOUNT}
+_OF_THE_MAIL = {Verdict.ADDRESS, Verdict.DROPPED}
+"""Of one mail alone; three in a row are the account's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,18 +245,19 @@ def after(account: SenderAccount, outcome: Outcome, address_index: str, now: Uni
         if not account.stopped_ms and not account.refused:
             return None
         return replace(account, epoch=account.epoch + 1, stopped_ms=0, why="", probe_ms=0, refused=())
-    if outcome.verdict in _ENDS:
-        return _stopped(account, outcome.words, now)
-    if outcome.verdict is not Verdict.ADDRESS:
+    if outcome.verdict in _ENDS or outcome.stops:
+        return _stopped(account, outcome.words, now, wait_ms=round(outcome.retry_s * 1000))
+    if outcome.verdict not in _OF_THE_MAIL:
         return None
     refused = tuple(dict.fromkeys((*account.refused, address_index)))[-REFUSED_IN_A_ROW_MAX:]
     counted = replace(account, refused=refused)
     return _stopped(counted, outcome.words, now) if len(refused) >= REFUSED_IN_A_ROW_MAX else counted
 
 
-def _stopped(account: SenderAccount, words: str, now: UnixMs) -> SenderAccount:
-    """A stop keeps its beginning, and its newest words."""
-    return replace(account, stopped_ms=account.stopped_ms or now, why=words, probe_ms=now + PROBE_MS)
+def _stopped(account: SenderAccount, words: str, now: UnixMs, *, wait_ms: int = 0) -> SenderAccount:
+    """A stop keeps its beginning, and its newest words; a carrier that says when to come back is believed."""
+    probe_ms = now + (max(wait_ms, STOP_MS_MIN) if wait_ms else PROBE_MS)
+    return replace(account, stopped_ms=account.stopped_ms or now, why=words, probe_ms=probe_ms)
 
 
 def _stopped_for(

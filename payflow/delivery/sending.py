@@ -60,7 +60,8 @@ class Sending:
         if counted.state is not DeliveryState.READY:
             return await self._save(counted)
         started_s = self.monotonic()
-        claimed = await self._save(rules.claim(counted, self.owner(), self.clock()))
+        claim = rules.claim(counted, self.owner(), self.clock())
+        claimed = await self._save(replace(claim, operation_id=channel.named(claim.message_id)))
         try:
             await self.log.begin(delivery_key(claimed), claimed.owner)
         except SendLogUnavailable as error:
@@ -71,8 +72,18 @@ class Sending:
             return await self._go_back(claimed, channel, "too late after the claim")
         return await self._offer(claimed, data, channel)
 
-    async def judge(self, delivery: Delivery) -> Delivery:
-        """Judge an abandoned *delivery* and return it as stored. Raises Contention if its worker came back."""
+    async def judge(self, delivery: Delivery, channel: Channel) -> Delivery:
+        """
+        Judge an abandoned *delivery* and return it as stored. Raises Contention if its worker came back.
+
+        A carrier that knows the mail by an id is asked first, each minute for a quarter of an hour. What it does not
+        know then, a person decides; the mail is never handed over again.
+        """
+        if rules.can_be_asked(delivery):
+            if outcome := await channel.ask(delivery.operation_id):
+                return await self._record(delivery, outcome)
+            if rules.is_asked_still(delivery, self.clock()):
+                return await self._save(rules.ask_later(delivery, self.clock(), delivery.reply))
         return await self._save(rules.judge_abandoned(delivery, self.clock()))
 
     # the steps -----------------------------------------------------------------------------------
@@ -104,9 +115,15 @@ class Sending:
         await self._log_end(delivery, outcome)
         epoch = await self.sender.heard(outcome, delivery.address_index)
         try:
-            return await self._save(rules.record(delivery, outcome, self.clock(), epoch=epoch))
+            return await self._save(self._recorded(delivery, outcome, epoch))
         except Contention:
             return await self._record_late(delivery, outcome)
+
+    def _recorded(self, delivery: Delivery, outcome: Outcome, epoch: int) -> Delivery:
+        """An unknown outcome that the carrier can be asked about is none yet."""
+        if outcome.verdict is Verdict.UNKNOWN and rules.can_be_asked(delivery):
+            return rules.ask_later(delivery, self.clock(), outcome.words)
+        return rules.record(delivery, outcome, self.clock(), epoch=epoch)
 
     async def _log_end(self, delivery: Delivery, outcome: Outcome) -> None:
         if outcome.verdict is Verdict.UNKNOWN:

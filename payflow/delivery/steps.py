@@ -272,7 +272,7 @@ def _is_due(delivery: Delivery, now: UnixMs) -> bool:
 def _next_ms(delivery: Delivery) -> UnixMs:
     """A claimed delivery is judged a moment after its deadline and the grace."""
     if delivery.state is DeliveryState.SENDING:
-        return UnixMs(delivery.attempt_deadline_ms + rules.GRACE_MS + 1)
+        return UnixMs(max(delivery.attempt_deadline_ms + rules.GRACE_MS + 1, delivery.due_ms))
     return delivery.due_ms
 
 

@@ -23,6 +23,12 @@ class SmtpChannel:
     def __init__(self, server: Server, sender: str, token: TokenSource | None = None) -> None:
         self._server, self._session, self._sender, self._token = server, Session(server), sender, token
 
+    def named(self, message_id: str) -> str:  # noqa: ARG002 -- an SMTP server has no name for a mail
+        return ""
+
+    async def ask(self, operation_id: str) -> Outcome | None:  # noqa: ARG002 -- and answers no question
+        return None
+
     async def offer(self, recipient: str, data: bytes) -> Outcome | None:
         return await self._signed() or await asyncio.to_thread(self._offer, recipient, data)
 

@@ -48,6 +48,8 @@ class Verdict(StrEnum):
     ACCOUNT = "account"
     SENDER = "sender"
     TOO_LARGE = "too_large"
+    DROPPED = "dropped"
+    """A service took the mail and gave it up afterwards; only ``acs`` says so."""
     UNKNOWN = "unknown"
 
 

@@ -70,6 +70,10 @@ class Outcome:
     phase: Phase
     status: str = ""
     words: str = ""
+    retry_s: float = 0.0
+    """How long the carrier wants nothing more; 0: it does not say."""
+    stops: bool = False
+    """The carrier itself is in trouble: what follows would only be unknown as well."""
 
 
 class _Ended(Exception):

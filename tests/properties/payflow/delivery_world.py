@@ -71,6 +71,8 @@ class World:
     """Of the table that is in use; a worker's is that of the table it works on."""
     accepted: Counter[DeliveryKey] = field(default_factory=Counter)
     again_said: bool = False
+    service: bool = False
+    """The carrier has a name for each mail and can be asked about it, as a service has and an SMTP server has not."""
     paused: bool = False
     backup: dict[DeliveryKey, Delivery] | None = None
     only: frozenset[str] = frozenset({ONCE, NOT_AFTER, ENDS})
@@ -173,6 +175,15 @@ class Mail:
     key: DeliveryKey
     connection: Connection | None = None
 
+    def named(self, message_id: str) -> str:
+        return f"operation {message_id}" if self.world.service else ""
+
+    async def ask(self, operation_id: str) -> Outcome | None:
+        """Tell what became of the mail, or, as the history will have it, nothing."""
+        assert operation_id
+        knows = await _pause("ask") == 0 and self.world.accepted[self.key]
+        return Outcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT) if knows else None
+
     async def offer(self, recipient: str, data: bytes) -> Outcome | None:
         del data
         fate = await _pause("offer")
@@ -241,7 +252,7 @@ class Worker:
             world.put(a_delivery())
         for key, delivery in sorted(world.rows.items()):
             if rules.is_abandoned(delivery, UnixMs(world.now_ms)):
-                await self.use().judge(delivery)
+                await self.use().judge(delivery, Mail(world, key))
                 break
             if delivery.state is DeliveryState.READY and delivery.due_ms <= world.now_ms:
                 self.mail = Mail(world, key)
@@ -272,8 +283,8 @@ class Worker:
 class History:
     """Two workers, a person, an operator who restores, and the moves between them."""
 
-    def __init__(self, only: frozenset[str] | None = None) -> None:
-        self.world = World()
+    def __init__(self, only: frozenset[str] | None = None, *, service: bool = False) -> None:
+        self.world = World(service=service)
         if only:
             self.world.only = only
         self.workers = [Worker(self.world, name=name) for name in "ab"]

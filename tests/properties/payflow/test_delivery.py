@@ -34,8 +34,8 @@ SEARCH = settings(
 )
 
 
-def _play(moves: Sequence[tuple[int, int]], only: frozenset[str] | None = None) -> History:
-    history = History(only)
+def _play(moves: Sequence[tuple[int, int]], only: frozenset[str] | None = None, *, service: bool = False) -> History:
+    history = History(only, service=service)
     try:
         for actor, choice in moves:
             history.move(actor, choice)
@@ -52,6 +52,14 @@ def _play(moves: Sequence[tuple[int, int]], only: frozenset[str] | None = None) 
 def test_at_most_one_mail_is_accepted_whatever_happens(moves: list[tuple[int, int]]) -> None:
     """And every delivery ends sent, refused, unknown, held with a reason, or taken back."""
     _play(moves)
+
+
+@pytest.mark.no_cover
+@SEARCH
+@given(MOVES)
+def test_a_service_that_can_be_asked_accepts_at_most_one_mail(moves: list[tuple[int, int]]) -> None:
+    """Lost answers are asked for by the operation's id, and every delivery ends all the same."""
+    _play(moves, service=True)
 
 
 # What the rules are for: each taken away is noticed ------------------------------------------------

@@ -17,7 +17,7 @@ from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
-from payflow.state import Delivery, DeliveryState, Reason
+from payflow.state import Delivery, DeliveryPhase, DeliveryState, Reason
 from tests.unit.payflow.test_delivery_rules import NOW, READY, UNKNOWN
 
 
@@ -32,6 +32,16 @@ class _World:
     offered: Outcome | None = None
     finished: Outcome | None = None
     epoch_now: int = 1
+    operation: str = ""
+    answer: Outcome | None = None
+
+    def named(self, message_id: str) -> str:
+        assert message_id == READY.message_id
+        return self.operation
+
+    async def ask(self, operation_id: str) -> Outcome | None:
+        self._note(f"ask {operation_id}")
+        return self.answer
 
     def _note(self, what: str) -> None:
         self.did.append(what)
@@ -273,4 +283,66 @@ async def test_an_abandoned_delivery_is_judged_and_stored() -> None:
     world = _World(seconds=361)
     marked = world.put(rules.mark(rules.claim(READY, "w9", NOW)))
 
-    assert (await world.sending().judge(marked)).state is DeliveryState.UNKNOWN
+    assert (await world.sending().judge(marked, world)).state is DeliveryState.UNKNOWN
+
+
+MARKED = replace(rules.claim(READY, "w1", NOW), phase=DeliveryPhase.TERMINATING, operation_id="op", reply="no answer")
+LATE = (rules.ATTEMPT_MS + rules.GRACE_MS) / 1000 + 1
+
+
+async def test_the_operation_is_stored_before_anything_is_offered() -> None:
+    """With the claim; what the carrier knows no mail by is empty."""
+    world = _World(operation="op", finished=_outcome(Verdict.ACCEPTED))
+
+    assert (await world.attempt()).operation_id == "op"
+
+    world = _World(finished=_outcome(Verdict.ACCEPTED))
+    assert (await world.attempt(world.put(replace(READY, operation_id="of another carrier")))).operation_id == ""
+
+
+async def test_an_unknown_outcome_that_can_be_asked_for_is_none_yet() -> None:
+    """The mail is still on its way; nobody tries it, and no person is asked."""
+    world = _World(operation="op", finished=Outcome(verdict=Verdict.UNKNOWN, phase=Phase.DOT, words="no answer"))
+
+    left = await world.attempt()
+
+    assert (left.state, left.phase, left.reply) == (DeliveryState.SENDING, DeliveryPhase.TERMINATING, "no answer")
+    assert world.did[-2:] == ["heard unknown", "save terminating"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "log"),
+    [(Verdict.ACCEPTED, DeliveryState.SENT, "end True"), (Verdict.DROPPED, DeliveryState.REFUSED, "end False")],
+)
+async def test_a_lost_answer_is_asked_for_by_the_operation(verdict: Verdict, state: DeliveryState, log: str) -> None:
+    """Log and row know it then, as if it had not been lost."""
+    world = _World(answer=_outcome(verdict), seconds=LATE)
+
+    assert (await world.sending().judge(world.put(MARKED), world)).state is state
+    assert world.did == ["ask op", log, f"heard {verdict}", f"save {state}"]
+
+
+async def test_a_service_that_says_nothing_is_asked_for_a_quarter_of_an_hour() -> None:
+    """Each minute; then a person decides. The mail is never handed over again."""
+    world = _World(seconds=LATE)
+    asked = await world.sending().judge(world.put(MARKED), world)
+    assert (asked.state, asked.reply, asked.due_ms) == (
+        DeliveryState.SENDING,
+        "no answer",
+        NOW + int(LATE * 1000) + 60_000,
+    )
+    assert not rules.is_abandoned(asked, UnixMs(asked.due_ms - 1))
+    assert rules.is_abandoned(asked, asked.due_ms)
+
+    world.seconds = (rules.ATTEMPT_MS + rules.ASKED_MS) / 1000 + 1
+    left = await world.sending().judge(asked, world)
+    assert (left.state, left.reply) == (DeliveryState.UNKNOWN, "the service does not know")
+
+
+async def test_what_was_never_handed_over_is_not_asked_for() -> None:
+    """Without the mark nothing was posted: it is tried again by right."""
+    world = _World(seconds=LATE)
+    claimed = world.put(replace(MARKED, phase=DeliveryPhase.CLAIMED))
+
+    assert (await world.sending().judge(claimed, world)).state is DeliveryState.READY
+    assert world.did == ["save ready"]
