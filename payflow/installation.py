@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from foundation import logs
 from foundation.clock import Clock
 from payflow.connect.tokens import Tokens
+from payflow.delivery.doors import BounceDoor
+from payflow.delivery.event_door import EventDoor
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.ledger.identity import Identity
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from foundation.tablestore.azure_tables import Tables
     from payflow.adapters.authorization import AuthorizationServer
     from payflow.sealing import Sealer
+    from payflow.settings.mail import BounceSettings
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +53,16 @@ class Installation:
     @property
     def entries(self) -> Entries:
         return Entries(self.ledger.rows_of(keys.COMPANIES))
+
+    def bounce_door(self, clock: Clock, settings: BounceSettings) -> BounceDoor:
+        """Return what takes signed bounces."""
+        audits, secret = (self.ledger.audit, self.second.audit), settings.secret.get_secret_value()
+        return BounceDoor(entries=self.entries, lane=self.lane, audits=audits, secret=secret, clock=clock)
+
+    def event_door(self, clock: Clock, settings: BounceSettings) -> EventDoor:
+        """Return what takes a mail service's events."""
+        audits, secret = (self.ledger.audit, self.second.audit), settings.events.get_secret_value()
+        return EventDoor(entries=self.entries, lane=self.lane, audits=audits, secret=secret, clock=clock)
 
 
 async def sealed_parts(base: Installation) -> Sequence[Part]:

@@ -52,11 +52,12 @@ if TYPE_CHECKING:
     from payflow.connect.connecting import Connecting
     from payflow.delivery.deeds import Deeds
     from payflow.delivery.doors import BounceDoor
+    from payflow.delivery.event_door import EventDoor
+    from payflow.delivery.ports import Channel
     from payflow.delivery.restoring import Restoring
     from payflow.delivery.sender import SenderDesk
     from payflow.delivery.work import Work
     from payflow.lane import Lane
-    from payflow.mail.channel import SmtpChannel
     from payflow.office.door import Door
     from payflow.office.letters import Letters
     from payflow.ports import ContaAzul
@@ -265,11 +266,11 @@ class Container:
 
     async def bounce_door(self) -> BounceDoor:
         """Return what takes signed bounces."""
-        from payflow.delivery.doors import BounceDoor
+        return (await self.base()).bounce_door(self._clock, await self.settings(BounceSettings))
 
-        base, secret = await self.base(), (await self.settings(BounceSettings)).secret.get_secret_value()
-        audits = (base.ledger.audit, base.second.audit)
-        return BounceDoor(entries=base.entries, lane=base.lane, audits=audits, secret=secret, clock=self._clock)
+    async def event_door(self) -> EventDoor:
+        """Return what takes a mail service's events."""
+        return (await self.base()).event_door(self._clock, await self.settings(BounceSettings))
 
     async def restoring(self, company: CompanyId) -> Restoring:
         """Return the use case that puts a company's backup back."""
@@ -307,16 +308,11 @@ class Container:
 
     # Inside ------------------------------------------------------------------------------------------
 
-    async def _channel(self) -> Callable[[], SmtpChannel]:
-        """Return what makes a connection to the mail server."""
-        from payflow.adapters.mail_token import token_source
-        from payflow.mail.channel import SmtpChannel
-        from payflow.mail.smtp import Auth
+    async def _channel(self) -> Callable[[], Channel]:
+        """Return what makes a channel to the carrier of mails."""
+        from payflow.adapters.channels import channels
 
-        mail = await self.settings(MailSettings)
-        server = mail.server()
-        token = token_source(await self._identity(), mail.token_scope) if server.auth is Auth.XOAUTH2 else None
-        return lambda: SmtpChannel(server, mail.sender, token)
+        return await channels(await self.settings(MailSettings), self._identity, self._carrier)
 
     async def _tokens(self, company: CompanyId) -> Tokens:
         from payflow.adapters.authorization import server_of
@@ -351,6 +347,12 @@ class Container:
         client = pooled()
         self._open.push_async_callback(client.aclose)
         return client
+
+    @built_once
+    async def _carrier(self) -> httpx.AsyncClient:
+        from payflow.adapters.acs import client
+
+        return await self._open.enter_async_context(client())
 
 
 def _start() -> Container:

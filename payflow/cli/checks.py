@@ -19,12 +19,14 @@ from foundation.alarms.configured import targets_of
 from foundation.alarms.model import LOG
 from foundation.clock import system_clock
 from foundation.errors import ServiceError
+from payflow.adapters.acs import AcsChannel
 from payflow.cli.context import Add, Refused, say
 from payflow.errors import ServedElsewhere
 from payflow.ledger import keys
 from payflow.mail.channel import SmtpChannel
 from payflow.model import CompanyId
 from payflow.settings.groups import AlarmSettings, ContaAzulSettings, Environment, LookSettings, StorageSettings
+from payflow.settings.mail import BounceSettings
 from payflow.standing import BACKUP_LATE_MS
 from payflow.state import CompanyStatus
 from payflow.wiring import Container
@@ -70,8 +72,22 @@ async def _doctor(container: Container, chosen: argparse.Namespace) -> None:
         say(f"{'ok      ' if not wrong else 'accepted' if accepted else 'FAILED  '} {item.name}: {wrong or item.what}")
     for name, what in BY_HAND.items():
         say(f"by hand  {name}: {what}")
+    say(f"bounces  {await _doors(container)}")
     if failed:
         raise Refused(f"{failed} items fail.")
+
+
+async def _doors(container: Container) -> str:
+    """Return how it is known that a mail came back; no item, because an office may do without."""
+    try:
+        settings = await container.settings(BounceSettings)
+    except ServiceError as error:
+        return str(error)
+    doors = {"POST /bounces": settings.secret, "POST /mail-events": settings.events}
+    open_ = [name for name, secret in doors.items() if secret.get_secret_value()]
+    if open_:
+        return f"told at {', '.join(open_)}; whether anything is posted there, only its sender knows"
+    return "no door is open: *sent* means that the mail server accepted a mail, and nobody knows more"
 
 
 async def _key(container: Container) -> str:
@@ -89,7 +105,7 @@ async def _settings(container: Container) -> str:
 
 async def _mail(container: Container) -> str:
     channel = (await container.work(CompanyId("doctor"))).channel()
-    outcome = await channel.check() if isinstance(channel, SmtpChannel) else None
+    outcome = await channel.check() if isinstance(channel, SmtpChannel | AcsChannel) else None
     return f"{outcome.phase.name}: {outcome.words}" if outcome else ""
 
 
@@ -153,7 +169,7 @@ async def _scale(container: Container) -> str:
 ITEMS: Final = (
     Item("1 key", "MASTER_KEY opens this ledger", _key),
     Item("2 settings", "every setting is right, and this is production", _settings),
-    Item("3 mail", "the mail server takes our login over verified TLS", _mail),
+    Item("3 mail", "the mail server, or the service, takes our login over verified TLS", _mail),
     Item("4 oauth", "every connected company's token is taken", _sign_in),
     Item("5 https", "the public address answers /ready over https", _https),
     Item("9 backup", "second account, its send log ours, and a backup of the last 26 hours", _backup),

@@ -77,14 +77,13 @@ def payload(sender: str, recipient: str, data: bytes) -> bytes:
     Only ``X-`` headers are passed on: which standard ones the service lets a sender set is not documented.
     """
     mail = message_from_bytes(data, policy=default)
-    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    bodies = {"plainText": mail.get_body(("plain",)), "html": mail.get_body(("html",))}
     wanted: dict[str, Any] = {
         "senderAddress": sender,
         "recipients": {"to": [{"address": recipient}]},
         "content": {
             "subject": str(mail["Subject"]),
-            "plainText": text.get_content() if text else "",
-            "html": html.get_content() if html else "",
+            **{name: part.get_content() for name, part in bodies.items() if part},
         },
         "attachments": [_attachment(part) for part in mail.iter_attachments()],
         "headers": {"X-PayFlow-Message": str(mail["Message-ID"]), "X-Auto-Response-Suppress": "All"},

@@ -32,7 +32,7 @@ class Environment(StrEnum):
     DEVELOPMENT = "development"
 
 
-def _address(text: str) -> str:
+def private_address(text: str) -> str:
     """Return an https address; plain http only to this machine, for development."""
     parts = split_url(text.strip())
     if not is_private(parts):
@@ -55,7 +55,7 @@ def _old_keys(text: str) -> tuple[str, ...]:
     return tuple(key.strip() for key in text.split(",") if key.strip())
 
 
-_Address = Annotated[str, BeforeValidator(_address)]
+_Address = Annotated[str, BeforeValidator(private_address)]
 
 
 class StorageSettings(SettingsGroup):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
@@ -11,9 +12,18 @@ from foundation.settings.values import whole, yes_no
 from payflow.mail.signed import webhook_key
 from payflow.mail.smtp import Auth, Security, Server
 from payflow.recipients.addresses import normalized
-from payflow.settings.groups import Environment
+from payflow.settings.groups import Environment, private_address
 
 TLS_PORT, STARTTLS_PORT = 465, 587
+SHARED_MIN = 32
+
+
+class Transport(StrEnum):
+    """What carries the mails."""
+
+    SMTP = "smtp"
+    ACS = "acs"
+    """Azure Communication Services, by its API."""
 
 
 def _mailbox(text: str) -> str:
@@ -25,6 +35,14 @@ def _mailbox(text: str) -> str:
 
 def _optional_mailbox(text: str) -> str:
     return _mailbox(text) if text.strip() else ""
+
+
+def _transport(text: str) -> Transport:
+    return Transport(text.strip().lower())
+
+
+def _optional_address(text: str) -> str:
+    return private_address(text) if text.strip() else ""
 
 
 def _optional_flag(text: str) -> bool | None:
@@ -45,6 +63,13 @@ def _signing(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _shared(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text and (len(text) < SHARED_MIN or not text.isascii()):
+        raise ValueError(f"must be at least {SHARED_MIN} plain signs")
+    return secret
+
+
 _Flag = Annotated[bool | None, BeforeValidator(_optional_flag)]
 _Count = Annotated[int, BeforeValidator(whole(1, 100_000))]
 
@@ -62,7 +87,13 @@ def _agree(security: Security | None, port: int, tls: bool | None, ssl: bool | N
 class MailSettings(SettingsGroup):
     """The mail server, the sender, and who gets mail outside production."""
 
-    host: str = setting("SMTP_HOST", "the mail server")
+    transport: Annotated[Transport, BeforeValidator(_transport)] = setting(
+        "MAIL", "smtp, or acs for Azure Communication Services by its API", "smtp"
+    )
+    acs_endpoint: Annotated[str, BeforeValidator(_optional_address)] = setting(
+        "ACS_ENDPOINT", "https://NAME.communication.azure.com; this app's identity signs in", ""
+    )
+    host: str = setting("SMTP_HOST", "the mail server; required unless MAIL=acs", "")
     port: Annotated[int, BeforeValidator(whole(1, 65535))] = setting(
         "SMTP_PORT", "587 for STARTTLS, 465 for TLS from the first byte", "587"
     )
@@ -91,6 +122,18 @@ class MailSettings(SettingsGroup):
     )
     environment: Environment = setting("ENVIRONMENT", "production, staging or development", "development")
     rules: ClassVar = [
+        Rule(
+            lambda transport, host: transport is Transport.ACS or bool(host),
+            ("transport", "host"),
+            "SMTP_HOST",
+            "must be set, or MAIL=acs and ACS_ENDPOINT",
+        ),
+        Rule(
+            lambda transport, endpoint: bool(endpoint) == (transport is Transport.ACS),
+            ("transport", "acs_endpoint"),
+            "ACS_ENDPOINT",
+            "must be set with MAIL=acs, and only then",
+        ),
         Rule(
             _agree,
             ("security", "port", "use_tls", "use_ssl"),
@@ -137,10 +180,16 @@ class MailSettings(SettingsGroup):
 
 
 class BounceSettings(SettingsGroup):
-    """Who may post bounces."""
+    """Who may post what became of mails."""
 
     secret: Annotated[SecretStr, AfterValidator(_signing)] = setting(
         "BOUNCE_SECRET", "whsec_ and base64: signs bounces that are posted; empty: none are taken", "", secret=True
+    )
+    events: Annotated[SecretStr, AfterValidator(_shared)] = setting(
+        "MAIL_EVENTS_SECRET",
+        "32 signs or more that Event Grid sends with mail events; empty: none taken",
+        "",
+        secret=True,
     )
 
 

@@ -50,6 +50,7 @@ FUNCTIONS = {
 }
 PAYFLOW_FUNCTIONS = {
     "bounces http /bounces",
+    "mail_events http /mail-events",
     "connect http /connect/{invitation}",
     "oauth_callback http /oauth/callback",
     "healthz http /healthz",

@@ -66,6 +66,7 @@ async def test_the_checklist(world: World, capsys: pytest.CaptureFixture[str], t
         "FAILED   10 logging: alarms go to the log alone",
         "ok       11 scaling",
         "by hand  12 lgpd",
+        "bounces  no door is open: *sent* means that the mail server accepted a mail",
     ):
         assert line in said
     await _command("backup", COMPANY, str(tmp_path / "b"))

@@ -69,11 +69,11 @@ def test_answers_go_where_the_mail_says() -> None:
     assert "replyTo" not in _posted(replace(ENVELOPE, reply_to=""))
 
 
-def test_a_mail_without_its_texts_is_posted_empty() -> None:
-    """Never a mail of ours; but nothing raises between the mark and the post."""
-    mail = json.loads(acs.payload("r@x.example", "a@x.com", b"Subject: x\r\nContent-Type: application/pdf\r\n\r\n"))
+def test_a_mail_to_an_office_is_text_alone() -> None:
+    """No empty part is posted."""
+    mail = json.loads(acs.payload("r@x.example", "a@x.com", b"Subject: x\r\nMessage-ID: <a@x>\r\n\r\nOl"))
 
-    assert (mail["content"]["plainText"], mail["content"]["html"]) == ("", "")
+    assert (mail["content"], mail["attachments"]) == ({"subject": "x", "plainText": "Ol"}, [])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from foundation.errors import ConfigurationError
 from foundation.settings.reading import read
 from payflow.mail.smtp import Auth, Security
-from payflow.settings.mail import BounceSettings, MailSettings
+from payflow.settings.mail import BounceSettings, MailSettings, Transport
 
 GIVEN = {
     "SMTP_HOST": "mail.example",
@@ -53,6 +53,11 @@ def test_the_guides_spellings_mean_one_thing(said: dict[str, str], security: Sec
         ({"SMTP_AUTH": "xoauth2", "SMTP_USER": "", "SMTP_PASSWORD": ""}, "SMTP_AUTH"),
         ({"SMTP_AUTH": "none"}, "SMTP_AUTH"),
         ({"SMTP_AUTH": "plain"}, "SMTP_AUTH"),
+        ({"SMTP_HOST": ""}, "SMTP_HOST"),
+        ({"MAIL": "pigeon"}, "MAIL"),
+        ({"MAIL": "acs"}, "ACS_ENDPOINT"),
+        ({"MAIL": "acs", "ACS_ENDPOINT": "http://clinic.communication.azure.com"}, "ACS_ENDPOINT"),
+        ({"ACS_ENDPOINT": "https://clinic.communication.azure.com"}, "ACS_ENDPOINT"),
     ],
 )
 def test_contradictions_are_refused_by_name(said: dict[str, str], named: str) -> None:
@@ -76,6 +81,14 @@ def test_an_identity_signs_in_without_a_password() -> None:
     found = read(MailSettings, GIVEN | {"SMTP_AUTH": "XOAUTH2", "SMTP_PASSWORD": ""})
 
     assert (found.server().auth, found.token_scope) == (Auth.XOAUTH2, "https://outlook.office365.com/.default")
+
+
+def test_a_service_needs_no_server() -> None:
+    """Endpoint and sender; the app's identity signs in, so there is no key to keep."""
+    said = {"MAIL": "ACS", "ACS_ENDPOINT": "https://clinic.communication.azure.com/", "SMTP_FROM": GIVEN["SMTP_FROM"]}
+    found = read(MailSettings, said | {"OVERRIDE_RECIPIENT_EMAIL": GIVEN["OVERRIDE_RECIPIENT_EMAIL"]})
+
+    assert (found.transport, found.acs_endpoint) == (Transport.ACS, "https://clinic.communication.azure.com")
 
 
 def test_a_server_on_this_machine_may_do_without_tls() -> None:

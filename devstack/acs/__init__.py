@@ -1,0 +1,1 @@
+"""A strict stand-in for the mail API of Azure Communication Services."""

@@ -1,0 +1,89 @@
+"""
+What Azure Communication Services tells about mails through Event Grid: read, and judged by the one table below.
+
+Sources: https://learn.microsoft.com/azure/event-grid/communication-services-email-events (the report) and
+https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema (the handshake). A post is a
+list of events in Event Grid's own schema.
+
+==================================  =========================================================================
+status of a report                  what it means here
+==================================  =========================================================================
+Delivered                           the mail arrived at the recipient's server: an unknown one is sent
+Bounced, Failed                     it came back; the address is suppressed if the words have a code that says so
+Suppressed                          the service refuses the address by a list of its own
+Quarantined, FilteredSpam           the recipient does not see it
+Expanded, and any other word        nothing
+==================================  =========================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+BYTES_MAX: Final = 1_000_000
+"""Event Grid posts at most a megabyte at a time."""
+EVENTS_MAX: Final = 5_000
+CODE_MAX: Final = 512
+VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
+REPORT: Final = "Microsoft.Communication.EmailDeliveryReportReceived"
+DELIVERED: Final = "Delivered"
+CAME_BACK: Final = frozenset({"Bounced", "Failed", "Suppressed", "Quarantined", "FilteredSpam"})
+_STATUS: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What became of one mail: it was delivered, or came back with a status."""
+
+    operation_id: str
+    """``messageId``: the id that was given to the operation; the service's own for a mail through its SMTP relay."""
+    message_id: str
+    """``internetMessageId``: ours where the mail went through the relay."""
+    delivered: bool
+    status: str = ""
+    """The enhanced status (RFC 3463) in the report's words, else the report's own word."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Post:
+    """One post of Event Grid's."""
+
+    validation: str = ""
+    """The code to answer with; it proves that this address wants the events."""
+    reports: Sequence[Report] = ()
+
+
+def parse(body: bytes) -> Post:
+    """Return what *body* says; of what is no list of events, nothing. Total."""
+    try:
+        found = json.loads(body) if len(body) <= BYTES_MAX else []
+    except (ValueError, RecursionError):
+        found = []
+    listed = found if isinstance(found, list) else [found]
+    events = [event for event in listed[:EVENTS_MAX] if isinstance(event, dict) and isinstance(event.get("data"), dict)]
+    codes = (_text(event["data"], "validationCode") for event in events if event.get("eventType") == VALIDATION)
+    reports = [report for event in events if event.get("eventType") == REPORT for report in _report(event["data"])]
+    return Post(validation=next(codes, "")[:CODE_MAX], reports=reports)
+
+
+def _report(data: dict[str, Any]) -> Iterator[Report]:
+    word = _text(data, "status")
+    if word != DELIVERED and word not in CAME_BACK:
+        return
+    details = data.get("deliveryStatusDetails")
+    code = _STATUS.search(_text(details, "statusMessage") if isinstance(details, dict) else "")
+    yield Report(
+        operation_id=_text(data, "messageId"),
+        message_id=_text(data, "internetMessageId"),
+        delivered=word == DELIVERED,
+        status=code[0] if code and word != DELIVERED else word,
+    )
+
+
+def _text(data: dict[str, Any], name: str) -> str:
+    found = data.get(name)
+    return found if isinstance(found, str) else ""
