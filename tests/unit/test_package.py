@@ -292,6 +292,20 @@ def test_what_nothing_reads_is_left_out(name: str, *, dead: bool) -> None:
     assert package_build.is_dead(name) is dead
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_package_without_bytecode_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, compiled: bool) -> None:
+    """Where no Python of that version is there: the package runs, and nobody wonders why each start is slow."""
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(LOCK_OF_TWO)
+    files = {name: text for name, text in READY.items() if compiled or not name.endswith(".pyc")}
+    monkeypatch.setattr(package, "interpreter_of", lambda _version: None)
+    said = io.StringIO()
+
+    mine = replace(DISTRIBUTOR, lock=lock)
+    assert package.run(Console(said), app=mine, python="3.12", check=a_package(tmp_path, files)) == 0
+    assert ("bytecode   none: no Python 3.12 on this machine" in said.getvalue()) is not compiled
+
+
 def test_a_package_that_turns_out_not_to_be_ready_is_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
