@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import psutil
-from azure.data.tables import TableClient
+from azure.data.tables import EdmType, EntityProperty, TableClient
 
 from devstack import paths
 from devstack.console import StepFailed
@@ -28,6 +28,7 @@ from distributor.model import Address
 
 WITHIN_S: Final = 90.0
 _LOOK_EACH_S: Final = 1.0
+_AN_HOUR_MS: Final = 3_600_000
 _RUNBOOK: Final = paths.ROOT / "docs" / "runbook.md"
 _PROGRAM: Final = "python -m distributor "
 
@@ -162,21 +163,34 @@ class Field:
 
     def watch(self) -> None:
         """Let the five minutes of the watch be over; a drill has no time for them."""
+        self.age("watch", "watched_ms", _AN_HOUR_MS)
+
+    def age(self, row_key: str, column: str, by_ms: int) -> bool:
+        """Let a time in a row of the ledger be so much longer ago; return whether the row has that time."""
         settings = self.services.settings
         table = settings.get("LEDGER_TABLE", "ledger")
         with TableClient.from_connection_string(self.services.storage.connection_string, table) as client:
-            row = client.get_entity(settings["CHAIN_ID"], "watch")
-            client.update_entity({**row, "watched_ms": 0})
+            row = client.get_entity(settings["CHAIN_ID"], row_key)
+            if column not in row:
+                return False
+            key = {name: row[name] for name in ("PartitionKey", "RowKey")}
+            client.update_entity({**key, column: EntityProperty(row[column].value - by_ms, EdmType.INT64)})
+            return True
 
-    def until(self, what: str, holds: Callable[[], bool], *, watching: bool = False) -> None:
-        """Sweep until *holds*, with the watch due each time if *watching*. Raises StepFailed after 90 seconds."""
+    def until(self, what: str, holds: Callable[[], bool], *, watching: bool = False, sweeping: bool = True) -> None:
+        """
+        Sweep until *holds*, with the watch due each time if *watching*; without *sweeping* only wait.
+
+        Raises StepFailed after 90 seconds.
+        """
         ends = time.monotonic() + WITHIN_S
         while not holds():
             if time.monotonic() > ends:
                 raise StepFailed(f"{what}: not within {WITHIN_S:g} s")
             if watching:
                 self.watch()
-            self.sweep()
+            if sweeping:
+                self.sweep()
             time.sleep(_LOOK_EACH_S)
 
     # -------------------------------------------------------------------------------------------

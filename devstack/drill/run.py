@@ -55,7 +55,7 @@ def drill(console: Console, field: Field, name: str, *, wait: Callable[[], None]
         with console.step("make it"):
             trouble.make(field)
         with console.step("wait for its alarm"):
-            field.until(f"alarm {name}", lambda: field.told(name), watching=trouble.watched)
+            field.until(f"alarm {name}", lambda: field.told(name), watching=trouble.watched, sweeping=trouble.swept)
         console.say("\nGET /ready", "bold")
         console.say(json.dumps(field.seen, indent=2))
         for command in ("alarms", "show"):

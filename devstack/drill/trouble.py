@@ -22,6 +22,8 @@ class Trouble:
     """The status of the drill's orders when it is healed."""
     watched: bool = False
     """Found by the watch, which looks every five minutes."""
+    swept: bool = True
+    """Sent by the sweep; if not, by whoever finds that the sweep does not run."""
 
 
 def nothing(_field: Field) -> None:

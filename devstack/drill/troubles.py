@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from devstack.drill.by_people import BY_PEOPLE
+from devstack.drill.held import HELD
+from devstack.drill.in_flight import IN_FLIGHT
 from devstack.drill.on_chain import ON_CHAIN
 from devstack.drill.trouble import Trouble
 
@@ -17,4 +19,4 @@ SETTINGS: Final = {
 }
 """What a drill has no eight minutes for, and thresholds that are off at first."""
 
-TROUBLES: Final[Mapping[str, Trouble]] = {**ON_CHAIN, **BY_PEOPLE}
+TROUBLES: Final[Mapping[str, Trouble]] = {**ON_CHAIN, **IN_FLIGHT, **HELD, **BY_PEOPLE}
