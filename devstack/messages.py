@@ -2,15 +2,16 @@
 The sentences of commands and pages for translators: ``python -m devstack.messages`` brings each catalogue up to date.
 
 Every text inside ``_(…)``, ``N_(…)`` or ``sentence(…)`` is read out of the code, ``_(…)`` also out of the
-templates, and every one of argparse that a person can meet. Each
-translation (.po) gets what is new and loses what is gone; the form Python reads (.mo) is made from it. A test says
-when to run it.
+templates, and every one of argparse that a person can meet; of the distributor also what is stored in English
+(``devstack.stored_sentences``). Each
+translation (.po) gets what is new and loses what is gone; the form Python reads (.mo) is made from it, and
+``details.json``, by which a sentence that was stored is said in that language. A test says when to run it.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,9 @@ import polib
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
-from devstack import paths
-from distributor.cli.language import DOMAIN, LOCALE
+from devstack import paths, stored_sentences
+from distributor.cli.language import DOMAIN
+from distributor.translation import LOCALE
 from payflow.office import language as office
 
 FRAME = paths.ROOT / "foundation" / "console"
@@ -58,6 +60,8 @@ class Catalogue:
     templates: tuple[Path, ...]
     others: tuple[str, ...] = ()
     """Texts that a person meets and that are marked nowhere."""
+    stored: Callable[[], Iterator[tuple[Path, str]]] | None = None
+    """Reads the sentences that are kept in English."""
 
     def translations(self) -> list[Path]:
         """Return the .po file of each language."""
@@ -75,6 +79,7 @@ DISTRIBUTOR = Catalogue(
     sources=(*SPOKEN, *(_DISTRIBUTOR / name for name in ("payout", "ledger", "recovery", "webhook"))),
     templates=(_DISTRIBUTOR / "console", FRAME),
     others=ARGPARSE,
+    stored=stored_sentences.details,
 )
 _OFFICE = paths.ROOT / "payflow" / "office"
 PAYFLOW = Catalogue(
@@ -101,7 +106,7 @@ def marked(tree: ast.AST) -> Iterator[str]:
 def messages(of: Catalogue = DISTRIBUTOR) -> Mapping[str, list[str]]:
     """Return each text with the modules that have it, in the order of the code."""
     found: dict[str, list[str]] = {}
-    for file, text in (*_in_code(of), *_in_templates(of)):
+    for file, text in (*_in_code(of), *_in_templates(of), *(of.stored() if of.stored else ())):
         places = found.setdefault(text, [])
         places.extend([] if file.name in places else [file.name])
     return {**found, **{text: ["argparse.py"] for text in of.others}}
@@ -141,6 +146,14 @@ def update(of: Catalogue) -> None:
             po.remove(gone)
         po.save(str(file), newline="\n")
         po.save_as_mofile(str(file.with_suffix(".mo")))
+        if of.stored:
+            file.parents[1].joinpath("details.json").write_text(details_in(po), "utf-8", newline="\n")
+
+
+def details_in(po: polib.POFile) -> str:
+    """Return the distributor's sentences that are stored in English, each with its translation, as JSON."""
+    raised = (text for file, text in _in_code(DISTRIBUTOR) if not set(SPOKEN) & set(file.parents))
+    return stored_sentences.as_json({entry.msgid: entry.msgstr for entry in po}, raised)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ DISTRIBUTOR = App(
     patterns=(
         "distributor/**/*.py",
         "distributor/locale/**/*.[mp]o",
+        "distributor/locale/*/details.json",
         "distributor/console/templates/*",
         FRAME,
         "foundation/**/*.py",

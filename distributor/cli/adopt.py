@@ -10,7 +10,7 @@ from distributor.cli.chain import past_arguments, past_obstacles
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
-from distributor.cli.language import N_, _
+from distributor.cli.language import N_, _, detail
 from distributor.payout.authority_change import AuthorityChange
 from distributor.settings.use_cases import HistorySettings
 
@@ -33,7 +33,7 @@ async def adopt(context: CommandContext) -> int:
         if not obstacles:
             said = _("Done. Set AUTHORITY_ADDRESS={authority} everywhere, then `resume`.")
             context.say(said.format(authority=authority))
-    context.answer({"authority": authority, "in_the_way": list(obstacles)})
+    context.answer({"authority": authority, "in_the_way": list(map(detail, obstacles))})
     return REFUSED if obstacles else DONE
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
-from distributor.cli.language import N_, _, current
+from distributor.cli.language import N_, _, current, detail
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.facts import standing_facts
 from distributor.payout.queue_facts import queue_facts
@@ -111,7 +111,7 @@ def _shown(code: str, facts: Sequence[Fact], notification: Notification | None) 
         "count": len(facts),
         "about": [fact.subject for fact in facts if fact.subject][:SUBJECTS_SHOWN_MAX],
         "summary": said.summary,
-        "detail": next((fact.detail for fact in facts if fact.detail), None) if facts else _passing(),
+        "detail": next((detail(fact.detail) for fact in facts if fact.detail), None) if facts else _passing(),
         "action": said.action if facts else _("Nothing: it is sent as ended in two minutes, unless it comes back."),
         "told": _sent_at(notification),
         "seen_by": notification.seen_by or None if notification else None,

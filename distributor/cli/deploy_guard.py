@@ -15,7 +15,7 @@ from distributor.cli.argument_types import address
 from distributor.cli.common_arguments import apply_argument
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
-from distributor.cli.language import N_, _
+from distributor.cli.language import N_, _, detail
 from distributor.model import Address
 from distributor.payout.guard_deployment import DEPLOY_GAS, Deployed, GuardDeployment
 from distributor.settings.use_cases import HistorySettings
@@ -86,7 +86,7 @@ def _show(context: CommandContext, done: Deployed, deployment: GuardDeployment, 
             "owner": deployment.owner,
             "transaction": done.signed.tx_hash if done.signed else None,
             "gas_limit": DEPLOY_GAS,
-            "in_the_way": list(done.in_the_way),
+            "in_the_way": list(map(detail, done.in_the_way)),
             "owner_signs": [{"to": guard, "data": _allow(key)} for key in operators] if guard else [],
             **({} if done.signed else {"creation_code": f"0x{deployment.code.hex()}"}),
         }

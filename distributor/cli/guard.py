@@ -15,7 +15,7 @@ from distributor.cli.chain import past_arguments, past_obstacles
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
-from distributor.cli.language import N_, _
+from distributor.cli.language import N_, _, detail
 from distributor.model import Address
 from distributor.payout.guard_change import GuardChange, Record
 from distributor.settings.use_cases import HistorySettings
@@ -73,7 +73,7 @@ async def _adopt(context: CommandContext, settings: HistorySettings) -> int:
         obstacles = list(await change.adopt(address, context.options.by, context.why()))
         if not obstacles:
             context.say(_("Done. Set GUARD_ADDRESS={guard} everywhere, then `resume`.").format(guard=address))
-    context.answer({"guard": address, "in_the_way": list(obstacles)})
+    context.answer({"guard": address, "in_the_way": list(map(detail, obstacles))})
     return REFUSED if obstacles else DONE
 
 
@@ -97,7 +97,7 @@ async def _import(context: CommandContext, settings: HistorySettings) -> int:
     context.answer(
         {
             "guard": address,
-            "in_the_way": list(obstacles),
+            "in_the_way": list(map(detail, obstacles)),
             "missing": len(missing),
             "transactions": [{"to": address, "data": f"0x{import_data(batch).hex()}"} for batch in batches],
         }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from distributor.cli.language import N_, _, current
+from distributor.cli.language import N_, _, current, detail
 from distributor.payout.ages import WATCHED_MS_MAX
 from distributor.payout.catalogue import CATALOGUE, WORK_NOT_RUNNING
 from distributor.queue_names import DISTRIBUTIONS
@@ -154,9 +154,9 @@ def _by_reason(situation: Situation) -> Headline | None:
     if reason is None or situation.oldest_ms is None:
         return None
     said = CATALOGUE.find(f"waiting_{reason}").texts[current()]
-    detail = f" {situation.waiting.detail}" if situation.waiting.detail else ""
+    why = f" {detail(situation.waiting.detail)}" if situation.waiting.detail else ""
     state = State.WAITING if reason in PASSING else State.STOPPED
-    return Headline(state=state, because=said.summary + detail, action=said.action)
+    return Headline(state=state, because=said.summary + why, action=said.action)
 
 
 def _in_the_way(situation: Situation) -> Headline | None:

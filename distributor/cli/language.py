@@ -14,13 +14,12 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from pathlib import Path
 from typing import Final, Literal
 
+from distributor.translation import LOCALE, translated
 from foundation.errors import ServiceError
 from foundation.sentences import Sentence
 
-LOCALE: Final = Path(__file__).parents[1] / "locale"
 DOMAIN: Final = "distributor"
 PORTUGUESE: Final = "pt_BR"
 LANGUAGES: Final = ("en", "pt")
@@ -66,7 +65,12 @@ def speaking(code: Code) -> Iterator[None]:
 def spoken(error: ServiceError) -> str:
     """Return what *error* says, in the language of now where it is a sentence with a translation."""
     said = error.args[0]
-    return _(said.template).format(**said.values) if isinstance(said, Sentence) else str(error)
+    return _(said.template).format(**said.values) if isinstance(said, Sentence) else detail(str(error))
+
+
+def detail(text: str) -> str:
+    """Return a detail that a row or an error keeps in English, in the language of now as far as it is known."""
+    return translated(text, current())
 
 
 def choose(arguments: Sequence[str], environ: MutableMapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from distributor.cli.amounts import tokens
 from distributor.cli.common_arguments import order_argument
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
-from distributor.cli.language import N_, _, current
+from distributor.cli.language import N_, _, current, detail
 from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
@@ -49,7 +49,8 @@ def _whose(waiting: object, key: OrderKey) -> dict[str, object] | None:
     named = _CAUSE.match(str(waiting["detail"]))
     said = CATALOGUE.find(f"waiting_{waiting['reason']}").texts[current()]
     cause = named[1] if named and named[1] != str(key) else None
-    return {**waiting, "summary": said.summary, "action": said.action, "caused_by": cause}
+    why = detail(str(waiting["detail"]))
+    return {**waiting, "summary": said.summary, "action": said.action, "detail": why, "caused_by": cause}
 
 
 async def held(context: CommandContext) -> int:
@@ -189,7 +190,7 @@ def _line(held_order: Order, decimals: int) -> dict[str, object]:
         "wallet": held_order.wallet,
         "since": rfc3339(held_order.updated_ms),
         "transaction": held_order.paid_hash,
-        "detail": held_order.hold_detail,
+        "detail": detail(held_order.hold_detail),
         "action": CATALOGUE.find(f"held_{held_order.hold_reason}").texts[current()].action,
     }
 
@@ -198,7 +199,7 @@ def _torn(row: Unreadable) -> dict[str, object]:
     said = CATALOGUE.find(ROW_UNREADABLE).texts[current()]
     unknown = dict.fromkeys(("amount", "wallet", "since", "transaction"))
     name = row.key.removeprefix(keys.HELD)
-    return {"order": name, "reason": ROW_UNREADABLE, **unknown, "detail": row.why, "action": said.action}
+    return {"order": name, "reason": ROW_UNREADABLE, **unknown, "detail": detail(row.why), "action": said.action}
 
 
 def _retry_arguments(command: argparse.ArgumentParser) -> None:

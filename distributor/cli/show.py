@@ -10,7 +10,7 @@ from distributor.cli.amounts import NATIVE_DECIMALS, tokens
 from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
 from distributor.cli.headline import Headline, Situation, State, age, headline
-from distributor.cli.language import N_, _
+from distributor.cli.language import N_, _, detail
 from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.rebuild_store import RebuildStore
@@ -143,21 +143,22 @@ def _off(standing: list[Notification]) -> frozenset[str]:
 async def _waiting(context: CommandContext, ledger: Ledger, seen: Glance) -> dict[str, Any]:
     """Return why orders wait; while no round runs that is not what the last one found."""
     why = await ledger.service.why_waiting()
+    said = detail(why.detail)
     if DISTRIBUTIONS in _off(seen.standing):
-        last = f"{why.reason}: {why.detail}" if why.reason else _("nothing")
-        detail = _("The function `distribute` does not run. Its last round found: {last}").format(last=last)
-        return await _waiting_for(context, ledger, WORK_NOT_RUNNING, detail, why.since_ms)
-    return await _waiting_for(context, ledger, str(why.reason) if why.reason else None, why.detail, why.since_ms)
+        last = f"{why.reason}: {said}" if why.reason else _("nothing")
+        off = _("The function `distribute` does not run. Its last round found: {last}").format(last=last)
+        return await _waiting_for(context, ledger, WORK_NOT_RUNNING, off, why.since_ms)
+    return await _waiting_for(context, ledger, str(why.reason) if why.reason else None, said, why.since_ms)
 
 
 async def _waiting_for(
-    context: CommandContext, ledger: Ledger, reason: str | None, detail: str, since_ms: UnixMs
+    context: CommandContext, ledger: Ledger, reason: str | None, why: str, since_ms: UnixMs
 ) -> dict[str, Any]:
     page = await ledger.waiting(limit=WAITING_SHOWN_MAX)
     orders = [order for order in page.orders if order.status is OrderStatus.RECEIVED]
     return {
         "reason": reason,
-        "detail": detail,
+        "detail": why,
         "since": _time(since_ms),
         "oldest": _oldest(orders, context.clock()),
         "orders": [str(order.key) for order in orders],

@@ -8,7 +8,7 @@ from typing import Any
 
 from distributor.cli.alarms import standing
 from distributor.cli.argument_types import order_key
-from distributor.cli.language import N_, current
+from distributor.cli.language import N_, current, detail
 from distributor.cli.orders import list_held
 from distributor.cli.show import overview
 from distributor.console.desk import Desk
@@ -95,7 +95,7 @@ class Views:
         return {
             "order": document,
             "reason": CATALOGUE.find(f"{kind}_{why['reason']}").texts[current()] if why else None,
-            "detail": why["detail"] if why else "",
+            "detail": detail(why["detail"]) if why else "",
             "key": str(name),
             "possible": _possible(document),
             "lines": _lines(name, document),

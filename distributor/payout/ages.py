@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from distributor.model import OpenTransaction, Order, Transaction, TransactionStatus
+from distributor.model import OpenTransaction, Order, TransactionStatus
 from distributor.payout.catalogue import (
     CLOCK_WRONG,
     ORDER_WAITING_LONG,
@@ -21,6 +21,7 @@ from distributor.payout.catalogue import (
     TRANSACTION_OPEN_LONG,
     WATCH_MISSING,
 )
+from distributor.payout.order_names import order_names
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, SettlementLook, Waiting
 from distributor.units import Wei, format_gwei
@@ -30,8 +31,6 @@ from foundation.tablestore.leases import TERM_MS_MAX
 
 WATCHED_MS_MAX = 900_000
 """What the watch saw longer ago says nothing any more."""
-_ORDERS_MAX = 5
-"""Orders of one transaction that its detail names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,18 +98,11 @@ def _about(each: OpenTransaction, monitor: MonitorState, ages: AgeSettings) -> s
     transaction, attempt = each.transaction, each.attempts[-1]
     market = f"{_gwei(monitor.market_base_wei)} + {_gwei(monitor.market_tip_wei)}"
     return (
-        f"orders {_names(transaction)}; {attempt.tx_hash}, {transaction.status}, attempt {attempt.index + 1}; nodes "
-        f"said {transaction.last_outcome or 'nothing'}; offers {_gwei(attempt.fees.max_fee_wei)} gwei, tip "
+        f"orders {order_names(transaction)}; {attempt.tx_hash}, {transaction.status}, attempt {attempt.index + 1}; "
+        f"nodes said {transaction.last_outcome or 'nothing'}; offers {_gwei(attempt.fees.max_fee_wei)} gwei, tip "
         f"{_gwei(attempt.fees.tip_wei)}; market {market}; ceilings {_gwei(ages.fees.max_fee_wei)}, tip "
         f"{_gwei(ages.fees.max_tip_wei)}"
     )
-
-
-def _names(transaction: Transaction) -> str:
-    """Name the first of its orders, and how many more there are; a nonce that is cancelled unbound has none."""
-    named = ", ".join(map(str, transaction.orders[:_ORDERS_MAX])) or "none"
-    more = len(transaction.orders) - _ORDERS_MAX
-    return named if more <= 0 else f"{named} and {more} more"
 
 
 def _gwei(wei: int | None) -> Decimal | str:
@@ -137,7 +129,7 @@ def _settlement(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     since_ms = max(seen.look.looked_ms, first.bound_ms)
     if elapsed_ms(since_ms, seen.now) <= ages.settlement_ms:
         return []
-    oldest = f"nonce {first.nonce} of order {_names(first)}"
+    oldest = f"nonce {first.nonce} of order {order_names(first)}"
     detail = f"Open transactions: {len(seen.opened)}. The oldest is {oldest}."
     return [Fact(code=SETTLEMENT_SILENT, subject="", detail=detail, since_ms=since_ms)]
 

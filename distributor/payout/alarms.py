@@ -7,6 +7,7 @@ from distributor.errors import SignerUnavailable
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.opened import Unreadable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
+from distributor.payout.order_names import order_names
 from distributor.ports import Alarm
 from distributor.reasons import HELD, waiting_alarm
 from distributor.state import Stats, WaitingReason
@@ -31,22 +32,23 @@ def passed_over(order: Order, why: str) -> Alarm:
     )
 
 
-def fee_ceiling(attempt: Attempt) -> Alarm:
+def fee_ceiling(transaction: Transaction, attempt: Attempt) -> Alarm:
     """A replacement would help, and none fits."""
     return Alarm(
         code="replacement_ceiling",
         summary=f"Transaction {attempt.tx_hash} is stuck and no replacement fits under the fee ceilings "
-        "or the number of attempts.",
+        f"or the number of attempts. Its orders: {order_names(transaction)}.",
         action="Wait for the price to fall, or raise MAX_FEE_GWEI and MAX_PRIORITY_FEE_GWEI.",
         subject=f"nonce {attempt.nonce}",
     )
 
 
-def refused(attempt: Attempt) -> Alarm:
+def refused(transaction: Transaction, attempt: Attempt) -> Alarm:
     """No node takes the bytes, and nothing about them can be corrected."""
     return Alarm(
         code="submission_refused",
-        summary=f"No node takes transaction {attempt.tx_hash}, and there is nothing to correct under today's limits.",
+        summary=f"No node takes transaction {attempt.tx_hash}, and there is nothing to correct under today's limits. "
+        f"Its orders: {order_names(transaction)}.",
         action="Read the node's words in the log (attempt_submitted); check GAS_LIMIT, MAX_FEE_GWEI, CHAIN_ID and "
         "MAX_ATTEMPTS.",
         subject=f"nonce {attempt.nonce}",
@@ -108,7 +110,8 @@ def key_missing(transaction: Transaction) -> Alarm:
     """Nobody can sign for that operator any more."""
     return Alarm(
         code="operator_key_missing",
-        summary=f"A transaction of operator {transaction.operator} needs a replacement, and its key is not configured.",
+        summary=f"A transaction of operator {transaction.operator} needs a replacement, and its key is not configured. "
+        f"Its orders: {order_names(transaction)}.",
         action="Set OPERATOR_PK_RETIRING, or OPERATOR_KEY_ID_RETIRING, to that operator's key until nothing of it "
         "is open.",
         subject=f"nonce {transaction.nonce}",
@@ -119,7 +122,8 @@ def signer_unavailable(transaction: Transaction, error: SignerUnavailable) -> Al
     """A replacement is due, and the vault does not sign it."""
     return Alarm(
         code="signer_unavailable",
-        summary=f"A transaction of operator {transaction.operator} needs a replacement: {error}",
+        summary=f"A transaction of operator {transaction.operator} needs a replacement: {error} Its orders: "
+        f"{order_names(transaction)}.",
         action="Do what the summary says: the key, its permissions or the vault. The first bytes stay in the pool.",
         subject=f"nonce {transaction.nonce}",
     )

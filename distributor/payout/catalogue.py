@@ -13,6 +13,7 @@ from distributor.model import HoldReason
 from distributor.payout import catalogue_pt
 from distributor.reasons import HELD, WAITING
 from distributor.state import WaitingReason
+from distributor.translation import translated
 from foundation.alarms.catalogue import SHARED, AlarmKind, Catalogue, Language, Severity, Text
 
 _CRITICAL_REASONS = {
@@ -266,12 +267,16 @@ def _of_reasons() -> Mapping[str, Text]:
 def _kind_of_reason(code: str, english: Text) -> AlarmKind:
     severity = Severity.CRITICAL if code in _CRITICAL_REASONS else Severity.ERROR
     texts: Mapping[Language, Text] = {"en": english, "pt": PORTUGUESE.get(code, english)}
-    return AlarmKind(code=code, severity=severity, stops=not code.startswith("held_"), texts=texts)
+    return AlarmKind(
+        code=code, severity=severity, stops=not code.startswith("held_"), texts=texts, detail_in=translated
+    )
 
 
 def _other(code: str, severity: Severity, event: bool, english: Text) -> AlarmKind:
     texts: Mapping[Language, Text] = {"en": english, "pt": PORTUGUESE.get(code, english)}
-    return AlarmKind(code=code, severity=severity, event=event, stops=code not in _BESIDE, texts=texts)
+    return AlarmKind(
+        code=code, severity=severity, event=event, stops=code not in _BESIDE, texts=texts, detail_in=translated
+    )
 
 
 CATALOGUE = Catalogue(

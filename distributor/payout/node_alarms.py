@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from distributor.chain_types import Word
 from distributor.model import OpenTransaction, Transaction
+from distributor.payout.order_names import order_names
 from distributor.ports import Alarm
 from distributor.state import Stats
 
@@ -17,7 +18,8 @@ def receipt_unreadable(opened: OpenTransaction, node: str) -> Alarm:
     return Alarm(
         code="receipt_unreadable",
         summary=f"Node {node} answers for nonce {transaction.nonce} of {transaction.operator} with a receipt that "
-        f"cannot be read, or with two that exclude each other: {hashes}. Its orders stay bound.",
+        f"cannot be read, or with two that exclude each other: {hashes}. Its orders stay bound: "
+        f"{order_names(transaction)}.",
         action="Add another provider's node to RPC_URL, or take this one out of it.",
         subject=f"nonce {transaction.nonce}",
     )
@@ -28,7 +30,7 @@ def nodes_disagree(transaction: Transaction, words: Sequence[Word]) -> Alarm:
     return Alarm(
         code="nodes_disagree",
         summary=f"The nodes disagree about transaction {transaction.mined_hash} (nonce {transaction.nonce} of "
-        f"{transaction.operator}). {_said(words)} It stays open, and its orders bound.",
+        f"{transaction.operator}). {_said(words)} It stays open, and its orders bound: {order_names(transaction)}.",
         action="Look the transaction up on an explorer, and take the node that is wrong out of RPC_URL.",
         subject=f"nonce {transaction.nonce}",
     )
@@ -52,7 +54,7 @@ def witness_missing(transaction: Transaction, words: Sequence[Word]) -> Alarm:
         code="witness_missing",
         summary=f"For ten minutes no second node confirms transaction {transaction.mined_hash} (nonce "
         f"{transaction.nonce} of {transaction.operator}) as final. {_said(words)} A payment is closed on one word once "
-        "its block is deep enough; nothing is held or released meanwhile.",
+        f"its block is deep enough; nothing is held or released meanwhile. Its orders: {order_names(transaction)}.",
         action="Repair the node that does not answer or lags behind, or take it out of RPC_URL.",
         subject="witness",
     )

@@ -225,8 +225,9 @@ def shortage(snapshot: PreBindSnapshot, order: Order, spendable: TokenUnits) -> 
     short = snapshot.reserve_units <= snapshot.allowance_units
     reason = WaitingReason.RESERVE_SHORT if short else WaitingReason.ALLOWANCE_SHORT
     missing = _tokens(order.amount_units - spendable, snapshot)
-    detail = f"Order {order.key} needs {_tokens(order.amount_units, snapshot)}, short by {missing}: reserve "
-    detail += f"{_tokens(snapshot.reserve_units, snapshot)}, allowance {_tokens(snapshot.allowance_units, snapshot)}."
+    amount = _tokens(order.amount_units, snapshot)
+    reserve, allowance = _tokens(snapshot.reserve_units, snapshot), _tokens(snapshot.allowance_units, snapshot)
+    detail = f"Order {order.key} needs {amount}, short by {missing}: reserve {reserve}, allowance {allowance}."
     return Obstacle(reason=reason, detail=detail)
 
 

@@ -103,10 +103,10 @@ class StepExecutor:
             case Submit(attempt=attempt):
                 return StepResult(submit=(transaction, attempt))
             case FeeCeiling(attempt=attempt):
-                await self.alarms.raise_(alarms.fee_ceiling(attempt))
+                await self.alarms.raise_(alarms.fee_ceiling(transaction, attempt))
                 return StepResult(submit=(transaction, attempt))
             case AttemptRefused(attempt=attempt):
-                await self.alarms.raise_(alarms.refused(attempt))
+                await self.alarms.raise_(alarms.refused(transaction, attempt))
                 return StepResult(submit=(transaction, attempt))
             case ReplaceAttempt():
                 return await self._replace(transaction, step)

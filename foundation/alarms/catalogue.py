@@ -6,7 +6,7 @@ Codes are promises to alert rules and filters. Texts are in English and Portugue
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -37,6 +37,11 @@ class Text:
     action: str
 
 
+def as_it_is(detail: str, language: Language) -> str:  # noqa: ARG001 -- the shape of every translation
+    """Return *detail* in English."""
+    return detail
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlarmKind:
     """One code of the catalogue."""
@@ -50,6 +55,8 @@ class AlarmKind:
     """Whether the service is not ready while it holds; a warning and an event never stop it."""
     sighting_ms: int = SIGHTING_MS
     """For facts without a row of their own: longer than the time between two looks."""
+    detail_in: Callable[[str, Language], str] = as_it_is
+    """Says the detail of a fact in a language; details are kept in English."""
 
     @property
     def blocks(self) -> bool:

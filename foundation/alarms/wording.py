@@ -17,7 +17,8 @@ def summary_of(message: Message, language: Language) -> str:
     """Return what happened in one line: the catalogue's sentence, how many, and the oldest one's detail."""
     said = message.kind.texts[language].summary
     many = f" ({message.count})" if message.count > 1 else ""
-    detail = f" {_cut(message.facts[0].detail)}" if message.facts and message.facts[0].detail else ""
+    first = _detail(message, message.facts[0], language) if message.facts else ""
+    detail = f" {first}" if first else ""
     return f"{said}{many}{detail}"
 
 
@@ -67,14 +68,18 @@ def _words(message: Message, title: str, language: Language) -> str:
     lines = [f"{title}: {loud}{said.summary} [{message.kind.code}]"]
     if message.count > 1:
         lines.append(f"{words['count']}: {message.count} ({words['new']}: {message.new})")
-    lines += [f"- {_fact(fact)}" for fact in message.facts if _fact(fact)]
+    lines += [f"- {said_of}" for fact in message.facts if (said_of := _fact(message, fact, language))]
     lines += [f"{words['todo']}: {said.action}"]
     lines += [f"{words['seen']}: {message.seen_by}"] if message.seen_by else []
     return "\n".join(lines)
 
 
-def _fact(fact: Fact) -> str:
-    return ": ".join(part for part in (fact.subject, _cut(fact.detail)) if part)
+def _fact(message: Message, fact: Fact, language: Language) -> str:
+    return ": ".join(part for part in (fact.subject, _detail(message, fact, language)) if part)
+
+
+def _detail(message: Message, fact: Fact, language: Language) -> str:
+    return _cut(message.kind.detail_in(fact.detail, language))
 
 
 def _cut(text: str, chars_max: int = _DETAIL_CHARS_MAX) -> str:

@@ -25,6 +25,12 @@ FIRST_STEPS, LAST_STEPS = 8, 20
 DEATHS = os.environ.get("ALARM_DEATHS", "6")
 """How many of those steps a process dies at, drawn anew each time; ``all`` for every one."""
 CODES = sorted(CATALOGUE.codes)
+OF_OTHERS = {
+    *("held_past_unknown", "held_simulation", "waiting_authority_paused", "waiting_authority_refuses"),
+    *("waiting_guard_paused", "waiting_role_missing", "waiting_not_configured", "not_configured"),
+    *("waiting_signer_down", "alarm_target_failing", "queues_unavailable"),
+}
+"""Whose detail is the words of a contract, a node, a setting or a person: they stay as they are in Portuguese."""
 
 
 async def provoked(code: str, patch: pytest.MonkeyPatch) -> tuple[Service, End]:
@@ -70,7 +76,10 @@ async def test_it_is_told_again_after_an_hour_and_once_when_it_ended(
     service, end = await provoked(code, monkeypatch)
     await until_told(service, code)
     assert words(service, code) == ["stands"]
-    assert service.told(code)[0][1].kind.texts["en"].action
+    first = service.told(code)[0][1]
+    assert first.kind.texts["en"].action
+    details = [fact.detail for fact in first.facts if fact.detail]
+    assert all(first.kind.detail_in(detail, "pt") != detail for detail in details) or code in OF_OTHERS, details
 
     goes_on = PROVOKED[code].then or code
     await service.minutes(65)

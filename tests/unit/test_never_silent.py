@@ -179,7 +179,9 @@ async def test_a_trouble_is_told_within_ten_minutes_and_hourly(
     assert notification[0] <= WITHIN_MS
     assert [round((later - earlier) / HOUR_MS) for earlier, later in pairwise(notification)] == [1]
     message = service.said(code)
-    assert "nonce 0" in f"{message.facts[0].subject} {message.facts[0].detail}"
+    about = f"{message.facts[0].subject} {message.facts[0].detail}"
+    assert "nonce 0" in about
+    assert "default:ORD1" in about
     assert message.kind.texts["en"].action
     assert not await service.is_ready()
 
@@ -315,6 +317,7 @@ async def test_a_target_that_answers_429_first_is_told_within_ten_minutes() -> N
     await service.hours(1)
 
     assert service.notifications("settlement_silent")[0] <= WITHIN_MS
+    assert not await service.is_ready()
 
 
 async def test_a_trouble_that_ends_is_told_as_ended() -> None:
