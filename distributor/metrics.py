@@ -49,6 +49,9 @@ KINDS: Mapping[str, MetricKind] = {
         _kind("allowance_tokens", "gauge", "Tokens the authority may draw, as last watched."),
         _kind("committed_tokens", "gauge", "Tokens bound and not final."),
         _kind("gas_pol", "gauge", "Coin of the operator that binds, as last watched."),
+        _kind(
+            "payouts_left", "gauge", "Payouts that coin covers, at what they cost so far; absent before the first one."
+        ),
         _kind("head_block", "gauge", "Newest block, as last watched."),
         _kind("finalized_block", "gauge", "Newest final block, as last watched."),
         _kind("orders_paid_total", "counter", "Orders paid and final.", "operator"),
@@ -94,7 +97,9 @@ class Metrics:
 
     async def _scrape(self) -> Exposition:
         shown = Exposition(KINDS)
-        await asyncio.gather(self._orders(shown), self._work(shown), self._alarms(shown), self._watched(shown))
+        monitor = await self.ledger.service.monitor_state()
+        self._watched(shown, monitor)
+        await asyncio.gather(self._orders(shown), self._work(shown, monitor), self._alarms(shown))
         return shown
 
     async def _orders(self, shown: Exposition) -> None:
@@ -114,7 +119,7 @@ class Metrics:
         if page.orders and waiting.reason is not None:
             self._add(shown, "waiting_reason", 1, str(waiting.reason))
 
-    async def _work(self, shown: Exposition) -> None:
+    async def _work(self, shown: Exposition, monitor: MonitorState) -> None:
         operators = sorted(await self.ledger.signs.next_nonces())
         opened = await self.ledger.open_transactions()
         stats = await asyncio.gather(*(self.ledger.stats(operator) for operator in operators))
@@ -122,9 +127,16 @@ class Metrics:
         for operator, totals in zip(operators, stats, strict=True):
             self._open(shown, operator, [each for each in opened if each.transaction.operator == operator])
             self._totals(shown, operator, totals)
+        self._left(shown, monitor, stats)
         state = await self.ledger.binding_state(operators[0]) if operators else None
         if state is not None:
             self._add(shown, "committed_tokens", _float(state.committed_units, self.decimals))
+
+    def _left(self, shown: Exposition, monitor: MonitorState, stats: Sequence[Stats]) -> None:
+        """Count what every instance counts alike: what payouts have cost, never what the settings would allow."""
+        paid, cost_wei = sum(each.orders_paid for each in stats), sum(each.gas_cost_wei for each in stats)
+        if monitor.watched_ms and paid and cost_wei:
+            self._add(shown, "payouts_left", monitor.gas_wei // max(1, cost_wei // paid))
 
     def _open(self, shown: Exposition, operator: Address, opened: Sequence[OpenTransaction]) -> None:
         for state, count in sorted(Counter(str(each.transaction.status) for each in opened).items()):
@@ -149,8 +161,7 @@ class Metrics:
             severity = self.register.catalogue.find(notification.code).severity.name.lower()
             self._add(shown, "alarm", 1, notification.code, severity)
 
-    async def _watched(self, shown: Exposition) -> None:
-        monitor: MonitorState = await self.ledger.service.monitor_state()
+    def _watched(self, shown: Exposition, monitor: MonitorState) -> None:
         now = self.clock()
         self._add(shown, "sweep_age_seconds", _seconds(monitor.swept_ms, now))
         self._add(shown, "watch_age_seconds", _seconds(monitor.watched_ms, now))

@@ -15,6 +15,7 @@ from distributor.metrics import KEPT_MS, KINDS, Metrics
 from distributor.model import HoldReason
 from distributor.payout.catalogue import CATALOGUE
 from distributor.state import PAID_WITHIN_S, Stats, WaitingReason, counted_by_time
+from distributor.units import Wei
 from foundation.alarms.model import LOG, Fact
 from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
@@ -61,7 +62,9 @@ async def busy(bench: Bench) -> None:
     await bench.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "3 left")
     await bench.ledger.admin.pause("ana", "a look")
     state = await bench.ledger.service.monitor_state()
-    await bench.ledger.service.save_monitor_state(replace(state, swept_ms=bench.clock(), watched_ms=bench.clock()))
+    await bench.ledger.service.save_monitor_state(
+        replace(state, swept_ms=bench.clock(), watched_ms=bench.clock(), gas_wei=Wei(3 * 63_000 * 10**9 + 1))
+    )
     notifier = Notifier(register=metrics_of(bench).register, targets={LOG: LogTarget()}, holder="me")
     await notifier.run([Fact(code="low_gas", subject="", detail="", since_ms=bench.clock())])
     bench.clock.advance(60_000)
@@ -76,6 +79,7 @@ async def test_a_scrape_says_what_the_ledger_says(bench: Bench) -> None:
     assert said['ballx_waiting_reason{code="gas_short"}'] == 1
     assert (said['ballx_paused{state="paused"}'], said['ballx_paused{state="halted"}']) == (1, 0)
     assert said['ballx_alarm{code="low_gas",severity="warning"}'] == 1
+    assert said["ballx_payouts_left"] == 3
     assert said["ballx_sweep_age_seconds"] == 60
     who = f'operator="{OPERATOR}"'
     assert said[f'ballx_transactions_open{{{who},state="signed"}}'] == 1
@@ -92,6 +96,7 @@ async def test_an_empty_ledger_has_metrics_too(bench: Bench) -> None:
     said = await shown(bench)
 
     assert said["ballx_oldest_waiting_seconds"] == 0
+    assert "ballx_payouts_left" not in said
     assert said[f'ballx_orders_paid_total{{operator="{OPERATOR}"}}'] == 0
 
 
