@@ -12,7 +12,7 @@ from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
 from distributor.errors import SignerUnavailable
-from distributor.model import Fees
+from distributor.model import Address, Fees
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.settings.shops import WebhookSettings
 from distributor.settings.use_cases import HistorySettings
@@ -37,19 +37,31 @@ async def keys(context: CommandContext) -> int:
 async def _operator(context: CommandContext, settings: HistorySettings, signer: Signer) -> dict[str, Any]:
     ledger, chain = await context.ledger(), await context.parts.chain()
     trouble = await signing_trouble(signer, settings)
-    (simulated,) = await chain.simulate(signer.address, [chain.probe(signer.address)])
     known = await ledger.binding_state(signer.address) is not None
     snapshot = await chain.pre_bind_snapshot(signer.address)
-    refused = simulated.revert.text if simulated.revert else simulated.unknown
+    refused = await _refusal(context, settings, signer.address)
     return {
         "operator": signer.address,
         "signs": not trouble,
         "in_ledger": known,
-        "may_pay": not refused or settings.payout.contracts.guard is not None,
+        "may_pay": not refused,
         "gas": tokens(snapshot.gas_balance_wei, NATIVE_DECIMALS),
         "detail": trouble or (_("Run add-operator.") if not known else refused) or None,
-        "ok": not trouble and known and (not refused or settings.payout.contracts.guard is not None),
+        "ok": not trouble and known and not refused,
     }
+
+
+async def _refusal(context: CommandContext, settings: HistorySettings, operator: Address) -> str:
+    """Return why the contract that it calls would not let it pay; empty where it would. Through a guard, the guard."""
+    chain, guard = await context.parts.chain(), settings.payout.contracts.guard
+    if guard is None:
+        (simulated,) = await chain.simulate(operator, [chain.probe(operator)])
+        return simulated.revert.text if simulated.revert else simulated.unknown
+    head = (await chain.snapshot([], [], [])).head
+    facts = await (await context.parts.guard()).facts(guard, [operator], [], block=head.number)
+    if facts is not None and operator in facts.hot_keys:
+        return ""
+    return _("Guard {guard} does not allow it: let the guard's owner `allow` this key.").format(guard=guard)
 
 
 async def signing_trouble(signer: Signer, settings: HistorySettings) -> str:
