@@ -44,14 +44,20 @@ def _replace_authority(desk: Desk) -> Address:
 def test_another_authority_pays_and_nothing_is_forgotten(desk: Desk) -> None:
     """Found-faults A15: the only way over was a new ledger, which paid every old order again."""
     before = desk.environ["AUTHORITY_ADDRESS"]
-    desk.do("pause")
+    desk.written("Change the Authority", 'pause --why "WHY" --apply')
     authority = _replace_authority(desk)
 
     assert desk.ask("adopt", "--authority", authority)["in_the_way"] == []
     assert "Dry run: would let this ledger pay through" in desk.story
-    assert desk.do("adopt", "--authority", authority)["in_the_way"] == []
+    adopted = desk.written("Change the Authority", "adopt --authority ADDRESS", {"ADDRESS": authority})
+    assert adopted["in_the_way"] == []
     desk.environ["AUTHORITY_ADDRESS"] = authority
-    desk.do("resume")
+    for again in (
+        desk.written("Commands", "adopt --authority ADDRESS", {"ADDRESS": authority}, code=1),
+        desk.written("Ways out", "adopt --authority ADDRESS", {"ADDRESS": authority}, code=1),
+    ):
+        assert "authority of today" in again["in_the_way"][0]
+    desk.written("Change the Authority", 'resume --why "WHY" --apply')
 
     assert desk.send("A-1", "A-2") == ["paid", "paid"]
     desk.pay("B-1")

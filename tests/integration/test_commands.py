@@ -14,6 +14,7 @@ import pytest
 
 from devstack.contracts import Devchain
 from distributor.cli import main
+from distributor.cli.arguments import parser
 from distributor.errors import ConflictingOrder
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
@@ -26,6 +27,7 @@ from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import Container
 from foundation.clock import system_clock
 from foundation.tablestore.atomic import AtomicWrite, commit
+from tests import runbook
 from tests.integration.conftest import WEBHOOK_SECRET
 
 ONE_TOKEN = 10**18
@@ -58,6 +60,26 @@ class Desk:
     def do(self, *arguments: str, code: int = 0) -> Any:
         """Run a command that changes something; return its answer."""
         return self.ask(*arguments, "--apply", "--by", "ana", "--why", "test", code=code)
+
+    def written(self, heading: str, command: str, words: Mapping[str, str] | None = None, *, code: int = 0) -> Any:
+        """
+        Type a command as a page of the runbook has it, with *words* for its words in capitals; return its answer.
+
+        What the page leaves out for brevity is added to a command that changes something: --why and --apply.
+        """
+        arguments = runbook.typed(heading, command, words)
+        for added in (["--why", "WHY"], ["--apply"]):
+            _, unknown = parser().parse_known_args([*arguments, *added])
+            arguments += added if added[0] not in [*arguments, *unknown] else []
+        return self.run(*arguments, code=code) if "--csv" in arguments else self.ask(*arguments, code=code)
+
+    def page(self, heading: str, words: Mapping[str, str] | None = None) -> list[str]:
+        """Type the commands in the blocks of a page, one after the other; return their names."""
+        lines = runbook.blocks(heading)
+        assert lines, f"the page {heading} has no commands"
+        for line in lines:
+            self.run(*runbook.filled(line, words))
+        return [line.partition(" ")[0] for line in lines]
 
     def service(self, work: Callable[[Container], Awaitable[T]]) -> T:
         """Let the service work with its real clients."""
@@ -234,7 +256,7 @@ def test_an_order_is_shown_as_the_shop_sees_it(desk: Desk) -> None:
 
     shown = desk.ask("order", "A-1")
     assert (shown["status"], shown["amount"]) == ("paid", "1")
-    assert desk.ask("order", "default/A-1") == shown
+    assert desk.ask("order", "default/A-1") == desk.written("Commands", "order ORDER", {"ORDER": "A-1"}) == shown
     desk.run("order", "loja/A-1", code=1)
     assert "no order loja:A-1" in desk.story
 
@@ -248,7 +270,10 @@ def test_a_held_order_is_listed_retried_and_paid(desk: Desk) -> None:
     assert "default:A-1" in desk.run("held")
     desk.run("retry", "A-1", "--why", "test")
     assert desk.ask("held")["held"] == [held]
-    assert desk.do("retry", "A-1") == {"order": "default:A-1", "status": "received"}
+    assert desk.written("Held orders", "retry ORDER", {"ORDER": "A-1"}) == {
+        "order": "default:A-1",
+        "status": "received",
+    }
     desk.do("retry", "A-1", code=1)
     desk.drain()
     desk.settle()
@@ -271,9 +296,11 @@ def test_a_cancelled_order_is_never_paid(desk: Desk) -> None:
     desk.send("A-1")
 
     desk.run("cancel", "A-1", "--why", "test")
-    assert desk.do("cancel", "A-1") == {"order": "default:A-1", "status": "cancelled"}
+    answer = desk.written("Commands", "cancel ORDER", {"ORDER": "A-1"})
+    assert answer == {"order": "default:A-1", "status": "cancelled"}
     desk.do("cancel", "A-1", code=1)
-    assert desk.do("cancel", "A-2") == {"order": "default:A-2", "status": "cancelled"}
+    answer = desk.written("Ways out", "cancel ORDER", {"ORDER": "A-2"})
+    assert answer == {"order": "default:A-2", "status": "cancelled"}
     assert desk.send("A-1", "A-2") == ["cancelled", "cancelled"]
     desk.drain()
     assert desk.ask("show")["open_transactions"] == []
@@ -288,7 +315,8 @@ def test_a_paid_order_that_is_held_is_settled_and_not_paid_again(desk: Desk) -> 
     desk.do("retry", "A-1", code=1)
     assert "settle default:A-1" in desk.story
     assert desk.ask("settle", "A-1", "--tx", order["transaction_hash"], "--why", "t")["outcome"] == "paid"
-    assert desk.do("settle", "A-1", "--tx", order["transaction_hash"])["outcome"] == "paid"
+    paid_by = order["transaction_hash"]
+    assert desk.written("Ways out", "settle ORDER --tx HASH", {"ORDER": "A-1", "HASH": paid_by})["outcome"] == "paid"
     assert desk.do("settle", "A-1", "--tx", order["transaction_hash"], code=1)["outcome"] == "is_paid"
     nonce = ("--operator", desk.devchain.deployment.operator, "--nonce", str(order["nonce"]))
     assert desk.do("resubmit", *nonce, code=1)["outcome"] == "used"
@@ -369,12 +397,16 @@ def test_a_nonce_that_a_stranger_used_is_resolved(desk: Desk) -> None:
 
     assert desk.ask("resolve", *nonce, "--tx", name, "--why", "test")["outcome"] == "held"
     assert desk.ask("held")["held"] == []
-    assert desk.do("resolve", *nonce, "--tx", name)["outcome"] == "held"
+    words = {"ADDRESS": known.operator, "N": str(opened["nonce"]), "HASH": name}
+    resolved = desk.written("Ways out", "resolve --operator ADDRESS --nonce N --tx HASH", words)
+    assert resolved["outcome"] == "held"
+    again = desk.written("nonce_lost", "resolve --operator ADDRESS --nonce N --tx HASH", words)
+    assert again["outcome"] == "closed_before"
     assert [each["reason"] for each in desk.ask("held")["held"]] == ["nonce_lost"]
     assert desk.do("resolve", "--operator", known.operator, "--nonce", "99999", "--tx", name, code=1)["outcome"] == (
         "not_next"
     )
-    desk.do("retry", "A-1")
+    desk.written("Ways out", "retry ORDER", {"ORDER": "A-1"})
     desk.drain()
     desk.settle()
     assert desk.payouts() == [ONE_TOKEN]
@@ -392,7 +424,9 @@ def test_a_nonce_whose_payment_is_refused_today_is_cancelled(desk: Desk) -> None
     desk.devchain.rpc("anvil_dropTransaction", opened["transaction"])
     desk.devchain.pause()
     assert desk.ask("cancel-nonce", *nonce, "--why", "test")["outcome"] == "submitted"
-    assert desk.do("cancel-nonce", *nonce)["outcome"] == "submitted"
+    words = {"ADDRESS": opened["operator"], "N": str(opened["nonce"])}
+    answer = desk.written("Ways out", "cancel-nonce --operator ADDRESS --nonce N", words)
+    assert answer["outcome"] == "submitted"
     assert desk.ask("show")["open_transactions"][0]["status"] == "cancelling"
 
 
@@ -479,7 +513,8 @@ def test_a_ledger_lost_while_transactions_wait_in_a_pool_is_rebuilt_and_pays_eac
     desk.drain()
     assert desk.ask("show")["waiting"]["reason"] == "shop_unknown"
     (unknown,) = desk.ask("shops", "list")["secrets"]
-    desk.do("shops", "same-as", unknown["secret"], "default")
+    words = {"SECRET": unknown["secret"], "SOURCE": "default"}
+    desk.written("The ledger is lost", 'shops same-as SECRET SOURCE --why "WHY" --apply', words)
     desk.drain()
     desk.settle()
     assert desk.send("A-1", "A-2", "A-3") == ["paid", "paid", "paid"]

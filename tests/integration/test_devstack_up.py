@@ -22,6 +22,7 @@ from devstack.journey import signed_order
 from devstack.servers import Child, child, wait_until_said
 from distributor.cli import main
 from distributor.model import Address
+from tests.runbook import typed
 
 pytestmark = pytest.mark.usefixtures("azurite")  # skips at a desk without Node, as every other server does
 
@@ -58,10 +59,10 @@ def test_up_pays_an_order_and_ctrl_c_leaves_nothing_behind(
     stack_of = [psutil.Process(one_stack.process.pid), *psutil.Process(one_stack.process.pid).children(recursive=True)]
 
     (file,) = set(re.findall(r"show --settings (\S+)", said))
-    assert main(["show", "--json", "--settings", file]) == 0  # as it is printed
+    assert main([*typed("Connect", "show --settings FILE", {"FILE": file}), "--json"]) == 0  # as it is printed
     assert [each["orders_paid"] for each in json.loads(capsys.readouterr().out)["operators"]] == [1]
     (webhook,) = set(re.findall(r"send-test (\S+)", said))
-    assert main(["send-test", webhook, "--json", "--settings", file]) == 0
+    assert main([*typed("Commands", "send-test URL", {"URL": webhook}), "--json", "--settings", file]) == 0
     assert json.loads(capsys.readouterr().out)["status"] == 400  # signed well, and no order
     assert len(stack_of) == 5  # up, storage, chain, host, and the worker of the host
     parts = re.findall(r"^ +[\d.]+ s  (\w+)", said, re.MULTILINE)

@@ -39,7 +39,7 @@ def test_an_order_is_looked_up_or_the_past_is_known(desk: Desk) -> None:
     assert desk.ask("order", "A-1")["status"] == "paid"
 
     desk.do("pause")
-    desk.do("resume", "--past-known")
+    desk.written("held_past_unknown", "resume --past-known")
     desk.pay("B-1")
     assert desk.ask("order", "B-1")["status"] == "paid"
     assert desk.ask("order", "A-2")["status"] == "held"

@@ -36,6 +36,8 @@ class GuardDesk(Desk):
         miner = threading.Thread(target=self._mine_until, args=[done])
         miner.start()
         try:
+            if not code:
+                return self.written("Set or change the guard", "guard adopt ADDRESS", {"ADDRESS": guard})
             return self.do("guard", "adopt", guard, code=code)
         finally:
             done.set()
@@ -59,18 +61,19 @@ def test_the_runbooks_page_leads_from_no_guard_to_one(desk: GuardDesk, tmp_path:
     desk.pay("A-1", "A-2")
     known = desk.devchain.deployment
 
-    desk.do("pause")
+    desk.written("Set or change the guard", 'pause --why "WHY" --apply')
     desk.devchain.revoke(known.operator)
     guard = desk.devchain.new_guard()
     out = tmp_path / "import.json"
-    listed = desk.ask("guard", "import", guard, "--out", str(out), code=1)
+    words = {"ADDRESS": guard, "import.json": str(out)}
+    listed = desk.written("Set or change the guard", "guard import ADDRESS --out import.json", words, code=1)
     desk.owner_signs(listed["transactions"])
     assert json.loads(out.read_text("utf-8"))["transactions"][0]["data"] == listed["transactions"][0]["data"]
     assert desk.ask("guard", "import", guard)["missing"] == 0
     desk.devchain.grant(guard)
     assert desk.adopt(guard)["in_the_way"] == []
     desk.environ["GUARD_ADDRESS"] = guard
-    desk.do("resume")
+    desk.written("Set or change the guard", 'resume --why "WHY" --apply')
 
     desk.send("A-1", "A-2")
     desk.pay("B-1")
@@ -102,7 +105,7 @@ def test_a_guard_is_created_by_a_key_of_its_own_and_adopted(desk: GuardDesk) -> 
     desk.devchain.rpc("anvil_setBalance", key.address, hex(10**18))
     assert "owner could drain" in desk.ask("deploy-guard", "--owner", known.operator, code=1)["in_the_way"][0]
     assert key.key.hex() not in desk.story
-    done = desk.ask("deploy-guard", *owner, "--apply")
+    done = desk.written("Set or change the guard", "deploy-guard --owner ADDRESS", {"ADDRESS": known.admin})
 
     receipt = desk.devchain.rpc("eth_getTransactionReceipt", done["transaction"])
     assert parse_address(receipt["contractAddress"]) == done["guard"]
@@ -248,6 +251,24 @@ def test_what_the_guard_has_paid_is_settled_and_neither_retried_nor_cancelled(
     assert len(desk.payouts()) == 1
 
 
+def test_a_key_that_the_guard_does_not_allow_may_not_pay(
+    environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the Authority says of the key itself; before, each key was said to be able to pay through a guard."""
+    guard, operator = devchain.new_guard(), devchain.deployment.operator
+    devchain.revoke(operator)
+    devchain.grant(guard)
+    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard}, devchain, capsys)
+    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    (allowed,) = desk.ask("keys", "check", code=1)["operators"]
+    assert (allowed["may_pay"], allowed["detail"], allowed["ok"]) == (True, None, True)
+
+    devchain.at_guard("remove", operator, guard=guard)
+    (removed,) = desk.ask("keys", "check", code=1)["operators"]
+    assert (removed["may_pay"], removed["ok"]) == (False, False)
+    assert "`allow` this key" in removed["detail"]
+
+
 def test_resume_is_refused_while_a_key_can_pay_without_the_guard(
     environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -285,7 +306,8 @@ def test_what_only_the_guard_remembers_stops_the_payouts_until_it_is_written(
     desk.run("resume", "--why", "in a hurry", code=1)
     assert "`rebuild --from-guard`" in desk.story
     assert desk.ask("rebuild", "--from-guard", "--why", "dry")["payouts"] == {"new": 1}
-    assert desk.do("rebuild", "--from-guard")["payouts"] == {"new": 1}
+    rebuilt = desk.written("The ledger is lost", 'rebuild --from-guard --why "WHY" --apply')
+    assert rebuilt["payouts"] == {"new": 1}
     desk.do("resume")
     desk.drain()
     desk.settle()

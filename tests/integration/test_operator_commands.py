@@ -51,8 +51,9 @@ def test_an_alarm_is_listed_seen_and_tested(desk: Desk) -> None:
     desk.ask("alarms", "seen", code=1)
     desk.ask("alarms", "seen", "low_gas", code=1)
     assert desk.ask("alarms", "seen", "held_simulation")["seen_by"] is None
+    desk.written("Commands", "alarms seen CODE", {"CODE": "held_simulation"})
+    assert desk.ask("alarms", "list", code=1)["alarms"][0]["seen_by"]
     assert desk.do("alarms", "seen", "held_simulation")["seen_by"] == "ana"
-    assert desk.ask("alarms", "list", code=1)["alarms"][0]["seen_by"] == "ana"
     desk.environ["ALARM_WEBHOOK_URL"] = "https://127.0.0.1:1/nobody-listens"
     assert desk.ask("alarms", "test") == {"noted": False, "targets": ["log", "webhook"]}
     assert desk.do("alarms", "test")["noted"] is True
@@ -69,7 +70,7 @@ def test_the_history_of_an_order_names_who_decided_and_why(desk: Desk) -> None:
     desk.drain()
     desk.settle()
 
-    shown = desk.ask("history", "default:A-1")
+    shown = desk.written("Commands", "history ORDER", {"ORDER": "default:A-1"})
     assert desk.ask("history", "default/A-1") == desk.ask("history", "A-1") == shown
     assert shown["status"] == "paid"
     assert [each["what"] for each in shown["decisions"]] == ["held", "retry"]
@@ -131,6 +132,7 @@ def test_a_signed_body_is_accepted_and_the_secret_is_not_shown(desk: Desk, tmp_p
     file.write_bytes(b'{"order_id": "A-1"}')
 
     for scheme in Scheme:
+        assert "headers" in desk.written("Commands", "sign FILE", {"FILE": str(file)})
         shown = desk.ask("sign", str(file), "--scheme", scheme)
         keys = [Key(source="default", which="current", secret=WEBHOOK_SECRET)]
         found = check_signature(shown["headers"], file.read_bytes(), keys, system_clock())
@@ -171,7 +173,7 @@ def test_the_first_line_says_whether_orders_are_paid(desk: Desk) -> None:
     assert "reserve:      not seen yet" in desk.run("show")
     assert desk.ask("show")["last_sweep"]["reserve"] is None
     desk.service(_sweep)
-    assert desk.ask("show", "--check")["ok"] is True
+    assert desk.written("Commands", "show --check")["ok"] is True
 
     desk.send("A-1", amount="1000000004")
     desk.drain()

@@ -37,13 +37,16 @@ async def _indexed(container: Container) -> None:
 def test_orders_are_found_on_the_command_line(desk: Desk) -> None:
     """By status, id, wallet and hash; page by page; a wrong question is refused with the parameter's name."""
     paid = desk.ask("orders", "--status", "paid")["orders"]
+    assert desk.written("Commands", "orders --status held")["orders"] == []
     wallet = desk.devchain.deployment.customers[0]
 
     assert sorted(each["order_id"] for each in paid) == ["A-1", "A-2"]
     assert all(each["gas_pol"] and each["block"] for each in paid)
-    assert [each["order_id"] for each in desk.ask("orders", "--id", "B")["orders"]] == ["B-1"]
-    assert len(desk.ask("orders", "--wallet", wallet)["orders"]) == 3
-    assert "A-1" in str(desk.ask("orders", "--hash", paid[0]["transaction_hash"][:12])) or paid[0]["order_id"] == "A-2"
+    by_id = desk.written("Commands", "orders --id PREFIX", {"PREFIX": "B"})
+    assert [each["order_id"] for each in by_id["orders"]] == ["B-1"]
+    assert len(desk.written("Commands", "orders --wallet ADDRESS", {"ADDRESS": wallet})["orders"]) == 3
+    by_hash = desk.written("Commands", "orders --hash PREFIX", {"PREFIX": paid[0]["transaction_hash"][:12]})
+    assert paid[0]["order_id"] in str(by_hash)
     first = desk.ask("orders", "--limit", "2")
     second = desk.ask("orders", "--limit", "2", "--cursor", first["cursor"])
     assert {each["order_id"] for each in (*first["orders"], *second["orders"])} == {"A-1", "A-2", "B-1"}
@@ -59,7 +62,9 @@ def test_a_month_is_one_file_that_adds_up(desk: Desk, tmp_path: Path) -> None:
     brazil = ("--semicolon", "--decimal-comma", "--bom", "--out", str(file))
 
     desk.run("orders", "--csv", code=1)
+    every = desk.written("Commands", "orders --csv --month 2026-11", {"2026-11": month})
     plain = desk.run("orders", "--csv", "--month", month, "--status", "paid")
+    assert set(plain.splitlines()) < set(every.splitlines())
     desk.run("orders", "--csv", "--month", month, *brazil)
     desk.run("orders", "--csv", "--month", month, *brazil, code=1)
 
@@ -68,7 +73,7 @@ def test_a_month_is_one_file_that_adds_up(desk: Desk, tmp_path: Path) -> None:
     assert written.startswith(b"\xef\xbb\xbfreceived_utc;")
     assert b";1,5;0x" in written
     assert plain.startswith("received_utc,received_brasilia")
-    added = desk.ask("payouts", str(file))
+    added = desk.written("Commands", "payouts FILE", {"FILE": str(file)})
     assert (added["orders"], added["paid_tokens"]) == ({"paid": 2, "received": 1}, "3")
     assert (added["paid_without_known_gas"], added["differences"], added["listed_twice"]) == (0, 0, [])
     assert float(added["gas_pol"]) > 0

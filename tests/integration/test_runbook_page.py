@@ -7,21 +7,18 @@ import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from devstack.contracts import Devchain
 from distributor.resources import Resources
 from tests.integration.test_commands import Desk
-
-RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text("utf-8")
+from tests.runbook import pages
 
 
 def commands_of(page: str) -> Sequence[str]:
     """Return the lines of the first block of commands on that page."""
-    body = RUNBOOK.partition(f"\n## {page}\n")[2].partition("\n## ")[0]
-    block = re.search(r"```sh\n(.*?)```", body, re.DOTALL)
+    block = re.search(r"```sh\n(.*?)```", pages()[page], re.DOTALL)
     assert block, f"the page {page} has no commands"
     return block.group(1).splitlines()
 

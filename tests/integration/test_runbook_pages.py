@@ -1,12 +1,13 @@
 """
 The pages of the runbook on real servers, each typed as it is written by somebody who knows nothing else.
 
-The page of a lost ledger has a test of its own.
+The page of a lost ledger has a test of its own, and so have the pages on the guard, the Authority and the shops.
 """
 
 from __future__ import annotations
 
-import re
+import json
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,6 @@ from distributor.model import HoldReason
 from distributor.queue_names import DISTRIBUTIONS, POISON
 from distributor.resources import Resources
 from tests.integration.test_commands import ONE_TOKEN, Desk, hold
-from tests.unit.test_runbook import RUNBOOK
-from tests.unit.test_runbook_commands import FENCED, PROGRAM, filled
 
 
 @pytest.fixture
@@ -27,27 +26,12 @@ def desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixt
     return own
 
 
-def page(heading: str) -> str:
-    """Return what stands under a heading of the runbook."""
-    found = re.search(rf"^(##+) {re.escape(heading)}$(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
-    assert found, heading
-    return found[2]
-
-
-def type_page(desk: Desk, heading: str) -> list[str]:
-    """Type the commands of a page, one after the other; return their names."""
-    lines = [line for block in FENCED.findall(page(heading)) for line in block.splitlines() if line.startswith(PROGRAM)]
-    for line in lines:
-        desk.run(*filled(line.removeprefix(PROGRAM)))
-    return [line.removeprefix(PROGRAM).partition(" ")[0] for line in lines]
-
-
 @pytest.mark.parametrize("reason", HoldReason)
 def test_an_order_that_is_held_is_brought_back_by_its_page(desk: Desk, reason: HoldReason) -> None:
     """It is paid, once; or cancelled, where it can never be paid. Payouts go on afterwards, and every row agrees."""
     hold(desk, "A-1", reason)
 
-    typed = type_page(desk, f"held_{reason}")
+    typed = desk.page(f"held_{reason}", {"ORDER": "A-1"})
 
     desk.drain()
     desk.settle()
@@ -62,12 +46,12 @@ def test_an_order_that_is_held_is_brought_back_by_its_page(desk: Desk, reason: H
 def test_the_payouts_are_stopped_and_go_on_by_their_pages(desk: Desk) -> None:
     """Nothing is bound in between; a halt ends by the same page as a pause."""
     desk.send("A-1")
-    assert type_page(desk, "Stop the payouts") == ["pause"]
+    assert desk.page("Stop the payouts") == ["pause"]
     desk.drain()
     assert desk.ask("show")["waiting"]["reason"] == "paused"
 
     desk.do("halt")
-    assert type_page(desk, "waiting_paused") == ["resume"]
+    assert desk.page("waiting_paused") == ["resume"]
     desk.drain()
     desk.settle()
     assert desk.payouts() == [ONE_TOKEN]
@@ -83,5 +67,117 @@ def test_a_poison_queue_is_emptied_by_its_page(desk: Desk) -> None:
         return await (await parts.queues()).count(DISTRIBUTIONS + POISON)
 
     desk.parts(poison)
-    assert type_page(desk, "poison_waiting") == ["replay-poison"]
+    assert desk.page("poison_waiting") == ["replay-poison"]
     assert desk.parts(count) == 0
+
+
+def test_an_order_above_a_lowered_cap_is_cancelled_by_its_page(desk: Desk) -> None:
+    """Others are paid meanwhile."""
+    desk.send("A-1", amount="2")
+    desk.environ["MAX_ORDER_TOKENS"] = "1"
+    desk.send("A-2")
+    desk.drain()
+    desk.settle()
+    assert desk.ask("order", "A-1")["waiting"]["reason"] == "over_cap"
+
+    assert desk.written("waiting_over_cap", "cancel ORDER", {"ORDER": "A-1"})["status"] == "cancelled"
+    assert desk.payouts() == [ONE_TOKEN]
+
+
+def test_a_held_order_that_was_paid_or_is_not_to_be_paid_is_ended_by_its_pages(desk: Desk) -> None:
+    """With the transaction that paid it, where a node alone is believed; the other is never paid."""
+    desk.pay("A-1")
+    paid_by = desk.ask("order", "A-1")["transaction_hash"]
+    hold(desk, "A-2", HoldReason.PAST_UNKNOWN)
+    assert desk.written("Held orders", "cancel ORDER", {"ORDER": "A-2"})["status"] == "cancelled"
+
+    refused = desk.written("held_past_unknown", "settle ORDER --tx HASH", {"ORDER": "A-1", "HASH": paid_by}, code=1)
+    assert refused["outcome"] == "is_paid"
+    host = desk.environ["RPC_URL"].partition("//")[2]
+    words = {"ORDER": "A-1", "HASH": paid_by, "HOST": host}
+    assert desk.written("Ways out", "settle ORDER --tx HASH --node HOST", words, code=1)["outcome"] == "is_paid"
+
+
+def test_a_stray_transaction_is_resolved_by_the_page_of_a_ledger_that_is_behind(desk: Desk) -> None:
+    """While paused; then payouts go on."""
+    known = desk.devchain.deployment
+    sent = desk.devchain.rpc("eth_sendTransaction", {"from": known.operator, "to": known.admin, "value": "0x0"})
+    name = sent if isinstance(sent, str) else f"0x{bytes(sent).hex()}"
+    desk.environ |= {"RELEASE_CONFIRMATIONS": "1"}
+    desk.devchain.mine(8)
+    desk.send("A-1")
+    desk.drain()
+    assert desk.ask("show")["waiting"]["reason"] == "nonce_ahead"
+    desk.page("Stop the payouts")
+    nonce = str(desk.ask("show")["operators"][0]["next_nonce"])
+
+    words = {"ADDRESS": known.operator, "N": nonce, "HASH": name}
+    resolved = desk.written("ledger_behind", "resolve --operator ADDRESS --nonce N --tx HASH", words)
+    assert resolved["outcome"] == "stepped_over"
+    desk.page("waiting_paused")
+    desk.drain()
+    desk.settle()
+    assert desk.payouts() == [ONE_TOKEN]
+
+
+def test_a_payment_whose_block_left_the_chain_is_submitted_again_by_its_page(desk: Desk) -> None:
+    """Its stored bytes are mined again: the order is paid, once."""
+    before = desk.devchain.snapshot()
+    desk.pay("A-1")
+    order = desk.ask("order", "A-1")
+    desk.devchain.revert(before)
+    assert desk.payouts() == []
+
+    words = {"ADDRESS": order["operator"], "N": str(order["nonce"])}
+    answer = desk.written("Ways out", "resubmit --operator ADDRESS --nonce N", words)
+    assert answer["outcome"] == "submitted"
+    desk.settle()
+    assert desk.payouts() == [ONE_TOKEN]
+
+
+def test_a_payment_whose_nonce_something_else_used_is_reopened_by_its_page(desk: Desk) -> None:
+    """The order is held and free, and waits again after a retry; nothing of it is on the chain."""
+    desk.environ |= {"RELEASE_CONFIRMATIONS": "1"}
+    before = desk.devchain.snapshot()
+    desk.pay("A-1")
+    known = desk.devchain.deployment
+    desk.devchain.revert(before)
+    sent = desk.devchain.rpc("eth_sendTransaction", {"from": known.operator, "to": known.admin, "value": "0x0"})
+    name = sent if isinstance(sent, str) else f"0x{bytes(sent).hex()}"
+    desk.devchain.mine(8)
+
+    answer = desk.written("Ways out", "reopen ORDER --tx HASH", {"ORDER": "A-1", "HASH": name})
+    assert answer["outcome"] == "held"
+    retried = desk.written("Commands", "retry ORDER", {"ORDER": "A-1"})
+    assert retried == {"order": "default:A-1", "status": "received"}
+    assert desk.payouts() == []
+
+
+def test_an_order_that_a_shop_sent_twice_is_looked_at_by_its_page(desk: Desk) -> None:
+    """By its source and its id."""
+    desk.pay("A-1")
+
+    assert desk.written("shop_order_differs", "order SOURCE/ID", {"SOURCE/ID": "default/A-1"})["status"] == "paid"
+
+
+def test_the_settings_of_a_deployed_app_are_read_as_the_page_says(desk: Desk, tmp_path: Path) -> None:
+    """With the Azure CLI of the person: the environment has none of them."""
+    answer = tmp_path / "answer.json"
+    answer.write_text(json.dumps([{"name": name, "value": value} for name, value in desk.environ.items()]), "utf-8")
+    az = tmp_path / "az"
+    az.write_text(f"#!/bin/sh\ncat {answer}\n", "utf-8")
+    az.chmod(0o755)
+    table = desk.environ["LEDGER_TABLE"]
+    desk.environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+    shown = desk.written("Connect", "show --app GROUP/NAME", {"GROUP/NAME": "group/app"})
+
+    assert shown["identity"]["ledger_id"]
+    assert table in desk.story
+
+
+def test_the_past_of_a_ledger_becomes_known_by_the_words_of_its_page(desk: Desk) -> None:
+    """Also where it was known before: `resume --past-known` is a resume."""
+    desk.do("pause")
+
+    assert desk.written("Ways out", "resume --past-known")["paused"] is False

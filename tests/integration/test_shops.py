@@ -70,7 +70,7 @@ def test_a_renamed_setting_pays_nothing_twice_and_same_as_goes_on(desk: Desk) ->
     said: dict[str, Any] = desk.ask("shops", "same-as", unknown["secret"], "default")
     assert (said["source"], "Dry run" in desk.story) == ("default", True)
     desk.do("shops", "accept", unknown["secret"], "default", code=1)
-    desk.do("shops", "same-as", unknown["secret"], "default")
+    desk.written("Ways out", "shops same-as SECRET SOURCE", {"SECRET": unknown["secret"], "SOURCE": "default"})
     pay(desk)
 
     assert len(desk.payouts()) == 3
@@ -78,3 +78,33 @@ def test_a_renamed_setting_pays_nothing_twice_and_same_as_goes_on(desk: Desk) ->
     assert desk.ask("shops", "list")["secrets"][0]["source"] == "default"
     desk.do("shops", "same-as", "0000", "default", code=1)
     desk.do("shops", "accept", unknown["secret"], code=1)
+
+
+def test_the_page_of_an_unknown_shop_is_typed_as_it_is_written(desk: Desk) -> None:
+    """Another shop; then the word was wrong, and is corrected while payouts are paused."""
+    desk.environ["WEBHOOK_SECRET__SHOP_B"] = SECOND
+    send(desk, SECOND, "B-1")
+    pay(desk)
+    unknown = next(line for line in desk.ask("shops", "list")["secrets"] if line["source"] is None)
+    words = {"SECRET": unknown["secret"], "SOURCE": "shop-b"}
+
+    desk.written("waiting_shop_unknown", 'shops accept SECRET SOURCE --why "WHY" --apply', words)
+    pay(desk)
+    assert desk.ask("order", "shop-b/B-1")["status"] == "paid"
+    again = desk.written("Ways out", "shops accept SECRET SOURCE", words, code=1)
+    assert again["error"]
+
+    desk.do("pause")
+    words["SOURCE"] = "default"
+    desk.written("waiting_shop_unknown", "shops same-as SECRET SOURCE", words)
+    desk.do("resume")
+    assert send(desk, SECOND, "B-1")[1] == "paid"
+    desk.environ["WEBHOOK_SECRET__SHOP_C"] = third = "a third secret, of the same shop again"
+    send(desk, third, "B-2")
+    pay(desk)
+    words["SECRET"] = next(line["secret"] for line in desk.ask("shops", "list")["secrets"] if line["source"] is None)
+    desk.written("waiting_shop_unknown", 'shops same-as SECRET SOURCE --why "WHY" --apply', words)
+    pay(desk)
+    assert len(desk.payouts()) == 2
+    cancelled = desk.written("waiting_shop_unknown", 'cancel SHOP:ID --why "WHY" --apply', {"SHOP:ID": "default:B-3"})
+    assert cancelled == {"order": "default:B-3", "status": "cancelled"}

@@ -12,7 +12,7 @@ from distributor.cli.outcomes import OUTCOMES
 from distributor.payout.cancellation import Cancelled
 from distributor.payout.correction import Corrected
 from distributor.payout.resolution import Resolved
-from tests.unit.test_runbook import RUNBOOK
+from tests.runbook import RUNBOOK
 
 ROW = re.compile(r"^\| `([a-z-]+)` \| `(\w+)` \| ([012]) \| (.+?) \|$", re.MULTILINE)
 

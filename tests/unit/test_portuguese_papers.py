@@ -11,8 +11,8 @@ import pytest
 
 from distributor.cli.language import _, choose
 from distributor.cli.outcomes import OUTCOMES
+from tests.runbook import FENCED, NAMES, PROGRAM
 from tests.unit.test_outcomes import ROW
-from tests.unit.test_runbook_commands import FENCED, NAMES, PROGRAM
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAPERS = ["runbook.md", "security.md"]

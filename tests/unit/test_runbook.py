@@ -10,9 +10,9 @@ from pathlib import Path
 from distributor.model import HoldReason
 from distributor.payout.catalogue import CATALOGUE
 from distributor.state import WaitingReason
+from tests.runbook import RUNBOOK
 
 ROOT = Path(__file__).parents[2]
-RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 ENTRIES = re.findall(r"^### (\S+)$", RUNBOOK, re.MULTILINE)
 REASONS = {f"waiting_{reason}" for reason in WaitingReason} | {f"held_{reason}" for reason in HoldReason}
 
