@@ -387,9 +387,10 @@ async def test_the_key_is_changed_by_commands(
 
 
 async def test_a_clinic_is_looked_at_and_set_by_commands(
-    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Probed, its documents chosen, a customer's language, a mail shown; nothing is sent by that."""
+    monkeypatch.setattr("payflow.lane.WAIT_MS", 0)  # no look for the document that is not there a minute later
     await connected(world, capsys)
     payment = world.books.pay(world.books.bill(world.books.person("Ana", id="c-ana"), 10_00, due=date(2026, 1, 1)))
     world.books.people["c-ana"].email = "ana@example.org"
