@@ -66,3 +66,15 @@ def test_nothing_is_stored_while_a_line_is_refused(desk: Desk, tmp_path: Path) -
     desk.run("pay-file", "a", "b", "--batch", "june", code=1)
     desk.run("pay-file", str(table), "--batch", "june", "--shop", "nobody", code=1)
     assert "has no secret" in desk.story
+
+
+def test_the_runbooks_words_pay_a_table_and_say_where_it_stands(desk: Desk, tmp_path: Path) -> None:
+    """As the page on commands has them."""
+    table = tmp_path / "july.csv"
+    table.write_text(f"wallet,amount\n{desk.devchain.deployment.customers[0]},5\n", "utf-8")
+    words = {"FILE": str(table), "NAME": "july"}
+
+    desk.written("Commands", "pay-file FILE --batch NAME", words)
+    status = desk.written("Commands", "pay-file status FILE --batch NAME", words, code=1)
+
+    assert status["orders"] == {"received": 1}
