@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from distributor.caps import NO_CAPS
+from distributor.model import Order
 from distributor.payout.settlement import LEASE_MS
 from tests.properties import machine_end
-from tests.properties.machine_events import TROUBLES, Event, events
+from tests.properties.machine_events import SHOPPING, TROUBLES, Event, events
 from tests.properties.machine_host import Host
 from tests.properties.machine_invariants import Watchman
 from tests.properties.machine_loop import Job
@@ -22,6 +23,7 @@ from tests.properties.machine_rules import (
     JOBS_MAX,
     Rulebook,
 )
+from tests.properties.machine_shops import Shops
 from tests.properties.machine_tally import TALLY
 from tests.properties.machine_troubles import Troubles
 from tests.properties.machine_world import World
@@ -49,7 +51,8 @@ class Payouts(RuleBasedStateMachine):
         """An empty ledger, two hosts, a full reserve; and the troubles of this history."""
         self.failed = False
         self.likely = self.only or troubles
-        self.world = World(self.rulebooks[by_depth], CAPS if capped else NO_CAPS, guarded=guarded)
+        shops = Shops() if self.likely & SHOPPING.keys() else None
+        self.world = World(self.rulebooks[by_depth], CAPS if capped else NO_CAPS, guarded=guarded, shops=shops)
         self.watchman = Watchman(self.world)
         self.people, self.troubles = People(self.world, self._start), Troubles(self.world, by_depth=by_depth)
         TALLY["histories"] += 1
@@ -66,9 +69,11 @@ class Payouts(RuleBasedStateMachine):
 
     def receive(self, host: int, number: int, tokens: int, at_once: bool) -> None:
         """The shop sends an order: for the first time, again, or with other content."""
-        order = self.world.an_order(number, tokens)
-        self.world.asked[order.key] = self.world.asked.get(order.key, 0) + 1
-        self._start(host, lambda each: each.receive(order), at_once=at_once)
+        self._receive(self.world.an_order(number, tokens), host, at_once=at_once)
+
+    def receive_from_second(self, host: int, number: int, tokens: int, at_once: bool) -> None:
+        """Another shop sends an order; its ids are those of the first shop as well."""
+        self._receive(self.world.an_order(number, tokens, second=True), host, at_once=at_once)
 
     def distribute(self, host: int, gates: int) -> None:
         """A message wakes distribution: the only one, or one too many."""
@@ -152,6 +157,10 @@ class Payouts(RuleBasedStateMachine):
                 host.turns.kill()
 
     # inside ------------------------------------------------------------------------------------
+
+    def _receive(self, order: Order, host: int, *, at_once: bool) -> None:
+        self.world.note_asked(order)
+        self._start(host, lambda each: each.receive(order), at_once=at_once)
 
     def _start(self, at: int, begin: Callable[[Host], Job], *, gates: int = 0, at_once: bool = False) -> None:
         host = self.world.hosts[at]

@@ -86,7 +86,7 @@ def _a_person_rebuilds(world: World) -> None:
     if not world.lost:
         for order_id in sorted(key.order_id for key in world.sent):
             order = world.an_order(ORDERS.index(order_id), 10)
-            world.asked[order.key] = world.asked.get(order.key, 0) + 1
+            world.note_asked(order)
             host.receive(order)
 
 
@@ -147,6 +147,8 @@ def _quiet_minute(world: World, watchman: Watchman) -> bool:
     world.block_passes()
     _a_person_rebuilds(world)
     _a_person_resumes(world)
+    if world.shops is not None:
+        world.hosts[0].say_whose()
     world.to_distribute = world.to_settle = False
     host.swept()
     quiet = not (world.to_distribute or world.to_settle)

@@ -82,18 +82,25 @@ LOSSES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 }
 """What happens in the histories of a search of its own: until it is rebuilt, a lost ledger shows little else."""
 
+SHOPPING: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
+    "receive_from_second": (3, LIFE["receive"][1]),
+    "change_shop": (3, {"name": _FLAG, "secret": _FLAG}),
+    "say_whose": (3, {"host": _HOST, "at_once": _FLAG}),
+}
+"""What happens in the histories of a third search, in which the settings of the shops change."""
+
 Event = tuple[str, Mapping[str, object]]
 
 
 @cache
 def events(troubles: frozenset[str]) -> st.SearchStrategy[Event]:
     """Return what may happen next in a history with these *troubles*."""
-    known = {**LIFE, **{name: {**TROUBLES, **LOSSES}[name] for name in sorted(troubles)}}
+    known = {**LIFE, **{name: {**TROUBLES, **LOSSES, **SHOPPING}[name] for name in sorted(troubles)}}
     names = [name for name, (weight, _) in known.items() for _ in range(weight)]
     return st.sampled_from(names).flatmap(_EVENT.__getitem__)
 
 
 _EVENT = {
     name: st.tuples(st.just(name), st.fixed_dictionaries(dict(arguments)))
-    for name, (_, arguments) in {**LIFE, **TROUBLES, **LOSSES}.items()
+    for name, (_, arguments) in {**LIFE, **TROUBLES, **LOSSES, **SHOPPING}.items()
 }

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from distributor.errors import ConflictingOrder
-from distributor.ledger import Ledger
+from distributor.ledger import Inserted, Ledger
 from distributor.model import Address, Hash, Order, OrderKey
 from distributor.payout.adoption import Adoption
 from distributor.payout.cancellation import Cancellation
@@ -32,6 +32,7 @@ from tests.properties.machine_loop import Job, Turns
 from tests.properties.machine_ports import SteppedAlarms, SteppedChain, SteppedGuard, SteppedRows, SteppedSigner
 from tests.properties.machine_recovery import a_rebuild
 from tests.properties.machine_rules import BLOCK_MS, MAX_IN_FLIGHT, OPERATORS, ORDERS_PER_TRANSACTION
+from tests.properties.machine_shops import Shops, a_registration, keep, say_whose
 
 if TYPE_CHECKING:
     from tests.properties.machine_world import World
@@ -49,7 +50,7 @@ class Host:
         self.turns = Turns(world.loop, passes_time=world.block_passes)
         self.ledger = Ledger(SteppedRows(post=world.post, turns=self.turns), world.audit, clock=clock)
         chain = SteppedChain(chain=world.chain, turns=self.turns)
-        alarms = SteppedAlarms(alarms=world.alarms, turns=self.turns)
+        self.alarms = alarms = SteppedAlarms(alarms=world.alarms, turns=self.turns)
         signers = {each: SteppedSigner(signer=FakeSigner(each), turns=self.turns) for each in world.operators}
         guard = SteppedGuard(guard=world.guard, turns=self.turns)
         limits = world.rulebook.limits
@@ -68,6 +69,7 @@ class Host:
             ),
             holder=name,
             guard_way=self._guard_way(guard, alarms) if world.guarded else None,
+            registration=None if world.shops is None else a_registration(self, world.shops),
         )
         guard_settling = GuardSettling(ledger=self.ledger, guard=guard, alarms=alarms, reserve=world.identity.reserve)
         steps = StepExecutor(
@@ -146,10 +148,19 @@ class Host:
         """A request of the shop."""
 
         async def work() -> None:
-            with suppress(ConflictingOrder):  # a rebuild found it paid with other content
-                self.world.answered(order, await self.ledger.insert(order))
+            with suppress(ConflictingOrder):  # it is known with other content
+                self.world.answered(order, await self._keep(order))
 
         return self.turns.start(f"receive {order.order_id}", handled(work()))
+
+    async def _keep(self, order: Order) -> Inserted:
+        shops = self.world.shops
+        return await (self.ledger.insert(order) if shops is None else keep(self, self.alarms, shops, order))
+
+    def say_whose(self) -> Job:
+        """A person says whose the secrets are that nobody has spoken of."""
+        shops = self.world.shops or Shops()
+        return self.turns.start("say whose", handled(say_whose(self, shops)))
 
     def pause(self, *, halts: bool) -> Job:
         """A person stops payouts, or submissions as well, and is told when they have stopped."""

@@ -115,12 +115,15 @@ class Watchman:
         """Every transfer pays one order, in full, to its wallet; return what paid each reference."""
         by_ref = {str(order["ref_id"]): order for order in orders}
         paid_by: dict[str, str] = {}
+        owed: set[str] = set()
         for receipt in self.world.chain.receipts:
             self._gas(receipt)
             for transfer in receipt.transfers:
                 ref = self._ref_of(receipt, transfer)
                 order = by_ref.get(ref)
-                hold(ref not in paid_by, "an order is paid at most once", (ref, receipt.tx_hash))
+                debt = self.world.owed(str(order["source"]), str(order["order_id"]), ref) if order else ref
+                hold(debt not in owed, "an order is paid at most once", (ref, receipt.tx_hash))
+                owed.add(debt)
                 paid_by[ref] = receipt.tx_hash
                 hold(order is not None or bool(self.world.lost), "a transfer belongs to an order", ref)
                 if order is None:

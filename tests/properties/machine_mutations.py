@@ -20,9 +20,11 @@ from tests.properties import machine_broken_guard as guard
 from tests.properties import machine_broken_people as people
 from tests.properties import machine_broken_reads as reads
 from tests.properties import machine_broken_recovery as recovery
+from tests.properties import machine_broken_shops as shops
 from tests.properties import machine_broken_writes as writes
 from tests.properties import machine_stories as stories
 from tests.properties import machine_stories_lost as lost
+from tests.properties import machine_stories_shops as renamed
 from tests.properties.machine_stories import Story
 
 Patch = pytest.MonkeyPatch
@@ -182,5 +184,7 @@ MUTATIONS = (
     ),
     _mutation(recovery.fence_forgets_its_block, TWICE, story=lost.BROUGHT_BACK, by_chance=False),
     _mutation(recovery.fence_overlooks_a_spent_nonce, lost.REBUILT_WHOLE, story=lost.COMES_LATE, by_chance=False),
+    _mutation(shops.a_name_is_an_identity, TWICE, troubles=["change_shop"], story=renamed.RENAMED),
+    _mutation(shops.a_new_secret_is_a_new_shop, TWICE, troubles=["change_shop"], story=renamed.REKEYED),
     _mutation(reads.mined_ones_hold_up_their_fees, lost.OUTBID, story=lost.PRICE_RISES, by_chance=False),
 )

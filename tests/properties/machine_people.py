@@ -64,6 +64,16 @@ class People:
         """A person takes one of the other exits; refused where ledger and chain agree."""
         self._start(host, lambda each: _take_exit(each, what, at), at_once=at_once)
 
+    def change_shop(self, name: bool, secret: bool) -> None:
+        """A person gives the first shop another name, or another secret under the old name or a new one."""
+        if self.world.shops is not None:
+            self.world.shops.change(name=name, secret=secret)
+
+    def say_whose(self, host: int, at_once: bool) -> None:
+        """A person says whose the secrets are that nobody has spoken of."""
+        if not any(job.name == "say whose" for _, job in self.world.jobs):
+            self._start(host, Host.say_whose, at_once=at_once)
+
     def rebuild(self, host: int, at_once: bool) -> None:
         """A person has the ledger made again from the chain, once it is lost; one at a time."""
         if self.world.lost and not any(job.name == "rebuild" for _, job in self.world.jobs):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import Inserted, Ledger
 from distributor.ledger.columns import decode
-from distributor.model import Address, Hash, Order, OrderKey
+from distributor.model import DEFAULT_SOURCE, Address, Hash, Order, OrderKey
+from distributor.order_ids import ref_id
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
@@ -37,6 +38,7 @@ from tests.properties.machine_rules import (
     RIVAL,
     Rulebook,
 )
+from tests.properties.machine_shops import Shops
 from tests.properties.machine_tally import TALLY
 
 
@@ -53,10 +55,17 @@ class Found:
     """Transactions that were in the ledger before it was lost; a process of then may still submit them."""
 
 
+ORDERS_MAX = 1_000
+"""More than a history has, whatever names its shops have."""
+
+
 class World:
     """The shared things, and the two hosts that work on them."""
 
-    def __init__(self, rulebook: Rulebook, caps: Caps = NO_CAPS, *, guarded: bool = False) -> None:
+    def __init__(
+        self, rulebook: Rulebook, caps: Caps = NO_CAPS, *, guarded: bool = False, shops: Shops | None = None
+    ) -> None:
+        self.shops = shops
         self.rulebook, self.caps, self.guarded = rulebook, caps, guarded
         self.identity = GUARDED if guarded else PLAIN
         self.loop = ReadyLoop()  # type: ignore[abstract]  # it answers what tasks and futures ask, and no more
@@ -91,6 +100,9 @@ class World:
         self.ledger = Ledger(self.rows, self.audit, clock=self.clock)
         """The shared ledger, past every gate: for what is no part of the history."""
         self.loop.finish(self.ledger.admin.initialise(self.identity, OPERATOR, 0))
+        if shops is not None:
+            self.loop.finish(self.ledger.shops.add(shops.first.secret, shops.first.home, by="init", how="first"))
+            self.loop.finish(self.ledger.shops.begin())
         self.started = 0
         self.hosts = [self.a_host(at) for at in range(HOSTS)]
 
@@ -104,13 +116,19 @@ class World:
         """What runs on either host, the oldest first."""
         return [(host, job) for host in self.hosts for job in host.turns.jobs]
 
-    def an_order(self, number: int, tokens: int) -> Order:
+    def an_order(self, number: int, tokens: int, *, second: bool = False) -> Order:
         """Return an order as the shop signs it; other *tokens* make it another content under the same id."""
-        order_id = ORDERS[number]
-        if (known := self.sent.get(OrderKey("default", order_id))) is not None:
+        order_id, source, signed_with = ORDERS[number], DEFAULT_SOURCE, None
+        if self.shops is not None:
+            shop = self.shops.open() if second else self.shops.first
+            source, signed_with = shop.name, shop.secret
+        if (known := self.sent.get(OrderKey(source, order_id))) is not None:
             tokens = known.amount_units // factories.TOKEN
         return an_order(
             order_id,
+            source=source,
+            signed_with=signed_with,
+            ref_id=ref_id(source, order_id),
             wallet=CUSTOMERS[number % 2],
             amount_units=TokenUnits(tokens * factories.TOKEN),
             fingerprint=f"{order_id} {tokens}",
@@ -118,9 +136,22 @@ class World:
             updated_ms=self.clock(),
         )
 
+    def note_asked(self, order: Order) -> None:
+        """Note that the shop sends *order*: under each of its names it is known from then on."""
+        names = {order.source}
+        if self.shops is not None:
+            names |= {name for name, home in self.shops.home_of.items() if home == self.shops.home_of[order.source]}
+        for name in names:
+            key = OrderKey(name, order.order_id)
+            self.asked[key] = self.asked.get(key, 0) + 1
+
+    def owed(self, source: str, order_id: str, ref: str) -> str:
+        """Return what is owed once, whichever names the shop has had."""
+        return ref if self.shops is None else f"{self.shops.home_of[source]}:{order_id}"
+
     def stored(self) -> Sequence[Order]:
         """Return the orders as a person sees them in the ledger."""
-        rows = self.loop.finish(self.rows.scan("order:", "order;", limit=len(ORDERS)))
+        rows = self.loop.finish(self.rows.scan("order:", "order;", limit=ORDERS_MAX))
         return [decode(Order, row) for row in rows]
 
     def answered(self, order: Order, inserted: Inserted) -> None:
