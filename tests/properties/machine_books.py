@@ -40,7 +40,7 @@ class Books:
         self._books(rows, orders, transactions)
         self._days(rows, orders, transactions)
         self._homes(rows, orders, transactions)
-        _nonces(rows, transactions, self.world.found.first_nonces)
+        _nonces(rows, transactions, self.world)
 
     def _books(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
         """The totals are the sums of what they total."""
@@ -118,16 +118,22 @@ class Books:
         return order.get("paid_hash") in self.world.found.paid
 
 
-def _nonces(rows: Mapping[str, Values], transactions: Sequence[Values], first: Mapping[str, int]) -> None:
-    """Bound nonces are distinct and gapless from the one a rebuild found on, and each open one is listed."""
+def _nonces(rows: Mapping[str, Values], transactions: Sequence[Values], world: World) -> None:
+    """
+    Bound nonces are distinct and gapless, and each open one is listed.
+
+    From the one a rebuild found on; and but for those that somebody else has spent.
+    """
     by_operator: dict[Address, list[int]] = {}
     for tx in transactions:
         by_operator.setdefault(Address(str(tx["operator"])), []).append(int(tx["nonce"]))
     for operator, nonces in by_operator.items():
         following = int(rows[f"nonce:{operator}"]["next"])
-        began = first.get(operator, 0)
-        bound = sorted(nonce for nonce in nonces if nonce >= began)
-        hold(bound == list(range(began, following)), "nonces are distinct and gapless", (operator, nonces, following))
+        began = world.found.first_nonces.get(operator, 0)
+        bound = [nonce for nonce in nonces if nonce >= began]
+        strays = {nonce for sender, nonce in world.strays if sender == operator and began <= nonce < following}
+        sound = sorted([*bound, *strays.difference(bound)]) == list(range(began, following))
+        hold(sound, "nonces are distinct and gapless", (operator, nonces, following))
     opened = {(row["operator"], row["nonce"]) for row in of(rows, "opentx:")}
     unfinished = {(tx["operator"], tx["nonce"]) for tx in transactions if tx["status"] != "final"}
     hold(opened == unfinished, "every open transaction is listed", (opened, unfinished))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from distributor.chain_types import ChainSnapshot
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
-from distributor.model import Address
+from distributor.model import Address, Hash
+from distributor.payout.witnesses import Witnesses
 from distributor.recovery import fence
 from distributor.recovery.fence import Fence
+from distributor.settings.chain import SettlementSettings
 
 Patch = pytest.MonkeyPatch
 
@@ -45,3 +48,14 @@ def fence_overlooks_a_spent_nonce(patch: Patch) -> None:
         return snapshot.canonical.get(mark.head.number) == mark.head.block_hash
 
     patch.setattr(fence, "_still_stands", stands)
+
+
+def stepped_over_before_it_is_final(patch: Patch) -> None:
+    """Take a nonce for spent as soon as its transaction is in a block."""
+    final_receipt = Witnesses.final_receipt
+
+    async def at_once(self: Witnesses, tx_hash: Hash, policy: SettlementSettings, **named: Any) -> Any:
+        shown = (await self.chain.snapshot([], [tx_hash], [])).receipts.get(tx_hash)
+        return shown or await final_receipt(self, tx_hash, policy, **named)
+
+    patch.setattr(Witnesses, "final_receipt", at_once)

@@ -28,6 +28,8 @@ ROUNDS_MAX = 40
 """Minutes until nothing moves any more, at most; a minute in which a cap lets orders wait is a day."""
 QUIET_MINUTES = 3
 """Longer than a lease is believed that a dead host with a wrong clock has left."""
+RESOLVED_AFTER_BLOCKS = 20
+"""As deep as a transaction must be before anything is released by it."""
 DAY_MS = 86_400_000
 CALM_BASE_FEE_WEI = Wei(20 * GWEI)
 """What the network asks at the end at most: under the ceiling, above what a first attempt offers in a quiet hour."""
@@ -44,6 +46,8 @@ def drive(world: World, watchman: Watchman) -> None:
     world.deploy()
     world.paused_for_good = world.halted_for_good = False
     _a_person_resumes(world)
+    if world.strays:
+        _strays_are_deep(world)
     quiet = 0
     for _ in range(ROUNDS_MAX):
         quiet = quiet + 1 if _quiet_minute(world, watchman) else 0
@@ -75,6 +79,13 @@ def _a_person_resumes(world: World) -> None:
     resumption = Resumption(ledger=world.ledger, chain=world.chain, guard=world.guard)
     if not world.loop.finish(resumption.obstacles()):
         world.loop.finish(world.ledger.admin.resume("a person", "the end"))
+
+
+def _strays_are_deep(world: World) -> None:
+    """Let what was sent with a key elsewhere be mined, however little it offers, and become as deep as a release."""
+    world.chain.rules.least_tip_wei = Wei(0)
+    for _ in range(RESOLVED_AFTER_BLOCKS):
+        world.block_passes()
 
 
 def _a_person_rebuilds(world: World) -> None:
@@ -146,6 +157,8 @@ def _quiet_minute(world: World, watchman: Watchman) -> bool:
     world.clock.advance(DAY_MS if capped else 60_000)
     world.block_passes()
     _a_person_rebuilds(world)
+    for operator, nonce in sorted(world.strays):
+        host.resolve(operator, nonce)
     _a_person_resumes(world)
     if world.shops is not None:
         world.hosts[0].say_whose()

@@ -87,7 +87,13 @@ SHOPPING: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "change_shop": (3, {"name": _FLAG, "secret": _FLAG}),
     "say_whose": (3, {"host": _HOST, "at_once": _FLAG}),
 }
-"""What happens in the histories of a third search, in which the settings of the shops change."""
+"""What happens to shops in the histories of a third search."""
+
+STRAYS: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
+    "stray": (2, {"at": _ANY}),
+    "resolve": (3, {"host": _HOST, "at": _ANY, "at_once": _FLAG}),
+}
+"""What happens to nonces there: a key is used for something else, and a person says by which transaction."""
 
 Event = tuple[str, Mapping[str, object]]
 
@@ -95,12 +101,12 @@ Event = tuple[str, Mapping[str, object]]
 @cache
 def events(troubles: frozenset[str]) -> st.SearchStrategy[Event]:
     """Return what may happen next in a history with these *troubles*."""
-    known = {**LIFE, **{name: {**TROUBLES, **LOSSES, **SHOPPING}[name] for name in sorted(troubles)}}
+    known = {**LIFE, **{name: {**TROUBLES, **LOSSES, **SHOPPING, **STRAYS}[name] for name in sorted(troubles)}}
     names = [name for name, (weight, _) in known.items() for _ in range(weight)]
     return st.sampled_from(names).flatmap(_EVENT.__getitem__)
 
 
 _EVENT = {
     name: st.tuples(st.just(name), st.fixed_dictionaries(dict(arguments)))
-    for name, (_, arguments) in {**LIFE, **TROUBLES, **LOSSES, **SHOPPING}.items()
+    for name, (_, arguments) in {**LIFE, **TROUBLES, **LOSSES, **SHOPPING, **STRAYS}.items()
 }

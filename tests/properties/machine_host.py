@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributor.errors import ConflictingOrder
 from distributor.ledger import Inserted, Ledger
+from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address, Hash, Order, OrderKey
 from distributor.payout.adoption import Adoption
 from distributor.payout.cancellation import Cancellation
@@ -17,6 +18,7 @@ from distributor.payout.distribution import Distribution
 from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.guard_way import GuardWay
 from distributor.payout.preflight import DistributionConfig
+from distributor.payout.resolution import Resolution
 from distributor.payout.resumption import Resumption
 from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
@@ -111,6 +113,14 @@ class Host:
             identity=world.identity,
             policy=world.rulebook.policy,
             guard_settling=guard_settling,
+        )
+        self.resolution = Resolution(
+            ledger=self.ledger,
+            chain=chain,
+            history=FakeHistory(world.chain),
+            store=RebuildStore(SteppedRows(post=world.post, turns=self.turns), clock),
+            identity=world.identity,
+            policy=world.rulebook.policy,
         )
         self.resumption = Resumption(ledger=self.ledger, chain=chain, guard=guard)
 
@@ -216,6 +226,12 @@ class Host:
         """A person says that an order was not paid; refused while the chain shows that it was."""
         work = _refusable(self.correction.reopen(order, tx_hash, DECISION))
         return self.turns.start(f"reopen {order.order_id}", handled(work))
+
+    def resolve(self, operator: Address, nonce: int) -> Job:
+        """A person says which transaction spent a nonce; refused unless the chain shows it, final and deep."""
+        tx_hash = self.world.strays[operator, nonce]
+        work = self.resolution.resolve(operator, nonce, tx_hash, by=DECISION.by, why=DECISION.why)
+        return self.turns.start(f"resolve {nonce}", handled(_refusable(work)))
 
     def rebuild(self) -> Job:
         """A person has a lost ledger made again from the chain; refused while something of it is open."""

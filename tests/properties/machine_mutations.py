@@ -184,6 +184,12 @@ MUTATIONS = (
     ),
     _mutation(recovery.fence_forgets_its_block, TWICE, story=lost.BROUGHT_BACK, by_chance=False),
     _mutation(recovery.fence_overlooks_a_spent_nonce, lost.REBUILT_WHOLE, story=lost.COMES_LATE, by_chance=False),
+    _mutation(
+        recovery.stepped_over_before_it_is_final,
+        ENDS,
+        troubles=["stray", "resolve", "pause", "resume", "reorganise"],
+        story=lost.STRAY_UNDONE,
+    ),
     _mutation(shops.a_name_is_an_identity, TWICE, troubles=["change_shop"], story=renamed.RENAMED),
     _mutation(shops.a_new_secret_is_a_new_shop, TWICE, troubles=["change_shop"], story=renamed.REKEYED),
     _mutation(reads.mined_ones_hold_up_their_fees, lost.OUTBID, story=lost.PRICE_RISES, by_chance=False),

@@ -74,6 +74,13 @@ class People:
         if not any(job.name == "say whose" for _, job in self.world.jobs):
             self._start(host, Host.say_whose, at_once=at_once)
 
+    def resolve(self, host: int, at: int, at_once: bool) -> None:
+        """A person names the transaction that spent a nonce which the ledger bound, or never bound."""
+        strays = sorted(self.world.strays)
+        if strays:
+            operator, nonce = strays[at % len(strays)]
+            self._start(host, lambda each: each.resolve(operator, nonce), at_once=at_once)
+
     def rebuild(self, host: int, at_once: bool) -> None:
         """A person has the ledger made again from the chain, once it is lost; one at a time."""
         if self.world.lost and not any(job.name == "rebuild" for _, job in self.world.jobs):

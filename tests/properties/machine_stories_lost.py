@@ -1,4 +1,4 @@
-"""Stories of a lost ledger and of what is read together: a fence that ends too early, a nonce that holds up nothing."""
+"""Stories of a lost ledger, and of nonces: a fence that ends too early, a stray nonce, one that holds up nothing."""
 
 from __future__ import annotations
 
@@ -118,8 +118,19 @@ def _price_rises_between_two(machine: Payouts) -> None:
     hold(len(machine.world.chain.receipts) == 2, OUTBID, machine.world.chain.pooled)
 
 
+def _stray_is_undone(machine: Payouts) -> None:
+    """A key is used for something else, in a block that leaves the chain; a person steps over that nonce too early."""
+    machine.people.pause(0, True, False)
+    machine.troubles.stray(0)
+    machine.people.resolve(0, 0, True)
+    machine.troubles.reorganise(1, keep=False)
+    machine.people.resume(0)
+    _is_bound(machine, 0)
+
+
 _LOSS = frozenset({"lose_ledger"})
 COME_BACK = Story(tell=_once(_payments_come_back), troubles=_LOSS)
 BROUGHT_BACK = Story(tell=_once(_payment_is_brought_back), troubles=_LOSS)
 COMES_LATE = Story(tell=_once(_payment_comes_late), troubles=_LOSS)
 PRICE_RISES = Story(tell=_once(_price_rises_between_two), by_depth=False)
+STRAY_UNDONE = Story(tell=_once(_stray_is_undone))

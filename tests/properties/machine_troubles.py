@@ -156,6 +156,10 @@ class Troubles:
         if self.world.guarded and orders:
             self.world.pay_elsewhere(orders[at % len(orders)])
 
+    def stray(self, at: int) -> None:
+        """Somebody uses the key of an operator for something else, which the ledger knows nothing of."""
+        self.world.stray(self.world.operators[at % len(self.world.operators)])
+
     def skew(self, host: int, ms: int) -> None:
         """The clock of one host jumps."""
         self.world.skew_ms[host] = ms

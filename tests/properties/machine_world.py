@@ -80,6 +80,8 @@ class World:
             self.guard.install(*OPERATORS, RIVAL)
         self.paid_elsewhere = set[Hash]()
         """Payments by another ledger through the same guard."""
+        self.strays: dict[tuple[Address, int], Hash] = {}
+        """Nonces that the key of an operator spent elsewhere, on nothing."""
         self.skew_ms = [0] * HOSTS
         """How far the clock of each host runs ahead."""
         self.liars: set[str] = set()
@@ -194,6 +196,12 @@ class World:
             self.found.first_nonces[write.key.removeprefix("nonce:")] = int(write.values["next"])
         # The shop may be told once more that an order is new, which was lost before it was paid.
         self.asked, self.new = dict.fromkeys(self.asked, 1), {}
+
+    def stray(self, operator: Address) -> None:
+        """Let somebody with the key of *operator* spend its next nonce on nothing, in a block of its own."""
+        self.clock.advance(BLOCK_MS)
+        nonce = self.chain._state.nonces.get(operator, 0)
+        self.strays[operator, nonce] = self.chain.spend_nonce(operator)
 
     def kill(self, at: int) -> None:
         """Kill a host; a fresh one, with empty memory, takes its place."""
