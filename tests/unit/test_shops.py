@@ -270,6 +270,32 @@ async def test_a_word_is_refused_with_the_next_step(shop: Shop) -> None:
         await shop.words.accept(unknown, "shop-b2", by="bob", why="x")
 
 
+async def test_a_name_under_which_another_secrets_orders_wait_is_given_to_nobody(shop: Shop) -> None:
+    """Nobody has said whose they are; given to another shop, that name would make them its own."""
+    shop.settings = {"default": FIRST, "shop-x": SECOND}
+    await shop.send(SECOND, "ORD5")
+    shop.settings = {"default": FIRST, "shop-x": THIRD}
+    secret = await shop.secret(THIRD)
+
+    with pytest.raises(NotYet, match="name of its own"):
+        await shop.words.accept(secret, "shop-x", by="ana", why="x")
+
+    assert (await shop.secret(THIRD)).registered is None
+
+
+async def test_a_name_that_is_a_shops_is_given_to_no_other_also_before_its_first_order(shop: Shop) -> None:
+    """Two shops under one source would answer each other's orders as known."""
+    shop.settings = {"default": FIRST, "shop-b": THIRD}
+    await shop.words.accept(await shop.secret(THIRD), "shop-b", by="ana", why="a second shop")
+    shop.settings = {"default": FIRST, "shop-b": SECOND}
+    secret = await shop.secret(SECOND)
+
+    with pytest.raises(NotYet, match="name of its own"):
+        await shop.words.accept(secret, "shop-b", by="bob", why="x")
+
+    assert (await shop.secret(SECOND)).registered is None
+
+
 async def test_a_wrong_word_is_corrected_and_pays_nothing_again(shop: Shop) -> None:
     """`accept` said of the old shop's new secret; what it paid under the wrong source is spent at the right one."""
     shop.settings = {"shop-a": SECOND}
