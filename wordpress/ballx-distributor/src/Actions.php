@@ -54,6 +54,7 @@ final class Actions
             if (!current_user_can($capability())) {
                 wp_die(esc_html__('You are not allowed to do this.', 'ballx-distributor'), '', ['response' => 403]);
             }
+            // phpcs:ignore WordPress.Security.NonceVerification.Missing -- a part of the nonce that is checked next
             $id = isset($_POST['id']) ? absint($_POST['id']) : 0;
             check_admin_referer(Buttons::nonce($action, $id));
             $job($id);

@@ -54,15 +54,14 @@ final class Export
     /** @param array{ballx_view: string, s: string} $asked */
     private function write(array $asked): void
     {
-        $file = fopen('php://output', 'wb');
-        fwrite($file, "\u{FEFF}");
-        fputcsv($file, self::COLUMNS, ',', '"', '');
+        echo "\u{FEFF}";
+        $file = new \SplFileObject('php://output', 'wb');
+        $file->fputcsv(self::COLUMNS, ',', '"', '');
         for ($page = 1; $rows = $this->listing->page($asked['ballx_view'], $asked['s'], $page, self::BATCH); $page++) {
             foreach ($rows as $delivery) {
-                fputcsv($file, array_map(self::cell(...), self::line($delivery)), ',', '"', '');
+                $file->fputcsv(array_map(self::cell(...), self::line($delivery)), ',', '"', '');
             }
         }
-        fclose($file);
     }
 
     /** @return list<string> in the order of COLUMNS; times in UTC */

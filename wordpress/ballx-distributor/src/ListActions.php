@@ -75,13 +75,15 @@ final class ListActions
     /** @return array{string, list<int>} the job and its deliveries: a line's own, or the ticked ones */
     private static function chosen(): array
     {
+        // phpcs:disable WordPress.Security.NonceVerification.Missing -- run() has checked it
         $text = fn (string $name): string
             => isset($_POST[$name]) && is_string($_POST[$name]) ? sanitize_text_field(wp_unslash($_POST[$name])) : '';
         if ($text('ballx_one') !== '') {
             [$job, $id] = array_pad(explode(':', $text('ballx_one'), 2), 2, '');
             return [$job, [absint($id)]];
         }
-        $ids = isset($_POST['ids']) && is_array($_POST['ids']) ? array_map(absint(...), $_POST['ids']) : [];
+        $ids = isset($_POST['ids']) && is_array($_POST['ids']) ? array_map('absint', wp_unslash($_POST['ids'])) : [];
+        // phpcs:enable
         return [$text('ballx_bulk'), array_values(array_unique($ids))];
     }
 

@@ -34,8 +34,8 @@ final class Remedies
         $when = $delivery->dueAt === null ? '' : (string) wp_date('Y-m-d H:i', $delivery->dueAt);
         return match (true) {
             $delivery->httpStatus === 401 => __('The webhook secret is not the distributor\'s, or this server\'s clock is wrong by minutes. Correct it; what waits is then sent by itself.', 'ballx-distributor'),
-            /* translators: %s: day and time */
             $delivery->attempts === 0 && $delivery->waitsOnPurpose()
+                /* translators: %s: day and time */
                 => sprintf(__('It is sent on %s, unless the order is refunded before.', 'ballx-distributor'), $when),
             $delivery->attempts === 0 => '',
             /* translators: 1: how often it was tried, 2: day and time */
