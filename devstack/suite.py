@@ -59,17 +59,17 @@ class Part:
 
 REAL_HOST = "tests/integration/real_host"
 PARTS = (
-    Part("unit", "tests/unit", covered=True),
     Part("integration", "tests/integration", [REAL_HOST]),
-    Part("faults", "tests/faults"),
     Part("soak", "tests/soak"),
+    Part("unit", "tests/unit", covered=True),
     Part("properties", "tests/properties"),
+    Part("faults", "tests/faults"),
     Part("real-host", REAL_HOST),
     Part("wordpress", "tests/wordpress"),
     Part("contract", "tests/contract", covered=True),
     Part("deploy", "tests/deploy"),
 )
-"""In the order they start: the long ones first. Every test is in exactly one."""
+"""In the order they start: the long ones first, what waits beside what computes. Every test is in exactly one."""
 
 
 @dataclass(frozen=True, slots=True)
