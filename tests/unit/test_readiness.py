@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,13 +26,15 @@ from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
-from foundation.http.readiness import KEPT_MS, Part, ReadinessFrame, ReadinessReport, Standing
+from foundation.http.readiness import DEADLINE_S, KEPT_MS, Part, ReadinessFrame, ReadinessReport, Standing
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, OPERATOR, an_address, an_order
 from tests.fakes.bench import Bench
 from tests.fakes.clock import FrozenClock
 from tests.fakes.queues import MemoryQueues
 from tests.fakes.rows import ListAudit
+
+ROOT = Path(__file__).parents[2]
 
 CHAIN_ID = IDENTITY.chain_id
 IN_LEDGER = {"ledger", "sweep", "waiting", "open", "switch", "payable", "identity"}
@@ -355,9 +358,17 @@ async def test_what_hangs_is_a_failed_check_and_no_late_answer() -> None:
         deadline_s=0,
     )
 
-    report = await frame.report()
+    report = await asyncio.wait_for(frame.report(), timeout=30)
     expected = {"settings": False, "ledger": False, "sweep": False, "node": True, "head": False, "alarms": False}
     assert report == ReadinessReport(checks=expected)
+
+
+def test_the_deadline_of_each_part_leaves_an_answer_within_three_seconds() -> None:
+    """Of both apps: whoever asks may hang up after three; neither names a deadline of its own."""
+    apart = [(ROOT / app / "readiness.py").read_text("utf-8") for app in ("distributor", "payflow")]
+
+    assert DEADLINE_S <= 2.5
+    assert [text for text in apart if "deadline_s" in text or "ReadinessFrame(" not in text] == []
 
 
 async def test_standing_alarms_are_those_of_the_register() -> None:

@@ -11,6 +11,7 @@ from distributor.ports import Queues
 from distributor.webhook import waking
 from distributor.webhook.waking import Waker
 from foundation.errors import ConfigurationError
+from foundation.http.handler import ANSWER_S_MAX
 from tests.fakes.queues import MemoryQueues
 
 
@@ -78,8 +79,14 @@ async def test_orders_that_come_together_share_a_wake_up() -> None:
     assert len(queues.put_there) == 3
 
 
+def test_a_wake_up_leaves_the_order_its_time() -> None:
+    """Both are within the eight seconds in which a shop is answered; a slow wake-up would refuse a stored order."""
+    assert ANSWER_S_MAX <= 8
+    assert ANSWER_S_MAX / 2 >= waking.WAIT_S
+
+
 async def test_a_shop_does_not_wait_for_a_queue_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The put goes on by itself."""
+    """The put goes on by itself; without a limit this test would end by its own."""
     monkeypatch.setattr(waking, "WAIT_S", 0.01)
     queues = SlowQueues()
 
@@ -87,7 +94,7 @@ async def test_a_shop_does_not_wait_for_a_queue_that_hangs(monkeypatch: pytest.M
         return queues
 
     waker = Waker(found)
-    await waker.wake()
+    await asyncio.wait_for(waker.wake(), timeout=30)
     assert queues.put_there == []
 
     queues.go_on.set()
