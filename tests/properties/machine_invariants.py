@@ -130,7 +130,8 @@ class Watchman:
                     continue
                 meant = (RESERVE, order["wallet"], int(order["amount_units"]))
                 seen = (transfer.sender, transfer.recipient, transfer.amount_units)
-                hold(seen == meant or bool(self.world.lost), "an order is paid in full to its wallet", (seen, meant))
+                free = bool(self.world.lost) or receipt.tx_hash in self.world.found.explained
+                hold(seen == meant or free, "an order is paid in full to its wallet", (seen, meant))
         return paid_by
 
     def _chain(self, orders: Sequence[Values]) -> None:
@@ -141,8 +142,13 @@ class Watchman:
             if order["status"] == "paid":
                 hold(proof == order["paid_hash"], "what is paid has its transfer, for ever", (order["order_id"], proof))
             if order["status"] in {"held", "cancelled"}:
-                ours = proof is not None and proof not in self.world.paid_elsewhere
+                ours = proof is not None and proof not in self._explained
                 hold(not ours, "what is held or cancelled is not paid", (order["order_id"], proof))
+
+    @property
+    def _explained(self) -> set[Hash]:
+        """Payments that belong to no paid order here: another ledger's, and those of an order that came otherwise."""
+        return self.world.paid_elsewhere | self.world.found.explained
 
     def _ref_of(self, receipt: Receipt, transfer: Transfer) -> str:
         """Return what a transfer is for: the guard says it in the event behind it, else the call has one item."""
@@ -194,7 +200,7 @@ class Watchman:
     def _paid_beside(self, orders: Sequence[Values]) -> int:
         """Return what another ledger paid of orders that are held or cancelled here: ``retry`` asks the guard first."""
         settled = {str(order["ref_id"]) for order in orders if order["status"] == "paid"}
-        theirs = [each for each in self.world.chain.receipts if each.tx_hash in self.world.paid_elsewhere]
+        theirs = [each for each in self.world.chain.receipts if each.tx_hash in self._explained]
         moved = [(self._ref_of(receipt, each), each) for receipt in theirs for each in receipt.transfers]
         return sum(transfer.amount_units for ref, transfer in moved if ref not in settled)
 

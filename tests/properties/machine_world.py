@@ -49,6 +49,8 @@ class Found:
     times: int = 0
     paid: set[str] = field(default_factory=set)
     """Transactions that orders were found paid by."""
+    explained: set[Hash] = field(default_factory=set)
+    """Transactions that paid an order which came again with other content, and was cancelled by a person."""
     first_nonces: dict[str, int] = field(default_factory=dict)
     """The nonce each operator goes on with; what was bound below it may be forgotten."""
     signed: set[str] = field(default_factory=set)
@@ -194,8 +196,8 @@ class World:
         nonces = (each for each in group if each.key.startswith("nonce:") and not isinstance(each, DeleteRow))
         for write in nonces:
             self.found.first_nonces[write.key.removeprefix("nonce:")] = int(write.values["next"])
-        # The shop may be told once more that an order is new, which was lost before it was paid.
-        self.asked, self.new = dict.fromkeys(self.asked, 1), {}
+        # The shop may be told once more that an order is new, which was lost before it was paid; or that it is known.
+        self.asked, self.new = dict.fromkeys(self.asked, 2), {}
 
     def stray(self, operator: Address) -> None:
         """Let somebody with the key of *operator* spend its next nonce on nothing, in a block of its own."""
