@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from distributor.cli.argument_types import order_key
@@ -21,6 +21,7 @@ from distributor.console.acts import ACTS, About, Act
 from distributor.console.desk import Desk, Told, why_not
 from distributor.console.filters import FILTERS, TEMPLATES
 from distributor.console.views import Views
+from distributor.console.visit import Visit
 from distributor.errors import RateLimited
 from distributor.order_ids import can_be_an_order
 from distributor.resources import Resources
@@ -56,31 +57,6 @@ _NO_FORM = N_("The form cannot be read. Nothing was done.")
 _NO_WHY = N_("Say why: the words stand in the audit trail.")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Visit:
-    """A request of a browser."""
-
-    method: str
-    path: str
-    """Behind ``/console``, without slashes at its ends."""
-    query: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] | None = field(default_factory=dict)
-    """None: what was sent is no form of the console."""
-    cookies: str = ""
-    origin: str = ""
-    forwarded_for: str = ""
-    languages: str = ""
-    """``Accept-Language``."""
-
-    def said(self, name: str) -> str:
-        """Return a field of the form; empty if it is not there."""
-        return (self.form or {}).get(name, "")
-
-    @property
-    def language(self) -> str:
-        return "pt" if self.languages.strip().lower().startswith("pt") else "en"
 
 
 class _Sorry(ServiceError):

@@ -23,10 +23,11 @@ from distributor.model import Address, Order
 from distributor.order_ids import ORDER_ID
 from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits
+from distributor.webhook.declared_amounts import amount_text
 from distributor.webhook.orders import DEFAULT_TIPO, exact_units, one_line, payable_order, wallet_of
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
-from foundation.sentences import Sentence, sentence
+from foundation.sentences import sentence
 
 LINES_MAX = 20_000
 """Of one file; each is an order, looked up before anything is written."""
@@ -50,12 +51,6 @@ _NAMES: Mapping[str, str] = {
     "tipo": "tipo",
 }
 """What a column may be called, in any case, and what it holds."""
-_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_AMBIGUOUS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+")
-_GROUPED = {
-    ".": re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?"),
-    ",": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?"),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,49 +121,6 @@ def read_file(text: str, rules: FileRules, payment_rules: ContractSettings, now:
         reading.take(number, {name: cells[at].strip() for name, at in columns.items()})
     ignored = [name.strip() for at, name in enumerate(heading[1]) if at not in columns.values()]
     return reading.file(ignored)
-
-
-def amount_text(cell: str, decimal: str) -> str:
-    """
-    Return the amount in *cell* with a decimal point and nothing between thousands; *decimal* is the sign declared.
-
-    Raises:
-        MalformedOrder: It is written otherwise, or could be read in two ways.
-    """
-    if not decimal:
-        if "," in cell:
-            raise _bad_amount(
-                sentence('amount "{cell}" has a comma: say with --decimal which sign is the decimal one.', cell=cell)
-            )
-        if _AMBIGUOUS.fullmatch(cell):
-            raise _bad_amount(
-                sentence(
-                    'amount "{cell}" could be a thousand: say with --decimal which sign is the decimal one.', cell=cell
-                )
-            )
-        return _plain(cell, cell)
-    grouping = "." if decimal == "," else ","
-    if _GROUPED[decimal].fullmatch(cell):
-        return cell.replace(grouping, "").replace(decimal, ".")
-    if grouping in cell:
-        raise _bad_amount(sentence('amount "{cell}" has "{sign}" where no thousand ends.', cell=cell, sign=grouping))
-    return _plain(cell.replace(decimal, "."), cell)
-
-
-def _plain(text: str, cell: str) -> str:
-    if not _PLAIN.fullmatch(text):
-        raise _bad_amount(
-            sentence(
-                'amount "{cell}" must be digits with one decimal sign at most; a spreadsheet that writes an exponent '
-                "has rounded.",
-                cell=cell,
-            )
-        )
-    return text
-
-
-def _bad_amount(why: Sentence) -> MalformedOrder:
-    return MalformedOrder(why, code="bad_amount")
 
 
 @dataclass(kw_only=True, slots=True)

@@ -13,7 +13,8 @@ import pytest
 
 from distributor.console import site
 from distributor.console.filters import amount, when
-from distributor.console.site import COOKIE, Console, Visit
+from distributor.console.site import COOKIE, Console
+from distributor.console.visit import Visit
 from distributor.ledger.columns import encode
 from distributor.ledger.keys import held_row, order_row
 from distributor.model import HoldReason, OrderStatus

@@ -10,7 +10,8 @@ from distributor.errors import MalformedOrder, MalformedQuery
 from distributor.model import Order
 from distributor.settings.chain import ContractSettings
 from distributor.units import format_units
-from distributor.webhook.payout_file import LINES_MAX, FileRules, PayoutFile, amount_text, read_file
+from distributor.webhook.declared_amounts import amount_text
+from distributor.webhook.payout_file import LINES_MAX, FileRules, PayoutFile, read_file
 from foundation.clock import UnixMs
 from tests.factories import AUTHORITY, BALLX, RESERVE
 
