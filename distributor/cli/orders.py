@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
+from distributor.cli import rounds
 from distributor.cli.amounts import tokens
 from distributor.cli.common_arguments import order_argument
 from distributor.cli.context import DONE, CommandContext, CommandRefused
@@ -32,6 +33,8 @@ async def order(context: CommandContext) -> int:
     if document is None:
         raise CommandRefused(_("The ledger has no order {order}.").format(order=key))
     waiting = _whose(document.get("waiting"), key)
+    if document["status"] == OrderStatus.RECEIVED and await rounds.none_runs(context):
+        waiting = {**rounds.instead_of(document.get("waiting")), "caused_by": None}
     if waiting and waiting["caused_by"]:
         context.say(
             _("Order {cause} causes this reason, not {order}, which is paid as soon as there is room for it.").format(

@@ -11,6 +11,7 @@ from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
 from distributor.cli.headline import Headline, Situation, State, age, headline
 from distributor.cli.language import N_, _, detail
+from distributor.cli.rounds import found_last, queues_off
 from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.rebuild_store import RebuildStore
@@ -129,26 +130,18 @@ async def _headline(
             alarms={notification.code for notification in standing if notification.missed_ms is None},
             monitor=await ledger.service.monitor_state(),
             now=context.clock(),
-            off=_off(standing),
+            off=queues_off(standing),
         )
     )
-
-
-def _off(standing: list[Notification]) -> frozenset[str]:
-    """Return the queues that nobody takes the wake-ups of."""
-    found = (each.subjects for each in standing if each.code == WORK_NOT_RUNNING and each.missed_ms is None)
-    return frozenset(queue for subjects in found for queue in subjects)
 
 
 async def _waiting(context: CommandContext, ledger: Ledger, seen: Glance) -> dict[str, Any]:
     """Return why orders wait; while no round runs that is not what the last one found."""
     why = await ledger.service.why_waiting()
-    said = detail(why.detail)
-    if DISTRIBUTIONS in _off(seen.standing):
-        last = f"{why.reason}: {said}" if why.reason else _("nothing")
-        off = _("The function `distribute` does not run. Its last round found: {last}").format(last=last)
-        return await _waiting_for(context, ledger, WORK_NOT_RUNNING, off, why.since_ms)
-    return await _waiting_for(context, ledger, str(why.reason) if why.reason else None, said, why.since_ms)
+    reason = str(why.reason) if why.reason else None
+    if DISTRIBUTIONS in queues_off(seen.standing):
+        return await _waiting_for(context, ledger, WORK_NOT_RUNNING, found_last(reason, why.detail), why.since_ms)
+    return await _waiting_for(context, ledger, reason, detail(why.detail), why.since_ms)
 
 
 async def _waiting_for(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from distributor.cli import rounds
 from distributor.cli.alarms import standing
 from distributor.cli.argument_types import order_key
 from distributor.cli.language import N_, current, detail
@@ -91,10 +92,13 @@ class Views:
         document: dict[str, Any] = dict(found)
         name = OrderKey(document["source"], document["order_id"])
         why = document["held"] or document["waiting"]
-        kind = "held" if document["held"] else "waiting"
+        code = f"{'held' if document['held'] else 'waiting'}_{why['reason']}" if why else ""
+        if document["status"] == OrderStatus.RECEIVED and await rounds.none_runs(self.desk.looking()):
+            why = rounds.instead_of(document["waiting"])
+            code = str(why["reason"])
         return {
             "order": document,
-            "reason": CATALOGUE.find(f"{kind}_{why['reason']}").texts[current()] if why else None,
+            "reason": CATALOGUE.find(code).texts[current()] if why else None,
             "detail": detail(why["detail"]) if why else "",
             "key": str(name),
             "possible": _possible(document),

@@ -210,6 +210,9 @@ def test_a_distribution_that_is_off_is_said_instead_of_what_its_last_round_found
     assert shown["waiting"]["reason"] == "work_not_running"
     assert shown["waiting"]["detail"].startswith("The function `distribute` does not run. Its last round found: paused")
     assert desk.ask("show", "--check", code=1)["ok"] is False
+    waiting = desk.ask("order", "A-1")["waiting"]
+    assert (waiting["reason"], waiting["caused_by"]) == ("work_not_running", None)
+    assert "last round found: paused" in waiting["detail"]
 
 
 def test_a_hash_that_no_node_knows_is_no_silence(desk: Desk) -> None:
