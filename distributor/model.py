@@ -131,6 +131,8 @@ class Order:
     """Fingerprint of the secret that signed it; None in rows of before, whose shop is their source."""
     moved_to: str | None = None
     """Of a cancelled one that lay under a wrong name: the source it belongs to, where the same id is the order."""
+    sequence: int | None = None
+    """The number of its newest event, of those a shop is told; raised in the group of the fact. None: no event yet."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from distributor.errors import ForeignLedger, NotYet
 from distributor.ledger import keys
+from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.binding import found_ledger
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.doubts import Doubts
@@ -253,8 +254,9 @@ class Admin:
 
     async def _change(self, before: Order, after: Order, group: AtomicWrite, deed: Sequence[str]) -> Order:
         """Do *group* together with the order's own row, on the condition that nobody wrote it since it was read."""
-        key = keys.order_row(before.key)
-        after = replace(after, updated_ms=self.clock())
+        key, now = keys.order_row(before.key), self.clock()
+        after = numbered(replace(after, updated_ms=now), now)
+        announce(group, [after], now)
         group.replace(key, encode(after), before.version)
         versions = await commit(self.rows, group, marker_row=key)
         verb, by, why = deed

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from distributor.caps import Caps
 from distributor.ledger import keys
+from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.columns import encode
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_attempt, index_order
@@ -35,7 +36,13 @@ from foundation.tablestore.atomic import AtomicWrite, version_of
 from foundation.tablestore.ports import Version
 
 MAX_ORDERS_PER_TRANSACTION = 30
-"""A binding writes at most 3N + 7 rows, a closing 3N + 5, each wallet once; a group holds 100."""
+"""
+A group holds 100 rows, and both groups of a transaction fit with N = 30 orders of N wallets.
+
+A binding writes at most 3N + 7. A closing writes 3N + 7 too: three for each order (itself, its place among the held or
+waiting ones, its wallet's day), and seven for all: transaction, its open row, commitments, the day, the operator's
+totals, the row that it rests on one node, and the one row of what the shops are told.
+"""
 _IN_A_BLOCK = {TransactionStatus.MINED, TransactionStatus.FINAL}
 
 
@@ -82,7 +89,9 @@ def hold_order(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> At
     """Return the group that takes an order out of the waiting line until a person decides."""
     require(order.status is OrderStatus.RECEIVED, f"order {order.key} cannot be held, it is {order.status}")
     held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail, updated_ms=now)
+    held = numbered(held, now)
     group = AtomicWrite()
+    announce(group, [held], now)
     group.replace(keys.order_row(order.key), encode(held), order.version)
     group.delete(keys.open_order(order))
     group.insert(keys.held_row(order.key), encode(order.key))

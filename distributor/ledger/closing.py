@@ -12,6 +12,7 @@ from typing import Self
 
 from distributor.chain_types import Receipt
 from distributor.ledger import keys
+from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.binding import sum_of
 from distributor.ledger.columns import encode
 from distributor.ledger.records import Slot, Total
@@ -120,12 +121,14 @@ def close_transaction(transaction: Transaction, inputs: ClosingInputs, closing: 
     name = f"transaction {transaction.nonce} of {transaction.operator}"
     said = sorted([*closing.paid, *closing.held, *closing.released])
     require(said == sorted(transaction.orders), f"the closing of {name} is not about its orders")
-    group = AtomicWrite()
+    group, told = AtomicWrite(), list[Order]()
     for order in inputs.orders:
         bound_to = (order.status, order.operator, order.nonce)
         mine = bound_to == (OrderStatus.BOUND, transaction.operator, transaction.nonce)
         require(mine, f"{name} would close order {order.key}, which is not bound to it")
-        _close_order(group, order, closing, now)
+        closed = _close_order(group, order, closing, now)
+        told += [closed] if closed.status is not OrderStatus.RECEIVED else []
+    announce(group, told, now)
     _finalise_transaction(group, transaction, closing)
     _settle_totals(group, transaction, inputs, closing, now)
     return group
@@ -137,18 +140,20 @@ def check_unchanged(closed: Transaction, closing: Closing) -> None:
     require(closed.mined_hash == closing.tx_hash, f"{name} was closed by {closed.mined_hash}, not {closing.tx_hash}")
 
 
-def _close_order(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> None:
+def _close_order(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> Order:
     if order.key in closing.paid:
-        closed = _paid(order, closing)
+        closed = numbered(_paid(order, closing), now)
     elif order.key in closing.held:
         reason, detail = closing.held[order.key], closing.detail_of(order.key)
-        closed = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
+        closed = replace(numbered(order, now), status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
         closed = replace(closed, operator=None, nonce=None, paid_hash=closing.tx_hash)
         group.insert(keys.held_row(order.key), encode(order.key))
     else:
         closed = _waiting_again(order, closing.released[order.key])
         group.insert(keys.open_order(order), encode(order.key))
-    group.replace(keys.order_row(order.key), encode(replace(closed, updated_ms=now)), order.version)
+    closed = replace(closed, updated_ms=now)
+    group.replace(keys.order_row(order.key), encode(closed), order.version)
+    return closed
 
 
 def _paid(order: Order, closing: Closing) -> Order:

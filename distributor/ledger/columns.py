@@ -82,6 +82,7 @@ _CODEC = Codec(
                 text("signed_with", missing=None),
                 text("moved_to", missing=None),
                 number("vetted_ms", missing=None),
+                number("sequence", missing=None),
             ),
         ),
         Record(OrderKey, (text("source"), text("order_id"))),

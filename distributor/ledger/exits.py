@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from distributor.addresses import ZERO_ADDRESS
 from distributor.ledger import keys
+from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.columns import encode
 from distributor.ledger.order_index import index_again, index_attempt, index_order
 from distributor.ledger.queries import find_record, must_find_record
@@ -87,8 +88,9 @@ class Exits:
         """Call an unbound order paid by one transfer; each transfer pays one order."""
         require(order.nonce is None and order.status is not OrderStatus.PAID, f"order {order.key} is {order.status}")
         paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
-        paid = replace(paid, paid_hash=tx_hash, paid_block=block_number)
+        paid = numbered(replace(paid, paid_hash=tx_hash, paid_block=block_number), self.clock())
         group = AtomicWrite()
+        announce(group, [paid], paid.updated_ms)
         group.replace(keys.order_row(order.key), encode(paid), order.version)
         group.insert(keys.proof(tx_hash, log_index), encode(order.key))
         if order.status is OrderStatus.RECEIVED:
@@ -108,7 +110,9 @@ class Exits:
         require(order.status is OrderStatus.PAID, f"order {order.key} is {order.status}, not paid")
         held = replace(order, status=OrderStatus.HELD, hold_reason=HoldReason.NONCE_LOST, hold_detail=detail)
         held = replace(held, operator=None, nonce=None, gas_cost_wei=None, updated_ms=self.clock())
+        held = numbered(held, held.updated_ms)
         group = AtomicWrite()
+        announce(group, [held], held.updated_ms)
         group.replace(keys.order_row(order.key), encode(held), order.version)
         group.insert(keys.held_row(order.key), encode(order.key))
         await commit(self.rows, group, marker_row=keys.order_row(order.key))

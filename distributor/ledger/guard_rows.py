@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from distributor.ledger import keys
+from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.order_index import index_again
@@ -56,7 +57,9 @@ class GuardRows:
             paid_log=paid.log_index,
             updated_ms=self.clock(),
         )
+        after = numbered(after, after.updated_ms)
         group = AtomicWrite()
+        announce(group, [after], after.updated_ms)
         group.replace(keys.order_row(order.key), encode(after), order.version)
         if order.status is OrderStatus.RECEIVED:
             group.delete(keys.open_order(order))

@@ -18,6 +18,8 @@ SHOPS, SECRETS = "shops", "secret:"  # pragma: allowlist secret
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 FORMER, DOUBTED_PAST = "former:", "doubted-past"
 TIMES, SHOP_TIMES, WALLET_TIMES, HASHES = "time:", "time-shop:", "time-wallet:", "hash:"
+ANNOUNCEMENTS, CALL_BACKS, CALLS_DUE = "call:", "callback:", "callback-due:"
+CALL_TIMES, CALL_ADDRESSES = "callback-time:", "callback-address:"
 _LAST_MS = 10**15 - 1
 """A table is read forwards only; the time that is left until then sorts the newest order first."""
 
@@ -75,6 +77,46 @@ def attempt_hash(attempt: Attempt) -> str:
 def payment_hash(tx_hash: Hash, key: OrderKey) -> str:
     """An order by the hash of a transaction that paid it and is none of this ledger's attempts."""
     return f"{of_hash(tx_hash)}order:{key.source}:{key.order_id}"
+
+
+def announcement(sequence: int, first: OrderKey) -> str:
+    """What shops are to be told of one group, the oldest first; an order has each sequence once."""
+    return f"{ANNOUNCEMENTS}{sequence:015d}:{first.source}:{first.order_id}"
+
+
+def call_backs_of(key: OrderKey) -> str:
+    """Return what the keys of an order's call-backs begin with."""
+    return f"{CALL_BACKS}{key.source}:{key.order_id}:"
+
+
+def call_back(key: OrderKey, sequence: int) -> str:
+    """One event of one order, and how its shop was told."""
+    return f"{call_backs_of(key)}{sequence:015d}"
+
+
+def calls_due(source: str) -> str:
+    """Return what the keys of a shop's call-backs begin with that are still to be sent."""
+    return f"{CALLS_DUE}{source}:"
+
+
+def call_due(key: OrderKey, sequence: int, next_ms: int) -> str:
+    """A call-back by the time it is to be sent, the first one first."""
+    return f"{calls_due(key.source)}{next_ms:015d}:{key.order_id}:{sequence:015d}"
+
+
+def call_times(source: str) -> str:
+    """Return what the keys of a shop's call-backs begin with, by time."""
+    return f"{CALL_TIMES}{source}:"
+
+
+def call_time(key: OrderKey, sequence: int, at_ms: int) -> str:
+    """A call-back by the time of its event, the newest first."""
+    return f"{call_times(key.source)}{newest_first(at_ms)}:{key.order_id}:{sequence:015d}"
+
+
+def call_address(source: str) -> str:
+    """How the address answers that a shop's call-backs go to."""
+    return f"{CALL_ADDRESSES}{source}"
 
 
 def nonce(operator: Address) -> str:

@@ -26,6 +26,7 @@ from distributor.ledger.binding import (
     insert_order,
     wallets_of,
 )
+from distributor.ledger.call_backs import CallBacks
 from distributor.ledger.closing import Closing, check_unchanged, close_transaction
 from distributor.ledger.columns import encode
 from distributor.ledger.doubts import Doubts
@@ -86,6 +87,7 @@ class Ledger:
         self.shop_orders = ShopOrders(rows, clock)
         self.own_addresses = OwnAddresses(rows, clock)
         self.past = Past(rows, clock)
+        self.call_backs = CallBacks(rows, clock)
 
     # whose ledger ------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from distributor.ledger import keys
+from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_again
@@ -233,7 +234,9 @@ class RebuildStore:
         paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
         paid = replace(paid, operator=payout.operator, nonce=payout.nonce)
         paid = replace(paid, paid_hash=payout.tx_hash, paid_block=payout.block_number)
+        paid = numbered(paid, paid.updated_ms)
         group = AtomicWrite()
+        announce(group, [paid], paid.updated_ms)
         group.replace(keys.order_row(order.key), encode(paid), order.version)
         if order.status is OrderStatus.RECEIVED:
             group.delete(keys.open_order(order))

@@ -161,6 +161,7 @@ class ShopOrders:
                 ref_id=place.ref_id,
                 received_ms=place.received_ms,
                 updated_ms=self.clock(),
+                sequence=_later(place, content),
             )
             group.replace(keys.order_row(place.key), encode(after), place.version)
             await index_again(self.rows, group, after)
@@ -171,7 +172,7 @@ class ShopOrders:
         """Return the group that keeps *order*, new or in the row that one left behind; its reference is there then."""
         if place is None:
             return insert_order(order)
-        group = AtomicWrite()
+        group, order = AtomicWrite(), replace(order, sequence=_later(place, order))
         group.replace(keys.order_row(order.key), encode(order), place.version)
         group.insert(keys.open_order(order), encode(order.key))
         await index_again(self.rows, group, order)
@@ -196,6 +197,11 @@ def _belongs(order: Order, signed_with: str, mine: str | None, owners: Owners) -
     if not owners.any:
         return order.source == mine
     return order.signed_with == signed_with or (mine is not None and owners.of(order) == mine)
+
+
+def _later(place: Order, content: Order) -> int | None:
+    """Return the higher of two events' numbers: what a shop was told under this id has no higher one than the next."""
+    return max(place.sequence or 0, content.sequence or 0) or None
 
 
 def _is_barred(order: Order) -> bool:

@@ -199,7 +199,7 @@ async def test_a_waiting_order_can_be_taken_back(bench: Bench) -> None:
 
     cancelled = await bench.ledger.admin.cancel(order, "ana", "the shop asked")
 
-    assert cancelled == await bench.order("ORD1") == replace(order, status=OrderStatus.CANCELLED)
+    assert cancelled == await bench.order("ORD1") == replace(order, status=OrderStatus.CANCELLED, sequence=NOW_MS)
     assert (await bench.ledger.waiting(limit=9)).orders == ()
     assert (await bench.received("ORD1"))[0].status is OrderStatus.CANCELLED
     assert bench.audit.entries[f"cancel:default:ORD1:{NOW_MS:015d}"]["was"] == "received"

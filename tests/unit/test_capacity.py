@@ -10,6 +10,7 @@ import pytest
 from devstack import capacity, paths
 from devstack.capacity import Measured, Rows, limits
 from distributor.ledger import Ledger
+from distributor.ledger.call_backs import Announced
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_address, an_order
 from tests.fakes.bench import Bench, a_closing, binding
@@ -37,6 +38,8 @@ async def test_an_order_writes_the_rows_that_are_counted(size: int) -> None:
     submitted = await bench.ledger.update(bound)
     mined = await bench.ledger.update(submitted)
     await bench.ledger.close(mined, a_closing(*ids))
+    announced, _ = await bench.ledger.call_backs.announced(limit=10)
+    await bench.ledger.call_backs.drop([each for each in announced if isinstance(each, Announced)])
 
     assert len(written) == round(size * Rows().written(size))
 
