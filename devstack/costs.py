@@ -15,8 +15,11 @@ from decimal import Decimal
 HOURS, MINUTES = 730, 43_800
 """Of a month, as Azure's own calculator counts it."""
 SECONDS = HOURS * 3600
-SWEEP_S, LOOK_S = 1, 2
-"""Billed seconds of a sweep (a start is billed as one second at least) and of one look of settlement with its start."""
+SWEEP_S, TELL_S, LOOK_S = 1, 1, 2
+"""
+Billed seconds of a sweep (a start is billed as one second at least), of a turn of the Distributor that tells the shops,
+and of one look of settlement with its start.
+"""
 HTTP_S, DISTRIBUTE_S, FOLLOW_S, MAIL_S = 1, 2, 12, 8
 """Billed seconds of an order: its webhook, the round that binds it, five blocks until it is final; its receipt."""
 
@@ -99,8 +102,8 @@ def month(orders: int, size: Size, prices: Prices, *, stuck: bool = False) -> Mo
     looks = MINUTES if stuck else 0
     http_s = HTTP_S * orders
     queued_s = (DISTRIBUTE_S + FOLLOW_S + MAIL_S * (size.apps - 1)) * orders + LOOK_S * looks
-    demand_s = SWEEP_S * MINUTES * size.apps + queued_s + (0 if size.always_ready else http_s)
-    executions = MINUTES * size.apps + looks + (3 + size.apps - 1) * orders
+    demand_s = (SWEEP_S * size.apps + TELL_S) * MINUTES + queued_s + (0 if size.always_ready else http_s)
+    executions = MINUTES * (size.apps + 1) + looks + (3 + size.apps - 1) * orders
     busy = size.gb * http_s * prices.ready_busy_gb_s if size.always_ready else Decimal(0)
     return Month(
         always_ready=size.gb * SECONDS * size.always_ready * prices.ready_gb_s + busy,
@@ -118,12 +121,12 @@ def _storage(orders: int, looks: int, size: Size, prices: Prices) -> Decimal:
 
     Taken for the platform: whoever scales the app looks at each of its queues (four of the Distributor, two of PayFlow)
     every ten seconds; an instance renews its lease every eight. Ours: a sweep makes 16 calls to tables and 4 to queues,
-    an order 70 and 12.
+    a turn that tells the shops 2 to tables, an order 70 and 12.
     """
     queues = 4 + 2 * (size.apps - 1)
     hosts = size.always_ready + size.apps  # and the one that the sweep keeps awake
     queue_calls = queues * SECONDS // 10 + 4 * MINUTES * size.apps + 12 * orders + 4 * looks
-    table_calls = 16 * MINUTES * size.apps + 70 * orders + 12 * looks
+    table_calls = (16 * size.apps + 2) * MINUTES + 70 * orders + 12 * looks
     blob_calls = hosts * SECONDS // 8 + 4 * orders
     calls = queue_calls * prices.queue_10000 + table_calls * prices.table_10000 + blob_calls * prices.blob_10000
     return calls / 10_000
@@ -131,7 +134,7 @@ def _storage(orders: int, looks: int, size: Size, prices: Prices) -> Decimal:
 
 def _log_gb(orders: int, looks: int, size: Size) -> Decimal:
     """About 4 KB for a run of a function with its lines, 30 KB for an order, and 1 KB for each write that is logged."""
-    return Decimal(6 * MINUTES * size.apps + 40 * orders + 6 * looks) / 1_000_000
+    return Decimal((6 * size.apps + 4) * MINUTES + 40 * orders + 6 * looks) / 1_000_000
 
 
 def day_of_flood(instances: int, size: Size, prices: Prices) -> Decimal:

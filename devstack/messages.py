@@ -76,7 +76,7 @@ DISTRIBUTOR = Catalogue(
     domain=DOMAIN,
     locale=LOCALE,
     # Behind those: what raises sentences that a command shows.
-    sources=(*SPOKEN, *(_DISTRIBUTOR / name for name in ("payout", "ledger", "recovery", "webhook"))),
+    sources=(*SPOKEN, *(_DISTRIBUTOR / name for name in ("payout", "ledger", "recovery", "webhook", "call_backs"))),
     templates=(_DISTRIBUTOR / "console", FRAME),
     others=ARGPARSE,
     stored=stored_sentences.details,

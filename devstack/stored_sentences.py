@@ -20,6 +20,7 @@ from foundation.errors import ServiceError
 DETAILS = (
     *(
         "distributor/payout/*.py",
+        "distributor/call_backs/*.py",
         "distributor/signing/*.py",
         "distributor/chain/node*.py",
         "distributor/ledger/opened.py",
@@ -28,7 +29,7 @@ DETAILS = (
     *("foundation/queues.py", "foundation/tablestore/codec.py"),
 )
 """Where the details of alarms and of waiting and held orders are made."""
-_WITH_LANGUAGES = frozenset({"catalogue.py", "catalogue_pt.py", "node_errors.py"})
+_WITH_LANGUAGES = frozenset({"catalogue.py", "catalogue_call_backs.py", "catalogue_pt.py", "node_errors.py"})
 """What has its languages in itself, or the words of nodes."""
 _WORDS_MIN = 2
 _MARKS = frozenset({"_", "N_", "sentence"})

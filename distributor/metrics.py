@@ -2,7 +2,7 @@
 Use case: the state of the payouts as metrics, from the ledger, so that every instance answers the same.
 
 A label is a chain, an operator, a state, a code or a severity; never an id, a wallet, a hash or a text.
-The answer is kept for 15 seconds. A scrape costs about 12 round trips to the table, one for each
+The answer is kept for 15 seconds. A scrape costs about 15 round trips to the table, one for each
 operator and two for each open transaction, side by side, and asks no node.
 """
 
@@ -54,6 +54,7 @@ KINDS: Mapping[str, MetricKind] = {
         ),
         _kind("head_block", "gauge", "Newest block, as last watched."),
         _kind("finalized_block", "gauge", "Newest final block, as last watched."),
+        _kind("callbacks", "gauge", "What shops are to be told, by state; counted up to 1000.", "state"),
         _kind("orders_paid_total", "counter", "Orders paid and final.", "operator"),
         _kind("tokens_paid_total", "counter", "Tokens paid and final.", "operator"),
         _kind("transactions_final_total", "counter", "Transactions closed.", "operator"),
@@ -99,7 +100,9 @@ class Metrics:
         shown = Exposition(KINDS)
         monitor = await self.ledger.service.monitor_state()
         self._watched(shown, monitor)
-        await asyncio.gather(self._orders(shown), self._work(shown, monitor), self._alarms(shown))
+        await asyncio.gather(
+            self._orders(shown), self._work(shown, monitor), self._alarms(shown), self._call_backs(shown)
+        )
         return shown
 
     async def _orders(self, shown: Exposition) -> None:
@@ -170,6 +173,13 @@ class Metrics:
         self._add(shown, "gas_pol", _float(monitor.gas_wei, _NATIVE_DECIMALS))
         self._add(shown, "head_block", monitor.head_number)
         self._add(shown, "finalized_block", monitor.finalized_number)
+
+    async def _call_backs(self, shown: Exposition) -> None:
+        """Announced ones belong to no shop yet; those of a stopped address wait for a person."""
+        announced, due, stopped = await self.ledger.call_backs.lengths(limit=COUNTED_MAX)
+        self._add(shown, "callbacks", announced, "announced")
+        self._add(shown, "callbacks", due, "due")
+        self._add(shown, "callbacks", stopped, "stopped_addresses")
 
     def _add(self, shown: Exposition, name: str, value: float, *labels: str) -> None:
         shown.add(f"ballx_{name}", value, str(self.chain_id), *labels)

@@ -27,6 +27,7 @@ from foundation.per_loop import PerLoop
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
 
+    from distributor.call_backs.sender import CallBackTurn
     from distributor.ledger import Ledger
     from distributor.metrics import Metrics
     from distributor.order_list import OrderList
@@ -169,6 +170,12 @@ class Container:
         from distributor.payout.sweep import Sweep
 
         return Sweep(ledger=await self.parts.ledger(), clock=self.clock)
+
+    @built_once
+    async def call_backs(self) -> CallBackTurn:
+        from distributor.call_back_wiring import turn_of
+
+        return await turn_of(self.parts, clock=self.clock, holder=self._holder)
 
     @built_once
     async def order_indexing(self) -> OrderIndexing:

@@ -6,10 +6,15 @@ import base64
 import hmac
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
+from distributor.call_backs.posting import Receiver
+from distributor.call_backs.schedule import ATTEMPTS_MAX, STOP_AFTER_FAILURES, STOP_AFTER_MS
 from distributor.chain_types import Call, Simulation
 from distributor.functions import workers
+from distributor.ledger.call_backs import Announced
+from distributor.ledger.call_records import CallAddress, CallBack
 from distributor.model import Address, SubmitOutcome
 from distributor.payout.confirmation import WITNESS_PATIENCE_MS
 from distributor.queue_names import DISTRIBUTIONS, POISON
@@ -19,11 +24,13 @@ from distributor.webhook.authentication import WebhookRequest
 from distributor.webhook.intake import Intake
 from distributor.webhook.signature import Key
 from distributor.webhook.woocommerce_intake import WooCommerceIntake
+from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
 from tests.factories import GWEI, an_address
 from tests.fakes.chain import OPERATOR
 from tests.fakes.chain_state import CUSTOMERS, Behaviour
 from tests.fakes.functions import a_context
+from tests.fakes.receiver import URL
 from tests.fakes.senders import authentication
 from tests.fakes.shop import FIRST, RULES, Shop
 from tests.fakes.signer import FakeSigner, Sent
@@ -488,3 +495,55 @@ async def _delivered(service: Service, *, wallet: str = CUSTOMERS[0], total: str
 
 def _nothing() -> None:
     """What happened is over by itself."""
+
+
+# call-backs ------------------------------------------------------------------------------------------
+
+
+async def _an_untold_order(service: Service, answer: int) -> str:
+    """Let the shop's receiver answer *answer* to what became of an order; return its address row's id."""
+    service.shop_url, service.shop.down = URL, answer
+    order = await service.world.receive()
+    await service.world.ledger.admin.cancel(order, "ana", "the shop asked")
+    return Receiver(source="default", url=URL, secrets=()).url_id
+
+
+def _moves(service: Service) -> End:
+    """The shop has another address, whose receiver works."""
+
+    def end() -> None:
+        service.shop_url, service.shop.down = "https://shop.example/new", None
+
+    return end
+
+
+@provokes("callbacks_gone")
+async def _(service: Service) -> End:
+    await _an_untold_order(service, 410)
+    return _moves(service)
+
+
+@provokes("callbacks_stopped")
+async def _(service: Service) -> End:
+    """It has failed fourteen times in a day; the fifteenth is the service's."""
+    url_id = await _an_untold_order(service, 500)
+    failing_ms = UnixMs(service.world.clock() - STOP_AFTER_MS)
+    failing = CallAddress(
+        source="default", url_id=url_id, failures=STOP_AFTER_FAILURES - 1, failing_ms=failing_ms, answer="HTTP 500"
+    )
+    await service.world.ledger.call_backs.save_address(failing)
+    return _moves(service)
+
+
+@provokes("callback_given_up")
+async def _(service: Service) -> End:
+    """It was sent nine times before."""
+    await _an_untold_order(service, 500)
+    backs = service.world.ledger.call_backs
+    (announced,), _ = await backs.announced(limit=1)
+    assert isinstance(announced, Announced)
+    await backs.fan_out(announced, {"default"})
+    (call,) = await backs.newest("default", limit=1)
+    assert isinstance(call, CallBack)
+    await backs.save(call, replace(call, attempts=ATTEMPTS_MAX - 1))
+    return lambda: None

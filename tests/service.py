@@ -12,8 +12,11 @@ import pytest
 from azure.functions.timer import TimerRequest
 
 from distributor.adapters.alarms import OnceAnHour, RegisteredAlarms
+from distributor.call_backs.posting import Posting, Receiver
+from distributor.call_backs.sender import CallBackTurn
 from distributor.functions import workers
 from distributor.ledger import Ledger
+from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.distribution import Distribution
 from distributor.payout.facts import AlarmSweep
@@ -35,6 +38,7 @@ from foundation.tablestore.ports import Row, RowWrite, Version
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.functions import Out, a_context
 from tests.fakes.queues import MemoryQueues
+from tests.fakes.receiver import OURS, FakeReceiver
 from tests.world import World
 
 MINUTE_MS = 60_000
@@ -124,6 +128,8 @@ class Service:
         self.keyless = False
         """Whether the keys of operators that bound earlier are not configured."""
         self.clock_ahead_ms: int | None = None
+        self.shop, self.shop_url = FakeReceiver(world.clock), ""
+        """The receiver of the default shop's call-backs; without an address the shop is not told."""
         self.jobs: list[Job] = []
         """What comes from outside in the next minute, again until it was done."""
         self.register = Register(rows=world.rows, clock=world.clock, catalogue=CATALOGUE)
@@ -178,6 +184,7 @@ class Service:
             await workers.distribute(MESSAGE, settlements, a_context("distribute"))
         if (settlements.message or "sweep" in self.off) and "settlement" not in self.off:
             await workers.settlement(MESSAGE, Out(), a_context("settlement"))
+        await workers.call_backs(TimerRequest(), a_context("call_backs"))
 
     # the container -----------------------------------------------------------------------------
 
@@ -209,6 +216,18 @@ class Service:
             return Followed(again=turn.goes_on)
 
         return SimpleNamespace(follow=follow)
+
+    async def call_backs(self) -> CallBackTurn:
+        receiver = Receiver(source="default", url=self.shop_url, secrets=[OURS])
+        return CallBackTurn(
+            ledger=self.world.ledger,
+            receivers=lambda: {"default": receiver} if self.shop_url else {},
+            fingerprints=SecretFingerprints(salt=self.world.ledger.shops.salt),
+            posting=Posting(send=self.shop.send, clock=self.world.clock),
+            alarms=self.raised,
+            clock=self.world.clock,
+            holder=self.world.distribution.holder,
+        )
 
     async def sweep(self) -> Sweep:
         return Sweep(ledger=self.world.ledger, clock=self.world.clock)

@@ -126,6 +126,27 @@ async def _watched() -> bool:
     return True
 
 
+@blueprint.function_name("call_backs")
+@blueprint.timer_trigger("timer", "20 * * * * *", run_on_startup=False, use_monitor=False)
+async def call_backs(timer: func.TimerRequest, context: func.Context) -> None:
+    """Tell the shops what became of their orders; a row that is wrong there stops no payout."""
+
+    async def tell() -> None:
+        try:
+            await (await container().call_backs()).run()
+        except InvariantBroken as error:
+            await _raise(
+                Alarm(
+                    code="row_unreadable",
+                    summary=str(error),
+                    action="Have the row looked at. The other shops are told, and orders are paid.",
+                    subject="call_backs",
+                )
+            )
+
+    await _finished(context, tell)
+
+
 @blueprint.function_name("distribute_poisoned")
 @blueprint.queue_trigger("message", DISTRIBUTIONS + POISON, STORAGE)
 async def distribute_poisoned(message: func.QueueMessage, context: func.Context) -> None:

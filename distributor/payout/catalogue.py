@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from distributor import reasons_pt
 from distributor.model import HoldReason
-from distributor.payout import catalogue_pt
+from distributor.payout import catalogue_call_backs, catalogue_pt
+from distributor.payout.catalogue_call_backs import CALL_BACK_GIVEN_UP, CALL_BACKS_GONE, CALL_BACKS_STOPPED
 from distributor.reasons import HELD, WAITING
 from distributor.state import WaitingReason
 from distributor.translation import translated
@@ -29,9 +30,12 @@ SLOTS_STUCK, SETTLEMENT_SILENT, SWEEP_MISSING = "slots_stuck", "settlement_silen
 WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
 ROW_UNREADABLE, WATCH_MISSING, CLOCK_WRONG = "row_unreadable", "watch_missing", "clock_wrong"
 LEDGER_BEHIND = "ledger_behind"
-_BESIDE = {"order_passed_over", ROW_UNREADABLE, "retiring_gas_short"}
+_BESIDE = {
+    *("order_passed_over", ROW_UNREADABLE, "retiring_gas_short"),
+    *(CALL_BACK_GIVEN_UP, CALL_BACKS_GONE, CALL_BACKS_STOPPED),
+}
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
-PORTUGUESE = {**reasons_pt.PORTUGUESE, **catalogue_pt.PORTUGUESE}
+PORTUGUESE = {**reasons_pt.PORTUGUESE, **catalogue_pt.PORTUGUESE, **catalogue_call_backs.PORTUGUESE}
 _C, _E, _W = Severity.CRITICAL, Severity.ERROR, Severity.WARNING
 
 OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
@@ -255,6 +259,7 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         "An order of WooCommerce changed after it was taken.",
         "Compare the order in the shop with the ledger; what was taken first counts.",
     ),
+    **catalogue_call_backs.ENGLISH,
 }
 
 

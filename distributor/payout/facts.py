@@ -14,11 +14,13 @@ from typing import TypeVar
 
 from distributor.ledger import Ledger
 from distributor.ledger.binding import Page
+from distributor.ledger.call_records import CallAddress, StopReason
 from distributor.ledger.opened import Opened
 from distributor.ledger.records import Ahead
 from distributor.model import Order
 from distributor.payout.ages import WATCHED_MS_MAX, Seen, age_facts, clock_facts
 from distributor.payout.catalogue import CATALOGUE, LEDGER_BEHIND, ROW_UNREADABLE
+from distributor.payout.catalogue_call_backs import CALL_BACKS_GONE, CALL_BACKS_STOPPED
 from distributor.payout.ledger_age import PATIENCE_MS
 from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Queues
@@ -96,6 +98,7 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
         read(ledger.service.settlement_look(), SettlementLook()),
     )
     ahead = await read(ledger.signs.noted(), None)
+    addresses = await read(ledger.call_backs.addresses(), list[CallAddress]())
     reasons = [_reason(waiting)] if page.orders and waiting.reason is not None else []
     seen = Seen(now=now, waiting=waiting, oldest=page.orders, opened=opened.transactions, monitor=monitor, look=look)
     return [
@@ -106,6 +109,7 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
         *_behind(ahead, now),
         *age_facts(seen, ages),
         *_watched(monitor, now),
+        *(_stopped(address) for address in addresses if address.stopped is not None),
     ]
 
 
@@ -117,6 +121,13 @@ def _held(order: Order) -> Fact:
     return Fact(
         code=f"held_{order.hold_reason}", subject=str(order.key), detail=order.hold_detail, since_ms=order.updated_ms
     )
+
+
+def _stopped(address: CallAddress) -> Fact:
+    """Say which shop is not told any more, and what its address answered last; never the address."""
+    code = CALL_BACKS_GONE if address.stopped is StopReason.GONE else CALL_BACKS_STOPPED
+    since_ms = address.stopped_ms if address.stopped_ms is not None else UnixMs(0)
+    return Fact(code=code, subject=address.source, detail=f"The last answer was: {address.answer}.", since_ms=since_ms)
 
 
 def _reason(waiting: Waiting) -> Fact:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final
 
+from distributor.settings.call_backs import CallBackSettings
 from distributor.settings.chain import (
     POLYGON_RULES,
     ContractSettings,
@@ -123,6 +124,7 @@ ALL: Final[tuple[type[SettingsGroup], ...]] = (
     IntakeSettings,
     RateLimitSettings,
     WooCommerceSettings,
+    CallBackSettings,
     DistributionSettings,
     MonitorSettings,
     HistorySettings,

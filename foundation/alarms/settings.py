@@ -32,7 +32,8 @@ def language(text: str) -> Language:
     return cast("Language", text)
 
 
-def _networks(text: str) -> tuple[Network, ...]:
+def networks(text: str) -> tuple[Network, ...]:
+    """Accept networks separated by commas; ``-`` is none."""
     try:
         return () if text in ("", "-") else parse_networks(text)
     except ValueError:
@@ -114,7 +115,7 @@ class AlarmSettings(SettingsGroup):
     alarm_language: Annotated[Language, BeforeValidator(language)] = setting(
         "ALARM_LANGUAGE", "Language of the alarms: `en` or `pt`", "en"
     )
-    inside_networks: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = setting(
+    inside_networks: Annotated[tuple[Network, ...], BeforeValidator(networks)] = setting(
         "INSIDE_NETWORKS",
         "Networks of your own that alarms may be posted to, besides public addresses",
         "127.0.0.0/8,::1/128",

@@ -46,6 +46,7 @@ FUNCTIONS = {
     "distribute_poisoned queue distributions-poison",
     "settlement_poisoned queue settlements-poison",
     "sweep timer 0 * * * * *",
+    "call_backs timer 20 * * * * *",
     "warmup warmup",
 }
 PAYFLOW_FUNCTIONS = {

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.ledger import Ledger, keys
+from distributor.ledger.call_records import CallAddress, StopReason
 from distributor.model import AttemptKind, HoldReason, TransactionStatus
 from distributor.payout.ages import WATCHED_MS_MAX, clock_facts
 from distributor.payout.catalogue import CATALOGUE
@@ -354,3 +355,21 @@ def sweep_of(bench: Bench, notifier: Notifier, ahead: Callable[[], int | None]) 
         ages=AGES,
         clock_ahead_ms=ahead,
     )
+
+
+async def test_an_address_that_is_told_no_more_stands_by_its_shop(bench: Bench) -> None:
+    """Two words for two causes; one that only fails is no alarm yet."""
+    address = CallAddress(source="south", url_id="1", failures=15, answer="HTTP 500")
+    stops = {"east": StopReason.GONE, "south": StopReason.FAILING, "west": None}
+    for source, stopped in stops.items():
+        since_ms = UnixMs(NOW_MS - 5) if source == "east" else None
+        await bench.ledger.call_backs.save_address(
+            replace(address, source=source, stopped=stopped, stopped_ms=since_ms)
+        )
+
+    facts = await standing_facts(bench.ledger, bench.clock(), AGES)
+
+    assert [(fact.code, fact.subject, fact.detail, fact.since_ms) for fact in facts] == [
+        ("callbacks_gone", "east", "The last answer was: HTTP 500.", NOW_MS - 5),
+        ("callbacks_stopped", "south", "The last answer was: HTTP 500.", 0),
+    ]

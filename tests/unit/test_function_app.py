@@ -76,6 +76,7 @@ def test_the_functions_and_their_triggers_are_these() -> None:
         "distribute_poisoned": ("queueTrigger", "distributions-poison", ""),
         "settlement_poisoned": ("queueTrigger", "settlements-poison", ""),
         "sweep": ("timerTrigger", "0 * * * * *", ""),
+        "call_backs": ("timerTrigger", "20 * * * * *", ""),
         "warmup": ("warmupTrigger", None, ""),
     }
 
@@ -118,7 +119,7 @@ def test_importing_needs_no_setting_and_no_service() -> None:
         timeout=60,
     )
 
-    assert found.stdout.strip() == "16"
+    assert found.stdout.strip() == "17"
 
 
 def test_the_hosts_settings_are_the_agreed_ones() -> None:

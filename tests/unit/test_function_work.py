@@ -137,6 +137,30 @@ async def test_a_watch_that_cannot_run_stops_no_wake(container: FakeContainer, e
     assert (settlements.message, distributions.message) == ("wake", "wake")
 
 
+async def test_the_shops_are_told_by_a_function_of_their_own(container: FakeContainer) -> None:
+    """A slow shop never keeps the sweep waiting."""
+    told: list[bool] = []
+
+    async def run() -> None:
+        told.append(True)
+
+    container.acts["call_backs"] = run
+
+    await workers.call_backs(TIMER, a_context("call_backs"))
+
+    assert (told, container.alarms_raised) == ([True], [])
+
+
+async def test_a_row_of_a_call_back_that_is_broken_pauses_no_payout(container: FakeContainer) -> None:
+    """It is named as a row, and money moves on."""
+    container.acts["call_backs"] = raises(InvariantBroken("ledger row callback:a: column state is missing"))
+
+    await workers.call_backs(TIMER, a_context("call_backs"))
+
+    (alarm,) = container.alarms_raised
+    assert (alarm.code, alarm.subject) == ("row_unreadable", "call_backs")
+
+
 @pytest.mark.parametrize("error", [ChainUnavailable(), StoreUnavailable(), Contention()])
 async def test_trouble_that_passes_ends_the_message(
     container: FakeContainer, error: Exception, caplog: pytest.LogCaptureFixture

@@ -81,6 +81,8 @@ async def test_a_scrape_says_what_the_ledger_says(bench: Bench) -> None:
     assert said['ballx_alarm{code="low_gas",severity="warning"}'] == 1
     assert said["ballx_payouts_left"] == 3
     assert said["ballx_sweep_age_seconds"] == 60
+    assert said['ballx_callbacks{state="announced"}'] == 2
+    assert said['ballx_callbacks{state="due"}'] == said['ballx_callbacks{state="stopped_addresses"}'] == 0
     who = f'operator="{OPERATOR}"'
     assert said[f'ballx_transactions_open{{{who},state="signed"}}'] == 1
     assert said[f"ballx_orders_paid_total{{{who}}}"] == 1

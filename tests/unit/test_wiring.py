@@ -393,3 +393,49 @@ async def test_the_queues_are_asked_by_who_asks_the_tables(environ: dict[str, st
 
     assert queues._account.url == "https://ballx.queue.core.windows.net"
     assert queues._account.credential is tables.credential is not None
+
+
+async def test_a_shop_is_told_with_the_secrets_of_now(environ: dict[str, str], container: Container) -> None:
+    """The current one first, then the one before; a shop that has an address and no secret cannot be told."""
+    environ |= {
+        "CALLBACK_URL": "https://shop.example/",
+        "CALLBACK_URL__NORTH": "https://north.example/",
+        "WEBHOOK_SECRET_PREVIOUS": "the one before, 16 bytes",
+        "CALLBACK_NETWORKS": "10.0.0.0/8",
+    }
+
+    receivers = (await container.call_backs()).receivers()
+
+    assert {source: (each.url, list(each.secrets)) for source, each in receivers.items()} == {
+        "default": ("https://shop.example/", ["sixteen bytes or more", "the one before, 16 bytes"]),
+        "north": ("https://north.example/", []),
+    }
+    assert "shop.example" not in repr(receivers)
+
+
+async def test_without_an_address_no_shop_is_told_and_no_secret_is_needed(
+    environ: dict[str, str], container: Container
+) -> None:
+    """What is announced is dropped all the same."""
+    del environ["WEBHOOK_SECRET"]
+
+    assert (await container.call_backs()).receivers() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CALLBACK_URL", "http://shop.example/"),
+        ("CALLBACK_URL__NORTH", "shop.example"),
+        ("CALLBACK_URL__NO_SUCH_NAME_IS_TAKEN", "https://shop.example/"),
+        ("CALLBACK_NETWORKS", "inside"),
+    ],
+)
+async def test_a_wrong_address_stops_the_telling_and_loses_nothing(
+    environ: dict[str, str], container: Container, name: str, value: str
+) -> None:
+    """Read as no address, it would have its announcements dropped."""
+    environ[name] = value
+
+    with pytest.raises(ConfigurationError, match=name.partition("__")[0]):
+        await container.call_backs()
