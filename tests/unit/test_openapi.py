@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,13 @@ import yaml
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
+from distributor.call_backs.message import body_of, body_of_test, event_id, headers_of
 from distributor.caps import Cap, refusal
 from distributor.functions import problems
+from distributor.ledger.call_records import CallBack
 from distributor.model import OrderStatus
+from foundation.clock import UnixMs
+from tests.factories import NOW_MS
 
 ROOT = Path(__file__).parents[2]
 ROUTES = """
@@ -170,3 +175,27 @@ def test_an_order_has_the_statuses_of_the_document() -> None:
     shown = {str(status) for status in OrderStatus} - {"assigned"} | {"submitted", "mined"}
 
     assert set(document()["components"]["schemas"]["OrderStatus"]["enum"]) == shown
+
+
+def test_a_call_back_is_what_the_document_says() -> None:
+    """Of each status, and a test; its headers too."""
+    (operation,) = document()["webhooks"]["callback"].values()
+    schema = resolved(operation["requestBody"]["content"]["application/json"]["schema"])
+    call = CallBack(
+        source="default",
+        order_id="1001",
+        sequence=NOW_MS,
+        status=OrderStatus.PAID,
+        at_ms=UnixMs(NOW_MS),
+        next_ms=UnixMs(NOW_MS),
+    )
+    statuses = (OrderStatus.PAID, OrderStatus.HELD, OrderStatus.CANCELLED, OrderStatus.RECEIVED)
+    bodies = [body_of(replace(call, status=status)) for status in statuses]
+    bodies.append(body_of_test("default", UnixMs(NOW_MS)))
+    headers = headers_of(bodies[0], event_id(call.key, NOW_MS), ["one secret", "another"], UnixMs(NOW_MS))
+
+    for body in bodies:
+        OAS31Validator(schema).validate(json.loads(body))
+        assert json.loads(body)["type"] in schema["properties"]["type"]["examples"]
+    for parameter in operation["parameters"]:
+        OAS31Validator(parameter["schema"]).validate(headers[parameter["name"]])
