@@ -9,6 +9,7 @@ from typing import Any
 from distributor.cli import rounds
 from distributor.cli.alarms import standing
 from distributor.cli.argument_types import order_key
+from distributor.cli.call_backs import line_of
 from distributor.cli.language import N_, current, detail
 from distributor.cli.orders import list_held
 from distributor.cli.show import overview
@@ -21,7 +22,8 @@ from distributor.payout.catalogue import CATALOGUE
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import Status
 
-HELD_SHOWN_MAX = 50
+HELD_SHOWN_MAX, CALLS_SHOWN_MAX = 50, 50
+_PROGRAM = "python3 -m distributor"
 _FIELDS = (
     ("shop", N_("Shop")),
     ("wallet", N_("Wallet")),
@@ -103,6 +105,8 @@ class Views:
             "key": str(name),
             "possible": _possible(document),
             "lines": _lines(name, document),
+            "calls": [line_of(each) for each in await ledger.call_backs.of_order(name, limit=CALLS_SHOWN_MAX)],
+            "resend": f"{_PROGRAM} callbacks resend {name.source} --order {name.order_id} --apply",
             "explorer": _EXPLORERS.get(settings.storage.chain_id, ""),
         }
 
@@ -116,7 +120,7 @@ def _possible(document: dict[str, Any]) -> list[str]:
 
 def _lines(key: OrderKey, document: dict[str, Any]) -> list[str]:
     """Return the commands for what only the command line does, ready to copy."""
-    stem, why, tx = "python3 -m distributor", '--why "…"', document["transaction_hash"] or "0x…"
+    stem, why, tx = _PROGRAM, '--why "…"', document["transaction_hash"] or "0x…"
     match document["status"]:
         case OrderStatus.HELD:
             return [

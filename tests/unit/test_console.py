@@ -15,9 +15,10 @@ from distributor.console import site
 from distributor.console.filters import amount, when
 from distributor.console.site import COOKIE, Console
 from distributor.console.visit import Visit
+from distributor.ledger.call_backs import Announced
 from distributor.ledger.columns import encode
 from distributor.ledger.keys import held_row, order_row
-from distributor.model import HoldReason, OrderStatus
+from distributor.model import HoldReason, OrderKey, OrderStatus
 from distributor.payout.resumption import Resumption
 from distributor.payout.sweep import Sweep
 from distributor.rates import Rate
@@ -310,6 +311,23 @@ async def test_a_paid_order_can_only_be_reopened_on_the_command_line(bench: Benc
 
     assert "reopen default:B --tx" in body
     assert "acts/" not in body
+
+
+async def test_an_order_shows_what_its_shop_was_told(bench: Bench, ana: Browser) -> None:
+    """With what was answered, and the line that tells it again; nothing where nothing was told."""
+    assert "callbacks resend" not in (await ana.get("order", id="B")).body
+    backs = bench.ledger.call_backs
+    for announced in (await backs.announced(limit=10))[0]:
+        assert isinstance(announced, Announced)
+        await backs.fan_out(announced, {"default"})
+    (call,) = await backs.of_order(OrderKey("default", "C"), limit=10)
+    await backs.save(call, replace(call, attempts=1, answer=SCRIPT))
+
+    body = (await ana.get("order", id="C")).body
+
+    assert "order.held" in body
+    assert "callbacks resend default --order C --apply" in body
+    assert SCRIPT not in body
 
 
 @pytest.mark.parametrize("name", ["Z", "", "a/b/c", "../x", "é", SCRIPT])
