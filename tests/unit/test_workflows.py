@@ -57,7 +57,7 @@ def test_there_is_a_workflow_for_each_purpose() -> None:
     """Test, package, audit, Bicep, deployment, `func start`, container."""
     names = {path.stem for path in WORKFLOWS}
 
-    assert names == {"test", "package", "audit", "infra", "deploy", "func", "container"}
+    assert names == {"test", "package", "audit", "infra", "deploy", "func", "container", "drills"}
 
 
 def test_every_workflow_obeys_githubs_schema() -> None:
