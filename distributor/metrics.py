@@ -35,6 +35,13 @@ KINDS: Mapping[str, MetricKind] = {
     kind.name: kind
     for kind in (
         _kind("orders", "gauge", "Orders that are not paid, by state; counted up to 1000.", "state"),
+        _kind(
+            "shop_orders",
+            "gauge",
+            "Orders of a shop that wait or are held; counted up to 1000 in all.",
+            "shop",
+            "state",
+        ),
         _kind("oldest_waiting_seconds", "gauge", "Age of the order that has waited longest; 0 if none waits."),
         _kind("waiting_reason", "gauge", "1 for the reason why orders wait.", "code"),
         _kind("paused", "gauge", "1 while payouts are paused or halted, by state.", "state"),
@@ -114,8 +121,10 @@ class Metrics:
         )
         now = self.clock()
         oldest = min((order.received_ms for order in page.orders), default=now)
-        self._add(shown, "orders", waits, "waiting")
-        self._add(shown, "orders", held, "held")
+        for state, by_shop in (("waiting", waits), ("held", held)):
+            self._add(shown, "orders", by_shop.total(), state)
+            for shop, count in sorted(by_shop.items()):
+                self._add(shown, "shop_orders", count, shop, state)
         self._add(shown, "oldest_waiting_seconds", _seconds(oldest, now))
         self._add(shown, "paused", pause.paused, "paused")
         self._add(shown, "paused", pause.halted, "halted")

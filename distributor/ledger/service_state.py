@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
@@ -41,12 +42,13 @@ class ServiceState:
     async def monitor_state(self) -> MonitorState:
         return await find_record(self.rows, MonitorState, keys.WATCH) or MonitorState()
 
-    async def line_lengths(self, *, limit: int) -> tuple[int, int]:
-        """Return how many orders wait and how many are held, each counted up to *limit*, at most 1000."""
+    async def line_lengths(self, *, limit: int) -> tuple[Counter[str], Counter[str]]:
+        """Return how many orders of each shop wait and are held, each counted up to *limit* in all, at most 1000."""
         waiting, held = await asyncio.gather(
             *(self.rows.scan(prefix, past(prefix), limit=limit) for prefix in (keys.OPEN_ORDERS, keys.HELD))
         )
-        return len(waiting), len(held)
+        by_shop = (row.key.removeprefix(keys.OPEN_ORDERS).split(":")[1] for row in waiting)
+        return Counter(by_shop), Counter(row.key.removeprefix(keys.HELD).partition(":")[0] for row in held)
 
     async def settlement_look(self) -> SettlementLook:
         """Return when settlement last looked at everything that is open."""

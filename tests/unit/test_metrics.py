@@ -76,6 +76,8 @@ async def test_a_scrape_says_what_the_ledger_says(bench: Bench) -> None:
     said = await shown(bench)
 
     assert [said[f'ballx_orders{{state="{state}"}}'] for state in ("waiting", "bound", "held")] == [1, 1, 1]
+    by_shop = [said[f'ballx_shop_orders{{shop="default",state="{state}"}}'] for state in ("waiting", "held")]
+    assert by_shop == [1, 1]
     assert said['ballx_waiting_reason{code="gas_short"}'] == 1
     assert (said['ballx_paused{state="paused"}'], said['ballx_paused{state="halted"}']) == (1, 0)
     assert said['ballx_alarm{code="low_gas",severity="warning"}'] == 1
@@ -131,7 +133,7 @@ async def test_no_label_holds_an_order_or_a_wallet(bench: Bench) -> None:
     names = {match[1] for line in text.splitlines() if (match := LINE.match(line))}
     assert names == set(KINDS)
     labels = {label for kind in KINDS.values() for label in kind.labels}
-    assert labels == {"chain", "operator", "state", "code", "severity"}
+    assert labels == {"chain", "operator", "shop", "state", "code", "severity"}
     assert not any(word in text for word in ("WAITS", "BOUND", "default:", "refused"))
 
 
