@@ -56,3 +56,23 @@ async def test_submissions_keep_the_pause_too(clock: FrozenClock) -> None:
 
     assert [label for label, _ in [*first, *again]] == ["only", "only"]
     assert busy.asked == 2
+
+
+async def test_a_node_never_decides_how_long_a_person_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for an hour at each answer: the same is asked again after seconds, four times, and then it is told."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def busy(_: Node, __: object) -> None:
+        raise NodeUnavailable(RATE_LIMITED, retry_after_s=3_600)
+
+    monkeypatch.setattr(Node, "ask", busy)
+    node = Node("only", cast("Any", None), chain_id=137, sleep=sleep)
+
+    with pytest.raises(NodeUnavailable):
+        await node.ask_patiently({})
+
+    assert len(slept) == 4
+    assert sum(slept) <= PAUSE_S
