@@ -176,7 +176,7 @@ HELD: dict[HoldReason, Guidance] = {
         "Read the reason in the detail; the wallet may refuse tokens. Then retry the order, or cancel it.",
     ),
     HoldReason.REFERENCE_USED: Guidance(
-        "The guard has paid this order's reference before, to another wallet or with another amount.",
+        "This order's reference was paid before, to another wallet or with another amount.",
         "Read in the detail what was paid; the order can never be paid under this id. Cancel it, and let the shop send "
         "what is still owed under a new id.",
     ),

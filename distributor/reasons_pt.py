@@ -157,7 +157,7 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Leia o motivo no detalhe; a carteira pode recusar tokens. Depois tente de novo (`retry`) ou cancele.",
     ),
     "held_reference_used": (
-        "O guard já pagou a referência deste pedido, a outra carteira ou com outro valor.",
+        "A referência deste pedido já foi paga, a outra carteira ou com outro valor.",
         (
             "Leia no detalhe o que foi pago; o pedido nunca pode ser pago com este id. Cancele-o, e a loja envia o que "
             "ainda é devido com um novo id."

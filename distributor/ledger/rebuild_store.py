@@ -156,6 +156,10 @@ class RebuildStore:
         """Return what ``restore`` would do, and do nothing."""
         return _result_of(payout, *await self._standing(payout))
 
+    async def order_of(self, payout: Payout) -> Order | None:
+        """Return the order that has the reference of *payout*; None where there is none, or it has no name."""
+        return (await self._standing(payout))[0]
+
     async def finish(
         self, identity: Identity, nonces: Mapping[Address, int], progress: Progress, *, doubt: str = ""
     ) -> None:

@@ -16,7 +16,7 @@ from distributor.errors import ForeignLedger
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
-from distributor.model import Address, OrderKey, OrderStatus
+from distributor.model import Address, HoldReason, OrderKey, OrderStatus
 from distributor.payout.history import History, ReserveTransfer, newest_final
 from distributor.payout.preflight import identity_mismatch, not_ours
 from distributor.payout.witnesses import by_provider
@@ -134,7 +134,8 @@ class Rebuild:
            have been settled.
         2. Close the fence.
         3. Page by page, put every payout into the ledger. The checkpoint moves only past pages that
-           leave no question open, so they are met again by the next run.
+           leave no question open, so they are met again by the next run. An order that came again with other
+           content than an accepted payout is held.
         4. The past adds up, or a person says in words why it need not.
         5. What a person cancelled before the loss stays cancelled, by the audit trail.
         6. Whose secret is whose, by the audit trail; what it does not say waits for a person.
@@ -258,5 +259,23 @@ class Rebuild:
     async def _restore(self, payout: Payout, report: RebuildReport) -> None:
         verdict = await self.rebuild_store.restore(payout)
         report.restored[verdict] += 1
-        if verdict in _BLOCKING and payout.tx_hash not in self.known.accepted:
+        if verdict not in _BLOCKING:
+            return
+        if payout.tx_hash not in self.known.accepted:
             report.conflicts.append(RebuildConflict(payout=payout, verdict=verdict))
+        elif verdict is RestoreResult.DIFFERS:
+            await self._hold(payout)
+
+    async def _hold(self, payout: Payout) -> None:
+        """
+        Hold the order that has the reference of an accepted *payout* with other content, if it waits.
+
+        Accepted is not forgotten: at the end of the pause the order would be paid under a reference that is spent.
+        """
+        order = await self.rebuild_store.order_of(payout)
+        if order is not None and order.status is OrderStatus.RECEIVED:
+            detail = (
+                f"Transaction {payout.tx_hash} in block {payout.block_number} paid {payout.amount_units} units to "
+                f"{payout.wallet} under this reference."
+            )
+            await self.ledger.hold(order, HoldReason.REFERENCE_USED, detail)

@@ -251,7 +251,7 @@ async def _refusable(work: Coroutine[Any, Any, object]) -> None:
 
 async def _unless_open(work: Coroutine[Any, Any, object]) -> None:
     """Rebuild, unless the ledger has open transactions, or a transaction of before may still be mined."""
-    with suppress(NotSettled, FenceOpen, InvariantBroken):
+    with suppress(NotSettled, FenceOpen):
         await work
 
 

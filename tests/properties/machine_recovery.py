@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from distributor.ledger.fence_rows import FenceRows
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
-from distributor.model import OrderStatus
 from distributor.recovery.fence import Fence
 from distributor.recovery.payouts import KnownParties
 from distributor.recovery.rebuild import Rebuild
@@ -61,15 +60,7 @@ def a_rebuild(host: Host) -> Rebuild:
 
 
 async def rebuild(host: Host) -> None:
-    """
-    Rebuild; where an order came again with other content than was paid, cancel it, and say so to the next run.
-
-    As the runbook says: that payment is explained by the order that it paid.
-    """
+    """Rebuild; where an order came again with other content than was paid, accept that payment in the next run."""
     report = await a_rebuild(host).run(0, by="a person", why="the table is gone")
-    for conflict in report.conflicts:
-        if conflict.verdict is RestoreResult.DIFFERS and conflict.payout.key is not None:
-            order = await host.ledger.order(conflict.payout.key)
-            if order is not None and order.status is not OrderStatus.CANCELLED:
-                await host.ledger.admin.cancel(order, "a person", "it was paid with other content")
-            host.world.found.explained.add(conflict.payout.tx_hash)
+    differing = [each.payout.tx_hash for each in report.conflicts if each.verdict is RestoreResult.DIFFERS]
+    host.world.found.explained.update(differing)

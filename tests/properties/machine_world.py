@@ -50,7 +50,7 @@ class Found:
     paid: set[str] = field(default_factory=set)
     """Transactions that orders were found paid by."""
     explained: set[Hash] = field(default_factory=set)
-    """Transactions that paid an order which came again with other content, and was cancelled by a person."""
+    """Transactions that paid an order which came again with other content, and that a person accepts."""
     first_nonces: dict[str, int] = field(default_factory=dict)
     """The nonce each operator goes on with; what was bound below it may be forgotten."""
     signed: set[str] = field(default_factory=set)

@@ -730,6 +730,41 @@ async def test_an_order_paid_twice_on_the_chain_is_told() -> None:
     assert (await context.rebuild()).clear
 
 
+async def test_a_payment_that_is_explained_is_not_made_again_for_an_order_that_came_otherwise() -> None:
+    """The order came again with another amount; the payment is accepted, and whoever forgets to cancel pays nothing."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    context = await lose_ledger(world)
+    order = await context.world.receive("ORD1", amount_units=TokenUnits(20 * TOKEN))
+    report = await context.rebuild()
+    assert [each.verdict for each in report.conflicts] == [RestoreResult.DIFFERS]
+    context.accepted = [report.conflicts[0].payout.tx_hash]
+
+    assert (await context.rebuild()).clear
+    await context.resume()
+    await context.world.distribution.drain()
+    await context.world.settle(8)
+
+    held = await context.world.order(order)
+    assert (held.status, held.hold_reason) == (OrderStatus.HELD, HoldReason.REFERENCE_USED)
+    assert report.conflicts[0].payout.tx_hash in held.hold_detail
+    assert len(context.world.transfers()) == 1
+    assert (await context.rebuild()).clear
+
+
+async def test_an_order_that_came_otherwise_and_was_cancelled_stays_so() -> None:
+    """A person was first; what waits for a person already keeps its reason."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    context = await lose_ledger(world)
+    order = await context.world.receive("ORD1", amount_units=TokenUnits(20 * TOKEN))
+    await context.world.ledger.admin.cancel(order, "ana", "a mistake of the shop")
+    context.accepted = [world.chain.receipts[0].tx_hash]
+
+    assert (await context.rebuild()).clear
+    assert (await context.world.order(order)).status is OrderStatus.CANCELLED
+
+
 async def test_a_dry_run_shows_everything_and_writes_nothing() -> None:
     """Neither to the ledger nor to a pool."""
     world = await a_world()
