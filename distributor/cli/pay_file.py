@@ -6,10 +6,10 @@ import argparse
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from distributor.cli.amounts import NATIVE_DECIMALS, short_by, tokens
 from distributor.cli.argument_types import words
@@ -19,7 +19,7 @@ from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, spoken
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import DEFAULT_SOURCE, Order
+from distributor.model import DEFAULT_SOURCE, Order, OrderKey
 from distributor.payout.preflight import DistributionConfig, spendable_units
 from distributor.settings.shop_secrets import SecretName
 from distributor.settings.use_cases import HistorySettings, IntakeSettings
@@ -30,9 +30,13 @@ from distributor.webhook.waking import Waker
 from foundation.errors import ConfigurationError, Rejected, StoreUnavailable
 
 BYTES_MAX = 10 * 2**20
+TOGETHER = 16
+"""Orders that are looked up or stored at a time."""
 LINES_SHOWN_MAX = 50
 """Lines that are named of each kind; the count beside them says how many there are."""
 WAITING_COUNTED_MAX = 1_000
+
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -100,54 +104,77 @@ async def pay_file(context: CommandContext) -> int:
 
 async def _look(keeper: OrderKeeper, read: PayoutFile) -> _Looked:
     looked = _Looked(refused=list(read.refused))
-    for line, order in read.orders.items():
-        try:
-            stored = await keeper.look(order)
-        except Rejected as error:
-            looked.refused.append(RefusedLine(line=line, error=error))
-            continue
-        if stored is None:
+    answers = await _together(keeper.look, read.orders.values())
+    for (line, order), answer in zip(read.orders.items(), answers, strict=True):
+        if isinstance(answer, Rejected):
+            looked.refused.append(RefusedLine(line=line, error=answer))
+        elif answer is None:
             looked.new.append(order)
         else:
-            looked.known.append(stored)
+            looked.known.append(answer)
     return looked
 
 
 async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[Order], secret: str) -> int:
-    """Store each order, then wake the payouts; cut anywhere, the same command stores what is missing."""
-    stored, refused = 0, list[str]()
+    """Store the orders, then wake the payouts; cut anywhere, the same command stores what is missing."""
+    stored, refused = list[OrderKey](), list[str]()
+
+    async def keep(order: Order) -> None:
+        await keeper.keep(order, secret)
+        stored.append(order.key)
+
     try:
-        for order in orders:
-            try:
-                await keeper.keep(order, secret)
-                stored += 1
-            except Rejected as error:  # another order took its id since we looked, or a cap was lowered
-                refused.append(f"{order.key}: {spoken(error)}")
+        answers = await _together(keep, orders)
     except StoreUnavailable:
         context.say(
             _("{stored} of {count} orders are stored; run the same command again: none is paid twice.").format(
-                stored=stored, count=len(orders)
+                stored=len(stored), count=len(orders)
             )
         )
         raise
     finally:
-        if stored:
-            await Waker(context.parts.queues).wake()
-    for line in refused:
+        await Waker(context.parts.queues).wake()
+    for order, answer in zip(orders, answers, strict=True):
+        if isinstance(answer, Rejected):  # another order took its id since we looked, or a cap was lowered
+            refused.append(f"{order.key}: {spoken(answer)}")
+    for line in refused[:LINES_SHOWN_MAX]:
         context.say(line)
-    context.say(_("{stored} orders are stored and will be paid.").format(stored=stored))
+    context.say(_("{stored} orders are stored and will be paid.").format(stored=len(stored)))
     return REFUSED if refused else DONE
+
+
+async def _together(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order]) -> Sequence[T | Rejected]:
+    """Return what *ask* answers for each order, or why it refused that one; some at a time. Raises StoreUnavailable."""
+    asking = asyncio.Semaphore(TOGETHER)
+
+    async def one(order: Order) -> T | Rejected:
+        async with asking:
+            try:
+                return await ask(order)
+            except Rejected as error:
+                return error
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(order)) for order in orders]
+    except* StoreUnavailable as unavailable:
+        raise StoreUnavailable(str(unavailable.exceptions[0])) from unavailable
+    return [task.result() for task in tasks]
 
 
 async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, decimals: int) -> int:
     """Add up where the orders of the file are; 1 while not all are paid, or a line is refused."""
-    by_status: dict[str, list[Order]] = {}
-    for order in read.orders.values():
+
+    async def where(order: Order) -> str:
         found = await ledger.shop_orders.find(order.key)
-        status = "not stored" if found is None else str(found.status)
         if found is not None and found.fingerprint != order.fingerprint:
-            status = "stored with other content"
-        by_status.setdefault(status, []).append(order)
+            return "stored with other content"
+        return "not stored" if found is None else str(found.status)
+
+    by_status: dict[str, list[Order]] = {}
+    statuses = await _together(where, read.orders.values())
+    for order, status in zip(read.orders.values(), statuses, strict=True):
+        by_status.setdefault(str(status), []).append(order)
     context.answer(
         {
             "batch": context.options.batch,

@@ -44,13 +44,12 @@ _NAMES: Mapping[str, str] = {
     "valor": "amount",
     "quantidade": "amount",
     "order_id": "order_id",
-    "id": "order_id",
     "pedido": "order_id",
     "reason": "reason",
     "motivo": "reason",
     "tipo": "tipo",
 }
-"""What a column may be called, in any case, and what it holds."""
+"""What a column may be called, in any case, and what it holds. ``id`` is none: it often is the line's number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +57,7 @@ class FileRules:
     """How a file is read."""
 
     batch: str
+    """Its name; upper and lower case are the same batch."""
     source: str
     """The shop whose orders the lines are."""
     decimal: str = ""
@@ -186,7 +186,7 @@ class _Reading:
     def _id(self, given: str | None, wallet: Address, amount: TokenUnits) -> str:
         if given is None:
             digest = hashlib.sha256(f"{wallet}:{amount}".encode()).hexdigest()[:_DIGEST_DIGITS]
-            return f"{self.rules.batch}-{digest}-{self.alike[wallet, amount] + 1}"
+            return f"{self.rules.batch.lower()}-{digest}-{self.alike[wallet, amount] + 1}"
         if not ORDER_ID.fullmatch(given):
             raise MalformedOrder(
                 sentence(

@@ -60,6 +60,8 @@ def test_the_same_file_is_the_same_orders_and_a_line_more_is_one_order_more() ->
     assert set(before) < set(inserted)
     assert len(inserted) == 3
     assert not set(ids(read(*lines, batch="july"))) & set(before)
+    assert ids(read(*lines, batch="June")) == before
+    assert ids(read("id,wallet,amount", f"1,{ANA},10", f"2,{BIA},5")) == before
 
 
 def test_equal_lines_are_paid_each_and_named() -> None:
@@ -74,7 +76,7 @@ def test_equal_lines_are_paid_each_and_named() -> None:
 def test_ids_of_a_column_are_kept_and_one_named_twice_is_one_order() -> None:
     """Asking for something else under a known id is refused; an id that no order can have too."""
     file = read(
-        "id,wallet,amount",
+        "order_id,wallet,amount",
         f"A-1,{ANA},10",
         f"A-1,{ANA},10",
         f"A-1,{BIA},10",
