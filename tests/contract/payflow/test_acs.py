@@ -385,4 +385,5 @@ async def test_the_settings_choose_the_carrier(http: httpx.AsyncClient) -> None:
     ]
 
     assert [type(one) for one in made] == [SmtpChannel, SmtpChannel, AcsChannel]
+    assert (made[0].named(MESSAGE_ID), await made[0].ask("0")) == ("", None)  # an SMTP server knows a mail by no id
     assert asked == ["identity", "http", "identity"]

@@ -15,8 +15,10 @@ from payflow.installation import CompanyPartitions, Installation, sealed_parts
 from payflow.ledger import keys
 from payflow.ledger.identity import create
 from payflow.model import CompanyId
+from payflow.settings.mail import BounceSettings
 from payflow.state import CompanyStatus
 from tests.fakes.payflow import COMPANY, NOW, SEALER, a_company
+from tests.fakes.rows import ListAudit
 
 OTHER = CompanyId("another-clinic")
 
@@ -30,6 +32,10 @@ class Account:
     @property
     def rows(self) -> MemoryRows:
         return self.rows_of("")
+
+    @property
+    def audit(self) -> ListAudit:
+        return ListAudit()
 
     def rows_of(self, partition: str) -> MemoryRows:
         return self.partitions[partition]
@@ -52,6 +58,17 @@ async def test_each_company_has_its_own_rows() -> None:
     assert await mine.read_company() is not None
     assert await theirs.read_company() is None
     assert mine.entries.rows is theirs.entries.rows is ledger.rows_of(keys.COMPANIES)
+
+
+async def test_both_doors_are_shut_without_their_secrets() -> None:
+    """And open with them, each with its own."""
+    base, _, _ = await installed()
+    shut, said = BounceSettings(), {"secret": "whsec_" + "A" * 32, "events": "e" * 32}
+    open_ = BounceSettings(**said)
+
+    assert (base.bounce_door(lambda: NOW, shut).secret, base.event_door(lambda: NOW, shut).secret) == ("", "")
+    assert base.bounce_door(lambda: NOW, open_).secret == said["secret"]
+    assert base.event_door(lambda: NOW, open_).secret == said["events"]
 
 
 async def test_the_rescue_copy_of_a_token_is_in_the_other_account(caplog: pytest.LogCaptureFixture) -> None:

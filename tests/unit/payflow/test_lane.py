@@ -371,6 +371,21 @@ async def test_a_receipt_that_another_worker_moved_is_left(world: World) -> None
     assert (await world.receipt("b1")).faults in (0, 1)
 
 
+async def test_an_answer_that_came_too_late_puts_nothing_off(world: World) -> None:
+    """Another worker moved the receipt on while Conta Azul was silent: that is what is true."""
+    await world.with_receipts("b1")
+    key = f"receipt:{world.book.lane.name(BaixaId('b1'))}"
+
+    def moved_and_silent(_receipt: Receipt) -> None:
+        world.book.company_rows.put(key, world.book.company_rows.dump()[key])
+        raise ApiUnavailable
+
+    world.work.act = moved_and_silent
+    await world.lane()._advance(await world.receipt("b1"), a_company(), world.api, lanes._Run(until_ms=world.now))
+
+    assert (await world.receipt("b1")).due_ms == world.now
+
+
 async def test_a_temporary_failure_ends_the_run(world: World) -> None:
     """The ledger, the send log or the mail server is away: nobody's receipt is blamed."""
     await world.with_receipts("b1", "b2")
@@ -411,7 +426,9 @@ async def test_a_mail_on_its_way_is_not_counted(world: World) -> None:
 
 async def test_a_mail_that_cannot_be_tried_is_held_with_an_alarm(world: World) -> None:
     """Five errors before the claim; then nobody can claim it, and a person's release makes it anew."""
-    await sending(world)
+    receipt = await sending(world)
+    sent = a_delivery(number=2, state=DeliveryState.SENT, due_ms=world.now)
+    await world.book.lane.save(receipt, receipt, also=lambda write: world.book.lane.put_delivery(write, sent))
     world.work.trouble["b1"] = NotChecked()
 
     for _ in range(lanes.FAULTS_MAX):
@@ -421,8 +438,8 @@ async def test_a_mail_that_cannot_be_tried_is_held_with_an_alarm(world: World) -
     held = await world.receipt("b1")
     assert (held.state, held.reason, world.work.done) == (ReceiptState.HELD, Reason.INTERNAL, ["b1"] * 5)
     assert world.told.noted == ["receipt_internal"]
-    (mail,) = await world.book.lane.deliveries(held.baixa)
-    assert mail.state is DeliveryState.CANCELLED
+    mails = await world.book.lane.deliveries(held.baixa)
+    assert [mail.state for mail in mails] == [DeliveryState.CANCELLED, DeliveryState.SENT]
 
 
 async def test_what_has_ended_is_not_counted(world: World) -> None:

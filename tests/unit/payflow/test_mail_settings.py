@@ -105,6 +105,12 @@ def test_a_server_on_this_machine_may_do_without_tls() -> None:
 def test_a_secret_that_signs_nothing_is_refused_and_none_takes_no_bounces() -> None:
     """Too short, or no base64: named, and not shown."""
     strong = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # pragma: allowlist secret
+    assert not read(BounceSettings, {}).events.get_secret_value()
+    assert read(BounceSettings, {"MAIL_EVENTS_SECRET": "x" * 32}).events.get_secret_value() == "x" * 32
+    for weak in ("x" * 31, "é" * 32):
+        with pytest.raises(ConfigurationError, match="MAIL_EVENTS_SECRET must be at least 32") as caught:
+            read(BounceSettings, {"MAIL_EVENTS_SECRET": weak})
+        assert weak not in str(caught.value)
     assert not read(BounceSettings, {}).secret.get_secret_value()
     assert read(BounceSettings, {"BOUNCE_SECRET": strong}).secret.get_secret_value() == strong
     for weak in ("whsec_c2hvcnQ=", "whsec_???"):
