@@ -73,13 +73,16 @@ def _sentence(text: str, depth: int, *, strict: bool) -> str | None:
 def _sentences() -> Sequence[_Known]:
     """Return every sentence that is known; one with more words of its own comes first."""
     written: dict[str, str] = json.loads((LOCALE / "pt_BR" / "details.json").read_text("utf-8"))
-    alone = {_alone(text): _alone(translation) for text, translation in written.items()}
+    alone = dict(_alone(text, translation) for text, translation in written.items())
     by_words = sorted(alone, key=lambda text: -len(_VALUE.sub("", text)))
     return [_Known(_pattern(text, _NO_SENTENCE_END), _pattern(text, _ANYTHING), alone[text]) for text in by_words]
 
 
-def _alone(text: str) -> str:
-    return _LEADING.sub("", text.strip(" ;"))
+def _alone(text: str, translation: str) -> tuple[str, str]:
+    """Return both without a sentence before them, which is a value of its own."""
+    text, translation = text.strip(" ;"), translation.strip(" ;")
+    before = _LEADING.match(text)
+    return (text, translation) if before is None else (text[before.end() :], translation.removeprefix(before[0]))
 
 
 def _pattern(text: str, value: str) -> re.Pattern[str]:

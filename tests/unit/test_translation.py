@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -55,6 +56,22 @@ def test_a_detail_is_said_in_portuguese(english: str, portuguese: str) -> None:
     """Each sentence that is known, also one inside another; what others said stays."""
     assert translated(english, "pt") == portuguese
     assert translated(english, "en") == english
+
+
+@pytest.mark.parametrize(
+    ("text", "translation"), json.loads((LOCALE / "pt_BR" / "details.json").read_text("utf-8")).items()
+)
+def test_each_sentence_is_found_again_with_its_values(text: str, translation: str) -> None:
+    """As a row would have it, after another sentence too; a value that is left over would end the message instead."""
+    names = re.findall(r"\{(\w+)\}", text)
+    values = {name: f"value{at}" for at, name in enumerate(names)}
+    if text.startswith("{"):
+        values[names[0]] = "Value."
+
+    said = translated(text.format(**values), "pt")
+
+    assert all(value in said for value in values.values())
+    assert (said != text.format(**values)) == (text != translation)
 
 
 def test_a_text_that_is_too_long_for_a_detail_stays_as_it_is() -> None:
