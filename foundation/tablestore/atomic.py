@@ -7,6 +7,7 @@ A group is done wholly or not at all; it is the only lock of a table.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import uuid4
@@ -33,6 +34,8 @@ TRIES_MAX = 3
 """How often one group is sent before the ledger counts as unavailable."""
 _VALUE_BYTES_MAX = 64 * 1024
 """Of one column; text counts as UTF-16."""
+_KEY = re.compile(r"[^/\\#?\x00-\x1f\x7f-\x9f]{1,512}")
+# Source: https://learn.microsoft.com/en-us/rest/api/storageservices/understanding-the-table-service-data-model
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -137,11 +140,12 @@ def check(writes: Sequence[RowWrite]) -> None:
     Refuse what no table takes, before it is sent.
 
     Raises:
-        InvariantBroken: No row, more than 100, a row twice, or a value that fits no column.
+        InvariantBroken: No row, more than 100, a row twice, a key that no table has, or a value that fits no column.
     """
     require(0 < len(writes) <= ROWS_MAX, f"a group of {len(writes)} rows")
     require(len({write.key for write in writes}) == len(writes), "a group writes one row twice")
     for write in writes:
+        require(_KEY.fullmatch(write.key) is not None, f"no table has a row called {write.key!r}")
         if not isinstance(write, DeleteRow):
             for name, value in write.values.items():
                 require(_fits(value), f"ledger row {write.key}: column {name} is too large")

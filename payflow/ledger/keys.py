@@ -124,8 +124,18 @@ def index(receipt: Receipt, name: str) -> str | None:
     if receipt.state in ENDED:
         return None
     if receipt.state in _WAIT_FOR_A_PERSON:
-        return f"{HELD}{receipt.reason or receipt.state}:{name}"
+        return f"{HELD}{_as_key(receipt.reason or receipt.state)}:{name}"
     return f"{DUE}{receipt.due_ms:015d}:{name}"
+
+
+def reason_in(index_key: str) -> str:
+    """Return why a receipt waits for a person, by the key of its index row."""
+    return index_key.removeprefix(HELD).rpartition(":")[0].replace("!", "?")
+
+
+def _as_key(reason: str) -> str:
+    """Two reasons end with a question mark, which no key of a table has."""
+    return reason.replace("?", "!")
 
 
 def name_in(index_key: str) -> str:

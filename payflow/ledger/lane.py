@@ -97,8 +97,7 @@ class LaneLedger:
         rows = await self.rows.scan(keys.HELD, keys.HELD + keys.END, limit=WAITING_MAX)
         names: dict[str, list[str]] = {}
         for row in rows:
-            reason, _, name = row.key.removeprefix(keys.HELD).partition(":")
-            names.setdefault(reason, []).append(name)
+            names.setdefault(keys.reason_in(row.key), []).append(keys.name_in(row.key))
         found = {reason: await self.rows.get(keys.receipt(ours[0])) for reason, ours in names.items()}
         since = {reason: UnixMs(int(row.values["changed_ms"]) if row else 0) for reason, row in found.items()}
         return {reason: (len(ours), since[reason]) for reason, ours in names.items()}

@@ -212,3 +212,10 @@ async def test_a_counter_under_conditional_writes_loses_no_count(rows: Rows) -> 
     total = await rows.get("counter")
     assert total is not None
     assert total.values == {"n": 40}
+
+
+@pytest.mark.parametrize("key", ["held:recreated?:b", "a/b", "a\\b", "a#b", "a\nb", "a\x7fb", "", "k" * 513])
+async def test_a_key_that_no_table_has_is_refused(rows: Rows, key: str) -> None:
+    """Before it is sent, by the one in memory too: a rule that is tried there alone would be kept by nobody."""
+    with pytest.raises(InvariantBroken, match="no table has a row called"):
+        await rows.commit([InsertRow(key=key, values={})])

@@ -13,7 +13,7 @@ from payflow.connection import Token
 from payflow.ledger import keys
 from payflow.model import BaixaId, CompanyId, InstalmentId
 from payflow.progress import Cursor
-from payflow.state import CompanyStatus, DeliveryPhase, DeliveryState, Reason, Receipt, ReceiptState
+from payflow.state import HELD_REASONS, CompanyStatus, DeliveryPhase, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.payflow import COMPANY, NOW, Book, a_company, a_delivery, a_receipt, an_instalment
 
 
@@ -119,6 +119,15 @@ async def test_what_is_held_is_found_by_its_reason(book: Book) -> None:
 
     assert await book.lane.held(limit=5) == []
     assert len(await book.lane.due(NOW, limit=5)) == 1
+
+
+@pytest.mark.parametrize("reason", HELD_REASONS)
+async def test_every_reason_is_one_that_a_table_keeps(book: Book, reason: Reason) -> None:
+    """Two end with a question mark, which no key has; the reason is told as it is."""
+    await stored(book, a_receipt(state=ReceiptState.HELD, reason=reason))
+
+    assert list(await book.lane.waiting()) == [reason]
+    assert [one.reason for one in await book.lane.held(limit=5)] == [reason]
 
 
 async def test_an_ended_receipt_can_be_opened_again(book: Book) -> None:
