@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from payflow.delivery.sender import SenderDesk
     from payflow.delivery.work import Work
     from payflow.lane import Lane
+    from payflow.office.digest import Digests
     from payflow.office.door import Door
     from payflow.office.letters import Letters
     from payflow.ports import ContaAzul
@@ -196,8 +197,14 @@ class Container:
         mail, origin = await self.settings(MailSettings), (await self.settings(ContaAzulSettings)).origin
         return Letters(sender=mail.sender, origin=origin, override=mail.override)
 
+    async def office_digests(self) -> Digests:
+        """Return what tells offices that something waits."""
+        from payflow.office.digest import Digests
+
+        return Digests(door=await self.office_door(), clock=self._clock)
+
     async def mail_office(self, company: CompanyId) -> None:
-        """Mail a company's office the codes that it waits for."""
+        """Mail a company's office the codes that it waits for, and what waits for it, if that is due."""
         from payflow.adapters.notice import post
 
         door, letters, channel = await self.office_door(), await self.office_letters(), await self._channel()
@@ -205,7 +212,11 @@ class Container:
         async def mail(found: Company, code: str) -> bool:
             return await post(channel(), letters.recipient(found), letters.code(found, code, self._clock()))
 
+        async def tell(found: Company, waiting: Mapping[str, int]) -> bool:
+            return await post(channel(), letters.recipient(found), letters.digest(found, waiting, self._clock()))
+
         await door.mail_codes(company, mail)
+        await (await self.office_digests()).mail(company, tell)
 
     async def lane(self, company: CompanyId) -> Lane:
         """Return the lane of one company."""

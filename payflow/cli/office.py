@@ -31,8 +31,7 @@ async def _office(container: Container, chosen: argparse.Namespace) -> None:
         await audit(container, chosen, chosen.company, "contact")
     if chosen.sign_out:
         oauth = (await container.office_door()).oauth
-        access = await oauth.access(company.id)
-        await oauth.write_access(company.id, replace(access, epoch=access.epoch + 1, asks=()))
+        await oauth.change_access(company.id, lambda access: (replace(access, epoch=access.epoch + 1, asks=()), True))
         await audit(container, chosen, chosen.company, "sign-out")
         chosen.say("Every session of the page has ended.")
     page = (await container.office_letters()).page(company)

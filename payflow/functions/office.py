@@ -9,12 +9,11 @@ import azure.functions as func
 from foundation.clock import system_clock
 from foundation.http.responses import html_response
 from payflow.functions.problems import answers
-from payflow.functions.workers import STORAGE, finished
+from payflow.functions.workers import OFFICE, STORAGE, finished
 from payflow.model import CompanyId
 from payflow.settings.groups import ContaAzulSettings
 from payflow.wiring import container
 
-OFFICE = "payflow-office"
 FORM_BYTES_MAX = 65_536
 """Three hundred marked receipts."""
 _FIELDS_MAX = 400

@@ -25,6 +25,7 @@ from payflow.wiring import container
 
 STORAGE = "AzureWebJobsStorage"
 LANES = "payflow-lanes"
+OFFICE = "payflow-office"
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves this one bare
 
@@ -34,8 +35,11 @@ _log = logging.getLogger("payflow.functions")
 @blueprint.function_name("wake_lanes")
 @blueprint.timer_trigger("timer", "0 * * * * *", run_on_startup=False, use_monitor=False)
 @blueprint.queue_output("lanes", LANES, STORAGE)
-async def wake_lanes(timer: func.TimerRequest, lanes: func.Out[str], context: func.Context) -> None:
-    """Wake every company whose lane is due, and tell the alarms that stand."""
+@blueprint.queue_output("mails", OFFICE, STORAGE)
+async def wake_lanes(
+    timer: func.TimerRequest, lanes: func.Out[str], mails: func.Out[str], context: func.Context
+) -> None:
+    """Wake every company whose lane is due, tell the alarms that stand, and wake the offices' mails that are due."""
 
     async def wake() -> None:
         parts = container()
@@ -43,6 +47,8 @@ async def wake_lanes(timer: func.TimerRequest, lanes: func.Out[str], context: fu
         if due := due_entries(await entries.all(), system_clock()):
             lanes.set(json.dumps([entry.company for entry in due]))  # the host makes a message of each
         await parts.tell_alarms()
+        if due_offices := await (await parts.office_digests()).due():
+            mails.set(json.dumps(due_offices))
 
     await finished(context, wake)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
+from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.codec import Codec
 from foundation.tablestore.ports import UNSTORED, Rows
@@ -13,6 +16,9 @@ from payflow.access import Access
 from payflow.connection import Invitation, SignIn
 from payflow.ledger import keys
 from payflow.model import CompanyId
+
+WRITES_MAX: Final = 5
+T = TypeVar("T")
 
 
 def new_secret() -> str:
@@ -63,3 +69,20 @@ class OAuthLedger:
         write.put(key, self.codec.encode(access), access.version)
         versions = await commit(self.rows, write, marker_row=key)
         return replace(access, version=version_of(versions, key))
+
+    async def change_access(self, company: CompanyId, change: Callable[[Access], tuple[Access, T] | None]) -> T | None:
+        """
+        Store what *change* makes of a company's row, on its version, and return what it says.
+
+        None, and nothing is stored, where it makes nothing. Raises Contention after five writes of others.
+        """
+        for _ in range(WRITES_MAX):
+            changed = change(await self.access(company))
+            if changed is None:
+                return None
+            try:
+                await self.write_access(company, changed[0])
+            except Contention:
+                continue
+            return changed[1]
+        raise Contention(f"the page of company {company} is written without a pause")

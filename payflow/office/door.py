@@ -22,12 +22,11 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final
 
 from foundation import logs
 from foundation.clock import Clock, Sleep, UnixMs
 from foundation.console.sessions import Person, Role, Session, Sessions
-from foundation.errors import Contention
 from payflow.access import Access, Ask
 from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
@@ -47,10 +46,8 @@ DAY_MS: Final = 24 * HOUR_MS
 AN_HOUR, A_DAY = 6, 20
 EVEN_MS: Final = 1_000
 """What asking takes, whatever is behind the address."""
-_WRITES_MAX: Final = 5
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +86,9 @@ class Door:
         """Store that *browser* wants a code; say whether there is one to mail. Takes a second, whoever asks."""
         began_ms = self.clock()
         company = await self.company(asked)
-        wanted = await self._write(company.id, lambda access: self._asked(access, browser)) if company else None
+        wanted = (
+            await self.oauth.change_access(company.id, lambda access: self._asked(access, browser)) if company else None
+        )
         if company and wanted is None:
             logs.warning(_log, "office_code_not_asked", company=company.id)
         await self.sleep(max(0, EVEN_MS - (self.clock() - began_ms)) / 1000)
@@ -104,7 +103,9 @@ class Door:
 
     async def enter(self, company: Company, browser: str, code: str, language: str) -> Session | None:
         """Return a new session, if *code* is the one that was mailed for this *browser*; it is used up then."""
-        right = await self._write(company.id, lambda access: self._tried(company.id, access, browser, code))
+        right = await self.oauth.change_access(
+            company.id, lambda access: self._tried(company.id, access, browser, code)
+        )
         if not right:
             logs.warning(_log, "office_sign_in_refused", company=company.id)
             return None
@@ -117,20 +118,7 @@ class Door:
     async def _next_code(self, company: CompanyId) -> str:
         """Store the index of a new code for the next browser that waits; return the code, empty when none waits."""
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
-        return code if await self._write(company, lambda access: self._made(company, access, code)) else ""
-
-    async def _write(self, company: CompanyId, change: Callable[[Access], tuple[Access, T] | None]) -> T | None:
-        """Store what *change* makes of the row, on its version; None, and nothing stored, where it makes nothing."""
-        for _ in range(_WRITES_MAX):
-            changed = change(await self.oauth.access(company))
-            if changed is None:
-                return None
-            try:
-                await self.oauth.write_access(company, changed[0])
-            except Contention:
-                continue
-            return changed[1]
-        raise Contention(f"the page of company {company} is written without a pause")
+        return code if await self.oauth.change_access(company, lambda access: self._made(company, access, code)) else ""
 
     def _asked(self, access: Access, browser: str) -> tuple[Access, bool] | None:
         now, mine = self.clock(), digest(browser)

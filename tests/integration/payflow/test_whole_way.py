@@ -224,7 +224,7 @@ async def test_the_timer_wakes_what_is_due(world: World, capsys: pytest.CaptureF
     await _look_now()
     lanes = Out()
 
-    await workers.wake_lanes(TimerRequest(), lanes, a_context())
+    await workers.wake_lanes(TimerRequest(), lanes, Out(), a_context())
     await workers.lane(func.QueueMessage(body=COMPANY.encode()), a_context())
     await workers.lane(func.QueueMessage(body=b"nobody"), a_context())
     await workers.lane_poisoned(func.QueueMessage(body=b"x"), a_context())

@@ -1,0 +1,134 @@
+"""When an office is told that something waits: once a day, in its hours, and never for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pytest
+
+from foundation.clock import UnixMs
+from payflow.conta_azul.values import SAO_PAULO
+from payflow.model import CompanyId
+from payflow.office.digest import RETRY_MS, Digests
+from payflow.state import Company, CompanyStatus, Reason, ReceiptState
+from tests.fakes.office import OfficeWorld
+from tests.fakes.payflow import COMPANY
+from tests.unit.payflow.test_office_site import add
+
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
+def at(text: str) -> UnixMs:
+    """Return a moment of São Paulo."""
+    return UnixMs(int(datetime.fromisoformat(text).replace(tzinfo=SAO_PAULO).timestamp() * 1000))
+
+
+@dataclass
+class Told:
+    """What was mailed, while the mail server takes it."""
+
+    mails: list[Mapping[str, int]] = field(default_factory=list)
+    takes: bool = True
+
+    async def __call__(self, company: Company, waiting: Mapping[str, int]) -> bool:
+        assert company.id == COMPANY
+        self.mails.append(waiting)
+        return self.takes
+
+
+@pytest.fixture
+async def world() -> OfficeWorld:
+    """A company at which something waits, on a Thursday at ten."""
+    world = await OfficeWorld(now=at("2026-01-08 10:00")).founded()
+    await add(world, "b1", state=ReceiptState.HELD, reason=Reason.NO_DOCUMENT)
+    await add(world, "b2", state=ReceiptState.READY, reason=Reason.NO_RECIPIENT)
+    await add(world, "b3", state=ReceiptState.WAITING_DOCUMENT)
+    return world
+
+
+def digests(world: OfficeWorld) -> Digests:
+    """Return the use case."""
+    return Digests(door=world.door, clock=lambda: world.now)
+
+
+async def test_what_waits_is_told_once_a_day(world: OfficeWorld) -> None:
+    """By reason; what goes on by itself is not told. The next working day once more."""
+    told = Told()
+    assert await digests(world).due() == [COMPANY]
+    assert await digests(world).mail(COMPANY, told)
+    assert told.mails == [{"Sem endereço de e-mail": 1, "Sem recibo no Conta Azul há três dias": 1}]
+
+    world.now = UnixMs(world.now + 2 * HOUR_MS)
+    assert await digests(world).due() == []
+    assert not await digests(world).mail(COMPANY, told)
+    world.now = at("2026-01-09 08:00")
+    assert await digests(world).due() == [COMPANY]
+
+
+@pytest.mark.parametrize("moment", ["2026-01-08 07:50", "2026-01-08 20:00", "2026-01-10 10:00", "2026-01-11 10:00"])
+async def test_nobody_is_told_while_the_office_is_shut(world: OfficeWorld, moment: str) -> None:
+    """At night, on Saturday, on Sunday; also a wake-up that comes late."""
+    told = Told()
+    world.now = at(moment)
+
+    assert await digests(world).due() == []
+    assert not await digests(world).mail(COMPANY, told)
+    assert told.mails == []
+
+
+async def test_the_timer_asks_each_ten_minutes(world: OfficeWorld) -> None:
+    """A company costs few reads."""
+    world.now = at("2026-01-08 10:01")
+
+    assert await digests(world).due() == []
+
+
+async def test_a_mail_that_was_not_taken_is_tried_again(world: OfficeWorld) -> None:
+    """After half an hour, and not at each wake-up."""
+    told = Told(takes=False)
+    assert not await digests(world).mail(COMPANY, told)
+    assert not await digests(world).mail(COMPANY, told)
+    assert len(told.mails) == 1
+    assert await digests(world).due() == []
+
+    told.takes = True
+    world.now = UnixMs(world.now + RETRY_MS)
+    assert await digests(world).due() == [COMPANY]
+    assert await digests(world).mail(COMPANY, told)
+
+
+async def test_of_two_workers_one_mails(world: OfficeWorld) -> None:
+    """The try is stored before the mail, on the row's version: the other one finds it there."""
+    told = Told()
+
+    async def post(company: Company, waiting: Mapping[str, int]) -> bool:
+        assert not await digests(world).mail(COMPANY, told)
+        return await told(company, waiting)
+
+    assert await digests(world).mail(COMPANY, post)
+    assert len(told.mails) == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"contact": ""}, {"status": CompanyStatus.CONFIRM}, {"status": CompanyStatus.DISCONNECTED}]
+)
+async def test_without_somebody_to_tell_nothing_is_mailed(changes: dict[str, object]) -> None:
+    """No contact, not confirmed, not served any more."""
+    world = await OfficeWorld(now=at("2026-01-08 10:00")).founded(**changes)
+    await add(world, "b1", state=ReceiptState.HELD, reason=Reason.NO_DOCUMENT)
+
+    assert await digests(world).due() == []
+
+
+async def test_nothing_is_told_when_nothing_waits() -> None:
+    """What is on its way, or waits for Conta Azul alone."""
+    world = await OfficeWorld(now=at("2026-01-08 10:00")).founded()
+    await add(world, "b1", state=ReceiptState.WAITING_DOCUMENT)
+    told = Told()
+
+    assert await digests(world).due() == []
+    assert not await digests(world).mail(COMPANY, told)
+    assert not await digests(world).mail(CompanyId("nobody"), told)
+    assert told.mails == []
