@@ -98,6 +98,7 @@ class Deeds:
     async def give_address(self, customer: CustomerId, address: str) -> int:
         """Mail a customer at *address* from now on; what waits for one is decided anew. Return how many receipts."""
         await self._require_no_restore()
+        _require_named(customer)
         await LaneRecipients(self.lane).store_map(Mapped(by_customer={customer: (address,)}), self.by)
         await self.record(customer, "address-of")
         return await choices.addressed(self.lane, customer, self.clock())
@@ -105,6 +106,7 @@ class Deeds:
     async def set_no_mail(self, customer: CustomerId, *, no_mail: bool) -> None:
         """Send a customer no receipts, or receipts again; without any, what waits for an address ends."""
         await self._require_no_restore()
+        _require_named(customer)
         await LaneRecipients(self.lane).set_no_mail(customer, self.by, self.clock(), no_mail=no_mail)
         await self.record(customer, "no-mail" if no_mail else "mail")
         if no_mail:
@@ -152,3 +154,9 @@ class Deeds:
 
     def _person(self) -> Person:
         return Person(name=self.by, now=UnixMs(self.clock()))
+
+
+def _require_named(customer: CustomerId) -> None:
+    """Payments without a customer have nothing in common: what is said of one is not said of the others."""
+    if not customer:
+        raise Rejected("this payment names no customer")

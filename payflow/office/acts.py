@@ -217,4 +217,6 @@ def may(act: str, item: Item, now: UnixMs) -> bool:
             return not item.receipt.gone
         case "resend":
             return not item.receipt.gone and not item.undecided
+        case "address" | "no_mail":
+            return bool(item.receipt.customer)
     return True

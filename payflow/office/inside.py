@@ -138,9 +138,9 @@ class Inside:
             raise Sorry(503, _UNKNOWN) from None
         except Rejected:
             raise Sorry(409, _NOT_NOW) from None
-        is_done = any(result is Result.DONE for _, result in done.results)
+        count = sum(result is Result.DONE for _, result in done.results)
         return self.guest.page(
-            "did.html", status=200 if is_done else 409, act=act, done=done, unrecorded=bool(unrecorded)
+            "did.html", status=200 if count else 409, act=act, done=done, count=count, unrecorded=bool(unrecorded)
         )
 
     async def _do_company(self, name: str, deeds: Deeds) -> HtmlPage:
@@ -150,7 +150,8 @@ class Inside:
         match name:
             case "pause":
                 after = await deeds.set_status(company, CompanyStatus.PAUSED)
-                await self.oauth.write_access(company.id, replace(access, paused_ms=after.status_ms))
+                began_ms = after.status_ms
+                await self.oauth.change_access(company.id, lambda found: (replace(found, paused_ms=began_ms), True))
             case "resume":
                 await deeds.set_status(company, CompanyStatus.ACTIVE)
             case "own_documents":

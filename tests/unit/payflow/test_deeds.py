@@ -179,6 +179,15 @@ async def test_a_customer_gets_no_receipts_and_gets_them_again(world: World) -> 
     assert [what for what, _, _ in world.said()] == list(since.NO_MAIL)
 
 
+async def test_payments_without_a_customer_have_nothing_in_common(world: World) -> None:
+    """An address for one would be an address for all of them."""
+    with pytest.raises(Rejected, match="no customer"):
+        await world.deeds.give_address(CustomerId(""), "ana@example.org")
+    with pytest.raises(Rejected, match="no customer"):
+        await world.deeds.set_no_mail(CustomerId(""), no_mail=True)
+    assert world.said() == []
+
+
 async def test_whose_documents_is_the_companys(world: World) -> None:
     """A person gets none of ours."""
     after = await world.deeds.set_policy(await world.company(), DocumentPolicy.ERP_THEN_OWN)

@@ -143,6 +143,16 @@ async def test_a_known_address_is_offered(world: OfficeWorld, office: Browser) -
     assert (await office.post("do", act="resend", id="b1")).status == 400
 
 
+async def test_a_payment_without_a_customer_gets_no_address(world: OfficeWorld, office: Browser) -> None:
+    """It would be everybody's who has none; it ends without a mail."""
+    await add(world, "b1", **STATES[Reason.NO_RECIPIENT], customer=CustomerId(""))
+
+    page = (await office.get()).body
+
+    assert re.findall(r'name="act" value="(address|no_mail|skip)"', page) == ["skip"]
+    assert (await office.act("address", "b1", address="ana@example.org")).status == 409
+
+
 # in bulk ------------------------------------------------------------------------------------------
 
 
