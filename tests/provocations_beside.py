@@ -30,7 +30,7 @@ from tests.factories import GWEI, an_address
 from tests.fakes.chain import OPERATOR
 from tests.fakes.chain_state import CUSTOMERS, Behaviour
 from tests.fakes.functions import a_context
-from tests.fakes.receiver import URL
+from tests.fakes.receiver import OURS, URL
 from tests.fakes.senders import authentication
 from tests.fakes.shop import FIRST, RULES, Shop
 from tests.fakes.signer import FakeSigner, Sent
@@ -547,3 +547,23 @@ async def _(service: Service) -> End:
     assert isinstance(call, CallBack)
     await backs.save(call, replace(call, attempts=ATTEMPTS_MAX - 1))
     return lambda: None
+
+
+@provokes("callbacks_silent")
+async def _(service: Service) -> End:
+    """The function that tells the shops is disabled."""
+    service.off.add("call_backs")
+    order = await service.world.receive()
+    await service.world.ledger.admin.cancel(order, "ana", "the shop asked")
+    return lambda: service.off.discard("call_backs")
+
+
+@provokes("callbacks_unsigned")
+async def _(service: Service) -> End:
+    """Its secret was withdrawn."""
+    service.shop_url, service.shop_secrets = URL, ()
+
+    def end() -> None:
+        service.shop_secrets = (OURS,)
+
+    return end

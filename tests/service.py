@@ -128,6 +128,7 @@ class Service:
         self.keyless = False
         """Whether the keys of operators that bound earlier are not configured."""
         self.clock_ahead_ms: int | None = None
+        self.shop_secrets: Sequence[str] = (OURS,)
         self.shop, self.shop_url = FakeReceiver(world.clock), ""
         """The receiver of the default shop's call-backs; without an address the shop is not told."""
         self.jobs: list[Job] = []
@@ -184,7 +185,8 @@ class Service:
             await workers.distribute(MESSAGE, settlements, a_context("distribute"))
         if (settlements.message or "sweep" in self.off) and "settlement" not in self.off:
             await workers.settlement(MESSAGE, Out(), a_context("settlement"))
-        await workers.call_backs(TimerRequest(), a_context("call_backs"))
+        if "call_backs" not in self.off:
+            await workers.call_backs(TimerRequest(), a_context("call_backs"))
 
     # the container -----------------------------------------------------------------------------
 
@@ -218,7 +220,7 @@ class Service:
         return SimpleNamespace(follow=follow)
 
     async def call_backs(self) -> CallBackTurn:
-        receiver = Receiver(source="default", url=self.shop_url, secrets=[OURS])
+        receiver = Receiver(source="default", url=self.shop_url, secrets=self.shop_secrets)
         return CallBackTurn(
             ledger=self.world.ledger,
             receivers=lambda: {"default": receiver} if self.shop_url else {},

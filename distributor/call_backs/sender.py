@@ -27,7 +27,7 @@ from distributor.ledger.call_records import CallAddress, CallBack, CallState
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.payout.alarms import row_unreadable
-from distributor.payout.catalogue_call_backs import CALL_BACK_GIVEN_UP
+from distributor.payout.catalogue_call_backs import CALL_BACK_GIVEN_UP, CALL_BACKS_UNSIGNED
 from distributor.ports import Alarm, Alarms
 from foundation import logs
 from foundation.clock import Clock, UnixMs
@@ -103,7 +103,7 @@ class CallBackTurn:
     async def _tell(self, receiver: Receiver, ends_ms: UnixMs) -> None:
         """Send what is due to one shop, under its lease."""
         if not receiver.secrets:
-            logs.warning(_log, "call_backs_not_signed", source=receiver.source)
+            await self.alarms.raise_(_unsigned(receiver))
             return
         lease = await self.ledger.leases.acquire(f"callbacks:{receiver.source}", self.holder, ttl_ms=LEASE_MS)
         if lease is None:
@@ -197,6 +197,15 @@ class CallBackTurn:
 
 def _concerns(announced: Announced, sources: Collection[str]) -> bool:
     return any(event.key.source in sources for event in announced.said.events)
+
+
+def _unsigned(receiver: Receiver) -> Alarm:
+    return Alarm(
+        code=CALL_BACKS_UNSIGNED,
+        summary=f"Shop {receiver.source} has an address, and no secret that counts.",
+        action="Set its WEBHOOK_SECRET, or remove its CALLBACK_URL.",
+        subject=receiver.source,
+    )
 
 
 def _given_up(call_back: CallBack) -> Alarm:

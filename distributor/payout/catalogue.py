@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from distributor import reasons_pt
 from distributor.model import HoldReason
 from distributor.payout import catalogue_call_backs, catalogue_pt
-from distributor.payout.catalogue_call_backs import CALL_BACK_GIVEN_UP, CALL_BACKS_GONE, CALL_BACKS_STOPPED
 from distributor.reasons import HELD, WAITING
 from distributor.state import WaitingReason
 from distributor.translation import translated
@@ -32,7 +31,7 @@ ROW_UNREADABLE, WATCH_MISSING, CLOCK_WRONG = "row_unreadable", "watch_missing", 
 LEDGER_BEHIND = "ledger_behind"
 _BESIDE = {
     *("order_passed_over", ROW_UNREADABLE, "retiring_gas_short"),
-    *(CALL_BACK_GIVEN_UP, CALL_BACKS_GONE, CALL_BACKS_STOPPED),
+    *catalogue_call_backs.ENGLISH,
 }
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
 PORTUGUESE = {**reasons_pt.PORTUGUESE, **catalogue_pt.PORTUGUESE, **catalogue_call_backs.PORTUGUESE}

@@ -14,13 +14,14 @@ from typing import TypeVar
 
 from distributor.ledger import Ledger
 from distributor.ledger.binding import Page
+from distributor.ledger.call_backs import Announced
 from distributor.ledger.call_records import CallAddress, StopReason
-from distributor.ledger.opened import Opened
+from distributor.ledger.opened import Opened, Unreadable
 from distributor.ledger.records import Ahead
 from distributor.model import Order
 from distributor.payout.ages import WATCHED_MS_MAX, Seen, age_facts, clock_facts
 from distributor.payout.catalogue import CATALOGUE, LEDGER_BEHIND, ROW_UNREADABLE
-from distributor.payout.catalogue_call_backs import CALL_BACKS_GONE, CALL_BACKS_STOPPED
+from distributor.payout.catalogue_call_backs import CALL_BACKS_GONE, CALL_BACKS_SILENT, CALL_BACKS_STOPPED
 from distributor.payout.ledger_age import PATIENCE_MS
 from distributor.payout.queue_facts import queue_facts
 from distributor.ports import Queues
@@ -33,6 +34,9 @@ from foundation.errors import InvariantBroken
 
 T = TypeVar("T")
 
+ANNOUNCED_MAX = 10
+"""The first announcements are read: the oldest that can be read says how long nobody has looked."""
+UNANNOUNCED_MS_MAX = 600_000
 HELD_MAX = 1_000
 """Held orders that are read in one look; a message counts no further."""
 _PARTS = 3
@@ -99,6 +103,7 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
     )
     ahead = await read(ledger.signs.noted(), None)
     addresses = await read(ledger.call_backs.addresses(), list[CallAddress]())
+    announced, _ = await ledger.call_backs.announced(limit=ANNOUNCED_MAX)
     reasons = [_reason(waiting)] if page.orders and waiting.reason is not None else []
     seen = Seen(now=now, waiting=waiting, oldest=page.orders, opened=opened.transactions, monitor=monitor, look=look)
     return [
@@ -110,6 +115,7 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
         *age_facts(seen, ages),
         *_watched(monitor, now),
         *(_stopped(address) for address in addresses if address.stopped is not None),
+        *_unannounced(announced, now),
     ]
 
 
@@ -128,6 +134,16 @@ def _stopped(address: CallAddress) -> Fact:
     code = CALL_BACKS_GONE if address.stopped is StopReason.GONE else CALL_BACKS_STOPPED
     since_ms = address.stopped_ms if address.stopped_ms is not None else UnixMs(0)
     return Fact(code=code, subject=address.source, detail=f"The last answer was: {address.answer}.", since_ms=since_ms)
+
+
+def _unannounced(announced: Sequence[Announced | Unreadable], now: UnixMs) -> Sequence[Fact]:
+    """The turn that tells the shops takes each announcement within a minute or two, whether or not a shop is told."""
+    first = next((each for each in announced if isinstance(each, Announced)), None)
+    if first is None or elapsed_ms(first.said.at_ms, now) < UNANNOUNCED_MS_MAX:
+        return []
+    order = first.said.events[0].key
+    detail = f"The oldest is about order {order}."
+    return [Fact(code=CALL_BACKS_SILENT, subject="", detail=detail, since_ms=first.said.at_ms)]
 
 
 def _reason(waiting: Waiting) -> Fact:

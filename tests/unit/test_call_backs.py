@@ -198,6 +198,7 @@ async def test_without_a_secret_nothing_is_sent_and_all_is_kept(there: Telling) 
     await there.paid("ORD1")
     await there.turn()
     assert await there.states() == [("paid", "due", 0)]
+    assert [(alarm.code, alarm.subject) for alarm in there.alarms.raised] == [("callbacks_unsigned", "default")]
 
     there.secrets = (OURS,)
     await there.turn()
@@ -603,7 +604,7 @@ async def test_a_process_killed_behind_the_last_attempt_gives_it_up_visibly(ther
 
     assert there.shop.got == []
     assert await there.states() == [("paid", "given_up", ATTEMPTS_MAX)]
-    assert there.alarms.codes == ["callback_given_up"]
+    assert there.alarms.codes == ["callbacks_unsigned", "callback_given_up"]
 
 
 async def test_a_store_that_is_away_stops_the_turn_and_loses_nothing(

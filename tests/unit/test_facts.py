@@ -12,7 +12,7 @@ from distributor.ledger.call_records import CallAddress, StopReason
 from distributor.model import AttemptKind, HoldReason, TransactionStatus
 from distributor.payout.ages import WATCHED_MS_MAX, clock_facts
 from distributor.payout.catalogue import CATALOGUE
-from distributor.payout.facts import AlarmSweep, standing_facts
+from distributor.payout.facts import UNANNOUNCED_MS_MAX, AlarmSweep, standing_facts
 from distributor.reasons import waiting_alarm
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, WaitingReason
@@ -373,3 +373,19 @@ async def test_an_address_that_is_told_no_more_stands_by_its_shop(bench: Bench) 
         ("callbacks_gone", "east", "The last answer was: HTTP 500.", NOW_MS - 5),
         ("callbacks_stopped", "south", "The last answer was: HTTP 500.", 0),
     ]
+
+
+async def test_what_nobody_has_fanned_out_for_ten_minutes_stands(bench: Bench) -> None:
+    """From the oldest announcement that can be read; the turn takes each within a minute or two."""
+    await bench.received("A")
+    await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")
+    assert isinstance(bench.rows, MemoryRows)
+    bench.rows.put("call:000000000000000:default:TORN", {"events": 7})
+    bench.clock.advance(UNANNOUNCED_MS_MAX - 1)
+    assert [code for code, _ in await codes(bench)] == ["held_simulation"]
+
+    bench.clock.advance(1)
+
+    facts = {fact.code: fact for fact in await standing_facts(bench.ledger, bench.clock(), AGES)}
+    assert facts["callbacks_silent"].detail == "The oldest is about order default:A."
+    assert facts["callbacks_silent"].since_ms == NOW_MS
