@@ -10,6 +10,7 @@ import pytest
 
 from devstack.contracts import Devchain
 from distributor.cli import main
+from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.queue_names import DISTRIBUTIONS, POISON, SETTLEMENTS
 from distributor.resources import Resources
 from distributor.webhook.signature import Key, Verified, check_signature
@@ -171,7 +172,9 @@ def test_the_first_line_says_whether_orders_are_paid(desk: Desk) -> None:
         "  Is the function app running? Is its function `sweep` disabled?",
     ]
     assert "reserve:      not seen yet" in desk.run("show")
-    assert desk.ask("show")["last_sweep"]["reserve"] is None
+    shown = desk.ask("show")
+    assert shown["last_sweep"]["reserve"] is None
+    assert (shown["version"], shown["schema"]["known"]) == (version(), SCHEMA_LEVEL)
     desk.service(_sweep)
     assert desk.written("Commands", "show --check")["ok"] is True
 
