@@ -7,7 +7,9 @@ process where a library has raised the interpreter's recursion limit.
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 """A string, or the rest of the text after a quote that never closes: each character is read once."""
@@ -26,3 +28,15 @@ def nests_deeper(text: str, depth_max: int) -> bool:
         if depth > depth_max:
             return True
     return False
+
+
+def read_shallow(body: bytes, depth_max: int) -> Any:
+    """
+    Return what the JSON in *body* says, if it nests no more than *depth_max* deep.
+
+    Raises ValueError if it is not UTF-8, not JSON, or nests deeper.
+    """
+    text = body.decode("utf-8")
+    if nests_deeper(text, depth_max):
+        raise ValueError(f"nested more than {depth_max} deep")
+    return json.loads(text)

@@ -31,6 +31,7 @@ from email.policy import default
 from typing import Any, Final
 from uuid import UUID
 
+from foundation.json_depth import read_shallow
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.formats import masked_address, one_line
 from payflow.mail.smtp import Outcome
@@ -38,6 +39,8 @@ from payflow.mail.smtp import Outcome
 API_VERSION: Final = "2023-03-31"
 BYTES_MAX: Final = 10_000_000
 """The service takes 10 MB a request, attachments in base64 included."""
+DEPTH_MAX: Final = 32
+"""An answer is an object with an error and its details."""
 RETRY_S_MAX: Final = 86_400
 ERROR_MAX: Final = 200
 _ID_DIGITS: Final = 40
@@ -150,7 +153,7 @@ def _error(body: bytes) -> str:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = read_shallow(body, DEPTH_MAX)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

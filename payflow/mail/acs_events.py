@@ -18,14 +18,17 @@ Expanded, and any other word        nothing
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from foundation.json_depth import read_shallow
+
 BYTES_MAX: Final = 1_000_000
 """Event Grid posts at most a megabyte at a time."""
+DEPTH_MAX: Final = 32
+"""An event is a list, its members and their details."""
 EVENTS_MAX: Final = 5_000
 CODE_MAX: Final = 512
 VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
@@ -60,8 +63,8 @@ class Post:
 def parse(body: bytes) -> Post:
     """Return what *body* says; of what is no list of events, nothing. Total."""
     try:
-        found = json.loads(body) if len(body) <= BYTES_MAX else []
-    except (ValueError, RecursionError):
+        found = read_shallow(body, DEPTH_MAX) if len(body) <= BYTES_MAX else []
+    except ValueError:
         found = []
     listed = found if isinstance(found, list) else [found]
     events = [event for event in listed[:EVENTS_MAX] if isinstance(event, dict) and isinstance(event.get("data"), dict)]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from foundation.json_depth import nests_deeper
+from foundation.json_depth import nests_deeper, read_shallow
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,14 @@ from foundation.json_depth import nests_deeper
 def test_brackets_outside_strings_are_counted(text: str, deeper: bool) -> None:
     """Three open at once are allowed here."""
     assert nests_deeper(text, 3) is deeper
+
+
+def test_a_shallow_text_is_read_and_every_other_is_a_value_error() -> None:
+    """Not UTF-8, not JSON, or too deep."""
+    assert read_shallow(b'[{"a": [1]}]', 3) == [{"a": [1]}]
+    for body in (b"\xff", b"{", b"[[[[1]]]]"):
+        with pytest.raises(ValueError, match=r"utf-8|Expecting|nested"):
+            read_shallow(body, 3)
 
 
 @pytest.mark.parametrize("unit", ['\\"', '"', '\\\\"', '"\\', '["', "[]", '{"a":"', "\\"])
