@@ -26,6 +26,7 @@ from payflow.model import BaixaId, CompanyId
 from payflow.progress import due_entries
 from payflow.state import DeliveryState, ReceiptState
 from payflow.wiring import Container
+from tests.fakes.identity import signed_in
 from tests.faults.crash.process import Died, Ended
 from tests.faults.crash.wire import Call, Side, Trip, Wire
 
@@ -83,7 +84,8 @@ class ReceiptWire(Wire):
         ask, write = httpx.AsyncClient.send, SmtpWire.write
 
         async def asked(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
-            what = f"conta azul: {request.method} {_LONG.sub('/ID', request.url.path)}"
+            whose = "mail service" if request.url.path.startswith("/emails") else "conta azul"
+            what = f"{whose}: {request.method} {_LONG.sub('/ID', request.url.path)}"
             return await self.passed(what, lambda: ask(client, request, **options))
 
         def written(wire: SmtpWire, data: bytes) -> None:
@@ -204,6 +206,8 @@ def _sign_in(job: ReceiptJob, state: str) -> httpx.Response:
 def _container(job: ReceiptJob, later_ms: int) -> Container:
     os.environ["SSL_CERT_FILE"] = job.settings["SSL_CERT_FILE"]
     wiring.LEDGER_TABLE, wiring.SECOND_TABLE = f"{job.tables}a", f"{job.tables}b"
+    if job.settings.get("MAIL") == "acs":
+        wiring.sign_in = signed_in  # type: ignore[attr-defined, assignment]  # there is no platform here
     return Container(job.settings, clock=lambda: UnixMs(system_clock() + later_ms))
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from types import SimpleNamespace
-from typing import Any
 
 import azure.functions as func
 import pytest
 
 from devstack.acs.serve import acs
-from devstack.acs.server import TOKEN, Acs
+from devstack.acs.server import Acs
 from payflow import wiring
 from payflow.cli import commands
 from payflow.functions import mail_events
@@ -21,25 +18,12 @@ from payflow.mail import acs_events
 from payflow.model import BaixaId
 from payflow.state import ReceiptState
 from tests.fakes.functions import a_context
+from tests.fakes.identity import signed_in
 from tests.integration.payflow.test_operating import mailed
 from tests.integration.payflow.test_whole_way import COMPANY, OVERRIDE, World, _command, a_document, world
 from tests.unit.payflow.test_event_door import SECRET, event
 
 __all__ = ["world"]  # a fixture
-
-
-class Identity:
-    """The app's identity; it signs in to the service and to nothing else."""
-
-    async def get_token(self, *scopes: str, **_: Any) -> Any:
-        assert scopes == ("https://communication.azure.com/.default",)
-        return SimpleNamespace(token=TOKEN)
-
-
-@asynccontextmanager
-async def signed_in() -> AsyncIterator[Identity]:
-    """Stand for the platform's identity endpoint."""
-    yield Identity()
 
 
 @pytest.fixture
