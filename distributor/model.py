@@ -140,6 +140,11 @@ class Order:
         return OrderKey(self.source, self.order_id)
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether a newer version wrote its status or its reason: this one leaves it as it is."""
+        return not (self.status.is_known and (self.hold_reason is None or self.hold_reason.is_known))
+
+    @property
     def queue_key(self) -> str:
         """Its place in the waiting line, as a text that sorts: oldest first."""
         return f"{self.received_ms:015d}:{self.source}:{self.order_id}"

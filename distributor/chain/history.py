@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
-from distributor.addresses import keccak256, parse_address
+from distributor.addresses import ZERO_ADDRESS, keccak256, parse_address
 from distributor.chain.batches import MAX_BATCH_ITEMS
 from distributor.chain.node import TIMEOUT, Node
 from distributor.chain.nodes import Nodes
@@ -39,6 +39,8 @@ _TRANSFER_TOPIC: Final = f"0x{keccak256(b'Transfer(address,address,uint256)').he
 _SELECTOR_BYTES: Final = 4
 _DISTRIBUTE: Final = keccak256(b"distribute(address,uint256,bytes32,string)")[:_SELECTOR_BYTES]
 _BALANCE_OF: Final = keccak256(b"balanceOf(address)")[:_SELECTOR_BYTES]
+_TOTAL_SUPPLY: Final = keccak256(b"totalSupply()")[:_SELECTOR_BYTES]
+_ZERO_TOPIC: Final = f"0x{0:064x}"
 _ARGUMENTS: Final = ("address", "uint256", "bytes32", "string")
 _TRANSFER_TOPICS: Final = 3
 """The event's own, and two indexed addresses: an event of an ERC-721 token has four."""
@@ -84,6 +86,25 @@ class ChainHistory:
         if units is None:
             raise ChainUnavailable("what is at TOKEN_ADDRESS tells no balance")
         return units
+
+    async def minted(self, first_block: int, last_block: int) -> int:
+        """Count transfers from and to the zero address: ERC-20's form of making and destroying."""
+        blocks = range(first_block, last_block + 1)
+        made = await self._all([_TRANSFER_TOPIC, _ZERO_TOPIC], self._made, blocks)
+        destroyed = await self._all([_TRANSFER_TOPIC, None, _ZERO_TOPIC], self._destroyed, blocks)
+        return sum(each.amount_units for each in made) - sum(each.amount_units for each in destroyed)
+
+    async def supply(self, block: int) -> int | None:
+        batch: Batch = {"supply": ("eth_call", [{"to": self._token, "data": f"0x{_TOTAL_SUPPLY.hex()}"}, hex(block)])}
+
+        async def read(node: Node) -> tuple[TokenUnits | None]:
+            answers = await node.ask(batch)
+            said = answers.outcome("supply")
+            refused = isinstance(said, NodeError) and said.is_revert
+            return (None if refused else read_units(answers.required("supply")),)
+
+        said = self._agreed(await self._nodes.read_all(read), f"the token's supply at block {block}")
+        return said[0] if said else None
 
     async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         found: dict[Hash, TransactionDetails] = {}
@@ -198,13 +219,19 @@ class ChainHistory:
     def _arrivals(self, logs: object, asked: range) -> Sequence[Arrival]:
         return _in_order(self._read_arrivals(_listed(logs)), asked)
 
-    def _read_arrivals(self, logs: Sequence[object]) -> Sequence[Arrival]:
-        return [
-            read_arrival(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve) for log in logs
-        ]
+    def _made(self, logs: object, asked: range) -> Sequence[ReserveTransfer]:
+        return _in_order([self._transfer(log, out_of=ZERO_ADDRESS) for log in _listed(logs)], asked)
 
-    def _transfer(self, log: object) -> ReserveTransfer:
-        return read_reserve_transfer(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=self._reserve)
+    def _destroyed(self, logs: object, asked: range) -> Sequence[Arrival]:
+        return _in_order(self._read_arrivals(_listed(logs), to=ZERO_ADDRESS), asked)
+
+    def _read_arrivals(self, logs: Sequence[object], *, to: Address | None = None) -> Sequence[Arrival]:
+        recipient = to or self._reserve
+        return [read_arrival(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=recipient) for log in logs]
+
+    def _transfer(self, log: object, *, out_of: Address | None = None) -> ReserveTransfer:
+        sender = out_of or self._reserve
+        return read_reserve_transfer(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=sender)
 
     async def _transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         batch: Batch = {tx_hash: ("eth_getTransactionByHash", [tx_hash]) for tx_hash in hashes}

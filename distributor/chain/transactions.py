@@ -12,6 +12,7 @@ from typing import Any, Final
 from eth_abi.abi import decode
 from eth_utils.address import to_checksum_address
 
+from distributor.addresses import ZERO_ADDRESS
 from distributor.chain.guard import read_events
 from distributor.chain.rpc_responses import block_in, json_object, quantity, read_data, read_hash, reading
 from distributor.chain_types import GuardEvent, Receipt, Transfer
@@ -70,7 +71,12 @@ def read_arrival(value: object, *, token: Address, transfer_topic: str, reserve:
         if not _is_transfer(log, token, transfer_topic) or transfer.recipient != reserve:
             raise ValueError("a log nobody asked for")
         block = block_in(log, "blockNumber", "blockHash")
-        return Arrival(block=block, log_index=transfer.log_index, amount_units=transfer.amount_units)
+        return Arrival(
+            block=block,
+            log_index=transfer.log_index,
+            amount_units=transfer.amount_units,
+            minted=transfer.sender == ZERO_ADDRESS,
+        )
 
 
 def read_transaction_details(

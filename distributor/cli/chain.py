@@ -142,6 +142,7 @@ async def _rebuild(context: CommandContext, settings: HistorySettings, remembere
         signers=await context.parts.operator_keys.signers(settings.payout.signing),
         guard=await context.parts.guard(),
         guards=known.guards,
+        authorities=known.former_authorities or (None if await _is_lost(context) else ()),
         chain_id=settings.payout.contracts.chain_id,
         limits=settings.payout.fees,
         policy=policy,
@@ -161,8 +162,17 @@ async def _rebuild(context: CommandContext, settings: HistorySettings, remembere
         known=known,
         audit=(await context.parts.tables()).audit,
         accept_incomplete=context.options.accept_incomplete,
+        accept_guard=context.options.accept_guard,
         say=context.say,
     )
+
+
+async def _is_lost(context: CommandContext) -> bool:
+    """Say whether the ledger has no identity any more; then which Authorities there were is lost with it."""
+    try:
+        return await (await context.ledger()).identity() is None
+    except ConfigurationError:
+        return True
 
 
 async def _history(context: CommandContext) -> History:
@@ -271,6 +281,12 @@ def _audit_arguments(command: argparse.ArgumentParser) -> None:
 
 def _rebuild_arguments(command: argparse.ArgumentParser) -> None:
     past_arguments(command)
+    command.add_argument(
+        "--accept-guard",
+        default="",
+        metavar="WHY",
+        help=_("the ledger is lost, and you know that GUARD_ADDRESS is its guard although it lacks payments"),
+    )
     command.add_argument(
         "--from-guard",
         action="store_true",

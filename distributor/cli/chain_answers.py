@@ -51,6 +51,7 @@ def shown(report: RebuildReport) -> dict[str, Any]:
             for each in report.conflicts
         ],
         "incomplete": report.incomplete or None,
+        "guard": report.guard_trouble or None,
         "barred": [str(key) for key in report.barred],
         "ledger_id": report.ledger_id or None,
     }

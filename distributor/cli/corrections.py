@@ -12,7 +12,9 @@ from distributor.cli.language import N_, _
 from distributor.cli.nonces import nonce_arguments
 from distributor.cli.outcomes import OUTCOMES, conclude
 from distributor.model import Order
-from distributor.payout.correction import Corrected, Correction
+from distributor.payout import guard_record
+from distributor.payout.corrected import Corrected
+from distributor.payout.correction import Correction
 from distributor.payout.decision import Decision
 from distributor.payout.guard_settling import GuardSettling
 from distributor.settings.use_cases import HistorySettings
@@ -40,6 +42,7 @@ async def settle(context: CommandContext) -> int:
     order = await _order(context, correction)
     outcome = await correction.settle(order, options.tx, None, node=options.node)
     await _must_exist(context, outcome)
+    await _name_recorded(context, correction, order, outcome)
     action = _("mark order {order} as paid by {tx}").format(order=order.key, tx=options.tx)
     if _allows(context, outcome) and context.applies(action):
         outcome = await correction.settle(order, options.tx, _decision(context), node=options.node)
@@ -50,10 +53,11 @@ async def reopen(context: CommandContext) -> int:
     """Hold a paid order whose payment is not there."""
     correction, options = await _correction(context), context.options
     order = await _order(context, correction)
-    outcome = await correction.reopen(order, options.tx, None)
-    action = _("hold order {order}: {tx} used its nonce and did not pay it").format(order=order.key, tx=options.tx)
+    outcome = await correction.reopening.reopen(order, options.tx, None)
+    await _name_recorded(context, correction, order, outcome)
+    action = _("hold order {order}: {tx} did not pay it").format(order=order.key, tx=options.tx)
     if _allows(context, outcome) and context.applies(action):
-        outcome = await correction.reopen(order, options.tx, _decision(context))
+        outcome = await correction.reopening.reopen(order, options.tx, _decision(context))
     return conclude(context, outcome, order=str(order.key))
 
 
@@ -87,6 +91,13 @@ async def _must_exist(context: CommandContext, outcome: Corrected) -> None:
         await (await context.parts.history()).transaction_details([context.options.tx])
 
 
+async def _name_recorded(context: CommandContext, correction: Correction, order: Order, outcome: Corrected) -> None:
+    """Say what the guard has recorded, where that is not what the ledger names."""
+    payment = await correction.reopening.recorded(order) if outcome is Corrected.MOVED else None
+    if payment is not None:
+        context.say(guard_record.recorded(payment))
+
+
 def _allows(context: CommandContext, outcome: Corrected) -> bool:
     return OUTCOMES[context.options.command][outcome].code == 0
 
@@ -106,7 +117,11 @@ def _settle_arguments(command: argparse.ArgumentParser) -> None:
 def _reopen_arguments(command: argparse.ArgumentParser) -> None:
     order_argument(command)
     command.add_argument(
-        "--tx", required=True, type=tx_hash, metavar="HASH", help=_("the transaction that consumed its nonce")
+        "--tx",
+        required=True,
+        type=tx_hash,
+        metavar="HASH",
+        help=_("the transaction that consumed its nonce; else the one that it is marked as paid by"),
     )
 
 
@@ -137,7 +152,9 @@ COMMANDS = (
         name="reopen",
         summary=N_("hold a paid order that was not paid"),
         description=N_(
-            "Hold an order that is marked as paid: --tx is the final transaction of its nonce, which did not pay it."
+            "Hold an order that is marked as paid: --tx is the final transaction of its nonce, which did not pay it. "
+            "If another transaction is marked as its payment: --tx is that one, and the guard and the nodes are asked "
+            "whether it paid."
         ),
         run=reopen,
         arguments=_reopen_arguments,

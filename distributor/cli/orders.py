@@ -16,8 +16,8 @@ from distributor.ledger.opened import Unreadable
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.payout import guard_record
+from distributor.payout.called_paid import shows_transfer
 from distributor.payout.catalogue import CATALOGUE, ROW_UNREADABLE
-from distributor.payout.correction import shows_transfer
 from distributor.settings.use_cases import HistorySettings, StatusSettings
 from distributor.status import Status, rfc3339
 

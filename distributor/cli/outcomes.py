@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.language import N_, _
 from distributor.payout.cancellation import Cancelled
-from distributor.payout.correction import Corrected
+from distributor.payout.corrected import Corrected
 from distributor.payout.resolution import Resolved
 
 
@@ -34,6 +34,7 @@ _NEWER = Outcome(REFUSED, N_("Use the newer version of the service that wrote th
 _NOT_PAUSED = Outcome(REFUSED, N_("`pause` first; then run the same command again."))
 _RELEASED = N_("The order is held and free of its nonce: `retry` or `cancel` it.")
 _IS_PAID = Outcome(REFUSED, N_("There is nothing to do: the order is paid."))
+_MOVED = Outcome(REFUSED, N_("The guard has recorded another transaction as its payment: `settle` by that one."))
 
 OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
     "resubmit": {
@@ -46,6 +47,10 @@ OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
     "settle": {
         Corrected.PAID: Outcome(DONE, N_("Done: the order is paid.")),
         Corrected.IS_PAID: _IS_PAID,
+        Corrected.MOVED: _MOVED,
+        Corrected.NOT_SHOWN: Outcome(
+            REFUSED, N_("The ledger calls it paid and the chain does not show it: `reopen` it first.")
+        ),
         Corrected.NO_TRANSFER: Outcome(
             REFUSED, N_("Find what paid the wallet and name that transaction. If nothing did, `retry` or `cancel`.")
         ),
@@ -59,12 +64,18 @@ OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
         Corrected.HELD: Outcome(DONE, _RELEASED),
         Corrected.NOT_PAID: Outcome(REFUSED, N_("Only a paid order is reopened; `retry` or `cancel` a held one.")),
         Corrected.IS_PAID: _IS_PAID,
+        Corrected.MOVED: _MOVED,
+        Corrected.ANOTHER_PAYMENT: Outcome(
+            REFUSED,
+            N_("Name the transaction that the order is marked as paid by: `order` shows it."),
+        ),
         Corrected.RESUBMIT: Outcome(
             REFUSED, N_("The nonce is not used: `resubmit` the stored bytes, and the order is paid after all.")
         ),
         Corrected.ANOTHER_NONCE: _ANOTHER_NONCE,
         Corrected.NOT_FINAL: _NOT_FINAL,
         Corrected.NODES_DISAGREE: _DISAGREE,
+        Corrected.NEWER: _NEWER,
     },
     "resolve": {
         Resolved.PAID: Outcome(DONE, N_("Done: that transaction paid the orders of the nonce.")),

@@ -55,6 +55,8 @@ async def resume(context: CommandContext) -> int:
     if obstacles := await resumption.obstacles():
         raise CommandRefused(" ".join(obstacles))
     if context.applies(_("let orders be bound and paid again")):
+        if await resumption.renew_mark():
+            context.say(_("A payment that was final left the chain: the guard's records are read anew from the first."))
         if context.options.past_known and await ledger.past.trust():
             await ledger.admin.record("past-known", "payouts", context.options.by, context.options.why)
         pause_state = await ledger.admin.resume(context.options.by, context.options.why, pause_state)

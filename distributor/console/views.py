@@ -128,6 +128,7 @@ def _lines(key: OrderKey, document: dict[str, Any]) -> list[str]:
                 f"{stem} retry {key} --no-tokens-moved {why}",
             ]
         case OrderStatus.PAID:
-            return [f"{stem} reopen {key} --tx 0x… {why}"]
+            named = tx if document["nonce"] is None else "0x…"  # without a nonce of its own: what its row names
+            return [f"{stem} reopen {key} --tx {named} {why}"]
         case _:
             return []

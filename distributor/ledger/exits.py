@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from distributor.addresses import ZERO_ADDRESS
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
-from distributor.ledger.columns import encode
+from distributor.ledger.columns import decode, encode
 from distributor.ledger.order_index import index_again, index_attempt, index_order
 from distributor.ledger.queries import find_record, must_find_record
 from distributor.ledger.records import UNREMEMBERED, NextNonce, Slot
@@ -22,6 +22,10 @@ from foundation.clock import Clock
 from foundation.errors import Contention, require
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
+from foundation.tablestore.queries import past
+
+PROOFS_MAX = 1_000
+"""A bound on the transfers of one transaction that people have called payments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,12 @@ class Exits:
         require(order.nonce is None and order.status is not OrderStatus.PAID, f"order {order.key} is {order.status}")
         paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
         paid = numbered(replace(paid, paid_hash=tx_hash, paid_block=block_number), self.clock())
+        proof = keys.proof(tx_hash, log_index)
         group = AtomicWrite()
         announce(group, [paid], paid.updated_ms)
         group.replace(keys.order_row(order.key), encode(paid), order.version)
-        group.insert(keys.proof(tx_hash, log_index), encode(order.key))
+        if await self.proves(tx_hash, log_index) != order.key:  # it does where the order was reopened since
+            group.insert(proof, encode(order.key))
         if order.status is OrderStatus.RECEIVED:
             group.delete(keys.open_order(order))
         if order.status is OrderStatus.HELD:
@@ -105,11 +111,20 @@ class Exits:
         """Return the order that a person has called paid by that transfer."""
         return await find_record(self.rows, OrderKey, keys.proof(tx_hash, log_index))
 
-    async def reopen(self, order: Order, detail: str) -> Order:
-        """Hold a paid order whose payment is not there; its nonce was spent on something else."""
+    async def is_by_hand(self, order: Order) -> bool:
+        """Say whether a person has called *order* paid by a transfer of the transaction that its row names."""
+        if order.paid_hash is None:
+            return False
+        prefix = keys.proofs_of(order.paid_hash)
+        found = await self.rows.scan(prefix, past(prefix), limit=PROOFS_MAX)
+        return any(decode(OrderKey, row) == order.key for row in found)
+
+    async def reopen(self, order: Order, detail: str, *, reason: HoldReason = HoldReason.NONCE_LOST) -> Order:
+        """Hold a paid order whose payment is not there, with the reason why it is not."""
         require(order.status is OrderStatus.PAID, f"order {order.key} is {order.status}, not paid")
-        held = replace(order, status=OrderStatus.HELD, hold_reason=HoldReason.NONCE_LOST, hold_detail=detail)
-        held = replace(held, operator=None, nonce=None, gas_cost_wei=None, updated_ms=self.clock())
+        held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
+        held = replace(held, operator=None, nonce=None, gas_cost_wei=None, paid_block=None, paid_log=None)
+        held = replace(held, updated_ms=self.clock())
         held = numbered(held, held.updated_ms)
         group = AtomicWrite()
         announce(group, [held], held.updated_ms)

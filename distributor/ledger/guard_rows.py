@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.order_index import index_again
-from distributor.ledger.own_addresses import keep_former
+from distributor.ledger.own_addresses import former_parties, keep_former
 from distributor.ledger.queries import find_record, must_find_record
 from distributor.ledger.records import GuardMark, NextNonce
 from distributor.ledger.signs import OPERATORS_MAX
@@ -71,6 +71,28 @@ class GuardRows:
             f"adopted:{order.key}:{paid.tx_hash}", {"was": order.status.value, "block": paid.block_number}
         )
         return after
+
+    async def correct(self, order: Order, paid: PaidBy) -> Order:
+        """
+        Let a paid order name the transaction that the guard has recorded as its payment, in the place of another one.
+
+        Raises:
+            Contention: The order changed since it was read.
+        """
+        require(order.status is OrderStatus.PAID, f"order {order.key} is {order.status}, not paid")
+        after = replace(order, paid_hash=paid.tx_hash, paid_block=paid.block_number, paid_log=paid.log_index)
+        after = replace(after, updated_ms=self.clock())
+        after = numbered(after, after.updated_ms)
+        group = AtomicWrite()
+        announce(group, [after], after.updated_ms)
+        group.replace(keys.order_row(order.key), encode(after), order.version)
+        await index_again(self.rows, group, after)
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
+        return after
+
+    async def former(self) -> Sequence[Address]:
+        """Return the guards that this ledger paid through before that of today."""
+        return [each.address for each in await former_parties(self.rows) if each.kind == "guard"]
 
     async def mark(self, guard: Address) -> GuardMark:
         """Return how far the records of *guard* are known and settled."""

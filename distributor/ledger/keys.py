@@ -186,7 +186,12 @@ def fence(operator: Address, number: int) -> str:
 
 def proof(tx_hash: Hash, log_index: int) -> str:
     """One transfer by which a person called an order paid."""
-    return f"proof:{tx_hash}:{log_index:010d}"
+    return f"{proofs_of(tx_hash)}{log_index:010d}"
+
+
+def proofs_of(tx_hash: Hash) -> str:
+    """The beginning of every ``proof`` row of one transaction."""
+    return f"proof:{tx_hash}:"
 
 
 def stop(subject: str) -> str:

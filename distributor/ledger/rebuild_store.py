@@ -109,6 +109,14 @@ class RebuildStore:
             if PaidRef.is_in(row):
                 yield Hash(row.key.removeprefix(keys.REFS)), decode(PaidRef, row)
 
+    async def paid(self) -> AsyncIterator[tuple[Hash, Hash | None]]:
+        """Yield the reference of each payment that is known, perhaps twice, and the transaction that made it."""
+        async for order in self.orders():
+            if order.status is OrderStatus.PAID:
+                yield order.ref_id, order.paid_hash
+        async for ref_id, ref in self.restored_refs():
+            yield ref_id, ref.paid_hash
+
     async def knows(self, ref_id: Hash) -> bool:
         """Say whether an order of this ledger has that reference, or a rebuild found it spent."""
         return await self.rows.get(keys.ref(ref_id)) is not None
@@ -259,6 +267,6 @@ def _result_of(payout: Payout, order: Order | None, ref: PaidRef | None) -> Rest
         return RestoreResult.NEW
     if (order.wallet, order.amount_units) != (payout.wallet, payout.amount_units):
         return RestoreResult.DIFFERS
-    if not (order.status.is_known and (order.hold_reason is None or order.hold_reason.is_known)):
+    if order.is_frozen:
         return RestoreResult.FROZEN
     return RestoreResult.MARKED if order.nonce is None else RestoreResult.BOUND

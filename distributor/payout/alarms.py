@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from distributor.chain_types import ChainSnapshot, GuardPayment, Receipt
 from distributor.errors import SignerUnavailable
+from distributor.ledger import keys
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.opened import Unreadable
 from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Order, Transaction
@@ -103,6 +104,18 @@ def row_unreadable(row: Unreadable) -> Alarm:
         action="Was the table edited by hand, or written by a newer version of the service? Bring that version back, "
         "or have the row looked at; its order or nonce is left alone meanwhile.",
         subject=row.key,
+    )
+
+
+def frozen_paid(order: Order, payment: GuardPayment) -> Alarm:
+    """The guard has recorded the payment of an order that only a newer version may touch."""
+    word = order.status if not order.status.is_known else order.hold_reason
+    return Alarm(
+        code="row_unreadable",
+        summary=f"Order {order.key} has a newer version's word, {word}, and the guard has recorded its payment: "
+        f"transaction {payment.tx_hash} in block {payment.block.number}.",
+        action="Bring the newer version back: this one leaves the order as it is. The guard pays it no second time.",
+        subject=keys.order_row(order.key),
     )
 
 

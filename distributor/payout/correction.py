@@ -9,52 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from distributor.chain_types import Claim, GuardWord, Receipt, Submitted, Transfer
 from distributor.ledger import Closing, Ledger
 from distributor.ledger.closing import PaidBy, mined_by
 from distributor.model import Address, Hash, HoldReason, OpenTransaction, Order, OrderStatus
 from distributor.payout import effects, guard_outcomes, lifecycle, payment_proof
+from distributor.payout.called_paid import transfer_to
+from distributor.payout.corrected import Corrected
 from distributor.payout.decision import Decision
 from distributor.payout.guard_settling import GuardSettling
-from distributor.payout.history import History, TransactionDetails
+from distributor.payout.history import History
+from distributor.payout.reopening import Reopening
 from distributor.payout.weighing import shows_final
 from distributor.payout.witnesses import TooEarly, Witnesses
 from distributor.ports import Chain
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
-
-
-class Corrected(StrEnum):
-    """What was put right, or why nothing was."""
-
-    SUBMITTED = "submitted"
-    """The stored bytes were handed to the nodes."""
-    PAID = "paid"
-    """The order is paid by that transaction."""
-    HELD = "held"
-    """The order is held: what it was called paid by did not pay it."""
-    NOT_BOUND = "not_bound"
-    """The ledger has no transaction with that nonce."""
-    USED = "used"
-    """The nonce is in a block: there is nothing to submit."""
-    NO_TRANSFER = "no_transfer"
-    """That transaction moved no such amount from the reserve to this wallet."""
-    ANOTHER_ORDER = "another_order"
-    """That transfer paid another order, by its reference or by an earlier decision."""
-    ANOTHER_NONCE = "another_nonce"
-    """That transaction is not the one that used the order's nonce."""
-    IS_PAID = "is_paid"
-    """The order is paid, by that transaction or by another one that the chain shows."""
-    NOT_PAID = "not_paid"
-    """The order is not called paid, so there is nothing to reopen."""
-    RESUBMIT = "resubmit"
-    """The order's nonce is not used: hand its stored bytes to the nodes with ``resubmit``."""
-    NOT_FINAL = "not_final"
-    NODES_DISAGREE = "nodes_disagree"
-    NEWER = "newer"
-    """A newer version of the service wrote the order's status or reason: that version must do it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +38,18 @@ class Correction:
     identity: Identity
     policy: SettlementSettings
     guard_settling: GuardSettling
+
+    @property
+    def reopening(self) -> Reopening:
+        """What is done about orders that are called paid."""
+        return Reopening(
+            ledger=self.ledger,
+            chain=self.chain,
+            history=self.history,
+            identity=self.identity,
+            policy=self.policy,
+            guard=self.guard_settling.guard,
+        )
 
     async def resubmit(
         self, operator: Address, nonce: int, decision: Decision | None
@@ -96,37 +79,13 @@ class Correction:
         A bound order is closed by the word of *node* alone, where the nodes never agree. An order that is
         not bound needs the word of two, and a transfer that proves no other order.
         """
-        if not order.status.is_known or (order.hold_reason is not None and not order.hold_reason.is_known):
+        if order.is_frozen:
             return Corrected.NEWER
         if order.status is OrderStatus.PAID:
-            return Corrected.IS_PAID
+            return await self.reopening.settle(order, tx_hash, decision)
         if order.operator is not None and order.nonce is not None:
             return await self._settle_bound(order, order.operator, order.nonce, tx_hash, decision, node=node)
         return await self._settle_unbound(order, tx_hash, decision)
-
-    async def reopen(self, order: Order, tx_hash: Hash, decision: Decision | None) -> Corrected:
-        """
-        Hold an order that is called paid and was not: *tx_hash* used its nonce, finally, and paid it nothing.
-
-        While its nonce is not used its stored bytes may still be mined: those are resubmitted instead.
-        """
-        if order.status is not OrderStatus.PAID or order.operator is None or order.nonce is None:
-            return Corrected.NOT_PAID
-        if (await self.chain.snapshot([order.operator], [], [])).nonces[order.operator] <= order.nonce:
-            return Corrected.RESUBMIT
-        details = (await self.history.transaction_details([tx_hash]))[tx_hash]
-        if (details.sender, details.nonce) != (order.operator, order.nonce):
-            return Corrected.ANOTHER_NONCE
-        receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=True)
-        if isinstance(receipt, TooEarly):
-            return Corrected(receipt.value)
-        here = not _denied(order, details, receipt) and _transfer(order, receipt, self.identity.reserve) is not None
-        if here or await self._paid_elsewhere(order, tx_hash):
-            return Corrected.IS_PAID
-        if decision is not None:
-            await self.ledger.admin.record("reopen", str(order.key), decision.by, decision.why)
-            await self.ledger.exits.reopen(order, f"reopened: transaction {tx_hash} used its nonce and did not pay it")
-        return Corrected.HELD
 
     # inside ------------------------------------------------------------------------------------
 
@@ -200,13 +159,6 @@ class Correction:
         word = (await self.chain.words([claim], node=node, mark=snapshot.mark)).get(tx_hash)
         return word.receipt if word is not None and shows_final(word, shown.block, self.policy) else None
 
-    async def _paid_elsewhere(self, order: Order, tx_hash: Hash) -> bool:
-        """Say whether a node still shows the transaction of another ledger by which the order is called paid."""
-        if order.paid_hash is None or order.paid_hash == tx_hash:
-            return False
-        shown = (await self.chain.snapshot([], [order.paid_hash], [])).receipts.get(order.paid_hash)
-        return shown is not None and self._recorded(order, shown) is not None
-
     def _recorded(self, order: Order, receipt: Receipt) -> PaidBy | None:
         """Return what the guard says itself: it names reference, wallet and amount, also of an imported payment."""
         wanted = (GuardWord.PAID, self.identity.guard, order.ref_id, order.wallet, order.amount_units)
@@ -227,7 +179,7 @@ class Correction:
 
     async def _proof(self, order: Order, receipt: Receipt) -> Transfer | Corrected:
         """Return the transfer that paid *order* and no other; a call of this service names the order it paid."""
-        transfer = _transfer(order, receipt, self.identity.reserve)
+        transfer = transfer_to(order, receipt, self.identity.reserve)
         if transfer is None:
             return Corrected.NO_TRANSFER
         details = (await self.history.transaction_details([receipt.tx_hash]))[receipt.tx_hash]
@@ -238,20 +190,3 @@ class Correction:
             return Corrected.ANOTHER_ORDER
         other = await self.ledger.exits.proves(receipt.tx_hash, transfer.log_index)
         return transfer if other in {None, order.key} else Corrected.ANOTHER_ORDER
-
-
-def _denied(order: Order, details: TransactionDetails, receipt: Receipt) -> bool:
-    """Say whether the guard itself says that it did not pay this item; its equal beside it is another order."""
-    said = [each.word for each in receipt.guard_events if (each.emitter, each.ref_id) == (details.to, order.ref_id)]
-    return details.guarded and bool(said) and GuardWord.PAID not in said
-
-
-def shows_transfer(order: Order, receipt: Receipt, reserve: Address) -> bool:
-    """Say whether *receipt* moved the order's amount from the reserve to its wallet."""
-    return _transfer(order, receipt, reserve) is not None
-
-
-def _transfer(order: Order, receipt: Receipt, reserve: Address) -> Transfer | None:
-    wanted = (reserve, order.wallet, order.amount_units)
-    moved = ((each, (each.sender, each.recipient, each.amount_units)) for each in receipt.transfers)
-    return next((each for each, found in moved if receipt.succeeded and found == wanted), None)

@@ -43,9 +43,9 @@ class GuardReading:
     """How many of them show something unknown."""
 
 
-async def read_past(ledger: Ledger, guard: Guard, address: Address) -> GuardReading:
+async def read_past(ledger: Ledger, guard: Guard, address: Address, *, whole: bool = False) -> GuardReading:
     """
-    Compare the records of the guard at *address* with the ledger.
+    Compare the records of the guard at *address* with the ledger: those behind the mark, or the *whole* of them.
 
     The nodes are asked before the rows are read: what another host binds in between is in the rows then.
 
@@ -53,7 +53,7 @@ async def read_past(ledger: Ledger, guard: Guard, address: Address) -> GuardRead
         ChainUnavailable: No node shows records that add up.
     """
     mark = await ledger.guard_rows.mark(address)
-    pasts = await guard.pasts(address, int(mark.head))
+    pasts = await guard.pasts(address, 0 if whole else int(mark.head))
     known = await _known(ledger, {each.ref_id for past in pasts for each in _payments(past)})
     firsts = (next((each for each in _payments(past) if each.ref_id not in known), None) for past in pasts)
     unknown = [each for each in firsts if each is not None]
@@ -116,7 +116,10 @@ class GuardMarks:
                 continue
             if order is None or order.status is OrderStatus.PAID:
                 continue
-            if order.status is OrderStatus.BOUND or not order.status.is_known:
+            if order.is_frozen:  # left as it is: the version that knows the word meets the record when it would bind
+                await self.adoption.alarms.raise_(alarms.frozen_paid(order, payment))
+                continue
+            if order.status is OrderStatus.BOUND:
                 return False
             if await self.adoption.settle(order, payment) is Adopted.NOT_FINAL:
                 return False

@@ -29,7 +29,7 @@ async def retry_obstacle(ledger: Ledger, guard: Guard, order: Order) -> str:
         return ""
     if is_same_payment(order, payment):
         return _settle(order.key, payment)
-    return f"{_recorded(payment)} The guard pays a reference once, so this order is never paid: `cancel` it."
+    return f"{recorded(payment)} The guard pays a reference once, so this order is never paid: `cancel` it."
 
 
 async def cancel_obstacle(ledger: Ledger, guard: Guard, order: Order) -> str:
@@ -53,7 +53,7 @@ async def bar_obstacle(ledger: Ledger, guard: Guard, ref_id: Hash) -> str:
     payment = await _payment(ledger, guard, ref_id)
     if payment is None:
         return ""
-    return f"{_recorded(payment)} This ledger does not know of it: it is older than the chain. `pause`, then `rebuild`."
+    return f"{recorded(payment)} This ledger does not know of it: it is older than the chain. `pause`, then `rebuild`."
 
 
 async def _payment(ledger: Ledger, guard: Guard, ref_id: Hash) -> GuardPayment | None:
@@ -63,7 +63,8 @@ async def _payment(ledger: Ledger, guard: Guard, ref_id: Hash) -> GuardPayment |
     return await guard.payment(identity.guard, ref_id)
 
 
-def _recorded(payment: GuardPayment) -> str:
+def recorded(payment: GuardPayment) -> str:
+    """Say what the guard has recorded."""
     return (
         f"The guard has recorded transaction {payment.tx_hash} in block {payment.block.number}: it paid "
         f"{payment.amount_units} units to {payment.wallet} under this reference."
@@ -72,6 +73,6 @@ def _recorded(payment: GuardPayment) -> str:
 
 def _settle(key: OrderKey, payment: GuardPayment) -> str:
     return (
-        f"{_recorded(payment)} That is this order: "
+        f"{recorded(payment)} That is this order: "
         f"`settle {key.source}/{key.order_id} --tx {payment.tx_hash}` once it is final."
     )

@@ -41,6 +41,8 @@ class Arrival:
     block: Block
     log_index: int
     amount_units: TokenUnits
+    minted: bool = False
+    """Whether it came from the zero address."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +82,12 @@ class History(Protocol):
 
     async def reserve_balance(self, block: int) -> TokenUnits:
         """Return what the reserve held at the end of *block*, as every node that is asked has it."""
+
+    async def minted(self, first_block: int, last_block: int) -> int:
+        """Return how many units the token made in these blocks, both included, less what it destroyed."""
+
+    async def supply(self, block: int) -> int | None:
+        """Return how many units of the token there were at the end of *block*; None where it does not tell."""
 
     async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         """Return who made each of these mined transactions; ChainUnavailable when one is unknown."""

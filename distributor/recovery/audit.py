@@ -126,10 +126,9 @@ class Audit:
         findings.differences += (
             each for ref_id, payouts in paid.items() for each in _judge(entries.get(ref_id), payouts)
         )
-        books = await self._completeness.books(first_block, findings.last_block, held_units)
-        findings.incomplete = books.trouble(
-            providers=len(by_provider(self.chain.nodes)), read_units=findings.moved_units
-        )
+        providers = len(by_provider(self.chain.nodes))
+        books = await self._completeness.books(first_block, findings.last_block, held_units, providers=providers)
+        findings.incomplete = books.trouble(providers=providers, read_units=findings.moved_units)
         return findings
 
     @property

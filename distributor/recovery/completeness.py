@@ -4,13 +4,15 @@ Whether the past that was read can be the whole past.
 A node that has pruned its logs, or a gateway that shows a window of them, answers "nothing" and means
 "unknown"; a start that is too late leaves out what was paid before. Both let paid orders be paid again.
 So what came to the reserve, less what left it, must be what it holds. That is necessary and not enough:
-a window that begins where the reserve was empty adds up too.
+a window that begins where the reserve was empty adds up too. Where no second provider shows the same, the
+blocks must hold the token's whole life: all that was ever made of it, which is its supply today.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from distributor.errors import ChainUnavailable
 from distributor.payout.history import History
 from distributor.units import TokenUnits
 
@@ -28,6 +30,8 @@ class Books:
     held_units: int
     emptied: bool
     """Whether the reserve held nothing at some moment before the end: nothing tells what was before that."""
+    from_creation: bool
+    """Whether all of the token was made in these blocks; nobody looks where two providers show the same past."""
 
     def trouble(self, *, providers: int, read_units: int) -> str:
         """
@@ -53,6 +57,12 @@ class Books:
                 "The reserve was empty before these blocks ended, so they may be a part of its past; a second node of "
                 "another provider must show the same."
             )
+        if not self.from_creation and providers < ENOUGH:
+            return (
+                "The token was not made in these blocks, as far as this node shows, so what was paid before them may "
+                "be missing. Begin at the block of the token's creation, and ask a node that keeps all logs; or a "
+                "second node of another provider must show the same."
+            )
         return ""
 
 
@@ -66,8 +76,8 @@ class Completeness:
         """Return what the reserve held at the end of *block*; read first, beside the end of the range itself."""
         return await self.history.reserve_balance(block)
 
-    async def books(self, first_block: int, last_block: int, held_units: TokenUnits) -> Books:
-        """Return what moved in these blocks, both included."""
+    async def books(self, first_block: int, last_block: int, held_units: TokenUnits, *, providers: int) -> Books:
+        """Return what moved in these blocks, both included, as so many *providers* show it."""
         moves: list[tuple[int, int, int]] = []
         for first in range(first_block, last_block + 1, PAGE_BLOCKS):
             last = min(first + PAGE_BLOCKS - 1, last_block)
@@ -75,10 +85,22 @@ class Completeness:
             left = await self.history.reserve_transfers(first, last)
             moves += [(each.block.number, each.log_index, each.amount_units) for each in arrived]
             moves += [(each.block.number, each.log_index, -each.amount_units) for each in left]
-        return _books(sorted(moves), held_units)
+        from_creation = providers >= ENOUGH or await self._is_from_creation(first_block, last_block)
+        return _books(sorted(moves), held_units, from_creation=from_creation)
+
+    async def _is_from_creation(self, first_block: int, last_block: int) -> bool:
+        """Say whether all there is of the token was made in these blocks: a node without the first logs shows less."""
+        try:
+            made = [
+                await self.history.minted(first, min(first + PAGE_BLOCKS - 1, last_block))
+                for first in range(first_block, last_block + 1, PAGE_BLOCKS)
+            ]
+            return sum(made) == await self.history.supply(last_block)
+        except ChainUnavailable:
+            return False  # an export is read where no node gives these logs
 
 
-def _books(moves: list[tuple[int, int, int]], held_units: TokenUnits) -> Books:
+def _books(moves: list[tuple[int, int, int]], held_units: TokenUnits, *, from_creation: bool) -> Books:
     running, emptied = 0, not moves
     for place, (_, _, units) in enumerate(moves):
         running += units
@@ -88,4 +110,5 @@ def _books(moves: list[tuple[int, int, int]], held_units: TokenUnits) -> Books:
         left_units=-sum(units for *_, units in moves if units < 0),
         held_units=held_units,
         emptied=emptied,
+        from_creation=from_creation,
     )

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from distributor.addresses import ZERO_ADDRESS
 from distributor.model import Hash
 from distributor.payout.history import Arrival, History, ReserveTransfer, TransactionDetails
 from distributor.units import TokenUnits
@@ -78,6 +79,16 @@ class ExportedHistory:
 
     async def reserve_balance(self, block: int) -> TokenUnits:
         return await self.chain.reserve_balance(block)
+
+    async def minted(self, first_block: int, last_block: int) -> int:
+        """Count what the file shows, which is the reserve's: too little where others were given the first tokens."""
+        made = [each for each in await self.reserve_arrivals(first_block, last_block) if each.minted]
+        left = await self.reserve_transfers(first_block, last_block)
+        destroyed = [each for each in left if each.wallet == ZERO_ADDRESS]
+        return sum(each.amount_units for each in made) - sum(each.amount_units for each in destroyed)
+
+    async def supply(self, block: int) -> int | None:
+        return await self.chain.supply(block)
 
     async def transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
         return await self.chain.transaction_details(hashes)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from distributor.chain_types import Call, ChainSnapshot, FeeQuote, PoolView, RevertKind
+from distributor.chain_types import Call, ChainSnapshot, FeeQuote, PoolView, RevertKind, Simulation
 from distributor.ledger.fence_rows import FenceRows
 from distributor.ledger.signs import Signs
 from distributor.model import Address, Attempt, AttemptKind, Fees, SubmitOutcome
@@ -35,6 +35,9 @@ FENCE_NONCES = IN_POOL + UNSETTLED_MAX
 TURNS_MAX = 1_800
 """An hour of blocks; finality on Polygon takes seconds, and took a quarter of an hour on its worst day."""
 
+_NO_ROLE = frozenset({RevertKind.ROLE_MISSING})
+_NO_WAY = _NO_ROLE | {RevertKind.ALLOWANCE_SHORT}
+"""What closes an Authority that was replaced: the reserve's allowance was taken from it, too."""
 Say = Callable[[str], None]
 
 
@@ -72,6 +75,12 @@ class Fence:
     guard: Guard
     guards: Collection[Address]
     """Through which an operator may pay without a role of its own: the guard of today, and those before it."""
+    authorities: Collection[Address] | None
+    """
+    The Authorities before that of today: a call to one of them may wait in a pool, and may still pay.
+
+    None where nobody knows which there were: then an operator whose key is here is never taken for closed.
+    """
     chain_id: int
     limits: FeeSettings
     policy: SettlementSettings
@@ -97,8 +106,8 @@ class Fence:
                 raise FenceOpen(
                     sentence(
                         "operator {operator} may still pay, and its key is not configured: revoke its role on the "
-                        "authority and `remove` it from each guard, or set OPERATOR_PK_RETIRING or "
-                        "OPERATOR_KEY_ID_RETIRING to its key",
+                        "authority and each before it, and `remove` it from each guard, or set OPERATOR_PK_RETIRING "
+                        "or OPERATOR_KEY_ID_RETIRING to its key",
                         operator=lane.operator,
                     )
                 )
@@ -205,10 +214,14 @@ class Fence:
         )
 
     async def _is_revoked(self, operator: Address) -> bool:
-        """Say whether it can pay no more: it has no role at the Authority, and no guard allows it."""
-        (tried,) = await self.chain.simulate(operator, [self.chain.probe(operator)])
-        has_no_role = tried.revert is not None and tried.revert.kind is RevertKind.ROLE_MISSING
-        return has_no_role and not await self._is_allowed(operator)
+        """Say whether it can pay no more: no role at the Authority, no way by one before it, and no guard allows it."""
+        if self.authorities is None and operator in self.signers:
+            return False
+        probe = self.chain.probe(operator)
+        formers = [replace(probe, to=each) for each in sorted(self.authorities or ())]
+        today, *before = await self.chain.simulate(operator, [probe, *formers])
+        closed = _refuses(today, _NO_ROLE) and all(_refuses(each, _NO_WAY) for each in before)
+        return closed and not await self._is_allowed(operator)
 
     async def _is_allowed(self, operator: Address) -> bool:
         """Say whether a guard lets it pay, by the last final block: a removal that may be undone is none."""
@@ -219,6 +232,11 @@ class Fence:
             return True  # nothing says that it is not
         facts = [await self.guard.facts(each, [operator], [], block=block) for each in sorted(self.guards)]
         return any(operator in each.hot_keys for each in facts if each is not None)
+
+
+def _refuses(tried: Simulation, kinds: Collection[RevertKind]) -> bool:
+    """Say whether a contract refuses a payment in a way that lasts until a person changes it."""
+    return tried.revert is not None and tried.revert.kind in kinds
 
 
 def _unspent(lane: Lane, views: Sequence[PoolView], snapshot: ChainSnapshot) -> Sequence[int]:

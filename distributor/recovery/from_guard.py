@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 
 from distributor.chain_types import GuardLink, GuardPayment
 from distributor.ledger import Ledger
-from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
+from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import Address
-from distributor.payout.history import agreed_final, order_of
+from distributor.payout.history import agreed_final
 from distributor.ports import Chain, Guard
+from distributor.recovery.payouts import payout_by
 from distributor.recovery.rebuild import NotSettled
 from distributor.settings.chain import SettlementSettings
 
@@ -68,7 +69,7 @@ class FromGuard:
         for payment in _payments(links):
             fate = await self._fate(payment)
             if fate is RestoreResult.NEW:
-                fate = await self.rebuild_store.restore(_payout(payment))
+                fate = await self.rebuild_store.restore(payout_by(payment))
             report.restored[fate] += 1
         await self.ledger.shops.restore()
         return report
@@ -86,17 +87,3 @@ class FromGuard:
 
 def _payments(links: list[GuardLink]) -> list[GuardPayment]:
     return [payment for link in links for payment in link.payments]
-
-
-def _payout(payment: GuardPayment) -> Payout:
-    return Payout(
-        ref_id=payment.ref_id,
-        key=order_of(payment.ref_id),
-        wallet=payment.wallet,
-        amount_units=payment.amount_units,
-        reason="",
-        operator=None,
-        nonce=None,
-        tx_hash=payment.tx_hash,
-        block_number=payment.block.number,
-    )

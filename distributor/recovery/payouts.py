@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
 
-from distributor.chain_types import GuardWord
+from distributor.chain_types import GuardPayment, GuardWord
 from distributor.ledger.rebuild_store import Payout
 from distributor.model import Address, Hash, OrderKey
 from distributor.order_ids import ref_id
-from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, payout_of
+from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, order_of, payout_of
 
 
 class UnmatchedReason(StrEnum):
@@ -165,3 +165,18 @@ def _is_as_asked(transfer: ReserveTransfer, asked: DistributeCall) -> bool:
 def _payout(proof: ReserveTransfer, asked: DistributeCall, details: TransactionDetails) -> Payout:
     moved = (proof.wallet, proof.amount_units)
     return payout_of(details, asked, moved, tx_hash=proof.tx_hash, block=proof.block.number)
+
+
+def payout_by(payment: GuardPayment) -> Payout:
+    """Return the payout that a guard's record proves; who made it, and by which nonce, it does not say."""
+    return Payout(
+        ref_id=payment.ref_id,
+        key=order_of(payment.ref_id),
+        wallet=payment.wallet,
+        amount_units=payment.amount_units,
+        reason="",
+        operator=None,
+        nonce=None,
+        tx_hash=payment.tx_hash,
+        block_number=payment.block.number,
+    )

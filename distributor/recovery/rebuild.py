@@ -16,7 +16,7 @@ from distributor.errors import ForeignLedger
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
-from distributor.model import Address, HoldReason, OrderKey, OrderStatus
+from distributor.model import Address, Hash, HoldReason, OrderKey, OrderStatus
 from distributor.payout.history import History, ReserveTransfer, newest_final
 from distributor.payout.preflight import identity_mismatch, not_ours
 from distributor.payout.witnesses import by_provider
@@ -24,11 +24,12 @@ from distributor.ports import Chain
 from distributor.recovery.cancelled import cancelled_orders
 from distributor.recovery.completeness import Completeness
 from distributor.recovery.fence import Fence
-from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
+from distributor.recovery.lost_guard import LostGuard
+from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers, payout_by
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from distributor.units import TokenUnits
-from foundation.errors import ServiceError
+from foundation.errors import ConfigurationError, ServiceError
 from foundation.tablestore.ports import AuditTrail
 
 PAGE_BLOCKS = 10_000
@@ -62,12 +63,16 @@ class RebuildReport:
     conflicts: list[RebuildConflict] = field(default_factory=list)
     incomplete: str = ""
     """Why the blocks that were read are not the whole past; empty when nothing speaks against it."""
+    guard_trouble: str = ""
+    """Why the guard of the settings may not be that of the lost ledger; empty where it is, or was never lost."""
     doubt: str = ""
     """The same where a person took the past all the same: each order waits for a person from then on."""
     barred: list[OrderKey] = field(default_factory=list)
     """Orders that a person cancelled before the loss, and that stay cancelled."""
     ledger_id: str = ""
     """Of the finished ledger; empty while it is not finished."""
+    paid: set[Hash] = field(default_factory=set)
+    """The references that the pages which were read spent; of a run that went on, not those before its checkpoint."""
     transfers: int = 0
     units: int = 0
     """What left the reserve in the blocks that were read."""
@@ -75,7 +80,7 @@ class RebuildReport:
     @property
     def clear(self) -> bool:
         """Whether nothing is left for a person to explain."""
-        return not (self.unmatched_transfers or self.conflicts or self.incomplete)
+        return not (self.unmatched_transfers or self.conflicts or self.incomplete or self.guard_trouble)
 
     @property
     def seen(self) -> str:
@@ -110,6 +115,8 @@ class Rebuild:
     say: Say
     accept_incomplete: str = ""
     """Why a person takes a past that does not add up for the whole one."""
+    accept_guard: str = ""
+    """Why a person takes the guard of the settings for the ledger's, though it has not recorded what was paid."""
 
     async def look(self, first_block: int) -> RebuildReport:
         """Show what ``run`` would find and do, and change nothing; needs no ledger. Raises as ``run`` does."""
@@ -124,6 +131,8 @@ class Rebuild:
             payouts = await self._page(first, min(first + PAGE_BLOCKS - 1, report.last_block), report)
             report.restored[RestoreResult.NEW] += len(payouts)
         await self._add_up(report, held_units)
+        if await self._is_lost():
+            report.guard_trouble = await self._lost_guard.check(sorted(report.paid), report.last_block)
         return report
 
     async def run(self, first_block: int, *, by: str, why: str) -> RebuildReport:
@@ -137,9 +146,11 @@ class Rebuild:
            leave no question open, so they are met again by the next run. An order that came again with other
            content than an accepted payout is held.
         4. The past adds up, or a person says in words why it need not.
-        5. What a person cancelled before the loss stays cancelled, by the audit trail.
-        6. Whose secret is whose, by the audit trail; what it does not say waits for a person.
-        7. Nothing left to explain: write identity and nonces.
+        5. Where the identity is lost too: the guard is of this token and Authority, and has recorded what was found.
+           What it has recorded besides is written as well.
+        6. What a person cancelled before the loss stays cancelled, by the audit trail.
+        7. Whose secret is whose, by the audit trail; what it does not say waits for a person.
+        8. Nothing left to explain: write identity and nonces.
 
         Raises:
             ForeignLedger: The ledger is another one's, or pays through another guard.
@@ -155,6 +166,8 @@ class Rebuild:
         held_units = await self._completeness.held(report.last_block)
         progress = await self._index(report)
         await self._add_up(report, held_units)
+        if await self._is_lost():
+            await self._take_guard(report)
         if report.clear:
             await self._keep_cancelled(report, by, why)
             await self.ledger.shops.restore()
@@ -192,13 +205,41 @@ class Rebuild:
         return Completeness(history=self.history)
 
     async def _add_up(self, report: RebuildReport, held_units: TokenUnits) -> None:
-        books = await self._completeness.books(report.first_block, report.last_block, held_units)
-        trouble = books.trouble(providers=len(by_provider(self.chain.nodes)), read_units=report.units)
+        first, last, providers = report.first_block, report.last_block, len(by_provider(self.chain.nodes))
+        books = await self._completeness.books(first, last, held_units, providers=providers)
+        trouble = books.trouble(providers=providers, read_units=report.units)
         if trouble and self.accept_incomplete:
             self.say(f"{trouble} Accepted: {self.accept_incomplete}.")
             report.doubt = f"{trouble} {self.accept_incomplete}"
         elif trouble:
             report.incomplete = trouble
+
+    async def _is_lost(self) -> bool:
+        """Say whether the identity is lost, with its table or without; then the settings alone name a guard."""
+        try:
+            return await self.ledger.identity() is None
+        except ConfigurationError:  # the table is gone: only a dry run meets that
+            return True
+
+    @property
+    def _lost_guard(self) -> LostGuard:
+        return LostGuard(
+            guard=self.fence.guard,
+            identity=self.identity,
+            former=self.known.guards,
+            accepted=self.accept_guard,
+            say=self.say,
+        )
+
+    async def _take_guard(self, report: RebuildReport) -> None:
+        """Prove that the guard is the ledger's, and write what it has recorded and no log has shown."""
+        paid = {ref_id: tx_hash async for ref_id, tx_hash in self.rebuild_store.paid()}
+        by_its_calls = sorted(ref_id for ref_id, tx_hash in paid.items() if tx_hash not in self.known.accepted)
+        report.guard_trouble = await self._lost_guard.check(by_its_calls, report.last_block)
+        if report.guard_trouble:
+            return
+        for payment in await self._lost_guard.unknown(paid.keys(), report.last_block):
+            await self._restore(payout_by(payment), report)
 
     async def _keep_cancelled(self, report: RebuildReport, by: str, why: str) -> None:
         """Bar again what a person cancelled: the chain does not know of it, and the shop may send it again."""
@@ -251,6 +292,7 @@ class Rebuild:
         )
         found = classify_transfers(reserve_transfers, transaction_details, self.known)
         report.unmatched_transfers += found.unmatched_transfers
+        report.paid |= {each.ref_id for each in found.payouts if each.tx_hash not in self.known.accepted}
         self.say(
             f"Blocks {first} to {last}: {len(found.payouts)} payouts, {len(found.unmatched_transfers)} to explain."
         )

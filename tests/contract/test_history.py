@@ -98,6 +98,8 @@ async def test_what_came_less_what_left_is_what_is_held(setup: Setup) -> None:
     assert left >= 2 * ONE_TOKEN
     assert arrived - left == await setup.history.reserve_balance(head)
     assert not await setup.history.reserve_arrivals(head, head)
+    assert await setup.history.minted(0, head) == await setup.history.supply(head)
+    assert await setup.history.minted(head, head) == 0
 
 
 async def test_what_left_the_reserve_is_found_in_the_order_of_the_chain(setup: Setup) -> None:

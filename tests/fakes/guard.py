@@ -38,8 +38,12 @@ class FakeGuard:
         """Further guards, that record nothing."""
         self.paused = set[Address]()
         self.owner = Address("0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB")
+        self.token: Address | None = None
+        """What it pays, where that is not the token."""
         self.silent = False
         """Whether too few nodes say what was recorded."""
+        self.mute = set[str]()
+        """Nodes that do not show the guard's records."""
 
     def install(self, *hot_keys: Address) -> None:
         """Put the guard before the Authority: it has the only role, and *hot_keys* may pay through it."""
@@ -92,7 +96,7 @@ class FakeGuard:
         if guard not in self.contracts | {rules.guard}:
             return None
         return GuardFacts(
-            token=rules.token,
+            token=self.token or rules.token,
             authority=rules.authority,
             owner=self.owner,
             paused=rules.guard_paused if guard == rules.guard else guard in self.paused,
@@ -114,7 +118,7 @@ class FakeGuard:
             raise ChainUnavailable
         mark = Mark(self._chain.head.number, self._chain.finalized_number)
         links = tuple(self._links(guard, since))
-        return [GuardPast(mark=mark, links=links, node=node) for node in self._chain.nodes]
+        return [GuardPast(mark=mark, links=links, node=node) for node in self._chain.nodes if node not in self.mute]
 
     async def agreed_past(self, guard: Address, since: int, *, block: int) -> Sequence[GuardLink]:
         self._chain.asked("agreed_past")

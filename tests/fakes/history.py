@@ -55,7 +55,7 @@ class FakeHistory:
             return []
         place, held = self._chain._blocks[0].place, self._chain._state.tokens[RESERVE]
         left = sum(each.amount_units for receipt in self._chain.receipts for each in receipt.transfers)
-        return [Arrival(block=place, log_index=0, amount_units=TokenUnits(held + left))]
+        return [Arrival(block=place, log_index=0, amount_units=TokenUnits(held + left), minted=True)]
 
     async def moves_of(self, hashes: Sequence[Hash]) -> tuple[Sequence[ReserveTransfer], Sequence[Arrival]]:
         """Read receipts, which a node that has pruned its logs still has; ``FILLED`` filled the reserve."""
@@ -69,6 +69,14 @@ class FakeHistory:
         arrivals = await self.reserve_arrivals(0, last) if FILLED in hashes else []
         self.forgets = forgets
         return transfers, arrivals
+
+    async def minted(self, first_block: int, last_block: int) -> int:
+        """All of it was made in the first block, for the reserve."""
+        return sum(each.amount_units for each in await self.reserve_arrivals(first_block, last_block))
+
+    async def supply(self, block: int) -> int | None:
+        """Nothing was ever destroyed."""
+        return sum(self._chain._blocks[block].state.tokens.values())
 
     async def reserve_balance(self, block: int) -> TokenUnits:
         return TokenUnits(self._chain._blocks[block].state.tokens[RESERVE])

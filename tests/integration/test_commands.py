@@ -320,7 +320,7 @@ def test_a_paid_order_that_is_held_is_settled_and_not_paid_again(desk: Desk) -> 
     assert desk.do("settle", "A-1", "--tx", order["transaction_hash"], code=1)["outcome"] == "is_paid"
     nonce = ("--operator", desk.devchain.deployment.operator, "--nonce", str(order["nonce"]))
     assert desk.do("resubmit", *nonce, code=1)["outcome"] == "used"
-    assert desk.do("reopen", "A-1", "--tx", order["transaction_hash"], code=1)["outcome"] == "not_paid"
+    assert desk.do("reopen", "A-1", "--tx", order["transaction_hash"], code=1)["outcome"] == "is_paid"
     assert len(desk.payouts()) == 1
 
 

@@ -12,10 +12,12 @@ from distributor.chain_types import GuardPayment, GuardWord, Receipt
 from distributor.ledger.closing import Closing, mined_by
 from distributor.model import Address, Hash, Order
 from distributor.payout import guard_outcomes, guard_way
-from distributor.payout.correction import Corrected, Correction
+from distributor.payout.corrected import Corrected
+from distributor.payout.correction import Correction
 from distributor.payout.decision import Decision
 from distributor.payout.guard_outcomes import GuardProof
 from distributor.payout.ledger_age import LedgerAge
+from distributor.payout.reopening import Reopening
 from foundation.clock import UnixMs
 from foundation.tablestore.leases import Lease
 from tests.fakes.chain_state import State
@@ -97,12 +99,12 @@ def a_lease_is_believed_whatever_it_says(patch: Patch) -> None:
 def reopened_without_a_look(patch: Patch) -> None:
     """Hold an order that is called paid because a person says that it was not."""
 
-    async def reopens(self: Correction, order: Order, tx_hash: Hash, decision: Decision | None) -> Corrected:
+    async def reopens(self: Reopening, order: Order, tx_hash: Hash, decision: Decision | None) -> Corrected:
         if order.status == "paid" and order.nonce is not None and decision is not None:
             await self.ledger.exits.reopen(order, f"reopened for {tx_hash}")
         return Corrected.HELD
 
-    patch.setattr(Correction, "reopen", reopens)
+    patch.setattr(Reopening, "reopen", reopens)
 
 
 def settled_without_a_look(patch: Patch) -> None:

@@ -224,7 +224,7 @@ class Host:
 
     def reopen(self, order: Order, tx_hash: Hash) -> Job:
         """A person says that an order was not paid; refused while the chain shows that it was."""
-        work = _refusable(self.correction.reopen(order, tx_hash, DECISION))
+        work = _refusable(self.correction.reopening.reopen(order, tx_hash, DECISION))
         return self.turns.start(f"reopen {order.order_id}", handled(work))
 
     def resolve(self, operator: Address, nonce: int) -> Job:

@@ -32,6 +32,7 @@ def a_rebuild(host: Host) -> Rebuild:
         signers={operator: FakeSigner(operator) for operator in world.operators},
         guard=SteppedGuard(guard=world.guard, turns=turns),
         guards=guards,
+        authorities=(),
         chain_id=world.identity.chain_id,
         limits=world.rulebook.limits,
         policy=world.rulebook.policy,

@@ -15,7 +15,7 @@ from distributor.chain.guard import distribute_many
 from distributor.chain_types import Call, GuardPayment, Revert, RevertKind, Simulation
 from distributor.ledger.guard_rows import GuardRows
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
-from distributor.payout.correction import Corrected
+from distributor.payout.corrected import Corrected
 from distributor.payout.guard_calls import ITEM_GAS, gas_needed
 from distributor.payout.guard_past import read_past
 from distributor.payout.preflight import DistributionConfig
@@ -417,8 +417,8 @@ async def test_an_order_whose_equal_was_paid_beside_it_is_reopened() -> None:
     assert lost.paid_hash is not None
     assert len(world.transfers()) == 1
     correction = a_correction(world)
-    assert await correction.reopen(kept, lost.paid_hash, ANA) is Corrected.IS_PAID
-    assert await correction.reopen(lost, lost.paid_hash, ANA) is Corrected.HELD
+    assert await correction.reopening.reopen(kept, lost.paid_hash, ANA) is Corrected.IS_PAID
+    assert await correction.reopening.reopen(lost, lost.paid_hash, ANA) is Corrected.HELD
     assert await world.status(lost) is OrderStatus.HELD
 
 
@@ -438,7 +438,7 @@ async def test_an_order_that_another_ledger_paid_is_not_reopened() -> None:
 
     order = await world.order(elsewhere)
     assert order.paid_hash not in {None, ours}
-    assert await a_correction(world).reopen(order, ours, ANA) is Corrected.IS_PAID
+    assert await a_correction(world).reopening.reopen(order, ours, ANA) is Corrected.IS_PAID
     assert await world.status(order) is OrderStatus.PAID
 
 

@@ -19,7 +19,9 @@ from distributor.ledger import keys
 from distributor.model import Hash, HoldReason, Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.payout.authority_change import AuthorityChange
-from distributor.payout.correction import Corrected, Correction, shows_transfer
+from distributor.payout.called_paid import shows_transfer
+from distributor.payout.corrected import Corrected
+from distributor.payout.correction import Correction
 from distributor.payout.decision import Decision
 from distributor.payout.resolution import Resolved
 from distributor.units import Wei
@@ -114,7 +116,7 @@ async def _paid_and_not_paid(world: World) -> Order:
     other = world.chain.spend_nonce(OPERATOR)
     world.chain.mine(RELEASE)
     await world.ledger.forget_final(OPERATOR, await world.ledger.stats(OPERATOR))  # that it left has been told
-    assert await a_correction(world).reopen(order, other, ANA) is Corrected.HELD
+    assert await a_correction(world).reopening.reopen(order, other, ANA) is Corrected.HELD
     await world.ledger.admin.retry(await world.order(order), "ana", "not paid")
     return order
 
@@ -404,19 +406,19 @@ async def test_reopen_asks_what_used_the_nonce() -> None:
     correction = a_correction(world)
     waits = await world.receive("WAITS")
     order = await paid(world, "A")
-    assert await correction.reopen(waits, order.paid_hash or waits.ref_id, ANA) is Corrected.NOT_PAID
+    assert await correction.reopening.reopen(waits, order.paid_hash or waits.ref_id, ANA) is Corrected.NOT_PAID
     assert order.paid_hash is not None
-    assert await correction.reopen(order, order.paid_hash, ANA) is Corrected.NOT_FINAL
+    assert await correction.reopening.reopen(order, order.paid_hash, ANA) is Corrected.NOT_FINAL
     world.chain.mine(RELEASE)
-    assert await correction.reopen(order, order.paid_hash, ANA) is Corrected.IS_PAID
+    assert await correction.reopening.reopen(order, order.paid_hash, ANA) is Corrected.IS_PAID
     stranger = world.chain.spend_nonce(OPERATOR)
-    assert await correction.reopen(order, stranger, ANA) is Corrected.ANOTHER_NONCE
+    assert await correction.reopening.reopen(order, stranger, ANA) is Corrected.ANOTHER_NONCE
     world.chain.reorg(world.chain.head.number, keep=False)
-    assert await correction.reopen(order, stranger, ANA) is Corrected.RESUBMIT
+    assert await correction.reopening.reopen(order, stranger, ANA) is Corrected.RESUBMIT
     for _ in range((order.nonce or 0) + 1):
         other = world.chain.spend_nonce(OPERATOR)
     world.chain.mine(RELEASE)
-    assert await correction.reopen(order, other, None) is Corrected.HELD
+    assert await correction.reopening.reopen(order, other, None) is Corrected.HELD
     assert await world.status(order) is OrderStatus.PAID
 
 

@@ -294,6 +294,25 @@ async def test_a_torn_order_that_the_guard_has_paid_stops_nothing_else() -> None
     assert (after.status, "row_unreadable" in world.alarms.codes) == (OrderStatus.PAID, True)
 
 
+@pytest.mark.parametrize("columns", [{"status": "needs_approval"}, {"status": "held", "hold_reason": "of later"}])
+async def test_a_frozen_order_that_the_guard_has_paid_stops_no_mark(columns: dict[str, str]) -> None:
+    """Only the version that knows its word may touch it; what was paid behind it goes on being known and settled."""
+    world = await a_world(guarded=True)
+    frozen = await world.receive("A")
+    key = keys.order_row(frozen.key)
+    world.rows.put(key, {**world.rows.dump()[key], **columns})
+    before = world.rows.dump()[key]
+    world.guard.record(frozen)
+    world.chain.mine(FINAL_BLOCKS)
+
+    after = await pay(world, "B")
+    await pay(world, "C")
+
+    assert (after.status, await mark_of(world)) == (OrderStatus.PAID, 2)
+    assert world.rows.dump()[key] == before
+    assert "row_unreadable" in world.alarms.codes
+
+
 async def test_open_transactions_are_settled_first() -> None:
     """It pauses, so that nothing more is bound, and says what to wait for."""
     world = await a_world(guarded=True)

@@ -9,7 +9,7 @@ import pytest
 from distributor.errors import ChainUnavailable
 from distributor.model import HoldReason, Order, OrderStatus
 from distributor.payout import guard_record
-from distributor.payout.correction import Corrected
+from distributor.payout.corrected import Corrected
 from distributor.payout.resumption import Resumption
 from tests.factories import an_address
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain

@@ -95,8 +95,8 @@ async def test_an_emptied_reserve_is_shown_by_two_providers(
 ) -> None:
     """What was before it was empty no sum can tell."""
 
-    async def books(*_: Any) -> Books:
-        return Books(arrived_units=tokens(1), left_units=0, held_units=tokens(1), emptied=True)
+    async def books(*_: Any, **__: Any) -> Books:
+        return Books(arrived_units=tokens(1), left_units=0, held_units=tokens(1), emptied=True, from_creation=True)
 
     monkeypatch.setattr(Completeness, "books", books)
     world = await a_world(chain=FakeChain(nodes=(ONE, second)))

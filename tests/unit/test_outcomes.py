@@ -10,7 +10,7 @@ import pytest
 
 from distributor.cli.outcomes import OUTCOMES
 from distributor.payout.cancellation import Cancelled
-from distributor.payout.correction import Corrected
+from distributor.payout.corrected import Corrected
 from distributor.payout.resolution import Resolved
 from tests.runbook import RUNBOOK
 

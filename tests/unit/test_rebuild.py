@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from distributor.chain_types import Call, Counts, PoolView
+from distributor.chain_types import Call, Counts, PoolView, Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable, ForeignLedger, NoSuchTransaction
 from distributor.ledger.admin import Admin
 from distributor.ledger.fence_rows import FenceRows
@@ -47,9 +47,10 @@ class Desk:
         self.signers: Mapping[Address, Signer] = {OPERATOR: FakeSigner(OPERATOR)}
         self.operators: Collection[Address] = (OPERATOR,)
         self.guards: Collection[Address] = ()
+        self.authorities: Collection[Address] | None = ()
         self.accepted: list[Hash] = []
         self.identity = IDENTITY
-        self.audit, self.accept_incomplete = world.audit, ""
+        self.audit, self.accept_incomplete, self.accept_guard = world.audit, "", ""
         self.policy = POLICY
         self.said: list[str] = []
 
@@ -62,6 +63,7 @@ class Desk:
             signers=self.signers,
             guard=self.world.guard,
             guards=self.guards,
+            authorities=self.authorities,
             chain_id=IDENTITY.chain_id,
             limits=LIMITS,
             policy=self.policy,
@@ -85,10 +87,12 @@ class Desk:
                 authority=AUTHORITY,
                 operators=self.operators,
                 guards=self.guards,
+                former_authorities=self.authorities or (),
                 accepted=dict.fromkeys(self.accepted),
             ),
             audit=self.audit,
             accept_incomplete=self.accept_incomplete,
+            accept_guard=self.accept_guard,
             say=self.said.append,
         )
 
@@ -483,6 +487,43 @@ async def test_a_key_that_is_not_here_must_be_removed_from_each_guard() -> None:
 
     assert (await desk.rebuild()).clear
     assert world.chain.handed == []
+
+
+async def test_a_call_to_an_authority_of_before_is_fenced_too() -> None:
+    """The Authority was replaced: without a role at the new one an old call may still pay through the old one."""
+    world = await a_world()
+    await world.receive()
+    await world.distribution.drain()
+    desk = await lose_ledger(world)
+    new, old = an_address("new authority"), world.chain.rules.authority
+    simulate = world.chain.simulate
+
+    async def both(operator: Address, calls: Sequence[Call], *, node: str = "") -> Sequence[Simulation]:
+        no_role = Simulation(revert=Revert(kind=RevertKind.ROLE_MISSING, text="no role"))
+        (said,) = await simulate(operator, [replace(calls[0], to=old)], node=node)
+        return [said if call.to == old else no_role for call in calls]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.chain, "simulate", both)
+        patch.setattr(world.chain, "probe", lambda operator: replace(FakeChain.probe(world.chain, operator), to=new))
+        (lane,) = await desk.fence.lanes([OPERATOR])
+        assert lane.revoked
+        desk.authorities = (old,)
+        (lane,) = await desk.fence.lanes([OPERATOR])
+        assert not lane.revoked
+        world.chain.rules.operators.clear()
+        (lane,) = await desk.fence.lanes([OPERATOR])
+        assert lane.revoked
+        world.chain.rules.operators.add(OPERATOR)
+        world.chain.set_allowance(TokenUnits(0))
+        (lane,) = await desk.fence.lanes([OPERATOR])
+        assert lane.revoked
+        desk.authorities = None
+        (lane,) = await desk.fence.lanes([OPERATOR])
+        assert not lane.revoked
+        desk.signers = {}
+        (lane,) = await desk.fence.lanes([OPERATOR])
+        assert lane.revoked
 
 
 async def test_a_role_that_comes_back_opens_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -964,11 +1005,60 @@ async def test_a_later_rebuild_whose_past_adds_up_ends_the_doubt() -> None:
 
 def test_an_emptied_reserve_adds_up_and_proves_nothing_by_one_node() -> None:
     """A window that begins where the reserve held nothing; two nodes that agree are believed."""
-    books = Books(arrived_units=10, left_units=10, held_units=0, emptied=True)
+    books = Books(arrived_units=10, left_units=10, held_units=0, emptied=True, from_creation=True)
 
     assert "was empty before" in books.trouble(providers=1, read_units=10)
     assert books.trouble(providers=2, read_units=10) == ""
-    assert replace(books, emptied=False).trouble(providers=1, read_units=10) == ""
+    begins = replace(books, emptied=False)
+    assert begins.trouble(providers=1, read_units=10) == ""
+    assert "was not made in these blocks" in replace(begins, from_creation=False).trouble(providers=1, read_units=10)
+    assert replace(begins, from_creation=False).trouble(providers=2, read_units=10) == ""
+
+
+async def test_a_window_that_begins_where_the_reserve_was_empty_is_not_believed_by_one_node() -> None:
+    """Filled anew and paid from since, it adds up: what was paid out of the first filling would be paid again."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    begins, held = world.chain.head.number + 1, world.chain.balance_of(RESERVE)
+    world.chain.mine()
+    await a_payout(world, "ORD2")
+    context = await lose_ledger(world)
+
+    async def window(first: int, last: int) -> Sequence[Arrival]:
+        refilled = Arrival(block=a_block(begins), log_index=0, amount_units=held)
+        return [refilled] if first <= begins <= last else []
+
+    context.history.reserve_arrivals = window  # type: ignore[method-assign, assignment]
+    context.history.minted = nothing  # type: ignore[method-assign, assignment]
+    report = await context.rebuild(first_block=begins)
+
+    assert "was not made in these blocks" in report.incomplete
+    assert await context.world.ledger.identity() is None
+    context.world.chain._nodes = ("one.example", "two.test")
+    assert (await context.rebuild(first_block=begins)).clear
+
+
+async def nothing(first: int, last: int) -> int:
+    """A node that shows no beginning."""
+    return 0 * (first + last)
+
+
+async def test_a_token_that_does_not_tell_its_supply_proves_no_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a node that gives none of those logs."""
+    world = await a_world()
+    history = FakeHistory(world.chain)
+
+    async def silent(_: int) -> int | None:
+        raise ChainUnavailable
+
+    for supply in (_tells_nothing, silent):
+        monkeypatch.setattr(history, "supply", supply)
+        books = await Completeness(history=history).books(0, 0, TokenUnits(0), providers=1)
+        assert not books.from_creation
+
+
+async def _tells_nothing(_: int) -> int | None:
+    return None
 
 
 async def test_the_books_see_where_the_reserve_was_empty() -> None:
@@ -977,7 +1067,7 @@ async def test_the_books_see_where_the_reserve_was_empty() -> None:
     await a_payout(world, "ORD1")
     history = FakeHistory(world.chain)
     last = world.chain.head.number
-    books = await Completeness(history=history).books(0, last, await history.reserve_balance(last))
+    books = await Completeness(history=history).books(0, last, await history.reserve_balance(last), providers=1)
     assert (books.emptied, books.left_units) == (False, 10 * TOKEN)
 
     async def just_enough(first: int, _: int) -> Sequence[Arrival]:
@@ -985,7 +1075,7 @@ async def test_the_books_see_where_the_reserve_was_empty() -> None:
         return [Arrival(block=a_block(first + place), log_index=0, amount_units=units) for place in (0, 3)]
 
     history.reserve_arrivals = just_enough  # type: ignore[method-assign, assignment]
-    emptied = await Completeness(history=history).books(0, last, TokenUnits(10 * TOKEN))
+    emptied = await Completeness(history=history).books(0, last, TokenUnits(10 * TOKEN), providers=1)
     assert emptied.emptied
 
 
