@@ -54,7 +54,8 @@ def witness_missing(transaction: Transaction, words: Sequence[Word]) -> Alarm:
         code="witness_missing",
         summary=f"For ten minutes no second node confirms transaction {transaction.mined_hash} (nonce "
         f"{transaction.nonce} of {transaction.operator}) as final. {_said(words)} A payment is closed on one word once "
-        f"its block is deep enough; nothing is held or released meanwhile. Its orders: {order_names(transaction)}.",
+        "its block is deep enough; nothing is held or released meanwhile, and the payments of one batch wait with the "
+        f"one that failed. Its orders: {order_names(transaction)}.",
         action="Repair the node that does not answer or lags behind, or take it out of RPC_URL.",
         subject="witness",
     )

@@ -225,6 +225,30 @@ async def test_a_dead_witness_delays_a_payment_and_ends_it_marked() -> None:
     assert [slot.nonce for slot in await world.ledger.doubts.unwitnessed()] == [0]
 
 
+async def test_a_batch_with_a_failed_item_waits_whole_and_ends_when_the_node_is_taken_out() -> None:
+    """A batch closes as a whole, and nothing is released on one word: the alarm names its orders and the way out."""
+    world = await a_world(guarded=True, chain=FakeChain(nodes=(ONE, TWO)))
+    world.orders_per_transaction = 2
+    world.start()
+    paid, failed = await world.receive(), await world.receive()
+    await world.distribution.drain()
+    world.chain.rules.failing_refs.add(failed.ref_id)
+    world.chain.go_down(TWO)
+
+    await pass_time(world, 4 * WITNESS_PATIENCE_MS)
+
+    assert await world.status(paid) is OrderStatus.BOUND
+    told = [alarm for alarm in world.alarms.raised if alarm.code == "witness_missing"]
+    assert str(paid.key) in told[-1].summary
+    assert "wait with the one that failed" in told[-1].summary
+    assert "take it out of RPC_URL" in told[-1].action
+    world.chain._nodes = (ONE,)
+    await world.settle(3)
+    assert await world.status(paid) is OrderStatus.PAID
+    assert await world.status(failed) is not OrderStatus.PAID
+    assert len(world.transfers()) == 1
+
+
 async def test_nothing_is_released_while_the_witness_is_away() -> None:
     """For as long as that is; what is to be paid goes its way beside it."""
     world = await two_nodes()
