@@ -90,11 +90,12 @@ def closing_keeps_the_nonce(patch: Patch) -> None:
     """Hold an order and leave its nonce with it."""
     close_order = _close_order
 
-    def keeps(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> None:
-        close_order(group, order, closing, now)
+    def keeps(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> Order:
+        closed = close_order(group, order, closing, now)
         if order.key in closing.held:
             kept: Mapping[str, Any] = {"operator": order.operator, "nonce": order.nonce}
             group.replace(keys.order_row(order.key), kept, order.version)
+        return closed
 
     patch.setattr("distributor.ledger.closing._close_order", keeps)
 
