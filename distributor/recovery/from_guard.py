@@ -17,11 +17,13 @@ from distributor.chain_types import GuardLink, GuardPayment
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import Address
+from distributor.payout.guard_outcomes import is_same_payment
 from distributor.payout.history import agreed_final
 from distributor.ports import Chain, Guard
 from distributor.recovery.payouts import payout_by
 from distributor.recovery.rebuild import NotSettled
 from distributor.settings.chain import SettlementSettings
+from foundation.errors import InvariantBroken
 
 
 @dataclass(kw_only=True, slots=True)
@@ -81,8 +83,15 @@ class FromGuard:
         return FromGuardReport(last_block=last), list(links)
 
     async def _fate(self, payment: GuardPayment) -> RestoreResult:
-        known = await self.ledger.guard_rows.knows(payment.ref_id)
-        return RestoreResult.KNOWN if known else RestoreResult.NEW
+        """Say what the ledger has of *payment*; an order with another wallet or amount was not paid by it."""
+        if not await self.ledger.guard_rows.knows(payment.ref_id):
+            return RestoreResult.NEW
+        try:
+            order = await self.ledger.guard_rows.order_of(payment.ref_id)
+        except InvariantBroken:  # a torn row, or a newer version's: it is left as it is
+            return RestoreResult.FROZEN
+        alike = order is None or is_same_payment(order, payment)
+        return RestoreResult.KNOWN if alike else RestoreResult.DIFFERS
 
 
 def _payments(links: list[GuardLink]) -> list[GuardPayment]:

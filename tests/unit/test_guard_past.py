@@ -243,6 +243,21 @@ async def test_what_only_the_guard_remembers_is_written_and_the_payouts_go_on() 
     assert len(world.transfers()) == 2
 
 
+async def test_an_order_that_the_guard_paid_otherwise_is_counted_apart() -> None:
+    """It is left as it is: `reopen` or the next round says what its reference was spent on."""
+    world = await a_world(guarded=True)
+    order = await pay(world, "A")
+    world.guard.record(replace(order, wallet=CUSTOMERS[3]))
+    world.chain.mine(FINAL_BLOCKS)
+
+    report = await from_guard(world).run(by="ana", why="compared")
+
+    assert report.restored == {RestoreResult.DIFFERS: 1}
+    assert await world.order(order) == order
+    world.rows.put(keys.order_row(order.key), {"owner": "x", "strange": "columns"})
+    assert (await from_guard(world).look()).restored == {RestoreResult.FROZEN: 1}
+
+
 async def test_the_words_about_shops_are_put_back_too() -> None:
     """The ledger's moment is from before a word was corrected, and the audit trail is not."""
     world = await forgets_a_payment()
