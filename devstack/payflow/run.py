@@ -73,6 +73,7 @@ What runs
   app          {host.url}
   conta azul   {server.base_url}    (a strict stand-in)
   inbox        {mail.web_url}
+  office       {host.url}/office/{COMPANY}    (its codes are in the inbox)
   company      {COMPANY}
 
 Open the inbox in a browser to see the mail as it looks.
