@@ -94,7 +94,7 @@ def retry_after_ms(text: str, now: UnixMs) -> int:
         return min(int(text[:9]) * 1_000, WINDOW_MS)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or a zone of twenty digits is none
         return 0
     at_ms = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1_000)
     return min(max(0, at_ms - now), WINDOW_MS)

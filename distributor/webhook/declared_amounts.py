@@ -14,9 +14,10 @@ from foundation.sentences import Sentence, sentence
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _AMBIGUOUS = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+")
 _GROUPED = {
-    ".": re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?"),
-    ",": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?"),
+    ".": re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?"),
+    ",": re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]+)?"),
 }
+"""No thousands begin with a zero: ``0.500`` in a file of commas is a half with a point, and not five hundred."""
 
 
 def amount_text(cell: str, decimal: str) -> str:

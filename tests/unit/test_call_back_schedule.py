@@ -87,6 +87,8 @@ def test_any_2xx_is_told_and_410_ends_it(status: int, meaning: Meaning) -> None:
         ("Fri, 15 Jan 2027 07:00:00 GMT", 0),
         ("Fri, 15 Jan 2100 07:00:00 GMT", WINDOW_MS),
         ("Fri, 99 Jan 2027 07:00:00 GMT", 0),
+        ("Fri, 01 Jan 99999999999999999999 07:00:00 GMT", 0),
+        ("Fri, 01 Jan 2027 07:00:00 +99999999999999999999", 0),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_a_date(text: str, wait_ms: int) -> None:

@@ -132,6 +132,8 @@ def test_an_amount_is_read_as_the_person_says(cell: str, decimal: str, read_as: 
         ("1,00", ".", 'has "," where no thousand ends'),
         ("1,0000", ".", 'has "," where no thousand ends'),
         ("10.5", ",", 'has "." where no thousand ends'),
+        ("0.500", ",", 'has "." where no thousand ends'),
+        ("0,500", ".", 'has "," where no thousand ends'),
         ("1.00,5", ",", 'has "." where no thousand ends'),
         ("1,5,0", ",", "must be digits"),
         ("1E+03", "", "must be digits"),
