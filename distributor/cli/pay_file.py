@@ -17,7 +17,7 @@ from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, spoken
-from distributor.errors import ChainUnavailable, WrongChain
+from distributor.errors import ChainUnavailable, ConflictingOrder, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, Order, OrderKey
 from distributor.payout.preflight import DistributionConfig, spendable_units
@@ -165,14 +165,8 @@ async def _together(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order
 async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, decimals: int) -> int:
     """Add up where the orders of the file are; 1 while not all are paid, or a line is refused."""
 
-    async def where(order: Order) -> str:
-        found = await ledger.shop_orders.find(order.key)
-        if found is not None and found.fingerprint != order.fingerprint:
-            return "stored with other content"
-        return "not stored" if found is None else str(found.status)
-
     by_status: dict[str, list[Order]] = {}
-    statuses = await _together(where, read.orders.values())
+    statuses = await _together(lambda order: standing(ledger, order), read.orders.values())
     for order, status in zip(read.orders.values(), statuses, strict=True):
         by_status.setdefault(str(status), []).append(order)
     context.answer(
@@ -188,6 +182,18 @@ async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, dec
         }
     )
     return DONE if set(by_status) <= {"paid"} and not read.refused else REFUSED
+
+
+async def standing(ledger: Ledger, order: Order) -> str:
+    """Return where the order of a line is; one that a rebuild found paid on the chain is paid, also without a row."""
+    try:
+        found = await ledger.recall(order)
+    except ConflictingOrder:
+        return "stored with other content"
+    if found is None:
+        return "not stored"
+    found = await ledger.shop_orders.home(found)
+    return str(found.status) if found.fingerprint == order.fingerprint else "stored with other content"
 
 
 def _document(read: PayoutFile, looked: _Looked, decimals: int) -> dict[str, Any]:
