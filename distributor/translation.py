@@ -25,6 +25,8 @@ _BOUNDARY: Final = re.compile(r"(?<=[.;:]) ")
 _ANYTHING, _NO_SENTENCE_END = "(?P<{name}>.*?)", r"(?P<{name}>(?:(?!\. [A-Z]).)*?)"
 _CHARS_MAX: Final = 2_000
 """A longer text is no detail of ours; it stays as it is."""
+_ENDS_MAX: Final = 24
+"""A text that could end at more places is none either: trying all of them would take a process up to minutes."""
 _DEPTH_MAX: Final = 3
 """How deep a value is looked into, which may be a sentence itself."""
 
@@ -40,7 +42,8 @@ class _Known(NamedTuple):
 
 def translated(text: str, language: Language) -> str:
     """Return *text* in *language*, as far as its sentences are known."""
-    return text if language == "en" or len(text) > _CHARS_MAX else _said(text, _DEPTH_MAX)
+    foreign = len(text) > _CHARS_MAX or len(_BOUNDARY.findall(text)) > _ENDS_MAX
+    return text if language == "en" or foreign else _said(text, _DEPTH_MAX)
 
 
 def _said(text: str, depth: int) -> str:

@@ -81,6 +81,14 @@ def test_a_text_that_is_too_long_for_a_detail_stays_as_it_is() -> None:
     assert translated(page, "pt") == page
 
 
+def test_a_text_that_could_end_at_too_many_places_stays_as_it_is() -> None:
+    """Each of them would be tried for each sentence that is known: a node's list would keep the process busy."""
+    few, many = "By ana: " + "a; " * 20 + "b", "By ana: " + "a; " * 40 + "b"
+
+    assert translated(few, "pt") != few
+    assert translated(many, "pt") == many
+
+
 def test_an_error_without_words_of_its_own_is_said_in_portuguese() -> None:
     """Its default is in the catalogue."""
     with speaking("pt"):
