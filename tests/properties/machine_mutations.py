@@ -116,7 +116,12 @@ MUTATIONS = (
     ),
     _mutation(chain.mined_is_for_ever, ENDS, troubles=["reorganise"]),
     _mutation(chain.paid_by_status_alone, HAS_TRANSFER, troubles=["change_contract"]),
-    _mutation(chain.cancelled_is_paid, HAS_TRANSFER, troubles=["change_contract", "cancel_nonce"]),
+    _mutation(
+        chain.cancelled_is_paid,
+        HAS_TRANSFER,
+        troubles=["change_contract", "cancel_nonce"],
+        story=stories.CANCELLED,
+    ),
     _mutation(
         chain.released_at_finality,
         TWICE,

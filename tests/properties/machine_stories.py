@@ -223,6 +223,15 @@ def _two_dear_times(machine: Payouts) -> None:
     machine.troubles.set_base_fee(26)
 
 
+def _spent_on_nothing(machine: Payouts) -> None:
+    """Its payment would fail, so a person has its nonce spent on a cancellation, and that becomes final."""
+    _is_bound(machine, 0)
+    machine.troubles.change_contract("paused", dear=False)
+    machine.people.cancel_nonce(0, 0, True)
+    machine.look()
+    _is_settled_for_long(machine)
+
+
 def _lied_about(how: str, trouble: str = "fine") -> Callable[[Payouts], None]:
     """Return a payment that one of two nodes calls something else for long; it may have failed for a cause."""
 
@@ -243,6 +252,7 @@ UNSEEN = Story(tell=_once(_is_not_seen_for_a_while))
 NO_TAG = Story(tell=_once(_leaves_the_chain_while_no_tag_is_shown), by_depth=False)
 FAILURE_UNDONE = Story(tell=_once(_failure_leaves_the_chain_after_its_finality))
 DEAR_TWICE = Story(tell=_once(_two_dear_times))
+CANCELLED = Story(tell=_once(_spent_on_nothing))
 CALLED_UNPAID = Story(tell=_once(_lied_about("without logs")))
 CALLED_FAILED = Story(tell=_once(_lied_about("failed")))
 CALLED_PAID = Story(tell=_once(_lied_about("paid", "paused")))
