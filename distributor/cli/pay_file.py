@@ -164,7 +164,6 @@ async def _together(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order
 
 async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, decimals: int) -> int:
     """Add up where the orders of the file are; 1 while not all are paid, or a line is refused."""
-
     by_status: dict[str, list[Order]] = {}
     statuses = await _together(lambda order: standing(ledger, order), read.orders.values())
     for order, status in zip(read.orders.values(), statuses, strict=True):
