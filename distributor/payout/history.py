@@ -74,6 +74,9 @@ class TransactionDetails:
 class History(Protocol):
     """The past of the chain. All raise ChainUnavailable; never is silence taken for an empty past."""
 
+    def listed_by(self, providers: int) -> int:
+        """Return by how many what moved is listed, each by itself, where so many *providers* are configured."""
+
     async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         """Return every transfer out of the reserve in these blocks, both included, in the order of the chain."""
 

@@ -15,7 +15,6 @@ from enum import StrEnum
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Hash, Order, OrderStatus
 from distributor.payout.history import History, newest_final
-from distributor.payout.witnesses import by_provider
 from distributor.ports import Chain
 from distributor.recovery.completeness import Completeness
 from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers
@@ -126,7 +125,7 @@ class Audit:
         findings.differences += (
             each for ref_id, payouts in paid.items() for each in _judge(entries.get(ref_id), payouts)
         )
-        providers = len(by_provider(self.chain.nodes))
+        providers = self._completeness.providers(self.chain.nodes)
         books = await self._completeness.books(first_block, findings.last_block, held_units, providers=providers)
         findings.incomplete = books.trouble(providers=providers, read_units=findings.moved_units)
         return findings

@@ -10,10 +10,12 @@ blocks must hold the token's whole life: all that was ever made of it, which is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distributor.errors import ChainUnavailable
 from distributor.payout.history import History
+from distributor.payout.witnesses import by_provider
 from distributor.units import TokenUnits
 
 PAGE_BLOCKS = 10_000
@@ -71,6 +73,10 @@ class Completeness:
     """Adds up the reserve's past. Raises ChainUnavailable."""
 
     history: History
+
+    def providers(self, nodes: Sequence[str]) -> int:
+        """Return how many say what moved, each by itself, where *nodes* are configured."""
+        return self.history.listed_by(len(by_provider(nodes)))
 
     async def held(self, block: int) -> TokenUnits:
         """Return what the reserve held at the end of *block*; read first, beside the end of the range itself."""

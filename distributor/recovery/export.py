@@ -3,7 +3,8 @@ The reserve's past by an explorer's export, where no node gives the logs of it.
 
 Providers limit how many blocks one look at the logs may span, some to ten: three years of Polygon are then ten million
 requests. An explorer lists the transactions; of its file only their hashes are believed. What each of them moved is
-read from its receipt, and what is missing from the file shows in the reserve's balance (``completeness``).
+read from its receipt, and what is missing from the file shows in the reserve's balance (``completeness``). But a file
+that begins where the reserve was empty adds up too, and however many nodes show its receipts, it is one list.
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class ExportedHistory:
     chain: ReceiptHistory
     hashes: Sequence[Hash]
     _moves: tuple[Sequence[ReserveTransfer], Sequence[Arrival]] | None = field(default=None, init=False)
+
+    def listed_by(self, providers: int) -> int:
+        """Say one: the nodes confirm what the file lists, and are never asked what it leaves out."""
+        return min(providers, 1)
 
     async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         transfers, _ = await self._moved()

@@ -19,7 +19,6 @@ from distributor.ledger.records import Progress
 from distributor.model import Address, Hash, HoldReason, OrderKey, OrderStatus
 from distributor.payout.history import History, ReserveTransfer, newest_final
 from distributor.payout.preflight import identity_mismatch, not_ours
-from distributor.payout.witnesses import by_provider
 from distributor.ports import Chain
 from distributor.recovery.cancelled import cancelled_orders
 from distributor.recovery.completeness import Completeness
@@ -205,7 +204,7 @@ class Rebuild:
         return Completeness(history=self.history)
 
     async def _add_up(self, report: RebuildReport, held_units: TokenUnits) -> None:
-        first, last, providers = report.first_block, report.last_block, len(by_provider(self.chain.nodes))
+        first, last, providers = report.first_block, report.last_block, self._completeness.providers(self.chain.nodes)
         books = await self._completeness.books(first, last, held_units, providers=providers)
         trouble = books.trouble(providers=providers, read_units=report.units)
         if trouble and self.accept_incomplete:

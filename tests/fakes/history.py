@@ -27,6 +27,11 @@ class FakeHistory:
         self.forgets = False
         """Whether the node has pruned its logs, and answers with nothing."""
         self.receipts_asked = 0
+        self.supply_before = 0
+        """Units that were made before anything that it shows."""
+
+    def listed_by(self, providers: int) -> int:
+        return providers
 
     async def reserve_transfers(self, first_block: int, last_block: int) -> Sequence[ReserveTransfer]:
         self.asked.append((first_block, last_block))
@@ -76,7 +81,7 @@ class FakeHistory:
 
     async def supply(self, block: int) -> int | None:
         """Nothing was ever destroyed."""
-        return sum(self._chain._blocks[block].state.tokens.values())
+        return self.supply_before + sum(self._chain._blocks[block].state.tokens.values())
 
     async def reserve_balance(self, block: int) -> TokenUnits:
         return TokenUnits(self._chain._blocks[block].state.tokens[RESERVE])

@@ -194,6 +194,24 @@ async def test_an_export_that_leaves_out_a_payment_or_names_no_transaction_is_re
         await desk.rebuild()
 
 
+async def test_an_export_is_one_word_about_what_there_was_however_many_nodes_show_its_receipts() -> None:
+    """It begins where the reserve was empty, and adds up; the nodes are never asked what it leaves out."""
+    world = await a_world()
+    for order_id in "AB":
+        await a_payout(world, order_id)
+    desk = await lose_ledger(world)
+    desk.world.chain._nodes = ("one.example", "two.test")
+    desk.history.supply_before = 1
+    desk.export = ExportedHistory(desk.history, read_export(an_export(world)))
+
+    report = await desk.rebuild()
+
+    assert "was not made in these blocks" in report.incomplete
+    assert report.ledger_id == ""
+    desk.export = None
+    assert (await desk.rebuild()).clear
+
+
 def test_a_file_is_an_export_only_if_each_line_names_a_transaction() -> None:
     """But for a header and empty lines; a transaction that moved twice is listed twice, and read once."""
     one, two = a_hash("one"), a_hash("two")
