@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from devstack import stack
@@ -72,9 +73,11 @@ def _(trial: Trial) -> None:
 def _(trial: Trial) -> None:
     with trial.host(**TIMEOUT, **HURRY, DEVSTACK_STOP_S="2") as host, asking(host, "/slow/30") as (first,):
         until(lambda: trial.seen("slow begins"))
+        (worker,) = psutil.Process(host.server.process.pid).children()
         with asking(host, "/slow/30") as (second,):
             assert (first(), second()) == (500, 500)
         assert host.ask("/healthz").status == 200
+        assert not worker.is_running()
 
     assert "ran longer than functionTimeout" in host.log
     assert trial.seen("slow ends") == []
