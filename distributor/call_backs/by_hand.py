@@ -10,6 +10,7 @@ from distributor.call_backs.posting import Posting, Receiver
 from distributor.call_backs.schedule import Meaning, Reply, recovered
 from distributor.errors import NotYet
 from distributor.ledger import Ledger
+from distributor.ledger.announcing import told_as
 from distributor.ledger.call_records import CallAddress, CallBack, CallState
 from distributor.ledger.opened import Unreadable
 from distributor.model import Order, OrderStatus
@@ -61,8 +62,8 @@ class ByHand:
         """
         Have a shop told again what an order's newest event is; return the id that it gets.
 
-        An order whose newest event has no call-back (its shop had no address then, or an older version ended it) gets
-        a new event.
+        An order whose newest event has no call-back (its shop had no address then), or is not what the order is now (an
+        older version changed it, and announced nothing), gets a new event.
 
         Raises:
             NotYet: Nothing became of it so far.
@@ -76,7 +77,7 @@ class ByHand:
         if not told:
             raise NotYet(sentence("nothing became of order {order} so far", order=str(order.key)))
         call_back = await self.ledger.call_backs.find(order.key, order.sequence or 0)
-        if call_back is None:
+        if call_back is None or call_back.status != told_as(order):
             return event_id(order.key, await self.ledger.call_backs.announce_again(order))
         await self.ledger.call_backs.send_again(call_back)
         return event_id(order.key, call_back.sequence)

@@ -20,8 +20,9 @@ from typing import Final
 
 from distributor.call_backs.message import body_of, event_id
 from distributor.call_backs.posting import Posting, Receiver
-from distributor.call_backs.schedule import ATTEMPTS_MAX, Reply, address_after, after_reply, begun, is_due
+from distributor.call_backs.schedule import ATTEMPTS_MAX, Meaning, Reply, address_after, after_reply, begun, is_due
 from distributor.ledger import Ledger
+from distributor.ledger.announcing import told_as
 from distributor.ledger.call_backs import Announced
 from distributor.ledger.call_records import CallAddress, CallBack, CallState
 from distributor.ledger.opened import Unreadable
@@ -31,7 +32,7 @@ from distributor.payout.catalogue_call_backs import CALL_BACK_GIVEN_UP, CALL_BAC
 from distributor.ports import Alarm, Alarms
 from foundation import logs
 from foundation.clock import Clock, UnixMs
-from foundation.errors import Contention
+from foundation.errors import Contention, InvariantBroken
 
 ANNOUNCEMENTS_AT_ONCE: Final = 100
 DUE_AT_ONCE: Final = 64
@@ -44,6 +45,7 @@ LEASE_MS: Final = 90_000
 """A turn and its last attempt are over before another host may send to the same shop."""
 _FOREIGN: Final = "not sent: the order is not this shop's"
 _SUPERSEDED: Final = "not sent: a later event of the order supersedes it"
+_UNREADABLE: Final = "not sent: the order cannot be read"
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +143,10 @@ class CallBackTurn:
     async def _one(self, receiver: Receiver, call_back: CallBack) -> Reply | None:
         """Send one call-back, or say why not; None where nothing was sent."""
         try:
-            unsent = await self._unsent(receiver, call_back)
+            try:
+                unsent = await self._unsent(receiver, call_back)
+            except InvariantBroken as error:
+                unsent = await self._put_off(call_back, error)
             if unsent is not None:
                 await self._end(call_back, unsent)
                 return None
@@ -157,6 +162,13 @@ class CallBackTurn:
         except Contention:
             logs.info(_log, "call_back_changed", order=str(call_back.key))
         return reply
+
+    async def _put_off(self, call_back: CallBack, error: InvariantBroken) -> CallBack:
+        """Return a call-back whose order cannot be read as one that failed: it is not the next one for ever."""
+        await self.alarms.raise_(row_unreadable(Unreadable(key=str(call_back.key), why=str(error))))
+        now = self.clock()
+        tried = begun(call_back, event_id(call_back.key, call_back.sequence), now)
+        return after_reply(tried, Reply(meaning=Meaning.FAILED, words=_UNREADABLE), now)
 
     async def _end(self, before: CallBack, after: CallBack) -> None:
         """
@@ -189,6 +201,9 @@ class CallBackTurn:
         if order is None or order.key != call_back.key:
             return replace(call_back, state=CallState.GIVEN_UP, answer=_FOREIGN)
         if call_back.sequence < (order.sequence or 0):
+            return replace(call_back, state=CallState.SUPERSEDED, answer=_SUPERSEDED)
+        if order.status.is_known and call_back.status != told_as(order):
+            await self.ledger.call_backs.announce_again(order)  # an older version changed it, and announced nothing
             return replace(call_back, state=CallState.SUPERSEDED, answer=_SUPERSEDED)
         if call_back.attempts >= ATTEMPTS_MAX:
             return replace(call_back, state=CallState.GIVEN_UP)

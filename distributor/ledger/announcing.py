@@ -64,11 +64,16 @@ def numbered(order: Order, now: UnixMs) -> Order:
     return replace(order, sequence=max((order.sequence or 0) + 1, now))
 
 
+def told_as(order: Order) -> OrderStatus:
+    """Return what a shop is told an order is: one that is being paid waits, and has no word of its own."""
+    return OrderStatus.RECEIVED if order.status is OrderStatus.BOUND else order.status
+
+
 def announce(group: AtomicWrite, orders: Sequence[Order], now: UnixMs) -> None:
     """Add to *group* the row that names *orders*, as they are after it and ``numbered``; no row where there is none."""
     if not orders:
         return
-    events = tuple(Event(order.status, order.sequence or 0, order.key) for order in orders)
+    events = tuple(Event(told_as(order), order.sequence or 0, order.key) for order in orders)
     first = min(events, key=lambda event: event.sequence)
     values = _CODEC.encode(Announcement(at_ms=now, events=events))
     group.insert(keys.announcement(first.sequence, first.key), values)

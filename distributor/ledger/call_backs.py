@@ -130,7 +130,11 @@ class CallBacks:
         return await self.save(call_back, again)
 
     async def announce_again(self, order: Order) -> int:
-        """Announce an order as it is now, as a new event, and return its number; its newest one has no call-back."""
+        """
+        Announce an order as it is now, as a new event, and return its number.
+
+        Its newest one has no call-back, or says what the order was before an older version changed it.
+        """
         now, group = self.clock(), AtomicWrite()
         order = numbered(order, now)
         announce(group, [order], now)
@@ -187,7 +191,7 @@ class CallBacks:
     async def since(self, source: str, since_ms: UnixMs) -> AsyncIterator[CallBack | Unreadable]:
         """Yield the call-backs of a shop whose events were not before *since_ms*, the newest first."""
         prefix = keys.call_times(source)
-        last = f"{prefix}{keys.newest_first(since_ms - 1)}:"
+        last = f"{prefix}{keys.newest_first(max(since_ms, 1) - 1)}:"  # no event is from before 1970
         async for row in rows_between(self.rows, prefix, last):
             for found in await self._named([row]):
                 yield found

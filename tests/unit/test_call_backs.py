@@ -442,6 +442,62 @@ async def test_a_call_back_that_cannot_be_read_harms_itself_alone(there: Telling
     assert set(there.alarms.codes) == {"row_unreadable"}
 
 
+async def test_an_order_that_cannot_be_read_harms_its_own_call_backs_alone(there: Telling) -> None:
+    """Its call-back is put off as one that failed, and given up where nobody repairs the row; the address is good."""
+    there.shop.down = 503
+    await there.held("TORN")
+    await there.turn()
+    there.shop.down = None
+    await change(there, "order:default:TORN", amount_units="much")
+    await there.paid("ORD1")
+
+    await there.turns(5)
+
+    assert there.shop.knows == {"ORD1": "paid"}
+    assert (await there.states("TORN"))[0][:2] == ("held", "due")
+    assert set(there.alarms.codes) == {"row_unreadable"}
+    for _ in range(80):
+        await there.turn(60)
+    assert (await there.states("TORN"))[0] == ("held", "given_up", ATTEMPTS_MAX)
+    assert set(there.alarms.codes) == {"row_unreadable", "callback_given_up"}
+
+
+async def test_what_an_older_version_did_with_an_order_is_told_instead_of_what_it_was(there: Telling) -> None:
+    """It leaves the event's number as it was, and announces nothing."""
+    there.secrets = ()
+    await there.held()
+    await there.turn()
+    await change(there, "order:default:ORD1", status="cancelled")
+    there.secrets = (OURS,)
+
+    await there.turns(2)
+
+    assert there.shop.told == [("ORD1", "order.cancelled")]
+    assert await there.states() == [("held", "superseded", 0), ("cancelled", "told", 1)]
+
+
+async def test_what_a_newer_version_calls_an_order_is_left_to_it(there: Telling) -> None:
+    """This one has no event for it."""
+    there.secrets = ()
+    await there.held()
+    await there.turn()
+    await change(there, "order:default:ORD1", status="disputed")
+    there.secrets = (OURS,)
+
+    await there.turns(2)
+
+    assert there.shop.told == [("ORD1", "order.held")]
+
+
+async def change(there: Telling, key: str, **values: str) -> None:
+    """Write columns of a row as another version, or a hand, might."""
+    row = await there.rows.get(key)
+    assert row is not None
+    group = AtomicWrite()
+    group.replace(key, {**row.values, **values}, row.version)
+    await commit(there.rows, group, marker_row=key)
+
+
 async def spoil(there: Telling, key: str, values: Mapping[str, str | int]) -> None:
     """Write a row by hand."""
     group = AtomicWrite()

@@ -13,6 +13,7 @@ from distributor.ledger.call_records import CallState, StopReason
 from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite, commit
 from tests.factories import NOW_MS
+from tests.fakes.bench import binding
 from tests.fakes.telling import HOUR_MS, Telling, a_telling
 
 
@@ -103,6 +104,46 @@ async def test_an_order_that_was_never_told_gets_an_event(there: Telling) -> Non
 
     assert there.shop.knows == {"ORD1": "paid"}
     assert list(there.shop.ids) == [sent]
+
+
+async def test_an_order_that_is_being_paid_again_is_told_as_one_that_waits(there: Telling) -> None:
+    """The shop had no address when it was put back; what is being paid has no word in a call-back."""
+    there.url = None
+    await there.ledger.admin.retry(await there.held("ORD1"), "ana", "repaired")
+    await there.turn()
+    books, order = await there.bench.binding_state(), await there.bench.order("ORD1")
+    await there.ledger.bind(books, [order], *binding(books.next_nonce, [order]))
+    there.url = "https://shop.example/ballx"
+
+    await by_hand(there).resend(await there.bench.order("ORD1"))
+    await there.turn(1)
+
+    assert there.shop.told == [("ORD1", "order.reopened")]
+    assert there.shop.knows == {"ORD1": "received"}
+
+
+async def test_what_an_older_version_did_with_an_order_is_told_by_hand(there: Telling) -> None:
+    """And not the event before it again."""
+    await there.held("ORD1")
+    await there.turn()
+    row = await there.rows.get("order:default:ORD1")
+    assert row is not None
+    group = AtomicWrite()
+    group.replace(row.key, {**row.values, "status": "paid"}, row.version)
+    await commit(there.rows, group, marker_row=row.key)
+
+    await by_hand(there).resend(await there.bench.order("ORD1"))
+    await there.turn(1)
+
+    assert there.shop.told == [("ORD1", "order.held"), ("ORD1", "order.paid")]
+
+
+async def test_all_since_the_beginning_of_time_are_told_again(there: Telling) -> None:
+    """1970 is what somebody writes who means all of them."""
+    await there.paid("ORD1")
+    await there.turn()
+
+    assert await by_hand(there).since("default", UnixMs(0), apply=False) == 1
 
 
 async def test_an_order_of_which_nothing_became_is_not_told(there: Telling) -> None:
