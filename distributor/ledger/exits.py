@@ -107,6 +107,14 @@ class Exits:
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
         return paid
 
+    async def hold_otherwise(self, order: Order, reason: HoldReason, detail: str) -> None:
+        """Give a held order another reason, which decides what a person may do with it; its shop knows that it is held."""
+        require(order.status is OrderStatus.HELD, f"order {order.key} is {order.status}, not held")
+        held = replace(order, hold_reason=reason, hold_detail=detail, updated_ms=self.clock())
+        group = AtomicWrite()
+        group.replace(keys.order_row(order.key), encode(held), order.version)
+        await commit(self.rows, group, marker_row=keys.order_row(order.key))
+
     async def proves(self, tx_hash: Hash, log_index: int) -> OrderKey | None:
         """Return the order that a person has called paid by that transfer."""
         return await find_record(self.rows, OrderKey, keys.proof(tx_hash, log_index))

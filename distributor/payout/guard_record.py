@@ -12,24 +12,28 @@ from __future__ import annotations
 
 from distributor.chain_types import GuardPayment
 from distributor.ledger import Ledger
-from distributor.model import Hash, Order, OrderKey
+from distributor.model import Hash, HoldReason, Order, OrderKey
 from distributor.payout.guard_outcomes import is_same_payment
 from distributor.ports import Guard
 
 
 async def retry_obstacle(ledger: Ledger, guard: Guard, order: Order) -> str:
     """
-    Return why *order* must not be bound again; empty while the guard would pay its reference.
+    Return why *order* must not be bound again; empty while nothing is known to have paid its reference.
+
+    A reference that was found to be used stays so where the guard has no record of it, or none is there to refuse it.
 
     Raises:
         ChainUnavailable: Too few nodes answer, or they disagree.
     """
     payment = await _payment(ledger, guard, order.ref_id)
-    if payment is None:
-        return ""
-    if is_same_payment(order, payment):
+    if payment is not None and is_same_payment(order, payment):
         return _settle(order.key, payment)
-    return f"{recorded(payment)} The guard pays a reference once, so this order is never paid: `cancel` it."
+    if payment is not None:
+        return f"{recorded(payment)} The guard pays a reference once, so this order is never paid: `cancel` it."
+    if order.hold_reason is HoldReason.REFERENCE_USED:
+        return f"{order.hold_detail} A reference is paid once, so this order is never paid: `cancel` it."
+    return ""
 
 
 async def cancel_obstacle(ledger: Ledger, guard: Guard, order: Order) -> str:

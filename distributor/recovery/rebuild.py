@@ -309,14 +309,17 @@ class Rebuild:
 
     async def _hold(self, payout: Payout) -> None:
         """
-        Hold the order that has the reference of an accepted *payout* with other content, if it waits.
+        Hold the order that has the reference of an accepted *payout* with other content, if it waits or is held.
 
-        Accepted is not forgotten: at the end of the pause the order would be paid under a reference that is spent.
+        Accepted is not forgotten: at the end of the pause, or by a `retry`, the order would be paid under a reference
+        that is spent.
         """
         order = await self.rebuild_store.order_of(payout)
+        detail = (
+            f"Transaction {payout.tx_hash} in block {payout.block_number} paid {payout.amount_units} units to "
+            f"{payout.wallet} under this reference."
+        )
         if order is not None and order.status is OrderStatus.RECEIVED:
-            detail = (
-                f"Transaction {payout.tx_hash} in block {payout.block_number} paid {payout.amount_units} units to "
-                f"{payout.wallet} under this reference."
-            )
             await self.ledger.hold(order, HoldReason.REFERENCE_USED, detail)
+        elif order is not None and order.status is OrderStatus.HELD and not order.is_frozen:
+            await self.ledger.exits.hold_otherwise(order, HoldReason.REFERENCE_USED, detail)

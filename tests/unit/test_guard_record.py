@@ -77,6 +77,19 @@ async def test_a_reference_that_paid_something_else_is_cancelled_and_never_retri
     assert await guard_record.cancel_obstacle(world.ledger, world.guard, other) == ""
 
 
+async def test_a_used_reference_is_never_retried_where_no_guard_refuses_it() -> None:
+    """A rebuild found the payment and a person accepted it; nothing else remembers it, and it would be paid again."""
+    for guarded in (True, False):
+        world = await a_world(guarded=guarded)
+        order = await world.receive()
+        await world.ledger.hold(order, HoldReason.REFERENCE_USED, "Transaction 0x1 paid it.")
+
+        obstacle = await guard_record.retry_obstacle(world.ledger, world.guard, await world.order(order))
+
+        assert "Transaction 0x1 paid it." in obstacle
+        assert "`cancel` it" in obstacle
+
+
 async def test_an_unseen_id_that_the_guard_has_paid_is_not_barred() -> None:
     """The ledger is older than the chain: barring would call a paid order cancelled."""
     world, order = await paid_and_forgotten()

@@ -811,8 +811,24 @@ async def test_a_payment_that_is_explained_is_not_made_again_for_an_order_that_c
     assert (await context.rebuild()).clear
 
 
+async def test_an_order_that_came_otherwise_and_is_held_already_gets_the_reason_that_none_may_retry() -> None:
+    """Its own reason named `retry`, and that paid it under a reference that is spent."""
+    world = await a_world()
+    await a_payout(world, "ORD1")
+    context = await lose_ledger(world)
+    order = await context.world.receive("ORD1", amount_units=TokenUnits(20 * TOKEN))
+    await context.world.ledger.hold(order, HoldReason.SIMULATION, "refused")
+    context.accepted = [world.chain.receipts[0].tx_hash]
+
+    assert (await context.rebuild()).clear
+    held = await context.world.order(order)
+    assert (held.status, held.hold_reason) == (OrderStatus.HELD, HoldReason.REFERENCE_USED)
+    assert world.chain.receipts[0].tx_hash in held.hold_detail
+    assert (await context.rebuild()).clear
+
+
 async def test_an_order_that_came_otherwise_and_was_cancelled_stays_so() -> None:
-    """A person was first; what waits for a person already keeps its reason."""
+    """A person was first."""
     world = await a_world()
     await a_payout(world, "ORD1")
     context = await lose_ledger(world)
