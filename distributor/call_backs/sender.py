@@ -39,6 +39,8 @@ DUE_AT_ONCE: Final = 64
 """Call-backs of a shop that are read in one look."""
 SENT_AT_ONCE: Final = 8
 """To an address whose last answer was good; to one that fails, one."""
+FAN_OUT_MS: Final = 20_000
+"""After this a turn fans out no more: the host ends a process whose function takes ten minutes."""
 TURN_MS: Final = 40_000
 """After this a turn begins no other attempt; the next turn comes within the minute."""
 LEASE_MS: Final = 90_000
@@ -81,7 +83,8 @@ class CallBackTurn:
 
     async def _fan_out(self, sources: Collection[str]) -> None:
         place, more = "", True
-        while more:
+        ends_ms = self.clock() + FAN_OUT_MS
+        while more and self.clock() < ends_ms:
             page, place = await self.ledger.call_backs.announced(limit=ANNOUNCEMENTS_AT_ONCE, after=place)
             more = bool(place)
             silent = [each for each in page if isinstance(each, Announced) and not _concerns(each, sources)]
@@ -90,7 +93,7 @@ class CallBackTurn:
                 for each in page:
                     if isinstance(each, Unreadable):
                         await self.alarms.raise_(row_unreadable(each))
-                    elif _concerns(each, sources):
+                    elif _concerns(each, sources) and self.clock() < ends_ms:
                         await self.ledger.call_backs.fan_out(each, sources)
             except Contention:
                 logs.info(_log, "fanned_out_elsewhere")

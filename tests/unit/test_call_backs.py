@@ -11,6 +11,7 @@ import pytest
 from distributor.call_backs.message import call_back_secret
 from distributor.call_backs.posting import DEADLINE_S
 from distributor.call_backs.schedule import ATTEMPTS_MAX
+from distributor.call_backs.sender import TURN_MS
 from distributor.ledger import keys
 from distributor.ledger.call_records import CallState, StopReason
 from distributor.ledger.closing import Release
@@ -414,6 +415,27 @@ async def test_a_turn_ends_in_time(there: Telling) -> None:
     await there.turns(3)
 
     assert len(there.shop.knows) == 30
+
+
+async def test_a_backlog_of_announcements_does_not_hold_the_turn_until_the_host_ends_the_process(
+    there: Telling,
+) -> None:
+    """What was announced while a setting was wrong is fanned out over several turns; each of them also sends."""
+
+    def slow(_: object, __: object) -> None:
+        there.clock.advance(1_000)
+
+    for number in range(80):
+        await there.held(f"ORD{number:02}")
+    there.rows.on_done = slow
+    began = there.clock()
+
+    await there.turn()
+
+    assert there.clock() - began < 2 * TURN_MS
+    assert 0 < len(there.shop.knows) < 80
+    await there.turns(20)
+    assert len(there.shop.knows) == 80
 
 
 # rows that are not as they can only be -------------------------------------------------------------
