@@ -108,7 +108,7 @@ class Exits:
         return paid
 
     async def hold_otherwise(self, order: Order, reason: HoldReason, detail: str) -> None:
-        """Give a held order another reason, which decides what a person may do with it; its shop knows that it is held."""
+        """Give a held order another reason: what a person may do with it. Its shop knows already that it is held."""
         require(order.status is OrderStatus.HELD, f"order {order.key} is {order.status}, not held")
         held = replace(order, hold_reason=reason, hold_detail=detail, updated_ms=self.clock())
         group = AtomicWrite()
