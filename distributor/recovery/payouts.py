@@ -85,14 +85,25 @@ def _explained(
     unmatched: Sequence[UnmatchedTransfer], details: TransactionDetails, known: KnownParties
 ) -> Sequence[Payout]:
     """
-    Return the payment that a person's word makes of an unmatched transfer.
+    Return the payments that a person's word makes of the unmatched transfers of one transaction.
 
     The order the person names; else the one whose reference a ``distribute`` call on our authority spent,
-    whichever address called it. Explained is not forgotten: an order paid by hand would be paid again.
+    whichever address called it. Explained is not forgotten: an order paid by hand would be paid again. So is each
+    reference that a guard says it paid there, whichever guard that is.
     """
-    if not unmatched:
+    if unmatched and details.guarded and unmatched[0].why is not UnmatchedReason.MORE_THAN_ASKED:
+        batch = _classify_guarded([each.transfer for each in unmatched], details)
+        return [*batch.payouts, *_explained_one(batch.unmatched_transfers, batch.payouts, details, known)]
+    return _explained_one(unmatched, [], details, known)
+
+
+def _explained_one(
+    unmatched: Sequence[UnmatchedTransfer], beside: Sequence[Payout], details: TransactionDetails, known: KnownParties
+) -> Sequence[Payout]:
+    key = known.accepted[details.tx_hash]
+    if not unmatched or (key is not None and key in {each.key for each in beside}):
         return []
-    moved, key = unmatched[0].transfer, known.accepted[details.tx_hash]
+    moved = unmatched[0].transfer
     if key is not None:
         reference = ref_id(*key)
         return [replace(_payout(moved, _by_hand(moved, reference), details), key=key)]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from distributor.chain_types import GuardEvent, GuardWord
 from distributor.model import Address, Hash, OrderKey
 from distributor.order_ids import ref_id
 from distributor.payout.history import DistributeCall, ReserveTransfer, TransactionDetails, order_of
@@ -114,6 +115,33 @@ def test_a_transfer_by_hand_is_the_payment_of_the_order_a_person_names() -> None
     assert (payout.key, payout.ref_id) == (OrderKey("loja", "A-1"), ref_id("loja", "A-1"))
     assert (payout.wallet, payout.amount_units, payout.tx_hash) == (moved.wallet, moved.amount_units, moved.tx_hash)
     assert not classify_transfers([moved], details, of_nobody).payouts
+
+
+@pytest.mark.parametrize("guards", [[], [BOB]])
+@pytest.mark.parametrize("key", [None, OrderKey("default", "A")])
+def test_an_accepted_batch_spends_each_reference_that_its_guard_names(
+    guards: Sequence[Address], key: OrderKey | None
+) -> None:
+    """By a key that was forgotten, or through a guard that was: accepted was forgotten, and each order new again."""
+    moved = [an_outflow(log_index=0), an_outflow(log_index=2), an_outflow(BOB, log_index=4)]
+    events = tuple(
+        GuardEvent(
+            word=GuardWord.PAID,
+            emitter=BOB,
+            ref_id=ref_id("default", name),
+            log_index=log_index,
+            wallet=ALICE,
+            amount_units=TokenUnits(10 * TOKEN),
+        )
+        for name, log_index in (("A", 1), ("B", 3))
+    )
+    details = replace(an_origin(sender=ALICE, to=BOB, asked=None), guarded=True, guard_events=events)
+    known = KnownParties(authority=AUTHORITY, operators=[OPERATOR], guards=guards, accepted={a_hash("paid"): key})
+
+    found = classify_transfers(moved, {a_hash("paid"): details}, known)
+
+    assert [each.key for each in found.payouts] == [OrderKey("default", "A"), OrderKey("default", "B")]
+    assert found.unmatched_transfers == []
 
 
 def test_a_plain_payout_that_is_accepted_is_a_payout_all_the_same() -> None:
