@@ -8,12 +8,12 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from distributor.ledger.rebuild_store import Payout, RebuildStore
-from distributor.model import Hash, Order, OrderStatus
+from distributor.model import Hash, HoldReason, Order, OrderStatus
 from distributor.payout.history import History, newest_final
 from distributor.ports import Chain
 from distributor.recovery.completeness import Completeness
@@ -86,6 +86,14 @@ class AuditEntry:
     paid_hash: Hash | None
     """With *paid_block*: None while it is not paid."""
     paid_block: int | None
+    never_paid: bool = False
+    """It is not paid, and nothing but a new order of the shop will be."""
+
+    def is_settled_beside(self, payout: Payout) -> bool:
+        """Say whether nothing is left to do about a *payout* that a person has explained and is not this order's."""
+        if self.paid_hash is not None:
+            return payout.tx_hash != self.paid_hash
+        return self.never_paid and (payout.wallet, payout.amount_units) != (self.wallet, self.amount_units)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +131,9 @@ class Audit:
         findings.differences += _unproved(asked, paid)
         findings.differences += _beyond(entries.values(), newest)
         findings.differences += (
-            each for ref_id, payouts in paid.items() for each in _judge(entries.get(ref_id), payouts)
+            each
+            for ref_id, payouts in paid.items()
+            for each in _judge(entries.get(ref_id), payouts, self.known.accepted)
         )
         providers = self._completeness.providers(self.chain.nodes)
         books = await self._completeness.books(first_block, findings.last_block, held_units, providers=providers)
@@ -175,14 +185,17 @@ def _entry(order: Order) -> AuditEntry:
         status=order.status,
         paid_hash=order.paid_hash if paid else None,
         paid_block=order.paid_block if paid else None,
+        never_paid=order.status is OrderStatus.CANCELLED or order.hold_reason is HoldReason.REFERENCE_USED,
     )
 
 
-def _judge(entry: AuditEntry | None, payouts: Sequence[Payout]) -> Iterator[Difference]:
-    """Yield what is wrong with the payouts of one reference, of which there must be one."""
+def _judge(entry: AuditEntry | None, payouts: Sequence[Payout], accepted: Collection[Hash]) -> Iterator[Difference]:
+    """Yield what is wrong with the payouts of one reference, of which there must be one besides those *accepted*."""
     for payout in payouts:
         if entry is None:
             yield _of(payout, Mismatch.NO_ORDER, str(payout.key or payout.ref_id))
+        elif payout.tx_hash in accepted and entry.is_settled_beside(payout):
+            continue
         elif entry.paid_hash is None:
             if entry.status is not OrderStatus.BOUND:  # bound and not closed yet: settlement will
                 yield _of(payout, Mismatch.NOT_PAID, entry.subject, f"the ledger has it as {entry.status}")

@@ -165,6 +165,45 @@ async def test_what_somebody_else_did_is_told_until_it_is_accepted() -> None:
     assert kinds(accepted) == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"paid_hash": a_hash("the first")}, Mismatch.PAID_TWICE),
+        ({"status": OrderStatus.HELD, "hold_reason": HoldReason.REFERENCE_USED, "wallet": SOMEBODY}, Mismatch.NOT_PAID),
+        ({"status": OrderStatus.CANCELLED, "wallet": SOMEBODY}, Mismatch.NOT_PAID),
+    ],
+)
+async def test_a_conflict_that_a_person_has_accepted_is_no_difference(changes: dict[str, Any], kind: Mismatch) -> None:
+    """Nothing ends it: the audit never ended with 0 again, and no guard could ever be adopted."""
+    world = await a_paid_world("ORD1")
+    paid_hash = world.chain.receipts[0].tx_hash
+    await rewrite(world, "ORD1", **changes)
+
+    assert (kind, "default:ORD1") in kinds(await audited(world))
+    assert (kind, "default:ORD1") not in kinds(await audited(world, accepted=[paid_hash]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": OrderStatus.RECEIVED, "wallet": SOMEBODY},
+        {"status": OrderStatus.HELD, "hold_reason": HoldReason.REVERTED, "wallet": SOMEBODY},
+        {"status": OrderStatus.HELD, "hold_reason": HoldReason.REFERENCE_USED},
+        {"status": OrderStatus.CANCELLED},
+    ],
+)
+async def test_what_may_be_paid_again_or_was_paid_as_it_says_is_told_though_it_is_accepted(
+    changes: dict[str, Any],
+) -> None:
+    """The one is to be held or cancelled, the other settled."""
+    world = await a_paid_world("ORD1")
+    await rewrite(world, "ORD1", **changes)
+
+    findings = await audited(world, accepted=[world.chain.receipts[0].tx_hash])
+
+    assert kinds(findings) == [(Mismatch.NOT_PAID, "default:ORD1")]
+
+
 async def test_a_rebuilt_ledger_agrees_with_its_chain() -> None:
     """Also by the references of orders whose names the chain does not show."""
     world = await a_paid_world("ORD1", LONG)
