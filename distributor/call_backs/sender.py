@@ -43,6 +43,8 @@ FAN_OUT_MS: Final = 20_000
 """After this a turn fans out no more: the host ends a process whose function takes ten minutes."""
 TURN_MS: Final = 40_000
 """After this a turn begins no other attempt; the next turn comes within the minute."""
+UNKNOWN_MS_MAX: Final = 600_000
+"""A rotation is registered within minutes; longer than this only a person ends it."""
 LEASE_MS: Final = 90_000
 """A turn and its last attempt are over before another host may send to the same shop."""
 _FOREIGN: Final = "not sent: the order is not this shop's"
@@ -110,6 +112,9 @@ class CallBackTurn:
         if not receiver.secrets:
             await self.alarms.raise_(_unsigned(receiver))
             return
+        if not await self._is_known(receiver):
+            await self._wait_for_a_word(receiver)
+            return
         lease = await self.ledger.leases.acquire(f"callbacks:{receiver.source}", self.holder, ttl_ms=LEASE_MS)
         if lease is None:
             return
@@ -118,6 +123,17 @@ class CallBackTurn:
                 pass
         finally:
             await self.ledger.leases.release(lease)
+
+    async def _is_known(self, receiver: Receiver) -> bool:
+        """Say whether the register knows whose the secret is; the next sweep, or a person, adds a new one."""
+        owners = await self.ledger.shops.owners()
+        return not owners.any or await self.fingerprints.of(receiver.secrets[0]) in owners.sources
+
+    async def _wait_for_a_word(self, receiver: Receiver) -> None:
+        """Leave what is due as it is: nobody knows whose the secret is. Say so after ten minutes."""
+        first = await self.ledger.call_backs.due(receiver.source, limit=1)
+        if any(isinstance(each, CallBack) and each.next_ms < self.clock() - UNKNOWN_MS_MAX for each in first):
+            await self.alarms.raise_(_unsigned(receiver))
 
     async def _some(self, receiver: Receiver) -> bool:
         """Send the next few call-backs; False where there is nothing that may be sent now."""
@@ -221,7 +237,7 @@ def _unsigned(receiver: Receiver) -> Alarm:
     return Alarm(
         code=CALL_BACKS_UNSIGNED,
         summary=f"Shop {receiver.source} has an address, and no secret that counts.",
-        action="Set its WEBHOOK_SECRET, or remove its CALLBACK_URL.",
+        action="Set its WEBHOOK_SECRET, or say whose a new one is (`shops same-as`); or remove its CALLBACK_URL.",
         subject=receiver.source,
     )
 

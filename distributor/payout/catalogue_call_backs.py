@@ -37,7 +37,7 @@ ENGLISH: Mapping[str, tuple[Severity, bool, str, str]] = {
         Severity.ERROR,
         False,
         "A shop has an address and no secret that its call-backs could be signed with; they are stored.",
-        "Set its WEBHOOK_SECRET, or remove its CALLBACK_URL.",
+        "Set its WEBHOOK_SECRET, or say whose a new one is (`shops same-as`); or remove its CALLBACK_URL.",
     ),
     CALL_BACK_GIVEN_UP: (
         Severity.WARNING,
@@ -62,7 +62,7 @@ PORTUGUESE: Mapping[str, Text] = {
     ),
     CALL_BACKS_UNSIGNED: Text(
         summary="Uma loja tem um endereço e nenhum segredo com que se possam assinar seus avisos; eles são guardados.",
-        action="Configure o WEBHOOK_SECRET dela, ou tire o CALLBACK_URL.",
+        action="Configure o WEBHOOK_SECRET dela, ou diga de quem é um novo (`shops same-as`); ou tire o CALLBACK_URL.",
     ),
     CALL_BACK_GIVEN_UP: Text(
         summary="Uma loja não foi avisada, em dez tentativas, do que aconteceu com um pedido.",

@@ -179,6 +179,39 @@ async def test_a_call_back_is_signed_with_both_secrets_of_a_rotation(there: Tell
     assert not FakeReceiver(there.clock, SOUTH).verifies(body, request.headers)
 
 
+async def test_a_rotation_that_is_not_registered_yet_loses_no_call_back(there: Telling) -> None:
+    """The register learns of a new secret in the next sweep, and a person hears nothing of that minute."""
+    await there.held("ORD1")
+    await there.ledger.shops.add(await there.fingerprints.of(OURS), "default", by="service", how="first")
+    there.secrets = ("the new secret of the shop, 32 byte", OURS)
+    await there.turn()
+    assert (there.shop.got, await there.states(), there.alarms.codes) == ([], [("held", "due", 0)], [])
+
+    await there.ledger.shops.add(await there.fingerprints.of(there.secrets[0]), "default", by="service", how="rotation")
+    await there.turn(1)
+
+    assert there.shop.told == [("ORD1", "order.held")]
+
+
+async def test_while_nobody_knows_whose_the_secret_is_nothing_is_sent_and_all_is_kept(there: Telling) -> None:
+    """Changed without an overlap, it waits for a person's word; what waits is no other shop's."""
+    await there.ledger.shops.add(await there.fingerprints.of(OURS), "default", by="service", how="first")
+    there.secrets = ("the new secret of the shop, 32 byte",)
+    await there.turns(20)
+    assert there.alarms.codes == []
+    await there.held("ORD1")
+
+    await there.turns(9)
+    assert there.alarms.codes == []
+    await there.turns(3)
+    assert (there.shop.got, await there.states()) == ([], [("held", "due", 0)])
+    assert set(there.alarms.codes) == {"callbacks_unsigned"}
+
+    await there.ledger.shops.add(await there.fingerprints.of(there.secrets[0]), "default", by="ana", how="same-as")
+    await there.turn(1)
+    assert there.shop.told == [("ORD1", "order.held")]
+
+
 async def test_a_call_back_posted_back_is_no_order(there: Telling) -> None:
     """Its key is another one than the webhook's, made for this use alone."""
     await there.paid("ORD1")
