@@ -197,6 +197,7 @@ async def test_while_nobody_knows_whose_the_secret_is_nothing_is_sent_and_all_is
     """Changed without an overlap, it waits for a person's word; what waits is no other shop's."""
     await there.ledger.shops.add(await there.fingerprints.of(OURS), "default", by="service", how="first")
     there.secrets = ("the new secret of the shop, 32 byte",)
+    there.shop.secret = there.secrets[0]
     await there.turns(20)
     assert there.alarms.codes == []
     await there.held("ORD1")
