@@ -59,7 +59,7 @@ def parse(body: bytes, source: str, payment_rules: ContractSettings, now: UnixMs
         UnpayableOrder: It is an order, but it can never be paid.
     """
     fields = read_object(body)
-    tipo = _tipo(fields)
+    tipo = tipo_of(fields)
     return payable_order(
         source=source,
         order_id=_order_id(fields),
@@ -178,7 +178,8 @@ def decimal_of(name: str, value: Any) -> Decimal:
     return Decimal(text)
 
 
-def _tipo(fields: Mapping[str, Any]) -> str:
+def tipo_of(fields: Mapping[str, Any]) -> str:
+    """Return what kind of payout *fields* name, or the default. Raises MalformedOrder where it is too long."""
     tipo = _line(fields, "tipo") or DEFAULT_TIPO
     if len(tipo) > TIPO_CHARACTERS:
         raise MalformedOrder(f"tipo has more than {TIPO_CHARACTERS} characters.", code="bad_tipo")

@@ -24,7 +24,7 @@ from distributor.order_ids import ORDER_ID
 from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits
 from distributor.webhook.declared_amounts import amount_text
-from distributor.webhook.orders import DEFAULT_TIPO, exact_units, one_line, payable_order, wallet_of
+from distributor.webhook.orders import exact_units, one_line, payable_order, tipo_of, wallet_of
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
 from foundation.sentences import sentence
@@ -177,7 +177,7 @@ class _Reading:
             order_id=self._id(cells.get("order_id"), wallet, amount),
             wallet=wallet,
             amount_units=amount,
-            tipo=one_line(cells.get("tipo", "")) or DEFAULT_TIPO,
+            tipo=tipo_of(cells),
             reason=one_line(cells.get("reason", "")),
             payment_rules=self.payment_rules,
             now=self.now,

@@ -102,6 +102,14 @@ def test_a_line_that_is_no_order_is_refused_by_itself() -> None:
     assert str(file.refused[1].error).startswith("wallet is not an address")
 
 
+def test_a_kind_is_no_longer_than_an_orders() -> None:
+    """A table's column holds no text of any length: it would end the command in the middle of storing."""
+    file = read("wallet,amount,tipo", f"{ANA},1,{'x' * 64}", f"{BIA},1,{'x' * 65}")
+
+    assert list(file.orders) == [2]
+    assert [(each.line, str(each.error)) for each in file.refused] == [(3, "tipo has more than 64 characters.")]
+
+
 @pytest.mark.parametrize(
     ("cell", "decimal", "read_as"),
     [
