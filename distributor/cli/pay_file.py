@@ -27,7 +27,7 @@ from distributor.units import TokenUnits
 from distributor.webhook.order_keeper import OrderKeeper
 from distributor.webhook.payout_file import FileRules, PayoutFile, RefusedLine, read_file
 from distributor.webhook.waking import Waker
-from foundation.errors import ConfigurationError, Rejected, StoreUnavailable
+from foundation.errors import ConfigurationError, Rejected, ServiceError
 
 BYTES_MAX = 10 * 2**20
 TOGETHER = 16
@@ -104,7 +104,7 @@ async def pay_file(context: CommandContext) -> int:
 
 async def _look(keeper: OrderKeeper, read: PayoutFile) -> _Looked:
     looked = _Looked(refused=list(read.refused))
-    answers = await _together(keeper.look, read.orders.values())
+    answers = await together(keeper.look, read.orders.values())
     for (line, order), answer in zip(read.orders.items(), answers, strict=True):
         if isinstance(answer, Rejected):
             looked.refused.append(RefusedLine(line=line, error=answer))
@@ -124,8 +124,8 @@ async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[
         stored.append(order.key)
 
     try:
-        answers = await _together(keep, orders)
-    except StoreUnavailable:
+        answers = await together(keep, orders)
+    except ServiceError:
         context.say(
             _("{stored} of {count} orders are stored; run the same command again: none is paid twice.").format(
                 stored=len(stored), count=len(orders)
@@ -143,8 +143,8 @@ async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[
     return REFUSED if refused else DONE
 
 
-async def _together(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order]) -> Sequence[T | Rejected]:
-    """Return what *ask* answers for each order, or why it refused that one; some at a time. Raises StoreUnavailable."""
+async def together(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order]) -> Sequence[T | Rejected]:
+    """Return what *ask* answers for each order, or why it refused that one; some at a time. Raises as *ask*."""
     asking = asyncio.Semaphore(TOGETHER)
 
     async def one(order: Order) -> T | Rejected:
@@ -157,15 +157,15 @@ async def _together(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(order)) for order in orders]
-    except* StoreUnavailable as unavailable:
-        raise StoreUnavailable(str(unavailable.exceptions[0])) from unavailable
+    except* ServiceError as troubles:
+        raise troubles.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
 async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, decimals: int) -> int:
     """Add up where the orders of the file are; 1 while not all are paid, or a line is refused."""
     by_status: dict[str, list[Order]] = {}
-    statuses = await _together(lambda order: standing(ledger, order), read.orders.values())
+    statuses = await together(lambda order: standing(ledger, order), read.orders.values())
     for order, status in zip(read.orders.values(), statuses, strict=True):
         by_status.setdefault(str(status), []).append(order)
     context.answer(

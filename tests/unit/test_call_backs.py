@@ -20,7 +20,7 @@ from distributor.ledger.shop_owners import registered
 from distributor.model import HoldReason, OrderKey
 from distributor.webhook.signature import Key, Verified, check_signature
 from foundation.clock import UnixMs
-from foundation.errors import StoreUnavailable
+from foundation.errors import InvariantBroken, StoreUnavailable
 from foundation.outgoing.guard import (
     Answer,
     AnswerUnusable,
@@ -496,6 +496,20 @@ async def test_a_call_back_that_cannot_be_read_harms_itself_alone(there: Telling
 
     assert there.shop.knows == {"ORD1": "paid"}
     assert set(there.alarms.codes) == {"row_unreadable"}
+
+
+async def test_how_an_address_answered_that_cannot_be_read_harms_its_own_shop_alone(there: Telling) -> None:
+    """The other shops are told; what is wrong is raised behind them."""
+    south = FakeReceiver(there.clock, SOUTH)
+    there.others = {"south": (SOUTH, south)}
+    await there.held("OURS")
+    await there.held("THEIRS", source="south", secret=SOUTH)
+    await spoil(there, "callback-address:default", {"source": "default"})
+
+    with pytest.raises(InvariantBroken, match="callback-address:default"):
+        await there.turn()
+
+    assert (there.shop.got, south.knows) == ([], {"THEIRS": "held"})
 
 
 async def test_an_order_that_cannot_be_read_harms_its_own_call_backs_alone(there: Telling) -> None:

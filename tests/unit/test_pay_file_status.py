@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from distributor.cli.pay_file import standing
+import pytest
+
+from distributor.cli.pay_file import standing, together
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Order, OrderKey
 from distributor.units import TokenUnits
+from foundation.errors import Contention, InvariantBroken, ServiceError, StoreUnavailable
 from tests.factories import a_hash, an_order
 from tests.fakes.bench import Bench, founded
 
@@ -48,3 +51,14 @@ async def test_a_line_is_where_its_order_is() -> None:
 
     assert await standing(bench.ledger, stored) == "received"
     assert await standing(bench.ledger, replace(stored, fingerprint="0" * 64)) == "stored with other content"
+
+
+@pytest.mark.parametrize("trouble", [StoreUnavailable("no answer"), Contention("changed"), InvariantBroken("torn")])
+async def test_what_ends_the_command_is_said_in_its_own_words(trouble: ServiceError) -> None:
+    """And not as a group of errors, which no command puts into words."""
+
+    async def ask(_: Order) -> None:
+        raise trouble
+
+    with pytest.raises(type(trouble), match=str(trouble)):
+        await together(ask, [an_order("ORD1"), an_order("ORD2")])
