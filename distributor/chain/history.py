@@ -237,11 +237,12 @@ class ChainHistory:
         return read_reserve_transfer(log, token=self._token, transfer_topic=_TRANSFER_TOPIC, reserve=sender)
 
     async def _transaction_details(self, hashes: Sequence[Hash]) -> Mapping[Hash, TransactionDetails]:
+        """Read who made them, as two nodes show it where two are configured: the call names the order that is paid."""
         batch: Batch = {tx_hash: ("eth_getTransactionByHash", [tx_hash]) for tx_hash in hashes}
         unknown: dict[Hash, list[str]] = {}
 
         async def read(node: Node) -> Mapping[Hash, TransactionDetails]:
-            answers = await node.ask(batch)
+            answers = await node.ask_patiently(batch)
             for tx_hash in (each for each in hashes if answers.answered(each) is None):
                 unknown.setdefault(tx_hash, []).append(node.label)
             found = {
@@ -253,7 +254,7 @@ class ChainHistory:
             return found | await _guarded_details(node, [each for each in found.values() if each.guarded])
 
         try:
-            return await self._nodes.read(read)
+            return self._agreed(await self._nodes.read_all(read), "what transactions asked for") or {}
         except ChainUnavailable:
             if not unknown:
                 raise

@@ -366,6 +366,25 @@ async def test_a_transaction_the_node_does_not_know_is_no_origin(front: Gateway,
     await history.aclose()
 
 
+async def test_two_nodes_must_say_alike_what_a_transaction_asked_for(front: Gateway, devchain: Devchain) -> None:
+    """By one node's word another order was called paid, and the one that was paid was new and paid again."""
+    known = devchain.deployment
+    both = open_history(known, known.url, front.url)
+    tx_hash = (await both.reserve_transfers(0, int(devchain.rpc("eth_blockNumber"), 16)))[-1].tx_hash
+    said = (await both.transaction_details([tx_hash]))[tx_hash]
+    liar = {"hash": tx_hash, "from": said.sender, "nonce": hex(said.nonce), "to": said.to, "input": "0x"}
+
+    front.reply = passed_on(on(1, saying(liar)))
+    with pytest.raises(ChainUnavailable, match="disagree about what transactions asked for"):
+        await both.transaction_details([tx_hash])
+    await both.aclose()
+    front.reply = passed_on(on(1, saying(None)))
+    both = open_history(known, known.url, front.url)
+    with pytest.raises(NoSuchTransaction, match="knows no transaction"):
+        await both.transaction_details([tx_hash])
+    await both.aclose()
+
+
 async def test_a_transfer_of_nothing_is_no_outflow(devchain: Devchain) -> None:
     """The token lets anybody make one in the reserve's name, and on busy chains somebody does."""
     known = devchain.deployment
