@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from devstack import runs, stack
+from devstack import paths, runs, stack
 from devstack.console import Console, Ended
 from devstack.journey import Journey, signed_order
 from devstack.stack import CONSOLE_TOKEN, FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
@@ -65,6 +65,7 @@ def settings_file(this: runs.Run, settings: Mapping[str, str]) -> Path:
 def _explain(console: Console, services: Services, host: FunctionsHost, settings: Path) -> None:
     order = signed_order("demo-2", services.deployment.customers[1], services.settings["WEBHOOK_SECRET"])
     signature, body = f"X-WP-Signature: {order.signature}", order.body.decode()
+    command = f"{paths.venv_python().relative_to(paths.ROOT)} -m distributor"
     console.say(f"""
 What runs
   app        {host.url}    (function key: {FUNCTION_KEY}, master key: {MASTER_KEY})
@@ -81,14 +82,14 @@ See and steer it in a browser (personal token: {services.settings[CONSOLE_TOKEN]
   {host.url}/console
 
 See where it stands
-  curl {host.url}/orders/{order.order_id}?code={FUNCTION_KEY}
+  curl "{host.url}/orders/{order.order_id}?code={FUNCTION_KEY}"
   curl {host.url}/ready
 
-Use the command line against it (--language pt for Portuguese)
-  python3 -m distributor show --settings {settings}
-  python3 -m distributor order {order.order_id} --settings {settings}
-  python3 -m distributor pause --why "to see what happens" --apply --settings {settings}
-  python3 -m distributor send-test {host.url}/webhook --settings {settings}
+Use the command line against it, in another window, in this folder (--language pt for Portuguese)
+  {command} show --settings {settings}
+  {command} order {order.order_id} --settings {settings}
+  {command} pause --why "to see what happens" --apply --settings {settings}
+  {command} send-test {host.url}/webhook --settings {settings}
 
 Try next: the same curl again (200, paid once), or with another amount (401: the signature covers every byte).
 Ctrl-C ends everything, and so does: python3 -m devstack down""")

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,12 @@ def test_up_pays_an_order_and_ctrl_c_leaves_nothing_behind(
     (webhook,) = set(re.findall(r"send-test (\S+)", said))
     assert main([*typed("Commands", "send-test URL", {"URL": webhook}), "--json", "--settings", file]) == 0
     assert json.loads(capsys.readouterr().out)["status"] == 400  # signed well, and no order
+    for line in re.findall(r"^  (\S+ -m distributor .*|curl \S+ *)$", said, re.MULTILINE):
+        assert "?" not in re.sub(r'"[^"]*"', "", line)  # zsh takes it for a pattern
+    (show,) = re.findall(r"^  (\S+ -m distributor show .*)$", said, re.MULTILINE)
+    bare = {name: os.environ[name] for name in ("HOME", "PATH", "SystemRoot") if name in os.environ}
+    done = subprocess.run(show.split(), cwd=paths.ROOT, env=bare, capture_output=True, text=True, check=False)  # noqa: S603 -- what we printed
+    assert (done.returncode, "PAYING" in done.stdout) == (0, True), done.stderr  # in a shell where no environment is active
     assert len(stack_of) == 5  # up, storage, chain, host, and the worker of the host
     parts = re.findall(r"^ +[\d.]+ s  (\w+)", said, re.MULTILINE)
     assert [part for part in parts if part not in {"submitted", "mined"}] == [
