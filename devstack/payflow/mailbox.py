@@ -6,6 +6,7 @@ Mails are kept in memory. The page shows a mail as its HTML part says it, in a f
 
 from __future__ import annotations
 
+import logging
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -69,6 +70,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
             auth_required=True,
             authenticator=_authenticate,
         )
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own old names at each sign-in
         controller.start()
         try:
             async with _page(box):
