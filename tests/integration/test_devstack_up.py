@@ -69,8 +69,8 @@ def test_up_pays_an_order_and_ctrl_c_leaves_nothing_behind(
         assert "?" not in re.sub(r'"[^"]*"', "", line)  # zsh takes it for a pattern
     (show,) = re.findall(r"^  (\S+ -m distributor show .*)$", said, re.MULTILINE)
     bare = {name: os.environ[name] for name in ("HOME", "PATH", "SystemRoot") if name in os.environ}
-    done = subprocess.run(show.split(), cwd=paths.ROOT, env=bare, capture_output=True, text=True, check=False)  # noqa: S603 -- what we printed
-    assert (done.returncode, "PAYING" in done.stdout) == (0, True), done.stderr  # in a shell where no environment is active
+    done = subprocess.run(show.split(), cwd=paths.ROOT, env=bare, capture_output=True, text=True, check=False)
+    assert (done.returncode, "PAYING" in done.stdout) == (0, True), done.stderr  # where no environment is active
     assert len(stack_of) == 5  # up, storage, chain, host, and the worker of the host
     parts = re.findall(r"^ +[\d.]+ s  (\w+)", said, re.MULTILINE)
     assert [part for part in parts if part not in {"submitted", "mined"}] == [
