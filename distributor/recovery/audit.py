@@ -119,7 +119,7 @@ class Audit:
             ChainUnavailable: No node answers, or it knows of no final block.
         """
         findings = Findings(first_block=first_block, last_block=await newest_final(self.chain, self.policy))
-        held_units = await self._completeness.held(findings.last_block)
+        held = await self._completeness.held(findings.last_block)
         entries = {entry.ref_id: entry async for entry in self._entries()}
         newest = await newest_final(self.chain, self.policy)
         paid: dict[Hash, list[Payout]] = {}
@@ -136,7 +136,7 @@ class Audit:
             for each in _judge(entries.get(ref_id), payouts, self.known.accepted)
         )
         providers = self._completeness.providers(self.chain.nodes)
-        books = await self._completeness.books(first_block, findings.last_block, held_units, providers=providers)
+        books = await self._completeness.books(first_block, findings.last_block, held, providers=providers)
         findings.incomplete = books.trouble(providers=providers, read_units=findings.moved_units)
         return findings
 

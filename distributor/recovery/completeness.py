@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from distributor.errors import ChainUnavailable
 from distributor.payout.history import History
@@ -68,6 +69,15 @@ class Books:
         return ""
 
 
+class Held(NamedTuple):
+    """What there was at the end of a range of blocks."""
+
+    units: TokenUnits
+    """In the reserve."""
+    supply: int | None
+    """Of the token; None where nobody tells."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completeness:
     """Adds up the reserve's past. Raises ChainUnavailable."""
@@ -78,11 +88,19 @@ class Completeness:
         """Return how many say what moved, each by itself, where *nodes* are configured."""
         return self.history.listed_by(len(by_provider(nodes)))
 
-    async def held(self, block: int) -> TokenUnits:
-        """Return what the reserve held at the end of *block*; read first, beside the end of the range itself."""
-        return await self.history.reserve_balance(block)
+    async def held(self, block: int) -> Held:
+        """
+        Return what there was at the end of *block*; read first, beside the end of the range itself.
 
-    async def books(self, first_block: int, last_block: int, held_units: TokenUnits, *, providers: int) -> Books:
+        A usual node keeps the state of some minutes, and reading a past of years takes longer.
+        """
+        units = await self.history.reserve_balance(block)
+        try:
+            return Held(units, await self.history.supply(block))
+        except ChainUnavailable:
+            return Held(units, None)
+
+    async def books(self, first_block: int, last_block: int, held: Held, *, providers: int) -> Books:
         """Return what moved in these blocks, both included, as so many *providers* show it."""
         moves: list[tuple[int, int, int]] = []
         for first in range(first_block, last_block + 1, PAGE_BLOCKS):
@@ -91,17 +109,17 @@ class Completeness:
             left = await self.history.reserve_transfers(first, last)
             moves += [(each.block.number, each.log_index, each.amount_units) for each in arrived]
             moves += [(each.block.number, each.log_index, -each.amount_units) for each in left]
-        from_creation = providers >= ENOUGH or await self._is_from_creation(first_block, last_block)
-        return _books(sorted(moves), held_units, from_creation=from_creation)
+        from_creation = providers >= ENOUGH or await self._is_from_creation(first_block, last_block, held.supply)
+        return _books(sorted(moves), held.units, from_creation=from_creation)
 
-    async def _is_from_creation(self, first_block: int, last_block: int) -> bool:
+    async def _is_from_creation(self, first_block: int, last_block: int, supply: int | None) -> bool:
         """Say whether all there is of the token was made in these blocks: a node without the first logs shows less."""
         try:
             made = [
                 await self.history.minted(first, min(first + PAGE_BLOCKS - 1, last_block))
                 for first in range(first_block, last_block + 1, PAGE_BLOCKS)
             ]
-            return sum(made) == await self.history.supply(last_block)
+            return sum(made) == supply
         except ChainUnavailable:
             return False  # an export is read where no node gives these logs
 

@@ -17,17 +17,16 @@ from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
 from distributor.model import Address, Hash, HoldReason, OrderKey, OrderStatus
-from distributor.payout.history import History, ReserveTransfer, newest_final
+from distributor.payout.history import History, ReserveTransfer, agreed_final, newest_final
 from distributor.payout.preflight import identity_mismatch, not_ours
 from distributor.ports import Chain
 from distributor.recovery.cancelled import cancelled_orders
-from distributor.recovery.completeness import Completeness
+from distributor.recovery.completeness import Completeness, Held
 from distributor.recovery.fence import Fence
 from distributor.recovery.lost_guard import LostGuard
 from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers, payout_by
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
-from distributor.units import TokenUnits
 from foundation.errors import ConfigurationError, ServiceError
 from foundation.tablestore.ports import AuditTrail
 
@@ -125,13 +124,13 @@ class Rebuild:
             )
             self.say(f"Fence: {lane.operator} {doing}.")
         report = RebuildReport(first_block=first_block, last_block=await newest_final(self.chain, self.policy))
-        held_units = await self._completeness.held(report.last_block)
+        held = await self._completeness.held(report.last_block)
         for first in range(first_block, report.last_block + 1, PAGE_BLOCKS):
             payouts = await self._page(first, min(first + PAGE_BLOCKS - 1, report.last_block), report)
             report.restored[RestoreResult.NEW] += len(payouts)
-        await self._add_up(report, held_units)
+        await self._add_up(report, held)
         if await self._is_lost():
-            report.guard_trouble = await self._lost_guard.check(sorted(report.paid), report.last_block)
+            report.guard_trouble = await self._lost_guard.check(sorted(report.paid), await self._newest())
         return report
 
     async def run(self, first_block: int, *, by: str, why: str) -> RebuildReport:
@@ -162,9 +161,9 @@ class Rebuild:
         await self._refuse_open()
         nonces = await self.fence.close(self._operators)
         report = RebuildReport(first_block=first_block, last_block=await newest_final(self.chain, self.policy))
-        held_units = await self._completeness.held(report.last_block)
+        held = await self._completeness.held(report.last_block)
         progress = await self._index(report)
-        await self._add_up(report, held_units)
+        await self._add_up(report, held)
         if await self._is_lost():
             await self._take_guard(report)
         if report.clear:
@@ -203,9 +202,9 @@ class Rebuild:
     def _completeness(self) -> Completeness:
         return Completeness(history=self.history)
 
-    async def _add_up(self, report: RebuildReport, held_units: TokenUnits) -> None:
+    async def _add_up(self, report: RebuildReport, held: Held) -> None:
         first, last, providers = report.first_block, report.last_block, self._completeness.providers(self.chain.nodes)
-        books = await self._completeness.books(first, last, held_units, providers=providers)
+        books = await self._completeness.books(first, last, held, providers=providers)
         trouble = books.trouble(providers=providers, read_units=report.units)
         if trouble and self.accept_incomplete:
             self.say(f"{trouble} Accepted: {self.accept_incomplete}.")
@@ -219,6 +218,10 @@ class Rebuild:
             return await self.ledger.identity() is None
         except ConfigurationError:  # the table is gone: only a dry run meets that
             return True
+
+    async def _newest(self) -> int:
+        """Return the newest final block of now: of the one that the past was read to, no usual node has the state."""
+        return await agreed_final(self.chain, self.policy)
 
     @property
     def _lost_guard(self) -> LostGuard:
@@ -234,10 +237,11 @@ class Rebuild:
         """Prove that the guard is the ledger's, and write what it has recorded and no log has shown."""
         paid = {ref_id: tx_hash async for ref_id, tx_hash in self.rebuild_store.paid()}
         by_its_calls = sorted(ref_id for ref_id, tx_hash in paid.items() if tx_hash not in self.known.accepted)
-        report.guard_trouble = await self._lost_guard.check(by_its_calls, report.last_block)
+        block = await self._newest()
+        report.guard_trouble = await self._lost_guard.check(by_its_calls, block)
         if report.guard_trouble:
             return
-        for payment in await self._lost_guard.unknown(paid.keys(), report.last_block):
+        for payment in await self._lost_guard.unknown(paid.keys(), block):
             await self._restore(payout_by(payment), report)
 
     async def _keep_cancelled(self, report: RebuildReport, by: str, why: str) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from distributor.errors import ChainUnavailable
 from distributor.model import OrderStatus
+from distributor.payout.history import ReserveTransfer
 from distributor.state import Identity
 from foundation.errors import ConfigurationError
 from tests.factories import an_address, an_order
-from tests.fakes.chain import CUSTOMERS
+from tests.fakes.chain import CUSTOMERS, FakeChain
 from tests.fakes.chain_state import GUARD
 from tests.unit.test_rebuild import Desk, a_payout, lose_ledger
 from tests.world import a_world
+
+STATE_BLOCKS = 128
+"""Of so many blocks a usual node keeps the state."""
 
 
 async def a_lost_guarded_ledger() -> Desk:
@@ -35,6 +42,40 @@ async def test_a_lost_ledger_takes_the_guard_that_has_recorded_what_was_paid() -
     identity = await desk.world.ledger.identity()
     assert identity is not None
     assert identity.guard == GUARD
+
+
+async def test_a_node_that_keeps_the_state_of_the_newest_blocks_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a past of years takes longer than a usual node keeps the state of a block: no rebuild ever ended."""
+    desk = await a_lost_guarded_ledger()
+    chain, history, guard = desk.world.chain, desk.history, desk.world.guard
+    transfers = history.reserve_transfers
+
+    async def slowly(first: int, last: int) -> Sequence[ReserveTransfer]:
+        chain.mine(STATE_BLOCKS)
+        return await transfers(first, last)
+
+    monkeypatch.setattr(history, "reserve_transfers", slowly)
+    for asked, name, kept in (
+        (history, "supply", history.supply),
+        (history, "reserve_balance", history.reserve_balance),
+        (guard, "facts", guard.facts),
+        (guard, "unrecorded", guard.unrecorded),
+    ):
+        monkeypatch.setattr(asked, name, _of_a_kept_state(chain, kept))
+
+    assert (await desk.rebuild()).clear
+    assert (await desk.world.ledger.identity()) is not None
+
+
+def _of_a_kept_state(chain: FakeChain, ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Return *ask*, of a node that has forgotten the state of older blocks; the block is its last argument."""
+
+    async def asked(*words: Any, **named: Any) -> Any:
+        if chain.head.number - named.get("block", words[-1]) >= STATE_BLOCKS:
+            raise ChainUnavailable("missing trie node")
+        return await ask(*words, **named)
+
+    return asked
 
 
 @pytest.mark.parametrize(

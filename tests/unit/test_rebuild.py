@@ -20,7 +20,7 @@ from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.payout.history import Arrival, ReserveTransfer
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.recovery import rebuild
-from distributor.recovery.completeness import Books, Completeness
+from distributor.recovery.completeness import Books, Completeness, Held
 from distributor.recovery.export import ExportedHistory, NotAnExport, read_export
 from distributor.recovery.fence import FENCE_NONCES, Fence, FenceOpen
 from distributor.recovery.payouts import KnownParties, UnmatchedReason
@@ -1082,12 +1082,14 @@ async def test_a_token_that_does_not_tell_its_supply_proves_no_beginning(monkeyp
     world = await a_world()
     history = FakeHistory(world.chain)
 
-    async def silent(_: int) -> int | None:
+    async def silent(*_: int) -> int | None:
         raise ChainUnavailable
 
-    for supply in (_tells_nothing, silent):
-        monkeypatch.setattr(history, "supply", supply)
-        books = await Completeness(history=history).books(0, 0, TokenUnits(0), providers=1)
+    for question, answer in (("supply", _tells_nothing), ("supply", silent), ("minted", silent)):
+        monkeypatch.undo()
+        monkeypatch.setattr(history, question, answer)
+        asked = Completeness(history=history)
+        books = await asked.books(0, 0, await asked.held(0), providers=1)
         assert not books.from_creation
 
 
@@ -1101,7 +1103,8 @@ async def test_the_books_see_where_the_reserve_was_empty() -> None:
     await a_payout(world, "ORD1")
     history = FakeHistory(world.chain)
     last = world.chain.head.number
-    books = await Completeness(history=history).books(0, last, await history.reserve_balance(last), providers=1)
+    asked = Completeness(history=history)
+    books = await asked.books(0, last, await asked.held(last), providers=1)
     assert (books.emptied, books.left_units) == (False, 10 * TOKEN)
 
     async def just_enough(first: int, _: int) -> Sequence[Arrival]:
@@ -1109,7 +1112,7 @@ async def test_the_books_see_where_the_reserve_was_empty() -> None:
         return [Arrival(block=a_block(first + place), log_index=0, amount_units=units) for place in (0, 3)]
 
     history.reserve_arrivals = just_enough  # type: ignore[method-assign, assignment]
-    emptied = await Completeness(history=history).books(0, last, TokenUnits(10 * TOKEN), providers=1)
+    emptied = await asked.books(0, last, Held(TokenUnits(10 * TOKEN), None), providers=1)
     assert emptied.emptied
 
 
