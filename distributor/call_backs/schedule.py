@@ -48,6 +48,8 @@ PROBE_DELAYS_MS: Final = (
     2 * _HOUR_MS,
 )
 """Between two attempts at an address that fails, whichever call-back is tried; the last one from then on."""
+ADDRESS_WAIT_MAX_MS: Final = 6 * _HOUR_MS
+"""As long as Retry-After puts off a whole address: with days, ten attempts take a month, and nobody hears of it."""
 STOP_AFTER_FAILURES: Final = 15
 STOP_AFTER_MS: Final = 24 * _HOUR_MS
 _JITTER: Final = 10
@@ -148,7 +150,7 @@ def address_after(address: CallAddress, replies: Sequence[Reply], now: UnixMs) -
         address,
         failures=failures,
         failing_ms=failing_ms,
-        next_ms=UnixMs(now + max(delay_ms, reply.wait_ms)),
+        next_ms=UnixMs(now + max(delay_ms, min(reply.wait_ms, ADDRESS_WAIT_MAX_MS))),
         answer=reply.words,
     )
     if reply.meaning is Meaning.GONE:

@@ -439,6 +439,21 @@ async def test_the_trouble_of_one_shop_is_raised_after_the_others_had_their_turn
     assert south.knows == {"THEIRS": "held"}
 
 
+async def test_a_receiver_that_asks_for_days_again_and_again_is_not_a_month_of_silence(there: Telling) -> None:
+    """Its wait is kept once; a person hears of it within the week."""
+    there.shop.down, there.shop.reply_headers = 503, {"retry-after": "259200"}
+    await there.held()
+    await there.turn()
+    await there.turn(71 * 60)
+    assert len(there.shop.got) == 1
+
+    for _ in range(4 * 24):
+        await there.turn(60)
+
+    assert set(there.alarms.codes) == {"callback_given_up"}
+    assert (await there.states())[0][1] == "given_up"
+
+
 async def test_a_turn_ends_in_time(there: Telling) -> None:
     """A slow receiver does not hold the turn beyond its lease; the rest goes in the next one."""
     there.shop.before = lambda _: there.clock.advance(15_000)
