@@ -10,7 +10,7 @@ from distributor.errors import ChainUnavailable
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import Address, Hash, HoldReason, Order, OrderStatus
 from distributor.payout.resolution import Resolution, Resolved
-from tests.factories import POLICY, a_block
+from tests.factories import POLICY, a_block, an_address
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.history import FakeHistory
 from tests.world import World, a_world
@@ -104,6 +104,21 @@ async def test_the_payment_of_another_order_is_not_this_orders_payment() -> None
 
     assert await resolve(world, tx_hash) is Resolved.HELD
     assert (await world.order(order)).hold_reason is HoldReason.NONCE_LOST
+
+
+async def test_what_was_paid_through_an_authority_of_before_is_written_too() -> None:
+    """It waited in a pool, and its order waits here: nobody remembered that it is paid."""
+    world = await a_world()
+    order = await a_lost_order(world)
+    other = await world.receive("OTHER")
+    tx_hash = world.chain.spend_nonce(OPERATOR, world.chain.pay(other))
+    world.chain.mine(RELEASE)
+    world.identity = await world.ledger.guard_rows.change_authority(an_address("new authority"), "ana", "replaced")
+
+    assert await resolve(world, tx_hash) is Resolved.HELD
+
+    assert (await world.order(other)).paid_hash == tx_hash
+    assert await world.status(order) is OrderStatus.HELD
 
 
 async def test_the_right_reference_without_the_tokens_is_no_payment() -> None:
