@@ -26,7 +26,7 @@ DETAILS = (
         "distributor/ledger/opened.py",
     ),
     *("distributor/ledger/queries.py", "distributor/webhook/woocommerce_intake.py", "distributor/functions/workers.py"),
-    *("foundation/queues.py", "foundation/tablestore/codec.py"),
+    *("foundation/queues.py", "foundation/tablestore/codec.py", "foundation/alarms/targets.py"),
 )
 """Where the details of alarms and of waiting and held orders are made."""
 _WITH_LANGUAGES = frozenset({"catalogue.py", "catalogue_call_backs.py", "catalogue_pt.py", "node_errors.py"})

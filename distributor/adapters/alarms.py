@@ -78,5 +78,7 @@ class RegisteredAlarms:
         seen, now_ms = (alarm.code, alarm.subject, alarm.summary), self._clock()
         self._noted = {each: at_ms for each, at_ms in self._noted.items() if now_ms - at_ms < NOTED_MS}
         if seen not in self._noted:
-            await (await self._register()).note(*seen)
+            register = await self._register()
+            detail = register.catalogue.find(alarm.code).beside_summary(alarm.summary)
+            await register.note(alarm.code, alarm.subject, detail)
             self._noted[seen] = now_ms

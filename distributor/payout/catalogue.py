@@ -7,6 +7,7 @@ The runbook has a heading for each code. Waiting and hold reasons have their wor
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from distributor import reasons_pt
 from distributor.model import HoldReason
@@ -285,7 +286,7 @@ def _other(code: str, severity: Severity, event: bool, english: Text) -> AlarmKi
 
 CATALOGUE = Catalogue(
     [
-        *SHARED,
+        *(replace(kind, detail_in=translated) for kind in SHARED),
         *(_kind_of_reason(code, english) for code, english in _of_reasons().items()),
         *(
             _other(code, severity, event, Text(summary=summary, action=action))

@@ -164,12 +164,7 @@ def _watched(monitor_state: MonitorState, now: UnixMs) -> Sequence[Fact]:
     found = {(code, subject): detail for code, subject, detail in (line for line in lines if len(line) == _PARTS)}
     bare = {(code, ""): "" for code in monitor_state.alarms if code not in {known for known, _ in found}}
     return [
-        Fact(code=code, subject=subject, detail=_beside_summary(code, detail), since_ms=now)
+        Fact(code=code, subject=subject, detail=CATALOGUE.find(code).beside_summary(detail), since_ms=now)
         for (code, subject), detail in (found | bare).items()
         if code in monitor_state.alarms  # an older version that watched since left the words as they were
     ]
-
-
-def _beside_summary(code: str, words: str) -> str:
-    """Return what the watch said beyond the catalogue's summary, which every message has already."""
-    return words.removeprefix(CATALOGUE.find(code).texts["en"].summary).strip()

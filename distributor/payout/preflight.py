@@ -21,6 +21,7 @@ from distributor.units import TokenUnits, format_gwei, format_units
 
 UNSETTLED_MAX = 256
 """Transactions mined and not final: a reorganisation gives them back to the pool, and a fence must reach past them."""
+_NO_GUARD, _NOT_SET = "no guard", "not set"
 _NATIVE_DECIMALS = 18
 
 _SERVICE_WIDE = {
@@ -297,5 +298,5 @@ def not_ours(identity: Identity | None, expected: Identity) -> Obstacle | None:
         return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=difference or "")
     if identity.guard == expected.guard:
         return None
-    detail = f"The ledger pays through {identity.guard or 'no guard'}, GUARD_ADDRESS is {expected.guard or 'not set'}."
+    detail = f"The ledger pays through {identity.guard or _NO_GUARD}, GUARD_ADDRESS is {expected.guard or _NOT_SET}."
     return Obstacle(reason=WaitingReason.GUARD_CHANGED, detail=detail)

@@ -255,7 +255,7 @@ class StepExecutor:
         for order in orders:
             if order.key in closing.held:
                 await self.alarms.raise_(
-                    alarms.order_held(order, closing.held[order.key], f"Transaction {closing.tx_hash}.")
+                    alarms.order_held(order, closing.held[order.key], f"Its transaction is {closing.tx_hash}.")
                 )
             elif order.key in closing.released:
                 detail = closing.released[order.key].detail

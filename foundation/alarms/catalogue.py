@@ -63,6 +63,10 @@ class AlarmKind:
         """Whether what comes in now may not be worked on while it holds."""
         return self.stops and not self.event and self.severity is not Severity.WARNING
 
+    def beside_summary(self, words: str) -> str:
+        """Return what *words* say in English beyond the summary, which every message has already."""
+        return words.removeprefix(self.texts["en"].summary).strip()
+
     @property
     def anchor(self) -> str:
         """The heading of the runbook."""

@@ -33,4 +33,4 @@ class MemoryQueues:
 
     def _there(self) -> None:
         if self.away:
-            raise StoreUnavailable("the queue service does not answer")
+            raise StoreUnavailable("the queue service does not answer: ServiceRequestError")

@@ -49,7 +49,7 @@ async def test_queues_that_cannot_be_asked_are_told_too() -> None:
     """With what was the matter."""
     (fact,) = await queue_facts(MemoryQueues(away=True), NOW_MS)
 
-    assert (fact.code, fact.detail) == ("queues_unavailable", "the queue service does not answer")
+    assert (fact.code, fact.detail) == ("queues_unavailable", "the queue service does not answer: ServiceRequestError")
 
 
 def test_each_of_them_is_in_the_catalogue() -> None:
