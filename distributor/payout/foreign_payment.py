@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from distributor.chain_types import GuardWord, Receipt, Transfer
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
-from distributor.model import Hash
+from distributor.model import Address, Hash
 from distributor.payout.history import DistributeCall, TransactionDetails, payout_of
 from distributor.state import Identity
 
@@ -98,12 +98,13 @@ class ForeignPayment:
     async def _payout(self, details: TransactionDetails, receipt: Receipt, moved: Sequence[Transfer]) -> Payout | None:
         """Return the one order that a ``distribute`` call of this service paid; None for any other transaction."""
         asked = details.distribution
-        if not moved or asked is None:
-            return None
-        formers = [each.address for each in await self.store.former("authority")]  # its old calls wait in pools
-        if details.to not in {self.identity.authority, *formers}:
+        if not moved or asked is None or details.to not in await self._authorities():
             return None
         return _payout(details, receipt, asked, moved)
+
+    async def _authorities(self) -> Collection[Address]:
+        """Return the Authority of today and those before it, whose old calls may wait in pools."""
+        return {self.identity.authority, *(each.address for each in await self.store.former("authority"))}
 
 
 def _payout(details: TransactionDetails, receipt: Receipt, asked: DistributeCall, moved: Sequence[Transfer]) -> Payout:
