@@ -104,7 +104,7 @@ def read_file(text: str, rules: FileRules, payment_rules: ContractSettings, now:
     Raises:
         MalformedQuery: It is no such table, or has more than ``LINES_MAX`` lines; no line of it was read.
     """
-    heading, *lines = list(_cells(text))
+    heading, *lines = list(_cells(text, rules.decimal))
     columns = _columns(heading[1])
     if len(lines) > LINES_MAX:
         raise MalformedQuery(
@@ -206,10 +206,17 @@ class _Reading:
         )
 
 
-def _cells(text: str) -> Iterator[tuple[int, Sequence[str]]]:
+def _cells(text: str, decimal: str) -> Iterator[tuple[int, Sequence[str]]]:
     """Yield each line that is not empty, with its number in the file."""
     text = text.removeprefix(_BOM)
     first, _, _ = text.partition("\n")
+    if decimal == "," and ";" not in first:
+        raise MalformedQuery(
+            sentence(
+                "The cells are separated by commas, and so are decimals: 1000,50 could be two cells. "
+                "Separate the cells by ;."
+            )
+        )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first else ",", strict=True)
     found = False
     try:

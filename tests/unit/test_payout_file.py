@@ -181,3 +181,9 @@ def test_a_batch_has_a_name_that_an_order_can_bear(batch: str) -> None:
     """It begins each id of the file."""
     with pytest.raises(MalformedQuery, match="batch's name"):
         read("wallet,amount", f"{ANA},1", batch=batch)
+
+
+def test_commas_do_not_separate_cells_where_they_are_decimals() -> None:
+    """One cell too few in a line would shift what is left of 1000,50: a thousand is paid, for the reason 50."""
+    with pytest.raises(MalformedQuery, match="1000,50 could be two cells"):
+        read("wallet,amount,reason", f"{ANA},1000,50", decimal=",")
