@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import httpx
+import smtplib
+import ssl
+from asyncio import to_thread
 
-from devstack.payflow.mailbox import mailbox
+import httpx
+import pytest
+
+from devstack.payflow.mailbox import HOST, PASSWORD, USER, Mailbox, mailbox
 
 
 async def test_the_inbox_opens_in_a_browser() -> None:
@@ -18,3 +23,17 @@ async def test_the_inbox_opens_in_a_browser() -> None:
     assert "&lt;b&gt;Recibo" in listed.text
     assert shown.status_code == 200
     assert missing.status_code == 404
+
+
+async def test_a_sign_in_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The library warns of its own old names at each one, in the middle of the story of a payment."""
+    async with mailbox() as box:
+        await to_thread(_sign_in, box)
+
+    assert [record.getMessage() for record in caplog.records if record.name == "mail.log"] == []
+
+
+def _sign_in(box: Mailbox) -> None:
+    with smtplib.SMTP(HOST, box.smtp_port, timeout=10) as connection:
+        connection.starttls(context=ssl.create_default_context(cafile=str(box.ca_file)))
+        assert connection.login(USER, PASSWORD)[0] == 235
