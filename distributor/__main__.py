@@ -2,6 +2,12 @@
 
 import sys
 
-from distributor.cli import main
+try:
+    from distributor.cli import main
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"The library {missing.name} is not there: run the command with the Python that has requirements.txt, like "
+        ".venv/bin/python -m distributor (Windows: .venv\\Scripts\\python)."
+    )
 
 sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from payflow.cli.commands import main
+try:
+    from payflow.cli.commands import main
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"The library {missing.name} is not there: run the command with the Python that has payflow/requirements.txt, "
+        "like .venv/bin/python -m payflow (Windows: .venv\\Scripts\\python)."
+    )
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
