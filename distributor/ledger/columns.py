@@ -155,7 +155,7 @@ _CODEC = Codec(
         Record(DoubtedPast, (text("why"), number("at_ms"), text("guard", missing=None))),
         Record(FormerParty, (text("kind"), text("address"), number("at_ms"))),
         Record(Schema, (number("level"),)),
-        Record(GuardMark, (text("head"),)),
+        Record(GuardMark, (text("head"), lines("passed", missing=None))),
         Record(ShopRegister, (text("salt"), number("registered_ms", missing=None))),
         Record(ShopSecret, (text("fingerprint"), text("source"), text("by"), text("how"), number("at_ms"))),
         Record(Ahead, (word("reason", WaitingReason), text("detail"), number("since_ms"))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_again
 from distributor.ledger.own_addresses import former_parties, keep_former
 from distributor.ledger.queries import find_record, must_find_record
@@ -20,7 +21,7 @@ from distributor.state import Identity
 from foundation.clock import Clock
 from foundation.errors import InvariantBroken, require
 from foundation.tablestore.atomic import AtomicWrite, commit
-from foundation.tablestore.queries import past
+from foundation.tablestore.queries import past, rows_under
 
 if TYPE_CHECKING:
     from foundation.tablestore.ports import AuditTrail, Rows
@@ -98,11 +99,40 @@ class GuardRows:
         """Return how far the records of *guard* are known and settled."""
         return await find_record(self.rows, GuardMark, keys.guard_mark(guard)) or GuardMark()
 
-    async def move_mark(self, guard: Address, mark: GuardMark, head: int) -> None:
-        """Note that everything up to *head* is known and settled. Raises Contention: another host moved it."""
+    async def move_mark(
+        self, guard: Address, mark: GuardMark, head: int, passed: Collection[Hash] | None = None
+    ) -> None:
+        """
+        Note that everything up to *head* is known and settled, but for the orders of *passed* (None: as before).
+
+        Raises:
+            Contention: Another host moved it.
+        """
         group = AtomicWrite()
-        group.put(keys.guard_mark(guard), encode(replace(mark, head=str(head))), mark.version)
+        moved = replace(mark, head=str(head), passed=mark.passed if passed is None else tuple(passed) or None)
+        group.put(keys.guard_mark(guard), encode(moved), mark.version)
         await commit(self.rows, group, marker_row=keys.guard_mark(guard))
+
+    async def passed(self) -> Sequence[Unreadable | Order]:
+        """Return the orders that a mark passed and that still cannot be read, or are still a newer version's."""
+        found = list[Unreadable | Order]()
+        async for row in rows_under(self.rows, keys.GUARD_MARKS):
+            for ref_id in decode(GuardMark, row).passed or ():
+                order = await self.left(ref_id)
+                found += [order] if order is not None else []
+        return found
+
+    async def left(self, ref_id: Hash) -> Unreadable | Order | None:
+        """Return the order of that reference where only another version can touch it; None where this one can."""
+        order = await self.readable(ref_id)
+        return None if isinstance(order, Order) and not order.is_frozen else order
+
+    async def readable(self, ref_id: Hash) -> Unreadable | Order | None:
+        """Return what ``order_of`` does, and the row that cannot be read where it is torn."""
+        try:
+            return await self.order_of(ref_id)
+        except InvariantBroken as error:
+            return Unreadable(key=keys.ref(ref_id), why=str(error))
 
     async def knows(self, ref_id: Hash) -> bool:
         """Say whether an order of this ledger has that reference, or a rebuild found it spent."""

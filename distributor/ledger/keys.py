@@ -19,6 +19,7 @@ UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"
 FORMER, DOUBTED_PAST = "former:", "doubted-past"
 TIMES, SHOP_TIMES, WALLET_TIMES, HASHES = "time:", "time-shop:", "time-wallet:", "hash:"
 ANNOUNCEMENTS, CALL_BACKS, CALLS_DUE = "call:", "callback:", "callback-due:"
+GUARD_MARKS = "guardmark:"
 CALL_TIMES, CALL_ADDRESSES = "callback-time:", "callback-address:"
 _LAST_MS = 10**15 - 1
 """A table is read forwards only; the time that is left until then sorts the newest order first."""
@@ -141,7 +142,7 @@ def operator_of(open_key: str) -> Address:
 
 def guard_mark(guard: Address) -> str:
     """How far the records of a guard are known; forgotten, they are read again from its beginning."""
-    return f"guardmark:{guard}"
+    return f"{GUARD_MARKS}{guard}"
 
 
 def former(kind: str, address: Address) -> str:

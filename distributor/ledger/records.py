@@ -59,6 +59,8 @@ class GuardMark:
     """How far a guard's records are known and settled: its head then, as it stores it, in decimal digits."""
 
     head: str = "0"
+    passed: tuple[Hash, ...] | None = None
+    """References before it whose orders this version could not read or may not touch: told until it can."""
     version: Version = UNSTORED
 
 

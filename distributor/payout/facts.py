@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from distributor.ledger import Ledger
+from distributor.ledger import Ledger, keys
 from distributor.ledger.binding import Page
 from distributor.ledger.call_backs import Announced
 from distributor.ledger.call_records import CallAddress, StopReason
@@ -103,12 +103,14 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
     )
     ahead = await read(ledger.signs.noted(), None)
     addresses = await read(ledger.call_backs.addresses(), list[CallAddress]())
+    passed = await read(ledger.guard_rows.passed(), list[Unreadable | Order]())
     announced, _ = await ledger.call_backs.announced(limit=ANNOUNCED_MAX)
     reasons = [_reason(waiting)] if page.orders and waiting.reason is not None else []
     seen = Seen(now=now, waiting=waiting, oldest=page.orders, opened=opened.transactions, monitor=monitor, look=look)
     return [
         *(_held(order) for order in held.orders),
         *(_torn(row.key, row.why, now) for part in (held, page, opened) for row in part.unreadable),
+        *(_passed(each, now) for each in passed),
         *torn,
         *reasons,
         *_behind(ahead, now),
@@ -121,6 +123,15 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
 
 def _torn(key: str, why: str, now: UnixMs) -> Fact:
     return Fact(code=ROW_UNREADABLE, subject=key, detail=why, since_ms=now)
+
+
+def _passed(order: Unreadable | Order, now: UnixMs) -> Fact:
+    """Say which order the guard has paid and this version cannot touch; no round meets its record again."""
+    if isinstance(order, Unreadable):
+        return _torn(order.key, order.why, now)
+    word = order.status if not order.status.is_known else order.hold_reason
+    why = f"Order {order.key} has a newer version's word, {word}, and the guard has recorded its payment."
+    return _torn(keys.order_row(order.key), why, now)
 
 
 def _held(order: Order) -> Fact:

@@ -17,19 +17,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from distributor.chain_types import GuardLink, GuardPast, GuardPayment
-from distributor.ledger import Ledger, keys
+from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import GuardMark
-from distributor.model import Address, Hash, OrderStatus
+from distributor.model import Address, Hash, Order, OrderStatus
 from distributor.payout import alarms
 from distributor.payout.adoption import Adopted, Adoption
 from distributor.payout.lifecycle import is_deep
 from distributor.payout.witnesses import are_enough
 from distributor.ports import Guard
 from distributor.settings.chain import SettlementSettings
-from foundation.errors import Contention, InvariantBroken
+from foundation.errors import Contention
 
 _READS_TOGETHER = 32
+PASSED_MAX = 100
+"""Orders that the mark passes and that nobody can settle; with more of them it stays, and each round tells them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,35 +94,41 @@ class GuardMarks:
         Raises:
             LedgerUnavailable: Nothing is lost; the next round does it.
         """
-        head = int(reading.mark.head)
+        rows, head, passed = self.ledger.guard_rows, int(reading.mark.head), list(reading.mark.passed or ())
         for link in reading.pasts[0].links:
             shown = [past.node for past in reading.pasts if link in past.links and self._is_final(link, past)]
-            if not are_enough(shown, nodes) or not await self._settle(link):
+            left = await self._settle(link) if are_enough(shown, nodes) else None
+            if left is None or len({*passed, *left}) > PASSED_MAX:
                 break
-            head = link.after
+            head, passed = link.after, [*passed, *left]
         if head != int(reading.mark.head):
             with suppress(Contention):  # another host moved it
-                await self.ledger.guard_rows.move_mark(self.address, reading.mark, head)
+                still = [ref_id for ref_id in dict.fromkeys(passed) if await rows.left(ref_id) is not None]
+                await rows.move_mark(self.address, reading.mark, head, still)
 
     def _is_final(self, link: GuardLink, past: GuardPast) -> bool:
         return all(is_deep(payment.block.number, past.mark, self.policy) for payment in link.payments)
 
-    async def _settle(self, link: GuardLink) -> bool:
-        """Say whether nothing is left to do about *link*; a bound order is for its own transaction to close."""
+    async def _settle(self, link: GuardLink) -> Sequence[Hash] | None:
+        """
+        Return the references of *link* that only another version can settle; None while something is left to do.
+
+        A bound order is for its own transaction to close.
+        """
+        left = list[Hash]()
         for payment in link.payments:
-            try:
-                order = await self.ledger.guard_rows.order_of(payment.ref_id)
-            except InvariantBroken as error:  # never bound while it is unreadable, and the guard pays it no second time
-                row = Unreadable(key=keys.ref(payment.ref_id), why=str(error))
-                await self.adoption.alarms.raise_(alarms.row_unreadable(row))
+            order = await self.ledger.guard_rows.readable(payment.ref_id)
+            if order is None or (isinstance(order, Order) and order.status is OrderStatus.PAID):
                 continue
-            if order is None or order.status is OrderStatus.PAID:
-                continue
-            if order.is_frozen:  # left as it is: the version that knows the word meets the record when it would bind
+            if isinstance(order, Unreadable):  # never bound while it is, and the guard pays it no second time
+                await self.adoption.alarms.raise_(alarms.row_unreadable(order))
+                left.append(payment.ref_id)
+            elif order.is_frozen:  # left as it is: the version that knows the word meets the record when it would bind
                 await self.adoption.alarms.raise_(alarms.frozen_paid(order, payment))
-                continue
-            if order.status is OrderStatus.BOUND:
-                return False
-            if await self.adoption.settle(order, payment) is Adopted.NOT_FINAL:
-                return False
-        return True
+                left.append(payment.ref_id)
+            elif order.status is OrderStatus.BOUND or await self._waits(order, payment):
+                return None
+        return left
+
+    async def _waits(self, order: Order, payment: GuardPayment) -> bool:
+        return await self.adoption.settle(order, payment) is Adopted.NOT_FINAL

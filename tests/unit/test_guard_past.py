@@ -14,12 +14,18 @@ from distributor.ledger import keys
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.payout import guard_past
+from distributor.payout.facts import standing_facts
 from distributor.payout.ledger_age import PATIENCE_MS
 from distributor.payout.resolution import Resolution, Resolved
 from distributor.payout.resumption import Resumption
 from distributor.recovery.from_guard import FromGuard
 from distributor.recovery.rebuild import NotSettled
+from distributor.settings.use_cases import AgeSettings
 from distributor.state import WaitingReason
+from foundation.alarms.model import Fact
+from foundation.alarms.repetition import DAY_MS
+from foundation.settings.reading import read
+from foundation.tablestore.ports import Value
 from tests.factories import POLICY
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.chain_state import GUARD
@@ -326,6 +332,65 @@ async def test_a_frozen_order_that_the_guard_has_paid_stops_no_mark(columns: dic
     assert (after.status, await mark_of(world)) == (OrderStatus.PAID, 2)
     assert world.rows.dump()[key] == before
     assert "row_unreadable" in world.alarms.codes
+
+
+TOUCHED_BY_OTHERS: dict[str, tuple[dict[str, Value], str]] = {
+    "a status": ({"status": "needs_approval"}, "has a newer version's word, needs_approval"),
+    "a reason": ({"status": "held", "hold_reason": "of later"}, "has a newer version's word, of later"),
+    "torn": ({"amount_units": "a lot"}, "column amount_units cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(TOUCHED_BY_OTHERS))
+async def test_a_paid_order_that_the_mark_passes_untouched_is_told_until_it_can_be_touched(what: str) -> None:
+    """No round meets its record behind the mark, so the mark remembers it."""
+    columns, why = TOUCHED_BY_OTHERS[what]
+    world = await a_world(guarded=True)
+    order = await world.receive("A")
+    key = keys.order_row(order.key)
+    before = dict(world.rows.dump()[key])
+    world.rows.remove(keys.open_order(order))  # no round meets it in the line either
+    world.rows.put(key, {**before, **columns})
+    world.guard.record(order)
+    world.chain.mine(FINAL_BLOCKS)
+
+    await pay(world, "B")
+    await pay(world, "C")
+    raised = len(world.alarms.codes)
+    world.clock.advance(DAY_MS)
+    await pay(world, "D")
+
+    (told,) = await unreadable_facts(world)
+    assert why in told.detail
+    assert len(world.alarms.codes) == raised
+    world.rows.put(key, {**before, "status": "cancelled"})
+    assert await unreadable_facts(world) == []
+    await pay(world, "E")
+    assert (await world.ledger.guard_rows.mark(GUARD)).passed is None
+
+
+async def unreadable_facts(world: World) -> list[Fact]:
+    """Return what the sweep sends of rows that cannot be used."""
+    found = await standing_facts(world.ledger, world.clock(), read(AgeSettings, {}))
+    return [fact for fact in found if fact.code == "row_unreadable"]
+
+
+async def test_the_mark_stays_before_more_orders_than_it_can_remember(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each round reads them again then, and tells them."""
+    monkeypatch.setattr(guard_past, "PASSED_MAX", 0)
+    world = await a_world(guarded=True)
+    frozen = await world.receive("A")
+    key = keys.order_row(frozen.key)
+    world.rows.put(key, {**world.rows.dump()[key], "status": "needs_approval"})
+    world.guard.record(frozen)
+    world.chain.mine(FINAL_BLOCKS)
+
+    await pay(world, "B")
+    raised = world.alarms.codes.count("row_unreadable")
+    await pay(world, "C")
+
+    assert await mark_of(world) == 0
+    assert world.alarms.codes.count("row_unreadable") > raised > 0
 
 
 async def test_open_transactions_are_settled_first() -> None:
