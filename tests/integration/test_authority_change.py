@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from devstack.contracts import Devchain
@@ -28,12 +30,12 @@ def desk(
 
 
 def _replace_authority(desk: Desk) -> Address:
-    """Do what the administrators do: a new Authority with its role, the old one without."""
+    """Do what the administrators do: a new Authority with its role, the one of today without."""
     known, guard = desk.devchain.deployment, desk.environ.get("GUARD_ADDRESS")
     replaced = desk.devchain.new_authority()
-    new = Devchain(replaced)
+    new, old = Devchain(replaced), Devchain(replace(known, authority=Address(desk.environ["AUTHORITY_ADDRESS"])))
     payer = Address(guard) if guard else known.operator
-    desk.devchain.revoke(payer)
+    old.revoke(payer)
     new.grant(payer)
     if guard:
         for verb, args in (("pause", ()), ("setAuthority", (replaced.authority,)), ("unpause", ())):
@@ -52,11 +54,7 @@ def test_another_authority_pays_and_nothing_is_forgotten(desk: Desk) -> None:
     adopted = desk.written("Change the Authority", "adopt --authority ADDRESS", {"ADDRESS": authority})
     assert adopted["in_the_way"] == []
     desk.environ["AUTHORITY_ADDRESS"] = authority
-    for again in (
-        desk.written("Commands", "adopt --authority ADDRESS", {"ADDRESS": authority}, code=1),
-        desk.written("Ways out", "adopt --authority ADDRESS", {"ADDRESS": authority}, code=1),
-    ):
-        assert "authority of today" in again["in_the_way"][0]
+    assert "authority of today" in desk.do("adopt", "--authority", authority, code=1)["in_the_way"][0]
     desk.written("Change the Authority", 'resume --why "WHY" --apply')
 
     assert desk.send("A-1", "A-2") == ["paid", "paid"]
@@ -68,6 +66,31 @@ def test_another_authority_pays_and_nothing_is_forgotten(desk: Desk) -> None:
         rebuilt = desk.do("rebuild")
     assert (rebuilt["payouts"], rebuilt["to_explain"]) == ({"known": 3}, [])
     assert before != authority
+
+
+def test_orders_that_wait_are_paid_through_another_authority_by_the_ways_out(desk: Desk) -> None:
+    """Each time that it is replaced, also by the list of commands: paid once, and what was paid before stays so."""
+    for name, page in (("B-1", "Ways out"), ("C-1", "Commands")):
+        desk.do("pause")
+        authority = _replace_authority(desk)
+        desk.send(name)
+        desk.drain()
+        assert desk.ask("order", name)["status"] == "received"
+        words = {"ADDRESS": authority}
+        adopted = (
+            desk.written("Ways out", "adopt --authority ADDRESS", words)
+            if page == "Ways out"
+            else desk.written("Commands", "adopt --authority ADDRESS", words)
+        )
+        assert adopted["in_the_way"] == []
+        desk.environ["AUTHORITY_ADDRESS"] = authority
+        desk.do("resume")
+        desk.drain()
+        desk.settle()
+        assert desk.ask("order", name)["status"] == "paid"
+
+    assert desk.send("A-1", "A-2", "B-1", "C-1") == ["paid"] * 4
+    assert len(desk.payouts()) == 4
 
 
 def test_an_adoption_too_early_says_what_is_in_the_way(desk: Desk) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from devstack.contracts import Devchain
 from distributor.ledger.keys import DOUBTED_PAST
+from distributor.order_ids import ref_id
 from distributor.resources import Resources
+from distributor.units import TokenUnits
 from foundation.tablestore.atomic import AtomicWrite, commit
-from tests.integration.test_commands import Desk
+from tests.integration.test_commands import ONE_TOKEN, Desk
 
 
 @pytest.fixture
@@ -44,3 +48,34 @@ def test_an_order_is_looked_up_or_the_past_is_known(desk: Desk) -> None:
     assert desk.ask("order", "B-1")["status"] == "paid"
     assert desk.ask("order", "A-2")["status"] == "held"
     assert len(desk.payouts()) == 2
+
+
+def test_new_orders_are_paid_once_the_ways_out_made_the_past_known(desk: Desk) -> None:
+    """Nothing is paused; before, each was held."""
+    desk.pay("A-1")
+    assert desk.ask("order", "A-1")["status"] == "held"
+
+    desk.written("Ways out", "resume --past-known")
+    desk.pay("B-1")
+
+    assert [desk.ask("order", name)["status"] for name in ("A-1", "B-1")] == ["held", "paid"]
+    assert len(desk.payouts()) == 1
+
+
+def test_an_order_that_was_paid_in_the_lost_past_is_settled_by_its_page(desk: Desk) -> None:
+    """By the transaction that paid it, of an operator that this ledger does not know; it is not paid again."""
+    desk.pay("A-1")
+    known = desk.devchain.deployment
+    desk.devchain.grant(known.second_operator)
+    before = Devchain(replace(known, operator=known.second_operator))
+    before.distribute(known.customers[0], TokenUnits(ONE_TOKEN), ref_id("default", "A-1"), "before the loss")
+    desk.devchain.mine(8)
+    paid_by = desk.devchain.distributed_events()[-1].tx_hash
+
+    settled = desk.written("held_past_unknown", "settle ORDER --tx HASH", {"ORDER": "A-1", "HASH": paid_by})
+
+    assert settled["outcome"] == "paid"
+    desk.written("held_past_unknown", "resume --past-known")
+    desk.pay("B-1")
+    assert [desk.ask("order", name)["status"] for name in ("A-1", "B-1")] == ["paid", "paid"]
+    assert desk.payouts() == [ONE_TOKEN] * 2

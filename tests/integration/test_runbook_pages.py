@@ -84,18 +84,32 @@ def test_an_order_above_a_lowered_cap_is_cancelled_by_its_page(desk: Desk) -> No
     assert desk.payouts() == [ONE_TOKEN]
 
 
-def test_a_held_order_that_was_paid_or_is_not_to_be_paid_is_ended_by_its_pages(desk: Desk) -> None:
-    """With the transaction that paid it, where a node alone is believed; the other is never paid."""
-    desk.pay("A-1")
-    paid_by = desk.ask("order", "A-1")["transaction_hash"]
-    hold(desk, "A-2", HoldReason.PAST_UNKNOWN)
-    assert desk.written("Held orders", "cancel ORDER", {"ORDER": "A-2"})["status"] == "cancelled"
+def test_a_held_order_that_is_not_to_be_paid_is_ended_by_its_page(desk: Desk) -> None:
+    """And the order beside it is paid."""
+    hold(desk, "A-1", HoldReason.PAST_UNKNOWN)
 
-    refused = desk.written("held_past_unknown", "settle ORDER --tx HASH", {"ORDER": "A-1", "HASH": paid_by}, code=1)
-    assert refused["outcome"] == "is_paid"
+    assert desk.written("Held orders", "cancel ORDER", {"ORDER": "A-1"})["status"] == "cancelled"
+    desk.pay("A-2")
+    assert desk.payouts() == [ONE_TOKEN]
+
+
+def test_a_bound_order_is_closed_on_the_word_of_the_node_that_a_person_names(desk: Desk) -> None:
+    """Its transaction is final and nothing has followed it; then payouts go on."""
+    desk.send("A-1")
+    desk.drain()
+    (opened,) = desk.ask("show")["open_transactions"]
+    desk.devchain.mine(8)
+    assert desk.ask("order", "A-1")["status"] == "submitted"
+
     host = desk.environ["RPC_URL"].partition("//")[2]
-    words = {"ORDER": "A-1", "HASH": paid_by, "HOST": host}
-    assert desk.written("Ways out", "settle ORDER --tx HASH --node HOST", words, code=1)["outcome"] == "is_paid"
+    words = {"ORDER": "A-1", "HASH": opened["transaction"], "HOST": host}
+    assert desk.written("Ways out", "settle ORDER --tx HASH --node HOST", words)["outcome"] == "paid"
+
+    assert desk.ask("order", "A-1")["status"] == "paid"
+    assert desk.ask("show")["open_transactions"] == []
+    desk.pay("A-2")
+    assert desk.payouts() == [ONE_TOKEN] * 2
+    assert desk.ask("verify")["disagreements"] == []
 
 
 def test_a_stray_transaction_is_resolved_by_the_page_of_a_ledger_that_is_behind(desk: Desk) -> None:
@@ -136,7 +150,7 @@ def test_a_payment_whose_block_left_the_chain_is_submitted_again_by_its_page(des
 
 
 def test_a_payment_whose_nonce_something_else_used_is_reopened_by_its_page(desk: Desk) -> None:
-    """The order is held and free, and waits again after a retry; nothing of it is on the chain."""
+    """The order is held and free; after a retry it is paid once, and after a resume of what the lost block paused."""
     desk.environ |= {"RELEASE_CONFIRMATIONS": "1"}
     before = desk.devchain.snapshot()
     desk.pay("A-1")
@@ -151,6 +165,13 @@ def test_a_payment_whose_nonce_something_else_used_is_reopened_by_its_page(desk:
     retried = desk.written("Commands", "retry ORDER", {"ORDER": "A-1"})
     assert retried == {"order": "default:A-1", "status": "received"}
     assert desk.payouts() == []
+    desk.drain()
+    desk.settle()
+    assert desk.ask("show")["paused"] is not None  # a final block left the chain
+    desk.page("waiting_paused")
+    desk.settle()
+    assert desk.ask("order", "A-1")["status"] == "paid"
+    assert desk.payouts() == [ONE_TOKEN]
 
 
 def test_an_order_that_a_shop_sent_twice_is_looked_at_by_its_page(desk: Desk) -> None:
@@ -174,10 +195,3 @@ def test_the_settings_of_a_deployed_app_are_read_as_the_page_says(desk: Desk, tm
 
     assert shown["identity"]["ledger_id"]
     assert table in desk.story
-
-
-def test_the_past_of_a_ledger_becomes_known_by_the_words_of_its_page(desk: Desk) -> None:
-    """Also where it was known before: `resume --past-known` is a resume."""
-    desk.do("pause")
-
-    assert desk.written("Ways out", "resume --past-known")["paused"] is False

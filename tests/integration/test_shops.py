@@ -80,6 +80,22 @@ def test_a_renamed_setting_pays_nothing_twice_and_same_as_goes_on(desk: Desk) ->
     desk.do("shops", "accept", unknown["secret"], code=1)
 
 
+def test_another_shop_is_paid_by_the_ways_out(desk: Desk) -> None:
+    """Its order waits, and is paid under the name that a person gave; the first shop goes on."""
+    desk.environ["WEBHOOK_SECRET__SHOP_B"] = SECOND
+    assert send(desk, SECOND, "B-1")[1] == "received"
+    pay(desk)
+    assert desk.ask("show")["waiting"]["reason"] == "shop_unknown"
+    unknown = next(line for line in desk.ask("shops", "list")["secrets"] if line["source"] is None)
+
+    desk.written("Ways out", "shops accept SECRET SOURCE", {"SECRET": unknown["secret"], "SOURCE": "shop-b"})
+    pay(desk)
+
+    assert desk.ask("order", "shop-b/B-1")["status"] == "paid"
+    desk.pay("S-1")
+    assert desk.payouts() == [ONE_TOKEN] * 2
+
+
 def test_the_page_of_an_unknown_shop_is_typed_as_it_is_written(desk: Desk) -> None:
     """Another shop; then the word was wrong, and is corrected while payouts are paused."""
     desk.environ["WEBHOOK_SECRET__SHOP_B"] = SECOND
@@ -91,8 +107,7 @@ def test_the_page_of_an_unknown_shop_is_typed_as_it_is_written(desk: Desk) -> No
     desk.written("waiting_shop_unknown", 'shops accept SECRET SOURCE --why "WHY" --apply', words)
     pay(desk)
     assert desk.ask("order", "shop-b/B-1")["status"] == "paid"
-    again = desk.written("Ways out", "shops accept SECRET SOURCE", words, code=1)
-    assert again["error"]
+    assert desk.do("shops", "accept", unknown["secret"], "shop-b", code=1)["error"]
 
     desk.do("pause")
     words["SOURCE"] = "default"
