@@ -22,8 +22,11 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.order_ids import can_be_an_order
+from distributor.payout import rounds
+from distributor.payout.catalogue import CATALOGUE, WORK_NOT_RUNNING
 from distributor.reasons import HELD, NEWER_WORD, WAITING
 from distributor.units import format_units
+from foundation.alarms.register import Register
 from foundation.clock import UnixMs
 
 Document = Mapping[str, object]
@@ -31,9 +34,10 @@ Document = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """Describe orders; needs the ledger alone."""
+    """Describe orders; needs the ledger alone, and what is in it of the alarms."""
 
     ledger: Ledger
+    register: Register
     decimals: int
 
     async def of(self, key: OrderKey) -> Document | None:
@@ -69,8 +73,21 @@ class Status:
         return OpenTransaction(transaction=transaction, attempts=tuple(attempts))
 
     async def _waiting(self) -> Document | None:
-        """Return why orders wait now, for the whole service; None while nothing stops them."""
-        waiting = await self.ledger.service.why_waiting()
+        """
+        Return why orders wait now, for the whole service; None while nothing stops them.
+
+        While no round runs, that is the reason; what the last round found is in its detail.
+        """
+        waiting, notifications = await asyncio.gather(self.ledger.service.why_waiting(), self.register.notifications())
+        if rounds.none_runs(notifications.values()):
+            said = CATALOGUE.find(WORK_NOT_RUNNING).texts["en"]
+            return {
+                "reason": WORK_NOT_RUNNING,
+                "summary": said.summary,
+                "action": said.action,
+                "detail": rounds.found_last(waiting),
+                "since": rfc3339(notifications[WORK_NOT_RUNNING].since_ms),
+            }
         if waiting.reason is None:
             return None
         summary, action = WAITING.get(waiting.reason, NEWER_WORD)

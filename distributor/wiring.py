@@ -163,7 +163,9 @@ class Container:
         from distributor.status import Status
 
         settings = await self.parts.settings(StatusSettings)
-        return Status(ledger=await self.parts.ledger(), decimals=settings.decimals)
+        return Status(
+            ledger=await self.parts.ledger(), register=await self.parts.register(), decimals=settings.decimals
+        )
 
     @built_once
     async def sweep(self) -> Sweep:

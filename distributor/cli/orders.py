@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 
-from distributor.cli import rounds
 from distributor.cli.amounts import tokens
 from distributor.cli.common_arguments import order_argument
 from distributor.cli.context import DONE, CommandContext, CommandRefused
@@ -17,7 +16,7 @@ from distributor.model import HoldReason, Order, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.payout import guard_record
 from distributor.payout.called_paid import shows_transfer
-from distributor.payout.catalogue import CATALOGUE, ROW_UNREADABLE
+from distributor.payout.catalogue import CATALOGUE, ROW_UNREADABLE, WORK_NOT_RUNNING
 from distributor.settings.use_cases import HistorySettings, StatusSettings
 from distributor.status import Status, rfc3339
 
@@ -29,12 +28,11 @@ async def order(context: CommandContext) -> int:
     """Show where an order stands, as the shop sees it."""
     settings = await context.begin(StatusSettings)
     key = context.options.order
-    document = await Status(ledger=await context.ledger(), decimals=settings.decimals).of(key)
+    register = await context.parts.register()
+    document = await Status(ledger=await context.ledger(), register=register, decimals=settings.decimals).of(key)
     if document is None:
         raise CommandRefused(_("The ledger has no order {order}.").format(order=key))
     waiting = _whose(document.get("waiting"), key)
-    if document["status"] == OrderStatus.RECEIVED and await rounds.none_runs(context):
-        waiting = {**rounds.instead_of(document.get("waiting")), "caused_by": None}
     if waiting and waiting["caused_by"]:
         context.say(
             _("Order {cause} causes this reason, not {order}, which is paid as soon as there is room for it.").format(
@@ -50,7 +48,8 @@ def _whose(waiting: object, key: OrderKey) -> dict[str, object] | None:
     if not isinstance(waiting, dict):
         return None
     named = _CAUSE.match(str(waiting["detail"]))
-    said = CATALOGUE.find(f"waiting_{waiting['reason']}").texts[current()]
+    reason = waiting["reason"]
+    said = CATALOGUE.find(reason if reason == WORK_NOT_RUNNING else f"waiting_{reason}").texts[current()]
     cause = named[1] if named and named[1] != str(key) else None
     why = detail(str(waiting["detail"]))
     return {**waiting, "summary": said.summary, "action": said.action, "detail": why, "caused_by": cause}

@@ -11,15 +11,14 @@ from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
 from distributor.cli.headline import Headline, Situation, State, age, headline
 from distributor.cli.language import N_, _, detail
-from distributor.cli.rounds import found_last, queues_off
 from distributor.ledger import Ledger, keys
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import OpenTransaction, Order, OrderStatus
 from distributor.payout.catalogue import WORK_NOT_RUNNING
 from distributor.payout.distribution import SCHEMA_LEVEL
+from distributor.payout.rounds import found_last, none_runs, queues_off
 from distributor.payout.sweep import payouts_left
-from distributor.queue_names import DISTRIBUTIONS
 from distributor.settings.chain import FeeSettings
 from distributor.settings.shops import CapSettings
 from distributor.settings.use_cases import StatusSettings
@@ -139,8 +138,8 @@ async def _waiting(context: CommandContext, ledger: Ledger, seen: Glance) -> dic
     """Return why orders wait; while no round runs that is not what the last one found."""
     why = await ledger.service.why_waiting()
     reason = str(why.reason) if why.reason else None
-    if DISTRIBUTIONS in queues_off(seen.standing):
-        return await _waiting_for(context, ledger, WORK_NOT_RUNNING, found_last(reason, why.detail), why.since_ms)
+    if none_runs(seen.standing):
+        return await _waiting_for(context, ledger, WORK_NOT_RUNNING, detail(found_last(why)), why.since_ms)
     return await _waiting_for(context, ledger, reason, detail(why.detail), why.since_ms)
 
 

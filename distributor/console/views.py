@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distributor.cli import rounds
 from distributor.cli.alarms import standing
 from distributor.cli.argument_types import order_key
 from distributor.cli.call_backs import line_of
@@ -18,7 +17,7 @@ from distributor.errors import MalformedQuery
 from distributor.model import OrderKey, OrderStatus
 from distributor.order_list import OrderList
 from distributor.order_query import FILTERS, STATUSES, OrderQuery
-from distributor.payout.catalogue import CATALOGUE
+from distributor.payout.catalogue import CATALOGUE, WORK_NOT_RUNNING
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import Status
 
@@ -88,16 +87,16 @@ class Views:
         key = order_key(text)
         settings = await self.desk.parts.settings(StatusSettings)
         ledger = await self.desk.parts.ledger()
-        found = await Status(ledger=ledger, decimals=settings.decimals).of(key)
+        register = await self.desk.parts.register()
+        found = await Status(ledger=ledger, register=register, decimals=settings.decimals).of(key)
         if found is None:
             return None
         document: dict[str, Any] = dict(found)
         name = OrderKey(document["source"], document["order_id"])
         why = document["held"] or document["waiting"]
         code = f"{'held' if document['held'] else 'waiting'}_{why['reason']}" if why else ""
-        if document["status"] == OrderStatus.RECEIVED and await rounds.none_runs(self.desk.looking()):
-            why = rounds.instead_of(document["waiting"])
-            code = str(why["reason"])
+        if why and why["reason"] == WORK_NOT_RUNNING:
+            code = WORK_NOT_RUNNING
         return {
             "order": document,
             "reason": CATALOGUE.find(code).texts[current()] if why else None,

@@ -10,6 +10,7 @@ import pytest
 
 from devstack.contracts import Devchain
 from distributor.cli import main
+from distributor.model import OrderKey
 from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.queue_names import DISTRIBUTIONS, POISON, SETTLEMENTS
 from distributor.resources import Resources
@@ -216,6 +217,12 @@ def test_a_distribution_that_is_off_is_said_instead_of_what_its_last_round_found
     waiting = desk.ask("order", "A-1")["waiting"]
     assert (waiting["reason"], waiting["caused_by"]) == ("work_not_running", None)
     assert "last round found: paused" in waiting["detail"]
+
+    async def asked(container: Container) -> object:
+        document = await (await container.status()).of(OrderKey("default", "A-1"))
+        return dict(document or {})["waiting"]
+
+    assert desk.service(asked) == {name: value for name, value in waiting.items() if name != "caused_by"}
 
 
 def test_a_hash_that_no_node_knows_is_no_silence(desk: Desk) -> None:

@@ -15,7 +15,6 @@ from distributor.model import HoldReason, Order, OrderKey
 from distributor.rates import Rate
 from distributor.shop_reading import ShopReading
 from distributor.state import WaitingReason
-from distributor.status import Status
 from distributor.webhook.authentication import Authentication, WebhookRequest
 from distributor.webhook.rate_limiter import RateLimiter
 from distributor.webhook.refusal_lines import RefusalLines
@@ -29,6 +28,7 @@ from tests.factories import IDENTITY, NOW_MS, OPERATOR, a_hash, an_order
 from tests.fakes.clock import FrozenClock
 from tests.fakes.counters import FakeCounters
 from tests.fakes.rows import ListAudit
+from tests.fakes.status import a_status
 
 OURS = "secret of the default shop, 32 bytes"
 SOUTH = "secret of the shop in the south, 32"
@@ -93,7 +93,7 @@ async def front(south: str = "loja-sul", per_source: Rate | None = None) -> Fron
         ledger=ledger,
         authentication=authentication,
         fingerprints=fingerprints,
-        status=Status(ledger=ledger, decimals=18),
+        status=a_status(ledger),
     )
     return Front(ledger, reading, fingerprints, clock, counters)
 
@@ -248,7 +248,7 @@ async def test_a_shop_that_asks_too_often_is_refused_questions_and_no_order() ->
 
 
 async def test_a_question_reads_a_few_rows_whatever_the_ledger_holds() -> None:
-    """The register, two orders at most, and why orders wait."""
+    """The register, two orders at most, why orders wait, and whether a round runs."""
     there = await front()
     await registered(there, {OURS: "default", SOUTH: "loja-sul"})
     for number in range(200):
@@ -261,7 +261,7 @@ async def test_a_question_reads_a_few_rows_whatever_the_ledger_holds() -> None:
     known, before = rows.reads - before, rows.reads
     await there.ask("NONE")
 
-    assert (known, rows.reads - before) == (4, 3)
+    assert (known, rows.reads - before) == (5, 3)
 
 
 async def test_while_a_shops_secret_cannot_be_used_nobody_is_told_that_it_signs_wrongly() -> None:

@@ -16,10 +16,10 @@ from distributor.ledger.shop_orders import Moved
 from distributor.model import OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.state import WaitingReason
-from distributor.status import Status
 from distributor.units import TokenUnits
 from tests.fakes.chain import CUSTOMERS
 from tests.fakes.shop import FIRST, SECOND, THIRD, Shop
+from tests.fakes.status import a_status
 from tests.world import a_world
 
 
@@ -45,7 +45,7 @@ async def test_an_unchanged_secret_under_another_name_pays_no_old_order_again(sh
     assert await shop.status("shop-a") is OrderStatus.CANCELLED
     assert await shop.status("shop-a", "ORD2") is OrderStatus.CANCELLED
     assert await shop.status("default", "ORD2") is OrderStatus.PAID
-    shown = await Status(ledger=shop.world.ledger, decimals=18).of(OrderKey("shop-a", "ORD2"))
+    shown = await a_status(shop.world.ledger).of(OrderKey("shop-a", "ORD2"))
     assert shown is not None
     assert (shown["status"], shown["source"]) == ("paid", "default")
 

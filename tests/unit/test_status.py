@@ -8,7 +8,8 @@ import pytest
 from distributor.ledger import Closing, Ledger
 from distributor.model import AttemptKind, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
 from distributor.state import WaitingReason
-from distributor.status import Status, rfc3339, shown
+from distributor.status import rfc3339, shown
+from distributor.translation import translated
 from distributor.units import Wei
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
@@ -25,6 +26,7 @@ from tests.factories import (
 )
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
+from tests.fakes.status import a_status, no_round_runs
 
 KEY = OrderKey("default", "ORD1")
 BLOCK = a_block(100)
@@ -47,7 +49,7 @@ async def ledger(rows: MemoryRows) -> Ledger:
 
 async def look(ledger: Ledger, key: OrderKey = KEY) -> dict[str, Any]:
     """Return the order's document."""
-    document = await Status(ledger=ledger, decimals=18).of(key)
+    document = await a_status(ledger).of(key)
     assert document is not None
     return dict(document)
 
@@ -122,6 +124,42 @@ async def test_a_waiting_order_says_why_and_what_to_do(ledger: Ledger) -> None:
     assert waiting["since"] == rfc3339(NOW_MS)
     assert waiting["action"].startswith("Send POL")
     assert waiting["summary"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "why", "last"),
+    [
+        (WaitingReason.PAUSED, "By ana: a look", " found: paused: By ana: a look"),
+        (WaitingReason.PAUSED, "", " found: paused"),
+        (None, "", " found nothing."),
+    ],
+)
+async def test_while_no_round_runs_that_is_why_an_order_waits(
+    ledger: Ledger, reason: WaitingReason | None, why: str, last: str
+) -> None:
+    """What the last round found may be long over; it is only in the detail, in both languages."""
+    await ledger.service.set_waiting(reason, why)
+    await no_round_runs(ledger, UnixMs(NOW_MS - 60_000))
+
+    waiting = (await look(ledger))["waiting"]
+
+    assert (waiting["reason"], waiting["since"]) == ("work_not_running", rfc3339(UnixMs(NOW_MS - 60_000)))
+    assert waiting["summary"] == "Nobody takes the wake-ups of a queue: its function does not run."
+    assert waiting["action"]
+    assert waiting["detail"] == f"The function `distribute` does not run. Its last round{last}"
+    assert translated(waiting["detail"], "pt").startswith("A função `distribute` não está em execução. ")
+
+
+async def test_a_held_order_waits_for_no_round(ledger: Ledger) -> None:
+    """It says why it is held."""
+    await no_round_runs(ledger, UnixMs(NOW_MS))
+    order = await ledger.order(KEY)
+    assert order is not None
+    await ledger.hold(order, HoldReason.SIMULATION, "refused")
+
+    document = await look(ledger)
+
+    assert (document["status"], document["waiting"], document["held"]["reason"]) == ("held", None, "simulation")
 
 
 async def test_a_bound_order_is_submitted(ledger: Ledger) -> None:
@@ -202,7 +240,7 @@ async def test_a_closing_between_two_reads_is_not_shown_half(rows: MemoryRows, l
 
 async def test_an_order_nobody_sent_is_none(ledger: Ledger) -> None:
     """Other ids, and ids of other shops."""
-    status = Status(ledger=ledger, decimals=18)
+    status = a_status(ledger)
 
     assert await status.of(OrderKey("default", "ORD2")) is None
     assert await status.of(OrderKey("shop-b", "ORD1")) is None
@@ -215,7 +253,7 @@ async def test_a_name_no_order_can_have_asks_nothing(rows: MemoryRows, ledger: L
     """A made-up path is no key of a table."""
     before = rows.reads
 
-    assert await Status(ledger=ledger, decimals=18).of(OrderKey(*key)) is None
+    assert await a_status(ledger).of(OrderKey(*key)) is None
     assert rows.reads == before
 
 

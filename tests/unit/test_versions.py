@@ -16,10 +16,10 @@ from distributor.payout.cancellation import Cancellation, Cancelled
 from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.payout.step_kinds import Wait
 from distributor.state import WaitingReason
-from distributor.status import Status
 from foundation.errors import InvariantBroken
 from tests.factories import LIMITS, POLICY, a_chain_snapshot, a_hash, a_transaction, an_attempt, an_order, opened
 from tests.fakes.chain import CUSTOMERS, OPERATOR
+from tests.fakes.status import a_status
 from tests.world import World, a_world
 
 
@@ -54,7 +54,7 @@ async def test_an_order_with_a_newer_status_is_frozen() -> None:
     assert await world.status(other) is OrderStatus.PAID
     again = await world.ledger.insert(frozen)
     assert (str(again.order.status), again.new) == ("resting", False)
-    shown = await Status(ledger=world.ledger, decimals=18).of(frozen.key)
+    shown = await a_status(world.ledger).of(frozen.key)
     assert shown is not None
     assert shown["status"] == "resting"
     for verb in (world.ledger.admin.retry, world.ledger.admin.cancel):
@@ -71,7 +71,7 @@ async def test_a_newer_hold_reason_is_shown_and_no_verb_touches_its_order() -> N
     change(world, "order:default:ORD1", hold_reason="needs_approval")
 
     order = await world.order(order)
-    shown = await Status(ledger=world.ledger, decimals=18).of(order.key)
+    shown = await a_status(world.ledger).of(order.key)
     assert shown is not None
     assert shown["held"]["reason"] == "needs_approval"  # type: ignore[index]
     for verb in (world.ledger.admin.retry, world.ledger.admin.cancel):
@@ -86,7 +86,7 @@ async def test_a_newer_waiting_reason_is_shown() -> None:
     await world.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "3 left")
     change(world, "waiting", reason="full_moon")
 
-    shown = await Status(ledger=world.ledger, decimals=18).of(order.key)
+    shown = await a_status(world.ledger).of(order.key)
 
     assert shown is not None
     assert shown["waiting"]["reason"] == "full_moon"  # type: ignore[index]
