@@ -76,8 +76,8 @@ class Correction:
         """
         Call *order* paid by *tx_hash*, a payment that the ledger has not or calls by another name.
 
-        A bound order is closed by the word of *node* alone, where the nodes never agree. An order that is
-        not bound needs the word of two, and a transfer that proves no other order.
+        Two providers must show the payment. Only an order that is bound is closed by one, the *node* that a person
+        names because the nodes never agree. A transfer that pays an unbound order must prove no other one.
         """
         if order.is_frozen:
             return Corrected.NEWER
@@ -90,7 +90,7 @@ class Correction:
     # inside ------------------------------------------------------------------------------------
 
     async def _settle_unbound(self, order: Order, tx_hash: Hash, decision: Decision | None) -> Corrected:
-        receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=False)
+        receipt = await self._shown_by_two(tx_hash)
         if isinstance(receipt, TooEarly):
             return Corrected(receipt.value)
         recorded = self._recorded(order, receipt) or await self._recorded_before(order, receipt)
@@ -114,9 +114,9 @@ class Correction:
         transaction = await self.ledger.transaction(operator, nonce)
         if transaction is None or tx_hash not in {attempt.tx_hash for attempt in attempts}:
             return Corrected.ANOTHER_NONCE
-        receipt = await self._shown_by(node or self.chain.nodes[0], tx_hash)
-        if receipt is None:
-            return Corrected.NOT_FINAL
+        receipt = await (self._shown_by(node, tx_hash) if node else self._shown_by_two(tx_hash))
+        if isinstance(receipt, TooEarly):
+            return Corrected(receipt.value)
         opened = OpenTransaction(transaction=transaction, attempts=tuple(attempts))
         return await self._close(opened, receipt, order, decision)
 
@@ -149,15 +149,19 @@ class Correction:
         proof = payment_proof.verify_payment(orders, receipt, self.identity.reserve, kind=kind)
         return Closing.by(receipt, paid=proof.paid, held=proof.held, detail="")
 
-    async def _shown_by(self, node: str, tx_hash: Hash) -> Receipt | None:
+    async def _shown_by_two(self, tx_hash: Hash) -> Receipt | TooEarly:
+        return await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=False)
+
+    async def _shown_by(self, node: str, tx_hash: Hash) -> Receipt | TooEarly:
         """Return the receipt that one node shows as final by its own mark: a person has decided to believe it."""
         snapshot = await self.chain.snapshot([], [tx_hash], [], node=node)
         shown = snapshot.receipts.get(tx_hash)
         if shown is None:
-            return None
+            return TooEarly.NOT_FINAL
         claim = Claim(tx_hash, shown.block.number)
         word = (await self.chain.words([claim], node=node, mark=snapshot.mark)).get(tx_hash)
-        return word.receipt if word is not None and shows_final(word, shown.block, self.policy) else None
+        receipt = word.receipt if word is not None and shows_final(word, shown.block, self.policy) else None
+        return receipt or TooEarly.NOT_FINAL
 
     def _recorded(self, order: Order, receipt: Receipt) -> PaidBy | None:
         """Return what the guard says itself: it names reference, wallet and amount, also of an imported payment."""

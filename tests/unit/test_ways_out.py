@@ -216,11 +216,13 @@ async def _paid_by_another_than_the_row_names(world: World) -> Order:
 async def _nodes_that_never_agree(world: World) -> Order:
     order = await world.receive()
     await world.distribution.drain()
+    tx_hash, correction = await world.last_hash(order), a_correction(world)
+    assert await correction.settle(await world.order(order), tx_hash, ANA, node="two") is Corrected.NOT_FINAL
     world.chain.said_by("two").receipt = lambda receipt: replace(receipt, succeeded=False)
     await world.settle(RELEASE)
     bound = await world.order(order)
     assert bound.status is OrderStatus.BOUND
-    tx_hash, correction = await world.last_hash(order), a_correction(world)
+    assert await correction.settle(bound, tx_hash, ANA) is Corrected.NODES_DISAGREE
     assert await correction.settle(bound, tx_hash, ANA, node="two") is Corrected.NO_TRANSFER
     assert await correction.settle(bound, tx_hash, ANA, node="one") is Corrected.PAID
     return order
