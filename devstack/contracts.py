@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract.contract import ContractFunction
+from web3.types import TxReceipt
 
 from devstack.evm import ChainRefused, Evm
 from distributor.model import Address, Hash
@@ -127,6 +129,10 @@ class Devchain:
     def rpc(self, method: str, *params: Any) -> Any:
         """Ask the node anything; raises web3's Web3RPCError when it refuses."""
         return self._evm.rpc(method, *params)
+
+    def receipt(self, tx_hash: str) -> TxReceipt:
+        """Return the receipt of a transaction that was sent, once it is there."""
+        return self._evm.receipt(HexBytes(tx_hash))
 
     def mine(self, blocks: int = 1) -> None:
         self.rpc("anvil_mine", hex(blocks))

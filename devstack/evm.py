@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractConstructor, ContractFunction
@@ -55,10 +56,14 @@ class Evm:
         tx_hash = call.transact({"from": Web3.to_checksum_address(sender), **limit})
         if not self.rpc("anvil_getAutomine"):
             self.rpc("anvil_mine", "0x1")
-        receipt = self.web3.eth.wait_for_transaction_receipt(tx_hash, _RECEIPT_TIMEOUT_S, _RECEIPT_POLL_S)
+        receipt = self.receipt(tx_hash)
         if receipt["status"] != 1:
             raise ChainRefused(f"{tx_hash.to_0x_hex()} reverted")
         return receipt
+
+    def receipt(self, tx_hash: HexBytes) -> TxReceipt:
+        """Return the receipt once it is there: a node that mines at once answers the sender before it has."""
+        return self.web3.eth.wait_for_transaction_receipt(tx_hash, _RECEIPT_TIMEOUT_S, _RECEIPT_POLL_S)
 
 
 def artifact(name: str) -> dict[str, Any]:

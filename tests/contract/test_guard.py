@@ -65,9 +65,9 @@ def gas_used(devchain: Devchain, orders: Sequence[Order]) -> int:
         "data": f"0x{data.hex()}",
         "gas": hex(gas_needed(ITEM_GAS, len(orders))),
     }
-    receipt = devchain.rpc("eth_getTransactionReceipt", devchain.rpc("eth_sendTransaction", sent))
-    assert int(receipt["status"], 16) == 1
-    return int(receipt["gasUsed"], 16)
+    receipt = devchain.receipt(devchain.rpc("eth_sendTransaction", sent))
+    assert receipt["status"] == 1
+    return receipt["gasUsed"]
 
 
 async def test_a_simulation_says_of_each_item_what_the_call_would(guard: GuardContract, guarded: Devchain) -> None:
