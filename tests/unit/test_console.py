@@ -35,6 +35,7 @@ from tests.factories import BOB, IDENTITY, a_hash
 from tests.fakes.bench import Bench, founded
 from tests.fakes.counters import FakeCounters
 from tests.fakes.parts import InMemory
+from tests.fakes.status import no_round_runs
 from tests.unit.test_wiring import GOOD
 
 URL = "https://payouts.example.com"
@@ -299,6 +300,18 @@ async def test_an_order_has_a_page(ana: Browser, name: str, status: str, said: s
     assert page.status == 200
     assert f": {status}</h1>" in page.body
     assert said in page.body.replace("%3a", "%3A").replace("about=default:", "about=default%3A")
+
+
+async def test_an_order_that_waits_says_why_and_what_to_do(bench: Bench, ana: Browser) -> None:
+    """In the catalogue's words; while no round runs, that is the reason, whatever the last one found."""
+    await bench.ledger.service.set_waiting(WaitingReason.GAS_SHORT, "0.01 POL at 0xabc")
+    short = (await ana.get("order", id="B")).body
+    await no_round_runs(bench.ledger, bench.clock())
+    off = (await ana.get("order", id="B")).body
+
+    assert "Send POL" in short
+    assert "Send POL" not in off
+    assert "its function does not run" in off
 
 
 async def test_a_paid_order_can_only_be_reopened_on_the_command_line(bench: Bench, ana: Browser) -> None:

@@ -79,6 +79,25 @@ def test_keys_are_read() -> None:
     assert new not in repr(read(KeySettings, {"MASTER_KEY": new}))
 
 
+def test_each_key_signs_for_each_purpose_in_its_own_way() -> None:
+    """The newest first; what the one before signed is still accepted."""
+    new, old = new_key(), new_key()
+    rotated = read(KeySettings, {"MASTER_KEY": new, "OLD_MASTER_KEYS": old})
+
+    assert rotated.signing("office") == [
+        *read(KeySettings, {"MASTER_KEY": new}).signing("office"),
+        *read(KeySettings, {"MASTER_KEY": old}).signing("office"),
+    ]
+    assert len({*rotated.signing("office"), *rotated.signing("another")}) == 4
+
+
+def test_the_origin_of_our_pages_is_that_of_the_redirect_uri() -> None:
+    """As a browser names it: no path, no port that https has anyway."""
+    redirect = {"CONTA_AZUL_REDIRECT_URI": "https://Clinics.example.com:443/oauth/callback"}
+
+    assert read(ContaAzulSettings, CONTA_AZUL | redirect).origin == "https://clinics.example.com"
+
+
 def test_a_look_has_its_interval_and_its_hosts() -> None:
     """Within the guide's limits."""
     found = read(LookSettings, {"DOCUMENT_HOSTS": "A.example, b.example:8443"})
