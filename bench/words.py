@@ -83,8 +83,8 @@ the node and the benchmark included. Each order was proved paid exactly once by 
     cold="Import of the app, bytecode there: {importing:.2f} s. First webhook of a new process: {webhook:.2f} s. First payout, from the "
     "request until a node had it: {payout:.2f} s (a queue is looked at every 2 s at most). Memory before the first order: {memory:.0f} MiB.",
     reading_title="How to read it",
-    reading="""- **This run had a change that is not in this tree**: orders and totals that lie together are read in ranges, a turn's closings share the
-  totals, an idle message takes no lease. Without it, a run of 60 orders in batches asked the tables 10.7 times an order.
+    reading="""- **This run had a change that is only partly in this tree.** Orders and day totals that lie together are read in ranges here too; that a
+  turn's closings share the totals, and that an idle message takes no lease, is not. Call-backs came later: a row more in a group.
 - **The machine was shared.** Other programs used both cores during the run of this page; the line above says how much when it began,
   and the raw insert how slow that made even three rows. Whatever is per second or in milliseconds is far better on a quiet machine.
   Counts (requests, calls, transactions, gas) do not depend on it.
@@ -152,8 +152,9 @@ do token.
     cold="Importar o app, com bytecode: {importing:.2f} s. Primeiro webhook de um processo novo: {webhook:.2f} s. Primeiro pagamento, do "
     "pedido até um nó tê-lo: {payout:.2f} s (a fila é olhada no máximo a cada 2 s). Memória antes do primeiro pedido: {memory:.0f} MiB.",
     reading_title="Como ler",
-    reading="""- **Esta execução tinha uma mudança que não está nesta árvore**: pedidos e totais vizinhos são lidos em faixas, os fechamentos de uma volta
-  dividem os totais, uma mensagem sem trabalho não pega o lease. Sem ela, 60 pedidos em lotes perguntaram às tabelas 10,7 vezes por pedido.
+    reading="""- **Esta execução tinha uma mudança que só em parte está nesta árvore.** Aqui também pedidos e totais do dia vizinhos são lidos em faixas;
+  que os fechamentos de uma volta dividam os totais, e que uma mensagem sem trabalho não pegue o lease, não está. Os avisos às lojas
+  vieram depois: uma linha a mais em um grupo.
 - **A máquina era dividida.** Outros programas usaram os dois núcleos durante a execução desta página; a linha acima diz quanto no começo,
   e a inserção pura, quão lentas ficaram até três linhas. Tudo que é por segundo ou em milissegundos é bem melhor numa máquina livre.
   As contagens (requisições, chamadas, transações, gás) não dependem disso.
