@@ -17,11 +17,11 @@ from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, spoken
+from distributor.cli.sign import secret_of
 from distributor.errors import ChainUnavailable, ConflictingOrder, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, Order, OrderKey
 from distributor.payout.preflight import DistributionConfig, spendable_units
-from distributor.settings.shop_secrets import SecretName
 from distributor.settings.use_cases import HistorySettings, IntakeSettings
 from distributor.units import TokenUnits
 from distributor.webhook.order_keeper import OrderKeeper
@@ -68,7 +68,9 @@ async def pay_file(context: CommandContext) -> int:
     ledger = await context.our_ledger()
     if only_status:
         return await _status(context, ledger, read, settings.contracts.decimals)
-    secret = _secret(settings, context.options.shop)
+    secret = secret_of(
+        settings.webhook, context.options.shop
+    )  # without one an order waits until a person says whose it is
     keeper = OrderKeeper(
         ledger=ledger,
         fingerprints=await context.parts.fingerprints(),
@@ -265,17 +267,6 @@ def _asked(context: CommandContext) -> tuple[Path, bool]:
 def _rules(context: CommandContext) -> FileRules:
     options = context.options
     return FileRules(batch=options.batch, source=options.shop, decimal=options.decimal or "")
-
-
-def _secret(settings: IntakeSettings, shop: str) -> str:
-    """Return the secret of *shop*: an order without one would wait until a person says whose it is."""
-    name = SecretName(shop, "current")
-    secret = settings.webhook.shop_secrets.get(name)
-    if not secret:
-        raise CommandRefused(
-            _("The shop {shop} has no secret: {setting} is not set.").format(shop=shop, setting=name.setting)
-        )
-    return secret
 
 
 def _text(file: Path) -> str:

@@ -75,6 +75,17 @@ async def send_test(context: CommandContext) -> int:
     return DONE if answer.status in expected else REFUSED
 
 
+def secret_of(settings: WebhookSettings, shop: str) -> str:
+    """Return the secret in use of *shop*. Raises CommandRefused, with the setting, where there is none."""
+    name = SecretName(shop, "current")
+    secret = settings.shop_secrets.get(name)
+    if not secret:
+        raise CommandRefused(
+            _("The shop {shop} has no secret: {setting} is not set.").format(shop=shop, setting=name.setting)
+        )
+    return secret
+
+
 def curl(url: str, headers: Mapping[str, str], file: Path | None) -> str:
     """Return the request as a command of the shell; the body's bytes are sent as they are in the file."""
     lines = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
@@ -82,13 +93,7 @@ def curl(url: str, headers: Mapping[str, str], file: Path | None) -> str:
 
 
 async def _signed(context: CommandContext, body: bytes) -> Mapping[str, str]:
-    settings = await context.parts.settings(WebhookSettings)
-    name = SecretName(context.options.shop, "current")
-    secret = settings.shop_secrets.get(name)
-    if not secret:
-        raise CommandRefused(
-            _("The shop {shop} has no secret: {setting} is not set.").format(shop=name.source, setting=name.setting)
-        )
+    secret = secret_of(await context.parts.settings(WebhookSettings), context.options.shop)
     signed = signed_headers(
         secret,
         body,
