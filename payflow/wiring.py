@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from foundation.http.readiness import ReadinessFrame
     from foundation.tablestore.azure_tables import Tables
     from payflow.connect.connecting import Connecting
-    from payflow.delivery.deeds import Deeds
     from payflow.delivery.doors import BounceDoor
     from payflow.delivery.event_door import EventDoor
+    from payflow.delivery.manual_actions import ManualActions
     from payflow.delivery.ports import Channel
     from payflow.delivery.restoring import Restoring
     from payflow.delivery.sender import SenderDesk
@@ -256,9 +256,9 @@ class Container:
         url, tokens = (await self.settings(ContaAzulSettings)).api_url, await self._tokens(company)
         return partial(api_of, await self._http(), url, tokens)
 
-    async def deeds(self, company: CompanyId, by: str, unrecorded: Callable[[], None]) -> Deeds:
+    async def actions(self, company: CompanyId, by: str, unrecorded: Callable[[], None]) -> ManualActions:
         """Return what a person may do about a company."""
-        from payflow.delivery.deeds import Deeds, Sender
+        from payflow.delivery.manual_actions import ManualActions, Sender
 
         base = await self.base()
 
@@ -266,7 +266,7 @@ class Container:
             mail = await self.settings(MailSettings)
             return Sender(domain=mail.sender.rpartition("@")[2], override=mail.override)
 
-        return Deeds(
+        return ManualActions(
             lane=base.lane(company),
             audits=(base.ledger.audit, base.second.audit),
             sender=sender,

@@ -8,7 +8,7 @@ from pathlib import Path
 from foundation.clock import system_clock
 from foundation.errors import Rejected
 from payflow.cli.context import Add
-from payflow.cli.decide import audit, deeds_of, lane_of
+from payflow.cli.decide import actions_of, audit, lane_of
 from payflow.connect import probe
 from payflow.conta_azul.values import local_date
 from payflow.delivery.payers import LaneRecipients
@@ -46,8 +46,8 @@ async def _probe(container: Container, chosen: argparse.Namespace) -> None:
 
 
 async def _policy(container: Container, chosen: argparse.Namespace) -> None:
-    deeds, wanted = await deeds_of(container, chosen), DocumentPolicy(chosen.policy)
-    company = await deeds.set_policy(await _company(deeds.lane), wanted)
+    actions, wanted = await actions_of(container, chosen), DocumentPolicy(chosen.policy)
+    company = await actions.set_policy(await _company(actions.lane), wanted)
     chosen.say(f"Documents of company {company.id}: {wanted}. Mails that are prepared keep theirs.")
 
 

@@ -15,7 +15,7 @@ from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import Rows
 from payflow.cli.context import Add, Refused, company_of, say, when, who
 from payflow.cli.decide import UNRECORDED, audit
-from payflow.delivery.deeds import PAUSABLE
+from payflow.delivery.manual_actions import PAUSABLE
 from payflow.errors import ServedElsewhere
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
@@ -81,8 +81,8 @@ async def _set_status(container: Container, chosen: argparse.Namespace) -> None:
         raise Refused(f"A restore of company {company.id} was cut; run `restore` again first.")
     if company.status is CompanyStatus.ELSEWHERE:
         company = await _taken_over(container, company)
-    deeds = await container.deeds(company.id, chosen.by, lambda: say(UNRECORDED))
-    await deeds.set_status(company, chosen.status)
+    actions = await container.actions(company.id, chosen.by, lambda: say(UNRECORDED))
+    await actions.set_status(company, chosen.status)
     say(f"Company {company.id} is {chosen.status}.")
     if chosen.command == "pause" and chosen.wait:
         await _until_still(lane)

@@ -9,7 +9,7 @@ from foundation.clock import system_clock
 from foundation.errors import Rejected
 from payflow.cli.context import Add
 from payflow.delivery import bounced, choices
-from payflow.delivery.deeds import Deeds
+from payflow.delivery.manual_actions import ManualActions
 from payflow.delivery.payers import LaneRecipients
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
@@ -50,26 +50,26 @@ def add_to(add: Add) -> None:
 
 
 async def _decide(container: Container, chosen: argparse.Namespace) -> None:
-    deeds, baixa = await deeds_of(container, chosen), BaixaId(chosen.baixa)
+    actions, baixa = await actions_of(container, chosen), BaixaId(chosen.baixa)
     kind, _, number = chosen.mail.rpartition(":")
     at = int(number) if number.isdecimal() else 0
     match chosen.what:
         case "release":
-            after = await deeds.release(baixa)
+            after = await actions.release(baixa)
         case "skip":
-            after = await deeds.skip(baixa)
+            after = await actions.skip(baixa)
         case "arrived":
-            after = await deeds.arrived(baixa, kind, at)
+            after = await actions.arrived(baixa, kind, at)
         case _:
-            after = await deeds.again(baixa, kind, at)
+            after = await actions.again(baixa, kind, at)
     chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
 
 
 async def _resend(container: Container, chosen: argparse.Namespace) -> None:
-    deeds, address = await deeds_of(container, chosen), normalized(chosen.to)
+    actions, address = await actions_of(container, chosen), normalized(chosen.to)
     if chosen.to and not address:
         raise Rejected("--to is not a mail address")
-    after = await deeds.resend(BaixaId(chosen.baixa), address)
+    after = await actions.resend(BaixaId(chosen.baixa), address)
     chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
 
 
@@ -87,8 +87,8 @@ async def _map(container: Container, chosen: argparse.Namespace) -> None:
 
 
 async def _no_mail(container: Container, chosen: argparse.Namespace) -> None:
-    deeds, no_mail = await deeds_of(container, chosen), not chosen.undo
-    await deeds.set_no_mail(CustomerId(chosen.customer), no_mail=no_mail)
+    actions, no_mail = await actions_of(container, chosen), not chosen.undo
+    await actions.set_no_mail(CustomerId(chosen.customer), no_mail=no_mail)
     chosen.say(f"Customer {chosen.customer} gets {'no receipts' if no_mail else 'receipts'}.")
 
 
@@ -124,13 +124,13 @@ async def lane_of(container: Container, chosen: argparse.Namespace) -> LaneLedge
     return lane
 
 
-async def deeds_of(container: Container, chosen: argparse.Namespace) -> Deeds:
+async def actions_of(container: Container, chosen: argparse.Namespace) -> ManualActions:
     """Return what whoever gives the command may do about the company. Raises Rejected as ``lane_of``."""
     lane = await lane_of(container, chosen)
-    return await container.deeds(lane.company, chosen.by, lambda: chosen.say(UNRECORDED))
+    return await container.actions(lane.company, chosen.by, lambda: chosen.say(UNRECORDED))
 
 
 async def audit(container: Container, chosen: argparse.Namespace, subject: str, what: str, **more: str) -> None:
     """Record who decided what, in both accounts; ids and codes only. A restore reads them (see ``since``)."""
-    deeds = await container.deeds(CompanyId(chosen.company), chosen.by, lambda: chosen.say(UNRECORDED))
-    await deeds.record(subject, what, **more)
+    actions = await container.actions(CompanyId(chosen.company), chosen.by, lambda: chosen.say(UNRECORDED))
+    await actions.record(subject, what, **more)

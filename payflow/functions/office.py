@@ -34,7 +34,7 @@ async def office(req: func.HttpRequest, mails: func.Out[str], context: func.Cont
         door=await container().office_door(),
         origin=(await container().settings(ContaAzulSettings)).origin,
         wake=mails.set,
-        deeds=container().deeds,
+        actions=container().actions,
         invite=container().invite,
         clock=system_clock,
     )

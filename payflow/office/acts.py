@@ -1,5 +1,5 @@
 """
-What an office can do: each act in plain words, and the deed that it is.
+What an office can do: each act in plain words, and the action that it is.
 
 What can make a payer get a second mail says so before the button.
 """
@@ -14,7 +14,7 @@ from typing import Final
 from foundation.clock import UnixMs
 from foundation.errors import Contention, Rejected
 from payflow.access import Access
-from payflow.delivery.deeds import PAUSABLE, Deeds
+from payflow.delivery.manual_actions import PAUSABLE, ManualActions
 from payflow.model import CustomerId
 from payflow.office.language import N_
 from payflow.office.views import Item
@@ -154,17 +154,17 @@ def of_company(company: Company, access: Access) -> Sequence[str]:
     return found
 
 
-async def do(act: str, items: Sequence[Item], address: str, deeds: Deeds) -> Done:
+async def do(act: str, items: Sequence[Item], address: str, actions: ManualActions) -> Done:
     """Do *act* about each of *items*. Raises StoreUnavailable: then how far it came is not known."""
     if ACTS[act].about is About.CUSTOMER and act != "resend":
-        result = await _told(_for_customer(act, items[0].receipt.customer, address, deeds))
+        result = await _told(_for_customer(act, items[0].receipt.customer, address, actions))
         return Done(results=[(item, result) for item in items])
-    return Done(results=[(item, await _told(_for_receipt(act, item, address, deeds))) for item in items])
+    return Done(results=[(item, await _told(_for_receipt(act, item, address, actions))) for item in items])
 
 
-async def _told(deed: Awaitable[None]) -> Result:
+async def _told(action: Awaitable[None]) -> Result:
     try:
-        await deed
+        await action
     except Rejected:
         return Result.REFUSED
     except Contention:
@@ -172,32 +172,32 @@ async def _told(deed: Awaitable[None]) -> Result:
     return Result.DONE
 
 
-async def _for_customer(act: str, customer: CustomerId, address: str, deeds: Deeds) -> None:
+async def _for_customer(act: str, customer: CustomerId, address: str, actions: ManualActions) -> None:
     if act == "address":
-        await deeds.give_address(customer, address)
+        await actions.give_address(customer, address)
     else:
-        await deeds.set_no_mail(customer, no_mail=True)
+        await actions.set_no_mail(customer, no_mail=True)
 
 
-async def _for_receipt(act: str, item: Item, address: str, deeds: Deeds) -> None:
+async def _for_receipt(act: str, item: Item, address: str, actions: ManualActions) -> None:
     baixa = item.receipt.baixa
     match act:
         case "release":
-            await deeds.release(baixa)
+            await actions.release(baixa)
         case "skip":
-            await deeds.skip(baixa)
+            await actions.skip(baixa)
         case "resend":
-            await deeds.resend(baixa, address)
+            await actions.resend(baixa, address)
         case _:
-            await _about_mails(deeds.arrived if act == "arrived" else deeds.again, item)
+            await _about_mails(actions.arrived if act == "arrived" else actions.again, item)
 
 
-async def _about_mails(deed: Callable[..., Awaitable[object]], item: Item) -> None:
+async def _about_mails(action: Callable[..., Awaitable[object]], item: Item) -> None:
     """Decide every mail of the receipt whose outcome is open. Raises Rejected where there is none."""
     if not item.undecided:
         raise Rejected("no mail of this receipt is undecided")
     for mail in item.undecided:
-        await deed(item.receipt.baixa, mail.kind, mail.number)
+        await action(item.receipt.baixa, mail.kind, mail.number)
 
 
 def warns(act: str, items: Sequence[Item]) -> str:
@@ -207,7 +207,7 @@ def warns(act: str, items: Sequence[Item]) -> str:
 
 
 def may(act: str, item: Item, now: UnixMs) -> bool:
-    """Say whether *act* is offered for a receipt now; the deed looks once more."""
+    """Say whether *act* is offered for a receipt now; the action looks once more."""
     match act:
         case "again":
             return not item.receipt.gone and now > item.again_ms and all(mail.address for mail in item.undecided)

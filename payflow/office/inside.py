@@ -19,7 +19,7 @@ from foundation.console.forms import Forms, Purpose
 from foundation.errors import Rejected, StoreUnavailable
 from foundation.http.html import HtmlPage
 from payflow.access import Access
-from payflow.delivery.deeds import Deeds
+from payflow.delivery.manual_actions import ManualActions
 from payflow.ledger.oauth import OAuthLedger
 from payflow.mail.formats import masked_address
 from payflow.model import BaixaId, CompanyId
@@ -53,7 +53,7 @@ class Inside:
     oauth: OAuthLedger
     keys: Sequence[str]
     """What signs forms."""
-    deeds: Callable[[CompanyId, str, Unrecorded], Awaitable[Deeds]]
+    actions: Callable[[CompanyId, str, Unrecorded], Awaitable[ManualActions]]
     invite: Callable[[CompanyId, str], Awaitable[str]]
     """Makes an invitation to connect the company again; returns its secret."""
 
@@ -129,11 +129,11 @@ class Inside:
             raise Sorry(409, _STALE)
         logs.info(_log, "office_act_begins", act=name, company=self.guest.company.id, receipts=len(items))
         unrecorded = list[str]()
-        deeds = await self.deeds(self.guest.company.id, self._by, lambda: unrecorded.append(name))
+        actions = await self.actions(self.guest.company.id, self._by, lambda: unrecorded.append(name))
         try:
             if act.about is About.COMPANY:
-                return await self._do_company(name, deeds)
-            done = await acts.do(name, items, address, deeds)
+                return await self._do_company(name, actions)
+            done = await acts.do(name, items, address, actions)
         except StoreUnavailable:
             raise Sorry(503, _UNKNOWN) from None
         except Rejected:
@@ -143,22 +143,22 @@ class Inside:
             "did.html", status=200 if count else 409, act=act, done=done, count=count, unrecorded=bool(unrecorded)
         )
 
-    async def _do_company(self, name: str, deeds: Deeds) -> HtmlPage:
+    async def _do_company(self, name: str, actions: ManualActions) -> HtmlPage:
         company, access, root = self.guest.company, await self._access(), self.guest.visit.root
         if name not in acts.of_company(company, access):
             raise Sorry(409, _NOT_NOW)
         match name:
             case "pause":
-                after = await deeds.set_status(company, CompanyStatus.PAUSED)
+                after = await actions.set_status(company, CompanyStatus.PAUSED)
                 began_ms = after.status_ms
                 await self.oauth.change_access(company.id, lambda found: (replace(found, paused_ms=began_ms), True))
             case "resume":
-                await deeds.set_status(company, CompanyStatus.ACTIVE)
+                await actions.set_status(company, CompanyStatus.ACTIVE)
             case "own_documents":
-                await deeds.set_policy(company, DocumentPolicy.ERP_THEN_OWN)
+                await actions.set_policy(company, DocumentPolicy.ERP_THEN_OWN)
             case _:
                 secret = await self.invite(company.id, self._by)
-                await deeds.record(company.id, "reconnect")
+                await actions.record(company.id, "reconnect")
                 return PAGES.redirect(f"/connect/{secret}", cookie=self.guest.cookie)
         return PAGES.redirect(root, cookie=self.guest.cookie)
 

@@ -18,7 +18,7 @@ from foundation.clock import Clock
 from foundation.errors import ServiceError
 from foundation.http.handler import ANSWER_S_MAX
 from foundation.http.html import HtmlPage, cookie_in
-from payflow.delivery.deeds import Deeds
+from payflow.delivery.manual_actions import ManualActions
 from payflow.ledger.oauth import new_secret
 from payflow.model import CompanyId
 from payflow.office.door import CODE_MS, Door
@@ -49,7 +49,7 @@ class Site:
     """Where forms must come from."""
     wake: Callable[[str], None]
     """Wakes the worker that mails a company's codes."""
-    deeds: Callable[[CompanyId, str, Unrecorded], Awaitable[Deeds]]
+    actions: Callable[[CompanyId, str, Unrecorded], Awaitable[ManualActions]]
     invite: Callable[[CompanyId, str], Awaitable[str]]
     clock: Clock
 
@@ -93,7 +93,9 @@ class Site:
             raise Sorry(401, _GONE)
         if guest is None:
             return _door(visit) if not visit.page else PAGES.redirect(visit.root)
-        inside = Inside(guest=guest, oauth=self.door.oauth, keys=self.door.keys, deeds=self.deeds, invite=self.invite)
+        inside = Inside(
+            guest=guest, oauth=self.door.oauth, keys=self.door.keys, actions=self.actions, invite=self.invite
+        )
         return await inside.answer()
 
     # coming in -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from html import unescape
 from foundation.clock import UnixMs
 from foundation.http.html import HtmlPage
 from foundation.tablestore.memory import MemoryRows
-from payflow.delivery.deeds import Deeds, Sender
+from payflow.delivery.manual_actions import ManualActions, Sender
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.oauth import OAuthLedger
 from payflow.ledger.records import oauth_codec
@@ -73,13 +73,13 @@ class OfficeWorld:
             door=self.door,
             origin=ORIGIN,
             wake=self.woken.append,
-            deeds=self.deeds,
+            actions=self.actions,
             invite=self.invite,
             clock=lambda: self.now,
         )
 
-    async def deeds(self, company: CompanyId, by: str, unrecorded: Callable[[], None]) -> Deeds:
-        return Deeds(
+    async def actions(self, company: CompanyId, by: str, unrecorded: Callable[[], None]) -> ManualActions:
+        return ManualActions(
             lane=self.lane(company),
             audits=(self.audit,),
             sender=self.sender,

@@ -10,7 +10,7 @@ import pytest
 from foundation.clock import UnixMs
 from foundation.console.sessions import IDLE_MS
 from foundation.errors import Contention, StoreUnavailable
-from payflow.delivery.deeds import Deeds
+from payflow.delivery.manual_actions import ManualActions
 from payflow.delivery.payers import LaneRecipients
 from payflow.ledger import keys
 from payflow.model import BaixaId, CustomerId
@@ -299,21 +299,21 @@ async def test_what_moves_meanwhile_is_told_receipt_by_receipt(
     """The others are done; what is silent is not called done."""
     for baixa in ("b1", "b2"):
         await add(world, baixa, **held())
-    real = Deeds.skip
+    real = ManualActions.skip
 
-    async def skip(self: Deeds, baixa: BaixaId) -> Receipt:
+    async def skip(self: ManualActions, baixa: BaixaId) -> Receipt:
         if baixa == "b1":
             raise Contention("another was first")
         return await real(self, baixa)
 
-    monkeypatch.setattr(Deeds, "skip", skip)
+    monkeypatch.setattr(ManualActions, "skip", skip)
     page = await office.act("skip", "b1", "b2")
     assert (page.status, page.body.count("Feito."), page.body.count("mudou nesse meio tempo")) == (200, 1, 1)
 
     async def silent(*_: object) -> Receipt:
         raise StoreUnavailable("no answer")
 
-    monkeypatch.setattr(Deeds, "skip", silent)
+    monkeypatch.setattr(ManualActions, "skip", silent)
     page = await office.act("skip", "b1")
     assert (page.status, "não se sabe se foi feito" in page.body) == (503, True)
 
@@ -321,7 +321,7 @@ async def test_what_moves_meanwhile_is_told_receipt_by_receipt(
 async def test_a_record_that_is_missing_is_said(
     world: OfficeWorld, office: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The deed is done; the operator must know."""
+    """The action is done; the operator must know."""
 
     async def nothing(_prefix: str) -> list[Any]:
         return []
@@ -375,8 +375,8 @@ async def test_the_office_pauses_and_goes_on(world: OfficeWorld, office: Browser
 
     stored = await world.book.lane.read_company()
     assert stored
-    deeds = await world.deeds(COMPANY, "operator", lambda: None)
-    await deeds.set_status(stored, CompanyStatus.PAUSED)
+    actions = await world.actions(COMPANY, "operator", lambda: None)
+    await actions.set_status(stored, CompanyStatus.PAUSED)
     assert 'value="resume"' not in (await office.get()).body
     assert (await office.act("resume")).status == 409
     assert await status(world) is CompanyStatus.PAUSED

@@ -12,7 +12,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Rejected, StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.delivery import since
-from payflow.delivery.deeds import Deeds, Sender
+from payflow.delivery.manual_actions import ManualActions, Sender
 from payflow.delivery.payers import LaneRecipients
 from payflow.ledger import keys
 from payflow.model import BaixaId, CustomerId
@@ -51,8 +51,8 @@ class World:
     now: UnixMs = NOW
 
     @property
-    def deeds(self) -> Deeds:
-        return Deeds(
+    def actions(self) -> ManualActions:
+        return ManualActions(
             lane=self.book.lane,
             audits=(self.first, self.second),
             sender=self._sender,
@@ -104,9 +104,9 @@ async def test_each_decision_is_recorded_with_its_instalment(world: World) -> No
     """A restore asks the second account for it."""
     await world.add(a_receipt(state=ReceiptState.HELD, reason=Reason.NO_DOCUMENT))
 
-    assert (await world.deeds.release(B1)).state is ReceiptState.FOUND
+    assert (await world.actions.release(B1)).state is ReceiptState.FOUND
     world.now = UnixMs(NOW + 1)
-    assert (await world.deeds.skip(B1)).state is ReceiptState.SKIPPED
+    assert (await world.actions.skip(B1)).state is ReceiptState.SKIPPED
 
     assert world.said() == [("release", "b1", "office"), ("skip", "b1", "office")]
     assert [one["instalment"] for one in world.second.entries.values()] == ["p1", "p1"]
@@ -116,7 +116,7 @@ async def test_an_unknown_mail_arrived(world: World) -> None:
     """By a person's word."""
     await world.add(a_receipt(state=ReceiptState.UNKNOWN), unknown())
 
-    assert (await world.deeds.arrived(B1, "receipt", 1)).state is ReceiptState.SENT
+    assert (await world.actions.arrived(B1, "receipt", 1)).state is ReceiptState.SENT
     assert world.said() == [("arrived", "b1", "office")]
 
 
@@ -124,7 +124,7 @@ async def test_an_unknown_mail_goes_again(world: World) -> None:
     """From the sender's domain, under another kind."""
     await world.add(a_receipt(state=ReceiptState.UNKNOWN), unknown())
 
-    assert (await world.deeds.again(B1, "receipt", 1)).state is ReceiptState.SENDING
+    assert (await world.actions.again(B1, "receipt", 1)).state is ReceiptState.SENDING
     mails = {mail.kind: mail for mail in await world.book.lane.deliveries(B1)}
     assert mails["receipt-again-1"].message_id.endswith("@payflow.example>")
     assert world.said() == [("again", "b1", "office")]
@@ -135,14 +135,14 @@ async def test_a_receipt_is_mailed_once_more(world: World) -> None:
     sent = a_receipt(state=ReceiptState.SENT, document_sha256="d" * 64)
     await world.add(sent, a_delivery(state=DeliveryState.SENT, message_id="<1@x>"))
 
-    await world.deeds.resend(B1, "nova@example.org")
+    await world.actions.resend(B1, "nova@example.org")
 
     mails = {mail.kind: mail.address for mail in await world.book.lane.deliveries(B1)}
     assert mails["resend-1"] == "nova@example.org"
 
     beside = World(sender=Sender(domain="payflow.example", override="teste@payflow.example"))
     await beside.add(sent, a_delivery(state=DeliveryState.SENT, message_id="<1@x>"))
-    await beside.deeds.resend(B1, "nova@example.org")
+    await beside.actions.resend(B1, "nova@example.org")
     mails = {mail.kind: mail.address for mail in await beside.book.lane.deliveries(B1)}
     assert mails["test-resend-1"] == "teste@payflow.example"
 
@@ -156,7 +156,7 @@ async def test_an_address_lets_what_waits_for_it_go_on(world: World) -> None:
     await world.add(a_receipt("b4", state=ReceiptState.HELD, reason=Reason.NO_DOCUMENT))
     await world.add(a_receipt("b5", state=ReceiptState.SENDING, due_ms=later))
 
-    assert await world.deeds.give_address(C1, "ana@example.org") == 2
+    assert await world.actions.give_address(C1, "ana@example.org") == 2
 
     states = [(await world.receipt(BaixaId(f"b{number}"))).state for number in range(1, 6)]
     found, held, sending = ReceiptState.FOUND, ReceiptState.HELD, ReceiptState.SENDING
@@ -170,11 +170,11 @@ async def test_an_address_lets_what_waits_for_it_go_on(world: World) -> None:
 async def test_a_customer_gets_no_receipts_and_gets_them_again(world: World) -> None:
     """The words are those that a restore puts back; what waits for an address is decided anew, and ends."""
     await world.add(a_receipt(state=ReceiptState.HELD, reason=Reason.SHARED_ADDRESS))
-    await world.deeds.set_no_mail(C1, no_mail=True)
+    await world.actions.set_no_mail(C1, no_mail=True)
     assert (await world.receipt()).state is ReceiptState.FOUND
     assert (await LaneRecipients(world.book.lane).payer(C1)).no_mail
     world.now = UnixMs(NOW + 1)
-    await world.deeds.set_no_mail(C1, no_mail=False)
+    await world.actions.set_no_mail(C1, no_mail=False)
 
     assert [what for what, _, _ in world.said()] == list(since.NO_MAIL)
 
@@ -182,28 +182,28 @@ async def test_a_customer_gets_no_receipts_and_gets_them_again(world: World) -> 
 async def test_payments_without_a_customer_have_nothing_in_common(world: World) -> None:
     """An address for one would be an address for all of them."""
     with pytest.raises(Rejected, match="no customer"):
-        await world.deeds.give_address(CustomerId(""), "ana@example.org")
+        await world.actions.give_address(CustomerId(""), "ana@example.org")
     with pytest.raises(Rejected, match="no customer"):
-        await world.deeds.set_no_mail(CustomerId(""), no_mail=True)
+        await world.actions.set_no_mail(CustomerId(""), no_mail=True)
     assert world.said() == []
 
 
 async def test_whose_documents_is_the_companys(world: World) -> None:
     """A person gets none of ours."""
-    after = await world.deeds.set_policy(await world.company(), DocumentPolicy.ERP_THEN_OWN)
+    after = await world.actions.set_policy(await world.company(), DocumentPolicy.ERP_THEN_OWN)
     assert after.policy is DocumentPolicy.ERP_THEN_OWN
     assert world.said() == [("policy erp_then_own", COMPANY, "office")]
 
     person = World()
     company = await person.company(document="12345678909")
     with pytest.raises(Rejected):
-        await person.deeds.set_policy(company, DocumentPolicy.OWN)
-    assert (await person.deeds.set_policy(company, DocumentPolicy.ERP)).policy is DocumentPolicy.ERP
+        await person.actions.set_policy(company, DocumentPolicy.OWN)
+    assert (await person.actions.set_policy(company, DocumentPolicy.ERP)).policy is DocumentPolicy.ERP
 
 
 async def test_a_pause_is_recorded_and_is_nothing_to_repeat_after_a_restore(world: World) -> None:
     """A restore leaves the company paused, whatever was said."""
-    after = await world.deeds.set_status(await world.company(), CompanyStatus.PAUSED)
+    after = await world.actions.set_status(await world.company(), CompanyStatus.PAUSED)
 
     entry = await world.book.entries.get(COMPANY)
     assert entry
@@ -217,17 +217,17 @@ async def test_while_a_restore_is_under_way_nothing_is_decided(world: World) -> 
     await world.add(a_receipt(state=ReceiptState.HELD, reason=Reason.NO_DOCUMENT))
     company = await world.company()
     world.book.company_rows.put(keys.RESTORING, {"number": 1})
-    deeds = world.deeds
+    actions = world.actions
 
     for act in (
-        deeds.release(B1),
-        deeds.skip(B1),
-        deeds.arrived(B1, "receipt", 1),
-        deeds.again(B1, "receipt", 1),
-        deeds.resend(B1),
-        deeds.give_address(C1, "a@example.org"),
-        deeds.set_no_mail(C1, no_mail=True),
-        deeds.set_policy(company, DocumentPolicy.ERP),
+        actions.release(B1),
+        actions.skip(B1),
+        actions.arrived(B1, "receipt", 1),
+        actions.again(B1, "receipt", 1),
+        actions.resend(B1),
+        actions.give_address(C1, "a@example.org"),
+        actions.set_no_mail(C1, no_mail=True),
+        actions.set_policy(company, DocumentPolicy.ERP),
     ):
         with pytest.raises(Rejected, match="restore"):
             await act
@@ -236,9 +236,9 @@ async def test_while_a_restore_is_under_way_nothing_is_decided(world: World) -> 
 
 @pytest.mark.parametrize("second", [Mute(), Mute(StoreUnavailable("no answer"))])
 async def test_a_record_that_the_second_account_did_not_take_is_told(second: ListAudit) -> None:
-    """The deed is done; a restore would not know of it."""
+    """The action is done; a restore would not know of it."""
     world = World(second=second)
     await world.add(a_receipt(state=ReceiptState.HELD, reason=Reason.NO_DOCUMENT))
 
-    assert (await world.deeds.skip(B1)).state is ReceiptState.SKIPPED
+    assert (await world.actions.skip(B1)).state is ReceiptState.SKIPPED
     assert world.unrecorded == 1

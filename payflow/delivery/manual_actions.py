@@ -43,12 +43,12 @@ class Sender:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Deeds:
+class ManualActions:
     """
     What one person does about one company.
 
     Every method raises Rejected for what cannot be done, Contention for what was written meanwhile, and
-    StoreUnavailable. Where the second account did not take the record, ``unrecorded`` is called after the deed.
+    StoreUnavailable. Where the second account did not take the record, ``unrecorded`` is called after the action.
     """
 
     lane: LaneLedger
@@ -134,7 +134,7 @@ class Deeds:
     # Inside ------------------------------------------------------------------------------------------
 
     async def record(self, subject: str, what: str, **more: str) -> None:
-        """Record a deed in both accounts."""
+        """Record an action in both accounts."""
         taken = await auditing.record(
             self.audits, self.lane.company, by=self.by, now=self.clock(), what=what, subject=subject, more=more
         )
