@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from foundation.console import charts
 from foundation.http.html import HtmlPage
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -82,7 +83,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters.update(self.filters)
+        environment.filters.update({**charts.FILTERS, **self.filters})
         return environment
 
 
