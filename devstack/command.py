@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from devstack import paths, setup
-from devstack.console import Console, StepFailed
+from devstack.console import Console, NoReader, StepFailed
 
 APPS = ("distributor", "payflow")
 PYTHONS = ("3.11", "3.12", "3.13")
 DEPLOYED = "3.12"
 """What the app in Azure is configured with; infra/ says the same."""
+
+UNREAD = 141
+"""What a shell says of a command that ended because nobody reads its output: 128 and the number of SIGPIPE."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         setup.prepare_python(console)
         _prepare(console, chosen.command)
         return _run(console, chosen, rest)
+    except NoReader:
+        return UNREAD
     except StepFailed as why:
         console.failed(why)
         return 1

@@ -31,6 +31,10 @@ class Ended(BaseException):
     """
 
 
+class NoReader(Ended):
+    """What this command prints goes into a pipe that was closed, as ``| head`` does: it ends."""
+
+
 class Console:
     """Where a command speaks. Colours only on a terminal; a character it cannot show becomes ``?``."""
 
@@ -43,13 +47,13 @@ class Console:
             os.system("")  # noqa: S605, S607 -- the documented way to let a Windows console understand colours
 
     def say(self, text: str = "", colour: str = "") -> None:
-        """Print a line."""
-        print(self._dyed(text, colour), file=self._out, flush=True)
+        """Print a line. Raises NoReader, once, if nobody reads it any more."""
+        self._print(self._dyed(text, colour), end="\n")
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Announce a step, and say how long it took, or that it failed."""
-        print(f"  {name} ... ", end="", file=self._out, flush=True)
+        self._print(f"  {name} ... ", end="")
         began = time.monotonic()
         try:
             yield
@@ -69,6 +73,15 @@ class Console:
             self.say("Its last lines:")
             for line in why.log.read_text("utf-8", errors="replace").splitlines()[-_TAIL_LINES:]:
                 self.say(f"    {line}")
+
+    def _print(self, text: str, *, end: str) -> None:
+        try:
+            print(text, end=end, file=self._out, flush=True)
+        except BrokenPipeError:
+            # What the failed line left in the stream would be written again at the interpreter's end.
+            self._out = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- open until the process ends
+            os.dup2(self._out.fileno(), sys.stdout.fileno())
+            raise NoReader from None
 
     def _dyed(self, text: str, colour: str) -> str:
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if colour and self._coloured else text

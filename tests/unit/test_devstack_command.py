@@ -150,6 +150,18 @@ def test_a_step_says_how_long_it_took_or_how_it_ended() -> None:
     assert out.getvalue().splitlines() == ["  boil water ... 0.0 s", "  make tea ... failed", "  drink ... stopped"]
 
 
+def test_a_command_that_nobody_reads_ends_without_a_trace() -> None:
+    """``devstack drill --list | head -1``: as the shell's own tools end."""
+    command = [sys.executable, "-m", "devstack", "drill", "--list"]
+    with subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
+        assert started.stdout
+        assert started.stderr
+        started.stdout.close()
+        said = started.stderr.read()
+
+    assert (started.returncode, said) == (141, b"")
+
+
 def test_a_console_that_knows_no_unicode_is_no_reason_to_fail() -> None:
     """What it cannot show becomes a question mark; a pipe gets no colours."""
     raw = io.BytesIO()
