@@ -4,19 +4,23 @@ The door for what a mail service reports through Event Grid: a shared secret say
 Event Grid signs nothing. It can send a secret with each event, as a header of the subscription (a *delivery property*)
 or in the address; both are compared here in constant time. What is believed is only what names an operation or a
 Message-ID of a mail that went out.
+
+A subscription with the CloudEvents schema asks first whether it may post at all (an OPTIONS request); it is let in by
+the same secret. Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md
 """
 
 from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from foundation import logs
 from foundation.clock import Clock
-from foundation.errors import Contention
+from foundation.errors import Contention, Rejected
 from foundation.tablestore.ports import AuditTrail, Value
 from payflow.delivery import bounced
 from payflow.delivery.doors import BadSignature
@@ -32,8 +36,16 @@ from payflow.state import Delivery, DeliveryState, Receipt
 
 HEADER: Final = "x-mail-events-secret"
 PARAMETER: Final = "secret"
+_ORIGIN: Final = re.compile(r"[A-Za-z0-9._-]{1,253}")
+"""A DNS expression; nothing else is repeated in an answer."""
 
 _log = logging.getLogger(__name__)
+
+
+class UnknownFormat(Rejected):
+    """The post is not of a format that this door reads."""
+
+    code = "unknown_format"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,15 +67,34 @@ class EventDoor:
 
         Raises:
             BadSignature: The secret is missing or another.
+            UnknownFormat: It is a CloudEvent in headers instead of JSON, or of another version than 1.0.
             Contention: A restore is under way, or the mail is still being sent: Event Grid posts it again.
             StoreUnavailable: Likewise.
         """
-        if not self._is_known(headers, query):
-            raise BadSignature("the post does not carry the secret")
+        self._admit(headers, query)
         found = acs_events.parse(body)
+        if found.is_foreign or "ce-specversion" in {name.lower() for name in headers}:
+            raise UnknownFormat("CloudEvents are read in JSON, version 1.0.")
         for report in found.reports:
             await self._take(report)
         return found.validation
+
+    def handshake(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Mapping[str, str]:
+        """
+        Return the headers that let a sender of CloudEvents post here, at any rate; none where it names no origin.
+
+        Raises BadSignature if the secret is missing or another.
+        """
+        self._admit(headers, query)
+        lower = {name.lower(): value for name, value in headers.items()}
+        origin = lower.get("webhook-request-origin", "")
+        if not _ORIGIN.fullmatch(origin):
+            return {}
+        return {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+
+    def _admit(self, headers: Mapping[str, str], query: Mapping[str, str]) -> None:
+        if not self._is_known(headers, query):
+            raise BadSignature("the request does not carry the secret")
 
     def _is_known(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
         lower = {name.lower(): value for name, value in headers.items()}

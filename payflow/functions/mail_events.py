@@ -15,10 +15,14 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library lea
 
 @blueprint.function_name("mail_events")
 @blueprint.route("mail-events", auth_level=func.AuthLevel.ANONYMOUS)
-@answers("POST")
+@answers("POST", "OPTIONS")
 async def mail_events(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Take one post of events; only a handshake is answered with words, and they are its own."""
-    code = await (await container().event_door()).post(dict(req.headers), dict(req.params), req.get_body())
+    door = await container().event_door()
+    if req.method == "OPTIONS":
+        allowed = {"Allow": "POST, OPTIONS", **door.handshake(dict(req.headers), dict(req.params))}
+        return func.HttpResponse(status_code=HTTPStatus.OK, headers=allowed)
+    code = await door.post(dict(req.headers), dict(req.params), req.get_body())
     if not code:
         return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
     said = json.dumps({"validationResponse": code})

@@ -10,6 +10,7 @@ from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import HttpFrame, WrongMethod
 from foundation.http.responses import ProblemDocument
 from payflow.delivery.doors import BadSignature
+from payflow.delivery.event_door import UnknownFormat
 
 RETRY_SOON_S = 5
 RETRY_CONFIGURED_S = 60
@@ -26,7 +27,9 @@ def to_problem(error: Exception) -> ProblemDocument:
         case BadSignature():
             return ProblemDocument(HTTPStatus.UNAUTHORIZED, error.code, str(error))
         case Rejected():
-            return ProblemDocument(HTTPStatus.NOT_FOUND, error.code, str(error))
+            is_format = isinstance(error, UnknownFormat)
+            status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE if is_format else HTTPStatus.NOT_FOUND
+            return ProblemDocument(status, error.code, str(error))
         case ConfigurationError():
             logs.error(_log, "not_configured", detail=str(error))
             return _later("not_configured", RETRY_CONFIGURED_S)

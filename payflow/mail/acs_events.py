@@ -1,9 +1,10 @@
 """
 What Azure Communication Services tells about mails through Event Grid: read, and judged by the one table below.
 
-Sources: https://learn.microsoft.com/azure/event-grid/communication-services-email-events (the report) and
-https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema (the handshake). A post is a
-list of events in Event Grid's own schema.
+Sources: https://learn.microsoft.com/azure/event-grid/communication-services-email-events (the report),
+https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema (its handshake),
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md (CloudEvents). A post is a
+list of events in Event Grid's schema, one CloudEvent, or a list of them; the report inside is the same.
 
 ==================================  =========================================================================
 status of a report                  what it means here
@@ -31,6 +32,8 @@ DEPTH_MAX: Final = 32
 """An event is a list, its members and their details."""
 EVENTS_MAX: Final = 5_000
 CODE_MAX: Final = 512
+SPECVERSION: Final = "1.0"
+"""CloudEvents 1.0 and its patches all say this."""
 VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
 REPORT: Final = "Microsoft.Communication.EmailDeliveryReportReceived"
 DELIVERED: Final = "Delivered"
@@ -58,6 +61,8 @@ class Post:
     validation: str = ""
     """The code to answer with; it proves that this address wants the events."""
     reports: Sequence[Report] = ()
+    is_foreign: bool = False
+    """Some event is a CloudEvent of another version: what it means is not known."""
 
 
 def parse(body: bytes) -> Post:
@@ -69,8 +74,17 @@ def parse(body: bytes) -> Post:
     listed = found if isinstance(found, list) else [found]
     events = [event for event in listed[:EVENTS_MAX] if isinstance(event, dict) and isinstance(event.get("data"), dict)]
     codes = (_text(event["data"], "validationCode") for event in events if event.get("eventType") == VALIDATION)
-    reports = [report for event in events if event.get("eventType") == REPORT for report in _report(event["data"])]
-    return Post(validation=next(codes, "")[:CODE_MAX], reports=reports)
+    reports = [report for event in events if _is_report(event) for report in _report(event["data"])]
+    foreign = any(event.get("specversion", SPECVERSION) != SPECVERSION for event in events)
+    return Post(validation=next(codes, "")[:CODE_MAX], reports=reports, is_foreign=foreign)
+
+
+def _is_report(event: dict[str, Any]) -> bool:
+    """Tell by ``type`` what a CloudEvent is, and by ``eventType`` what an event of Event Grid's schema is."""
+    if "specversion" not in event:
+        return event.get("eventType") == REPORT
+    required = all(_text(event, name) for name in ("id", "source"))
+    return required and event.get("type") == REPORT
 
 
 def _report(data: dict[str, Any]) -> Iterator[Report]:

@@ -48,6 +48,18 @@ async def _post(*events: object, secret: str = SECRET) -> func.HttpResponse:
     return answer
 
 
+async def _options() -> func.HttpResponse:
+    request = func.HttpRequest(
+        method="OPTIONS",
+        url="http://127.0.0.1:7072/mail-events",
+        headers={"WebHook-Request-Origin": "eventgrid.azure.net"},
+        params={"secret": SECRET},
+        body=b"",
+    )
+    answer: func.HttpResponse = await mail_events.mail_events(request, a_context())
+    return answer
+
+
 async def test_a_receipt_goes_out_by_the_service_and_its_bounce_comes_back(
     world: World, service: Acs, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,6 +77,7 @@ async def test_a_receipt_goes_out_by_the_service_and_its_bounce_comes_back(
     assert "ok       3 mail" in said
     assert "bounces  told at POST /mail-events" in said
 
+    assert dict((await _options()).headers)["WebHook-Allowed-Origin"] == "eventgrid.azure.net"
     shaken = await _post({"eventType": acs_events.VALIDATION, "data": {"validationCode": "c0de"}})
     assert json.loads(shaken.get_body()) == {"validationResponse": "c0de"}
     back = event("Bounced", "550 5.1.1 no such user", operation=taken.operation)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.delivery.doors import BadSignature
-from payflow.delivery.event_door import EventDoor
+from payflow.delivery.event_door import EventDoor, UnknownFormat
 from payflow.ledger.deliveries import mail_of_operation
 from payflow.ledger.keys import RESTORING
 from payflow.mail import acs_events
@@ -49,6 +49,21 @@ def event(status: str, words: str = "", *, operation: str = OPERATION, internet:
         "metadataVersion": "1",
         "eventTime": "2026-01-01T10:00:01Z",
     }
+
+
+def cloud_event(status: str, **changed: Any) -> dict[str, Any]:
+    """Return the same report as Event Grid shows it in the CloudEvents schema."""
+    own = event(status)
+    told = {
+        "id": own["id"],
+        "source": own["topic"],
+        "subject": own["subject"],
+        "data": own["data"],
+        "type": acs_events.REPORT,
+        "specversion": "1.0",
+        "time": own["eventTime"],
+    }
+    return {**told, **changed}
 
 
 class World:
@@ -215,6 +230,70 @@ async def test_a_handshake_is_answered_with_its_code(world: World) -> None:
     assert await world.door.post({}, {"secret": SECRET}, json.dumps([shake]).encode()) == "512d38b6"
     with pytest.raises(BadSignature):
         await world.post(shake, headers={})
+
+
+async def test_cloud_events_say_the_same(world: World) -> None:
+    """
+    One alone, or several in a list; an unset attribute may be null, and an extension is no reason to refuse.
+
+    Source: the JSON event format of CloudEvents 1.0.2, sections 2.2, 3 and 4.
+    """
+    alone = cloud_event("Bounced", datacontenttype=None, comexampleextension="value")
+    assert await world.door.post(HEADERS, {}, json.dumps(alone).encode()) == ""
+    assert await world.state() is ReceiptState.REFUSED
+
+    unknown = await World().mailed(DeliveryState.UNKNOWN)
+    await unknown.post(cloud_event("Expanded"), cloud_event("Delivered"))
+    assert await unknown.state() is ReceiptState.SENT
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"type": "x"}, {"type": None}, {"id": ""}, {"id": None}, {"source": ""}, {"source": 7}, {"data": "text"}],
+)
+async def test_a_cloud_event_without_what_it_needs_says_nothing(world: World, changed: Mapping[str, object]) -> None:
+    """``id``, ``source`` and ``type`` are required, and never empty; a report is an object."""
+    await world.post({**cloud_event("Bounced"), **changed})
+    assert await world.state() is ReceiptState.SENT
+
+
+async def test_what_mixes_both_schemas_is_a_cloud_event(world: World) -> None:
+    """Its ``eventType`` is an extension that says nothing."""
+    await world.post(cloud_event("Bounced", type="x", eventType=acs_events.REPORT))
+    assert await world.state() is ReceiptState.SENT
+
+
+@pytest.mark.parametrize("version", ["2.0", "0.3", "", None, 1.0])
+async def test_a_cloud_event_of_another_version_is_refused(world: World, version: object) -> None:
+    """415, and not an answer after which Event Grid forgets it."""
+    with pytest.raises(UnknownFormat):
+        await world.post(cloud_event("Bounced", specversion=version))
+    assert await world.state() is ReceiptState.SENT
+
+
+async def test_a_cloud_event_in_headers_is_refused(world: World) -> None:
+    """The binary mode of HTTP, which Event Grid does not use: its body alone would say nothing."""
+    with pytest.raises(UnknownFormat):
+        await world.post(event("Bounced")["data"], headers={**HEADERS, "CE-SpecVersion": "1.0"})
+
+
+def test_a_sender_of_cloud_events_is_let_in() -> None:
+    """
+    By its own name, which it then repeats with each post; at any rate, since we never answer 429.
+
+    Source: HTTP webhooks of CloudEvents 1.0.2, section 4.2; Event Grid's origin is eventgrid.azure.net.
+    """
+    door, origin = World().door, "eventgrid.azure.net"
+    asked = {"WebHook-Request-Origin": origin, "WebHook-Request-Rate": "120"}
+    allowed = {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+
+    assert door.handshake({**HEADERS, **asked}, {}) == allowed
+    assert door.handshake({name.lower(): value for name, value in asked.items()}, {"secret": SECRET}) == allowed
+    assert door.handshake(HEADERS, {}) == {}
+    for foreign in ("", "a b", "a\r\nX: y", "x" * 254, "*"):
+        assert door.handshake({**HEADERS, "WebHook-Request-Origin": foreign}, {}) == {}
+    with pytest.raises(BadSignature):
+        door.handshake(asked, {"secret": "another"})
 
 
 @pytest.mark.parametrize(

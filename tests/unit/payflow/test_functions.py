@@ -11,6 +11,7 @@ from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import WrongMethod
 from payflow.alarms import CATALOGUE
 from payflow.delivery.doors import BadSignature
+from payflow.delivery.event_door import UnknownFormat
 from payflow.functions.problems import to_problem
 
 
@@ -20,6 +21,7 @@ from payflow.functions.problems import to_problem
         (WrongMethod("PUT", ["GET"]), 405, "wrong_method"),
         (Rejected("no"), 404, "rejected"),
         (BadSignature("no"), 401, "bad_signature"),
+        (UnknownFormat("no"), 415, "unknown_format"),
         (ConfigurationError("secret place"), 503, "not_configured"),
         (Transient("secret place"), 503, "unavailable"),
         (ValueError("secret place"), 500, "internal_error"),
