@@ -69,7 +69,7 @@ class Catalogue:
 
 
 _DISTRIBUTOR = paths.ROOT / "distributor"
-SPOKEN = (_DISTRIBUTOR / "cli", _DISTRIBUTOR / "console")
+SPOKEN = (_DISTRIBUTOR / "cli", _DISTRIBUTOR / "console", FRAME)
 """Where nothing may be said to a person without a mark."""
 DISTRIBUTOR = Catalogue(
     project="BALLX Distributor, command line",
@@ -86,7 +86,7 @@ PAYFLOW = Catalogue(
     project="PayFlow, the office's page",
     domain=office.DOMAIN,
     locale=office.LOCALE,
-    sources=(_OFFICE,),
+    sources=(_OFFICE, FRAME),
     templates=(_OFFICE, FRAME),
 )
 CATALOGUES = (DISTRIBUTOR, PAYFLOW)

@@ -19,3 +19,8 @@ def sentence(template: str, **values: object) -> Sentence:
     made = Sentence(template.format(**values))
     made.template, made.values = template, values
     return made
+
+
+def N_(message: str) -> str:  # noqa: N802 -- the name that every extractor of messages knows
+    """Mark *message* as one to translate where it is shown."""
+    return message

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from distributor.cli.context import CommandContext, CommandRefused
@@ -18,22 +18,12 @@ from distributor.cli.language import _, spoken
 from distributor.errors import NotYet
 from distributor.resources import Resources
 from foundation.clock import Clock
+from foundation.console.acting import Told
 from foundation.errors import ConfigurationError, InvariantBroken, Rejected, ServiceError
 
 Run = Callable[[CommandContext], Awaitable[int]]
 _NOTHING_DONE = (CommandRefused, NotYet, Rejected)
 """What a command raises before it has written anything. Whatever else it raises may come after a write."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """What a command said on its way, and what it answered; *refused* is why it came to no end."""
-
-    said: tuple[str, ...] = ()
-    answer: Mapping[str, Any] = field(default_factory=dict)
-    refused: str = ""
-    unknown: bool = False
-    """It was to act, and may have: storage fell silent, or a part of it failed behind another one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

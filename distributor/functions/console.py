@@ -23,7 +23,7 @@ _FIELDS_MAX = 16
 async def console(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Show a page, or do what its form says; the console itself knows who is signed in."""
     from distributor.console.site import Console  # noqa: PLC0415 -- templates cost a webhook's cold start nothing
-    from distributor.console.visit import Visit  # noqa: PLC0415 -- likewise
+    from foundation.console.visit import Visit  # noqa: PLC0415 -- likewise
 
     parts = container().parts
     site = Console(

@@ -12,14 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from foundation.sentences import N_
+
+__all__ = ["N_", "messages"]
+
 LOCALE: Final = Path(__file__).parents[1] / "locale"
 DOMAIN: Final = "payflow"
 PORTUGUESE: Final = "pt"
-
-
-def N_(message: str) -> str:  # noqa: N802 -- the name that every extractor of messages knows
-    """Mark *message* as one to translate where it is shown."""
-    return message
 
 
 @cache

@@ -14,7 +14,6 @@ import pytest
 from distributor.console import site
 from distributor.console.filters import amount, when
 from distributor.console.site import COOKIE, Console
-from distributor.console.visit import Visit
 from distributor.ledger.call_backs import Announced
 from distributor.ledger.columns import encode
 from distributor.ledger.keys import held_row, order_row
@@ -26,6 +25,7 @@ from distributor.state import WaitingReason
 from distributor.webhook.rate_limiter import RateLimiter
 from foundation.console.sessions import IDLE_MS
 from foundation.console.settings import ConsoleSettings
+from foundation.console.visit import Visit
 from foundation.errors import ConfigurationError, Contention, StoreUnavailable
 from foundation.http.html import HtmlPage
 from foundation.sentences import sentence

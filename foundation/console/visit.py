@@ -1,4 +1,4 @@
-"""What a browser asks the console for."""
+"""What a browser asks a console for."""
 
 from __future__ import annotations
 
