@@ -29,6 +29,7 @@ from payflow.installation import CompanyPartitions, Installation
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.ledger.identity import load
+from payflow.ledger.schema import require_known
 from payflow.model import CompanyId
 from payflow.settings.all import GROUPS
 from payflow.settings.groups import (
@@ -219,13 +220,14 @@ class Container:
         await (await self.office_digests()).mail(company, tell)
 
     async def lane(self, company: CompanyId) -> Lane:
-        """Return the lane of one company."""
+        """Return the lane of one company. Raises ConfigurationError if the rows are a newer version's."""
         from foundation.tablestore.leases import Leases
         from payflow.connect.probe import probe
         from payflow.conta_azul.values import local_date
         from payflow.lane import Lane
 
         base, settings = await self.base(), await self.settings(LookSettings)
+        await require_known(base.ledger.rows)  # at each run: a newer version may have raised it meanwhile
         ledger, own_api = base.lane(company), await self.apis(company)
         return Lane(
             ledger=ledger,
@@ -341,10 +343,15 @@ class Container:
 
     @built_once
     async def base(self) -> Installation:
-        """Return rows, keys and identity. Raises ConfigurationError if the ledger is another installation's."""
+        """
+        Return rows, keys and identity.
+
+        Raises ConfigurationError if the ledger is another installation's, or its schema a newer version's.
+        """
         sealer, uri = await self.sealer(), (await self.settings(ContaAzulSettings)).redirect_uri
         environment, tables = (await self.settings(StorageSettings)).environment, await self.ledger_tables()
         identity = await load(tables.rows, sealer, environment=environment, redirect_uri=uri)
+        await require_known(tables.rows)
         return Installation(tables, await self.second_tables(), sealer, identity)
 
     @built_once

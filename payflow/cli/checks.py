@@ -19,10 +19,11 @@ from foundation.alarms.configured import targets_of
 from foundation.alarms.model import LOG
 from foundation.clock import system_clock
 from foundation.errors import ServiceError
+from foundation.version import version
 from payflow.adapters.acs import AcsChannel
 from payflow.cli.context import Add, Refused, say
 from payflow.errors import ServedElsewhere
-from payflow.ledger import keys
+from payflow.ledger import keys, schema
 from payflow.mail.channel import SmtpChannel
 from payflow.model import CompanyId
 from payflow.settings.groups import AlarmSettings, ContaAzulSettings, Environment, LookSettings, StorageSettings
@@ -48,7 +49,6 @@ class Item:
 BY_HAND: Final[Mapping[str, str]] = {
     "6 tests": "the build of this version is green: pytest",
     "7 lint": "the same build: ruff, mypy",
-    "8 image": "the deployed package is the one the build made; there is no image of PayFlow",
     "12 lgpd": "who may read ledger and logs and for how long is written down; the record of processing is filled in",
 }
 
@@ -136,6 +136,21 @@ async def _https(container: Container) -> str:
     return "" if answer.status_code == HTTPStatus.OK else f"/ready answers {answer.status_code}: {answer.text[:300]}"
 
 
+async def _package(container: Container) -> str:
+    """Whether what is deployed is this version, and the rows are its own. There is no image of PayFlow."""
+    level = await schema.level_of((await container.base()).ledger.rows)
+    if level != schema.LEVEL:
+        return f"the schema is level {level}, this version's is {schema.LEVEL}: run `migrate --apply`"
+    parts = urlsplit((await container.settings(ContaAzulSettings)).redirect_uri)
+    try:
+        async with httpx.AsyncClient(timeout=READY_S) as http:
+            answer = await http.get(f"{parts.scheme}://{parts.netloc}/healthz")
+    except httpx.HTTPError as error:
+        return f"{parts.scheme}://{parts.netloc}/healthz: {type(error).__name__}"
+    deployed = answer.headers.get("X-Version", "an unknown version")
+    return "" if deployed == version() else f"{deployed} is deployed, and this is {version()}"
+
+
 async def _backup(container: Container) -> str:
     base, wrong, now = await container.base(), list[str](), system_clock()
     await base.second.rows.get("ready")
@@ -172,6 +187,7 @@ ITEMS: Final = (
     Item("3 mail", "the mail server, or the service, takes our login over verified TLS", _mail),
     Item("4 oauth", "every connected company's token is taken", _sign_in),
     Item("5 https", "the public address answers /ready over https", _https),
+    Item("8 image", "the deployed package and the rows are of this version; there is no image", _package),
     Item("9 backup", "second account, its send log ours, and a backup of the last 26 hours", _backup),
     Item("10 logging", "alarms reach a person", _alarms),
     Item("11 scaling", "every company is looked at in time, and mail goes out", _scale),

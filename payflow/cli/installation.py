@@ -1,4 +1,4 @@
-"""Commands about the installation: make its tables; back a company up, and put it back."""
+"""Commands about the installation: make its tables, migrate them; back a company up, and put it back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foundation.clock import system_clock
 from payflow.cli.context import Add, Refused, company_of, say
-from payflow.ledger import backup, identity, verifying
+from payflow.ledger import backup, identity, migrating, schema, verifying
 from payflow.model import CompanyId
 from payflow.settings.groups import ContaAzulSettings, StorageSettings
 from payflow.wiring import Container
@@ -16,6 +16,9 @@ from payflow.wiring import Container
 def add_to(add: Add) -> None:
     """Add the commands to a parser."""
     add("init", "make the tables and the ledger's identity, once", _init)
+    migrate = add("migrate", "bring the rows to this version's schema, or down to an older one's", _migrate)
+    migrate.add_argument("--to", type=int, default=schema.LEVEL, help=f"the level (this version's: {schema.LEVEL})")
+    migrate.add_argument("--apply", action="store_true", help="do it; without it nothing is written")
     backing = add("backup", "write a company's rows to a file; what is sealed stays sealed", _backup)
     restore = add("restore", "put a company's rows back; mails that the send log knows are kept", _restore)
     add("verify", "read every row of a company and say what does not fit together", _verify).add_argument("company")
@@ -32,6 +35,19 @@ async def _init(container: Container, _: argparse.Namespace) -> None:
     uri = (await container.settings(ContaAzulSettings)).redirect_uri
     made = await identity.create(tables.rows, await container.sealer(), environment=environment, redirect_uri=uri)
     say(f"The ledger {made.ledger_id} of {environment} is ready.")
+
+
+async def _migrate(container: Container, chosen: argparse.Namespace) -> None:
+    base = await container.base()
+    found, lanes = (
+        await schema.level_of(base.ledger.rows),
+        [base.lane(each.company) for each in await base.entries.all()],
+    )
+    done = await migrating.migrate(base.ledger.rows, lanes, to=chosen.to, apply=chosen.apply)
+    say(f"The schema is level {found}; {len(lanes)} companies.")
+    for each in done:
+        say(f"step {each.step.level} ({each.step.what}): {each.rows} rows {'written' if chosen.apply else 'to write'}")
+    say(f"The schema is level {chosen.to}." if chosen.apply else "Nothing was changed: repeat it with --apply.")
 
 
 async def _backup(container: Container, chosen: argparse.Namespace) -> None:
@@ -68,10 +84,14 @@ async def _restore(container: Container, chosen: argparse.Namespace) -> None:
 
 async def _verify(container: Container, chosen: argparse.Namespace) -> None:
     lane, company = await company_of(container, chosen)
+    level = await schema.level_of((await container.base()).ledger.rows)
+    say(f"schema level {level}")
     found = await verifying.verify(lane)
     say(", ".join(f"{count} {kind}" for kind, count in sorted(found.counts.items())))
     for fault in found.faults:
         say(fault)
     if found.faults:
         raise Refused(f"{len(found.faults)} rows of company {company.id} do not fit together.")
+    if level != schema.LEVEL:
+        raise Refused(f"The schema is level {level}, this version's is {schema.LEVEL}: run `migrate --apply`.")
     say(f"Every row of company {company.id} is readable and fits.")

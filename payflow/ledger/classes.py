@@ -78,6 +78,7 @@ CLASSES: Final[Mapping[str, Mapping[str, DataClass]]] = {
     "SignIn": _of(technical="digest invitation browser expires_ms result"),
     "Entry": _of(id="company", technical="next_due_ms looked_ms status"),
     "Identity": _of(technical="ledger_id environment redirect_uri", credential="index_key"),
+    "Schema": _of(technical="level"),
     "Epoch": _of(technical="number"),
     "Head": _of(technical="number ledger where"),
     "SenderAccount": _of(technical="epoch stopped_ms why probe_ms minute in_minute day in_day", lookup="refused"),

@@ -16,6 +16,7 @@ from foundation.errors import ConfigurationError, Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.codec import Codec, Column, Kind, Record, text
 from foundation.tablestore.ports import UNSTORED, Row, Rows, Value
+from payflow.ledger import schema
 from payflow.sealing import BlindIndex, Sealer
 
 ROW = "identity"
@@ -44,12 +45,17 @@ def _codec(sealer: Sealer) -> Codec:
 
 
 async def create(rows: Rows, sealer: Sealer, *, environment: str, redirect_uri: str) -> Identity:
-    """Store a new identity. Raises ConfigurationError if there is one: a ledger is never made twice."""
+    """
+    Store a new identity, and the level of the rows to come.
+
+    Raises ConfigurationError if there is one: a ledger is never made twice.
+    """
     made = Identity(
         ledger_id=uuid4().hex, environment=environment, redirect_uri=redirect_uri, index_key=secrets.token_hex(32)
     )
     write = AtomicWrite()
     write.insert(ROW, _codec(sealer).encode(made))
+    write.insert(schema.ROW, schema.SCHEMAS.encode(schema.Schema(level=schema.LEVEL)))
     try:
         await commit(rows, write, marker_row=ROW)
     except Contention:

@@ -1,5 +1,5 @@
 """
-Whether a company's rows fit together: every row is readable, each index row has its receipt, each receipt its index.
+Whether a company's rows fit together: every row is readable, each index row has its receipt, each row its index rows.
 
 A row that a lane writes meanwhile may look wrong for a moment: what is found wrong is read once more before it is told.
 """
@@ -7,14 +7,14 @@ A row that a lane writes meanwhile may look wrong for a moment: what is found wr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from foundation.errors import ConfigurationError, InvariantBroken
 from foundation.tablestore.ports import Row
 from payflow.connection import Token
-from payflow.ledger import keys
+from payflow.ledger import keys, migrating
 from payflow.ledger.backup import all_rows
 from payflow.ledger.lane import LaneLedger
 from payflow.payers import Mailbox, Payer
@@ -61,23 +61,15 @@ async def _faults(ledger: LaneLedger, row: Row) -> AsyncIterator[str]:
     kind = row.key.partition(":")[0]
     if kind in KINDS:
         try:
-            value = ledger.codec.decode(KINDS[kind], row)
+            ledger.codec.decode(KINDS[kind], row)
         except (InvariantBroken, ConfigurationError) as why:
             yield str(why)
             return
-        if isinstance(value, Receipt):
-            for key in _needed(ledger, value):
-                if await ledger.rows.get(key) is None:
-                    yield f"its index row {key} is missing"
+        for key in migrating.indexes(ledger, row):
+            if await ledger.rows.get(key) is None:
+                yield f"its index row {key} is missing; `migrate --apply` writes it"
     elif row.key.startswith(_INDEXES) and await _points_elsewhere(ledger, row.key):
         yield "the receipt is not there, or is in another state"
-
-
-def _needed(ledger: LaneLedger, receipt: Receipt) -> Iterator[str]:
-    name = ledger.name(receipt.baixa)
-    yield keys.sibling(receipt.instalment, name)
-    if index := keys.index(receipt, name):
-        yield index
 
 
 async def _points_elsewhere(ledger: LaneLedger, index: str) -> bool:

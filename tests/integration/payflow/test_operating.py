@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from foundation.clock import system_clock
+from foundation.errors import ConfigurationError
+from foundation.tablestore.ports import DeleteRow
 from payflow import wiring
 from payflow.cli import checks, commands
+from payflow.lane import Ended
+from payflow.ledger import keys, schema
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
 from payflow.model import BaixaId
@@ -52,7 +56,7 @@ async def test_the_checklist(world: World, capsys: pytest.CaptureFixture[str], t
     await mailed(world, capsys)
     sent = len(world.mail.accepted)
 
-    with pytest.raises(commands.Refused, match="4 items fail"):
+    with pytest.raises(commands.Refused, match="5 items fail"):
         await _command("doctor")
 
     said = capsys.readouterr().out
@@ -62,6 +66,7 @@ async def test_the_checklist(world: World, capsys: pytest.CaptureFixture[str], t
         "ok       3 mail",
         "ok       4 oauth",
         "FAILED   5 https: the redirect URI is http",
+        "FAILED   8 image: http://127.0.0.1:7072/healthz: ConnectError",
         f"FAILED   9 backup: no backup of the last 26 hours: {COMPANY}",
         "FAILED   10 logging: alarms go to the log alone",
         "ok       11 scaling",
@@ -70,7 +75,7 @@ async def test_the_checklist(world: World, capsys: pytest.CaptureFixture[str], t
     ):
         assert line in said
     await _command("backup", COMPANY, str(tmp_path / "b"))
-    await _command("doctor", *[f"--accept={name}" for name in ("settings", "https", "logging")])
+    await _command("doctor", *[f"--accept={name}" for name in ("settings", "https", "image", "logging")])
     assert "ok       9 backup" in capsys.readouterr().out
     assert len(world.mail.accepted) == sent
     assert [*checks.BY_HAND, *(item.name for item in checks.ITEMS)] == sorted(
@@ -78,6 +83,34 @@ async def test_the_checklist(world: World, capsys: pytest.CaptureFixture[str], t
         key=lambda name: (name not in checks.BY_HAND, int(name.split()[0])),
     )
     assert len({*checks.BY_HAND} | {item.name for item in checks.ITEMS}) == 12
+
+
+async def test_the_schema_goes_up_and_down(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """A ledger of before gets its index rows; one of a later version stops the lanes and every command."""
+    payment = await mailed(world, capsys)
+    base = await wiring.container().base()
+    await base.ledger.rows.commit([DeleteRow(key=schema.ROW)])
+    mails = await base.lane(COMPANY).deliveries(BaixaId(payment))
+    await base.lane(COMPANY).rows.commit([DeleteRow(key=keys.message(mails[0].message_id))])
+    with pytest.raises(commands.Refused, match="1 rows of company"):
+        await _command("verify", COMPANY)
+
+    await _command("migrate")
+    assert "1 rows to write\nNothing was changed" in capsys.readouterr().out
+    await _command("migrate", "--apply")
+    await _command("verify", COMPANY)
+    assert "schema level 1" in capsys.readouterr().out
+    await _command("migrate", "--to", "0", "--apply")
+    with pytest.raises(commands.Refused, match=r"level 0, this version's is 1: run `migrate --apply`"):
+        await _command("verify", COMPANY)
+    assert await world.lane() is Ended.DONE
+
+    await schema.write_level(base.ledger.rows, schema.LEVEL + 1)
+    with pytest.raises(ConfigurationError, match="this version knows 1"):
+        await world.lane()
+    await wiring.aclose()
+    with pytest.raises(ConfigurationError, match="this version knows 1"):
+        await _command("companies")
 
 
 async def test_the_checklist_sees_a_wrong_password(world: World, capsys: pytest.CaptureFixture[str]) -> None:

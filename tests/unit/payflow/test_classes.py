@@ -9,7 +9,7 @@ import pytest
 
 from foundation.tablestore import leases
 from payflow.delivery import sender
-from payflow.ledger import deliveries, identity, records, send_log
+from payflow.ledger import deliveries, identity, records, schema, send_log
 from payflow.ledger.classes import CLASSES, DataClass, emptied
 from tests.fakes.payflow import COMPANY, SEALER
 
@@ -19,6 +19,7 @@ CODECS = [
     records.oauth_codec(SEALER),
     records.ENTRIES,
     identity._codec(SEALER),
+    schema.SCHEMAS,
     deliveries.EPOCHS,
     send_log.HEADS,
     sender._CODEC,
@@ -36,7 +37,7 @@ def test_no_codec_is_forgotten() -> None:
     """Each place in PayFlow that makes a codec is among those above."""
     makers = [file for file in PACKAGE.rglob("*.py") if any(map(_makes_a_codec, ast.walk(ast.parse(file.read_text()))))]
 
-    assert {file.stem for file in makers} == {"records", "identity", "deliveries", "send_log", "sender"}
+    assert {file.stem for file in makers} == {"records", "identity", "schema", "deliveries", "send_log", "sender"}
 
 
 def _makes_a_codec(node: ast.AST) -> bool:
