@@ -13,8 +13,7 @@ import asyncio
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -26,47 +25,18 @@ from foundation.errors import ConfigurationError, StoreUnavailable
 from foundation.queue_ages import Oldest
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.storage import Storage
-from foundation.shared_key import shared_key
+from foundation.storage_account import ServiceAccount, account_of
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 TIMEOUT_S = 3
 """Of one call, a token for it included: a wake-up is worth no more of the eight seconds a shop waits."""
-_VERSION = "2021-12-02"
-_SCOPE = "https://storage.azure.com/.default"
 _PEEKED = 32
 """As many as one answer can have."""
 _MESSAGE = re.compile(r"<QueueMessage>(.*?)</QueueMessage>", re.DOTALL)
 _INSERTED = re.compile(r"<InsertionTime>([^<]+)</InsertionTime>")
 _NEVER_TAKEN = "<DequeueCount>0</DequeueCount>"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QueueAccount:
-    """Where the queues are, and who asks: an account's key, or an identity."""
-
-    url: str
-    account: str = ""
-    key: str = field(default="", repr=False)
-    credential: AsyncTokenCredential | None = None
-
-
-def account_of(connection_string: str) -> QueueAccount:
-    """
-    Return the account that a connection string means.
-
-    Raises:
-        ConfigurationError: It names no account, key or queue service; the string is never repeated.
-    """
-    parts = dict(re.findall(r"([^=;]+)=([^;]*)", connection_string))
-    if parts.get("UseDevelopmentStorage") == "true":
-        return QueueAccount(url=f"http://127.0.0.1:10001/{_EMULATOR}", account=_EMULATOR, key=_EMULATOR_KEY)
-    name, key = parts.get("AccountName", ""), parts.get("AccountKey", "")
-    if not (name and key):
-        raise ConfigurationError("the connection string of the queues has no AccountName or no AccountKey")
-    default = f"https://{name}.queue.{parts.get('EndpointSuffix', 'core.windows.net')}"
-    return QueueAccount(url=parts.get("QueueEndpoint", default).rstrip("/"), account=name, key=key)
 
 
 def connect_queues(account: Storage, credential: AsyncTokenCredential | None = None) -> StorageQueues:
@@ -85,13 +55,13 @@ def connect_queues(account: Storage, credential: AsyncTokenCredential | None = N
     if not account.queue_endpoint:
         raise ConfigurationError("the storage account has no …__queueServiceUri, nor an …__accountName")
     identity = credential or sign_in(account.credential or "default", account.client_id)
-    return StorageQueues(QueueAccount(url=account.queue_endpoint, credential=identity))
+    return StorageQueues(ServiceAccount(url=account.queue_endpoint, credential=identity))
 
 
 class StorageQueues:
     """The queues of one account. Each call raises StoreUnavailable if the service does not do it in time."""
 
-    def __init__(self, account: QueueAccount) -> None:
+    def __init__(self, account: ServiceAccount) -> None:
         self._account = account
         self._session = aiohttp.ClientSession()
 
@@ -135,22 +105,13 @@ class StorageQueues:
         url = f"{self._account.url}/{path}"
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                headers = await self._headers(method, url, body)
+                typed = {"Content-Type": "application/xml"}
+                headers = await self._account.signed(method, url, typed, length=len(body))
                 sent = self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
                 async with sent as answer:
                     return answer.status, answer.headers, await answer.text()
         except (aiohttp.ClientError, AzureError, TimeoutError, OSError) as error:
             raise StoreUnavailable(f"the queue service does not answer: {type(error).__name__}") from error
-
-    async def _headers(self, method: str, url: str, body: bytes) -> Mapping[str, str]:
-        headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": _VERSION}
-        headers["Content-Type"] = "application/xml"
-        account = self._account
-        if account.credential is None:
-            signed = shared_key(account.account, account.key, method, url, headers, length=len(body))
-            return {**headers, "Authorization": signed}
-        token = await account.credential.get_token(_SCOPE)
-        return {**headers, "Authorization": f"Bearer {token.token}"}
 
 
 def _first(messages: Sequence[str]) -> UnixMs | None:
@@ -163,7 +124,3 @@ def _expect(status: int, wanted: HTTPStatus) -> None:
     if status != wanted:
         raise StoreUnavailable(f"the queue service answered {status}")
 
-
-_EMULATOR = "devstoreaccount1"
-_EMULATOR_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-"""Published, the same on every machine: https://learn.microsoft.com/azure/storage/common/storage-use-azurite"""

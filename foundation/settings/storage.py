@@ -28,6 +28,7 @@ class Storage:
     connection_string: str = field(default="", repr=False)
     table_endpoint: str = ""
     queue_endpoint: str = ""
+    blob_endpoint: str = ""
     credential: Credential = ""
     client_id: str = ""
     """The client id of a user-assigned managed identity; empty for the system-assigned one."""
@@ -60,20 +61,21 @@ def _with_identity(environ: Mapping[str, str], prefix: str, endpoint: str) -> St
     client_id = environ.get(f"{prefix}__clientId", "").strip()
     return Storage(
         table_endpoint=endpoint,
-        queue_endpoint=_queue_endpoint(environ, prefix, endpoint),
+        queue_endpoint=_beside(environ, prefix, endpoint, "queue"),
+        blob_endpoint=_beside(environ, prefix, endpoint, "blob"),
         credential=cast("Credential", credential),
         client_id=client_id,
     )
 
 
-def _queue_endpoint(environ: Mapping[str, str], prefix: str, table_endpoint: str) -> str:
-    """Return where the queues are: as the setting says, else beside the tables, or nowhere."""
-    name = f"{prefix}__queueServiceUri"
+def _beside(environ: Mapping[str, str], prefix: str, table_endpoint: str, service: str) -> str:
+    """Return where the queues or the blobs are: as the setting says, else beside the tables, or nowhere."""
+    name = f"{prefix}__{service}ServiceUri"
     uri = environ.get(name, "").strip()
     if uri:
-        return _checked(uri, name, "queue")
+        return _checked(uri, name, service)
     beside, dot, rest = table_endpoint.partition(".table.")
-    return f"{beside}.queue.{rest}" if dot else ""
+    return f"{beside}.{service}.{rest}" if dot else ""
 
 
 def _endpoint(environ: Mapping[str, str], prefix: str) -> str:

@@ -19,8 +19,9 @@ from devstack.servers import Azurite
 from foundation import queues as storage_queues
 from foundation.errors import ConfigurationError, StoreUnavailable
 from foundation.queue_ages import Oldest
-from foundation.queues import QueueAccount, StorageQueues, account_of, connect_queues
+from foundation.queues import StorageQueues, connect_queues
 from foundation.settings.storage import Storage
+from foundation.storage_account import ServiceAccount, account_of
 
 
 @pytest.fixture
@@ -83,9 +84,9 @@ async def test_a_message_that_came_back_is_not_one_that_nobody_took(
 async def test_a_refusal_and_a_silence_are_told_apart_from_success(azurite: Azurite, table_name: str) -> None:
     """A wrong key, nobody there, and a name that no queue can have."""
     good = account_of(azurite.connection_string)
-    wrong_key = QueueAccount(url=good.url, account=good.account, key=base64.b64encode(b"wrong").decode())
+    wrong_key = ServiceAccount(url=good.url, account=good.account, key=base64.b64encode(b"wrong").decode())
     with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = QueueAccount(url=f"http://127.0.0.1:{closed.getsockname()[1]}/x", account="x", key="eA==")
+        nobody = ServiceAccount(url=f"http://127.0.0.1:{closed.getsockname()[1]}/x", account="x", key="eA==")
     for account in (wrong_key, nobody):
         queues = StorageQueues(account)
         for asked in (queues.put(table_name, "wake"), queues.count(table_name), queues.oldest(table_name)):
@@ -119,7 +120,7 @@ async def test_a_service_that_never_answers_costs_the_deadline_and_no_more(monke
     """A shop waits for the answer meanwhile."""
     monkeypatch.setattr(storage_queues, "TIMEOUT_S", 0.2)
     async with serving(None, []) as url:
-        queues = StorageQueues(QueueAccount(url=url, account="x", key="eA=="))
+        queues = StorageQueues(ServiceAccount(url=url, account="x", key="eA=="))
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match="TimeoutError"):
             await queues.put("q", "wake")
@@ -146,7 +147,7 @@ async def test_an_identity_signs_in_by_a_token() -> None:
     answer = b"HTTP/1.1 200 OK\r\nx-ms-approximate-messages-count: 7\r\nContent-Length: 0\r\n\r\n"
     good, bad = Identity(works=True), Identity(works=False)
     async with serving(answer, heard) as url:
-        asked = [StorageQueues(QueueAccount(url=url, credential=each)) for each in (good, bad)]  # type: ignore[arg-type]  # one method of it
+        asked = [StorageQueues(ServiceAccount(url=url, credential=each)) for each in (good, bad)]  # type: ignore[arg-type]  # one method of it
         assert await asked[0].count("q") == 7
         with pytest.raises(StoreUnavailable, match="ClientAuthenticationError"):
             await asked[1].count("q")

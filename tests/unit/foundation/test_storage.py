@@ -6,7 +6,7 @@ from foundation.errors import ConfigurationError
 from foundation.settings.storage import Storage, storage
 
 ENDPOINT = "https://ballx.table.core.windows.net"
-QUEUES = "https://ballx.queue.core.windows.net"
+QUEUES, BLOBS = "https://ballx.queue.core.windows.net", "https://ballx.blob.core.windows.net"
 
 
 @pytest.mark.parametrize(
@@ -15,16 +15,25 @@ QUEUES = "https://ballx.queue.core.windows.net"
         ({"P": "UseDevelopmentStorage=true"}, Storage(connection_string="UseDevelopmentStorage=true")),
         (
             {"P__tableServiceUri": ENDPOINT + "/"},
-            Storage(table_endpoint=ENDPOINT, queue_endpoint=QUEUES, credential="default"),
+            Storage(table_endpoint=ENDPOINT, queue_endpoint=QUEUES, blob_endpoint=BLOBS, credential="default"),
         ),
-        ({"P__accountName": "ballx"}, Storage(table_endpoint=ENDPOINT, queue_endpoint=QUEUES, credential="default")),
+        (
+            {"P__accountName": "ballx"},
+            Storage(table_endpoint=ENDPOINT, queue_endpoint=QUEUES, blob_endpoint=BLOBS, credential="default"),
+        ),
         (
             {"P__tableServiceUri": "http://127.0.0.1:10002/devstoreaccount1", "P__accountName": "ignored"},
             Storage(table_endpoint="http://127.0.0.1:10002/devstoreaccount1", credential="default"),
         ),
         (
             {"P__accountName": "ballx", "P__credential": "ManagedIdentity", "P__clientId": "an-id"},
-            Storage(table_endpoint=ENDPOINT, queue_endpoint=QUEUES, credential="managedidentity", client_id="an-id"),
+            Storage(
+                table_endpoint=ENDPOINT,
+                queue_endpoint=QUEUES,
+                blob_endpoint=BLOBS,
+                credential="managedidentity",
+                client_id="an-id",
+            ),
         ),
     ],
 )
@@ -33,13 +42,15 @@ def test_storage_is_found_as_the_functions_host_finds_it(settings: dict[str, str
     assert storage(settings, "P") == expected
 
 
-def test_the_queues_are_where_their_own_setting_says() -> None:
+@pytest.mark.parametrize("service", ["queue", "blob"])
+def test_queues_and_blobs_are_where_their_own_setting_says(service: str) -> None:
     """Else beside the tables, where their address tells it."""
-    own = {"P__tableServiceUri": ENDPOINT, "P__queueServiceUri": "https://other.queue.core.windows.net/"}
+    name, other = f"P__{service}ServiceUri", f"https://other.{service}.core.windows.net"
+    own = storage({"P__tableServiceUri": ENDPOINT, name: f"{other}/"}, "P")
 
-    assert storage(own, "P").queue_endpoint == "https://other.queue.core.windows.net"
-    with pytest.raises(ConfigurationError, match="P__queueServiceUri"):
-        storage({"P__tableServiceUri": ENDPOINT, "P__queueServiceUri": "http://other.example"}, "P")
+    assert other in (own.queue_endpoint, own.blob_endpoint)
+    with pytest.raises(ConfigurationError, match=name):
+        storage({"P__tableServiceUri": ENDPOINT, name: "http://other.example"}, "P")
 
 
 @pytest.mark.parametrize(
