@@ -123,4 +123,3 @@ def _first(messages: Sequence[str]) -> UnixMs | None:
 def _expect(status: int, wanted: HTTPStatus) -> None:
     if status != wanted:
         raise StoreUnavailable(f"the queue service answered {status}")
-

@@ -37,9 +37,7 @@ class ServiceAccount:
     key: str = field(default="", repr=False)
     credential: AsyncTokenCredential | None = None
 
-    async def signed(
-        self, method: str, url: str, headers: Mapping[str, str], *, length: int = 0
-    ) -> Mapping[str, str]:
+    async def signed(self, method: str, url: str, headers: Mapping[str, str], *, length: int = 0) -> Mapping[str, str]:
         """
         Return *headers* with the date, the version and the Authorization of a request.
 
