@@ -17,10 +17,12 @@ RUN mkdir -p /home/LogFiles /home/data /home/ASP.NET /local/sitepackages /tmp/me
     && chown -R 10001:10001 /home/LogFiles /home/data /home/ASP.NET /local /tmp/metrics
 
 # The port is above 1024 because the user is not root. Host and worker find the app by the root. PYTHONPATH is for the module
-# below, which leaves the libraries on it: outside Azure the worker looks for none.
+# below, which leaves the libraries on it: outside Azure the worker looks for none. In a container nobody takes a forged sign-in
+# header away, so the console does not read it there.
 ENV AzureWebJobsScriptRoot=/home/site/wwwroot \
     AzureFunctionsJobHost__Logging__Console__IsEnabled=true \
     ASPNETCORE_URLS=http://+:8080 \
+    CONSOLE_IN_CONTAINER=1 \
     PYTHONPATH=/home/site/wwwroot:/home/site/wwwroot/.python_packages/lib/site-packages
 WORKDIR /home/site/wwwroot
 USER 10001:10001

@@ -40,7 +40,8 @@ CHAIN_PORT = 8545
 EXAMPLE = paths.ROOT / "local.settings.json.example"
 FUNCTION_KEY = "local-function-key"
 MASTER_KEY = "local-master-key"
-CONSOLE_TOKEN = "CONSOLE_TOKEN__LOCAL"  # noqa: S105 -- the name of a setting
+CONSOLE_PERSON = "local"
+CONSOLE_TOKEN = f"CONSOLE_TOKEN__{CONSOLE_PERSON.upper()}"
 """The setting with the personal token of whoever runs the stack; another one each time."""
 _STOP_S = "2"
 """The platform gives 37 seconds; nobody waits so long for a stack that is thrown away."""
@@ -144,7 +145,7 @@ def app_settings(storage: servers.Azurite, deployment: Deployment) -> dict[str, 
         "MAX_ORDERS_PER_TRANSACTION": "30",
         "OPERATOR_PK": deployment.operator_key,
         CONSOLE_TOKEN: secrets.token_hex(32),
-        "CONSOLE_OPERATORS": "local",
+        "CONSOLE_OPERATORS": CONSOLE_PERSON,
         "CONSOLE_KEY": secrets.token_hex(32),
         FUNCTION_SETTING: FUNCTION_KEY,
         MASTER_SETTING: MASTER_KEY,

@@ -7,11 +7,16 @@ import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 from devstack import paths, runs, stack
 from devstack.console import Console, Ended
 from devstack.journey import Journey, signed_order
-from devstack.stack import CONSOLE_TOKEN, FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
+from devstack.stack import CONSOLE_PERSON, CONSOLE_TOKEN, FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
+from foundation.clock import Clock, system_clock
+from foundation.console.sessions import Sessions
+from foundation.console.settings import ConsoleSettings
+from foundation.settings.reading import read
 
 
 def run(console: Console, *, once: bool, host: str) -> int:
@@ -62,6 +67,13 @@ def settings_file(this: runs.Run, settings: Mapping[str, str]) -> Path:
     return file
 
 
+def sign_in_link(settings: Mapping[str, str], url: str, clock: Clock = system_clock) -> str:
+    """Return the address of a page with a button that signs the person at this desk in, once."""
+    read_settings = read(ConsoleSettings, settings)
+    sessions = Sessions(keys=read_settings.keys, people=read_settings.people, clock=clock)
+    return f"{url}/console/link?{urlencode({'by': sessions.link(CONSOLE_PERSON)})}"
+
+
 def _explain(console: Console, services: Services, host: FunctionsHost, settings: Path) -> None:
     order = signed_order("demo-2", services.deployment.customers[1], services.settings["WEBHOOK_SECRET"])
     signature, body = f"X-WP-Signature: {order.signature}", order.body.decode()
@@ -80,6 +92,7 @@ Send an order yourself
 
 See and steer it in a browser (personal token: {services.settings[CONSOLE_TOKEN]})
   {host.url}/console
+  {sign_in_link(services.settings, host.url)}    (signs in once, within ten minutes)
 
 See where it stands
   curl "{host.url}/orders/{order.order_id}?code={FUNCTION_KEY}"

@@ -87,6 +87,8 @@ class PauseState:
     halted_why: str = ""
     console_epoch: int | None = None
     """How often everybody was signed out of the console; None: never. It stops nothing."""
+    console_link_ms: UnixMs | None = None
+    """Links that sign in, made until then, are used up; None: none was used. It stops nothing."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 

@@ -69,7 +69,7 @@ class Container:
         clock: Clock,
         transport: AsyncHttpTransport[Any, Any] | None = None,
     ) -> None:
-        self.clock = clock
+        self.clock, self._environ = clock, environ
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.parts = Resources(environ, clock=clock, transport=transport)
         self.payouts = PayoutWiring(self.parts, clock=clock, holder=self._holder)
@@ -92,6 +92,12 @@ class Container:
 
     async def alarms(self) -> Alarms:
         return await self.parts.alarms()
+
+    def platform_signs_in(self) -> bool:
+        """Say whether the platform tells who signed in: what it tells is not read otherwise."""
+        from foundation.console.entra import platform_signs_in
+
+        return platform_signs_in(self._environ)
 
     @built_once
     async def rate_limiter(self) -> RateLimiter:

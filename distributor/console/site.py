@@ -18,7 +18,7 @@ from distributor.errors import RateLimited
 from distributor.order_ids import can_be_an_order
 from distributor.resources import Resources
 from distributor.webhook.rate_limiter import RateLimiter
-from foundation.clock import Clock
+from foundation.clock import Clock, UnixMs
 from foundation.console.acting import Order, Shown, Sorry, Told
 from foundation.console.pages import Pages
 from foundation.console.sessions import Session
@@ -49,9 +49,13 @@ class Console:
             app=Payouts(parts=self.parts, clock=self.clock),
             clock=self.clock,
             brake=_Brake(self.rate_limiter),
+            use_link=self._use_link,
             answer_s=ANSWER_S_MAX,
         )
         return await site.answer(visit)
+
+    async def _use_link(self, made_ms: UnixMs) -> bool:
+        return await (await self.parts.ledger()).admin.use_console_link(made_ms)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

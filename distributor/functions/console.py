@@ -8,6 +8,7 @@ import azure.functions as func
 
 from distributor.functions.responses import answers
 from distributor.wiring import container
+from foundation.console.entra import HEADER
 from foundation.console.settings import ConsoleSettings
 from foundation.http.responses import html_response
 
@@ -26,8 +27,10 @@ async def console(req: func.HttpRequest, context: func.Context) -> func.HttpResp
     from foundation.console.visit import Visit  # noqa: PLC0415 -- likewise
 
     parts = container().parts
+    settings = await parts.settings(ConsoleSettings)
+    told = settings.entra and container().platform_signs_in()
     site = Console(
-        settings=await parts.settings(ConsoleSettings),
+        settings=settings,
         parts=parts,
         rate_limiter=await container().rate_limiter(),
         clock=container().clock,
@@ -41,6 +44,7 @@ async def console(req: func.HttpRequest, context: func.Context) -> func.HttpResp
         origin=req.headers.get("Origin", ""),
         forwarded_for=req.headers.get("X-Forwarded-For", ""),
         languages=req.headers.get("Accept-Language", ""),
+        principal=req.headers.get(HEADER, "") if told else None,
     )
     return html_response(await site.answer(visit))
 

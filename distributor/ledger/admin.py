@@ -22,7 +22,7 @@ from distributor.ledger.records import NextNonce, Slot
 from distributor.ledger.signs import OPERATORS_MAX, Signs
 from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.state import Identity, PauseState
-from foundation.clock import Clock
+from foundation.clock import Clock, UnixMs
 from foundation.errors import Contention, InvariantBroken, require
 from foundation.sentences import sentence
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
@@ -166,6 +166,23 @@ class Admin:
             return epoch
         raise Contention(sentence("the switch kept being turned"))
 
+    async def use_console_link(self, made_ms: UnixMs) -> bool:
+        """
+        Store that links to the console made until *made_ms* are used up; False if this one already is.
+
+        Of two that follow one link on two instances, one writes first, and the other reads that.
+        """
+        for _ in range(TURN_TRIES_MAX):
+            pause_state = await self.pause_state()
+            if pause_state.console_link_ms is not None and made_ms <= pause_state.console_link_ms:
+                return False
+            try:
+                await self._write(replace(pause_state, console_link_ms=made_ms))
+            except Contention:
+                continue  # read again: perhaps by the same link
+            return True
+        raise Contention(sentence("the switch kept being turned"))
+
     async def resume(self, by: str, why: str, seen: PauseState | None = None) -> PauseState:
         """
         End a pause and a halt, the sign that was noted, and distrust; who resumed and why is in the audit trail.
@@ -204,7 +221,11 @@ class Admin:
         )
         if pause_state.paused:
             pause_state = await self.set_pause_state(
-                PauseState(console_epoch=pause_state.console_epoch, version=pause_state.version)
+                replace(
+                    PauseState(version=pause_state.version),
+                    console_epoch=pause_state.console_epoch,
+                    console_link_ms=pause_state.console_link_ms,
+                )
             )
             await self.record("resume", "payouts", by, why)
         return pause_state

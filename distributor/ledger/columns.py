@@ -150,6 +150,7 @@ _CODEC = Codec(
                 text("halted_by"),
                 text("halted_why"),
                 number("console_epoch", missing=None),
+                number("console_link_ms", missing=None),
             ),
         ),
         Record(DoubtedPast, (text("why"), number("at_ms"), text("guard", missing=None))),

@@ -23,9 +23,12 @@ from foundation.clock import Clock, UnixMs
 
 IDLE_MS: Final = 30 * 60_000
 """A session that nobody uses for so long is over."""
+LINK_MS: Final = 10 * 60_000
+"""A link that signs in is good for so long."""
 WHOLE_MS: Final = 8 * 3_600_000
 """A session is over so long after it began, whatever its use."""
 _SALT = "console session"
+_LINK_SALT = "console link"
 _MARK_DIGITS = 32
 
 
@@ -63,6 +66,14 @@ class Session:
     @property
     def may_act(self) -> bool:
         return self.role is Role.OPERATOR
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invitation:
+    """A link that signs *person* in. Whoever lets them in first stores that links made until *made_ms* are used."""
+
+    person: Person
+    made_ms: UnixMs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +115,22 @@ class Sessions:
             seen_ms=now,
         )
 
+    def link(self, name: str) -> str:
+        """Return what signs *name* in for ten minutes, without a token; made by who knows the key."""
+        made = [name, self._mark(self.people[name], self.keys[0]), self.clock()]
+        return str(serializer(self.keys, _LINK_SALT).dumps(made))
+
+    def invited(self, link: str) -> Invitation | None:
+        """Return whom *link* signs in; None unless we signed it, it is young, and the person's token is the same."""
+        try:
+            name, mark, made_ms = serializer(self.keys, _LINK_SALT).loads(link)
+        except (BadData, TypeError, ValueError):
+            return None
+        person, age_ms = self.people.get(name), self.clock() - made_ms
+        if person is None or not self._remembers(mark, person) or not 0 <= age_ms <= LINK_MS:
+            return None
+        return Invitation(person=person, made_ms=UnixMs(made_ms))
+
     def cookie(self, session: Session) -> str:
         """Return *session* as text, signed, last used now."""
         fields = asdict(replace(session, seen_ms=self.clock()))
@@ -117,15 +144,15 @@ class Sessions:
         except (BadData, TypeError):
             return None
         person = self.people.get(session.name)
-        if person is None or not self._remembers(session, person):
+        if person is None or not self._remembers(session.mark, person):
             return None
         now = self.clock()
         if now - session.seen_ms > IDLE_MS or now - session.began_ms > WHOLE_MS:
             return None
         return replace(session, role=person.role, mark=self._mark(person, self.keys[0]))
 
-    def _remembers(self, session: Session, person: Person) -> bool:
-        return any(hmac.compare_digest(self._mark(person, key), session.mark) for key in self.keys)
+    def _remembers(self, mark: str, person: Person) -> bool:
+        return any(hmac.compare_digest(self._mark(person, key), mark) for key in self.keys)
 
     def _mark(self, person: Person, key: str) -> str:
         content = f"console token\0{self.epoch}\0{person.token}"

@@ -9,13 +9,15 @@ from urllib.parse import SplitResult
 
 from pydantic import SecretStr
 
+from foundation.console.entra import Entra
 from foundation.console.sessions import Person, Role
 from foundation.invisible import first_invisible
 from foundation.settings import urls
 from foundation.settings.groups import Problem, SettingsGroup, family, setting
-from foundation.settings.values import optional, parsed, refuse_reference
+from foundation.settings.values import optional, parsed, refuse_reference, yes_no
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+_DIRECTORY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BYTES_MIN = 32
 
 
@@ -44,6 +46,13 @@ def names(text: str) -> frozenset[str]:
     return frozenset(name.lower() for name in found)
 
 
+def directory_id(text: str) -> str:
+    """Accept an id of Entra ID, in small letters as its tokens have it."""
+    if not _DIRECTORY_ID.fullmatch(text.lower()):
+        raise ValueError("must be an id like 00000000-0000-0000-0000-000000000000")
+    return text.lower()
+
+
 def origin(text: str) -> str:
     """Accept the address under which people open the console: https, or this machine; without a path."""
     parts = urls.split_url(text)
@@ -60,10 +69,11 @@ def _is_bare(parts: SplitResult) -> bool:
 
 _Secret = Annotated[SecretStr, parsed(long_secret)]
 _OptionalSecret = Annotated[SecretStr | None, parsed(optional(long_secret))]
+_OptionalId = Annotated[str | None, parsed(optional(directory_id))]
 
 
 class ConsoleSettings(SettingsGroup):
-    """Who may open the console. Without a personal token there is none."""
+    """Who may open the console. Without a personal token and without Entra ID there is none."""
 
     tokens: Mapping[str, _Secret] = family(
         "CONSOLE_TOKEN__<NAME>",
@@ -84,15 +94,25 @@ class ConsoleSettings(SettingsGroup):
     url: Annotated[str | None, parsed(optional(origin))] = setting(
         "CONSOLE_URL", "Address under which people open the console, like `https://payouts.example.com`", ""
     )
+    entra: Annotated[bool, parsed(yes_no)] = setting(
+        "CONSOLE_ENTRA", "1: people sign in to the console with Entra ID, where the platform says that it is on", "0"
+    )
+    entra_tenant: _OptionalId = setting(
+        "CONSOLE_ENTRA_TENANT", "Directory (tenant) id they must belong to; required with `CONSOLE_ENTRA`", ""
+    )
+    entra_client: _OptionalId = setting(
+        "CONSOLE_ENTRA_CLIENT", "Application (client) id they must have signed in to; required with `CONSOLE_ENTRA`", ""
+    )
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
         """Yield what a console that is on lacks."""
-        if not values.get("tokens"):
-            return
-        for field, name in (("key", "CONSOLE_KEY"), ("url", "CONSOLE_URL")):
+        entra = (("entra_tenant", "CONSOLE_ENTRA_TENANT"), ("entra_client", "CONSOLE_ENTRA_CLIENT"))
+        both = (("key", "CONSOLE_KEY"), ("url", "CONSOLE_URL"))
+        asks = "CONSOLE_ENTRA" if values.get("entra") else "CONSOLE_TOKEN__<NAME>" if values.get("tokens") else ""
+        for field, name in ((*both, *entra) if values.get("entra") else both) if asks else ():
             if field in values and values[field] is None:
-                yield Problem(name, "must be set with CONSOLE_TOKEN__<NAME>")
+                yield Problem(name, f"must be set with {asks}")
 
     @classmethod
     def doubts(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -114,6 +134,13 @@ class ConsoleSettings(SettingsGroup):
     def keys(self) -> list[str]:
         """What signs sessions and forms, the newest first."""
         return [key.get_secret_value() for key in (self.key, self.key_previous) if key is not None]
+
+    @property
+    def entra_id(self) -> Entra | None:
+        """Whose word about people is taken; None: nobody's."""
+        if not (self.entra and self.entra_tenant and self.entra_client):
+            return None
+        return Entra(tenant=self.entra_tenant, client=self.entra_client)
 
     def _role(self, name: str) -> Role:
         return Role.OPERATOR if name in self.operators else Role.VIEWER

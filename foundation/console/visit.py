@@ -21,6 +21,8 @@ class Visit:
     forwarded_for: str = ""
     languages: str = ""
     """``Accept-Language``."""
+    principal: str | None = None
+    """Who the platform says has signed in with Entra ID; None: it was not asked."""
 
     def said(self, name: str) -> str:
         """Return a field of the form; empty if it is not there."""

@@ -14,6 +14,7 @@ import pytest
 
 from devstack.command import DEPLOYED
 from devstack.package.build import PACKAGES
+from foundation.console.entra import IMAGE
 from tests import bicep
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,7 @@ def test_the_host_is_started_as_the_base_image_starts_it() -> None:
         "AzureWebJobsScriptRoot": folder,
         "AzureFunctionsJobHost__Logging__Console__IsEnabled": "true",
         "ASPNETCORE_URLS": "http://+:8080",
+        IMAGE: "1",
         "PYTHONPATH": f"{folder}:{folder}/{PACKAGES}",
     }
 

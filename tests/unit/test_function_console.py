@@ -10,6 +10,7 @@ import pytest
 
 from distributor.functions import console
 from distributor.ledger import Ledger
+from foundation.console.entra import HEADER
 from foundation.console.settings import ConsoleSettings
 from foundation.errors import ConfigurationError
 from foundation.settings.reading import read
@@ -17,6 +18,7 @@ from foundation.tablestore.memory import MemoryRows
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import a_context
 from tests.fakes.rows import ListAudit
+from tests.unit.foundation.test_console_entra import SET, a_principal
 from tests.unit.test_console import ANA, CONSOLE, URL
 
 
@@ -52,6 +54,8 @@ async def ask(
     page: str | None = None,
     body: bytes = b"",
     settings: ConsoleSettings | Exception | None = None,
+    *,
+    platform: bool = False,
     **headers: str,
 ) -> func.HttpResponse:
     """Ask the function, as the worker calls it."""
@@ -60,7 +64,9 @@ async def ask(
         return NoLimit()
 
     parts = FakeParts(settings or read(ConsoleSettings, CONSOLE))
-    fake = SimpleNamespace(parts=parts, rate_limiter=rate_limiter, clock=FrozenClock())
+    fake = SimpleNamespace(
+        parts=parts, rate_limiter=rate_limiter, clock=FrozenClock(), platform_signs_in=lambda: platform
+    )
     monkeypatch.setattr(console, "container", lambda: fake)
     route = {} if page is None else {"page": page}
     given = {"X-Forwarded-For": "192.0.2.7", **{name.replace("_", "-"): value for name, value in headers.items()}}
@@ -112,6 +118,30 @@ async def test_a_console_that_is_wrongly_set_says_so(monkeypatch: pytest.MonkeyP
     answer = await ask(monkeypatch, settings=ConfigurationError("CONSOLE_KEY must be set"))
 
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (503, "not_configured")
+
+
+@pytest.mark.parametrize(
+    ("entra", "platform", "principal", "status"),
+    [
+        ("1", True, a_principal(), 200),
+        ("1", True, None, 401),
+        ("1", True, "e30=", 401),
+        ("1", False, a_principal(), 200),
+        ("1", False, "e30=", 200),
+        ("0", True, a_principal(), 200),
+        ("0", True, "e30=", 200),
+    ],
+)
+async def test_who_the_platform_names_is_asked_only_where_it_signs_in(
+    monkeypatch: pytest.MonkeyPatch, *, entra: str, platform: bool, principal: str | None, status: int
+) -> None:
+    """Where one of the conditions is not met a forged header changes nothing: not even that it is refused."""
+    settings = read(ConsoleSettings, CONSOLE | SET | {"CONSOLE_ENTRA": entra})
+    headers = {} if principal is None else {HEADER: principal}
+    answer = await ask(monkeypatch, "GET", "sign-in", b"", settings, platform=platform, **headers)
+
+    assert answer.status_code == status
+    assert ("ana@example.com" in answer.get_body().decode()) == (entra == "1" and platform and status == 200)
 
 
 async def test_another_method_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
