@@ -21,10 +21,12 @@ from foundation.errors import Contention, Transient
 from foundation.tablestore.leases import Lease, Leases
 from payflow.delivery import counting
 from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, ServedElsewhere, Unauthorized
+from payflow.ledger import listing
 from payflow.ledger.lane import LaneLedger
 from payflow.looking import planning
 from payflow.looking.look import Look, Result
 from payflow.ports import Alarms, ContaAzul, ReceiptWork
+from payflow.progress import LookKind
 from payflow.state import Company, CompanyStatus, Reason, Receipt, ReceiptState
 
 LANE_MS: Final = 240_000
@@ -180,6 +182,8 @@ class Lane:
             await self._report(company, look.result)
             if not look.result.complete:
                 return
+            if kind is LookKind.CHECK:
+                await listing.complete(self.ledger, self.clock())
 
     async def _report(self, company: Company, result: Result) -> None:
         logs.info(_log, "looked", company=company.id, added=result.added, complete=result.complete)

@@ -27,6 +27,7 @@ from payflow.documents.comprovante import Payment
 from payflow.documents.download import DocumentNotThere, DocumentRefused
 from payflow.documents.pdf import Checked
 from payflow.documents.waiting import Want, next_document
+from payflow.ledger import days
 from payflow.ledger.deliveries import LaneDeliveries
 from payflow.ledger.lane import Also, LaneLedger
 from payflow.model import Attachment, Baixa
@@ -58,8 +59,7 @@ class Case:
             case Send(delivery, attachment):
                 await self._send(delivery, attachment)
             case _:
-                await self._judge(step.delivery)
-                await self._settle()
+                await self._settle(await self._judge(step.delivery))
 
     async def preview(self) -> bytes:
         """Return the mail as it would go out now; nothing is stored. Raises Rejected where none would."""
@@ -72,8 +72,14 @@ class Case:
             raise Rejected(f"no mail would go out: {document.reason or 'the document is not there'}")
         return self._mails().preview(document, self.tools.clock())
 
-    async def become(self, step: Become) -> None:
-        await store(self.ledger, self.receipt, step, self.tools.clock(), also=await self._also(step))
+    async def become(self, step: Become, counted: Also | None = None) -> None:
+        alsos = [also for also in (await self._also(step), counted) if also]
+
+        def also(write: AtomicWrite) -> None:
+            for each in alsos:
+                each(write)
+
+        await store(self.ledger, self.receipt, step, self.tools.clock(), also=also)
 
     async def _also(self, step: Become) -> Also | None:
         """Ending without a mail takes back what is due; an undone payment orders its instalment to be read again."""
@@ -217,22 +223,23 @@ class Case:
             await self.tools.desk.leave(permit)
         if tried.state is DeliveryState.REFUSED and not tried.operation_id:  # a service keeps a list of its own
             await LaneRecipients(self.ledger).suppress(tried.address_index, tried.reply, self.tools.clock())
-        return await self._settle()
+        return await self._settle(tried)
 
-    async def _judge(self, delivery: Delivery) -> None:
+    async def _judge(self, delivery: Delivery) -> Delivery:
         channel = self.tools.channel()
         try:
-            await self._sending().judge(delivery, channel)
+            return await self._sending().judge(delivery, channel)
         finally:
             await channel.close()
 
-    async def _settle(self) -> None:
+    async def _settle(self, tried: Delivery) -> None:
         """Store what the deliveries make of the receipt, also where another lane has called it unknown meanwhile."""
         found = await self.ledger.receipt(self.receipt.baixa)
         if found is None or found.state not in (ReceiptState.SENDING, ReceiptState.UNKNOWN):
             return
         step = steps.settled(await self.ledger.deliveries(self.receipt.baixa))
-        await replace(self, receipt=found).become(step)
+        counted = await days.counted(self.ledger, found, tried, self.tools.clock())
+        await replace(self, receipt=found).become(step, counted)
 
     def _mails(self) -> Mails:
         return Mails(

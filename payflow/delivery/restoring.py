@@ -186,6 +186,7 @@ class Restoring:
     def _indexes(self, receipt: Receipt) -> Iterator[tuple[str, Mapping[str, Value]]]:
         name = self.ledger.name(receipt.baixa)
         yield keys.sibling(receipt.instalment, name), {}
+        yield keys.listed(receipt.found_ms, name), {"baixa": receipt.baixa}
         if key := keys.index(receipt, name):
             yield key, {}
 

@@ -22,7 +22,8 @@ from payflow.ledger import keys
 from payflow.model import CompanyId
 
 FORMAT: Final = 1
-LEFT_OUT: Final = (keys.DUE, keys.HELD, keys.AGAIN, keys.SIBLING, keys.MESSAGE, "lease:", "waiting:")
+_INDEXES: Final = (keys.DUE, keys.HELD, keys.AGAIN, keys.SIBLING, keys.MESSAGE, keys.LISTED, keys.LISTING)
+LEFT_OUT: Final = (*_INDEXES, "lease:", "waiting:")
 """Rows that are made of others, or that only spare work."""
 
 

@@ -70,6 +70,7 @@ CLASSES: Final[Mapping[str, Mapping[str, DataClass]]] = {
         "date_ms boundary template operation_id reply tried_ms sent_ms refused_epoch counted faults reason",
         operator="decided_by",
     ),
+    "Day": _of(technical="day sent failed waited"),
     "DocumentOwner": _of(id="baixa customer", lookup="sha256"),
     "Payer": _of(personal="addresses", technical="no_mail no_mail_ms language", operator="decided_by"),
     "Mailbox": _of(technical="suppressed confirmed changed_ms", operator="decided_by"),

@@ -28,12 +28,19 @@ SIBLING: Final = "of:"
 """Index of the receipts of an instalment."""
 MESSAGE: Final = "message:"
 """Index of the mails by Message-ID."""
+LISTED: Final = "listed:"
+"""Index of the receipts by the time they were found, the newest first."""
+LISTING: Final = "listing"
+"""There once every receipt of a version before has its row under LISTED."""
+DAY: Final = "day:"
+"""What a day was like, for the charts."""
 BACKUP: Final = "backup"
 """When the last backup was written to its end."""
 RESTORING: Final = "restoring"
 """There while a restore is under way: the company is not resumed before it has ended."""
 END: Final = "~"
 """Sorts behind every character a key has."""
+_LATEST_MS: Final = 10**15 - 1
 _WAIT_FOR_A_PERSON = frozenset({ReceiptState.HELD, ReceiptState.UNKNOWN, ReceiptState.REFUSED})
 
 
@@ -107,6 +114,11 @@ def decisions(company: CompanyId) -> str:
 def decision(company: CompanyId, at_ms: UnixMs, subject: str) -> str:
     """Return the audit key of one decision."""
     return f"{decisions(company)}{at_ms:015d}:{subject}"
+
+
+def listed(found_ms: UnixMs, name: str) -> str:
+    """Return the key that finds a receipt by the time it was found."""
+    return f"{LISTED}{_LATEST_MS - found_ms:015d}:{name}"
 
 
 def sibling(instalment: InstalmentId, name: str) -> str:

@@ -24,8 +24,8 @@ from payflow.sealing import BlindIndex
 from payflow.state import Company, Delivery, DeliveryState, DocumentOwner, Receipt, ReceiptState
 
 WAITING_MAX: Final = 500
-RECEIPTS_IN_A_GROUP: Final = 30
-"""A receipt has three rows (itself, by instalment, index), an instalment one more: a group takes 100."""
+RECEIPTS_IN_A_GROUP: Final = 24
+"""A receipt has four rows (itself, by instalment, by time, what is next), an instalment two more: a group takes 100."""
 SIBLINGS_MAX: Final = 500
 DELIVERIES_MAX: Final = 50
 
@@ -134,8 +134,13 @@ class LaneLedger:
         name = self.name(receipt.baixa)
         write.insert(keys.receipt(name), self.codec.encode(receipt))
         write.insert(keys.sibling(receipt.instalment, name), {})
+        self.list_receipt(write, receipt)
         if key := keys.index(receipt, name):
             write.insert(key, {})
+
+    def list_receipt(self, write: AtomicWrite, receipt: Receipt) -> None:
+        """Add to a group the row by which a receipt is found by its time."""
+        write.insert(keys.listed(receipt.found_ms, self.name(receipt.baixa)), {"baixa": receipt.baixa})
 
     # Deliveries --------------------------------------------------------------------------------------
 

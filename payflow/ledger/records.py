@@ -14,6 +14,7 @@ from foundation.clock import UnixMs
 from foundation.tablestore.codec import Codec, Column, Kind, Record, flag, number, text, word
 from payflow.access import Access, Ask
 from payflow.connection import Invitation, SignIn, Token
+from payflow.days import Day
 from payflow.model import CompanyId
 from payflow.payers import Mailbox, Payer
 from payflow.progress import Cursor, Entry, Instalment, LookKind
@@ -64,6 +65,7 @@ def codec(company: CompanyId, sealer: Sealer) -> Codec:
             _DOCUMENT,
             _payer(company, sealer),
             _MAILBOX,
+            _DAY,
         ]
     )
 
@@ -165,6 +167,8 @@ def _payer(company: CompanyId, sealer: Sealer) -> Record:
 _MAILBOX = Record(Mailbox, (text("suppressed"), flag("confirmed"), number("changed_ms"), text("decided_by")))
 
 _DOCUMENT = Record(DocumentOwner, (text("sha256"), text("baixa"), text("customer")))
+
+_DAY = Record(Day, (text("day"), number("sent"), number("failed"), _in_lines("waited", str, int)))
 
 _CURSOR = Record(
     Cursor,

@@ -14,6 +14,7 @@ from typing import Any, Final
 from foundation.errors import ConfigurationError, InvariantBroken
 from foundation.tablestore.ports import Row
 from payflow.connection import Token
+from payflow.days import Day
 from payflow.ledger import keys, migrating
 from payflow.ledger.backup import all_rows
 from payflow.ledger.lane import LaneLedger
@@ -29,6 +30,7 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "receipt": Receipt,
     "delivery": Delivery,
     "document": DocumentOwner,
+    "day": Day,
     "customer": Payer,
     "name": Payer,
     "address": Mailbox,
@@ -59,17 +61,27 @@ async def verify(ledger: LaneLedger) -> Verified:
 
 async def _faults(ledger: LaneLedger, row: Row) -> AsyncIterator[str]:
     kind = row.key.partition(":")[0]
-    if kind in KINDS:
-        try:
-            ledger.codec.decode(KINDS[kind], row)
-        except (InvariantBroken, ConfigurationError) as why:
-            yield str(why)
-            return
-        for key in migrating.indexes(ledger, row):
-            if await ledger.rows.get(key) is None:
-                yield f"its index row {key} is missing; `migrate --apply` writes it"
-    elif row.key.startswith(_INDEXES) and await _points_elsewhere(ledger, row.key):
-        yield "the receipt is not there, or is in another state"
+    if kind not in KINDS:
+        if wrong := await _points_wrong(ledger, row.key):
+            yield wrong
+        return
+    try:
+        ledger.codec.decode(KINDS[kind], row)
+    except (InvariantBroken, ConfigurationError) as why:
+        yield str(why)
+        return
+    for key in migrating.indexes(ledger, row):
+        if await ledger.rows.get(key) is None:
+            yield f"its index row {key} is missing; `migrate --apply` writes it"
+
+
+async def _points_wrong(ledger: LaneLedger, key: str) -> str:
+    """Return what is wrong with an index row; empty if nothing is, or it is no index row."""
+    if key.startswith(_INDEXES) and await _points_elsewhere(ledger, key):
+        return "the receipt is not there, or is in another state"
+    if key.startswith(keys.LISTED) and await ledger.rows.get(keys.receipt(keys.name_in(key))) is None:
+        return "the receipt is not there"
+    return ""
 
 
 async def _points_elsewhere(ledger: LaneLedger, index: str) -> bool:

@@ -22,6 +22,7 @@ from payflow.delivery import rules
 from payflow.documents.pdf import NotChecked
 from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, ServedElsewhere, Unauthorized
 from payflow.lane import Ended, Lane
+from payflow.ledger import listing
 from payflow.ledger.lane import LaneLedger
 from payflow.model import Account, BaixaId
 from payflow.ports import ContaAzul
@@ -591,3 +592,15 @@ async def test_a_company_of_another_deployment_rests(world: World) -> None:
     assert entry.status is CompanyStatus.ELSEWHERE
     assert await world.run() is Ended.RESTING
     assert world.work.done == ["b1"]
+
+
+async def test_the_nightly_check_lists_receipts_of_a_version_before() -> None:
+    """Once: from then on each receipt is listed in the group that creates it."""
+    world = await World().ready()
+    cursor = await world.book.lane.read_cursor()
+    await world.book.lane.write_cursor(replace(cursor, check_ms=UnixMs(1)))
+    assert not await listing.is_whole(world.book.lane)
+
+    assert await world.lane().run() is Ended.DONE
+
+    assert await listing.is_whole(world.book.lane)
