@@ -133,6 +133,8 @@ class Order:
     """Of a cancelled one that lay under a wrong name: the source it belongs to, where the same id is the order."""
     sequence: int | None = None
     """The number of its newest event, of those a shop is told; raised in the group of the fact. None: no event yet."""
+    paid_ms: UnixMs | None = None
+    """When it became paid: the time under which its day counts it. None: no day does."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

@@ -181,10 +181,14 @@ def counted_by_time(before: Stats, times_ms: Iterable[int]) -> tuple[tuple[int, 
     """Return the classes and the sum of *before* with *times_ms* counted as well; a time below zero counts as zero."""
     classes, total = list(before.paid_within or [0] * (len(PAID_WITHIN_S) + 1)), before.paid_ms_sum or 0
     for each in times_ms:
-        took_ms = max(0, each)
-        classes[bisect_left(PAID_WITHIN_S, took_ms / 1_000)] += 1
-        total += took_ms
+        classes[time_class(each)] += 1
+        total += max(0, each)
     return tuple(classes), total
+
+
+def time_class(took_ms: int) -> int:
+    """Return the number of the class of times to paid that *took_ms* falls into; below zero counts as zero."""
+    return bisect_left(PAID_WITHIN_S, max(0, took_ms) / 1_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -211,3 +211,11 @@ def _bound_order(order: Order, transaction: Transaction) -> Order:
 def sum_of(orders: Iterable[Order]) -> TokenUnits:
     """Return what *orders* cost together."""
     return TokenUnits(sum(order.amount_units for order in orders))
+
+
+def leave_its_place(group: AtomicWrite, order: Order) -> None:
+    """Take *order*, as it was read, out of the waiting line or from among those that wait for a person."""
+    if order.status is OrderStatus.RECEIVED:
+        group.delete(keys.open_order(order))
+    elif order.status is OrderStatus.HELD:
+        group.delete(keys.held_row(order.key))

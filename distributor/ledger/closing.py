@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from distributor.chain_types import Receipt
+from distributor.day_totals import DayTotals
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.binding import sum_of
 from distributor.ledger.columns import encode
+from distributor.ledger.days import counted, put_day
 from distributor.ledger.records import Slot, Total
 from distributor.model import Hash, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
 from distributor.state import Spent, Stats, counted_by_time
@@ -103,6 +105,8 @@ class ClosingInputs:
     """Of the day of the binding: in all, and to each wallet whose order is not paid."""
     stats: Stats
     stats_version: Version
+    day: DayTotals | None = None
+    """Of the day of the closing; None where its row cannot be read: then nothing is counted there."""
 
 
 def mined_by(transaction: Transaction, receipt: Receipt) -> Transaction:
@@ -126,9 +130,12 @@ def close_transaction(transaction: Transaction, inputs: ClosingInputs, closing: 
         bound_to = (order.status, order.operator, order.nonce)
         mine = bound_to == (OrderStatus.BOUND, transaction.operator, transaction.nonce)
         require(mine, f"{name} would close order {order.key}, which is not bound to it")
-        closed = _close_order(group, order, closing, now)
+        closed = _close_order(group, order, closing, inputs.day, now)
         told += [closed] if closed.status is not OrderStatus.RECEIVED else []
     announce(group, told, now)
+    if inputs.day is not None:
+        paid = [order for order in told if order.status is OrderStatus.PAID]
+        put_day(group, inputs.day.plus(paid).spending(closing.gas_used, closing.gas_cost_wei))
     _finalise_transaction(group, transaction, closing)
     _settle_totals(group, transaction, inputs, closing, now)
     return group
@@ -140,9 +147,9 @@ def check_unchanged(closed: Transaction, closing: Closing) -> None:
     require(closed.mined_hash == closing.tx_hash, f"{name} was closed by {closed.mined_hash}, not {closing.tx_hash}")
 
 
-def _close_order(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> Order:
+def _close_order(group: AtomicWrite, order: Order, closing: Closing, day: DayTotals | None, now: UnixMs) -> Order:
     if order.key in closing.paid:
-        closed = numbered(_paid(order, closing), now)
+        closed = counted(numbered(_paid(order, closing), now), day, now)
     elif order.key in closing.held:
         reason, detail = closing.held[order.key], closing.detail_of(order.key)
         closed = replace(numbered(order, now), status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)

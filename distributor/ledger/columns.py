@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from distributor.day_totals import DayTotals
 from distributor.ledger.records import (
     Ahead,
     Distrust,
@@ -83,6 +84,7 @@ _CODEC = Codec(
                 text("moved_to", missing=None),
                 number("vetted_ms", missing=None),
                 number("sequence", missing=None),
+                number("paid_ms", missing=None),
             ),
         ),
         Record(OrderKey, (text("source"), text("order_id"))),
@@ -194,6 +196,18 @@ _CODEC = Codec(
                 Column("paid_within", _COUNTS, "paid_within", None),
                 number("paid_ms_sum", missing=None),
                 number("batches_reverted", missing=None),
+            ),
+        ),
+        Record(
+            DayTotals,
+            (
+                text("day"),
+                number("orders"),
+                amount("units"),
+                Column("paid_within", _COUNTS, "paid_within"),
+                number("payouts"),
+                number("gas_used"),
+                amount("gas_cost_wei"),
             ),
         ),
         LEASE,

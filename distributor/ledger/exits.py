@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from distributor.addresses import ZERO_ADDRESS
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
+from distributor.ledger.binding import leave_its_place
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.days import commit_order, count_paid, uncount
 from distributor.ledger.order_index import index_again, index_attempt, index_order
 from distributor.ledger.queries import find_record, must_find_record
 from distributor.ledger.records import UNREMEMBERED, NextNonce, Slot
@@ -91,21 +93,22 @@ class Exits:
     async def settle(self, order: Order, tx_hash: Hash, block_number: int, log_index: int) -> Order:
         """Call an unbound order paid by one transfer; each transfer pays one order."""
         require(order.nonce is None and order.status is not OrderStatus.PAID, f"order {order.key} is {order.status}")
-        paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=self.clock())
-        paid = numbered(replace(paid, paid_hash=tx_hash, paid_block=block_number), self.clock())
-        proof = keys.proof(tx_hash, log_index)
-        group = AtomicWrite()
-        announce(group, [paid], paid.updated_ms)
-        group.replace(keys.order_row(order.key), encode(paid), order.version)
-        if await self.proves(tx_hash, log_index) != order.key:  # it does where the order was reopened since
-            group.insert(proof, encode(order.key))
-        if order.status is OrderStatus.RECEIVED:
-            group.delete(keys.open_order(order))
-        if order.status is OrderStatus.HELD:
-            group.delete(keys.held_row(order.key))
-        await index_again(self.rows, group, paid)
-        await commit(self.rows, group, marker_row=keys.order_row(order.key))
-        return paid
+        now = self.clock()
+        paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=now)
+        paid = numbered(replace(paid, paid_hash=tx_hash, paid_block=block_number), now)
+
+        async def drawn() -> tuple[AtomicWrite, Order]:
+            group = AtomicWrite()
+            after = await count_paid(self.rows, group, paid, now)
+            announce(group, [after], now)
+            group.replace(keys.order_row(order.key), encode(after), order.version)
+            if await self.proves(tx_hash, log_index) != order.key:  # it does where the order was reopened since
+                group.insert(keys.proof(tx_hash, log_index), encode(order.key))
+            leave_its_place(group, order)
+            await index_again(self.rows, group, after)
+            return group, after
+
+        return await commit_order(self.rows, order, drawn)
 
     async def hold_otherwise(self, order: Order, reason: HoldReason, detail: str) -> None:
         """Give a held order another reason: what a person may do with it. Its shop knows already that it is held."""
@@ -132,11 +135,15 @@ class Exits:
         require(order.status is OrderStatus.PAID, f"order {order.key} is {order.status}, not paid")
         held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
         held = replace(held, operator=None, nonce=None, gas_cost_wei=None, paid_block=None, paid_log=None)
-        held = replace(held, updated_ms=self.clock())
+        held = replace(held, updated_ms=self.clock(), paid_ms=None)
         held = numbered(held, held.updated_ms)
-        group = AtomicWrite()
-        announce(group, [held], held.updated_ms)
-        group.replace(keys.order_row(order.key), encode(held), order.version)
-        group.insert(keys.held_row(order.key), encode(order.key))
-        await commit(self.rows, group, marker_row=keys.order_row(order.key))
-        return held
+
+        async def drawn() -> tuple[AtomicWrite, Order]:
+            group = AtomicWrite()
+            await uncount(self.rows, group, order)
+            announce(group, [held], held.updated_ms)
+            group.replace(keys.order_row(order.key), encode(held), order.version)
+            group.insert(keys.held_row(order.key), encode(order.key))
+            return group, held
+
+        return await commit_order(self.rows, order, drawn)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
+from distributor.ledger.binding import leave_its_place
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.days import commit_order, count_paid
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_again
 from distributor.ledger.own_addresses import former_parties, keep_former
@@ -58,20 +61,20 @@ class GuardRows:
             paid_log=paid.log_index,
             updated_ms=self.clock(),
         )
-        after = numbered(after, after.updated_ms)
-        group = AtomicWrite()
-        announce(group, [after], after.updated_ms)
-        group.replace(keys.order_row(order.key), encode(after), order.version)
-        if order.status is OrderStatus.RECEIVED:
-            group.delete(keys.open_order(order))
-        elif order.status is OrderStatus.HELD:
-            group.delete(keys.held_row(order.key))
-        await index_again(self.rows, group, after)
-        await commit(self.rows, group, marker_row=keys.order_row(order.key))
+        after = await commit_order(self.rows, order, partial(self._adopted, order, numbered(after, after.updated_ms)))
         await self.audit.record(
             f"adopted:{order.key}:{paid.tx_hash}", {"was": order.status.value, "block": paid.block_number}
         )
         return after
+
+    async def _adopted(self, order: Order, paid: Order) -> tuple[AtomicWrite, Order]:
+        group = AtomicWrite()
+        after = await count_paid(self.rows, group, paid, paid.updated_ms)
+        announce(group, [after], after.updated_ms)
+        group.replace(keys.order_row(order.key), encode(after), order.version)
+        leave_its_place(group, order)
+        await index_again(self.rows, group, after)
+        return group, after
 
     async def correct(self, order: Order, paid: PaidBy) -> Order:
         """

@@ -20,6 +20,7 @@ FORMER, DOUBTED_PAST = "former:", "doubted-past"
 TIMES, SHOP_TIMES, WALLET_TIMES, HASHES = "time:", "time-shop:", "time-wallet:", "hash:"
 ANNOUNCEMENTS, CALL_BACKS, CALLS_DUE = "call:", "callback:", "callback-due:"
 GUARD_MARKS = "guardmark:"
+DAYS = "day:"
 CALL_TIMES, CALL_ADDRESSES = "callback-time:", "callback-address:"
 _LAST_MS = 10**15 - 1
 """A table is read forwards only; the time that is left until then sorts the newest order first."""
@@ -203,6 +204,11 @@ def stop(subject: str) -> str:
 def spent_row(day: str, wallet: Address | None = None) -> str:
     """What was bound in one UTC day, in all or to one wallet."""
     return f"spent:{day}:{wallet}" if wallet else f"spent:{day}"
+
+
+def day_row(day: str) -> str:
+    """What was paid in one UTC day; only charts read it."""
+    return f"{DAYS}{day}"
 
 
 def stats(operator: Address) -> str:

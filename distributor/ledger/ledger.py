@@ -234,13 +234,14 @@ class Ledger:
         """
         key = keys.transaction(transaction.operator, transaction.nonce)
         for _ in range(CLOSE_TRIES_MAX):
-            inputs = await queries.closing_inputs(self._rows, transaction, closing)
+            now = self._clock()
+            inputs = await queries.closing_inputs(self._rows, transaction, closing, now)
             if inputs.stored.status is TransactionStatus.FINAL:
                 check_unchanged(inputs.stored, closing)
                 return
             if inputs.stored.version != transaction.version:
                 raise Contention(f"another worker has written {key} since")
-            group = close_transaction(transaction, inputs, closing, self._clock())
+            group = close_transaction(transaction, inputs, closing, now)
             await index_payments(self._rows, group, closing.paid_elsewhere)
             try:
                 await commit(self._rows, group, marker_row=key)

@@ -12,6 +12,7 @@ from distributor.ledger import keys
 from distributor.ledger.binding import Page, wallets_of
 from distributor.ledger.closing import Closing, ClosingInputs
 from distributor.ledger.columns import decode
+from distributor.ledger.days import totals_of
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Total
 from distributor.model import (
@@ -23,6 +24,7 @@ from distributor.model import (
     Transaction,
 )
 from distributor.state import BindingState, Spent, Stats
+from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken, require
 from foundation.tablestore.ports import UNSTORED, Row, Rows
 from foundation.tablestore.queries import past, rows_at
@@ -155,9 +157,9 @@ async def with_day_totals(rows: Rows, before: BindingState, day: str, wallets: I
     return replace(before, wallets={**before.wallets, **looked_up})
 
 
-async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing) -> ClosingInputs:
+async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing, now: UnixMs) -> ClosingInputs:
     """
-    Return what *closing* ends *transaction* on, the transaction itself read last.
+    Return what *closing*, at the time *now*, ends *transaction* on, the transaction itself read last.
 
     1. Two settlers close one transaction. The first is done between our readings.
     2. Were the transaction read before its orders, it would look open, and its orders bound to nothing.
@@ -165,10 +167,11 @@ async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing)
        own closing touches its orders and takes its units from the totals.
     """
     operator, nonce = transaction.operator, transaction.nonce
-    carried, committed, stats = await asyncio.gather(
+    carried, committed, stats, day = await asyncio.gather(
         orders(rows, transaction.orders),
         must_find_record(rows, Total, keys.COMMITMENTS),
         rows.get(keys.stats(operator)),
+        totals_of(rows, now),
     )
     released = wallets_of(order for order in carried if order.key not in closing.paid)
     return ClosingInputs(
@@ -177,6 +180,7 @@ async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing)
         spent=await spent(rows, transaction.bound_day, [None, *released]) if released else [],
         stats=decode(Stats, stats) if stats else Stats(),
         stats_version=stats.version if stats else UNSTORED,
+        day=day,
         stored=await must_find_record(rows, Transaction, keys.transaction(operator, nonce)),
     )
 

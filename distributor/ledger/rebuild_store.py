@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
+from distributor.ledger.binding import leave_its_place
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_again
@@ -250,10 +251,7 @@ class RebuildStore:
         group = AtomicWrite()
         announce(group, [paid], paid.updated_ms)
         group.replace(keys.order_row(order.key), encode(paid), order.version)
-        if order.status is OrderStatus.RECEIVED:
-            group.delete(keys.open_order(order))
-        if order.status is OrderStatus.HELD:
-            group.delete(keys.held_row(order.key))
+        leave_its_place(group, order)
         await index_again(self.rows, group, paid)
         return group
 

@@ -13,6 +13,7 @@ from tests.properties.machine_world import World
 
 Values = Mapping[str, Value]
 
+_COUNTED = ("orders", "units", "payouts")
 _HOMES = {
     "received": {"open"},
     "assigned": {"nonce"},
@@ -39,6 +40,7 @@ class Books:
             self.kept.clear()
         self._books(rows, orders, transactions)
         self._days(rows, orders, transactions)
+        self._charts(rows, orders)
         self._homes(rows, orders, transactions)
         _nonces(rows, transactions, self.world)
 
@@ -91,6 +93,26 @@ class Books:
         for tx in transactions:
             signed = utc_day(UnixMs(int(tx["bound_ms"])))
             hold(tx["bound_day"] == signed, "a binding counts on the day it is signed", (tx["nonce"], signed))
+
+    def _charts(self, rows: Mapping[str, Values], orders: Sequence[Values]) -> None:
+        """The days of the charts count each paid order once, but those that a rebuild found, and all that gas cost."""
+        paid = [order for order in orders if order["status"] == "paid"]
+        dated = [order for order in orders if order.get("paid_ms") is not None]
+        unknown = [order for order in paid if order.get("paid_ms") is None and not self._was_found(order)]
+        hold(all(order in paid for order in dated) and not unknown, "what is paid has its day", (dated, unknown))
+        expected = Counter[tuple[str, str]]()
+        for order in dated:
+            day = f"day:{utc_day(UnixMs(int(order['paid_ms'])))}"
+            expected[day, "orders"] += 1
+            expected[day, "units"] += int(order["amount_units"])
+            expected[day, "payouts"] += order.get("gas_cost_wei") is not None
+            expected[day, "timed"] += 1
+        days = {key: row for key, row in rows.items() if key.startswith("day:")}
+        counted = Counter({(key, name): int(row[name]) for key, row in days.items() for name in _COUNTED})
+        counted.update({(key, "timed"): sum(map(int, str(row["paid_within"]).split())) for key, row in days.items()})
+        hold(+counted == +expected, "the days count what was paid", (counted, expected))
+        gas = [sum(int(row["gas_used"]) for row in some) for some in (days.values(), of(rows, "stats:"))]
+        hold(gas[0] == gas[1], "the days count what gas was used", gas)
 
     def _homes(self, rows: Mapping[str, Values], orders: Sequence[Values], transactions: Sequence[Values]) -> None:
         """Every order is in exactly one place."""

@@ -1,4 +1,4 @@
-"""Disciplines of the caps and of the halt taken away: totals not written, a halt that is not looked at in time."""
+"""Disciplines of totals and of the halt taken away: totals not written, a halt that is not looked at in time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from distributor.ledger import queries
+from distributor.ledger import closing, queries
 from distributor.ledger.closing import Closing, ClosingInputs
 from distributor.model import Attempt, Fees, OpenTransaction, Transaction
 from distributor.payout import settlement, submission
@@ -18,6 +18,7 @@ from distributor.payout.settlement import Settlement
 from distributor.payout.step_kinds import Step
 from distributor.payout.trial import Batch
 from distributor.state import BindingState
+from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite
 from foundation.tablestore.ports import Rows, Value, Version
 
@@ -54,10 +55,10 @@ def released_on_the_day_of_the_closing(patch: Patch) -> None:
     """Give an order's tokens back to today, whenever it was bound."""
     standing = queries.closing_inputs
 
-    async def today(rows: Rows, transaction: Transaction, closing: Closing) -> ClosingInputs:
+    async def today(rows: Rows, transaction: Transaction, ends: Closing, now: UnixMs) -> ClosingInputs:
         lately = [row.key for row in await rows.scan("spent:", "spent;", limit=1_000) if _DAY.fullmatch(row.key)]
         bound_today = replace(transaction, bound_day=lately[-1].removeprefix("spent:"))
-        return await standing(rows, bound_today, closing)
+        return await standing(rows, bound_today, ends, now)
 
     patch.setattr(queries, "closing_inputs", today)
 
@@ -73,6 +74,14 @@ def bound_by_yesterdays_totals(patch: Patch) -> None:
         return replace(transaction, bound_day=binding_state.spent.day), attempt
 
     patch.setattr(Distribution, "_sign", as_chosen)
+
+
+# days -------------------------------------------------------------------------------------------------
+
+
+def closings_not_counted_by_their_day(patch: Patch) -> None:
+    """Mark the orders as counted, and leave the day's row out of the closing group."""
+    patch.setattr(closing, "put_day", lambda _group, _day: None)
 
 
 # halt ----------------------------------------------------------------------------------------------

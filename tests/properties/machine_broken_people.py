@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from distributor.chain_types import FeeQuote
+from distributor.day_totals import DayTotals
 from distributor.ledger import keys
 from distributor.ledger.admin import Admin
 from distributor.ledger.closing import Closing, _close_order
@@ -90,8 +91,8 @@ def closing_keeps_the_nonce(patch: Patch) -> None:
     """Hold an order and leave its nonce with it."""
     close_order = _close_order
 
-    def keeps(group: AtomicWrite, order: Order, closing: Closing, now: UnixMs) -> Order:
-        closed = close_order(group, order, closing, now)
+    def keeps(group: AtomicWrite, order: Order, closing: Closing, day: DayTotals | None, now: UnixMs) -> Order:
+        closed = close_order(group, order, closing, day, now)
         if order.key in closing.held:
             kept: Mapping[str, Any] = {"operator": order.operator, "nonce": order.nonce}
             group.replace(keys.order_row(order.key), kept, order.version)

@@ -45,6 +45,7 @@ GAS = "no payment fails for want of gas"
 NO_NONCE = "a held or waiting order has no nonce"
 CAPPED = "no day goes beyond its cap"
 SPENT = "what was spent is bound or paid"
+COUNTED = "the days count what was paid"
 SIGNED_ON = "a binding counts on the day it is signed"
 TOLD_OPEN = "what stays open was told"
 HALTED = "nothing is submitted behind a halt"
@@ -164,6 +165,7 @@ MUTATIONS = (
         caps.released_on_the_day_of_the_closing, SPENT, troubles=["change_contract"], story=stories.FAILS_THE_DAY_AFTER
     ),
     _mutation(caps.bound_by_yesterdays_totals, SIGNED_ON, troubles=["arrive_late"]),
+    _mutation(caps.closings_not_counted_by_their_day, COUNTED),
     _mutation(caps.halt_ignored_by_settlement, HALTED, troubles=["pause", "set_base_fee"]),
     _mutation(caps.halt_looked_at_before_signing_alone, HALTED, story=stories.HALTED_IN_BETWEEN, by_chance=False),
     _mutation(guard.a_failed_item_is_paid, HAS_TRANSFER, troubles=["change_guard", "change_contract"]),

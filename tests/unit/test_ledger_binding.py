@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from distributor.caps import NO_CAPS, Caps
+from distributor.day_totals import DayTotals
 from distributor.ledger.binding import MAX_ORDERS_PER_TRANSACTION, add_attempt, bind_orders, hold_order, insert_order
 from distributor.ledger.closing import ClosingInputs, close_transaction
 from distributor.ledger.records import Total
@@ -160,12 +161,13 @@ def test_the_largest_entries_fit_one_group() -> None:
     spent = [replace(total, units=units, version=V1) for total in (SPENT, *totals.values())]
     all_held = replace(a_closing(held=[order.order_id for order in orders]), alone=True)
     inputs = replace(STANDING, orders=bound, spent=spent, committed=Total(units=units, version=V1))
+    inputs = replace(inputs, day=DayTotals(day="2027-01-15", version=V1))
 
     group, _ = bind_orders(replace(BOOKS, wallets=totals), orders, transaction, an_attempt(), NO_CAPS)
     closed = close_transaction(replace(transaction, version=V1), inputs, all_held, NOW_MS)
 
     assert len(group.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 7 <= ROWS_MAX
-    assert len(closed.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 7 <= ROWS_MAX
+    assert len(closed.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 8 <= ROWS_MAX
 
 
 @pytest.mark.parametrize("status", [status for status in OrderStatus if status is not OrderStatus.RECEIVED])

@@ -20,6 +20,7 @@ import pytest
 
 from distributor import queue_names
 from distributor.adapters.alarms import LogAlarms
+from distributor.day_totals import DayTotals
 from distributor.ledger import Ledger, keys
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.records import (
@@ -91,6 +92,7 @@ RECORDS: Mapping[str, type[object]] = {
     "shops": ShopRegister,
     "secret": ShopSecret,
     "guard_mark": GuardMark,
+    "day": DayTotals,
 }
 WORDS: Mapping[str, type[StrEnum]] = {
     "order_status": OrderStatus,
