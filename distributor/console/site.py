@@ -11,6 +11,7 @@ from distributor.cli.argument_types import order_key
 from distributor.cli.language import _, speaking
 from distributor.cli.language import messages as messages_of
 from distributor.console.acts import ACTS, About, Act
+from distributor.console.charts import charts_page
 from distributor.console.desk import Desk, why_not
 from distributor.console.filters import FILTERS, TEMPLATES
 from distributor.console.views import Views
@@ -98,6 +99,8 @@ class Payouts:
             case "orders":
                 shown = await views.orders(visit.query)
                 return Shown(template="orders.html", values=shown, status=400 if shown["wrong"] else 200)
+            case "charts":
+                return Shown(template="charts_page.html", values=await charts_page(self._desk))
             case "order":
                 return await self._order(views, visit.query.get("id", "").strip())
         return None

@@ -6,20 +6,25 @@ The row serves charts. So a row that cannot be read stops no payment: what happe
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from distributor.day_totals import DayTotals
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
+from distributor.ledger.opened import Unreadable
 from distributor.model import Order
 from foundation import logs
 from foundation.clock import UnixMs, utc_day
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
+from foundation.tablestore.queries import behind, past
 
+DAYS_MAX = 400
+"""A bound on the days of one look: a year and a month."""
 DAY_TRIES_MAX = 5
 """Every closing writes the day's row, so a group of one order may meet it changed."""
 
@@ -61,6 +66,32 @@ async def uncount(rows: Rows, group: AtomicWrite, order: Order) -> None:
     day = None if order.paid_ms is None else await totals_of(rows, order.paid_ms)
     if day is not None and day.orders:
         put_day(group, day.less(order))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CountedDays:
+    """The days that were counted, of those that were asked for."""
+
+    began: str | None
+    """The first day there ever was a row of; None: no day has been counted yet."""
+    totals: Mapping[str, DayTotals]
+    unreadable: Sequence[Unreadable]
+
+
+async def counted_days(rows: Rows, first: str, last: str) -> CountedDays:
+    """Return the totals of the days from *first* to *last*, at most ``DAYS_MAX``, in two reads."""
+    beginning, found = await asyncio.gather(
+        rows.scan(keys.DAYS, past(keys.DAYS), limit=1),
+        rows.scan(keys.day_row(first), behind(keys.day_row(last)), limit=DAYS_MAX),
+    )
+    totals, unreadable = dict[str, DayTotals](), list[Unreadable]()
+    for row in found:
+        try:
+            totals[row.key.removeprefix(keys.DAYS)] = decode(DayTotals, row)
+        except InvariantBroken as error:
+            unreadable.append(Unreadable(key=row.key, why=str(error)))
+    began = beginning[0].key.removeprefix(keys.DAYS) if beginning else None
+    return CountedDays(began=began, totals=totals, unreadable=unreadable)
 
 
 async def commit_order(rows: Rows, order: Order, draw: Callable[[], Awaitable[tuple[AtomicWrite, Order]]]) -> Order:

@@ -29,6 +29,7 @@ from distributor.ledger.binding import (
 from distributor.ledger.call_backs import CallBacks
 from distributor.ledger.closing import Closing, check_unchanged, close_transaction
 from distributor.ledger.columns import encode
+from distributor.ledger.days import CountedDays, counted_days
 from distributor.ledger.doubts import Doubts
 from distributor.ledger.exits import Exits
 from distributor.ledger.guard_rows import GuardRows
@@ -254,6 +255,10 @@ class Ledger:
 
     async def stats(self, operator: Address) -> Stats:
         return await find_record(self._rows, Stats, keys.stats(operator)) or Stats()
+
+    async def days(self, first: str, last: str) -> CountedDays:
+        """Return what was paid on the UTC days from *first* to *last*; two reads."""
+        return await counted_days(self._rows, first, last)
 
     async def forget_final(self, operator: Address, stats: Stats) -> None:
         """Watch the block of the newest closing no more; Contention when another was closed since."""
