@@ -25,6 +25,7 @@ param ledgerId string
 param moreSettings object
 param moreSecrets array
 param operatorKeyId string
+param consoleClientId string
 
 // In the vault `_` is `-`. Without a version, so that a new one is taken up within a day, or at once when asked for.
 var secrets = union(['RPC_URL', 'WEBHOOK_SECRET'], empty(operatorKeyId) ? ['OPERATOR_PK'] : [], moreSecrets)
@@ -54,6 +55,31 @@ var chainSettings = {
   LEDGER_ID: ledgerId
   OPERATOR_KEY_ID: operatorKeyId
 }
+
+var tenantId = subscription().tenantId
+
+// Who signs in to the console is named by the platform then; the app believes it only where it is told to.
+var entraSettings = {
+  CONSOLE_ENTRA: '1'
+  CONSOLE_ENTRA_TENANT: tenantId
+  CONSOLE_ENTRA_CLIENT: consoleClientId
+}
+var consoleSettings = empty(consoleClientId) ? {} : entraSettings
+
+// Every door but the console's. Shops sign what they send, keys open the others, and the host guards its own: the
+// platform must send none of them to a sign-in page. `doctor --url` proves it from outside.
+var openPaths = [
+  '/webhook'
+  '/webhook/*'
+  '/shop/*'
+  '/orders'
+  '/orders/*'
+  '/healthz'
+  '/ready'
+  '/metrics'
+  '/admin/*'
+  '/runtime/*'
+]
 
 var alwaysReady = [
   {
@@ -162,7 +188,53 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
   // The later wins: nothing in moreSettings can replace what is required.
-  properties: union(moreSettings, platformSettings, chainSettings, secretSettings)
+  properties: union(moreSettings, platformSettings, chainSettings, consoleSettings, secretSettings)
+}
+
+// Always declared: a deployment without the client id turns off what one with it had turned on.
+resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
+  // These look for the site's configuration, which is above; here is who signs in before a request reaches the app.
+  // checkov:skip=CKV_AZURE_13: the console alone asks for a sign-in, and may use personal tokens instead
+  // checkov:skip=CKV_AZURE_63: sign-in
+  // checkov:skip=CKV_AZURE_65: sign-in
+  // checkov:skip=CKV_AZURE_66: sign-in
+  // checkov:skip=CKV_AZURE_80: sign-in
+  // checkov:skip=CKV_AZURE_88: sign-in
+  // checkov:skip=CKV_AZURE_222: sign-in
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: {
+      enabled: !empty(consoleClientId)
+    }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'RedirectToLoginPage'
+      redirectToProvider: 'azureactivedirectory'
+      excludedPaths: openPaths
+    }
+    httpSettings: {
+      requireHttps: true
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: !empty(consoleClientId)
+        // Without a client secret, which somebody would have to renew: the application issues ID tokens.
+        registration: {
+          clientId: empty(consoleClientId) ? null : consoleClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenantId}/v2.0'
+        }
+        validation: {
+          allowedAudiences: empty(consoleClientId) ? [] : [consoleClientId]
+        }
+      }
+    }
+    login: {
+      tokenStore: {
+        enabled: false
+      }
+    }
+  }
 }
 
 output name string = app.name

@@ -53,6 +53,9 @@ param operatorsObjectId string
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorsType string = 'User'
 
+@description('Client id of the Entra ID application by which people sign in to the console; empty: personal tokens.')
+param consoleClientId string = ''
+
 @description('Where alerts are mailed. A variable that is not set on GitHub is an empty text there.')
 @minLength(6)
 param alertEmail string
@@ -164,6 +167,7 @@ module app 'app.bicep' = {
     moreSettings: moreSettings
     moreSecrets: moreSecrets
     operatorKeyId: operatorKeyId
+    consoleClientId: consoleClientId
   }
 }
 

@@ -9,6 +9,7 @@ param reserveAddress = readEnvironmentVariable('RESERVE_ADDRESS')
 param ledgerId = readEnvironmentVariable('LEDGER_ID')
 param operatorsObjectId = readEnvironmentVariable('OPERATORS_OBJECT_ID')
 param operatorsType = readEnvironmentVariable('OPERATORS_TYPE', 'Group')
+param consoleClientId = readEnvironmentVariable('CONSOLE_CLIENT_ID', '')
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL')
 
 // Tell a person while there is still time: about two days of your payouts.

@@ -9,6 +9,7 @@ param reserveAddress = readEnvironmentVariable('RESERVE_ADDRESS')
 param ledgerId = readEnvironmentVariable('LEDGER_ID')
 param operatorsObjectId = readEnvironmentVariable('OPERATORS_OBJECT_ID')
 param operatorsType = readEnvironmentVariable('OPERATORS_TYPE', 'User')
+param consoleClientId = readEnvironmentVariable('CONSOLE_CLIENT_ID', '')
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL')
 
 // It may be thrown away: one datacentre, no lock, a vault that can be purged, no instance kept warm.

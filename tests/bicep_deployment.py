@@ -29,6 +29,11 @@ SHELL = {
     "ALERT_EMAIL": "operators@example.com",
 }
 """What the person who deploys has set."""
+ENVIRONMENT = {
+    "environment().suffixes.storage": "core.windows.net",
+    "environment().authentication.loginEndpoint": "https://login.microsoftonline.com/",
+}
+"""What Azure's own function says in the public cloud."""
 Names = Mapping[str, Any]
 
 
@@ -109,7 +114,7 @@ def _module(name: str, given: Names, found: list[Resource]) -> dict[str, Any]:
 
 def _names(name: str, declared: Names, given: Names) -> dict[str, Any]:
     """Return what an expression of a module may name: parameters, resources, variables, in this order of knowledge."""
-    names: dict[str, Any] = {"environment().suffixes.storage": "core.windows.net", "null": None}
+    names: dict[str, Any] = {**ENVIRONMENT, "null": None}
     for key, one in declared.get("parameters", {}).items():
         names[key] = given[key] if key in given else bicep.value(one["default"], names)
         _decorated(key, names[key], {each["type"]: each.get("argument") for each in one["decorators"]})

@@ -21,8 +21,8 @@ PAPERS = [ENGLISH, PORTUGUESE]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROLE = re.compile(r"^\| ([A-Z][\w ]+) \| `([0-9a-f-]{36})` \| ([^|]+) \| ([^|]+) \|", re.MULTILINE)
 SHELL_ONLY = {
-    "ADMIN_ADDRESS", "ALERT_EMAIL", "APP", "AUTHORITY", "BODY", "CLIENT_ID", "DEPLOYER", "ETH_RPC_URL", "GROUP",
-    "IDENTITY_ID", "KEY", "LOCATION", "OPERATORS_OBJECT_ID", "OPERATORS_TYPE", "OPERATOR_ADDRESS", "OPERATOR_ROLE",
+    "ADMIN_ADDRESS", "ALERT_EMAIL", "APP", "AUTHORITY", "BODY", "CLIENT_ID", "CONSOLE_CLIENT_ID", "DEPLOYER", "ETH_RPC_URL",
+    "GROUP", "IDENTITY_ID", "KEY", "LOCATION", "OPERATORS_OBJECT_ID", "OPERATORS_TYPE", "OPERATOR_ADDRESS", "OPERATOR_ROLE",
     "REGISTRY", "SCM", "SCOPE", "SECRET", "SIGNATURE", "STORAGE", "VAULT", "VAULT_URI", "WEBHOOK_URL",
 }  # fmt: skip
 """What the shell of the reader keeps between two commands."""

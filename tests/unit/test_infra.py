@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from foundation.settings.reading import problems
 from foundation.settings.references import VaultItem, is_reference, parse_reference
 from foundation.settings.storage import Storage, storage
 from tests import bicep
+from tests.bicep_deployment import ENVIRONMENT, deployment
 
 PLATFORM = {
     "AzureWebJobsStorage__blobServiceUri",
@@ -35,6 +37,7 @@ ENTERED = {
     "OPERATOR_PK_RETIRING": "0x" + "22" * 32,
     "WEBHOOK_SECRET": "a-secret-of-thirty-two-characters",
 }
+CLIENT = "99999999-2222-3333-4444-555555555555"
 PARAMETERS = {
     "name": "func-ballx",
     "clientId": "11111111-2222-3333-4444-555555555555",
@@ -49,7 +52,8 @@ PARAMETERS = {
     "moreSettings": {},
     "moreSecrets": [],
     "operatorKeyId": "",
-    "environment().suffixes.storage": "core.windows.net",
+    "consoleClientId": "",
+    **ENVIRONMENT,
 }
 
 
@@ -264,7 +268,55 @@ def test_settings_come_after_roles() -> None:
     parameters = bicep.module("main.bicep")["modules"]["app"]["config"]["params"]
 
     assert "vault" in json.dumps(parameters["vaultUri"])
-    assert [kind for kind, _ in bicep.resources() if kind.endswith("sites/config")] == ["Microsoft.Web/sites/config"]
+    configured = [body["name"] for kind, body in bicep.resources() if kind == "Microsoft.Web/sites/config"]
+    assert configured == ["appsettings", "authsettingsV2"]
+
+
+# Who signs in -------------------------------------------------------------------------------------
+
+
+def sign_in(client: str) -> Mapping[str, Any]:
+    """Return what the platform is told about who signs in."""
+    (found,) = (each.body for each in deployment("production", consoleClientId=client) if each.symbol == "signIn")
+    return dict(found["properties"])
+
+
+def test_without_an_application_the_platform_signs_nobody_in() -> None:
+    """It is said so, that a deployment turns off what one before had turned on; and the app reads no header."""
+    properties = sign_in("")
+
+    assert properties["platform"]["enabled"] is False
+    assert properties["identityProviders"]["azureActiveDirectory"]["enabled"] is False
+    assert [name for name in app_settings() if name.startswith("CONSOLE_ENTRA")] == []
+
+
+def test_with_an_application_the_platform_and_the_app_agree() -> None:
+    """One application of one tenant; the name in the configuration is that in the app's settings."""
+    entra = sign_in(CLIENT)["identityProviders"]["azureActiveDirectory"]
+    settings = app_settings(consoleClientId=CLIENT)
+
+    assert sign_in(CLIENT)["platform"]["enabled"] is True
+    assert entra["registration"] == {
+        "clientId": settings["CONSOLE_ENTRA_CLIENT"],
+        "openIdIssuer": f"https://login.microsoftonline.com/{settings['CONSOLE_ENTRA_TENANT']}/v2.0",
+    }
+    assert entra["validation"] == {"allowedAudiences": [CLIENT]}
+    assert settings["CONSOLE_ENTRA"] == "1"
+
+
+def test_every_door_but_the_consoles_stays_open() -> None:
+    """A shop that is sent to a sign-in page loses its orders; a new route is here, or it is red."""
+    validation = sign_in(CLIENT)["globalValidation"]
+    open_paths = validation["excludedPaths"]
+    sources = [path.read_text("utf-8") for path in (bicep.INFRA.parent / "distributor/functions").glob("*.py")]
+    routes = {route for text in sources for route in re.findall(r'blueprint\.route\("([^"]+)"', text)}
+    paths = {f"/{re.sub('{.*?}', 'x', route)}" for route in routes}
+    closed = {path for path in paths if not any(fnmatchcase(path, each) for each in open_paths)}
+
+    assert validation["requireAuthentication"] is True
+    assert closed == {"/console/x"}
+    assert [each for each in open_paths if fnmatchcase("/console", each) or fnmatchcase("/console/x", each)] == []
+    assert {"/admin/*", "/runtime/*"} <= set(open_paths)  # the host's own, behind its own keys
 
 
 # Scale --------------------------------------------------------------------------------------------
