@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from distributor.cli.amounts import short_by
 from distributor.cli.context import CommandContext
+from distributor.cli.doctor_outside import forged_sign_in, https, shop_door
 from distributor.cli.keys import shop_secrets, signing_trouble
 from distributor.cli.language import N_, _
 from distributor.payout.preflight import not_ours
@@ -28,7 +29,6 @@ from distributor.units import Wei
 from foundation.alarms.model import LOG, AlarmState
 from foundation.alarms.settings import AlarmSettings
 from foundation.clock import elapsed_ms
-from foundation.outgoing.guard import Limits, OutgoingGuard, Request
 from foundation.settings.references import is_reference
 
 Check = Callable[[CommandContext, HistorySettings], Awaitable[str]]
@@ -36,7 +36,6 @@ Check = Callable[[CommandContext, HistorySettings], Awaitable[str]]
 SETTINGS_ITEM = "settings"
 PROVIDERS_MIN = 2
 GAS_PAYOUTS_MIN = 1
-DEADLINE_S = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,18 +227,6 @@ async def _personal_data(context: CommandContext, _settings: HistorySettings) ->
     return _("LOG_PERSONAL_DATA writes wallets whole into the log.") if settings.log_personal_data else ""
 
 
-async def _https(context: CommandContext, _settings: HistorySettings) -> str:
-    """Ask the app itself whether it is ready, where its address is given."""
-    url = context.options.url
-    if not url:
-        return _("Not checked: give --url https://YOUR-APP.")
-    if not url.startswith("https://"):
-        return _("Not https: {hosts}.").format(hosts=url)
-    guard = OutgoingGuard(inside=(await context.parts.settings(AlarmSettings)).inside_networks)
-    answer = await guard.send(Request(url=f"{url.rstrip('/')}/ready"), Limits(deadline_s=DEADLINE_S))
-    return "" if answer.status == 200 else f"/ready: {answer.status}"  # noqa: PLR2004 -- the word for "well" in HTTP
-
-
 async def _settings_file(context: CommandContext, _settings: HistorySettings) -> str:
     """Say whether a file of settings beside the code could be committed or read by others."""
     file = context.options.settings
@@ -257,7 +244,9 @@ ITEMS: Sequence[Item] = (
     Item(name="shop-secrets", what=N_("The shops' secrets are long enough"), check=_shop_secrets),
     Item(name="timestamps", what=N_("Old signed requests are refused"), check=_timestamps),
     Item(name="rate-limits", what=N_("Rate limits are on"), check=_rates),
-    Item(name="https", what=N_("The app answers /ready with 200 over https"), check=_https),
+    Item(name="https", what=N_("The app answers /ready with 200 over https"), check=https),
+    Item(name="shop-door", what=N_("Shops reach the app, and no sign-in page"), check=shop_door),
+    Item(name="forged-sign-in", what=N_("A forged sign-in changes nothing"), check=forged_sign_in),
     Item(name="ledger", what=N_("The ledger is the one the settings mean"), check=_ledger),
     Item(name="ledger-id", what=N_("No other ledger is ever paid from"), check=_ledger_id),
     Item(name="rows", what=N_("The rows of the ledger agree"), check=_rows),

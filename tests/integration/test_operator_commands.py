@@ -120,7 +120,18 @@ def test_the_doctor_names_what_is_not_ready_for_production(desk: Desk) -> None:
     }
     failed = {name for name, result in results.items() if result == "failed"}
     assert failed == {
-        *("key-in-vault", "shop-secrets", "timestamps", "https", "ledger-id", "providers", "node-https", "finality"),
+        *(
+            "key-in-vault",
+            "shop-secrets",
+            "timestamps",
+            "https",
+            "shop-door",
+            "forged-sign-in",
+            "ledger-id",
+            "providers",
+            "node-https",
+            "finality",
+        ),
         *("guard", "caps", "low-alarms", "alarm-target", "heartbeat", "sweep"),
     }
     assert {each["check"] for each in found["by_hand"]} >= {"backup", "lgpd"}
