@@ -27,6 +27,7 @@ from distributor.ledger.call_backs import Announced
 from distributor.ledger.call_records import CallAddress, CallBack, CallState
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.secret_fingerprints import SecretFingerprints
+from distributor.model import Order
 from distributor.payout.alarms import row_unreadable
 from distributor.payout.catalogue_call_backs import CALL_BACK_GIVEN_UP, CALL_BACKS_UNSIGNED
 from distributor.ports import Alarm, Alarms
@@ -224,6 +225,7 @@ class CallBackTurn:
         if order is None or order.key != call_back.key:
             return replace(call_back, state=CallState.GIVEN_UP, answer=_FOREIGN)
         if call_back.sequence < (order.sequence or 0):
+            await self._announce_dropped(order)
             return replace(call_back, state=CallState.SUPERSEDED, answer=_SUPERSEDED)
         if order.status.is_known and call_back.status != told_as(order):
             await self.ledger.call_backs.announce_again(order)  # an older version changed it, and announced nothing
@@ -231,6 +233,16 @@ class CallBackTurn:
         if call_back.attempts >= ATTEMPTS_MAX:
             return replace(call_back, state=CallState.GIVEN_UP)
         return None
+
+    async def _announce_dropped(self, order: Order) -> None:
+        """
+        Announce an order anew whose newest event has no call-back.
+
+        While the shop had no address it was dropped, and this call-back waited: the shop would hear of neither. Where
+        it is only not fanned out yet, the shop is told of one event more, which supersedes it.
+        """
+        if await self.ledger.call_backs.find(order.key, order.sequence or 0) is None:
+            await self.ledger.call_backs.announce_again(order)
 
 
 def _concerns(announced: Announced, sources: Collection[str]) -> bool:

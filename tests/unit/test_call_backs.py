@@ -355,6 +355,43 @@ async def test_an_address_that_was_removed_is_forgotten(there: Telling) -> None:
     assert await there.states() == [("paid", "due", 1)]
 
 
+async def test_an_address_that_was_removed_and_put_back_tells_what_became_meanwhile(there: Telling) -> None:
+    """
+    What is due waits; the event that was dropped meanwhile is announced anew, or the shop would hear of neither.
+
+    1. `held` is due. The address is removed, and the order is paid: that announcement is dropped.
+    2. The address is put back. `held` is no longer what the order is, and `paid` has no call-back.
+    """
+    there.shop.down = 500
+    order = await there.held()
+    await there.turn()
+    there.url = None
+    await there.ledger.exits.settle(await there.again(order), order.ref_id, 90, 3)
+    await there.turn(1)
+    assert await there.states() == [("held", "due", 1)]
+
+    there.shop.down, there.url = None, URL
+    await there.turns(60)
+
+    assert there.shop.knows == {"ORD1": "paid"}
+    assert await there.states() == [("held", "superseded", 1), ("paid", "told", 1)]
+
+
+async def test_a_removed_address_that_is_put_back_is_told_what_waited(there: Telling) -> None:
+    """Nothing else happened to the order: the same event, with its id."""
+    there.shop.down = 500
+    await there.paid("ORD1")
+    await there.turn()
+    there.url = None
+    await there.turn(1)
+
+    there.shop.down, there.url = None, URL
+    await there.turns(60)
+
+    assert there.shop.knows == {"ORD1": "paid"}
+    assert await there.states() == [("paid", "told", 2)]
+
+
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
