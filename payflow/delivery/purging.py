@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from foundation.personal_data import empty
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Row
 from foundation.tablestore.queries import rows_under
@@ -83,7 +84,7 @@ class Purging:
         kind, write = row.key.partition(":")[0], AtomicWrite()
         if kind in _GONE:
             write.delete(row.key)
-        elif kind in KINDS and (changes := _changes(value := self.ledger.codec.decode(KINDS[kind], row))):
+        elif kind in KINDS and (changes := empty(value := self._read(kind, row), emptied(KINDS[kind].__name__))):
             write.replace(row.key, {**row.values, **self.ledger.codec.encode(replace(value, **changes))}, row.version)
         else:
             return
@@ -91,8 +92,5 @@ class Purging:
         if self.apply:
             await commit(self.ledger.rows, write, marker_row=row.key)
 
-
-def _changes(value: Any) -> dict[str, Any]:
-    """Return the fields that a purge empties and that are not empty, with the empty value of their type."""
-    held = {name: getattr(value, name) for name in emptied(type(value).__name__)}
-    return {name: type(found)() for name, found in held.items() if found}
+    def _read(self, kind: str, row: Row) -> Any:
+        return self.ledger.codec.decode(KINDS[kind], row)

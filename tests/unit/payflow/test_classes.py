@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from foundation.personal_data import DataClass
 from foundation.tablestore import leases
 from payflow.delivery import sender
 from payflow.ledger import deliveries, identity, records, schema, send_log
-from payflow.ledger.classes import CLASSES, DataClass, emptied
+from payflow.ledger.classes import CLASSES, emptied
 from tests.fakes.payflow import COMPANY, SEALER
 
 PACKAGE = Path(records.__file__).parents[1]
