@@ -135,6 +135,8 @@ class Order:
     """The number of its newest event, of those a shop is told; raised in the group of the fact. None: no event yet."""
     paid_ms: UnixMs | None = None
     """When it became paid: the time under which its day counts it. None: no day does."""
+    purged_ms: UnixMs | None = None
+    """When its personal data was erased: wallet and words are empty, its id stays taken. None: it was not."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

@@ -78,7 +78,7 @@ def _difference(entry: Entry, found: Order | None) -> str:
     """Return what the ledger says otherwise of a paid line; of any other only that the order is there."""
     if found is None:
         return _("the ledger has no such order")
-    if (entry.amount_units, entry.wallet) != (found.amount_units, found.wallet):
+    if entry.amount_units != found.amount_units or found.wallet not in {"", entry.wallet}:
         return _("the ledger has another amount or wallet")
     if entry.status == "paid" and (str(found.status), found.paid_hash) != ("paid", entry.paid_hash):
         return _("the ledger has it as {status}, hash {hash}").format(status=found.status, hash=found.paid_hash)

@@ -31,6 +31,7 @@ _NOT_FINAL = Outcome(
 _DISAGREE = Outcome(REFUSED, N_("Take the node that is wrong out of RPC_URL, then run the same command again."))
 _ANOTHER_NONCE = Outcome(REFUSED, N_("Name the transaction of that operator and nonce."))
 _NEWER = Outcome(REFUSED, N_("Use the newer version of the service that wrote the row."))
+_ERASED = Outcome(REFUSED, N_("Its data was erased: nobody can tell what it asked for. The shop sends a new order."))
 _NOT_PAUSED = Outcome(REFUSED, N_("`pause` first; then run the same command again."))
 _RELEASED = N_("The order is held and free of its nonce: `retry` or `cancel` it.")
 _IS_PAID = Outcome(REFUSED, N_("There is nothing to do: the order is paid."))
@@ -42,6 +43,9 @@ OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
         Corrected.USED: _USED,
         Corrected.NOT_BOUND: Outcome(
             REFUSED, N_("This ledger has no transaction with that nonce: `resolve` or `cancel-nonce` it.")
+        ),
+        Corrected.ERASED: Outcome(
+            REFUSED, N_("Its bytes were erased with the data of its orders: `pause`, then `rebuild` fills the nonce.")
         ),
     },
     "settle": {
@@ -58,6 +62,7 @@ OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
         Corrected.ANOTHER_NONCE: _ANOTHER_NONCE,
         Corrected.NOT_FINAL: _NOT_FINAL,
         Corrected.NODES_DISAGREE: _DISAGREE,
+        Corrected.ERASED: _ERASED,
         Corrected.NEWER: _NEWER,
     },
     "reopen": {
@@ -75,6 +80,7 @@ OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
         Corrected.ANOTHER_NONCE: _ANOTHER_NONCE,
         Corrected.NOT_FINAL: _NOT_FINAL,
         Corrected.NODES_DISAGREE: _DISAGREE,
+        Corrected.ERASED: _ERASED,
         Corrected.NEWER: _NEWER,
     },
     "resolve": {

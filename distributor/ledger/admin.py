@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from distributor.errors import ForeignLedger, NotYet
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
-from distributor.ledger.binding import found_ledger
+from distributor.ledger.binding import found_ledger, require_whole
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.doubts import Doubts
 from distributor.ledger.opened import opened
@@ -275,6 +275,7 @@ class Admin:
 
     async def _change(self, before: Order, after: Order, group: AtomicWrite, deed: Sequence[str]) -> Order:
         """Do *group* together with the order's own row, on the condition that nobody wrote it since it was read."""
+        require_whole(before)
         key, now = keys.order_row(before.key), self.clock()
         after = numbered(replace(after, updated_ms=now), now)
         announce(group, [after], now)

@@ -163,6 +163,11 @@ def after_binding(after: BindingState, orders: Sequence[Order], versions: Mappin
     )
 
 
+def require_whole(order: Order) -> None:
+    """Raise InvariantBroken where the data of *order* was erased: nothing can be paid or decided by what is left."""
+    require(order.purged_ms is None, f"the data of order {order.key} was erased: it is paid no more")
+
+
 def wallets_of(orders: Iterable[Order]) -> Sequence[Address]:
     """Return the wallets that *orders* pay, each once."""
     return sorted({order.wallet for order in orders})
@@ -180,6 +185,7 @@ def _check_binding(
     for order in orders:
         state = (order.status, order.operator, order.nonce)
         require(state == (OrderStatus.RECEIVED, None, None), f"{name} would bind order {order.key} again: {state}")
+        require_whole(order)
     require(transaction.orders == tuple(order.key for order in orders), f"{name} names other orders than it binds")
     require(transaction.committed_units == sum_of(orders), f"{name} commits another sum than that of its orders")
     require(

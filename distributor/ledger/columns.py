@@ -85,10 +85,20 @@ _CODEC = Codec(
                 number("vetted_ms", missing=None),
                 number("sequence", missing=None),
                 number("paid_ms", missing=None),
+                number("purged_ms", missing=None),
             ),
         ),
         Record(OrderKey, (text("source"), text("order_id"))),
-        Record(PaidRef, (text("wallet"), amount("amount_units"), text("paid_hash"), number("paid_block"))),
+        Record(
+            PaidRef,
+            (
+                text("wallet"),
+                amount("amount_units"),
+                text("paid_hash"),
+                number("paid_block"),
+                number("purged_ms", missing=None),
+            ),
+        ),
         Record(
             Transaction,
             (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from distributor.addresses import ZERO_ADDRESS
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
-from distributor.ledger.binding import leave_its_place
+from distributor.ledger.binding import leave_its_place, require_whole
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.days import commit_order, count_paid, uncount
 from distributor.ledger.order_index import index_again, index_attempt, index_order
@@ -93,6 +93,7 @@ class Exits:
     async def settle(self, order: Order, tx_hash: Hash, block_number: int, log_index: int) -> Order:
         """Call an unbound order paid by one transfer; each transfer pays one order."""
         require(order.nonce is None and order.status is not OrderStatus.PAID, f"order {order.key} is {order.status}")
+        require_whole(order)
         now = self.clock()
         paid = replace(order, status=OrderStatus.PAID, hold_reason=None, hold_detail="", updated_ms=now)
         paid = numbered(replace(paid, paid_hash=tx_hash, paid_block=block_number), now)
@@ -133,6 +134,7 @@ class Exits:
     async def reopen(self, order: Order, detail: str, *, reason: HoldReason = HoldReason.NONCE_LOST) -> Order:
         """Hold a paid order whose payment is not there, with the reason why it is not."""
         require(order.status is OrderStatus.PAID, f"order {order.key} is {order.status}, not paid")
+        require_whole(order)
         held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail)
         held = replace(held, operator=None, nonce=None, gas_cost_wei=None, paid_block=None, paid_log=None)
         held = replace(held, updated_ms=self.clock(), paid_ms=None)

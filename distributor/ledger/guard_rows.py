@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
-from distributor.ledger.binding import leave_its_place
+from distributor.ledger.binding import leave_its_place, require_whole
 from distributor.ledger.closing import PaidBy
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.days import commit_order, count_paid
@@ -51,6 +51,7 @@ class GuardRows:
         """
         state = (order.status in _ADOPTABLE, order.nonce)
         require(state == (True, None), f"order {order.key} cannot be adopted, it is {order.status}")
+        require_whole(order)
         after = replace(
             order,
             status=OrderStatus.PAID,
@@ -84,6 +85,7 @@ class GuardRows:
             Contention: The order changed since it was read.
         """
         require(order.status is OrderStatus.PAID, f"order {order.key} is {order.status}, not paid")
+        require_whole(order)
         after = replace(order, paid_hash=paid.tx_hash, paid_block=paid.block_number, paid_log=paid.log_index)
         after = replace(after, updated_ms=self.clock())
         after = numbered(after, after.updated_ms)

@@ -27,7 +27,8 @@ ORDERS_IN_A_GROUP = 24
 
 def place_keys(order: Order) -> Sequence[str]:
     """Return the keys under which *order* is found by time, the one that is read for completeness first."""
-    return (keys.time_row(order), keys.shop_time_row(order), keys.wallet_time_row(order))
+    by_wallet = [keys.wallet_time_row(order)] if order.wallet else []  # none where it was erased
+    return (keys.time_row(order), keys.shop_time_row(order), *by_wallet)
 
 
 def index_order(group: AtomicWrite, order: Order) -> None:

@@ -98,22 +98,28 @@ async def known_order(rows: Rows, order: Order) -> Order:
     Return the order of the ledger whose id or reference *order* has.
 
     What a rebuild found on the chain has no fingerprint, and a name too long for the chain not even a
-    row of its own; wallet and amount then say whether it is the same order, and it counts as paid.
+    row of its own; wallet and amount then say whether it is the same order, and it counts as paid. Whose data was
+    erased is known by its id alone, whatever comes under it.
 
     Raises:
         ConflictingOrder: The reference is spent, and by a payout to another wallet or of another amount.
     """
     found = await find_record(rows, Order, keys.order_row(order.key))
-    if found is not None and found.fingerprint != UNREMEMBERED:
+    if found is not None and (found.fingerprint != UNREMEMBERED or found.purged_ms is not None):
         return found
     if found is not None and found.status is OrderStatus.CANCELLED:  # barred before it came: known, and never paid
         return replace(found, fingerprint=order.fingerprint)
     ref = await rows.get(keys.ref(order.ref_id))
     spent = decode(PaidRef, ref) if ref is not None and PaidRef.is_in(ref) else None
+    if spent is not None and spent.purged_ms is not None:  # whatever the shop says of it now: that id is paid
+        return replace(_paid_by(order, spent), wallet=Address(""), reason="", tipo="", purged_ms=spent.purged_ms)
     if spent is None or (spent.wallet, spent.amount_units) != (order.wallet, order.amount_units):
         raise ConflictingOrder(f"order {order.key} was paid before with other content, and the ledger rebuilt since")
-    paid = replace(order, status=OrderStatus.PAID, paid_hash=spent.paid_hash, paid_block=spent.paid_block)
-    return replace(found, fingerprint=order.fingerprint) if found is not None else paid
+    return replace(found, fingerprint=order.fingerprint) if found is not None else _paid_by(order, spent)
+
+
+def _paid_by(order: Order, spent: PaidRef) -> Order:
+    return replace(order, status=OrderStatus.PAID, paid_hash=spent.paid_hash, paid_block=spent.paid_block)
 
 
 async def recall(rows: Rows, order: Order) -> Order | None:

@@ -149,6 +149,9 @@ class PaidRef:
     amount_units: TokenUnits
     paid_hash: Hash
     paid_block: int
+    purged_ms: UnixMs | None = None
+    """When its wallet was erased; None: it was not."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @staticmethod
     def is_in(row: Row) -> bool:

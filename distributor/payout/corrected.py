@@ -38,5 +38,7 @@ class Corrected(StrEnum):
     """The order's nonce is not used: hand its stored bytes to the nodes with ``resubmit``."""
     NOT_FINAL = "not_final"
     NODES_DISAGREE = "nodes_disagree"
+    ERASED = "erased"
+    """The order's data was erased: nobody can tell any more what it asked for."""
     NEWER = "newer"
     """A newer version of the service wrote the order's status or reason: that version must do it."""

@@ -66,6 +66,8 @@ class Correction:
         if (await self.chain.snapshot([operator], [], [])).nonces[operator] > nonce:
             return Corrected.USED, None
         attempt = next((each for each in attempts if each.tx_hash == transaction.mined_hash), attempts[-1])
+        if not attempt.raw:
+            return Corrected.ERASED, None
         if decision is None:
             return Corrected.SUBMITTED, None
         await self.ledger.admin.record("resubmit", f"{operator}:{nonce}", decision.by, decision.why)
@@ -81,6 +83,8 @@ class Correction:
         """
         if order.is_frozen:
             return Corrected.NEWER
+        if order.purged_ms is not None:
+            return Corrected.ERASED
         if order.status is OrderStatus.PAID:
             return await self.reopening.settle(order, tx_hash, decision)
         if order.operator is not None and order.nonce is not None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from distributor.chain_types import Block, ChainSnapshot, GuardFacts
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import RebuildStore
-from distributor.model import Address, Hash, Order, OrderStatus
+from distributor.model import Address, Hash, OrderStatus
 from distributor.ports import Chain, Guard
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
@@ -105,9 +105,13 @@ class GuardChange:
     async def _paid(self) -> AsyncIterator[Record]:
         async for order in self.rebuild_store.orders():
             if order.status is OrderStatus.PAID:
-                yield _record(order)
+                yield order.ref_id, self._recipient(order.wallet), order.amount_units
         async for ref_id, ref in self.rebuild_store.restored_refs():
-            yield ref_id, ref.wallet, ref.amount_units
+            yield ref_id, self._recipient(ref.wallet), ref.amount_units
+
+    def _recipient(self, wallet: Address) -> Address:
+        """Return who is recorded as paid: where the wallet was erased, the reserve; what counts is the reference."""
+        return wallet or self.identity.reserve
 
     async def _head(self) -> Block:
         return (await self.chain.snapshot([], [], [])).head
@@ -153,7 +157,3 @@ def wrong_with(
         ),
     ]
     return [sentence for wrong, sentence in checks if wrong]
-
-
-def _record(order: Order) -> Record:
-    return order.ref_id, order.wallet, order.amount_units

@@ -59,6 +59,8 @@ class Reopening:
             return Corrected.NEWER
         if order.status is not OrderStatus.PAID:
             return Corrected.NOT_PAID
+        if order.purged_ms is not None:
+            return Corrected.ERASED
         if order.operator is None or order.nonce is None:
             return await self._by_name(order, tx_hash, decision)
         return await self._by_nonce(order, Slot(order.operator, order.nonce), tx_hash, decision)

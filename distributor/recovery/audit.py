@@ -206,7 +206,7 @@ def _judge(entry: AuditEntry | None, payouts: Sequence[Payout], accepted: Collec
 
 
 def _compared(entry: AuditEntry, payout: Payout) -> Iterator[Difference]:
-    if payout.wallet != entry.wallet:
+    if payout.wallet != entry.wallet and entry.wallet:  # empty: its data was erased
         yield _of(payout, Mismatch.OTHER_WALLET, entry.subject, f"the ledger has {entry.wallet}")
     if payout.amount_units != entry.amount_units:
         yield _of(payout, Mismatch.OTHER_AMOUNT, entry.subject, f"the ledger has {entry.amount_units} units")

@@ -90,7 +90,7 @@ class FromGuard:
             order = await self.ledger.guard_rows.order_of(payment.ref_id)
         except InvariantBroken:  # a torn row, or a newer version's: it is left as it is
             return RestoreResult.FROZEN
-        alike = order is None or is_same_payment(order, payment)
+        alike = order is None or order.purged_ms is not None or is_same_payment(order, payment)
         return RestoreResult.KNOWN if alike else RestoreResult.DIFFERS
 
 

@@ -58,7 +58,8 @@ class OrderKeeper:
         """
         order = replace(order, signed_with=await self.fingerprints.of(secret))
         inserted = await self._of_this_shop(await self._insert(order), order)
-        if inserted.order.fingerprint not in {order.fingerprint, *or_known_as}:
+        erased = inserted.order.purged_ms is not None  # known by its id alone, whatever comes under it
+        if not erased and inserted.order.fingerprint not in {order.fingerprint, *or_known_as}:
             _note("order_conflict", order)
             raise ConflictingOrder
         _note("order_received" if inserted.new else "order_repeated", inserted.order)
@@ -75,7 +76,7 @@ class OrderKeeper:
         stored = await self.ledger.recall(order)
         if stored is None and (refused := await self._refused(order)) is not None:
             raise refused
-        if stored is not None and stored.fingerprint != order.fingerprint:
+        if stored is not None and stored.purged_ms is None and stored.fingerprint != order.fingerprint:
             raise ConflictingOrder
         return stored
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from foundation.tablestore.codec import OWNER
+from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import OutcomeUnknown, Row, Rows, RowWrite, Value, Version, WriteConflict
 
 Trouble = tuple[bool, Exception]
@@ -42,13 +44,24 @@ class UnsteadyRows:
 
 
 class ListAudit:
-    """The ``AuditTrail`` port in memory."""
+    """The ``AuditTrail`` port in memory; ``rows`` is the same trail as a purge and a backup see it."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, Mapping[str, Value]] = {}
+        self.rows = MemoryRows()
+
+    @property
+    def entries(self) -> dict[str, Mapping[str, Value]]:
+        """The entries by key, without the token of a group that wrote one again."""
+        found = self.rows.dump().items()
+        return {key: {name: value for name, value in values.items() if name != OWNER} for key, values in found}
+
+    def forget(self) -> None:
+        """Lose every entry, as an account does that is gone."""
+        self.rows.restore({})
 
     async def record(self, key: str, values: Mapping[str, Value]) -> None:
-        self.entries.setdefault(key, dict(values))
+        if key not in self.rows.dump():
+            self.rows.put(key, values)
 
     async def recorded(self, prefix: str) -> Sequence[Mapping[str, Value]]:
-        return [values for key, values in sorted(self.entries.items()) if key.startswith(prefix)]
+        return [values for key, values in self.entries.items() if key.startswith(prefix)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from distributor.ledger import keys
 from distributor.ledger.admin import Admin
 from distributor.ledger.closing import Closing, _close_order
 from distributor.ledger.columns import encode
+from distributor.ledger.order_index import place_keys
+from distributor.ledger.purging import Erasure, PurgeRows
 from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
 from distributor.payout import fees, preflight
 from distributor.payout.distribution import Distribution
@@ -142,6 +145,27 @@ def pause_without_touching_the_nonces(patch: Patch) -> None:
         return
 
     patch.setattr(Admin, "_touch", untouched)
+
+
+def erased_with_its_id(patch: Patch) -> None:
+    """Erase an order and forget that its id was taken."""
+
+    async def forgotten(self: PurgeRows, order: Order) -> Erasure:
+        group = AtomicWrite()
+        for key in (keys.order_row(order.key), keys.ref(order.ref_id), *place_keys(order)):
+            group.delete(key)
+        return Erasure(rows=self.rows, group=group, marker_row=keys.order_row(order.key), counts=Counter())
+
+    patch.setattr(PurgeRows, "of_order", forgotten)
+
+
+def erased_before_it_is_finished(patch: Patch) -> None:
+    """Erase an order whatever becomes of it."""
+
+    async def finished(_self: PurgeRows, _order: Order, _carriers: Sequence[Transaction]) -> None:
+        return
+
+    patch.setattr(PurgeRows, "unfinished", finished)
 
 
 def nothing_is_swept(patch: Patch) -> None:

@@ -95,18 +95,28 @@ STRAYS: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 }
 """What happens to nonces there: a key is used for something else, and a person says by which transaction."""
 
+ERASURES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
+    "purge": (4, {"host": _HOST, "at": _ANY, "at_once": _FLAG}),
+}
+"""What people have erased in the histories of a fourth search."""
+
+_SOMETIMES = {**TROUBLES, **LOSSES, **SHOPPING, **STRAYS, **ERASURES}
+
 Event = tuple[str, Mapping[str, object]]
 
 
 @cache
 def events(troubles: frozenset[str]) -> st.SearchStrategy[Event]:
     """Return what may happen next in a history with these *troubles*."""
-    known = {**LIFE, **{name: {**TROUBLES, **LOSSES, **SHOPPING, **STRAYS}[name] for name in sorted(troubles)}}
+    known = {
+        **LIFE,
+        **{name: {**TROUBLES, **LOSSES, **SHOPPING, **STRAYS, **ERASURES}[name] for name in sorted(troubles)},
+    }
     names = [name for name, (weight, _) in known.items() for _ in range(weight)]
     return st.sampled_from(names).flatmap(_EVENT.__getitem__)
 
 
 _EVENT = {
     name: st.tuples(st.just(name), st.fixed_dictionaries(dict(arguments)))
-    for name, (_, arguments) in {**LIFE, **TROUBLES, **LOSSES, **SHOPPING, **STRAYS}.items()
+    for name, (_, arguments) in {**LIFE, **_SOMETIMES}.items()
 }

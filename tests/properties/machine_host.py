@@ -24,9 +24,12 @@ from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.payout.sweep import Sweep
 from distributor.recovery.fence import FenceOpen
+from distributor.recovery.purging import Kind, Purging, Subject
 from distributor.recovery.rebuild import NotSettled
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
+from foundation.purge_journal import PurgeJournal
+from foundation.tablestore.memory import MemoryRows
 from tests.fakes.chain import FakeSigner
 from tests.fakes.chain_state import GUARD
 from tests.fakes.history import FakeHistory
@@ -208,6 +211,13 @@ class Host:
         """A person takes an order back, if it has no nonce."""
         work = _refusable(self.ledger.admin.cancel(order, "a person", "asked"))
         return self.turns.start(f"cancel {order.order_id}", handled(work))
+
+    def purge(self, order: Order) -> Job:
+        """A person has the data of an order erased; refused while it is needed."""
+        rows, journal = SteppedRows(post=self.world.post, turns=self.turns), PurgeJournal(self.world.purges, "31337/")
+        purging = Purging(rows=rows, audit=MemoryRows(), journal=journal, clock=self.world.clock)
+        work = purging.run(Subject(kind=Kind.ORDER, name=str(order.key)), by="a person", apply=True)
+        return self.turns.start(f"purge {order.order_id}", handled(work))
 
     def bar(self, key: OrderKey) -> Job:
         """A person spends an id that was never seen."""

@@ -12,12 +12,14 @@ from distributor.ledger import keys
 from distributor.model import Hash
 from distributor.payout.guard_calls import is_guarded
 from foundation.errors import ServiceError
-from foundation.tablestore.ports import DeleteRow, InsertRow, Row, RowWrite
+from foundation.tablestore.codec import OWNER
+from foundation.tablestore.ports import DeleteRow, InsertRow, ReplaceRow, Row, RowWrite
 from tests.fakes.chain import RESERVE, FakeChain
 from tests.fakes.signer import Sent
 from tests.properties.machine_books import Books, Values, of, units_of
 from tests.properties.machine_harm import hold
 from tests.properties.machine_loop import current_job
+from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
 
 _PROMISES = ("wallet", "amount_units", "ref_id", "fingerprint", "received_ms")
@@ -83,24 +85,37 @@ class Watchman:
             hold(not (binds and self.world.lost == "emptied"), "nothing is bound on an emptied ledger", len(group))
             return
         for write in group:
-            before = rows.get(write.key)
-            kind = write.key.partition(":")[0]
-            if kind in {"attempt", "ref"}:
-                appended = isinstance(write, InsertRow) and before is None
-                hold(appended, "attempts and references are append-only", write.key)
-            if kind == "tx":
-                hold(not _final(before), "what is final stays as it is", write.key)
-            if kind == "order" and before is not None:
-                hold(not isinstance(write, DeleteRow), "an order is never removed", write.key)
-                _check_move(write, before.values, guarded=self.world.guarded)
+            self._judge(write, rows.get(write.key))
         if binds:
             hold(not self.world.paused_for_good, "nothing is bound behind a pause", [write.key for write in group])
+
+    def _judge(self, write: RowWrite, before: Row | None) -> None:
+        """Judge one row of a group."""
+        kind = write.key.partition(":")[0]
+        if before is not None and _only_erases(write, before):
+            return
+        if kind in {"attempt", "ref"}:
+            appended = isinstance(write, InsertRow) and before is None
+            hold(appended, "attempts and references are append-only", write.key)
+        if kind == "tx":
+            hold(not _final(before), "what is final stays as it is", write.key)
+        if kind == "order" and before is not None:
+            hold(not isinstance(write, DeleteRow), "an order is never removed", write.key)
+            if not isinstance(write, DeleteRow):
+                self._see_erasure(write, before)
+                _check_move(write, before.values, guarded=self.world.guarded)
+
+    def _see_erasure(self, write: RowWrite, before: Row) -> None:
+        """Keep what an order was before its data is erased."""
+        if isinstance(write, ReplaceRow) and "purged_ms" in write.values and "purged_ms" not in before.values:
+            TALLY["orders erased"] += 1
+            self.world.erased[write.key] = before.values
 
     # after each step ---------------------------------------------------------------------------
 
     def look(self) -> None:
         """Check everything that can be seen in the ledger and on the chain."""
-        rows = self.world.rows.dump()
+        rows = self.world.whole(self.world.rows.dump())
         orders = of(rows, "order:")
         if self.world.lost:
             self._transfers(orders)
@@ -186,7 +201,7 @@ class Watchman:
         self.look()
         if self.world.lost:
             return
-        rows = self.world.rows.dump()
+        rows = self.world.whole(self.world.rows.dump())
         orders = of(rows, "order:")
         unfinished = [(order["order_id"], order["status"]) for order in orders if order["status"] not in _ENDS]
         hold(not unfinished, "everything ends paid, held or cancelled", (unfinished, rows.get("waiting")))
@@ -221,6 +236,9 @@ class Watchman:
         return ((key, row) for key, row in self.world.rows.dump().items() if key.startswith(prefix))
 
 
+_BYTES = {"tx": "data", "attempt": "raw"}
+"""What an erasure empties of a final transaction."""
+_ERASABLE = {"paid", "cancelled"}
 _ENDS = {"paid", "held", "cancelled"}
 
 
@@ -235,11 +253,23 @@ def _held_for_cause(orders: Sequence[Values], chain: FakeChain) -> None:
 
 
 def _check_move(write: Any, before: Values, *, guarded: bool) -> None:
+    erases = "purged_ms" in write.values and "purged_ms" not in before and before["status"] in _ERASABLE
     for name in _PROMISES:
+        if name == "wallet" and erases and write.values["wallet"] == "":
+            continue
         hold(write.values.get(name) == before.get(name), "the first content stands", (write.key, name))
     move = (str(before["status"]), str(write.values["status"]))
     allowed = _MOVES[move[0]] | (_GUARDED_MOVES[move[0]] if guarded else set())
     hold(move[1] in allowed, "an order goes its way and never back", (write.key, *move))
+
+
+def _only_erases(write: RowWrite, before: Row) -> bool:
+    """Say whether a group empties the bytes of a final transaction or its attempt, and changes nothing else."""
+    kind = write.key.partition(":")[0]
+    if kind not in _BYTES or not isinstance(write, ReplaceRow) or write.values[_BYTES[kind]] != b"":
+        return False
+    other = {name for name in {*write.values, *before.values} if write.values.get(name) != before.values.get(name)}
+    return other <= {_BYTES[kind], OWNER} and (kind != "tx" or _final(before))
 
 
 def _final(row: Row | None) -> bool:

@@ -156,6 +156,13 @@ MUTATIONS = (
         people.pause_without_touching_the_nonces, PAUSED, troubles=["pause", "resume"], story=stories.PAUSED_IN_BETWEEN
     ),
     _mutation(people.nothing_is_swept, ENDS),
+    _mutation(people.erased_with_its_id, TWICE, troubles=["purge"], story=stories.SENT_AGAIN),
+    _mutation(
+        people.erased_before_it_is_finished,
+        *(NOT_PAID, HELD_FAILED),
+        troubles=["purge"],
+        story=stories.ERASED_TOO_EARLY,
+    ),
     _mutation(
         reads.switch_read_before_the_books, PAUSED, troubles=["pause", "resume"], story=stories.PAUSED_IN_BETWEEN
     ),

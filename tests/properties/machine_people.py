@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from distributor.ledger.purging import DAY_MS
 from distributor.model import Hash, OrderKey
 from tests.properties.machine_host import Host
 from tests.properties.machine_loop import Job
-from tests.properties.machine_rules import OPERATORS, ORDERS
+from tests.properties.machine_rules import DEEP_REORG_BLOCKS_MAX, OPERATORS, ORDERS
 
 if TYPE_CHECKING:
     from tests.properties.machine_world import World
@@ -48,6 +49,20 @@ class People:
         if orders:
             order = orders[at % len(orders)]
             self._start(host, lambda each: each.cancel(order) if cancel else each.retry(order), at_once=at_once)
+
+    def purge(self, host: int, at: int, at_once: bool) -> None:
+        """
+        A person has the data of an order erased that is over; refused where it is still needed.
+
+        That waits for a day, in which more blocks are made than ever leave the chain.
+        """
+        orders = [order for order in self.world.stored() if order.purged_ms is None]
+        if orders:
+            self.world.clock.advance(DAY_MS + 1)
+            for _ in range(DEEP_REORG_BLOCKS_MAX + 1):
+                self.world.block_passes()
+            order = orders[at % len(orders)]
+            self._start(host, lambda each: each.purge(order), at_once=at_once)
 
     def cancel_nonce(self, host: int, at: int, at_once: bool) -> None:
         """A person has a nonce spent on nothing; refused while its payment would go through."""

@@ -276,6 +276,31 @@ def _fails_the_day_after(machine: Payouts) -> None:
 FAILS_THE_DAY_AFTER = Story(tell=_once(_fails_the_day_after))
 
 
+# people --------------------------------------------------------------------------------------------
+
+
+def _erased_and_sent_again(machine: Payouts) -> None:
+    """It is paid, and a person has its data erased; then the shop sends it again."""
+    _is_bound(machine, 0)
+    _is_settled(machine, FINALITY_DEPTH + 2)
+    machine.people.purge(0, 0, True)
+    machine.look()
+    _is_bound(machine, 0)
+    _is_settled(machine, FINALITY_DEPTH + 2)
+
+
+def _erased_while_it_is_paid(machine: Payouts) -> None:
+    """Its payment is under way when a person asks for its data to be erased."""
+    _is_bound(machine, 0)
+    machine.people.purge(0, 0, True)
+    machine.look()
+    _is_settled_for_long(machine)
+
+
+SENT_AGAIN = Story(tell=_once(_erased_and_sent_again))
+ERASED_TOO_EARLY = Story(tell=_once(_erased_while_it_is_paid))
+
+
 # the guard -----------------------------------------------------------------------------------------
 
 

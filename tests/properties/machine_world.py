@@ -17,6 +17,7 @@ from foundation.tablestore.ports import DeleteRow, Row, RowWrite, Value
 from tests import factories
 from tests.factories import an_order
 from tests.fakes.alarms import ListAlarms
+from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.clock import FrozenClock
 from tests.fakes.guard import FakeGuard
@@ -87,6 +88,10 @@ class World:
         self.skew_ms = [0] * HOSTS
         """How far the clock of each host runs ahead."""
         self.liars: set[str] = set()
+        self.purges = MemoryBlobs()
+        """The journal of erasures, which is no part of the ledger and never lost."""
+        self.erased: dict[str, Mapping[str, Value]] = {}
+        """Each order whose data was erased, as it was before."""
         self.lost = ""
         """What befell the ledger: ``emptied``, ``went back``, or nothing."""
         self.found = Found()
@@ -157,6 +162,11 @@ class World:
         """Return the orders as a person sees them in the ledger."""
         rows = self.loop.finish(self.rows.scan("order:", "order;", limit=ORDERS_MAX))
         return [decode(Order, row) for row in rows]
+
+    def whole(self, rows: Mapping[str, Mapping[str, Value]]) -> Mapping[str, Mapping[str, Value]]:
+        """Return *rows* with what was erased: what was promised to whom is judged by it for all time."""
+        erased = {key: self.erased[key] for key, row in rows.items() if "purged_ms" in row}
+        return {**rows, **{key: {**rows[key], "wallet": before["wallet"]} for key, before in erased.items()}}
 
     def answered(self, order: Order, inserted: Inserted) -> None:
         """Note what the shop was told."""

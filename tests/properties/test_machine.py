@@ -25,6 +25,9 @@ LOST = frozenset(
 )
 RENAMED = frozenset({"receive_from_second", "change_shop", "say_whose", "crash", "lose_group", "decide", "reorganise"})
 STRAYED = frozenset({"stray", "resolve", "pause", "resume", "rotate"})
+ERASED = frozenset(
+    {"purge", "crash", "lose_group", "decide", "command", "reorganise", "reorganise_failures", "change_contract"}
+)
 FENCE_NONCES = 16
 """More than a history of six orders ever has in flight; a fence as wide as a real one would be most of the search."""
 STEPS = 60
@@ -81,6 +84,15 @@ def test_a_renamed_shop_is_paid_nothing_again_and_a_stray_nonce_is_stepped_over(
 
     happened = ("receive_from_second", "change_shop", "say_whose", "stray", "resolve")
     assert min(TALLY[name] for name in happened) > 0
+
+
+@pytest.mark.no_cover
+def test_what_is_erased_is_paid_no_second_time() -> None:
+    """A person has orders erased at any moment; the shop sends them again, people decide, hosts die, blocks leave."""
+    with pytest.MonkeyPatch.context() as patch:
+        _search_besides(ERASED, patch)
+
+    assert min(TALLY[name] for name in ("purge", "orders erased")) > 0
 
 
 def _search_besides(troubles: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> None:

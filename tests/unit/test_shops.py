@@ -337,7 +337,7 @@ async def test_a_rebuild_keeps_what_was_said_and_takes_nothing_for_known(shop: S
 async def test_after_a_rebuild_without_a_trail_every_shop_waits(shop: Shop) -> None:
     """Words that are lost are not guessed."""
     await shop.world.ledger.shops.begin()
-    shop.world.audit.entries.clear()
+    shop.world.audit.forget()
     for key in [key for key in shop.world.rows.dump() if key.startswith(keys.SECRETS)]:
         shop.world.rows.remove(key)
     assert await shop.world.ledger.shops.restore() == 0
