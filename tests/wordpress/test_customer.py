@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import mechanicalsoup  # type: ignore[import-untyped]  # it comes without types
 import pytest
@@ -212,6 +215,42 @@ def test_a_link_that_nobody_signed_is_none(woocommerce: Shop, guest: mechanicals
 
         assert (page.status_code, "This link is not valid." in page.text) == (404, True)
     assert woocommerce.deliveries() == []
+
+
+def test_wrong_links_of_one_network_are_bounded(woocommerce: Shop) -> None:
+    """Trying costs the shop little, from whichever address; the counters hold no address, and the time ends it."""
+    forget = "Ballx\\Distributor\\Woo\\LinkGuard::forget(); wp_cache_flush();"
+    woocommerce.site.evaluate(forget)
+    number = an_order(woocommerce, {"_order_total": "12"})
+    complete(woocommerce, number)
+    link = invited(woocommerce)
+    wrong = [f"/?ballx_wallet={number}-{guess:040x}" for guess in range(20)]
+    answers = [asked(woocommerce, path, "127.0.0.2") for path in wrong]
+    bounded = [asked(woocommerce, path, "127.0.0.2") for path in (wrong[0], link.split("/", 3)[3])]
+    counters = (
+        "return $GLOBALS['wpdb']->get_col( \"SELECT option_name FROM wp_options WHERE option_name LIKE"
+        " '_transient_ballx%wrong%'\" );"
+    )
+    counted = woocommerce.site.evaluate(counters)
+    others = asked(woocommerce, link.split("/", 3)[3], "127.0.0.3")
+    woocommerce.site.evaluate(forget)
+
+    assert answers == [(404, None)] * 20
+    assert bounded == [(429, "600")] * 2
+    assert others == (200, None)
+    assert len(counted) == 1
+    assert re.fullmatch(r"_transient_ballx_wrong_\d{1,4}", counted[0])
+    assert asked(woocommerce, link.split("/", 3)[3], "127.0.0.2") == (200, None)
+
+
+def asked(shop: Shop, path: str, address: str) -> tuple[int, str | None]:
+    """Look at a page from another *address* of this machine; return status and Retry-After."""
+    site = urlsplit(shop.site.url)
+    wire = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30, source_address=(address, 0))
+    with closing(wire):
+        wire.request("GET", "/" + path.lstrip("/"), headers={"Host": site.netloc})
+        reply = wire.getresponse()
+        return reply.status, reply.getheader("Retry-After")
 
 
 def test_no_wallet_is_asked_for_where_the_owner_wants_none(woocommerce: Shop) -> None:

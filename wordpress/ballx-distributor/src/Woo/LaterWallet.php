@@ -65,8 +65,9 @@ final class LaterWallet
     /** Return the order that the link with $text is of, null when nobody signed that. */
     public function order(string $text): ?\WC_Order
     {
-        [$id, $signature] = array_pad(explode('-', $text, 2), 2, '');
-        $order = ctype_digit($id) ? wc_get_order((int) $id) : false;
+        $whole = preg_match('/\A([0-9]{1,18})-([0-9a-f]{40})\z/', $text, $found) === 1;
+        [, $id, $signature] = $whole ? $found : ['', '0', ''];
+        $order = $whole ? wc_get_order((int) $id) : false;
         return $order instanceof \WC_Order && hash_equals(self::signature($order), $signature) ? $order : null;
     }
 

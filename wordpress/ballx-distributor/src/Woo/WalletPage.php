@@ -43,14 +43,23 @@ final class WalletPage
         if ($asked === '') {
             return;
         }
+        nocache_headers();
+        header('Referrer-Policy: no-referrer');
+        header('X-Robots-Tag: noindex, nofollow');
+        if (LinkGuard::closed()) {
+            status_header(429);
+            header('Retry-After: ' . LinkGuard::WINDOW_S);
+            $this->show(null, __('Too many links that are not valid came from your network. Try again in ten minutes.', 'ballx-distributor'), false);
+            exit;
+        }
         $order = $this->later->order($asked);
+        if ($order === null) {
+            LinkGuard::wrong();
+        }
         [$sentence, $open] = $order === null
             ? [__('This link is not valid. Copy it whole from the e-mail.', 'ballx-distributor'), false]
             : $this->handle($order);
         status_header($order === null ? 404 : 200);
-        nocache_headers();
-        header('Referrer-Policy: no-referrer');
-        header('X-Robots-Tag: noindex, nofollow');
         $this->show($order, $sentence, $open);
         exit;
     }
