@@ -21,7 +21,7 @@ LIST = "/wp-admin/admin.php?page=ballx-deliveries"
 FORM = "form:has(input[name=action][value=ballx_list])"
 STATES: dict[str, dict[str, str | int]] = {
     "L-PAID": {"state": "accepted", "status": "paid", "tx_hash": "0x" + "ab" * 32},
-    "L-HELD": {"state": "accepted", "status": "held", "needs_look": 1},
+    "L-HELD": {"state": "accepted", "status": "held", "needs_look": 1, "due_at": 2**32},
     "L-REFUSED": {"state": "refused", "error_code": "wallet_forbidden", "http_status": 422, "needs_look": 1},
     "L-VAIN": {"state": "given_up", "error_code": "no_answer", "needs_look": 1},
     "L-WAITS": {"attempts": 2, "error_code": "no_answer"},

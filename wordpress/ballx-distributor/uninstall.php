@@ -6,6 +6,7 @@
 
 declare(strict_types=1);
 
+use Ballx\Distributor\CallBacks;
 use Ballx\Distributor\CustomerWallet;
 use Ballx\Distributor\Notices;
 use Ballx\Distributor\Problems;
@@ -15,6 +16,7 @@ use Ballx\Distributor\Settings;
 use Ballx\Distributor\Trial;
 use Ballx\Distributor\Woo\LaterWallet;
 use Ballx\Distributor\Woo\Letters;
+use Ballx\Distributor\Woo\LinkGuard;
 use Ballx\Distributor\Woo\Orders;
 
 defined('WP_UNINSTALL_PLUGIN') || exit;
@@ -30,7 +32,8 @@ $ballx_forget_site = static function (): void {
     Settings::remove();
     Problems::forget();
     Trial::forget();
-    array_map(delete_option(...), [Letters::SINCE, Letters::OPTION]);
+    LinkGuard::forget();
+    array_map(delete_option(...), [Letters::SINCE, Letters::OPTION, CallBacks::LAST]);
     $ballx_meta = [Orders::WALLET_META, CustomerWallet::BLOCK_COPY, LaterWallet::UNTIL_META];
     array_map(delete_post_meta_by_key(...), $ballx_meta);
     $orders_meta = $wpdb->prefix . 'wc_orders_meta';

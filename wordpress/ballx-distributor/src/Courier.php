@@ -100,7 +100,7 @@ final class Courier
      */
     public function stop(Delivery $delivery, InvalidOrder $why): bool
     {
-        $uncertain = $delivery->attempts > 0 && $delivery->httpStatus !== self::UNAUTHORIZED;
+        $uncertain = $delivery->uncertain();
         $late = $why->problem === 'stopped_by_person' ? 'stopped_late' : 'stopped_uncertain';
         $code = $uncertain ? $late : $why->problem;
         return $this->record($delivery, [
@@ -131,11 +131,25 @@ final class Courier
         return null;
     }
 
-    /** Ask where one order stands; false when another process is at it. */
-    public function ask(Delivery $delivery): bool
+    /** Ask at a person's wish: questions that were used up begin anew. */
+    public function askNow(Delivery $delivery): bool
     {
-        $askAt = $delivery->asks + 1 < RetrySchedule::ASKS_MAX
-            ? ($this->clock)() + RetrySchedule::waitToAsk($delivery->asks + 1) : null;
+        if (!$delivery->silent()) {
+            return $this->ask($delivery);
+        }
+        $again = ['asks_max' => $delivery->asks + RetrySchedule::ASKS_MAX, 'needs_look' => 0];
+        $begun = $this->deliveries->update($delivery, $again) ? $this->deliveries->byId($delivery->id) : null;
+        return $begun !== null && $this->ask($begun);
+    }
+
+    /** Ask where one order stands; false when another process is at it, or it was asked about for long enough. */
+    private function ask(Delivery $delivery): bool
+    {
+        if ($delivery->asks >= $delivery->asksMax) {
+            $this->record($delivery, ['due_at' => null, 'needs_look' => 1]);
+            return false;
+        }
+        $askAt = ($this->clock)() + RetrySchedule::waitToAsk($delivery->asks + 1);
         if (!$this->deliveries->claim($delivery, 'asks', $askAt)) {
             return false;
         }
@@ -201,20 +215,25 @@ final class Courier
         return $now + max(RetrySchedule::waitAfter($delivery->attempts), $asked);
     }
 
-    /** @return array<string, string|int|null> what to store after a question */
+    /**
+     * When it is asked next was stored before the question; a call-back may have come since, so it is left alone.
+     *
+     * @return array<string, string|int|null> what to store after a question
+     */
     private function standing(Delivery $delivery, Answer $answer): array
     {
         $status = $answer->says('order_id') === $delivery->orderId ? self::status($answer) : '';
+        $stopped = $delivery->state === State::Stopped;
         if ($status === '') {
-            return self::traces($answer);
+            return $stopped ? ['due_at' => null] : self::traces($answer);
         }
-        $ended = in_array($status, ['paid', 'cancelled'], true);
         $hash = $answer->says('transaction_hash');
-        return [
+        $ended = in_array($status, ['paid', 'cancelled'], true) ? ['due_at' => null] : [];
+        $late = $stopped ? ['state' => State::Accepted->value, 'changed' => 1, 'needs_look' => 1] : [];
+        return $ended + $late + [
             'status' => $status,
             'tx_hash' => preg_match('/\A0x[0-9a-f]{64}\z/', $hash) ? $hash : '',
             'detail' => self::why($answer),
-            'due_at' => $ended ? null : $delivery->dueAt,
             'needs_look' => in_array($status, ['held', 'cancelled'], true) && $status !== $delivery->status
                 ? 1 : (int) ($delivery->needsLook && $status !== 'paid'),
         ] + self::traces($answer);

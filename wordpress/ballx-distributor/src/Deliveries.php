@@ -100,7 +100,9 @@ final class Deliveries
     public function restart(Delivery $delivery, ?Order $order = null): bool
     {
         $fresh = [
-            'state' => State::Waiting->value, 'attempts' => 0, 'due_at' => max(($this->clock)(), $order?->sendAt ?? 0),
+            // Not from 0 where it may have been taken: a refund that comes now must not be told as in time.
+            'state' => State::Waiting->value, 'attempts' => (int) $delivery->uncertain(),
+            'due_at' => max(($this->clock)(), $order?->sendAt ?? 0),
             'http_status' => 0, 'error_code' => '', 'request_id' => '', 'detail' => '',
             'changed' => 0, 'needs_look' => 0,
         ];
@@ -111,6 +113,29 @@ final class Deliveries
     public function rebuild(Delivery $delivery, Order $order): bool
     {
         return $this->update($delivery, self::content($order));
+    }
+
+    /**
+     * Make $delivery due because a call-back tells of it; false when that one, or a later one, came before.
+     *
+     * One that was sent without an answer is sent once more, which is safe, and its answer says what became of it.
+     * What was stopped is asked about. What was never sent stays as it is: the call-back is about another shop's order
+     * of the same id, which signs with the same secret.
+     *
+     * @param int $sequence grows with each event of one order
+     */
+    public function heed(Delivery $delivery, int $sequence): bool
+    {
+        $now = ($this->clock)();
+        $more = RetrySchedule::ASKS_MAX;
+        $last = RetrySchedule::attempts() - 1;
+        $sql = "UPDATE {$this->table()} SET call_back_seq = %d, due_at = %d, updated_at = %d,"
+            . ' asks_max = GREATEST(asks_max, asks + %d), attempts = IF(state = %s, LEAST(attempts, %d), attempts),'
+            . ' state = IF(state = %s, %s, state) WHERE id = %d AND state = %s AND call_back_seq < %d';
+        $states = [State::GivenUp->value, $last, State::GivenUp->value, State::Waiting->value];
+        $values = [$sequence, $now, $now, $more, ...$states, $delivery->id, $delivery->state->value, $sequence];
+        $known = $delivery->state === State::Accepted || $delivery->uncertain();
+        return $known && $this->changed($this->db->prepare($sql, ...$values)) === 1;
     }
 
     /** Have $delivery sent now that waited for a chosen day; false when it is not as it was read any more. */

@@ -18,6 +18,9 @@ final class Delivery
     /** What the distributor never changes again. */
     private const FINAL = ['paid', 'cancelled'];
 
+    /** Why it was stopped, where it may have been taken before. */
+    public const UNCERTAIN = ['stopped_uncertain', 'stopped_late'];
+
     public function __construct(
         public readonly int $id,
         public readonly string $orderId,
@@ -31,6 +34,7 @@ final class Delivery
         public readonly State $state,
         public readonly int $attempts,
         public readonly int $asks,
+        public readonly int $asksMax,
         public readonly ?int $dueAt,
         public readonly int $httpStatus,
         public readonly string $errorCode,
@@ -61,6 +65,7 @@ final class Delivery
             state: State::from($row['state']),
             attempts: (int) $row['attempts'],
             asks: (int) $row['asks'],
+            asksMax: (int) $row['asks_max'],
             dueAt: $row['due_at'] === null ? null : (int) $row['due_at'],
             httpStatus: (int) $row['http_status'],
             errorCode: $row['error_code'],
@@ -81,16 +86,45 @@ final class Delivery
         return $this->state === State::Accepted && !in_array($this->status, self::FINAL, true);
     }
 
+    /** Tell whether it was asked about until the questions were used up, and never told what became of it. */
+    public function silent(): bool
+    {
+        return $this->open() && $this->dueAt === null;
+    }
+
+    /** Tell whether it was sent and nobody here knows whether the distributor has it. */
+    public function uncertain(): bool
+    {
+        return match ($this->state) {
+            State::GivenUp => true,
+            State::Waiting => $this->attempts > 0 && $this->httpStatus !== 401,
+            State::Stopped => in_array($this->errorCode, self::UNCERTAIN, true),
+            default => false,
+        };
+    }
+
+    /** Tell whether the distributor has it to pay, or may have it. */
+    public function mayBeTaken(): bool
+    {
+        return $this->uncertain() || ($this->state === State::Accepted && $this->status !== 'cancelled');
+    }
+
     /** Tell whether nothing will change any more by itself. */
     public function ended(): bool
     {
         return $this->state !== State::Waiting && $this->dueAt === null;
     }
 
+    /** Tell whether an attempt ended, with an answer or without: since it was sent anew, if it was. */
+    public function answered(): bool
+    {
+        return $this->httpStatus > 0 || $this->errorCode !== '';
+    }
+
     /** Tell whether it waits for a time that the owner chose, not for its next attempt. */
     public function waitsOnPurpose(): bool
     {
-        return $this->attempts === 0 && $this->dueAt !== null && $this->dueAt > time() + HOUR_IN_SECONDS;
+        return !$this->answered() && $this->dueAt !== null && $this->dueAt > time() + HOUR_IN_SECONDS;
     }
 
     public function stoppedByPerson(): bool

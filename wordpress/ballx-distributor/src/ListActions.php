@@ -92,7 +92,7 @@ final class ListActions
         return match ($job) {
             'send_again' => $this->sendAgain($delivery),
             'stop' => $this->courier->stop($delivery, new InvalidOrder('stopped_by_person')),
-            'ask' => $this->settings->obstacle() === '' && $this->courier->ask($delivery),
+            'ask' => $this->settings->obstacle() === '' && $this->courier->askNow($delivery),
             default => $this->deliveries->update($delivery, ['needs_look' => 0]),
         };
     }

@@ -62,6 +62,7 @@ final class Plugin
         add_action(Scheduler::WORK, $this->courier->work(...), 10, 0);
         add_action(Scheduler::SWEEP, $this->courier->work(...), 10, 0);
         add_action('ballx_distribute', $this->entrance->onAction(...));
+        (new CallBacks($this->deliveries, $this->scheduler, $this->settings, time(...)))->listen();
         (new PersonalData($this->deliveries, $this->wallets))->listen();
         (new ProfileField($this->wallets))->listen();
         $this->listenToWooCommerce();

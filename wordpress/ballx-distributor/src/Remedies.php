@@ -34,10 +34,10 @@ final class Remedies
         $when = $delivery->dueAt === null ? '' : (string) wp_date('Y-m-d H:i', $delivery->dueAt);
         return match (true) {
             $delivery->httpStatus === 401 => __('The webhook secret is not the distributor\'s, or this server\'s clock is wrong by minutes. Correct it; what waits is then sent by itself.', 'ballx-distributor'),
-            $delivery->attempts === 0 && $delivery->waitsOnPurpose()
+            $delivery->waitsOnPurpose()
                 /* translators: %s: day and time */
                 => sprintf(__('It is sent on %s, unless the order is refunded before.', 'ballx-distributor'), $when),
-            $delivery->attempts === 0 => '',
+            !$delivery->answered() => '',
             /* translators: 1: how often it was tried, 2: day and time */
             default => sprintf(__('The distributor does not answer as it should; tried %1$d times. It is sent again by itself on %2$s.', 'ballx-distributor'), $delivery->attempts, $when),
         };
@@ -45,7 +45,8 @@ final class Remedies
 
     private static function accepted(Delivery $delivery): string
     {
-        return match ($delivery->status) {
+        return match ($delivery->silent() ? 'silent' : $delivery->status) {
+            'silent' => __('The distributor did not say for about 30 days what became of it. Give the operator the order id; then press "Ask now".', 'ballx-distributor'),
             'held' => __('A person at the distributor has to decide. Give the operator the order id.', 'ballx-distributor'),
             'cancelled' => __('The operator of the distributor cancelled it; nothing is paid.', 'ballx-distributor'),
             default => '',

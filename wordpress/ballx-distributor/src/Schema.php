@@ -15,7 +15,7 @@ defined('ABSPATH') || exit;
  */
 final class Schema
 {
-    private const VERSION = '4';
+    private const VERSION = '5';
     private const OPTION = 'ballx_schema';
 
     public static function table(): string
@@ -36,6 +36,7 @@ final class Schema
         // dbDelta leaves the charset of a column that is there already.
         $GLOBALS['wpdb']->query('ALTER TABLE ' . self::table() . ' MODIFY ' . self::orderId());
         self::askAboutThoseOfBefore();
+        self::markThoseOfBefore();
         update_option(self::OPTION, self::VERSION);
     }
 
@@ -44,6 +45,13 @@ final class Schema
     {
         $never = "state = 'accepted' AND asks = 0 AND due_at IS NULL AND status NOT IN ('paid', 'cancelled')";
         $GLOBALS['wpdb']->query('UPDATE ' . self::table() . " SET due_at = UNIX_TIMESTAMP() WHERE {$never}");
+    }
+
+    /** Versions before ended the questions without a word: it stayed "Accepted", and nobody looked. */
+    private static function markThoseOfBefore(): void
+    {
+        $silent = "state = 'accepted' AND due_at IS NULL AND status NOT IN ('paid', 'cancelled')";
+        $GLOBALS['wpdb']->query('UPDATE ' . self::table() . " SET needs_look = 1 WHERE {$silent}");
     }
 
     public static function drop(): void
@@ -74,6 +82,7 @@ final class Schema
     {
         $table = self::table();
         $orderId = self::orderId();
+        $asksMax = RetrySchedule::ASKS_MAX;
         return "CREATE TABLE {$table} (
             id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
             {$orderId},
@@ -87,6 +96,8 @@ final class Schema
             state varchar(16) NOT NULL,
             attempts int(10) unsigned NOT NULL DEFAULT 0,
             asks int(10) unsigned NOT NULL DEFAULT 0,
+            asks_max int(10) unsigned NOT NULL DEFAULT {$asksMax},
+            call_back_seq bigint(20) unsigned NOT NULL DEFAULT 0,
             due_at bigint(20) unsigned DEFAULT NULL,
             http_status smallint(5) unsigned NOT NULL DEFAULT 0,
             error_code varchar(64) NOT NULL DEFAULT '',

@@ -37,6 +37,9 @@ final class Sentences
             'order_deleted' => __('The order was deleted, so no tokens were sent.', 'ballx-distributor'),
             'part_of_order' => __('This is a part of another order, which is the one that is sent.', 'ballx-distributor'),
             'sent_in_parts' => __('This order is split among vendors; its parts are sent, not the whole.', 'ballx-distributor'),
+            'relative_sent' => __('The whole order, or a part of it, was sent before. Nothing more is sent, so that it is not paid twice.', 'ballx-distributor'),
+            'refund_and_parts' => __('The order has a refund, and parts that were cancelled or refunded: nobody can tell whether that is the same money. Nothing was sent; put the tokens into the order field with the amount.', 'ballx-distributor'),
+            'refund_of_whole' => __('The whole order has a refund that none of its parts shows, so nobody can tell whose part it was. Nothing was sent; put the tokens into the order field with the amount.', 'ballx-distributor'),
             'stopped_uncertain' => __('The order changed while nobody knew whether the distributor had taken it. It is not sent again. Give the operator the order id: if it was taken, only the operator can cancel it.', 'ballx-distributor'),
             'stopped_by_person' => __('Somebody stopped it here before it was sent. Nothing is paid unless it is sent again.', 'ballx-distributor'),
             'stopped_late' => __('Somebody stopped it here after it had been tried, and nobody knows whether the distributor has taken it. Give the operator the order id: if it was taken, only the operator can cancel it.', 'ballx-distributor'),
@@ -75,8 +78,10 @@ final class Sentences
     /** Where a delivery stands, in one or two words. */
     public static function standing(Delivery $delivery): string
     {
-        $code = $delivery->state === State::Accepted ? $delivery->status : $delivery->state->value;
+        $taken = $delivery->silent() ? 'silent' : $delivery->status;
+        $code = $delivery->state === State::Accepted ? $taken : $delivery->state->value;
         return [
+            'silent' => __('No answer', 'ballx-distributor'),
             'waiting' => __('Being sent', 'ballx-distributor'),
             'refused' => __('Refused', 'ballx-distributor'),
             'given_up' => __('Not reached', 'ballx-distributor'),

@@ -61,6 +61,21 @@ final class SettingsPage
             $arguments = ['label_for' => $option] + $field;
             add_settings_field($option, $field['label'], $this->field(...), self::SLUG, $section, $arguments);
         }
+        $label = __('Address for call-backs', 'ballx-distributor');
+        $shown = ['label_for' => 'ballx_call_back'];
+        add_settings_field('ballx_call_back', $label, self::showCallBacks(...), self::SLUG, 'ballx_connection', $shown);
+    }
+
+    private static function showCallBacks(): void
+    {
+        $last = (int) get_option(CallBacks::LAST, 0);
+        $when = (string) wp_date('Y-m-d H:i', $last);
+        /* translators: %s: day and time */
+        $came = sprintf(__('The last one came on %s.', 'ballx-distributor'), $when);
+        echo '<input type="text" class="large-text code" readonly id="ballx_call_back" value="',
+            esc_attr(CallBacks::address()), '"><p class="description">',
+            esc_html__('Optional. Give it to the operator of the distributor: what becomes of an order is then known here within a minute. It must be https and open to the internet; without it the plugin asks by itself.', 'ballx-distributor'),
+            ' <strong>', esc_html($last > 0 ? $came : __('None came yet.', 'ballx-distributor')), '</strong></p>';
     }
 
     public function show(): void
