@@ -11,7 +11,7 @@ from devstack.wordpress.shop import Shop
 from distributor.model import Address
 from tests.wordpress.conftest import Distributor
 from tests.wordpress.test_orders import a_wallet, got
-from tests.wordpress.test_woocommerce import NEW_ORDER, an_order, complete, notes
+from tests.wordpress.test_woocommerce import an_order, complete, notes
 
 BLOCK = "ballx-distributor/wallet"
 COPY = f"_wc_other/{BLOCK}"
@@ -47,7 +47,7 @@ def woocommerce(shop: Shop) -> Iterator[Shop]:
     """The shop with the stand-in of WooCommerce on, half a token for each unit of currency."""
     shop.set({"woocommerce_stand_in": "1", "woocommerce_currency": "BRL", "ballx_rate": "0.5"})
     yield shop
-    shop.set({"woocommerce_stand_in": "", "ballx_rate": "", "ballx_order_level": "parent"})
+    shop.set({"woocommerce_stand_in": "", "ballx_rate": ""})
 
 
 @pytest.fixture
@@ -291,42 +291,6 @@ def test_tokens_are_not_sent_by_hand_for_an_order_that_ended(woocommerce: Shop) 
 
     assert woocommerce.deliveries() == []
     assert notes(woocommerce, number)[-1].startswith("BALLX: The order is cancelled, refunded or failed")
-
-
-# Order trees --------------------------------------------------------------------------------------
-
-
-def a_tree(shop: Shop, wallet: str) -> tuple[int, list[int]]:
-    """Return an order of 30 and its two parts of 10 and 20, one for each vendor."""
-    whole = an_order(shop, {"_ballx_wallet": wallet, "_order_total": "30"})
-    part = NEW_ORDER.replace("'post_status'", "'post_parent' => $parent, 'post_status'")
-    parts = [
-        shop.site.evaluate(part, {"parent": whole, "meta": {"_ballx_wallet": wallet, "_order_total": total}})
-        for total in ("10", "20")
-    ]
-    return whole, parts
-
-
-@pytest.mark.parametrize(("level", "sent"), [("parent", ["15"]), ("sub", ["5", "10"])])
-def test_a_marketplaces_order_is_paid_once(woocommerce: Shop, level: str, sent: list[str]) -> None:
-    """The whole or its parts, never both; completed in whatever order."""
-    woocommerce.set({"ballx_order_level": level})
-    whole, parts = a_tree(woocommerce, a_wallet(f"tree-{level}"))
-    for number in (parts[0], whole, parts[1]):
-        complete(woocommerce, number)
-
-    assert [delivery["amount"] for delivery in woocommerce.deliveries()] == sent
-
-
-def test_a_cancelled_part_is_subtracted_from_the_whole(woocommerce: Shop, distributor: Distributor) -> None:
-    """Also when it is cancelled after the whole was completed."""
-    wallet = a_wallet("tree-cancelled")
-    whole, parts = a_tree(woocommerce, wallet)
-    complete(woocommerce, whole)
-    woocommerce.site.evaluate(ENDINGS["cancelled"], {"id": parts[1]})
-    woocommerce.follow(str(whole), "paid")
-
-    assert got(distributor, wallet) == [5 * 10**18]
 
 
 def test_what_was_never_asked_about_is_asked_about_after_the_update(woocommerce: Shop) -> None:

@@ -95,6 +95,7 @@ final class Plugin
         (new Woo\OrderScreen($orders, $this->settings))->listen();
         (new Woo\Privacy())->listen();
         (new Woo\Forgetting())->listen();
+        Woo\Tree::listen();
         (new Woo\Following($orders, $this->deliveries, $this->courier, $this->problems))->listen();
     }
 

@@ -11,7 +11,6 @@ namespace Ballx\Distributor\Woo;
 use Ballx\Distributor\Decimal;
 use Ballx\Distributor\InvalidOrder;
 use Ballx\Distributor\Refunds;
-use Ballx\Distributor\SettingRules;
 use Ballx\Distributor\Settings;
 
 defined('ABSPATH') || exit;
@@ -36,9 +35,10 @@ final class Amounts
     {
         $wholes = $this->settings->text('ballx_order_level') !== 'sub';
         $problem = match (true) {
-            self::ended($order) => 'order_ended',
-            $wholes && self::isPart($order) => 'part_of_order',
-            !$wholes && self::parts($order) !== [] => 'sent_in_parts',
+            Tree::ended($order) => 'order_ended',
+            $wholes && Tree::wholes($order) !== [] => 'part_of_order',
+            !$wholes && Tree::parts($order) !== [] => 'sent_in_parts',
+            array_filter(Tree::wholes($order), Tree::ended(...)) !== [] => 'order_ended',
             default => '',
         };
         if ($problem !== '') {
@@ -67,42 +67,68 @@ final class Amounts
         if ($order->get_currency() !== (string) get_option('woocommerce_currency')) {
             throw new InvalidOrder('other_currency');
         }
+        self::checkWholes($order);
         return Decimal::product(self::kept($order), $rate, self::TOKEN_DECIMALS);
     }
 
-    /** The total less its refunds, and less the parts that ended: a vendor's part is cancelled by itself. */
-    private static function kept(\WC_Order $order): string
+    /**
+     * The total less its refunds, or less what its parts lost: a vendor's part is cancelled or refunded by itself.
+     *
+     * 1. A part is cancelled. 2. Its money goes back by a refund of the whole, which is what was paid. 3. Subtracted
+     * both, it would be subtracted twice; subtracted once, another refund would be paid. So a person decides.
+     *
+     * @param list<int> $seen orders that this one is below
+     * @throws InvalidOrder with the code refund_and_parts, refund_without_amount or bad_amount.
+     */
+    private static function kept(\WC_Order $order, array $seen = []): string
     {
-        $kept = Refunds::kept((string) $order->get_total(), self::refunds($order));
-        foreach (array_filter(self::parts($order), self::ended(...)) as $part) {
-            $kept = Decimal::difference($kept, (string) $part->get_total());
+        $left = self::afterRefunds($order);
+        $lost = self::lostInParts($order, $seen);
+        if (Decimal::isZero($lost)) {
+            return $left;
         }
-        return $kept;
+        if (!Decimal::isZero(Decimal::difference((string) $order->get_total(), $left))) {
+            throw new InvalidOrder('refund_and_parts');
+        }
+        return Decimal::difference($left, $lost);
     }
 
-    /** @return list<string> as WooCommerce's REST interface shows them, with a minus */
-    private static function refunds(\WC_Order $order): array
+    /**
+     * @param list<int> $seen
+     * @throws InvalidOrder
+     */
+    private static function lostInParts(\WC_Order $order, array $seen): string
     {
+        $seen[] = $order->get_id();
+        $lost = array_reduce(Tree::lost($order), Decimal::sum(...), '0');
+        foreach (Tree::parts($order) as $part) {
+            $known = in_array($part->get_id(), $seen, true);
+            $kept = $known || Tree::ended($part) ? '0' : self::kept($part, $seen);
+            $lost = $known ? $lost : Decimal::sum($lost, Decimal::difference((string) $part->get_total(), $kept));
+        }
+        return $lost;
+    }
+
+    /** @throws InvalidOrder with the code refund_without_amount or bad_amount. */
+    private static function afterRefunds(\WC_Order $order): string
+    {
+        // As WooCommerce's REST interface shows them, with a minus.
         $amount = fn (mixed $refund): string => '-' . $refund->get_amount();
-        return array_map($amount, array_values($order->get_refunds()));
+        return Refunds::kept((string) $order->get_total(), array_map($amount, array_values($order->get_refunds())));
     }
 
-    private static function ended(\WC_Order $order): bool
+    /**
+     * A part is paid by itself: what the whole gave back must be seen in its parts.
+     *
+     * @throws InvalidOrder with the code refund_of_whole.
+     */
+    private static function checkWholes(\WC_Order $part): void
     {
-        return in_array($order->get_status(), SettingRules::NOTHING_OWED, true);
-    }
-
-    private static function isPart(\WC_Order $order): bool
-    {
-        return $order->get_parent_id() > 0 && wc_get_order($order->get_parent_id()) instanceof \WC_Order;
-    }
-
-    /** @return list<\WC_Order> */
-    private static function parts(\WC_Order $order): array
-    {
-        $statuses = [...array_keys(wc_get_order_statuses()), 'trash'];
-        $asked = ['parent' => $order->get_id(), 'type' => 'shop_order', 'limit' => -1, 'status' => $statuses];
-        $isOrder = fn (mixed $part): bool => $part instanceof \WC_Order;
-        return array_values(array_filter((array) wc_get_orders($asked), $isOrder));
+        foreach (Tree::wholes($part) as $whole) {
+            $given = Decimal::difference((string) $whole->get_total(), self::afterRefunds($whole));
+            if (!Decimal::isZero(Decimal::difference($given, self::lostInParts($whole, [])))) {
+                throw new InvalidOrder('refund_of_whole');
+            }
+        }
     }
 }

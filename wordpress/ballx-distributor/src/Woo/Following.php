@@ -68,16 +68,24 @@ final class Following
         }
     }
 
+    /** What an order is worth, its whole is worth less, and its parts may be paid or not. */
     private function changed(mixed $orderId): void
     {
-        foreach ($this->deliveries->ofWooOrder((int) $orderId) as $delivery) {
-            $waits = $delivery->state === State::Waiting;
-            $now = $waits || ($delivery->open() && !$delivery->changed) ? $this->now($delivery, $delivery) : $delivery;
-            if ($waits && $now instanceof InvalidOrder) {
-                $this->courier->stop($delivery, $now);
-            } elseif (!$waits && self::differs($now, $delivery)) {
-                $this->tellTooLate($delivery);
-            }
+        $order = function_exists('wc_get_order') ? wc_get_order((int) $orderId) : false;
+        $tree = $order instanceof \WC_Order ? [...Tree::above($order), ...Tree::below($order)] : [];
+        foreach ([(int) $orderId, ...$tree] as $id) {
+            array_map($this->look(...), $this->deliveries->ofWooOrder($id));
+        }
+    }
+
+    private function look(Delivery $delivery): void
+    {
+        $waits = $delivery->state === State::Waiting;
+        $now = $waits || ($delivery->open() && !$delivery->changed) ? $this->now($delivery, $delivery) : $delivery;
+        if ($waits && $now instanceof InvalidOrder) {
+            $this->courier->stop($delivery, $now);
+        } elseif (!$waits && self::differs($now, $delivery)) {
+            $this->tellTooLate($delivery);
         }
     }
 

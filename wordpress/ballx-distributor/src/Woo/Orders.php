@@ -198,7 +198,26 @@ final class Orders
     private function filtered(\WC_Order $order): array
     {
         $this->amounts->check($order);
+        $this->checkRelatives($order);
         return (array) apply_filters('ballx_order_args', $this->arguments($order), $order);
+    }
+
+    /**
+     * Let $order pass when neither its whole nor a part of it was sent before.
+     *
+     * 1. An order is sent. 2. A marketplace splits it, or the setting is changed, or its whole is deleted. 3. Each part
+     * of it is completed, or the whole is, and would be paid once more.
+     *
+     * @throws InvalidOrder with the code relative_sent.
+     */
+    private function checkRelatives(\WC_Order $order): void
+    {
+        foreach ([...Tree::above($order), ...Tree::below($order)] as $id) {
+            $sent = fn (Delivery $delivery): bool => $delivery->mayBeTaken();
+            if (array_filter($this->deliveries->ofWooOrder($id), $sent) !== []) {
+                throw new InvalidOrder('relative_sent');
+            }
+        }
     }
 
     /** The order keeps the wallet it was sent to: the customer's may change later. */
