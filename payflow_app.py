@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from payflow.functions import bounces, connect, health, mail_events, metrics, office, workers
+from payflow.functions import bounces, connect, console, health, mail_events, metrics, office, workers
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for part in (bounces, connect, health, mail_events, metrics, office, workers):
+for part in (bounces, connect, console, health, mail_events, metrics, office, workers):
     app.register_functions(part.blueprint)

@@ -82,12 +82,13 @@ DISTRIBUTOR = Catalogue(
     stored=stored_sentences.details,
 )
 _OFFICE = paths.ROOT / "payflow" / "office"
+_CONSOLE = paths.ROOT / "payflow" / "console"
 PAYFLOW = Catalogue(
-    project="PayFlow, the office's page",
+    project="PayFlow, the pages of offices and of the operator",
     domain=office.DOMAIN,
     locale=office.LOCALE,
-    sources=(_OFFICE, FRAME),
-    templates=(_OFFICE, FRAME),
+    sources=(_OFFICE, _CONSOLE, FRAME),
+    templates=(_OFFICE, _CONSOLE, FRAME),
 )
 CATALOGUES = (DISTRIBUTOR, PAYFLOW)
 

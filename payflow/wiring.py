@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from foundation import logs
 from foundation.clock import Clock, system_clock
+from foundation.errors import ConfigurationError
 from foundation.lazy import built_once
 from foundation.per_loop import PerLoop
 from foundation.secrets.key_vault import KeyVaultSecrets
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
     from foundation.alarms.notifier import Target
     from foundation.alarms.register import Register
     from foundation.http.readiness import ReadinessFrame
+    from foundation.queues import StorageQueues
     from foundation.tablestore.azure_tables import Tables
     from payflow.connect.connecting import Connecting
+    from payflow.console.parts import Parts
     from payflow.delivery.doors import BounceDoor
     from payflow.delivery.event_door import EventDoor
     from payflow.delivery.manual_actions import ManualActions
@@ -68,6 +71,8 @@ if TYPE_CHECKING:
 
 LEDGER_TABLE, SECOND_TABLE = "payflow", "payflowsentlog"
 ALARMS = "alarms"  # the partition of the register
+HOST_STORAGE = "AzureWebJobsStorage"
+WHY = "why"  # the column of the audit with what a person said
 _OURS, _LOUD = ("payflow", "foundation"), ("azure", "httpx", "httpcore")
 
 G = TypeVar("G", bound=SettingsGroup)
@@ -258,8 +263,10 @@ class Container:
         url, tokens = (await self.settings(ContaAzulSettings)).api_url, await self._tokens(company)
         return partial(api_of, await self._http(), url, tokens)
 
-    async def actions(self, company: CompanyId, by: str, unrecorded: Callable[[], None]) -> ManualActions:
-        """Return what a person may do about a company."""
+    async def actions(
+        self, company: CompanyId, by: str, unrecorded: Callable[[], None], why: str = ""
+    ) -> ManualActions:
+        """Return what a person may do about a company; what they say of it is sealed in the audit."""
         from payflow.delivery.manual_actions import ManualActions, Sender
 
         base = await self.base()
@@ -275,6 +282,33 @@ class Container:
             clock=self._clock,
             by=by,
             unrecorded=unrecorded,
+            why=base.sealer.seal(company, WHY, why) if why else "",
+        )
+
+    def platform_signs_in(self) -> bool:
+        """Say whether the platform tells who signed in: what it tells is not read otherwise."""
+        from foundation.console.entra import platform_signs_in
+
+        return platform_signs_in(self._environ)
+
+    async def console_parts(self) -> Parts:
+        """Return what the operator's console needs."""
+        from payflow.console.parts import Parts
+
+        base = await self.base()
+        return Parts(
+            entries=base.entries,
+            lane=base.lane,
+            desk=self._limited_desk,
+            bare_desk=await self.desk(),
+            register=await self.register(),
+            waiting_messages=self._waiting_messages,
+            actions=self.actions,
+            decisions=base.ledger.audit,
+            opened=partial(_opened, base.sealer),
+            environment=(await self.settings(StorageSettings)).environment,
+            ledger_id=base.identity.ledger_id,
+            clock=self._clock,
         )
 
     async def bounce_door(self) -> BounceDoor:
@@ -327,6 +361,22 @@ class Container:
 
         return await channels(await self.settings(MailSettings), self._identity, self._carrier)
 
+    async def _limited_desk(self) -> SenderDesk:
+        return await self.desk(await self.settings(MailSettings))
+
+    async def _waiting_messages(self, queue: str) -> int:
+        return await (await self._queues()).count(queue)
+
+    @built_once
+    async def _queues(self) -> StorageQueues:
+        """Return the queues of wake-ups, in the account of the Functions host."""
+        from foundation.queues import connect_queues
+
+        account = await self._settings.account(HOST_STORAGE)
+        queues = connect_queues(account, None if account.connection_string else await self._identity())
+        self._open.push_async_callback(queues.aclose)
+        return queues
+
     async def _tokens(self, company: CompanyId) -> Tokens:
         from payflow.adapters.authorization import server_of
 
@@ -371,6 +421,14 @@ class Container:
         from payflow.adapters.acs import client
 
         return await self._open.enter_async_context(client())
+
+
+def _opened(sealer: Sealer, company: CompanyId, stored: str) -> str:
+    """Return what a person said of a decision; empty if its key was retired since."""
+    try:
+        return sealer.open(company, WHY, stored)
+    except ConfigurationError:
+        return ""
 
 
 def _start() -> Container:

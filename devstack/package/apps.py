@@ -65,6 +65,7 @@ PAYFLOW = App(
         "payflow/**/*.py",
         "payflow/locale/**/*.[mp]o",
         "payflow/office/templates/*",
+        "payflow/console/templates/*",
         FRAME,
         "foundation/**/*.py",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,10 @@ def settings(
         "INSIDE_NETWORKS": "127.0.0.0/8",
         "POLLING_INTERVAL_SECONDS": "60",
         "SMTP_FROM": "recibos@payflow.example",
+        stack.CONSOLE_TOKEN: secrets.token_hex(32),
+        "CONSOLE_OPERATORS": stack.CONSOLE_PERSON,
+        "CONSOLE_KEY": secrets.token_hex(32),
+        "CONSOLE_URL": url,
         MASTER_SETTING: stack.MASTER_KEY,
         STOP_SETTING: "2",
         **mail,

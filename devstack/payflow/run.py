@@ -47,7 +47,7 @@ async def _start(console: Console, this: Run, *, once: bool) -> None:
                 console.say("\nMailed, exactly once.", "green")
                 console.say(_figures(server))
                 if not once:
-                    console.say(_explain(server, host, mail))
+                    console.say(_explain(server, host, mail, settings[stack.CONSOLE_TOKEN]))
                     await asyncio.Event().wait()
 
 
@@ -67,13 +67,14 @@ def _figures(server: ContaAzul) -> str:
     return f"Requests to Conta Azul: {asked}"
 
 
-def _explain(server: ContaAzul, host: FunctionsHost, mail: Mailbox) -> str:
+def _explain(server: ContaAzul, host: FunctionsHost, mail: Mailbox, token: str) -> str:
     return f"""
 What runs
   app          {host.url}
   conta azul   {server.base_url}    (a strict stand-in)
   inbox        {mail.web_url}
   office       {host.url}/office/{COMPANY}    (its codes are in the inbox)
+  console      {host.url}/console    (sign in with {token})
   company      {COMPANY}
 
 Open the inbox in a browser to see the mail as it looks.

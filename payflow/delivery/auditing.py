@@ -24,12 +24,15 @@ async def record(
     """
     Record a decision in each of *audits*; say whether the last one, the second account's, has it.
 
-    An audit is best effort, and a restore needs that one: without it the decision is not known there.
+    An audit is best effort, and a restore needs that one: without it the decision is not known there. The others have
+    it by its subject too, so that a page finds what was decided about one payment without reading every decision.
     """
     values: dict[str, Value] = {"at_ms": now, "by": by, "what": what, "subject": subject, **(more or {})}
     key = keys.decision(company, now, subject)
     for audit in audits:
         await audit.record(key, values)
+    for audit in audits[:-1]:
+        await audit.record(f"{keys.about(company, subject)}{now:015d}", values)
     try:
         return bool(await audits[-1].recorded(key))
     except StoreUnavailable:

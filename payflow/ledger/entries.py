@@ -20,6 +20,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
+from foundation.tablestore.queries import behind
 from payflow.ledger import keys
 from payflow.ledger.records import ENTRIES
 from payflow.model import CompanyId
@@ -39,6 +40,11 @@ class Entries:
     async def all(self) -> Sequence[Entry]:
         """Return every company, in the order of their ids."""
         found = await self.rows.scan("", keys.END, limit=COMPANIES_MAX)
+        return [ENTRIES.decode(Entry, row) for row in found]
+
+    async def page(self, after: str, *, limit: int) -> Sequence[Entry]:
+        """Return at most *limit* companies behind the id *after*, in the order of their ids."""
+        found = await self.rows.scan(behind(after) if after else "", keys.END, limit=limit)
         return [ENTRIES.decode(Entry, row) for row in found]
 
     async def get(self, company: CompanyId) -> Entry | None:

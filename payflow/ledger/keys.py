@@ -121,6 +121,11 @@ def listed(found_ms: UnixMs, name: str) -> str:
     return f"{LISTED}{_LATEST_MS - found_ms:015d}:{name}"
 
 
+def about(company: CompanyId, subject: str) -> str:
+    """Return the beginning of the audit keys of what was decided about one subject, for the page that shows it."""
+    return f"about:{company}:{subject}:"
+
+
 def sibling(instalment: InstalmentId, name: str) -> str:
     """Return the key that finds a receipt by its instalment."""
     return f"{SIBLING}{instalment}:{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from foundation.console.settings import ConsoleSettings
 from payflow.settings.groups import (
     AlarmSettings,
     ContaAzulSettings,
@@ -23,4 +24,5 @@ GROUPS: Final = (
     MailSettings,
     BounceSettings,
     AlarmSettings,
+    ConsoleSettings,
 )

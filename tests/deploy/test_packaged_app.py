@@ -53,6 +53,7 @@ PAYFLOW_FUNCTIONS = {
     "bounces http /bounces",
     "mail_events http /mail-events",
     "connect http /connect/{invitation}",
+    "console http /console/{*page}",
     "oauth_callback http /oauth/callback",
     "healthz http /healthz",
     "ready http /ready",
