@@ -48,6 +48,11 @@ DOCUMENT_LATE_MS: Final = 24 * 3_600_000
 
 Probe = Callable[[Company], Awaitable[Company]]
 
+
+async def _never() -> bool:
+    return False
+
+
 _log = logging.getLogger(__name__)
 
 
@@ -94,6 +99,8 @@ class Lane:
     clock: Clock
     sleep: Sleep
     interval_ms: int
+    held: Callable[[], Awaitable[bool]] = _never
+    """Whether every company is held; asked under the lease, so that whoever waits for the lease misses no lane."""
 
     async def run(self) -> Ended:
         """Run the lane once. Raises StoreUnavailable while the ledger is away; the entry then stays due."""
@@ -120,7 +127,7 @@ class Lane:
 
     async def _work(self, run: _Run) -> Ended:
         company = await self.ledger.read_company()
-        if company is None or not self._may_run(company):
+        if company is None or not self._may_run(company) or await self.held():
             return Ended.RESTING
         try:
             company = await self._awake(company)

@@ -111,6 +111,12 @@ class Container:
         """Return the second account, whether or not its tables exist."""
         return await self._tables((await self.settings(StorageSettings)).second, SECOND_TABLE)
 
+    async def is_held(self) -> bool:
+        """Say whether every company is held, for a deployment."""
+        from payflow.ledger import control
+
+        return (await control.read((await self.ledger_tables()).rows)).held_ms > 0
+
     async def sealer(self) -> Sealer:
         return (await self.settings(KeySettings)).sealer()
 
@@ -245,6 +251,7 @@ class Container:
             clock=self._clock,
             sleep=asyncio.sleep,
             interval_ms=settings.interval_s * 1000,
+            held=self.is_held,
         )
 
     async def desk(self, mail: MailSettings | None = None) -> SenderDesk:

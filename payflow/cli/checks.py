@@ -21,9 +21,9 @@ from foundation.clock import system_clock
 from foundation.errors import ServiceError
 from foundation.version import version
 from payflow.adapters.acs import AcsChannel
-from payflow.cli.context import Add, Refused, say
+from payflow.cli.context import Add, Refused, say, when
 from payflow.errors import ServedElsewhere
-from payflow.ledger import keys, schema
+from payflow.ledger import control, keys, schema
 from payflow.mail.channel import SmtpChannel
 from payflow.model import CompanyId
 from payflow.settings.groups import AlarmSettings, ContaAzulSettings, Environment, LookSettings, StorageSettings
@@ -173,6 +173,8 @@ async def _alarms(container: Container) -> str:
 async def _scale(container: Container) -> str:
     """Whether what there is keeps up now; what is to come only a person knows."""
     base, now = await container.base(), system_clock()
+    if (held := await control.read(base.ledger.rows)).held_ms:
+        return f"every company is held since {when(held.held_ms)} by {held.by}: `resume --all`"
     late_ms = 3000 * (await container.settings(LookSettings)).interval_s
     active = [entry for entry in await base.entries.all() if entry.status is CompanyStatus.ACTIVE]
     late = [entry.company for entry in active if now - entry.looked_ms > late_ms]

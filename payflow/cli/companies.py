@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 from dataclasses import replace
 from typing import Final
@@ -11,13 +10,13 @@ from urllib.parse import urlsplit
 
 from foundation.clock import UnixMs, system_clock
 from foundation.tablestore.atomic import AtomicWrite, commit
-from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import Rows
 from payflow.cli.context import Add, Refused, company_of, say, when, who
 from payflow.cli.decide import UNRECORDED, audit
+from payflow.cli.holding import hold, let_go, until_still
 from payflow.delivery.manual_actions import PAUSABLE
 from payflow.errors import ServedElsewhere
-from payflow.ledger import keys
+from payflow.ledger import control, keys
 from payflow.ledger.lane import LaneLedger
 from payflow.model import CompanyId
 from payflow.state import Company, CompanyStatus
@@ -25,11 +24,14 @@ from payflow.wiring import Container
 
 OPEN_MAX: Final = 500
 FAR: Final = UnixMs(10**14)
-POLL_S: Final = 2.0
 _ALLOWED: Final = {
     "confirm": {CompanyStatus.CONFIRM},
     "pause": PAUSABLE,
     "resume": {CompanyStatus.PAUSED, CompanyStatus.ELSEWHERE},
+}
+_FOR_ALL: Final = {
+    "pause": "hold every company, for a deployment; needs no key",
+    "resume": "end that; a company's own pause stays",
 }
 
 
@@ -45,8 +47,10 @@ def add_to(add: Add) -> None:
         ("resume", CompanyStatus.ACTIVE, "end a pause, or serve a company that another deployment gave up"),
     ):
         command = add(name, meaning, _set_status)
-        command.add_argument("company")
-        command.set_defaults(status=status)
+        command.set_defaults(status=status, everything=False)
+        command.add_argument("company", nargs="?" if name in _FOR_ALL else None)
+        if name in _FOR_ALL:
+            command.add_argument("--all", action="store_true", dest="everything", help=_FOR_ALL[name])
         if name == "pause":
             command.add_argument("--wait", action="store_true", help="end when no lane of it runs any more")
     leave = add("disconnect", "end the service of a company, so that another deployment may take it", _disconnect)
@@ -67,6 +71,9 @@ async def _invite(container: Container, chosen: argparse.Namespace) -> None:
 
 async def _companies(container: Container, _: argparse.Namespace) -> None:
     base = await container.base()
+    held = await control.read(base.ledger.rows)
+    if held.held_ms:
+        say(f"Every company is held since {when(held.held_ms)} by {held.by}: `resume --all` ends it.")
     for entry in await base.entries.all():
         company = await base.lane(entry.company).read_company()
         policy = company.policy if company else "-"
@@ -74,6 +81,14 @@ async def _companies(container: Container, _: argparse.Namespace) -> None:
 
 
 async def _set_status(container: Container, chosen: argparse.Namespace) -> None:
+    if chosen.everything == bool(chosen.company):
+        raise Refused(f"{chosen.command} is about one company, or with --all about every one.")
+    if chosen.everything:
+        return await (hold if chosen.command == "pause" else let_go)(container, chosen)
+    return await _set_status_of_one(container, chosen)
+
+
+async def _set_status_of_one(container: Container, chosen: argparse.Namespace) -> None:
     lane, company = await company_of(container, chosen)
     if company.status not in _ALLOWED[chosen.command]:
         raise Refused(f"Company {company.id} is {company.status}; {chosen.command} does not apply.")
@@ -85,7 +100,7 @@ async def _set_status(container: Container, chosen: argparse.Namespace) -> None:
     await actions.set_status(company, chosen.status)
     say(f"Company {company.id} is {chosen.status}.")
     if chosen.command == "pause" and chosen.wait:
-        await _until_still(lane)
+        await until_still(lane.rows, lane.company)
         say("No lane of it runs any more.")
 
 
@@ -114,7 +129,7 @@ async def _disconnect(container: Container, chosen: argparse.Namespace) -> None:
         now = system_clock()
         await lane.write_company(replace(company, status=CompanyStatus.DISCONNECTED, status_ms=now))
         await lane.entries.lower(id_, now, CompanyStatus.DISCONNECTED)
-        await _until_still(lane)
+        await until_still(lane.rows, lane.company)
     try:
         await base.send_log(system_clock, id_, 1).give_up()
     except ServedElsewhere:
@@ -129,18 +144,6 @@ async def _disconnect(container: Container, chosen: argparse.Namespace) -> None:
 async def open_receipts(lane: LaneLedger) -> int:
     """Return how many receipts wait for time or for a person, at most 500 of each."""
     return len(await lane.due(FAR, limit=OPEN_MAX)) + len(await lane.held(limit=OPEN_MAX))
-
-
-async def _until_still(lane: LaneLedger) -> None:
-    """Wait for the lane's lease to be free: a lane that has begun ends between two steps, five minutes at most."""
-    while await lane_runs(lane):  # noqa: ASYNC110 -- the lane is another process
-        await asyncio.sleep(POLL_S)
-
-
-async def lane_runs(lane: LaneLedger) -> bool:
-    """Say whether a lane of the company holds its lease now."""
-    lease = await Leases(lane.rows, system_clock).find(f"lane:{lane.company}")
-    return lease is not None and lease.is_alive(system_clock())
 
 
 async def _forget(rows: Rows) -> None:

@@ -44,7 +44,8 @@ async def wake_lanes(
     async def wake() -> None:
         parts = container()
         entries = await parts.entries()
-        if due := due_entries(await entries.all(), system_clock()):
+        due = due_entries(await entries.all(), system_clock())
+        if due and not await parts.is_held():
             lanes.set(json.dumps([entry.company for entry in due]))  # the host makes a message of each
         await parts.tell_alarms()
         if due_offices := await (await parts.office_digests()).due():
@@ -62,6 +63,9 @@ async def lane(message: func.QueueMessage, context: func.Context) -> None:
         company = CompanyId(message.get_body().decode())
         if await (await container().entries()).get(company) is None:
             logs.warning(_log, "unknown_company")
+            return
+        if await container().is_held():
+            logs.info(_log, "held", company=company)  # its entry stays due
             return
         running = await container().lane(company)
         logs.info(_log, "lane_ended", company=company, how=await running.run())

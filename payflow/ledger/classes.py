@@ -55,6 +55,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "SignIn": classed(technical="digest invitation browser expires_ms result"),
     "Entry": classed(id="company", technical="next_due_ms looked_ms status"),
     "Identity": classed(technical="ledger_id environment redirect_uri", credential="index_key"),
+    "Control": classed(technical="held_ms", operator="by"),
     "Schema": classed(technical="level"),
     "Epoch": classed(technical="number"),
     "Head": classed(technical="number ledger where"),

@@ -7,13 +7,16 @@ import os
 from datetime import date
 from pathlib import Path
 
+import azure.functions as func
 import pytest
+from azure.functions.timer import TimerRequest
 
 from foundation.clock import system_clock
 from foundation.errors import ConfigurationError
 from foundation.tablestore.ports import DeleteRow
 from payflow import wiring
 from payflow.cli import checks, commands
+from payflow.functions import workers
 from payflow.lane import Ended
 from payflow.ledger import keys, schema
 from payflow.mail.codes import Phase, Verdict
@@ -21,6 +24,7 @@ from payflow.mail.smtp import Outcome
 from payflow.model import BaixaId
 from payflow.settings.mail import MailSettings
 from payflow.state import ReceiptState
+from tests.fakes.functions import Out, a_context
 from tests.integration.payflow.test_whole_way import (
     COMPANY,
     OVERRIDE,
@@ -83,6 +87,47 @@ async def test_the_checklist(world: World, capsys: pytest.CaptureFixture[str], t
         key=lambda name: (name not in checks.BY_HAND, int(name.split()[0])),
     )
     assert len({*checks.BY_HAND} | {item.name for item in checks.ITEMS}) == 12
+
+
+async def test_every_company_is_held_for_a_deployment(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a key: no lane is woken, none begins; what was booked meanwhile is mailed once afterwards."""
+    await (await wiring.container().ledger_tables()).ensure()
+    with pytest.raises(ConfigurationError, match="run `init` first"):
+        await _command("pause", "--all")
+    await connected(world, capsys)
+    payment = world.books.pay(world.books.bill(world.books.person("A", email="a@b.example"), 1, due=date(2026, 1, 1)))
+    world.books.attach(payment, a_document(1))
+    await _look_now()
+    key = os.environ.pop("MASTER_KEY")
+    await wiring.aclose()
+
+    await _command("pause", "--all", "--wait")
+    await _command("pause", "--all")
+    said = capsys.readouterr().out
+    assert "No lane runs any more." in said
+    assert "was held already" in said
+    os.environ["MASTER_KEY"] = key
+    await wiring.aclose()
+    lanes = Out()
+    await workers.wake_lanes(TimerRequest(), lanes, Out(), a_context())
+    await workers.lane(func.QueueMessage(body=COMPANY.encode()), a_context())
+    assert await world.lane() is Ended.RESTING
+    assert (lanes.get(), len(world.mail.accepted)) == ("", 0)
+    await _command("companies")
+    assert "Every company is held since" in capsys.readouterr().out
+    with pytest.raises(commands.Refused):
+        await _command("doctor")
+    assert "FAILED   11 scaling: every company is held since" in capsys.readouterr().out
+
+    await _command("resume", "--all")
+    await _look_now()
+    await workers.wake_lanes(TimerRequest(), lanes, Out(), a_context())
+    assert lanes.get() == f'["{COMPANY}"]'
+    await workers.lane(func.QueueMessage(body=COMPANY.encode()), a_context())
+    assert len(world.mail.accepted) == 1
+    for wrong in (("pause",), ("pause", COMPANY, "--all"), ("resume",)):
+        with pytest.raises(commands.Refused, match="about one company"):
+            await _command(*wrong)
 
 
 async def test_the_schema_goes_up_and_down(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from foundation.personal_data import DataClass
 from foundation.tablestore import leases
 from payflow.delivery import sender
-from payflow.ledger import deliveries, identity, records, schema, send_log
+from payflow.ledger import control, deliveries, identity, records, schema, send_log
 from payflow.ledger.classes import CLASSES, emptied
 from tests.fakes.payflow import COMPANY, SEALER
 
@@ -21,6 +21,7 @@ CODECS = [
     records.ENTRIES,
     identity._codec(SEALER),
     schema.SCHEMAS,
+    control.CONTROLS,
     deliveries.EPOCHS,
     send_log.HEADS,
     sender._CODEC,
@@ -38,7 +39,7 @@ def test_no_codec_is_forgotten() -> None:
     """Each place in PayFlow that makes a codec is among those above."""
     makers = [file for file in PACKAGE.rglob("*.py") if any(map(_makes_a_codec, ast.walk(ast.parse(file.read_text()))))]
 
-    assert {file.stem for file in makers} == {"records", "identity", "schema", "deliveries", "send_log", "sender"}
+    assert {file.stem for file in makers} == {"records", "identity", "schema", "control", "deliveries", "send_log", "sender"}
 
 
 def _makes_a_codec(node: ast.AST) -> bool:

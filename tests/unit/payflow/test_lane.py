@@ -162,6 +162,21 @@ async def test_nothing_to_do_rests_for_an_interval(world: World) -> None:
     assert await world.rests_ms() == INTERVAL_MS
 
 
+async def test_while_every_company_is_held_a_lane_does_nothing(world: World) -> None:
+    """It is asked under the lease: who waits for the lease to be free misses no lane that began before."""
+    await world.with_receipts("b1")
+    leases: list[str] = []
+
+    async def held() -> bool:
+        leases.extend(key for key in world.book.company_rows.dump() if key.startswith("lease:"))
+        return True
+
+    assert await replace(world.lane(), held=held).run() is Ended.RESTING
+    assert (len(leases), world.work.done) == (1, [])
+    assert await world.run() is Ended.DONE
+    assert world.work.done == ["b1"]
+
+
 async def test_a_send_log_that_is_away_is_an_alarm_and_no_receipts_fault(world: World) -> None:
     """Nothing is sent, nothing is counted, and the lane comes back in a minute."""
     await world.with_receipts("b1", "b2")

@@ -1,0 +1,52 @@
+"""``pause --all`` and ``resume --all``: hold every company for a deployment, with the storage account and no key."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Final
+
+from foundation.clock import system_clock
+from foundation.tablestore.leases import Leases
+from foundation.tablestore.ports import Rows
+from payflow.cli.context import say, when
+from payflow.ledger import control, keys
+from payflow.ledger.control import Control
+from payflow.ledger.entries import Entries
+from payflow.model import CompanyId
+from payflow.wiring import Container
+
+POLL_S: Final = 2.0
+
+
+async def hold(container: Container, chosen: argparse.Namespace) -> None:
+    """Let no lane begin any more; wait for those that have, if that is asked for."""
+    tables = await container.ledger_tables()
+    was = await control.read(tables.rows)
+    if was.held_ms:
+        say(f"Every company was held already, since {when(was.held_ms)} by {was.by}.")
+    else:
+        await control.write(tables.rows, Control(held_ms=system_clock(), by=chosen.by))
+        say("Every company is held: nothing is looked for and nothing is mailed until `resume --all`.")
+    if chosen.wait:
+        for entry in await Entries(tables.rows_of(keys.COMPANIES)).all():
+            await until_still(tables.rows_of(keys.partition(entry.company)), entry.company)
+        say("No lane runs any more.")
+
+
+async def let_go(container: Container, _: argparse.Namespace) -> None:
+    """End the hold; a company's own pause stays."""
+    await control.write((await container.ledger_tables()).rows, Control())
+    say("No company is held any more. What was paused by itself still is (`companies`).")
+
+
+async def until_still(rows: Rows, company: CompanyId) -> None:
+    """Wait for the lane's lease to be free: a lane that has begun ends between two steps, five minutes at most."""
+    while await lane_runs(rows, company):  # noqa: ASYNC110 -- the lane is another process
+        await asyncio.sleep(POLL_S)
+
+
+async def lane_runs(rows: Rows, company: CompanyId) -> bool:
+    """Say whether a lane of the company holds its lease now."""
+    lease = await Leases(rows, system_clock).find(f"lane:{company}")
+    return lease is not None and lease.is_alive(system_clock())
