@@ -38,8 +38,8 @@ _USING = re.compile(r"^using .*$", re.MULTILINE)
 
 
 def sources() -> list[Path]:
-    """Return every file of infra/."""
-    return sorted(path for path in INFRA.iterdir() if path.suffix in (".bicep", ".bicepparam"))
+    """Return every file of infra/, of both apps."""
+    return sorted(path for path in INFRA.rglob("*") if path.suffix in (".bicep", ".bicepparam"))
 
 
 def read(path: Path) -> str:
@@ -87,22 +87,22 @@ def _bracketed(text: str) -> tuple[dict[int, int], set[int]]:
 
 @cache
 def module(name: str) -> Mapping[str, Any]:
-    """Return what infra/*name* declares: parameters, variables, resources, modules, outputs."""
+    """Return what infra/*name*, a path, declares: parameters, variables, resources, modules, outputs."""
     return dict(BicepParser().parse(text=read(INFRA / name)))
 
 
 def resources() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield type and body of every resource; of a loop, the body of its turns."""
+    """Yield type and body of every resource of the distributor; of a loop, the body of its turns."""
     for path in INFRA.glob("*.bicep"):
         for resource in module(path.name)["resources"].values():
             body = resource["config"]
             yield resource["type"], body["config"] if "loop_type" in body else body
 
 
-def versioned(pattern: str = "*.bicep") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def versioned(pattern: str = "**/*.bicep") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield type with version, and body, of every resource."""
     for path in sorted(INFRA.glob(pattern)):
-        for resource in module(path.name)["resources"].values():
+        for resource in module(path.relative_to(INFRA).as_posix()).get("resources", {}).values():
             body = resource["config"]
             inside = "loop_type" in body or set(body) == {"condition", "config"}
             yield f"{resource['type']}@{resource['api_version']}", body["config"] if inside else body

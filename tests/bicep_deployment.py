@@ -19,7 +19,9 @@ from tests import bicep
 
 KEPT = Path(__file__).with_name("deployed")
 ENVIRONMENTS = ("test", "production")
-FILES = (*ENVIRONMENTS, "parameters")
+PAYFLOW = ("payflow/test", "payflow/production")
+"""Parameter files of each app, by their path in infra/ without its end."""
+FILES = (*ENVIRONMENTS, *PAYFLOW, "parameters", "payflow/parameters")
 SHELL = {
     "AUTHORITY_ADDRESS": "0x" + "aa" * 20,
     "TOKEN_ADDRESS": "0x" + "bb" * 20,
@@ -28,12 +30,22 @@ SHELL = {
     "OPERATORS_OBJECT_ID": "55555555-5555-5555-5555-555555555555",
     "ALERT_EMAIL": "operators@example.com",
 }
-"""What the person who deploys has set."""
+"""What the person who deploys the distributor has set."""
 ENVIRONMENT = {
     "environment().suffixes.storage": "core.windows.net",
     "environment().authentication.loginEndpoint": "https://login.microsoftonline.com/",
 }
 """What Azure's own function says in the public cloud."""
+PAYFLOW_SHELL = {
+    "CONTA_AZUL_CLIENT_ID": "an-application",
+    "SMTP_FROM": "recibos@example.com",
+    "SMTP_HOST": "smtp.example.com",
+    "SMTP_USER": "recibos@example.com",
+    "OPERATORS_OBJECT_ID": SHELL["OPERATORS_OBJECT_ID"],
+    "ALERT_EMAIL": SHELL["ALERT_EMAIL"],
+}
+OVERRIDE = {"OVERRIDE_RECIPIENT_EMAIL": "test@example.com"}
+"""Set outside production alone."""
 Names = Mapping[str, Any]
 
 
@@ -56,38 +68,57 @@ class Resource:
         return {"resource": f"{self.module}/{self.symbol}", "type": self.kind, **there, **self.body}
 
 
-def deployment(environment: str, shell: Mapping[str, str] = SHELL, **parameters: Any) -> list[Resource]:
+def set_for(environment: str) -> Mapping[str, str]:
+    """Return what the person who deploys with a parameter file has set."""
+    override = OVERRIDE if environment == "payflow/test" else {}
+    return {**PAYFLOW_SHELL, **override} if environment in PAYFLOW else SHELL
+
+
+def deployment(environment: str, shell: Mapping[str, str] | None = None, **parameters: Any) -> list[Resource]:
     """
     Return all that is deployed with a parameter file.
 
     Args:
-        environment: ``test`` or ``production``.
-        shell: What the parameter file reads of the environment.
+        environment: One of ENVIRONMENTS or PAYFLOW.
+        shell: What the parameter file reads of the environment; None: what is usually set.
         parameters: In the place of what the file sets.
 
     Raises:
         bicep.Refused: A value is refused in words.
         KeyError: A variable without a default is not set.
     """
-    set_there = {f"environment {name}": value for name, value in shell.items()}
+    given_there = set_for(environment) if shell is None else shell
+    set_there = {f"environment {name}": value for name, value in given_there.items()}
     given = bicep.module(f"{environment}.bicepparam")["variables"]
     values = {name: bicep.value(one["value"], set_there) for name, one in given.items()}
     found: list[Resource] = []
-    _module("main", {**values, **parameters}, found)
+    main = f"{_folder(environment)}main"
+    _module(main, main, {**values, **parameters}, found)
     return found
+
+
+def file_of(name: str) -> Path:
+    """Return where the text of one of FILES is kept."""
+    return KEPT / f"{name.replace('/', '-')}.json"
 
 
 def kept(name: str) -> str:
     """Return the text that is kept of a parameter file; of ``parameters``, what main.bicep takes and puts out."""
-    return json.dumps(_declared() if name == "parameters" else _deployed(name), indent=2, ensure_ascii=False) + "\n"
+    told = _declared(_folder(name)) if name.endswith("parameters") else _deployed(name)
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def _folder(name: str) -> str:
+    """Return the folder in infra/ that a file is in, with its slash."""
+    return name.rpartition("/")[0] + "/" if "/" in name else ""
 
 
 def _deployed(environment: str) -> Any:
     return [each.document() for each in deployment(environment)]
 
 
-def _declared() -> Any:
-    main = bicep.module("main.bicep")
+def _declared(folder: str) -> Any:
+    main = bicep.module(f"{folder}main.bicep")
     asked = {
         name: {each["type"]: each.get("argument") for each in one["decorators"] if each["type"] != "description"}
         | {"type": one["type"], "default": one["default"]}
@@ -100,16 +131,28 @@ def _declared() -> Any:
     }
 
 
-def _module(name: str, given: Names, found: list[Resource]) -> dict[str, Any]:
-    """Add what a module declares to *found*; return its outputs."""
-    declared = bicep.module(f"{name}.bicep")
+def _module(file: str, name: str, given: Names, found: list[Resource]) -> dict[str, Any]:
+    """
+    Add what a module declares to *found*; return its outputs.
+
+    Its file is a path in infra/ without its end, and its name the same, or another where a file is used twice.
+    """
+    declared = bicep.module(f"{file}.bicep")
     names = _names(name, declared, given)
     for symbol, one in declared.get("resources", {}).items():
         found.extend(_resources(name, symbol, one, names))
     for symbol, one in declared.get("modules", {}).items():
         wanted = {key: bicep.value(value, names) for key, value in one["config"]["params"].items()}
-        names[f"{bicep.RESOURCE}{symbol}"] = {"outputs": _module(symbol, wanted, found)}
+        inner = _beside(file, one)
+        called = inner if Path(inner).name == symbol else f"{_folder(file)}{symbol}"
+        names[f"{bicep.RESOURCE}{symbol}"] = {"outputs": _module(inner, called, wanted, found)}
     return {key: bicep.value(one["value"], names) for key, one in declared.get("outputs", {}).items()}
+
+
+def _beside(file: str, module: Names) -> str:
+    """Return a module's file; it is written as a path from the file that uses it."""
+    path: Path = (bicep.INFRA / file).parent / module["detail"]["path"]
+    return path.resolve().relative_to(bicep.INFRA.resolve()).with_suffix("").as_posix()
 
 
 def _names(name: str, declared: Names, given: Names) -> dict[str, Any]:
@@ -162,14 +205,17 @@ def _turns(body: Names, names: Names) -> Iterator[tuple[Names, Names]]:
 def _plain(body: Names, names: Names) -> dict[str, Any]:
     """Return the values of *body*; a key may hold an expression, too."""
     computed = bicep.value(dict(body), names)
-    return dict(json.loads(json.dumps(computed).replace("'${identityId}'", str(names.get("identityId")))))
+    text = json.dumps(computed)
+    for name in ("identityId", "logIdentityId"):
+        text = text.replace(f"'${{{name}}}'", str(names.get(name)))
+    return dict(json.loads(text))
 
 
 def main() -> None:
     """Write what is kept."""
     KEPT.mkdir(exist_ok=True)
     for name in FILES:
-        (KEPT / f"{name}.json").write_text(kept(name), "utf-8")
+        file_of(name).write_text(kept(name), "utf-8")
 
 
 if __name__ == "__main__":

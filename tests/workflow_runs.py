@@ -53,6 +53,8 @@ case "$line" in
   *7071/healthz) grep -q "^func start" "$ROOM/calls" || exit 1;;
   *8080/healthz) grep -q "^docker run --detach" "$ROOM/calls" || exit 1;;
   *outputs.appName*) echo func-ballx;;
+  *outputs.ledgerName*) echo stpayflow;;
+  *outputs.appUrl*) echo https://func-payflow.example;;
   *outputs.webhookUrl*) echo https://func-ballx.example/webhook;;
   *"/orders/"*|*"distributor order"*) echo '{"status": "paid"}';;
   *"docker run --rm --env KEYVAULT_URI="*) echo "KEYVAULT_URI is not the URL of a vault"; exit 1;;
@@ -185,7 +187,9 @@ def hooks() -> Iterator[Step]:
 GIVEN = {
     "AUTHORITY_ADDRESS": "0xa", "TOKEN_ADDRESS": "0xb", "RESERVE_ADDRESS": "0xc", "ALERT_EMAIL": "you@example.com",
     "LEDGER_ID": "none", "AZURE_RESOURCE_GROUP": "ballx-test", "appName": "func-ballx", "vaultName": "kv-ballx",
-    "webhookUrl": "https://func-ballx.example/webhook",
+    "webhookUrl": "https://func-ballx.example/webhook", "PAYFLOW": "yes", "CONTA_AZUL_CLIENT_ID": "an-application",
+    "SMTP_FROM": "r@example.com", "SMTP_HOST": "smtp.example.com", "SMTP_USER": "r@example.com",
+    "OVERRIDE_RECIPIENT_EMAIL": "you@example.com",
 }  # fmt: skip
 """What the person has set, and what the deployment put out."""
 

@@ -10,7 +10,7 @@ import pytest
 from tests import bicep
 from tests.bicep_types import wrong
 
-FILES = sorted(path.name for path in bicep.INFRA.glob("*.bicep"))
+FILES = sorted(path.relative_to(bicep.INFRA).as_posix() for path in bicep.INFRA.rglob("*.bicep"))
 PLAN = "Microsoft.Web/serverfarms@2025-03-01"
 SITE = "Microsoft.Web/sites@2025-03-01"
 RULE = "Microsoft.Insights/scheduledQueryRules@2026-03-01"

@@ -14,7 +14,7 @@ from pycep import BicepParser
 
 from devstack import paths
 from tests import bicep
-from tests.bicep_deployment import ENVIRONMENTS, FILES, KEPT, SHELL, Resource, deployment, kept
+from tests.bicep_deployment import ENVIRONMENTS, FILES, SHELL, Resource, deployment, file_of, kept
 
 GUIDES = {
     paths.ROOT / "docs" / "deploy.md": ("the app", "you", "storage", "vault", "logs"),
@@ -63,7 +63,7 @@ def minutes(duration: str) -> timedelta:
 
 def unheard(deployed: Sequence[Resource]) -> Iterator[str]:
     """Yield why a line of the log might reach nobody's mail."""
-    (workspace,), (insights,), (settings, _sign_in) = (
+    (workspace,), (insights,), (settings, *_sign_in) = (
         of(kind, deployed)
         for kind in (
             "Microsoft.OperationalInsights/workspaces",
@@ -123,7 +123,7 @@ def _mailed(rule: dict[str, Any], people: dict[str, Any]) -> Iterator[str]:
 @pytest.mark.parametrize("name", FILES)
 def test_what_is_deployed_is_what_was_looked_at(name: str) -> None:
     """Every value of every resource. After a change: ``python -m tests.bicep_deployment``, and read the difference."""
-    assert kept(name) == (KEPT / f"{name}.json").read_text("utf-8")
+    assert kept(name) == file_of(name).read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", sorted(SHELL))

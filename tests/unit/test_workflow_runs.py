@@ -9,7 +9,10 @@ from tests.workflow_runs import GIVEN, KEPT, Step, hooks, kept, ran, steps
 MAY_FAIL = ("docker run --rm --env KEYVAULT_URI=", "func start")
 """The first must fail, and the step looks at its words; the second runs behind, and is asked until it answers."""
 SCRIPTS = {each.name: each for each in (*steps(), *hooks())}
-NEEDED = ("AUTHORITY_ADDRESS", "TOKEN_ADDRESS", "RESERVE_ADDRESS", "ALERT_EMAIL", "LEDGER_ID")
+NEEDED = (
+    "AUTHORITY_ADDRESS", "TOKEN_ADDRESS", "RESERVE_ADDRESS", "ALERT_EMAIL", "LEDGER_ID",
+    "CONTA_AZUL_CLIENT_ID", "SMTP_FROM", "SMTP_HOST", "SMTP_USER", "OVERRIDE_RECIPIENT_EMAIL",
+)  # fmt: skip
 
 
 def fails_quietly(step: Step) -> list[str]:
@@ -27,7 +30,10 @@ def test_each_script_calls_what_it_is_there_for() -> None:
 def test_no_failure_is_swallowed(name: str) -> None:
     """Every call of every script, failing by itself, ends the script with an error; and all together it ends well."""
     ended = ran(SCRIPTS[name], values=GIVEN)
-    may_be_absent = {"azd/preprovision": ["azd env get-value OPERATORS_OBJECT_ID"]}
+    may_be_absent = {
+        "azd/preprovision": ["azd env get-value PAYFLOW", "azd env get-value OPERATORS_OBJECT_ID"],
+        "azd/postprovision": ["azd env get-value PAYFLOW"],
+    }
 
     assert (ended.code, ended.calls != []) == (0, True), ended.said
     assert fails_quietly(SCRIPTS[name]) == may_be_absent.get(name, [])
@@ -53,6 +59,17 @@ def test_a_bad_answer_ends_a_step(name: str, answers: str) -> None:
     """A warning, another format, a diagnostic, an order that is not paid: the command itself ended well."""
     assert ran(SCRIPTS[name]).code == 0
     assert ran(SCRIPTS[name], answers=f"{answers}\n").code != 0
+
+
+@pytest.mark.parametrize("hook", ["azd/preprovision", "azd/postprovision"])
+def test_azd_makes_payflow_only_where_it_is_asked_for(hook: str) -> None:
+    """Who has the distributor alone is asked for nothing of a clinic's."""
+    alone = ran(SCRIPTS[hook], values={**GIVEN, "PAYFLOW": "no"})
+    both = ran(SCRIPTS[hook], values=GIVEN)
+
+    assert (alone.code, both.code) == (0, 0)
+    assert [call for call in alone.calls if "payflow" in call] == []
+    assert len([call for call in both.calls if "payflow" in call]) == (1 if hook == "azd/preprovision" else 3)
 
 
 @pytest.mark.parametrize("missing", NEEDED)
@@ -88,6 +105,11 @@ PLANTS = [
     ("infra/compile/6", 'snapshot "infra', 'build "infra'),
     ("container/build/8", "exit 1", ""),
     ("package/package/4", "package payflow", "package"),
+    ("deploy-payflow/deploy/7", "pause --all --wait", "pause --all"),
+    ("deploy-payflow/deploy/7", "--quiet --require-hashes", "--quiet"),
+    ("deploy-payflow/deploy/9", "exit 1", "exit 0"),
+    ("deploy-payflow/deploy/9", "python3 -m payflow resume --all", "true"),
+    ("infra/compile/7", 'snapshot "infra', 'build "infra'),
     ("azd/preprovision", "python3 -m devstack package", "# python3 -m devstack package"),
     ("azd/preprovision", "set -eu", ""),
     ("azd/postprovision", "set -eu", ""),
