@@ -66,7 +66,7 @@ async def list_held(context: CommandContext, *, most: int | None = None) -> list
     settings = await context.begin(StatusSettings)
     torn, found = list[Unreadable](), list[dict[str, object]]()
     async for each in (await context.rebuild_store()).held(torn):
-        found.append(_line(each, settings.decimals))
+        found.append(held_line(each, settings.decimals))
         if most is not None and len(found) >= most:
             break
     return [*found, *map(_torn, torn)]
@@ -184,7 +184,8 @@ def _refuse_newer(found: Order) -> None:
         )
 
 
-def _line(held_order: Order, decimals: int) -> dict[str, object]:
+def held_line(held_order: Order, decimals: int) -> dict[str, object]:
+    """Return a held order as the list shows it."""
     return {
         "order": str(held_order.key),
         "reason": str(held_order.hold_reason),

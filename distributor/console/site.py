@@ -14,6 +14,7 @@ from distributor.console.acts import ACTS, About, Act
 from distributor.console.charts import charts_page
 from distributor.console.desk import Desk, why_not
 from distributor.console.filters import FILTERS, TEMPLATES
+from distributor.console.together import Together
 from distributor.console.views import Views
 from distributor.errors import RateLimited
 from distributor.order_ids import can_be_an_order
@@ -52,6 +53,7 @@ class Console:
             brake=_Brake(self.rate_limiter),
             use_link=self._use_link,
             answer_s=ANSWER_S_MAX,
+            bulk=Together(desk=Desk(parts=self.parts, clock=self.clock)),
         )
         return await site.answer(visit)
 
@@ -101,6 +103,9 @@ class Payouts:
                 return Shown(template="orders.html", values=shown, status=400 if shown["wrong"] else 200)
             case "charts":
                 return Shown(template="charts_page.html", values=await charts_page(self._desk))
+            case "held":
+                held = await views.held_for(visit.query.get("reason", ""))
+                return Shown(template="held.html", values=held)
             case "order":
                 return await self._order(views, visit.query.get("id", "").strip())
         return None

@@ -10,16 +10,18 @@ from distributor.cli.alarms import standing
 from distributor.cli.argument_types import order_key
 from distributor.cli.call_backs import line_of
 from distributor.cli.language import N_, current, detail
-from distributor.cli.orders import list_held
+from distributor.cli.orders import held_line, list_held
 from distributor.cli.show import overview
 from distributor.console.desk import Desk
+from distributor.console.together import TOGETHER, Together
 from distributor.errors import MalformedQuery
 from distributor.model import OrderKey, OrderStatus
 from distributor.order_list import OrderList
 from distributor.order_query import FILTERS, STATUSES, OrderQuery
-from distributor.payout.catalogue import CATALOGUE, WORK_NOT_RUNNING
+from distributor.payout.catalogue import CATALOGUE, ROW_UNREADABLE, WORK_NOT_RUNNING
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import Status
+from foundation.console.bulk import ITEMS_MAX
 
 HELD_SHOWN_MAX, CALLS_SHOWN_MAX = 50, 50
 _PROGRAM = "python3 -m distributor"
@@ -53,7 +55,20 @@ class Views:
             "service": shown.document,
             "held": held,
             "held_max": HELD_SHOWN_MAX,
+            "reasons": sorted({str(each["reason"]) for each in held} - {ROW_UNREADABLE}),
             "alarms": await standing(context),
+        }
+
+    async def held_for(self, reason: str) -> dict[str, Any]:
+        """Return the orders that are held for *reason*, as many as one form is about, and what to do about them."""
+        settings = await self.desk.parts.settings(StatusSettings)
+        found = await Together(desk=self.desk).held(reason)
+        return {
+            "reason": reason,
+            "action": CATALOGUE.find(f"held_{reason}").texts[current()].action if found else "",
+            "held": [held_line(each, settings.decimals) for each in found[:ITEMS_MAX]],
+            "more": len(found) > ITEMS_MAX,
+            "together": TOGETHER,
         }
 
     async def orders(self, asked: Mapping[str, str]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ from distributor.ledger.service_state import ServiceState
 from distributor.ledger.shop_orders import ShopOrders
 from distributor.ledger.shops import Shops
 from distributor.ledger.signs import Signs
+from distributor.ledger.used_forms import UsedForms
 from distributor.model import (
     Address,
     Attempt,
@@ -84,6 +85,7 @@ class Ledger:
         self.doubts = Doubts(rows, clock)
         self.guard_rows = GuardRows(rows, audit, clock)
         self.exits = Exits(rows, clock)
+        self.used_forms = UsedForms(audit, clock)
         self.shops = Shops(rows, audit, clock)
         self.shop_orders = ShopOrders(rows, clock)
         self.own_addresses = OwnAddresses(rows, clock)

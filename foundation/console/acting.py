@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from foundation.console.pages import Pages
 from foundation.console.sessions import Session
 from foundation.console.visit import Visit
 from foundation.errors import ServiceError
+from foundation.sentences import N_
+
+STALE: Final = N_("What you saw has changed, the form is too old, or it was used before. Nothing was done. Look again.")
+NO_WHY: Final = N_("Say why: the words stand in the audit trail.")
 
 
 class Sorry(ServiceError):

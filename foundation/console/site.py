@@ -12,11 +12,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from foundation import logs
 from foundation.clock import Clock
-from foundation.console.acting import Act, Brake, ConsoleApp, Order, Sorry, Told
+from foundation.console.acting import NO_WHY, STALE, Act, Brake, ConsoleApp, Order, Sorry, Told
+from foundation.console.bulk import Bulk, BulkApp
 from foundation.console.door import COOKIE, NOWHERE, ROOT, STYLE, Door, UseLink
 from foundation.console.forms import Forms, Purpose
 from foundation.console.sessions import Session
@@ -33,12 +35,10 @@ PAGE_S: Final = 0.5
 _BROKEN: Final = 500
 _OFF = N_("The console is off: no personal token is set.")
 _NOT_YOURS = N_("Your role may look and not act.")
-_STALE = N_("What you saw has changed, the form is too old, or it was used before. Nothing was done. Look again.")
 _GONE = N_("You are signed out. Nothing was done. Sign in and look again.")
 TOO_OFTEN = N_("Too many attempts from your address. Wait a minute.")
 _LATE = N_("This took too long, and whether it was done is not known: look again before you repeat it.")
 _NO_FORM = N_("The form cannot be read. Nothing was done.")
-_NO_WHY = N_("Say why: the words stand in the audit trail.")
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ class Site:
         brake: Slows who guesses; None where nothing counts: a token of 32 bytes is not guessed.
         use_link: Uses a link up that signs in once; None where there are none.
         answer_s: An answer takes no longer, seconds.
+        bulk: Acts about many things at once; None where there are none.
     """
 
     settings: ConsoleSettings
@@ -63,6 +64,7 @@ class Site:
     brake: Brake | None = None
     use_link: UseLink | None = None
     answer_s: float = ANSWER_S_MAX
+    bulk: BulkApp | None = None
 
     async def answer(self, visit: Visit) -> HtmlPage:
         """Return the page; what is refused, or does not answer now, is a page that says so."""
@@ -107,6 +109,8 @@ class Site:
         match place, visit.method:
             case "acts", "POST" if rest in self.app.acts:
                 return await self._act(self.app.acts[rest], visit, session)
+            case "bulk", "GET" | "HEAD" | "POST" if self.bulk:
+                return await self._bulk(self.bulk, rest, visit, session)
             case "language" | "sign-out", "POST":
                 self._door.same_origin(visit)
                 return self._language(visit, session) if place == "language" else self._door.sign_out()
@@ -152,9 +156,9 @@ class Site:
         about, why = visit.said("about"), visit.said("why").strip()
         purpose = Purpose(act.name, about, await self.app.version(act.name, about))
         if not self._forms.allows(visit.said("form"), session, purpose):
-            raise Sorry(409, _STALE)
+            raise Sorry(409, STALE)
         if not why:
-            return await self._ask(act, about, session, _NO_WHY)
+            return await self._ask(act, about, session, NO_WHY)
         # Before it acts: what storage does although its answer comes too late is in no audit trail.
         logs.info(_log, "console_act_begins", act=act.name, about=about, by=session.name)
         told = await self.app.run(Order(act=act.name, about=about, by=session.name, why=why, apply=True))
@@ -164,6 +168,15 @@ class Site:
     def _done(self, session: Session, act: Act, about: str, told: Told) -> HtmlPage:
         status = 503 if told.unknown else 409 if told.refused else 200
         return self._page(session, "done.html", status=status, act=act, about=about, told=told)
+
+    async def _bulk(self, app: BulkApp, name: str, visit: Visit, session: Session) -> HtmlPage:
+        """Show what an act would do to many things, or do it to those of its form."""
+        if visit.method == "POST":
+            self._door.same_origin(visit)
+        self._may(session)
+        say = partial(self._say, session.language)
+        shown = await Bulk(app=app, forms=self._forms, session=session, say=say).answer(name, visit)
+        return self._page(session, shown.template, status=shown.status, **shown.values)
 
     def _may(self, session: Session) -> None:
         if not session.may_act:
