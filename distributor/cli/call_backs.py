@@ -85,6 +85,7 @@ async def _test(context: CommandContext) -> int:
         return DONE
     reply = await (await _by_hand(context)).test(receiver, await posting_of(context.parts, clock=context.clock))
     await _record(context, receiver.source)
+    context.say(_("{source} answered: {answer}").format(source=receiver.source, answer=detail(reply.words)))
     context.answer({"shop": receiver.source, "answer": detail(reply.words)})
     return DONE if reply.meaning is Meaning.TOLD else REFUSED
 

@@ -7,14 +7,15 @@ What pays twice when it is judged wrongly is not among them: ``settle``, ``reope
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from distributor.cli import alarms, orders, pause, sign_out
+from distributor.cli import alarms, call_backs, orders, pause, sign_out
 from distributor.cli.argument_types import order_key
 from distributor.cli.language import N_
+from distributor.console import call_backs as about_call_backs
 from distributor.console.desk import Run
 
 
@@ -24,6 +25,11 @@ class About(StrEnum):
     PAYOUTS = "payouts"
     ORDER = "order"
     ALARM = "alarm"
+    TELLING = "telling"
+    """What the shop of an order was told."""
+    SHOP = "shop"
+    SINCE = "since"
+    """What a shop was told since a moment: ``SHOP TIME``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +44,17 @@ class Act:
 
     def asked(self, subject: str) -> dict[str, Any]:
         """Return the command's arguments about *subject*."""
-        about: Mapping[About, Mapping[str, Any]] = {
-            About.PAYOUTS: {},
-            About.ORDER: {"order": order_key(subject)},
-            About.ALARM: {"code": subject},
-        }
-        return {**self.options, **about[self.about]}
+        return {**self.options, **_ASKED[self.about](subject)}
+
+
+_ASKED: Final[Mapping[About, Callable[[str], Mapping[str, Any]]]] = {
+    About.PAYOUTS: lambda _subject: {},
+    About.ORDER: lambda subject: {"order": order_key(subject)},
+    About.ALARM: lambda subject: {"code": subject},
+    About.TELLING: about_call_backs.of_order,
+    About.SHOP: about_call_backs.of_shop,
+    About.SINCE: about_call_backs.of_time,
+}
 
 
 ACTS: Final[Mapping[str, Act]] = {
@@ -72,6 +83,27 @@ ACTS: Final[Mapping[str, Act]] = {
             about=About.ALARM,
             run=alarms.alarms,
             options={"action": "seen"},
+        ),
+        Act(
+            name="call-back",
+            label=N_("Tell the shop again"),
+            about=About.TELLING,
+            run=call_backs.call_backs,
+            options={"action": "resend"},
+        ),
+        Act(
+            name="call-back-since",
+            label=N_("Tell the shop all of it again"),
+            about=About.SINCE,
+            run=call_backs.call_backs,
+            options={"action": "resend"},
+        ),
+        Act(
+            name="call-back-test",
+            label=N_("Post a test"),
+            about=About.SHOP,
+            run=call_backs.call_backs,
+            options={"action": "test"},
         ),
         Act(name="sign-out-all", label=N_("Sign everybody out"), about=About.PAYOUTS, run=sign_out.sign_out_all),
     )

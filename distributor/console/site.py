@@ -10,6 +10,7 @@ from typing import Final
 from distributor.cli.argument_types import order_key
 from distributor.cli.language import _, speaking
 from distributor.cli.language import messages as messages_of
+from distributor.console import call_backs
 from distributor.console.acts import ACTS, About, Act
 from distributor.console.charts import charts_page
 from distributor.console.desk import Desk, why_not
@@ -32,6 +33,11 @@ from foundation.http.handler import ANSWER_S_MAX
 from foundation.http.html import HtmlPage
 
 __all__ = ["COOKIE", "ROOT", "Console"]
+_VERSIONS: Final = {
+    About.TELLING: call_backs.order_version,
+    About.SHOP: call_backs.shop_version,
+    About.SINCE: call_backs.time_version,
+}
 _PAGES: Final = Pages(templates=TEMPLATES, messages=messages_of, filters=FILTERS)
 
 
@@ -101,14 +107,14 @@ class Payouts:
             case "orders":
                 shown = await views.orders(visit.query)
                 return Shown(template="orders.html", values=shown, status=400 if shown["wrong"] else 200)
-            case "charts":
-                return Shown(template="charts_page.html", values=await charts_page(self._desk))
             case "held":
-                held = await views.held_for(visit.query.get("reason", ""))
-                return Shown(template="held.html", values=held)
+                return Shown(template="held.html", values=await views.held_for(visit.query.get("reason", "")))
+            case "callbacks" | "charts" as place:
+                return await self._beside(place, visit.query.get("shop", "").strip())
             case "order":
                 return await self._order(views, visit.query.get("id", "").strip())
-        return None
+            case _:
+                return None
 
     async def version(self, act: str, about: str) -> str:
         """See ``ConsoleApp``."""
@@ -118,6 +124,8 @@ class Payouts:
         if meant is About.ALARM:
             told = (await (await self.parts.register()).notifications()).get(about)
             return f"{told.since_ms} {told.seen_by} {told.state}" if told else ""
+        if meant in _VERSIONS:
+            return await _VERSIONS[meant](await self.parts.ledger(), about)
         key = order_key(about)
         if not can_be_an_order(key):
             raise _no_order(about)
@@ -131,6 +139,12 @@ class Payouts:
         return await self._desk.run(act.run, options)
 
     # Inside ------------------------------------------------------------------------------------------
+
+    async def _beside(self, place: str, shop: str) -> Shown:
+        """Return a page beside the orders: charts, or what *shop* was told."""
+        if place == "charts":
+            return Shown(template="charts_page.html", values=await charts_page(self._desk))
+        return Shown(template="call_backs.html", values=await call_backs.page(self._desk, shop))
 
     async def _order(self, views: Views, asked: str) -> Shown:
         shown = await views.order(asked) if asked else None

@@ -19,6 +19,7 @@ from distributor.model import OrderKey, OrderStatus
 from distributor.order_list import OrderList
 from distributor.order_query import FILTERS, STATUSES, OrderQuery
 from distributor.payout.catalogue import CATALOGUE, ROW_UNREADABLE, WORK_NOT_RUNNING
+from distributor.settings.call_backs import CallBackSettings
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import Status
 from foundation.console.bulk import ITEMS_MAX
@@ -120,7 +121,7 @@ class Views:
             "possible": _possible(document),
             "lines": _lines(name, document),
             "calls": [line_of(each) for each in await ledger.call_backs.of_order(name, limit=CALLS_SHOWN_MAX)],
-            "resend": f"{_PROGRAM} callbacks resend {name.source} --order {name.order_id} --apply",
+            "told": name.source in (await self.desk.parts.settings(CallBackSettings)).addresses,
             "explorer": _EXPLORERS.get(settings.storage.chain_id, ""),
         }
 
