@@ -20,6 +20,7 @@ from foundation.errors import ServiceError
 DETAILS = (
     *(
         "distributor/payout/*.py",
+        "distributor/approvals.py",
         "distributor/call_backs/*.py",
         "distributor/signing/*.py",
         "distributor/chain/node*.py",

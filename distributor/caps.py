@@ -1,8 +1,9 @@
 """
-The most this service pays: in one order, in one UTC day, to one wallet in one UTC day. Pure.
+The most this service pays: in one order, in one UTC day, to one wallet in one UTC day; and without approval. Pure.
 
 A cap bounds what a stolen webhook secret, a shop gone wrong or a bug can cost. One order above a
-cap is refused where it comes in; what would exceed a day's cap waits for the next day.
+cap is refused where it comes in; what would exceed a day's cap waits for the next day. What is above the limit of
+``APPROVAL_TOKENS`` is no cap: it is paid once a second person approves it (``distributor.approvals``).
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class Caps:
     day_units: TokenUnits | None = None
     wallet_units: TokenUnits | None = None
     """To one wallet in one day."""
+    approval_units: TokenUnits | None = None
+    """In one order, or in all orders of one file, without the approval of another person."""
 
     def above(self, amount_units: TokenUnits) -> Cap | None:
         """Return the cap that one order of this amount exceeds by itself, and so on every day."""

@@ -58,6 +58,7 @@ class HoldReason(StoredWord):
     ITEM_FAILED = "item_failed"
     REFERENCE_USED = "reference_used"
     PAST_UNKNOWN = "past_unknown"
+    NEEDS_APPROVAL = "needs_approval"
 
 
 class TransactionStatus(StoredWord):
@@ -91,6 +92,18 @@ class SubmitOutcome(StoredWord):
     """The node will never take these bytes (fee cap, intrinsic gas, block gas limit)."""
     UNKNOWN = "unknown"
     """No answer, or one nobody can read: the bytes may or may not be in a pool."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Approval:
+    """A person's word that an order may be paid although it is above the limit."""
+
+    by: str
+    at_ms: UnixMs
+    fingerprint: str
+    """Of the content that was approved."""
+    until_ms: UnixMs
+    """When it ends; what is bound later is judged again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +150,14 @@ class Order:
     """When it became paid: the time under which its day counts it. None: no day does."""
     purged_ms: UnixMs | None = None
     """When its personal data was erased: wallet and words are empty, its id stays taken. None: it was not."""
+    asked_by: str | None = None
+    """Who uploaded the file it came in; None: a shop sent it."""
+    batch: str | None = None
+    """The name of that file's payout, in lower case; None: it came in no file."""
+    file_units: TokenUnits | None = None
+    """What all orders of that file come to together; None: it came in no file."""
+    approval: Approval | None = None
+    """The last one it was given, which may have ended; None: nobody approved it."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

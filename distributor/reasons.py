@@ -184,6 +184,11 @@ HELD: dict[HoldReason, Guidance] = {
         "The ledger was rebuilt from a past that did not add up; this order may have been paid in the missing part.",
         "Look on an explorer whether the reserve paid this wallet this amount. If not, retry it; if so, settle it.",
     ),
+    HoldReason.NEEDS_APPROVAL: Guidance(
+        "The order is above APPROVAL_TOKENS, by itself or with the others of its file, and another person must approve "
+        "it.",
+        "Check who asked, the wallet and the amount. Then let a person who did not ask run `approve`, or cancel it.",
+    ),
 }
 
 

@@ -163,6 +163,13 @@ _SAID: Mapping[str, tuple[str, str]] = {
             "ainda é devido com um novo id."
         ),
     ),
+    "held_needs_approval": (
+        "O pedido passa de APPROVAL_TOKENS, sozinho ou com os outros do seu arquivo, e outra pessoa precisa aprová-lo.",
+        (
+            "Confira quem pediu, a carteira e o valor. Depois uma pessoa que não pediu roda `approve`; ou cancele o "
+            "pedido."
+        ),
+    ),
     "held_past_unknown": (
         "O livro-razão foi refeito de um passado que não fechava, e este pedido pode ter sido pago na parte que falta.",
         (

@@ -404,6 +404,14 @@ async def _(service: Service) -> End:
     return cancels(service, await service.world.receive())
 
 
+@provokes("held_needs_approval")
+async def _(service: Service) -> End:
+    """An order of ten comes in, and five is what is paid without a second person."""
+    service.world.cap(approval_units=5)
+    service.restart_payouts()
+    return cancels(service, await service.world.receive())
+
+
 def pays_elsewhere(service: Service, order: Order, **changes: Any) -> None:
     """Let another key pay *order*, or something else under its reference, through the same guard."""
     key = an_address("another hot key")

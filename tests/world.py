@@ -145,7 +145,7 @@ class World:
         self.received += 1
         now_ms = UnixMs(self.clock() + self.received)
         order = factories.an_order(order_id or f"ORD{self.received}", wallet=CUSTOMERS[0], received_ms=now_ms)
-        return (await self.ledger.insert(replace(order, **changes))).order
+        return (await self.ledger.insert(replace(order, **changes), self.caps)).order
 
     async def order(self, order: Order) -> Order:
         """Return *order* as the ledger has it now."""

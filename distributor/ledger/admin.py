@@ -255,6 +255,7 @@ class Admin:
         state = (order.status, order.operator, order.nonce)
         require(state == (OrderStatus.HELD, None, None), f"order {order.key} cannot be retried: {state}")
         _refuse_newer(order)
+        require(order.hold_reason is not HoldReason.NEEDS_APPROVAL, f"order {order.key} is approved, and not retried")
         waits = replace(order, status=OrderStatus.RECEIVED, hold_reason=None, hold_detail="", paid_hash=None)
         if order.hold_reason is HoldReason.PAST_UNKNOWN:
             waits = replace(waits, vetted_ms=self.clock())

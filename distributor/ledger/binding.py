@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from distributor import approvals
 from distributor.caps import Caps
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
@@ -75,14 +76,35 @@ def found_ledger(identity: Identity, operator: Address, next_nonce: int) -> Atom
 
 
 def insert_order(order: Order) -> AtomicWrite:
-    """Return the group that keeps a new order: itself, its spent reference, its place in the line, its index."""
-    require(order.status is OrderStatus.RECEIVED, f"order {order.key} is inserted as {order.status}")
+    """
+    Return the group that keeps a new order: itself, its spent reference, its index, its place in the line.
+
+    One that came in held for approval has its place among the held ones instead, and its shop is told.
+    """
     group = AtomicWrite()
     group.insert(keys.order_row(order.key), encode(order))
     group.insert(keys.ref(order.ref_id), encode(order.key) | {"fingerprint": order.fingerprint})
-    group.insert(keys.open_order(order), encode(order.key))
+    lay_in_place(group, order)
     index_order(group, order)
     return group
+
+
+def lay_in_place(group: AtomicWrite, order: Order) -> None:
+    """Add to the *group* that stores *order* its place: in the waiting line, or held for approval, which is told."""
+    held = order.hold_reason is HoldReason.NEEDS_APPROVAL
+    expected = OrderStatus.HELD if held else OrderStatus.RECEIVED
+    require(order.status is expected, f"order {order.key} is inserted as {order.status}")
+    group.insert(keys.held_row(order.key) if held else keys.open_order(order), encode(order.key))
+    announce(group, [order] if held else [], order.updated_ms)
+
+
+def judged(order: Order, caps: Caps, now: UnixMs) -> Order:
+    """Return a new *order* as it comes in: held where it needs an approval that it has not got."""
+    if not approvals.lacks(order, caps, now):
+        return order
+    detail = approvals.why(order, now)
+    held = replace(order, status=OrderStatus.HELD, hold_reason=HoldReason.NEEDS_APPROVAL, hold_detail=detail)
+    return numbered(held, now)
 
 
 def hold_order(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> AtomicWrite:
@@ -127,10 +149,11 @@ def bind_orders(
     that bind at once can never exceed a cap together.
 
     Raises:
-        InvariantBroken: The parts do not say the same, or a cap would be exceeded.
+        InvariantBroken: The parts do not say the same, a cap would be exceeded, or an order lacks an approval.
     """
     _check_binding(binding_state, orders, transaction, attempt)
     _check_caps(binding_state, orders, caps)
+    _check_approvals(orders, caps, transaction.bound_ms)
     slot = Slot(transaction.operator, transaction.nonce)
     after = replace(binding_state.plus(orders), next_nonce=binding_state.next_nonce + 1)
     group = AtomicWrite()
@@ -202,6 +225,11 @@ def _check_caps(binding_state: BindingState, orders: Sequence[Order], caps: Caps
         cap = caps.exceeded(binding_state, order)
         require(cap is None, f"order {order.key} would be bound above {cap}")
         binding_state = binding_state.plus([order])
+
+
+def _check_approvals(orders: Sequence[Order], caps: Caps, now: UnixMs) -> None:
+    for order in orders:
+        require(not approvals.lacks(order, caps, now), f"order {order.key} would be bound without approval")
 
 
 def _bound_order(order: Order, transaction: Transaction) -> Order:

@@ -14,13 +14,14 @@ from foundation.personal_data import EMPTIED, Classes, DataClass, classed, of_cl
 
 CLASSES: Final[Mapping[str, Classes]] = {
     "Order": classed(
-        id="source order_id ref_id",
+        id="source order_id ref_id batch",
         personal="wallet",
         free_text="reason tipo hold_detail",
         proof="fingerprint",
-        payment="amount_units paid_hash paid_block paid_log gas_cost_wei received_ms updated_ms paid_ms",
+        payment="amount_units paid_hash paid_block paid_log gas_cost_wei received_ms updated_ms paid_ms file_units",
         technical="status hold_reason operator nonce item_failures vetted_ms moved_to sequence purged_ms",
         credential="signed_with",
+        operator="asked_by approval",
     ),
     "OrderKey": classed(id="source order_id"),
     "PaidRef": classed(personal="wallet", payment="amount_units paid_hash paid_block", technical="purged_ms"),

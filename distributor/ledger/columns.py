@@ -26,6 +26,7 @@ from distributor.ledger.records import (
     Total,
 )
 from distributor.model import (
+    Approval,
     Attempt,
     AttemptKind,
     Fees,
@@ -38,6 +39,7 @@ from distributor.model import (
     TransactionStatus,
 )
 from distributor.state import Identity, MonitorState, PauseState, SettlementLook, Spent, Stats, Waiting, WaitingReason
+from foundation.clock import UnixMs
 from foundation.tablestore import codec
 from foundation.tablestore.codec import Codec, Column, Kind, Record, amount, binary, flag, lines, number, text, word
 from foundation.tablestore.leases import LEASE
@@ -51,6 +53,16 @@ def _order_keys(stored: str) -> tuple[OrderKey, ...]:
     return tuple(OrderKey(source, order_id) for source, _, order_id in pairs)
 
 
+def _approval_lines(approval: Approval) -> str:
+    return codec.joined((approval.at_ms, approval.until_ms, approval.fingerprint, approval.by))
+
+
+def _approval(stored: str) -> Approval:
+    at_ms, until_ms, fingerprint, by = stored.split("\n", 3)
+    return Approval(by=by, at_ms=UnixMs(int(at_ms)), fingerprint=fingerprint, until_ms=UnixMs(int(until_ms)))
+
+
+_APPROVAL = Kind(str, _approval_lines, _approval)
 _ORDER_KEYS = Kind(str, codec.joined, _order_keys)
 _COUNTS = Kind(str, codec.joined, lambda stored: tuple(int(count) for count in codec.split(stored)))
 _FEES = Record(Fees, (amount("max_fee_wei"), amount("tip_wei"), flag("dynamic")))
@@ -86,6 +98,10 @@ _CODEC = Codec(
                 number("sequence", missing=None),
                 number("paid_ms", missing=None),
                 number("purged_ms", missing=None),
+                text("asked_by", missing=None),
+                text("batch", missing=None),
+                amount("file_units", missing=None),
+                Column("approval", _APPROVAL, "approval", None),
             ),
         ),
         Record(OrderKey, (text("source"), text("order_id"))),

@@ -16,6 +16,7 @@ from dataclasses import replace
 from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import keys, line, order_search, queries
 from distributor.ledger.admin import Admin
+from distributor.ledger.approving import Approving
 from distributor.ledger.binding import (
     Inserted,
     Page,
@@ -24,6 +25,7 @@ from distributor.ledger.binding import (
     bind_orders,
     hold_order,
     insert_order,
+    judged,
     wallets_of,
 )
 from distributor.ledger.call_backs import CallBacks
@@ -81,6 +83,7 @@ class Ledger:
         self.leases = Leases(rows, clock)
         self.service = ServiceState(rows, clock)
         self.admin = Admin(rows, audit, clock)
+        self.approving = Approving(rows, audit, clock)
         self.signs = Signs(rows, clock)
         self.doubts = Doubts(rows, clock)
         self.guard_rows = GuardRows(rows, audit, clock)
@@ -103,14 +106,16 @@ class Ledger:
 
     # orders ------------------------------------------------------------------------------------
 
-    async def insert(self, order: Order) -> Inserted:
+    async def insert(self, order: Order, caps: Caps = NO_CAPS) -> Inserted:
         """
         Keep *order* unless its id is known; one round trip when it is new, and no read before it.
+
+        One above the limit of *caps* for what is paid without approval is held at once.
 
         Raises:
             ConflictingOrder: A rebuild found its reference spent, by a payout to another wallet or of another amount.
         """
-        key = keys.order_row(order.key)
+        key, order = keys.order_row(order.key), self.judged(order, caps)
         try:
             versions = await commit(self._rows, insert_order(order), marker_row=keys.ref(order.ref_id))
         except Contention:
@@ -118,7 +123,13 @@ class Ledger:
         stored = (
             replace(order, version=versions[key]) if key in versions else await queries.known_order(self._rows, order)
         )
+        if stored.hold_reason is HoldReason.NEEDS_APPROVAL:
+            await self._record_held(stored.key, HoldReason.NEEDS_APPROVAL, stored.hold_detail, "intake")
         return Inserted(order=stored, new=True)
+
+    def judged(self, order: Order, caps: Caps) -> Order:
+        """Return a new *order* as it comes in: held where it is above the limit of *caps* and nobody approved it."""
+        return judged(order, caps, self._clock())
 
     async def recall(self, order: Order) -> Order | None:
         """Return what the ledger holds of *order*, and keep nothing; None when it is new. Raises as ``insert``."""
@@ -179,7 +190,7 @@ class Ledger:
 
         Raises:
             Contention: The nonce, an order or a total has changed since it was read.
-            InvariantBroken: The parts do not agree, or a cap would be exceeded.
+            InvariantBroken: The parts do not agree, a cap would be exceeded, or an order lacks an approval.
         """
         slot = Slot(transaction.operator, transaction.nonce)
         binding_state = await queries.with_day_totals(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from distributor.addresses import ZERO_ADDRESS
 from distributor.errors import ConflictingOrder
 from distributor.ledger import keys
-from distributor.ledger.binding import Inserted, insert_order
+from distributor.ledger.binding import Inserted, insert_order, lay_in_place
 from distributor.ledger.columns import encode
 from distributor.ledger.order_index import index_again
 from distributor.ledger.queries import find_record, must_find_record, recall
@@ -174,7 +174,7 @@ class ShopOrders:
             return insert_order(order)
         group, order = AtomicWrite(), replace(order, sequence=_later(place, order))
         group.replace(keys.order_row(order.key), encode(order), place.version)
-        group.insert(keys.open_order(order), encode(order.key))
+        lay_in_place(group, order)
         await index_again(self.rows, group, order)
         return group
 

@@ -12,8 +12,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from distributor import approvals
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
-from distributor.ledger import Ledger
+from distributor.ledger import Ledger, approving
 from distributor.ledger.binding import sum_of
 from distributor.ledger.opened import Opened
 from distributor.ledger.records import DoubtedPast
@@ -38,7 +39,7 @@ from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
 SIGNING_MS = 10_000  # a round begins no further signature after that; a vault is waited for besides
-SCHEMA_LEVEL = 3
+SCHEMA_LEVEL = approving.LEVEL
 """The rules of binding this version knows. A rule that older code lacks raises it, and the ledger's ``schema`` row."""
 ROUNDS_PER_DRAIN = 1_000
 """A bound on one drain; what is left is woken again by settlement or the sweep."""
@@ -165,6 +166,8 @@ class Distribution:
         closed = preflight.binding_stopped(pause_state, binding_state, self.config.caps)
         if closed is not None:
             return closed
+        if self.config.caps.approval_units is not None:
+            await self.ledger.approving.ask_of_all()  # it writes the nonces once: this round then loses, the next binds
         opened = await self.ledger.opened()
         await self._notices.unreadable(opened.unreadable)
         mine = [each for each in opened.transactions if each.transaction.operator == operator]
@@ -186,15 +189,16 @@ class Distribution:
 
     async def _pay(self, prepared: Prepared, line: Line) -> _Outcome:
         owners = await self._shops.owners()
-        selection = await select_orders(self.ledger, prepared, self.config.caps, line, owners)
+        selection = await select_orders(self.ledger, prepared, self.config.caps, line, owners, now=self.clock())
         await self._notices.unreadable(selection.unreadable)
         await self._shops.tell_unknown(selection.unknown)
         stay = await self._shops.bring_home(selection.misplaced, owners)
-        line.skip |= {order.key for order in stay}
+        await self._notices.lacks_approval(selection.unapproved)
+        line.skip |= {order.key for order in [*stay, *selection.unapproved]}
         if doubted := await self.ledger.past.unknown_to(self.guard_way.address if self.guard_way else None):
             selection = await self._vetted(selection, doubted, line)
         if not selection.orders:
-            more = selection.looked_to is None or bool(selection.misplaced)
+            more = selection.looked_to is None or bool(selection.misplaced or selection.unapproved)
             return _Outcome(progress=more, obstacle=selection.obstacle, looked_to=selection.looked_to)
         bypassed = await self.guard_way.obstacle(node=prepared.snapshot.node) if self.guard_way else None
         if bypassed is not None:
@@ -270,10 +274,12 @@ class Distribution:
     async def _bind(
         self, binding_state: BindingState, batch: Batch, price: Fees
     ) -> tuple[BindingState, Transaction, Attempt]:
-        """Sign and bind one batch. Raises Contention if the totals are stale, for instance after midnight UTC."""
+        """Sign and bind one batch. Raises Contention if totals or an approval are stale, as after midnight UTC."""
         transaction, attempt = await self._sign(binding_state, batch, price)
         if transaction.bound_day != binding_state.spent.day:
             raise Contention("the orders were chosen by yesterday's totals")
+        if any(approvals.lacks(order, self.config.caps, transaction.bound_ms) for order in batch):
+            raise Contention("an approval ended while the orders were signed")
         binding_state, transaction = await self.ledger.bind(
             binding_state, batch, transaction, attempt, self.config.caps
         )

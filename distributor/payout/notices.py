@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from distributor import approvals
 from distributor.chain_types import Revert
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
@@ -67,6 +68,11 @@ class Notices:
         """Hold orders that may have been paid in a past that was not found whole."""
         for order in orders:
             await self._hold(order, HoldReason.PAST_UNKNOWN, doubted.why)
+
+    async def lacks_approval(self, orders: Sequence[Order]) -> None:
+        """Hold orders above the limit of this host that no other person has approved, or not lately."""
+        for order in orders:
+            await self._hold(order, HoldReason.NEEDS_APPROVAL, approvals.why(order, self.clock()))
 
     async def pass_over(self, order: Order, why: str) -> None:
         """Leave an order waiting and name it: nothing is known against it, and the others go on."""

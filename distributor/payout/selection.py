@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from distributor import approvals
 from distributor.caps import Caps
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
@@ -18,9 +19,12 @@ from distributor.model import Order, OrderKey
 from distributor.payout import preflight
 from distributor.payout.preflight import Obstacle, Prepared
 from distributor.state import BindingState, WaitingReason
+from foundation.clock import UnixMs
 
 PAGE_ORDERS = 64
 """Waiting orders read together: four times what one operator may have in flight."""
+HELD_PER_ROUND = 64
+"""Orders without approval that one round takes out of the line, each with a write of its own."""
 PAGES_PER_ROUND = 16
 """A bound on how far a round looks past orders that cannot be afforded."""
 
@@ -63,6 +67,8 @@ class Selection:
     unreadable: Sequence[Unreadable] = ()
     misplaced: Sequence[Order] = ()
     """Orders that lie under another source than their secret's."""
+    unapproved: Sequence[Order] = ()
+    """Orders above the limit without an approval that counts: they are held, and stop no other."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """How many orders of each source wait because nobody knows whose secret signed them."""
 
@@ -74,9 +80,11 @@ class _Selecting:
     prepared: Prepared
     caps: Caps
     owners: Owners
+    now: UnixMs
     binding_state: BindingState
     orders: list[Order] = field(default_factory=list)
     misplaced: list[Order] = field(default_factory=list)
+    unapproved: list[Order] = field(default_factory=list)
     obstacle: Obstacle | None = None
     unreadable: list[Unreadable] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
@@ -84,17 +92,20 @@ class _Selecting:
 
     @property
     def fruitless(self) -> bool:
-        return not self.orders and not self.misplaced
+        return not self.orders and not self.misplaced and not self.unapproved
 
     def take(self, orders: Sequence[Order]) -> bool:
         """Take those of *orders* that fit; False when there is no room for what is left of them."""
         promised = self.binding_state.plus(self.orders)
         for order in orders:
-            if len(self.orders) == self.prepared.room_for_orders:
+            if len(self.orders) == self.prepared.room_for_orders or len(self.unapproved) == HELD_PER_ROUND:
                 return False
             owner = self.owners.of(order)
             if owner is not None and owner != order.source:
                 self.misplaced.append(order)
+                continue
+            if owner is not None and approvals.lacks(order, self.caps, self.now):
+                self.unapproved.append(order)
                 continue
             trouble = self._of_nobody(order) if owner is None else self._unaffordable(order, promised)
             if trouble is None:
@@ -126,11 +137,14 @@ class _Selecting:
             obstacle=line.why(self.obstacle, self.waiting),
             unreadable=self.unreadable,
             misplaced=self.misplaced,
+            unapproved=self.unapproved,
             unknown=self.unknown,
         )
 
 
-async def select_orders(ledger: Ledger, prepared: Prepared, caps: Caps, line: Line, owners: Owners) -> Selection:
+async def select_orders(
+    ledger: Ledger, prepared: Prepared, caps: Caps, line: Line, owners: Owners, *, now: UnixMs
+) -> Selection:
     """
     Look along the waiting line for orders that fit, from where *line* has come to; pages without any move it on.
 
@@ -140,8 +154,9 @@ async def select_orders(ledger: Ledger, prepared: Prepared, caps: Caps, line: Li
         caps: The most that is paid.
         line: How far this drain has come, and which orders to leave out.
         owners: Whose each registered secret is.
+        now: The time by which approvals are judged.
     """
-    selecting = _Selecting(prepared=prepared, caps=caps, owners=owners, binding_state=prepared.binding_state)
+    selecting = _Selecting(prepared=prepared, caps=caps, owners=owners, now=now, binding_state=prepared.binding_state)
     queue_key = line.after
     for _ in range(PAGES_PER_ROUND):
         page = await ledger.waiting(limit=PAGE_ORDERS, after=queue_key)

@@ -148,7 +148,7 @@ def decimals_setting() -> Any:
 
 
 class CapSettings(SettingsGroup):
-    """The most that is paid: in one order, in one day, to one wallet in one day."""
+    """The most that is paid: in one order, in one day, to one wallet in one day; and without a second person."""
 
     max_order_tokens: _Tokens = setting(
         "MAX_ORDER_TOKENS", "Largest order taken; a larger one is refused; `0` is off", "0"
@@ -159,18 +159,28 @@ class CapSettings(SettingsGroup):
     max_daily_wallet_tokens: _Tokens = setting(
         "MAX_DAILY_WALLET_TOKENS", "Most bound for one wallet in one UTC day; `0` is off", "0"
     )
+    approval_tokens: _Tokens = setting(
+        "APPROVAL_TOKENS",
+        "Most that one order, or all orders of one file, come to without another person's `approve`; `0` is off",
+        "0",
+    )
     decimals: Annotated[int, parsed(kinds.whole(0, 36))] = decimals_setting()
     rules: ClassVar = [
         Rule(accept.fits, ("max_order_tokens", "decimals"), "MAX_ORDER_TOKENS", _TOO_FINE),
         Rule(accept.fits, ("max_daily_tokens", "decimals"), "MAX_DAILY_TOKENS", _TOO_FINE),
         Rule(accept.fits, ("max_daily_wallet_tokens", "decimals"), "MAX_DAILY_WALLET_TOKENS", _TOO_FINE),
+        Rule(accept.fits, ("approval_tokens", "decimals"), "APPROVAL_TOKENS", _TOO_FINE),
     ]
 
     @property
     def caps(self) -> Caps:
         """The caps that are on, in token units."""
-        order, day, wallet = self.max_order_tokens, self.max_daily_tokens, self.max_daily_wallet_tokens
-        return Caps(order_units=self._cap(order), day_units=self._cap(day), wallet_units=self._cap(wallet))
+        return Caps(
+            order_units=self._cap(self.max_order_tokens),
+            day_units=self._cap(self.max_daily_tokens),
+            wallet_units=self._cap(self.max_daily_wallet_tokens),
+            approval_units=self._cap(self.approval_tokens),
+        )
 
     def _cap(self, tokens: Decimal) -> TokenUnits | None:
         return token_units(tokens, self.decimals) if tokens else None

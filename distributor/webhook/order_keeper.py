@@ -57,7 +57,7 @@ class OrderKeeper:
             LedgerUnavailable: Nothing is known; the sender's next try settles it.
         """
         order = replace(order, signed_with=await self.fingerprints.of(secret))
-        inserted = await self._of_this_shop(await self._insert(order), order)
+        inserted = await self._of_this_shop(await self._insert(order), self.ledger.judged(order, self.caps))
         erased = inserted.order.purged_ms is not None  # known by its id alone, whatever comes under it
         if not erased and inserted.order.fingerprint not in {order.fingerprint, *or_known_as}:
             _note("order_conflict", order)
@@ -96,7 +96,7 @@ class OrderKeeper:
         """Store *order*; one that is refused now is only looked up: it may be there since before it was refused."""
         refused = await self._refused(order)
         if refused is None:
-            return await self.ledger.insert(order)
+            return await self.ledger.insert(order, self.caps)
         stored = await self.ledger.recall(order)
         if stored is None:
             raise refused

@@ -87,7 +87,7 @@ async def test_settle_believes_only_a_final_transfer_to_this_order() -> None:
     assert await world.status(first) is OrderStatus.HELD
     assert await correction.settle(first, tx_hash, ANA) is Corrected.PAID
     assert await correction.settle(await world.order(first), tx_hash, ANA) is Corrected.IS_PAID
-    strange = replace(twin, hold_reason=HoldReason("needs_approval"))
+    strange = replace(twin, hold_reason=HoldReason("needs_a_second_look"))
     assert await correction.settle(strange, tx_hash, ANA) is Corrected.NEWER
 
 

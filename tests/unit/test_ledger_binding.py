@@ -87,6 +87,7 @@ def test_entries_that_agree_are_drawn_up() -> None:
         ({"caps": Caps(order_units=ONE_ORDER_LESS)}, "bound above MAX_ORDER_TOKENS"),
         ({"caps": Caps(day_units=TWO_ORDERS_LESS)}, "bound above MAX_DAILY_TOKENS"),
         ({"caps": Caps(wallet_units=TWO_ORDERS_LESS)}, "bound above MAX_DAILY_WALLET_TOKENS"),
+        ({"caps": Caps(approval_units=ONE_ORDER_LESS)}, "bound without approval"),
     ],
 )
 def test_a_binding_whose_parts_differ_is_refused(changes: dict[str, Any], said: str) -> None:

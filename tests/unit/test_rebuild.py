@@ -980,7 +980,7 @@ async def test_after_an_incomplete_past_each_order_waits_for_a_person() -> None:
 async def test_a_person_who_knows_the_past_ends_the_doubt_for_what_comes() -> None:
     """And what older code would pay without a look it binds not at all."""
     world = (await a_past_in_part()).world
-    assert await world.ledger.schema_level() == SCHEMA_LEVEL == LEVEL
+    assert await world.ledger.schema_level() == LEVEL <= SCHEMA_LEVEL
     assert await world.ledger.past.trust()
     assert not await world.ledger.past.trust()
     new = await world.receive("NEW")

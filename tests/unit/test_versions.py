@@ -68,12 +68,12 @@ async def test_a_newer_hold_reason_is_shown_and_no_verb_touches_its_order() -> N
     world = await a_world()
     order = await world.receive("ORD1")
     await world.ledger.hold(order, HoldReason.SIMULATION, "refused")
-    change(world, "order:default:ORD1", hold_reason="needs_approval")
+    change(world, "order:default:ORD1", hold_reason="needs_a_second_look")
 
     order = await world.order(order)
     shown = await a_status(world.ledger).of(order.key)
     assert shown is not None
-    assert shown["held"]["reason"] == "needs_approval"  # type: ignore[index]
+    assert shown["held"]["reason"] == "needs_a_second_look"  # type: ignore[index]
     for verb in (world.ledger.admin.retry, world.ledger.admin.cancel):
         with pytest.raises(InvariantBroken, match="a newer version's word"):
             await verb(order, "ana", "tries")

@@ -141,6 +141,14 @@ async def _doubt_the_past(world: World) -> None:
     await commit(world.rows, group, marker_row=keys.DOUBTED_PAST)
 
 
+async def _held_for_approval(world: World) -> Order:
+    world.cap(approval_units=5)
+    held = await world.receive()
+    assert held.hold_reason is HoldReason.NEEDS_APPROVAL
+    await world.ledger.approving.approve(held, "rui", "asked the shop")
+    return held
+
+
 async def _held_by_the_past(world: World) -> Order:
     await _doubt_the_past(world)
     order = await world.receive()
@@ -242,6 +250,7 @@ STATES: dict[str, tuple[Callable[[World], Awaitable[Order]], OrderStatus]] = {
     "waiting, and paid before the ledger went back": (_a_forgotten_payment, OrderStatus.PAID),
     "waiting, and an old payment is in a pool": (_a_pool_that_remembers, OrderStatus.PAID),
     "bound, and the contract would refuse it": (_refused_in_the_pool, OrderStatus.PAID),
+    "held, and nobody has approved it": (_held_for_approval, OrderStatus.PAID),
     "held, its past is not known": (_held_by_the_past, OrderStatus.PAID),
     "held, its past is not known, and it was paid": (_held_by_the_past_and_paid, OrderStatus.PAID),
     "still to come, and the past is known after all": (_new_after_the_past, OrderStatus.PAID),

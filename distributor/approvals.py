@@ -1,0 +1,60 @@
+"""
+Which orders need the approval of a second person, and whether they have one that counts. Pure.
+
+Judged where an order comes in, and again where it is bound, by the limit of the host that does it. So a limit that
+is lowered stops also what waits, and an approval that was given too long ago is no word of today.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from distributor.caps import Caps
+from distributor.model import Order
+from foundation.clock import UnixMs, elapsed_ms
+
+VALID_MS: Final = 7 * 86_400_000
+"""How long an approval counts for a binding."""
+
+
+def lacks(order: Order, caps: Caps, now: UnixMs) -> bool:
+    """Say whether *order* must not be bound now: it is above the limit, and no approval of it counts."""
+    return needs(order, caps) and not is_approved(order, now)
+
+
+def needs(order: Order, caps: Caps) -> bool:
+    """Say whether *order* is above the limit, by itself or with the others of its file."""
+    limit = caps.approval_units
+    return limit is not None and max(order.amount_units, order.file_units or 0) > limit
+
+
+def is_approved(order: Order, now: UnixMs) -> bool:
+    """Say whether another person than who asked for *order* approved this very content, and lately."""
+    given = order.approval
+    return (
+        given is not None
+        and given.fingerprint == order.fingerprint
+        and elapsed_ms(given.at_ms, now) < VALID_MS
+        and now < given.until_ms
+        and not asked(order, given.by)
+    )
+
+
+def asked(order: Order, by: str) -> bool:
+    """Say whether *by* is who asked for *order*, however the name is typed; nobody is of an order that a shop sent."""
+    return order.asked_by is not None and _name(order.asked_by) == _name(by)
+
+
+def why(order: Order, now: UnixMs) -> str:
+    """Return what a person must know who is to approve *order*; nothing where a shop sent it and nobody approved it."""
+    came = f"{order.asked_by} uploaded it in the file {order.batch}." if order.asked_by and order.batch else ""
+    given = order.approval
+    if given is None or is_approved(order, now):
+        return came
+    return f"{came} The approval by {given.by} does not count any more: it is old, or was for something else.".lstrip()
+
+
+def _name(text: str) -> str:
+    """Return a person's name without what the keyboard adds to it: case, spaces, forms of one letter."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
