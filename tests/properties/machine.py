@@ -11,7 +11,8 @@ from distributor.caps import NO_CAPS
 from distributor.model import Order
 from distributor.payout.settlement import LEASE_MS
 from tests.properties import machine_end
-from tests.properties.machine_events import SHOPPING, TROUBLES, Event, events
+from tests.properties.machine_approvals import LIMIT
+from tests.properties.machine_events import APPROVING, SHOPPING, TROUBLES, Event, events
 from tests.properties.machine_host import Host
 from tests.properties.machine_invariants import Watchman
 from tests.properties.machine_loop import Job
@@ -52,7 +53,9 @@ class Payouts(RuleBasedStateMachine):
         self.failed = False
         self.likely = self.only or troubles
         shops = Shops() if self.likely & SHOPPING.keys() else None
-        self.world = World(self.rulebooks[by_depth], CAPS if capped else NO_CAPS, guarded=guarded, shops=shops)
+        limit = LIMIT if self.likely & APPROVING.keys() else None
+        caps = CAPS if capped else NO_CAPS
+        self.world = World(self.rulebooks[by_depth], caps, guarded=guarded, shops=shops, limit=limit)
         self.watchman = Watchman(self.world)
         self.people, self.troubles = People(self.world, self._start), Troubles(self.world, by_depth=by_depth)
         TALLY["histories"] += 1

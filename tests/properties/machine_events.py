@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from distributor.model import SubmitOutcome
 from tests.fakes.chain import Behaviour
+from tests.properties.machine_approvals import FORGERIES, PEOPLE
 from tests.properties.machine_lies import KINDS
 from tests.properties.machine_people import EXITS
 from tests.properties.machine_rules import HOSTS, ORDERS
@@ -89,6 +90,14 @@ SHOPPING: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 }
 """What happens to shops in the histories of a third search."""
 
+APPROVING: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
+    "approve": (5, {"host": _HOST, "at": _ANY, "by": st.sampled_from(PEOPLE), "at_once": _FLAG}),
+    "change_limit": (2, {"host": _HOST, "tokens": st.sampled_from([None, 5, 15, 15, 25])}),
+    "forge_approval": (2, {"at": _ANY, "how": st.sampled_from(FORGERIES)}),
+    "wait_a_week": (1, {}),
+}
+"""What happens in the histories of a search of their own: a limit, people who approve, and a row that somebody edits."""
+
 STRAYS: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "stray": (2, {"at": _ANY}),
     "resolve": (3, {"host": _HOST, "at": _ANY, "at_once": _FLAG}),
@@ -100,7 +109,7 @@ ERASURES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 }
 """What people have erased in the histories of a fourth search."""
 
-_SOMETIMES = {**TROUBLES, **LOSSES, **SHOPPING, **STRAYS, **ERASURES}
+_SOMETIMES = {**TROUBLES, **LOSSES, **SHOPPING, **APPROVING, **STRAYS, **ERASURES}
 
 Event = tuple[str, Mapping[str, object]]
 
@@ -110,7 +119,7 @@ def events(troubles: frozenset[str]) -> st.SearchStrategy[Event]:
     """Return what may happen next in a history with these *troubles*."""
     known = {
         **LIFE,
-        **{name: {**TROUBLES, **LOSSES, **SHOPPING, **STRAYS, **ERASURES}[name] for name in sorted(troubles)},
+        **{name: _SOMETIMES[name] for name in sorted(troubles)},
     }
     names = [name for name, (weight, _) in known.items() for _ in range(weight)]
     return st.sampled_from(names).flatmap(_EVENT.__getitem__)

@@ -53,7 +53,9 @@ class Host:
         self.world = world
         clock = lambda: UnixMs(max(0, world.clock() + world.skew_ms[at]))  # noqa: E731 -- the clock of this machine
         self.turns = Turns(world.loop, passes_time=world.block_passes)
-        self.ledger = Ledger(SteppedRows(post=world.post, turns=self.turns), world.audit, clock=clock)
+        self.caps = world.caps
+        rows = SteppedRows(post=world.post, turns=self.turns, limit=self.caps.approval_units)
+        self.ledger = Ledger(rows, world.audit, clock=clock)
         chain = SteppedChain(chain=world.chain, turns=self.turns)
         self.alarms = alarms = SteppedAlarms(alarms=world.alarms, turns=self.turns)
         signers = {each: SteppedSigner(signer=FakeSigner(each), turns=self.turns) for each in world.operators}
@@ -70,7 +72,7 @@ class Host:
                 limits=limits,
                 max_in_flight=MAX_IN_FLIGHT,
                 orders_per_transaction=ORDERS_PER_TRANSACTION if world.guarded else 1,
-                caps=world.caps,
+                caps=self.caps,
             ),
             holder=name,
             guard_way=self._guard_way(guard, alarms) if world.guarded else None,
@@ -168,7 +170,7 @@ class Host:
 
     async def _keep(self, order: Order) -> Inserted:
         shops = self.world.shops
-        return await (self.ledger.insert(order) if shops is None else keep(self, self.alarms, shops, order))
+        return await (self.ledger.insert(order, self.caps) if shops is None else keep(self, self.alarms, shops, order))
 
     def say_whose(self) -> Job:
         """A person says whose the secrets are that nobody has spoken of."""
@@ -206,6 +208,11 @@ class Host:
         """A person has an order paid after all, if it is held."""
         work = _refusable(self.ledger.admin.retry(order, "a person", "looked"))
         return self.turns.start(f"retry {order.order_id}", handled(work))
+
+    def approve(self, order: Order, by: str) -> Job:
+        """A person approves an order, if it waits for that and they did not ask for it."""
+        work = _refusable(self.ledger.approving.approve(order, by, "looked"))
+        return self.turns.start(f"approve {order.order_id}", handled(work))
 
     def cancel(self, order: Order) -> Job:
         """A person takes an order back, if it has no nonce."""

@@ -16,6 +16,7 @@ from foundation.tablestore.codec import OWNER
 from foundation.tablestore.ports import DeleteRow, InsertRow, ReplaceRow, Row, RowWrite
 from tests.fakes.chain import RESERVE, FakeChain
 from tests.fakes.signer import Sent
+from tests.properties.machine_approvals import Approvals
 from tests.properties.machine_books import Books, Values, of, units_of
 from tests.properties.machine_harm import hold
 from tests.properties.machine_loop import current_job
@@ -45,6 +46,7 @@ class Watchman:
 
     def __init__(self, world: World) -> None:
         self.world, self.books = world, Books(world)
+        self.approvals = Approvals(world)
         self.gas_limits: dict[str, int] = {}
         self.refs: dict[str, str] = {}
         """The reference on chain of each hash ever handed over."""
@@ -84,6 +86,7 @@ class Watchman:
         if self.world.lost:
             hold(not (binds and self.world.lost == "emptied"), "nothing is bound on an emptied ledger", len(group))
             return
+        self.approvals.look(group, rows)
         for write in group:
             self._judge(write, rows.get(write.key))
         if binds:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.properties import machine_broken_approvals as unapproved
 from tests.properties import machine_broken_caps as caps
 from tests.properties import machine_broken_chain as chain
 from tests.properties import machine_broken_guard as guard
@@ -23,6 +24,7 @@ from tests.properties import machine_broken_recovery as recovery
 from tests.properties import machine_broken_shops as shops
 from tests.properties import machine_broken_writes as writes
 from tests.properties import machine_stories as stories
+from tests.properties import machine_stories_approvals as approved
 from tests.properties import machine_stories_lost as lost
 from tests.properties import machine_stories_shops as renamed
 from tests.properties.machine_stories import Story
@@ -49,6 +51,11 @@ COUNTED = "the days count what was paid"
 SIGNED_ON = "a binding counts on the day it is signed"
 TOLD_OPEN = "what stays open was told"
 HALTED = "nothing is submitted behind a halt"
+COMES_HELD = "what is above the limit comes in held"
+APPROVED = "nothing above the limit is bound without approval"
+APPROVED_SELF = "nobody approves what they asked for"
+APPROVED_ALONE = "only an approval ends the wait for one"
+APPROVING = ("approve", "change_limit", "forge_approval", "wait_a_week")
 SOUND_IS_READ = "no sound row is called unreadable"
 
 
@@ -206,5 +213,12 @@ MUTATIONS = (
     ),
     _mutation(shops.a_name_is_an_identity, TWICE, troubles=["change_shop"], story=renamed.RENAMED),
     _mutation(shops.a_new_secret_is_a_new_shop, TWICE, troubles=["change_shop"], story=renamed.REKEYED),
+    _mutation(unapproved.judged_at_binding_alone, COMES_HELD, story=approved.COMES_IN),
+    _mutation(unapproved.judged_at_intake_alone, APPROVED, troubles=APPROVING, story=approved.LIMIT_LOWERED),
+    _mutation(unapproved.of_whatever_content, APPROVED, story=approved.COPIED, by_chance=False),
+    _mutation(unapproved.by_who_asked, APPROVED_SELF, story=approved.BY_THE_SAME),
+    _mutation(unapproved.written_by_who_asked, APPROVED, troubles=APPROVING, story=approved.WRITTEN_BY_THE_SAME),
+    _mutation(unapproved.for_ever, APPROVED, story=approved.TOO_LATE, by_chance=False),
+    _mutation(unapproved.by_retry, APPROVED_ALONE, story=approved.RETRIED),
     _mutation(reads.mined_ones_hold_up_their_fees, lost.OUTBID, story=lost.PRICE_RISES, by_chance=False),
 )

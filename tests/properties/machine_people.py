@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from distributor.ledger.purging import DAY_MS
 from distributor.model import Hash, OrderKey
+from distributor.units import TokenUnits
+from tests.factories import TOKEN
 from tests.properties.machine_host import Host
 from tests.properties.machine_loop import Job
 from tests.properties.machine_rules import DEEP_REORG_BLOCKS_MAX, OPERATORS, ORDERS
@@ -63,6 +66,19 @@ class People:
                 self.world.block_passes()
             order = orders[at % len(orders)]
             self._start(host, lambda each: each.purge(order), at_once=at_once)
+
+    def approve(self, host: int, at: int, by: str, at_once: bool) -> None:
+        """A person approves an order; refused unless it waits for that, and to who asked for it."""
+        orders = self.world.stored()
+        if orders:
+            order = orders[at % len(orders)]
+            self._start(host, lambda each: each.approve(order, by), at_once=at_once)
+
+    def change_limit(self, host: int, tokens: int | None) -> None:
+        """A person sets another limit, or none; that host starts anew with it, the other one when it is started."""
+        units = None if tokens is None else TokenUnits(tokens * TOKEN)
+        self.world.caps = replace(self.world.caps, approval_units=units)
+        self.world.kill(host)
 
     def cancel_nonce(self, host: int, at: int, at_once: bool) -> None:
         """A person has a nonce spent on nothing; refused while its payment would go through."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from distributor.chain_types import (
     Call,
@@ -24,12 +26,29 @@ from distributor.chain_types import (
 from distributor.ledger import keys
 from distributor.model import Address, Hash, Order
 from distributor.ports import Alarm, SignedTransaction, Signer, UnsignedTransaction
+from distributor.units import TokenUnits
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import OutcomeUnknown, Row, RowWrite, Version, WriteConflict
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import FakeChain
 from tests.fakes.guard import FakeGuard
 from tests.properties.machine_loop import Job, Turns, current_job
+
+
+class Sender(NamedTuple):
+    """Who sent a group: the invocation, and what its process pays without approval, in token units."""
+
+    job: str = ""
+    limit: TokenUnits | None = None
+
+
+_NOBODY = Sender()
+_SENDER: ContextVar[Sender] = ContextVar("sender", default=_NOBODY)
+
+
+def sender() -> Sender:
+    """Return who sent the group that is being done."""
+    return _SENDER.get()
 
 
 @dataclass(kw_only=True)
@@ -39,7 +58,7 @@ class Post:
     rows: MemoryRows
     hold_up: int = 0
     """How many of the next groups are held up, their senders left without an answer."""
-    late: list[Sequence[RowWrite]] = field(default_factory=list)
+    late: list[tuple[Sender, Sequence[RowWrite]]] = field(default_factory=list)
     stragglers: set[Job] = field(default_factory=set)
     """Invocations that have looked at the switch before it was halted, and not since: their bytes are on their way."""
 
@@ -48,18 +67,22 @@ class Post:
             self.stragglers.discard(current_job())
         return await self.rows.get(key)
 
-    async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
+    async def commit(self, group: Sequence[RowWrite], limit: TokenUnits | None) -> Mapping[str, Version]:
+        _SENDER.set(Sender(current_job().name, limit))
         if self.hold_up:
             self.hold_up -= 1
-            self.late.append(group)
+            self.late.append((sender(), group))
             raise OutcomeUnknown
         return await self.rows.commit(group)
 
     def arrive(self) -> None:
         """Let every held up group arrive, each on its own conditions."""
         while self.late:
+            said, group = self.late.pop(0)
+            token = _SENDER.set(said)
             with suppress(WriteConflict):
-                self.rows.do(self.late.pop(0))
+                self.rows.do(group)
+            _SENDER.reset(token)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +91,8 @@ class SteppedRows:
 
     post: Post
     turns: Turns
+    limit: TokenUnits | None = None
+    """What this process pays without approval."""
 
     async def get(self, key: str) -> Row | None:
         return await self.turns.step(f"get {key}", lambda: self.post.get(key))
@@ -76,7 +101,7 @@ class SteppedRows:
         return await self.turns.step(f"scan {first}", lambda: self.post.rows.scan(first, last, limit=limit))
 
     async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
-        return await self.turns.step(f"commit {group[0].key}", lambda: self.post.commit(group))
+        return await self.turns.step(f"commit {group[0].key}", lambda: self.post.commit(group, self.limit))
 
     async def aclose(self) -> None:
         """The store outlives its clients."""

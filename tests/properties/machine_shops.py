@@ -88,7 +88,7 @@ def a_registration(host: Host, shops: Shops) -> ShopRegistration:
 async def keep(host: Host, alarms: Alarms, shops: Shops, order: Order) -> Inserted:
     """Keep an order as a webhook does whose signature is right."""
     fingerprints: Any = shops
-    keeper = OrderKeeper(ledger=host.ledger, fingerprints=fingerprints, alarms=alarms)
+    keeper = OrderKeeper(ledger=host.ledger, fingerprints=fingerprints, alarms=alarms, caps=host.caps)
     accepted = await keeper.keep(order, order.signed_with or "")
     return Inserted(order=accepted.order, new=accepted.new)
 

@@ -9,7 +9,7 @@ from distributor.units import Wei
 from foundation.tablestore.ports import Value
 from tests.factories import GWEI
 from tests.fakes.chain import OPERATOR, Behaviour
-from tests.properties import machine_lies
+from tests.properties import machine_approvals, machine_lies
 from tests.properties.machine_events import MISBEHAVIOURS
 from tests.properties.machine_rules import DEEP_REORG_BLOCKS_MAX, FINALITY_DEPTH, OPERATORS
 from tests.properties.machine_tally import TALLY
@@ -167,6 +167,14 @@ class Troubles:
     def pass_time(self, ms: int) -> None:
         """Time passes without a block: leases end, patience runs out, a day begins."""
         self.world.clock.advance(ms)
+
+    def forge_approval(self, at: int, how: str) -> None:
+        """Somebody edits the table: an approval is copied to another order, or written by who asked."""
+        machine_approvals.forge(self.world, at, how)
+
+    def wait_a_week(self) -> None:
+        """Approvals of before end."""
+        self.world.clock.advance(machine_approvals.WEEK_MS)
 
     # inside ------------------------------------------------------------------------------------
 

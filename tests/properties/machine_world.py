@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import Inserted, Ledger
@@ -22,6 +22,7 @@ from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
 from tests.fakes.clock import FrozenClock
 from tests.fakes.guard import FakeGuard
 from tests.fakes.rows import ListAudit
+from tests.properties.machine_approvals import uploaded
 from tests.properties.machine_host import Host
 from tests.properties.machine_loop import Job, Killed, ReadyLoop
 from tests.properties.machine_ports import Post
@@ -66,9 +67,16 @@ class World:
     """The shared things, and the two hosts that work on them."""
 
     def __init__(
-        self, rulebook: Rulebook, caps: Caps = NO_CAPS, *, guarded: bool = False, shops: Shops | None = None
+        self,
+        rulebook: Rulebook,
+        caps: Caps = NO_CAPS,
+        *,
+        guarded: bool = False,
+        shops: Shops | None = None,
+        limit: TokenUnits | None = None,
     ) -> None:
-        self.shops = shops
+        self.shops, self.limited = shops, limit is not None
+        caps = replace(caps, approval_units=limit)
         self.rulebook, self.caps, self.guarded = rulebook, caps, guarded
         self.identity = GUARDED if guarded else PLAIN
         self.loop = ReadyLoop()  # type: ignore[abstract]  # it answers what tasks and futures ask, and no more
@@ -143,6 +151,7 @@ class World:
             fingerprint=f"{order_id} {tokens}",
             received_ms=UnixMs(self.clock() + number),
             updated_ms=self.clock(),
+            **(uploaded(number) if self.limited else {}),
         )
 
     def note_asked(self, order: Order) -> None:

@@ -24,6 +24,20 @@ LOST = frozenset(
     {"lose_ledger", "rebuild", "silence_lane", "refuse_batches", "rotate", "crash", "lose_group", "reorganise", "drop"}
 )
 RENAMED = frozenset({"receive_from_second", "change_shop", "say_whose", "crash", "lose_group", "decide", "reorganise"})
+APPROVED = frozenset(
+    {
+        "approve",
+        "change_limit",
+        "forge_approval",
+        "wait_a_week",
+        "decide",
+        "crash",
+        "lose_group",
+        "pause",
+        "resume",
+        "skew",
+    }
+)
 STRAYED = frozenset({"stray", "resolve", "pause", "resume", "rotate"})
 ERASED = frozenset(
     {"purge", "crash", "lose_group", "decide", "command", "reorganise", "reorganise_failures", "change_contract"}
@@ -93,6 +107,14 @@ def test_what_is_erased_is_paid_no_second_time() -> None:
         _search_besides(ERASED, patch)
 
     assert min(TALLY[name] for name in ("purge", "orders erased")) > 0
+
+
+@pytest.mark.no_cover
+def test_nothing_above_the_limit_is_bound_that_no_other_person_approved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is set, changed and taken away; people approve, also too early and what they asked for themselves."""
+    _search_besides(APPROVED, monkeypatch)
+
+    assert min(TALLY[name] for name in ("approve", "change_limit", "forge_approval", "wait_a_week")) > 0
 
 
 def _search_besides(troubles: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> None:

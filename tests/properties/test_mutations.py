@@ -8,7 +8,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.properties import machine_harm, machine_stories, machine_stories_lost, machine_stories_shops
+from tests.properties import (
+    machine_harm,
+    machine_stories,
+    machine_stories_approvals,
+    machine_stories_lost,
+    machine_stories_shops,
+)
 from tests.properties.machine import Payouts
 from tests.properties.machine_harm import Broken
 from tests.properties.machine_mutations import MUTATIONS, Mutation
@@ -31,7 +37,7 @@ FIRST_FAILURE = settings(
 )
 STORIES = {
     name: story
-    for told in (machine_stories, machine_stories_lost, machine_stories_shops)
+    for told in (machine_stories, machine_stories_approvals, machine_stories_lost, machine_stories_shops)
     for name, story in vars(told).items()
     if isinstance(story, Story)
 }
