@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from distributor.cli import (
     adopt,
     alarms,
+    approve,
     balance,
     call_backs,
     chain,
@@ -36,6 +37,7 @@ COMMANDS: Sequence[Command] = (
     *show.COMMANDS,
     *alarms.COMMANDS,
     *orders.COMMANDS,
+    *approve.COMMANDS,
     *order_list.COMMANDS,
     *pay_file.COMMANDS,
     *history.COMMANDS,

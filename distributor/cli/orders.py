@@ -77,11 +77,12 @@ async def retry(context: CommandContext) -> int:
     Put a held order back into the waiting line.
 
     Raises:
-        CommandRefused: It is not held; or its transaction succeeded, and nobody has said that no tokens moved.
+        CommandRefused: It is not held, or waits for approval; or its transaction succeeded, and nobody has said that no
+            tokens moved.
     """
     await context.begin(StatusSettings)
     ledger = await context.our_ledger()
-    found = await _find(ledger, context.options.order)
+    found = await find_order(ledger, context.options.order)
     if found.status is not OrderStatus.HELD or found.nonce is not None:
         raise CommandRefused(
             _("Order {order} is {status}; only a held order is put back into the backlog.").format(
@@ -89,8 +90,9 @@ async def retry(context: CommandContext) -> int:
             )
         )
     _refuse_newer(found)
+    _refuse_unapproved(found)
     await _refuse_paid(context, found)
-    _heed(await guard_record.retry_obstacle(ledger, await context.parts.guard(), found))
+    heed(await guard_record.retry_obstacle(ledger, await context.parts.guard(), found))
     if found.hold_reason is HoldReason.NO_TRANSFER and not context.options.no_tokens_moved:
         raise CommandRefused(
             _(
@@ -124,7 +126,7 @@ async def cancel(context: CommandContext) -> int:
             )
         )
     _refuse_newer(found)
-    _heed(await guard_record.cancel_obstacle(ledger, await context.parts.guard(), found))
+    heed(await guard_record.cancel_obstacle(ledger, await context.parts.guard(), found))
     if context.applies(_("cancel order {order} permanently; its id can never be used again").format(order=found.key)):
         found = await ledger.admin.cancel(found, context.options.by, context.options.why)
     context.answer({"order": str(found.key), "status": str(found.status)})
@@ -133,7 +135,7 @@ async def cancel(context: CommandContext) -> int:
 
 async def _bar(context: CommandContext, ledger: Ledger, key: OrderKey) -> int:
     """Take back an id that was never seen: no webhook can bring it any more."""
-    _heed(await guard_record.bar_obstacle(ledger, await context.parts.guard(), ref_id(key.source, key.order_id)))
+    heed(await guard_record.bar_obstacle(ledger, await context.parts.guard(), ref_id(key.source, key.order_id)))
     if context.applies(
         _("bar the id {order}, which this ledger has never seen; no webhook can bring it any more").format(order=key)
     ):
@@ -162,14 +164,16 @@ async def _refuse_paid(context: CommandContext, found: Order) -> None:
         )
 
 
-async def _find(ledger: Ledger, key: OrderKey) -> Order:
+async def find_order(ledger: Ledger, key: OrderKey) -> Order:
+    """Return the order that came as *key*. Raises CommandRefused where there is none."""
     found = await ledger.shop_orders.find(key)
     if found is None:
         raise CommandRefused(_("The ledger has no order {order}.").format(order=key))
     return found
 
 
-def _heed(obstacle: str) -> None:
+def heed(obstacle: str) -> None:
+    """Raise CommandRefused with what speaks against a command, if anything does."""
     if obstacle:
         raise CommandRefused(obstacle)
 
@@ -181,6 +185,15 @@ def _refuse_newer(found: Order) -> None:
                 "Order {order} is held as {reason}, a word of a newer version of this service. Use that version; this "
                 "one cannot know what the word asks for."
             ).format(order=found.key, reason=found.hold_reason)
+        )
+
+
+def _refuse_unapproved(found: Order) -> None:
+    if found.hold_reason is HoldReason.NEEDS_APPROVAL:
+        raise CommandRefused(
+            _("Order {order} waits for approval: another person than the one who asked runs `approve {order}`.").format(
+                order=found.key
+            )
         )
 
 

@@ -6,11 +6,12 @@ import argparse
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from distributor import approvals
 from distributor.cli.amounts import NATIVE_DECIMALS, short_by, tokens
 from distributor.cli.argument_types import words
 from distributor.cli.common_arguments import apply_argument, by_and_why
@@ -18,9 +19,10 @@ from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefuse
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, spoken
 from distributor.cli.sign import secret_of
+from distributor.cli.together import together
 from distributor.errors import ChainUnavailable, ConflictingOrder, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import DEFAULT_SOURCE, Order, OrderKey
+from distributor.model import DEFAULT_SOURCE, HoldReason, Order
 from distributor.payout.preflight import DistributionConfig, spendable_units
 from distributor.settings.use_cases import HistorySettings, IntakeSettings
 from distributor.units import TokenUnits
@@ -30,13 +32,9 @@ from distributor.webhook.waking import Waker
 from foundation.errors import ConfigurationError, Rejected, ServiceError
 
 BYTES_MAX = 10 * 2**20
-TOGETHER = 16
-"""Orders that are looked up or stored at a time."""
 LINES_SHOWN_MAX = 50
 """Lines that are named of each kind; the count beside them says how many there are."""
 WAITING_COUNTED_MAX = 1_000
-
-T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -51,6 +49,11 @@ class _Looked:
     @property
     def units(self) -> TokenUnits:
         return _sum(self.new)
+
+    def asked_by(self, by: str, batch: str) -> Sequence[Order]:
+        """Return the new orders as *by* uploads them: each says who asked, in which file, and what that comes to."""
+        whole = TokenUnits(self.units + _sum(self.known))
+        return [replace(each, asked_by=by, batch=batch.lower(), file_units=whole) for each in self.new]
 
 
 async def pay_file(context: CommandContext) -> int:
@@ -79,8 +82,11 @@ async def pay_file(context: CommandContext) -> int:
         own_addresses=ledger.own_addresses.all,
     )
     looked = await _look(keeper, read)
+    looked.new = list(looked.asked_by(context.options.by, context.options.batch))
     money = await _money(context, ledger, looked)
-    context.answer({**_document(read, looked, settings.contracts.decimals), "money": money})
+    held = sum(approvals.needs(order, keeper.caps) for order in looked.new)
+    document = _document(read, looked, settings.contracts.decimals)
+    context.answer({**document, "need_approval": held, "money": money})
     if looked.refused and not context.options.without_refused:
         raise CommandRefused(
             _("Nothing is stored while lines are refused: correct them, or leave them out with --without-refused.")
@@ -119,11 +125,10 @@ async def _look(keeper: OrderKeeper, read: PayoutFile) -> _Looked:
 
 async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[Order], secret: str) -> int:
     """Store the orders, then wake the payouts; cut anywhere, the same command stores what is missing."""
-    stored, refused = list[OrderKey](), list[str]()
+    stored, refused = list[Order](), list[str]()
 
     async def keep(order: Order) -> None:
-        await keeper.keep(order, secret)
-        stored.append(order.key)
+        stored.append((await keeper.keep(order, secret)).order)
 
     try:
         answers = await together(keep, orders)
@@ -141,27 +146,15 @@ async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[
             refused.append(f"{order.key}: {spoken(answer)}")
     for line in refused[:LINES_SHOWN_MAX]:
         context.say(line)
-    context.say(_("{stored} orders are stored and will be paid.").format(stored=len(stored)))
+    held = sum(_needs_approval(order) for order in stored)
+    context.say(_("{stored} orders are stored and will be paid.").format(stored=len(stored) - held))
+    if held:
+        context.say(
+            _("{held} orders are stored and held: another person runs `approve --batch {batch}`.").format(
+                held=held, batch=context.options.batch
+            )
+        )
     return REFUSED if refused else DONE
-
-
-async def together(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order]) -> Sequence[T | Rejected]:
-    """Return what *ask* answers for each order, or why it refused that one; some at a time. Raises as *ask*."""
-    asking = asyncio.Semaphore(TOGETHER)
-
-    async def one(order: Order) -> T | Rejected:
-        async with asking:
-            try:
-                return await ask(order)
-            except Rejected as error:
-                return error
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(order)) for order in orders]
-    except* ServiceError as troubles:
-        raise troubles.exceptions[0] from None
-    return [task.result() for task in tasks]
 
 
 async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, decimals: int) -> int:
@@ -194,7 +187,13 @@ async def standing(ledger: Ledger, order: Order) -> str:
     if found is None:
         return "not stored"
     found = await ledger.shop_orders.home(found)
+    if _needs_approval(found) and found.fingerprint == order.fingerprint:
+        return "held for approval"
     return str(found.status) if found.fingerprint == order.fingerprint else "stored with other content"
+
+
+def _needs_approval(order: Order) -> bool:
+    return order.hold_reason is HoldReason.NEEDS_APPROVAL
 
 
 def _document(read: PayoutFile, looked: _Looked, decimals: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from foundation.tablestore.atomic import AtomicWrite
 from foundation.tablestore.ports import Row, Rows, Value
 from foundation.tablestore.queries import rows_under
 
-OF_AN_ORDER: Final = ("cancel", "retry", "settle", "reopen", "adopted", "held")
+OF_AN_ORDER: Final = ("approve", "cancel", "retry", "settle", "reopen", "adopted", "held")
 """Words of the audit trail whose subject is an order."""
 
 

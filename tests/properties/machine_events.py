@@ -96,7 +96,7 @@ APPROVING: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "forge_approval": (2, {"at": _ANY, "how": st.sampled_from(FORGERIES)}),
     "wait_a_week": (1, {}),
 }
-"""What happens in the histories of a search of their own: a limit, people who approve, and a row that somebody edits."""
+"""What happens in histories of a search of their own: a limit, people who approve, and a row that somebody edits."""
 
 STRAYS: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
     "stray": (2, {"at": _ANY}),

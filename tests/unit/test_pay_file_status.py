@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from distributor.cli.pay_file import standing, together
+from distributor.cli.pay_file import standing
+from distributor.cli.together import together
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Order, OrderKey
 from distributor.units import TokenUnits
