@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from distributor.cli import alarms, call_backs, orders, pause, sign_out
+from distributor.cli import alarms, approve, call_backs, orders, pause, sign_out
 from distributor.cli.argument_types import order_key
 from distributor.cli.language import N_
 from distributor.console import call_backs as about_call_backs
@@ -75,6 +75,13 @@ ACTS: Final[Mapping[str, Act]] = {
             about=About.ORDER,
             run=orders.retry,
             options={"no_tokens_moved": False},
+        ),
+        Act(
+            name="approve",
+            label=N_("Approve"),
+            about=About.ORDER,
+            run=approve.approve,
+            options={"batch": None, "count": None},
         ),
         Act(name="cancel", label=N_("Cancel permanently"), about=About.ORDER, run=orders.cancel),
         Act(

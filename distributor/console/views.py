@@ -15,7 +15,7 @@ from distributor.cli.show import overview
 from distributor.console.desk import Desk
 from distributor.console.together import TOGETHER, Together
 from distributor.errors import MalformedQuery
-from distributor.model import OrderKey, OrderStatus
+from distributor.model import HoldReason, OrderKey, OrderStatus
 from distributor.order_list import OrderList
 from distributor.order_query import FILTERS, STATUSES, OrderQuery
 from distributor.payout.catalogue import CATALOGUE, ROW_UNREADABLE, WORK_NOT_RUNNING
@@ -129,7 +129,8 @@ class Views:
 def _possible(document: dict[str, Any]) -> list[str]:
     """Return the acts that the order's status allows; the command looks once more."""
     if document["status"] == OrderStatus.HELD:
-        return ["retry", "cancel"]
+        approves = document["held"]["reason"] == HoldReason.NEEDS_APPROVAL
+        return ["approve" if approves else "retry", "cancel"]
     return ["cancel"] if document["status"] == OrderStatus.RECEIVED else []
 
 
