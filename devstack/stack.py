@@ -135,6 +135,7 @@ def app_settings(storage: servers.Azurite, deployment: Deployment) -> dict[str, 
     return {
         **example,
         "AzureWebJobsStorage": storage.connection_string,
+        "BACKUP_STORAGE": storage.connection_string,
         "RPC_URL": deployment.url,
         "CHAIN_ID": str(deployment.chain_id),
         "FIRST_BLOCK": str(deployment.block_number),

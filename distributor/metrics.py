@@ -52,6 +52,9 @@ KINDS: Mapping[str, MetricKind] = {
         _kind("alarm", "gauge", "1 for each alarm that holds, as the last sweep saw it.", "code", "severity"),
         _kind("sweep_age_seconds", "gauge", "Time since the last sweep; it runs each minute."),
         _kind("watch_age_seconds", "gauge", "Time since balances were last looked at; every five minutes."),
+        _kind(
+            "backup_age_seconds", "gauge", "Time since the last good backup was begun, or since there should be one."
+        ),
         _kind("reserve_tokens", "gauge", "Tokens in the reserve, as last watched."),
         _kind("allowance_tokens", "gauge", "Tokens the authority may draw, as last watched."),
         _kind("committed_tokens", "gauge", "Tokens bound and not final."),
@@ -177,6 +180,8 @@ class Metrics:
         now = self.clock()
         self._add(shown, "sweep_age_seconds", _seconds(monitor.swept_ms, now))
         self._add(shown, "watch_age_seconds", _seconds(monitor.watched_ms, now))
+        if monitor.backup_ms is not None:
+            self._add(shown, "backup_age_seconds", _seconds(monitor.backup_ms, now))
         self._add(shown, "reserve_tokens", _float(monitor.reserve_units, self.decimals))
         self._add(shown, "allowance_tokens", _float(monitor.allowance_units, self.decimals))
         self._add(shown, "gas_pol", _float(monitor.gas_wei, _NATIVE_DECIMALS))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributor.settings import ALL
 from distributor.settings.chain import ContractSettings, NodeSettings
-from distributor.settings.operations import StorageSettings
+from distributor.settings.operations import BackupSettings, StorageSettings
 from distributor.settings.shop_secrets import SecretName, is_secret, secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
 from distributor.settings.use_cases import AgeSettings, ChainSettings, PayoutSettings
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from foundation.alarms.heartbeat import Heartbeat
     from foundation.alarms.notifier import Target
     from foundation.alarms.register import Register
+    from foundation.blobs import Blobs
     from foundation.queues import StorageQueues
     from foundation.tablestore.azure_tables import Tables
 
@@ -54,6 +55,8 @@ G = TypeVar("G", bound=SettingsGroup)
 
 _HOST_STORAGE = "AzureWebJobsStorage"
 _LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
+BACKUPS = "backups"
+"""The container; both apps may share it, each under its own name."""
 
 _TITLE = "BALLX payouts"
 _QUICK_S = 1.0
@@ -145,6 +148,22 @@ class Resources:
         queues = connect_queues(account, tables.credential if tables else None)
         self._open.push_async_callback(queues.aclose)
         return queues
+
+    @built_once
+    async def backups(self) -> Blobs:
+        """Return where copies of the ledger are kept. Raises ConfigurationError if it is the ledger's own account."""
+        from foundation.blobs import connect_blobs
+
+        name = (await self.settings(BackupSettings)).backup_connection
+        account, own = await self._settings.account(name), (await self.settings(StorageSettings)).ledger_connection
+        if account.is_the_same(await self._settings.account(own)):
+            raise ConfigurationError(f"{name} is the ledger's own account: a backup lies in another one")
+        blobs = connect_blobs(account, BACKUPS)
+        self._open.push_async_callback(blobs.aclose)
+        return blobs
+
+    async def replay_purges(self) -> None:
+        """Erase again what was erased; a restore calls it before the ledger is anybody's."""
 
     @built_once
     async def ledger(self) -> Ledger:

@@ -161,6 +161,10 @@ class MonitorState:
     """When one more pass begins; None: none is due."""
     found: tuple[str, ...] | None = None
     """Code, subject and words of each, with tabs between them, as they were at the last watch; None: not kept yet."""
+    backup_ms: UnixMs | None = None
+    """When the last good backup was begun; without one, when the first sweep ran. None: no sweep knew of backups."""
+    backup_name: str | None = None
+    """The last good backup; None: there was none."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from distributor.payout.sweep import Sweep
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
+    from distributor.recovery.backup import LedgerBackup
     from distributor.shop_reading import ShopReading
     from distributor.status import Status
     from distributor.webhook.authentication import Authentication
@@ -225,6 +226,19 @@ class Container:
             clock=self.clock,
             chain_id=settings.storage.chain_id,
             decimals=settings.decimals,
+        )
+
+    async def ledger_backup(self) -> LedgerBackup:
+        """Return the backup of each day."""
+        from distributor.recovery.backup import LedgerBackup
+
+        tables = await self.parts.tables()
+        return LedgerBackup(
+            ledger=await self.parts.ledger(),
+            rows=tables.rows,
+            trail=tables.audit_rows,
+            open_store=self.parts.backups,
+            clock=self.clock,
         )
 
     async def heartbeat(self) -> None:

@@ -7,7 +7,8 @@ ServiceError
 │   ├─ Contention                            another worker won; stop quietly
 │   └─ StoreUnavailable                      the ledger did not answer
 ├─ ConfigurationError    a setting is missing or wrong: 503 or an alarm that names it
-│   └─ SecretWithdrawn                       the vault says that it is deleted or disabled
+│   ├─ SecretWithdrawn                       the vault says that it is deleted or disabled
+│   └─ NoTable                               the table was never made, or is lost
 └─ InvariantBroken       a bug or a stolen key: loud alarm, never retried
 
 The first line of a class docstring is its default message. Each app derives its own errors from these.
@@ -69,6 +70,10 @@ class ConfigurationError(ServiceError):
 
 class SecretWithdrawn(ConfigurationError):
     """The vault answers that the secret is deleted or disabled: it must no longer be used."""
+
+
+class NoTable(ConfigurationError):
+    """The table does not exist."""
 
 
 class InvariantBroken(ServiceError):

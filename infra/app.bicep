@@ -14,6 +14,7 @@ param maximumInstances int
 param identityId string
 param clientId string
 param storageName string
+param backupName string
 param releasesUrl string
 param vaultUri string
 param insightsConnectionString string
@@ -41,6 +42,10 @@ var platformSettings = {
   AzureWebJobsStorage__tableServiceUri: 'https://${storageName}.table.${environment().suffixes.storage}'
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: clientId
+  BACKUP_STORAGE__blobServiceUri: 'https://${backupName}.blob.${environment().suffixes.storage}'
+  BACKUP_STORAGE__tableServiceUri: 'https://${backupName}.table.${environment().suffixes.storage}'
+  BACKUP_STORAGE__credential: 'managedidentity'
+  BACKUP_STORAGE__clientId: clientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
   // Which identity the app itself uses where the platform did not resolve a reference.

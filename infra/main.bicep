@@ -129,6 +129,19 @@ module storage 'storage.bicep' = {
   }
 }
 
+module backup 'backup.bicep' = {
+  name: 'backup'
+  params: {
+    name: toLower(take('bk${replace(system, '-', '')}${suffix}', 24))
+    location: location
+    sku: storageSku
+    lock: lockLedger
+    principalId: identity.properties.principalId
+    operatorsObjectId: operatorsObjectId
+    operatorsType: operatorsType
+  }
+}
+
 module vault 'vault.bicep' = {
   name: 'vault'
   params: {
@@ -156,6 +169,7 @@ module app 'app.bicep' = {
     identityId: identity.id
     clientId: identity.properties.clientId
     storageName: storage.outputs.name
+    backupName: backup.outputs.name
     releasesUrl: storage.outputs.releasesUrl
     vaultUri: vault.outputs.uri
     insightsConnectionString: monitoring.outputs.insightsConnectionString
@@ -184,6 +198,7 @@ module alerts 'alerts.bicep' = {
 output appName string = app.outputs.name
 output webhookUrl string = 'https://${app.outputs.host}/webhook'
 output storageName string = storage.outputs.name
+output backupName string = backup.outputs.name
 output vaultName string = vault.outputs.name
 output vaultUri string = vault.outputs.uri
 output identityId string = identity.id

@@ -16,6 +16,7 @@ from distributor.functions import workers
 from distributor.ledger.call_backs import Announced
 from distributor.ledger.call_records import CallAddress, CallBack
 from distributor.model import Address, SubmitOutcome
+from distributor.payout.ages import BACKUP_MS_MAX
 from distributor.payout.confirmation import WITNESS_PATIENCE_MS
 from distributor.queue_names import DISTRIBUTIONS, POISON
 from distributor.settings.shops import ThresholdSettings, WooCommerceSettings
@@ -350,6 +351,21 @@ async def _(service: Service) -> End:
     await service.minute()
     service.broken["balance_monitor"] = KeyError("result")
     return service.broken.clear
+
+
+@provokes("backup_old")
+async def _(service: Service) -> End:
+    """The account of the backups is away from some day on; it is there again."""
+    ledger = service.world.ledger
+    await service.minute()
+
+    async def note(age_ms: int) -> None:
+        await ledger.service.note_backup(
+            UnixMs(service.world.clock() - age_ms), "distributor/137/a/2027-01-01T05-00-00Z"
+        )
+
+    await note(BACKUP_MS_MAX + 60_000)
+    return lambda: note(0)
 
 
 @provokes("not_configured")

@@ -22,7 +22,7 @@ from distributor.payout.sweep import payouts_left
 from distributor.settings.chain import FeeSettings
 from distributor.settings.shops import CapSettings
 from distributor.settings.use_cases import StatusSettings
-from distributor.state import SETTLEMENT_LEASE, Stats
+from distributor.state import SETTLEMENT_LEASE, MonitorState, Stats
 from distributor.status import rfc3339
 from distributor.units import Wei
 from foundation.alarms.model import AlarmState, Notification
@@ -80,6 +80,7 @@ async def overview(context: CommandContext, held: list[str], decimals: int, *, m
         "open_transactions": [_open(each, context.clock()) for each in await ledger.open_transactions()],
         "alarms": [_notified(notification) for notification in seen.standing],
         "last_sweep": await _watched(context, ledger, decimals),
+        "backup": _backup(await ledger.service.monitor_state()),
         "leases": await _leases(context, ledger, rebuild_store),
     }
     return Overview(seen.headline, document)
@@ -238,6 +239,13 @@ async def _watched(context: CommandContext, ledger: Ledger, decimals: int) -> di
         **(seen if monitor.watched_ms else dict.fromkeys(seen, unseen)),
         "alarms": list(monitor.alarms),
     }
+
+
+def _backup(monitor: MonitorState) -> dict[str, str | None] | None:
+    """Return the last good backup; None where there never was one."""
+    if monitor.backup_name is None or monitor.backup_ms is None:
+        return None
+    return {"name": monitor.backup_name, "begun": rfc3339(monitor.backup_ms)}
 
 
 async def _payouts_left(context: CommandContext, ledger: Ledger, gas_wei: Wei) -> int | None:

@@ -22,6 +22,7 @@ from distributor.queue_names import DISTRIBUTIONS, POISON, SETTLEMENTS, WAKE
 from distributor.state import WaitingReason
 from distributor.wiring import container
 from foundation import logs
+from foundation.backup.ports import BackupIncomplete, NoBackup
 from foundation.errors import ConfigurationError, InvariantBroken, ServiceError, Transient
 from foundation.invocation import invocation
 
@@ -145,6 +146,20 @@ async def call_backs(timer: func.TimerRequest, context: func.Context) -> None:
             )
 
     await _finished(context, tell)
+
+
+@blueprint.function_name("back_up")
+@blueprint.timer_trigger("timer", "40 0 * * * *", run_on_startup=False, use_monitor=False)
+async def back_up(timer: func.TimerRequest, context: func.Context) -> None:
+    """Copy the ledger into another account once a day; what is in the way is told by the age of the last good copy."""
+
+    async def copy() -> None:
+        try:
+            await (await container().ledger_backup()).run_if_due()
+        except (BackupIncomplete, NoBackup, ConfigurationError, InvariantBroken) as error:  # no payout stops for it
+            logs.warning(_log, "not_backed_up", cause=type(error).__name__, detail=str(error))
+
+    await _finished(context, copy)
 
 
 @blueprint.function_name("distribute_poisoned")

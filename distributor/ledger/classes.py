@@ -45,6 +45,10 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Spent": classed(technical="day", personal="wallet", payment="units"),
     "DayTotals": classed(payment="day orders units payouts gas_used gas_cost_wei", technical="paid_within"),
     "Identity": classed(technical="ledger_id chain_id token authority reserve guard guard_since"),
+    "Restored": classed(
+        technical="backup sha256 begun_ms at_ms whole ledger_id chain_id token authority reserve guard guard_since",
+        operator="by",
+    ),
     "PauseState": classed(
         technical="paused halted console_epoch console_link_ms paused_why halted_why", operator="paused_by halted_by"
     ),
@@ -58,7 +62,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Waiting": classed(technical="reason detail since_ms"),
     "MonitorState": classed(
         technical="swept_ms watched_ms head_number finalized_number reserve_units allowance_units gas_wei alarms "
-        "market_base_wei market_tip_wei index_swept_ms index_place index_due_ms found"
+        "market_base_wei market_tip_wei index_swept_ms index_place index_due_ms found backup_ms backup_name"
     ),
     "SettlementLook": classed(technical="looked_ms"),
     "Stats": classed(
@@ -116,6 +120,7 @@ ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "stats:": ("Stats",),
     "day:": ("DayTotals",),
     "identity": ("Identity",),
+    "restored": ("Restored",),
     "former:": ("FormerParty",),
     "doubted-past": ("DoubtedPast",),
     "guardmark:": ("GuardMark",),

@@ -19,6 +19,7 @@ from distributor.ledger.records import (
     NextNonce,
     PaidRef,
     Progress,
+    Restored,
     Schema,
     ShopRegister,
     ShopSecret,
@@ -65,6 +66,18 @@ def _approval(stored: str) -> Approval:
 _APPROVAL = Kind(str, _approval_lines, _approval)
 _ORDER_KEYS = Kind(str, codec.joined, _order_keys)
 _COUNTS = Kind(str, codec.joined, lambda stored: tuple(int(count) for count in codec.split(stored)))
+_IDENTITY = Record(
+    Identity,
+    (
+        text("ledger_id"),
+        number("chain_id"),
+        text("token"),
+        text("authority"),
+        text("reserve"),
+        text("guard", missing=None),
+        number("guard_since", missing=None),
+    ),
+)
 _FEES = Record(Fees, (amount("max_fee_wei"), amount("tip_wei"), flag("dynamic")))
 
 _CODEC = Codec(
@@ -156,17 +169,11 @@ _CODEC = Codec(
         Record(NextNonce, (number("next"),)),
         Record(Total, (amount("units"),)),
         Record(Spent, (text("day"), text("wallet", missing=None), amount("units"))),
+        _IDENTITY,
         Record(
-            Identity,
-            (
-                text("ledger_id"),
-                number("chain_id"),
-                text("token"),
-                text("authority"),
-                text("reserve"),
-                text("guard", missing=None),
-                number("guard_since", missing=None),
-            ),
+            Restored,
+            (text("backup"), text("sha256"), number("begun_ms"), number("at_ms"), text("by"), flag("whole")),
+            parts={"identity": _IDENTITY},
         ),
         Record(
             PauseState,
@@ -206,6 +213,8 @@ _CODEC = Codec(
                 text("index_place", missing=None),
                 number("index_due_ms", missing=None),
                 lines("found", missing=None),
+                number("backup_ms", missing=None),
+                text("backup_name", missing=None),
             ),
         ),
         Record(SettlementLook, (number("looked_ms"),)),

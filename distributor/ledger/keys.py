@@ -12,7 +12,7 @@ from distributor.model import Address, Attempt, Hash, Order, OrderKey
 IDENTITY, CONTROL, COMMITMENTS, WATCH, WAITING = "identity", "control", "commitments", "watch", "waiting"
 OPEN_ORDERS, OPEN_TRANSACTIONS, NONCES = "open:", "opentx:", "nonce:"
 ORDERS, REFS, HELD = "order:", "ref:", "held:"
-REBUILD, AHEAD, SCHEMA = "rebuild", "ahead", "schema"
+REBUILD, AHEAD, SCHEMA, RESTORED = "rebuild", "ahead", "schema", "restored"
 SETTLEMENT_LOOK = "settlement-look"
 SHOPS, SECRETS = "shops", "secret:"  # pragma: allowlist secret
 UNWITNESSED, DISTRUST = "unwitnessed:", "distrust:"

@@ -21,7 +21,7 @@ from distributor.ledger.order_index import index_again
 from distributor.ledger.own_addresses import former_parties
 from distributor.ledger.past import Past
 from distributor.ledger.queries import find_record, must_find_record
-from distributor.ledger.records import UNREMEMBERED, FormerParty, NextNonce, PaidRef, Progress, Total
+from distributor.ledger.records import UNREMEMBERED, FormerParty, NextNonce, PaidRef, Progress, Restored, Total
 from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
 from distributor.state import Identity
 from distributor.units import TokenUnits
@@ -122,6 +122,10 @@ class RebuildStore:
         """Say whether an order of this ledger has that reference, or a rebuild found it spent."""
         return await self.rows.get(keys.ref(ref_id)) is not None
 
+    async def restored(self) -> Restored | None:
+        """Return the mark of a ledger that was put back from a backup; None once a rebuild has ended."""
+        return await find_record(self.rows, Restored, keys.RESTORED)
+
     # restoring ---------------------------------------------------------------------------------
 
     async def progress(self, first_block: int) -> Progress:
@@ -184,14 +188,18 @@ class RebuildStore:
         before = await self.rows.get(keys.IDENTITY)
         group.put(keys.IDENTITY, encode(identity), before.version if before else UNSTORED)
         for operator, nonce in nonces.items():
-            known = await find_record(self.rows, NextNonce, keys.nonce(operator)) or NextNonce(next=nonce)
-            after = replace(known, next=max(known.next, nonce))
-            group.put(keys.nonce(operator), encode(after), known.version)
+            stored = await find_record(self.rows, NextNonce, keys.nonce(operator)) or NextNonce(next=nonce)
+            after = replace(stored, next=max(stored.next, nonce))
+            group.put(keys.nonce(operator), encode(after), stored.version)
         if await find_record(self.rows, Total, keys.COMMITMENTS) is None:
             group.insert(keys.COMMITMENTS, encode(Total(units=TokenUnits(0))))
         if progress.version != UNSTORED:
             group.delete(keys.REBUILD)
-        guard = decode(Identity, before).guard if before else None
+        restored = await self.restored()
+        if restored is not None:
+            group.delete(keys.RESTORED)
+        known = restored.identity if restored else decode(Identity, before) if before else None
+        guard = known.guard if known else None
         await Past(self.rows, self.clock).write(group, doubt, guard=guard)
         await commit(self.rows, group, marker_row=keys.IDENTITY)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from distributor.model import Address, Hash
-from distributor.state import WaitingReason
+from distributor.state import Identity, WaitingReason
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.tablestore.ports import UNSTORED, Row, Version
@@ -52,6 +52,26 @@ class Progress:
     seen: str | None = None
     """How many transfers were read so far, and of how many units together; None where nobody counted."""
     version: Version = UNSTORED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restored:
+    """
+    The ledger was put back from a backup, and is nobody's until ``rebuild`` has asked the chain.
+
+    While this row is there, it holds the identity that is written then.
+    """
+
+    backup: str
+    sha256: str
+    begun_ms: UnixMs
+    """When the backup was begun: what was stored later is not in it."""
+    at_ms: UnixMs
+    by: str
+    whole: bool
+    """Whether every row is back; False: the restore was cut, or still runs."""
+    identity: Identity
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
 from distributor.ledger.queries import find_record
 from distributor.state import MonitorState, SettlementLook, Waiting, WaitingReason
-from foundation.clock import Clock
+from foundation.clock import Clock, UnixMs
+from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
 from foundation.tablestore.queries import past
+
+NOTE_TRIES_MAX = 8
+"""A sweep writes its row twice a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,14 @@ class ServiceState:
         group = AtomicWrite()
         group.put(keys.SETTLEMENT_LOOK, encode(replace(before, looked_ms=self.clock())), before.version)
         await commit(self.rows, group, marker_row=keys.SETTLEMENT_LOOK)
+
+    async def note_backup(self, begun_ms: UnixMs, name: str) -> None:
+        """Note the last good backup. Contention: sweeps kept writing the row."""
+        for _ in range(NOTE_TRIES_MAX):
+            before = await self.monitor_state()
+            with suppress(Contention):
+                return await self.save_monitor_state(replace(before, backup_ms=begun_ms, backup_name=name))
+        raise Contention("the sweep kept writing its row")
 
     async def save_monitor_state(self, monitor_state: MonitorState) -> None:
         """Keep what the sweep saw. Contention: another sweep wrote since *monitor_state* was read."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from distributor.model import OpenTransaction, Order, TransactionStatus
 from distributor.payout.catalogue import (
+    BACKUP_OLD,
     CLOCK_WRONG,
     ORDER_WAITING_LONG,
     SETTLEMENT_SILENT,
@@ -31,6 +32,8 @@ from foundation.tablestore.leases import TERM_MS_MAX
 
 WATCHED_MS_MAX = 900_000
 """What the watch saw longer ago says nothing any more."""
+BACKUP_MS_MAX = 26 * 3_600_000
+"""A backup a day, and two hours for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +70,7 @@ def age_facts(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
         *_slots(seen, ages),
         *_settlement(seen, ages),
         *(_sweep(seen, ages) or _watch(seen)),
+        *_backup(seen),
     ]
 
 
@@ -147,3 +151,12 @@ def _watch(seen: Seen) -> Sequence[Fact]:
     watched_ms = seen.monitor.watched_ms
     missing = watched_ms and elapsed_ms(watched_ms, seen.now) > WATCHED_MS_MAX
     return [Fact(code=WATCH_MISSING, subject="", detail="", since_ms=watched_ms)] if missing else []
+
+
+def _backup(seen: Seen) -> Sequence[Fact]:
+    """The last good backup is too old; where there never was one, the first sweep says since when."""
+    since_ms, name = seen.monitor.backup_ms, seen.monitor.backup_name
+    if since_ms is None or elapsed_ms(since_ms, seen.now) <= BACKUP_MS_MAX:
+        return []
+    detail = f"The last good one is {name}." if name else "There was never one."
+    return [Fact(code=BACKUP_OLD, subject="", detail=detail, since_ms=since_ms)]

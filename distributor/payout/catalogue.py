@@ -29,9 +29,9 @@ ORDER_WAITING_LONG, TRANSACTION_OPEN_LONG = "order_waiting_long", "transaction_o
 SLOTS_STUCK, SETTLEMENT_SILENT, SWEEP_MISSING = "slots_stuck", "settlement_silent", "sweep_missing"
 WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "poison_waiting", "queues_unavailable"
 ROW_UNREADABLE, WATCH_MISSING, CLOCK_WRONG = "row_unreadable", "watch_missing", "clock_wrong"
-LEDGER_BEHIND = "ledger_behind"
+LEDGER_BEHIND, BACKUP_OLD = "ledger_behind", "backup_old"
 _BESIDE = {
-    *("order_passed_over", ROW_UNREADABLE, "retiring_gas_short"),
+    *("order_passed_over", ROW_UNREADABLE, "retiring_gas_short", BACKUP_OLD),
     *catalogue_call_backs.ENGLISH,
 }
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
@@ -225,6 +225,12 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         False,
         "Nobody looks at reserve, allowance, gas and nodes: the watch has not finished for 15 minutes.",
         "Read the log of `sweep` (`deferred`, `watch_failed`). What it had found is sent as over; it may persist.",
+    ),
+    BACKUP_OLD: (
+        _W,
+        False,
+        "The ledger has no good backup of the last 26 hours.",
+        "Run `backup`, which says what is in the way: the account of BACKUP_CONNECTION, a role, the time it takes.",
     ),
     CLOCK_WRONG: (
         _E,

@@ -131,6 +131,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "Ninguém olha a reserva, a permissão, o gás e os nós: a vigia não termina há 15 minutos.",
         "Leia o log de `sweep` (`deferred`, `watch_failed`). O que ela achara sai como encerrado; pode continuar.",
     ),
+    "backup_old": (
+        "O livro não tem um bom backup das últimas 26 horas.",
+        "Rode `backup`, que diz o que falta: a conta de BACKUP_CONNECTION, o papel dela, ou o tempo que leva.",
+    ),
     "clock_wrong": (
         "O relógio de uma máquina que roda o serviço está a minutos do relógio do armazenamento.",
         "Acerte esse relógio. Nada é pago duas vezes, mas pedidos assinados são recusados e os dias contam errado.",

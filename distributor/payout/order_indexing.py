@@ -28,13 +28,14 @@ _log = logging.getLogger(__name__)
 
 
 def swept(monitor_state: MonitorState, now_ms: UnixMs) -> MonitorState:
-    """Return *monitor_state* as a sweep at *now_ms* leaves it: with a pass begun where one is due."""
+    """Return *monitor_state* as a sweep at *now_ms* leaves it: with a pass begun where one is due, and a first time."""
     if monitor_state.index_swept_ms != monitor_state.swept_ms:
         monitor_state = replace(monitor_state, index_place="", index_due_ms=UnixMs(now_ms + AGAIN_AFTER_MS))
     due_ms = monitor_state.index_due_ms
     if monitor_state.index_place is None and due_ms is not None and now_ms >= due_ms:
         monitor_state = replace(monitor_state, index_place="", index_due_ms=None)
-    return replace(monitor_state, swept_ms=now_ms, index_swept_ms=now_ms)
+    backup_ms = monitor_state.backup_ms if monitor_state.backup_ms is not None else now_ms
+    return replace(monitor_state, swept_ms=now_ms, index_swept_ms=now_ms, backup_ms=backup_ms)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,6 +37,10 @@ _BLOCKING = (RestoreResult.PAID_TWICE, RestoreResult.DIFFERS, RestoreResult.FROZ
 Say = Callable[[str], None]
 
 
+class RestoreCut(ServiceError):
+    """A restore was cut before every row was back: run it again with the same backup, then `rebuild`."""
+
+
 class NotSettled(ServiceError):
     """The ledger still has open transactions: leave the pause on and let settlement end them, then run it again."""
 
@@ -153,6 +157,7 @@ class Rebuild:
         Raises:
             ForeignLedger: The ledger is another one's, or pays through another guard.
             NotSettled: It has open transactions.
+            RestoreCut: It was put back from a backup, in part.
             FenceOpen: Something signed may still be mined.
             ChainUnavailable: No node answers; what was written is kept, and the next run continues there.
         """
@@ -169,7 +174,7 @@ class Rebuild:
         if report.clear:
             await self._keep_cancelled(report, by, why)
             await self.ledger.shops.restore()
-            found = await self.ledger.identity()
+            found = await self._identity()
             ledger_id = self.identity.ledger_id or (found.ledger_id if found else "") or secrets.token_hex(16)
             since = found.guard_since if found else None
             identity = replace(self.identity, ledger_id=ledger_id, guard_since=since)
@@ -182,8 +187,16 @@ class Rebuild:
         await self._refuse_foreign()
         await self._refuse_open()
 
+    async def _identity(self) -> Identity | None:
+        """Return whose ledger it is; of one that was put back, whose it was. None where that is lost."""
+        restored = await self.rebuild_store.restored()
+        return restored.identity if restored else await self.ledger.identity()
+
     async def _refuse_foreign(self) -> None:
-        found = await self.ledger.identity()
+        restored = await self.rebuild_store.restored()
+        if restored is not None and not restored.whole:
+            raise RestoreCut
+        found = await self._identity()
         if found is not None and identity_mismatch(found, self.identity) is not None:
             raise ForeignLedger(f"the ledger belongs to {found}, not to {self.identity}; nothing was changed")
         changed = not_ours(found, self.identity) if found is not None else None
@@ -215,7 +228,7 @@ class Rebuild:
     async def _is_lost(self) -> bool:
         """Say whether the identity is lost, with its table or without; then the settings alone name a guard."""
         try:
-            return await self.ledger.identity() is None
+            return await self._identity() is None
         except ConfigurationError:  # the table is gone: only a dry run meets that
             return True
 

@@ -28,6 +28,14 @@ class StorageSettings(SettingsGroup):
     ledger_table: Annotated[str, parsed(kinds.table_name)] = setting("LEDGER_TABLE", "Table of the ledger", "ledger")
 
 
+class BackupSettings(SettingsGroup):
+    """Where copies of the ledger are kept. Its account is not checked with it: without one, the alarm says so."""
+
+    backup_connection: Annotated[str, parsed(kinds.setting_name)] = setting(
+        "BACKUP_CONNECTION", "Name of the setting(s) with another storage account, for backups", "BACKUP_STORAGE"
+    )
+
+
 class VaultSettings(SettingsGroup):
     """Where secrets are looked for that are set nowhere else."""
 

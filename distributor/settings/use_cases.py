@@ -14,7 +14,7 @@ from distributor.settings.chain import (
     SettlementSettings,
     SigningSettings,
 )
-from distributor.settings.operations import LogSettings, StorageSettings, VaultSettings
+from distributor.settings.operations import BackupSettings, LogSettings, StorageSettings, VaultSettings
 from distributor.settings.shops import (
     CapSettings,
     RateLimitSettings,
@@ -132,6 +132,7 @@ ALL: Final[tuple[type[SettingsGroup], ...]] = (
     StatusSettings,
     AlarmSettings,
     AgeSettings,
+    BackupSettings,
     ConsoleSettings,
     VaultSettings,
     LogSettings,

@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from foundation.backup import manifest
-from foundation.backup.lines import Line, Tally, packed, unpacked
+from foundation.backup.lines import Line, Tally, packed
 from foundation.backup.ports import Backup, BackupIncomplete, BackupStore, NoBackup, Part, Source, kind_of
+from foundation.backup.reading import Counts, by_part, checked
 from foundation.clock import Clock, Sleep, UnixMs
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.ports import Row, WriteConflict
@@ -32,8 +33,6 @@ from foundation.version import version
 KEPT_MS: Final = 7 * 86_400_000
 PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0)
 """Between the tries of one page: the service answers 503 or 412 while it moves a partition."""
-
-Counts = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,25 +119,6 @@ class Keeping:
         for name in await self.store.names(self.source.prefix):
             if manifest.stem(name) < oldest and manifest.stem(name) != newest:
                 await self.store.delete(name)
-
-
-async def checked(store: BackupStore, blob: str, *, size: int, sha256: str) -> tuple[int, Counts]:
-    """Return how many rows a blob has, in all and by part and kind. Raises NoBackup if its bytes are others."""
-    read, found, rows = Tally(), Counter[tuple[str, str]](), 0
-    async for line in unpacked(read.count(store.read(blob))):
-        found[line.part, kind_of(line.key)] += 1
-        rows += 1
-    if (read.size, read.sha256) != (size, sha256):
-        raise NoBackup("the backup is damaged: its digest is not the one of its manifest")
-    return rows, by_part(found)
-
-
-def by_part(found: Mapping[tuple[str, str], int]) -> Counts:
-    """Return counts of (part, kind) as the manifest has them."""
-    counts: Counts = {}
-    for (part, kind), count in sorted(found.items()):
-        counts.setdefault(part, {})[kind] = count
-    return counts
 
 
 def _stamp(at_ms: int) -> str:

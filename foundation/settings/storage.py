@@ -18,6 +18,9 @@ from foundation.settings import urls
 Credential = Literal["", "managedidentity", "default"]
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
+_NAMED = re.compile(r"(?:^|;)AccountName=([^;]+)")
+_HOST = re.compile(r"https://([a-z0-9]+)\.table\.")
+_EMULATOR = "devstoreaccount1"
 _CONNECTION_STRING = re.compile(r"[A-Za-z]+=.")
 
 
@@ -32,6 +35,16 @@ class Storage:
     credential: Credential = ""
     client_id: str = ""
     """The client id of a user-assigned managed identity; empty for the system-assigned one."""
+
+    @property
+    def name(self) -> str:
+        """The account's name as far as the settings show it; empty for the emulator and what else has no name."""
+        found = _NAMED.search(self.connection_string) or _HOST.match(self.table_endpoint)
+        return found[1] if found and found[1] != _EMULATOR else ""
+
+    def is_the_same(self, other: Storage) -> bool:
+        """Say whether both are one account. The emulator has one account alone, and is never called the same."""
+        return bool(self.name) and self.name == other.name
 
 
 def storage(environ: Mapping[str, str], prefix: str) -> Storage:

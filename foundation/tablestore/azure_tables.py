@@ -23,7 +23,7 @@ from azure.data.tables import EdmType, EntityProperty, TableEntity, TableErrorCo
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from foundation import logs
-from foundation.errors import ConfigurationError, InvariantBroken, StoreUnavailable
+from foundation.errors import ConfigurationError, InvariantBroken, NoTable, StoreUnavailable
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.storage import Storage
 from foundation.tablestore.atomic import check
@@ -135,12 +135,18 @@ class Tables:
     rows: TableRows
     audit: TableAudit
     names: tuple[str, str]
+    partition: str
     service: TableServiceClient
     credential: AsyncTokenCredential | None
 
     def rows_of(self, partition: str) -> TableRows:
         """Return another partition of the ledger's table, over the same connection."""
         return TableRows(self.service.get_table_client(self.names[0]), partition)
+
+    @property
+    def audit_rows(self) -> TableRows:
+        """The audit trail as rows, for its backup."""
+        return TableRows(self.service.get_table_client(self.names[1]), self.partition)
 
     def audit_of(self, partition: str) -> TableAudit:
         """Return another partition of the audit trail's table, over the same connection."""
@@ -188,6 +194,7 @@ def connect_tables(
         rows=TableRows(service.get_table_client(table), partition),
         audit=TableAudit(service.get_table_client(audit_table), partition),
         names=(table, audit_table),
+        partition=partition,
         service=service,
         credential=identity,
     )
@@ -261,9 +268,7 @@ def _meaning(error: AzureError, unanswered: Callable[[str], Exception]) -> Excep
     if isinstance(error, ClientAuthenticationError) or status in (401, 403):
         return ConfigurationError(f"the ledger's storage account refuses this service's sign-in ({said})")
     if code in (TableErrorCode.TABLE_NOT_FOUND, TableErrorCode.TABLE_BEING_DELETED):
-        return ConfigurationError(
-            f"the ledger's table does not exist: init makes a new one, rebuild a lost one ({said})"
-        )
+        return NoTable(f"the ledger's table does not exist: init makes a new one, rebuild a lost one ({said})")
     if status in (404, 409, 412):
         return WriteConflict(said)
     if status in (400, 413):

@@ -249,7 +249,7 @@ def test_the_platforms_placeholder_is_no_function_of_the_app(
     """A number above nought is not enough: what is missing and what is strange is named."""
     cloud.lists = [["WarmUp"]] * 1000
 
-    with pytest.raises(StepFailed, match=r"Missing: call_backs, console, distribute, .*; not of it: WarmUp\. Gave up"):
+    with pytest.raises(StepFailed, match=r"Missing: back_up, call_backs, console, .*; not of it: WarmUp\. Gave up"):
         deploy.run(Console(io.StringIO()), signed_in, built.package, listing=BRIEF)
 
 

@@ -47,6 +47,7 @@ FUNCTIONS = {
     "settlement_poisoned queue settlements-poison",
     "sweep timer 0 * * * * *",
     "call_backs timer 20 * * * * *",
+    "back_up timer 40 0 * * * *",
     "warmup warmup",
 }
 PAYFLOW_FUNCTIONS = {

@@ -77,7 +77,7 @@ def test_a_lost_ledger_is_made_again_by_the_commands_of_its_page(desk: Desk) -> 
     desk.send("C-1")
     desk.do("cancel", "C-1")
     desk.send("W-1")
-    _empty(desk)
+    empty(desk)
 
     with blocks_pass(desk.devchain):
         follow(desk, commands_of("The ledger is lost"))
@@ -89,7 +89,7 @@ def test_a_lost_ledger_is_made_again_by_the_commands_of_its_page(desk: Desk) -> 
     assert desk.ask("audit-chain")["differences"] == []
 
 
-def _empty(desk: Desk) -> None:
+def empty(desk: Desk) -> None:
     """Delete every row of the ledger; the audit trail is a table of its own."""
 
     async def delete(parts: Resources) -> None:

@@ -35,6 +35,7 @@ ROLE_NAMES = {
     "blobDataOwner": "Storage Blob Data Owner",
     "queueDataContributor": "Storage Queue Data Contributor",
     "tableDataContributor": "Storage Table Data Contributor",
+    "blobDataContributor": "Storage Blob Data Contributor",
     "secretsUser": "Key Vault Secrets User",
     "secretsOfficer": "Key Vault Secrets Officer",
     "cryptoUser": "Key Vault Crypto User",
@@ -82,7 +83,7 @@ def test_every_role_is_the_one_that_is_given(paper: str) -> None:
     """Names, ids and where: the table and the Bicep are one."""
     given = {
         (ROLE_NAMES[name], guid)
-        for file in ("storage", "vault", "monitoring")
+        for file in ("storage", "backup", "vault", "monitoring")
         for name, guid in bicep.module(f"{file}.bicep")["variables"]["roles"]["value"].items()
     }
 

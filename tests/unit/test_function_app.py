@@ -77,6 +77,7 @@ def test_the_functions_and_their_triggers_are_these() -> None:
         "settlement_poisoned": ("queueTrigger", "settlements-poison", ""),
         "sweep": ("timerTrigger", "0 * * * * *", ""),
         "call_backs": ("timerTrigger", "20 * * * * *", ""),
+        "back_up": ("timerTrigger", "40 0 * * * *", ""),
         "warmup": ("warmupTrigger", None, ""),
     }
 
@@ -119,7 +120,7 @@ def test_importing_needs_no_setting_and_no_service() -> None:
         timeout=60,
     )
 
-    assert found.stdout.strip() == "17"
+    assert found.stdout.strip() == "18"
 
 
 def test_the_hosts_settings_are_the_agreed_ones() -> None:

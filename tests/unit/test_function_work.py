@@ -15,6 +15,7 @@ from distributor.payout.distribution import Drained
 from distributor.payout.settlement import Followed
 from distributor.payout.sweep import Wakes
 from distributor.state import WaitingReason
+from foundation.backup.ports import BackupIncomplete, NoBackup
 from foundation.errors import ConfigurationError, Contention, InvariantBroken, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from foundation.version import version
@@ -149,6 +150,35 @@ async def test_the_shops_are_told_by_a_function_of_their_own(container: FakeCont
     await workers.call_backs(TIMER, a_context("call_backs"))
 
     assert (told, container.alarms_raised) == ([True], [])
+
+
+@pytest.mark.parametrize(
+    "error", [BackupIncomplete("short"), NoBackup("cut"), ConfigurationError("no account"), InvariantBroken("torn")]
+)
+async def test_a_backup_that_fails_stops_no_payout(
+    container: FakeContainer, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """It is logged; the age of the last good one is the alarm."""
+    container.acts["ledger_backup"] = SimpleNamespace(run_if_due=raises(error))  # type: ignore[assignment]  # as it is
+
+    await workers.back_up(TIMER, a_context("back_up"))
+
+    assert "not_backed_up" in caplog.text
+    assert container.alarms_raised == []
+
+
+async def test_a_backup_is_asked_for_each_hour(container: FakeContainer) -> None:
+    """It knows itself whether one is due."""
+    asked: list[bool] = []
+
+    async def run_if_due() -> None:
+        asked.append(True)
+
+    container.acts["ledger_backup"] = SimpleNamespace(run_if_due=run_if_due)  # type: ignore[assignment]  # as it is
+
+    await workers.back_up(TIMER, a_context("back_up"))
+
+    assert asked == [True]
 
 
 async def test_a_row_of_a_call_back_that_is_broken_pauses_no_payout(container: FakeContainer) -> None:

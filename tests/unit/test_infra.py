@@ -13,6 +13,7 @@ import pytest
 
 from distributor import queue_names, resources
 from distributor.settings import ALL, about
+from foundation.backup.keeping import KEPT_MS
 from foundation.settings.groups import SettingsGroup
 from foundation.settings.reading import problems
 from foundation.settings.references import VaultItem, is_reference, parse_reference
@@ -29,8 +30,9 @@ PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "AZURE_CLIENT_ID",
+    *(f"BACKUP_STORAGE__{form}" for form in ("blobServiceUri", "tableServiceUri", "credential", "clientId")),
 }
-"""What the host and Azure's own libraries read. Source: https://learn.microsoft.com/azure/azure-functions/functions-app-settings"""
+"""What the host and Azure's own libraries read, and the account that BACKUP_CONNECTION names. Source: https://learn.microsoft.com/azure/azure-functions/functions-app-settings"""
 ENTERED = {
     "RPC_URL": "https://node.example",
     "OPERATOR_PK": "0x" + "11" * 32,
@@ -42,6 +44,7 @@ PARAMETERS = {
     "name": "func-ballx",
     "clientId": "11111111-2222-3333-4444-555555555555",
     "storageName": "stballx",
+    "backupName": "bkballx",
     "vaultUri": "https://kv-ballx.vault.azure.net/",
     "insightsConnectionString": "InstrumentationKey=0",
     "chainId": 80002,
@@ -109,7 +112,7 @@ def test_another_layout_is_noticed(line: str, other: str) -> None:
     assert bicep.untidy(text.replace(line, other)) != []
 
 
-@pytest.mark.parametrize("name", ["monitoring", "storage", "vault", "app", "alerts"])
+@pytest.mark.parametrize("name", ["monitoring", "storage", "backup", "vault", "app", "alerts"])
 def test_a_module_is_given_what_it_asks_for(name: str) -> None:
     """Each parameter of a module is passed, none is unknown, and each output that is used exists."""
     asked = bicep.module(f"{name}.bicep")
@@ -191,9 +194,24 @@ def test_the_ledger_is_reached_with_the_identity() -> None:
     assert storage(app_settings(), "AzureWebJobsStorage") == Storage(
         table_endpoint="https://stballx.table.core.windows.net",
         queue_endpoint="https://stballx.queue.core.windows.net",
+        blob_endpoint="https://stballx.blob.core.windows.net",
         credential="managedidentity",
         client_id=str(PARAMETERS["clientId"]),
     )
+
+
+def test_the_backups_lie_in_another_account_and_go_after_seven_days() -> None:
+    """Reached with the same identity; the rule takes what the app would delete, and its container is the app's."""
+    kept = storage(app_settings(), "BACKUP_STORAGE")
+    assert kept.blob_endpoint == "https://bkballx.blob.core.windows.net"
+    assert not kept.is_the_same(storage(app_settings(), "AzureWebJobsStorage"))
+
+    found = bicep.module("backup.bicep")
+    (rule,) = found["resources"]["lifecycle"]["config"]["properties"]["policy"]["rules"]
+    assert rule["definition"]["actions"]["baseBlob"]["delete"] == {"daysAfterCreationGreaterThan": "keptDays"}
+    assert found["variables"]["keptDays"]["value"] * 86_400_000 == KEPT_MS
+    assert rule["definition"]["filters"]["prefixMatch"] == [f"{resources.BACKUPS}/"]
+    assert found["resources"]["backups"]["config"]["name"] == resources.BACKUPS
 
 
 # Names --------------------------------------------------------------------------------------------
@@ -221,12 +239,14 @@ def test_the_queues_are_the_ones_the_functions_use() -> None:
 
 def test_storage_knows_no_keys_and_no_strangers() -> None:
     """Every access is an identity with a role, over TLS 1.2 at least."""
-    properties = bicep.of_type("Microsoft.Storage/storageAccounts")["properties"]
+    accounts = [body for kind, body in bicep.resources() if kind == "Microsoft.Storage/storageAccounts"]
 
-    assert properties["allowSharedKeyAccess"] is False
-    assert properties["allowBlobPublicAccess"] is False
-    assert properties["supportsHttpsTrafficOnly"] is True
-    assert properties["minimumTlsVersion"] == "TLS1_2"
+    assert len(accounts) == 2
+    for properties in (each["properties"] for each in accounts):
+        assert properties["allowSharedKeyAccess"] is False
+        assert properties["allowBlobPublicAccess"] is False
+        assert properties["supportsHttpsTrafficOnly"] is True
+        assert properties["minimumTlsVersion"] == "TLS1_2"
 
 
 def test_the_vault_cannot_be_emptied_for_good() -> None:

@@ -63,7 +63,13 @@ async def busy(bench: Bench) -> None:
     await bench.ledger.admin.pause("ana", "a look")
     state = await bench.ledger.service.monitor_state()
     await bench.ledger.service.save_monitor_state(
-        replace(state, swept_ms=bench.clock(), watched_ms=bench.clock(), gas_wei=Wei(3 * 63_000 * 10**9 + 1))
+        replace(
+            state,
+            swept_ms=bench.clock(),
+            watched_ms=bench.clock(),
+            gas_wei=Wei(3 * 63_000 * 10**9 + 1),
+            backup_ms=bench.clock(),
+        )
     )
     notifier = Notifier(register=metrics_of(bench).register, targets={LOG: LogTarget()}, holder="me")
     await notifier.run([Fact(code="low_gas", subject="", detail="", since_ms=bench.clock())])

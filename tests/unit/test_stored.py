@@ -28,6 +28,7 @@ from distributor.ledger.records import (
     NextNonce,
     PaidRef,
     Progress,
+    Restored,
     ShopRegister,
     ShopSecret,
     Slot,
@@ -93,6 +94,7 @@ RECORDS: Mapping[str, type[object]] = {
     "secret": ShopSecret,
     "guard_mark": GuardMark,
     "day": DayTotals,
+    "restored": Restored,
 }
 WORDS: Mapping[str, type[StrEnum]] = {
     "order_status": OrderStatus,

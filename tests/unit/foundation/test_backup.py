@@ -13,9 +13,10 @@ from uuid import UUID
 import pytest
 
 from foundation.backup import keeping, manifest
-from foundation.backup.keeping import KEPT_MS, Keeping, checked
+from foundation.backup.keeping import KEPT_MS, Keeping
 from foundation.backup.lines import Line, packed, unpacked
 from foundation.backup.ports import Backup, BackupIncomplete, NoBackup, Part, Source
+from foundation.backup.reading import checked, lines_of
 from foundation.errors import ConfigurationError, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import UNSTORED, Row, WriteConflict
@@ -51,9 +52,9 @@ def kept_by(rows: object, store: MemoryBlobs, clock: FrozenClock) -> Keeping:
     return Keeping(store=store, source=SOURCE, parts=[part], clock=clock, sleep=_no_pause)
 
 
-async def lines_of(store: MemoryBlobs, backup: Backup) -> Sequence[Line]:
+async def all_of(store: MemoryBlobs, backup: Backup) -> Sequence[Line]:
     """Return what a backup holds."""
-    return [line async for line in unpacked(store.read(manifest.blob_name(backup.name)))]
+    return [line async for line in lines_of(store, backup)]
 
 
 async def test_every_row_comes_back_with_its_types(rows: MemoryRows, clock: FrozenClock) -> None:
@@ -61,7 +62,7 @@ async def test_every_row_comes_back_with_its_types(rows: MemoryRows, clock: Froz
     store = MemoryBlobs()
     kept = await kept_by(rows, store, clock).run()
 
-    assert {line.key: line.values for line in await lines_of(store, kept)} == rows.dump()
+    assert {line.key: line.values for line in await all_of(store, kept)} == rows.dump()
     assert kept.counts == {"ledger": {"open": 1, "order": 3}}
     assert await manifest.load(store, kept.name, app="shop") == kept
     assert await manifest.listed(store, SOURCE.prefix) == [kept.name]
