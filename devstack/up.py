@@ -7,9 +7,10 @@ import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlencode
 
-from devstack import paths, runs, stack
+from devstack import api_page, paths, runs, stack
 from devstack.console import Console, Ended
 from devstack.journey import Journey, signed_order
 from devstack.stack import CONSOLE_PERSON, CONSOLE_TOKEN, FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
@@ -38,10 +39,16 @@ def _start(console: Console, this: runs.Run, *, once: bool, host: str) -> None:
                 _sweep(running)
             _pay(console, services, running, this)
             if not once:
-                settings = {**services.settings, "CONSOLE_URL": running.url}
-                _explain(console, services, running, settings_file(this, settings))
-                storage, chain = services.storage.process, services.chain.process
-                stack.stay({"azurite": storage, "anvil": chain, "host": running.process}, this)
+                _stay(console, services, running, this)
+
+
+def _stay(console: Console, services: Services, running: FunctionsHost, this: runs.Run) -> NoReturn:
+    """Say what runs and where, and wait for the end. Raises StepFailed if a part of it ends by itself."""
+    settings = settings_file(this, {**services.settings, "CONSOLE_URL": running.url})
+    with api_page.served() as interface:
+        _explain(console, services, running, settings, interface)
+        storage, chain = services.storage.process, services.chain.process
+        stack.stay({"azurite": storage, "anvil": chain, "host": running.process}, this)
 
 
 def _sweep(host: FunctionsHost) -> None:
@@ -74,7 +81,7 @@ def sign_in_link(settings: Mapping[str, str], url: str, clock: Clock = system_cl
     return f"{url}/console/link?{urlencode({'by': sessions.link(CONSOLE_PERSON)})}"
 
 
-def _explain(console: Console, services: Services, host: FunctionsHost, settings: Path) -> None:
+def _explain(console: Console, services: Services, host: FunctionsHost, settings: Path, interface: str) -> None:
     order = signed_order("demo-2", services.deployment.customers[1], services.settings["WEBHOOK_SECRET"])
     signature, body = f"X-WP-Signature: {order.signature}", order.body.decode()
     command = f"{paths.venv_python().relative_to(paths.ROOT)} -m distributor"
@@ -93,6 +100,9 @@ Send an order yourself
 See and steer it in a browser (personal token: {services.settings[CONSOLE_TOKEN]})
   {host.url}/console
   {sign_in_link(services.settings, host.url)}    (signs in once, within ten minutes)
+
+Read the interface in a browser (docs/openapi.yaml)
+  {interface}
 
 See where it stands
   curl "{host.url}/orders/{order.order_id}?code={FUNCTION_KEY}"
