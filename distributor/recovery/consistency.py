@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
+from distributor.day_totals import DayTotals
 from distributor.ledger import keys
 from distributor.ledger.columns import decode
 from distributor.ledger.records import NextNonce, PaidRef, Slot, Total
@@ -70,7 +71,15 @@ class Consistency:
         return sorted(first & await self._look()) if first else []
 
     async def _look(self) -> set[Disagreement]:
-        looks = (self._orders(), self._waiting(), self._held(), self._open(), self._transactions(), self._references())
+        looks = (
+            self._orders(),
+            self._waiting(),
+            self._held(),
+            self._open(),
+            self._transactions(),
+            self._references(),
+            self._days(),
+        )
         found = {each for look in looks async for each in look}
         return found | {each async for each in self._totals()}
 
@@ -173,6 +182,13 @@ class Consistency:
                 yield key
             elif await self.rows.get(keys.order_row(key)) is None:
                 yield Disagreement(row.key, Disorder.ORDER_MISSING, str(key))
+
+    async def _days(self) -> AsyncIterator[Disagreement]:
+        """Yield the days that cannot be read; only charts read them."""
+        async for row in rows_under(self.rows, keys.DAYS):
+            day = _read(DayTotals, row)
+            if isinstance(day, Disagreement):
+                yield day
 
     async def _totals(self) -> AsyncIterator[Disagreement]:
         bound, counted = 0, await self._find(Total, keys.COMMITMENTS)

@@ -11,7 +11,7 @@ from distributor.errors import ConflictingOrder, ForeignLedger
 from distributor.model import AttemptKind, HoldReason, OpenTransaction, OrderStatus, Transaction, TransactionStatus
 from distributor.state import PAID_WITHIN_S, PauseState, Stats
 from distributor.units import TokenUnits, Wei
-from foundation.clock import UnixMs
+from foundation.clock import UnixMs, utc_day
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.ports import UNSTORED, InsertRow
 from tests.factories import BOB, IDENTITY, NOW_MS, OPERATOR, TOKEN, a_hash, an_attempt, an_order
@@ -344,6 +344,22 @@ async def test_a_closing_pays_its_orders_and_frees_what_was_committed(bench: Ben
         paid_within=(1, *[0] * len(PAID_WITHIN_S)),
         paid_ms_sum=9,
     )
+
+
+async def test_a_closing_and_a_reopening_are_counted_by_their_day(bench: Bench) -> None:
+    """The days are one range, whose first and last belong to it; the order leaves the day that counted it."""
+    await bench.ledger.close(await bench.bound("ORD1", "ORD2"), a_closing("ORD1", "ORD2"))
+    today = utc_day(UnixMs(NOW_MS))
+    bench.clock.advance(86_400_000)
+    await bench.ledger.exits.reopen(await bench.order("ORD1"), "gone")
+    await bench.ledger.close(await bench.bound("ORD3"), a_closing("ORD3"))
+    tomorrow = utc_day(bench.clock())
+
+    found = await bench.ledger.days(today, tomorrow)
+    assert (found.began, sorted(found.totals), found.unreadable) == (today, [today, tomorrow], [])
+    assert [(found.totals[day].orders, found.totals[day].payouts) for day in (today, tomorrow)] == [(1, 1), (1, 1)]
+    assert found.totals[today].gas_used == found.totals[tomorrow].gas_used == 63_000
+    assert list((await bench.ledger.days(tomorrow, tomorrow)).totals) == [tomorrow]
 
 
 async def test_a_closing_holds_the_orders_its_receipt_did_not_pay(bench: Bench) -> None:

@@ -87,6 +87,14 @@ async def test_an_order_that_nothing_lists_would_wait_forever(bench: Bench) -> N
     ]
 
 
+async def test_a_day_that_cannot_be_read_is_named(bench: Bench) -> None:
+    """No payment waits for it, so nothing else says so but the page of charts."""
+    day = keys.day_row("2026-01-01")
+    await put(bench, day, {"orders": "many"})
+
+    assert await disorders(bench) == [(day, Disorder.UNREADABLE)]
+
+
 LOST: list[tuple[str, Callable[[Bench], str], set[Disorder]]] = [
     ("order that waits", lambda _: keys.order_row(WAITING), {Disorder.ORDER_MISSING}),
     ("order that is held", lambda _: keys.order_row(HELD), {Disorder.ORDER_MISSING}),

@@ -256,6 +256,17 @@ async def test_what_the_command_refuses_is_shown_and_not_in_the_form() -> None:
     assert "nothing here that this act could be done to" in ana.page.body
 
 
+async def test_what_needs_approval_is_not_put_back() -> None:
+    """It leaves by ``approve`` alone, by another person: the list shows that, and has no form."""
+    bench = await a_bench("A", reason=HoldReason.NEEDS_APPROVAL)
+    ana = await signed_in(bench)
+    await ana.get("bulk/retry", about="needs_approval")
+
+    assert answers(ana)["default:A"][0] == "no"
+    assert "approve" in answers(ana)["default:A"][1]
+    assert 'name="form"' not in ana.page.body
+
+
 async def test_an_order_that_the_command_refuses_meanwhile_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its row is as it was, and the guard has its payment since: the answer is the command's."""
     bench = await a_bench("A", "B")
