@@ -13,9 +13,9 @@ from payflow.office.language import N_
 Say = Callable[[str], str]
 _WORDS: Final = (
     *(N_("30 s"), N_("1 min"), N_("2 min"), N_("5 min"), N_("10 min"), N_("20 min"), N_("30 min"), N_("1 h")),
-    *(N_("2 h"), N_("4 h"), N_("8 h"), N_("1 day"), N_("2 days"), N_("3 days or more")),
+    *(N_("2 h"), N_("4 h"), N_("8 h"), N_("1 day"), N_("2 days"), N_("3 days")),
 )
-"""The classes of waiting (``BOUNDS_S``) in words."""
+"""The classes of waiting (``BOUNDS_S``) in words; the last one holds what waited longer, too."""
 _LEVELS: Final = (0, 3, 6, 8, 11, 13)
 """The classes that have a line."""
 _MANY_S: Final = 0.95
