@@ -56,4 +56,6 @@ class SignIn:
     expires_ms: UnixMs
     result: str = ""
     """Empty until the state is consumed, which happens before the code is exchanged."""
+    office: str = ""
+    """``id_empresa`` of the company that was connected, if its office has a page; empty in rows of versions before."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)

@@ -171,29 +171,36 @@ class Connecting:
             consumed = await self.oauth.write_sign_in(replace(found, result=ConnectOutcome.WORKING))
         except Contention:
             return ConnectOutcome.WORKING
-        outcome = await self._work(consumed, back)
-        await self.oauth.write_sign_in(replace(consumed, result=outcome))
+        outcome, company = await self._work(consumed, back)
+        office = company.id if company and company.contact else ""
+        await self.oauth.write_sign_in(replace(consumed, result=outcome, office=office))
         return outcome
 
-    async def _work(self, sign_in: SignIn, back: CallBack) -> ConnectOutcome:
+    async def office(self, back: CallBack) -> str:
+        """Return which company's office has a page, of a sign-in that ``finish`` has worked; empty if none has."""
+        found = await self.oauth.sign_in(digest(back.state))
+        return found.office if found else ""
+
+    async def _work(self, sign_in: SignIn, back: CallBack) -> tuple[ConnectOutcome, Company | None]:
         invitation = await self.oauth.invitation(sign_in.invitation)
         if back.error or not back.code or invitation is None:
-            return ConnectOutcome.DENIED
+            return ConnectOutcome.DENIED, None
         try:
             grant = await self.server.exchange(back.code)
             account = await self.account_of(grant.access)
             if not _is_invited(invitation, account):
-                return ConnectOutcome.WRONG_COMPANY
+                return ConnectOutcome.WRONG_COMPANY, None
             await self.partitions.claim(account.company)
-            return await self._connect(invitation, account, grant)
+            company = await self._connect(invitation, account, grant)
         except ServedElsewhere as other:
             logs.error(_log, "served_elsewhere", where=other.where)
-            return ConnectOutcome.ELSEWHERE
+            return ConnectOutcome.ELSEWHERE, None
         except ServiceError as error:  # of Conta Azul or of the ledger: the person begins again
             logs.warning(_log, "connect_failed", error=type(error).__name__)
-            return ConnectOutcome.FAILED
+            return ConnectOutcome.FAILED, None
+        return ConnectOutcome.CONFIRM if company.status in _WAITS else ConnectOutcome.CONNECTED, company
 
-    async def _connect(self, invitation: Invitation, account: Account, grant: Grant) -> ConnectOutcome:
+    async def _connect(self, invitation: Invitation, account: Account, grant: Grant) -> Company:
         """Store entry, company, token: a token without a company is nobody's, and a change of keys goes by entries."""
         lane, tokens = self.partitions.lane(account.company), self.partitions.tokens(account.company)
         await lane.entries.lower(account.company, self.clock())
@@ -201,7 +208,7 @@ class Connecting:
         company = await lane.write_company(self._again(known, account) if known else self._new(invitation, account))
         await tokens.save(grant, above=await tokens.highest_generation())
         await lane.entries.lower(account.company, self.clock(), company.status)
-        return ConnectOutcome.CONFIRM if company.status in _WAITS else ConnectOutcome.CONNECTED
+        return company
 
     def _new(self, invitation: Invitation, account: Account) -> Company:
         now = self.clock()

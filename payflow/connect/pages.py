@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from foundation.http.html import HtmlPage
 from payflow.connect.connecting import BegunSignIn, ConnectOutcome
@@ -111,10 +111,16 @@ def begun(sign_in: BegunSignIn) -> HtmlPage:
     return _page(303, "Conta Azul", "", {"Location": sign_in.location, "Set-Cookie": cookie})
 
 
-def outcome(result: ConnectOutcome) -> HtmlPage:
-    """Return what came of a sign-in."""
+def outcome(result: ConnectOutcome, office: str = "") -> HtmlPage:
+    """Return what came of a sign-in, and where the office of the company *office* finds what waits for it."""
     status, title, text = _OUTCOMES[result]
-    return _page(status, title, f"<p>{text}</p>")
+    link = escape(f"/office/{quote(office, safe='')}")
+    more = (
+        "<p>Recibos que precisam de uma decisão sua, e os que foram enviados, ficam na página do financeiro. "
+        f'Guarde o endereço: <a href="{link}">página do financeiro</a>. Para entrar, ela envia um código ao e-mail da '
+        "empresa no Conta Azul.</p>"
+    )
+    return _page(status, title, f"<p>{text}</p>{more if office else ''}")
 
 
 def _origin(address: str) -> str:

@@ -46,6 +46,7 @@ async def oauth_callback(req: func.HttpRequest, context: func.Context) -> func.H
         error=req.params.get("error", ""),
     )
     try:
-        return html_response(pages.outcome(await connecting.finish(back)))
+        outcome = await connecting.finish(back)
+        return html_response(pages.outcome(outcome, await connecting.office(back)))
     except NoSuchSignIn:
         return html_response(pages.no_sign_in())

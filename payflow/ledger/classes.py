@@ -52,7 +52,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Mailbox": classed(technical="suppressed confirmed changed_ms", operator="decided_by"),
     "Invitation": classed(id="company", personal="document", technical="digest expires_ms", operator="made_by"),
     "Access": classed(technical="epoch asks asked digest_ms digest_tried_ms paused_ms"),
-    "SignIn": classed(technical="digest invitation browser expires_ms result"),
+    "SignIn": classed(id="office", technical="digest invitation browser expires_ms result"),
     "Entry": classed(id="company", technical="next_due_ms looked_ms status"),
     "Identity": classed(technical="ledger_id environment redirect_uri", credential="index_key"),
     "Control": classed(technical="held_ms", operator="by"),

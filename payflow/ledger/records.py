@@ -104,7 +104,14 @@ def _invitation(sealed: _Sealed) -> Record:
 
 _SIGN_IN = Record(
     SignIn,
-    (text("digest"), text("invitation"), text("browser"), number("expires_ms"), text("result")),
+    (
+        text("digest"),
+        text("invitation"),
+        text("browser"),
+        number("expires_ms"),
+        text("result"),
+        text("office", missing=""),
+    ),
 )
 
 _ACCESS = Record(

@@ -238,6 +238,22 @@ async def test_a_reload_shows_the_result(world: World) -> None:
     assert world.server.exchanged == 1
 
 
+async def test_the_office_learns_where_its_page_is(world: World) -> None:
+    """After it has connected, also on a reload; not where nothing was connected, or where no address is known."""
+    back = await world.begun(await world.invited())
+    assert await world.connecting.office(back) == ""
+    outcome = await world.connecting.finish(back)
+
+    shown = pages.outcome(outcome, await world.connecting.office(back)).body
+
+    assert f'<a href="/office/{COMPANY}">página do financeiro</a>' in shown
+    denied = await world.begun(await world.invited(), code="", error="access_denied")
+    refused = await world.connecting.finish(denied)
+    assert "/office/" not in pages.outcome(refused, await world.connecting.office(denied)).body
+    assert await world.connecting.office(replace(back, state="nobody's")) == ""
+    assert "<script>" not in pages.outcome(outcome, "<script>").body
+
+
 async def test_two_answers_at_once_are_worked_once(world: World) -> None:
     """The state is consumed before the code is exchanged."""
     back = await world.begun(await world.invited())
