@@ -81,11 +81,11 @@ CATALOGUE = Catalogue(
             "token_not_renewed",
             Severity.ERROR,
             (
-                "A company's access token has ended and was not renewed, though nobody refused it.",
+                "A company's access token is not renewed in time, though nobody refused it.",
                 "Look at `audit tokens` and the log. If Conta Azul answers, connect anew: `invite --company COMPANY`.",
             ),
             (
-                "O token de uma empresa terminou e não foi renovado, embora ninguém o tenha recusado.",
+                "O token de uma empresa não foi renovado a tempo, embora ninguém o tenha recusado.",
                 "Veja `audit tokens` e o log. Se o Conta Azul responde, `invite --company EMPRESA` conecta de novo.",
             ),
             stops=False,

@@ -12,11 +12,15 @@ from typing import Final
 
 from foundation.alarms.model import Fact
 from foundation.clock import UnixMs
+from foundation.errors import StoreUnavailable
+from foundation.tablestore.ports import Rows
+from payflow.connect.tokens import RENEW_MS
 from payflow.delivery.sender import SenderDesk
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
 from payflow.model import CompanyId
+from payflow.ports import Alarms
 from payflow.progress import Entry
 from payflow.state import CompanyStatus
 
@@ -25,6 +29,7 @@ LOOK_LATE_MS: Final = 3_600_000
 """A look that reads ten thousand changed instalments takes most of an hour."""
 DUE_LATE_MS: Final = 3_600_000
 TOKEN_LATE_MS: Final = 10 * 60_000
+"""Behind the time from which it is to be renewed, half an hour before its end: with short intervals it still lives."""
 BACKUP_LATE_MS: Final = 26 * 3_600_000
 """A daily backup, and two hours for it."""
 _REST: Final = frozenset({CompanyStatus.CONFIRM, CompanyStatus.DISCONNECTED})
@@ -41,6 +46,14 @@ class Now:
     def passed(self, since_ms: int, wait_ms: int) -> bool:
         """Say whether *wait_ms* have passed; a time of 0 never was."""
         return 0 < since_ms < self.ms - wait_ms
+
+
+async def note_send_log(second: Rows, alarms: Alarms) -> None:
+    """Note that the second account does not answer, also while nothing is to be sent. Raises StoreUnavailable."""
+    try:
+        await second.get("ready")
+    except StoreUnavailable as away:
+        await alarms.note("send_log_unreachable", "", str(away))
 
 
 async def facts(entries: Entries, lane: Callable[[CompanyId], LaneLedger], desk: SenderDesk, now: Now) -> list[Fact]:
@@ -67,7 +80,7 @@ async def _ages(entry: Entry, ledger: LaneLedger, now: Now) -> Sequence[Fact]:
     old = {
         "company_not_looked_at": (looked_ms, max(3 * now.interval_ms, LOOK_LATE_MS)),
         "receipts_overdue": (due_ms or 0, DUE_LATE_MS),
-        "token_not_renewed": (token.expires_ms if token else 0, 2 * now.interval_ms + TOKEN_LATE_MS),
+        "token_not_renewed": (token.expires_ms - RENEW_MS if token else 0, 2 * now.interval_ms + TOKEN_LATE_MS),
         "backup_old": (backed_up_ms, BACKUP_LATE_MS),
     }
     active = entry.status is CompanyStatus.ACTIVE

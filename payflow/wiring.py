@@ -148,10 +148,11 @@ class Container:
         """Send what is due to each target, then say that a whole sweep is through."""
         from foundation.alarms.configured import heartbeat_of
         from foundation.alarms.notifier import Notifier
-        from payflow.standing import Now, facts
+        from payflow.standing import Now, facts, note_send_log
 
         register, base = await self.register(), await self.base()
         now = Now(ms=self._clock(), interval_ms=(await self.settings(LookSettings)).interval_s * 1000)
+        await note_send_log(base.second.rows, register)
         stands = await facts(base.entries, base.lane, await self.desk(), now)
         await Notifier(register=register, targets=await self.alarm_targets(), holder=self._holder).run(stands)
         await heartbeat_of(await self.settings(AlarmSettings)).beat(register)

@@ -11,6 +11,7 @@ from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
 from payflow import standing
 from payflow.alarms import CATALOGUE
+from payflow.connect.tokens import RENEW_MS
 from payflow.connection import Token
 from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.ledger import backup, keys
@@ -82,7 +83,7 @@ async def test_what_has_not_happened_for_too_long_stands(code: str, late_ms: int
     times = {**fresh, code: at}
     await book.entries.lower(COMPANY, NOW, CompanyStatus.ACTIVE)
     company = await book.lane.write_company(a_company(connected_ms=times["company_not_looked_at"]))
-    token = Token(generation=1, access="a", refresh="r", expires_ms=UnixMs(times["token_not_renewed"]))
+    token = Token(generation=1, access="a", refresh="r", expires_ms=UnixMs(times["token_not_renewed"] + RENEW_MS))
     book.company_rows.put(keys.TOKEN, book.lane.codec.encode(token))
     await backup.note(book.company_rows, UnixMs(times["backup_old"]))
     receipt = a_receipt(due_ms=UnixMs(times["receipts_overdue"]))
@@ -111,3 +112,21 @@ async def test_a_company_that_was_never_backed_up_has_a_day() -> None:
     (fact,) = await standing.facts(book.entries, lambda _: book.lane, desk, AT)
 
     assert (fact.code, fact.since_ms) == ("backup_old", NOW - 27 * 3_600_000)
+
+
+async def test_the_send_log_is_asked_for_although_nothing_is_to_be_sent() -> None:
+    """By the timer, each minute; the lane that cannot send tells it too."""
+    book, told = Book(), list[str]()
+
+    class Alarms:
+        async def note(self, code: str, subject: str, detail: str) -> None:
+            assert (subject, bool(detail)) == ("", True)
+            told.append(code)
+
+    await standing.note_send_log(book.company_rows, Alarms())
+    assert told == []
+    book.company_rows.go_down()
+    await standing.note_send_log(book.company_rows, Alarms())
+
+    assert told == ["send_log_unreachable"]
+    assert CATALOGUE.find("send_log_unreachable").blocks
