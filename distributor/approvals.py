@@ -11,7 +11,7 @@ import unicodedata
 from typing import Final
 
 from distributor.caps import Caps
-from distributor.model import Order
+from distributor.model import HoldReason, Order, OrderStatus
 from foundation.clock import UnixMs, elapsed_ms
 
 VALID_MS: Final = 7 * 86_400_000
@@ -44,6 +44,11 @@ def is_approved(order: Order, now: UnixMs) -> bool:
 def asked(order: Order, by: str) -> bool:
     """Say whether *by* is who asked for *order*, however the name is typed; nobody is of an order that a shop sent."""
     return order.asked_by is not None and _name(order.asked_by) == _name(by)
+
+
+def awaits(order: Order) -> bool:
+    """Say whether *order* is held until somebody approves it; a cancelled one only says that it was."""
+    return order.status is OrderStatus.HELD and order.hold_reason is HoldReason.NEEDS_APPROVAL
 
 
 def why(order: Order, now: UnixMs) -> str:

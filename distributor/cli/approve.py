@@ -14,7 +14,7 @@ from distributor.cli.language import N_, _, detail
 from distributor.cli.orders import find_order, heed
 from distributor.cli.together import together
 from distributor.ledger import Ledger
-from distributor.model import DEFAULT_SOURCE, HoldReason, Order, OrderKey
+from distributor.model import DEFAULT_SOURCE, Order, OrderKey
 from distributor.payout import guard_record
 from distributor.settings.use_cases import StatusSettings
 from foundation.errors import Contention
@@ -42,11 +42,9 @@ async def approve(context: CommandContext) -> int:
 
 async def _one(context: CommandContext, ledger: Ledger, key: OrderKey, decimals: int) -> int:
     found = await find_order(ledger, key)
-    if not _waits(found):
+    if not approvals.awaits(found):
         raise CommandRefused(
-            _("Order {order} is {status} and does not wait for approval.").format(
-                order=found.key, status=found.hold_reason or found.status
-            )
+            _("Order {order} is {status} and does not wait for approval.").format(order=found.key, status=found.status)
         )
     _refuse_who_asked(context, [found])
     heed(await guard_record.retry_obstacle(ledger, await context.parts.guard(), found))
@@ -129,11 +127,9 @@ async def _waiting(context: CommandContext, shop: str, batch: str) -> Sequence[O
     """Return the orders of a file that wait for approval; the held ones are read, whatever number there is of them."""
     store = await context.rebuild_store()
     name = batch.lower()
-    return [each async for each in store.held([]) if _waits(each) and (each.source, each.batch) == (shop, name)]
-
-
-def _waits(order: Order) -> bool:
-    return order.hold_reason is HoldReason.NEEDS_APPROVAL and order.nonce is None
+    return [
+        each async for each in store.held([]) if approvals.awaits(each) and (each.source, each.batch) == (shop, name)
+    ]
 
 
 def _refuse_who_asked(context: CommandContext, orders: Sequence[Order]) -> None:

@@ -22,7 +22,7 @@ from distributor.cli.sign import secret_of
 from distributor.cli.together import together
 from distributor.errors import ChainUnavailable, ConflictingOrder, WrongChain
 from distributor.ledger import Ledger
-from distributor.model import DEFAULT_SOURCE, HoldReason, Order
+from distributor.model import DEFAULT_SOURCE, Order
 from distributor.payout.preflight import DistributionConfig, spendable_units
 from distributor.settings.use_cases import HistorySettings, IntakeSettings
 from distributor.units import TokenUnits
@@ -146,7 +146,7 @@ async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[
             refused.append(f"{order.key}: {spoken(answer)}")
     for line in refused[:LINES_SHOWN_MAX]:
         context.say(line)
-    held = sum(_needs_approval(order) for order in stored)
+    held = sum(approvals.awaits(order) for order in stored)
     context.say(_("{stored} orders are stored and will be paid.").format(stored=len(stored) - held))
     if held:
         context.say(
@@ -187,13 +187,9 @@ async def standing(ledger: Ledger, order: Order) -> str:
     if found is None:
         return "not stored"
     found = await ledger.shop_orders.home(found)
-    if _needs_approval(found) and found.fingerprint == order.fingerprint:
+    if approvals.awaits(found) and found.fingerprint == order.fingerprint:
         return "held for approval"
     return str(found.status) if found.fingerprint == order.fingerprint else "stored with other content"
-
-
-def _needs_approval(order: Order) -> bool:
-    return order.hold_reason is HoldReason.NEEDS_APPROVAL
 
 
 def _document(read: PayoutFile, looked: _Looked, decimals: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from distributor.cli import orders
+from distributor.cli import approve, orders
 from distributor.cli.argument_types import order_key
 from distributor.cli.language import N_, _
 from distributor.console.acts import ACTS, About, Act
@@ -30,6 +30,13 @@ TOGETHER: Final[Mapping[str, Act]] = {
         about=About.ORDER,
         run=orders.retry,
         options=ACTS["retry"].options,
+    ),
+    "approve": Act(
+        name="approve",
+        label=N_("Approve all of these"),
+        about=About.ORDER,
+        run=approve.approve,
+        options=ACTS["approve"].options,
     ),
     "cancel": Act(name="cancel", label=N_("Cancel all of these permanently"), about=About.ORDER, run=orders.cancel),
 }

@@ -119,18 +119,23 @@ class Views:
             "detail": detail(why["detail"]) if why else "",
             "key": str(name),
             "possible": _possible(document),
-            "lines": _lines(name, document),
+            "lines": [] if _waits_for_approval(document) else _lines(name, document),
             "calls": [line_of(each) for each in await ledger.call_backs.of_order(name, limit=CALLS_SHOWN_MAX)],
             "told": name.source in (await self.desk.parts.settings(CallBackSettings)).addresses,
             "explorer": _EXPLORERS.get(settings.storage.chain_id, ""),
         }
 
 
+def _waits_for_approval(document: dict[str, Any]) -> bool:
+    """Say whether nothing of the order was ever signed for want of a second person: nothing else ends that."""
+    held = document["status"] == OrderStatus.HELD and document["held"]
+    return bool(held) and held["reason"] == HoldReason.NEEDS_APPROVAL
+
+
 def _possible(document: dict[str, Any]) -> list[str]:
     """Return the acts that the order's status allows; the command looks once more."""
     if document["status"] == OrderStatus.HELD:
-        approves = document["held"]["reason"] == HoldReason.NEEDS_APPROVAL
-        return ["approve" if approves else "retry", "cancel"]
+        return ["approve" if _waits_for_approval(document) else "retry", "cancel"]
     return ["cancel"] if document["status"] == OrderStatus.RECEIVED else []
 
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from distributor.caps import Caps
 from distributor.ledger import Ledger
 from distributor.model import HoldReason, OrderStatus, TransactionStatus
 from distributor.state import MonitorState, PauseState, WaitingReason
+from distributor.units import TokenUnits
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.atomic import TRIES_MAX
 from foundation.tablestore.memory import MemoryRows
@@ -18,6 +20,7 @@ from tests.fakes.bench import Bench, a_closing, binding
 from tests.fakes.rows import ListAudit, UnsteadyRows
 
 OTHER_OPERATOR = BOB
+ABOVE = Caps(approval_units=TokenUnits(1))
 
 
 Verb = Callable[[Bench], Awaitable[object]]
@@ -48,6 +51,20 @@ async def _resume(bench: Bench) -> Verb:
 
 async def _insert(_: Bench) -> Verb:
     return lambda bench: bench.ledger.insert(an_order("ORD1"))
+
+
+async def _insert_held(_: Bench) -> Verb:
+    return lambda bench: bench.ledger.insert(an_order("ORD1"), ABOVE)
+
+
+async def _approve(bench: Bench) -> Verb:
+    held = (await bench.ledger.insert(an_order("ORD1"), ABOVE)).order
+    return lambda bench: bench.ledger.approving.approve(held, "rui", "asked the shop")
+
+
+async def _ask_of_all(bench: Bench) -> Verb:
+    await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
+    return lambda bench: bench.ledger.approving.ask_of_all()
 
 
 async def _hold(bench: Bench) -> Verb:
@@ -130,6 +147,9 @@ PREPARED: dict[str, Callable[[Bench], Awaitable[Verb]]] = {
     "pause": _pause,
     "resume": _resume,
     "insert": _insert,
+    "insert, held for approval": _insert_held,
+    "approve": _approve,
+    "ask of all": _ask_of_all,
     "hold": _hold,
     "retry": _retry,
     "cancel": _cancel,

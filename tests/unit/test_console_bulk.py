@@ -8,13 +8,16 @@ from html import unescape
 
 import pytest
 
+from distributor.caps import Caps
 from distributor.ledger.keys import held_row
 from distributor.model import HoldReason
+from distributor.units import TokenUnits
 from foundation.console import bulk
 from foundation.console.bulk import ITEMS_MAX
 from foundation.console.requests import FORM_BYTES_MAX
 from foundation.console.sessions import IDLE_MS
 from foundation.tablestore.memory import MemoryRows
+from tests.factories import an_order
 from tests.fakes.bench import Bench, founded
 from tests.unit.test_console import ANA, JOAO, SCRIPT, URL, Browser, a_console
 
@@ -358,3 +361,27 @@ async def test_it_speaks_portuguese() -> None:
     await send(ana, "retry", "1")
 
     assert answers(ana)["default:A"] == ["sim", "Feito."]
+
+
+async def test_orders_that_wait_for_approval_are_approved_and_not_put_back_but_for_ones_own() -> None:
+    """What the person uploaded themselves is shown as refused and is not part of the form."""
+    bench = await founded()
+    limit = Caps(approval_units=TokenUnits(1))
+    for name, asked_by in (("A", None), ("MINE", "Ana"), ("THEIRS", "rui")):
+        await bench.ledger.insert(an_order(name, asked_by=asked_by), limit)
+    ana = await signed_in(bench)
+    page = (await ana.get("held", reason="needs_approval")).body
+    assert "/bulk/approve?" in page
+    assert "/bulk/retry?" not in page
+    await ana.get("bulk/retry", about="needs_approval")
+    assert {cells[0] for cells in answers(ana).values()} == {"no"}
+
+    await ana.get("bulk/approve", about="needs_approval")
+    shown = {name: cells[0] for name, cells in answers(ana).items()}
+    assert shown == {"default:A": "yes", "default:MINE": "no", "default:THEIRS": "yes"}
+    await ana.post("bulk/approve", about="needs_approval", form=ana.form(), count="2", why="asked each shop")
+
+    assert await statuses(bench, "A", "MINE", "THEIRS") == ["received", "held", "received"]
+    approval = (await bench.order("A")).approval
+    assert approval is not None
+    assert approval.by == "ana"

@@ -13,7 +13,7 @@ from distributor.caps import Caps
 from distributor.errors import BadSignature, ConflictingOrder, MalformedOrder, UnpayableOrder
 from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
-from distributor.model import Address, HoldReason, OrderKey
+from distributor.model import Address, HoldReason, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.settings.chain import ContractSettings
 from distributor.units import TokenUnits
@@ -284,6 +284,20 @@ async def test_an_order_taken_before_a_cap_was_lowered_is_still_the_stored_one(i
     assert await send(capped) == Accepted(order=first.order, new=False, wake=True)
     with pytest.raises(ConflictingOrder):
         await send(capped, amount="11")
+
+
+async def test_an_order_above_the_limit_is_stored_held_and_wakes_nobody(intake: Intake) -> None:
+    """It is accepted: the shop did nothing wrong. Sent again it is the same; other content stays a conflict."""
+    limited = replace(intake, caps=Caps(approval_units=TokenUnits(10 * TOKEN)))
+
+    first = await send(limited, amount="10.5")
+
+    assert (first.new, first.wake, first.order.status) == (True, False, OrderStatus.HELD)
+    assert first.order.hold_reason is HoldReason.NEEDS_APPROVAL
+    assert await send(limited, amount="10.5") == Accepted(order=first.order, new=False, wake=False)
+    with pytest.raises(ConflictingOrder):
+        await send(limited, amount="9")
+    assert (await send(limited, order_id="AT-THE-LIMIT", amount="10")).wake
 
 
 async def test_an_order_to_ourselves_is_refused(intake: Intake) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from distributor.caps import Caps
 from distributor.cli.pay_file import standing
 from distributor.cli.together import together
 from distributor.ledger.rebuild_store import Payout, RebuildStore
@@ -52,6 +53,17 @@ async def test_a_line_is_where_its_order_is() -> None:
 
     assert await standing(bench.ledger, stored) == "received"
     assert await standing(bench.ledger, replace(stored, fingerprint="0" * 64)) == "stored with other content"
+
+
+async def test_what_waits_for_approval_is_counted_apart_until_it_is_cancelled() -> None:
+    """It keeps the word for which it was held, and is none of those that wait any more."""
+    bench = await founded()
+    held = (await bench.ledger.insert(an_order("ORD1"), Caps(approval_units=TokenUnits(1)))).order
+    assert await standing(bench.ledger, held) == "held for approval"
+
+    await bench.ledger.admin.cancel(held, "rui", "not this one")
+
+    assert await standing(bench.ledger, held) == "cancelled"
 
 
 @pytest.mark.parametrize("trouble", [StoreUnavailable("no answer"), Contention("changed"), InvariantBroken("torn")])

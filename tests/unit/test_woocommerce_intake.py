@@ -16,7 +16,7 @@ from distributor.caps import Caps
 from distributor.errors import BadSignature
 from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
-from distributor.model import OrderKey
+from distributor.model import HoldReason, OrderKey
 from distributor.settings.chain import ContractSettings
 from distributor.settings.shops import WooCommerceSettings
 from distributor.units import TokenUnits
@@ -195,6 +195,17 @@ async def test_an_order_above_a_cap_is_an_alarm_and_no_failed_delivery(
     assert isinstance(unpaid, NotPaid)
     assert (unpaid.verdict, unpaid.reason) == (NotPaidKind.UNPAYABLE, "over_order_cap")
     assert alarms.codes == ["woocommerce_unpayable"]
+
+
+async def test_an_order_above_the_limit_is_stored_held_for_approval(
+    shop: WooCommerceIntake, alarms: ListAlarms
+) -> None:
+    """58.70 tokens, and a limit of 58: delivered, not failed, and it waits for a person."""
+    taken = await deliver(replace(shop, intake=replace(shop.intake, caps=Caps(approval_units=TokenUnits(58 * TOKEN)))))
+
+    assert isinstance(taken, Accepted)
+    assert (taken.new, taken.wake, taken.order.hold_reason) == (True, False, HoldReason.NEEDS_APPROVAL)
+    assert alarms.codes == []
 
 
 async def test_signed_bytes_that_are_no_order_are_an_alarm_of_the_shop(
