@@ -50,6 +50,11 @@ class Sealer:
             ) from None
         return cls(keys, key_id(master_key))
 
+    @property
+    def old(self) -> Sequence[str]:
+        """The ids of the keys that still open, and seal nothing any more."""
+        return [name for name in self._keys if name != self.current]
+
     def seal(self, company: CompanyId | str, column: str, text: str) -> str:
         """Return *text* sealed for one column of one company."""
         plain = json.dumps([company, column, text], ensure_ascii=False).encode()

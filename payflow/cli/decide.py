@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from foundation.clock import system_clock
@@ -17,7 +18,7 @@ from payflow.mail import bounces
 from payflow.model import BaixaId, CompanyId, CustomerId
 from payflow.recipients import mapping
 from payflow.recipients.addresses import normalized
-from payflow.state import Reason
+from payflow.state import DeliveryState, Reason
 from payflow.wiring import Container
 
 UNRECORDED = "This is done, but the second account did not take it: a restore would not know of it."
@@ -29,7 +30,9 @@ def add_to(add: Add) -> None:
     for name in ("company", "baixa"):
         decide.add_argument(name)
     decide.add_argument("what", choices=["release", "skip", "arrived", "again"])
-    decide.add_argument("--mail", default="receipt:1", help="which mail `arrived` and `again` mean, KIND:NUMBER")
+    decide.add_argument(
+        "--mail", default="", help="which mail `arrived` and `again` mean, KIND:NUMBER; without it every unknown one"
+    )
     resend = add("resend", "mail a receipt once more that was sent or refused", _resend)
     for name in ("company", "baixa"):
         resend.add_argument(name)
@@ -51,18 +54,28 @@ def add_to(add: Add) -> None:
 
 async def _decide(container: Container, chosen: argparse.Namespace) -> None:
     actions, baixa = await actions_of(container, chosen), BaixaId(chosen.baixa)
-    kind, _, number = chosen.mail.rpartition(":")
-    at = int(number) if number.isdecimal() else 0
     match chosen.what:
         case "release":
             after = await actions.release(baixa)
         case "skip":
             after = await actions.skip(baixa)
-        case "arrived":
-            after = await actions.arrived(baixa, kind, at)
         case _:
-            after = await actions.again(baixa, kind, at)
+            act = actions.arrived if chosen.what == "arrived" else actions.again
+            for kind, number in await _meant(actions.lane, baixa, chosen.mail):
+                after = await act(baixa, kind, number)
     chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
+
+
+async def _meant(lane: LaneLedger, baixa: BaixaId, named: str) -> Sequence[tuple[str, int]]:
+    """Return the mail that was named, else every one of which nobody knows whether it arrived. Raises Rejected."""
+    if named:
+        kind, _, number = named.rpartition(":")
+        return [(kind, int(number) if number.isdecimal() else 0)]
+    mails = await lane.deliveries(baixa)
+    unknown = [mail for mail in mails if mail.state is DeliveryState.UNKNOWN and not mail.decided_by]
+    if found := [(mail.kind, mail.number) for mail in unknown]:
+        return found
+    raise Rejected(f"no mail of payment {baixa} is unknown")
 
 
 async def _resend(container: Container, chosen: argparse.Namespace) -> None:

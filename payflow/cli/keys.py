@@ -37,6 +37,8 @@ async def _rotate(container: Container, _: argparse.Namespace) -> None:
     base = await container.base()
     done = await resealing.rotate(await sealed_parts(base), base.sealer)
     _say(f"{done.anew} rows are sealed anew with the key {base.sealer.current}, {done.already} were already.")
+    for old in base.sealer.old:
+        _say(f"The key {old} still opens: `keys retire {old}` says whether it may go.")
 
 
 async def _retire(container: Container, chosen: argparse.Namespace) -> None:
