@@ -100,7 +100,7 @@ final class Notices
             return;
         }
         self::open('error');
-        echo '<strong>', esc_html__('These orders were not sent:', 'ballx-distributor'), '</strong><br>';
+        echo '<strong>', esc_html__('Look at these orders:', 'ballx-distributor'), '</strong><br>';
         foreach ($lines as $line) {
             echo esc_html($line), '<br>';
         }
