@@ -127,6 +127,7 @@ def test_a_button_of_a_line_is_for_that_line(listed: Shop, administrator: Admini
 
     assert f'value="stop:{of["L-FRESH"]}"' in page.html
     assert f'value="stop:{of["L-PAID"]}"' not in page.html
+    assert f'value="send_again:{of["L-HELD"]}"' not in page.html
     assert (listed.delivery("L-FRESH")["state"], listed.delivery("L-WAITS")["state"]) == ("stopped", "waiting")
 
 

@@ -124,7 +124,8 @@ final class Delivery
     /** Tell whether it waits for a time that the owner chose, not for its next attempt. */
     public function waitsOnPurpose(): bool
     {
-        return !$this->answered() && $this->dueAt !== null && $this->dueAt > time() + HOUR_IN_SECONDS;
+        return $this->state === State::Waiting && !$this->answered()
+            && $this->dueAt !== null && $this->dueAt > time() + HOUR_IN_SECONDS;
     }
 
     public function stoppedByPerson(): bool
