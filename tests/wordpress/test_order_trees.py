@@ -13,6 +13,7 @@ from tests.wordpress.test_following import ENDINGS
 from tests.wordpress.test_orders import a_wallet, got
 from tests.wordpress.test_woocommerce import NEW_ORDER, an_order, complete, notes
 
+DELETED = ("wc_get_order( $id )->delete( true );", "wp_delete_post( $id, true );")
 RESTORE = "wp_untrash_post( $id ); wc_get_order( $id )->update_status( 'completed' );"
 REFUND = "wc_create_refund( array( 'order_id' => $id, 'amount' => $amount ) );"
 MOVE = "wp_update_post( array( 'ID' => $id, 'post_parent' => $parent ) );"
@@ -193,7 +194,7 @@ def test_a_part_in_the_trash_is_subtracted_until_it_is_restored(woocommerce: Sho
     assert (trashed, worth(woocommerce, whole)) == ("5", "15")
 
 
-@pytest.mark.parametrize("way", ["wc_get_order( $id )->delete( true );", "wp_delete_post( $id, true );"])
+@pytest.mark.parametrize("way", DELETED)
 def test_a_cancelled_part_stays_subtracted_when_it_is_deleted(woocommerce: Shop, way: str) -> None:
     """The trash is emptied by itself after thirty days: the whole was worth its full sum again."""
     whole, parts = a_tree(woocommerce, a_wallet("tree-deleted"))
@@ -245,13 +246,17 @@ def test_a_whole_that_was_made_after_its_part_was_sent_is_not_sent(woocommerce: 
     assert [one["wc_order"] for one in woocommerce.deliveries()] == [str(smallest)]
 
 
-def test_a_part_whose_whole_was_paid_and_deleted_is_not_sent(woocommerce: Shop) -> None:
-    """WooCommerce leaves the number of the deleted order with its parts, where orders are posts."""
+@pytest.mark.parametrize("way", DELETED)
+def test_a_part_whose_whole_was_paid_and_deleted_is_not_sent(woocommerce: Shop, way: str) -> None:
+    """Where orders are posts its parts stay, and WooCommerce says of them that they have no whole."""
     whole, parts = a_tree(woocommerce, a_wallet("tree-orphan"))
+    smallest = a_part(woocommerce, parts[1], a_wallet("tree-orphan"), "20")
     complete(woocommerce, whole)
     woocommerce.let_time_pass()
-    do(woocommerce, ENDINGS["deleted behind our back"], whole)
+    do(woocommerce, way, whole)
+    do(woocommerce, way, parts[1])
     complete(woocommerce, parts[0])
+    complete(woocommerce, smallest)
 
     assert [one["wc_order"] for one in woocommerce.deliveries()] == [str(whole)]
 

@@ -213,8 +213,10 @@ class WC_Order extends WC_Data {
 		return home_url( '/my-account/view-order/' . $this->id );
 	}
 
+	/** Seen (10.0.2, posts and own tables): 0 where the parent is gone, whatever the database still says. */
 	public function get_parent_id(): int {
-		return (int) get_post( $this->id )->post_parent;
+		$parent = (int) get_post( $this->id )->post_parent;
+		return 'shop_order' === get_post_type( $parent ) ? $parent : 0;
 	}
 
 	/** A decimal text such as "29.35", as WooCommerce returns it in the context "view" or "edit". */

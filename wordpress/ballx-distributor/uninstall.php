@@ -35,7 +35,13 @@ $ballx_forget_site = static function (): void {
     Trial::forget();
     LinkGuard::forget();
     array_map(delete_option(...), [Letters::SINCE, Letters::OPTION, CallBacks::LAST]);
-    $ballx_meta = [Orders::WALLET_META, CustomerWallet::BLOCK_COPY, LaterWallet::UNTIL_META, Tree::LOST_META];
+    $ballx_meta = [
+        Orders::WALLET_META,
+        CustomerWallet::BLOCK_COPY,
+        LaterWallet::UNTIL_META,
+        Tree::LOST_META,
+        Tree::FORMER_META,
+    ];
     array_map(delete_post_meta_by_key(...), $ballx_meta);
     $orders_meta = $wpdb->prefix . 'wc_orders_meta';
     if ($wpdb->get_var($wpdb->prepare('SHOW TABLES LIKE %s', $wpdb->esc_like($orders_meta))) === $orders_meta) {

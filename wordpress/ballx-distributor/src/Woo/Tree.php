@@ -21,6 +21,9 @@ final class Tree
     /** On an order: the total of each part that had ended and was then deleted, by the part's id. */
     public const LOST_META = '_ballx_lost_parts';
 
+    /** On an order: the numbers of the orders it was a part of, of which one was deleted. */
+    public const FORMER_META = '_ballx_former_wholes';
+
     public static function listen(): void
     {
         // The list of orders deletes posts without WooCommerce's own functions.
@@ -35,17 +38,28 @@ final class Tree
         return in_array($order->get_status(), SettingRules::NOTHING_OWED, true);
     }
 
-    /** @return list<int> from the parent upwards; the last may be of an order that is gone */
+    /** @return list<int> from the parent upwards; also of orders that are gone */
     public static function above(\WC_Order $order): array
     {
         $found = [];
-        $id = $order->get_parent_id();
-        while ($id > 0 && $id !== $order->get_id() && !in_array($id, $found, true)) {
-            $found[] = $id;
-            $parent = wc_get_order($id);
-            $id = $parent instanceof \WC_Order ? $parent->get_parent_id() : 0;
+        $next = self::named($order);
+        while ($next !== []) {
+            $id = array_shift($next);
+            if ($id !== $order->get_id() && !in_array($id, $found, true)) {
+                $found[] = $id;
+                $whole = wc_get_order($id);
+                $next = [...$next, ...($whole instanceof \WC_Order ? self::named($whole) : [])];
+            }
         }
         return $found;
+    }
+
+    /** @return list<int> the wholes that $order itself names */
+    private static function named(\WC_Order $order): array
+    {
+        $former = $order->get_meta(self::FORMER_META);
+        $numbers = [$order->get_parent_id(), ...array_map(intval(...), is_array($former) ? $former : [])];
+        return array_values(array_filter($numbers, fn (int $id): bool => $id > 0));
     }
 
     /** @return list<\WC_Order> those of self::above() that are there */
@@ -84,18 +98,41 @@ final class Tree
         return is_array($lost) ? array_map(strval(...), $lost) : [];
     }
 
+    /** Keep what the orders around one that is about to be deleted would no longer know. */
+    private static function remember(mixed $id): void
+    {
+        $order = function_exists('wc_get_order') ? wc_get_order((int) $id) : false;
+        if ($order instanceof \WC_Order) {
+            self::rememberWhole($order);
+            self::rememberLoss($order);
+        }
+    }
+
     /**
-     * Keep of a part that is about to be deleted what its whole has to be less by.
+     * Keep with each part of $whole what it was a part of: WooCommerce then says that it has no whole (seen in 10.0).
+     *
+     * 1. The whole is paid. 2. It is deleted. 3. A part of it is completed, and would be paid once more.
+     */
+    private static function rememberWhole(\WC_Order $whole): void
+    {
+        foreach (self::parts($whole) as $part) {
+            $part->update_meta_data(self::FORMER_META, [$whole->get_id(), ...self::above($whole)]);
+            $part->save();
+        }
+    }
+
+    /**
+     * Keep of a part what its whole has to be less by.
      *
      * 1. A part is cancelled, so the whole is worth less. 2. The trash is emptied. 3. The whole was worth its full sum.
      * A part that had not ended is no loss: marketplaces make parts anew and delete the former ones.
      */
-    private static function remember(mixed $id): void
+    private static function rememberLoss(\WC_Order $part): void
     {
-        $part = function_exists('wc_get_order') ? wc_get_order((int) $id) : false;
-        $whole = $part instanceof \WC_Order && self::ended($part) ? wc_get_order($part->get_parent_id()) : false;
-        if ($whole instanceof \WC_Order && $whole->get_id() !== (int) $id) {
-            $whole->update_meta_data(self::LOST_META, [(int) $id => (string) $part->get_total()] + self::lost($whole));
+        $id = $part->get_id();
+        $whole = self::ended($part) ? wc_get_order($part->get_parent_id()) : false;
+        if ($whole instanceof \WC_Order && $whole->get_id() !== $id) {
+            $whole->update_meta_data(self::LOST_META, [$id => (string) $part->get_total()] + self::lost($whole));
             $whole->save();
         }
     }
