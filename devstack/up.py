@@ -76,8 +76,8 @@ def settings_file(this: runs.Run, settings: Mapping[str, str]) -> Path:
 
 def sign_in_link(settings: Mapping[str, str], url: str, clock: Clock = system_clock) -> str:
     """Return the address of a page with a button that signs the person at this desk in, once."""
-    read_settings = read(ConsoleSettings, settings)
-    sessions = Sessions(keys=read_settings.keys, people=read_settings.people, clock=clock)
+    known = read(ConsoleSettings, {**settings, "CONSOLE_URL": url})
+    sessions = Sessions(keys=known.keys, people=known.people, clock=clock)
     return f"{url}/console/link?{urlencode({'by': sessions.link(CONSOLE_PERSON)})}"
 
 

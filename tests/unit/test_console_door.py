@@ -166,9 +166,9 @@ async def test_a_console_without_links_has_no_such_page(bench: Bench) -> None:
 
 async def test_the_local_stack_prints_a_link_that_signs_in(bench: Bench) -> None:
     """Made from its settings alone: the app need not be asked."""
-    local = {"CONSOLE_TOKEN__LOCAL": "l" * 32, "CONSOLE_OPERATORS": "local"}
+    local = {"CONSOLE_TOKEN__LOCAL": "l" * 32, "CONSOLE_OPERATORS": "local", "CONSOLE_KEY": "k" * 32}
     console = a_console(bench, **local)
-    address = urlsplit(sign_in_link(CONSOLE | local, "http://127.0.0.1:7071", clock=bench.clock))
+    address = urlsplit(sign_in_link(local, "http://127.0.0.1:7071", clock=bench.clock))
     browser = Browser(console)
 
     assert (address.path, address.netloc) == ("/console/link", "127.0.0.1:7071")
