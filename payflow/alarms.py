@@ -94,12 +94,12 @@ CATALOGUE = Catalogue(
             "backup_old",
             Severity.WARNING,
             (
-                "A company has no backup of the last 26 hours.",
-                "Run `backup COMPANY FILE`, and let something run it each day.",
+                "A company has no good backup of the last 26 hours.",
+                "Run `backup COMPANY`, which says what is in the way; the function `back_up` tries again each hour.",
             ),
             (
-                "Uma empresa não tem backup das últimas 26 horas.",
-                "Rode `backup EMPRESA ARQUIVO`, e faça com que algo o rode todo dia.",
+                "Uma empresa não tem um bom backup das últimas 26 horas.",
+                "Rode `backup EMPRESA`, que diz o que falta; a função `back_up` tenta de novo a cada hora.",
             ),
         ),
         _kind(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from foundation.clock import UnixMs
 from foundation.metrics import Exposition, MetricKind
 from foundation.tablestore.queries import rows_under
+from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.progress import Entry
 from payflow.standing import UNKNOWN
@@ -26,6 +27,7 @@ SENT, FAILED = "payflow_emails_sent_total", "payflow_emails_failed_total"
 DURATION, CONNECTIONS = "payflow_polling_duration_seconds", "payflow_database_connections"
 WAITING, UNDECIDED = "payflow_receipts_waiting", "payflow_receipts_unknown"
 TOKEN, LAG = "payflow_token_expires_seconds", "payflow_checkpoint_lag_seconds"
+BACKUP_AGE = "payflow_backup_age_seconds"
 _BY_COMPANY: Final = ("company",)
 _FAILED: Final = frozenset({DeliveryState.REFUSED, DeliveryState.HELD})
 
@@ -47,6 +49,7 @@ KINDS: Final[Mapping[str, MetricKind]] = {
         _kind(UNDECIDED, "Mails of which nobody knows whether they arrived"),
         _kind(TOKEN, "Seconds until the access token ends; negative when it did"),
         _kind(LAG, "Seconds since the bound of the last whole look"),
+        _kind(BACKUP_AGE, "Seconds since the last good backup was begun"),
     )
 }
 
@@ -76,6 +79,8 @@ async def _company(shown: Exposition, entry: Entry, ledger: LaneLedger, now: Uni
     shown.add(DURATION, cursor.took_ms / 1000, name)
     shown.add(WAITING, sum(count for reason, (count, _) in waiting.items() if reason != UNKNOWN), name)
     shown.add(UNDECIDED, waiting[UNKNOWN][0] if UNKNOWN in waiting else 0, name)
+    if backup := await ledger.rows.get(keys.BACKUP):
+        shown.add(BACKUP_AGE, (now - int(backup.values["at_ms"])) / 1000, name)
     if token:
         shown.add(TOKEN, (token.expires_ms - now) / 1000, name)
     if cursor.upper_ms:

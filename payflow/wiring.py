@@ -49,9 +49,11 @@ if TYPE_CHECKING:
 
     from foundation.alarms.notifier import Target
     from foundation.alarms.register import Register
+    from foundation.blobs import Blobs
     from foundation.http.readiness import ReadinessFrame
     from foundation.queues import StorageQueues
     from foundation.tablestore.azure_tables import Tables
+    from payflow.backups import Backups
     from payflow.connect.connecting import Connecting
     from payflow.console.parts import Parts
     from payflow.delivery.doors import BounceDoor
@@ -70,6 +72,8 @@ if TYPE_CHECKING:
     from payflow.state import Company
 
 LEDGER_TABLE, SECOND_TABLE = "payflow", "payflowsentlog"
+BACKUPS = "backups"
+"""The container in the second account."""
 ALARMS = "alarms"  # the partition of the register
 HOST_STORAGE = "AzureWebJobsStorage"
 WHY = "why"  # the column of the audit with what a person said
@@ -334,6 +338,22 @@ class Container:
         base = await self.base()
         log = base.send_log(self._clock, company, 1)
         return Restoring(ledger=base.lane(company), log=log, audit=base.second.audit, clock=self._clock)
+
+    @built_once
+    async def backup_store(self) -> Blobs:
+        """Return where backups are kept: the second account."""
+        from foundation.blobs import connect_blobs
+
+        account = await self._settings.account((await self.settings(StorageSettings)).second)
+        blobs = connect_blobs(account, BACKUPS)
+        self._open.push_async_callback(blobs.aclose)
+        return blobs
+
+    async def backups(self) -> Backups:
+        """Return the backup of each day."""
+        from payflow.backups import Backups
+
+        return Backups(base=await self.base(), store=await self.backup_store(), clock=self._clock)
 
     async def work(self, company: CompanyId) -> Work:
         """Return the work on a company's receipts."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from foundation.backup import manifest
 from foundation.clock import system_clock
+from payflow import backups
 from payflow.cli.context import Add, Refused, company_of, say
 from payflow.ledger import backup, identity, migrating, schema, verifying
 from payflow.model import CompanyId
@@ -24,7 +26,9 @@ def add_to(add: Add) -> None:
     add("verify", "read every row of a company and say what does not fit together", _verify).add_argument("company")
     for command in (backing, restore):
         command.add_argument("company")
-        command.add_argument("file", type=Path)
+        command.add_argument("file", type=Path, nargs="?", help="without it, the second account")
+    backing.add_argument("--list", action="store_true", help="list the copies in the second account, the oldest first")
+    restore.add_argument("--from", dest="name", metavar="NAME", default="", help="a copy, as `backup --list` names it")
 
 
 async def _init(container: Container, _: argparse.Namespace) -> None:
@@ -51,7 +55,18 @@ async def _migrate(container: Container, chosen: argparse.Namespace) -> None:
 
 
 async def _backup(container: Container, chosen: argparse.Namespace) -> None:
+    if chosen.list:
+        prefix = f"{backups.APP}/"
+        names = await manifest.listed(await container.backup_store(), prefix)
+        for name in names:
+            if f"/{chosen.company}/" in name:
+                say(name)
+        return
     lane, company = await company_of(container, chosen)
+    if chosen.file is None:
+        kept = await (await container.backups()).run(company.id)
+        say(f"{kept.rows} rows of company {company.id} are in {kept.name}.")
+        return
     base = await container.base()
     whose = await base.ledger.rows.get(identity.ROW)
     ledger_id, now = base.identity.ledger_id, system_clock()
@@ -64,7 +79,7 @@ async def _backup(container: Container, chosen: argparse.Namespace) -> None:
 
 
 async def _restore(container: Container, chosen: argparse.Namespace) -> None:
-    found, tables = backup.load(chosen.file.read_text(encoding="utf-8")), await container.ledger_tables()
+    found, tables = await _found(container, chosen), await container.ledger_tables()
     if found.company != chosen.company:
         raise Refused(f"This backup is of company {found.company}.")
     await tables.ensure()
@@ -80,6 +95,14 @@ async def _restore(container: Container, chosen: argparse.Namespace) -> None:
     for said in report.not_put_back:
         say(f"Decided since the backup, decide it once more: {said.what} {said.subject}, by {said.by}.")
     say(f"The company is paused; look at `receipts {chosen.company}`, then run `resume {chosen.company}`.")
+
+
+async def _found(container: Container, chosen: argparse.Namespace) -> backup.Backup:
+    if bool(chosen.name) == (chosen.file is not None):
+        raise Refused("Give a file, or --from NAME of the second account; not both.")
+    if chosen.file is not None:
+        return backup.load(chosen.file.read_text(encoding="utf-8"))
+    return await backups.load(await container.backup_store(), chosen.name)
 
 
 async def _verify(container: Container, chosen: argparse.Namespace) -> None:

@@ -54,6 +54,17 @@ async def wake_lanes(
     await finished(context, wake)
 
 
+@blueprint.function_name("back_up")
+@blueprint.timer_trigger("timer", "40 0 * * * *", run_on_startup=False, use_monitor=False)
+async def back_up(timer: func.TimerRequest, context: func.Context) -> None:
+    """Copy each company into the second account once a day; what is in the way is told by the age of the last copy."""
+
+    async def copy() -> None:
+        await (await container().backups()).run_due()
+
+    await finished(context, copy)
+
+
 @blueprint.function_name("lane")
 @blueprint.queue_trigger("message", LANES, STORAGE)
 async def lane(message: func.QueueMessage, context: func.Context) -> None:

@@ -60,6 +60,7 @@ PAYFLOW_FUNCTIONS = {
     "ready http /ready",
     "metrics http /metrics",
     "wake_lanes timer 0 * * * * *",
+    "back_up timer 40 0 * * * *",
     "lane queue payflow-lanes",
     "lane_poisoned queue payflow-lanes-poison",
     "office http /office/{company}/{*page}",

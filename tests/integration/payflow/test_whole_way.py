@@ -357,6 +357,34 @@ async def test_a_lost_ledger_is_restored_by_commands(
         await _command("restore", COMPANY, str(other))
 
 
+async def test_a_lost_ledger_is_restored_from_the_second_account(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The timer's copy of the day is found by its name, and put back; the mail of since is not sent again."""
+    await connected(world, capsys)
+    payment = world.books.pay(world.books.bill(world.books.person("Ana"), 10_00, due=date(2026, 1, 1)))
+    await _look_now()
+    await world.lane()
+    (made,) = await (await wiring.container().backups()).run_due()
+    capsys.readouterr()
+    await _command("backup", COMPANY, "--list")
+    name = capsys.readouterr().out.strip()
+    assert name == made.name
+    await _command("backup", COMPANY)
+    assert f"are in payflow/{made.source.ledger}/{COMPANY}/" in capsys.readouterr().out
+    rows = (await wiring.container().ledger_tables()).rows
+    await rows.commit([DeleteRow(key=identity.ROW)])
+    await wiring.aclose()
+
+    await _command("restore", COMPANY, "--from", name)
+
+    assert await world.state(payment.id) is ReceiptState.READY
+    with pytest.raises(commands.Refused, match="not both"):
+        await _command("restore", COMPANY)
+    with pytest.raises(Rejected, match="no backup"):
+        await _command("restore", COMPANY, "--from", "payflow/none")
+
+
 async def test_the_key_is_changed_by_commands(
     world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,8 +46,8 @@ def test_the_app_is_indexed_without_a_setting() -> None:
 
     names, loaded = ended.stdout.splitlines()
     assert names == (
-        "bounces connect console healthz lane lane_poisoned mail_events metrics oauth_callback office office_mail "
-        "office_mail_poisoned ready wake_lanes"
+        "back_up bounces connect console healthz lane lane_poisoned mail_events metrics oauth_callback office "
+        "office_mail office_mail_poisoned ready wake_lanes"
     )
     assert loaded == "[]"
 

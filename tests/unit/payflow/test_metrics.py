@@ -9,7 +9,7 @@ from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
 from payflow import metrics
 from payflow.connection import Token
-from payflow.ledger import keys
+from payflow.ledger import backup, keys
 from payflow.model import BaixaId, InstalmentId
 from payflow.progress import Cursor
 from payflow.state import CompanyStatus, DeliveryState, Reason, ReceiptState
@@ -40,6 +40,7 @@ async def test_the_guides_four_names_and_ours() -> None:
         await book.lane.add(None, an_instalment(f"p{at}"), [receipt], [])
     await book.lane.write_cursor(Cursor(upper_ms=UnixMs(NOW - 90_000), took_ms=2_500))
     token = Token(generation=1, access="a", refresh="r", expires_ms=UnixMs(NOW + 600_000))
+    await backup.note(book.company_rows, UnixMs(NOW - 7_000))
     book.company_rows.put(keys.TOKEN, book.lane.codec.encode(token))
 
     shown = await text(book)
@@ -54,6 +55,7 @@ async def test_the_guides_four_names_and_ours() -> None:
         f'payflow_receipts_unknown{{company="{COMPANY}"}} 1.0',
         f'payflow_token_expires_seconds{{company="{COMPANY}"}} 600.0',
         f'payflow_checkpoint_lag_seconds{{company="{COMPANY}"}} 90.0',
+        f'payflow_backup_age_seconds{{company="{COMPANY}"}} 7.0',
     ):
         assert line in shown
 

@@ -92,7 +92,7 @@ def test_the_two_accounts_are_two_and_each_is_reached_with_its_identity() -> Non
     theirs = [each.body["name"] for each in of("Microsoft.Storage/storageAccounts", deployment("production"))]
     found = [storage(settings(), prefix) for prefix in ("AzureWebJobsStorage", "SEND_LOG_STORAGE")]
 
-    assert len({*names, *theirs}) == 3
+    assert len({*names, *theirs}) == 4
     assert found == [
         Storage(
             table_endpoint=f"https://payflow/{module}/account.name.table.core.windows.net",
