@@ -30,7 +30,7 @@ from payflow.installation import CompanyPartitions, Installation
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
 from payflow.ledger.identity import load
-from payflow.ledger.schema import require_known
+from payflow.ledger.schema import level_of, require_known
 from payflow.model import CompanyId
 from payflow.settings.all import GROUPS
 from payflow.settings.groups import (
@@ -318,6 +318,7 @@ class Container:
             actions=self.actions,
             decisions=base.ledger.audit,
             opened=partial(_opened, base.sealer),
+            level=partial(level_of, base.ledger.rows),
             environment=(await self.settings(StorageSettings)).environment,
             ledger_id=base.identity.ledger_id,
             clock=self._clock,

@@ -35,6 +35,8 @@ class Parts:
     decisions: AuditTrail
     opened: Callable[[CompanyId, str], str]
     """Opens what a person said of a decision; empty if no key of now opens it."""
+    level: Callable[[], Awaitable[int]]
+    """Reads which level of rows the ledger has."""
     environment: str
     ledger_id: str
     clock: Clock

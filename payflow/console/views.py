@@ -16,7 +16,7 @@ from payflow.console.charts import Say, charts
 from payflow.console.parts import Parts
 from payflow.console.subjects import NO_RECEIPT, Name, Subject, company_of, subject_of
 from payflow.console.words import STATES, STATUSES
-from payflow.ledger import days, keys, listing
+from payflow.ledger import days, keys, listing, schema
 from payflow.model import CompanyId
 from payflow.office.words import MAILS
 from payflow.progress import Entry
@@ -136,6 +136,8 @@ class Views:
             "environment": self.parts.environment,
             "ledger_id": self.parts.ledger_id,
             "version": version(),
+            "level": await self.parts.level(),
+            "known": schema.LEVEL,
             "lease": await self._lease(register.rows, _NOTIFIER),
             "alarms": await self._alarms(),
         }

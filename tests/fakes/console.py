@@ -90,6 +90,9 @@ class ConsoleWorld:
             why=f"sealed {why}" if why else "",
         )
 
+    async def level(self) -> int:
+        return 1
+
     async def sender(self) -> Sender:
         return Sender(domain="payflow.example")
 
@@ -105,6 +108,7 @@ class ConsoleWorld:
             actions=self.actions,
             decisions=self.first,
             opened=lambda _, stored: stored.removeprefix("sealed "),
+            level=self.level,
             environment="production",
             ledger_id="ledger-1",
             clock=lambda: self.now,

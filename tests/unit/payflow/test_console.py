@@ -572,7 +572,16 @@ async def test_the_machinery(world: ConsoleWorld, ana: Browser, monkeypatch: pyt
 
     page = (await ana.get("machinery")).body
 
-    for words in ("<dd>3</dd>", "<strong>2</strong>", "production", "ledger-1", "host-9", "poison_message", "+source"):
+    for words in (
+        "<dd>3</dd>",
+        "<strong>2</strong>",
+        "production",
+        "ledger-1",
+        "host-9",
+        "poison_message",
+        "+source",
+        "1 (known: 1)",
+    ):
         assert words in page, words
     assert "poison_message" in (await ana.get()).body
 
