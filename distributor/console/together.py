@@ -14,12 +14,13 @@ from typing import Final
 
 from distributor.cli import approve, orders
 from distributor.cli.argument_types import order_key
-from distributor.cli.language import N_, _
+from distributor.cli.language import N_, _, spoken
 from distributor.console.acts import ACTS, About, Act
 from distributor.console.desk import Desk
 from distributor.model import Order as HeldOrder
 from foundation.console.acting import Order
 from foundation.console.bulk import ITEMS_MAX, Item, Items, Outcome, digest, each_in_time
+from foundation.errors import ServiceError
 
 HELD_READ_MAX: Final = 1_000
 """Rows of held orders that are looked through for those of one reason; held orders beyond them come later."""
@@ -81,7 +82,11 @@ class Together:
         return await each_in_time(list(frozen), partial(self._one, order, frozen), _not_begun)
 
     async def _one(self, order: Order, frozen: Mapping[str, str], subject: str) -> Outcome:
-        found = await (await self.desk.parts.ledger()).shop_orders.find(order_key(subject))
+        try:
+            found = await (await self.desk.parts.ledger()).shop_orders.find(order_key(subject))
+        except ServiceError as error:  # its own answer: the others were done, or will be, and are not hidden by it
+            said = _("{what} Nothing was done with it.").format(what=spoken(error))
+            return Outcome(subject=subject, says=said, done=False)
         if found is None or digest(found.version.etag) != frozen[subject]:
             said = _("It has changed since the list was shown. Nothing was done with it.")
             return Outcome(subject=subject, says=said, done=False)

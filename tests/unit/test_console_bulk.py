@@ -10,12 +10,14 @@ import pytest
 
 from distributor.caps import Caps
 from distributor.ledger.keys import held_row
-from distributor.model import HoldReason
+from distributor.ledger.shop_orders import ShopOrders
+from distributor.model import HoldReason, Order, OrderKey
 from distributor.units import TokenUnits
 from foundation.console import bulk
 from foundation.console.bulk import ITEMS_MAX
 from foundation.console.requests import FORM_BYTES_MAX
 from foundation.console.sessions import IDLE_MS
+from foundation.errors import StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import an_order
 from tests.fakes.bench import Bench, founded
@@ -298,6 +300,25 @@ async def test_a_store_that_falls_silent_is_said_of_that_order() -> None:
 
     assert await send(ana, "retry", "1") == 409
     assert "Whether this was done is not known" in answers(ana)["default:A"][1]
+
+
+async def test_an_order_that_cannot_be_read_now_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done before and behind it is on the page, with its answer."""
+    bench = await a_bench("A", "B")
+    ana = await signed_in(bench)
+    await ana.get("bulk/retry", about=REASON)
+    find = ShopOrders.find
+
+    async def silent(self: ShopOrders, key: OrderKey) -> Order | None:
+        if key.order_id == "A":
+            raise StoreUnavailable("The table did not answer.")
+        return await find(self, key)
+
+    monkeypatch.setattr(ShopOrders, "find", silent)
+
+    assert await send(ana, "retry", "2") == 200
+    assert answers(ana)["default:A"] == ["no", "The table did not answer. Nothing was done with it."]
+    assert await statuses(bench, "A", "B") == ["held", "received"]
 
 
 async def test_what_cannot_begin_in_time_is_left_for_another_form(monkeypatch: pytest.MonkeyPatch) -> None:
