@@ -139,7 +139,9 @@ class ShopWords:
                 if order.signed_with != secret.fingerprint or order.moved_to is not None:
                     continue
                 if order.status is OrderStatus.HELD:
-                    raise NotYet(sentence("{order} is held: `retry`, `settle` or `cancel` it first.", order=order.key))
+                    raise NotYet(
+                        sentence("{order} is held: `retry`, `approve`, `settle` or `cancel` it first.", order=order.key)
+                    )
                 if order.status is not OrderStatus.RECEIVED:
                     found.append(order)
         return found

@@ -63,6 +63,7 @@ class Shop:
             fingerprints=self.fingerprints,
             alarms=self.world.alarms,
             clock=self.world.clock,
+            caps=self.world.caps,
         )
         body = json.dumps({"order_id": order_id, "wallet": CUSTOMERS[0], "amount": "10", **changes}).encode()
         signature = hmac.new(secret.encode(), body, "sha256").hexdigest()

@@ -29,6 +29,8 @@ APPROVED = frozenset(
         "approve",
         "change_limit",
         "forge_approval",
+        "pay_elsewhere",
+        "reorganise",
         "wait_a_week",
         "decide",
         "crash",

@@ -103,12 +103,12 @@ def test_nothing_is_said_around_the_catalogue() -> None:
 
 def test_what_is_raised_below_the_command_line_is_said_in_portuguese_too() -> None:
     """Its values are filled into the translation; a text that nobody marked stays as it is."""
-    raised = NotYet(sentence("{order} is held: `retry`, `settle` or `cancel` it first.", order="loja:7"))
+    raised = NotYet(sentence("{order} is held: `retry`, `approve`, `settle` or `cancel` it first.", order="loja:7"))
 
     with speaking("pt"):
-        assert spoken(raised) == "loja:7 está retido: faça antes `retry`, `settle` ou `cancel`."
+        assert spoken(raised) == "loja:7 está retido: faça antes `retry`, `approve`, `settle` ou `cancel`."
         assert spoken(NotYet("so it is")) == "so it is"
-    assert spoken(raised) == str(raised) == "loja:7 is held: `retry`, `settle` or `cancel` it first."
+    assert spoken(raised) == str(raised) == "loja:7 is held: `retry`, `approve`, `settle` or `cancel` it first."
 
 
 @pytest.mark.parametrize(
