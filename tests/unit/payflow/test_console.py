@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from foundation.errors import ConfigurationError, Contention, StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.leases import Leases
 from foundation.tablestore.memory import MemoryRows
+from payflow.cli import commands
 from payflow.connection import Token
 from payflow.console.acts import ACTS
 from payflow.delivery.payers import LaneRecipients
@@ -627,3 +629,19 @@ async def test_there_is_no_such_page(ana: Browser, path: str) -> None:
     assert (await ana.get(path)).status == 404
     assert (await ana.post(path, about=COMPANY, form="x", why="x")).status == 404
     assert SETTINGS["CONSOLE_URL"]
+
+
+async def test_every_line_to_copy_is_a_command(world: ConsoleWorld, ana: Browser) -> None:
+    """As the command line reads it: a line that is copied must not end in a usage message."""
+    await add(world, "b1", a_mail(DeliveryState.SENT), state=S.SENT)
+    pages = [
+        await ana.get("company", id=COMPANY),
+        await ana.get("receipt", company=COMPANY, id="b1"),
+        await ana.get("sender"),
+    ]
+
+    lines = [line for page in pages for line in re.findall(r"<pre>python3 -m payflow (.+)</pre>", page.body)]
+
+    assert len(lines) == 7
+    for line in lines:
+        assert commands._parser().parse_args(line.split()).command == line.split()[0]
