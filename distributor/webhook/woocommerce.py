@@ -157,6 +157,8 @@ def _order(
     rules: WooCommerceSettings,
     now: UnixMs,
 ) -> Order | NotPaid:
+    if _is_part(fields):
+        return _part(order_id, promised=_promised(fields, rules))
     wallet = _meta(fields, rules.wallet_meta)
     if wallet is None and not _promised(fields, rules):
         return _ignored("no_wallet", f"The order has no custom field {rules.wallet_meta}.", order_id)
@@ -180,6 +182,19 @@ def _order(
     )
 
 
+def _part(order_id: str, *, promised: bool) -> NotPaid:
+    """
+    Return why a part of an order pays nothing. Raises UnpayableOrder where an amount is *promised* for it.
+
+    A marketplace completes the customer's order and each vendor's part of it, and WooCommerce delivers all of them:
+    paid by the rate, the same money would be paid twice.
+    """
+    why = "The order is a part of another one, which is the one that is paid."
+    if promised:
+        raise UnpayableOrder(why, code="part_of_order")
+    return _ignored("part_of_order", why, order_id)
+
+
 # The fields --------------------------------------------------------------------------------------
 
 
@@ -187,6 +202,12 @@ def _order_id(fields: Mapping[str, Any]) -> str:
     """Return the order's number in the shop's database as text; empty where there is none."""
     value = fields.get("id")
     return value.text if isinstance(value, Number) and _ID.fullmatch(value.text) else ""
+
+
+def _is_part(fields: Mapping[str, Any]) -> bool:
+    """Tell whether the body names the order that this one is a part of; WooCommerce writes 0 for none."""
+    value = fields.get("parent_id")
+    return isinstance(value, Number) and _ID.fullmatch(value.text) is not None
 
 
 def _reason(fields: Mapping[str, Any], order_id: str) -> str:

@@ -228,6 +228,8 @@ def test_a_strange_number_stops_no_payment(number: Any, reason: str) -> None:
         (an_order(status="pending"), "status_not_paid"),
         (an_order(status="wc-completed"), "status_not_paid"),
         (an_order(status="refunded"), "status_not_paid"),
+        (an_order(parent_id=700), "part_of_order"),
+        (an_order(parent_id=700, meta_data=[]), "part_of_order"),
         (an_order(total="0.00"), "nothing_to_pay"),
         (an_order(total="0.0000000000000000001"), "nothing_to_pay"),
         (an_order(meta("other", ALICE)), "no_wallet"),
@@ -239,6 +241,22 @@ def test_a_strange_number_stops_no_payment(number: Any, reason: str) -> None:
 def test_what_owes_nothing_is_ignored(body: dict[str, Any], reason: str) -> None:
     """Other topics, unpaid orders, and customers who gave no wallet: nobody has to look."""
     not_paid(body, NotPaidKind.IGNORED, reason)
+
+
+@pytest.mark.parametrize("parent", [0, None, "", "700", -1, 1.5, [700], "absent"])
+def test_an_order_that_is_part_of_no_other_is_paid(parent: Any) -> None:
+    """WooCommerce writes 0; what is no number of an order says nothing."""
+    body = an_order(parent_id=parent)
+    if parent == "absent":
+        del body["parent_id"]
+
+    assert paid(body).order_id == "727"
+
+
+def test_a_part_with_an_amount_of_its_own_is_looked_at() -> None:
+    """Marketplaces copy custom fields to the parts: paid, it would be paid twice; ignored, nobody would know."""
+    not_paid(an_order(amount("5"), parent_id=700), NotPaidKind.UNPAYABLE, "part_of_order", IN_META)
+    not_paid(an_order(WALLET, parent_id=700), NotPaidKind.IGNORED, "part_of_order", IN_META)
 
 
 def test_an_order_without_wallet_and_amount_is_not_ours() -> None:
