@@ -232,6 +232,16 @@ def test_a_corrected_wallet_is_paid_and_not_the_old_one(woocommerce: Shop, distr
     assert (got(distributor, old), got(distributor, a_wallet("corrected-later"))) == ([], [4 * 10**18])
 
 
+def test_an_order_whose_total_was_changed_pays_what_it_is_worth(woocommerce: Shop, distributor: Distributor) -> None:
+    """A line was added or taken away on its page; what was stored first is not what is owed."""
+    number, wallet = waiting(woocommerce, total="9")
+    code = "update_post_meta( $id, '_order_total', '12' ); wc_get_order( $id )->save();"
+    woocommerce.site.evaluate(code, {"id": number})
+    paid = woocommerce.follow(str(number), "paid")
+
+    assert (paid["amount"], got(distributor, wallet)) == ("6", [6 * 10**18])
+
+
 def test_a_refund_without_an_amount_holds_the_order(woocommerce: Shop, distributor: Distributor) -> None:
     """Never the full sum."""
     number, wallet = waiting(woocommerce, total="7")
