@@ -67,7 +67,10 @@ REASONS: Final[Mapping[str, Words]] = {
     ),
     Reason.NO_DOCUMENT: Words(
         title=N_("No receipt in Conta Azul after three days"),
-        meaning=N_("Issue the receipt in Conta Azul, then look for it again."),
+        meaning=N_(
+            "Issue the receipt in Conta Azul, or attach a file of your own to the payment there, of the kind Recibo. "
+            "Then look for it again."
+        ),
     ),
     Reason.UNREADABLE_DOCUMENT: Words(
         title=N_("The receipt cannot be opened"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
 from payflow.model import BaixaId
 from payflow.settings.mail import MailSettings
-from payflow.state import ReceiptState
+from payflow.state import Reason, ReceiptState
 from tests.fakes.functions import Out, a_context
 from tests.integration.payflow.test_whole_way import (
     COMPANY,
@@ -128,6 +129,32 @@ async def test_every_company_is_held_for_a_deployment(world: World, capsys: pyte
     for wrong in (("pause",), ("pause", COMPANY, "--all"), ("resume",)):
         with pytest.raises(commands.Refused, match="about one company"):
             await _command(*wrong)
+
+
+async def test_an_offices_own_file_is_attached_in_conta_azul(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """A receipt held for want of a document is released, and the office's file is mailed, once, byte by byte."""
+    await connected(world, capsys)
+    payer = world.books.person("Dra. Canária", email="canaria@example.org", id="c-ana")
+    payment = world.books.pay(world.books.bill(payer, 10_00, due=date(2026, 1, 1)))
+    await _look_now()
+    await world.lane()
+    lane = (await wiring.container().base()).lane(COMPANY)
+    waiting = await lane.receipt(BaixaId(payment.id))
+    assert waiting
+    assert waiting.state is ReceiptState.WAITING_DOCUMENT
+    await lane.save(waiting, replace(waiting, state=ReceiptState.HELD, reason=Reason.NO_DOCUMENT))
+
+    world.books.attach(payment, a_document(77), kind="RECIBO", name="nosso.pdf")
+    await _command("decide", COMPANY, payment.id, "release")
+    await _look_now()
+    await world.lane()
+    await _look_now()
+    await world.lane()
+
+    (mail,) = world.mail.accepted
+    (file,) = mail.message.iter_attachments()
+    assert file.get_content() == a_document(77)
+    assert await world.state(payment.id) is ReceiptState.SENT
 
 
 async def test_the_schema_goes_up_and_down(world: World, capsys: pytest.CaptureFixture[str]) -> None:
