@@ -53,9 +53,9 @@ class Together:
     def acts(self) -> Mapping[str, Act]:
         return TOGETHER
 
-    async def items(self, act: str, about: str, by: str) -> Items:
+    async def items(self, act: str, about: str, by: str, after: str) -> Items:
         """See ``BulkApp``; *about* is the reason for which the orders are held."""
-        found = await self.held(about)
+        found = [each for each in await self.held(about) if str(each.key) > after]
         versions = {str(each.key): each.version.etag for each in found[:ITEMS_MAX]}
 
         async def dry(subject: str) -> Item:

@@ -75,8 +75,8 @@ class BulkApp(Protocol):
     @property
     def acts(self) -> Mapping[str, Act]: ...
 
-    async def items(self, act: str, about: str, by: str) -> Items:
-        """Return what *act* would be about, each with its dry run."""
+    async def items(self, act: str, about: str, by: str, after: str) -> Items:
+        """Return what *act* would be about, behind the thing *after*, each with its dry run."""
 
     async def use(self, form: str, order: Order, count: int) -> bool:
         """Note that *form* is used; False where it was used before."""
@@ -101,15 +101,16 @@ class Bulk:
             raise Sorry(404, NOWHERE)
         if visit.method == "POST":
             return await self._act(self.app.acts[name], visit)
-        return await self._ask(self.app.acts[name], visit.query.get("about", ""))
+        return await self._ask(self.app.acts[name], visit.query.get("about", ""), visit.query.get("after", ""))
 
-    async def _ask(self, act: Act, about: str, wrong: str = "") -> Shown:
-        found = await self.app.items(act.name, about, self.session.name)
+    async def _ask(self, act: Act, about: str, after: str, wrong: str = "") -> Shown:
+        found = await self.app.items(act.name, about, self.session.name, after)
         frozen = found.frozen
         purpose = Purpose(act.name, about, json.dumps(frozen))
         values = {
             "act": act,
             "about": about,
+            "after": after,
             "found": found,
             "count": len(frozen),
             "token": self.forms.token(self.session, purpose) if frozen else "",
@@ -124,9 +125,9 @@ class Bulk:
             raise Sorry(409, STALE)
         frozen: Mapping[str, str] = json.loads(version)
         if not why:
-            return await self._ask(act, about, NO_WHY)
+            return await self._ask(act, about, visit.said("after"), NO_WHY)
         if visit.said("count").strip() != str(len(frozen)):
-            return await self._ask(act, about, _WRONG_COUNT)
+            return await self._ask(act, about, visit.said("after"), _WRONG_COUNT)
         order = Order(act=act.name, about=about, by=self.session.name, why=why, apply=True)
         if not await self.app.use(hashlib.sha256(form.encode()).hexdigest(), order, len(frozen)):
             raise Sorry(409, STALE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from html import unescape
+from urllib.parse import unquote
 
 import pytest
 
@@ -232,11 +233,33 @@ async def test_a_longer_list_is_said_and_its_first_ones_are_done() -> None:
     assert f"Only the first {ITEMS_MAX} are shown." in ana.page.body
     await ana.get("bulk/retry", about=REASON)
 
-    assert f"This form is about the first {ITEMS_MAX}" in ana.page.body
+    assert f"There are more than the {ITEMS_MAX} of this form." in ana.page.body
     assert await send(ana, "retry", str(ITEMS_MAX)) == 200
     assert await statuses(bench, *names) == ["received"] * ITEMS_MAX + ["held"] * 2
     await ana.get("bulk/retry", about=REASON)
     assert await send(ana, "retry", "2") == 200
+
+
+async def test_orders_that_are_refused_keep_no_later_one_from_a_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole list of refused ones has a next list; a wrong count leads back to the same one."""
+    names = [f"O{number:02}" for number in range(ITEMS_MAX + 1)]
+    bench = await a_bench(*names)
+    ana = await signed_in(bench)
+
+    async def obstacle(_ledger: object, _guard: object, order: Order) -> str:
+        return "" if order.order_id == names[-1] else "Paid elsewhere."
+
+    monkeypatch.setattr("distributor.payout.guard_record.retry_obstacle", obstacle)
+    await ana.get("bulk/retry", about=REASON)
+    assert 'name="form"' not in ana.page.body
+    (after,) = re.findall(r"after=([^\"]+)\"", ana.page.body)
+    await ana.get("bulk/retry", about=REASON, after=unquote(after))
+    assert list(answers(ana)) == [f"default:{names[-1]}"]
+    told = await ana.post("bulk/retry", about=REASON, form=ana.form(), after=unquote(after), count="9", why="x")
+
+    assert (told.status, list(answers(ana))) == (422, [f"default:{names[-1]}"])
+    assert await send(ana, "retry", "1") == 200
+    assert await statuses(bench, *names) == ["held"] * ITEMS_MAX + ["received"]
 
 
 async def test_the_longest_form_can_be_sent() -> None:
