@@ -42,12 +42,14 @@ if TYPE_CHECKING:
     from distributor.ledger.secret_fingerprints import SecretFingerprints
     from distributor.payout.guard_way import GuardWay
     from distributor.ports import Alarms, Counters
+    from distributor.recovery.purging import Purging, Report
     from distributor.signing.operator_keys import OperatorKeys
     from distributor.webhook.keyring import Keyring
     from foundation.alarms.heartbeat import Heartbeat
     from foundation.alarms.notifier import Target
     from foundation.alarms.register import Register
     from foundation.blobs import Blobs
+    from foundation.purge_journal import PurgeJournal
     from foundation.queues import StorageQueues
     from foundation.tablestore.azure_tables import Tables
 
@@ -152,18 +154,36 @@ class Resources:
     @built_once
     async def backups(self) -> Blobs:
         """Return where copies of the ledger are kept. Raises ConfigurationError if it is the ledger's own account."""
+        return await self._outside(BACKUPS)
+
+    @built_once
+    async def purge_journal(self) -> PurgeJournal:
+        """Return the journal of erasures, beside the backups. Raises as ``backups``."""
+        from foundation.purge_journal import PURGES, PurgeJournal
+
+        return PurgeJournal(await self._outside(PURGES), f"{(await self.settings(StorageSettings)).chain_id}/")
+
+    async def _outside(self, container: str) -> Blobs:
         from foundation.blobs import connect_blobs
 
         name = (await self.settings(BackupSettings)).backup_connection
         account, own = await self._settings.account(name), (await self.settings(StorageSettings)).ledger_connection
         if account.is_the_same(await self._settings.account(own)):
             raise ConfigurationError(f"{name} is the ledger's own account: a backup lies in another one")
-        blobs = connect_blobs(account, BACKUPS)
+        blobs = connect_blobs(account, container)
         self._open.push_async_callback(blobs.aclose)
         return blobs
 
-    async def replay_purges(self) -> None:
+    async def purging(self) -> Purging:
+        """Return what erases personal data."""
+        from distributor.recovery.purging import Purging
+
+        tables, journal = await self.tables(), await self.purge_journal()
+        return Purging(rows=tables.rows, audit=tables.audit_rows, journal=journal, clock=self._clock)
+
+    async def replay_purges(self) -> Report:
         """Erase again what was erased; a restore calls it before the ledger is anybody's."""
+        return await (await self.purging()).replay(apply=True)
 
     @built_once
     async def ledger(self) -> Ledger:

@@ -25,6 +25,7 @@ from distributor.cli import (
     orders,
     pause,
     pay_file,
+    personal,
     poison,
     shops,
     show,
@@ -60,5 +61,6 @@ COMMANDS: Sequence[Command] = (
     *sign.COMMANDS,
     *sign_out.COMMANDS,
     *poison.COMMANDS,
+    *personal.COMMANDS,
     *init.COMMANDS,
 )

@@ -21,7 +21,9 @@ class InMemory(Resources):
 
     async def tables(self) -> Any:
         service = SimpleNamespace(url="https://account.table.example/")
-        return SimpleNamespace(rows=self.bench.rows, audit=self.bench.audit, service=service)
+        return SimpleNamespace(
+            rows=self.bench.rows, audit=self.bench.audit, audit_rows=self.bench.audit.rows, service=service
+        )
 
     async def ledger(self) -> Ledger:
         return self.bench.ledger
