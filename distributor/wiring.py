@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from distributor.payout_wiring import PayoutWiring
 from distributor.resources import Resources
 from distributor.settings.chain import ContractSettings
+from distributor.settings.operations import RetentionSettings
 from distributor.settings.shops import RateLimitSettings, WebhookSettings, WooCommerceSettings
 from distributor.settings.use_cases import IntakeSettings, StatusSettings
 from distributor.state import Identity
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from distributor.ports import Alarms
     from distributor.readiness import Readiness
     from distributor.recovery.backup import LedgerBackup
+    from distributor.recovery.retention import RetentionPass
     from distributor.shop_reading import ShopReading
     from distributor.status import Status
     from distributor.webhook.authentication import Authentication
@@ -191,6 +193,13 @@ class Container:
         from distributor.payout.order_indexing import OrderIndexing
 
         return OrderIndexing(ledger=await self.parts.ledger())
+
+    @built_once
+    async def retention(self) -> RetentionPass:
+        from distributor.recovery.retention import RetentionPass
+
+        tables, days = await self.parts.tables(), (await self.parts.settings(RetentionSettings)).retention_days
+        return RetentionPass(rows=tables.rows, audit=tables.audit_rows, clock=self.clock, days=days)
 
     @built_once
     async def order_list(self) -> OrderList:

@@ -111,6 +111,8 @@ async def sweep(
             await container().heartbeat()
         if wakes.index:
             await (await container().order_indexing()).run()
+        if wakes.monitor:  # last: it is no payout's concern
+            await (await container().retention()).run()
 
     await _finished(context, wake)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
@@ -36,4 +35,4 @@ def without_words(rows: Rows, row: Row) -> Erasure | None:
         return None
     group = AtomicWrite()
     group.replace(row.key, {**row.values, **words}, row.version)
-    return Erasure(rows=rows, group=group, marker_row=row.key, counts=Counter({"audit": 1}))
+    return Erasure.of(rows, group, row.key, "audit")

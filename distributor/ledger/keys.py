@@ -21,6 +21,7 @@ TIMES, SHOP_TIMES, WALLET_TIMES, HASHES = "time:", "time-shop:", "time-wallet:",
 ANNOUNCEMENTS, CALL_BACKS, CALLS_DUE = "call:", "callback:", "callback-due:"
 GUARD_MARKS = "guardmark:"
 DAYS = "day:"
+RETENTION = "retention"
 CALL_TIMES, CALL_ADDRESSES = "callback-time:", "callback-address:"
 _LAST_MS = 10**15 - 1
 """A table is read forwards only; the time that is left until then sorts the newest order first."""

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from distributor.ledger import keys
 from distributor.ledger.classes import emptied
@@ -63,6 +63,11 @@ class Erasure:
     group: AtomicWrite
     marker_row: str
     counts: Counter[str]
+
+    @classmethod
+    def of(cls, rows: Rows, group: AtomicWrite, key: str, kind: str) -> Self:
+        """Return the erasure of one row of a *kind*."""
+        return cls(rows=rows, group=group, marker_row=key, counts=Counter({kind: 1}))
 
     async def do(self) -> None:
         """Write it. Raises Contention, StoreUnavailable."""
@@ -169,7 +174,7 @@ class PurgeRows:
             if row.values.get("subject") == str(order.key) and row.values.get("detail"):
                 group = AtomicWrite()
                 group.replace(row.key, {**row.values, "detail": ""}, row.version)
-                yield Erasure(rows=self.rows, group=group, marker_row=row.key, counts=Counter({"alarm": 1}))
+                yield Erasure.of(self.rows, group, row.key, "alarm")
 
     async def of_refs(self, wallet: Address) -> AsyncIterator[Erasure]:
         """Yield the groups for payments that a rebuild found under a reference that names no order."""
@@ -177,7 +182,7 @@ class PurgeRows:
             if PaidRef.is_in(row) and row.values["wallet"] == wallet:
                 group = AtomicWrite()
                 self._empty_ref(group, row)
-                yield Erasure(rows=self.rows, group=group, marker_row=row.key, counts=Counter({"ref": 1}))
+                yield Erasure.of(self.rows, group, row.key, "ref")
 
     async def of_keys(self, wallet: Address) -> AsyncIterator[Erasure]:
         """

@@ -75,6 +75,23 @@ class Restored:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Retention:
+    """How far words whose time is over were emptied."""
+
+    done_ms: UnixMs = UnixMs(0)
+    """Orders that came before have none any more."""
+    ended_ms: UnixMs = UnixMs(0)
+    """When the last pass ended."""
+    until_ms: UnixMs | None = None
+    """What came before then is old, for the pass that runs; None: none runs."""
+    place: str = ""
+    """The row that it goes on behind."""
+    left_ms: UnixMs | None = None
+    """When the oldest order came that this pass left, because it is not finished."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GuardMark:
     """How far a guard's records are known and settled: its head then, as it stores it, in decimal digits."""
 

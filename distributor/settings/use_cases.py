@@ -14,7 +14,13 @@ from distributor.settings.chain import (
     SettlementSettings,
     SigningSettings,
 )
-from distributor.settings.operations import BackupSettings, LogSettings, StorageSettings, VaultSettings
+from distributor.settings.operations import (
+    BackupSettings,
+    LogSettings,
+    RetentionSettings,
+    StorageSettings,
+    VaultSettings,
+)
 from distributor.settings.shops import (
     CapSettings,
     RateLimitSettings,
@@ -133,6 +139,7 @@ ALL: Final[tuple[type[SettingsGroup], ...]] = (
     AlarmSettings,
     AgeSettings,
     BackupSettings,
+    RetentionSettings,
     ConsoleSettings,
     VaultSettings,
     LogSettings,
