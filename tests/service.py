@@ -25,6 +25,7 @@ from distributor.payout.settlement import Followed, Settlement
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.payout.sweep import BalanceMonitor, Sweep
 from distributor.payout.would_pay import WouldPay
+from distributor.recovery.retention import RetentionPass
 from distributor.settings.shops import ThresholdSettings
 from distributor.settings.use_cases import AgeSettings
 from foundation.alarms.model import LOG, Message
@@ -42,6 +43,7 @@ from tests.fakes.receiver import OURS, FakeReceiver
 from tests.world import World
 
 MINUTE_MS = 60_000
+RETENTION_DAYS = 1_825
 BLOCKS_A_MINUTE = 5
 MESSAGE = func.QueueMessage(id="message-1", body="wake")
 Job = Callable[[], Awaitable[None]]
@@ -236,6 +238,11 @@ class Service:
 
     async def order_indexing(self) -> OrderIndexing:
         return OrderIndexing(ledger=self.world.ledger)
+
+    async def retention(self) -> RetentionPass:
+        return RetentionPass(
+            rows=self.world.rows, audit=self.world.audit.rows, clock=self.world.clock, days=RETENTION_DAYS
+        )
 
     async def alarm_sweep(self) -> AlarmSweep:
         targets: dict[str, Target] = {LOG: LogTarget(), "chat": self.chat, "pager": self.pager}

@@ -96,7 +96,7 @@ async def purge(context: CommandContext) -> int:
             _("The public chain keeps wallet, amount, reference and reason of each payment: nobody can erase it.")
         )
     context.answer(_report(dry))
-    return REFUSED if dry.unfinished else DONE
+    return REFUSED if dry.unfinished or dry.torn else DONE
 
 
 async def _run(context: CommandContext, purging: Any, subject: Subject | None, *, apply: bool) -> Report:
@@ -123,6 +123,7 @@ def _report(report: Report) -> dict[str, Any]:
         "unfinished": [
             {"order": str(key), "why": str(why), "do": _(EXITS[why])} for key, why in report.unfinished.items()
         ],
+        "unreadable": sorted(set(report.torn)),
         "stays": [
             {"order": str(each.key), "reference": each.ref_id, "hash": each.fingerprint} for each in report.proofs
         ],

@@ -112,9 +112,24 @@ async def sweep(
         if wakes.index:
             await (await container().order_indexing()).run()
         if wakes.monitor:  # last: it is no payout's concern
-            await (await container().retention()).run()
+            await _emptied()
 
     await _finished(context, wake)
+
+
+async def _emptied() -> None:
+    """Empty a slice of words whose time is over; a row that is wrong there stops no payout."""
+    try:
+        await (await container().retention()).run()
+    except InvariantBroken as error:
+        await _raise(
+            Alarm(
+                code="row_unreadable",
+                summary=str(error),
+                action="Have the row looked at. Orders are paid; words are kept longer than RETENTION_DAYS meanwhile.",
+                subject="retention",
+            )
+        )
 
 
 async def _watched() -> bool:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from distributor.ledger import keys
 from distributor.ledger.classes import emptied
@@ -23,6 +23,7 @@ from distributor.ledger.records import PaidRef
 from distributor.model import Address, Attempt, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
 from foundation.alarms.model import FACTS
 from foundation.clock import Clock, UnixMs, utc_day
+from foundation.errors import InvariantBroken
 from foundation.personal_data import empty
 from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
 from foundation.tablestore.ports import Row, Rows
@@ -30,6 +31,7 @@ from foundation.tablestore.queries import rows_under
 
 DAY_MS: Final = 86_400_000
 _TRANSACTIONS: Final = "tx:"
+T = TypeVar("T")
 
 
 class Unfinished(StrEnum):
@@ -80,6 +82,8 @@ class PurgeRows:
 
     rows: Rows
     clock: Clock
+    torn: list[str] = field(default_factory=list)
+    """Rows that could not be read, and so were neither looked at nor emptied."""
 
     # finding -----------------------------------------------------------------------------------
 
@@ -98,27 +102,28 @@ class PurgeRows:
         """Return the orders of a wallet that its index names and that are still its own."""
         named = [decode(OrderKey, row) async for row in rows_under(self.rows, f"{keys.WALLET_TIMES}{wallet}:")]
         rows = [await self.rows.get(keys.order_row(key)) for key in named]
-        return [order for row in rows if row and (order := decode(Order, row)).wallet == wallet]
+        return [order for row in rows if row and (order := self._read(Order, row)) and order.wallet == wallet]
 
     async def of_shop(self, source: str) -> Sequence[Order]:
         """Return the orders under the name of a shop whose data was not erased."""
-        found = [decode(Order, row) async for row in rows_under(self.rows, f"{keys.ORDERS}{source}:")]
-        return [order for order in found if order.purged_ms is None]
+        found = [self._read(Order, row) async for row in rows_under(self.rows, f"{keys.ORDERS}{source}:")]
+        return [order for order in found if order and order.purged_ms is None]
 
     async def orders(self) -> AsyncIterator[Order]:
         """Yield every order there is."""
         async for row in rows_under(self.rows, keys.ORDERS):
-            yield decode(Order, row)
+            if order := self._read(Order, row):
+                yield order
 
     async def ref_wallets(self) -> frozenset[Address]:
         """Return the wallets of payments that a rebuild found."""
-        found = [decode(PaidRef, row) async for row in rows_under(self.rows, keys.REFS) if PaidRef.is_in(row)]
-        return frozenset(each.wallet for each in found if each.wallet)
+        found = [self._read(PaidRef, row) async for row in rows_under(self.rows, keys.REFS) if PaidRef.is_in(row)]
+        return frozenset(each.wallet for each in found if each and each.wallet)
 
     async def transactions(self, wanted: Collection[OrderKey]) -> Sequence[Transaction]:
         """Return every transaction that carries, or once carried, one of the orders; it reads all there are."""
-        found = [decode(Transaction, row) async for row in rows_under(self.rows, _TRANSACTIONS)]
-        return [each for each in found if not set(wanted).isdisjoint(each.orders)]
+        found = [self._read(Transaction, row) async for row in rows_under(self.rows, _TRANSACTIONS)]
+        return [each for each in found if each and not set(wanted).isdisjoint(each.orders)]
 
     async def unfinished(self, order: Order, carriers: Sequence[Transaction]) -> Unfinished | None:
         """Return why the data of *order* is still needed; None where it is not."""
@@ -179,7 +184,7 @@ class PurgeRows:
     async def of_refs(self, wallet: Address) -> AsyncIterator[Erasure]:
         """Yield the groups for payments that a rebuild found under a reference that names no order."""
         async for row in rows_under(self.rows, keys.REFS):
-            if PaidRef.is_in(row) and row.values["wallet"] == wallet:
+            if PaidRef.is_in(row) and row.values.get("wallet") == wallet:
                 group = AtomicWrite()
                 self._empty_ref(group, row)
                 yield Erasure.of(self.rows, group, row.key, "ref")
@@ -205,6 +210,14 @@ class PurgeRows:
     async def _is_of(self, wallet: Address, key: OrderKey) -> bool:
         row = await self.rows.get(keys.order_row(key))
         return row is not None and decode(Order, row).wallet == wallet
+
+    def _read(self, kind: type[T], row: Row) -> T | None:
+        """Return what *row* holds; None, and its key among the torn ones, where it cannot be read."""
+        try:
+            return decode(kind, row)
+        except InvariantBroken:
+            self.torn.append(row.key)
+            return None
 
     def _empty_ref(self, group: AtomicWrite, row: Row) -> None:
         """Empty the wallet of a reference; the reference itself stays taken."""

@@ -67,6 +67,8 @@ class Report:
     """Of each kind."""
     unfinished: dict[OrderKey, Unfinished] = field(default_factory=dict)
     """Orders whose data is still needed."""
+    torn: list[str] = field(default_factory=list)
+    """Rows that cannot be read: what they hold is not erased."""
     proofs: list[Proof] = field(default_factory=list)
 
 
@@ -79,12 +81,16 @@ class Purging:
     """The audit trail's rows."""
     journal: PurgeJournal
     clock: Clock
+    _rows: PurgeRows = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_rows", PurgeRows(self.rows, self.clock))
 
     async def run(self, subject: Subject, *, by: str, apply: bool) -> Report:
         """Erase what is stored of *subject*; nothing at all where one of its orders is not finished."""
         orders = await self._orders(subject)
         carriers = await self._rows.transactions([order.key for order in orders])
-        report = Report(unfinished=await self._unfinished(orders, carriers))
+        report = Report(unfinished=await self._unfinished(orders, carriers), torn=self._rows.torn)
         if report.unfinished:
             return report
         if apply:
@@ -100,7 +106,7 @@ class Purging:
 
         What is not finished in it stays and is reported; the journal is replayed once more when it is.
         """
-        entries, report = await self.journal.entries(), Report()
+        entries, report = await self.journal.entries(), Report(torn=self._rows.torn)
         orders = [order async for order in self._rows.orders() if order.purged_ms is None]
         named = [order for order in orders if any(_covers(entry, order) for entry in entries)]
         carriers = await self._rows.transactions([order.key for order in named])
@@ -114,10 +120,6 @@ class Purging:
         return report
 
     # looking -----------------------------------------------------------------------------------
-
-    @property
-    def _rows(self) -> PurgeRows:
-        return PurgeRows(self.rows, self.clock)
 
     async def _orders(self, subject: Subject) -> Sequence[Order]:
         match subject.kind:

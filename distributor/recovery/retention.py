@@ -54,7 +54,7 @@ class RetentionPass:
 
     async def run(self) -> None:
         """Do a slice of the pass that runs, or begin one where none ran for a day."""
-        if not self.days:
+        if not self.days or await self.rows.get(keys.IDENTITY) is None:  # a table that is nobody's stays as it is
             return
         found = await find_record(self.rows, Retention, keys.RETENTION) or Retention()
         state = found if found.until_ms is not None else self._begun(found)
@@ -126,11 +126,11 @@ class RetentionPass:
             return
         try:
             carrier = await find_record(self.rows, Transaction, keys.transaction(order.operator, order.nonce))
-        except InvariantBroken:
-            return  # a newer version's: it harms itself alone
-        if carrier is not None and carrier.status is TransactionStatus.FINAL and carrier.bound_ms < until_ms:
-            async for erasure in PurgeRows(self.rows, self.clock).of_transaction(carrier):
-                yield erasure
+            if carrier is not None and carrier.status is TransactionStatus.FINAL and carrier.bound_ms < until_ms:
+                async for erasure in PurgeRows(self.rows, self.clock).of_transaction(carrier):
+                    yield erasure
+        except InvariantBroken as error:  # torn, or a newer version's: it harms itself alone
+            logs.error(_log, "row_unreadable", order=str(order.key), why=str(error))
 
     # the audit trail, and the totals of days -----------------------------------------------------
 

@@ -51,7 +51,7 @@ class RetentionSettings(SettingsGroup):
 
     retention_days: Annotated[int, parsed(_retention_days)] = setting(
         "RETENTION_DAYS",
-        "Days until the reasons and signed bytes of finished orders, and words in the audit trail, are emptied; `0`: never",
+        "Days until reasons and bytes of finished orders, and words in the audit trail, are emptied; `0`: never",
         "1825",
     )
 

@@ -89,6 +89,7 @@ async def test_the_sweep_wakes_and_watches(
     container.acts |= {
         "sweep": returns(Wakes(distribute=distribute, settle=settle, monitor=monitor)),
         "balance_monitor": run,
+        "retention": run,
     }
     settlements, distributions = Out(), Out()
 
@@ -118,13 +119,27 @@ async def test_a_sweep_that_a_torn_row_breaks_tells_what_stands(container: FakeC
 async def test_a_bug_in_the_watch_stops_no_wake(container: FakeContainer, caplog: pytest.LogCaptureFixture) -> None:
     """A function that raises writes no output; the dead man's switch and the watch's age tell it."""
     wakes = Wakes(distribute=True, settle=True, monitor=True)
-    container.acts |= {"sweep": returns(wakes), "balance_monitor": raises(KeyError("result"))}
+    nothing = returns(None)
+    container.acts |= {"sweep": returns(wakes), "balance_monitor": raises(KeyError("result")), "retention": nothing}
     settlements, distributions = Out(), Out()
 
     await workers.sweep(TIMER, settlements, distributions, a_context("sweep"))
 
     assert (settlements.message, distributions.message, container.heartbeats) == ("wake", "wake", 0)
     assert "watch_failed" in caplog.text
+
+
+async def test_words_that_cannot_be_emptied_stop_no_payout(container: FakeContainer) -> None:
+    """A row that is wrong there is told; the sweep woke and watched before, and nothing is paused."""
+    wakes = Wakes(distribute=True, settle=True, monitor=True)
+    torn = raises(InvariantBroken("ledger row tx:a: column data is missing"))
+    container.acts |= {"sweep": returns(wakes), "balance_monitor": returns(None), "retention": torn}
+    out = Out()
+
+    await workers.sweep(TIMER, Out(), out, a_context("sweep"))
+
+    (alarm,) = container.alarms_raised
+    assert (out.message, container.heartbeats, alarm.code, alarm.subject) == ("wake", 1, "row_unreadable", "retention")
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("RPC_URL is missing"), ChainUnavailable()])

@@ -277,6 +277,22 @@ async def test_one_unfinished_order_and_nothing_is_written(prepare: Callable[[Er
     assert (rows_of(eraser).dump(), eraser.journal.blobs, report.rows) == (before, {}, {})
 
 
+@pytest.mark.parametrize("key", ["order:default:T1", "tx:0xT:1", "ref:0xT"])
+async def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(key: str) -> None:
+    """It is not erased: the answer says so; a restore is not stopped by it."""
+    eraser = await paid_yesterday("A1")
+    backup = rows_of(eraser).dump() | {key: {"paid_hash": 7}}
+    rows_of(eraser).restore(backup)
+
+    report = await eraser.erase(Kind.SHOP, "default")
+    rows_of(eraser).restore(backup)
+    replayed = await eraser.replay()
+
+    assert key in replayed.torn
+    assert (key in report.torn) is not key.startswith("ref:")
+    assert (await eraser.bench.order("A1")).wallet == ""
+
+
 # never paid twice ----------------------------------------------------------------------------------
 
 

@@ -104,6 +104,15 @@ async def test_nothing_happens_twice_a_day_and_never_with_zero(bin_: Bin) -> Non
     assert keys.RETENTION not in never.rows.dump()
 
 
+async def test_a_table_that_is_nobodys_stays_as_it_is(bin_: Bin) -> None:
+    """A restore refuses a table with rows in it that are not its own."""
+    bin_.rows.restore({})
+
+    await bin_.a_day()
+
+    assert bin_.rows.dump() == {}
+
+
 async def test_what_is_not_finished_keeps_its_words_until_it_is(bin_: Bin) -> None:
     """The pass comes back to the oldest order that it left, and empties what was paid since."""
     await bin_.bench.received("W1", received_ms=NOW_MS - 5)
@@ -170,17 +179,18 @@ async def test_a_total_that_an_open_transaction_may_give_back_to_stays(bin_: Bin
     assert f"spent:2027-01-15:{ALICE}" in bin_.rows.dump()
 
 
-@pytest.mark.parametrize("change", [{"status": "tomorrow"}, {"attempts": "none"}])
+@pytest.mark.parametrize("change", [{"status": "tomorrow"}, {"attempts": "none"}, {"raw": "none"}])
 async def test_a_transaction_that_is_newer_or_torn_is_left(bin_: Bin, change: Mapping[str, str]) -> None:
     """It harms itself alone; the order's own words go."""
-    key = keys.transaction((await bin_.bench.order("A1")).operator or ALICE, 7)
+    operator = (await bin_.bench.order("A1")).operator or ALICE
+    key = keys.attempt(operator, 7, 0) if "raw" in change else keys.transaction(operator, 7)
     bin_.rows.put(key, bin_.rows.dump()[key] | dict(change))
     bin_.bench.clock.advance(KEPT_DAYS * DAY_MS)
 
     await bin_.a_day()
 
     assert await bin_.words() == {"A1": ""}
-    assert bin_.rows.dump()[key]["data"] == b"distribute"
+    assert bin_.rows.dump()[keys.transaction(operator, 7)]["data"] == b"distribute"
 
 
 async def test_an_order_of_a_newer_version_is_left(bin_: Bin) -> None:
