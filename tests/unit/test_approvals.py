@@ -16,7 +16,7 @@ from distributor.ports import SignedTransaction, UnsignedTransaction
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken
-from foundation.tablestore.ports import UNSTORED, Row
+from foundation.tablestore.ports import UNSTORED, Row, WriteConflict
 from tests.factories import TOKEN, an_order
 from tests.fakes.chain import FakeSigner
 from tests.world import World, a_world, tokens
@@ -125,8 +125,10 @@ async def test_what_is_above_the_limit_comes_in_held_and_an_approval_lets_it_be_
     assert (order.status, order.hold_reason) == (OrderStatus.HELD, HoldReason.NEEDS_APPROVAL)
     assert (await world.distribution.drain()).bound == 0
 
+    assert approvals.awaits(order)
     waits = await world.ledger.approving.approve(order, "rui", "looked")
 
+    assert not approvals.awaits(waits)
     assert (waits.status, waits.hold_reason, waits.hold_detail) == (OrderStatus.RECEIVED, None, "")
     assert waits.approval == Approval(
         by="rui",
@@ -282,6 +284,20 @@ async def test_the_first_round_with_a_limit_asks_every_host_for_the_rules_of_app
     rows = world.rows.dump()
     await world.ledger.approving.ask_of_all()
     assert world.rows.dump() == rows, "asked once"
+
+
+async def test_asking_gives_way_to_bindings_and_gives_up_after_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each one that slips in between changes a nonce that the group would write."""
+    world = await a_world()
+    monkeypatch.setattr(world.rows, "_troubles", [(False, WriteConflict())] * 3)
+    await world.ledger.approving.ask_of_all()
+    assert await world.ledger.schema_level() == approving.LEVEL
+
+    other = await a_world()
+    monkeypatch.setattr(other.rows, "_troubles", [(False, WriteConflict())] * 64)
+    with pytest.raises(Contention, match="bindings kept going on"):
+        await other.ledger.approving.ask_of_all()
+    assert await other.ledger.schema_level() == 0
 
 
 async def test_a_ledger_that_is_not_ours_is_asked_nothing() -> None:
