@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlencode
 
-from devstack import api_page, paths, runs, stack
+from devstack import api_page, paths, runs, shop_receiver, stack
 from devstack.console import Console, Ended
 from devstack.journey import Journey, signed_order
 from devstack.stack import CONSOLE_PERSON, CONSOLE_TOKEN, FUNCTION_KEY, MASTER_KEY, FunctionsHost, Services
@@ -32,21 +33,28 @@ def run(console: Console, *, once: bool, host: str) -> int:
 
 def _start(console: Console, this: runs.Run, *, once: bool, host: str) -> None:
     console.say(f"Starting storage, chain and app on this machine. Logs: {this.folder}", "bold")
-    with stack.services(console, this, fixed_ports=False) as services:
+    with (
+        stack.services(console, this, fixed_ports=False) as found,
+        shop_receiver.served(this.folder) as shop,
+    ):
+        services = replace(found, settings={**found.settings, **shop.settings})
         serving = stack.functions_host(this, services.settings, host)
         with stack.started(console, this, "start the Functions host", serving) as running:
             with console.step("sweep once, so that /ready need not wait for the minute"):
                 _sweep(running)
             _pay(console, services, running, this)
             if not once:
-                _stay(console, services, running, this)
+                _stay(console, services, running, this, shop)
 
 
-def _stay(console: Console, services: Services, running: FunctionsHost, this: runs.Run) -> NoReturn:
+def _stay(
+    console: Console, services: Services, running: FunctionsHost, this: runs.Run, shop: shop_receiver.Receiver
+) -> NoReturn:
     """Say what runs and where, and wait for the end. Raises StepFailed if a part of it ends by itself."""
     settings = settings_file(this, {**services.settings, "CONSOLE_URL": running.url})
     with api_page.served() as interface:
-        _explain(console, services, running, settings, interface)
+        console.say(_beside(interface, shop))
+        _explain(console, services, running, settings)
         storage, chain = services.storage.process, services.chain.process
         stack.stay({"azurite": storage, "anvil": chain, "host": running.process}, this)
 
@@ -81,7 +89,15 @@ def sign_in_link(settings: Mapping[str, str], url: str, clock: Clock = system_cl
     return f"{url}/console/link?{urlencode({'by': sessions.link(CONSOLE_PERSON)})}"
 
 
-def _explain(console: Console, services: Services, host: FunctionsHost, settings: Path, interface: str) -> None:
+def _beside(interface: str, shop: shop_receiver.Receiver) -> str:
+    return f"""
+Beside the app
+  interface  {interface}    (docs/openapi.yaml, in a browser)
+  the shop   {shop.told}    (what it was told, a line each)
+             echo 500 > {shop.answer}    (its receiver is down; 410: gone for good; 204: well again)"""
+
+
+def _explain(console: Console, services: Services, host: FunctionsHost, settings: Path) -> None:
     order = signed_order("demo-2", services.deployment.customers[1], services.settings["WEBHOOK_SECRET"])
     signature, body = f"X-WP-Signature: {order.signature}", order.body.decode()
     command = f"{paths.venv_python().relative_to(paths.ROOT)} -m distributor"
@@ -100,9 +116,6 @@ Send an order yourself
 See and steer it in a browser (personal token: {services.settings[CONSOLE_TOKEN]})
   {host.url}/console
   {sign_in_link(services.settings, host.url)}    (signs in once, within ten minutes)
-
-Read the interface in a browser (docs/openapi.yaml)
-  {interface}
 
 See where it stands
   curl "{host.url}/orders/{order.order_id}?code={FUNCTION_KEY}"
