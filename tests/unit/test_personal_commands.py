@@ -18,6 +18,7 @@ from distributor.model import OrderKey
 from distributor.payout.order_indexing import OrderIndexing
 from distributor.payout.sweep import Sweep
 from distributor.recovery.purging import Purging
+from distributor.wiring import Container
 from foundation.alarms.model import FACTS
 from foundation.errors import ConfigurationError
 from foundation.tablestore.memory import MemoryRows
@@ -26,6 +27,7 @@ from tests.fakes.parts import InMemory
 from tests.fakes.purging import Eraser, paid_yesterday
 from tests.unit.test_wiring import GOOD
 
+DAYS = 30
 OURS = GOOD | {
     "CHAIN_ID": str(IDENTITY.chain_id),
     "TOKEN_ADDRESS": IDENTITY.token,
@@ -134,6 +136,38 @@ async def test_the_journal_is_replayed_after_a_restore(eraser: Eraser) -> None:
 
     assert dry.answer["rows"] == real.answer["rows"]
     assert (await eraser.bench.order("A1")).wallet == ""
+
+
+async def test_a_restore_replays_the_journal_by_itself(eraser: Eraser) -> None:
+    """Before the ledger is anybody's."""
+    assert isinstance(eraser.bench.rows, MemoryRows)
+    backup = eraser.bench.rows.dump()
+    await purge(Desk(eraser, wallet=ALICE, apply=True).context)
+    eraser.bench.rows.restore(backup)
+    parts = Parts(OURS, eraser.bench)
+    parts.eraser = eraser
+
+    report = await parts.replay_purges()
+
+    assert (report.rows["order"], (await eraser.bench.order("A1")).wallet) == (2, "")
+
+
+async def test_the_journal_lies_beside_the_backups_and_by_chain(eraser: Eraser) -> None:
+    """Two ledgers in one account do not read each other's."""
+    parts = InMemory(OURS | {"BACKUP_STORAGE": "UseDevelopmentStorage=true"}, eraser.bench)
+
+    purging = await parts.purging()
+
+    assert purging.journal.prefix == f"{IDENTITY.chain_id}/"
+    await parts.aclose()
+
+
+async def test_the_retention_reads_its_setting(eraser: Eraser) -> None:
+    """Thirty days where that is set."""
+    container = Container(OURS | {"RETENTION_DAYS": "30"}, clock=eraser.bench.clock)
+
+    assert (await container.retention()).days == DAYS
+    await container.aclose()
 
 
 async def test_without_an_account_for_the_journal_nothing_is_erased(eraser: Eraser) -> None:
