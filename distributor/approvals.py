@@ -7,6 +7,7 @@ is lowered stops also what waits, and an approval that was given too long ago is
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -14,6 +15,7 @@ from distributor.caps import Caps
 from distributor.model import HoldReason, Order, OrderStatus
 from foundation.clock import UnixMs, elapsed_ms
 
+_BETWEEN: Final = re.compile(r"[\W_]+")
 VALID_MS: Final = 7 * 86_400_000
 """How long an approval counts for a binding."""
 
@@ -61,5 +63,11 @@ def why(order: Order, now: UnixMs) -> str:
 
 
 def _name(text: str) -> str:
-    """Return a person's name without what the keyboard adds to it: case, spaces, forms of one letter."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """
+    Return a person's name as it is compared: without case, signs between words, forms of one letter, and a domain.
+
+    One person is ``ana`` on the command line and ``Ana@example.com`` where the platform signs people in. Two persons
+    who are called alike are taken for one: then a third one approves.
+    """
+    local, _at, _domain = unicodedata.normalize("NFKC", text).casefold().partition("@")
+    return " ".join(_BETWEEN.split(local)).strip()

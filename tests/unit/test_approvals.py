@@ -77,13 +77,16 @@ def test_an_approval_counts_for_seven_days_and_for_this_content() -> None:
     assert not approvals.is_approved(approved(order, at=NOW + 30 * WEEK_MS), NOW)
 
 
-@pytest.mark.parametrize("by", ["Ana Lima", "ana lima", " ANA   LIMA ", "\uff21na Lima"])
+@pytest.mark.parametrize(
+    "by", ["Ana Lima", "ana lima", " ANA   LIMA ", "\uff21na Lima", "ana.lima@example.com", "Ana_Lima@", "ana-lima"]
+)
 def test_who_asked_is_known_however_the_name_is_typed(by: str) -> None:
-    """Case, spaces and the wide letters of a keyboard make no other person."""
+    """Case, spaces, signs, a domain and the wide letters of a keyboard make no other person."""
     order = an_order(**BY_ANA)
 
     assert approvals.asked(order, by)
     assert not approvals.is_approved(approved(order, by), NOW)
+    assert not approvals.asked(order, "rui.lima@example.com")
     assert not approvals.asked(an_order(), by), "an order that a shop sent was asked for by nobody here"
 
 
