@@ -59,6 +59,9 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     wordpress.add_argument("--once", action="store_true", help="end after one order: exit code 0 when it was paid")
     payflow = commands.add_parser("payflow", help="PayFlow: connect a clinic, book a payment, read its mail")
     payflow.add_argument("--once", action="store_true", help="end after the mail: exit code 0 when it arrived")
+    payflow.add_argument(
+        "--mail", choices=["smtp", "acs"], default="smtp", help="acs: Azure Communication Services' stand-in carries it"
+    )
     chaos = commands.add_parser("chaos", help="orders without a pause while everything under the app fails")
     chaos.add_argument("--minutes", type=float, default=3.0, help="how long things go wrong (3)")
     chaos.add_argument("--seed", type=int, default=1, help="the same seed, the same faults in the same order (1)")
@@ -122,7 +125,7 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
         "up": lambda: up.run(console, once=chosen.once, host=chosen.host),
         "services": lambda: services.run(console),
         "wordpress": lambda: wordpress.run(console, once=chosen.once),
-        "payflow": lambda: payflow.run(console, once=chosen.once),
+        "payflow": lambda: payflow.run(console, once=chosen.once, carrier=chosen.mail),
         "chaos": lambda: chaos.run(console, minutes=chosen.minutes, seed=chosen.seed),
         "drill": lambda: drill.names(console) if chosen.list else drill.run(console, chosen.names, once=chosen.once),
         "test": lambda: run_tests.run(console, rest),

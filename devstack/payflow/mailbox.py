@@ -39,6 +39,8 @@ class Mailbox:
 
     smtp_port: int
     ca_file: Path
+    tls: ssl.SSLContext
+    """Of a server on this machine, by the authority in *ca_file*."""
     web_url: str = ""
     received: list[bytes] = field(default_factory=list)
 
@@ -60,7 +62,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     with tempfile.TemporaryDirectory(prefix="mailbox-") as folder:
         ca_file = Path(folder) / "authority.pem"
         authority.cert_pem.write_to_path(str(ca_file))
-        box = Mailbox(free_port(), ca_file)
+        box = Mailbox(free_port(), ca_file, context)
         controller = Controller(
             box,
             hostname="127.0.0.1",

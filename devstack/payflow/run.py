@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from devstack import runs, servers, stack
@@ -12,31 +14,40 @@ from devstack.conta_azul.server import ContaAzul
 from devstack.payflow import app
 from devstack.payflow.journey import COMPANY, Journey
 from devstack.payflow.mailbox import HOST, PASSWORD, USER, Mailbox, mailbox
+from devstack.payflow.service import service
 from devstack.runs import Run
 from devstack.stack import FunctionsHost
 from payflow.sealing import new_key
 
 
-def run(console: Console, *, once: bool) -> int:
-    """Return 0 when the mail arrived and, without *once*, when someone asked for the end. Raises StepFailed."""
+def run(console: Console, *, once: bool, carrier: str = "smtp") -> int:
+    """
+    Return 0 when the mail arrived and, without *once*, when someone asked for the end.
+
+    Args:
+        console: Told what goes on.
+        once: End after the mail.
+        carrier: ``smtp``, or ``acs`` for the stand-in of Azure Communication Services.
+
+    Raises:
+        StepFailed: Something did not start, or the mail did not come.
+    """
     try:
         with runs.begin() as this:
-            asyncio.run(_start(console, this, once=once))
+            asyncio.run(_start(console, this, once=once, carrier=carrier))
     except Ended:
         console.say("\nEnded: storage, mail, stand-in and host are stopped.")
     return 0
 
 
-async def _start(console: Console, this: Run, *, once: bool) -> None:
+async def _start(console: Console, this: Run, *, once: bool, carrier: str) -> None:
     console.say(f"Starting PayFlow on this machine. Logs: {this.folder}", "bold")
     port = stack.free_port()
     url = f"http://127.0.0.1:{port}"
-    async with conta_azul([f"{url}/oauth/callback"]) as server, mailbox() as mail:
+    async with conta_azul([f"{url}/oauth/callback"]) as server, mailbox() as mail, _CARRIERS[carrier](mail) as ours:
         storage = servers.azurite(None, None, this.log("azurite"))
         with stack.started(console, this, "start Azurite, the storage emulator", storage) as azurite:
-            settings = app.settings(
-                azurite, conta_azul=server.base_url, url=url, master_key=new_key(), mail=_mail(mail)
-            )
+            settings = app.settings(azurite, conta_azul=server.base_url, url=url, master_key=new_key(), mail=ours)
             with console.step("initialise the ledger"):
                 app.command(this, settings, "init")
             hosting = app.host(this, app.folder(this), settings, port)
@@ -51,8 +62,9 @@ async def _start(console: Console, this: Run, *, once: bool) -> None:
                     await asyncio.Event().wait()
 
 
-def _mail(mail: Mailbox) -> dict[str, str]:
-    return {
+@asynccontextmanager
+async def _smtp(mail: Mailbox) -> AsyncIterator[Mapping[str, str]]:
+    yield {
         "SMTP_HOST": HOST,
         "SMTP_PORT": str(mail.smtp_port),
         "SMTP_SECURITY": "starttls",
@@ -60,6 +72,13 @@ def _mail(mail: Mailbox) -> dict[str, str]:
         "SMTP_PASSWORD": PASSWORD,
         "SSL_CERT_FILE": str(mail.ca_file),
     }
+
+
+_CARRIERS: Mapping[str, Callable[[Mailbox], AbstractAsyncContextManager[Mapping[str, str]]]] = {
+    "smtp": _smtp,
+    "acs": service,
+}
+"""What runs the carrier of the mails, and yields the settings that name it."""
 
 
 def _figures(server: ContaAzul) -> str:

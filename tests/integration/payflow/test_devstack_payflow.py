@@ -5,11 +5,16 @@ from __future__ import annotations
 import smtplib
 import ssl
 from asyncio import to_thread
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from devstack.payflow.mailbox import HOST, PASSWORD, USER, Mailbox, mailbox
+from devstack.payflow.service import service
+from foundation.secrets.sign_in import sign_in
+from payflow.adapters.acs import SCOPE, AcsChannel, client
+from payflow.adapters.mail_token import token_source
 
 
 async def test_the_inbox_opens_in_a_browser() -> None:
@@ -37,3 +42,34 @@ def _sign_in(box: Mailbox) -> None:
     with smtplib.SMTP(HOST, box.smtp_port, timeout=10) as connection:
         connection.starttls(context=ssl.create_default_context(cafile=str(box.ca_file)))
         assert connection.login(USER, PASSWORD)[0] == 235
+
+
+async def test_azure_communication_services_fills_the_same_inbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signed in as the app does it in Azure, by its identity's token service; over TLS of the inbox' authority."""
+    async with mailbox() as box, service(box) as settings:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        async with sign_in() as identity, client(ssl.create_default_context(cafile=str(box.ca_file))) as http:
+            channel = AcsChannel(http, settings["ACS_ENDPOINT"], "r@payflow.example", token_source(identity, SCOPE))
+            assert await channel.check() is None
+            token = await token_source(identity, SCOPE)()
+            file = {"name": "r.pdf", "contentType": "application/pdf", "contentInBase64": "JVBERg=="}
+            mail = {
+                "senderAddress": "r@payflow.example",
+                "content": {"subject": "Recibo", "plainText": "Olá", "html": "<p>Olá</p>"},
+                "recipients": {"to": [{"address": "a@b.example"}]},
+                "attachments": [file],
+            }
+            taken = await http.post(
+                f"{settings['ACS_ENDPOINT']}/emails:send?api-version=2025-09-01",
+                json=mail,
+                headers={"Authorization": f"Bearer {token}", "Operation-Id": str(uuid4())},
+            )
+        async with httpx.AsyncClient(trust_env=False) as other:
+            foreign = await other.get(f"{settings['IDENTITY_ENDPOINT']}?resource=x")
+
+    assert (taken.status_code, foreign.status_code) == (202, 401)
+    (message,) = box.messages()
+    assert (message["Subject"], message["To"]) == ("Recibo", "a@b.example")
+    (pdf,) = message.iter_attachments()
+    assert (pdf.get_filename(), pdf.get_content()) == ("r.pdf", b"%PDF")
