@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -114,10 +113,3 @@ def test_every_page_it_leads_to_is_there(language: str) -> None:
         heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
         anchors = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
         assert not anchor or anchor in anchors, link
-
-
-def test_what_a_promise_needs_is_named_as_missing() -> None:
-    """A line at the end says what is not there, and names its promise."""
-    last = PAPERS["en"].read_text("utf-8").rstrip().splitlines()[-1]
-
-    assert last.startswith("Not there yet") == ("purge" not in NAMES), json.dumps(last)
