@@ -41,9 +41,10 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Delivery": classed(
         id="company baixa",
         personal="address",
+        free_text="reply",
         lookup="address_index",
         technical="kind number state due_ms attempt claimed_by attempt_deadline_ms phase frozen revision message_id "
-        "date_ms boundary template operation_id reply tried_ms sent_ms refused_epoch counted faults reason",
+        "date_ms boundary template operation_id tried_ms sent_ms refused_epoch counted faults reason",
         operator="decided_by",
     ),
     "Day": classed(technical="day sent failed waited"),

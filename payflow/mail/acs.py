@@ -33,7 +33,7 @@ from uuid import UUID
 
 from foundation.json_depth import read_shallow
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.formats import masked_address, one_line
+from payflow.mail.formats import one_line, without_addresses
 from payflow.mail.smtp import Outcome
 
 API_VERSION: Final = "2023-03-31"
@@ -45,7 +45,6 @@ RETRY_S_MAX: Final = 86_400
 ERROR_MAX: Final = 200
 _ID_DIGITS: Final = 40
 _ID: Final = re.compile(rf"<([0-9a-f]{{{_ID_DIGITS}}})@[^<>]*>")
-_ADDRESS: Final = re.compile(r"[^\s<>()\"']+@[^\s<>()\"',;]+")
 _ACCEPTED, _TOO_MANY, _TOO_LARGE, _SERVER_ERROR = 202, 429, 413, 500
 _OF_THE_ACCOUNT: Final = frozenset({401, 403, 404})
 _MAYBE_TAKEN: Final = frozenset({408, 409})
@@ -148,7 +147,7 @@ def _error(body: bytes) -> str:
     if not isinstance(error, dict):
         return ""
     said = ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
-    return one_line(_ADDRESS.sub(lambda found: masked_address(found[0]), said), ERROR_MAX)
+    return one_line(without_addresses(said), ERROR_MAX)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Final
 
 from num2words import num2words
 
 from payflow.model import Centavos
+
+_ADDRESS: Final = re.compile(r"[^\s<>()\"']+@[^\s<>()\"',;]+")
 
 _MILLION: Final = 1_000_000
 NBSP = "\N{NO-BREAK SPACE}"
@@ -47,6 +50,11 @@ def masked_address(address: str) -> str:
     """Return an address as ``a***@dominio``."""
     name, _, domain = address.partition("@")
     return f"{name[:1]}***@{domain}"
+
+
+def without_addresses(text: str) -> str:
+    """Return *text* with each mail address in it masked."""
+    return _ADDRESS.sub(lambda found: masked_address(found[0]), text)
 
 
 def one_line(text: str, longest: int = 150) -> str:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from payflow.mail.formats import without_addresses
+
 LINE_BYTES_MAX = 2_000
 """RFC 5321 allows 512; servers with long explanations exceed it, none exceeds this."""
 LINES_MAX = 100
@@ -31,7 +33,8 @@ class Reply:
 
     @property
     def text(self) -> str:
-        return " ".join(line for line in self.lines if line)[:TEXT_MAX]
+        """The words, each address in them masked: servers repeat the recipient's."""
+        return without_addresses(" ".join(line for line in self.lines if line))[:TEXT_MAX]
 
     @property
     def accepts(self) -> bool:

@@ -58,5 +58,9 @@ def test_what_is_personal_or_a_credential_is_sealed() -> None:
 @pytest.mark.parametrize("record", ["Receipt", "Delivery", "Payer", "Company", "Instalment"])
 def test_a_purge_empties_what_is_personal(record: str) -> None:
     """And the blind indexes that lead to it; never an id, or the receipt would be mailed anew."""
-    assert {CLASSES[record][name] for name in emptied(record)} <= {DataClass.PERSONAL, DataClass.LOOKUP}
+    assert {CLASSES[record][name] for name in emptied(record)} <= {
+        DataClass.PERSONAL,
+        DataClass.FREE_TEXT,
+        DataClass.LOOKUP,
+    }
     assert emptied(record)

@@ -39,6 +39,7 @@ async def filled() -> Book:
         await lane.add(None, an_instalment(instalment, customer=customer, customer_name=name), [receipt], [])
         index = INDEX.address(address)
         mail = a_delivery(baixa, address=address, address_index=index, state=DeliveryState.SENT, sent_ms=NOW)
+        mail = replace(mail, reply=f"250 <{address}> accepted")
         await lane.write_delivery(mail)
         write = AtomicWrite()
         write.insert(keys.payer_of(index, customer), {})

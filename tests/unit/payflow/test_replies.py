@@ -61,6 +61,13 @@ def test_a_reply_is_shown_with_its_code() -> None:
     assert str(Reply(550, "5.1.1", ("5.1.1 no such user",))) == "550 5.1.1 no such user"
 
 
+def test_an_address_in_a_servers_words_is_masked_where_they_are_stored_and_shown() -> None:
+    """Servers repeat the recipient's, and a row says the words in clear."""
+    reply = Reply(550, "5.1.1", ("<ana.canaria@example.org>: unknown", "ask postmaster@example.net"))
+
+    assert str(reply) == "550 <a***@example.org>: unknown ask p***@example.net"
+
+
 @pytest.mark.parametrize(
     ("reply", "phase", "verdict"),
     [
