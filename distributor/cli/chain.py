@@ -84,7 +84,10 @@ async def rebuild(context: CommandContext) -> int:
     remembered = await _remembered(context)
     use_case = await _rebuild(context, settings, remembered or ())
     if applies:
+        was_restored = await (await context.rebuild_store()).restored() is not None
         report = await use_case.run(first_block, by=context.options.by, why=context.options.why)
+        if was_restored and report.ledger_id:  # what was erased after it was paid, and the backup had unpaid
+            await context.parts.replay_purges()
         await (await context.ledger()).admin.record(
             "rebuild", chain_answers.verdict(report), context.options.by, context.options.why
         )

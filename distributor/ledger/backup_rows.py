@@ -13,6 +13,7 @@ read from the chain what was paid.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -21,9 +22,11 @@ from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.records import Schema, Slot
 from distributor.model import Address, Order, OrderStatus, Transaction, TransactionStatus
-from distributor.state import Identity, PauseState
+from distributor.state import Identity, PauseState, Spent
+from distributor.units import TokenUnits
 from foundation.backup.lines import Line
 from foundation.backup.ports import END, Part, kind_of
+from foundation.clock import utc_day
 from foundation.errors import InvariantBroken
 from foundation.tablestore.ports import UNSTORED, Row, Rows, Value
 from foundation.tablestore.queries import past
@@ -42,14 +45,17 @@ PASSING: Final = frozenset(
 """What a running service writes into any table, and what a copy says nothing true of later."""
 _MADE_ANEW: Final = frozenset({"open", "held", "opentx", keys.CONTROL, keys.COMMITMENTS, keys.IDENTITY})
 _TRANSACTIONS: Final = "tx:"
+_SPENT: Final = "spent:"
 _READ: Final = (
     (_TRANSACTIONS, past(_TRANSACTIONS)),
     ("", keys.ORDERS),
-    (past(keys.ORDERS), _TRANSACTIONS),
+    (past(keys.ORDERS), _SPENT),
+    (past(_SPENT), _TRANSACTIONS),
     (past(_TRANSACTIONS), END),
     (keys.ORDERS, past(keys.ORDERS)),
+    (_SPENT, past(_SPENT)),
 )
-"""Ranges of keys, in the order of the reading."""
+"""Ranges of keys, in the order of the reading. The days' totals are last: what an order is given back was counted."""
 _REF_DIGITS: Final = 16
 
 Columns = Mapping[str, Value]
@@ -75,6 +81,8 @@ class Survey:
     """Transactions that were not final."""
     last: dict[Address, int] = field(default_factory=dict)
     """The highest nonce of each operator that a transaction has; attempts of later ones came while it was read."""
+    freed: Counter[str] = field(default_factory=Counter)
+    """What orders that come back unbound give back to the totals of the day they were bound, in all and by wallet."""
     unreadable: list[str] = field(default_factory=list)
     """Keys of orders and transactions that this version cannot read; they are put back as they are."""
 
@@ -106,7 +114,10 @@ class Survey:
                 if found.status is not TransactionStatus.FINAL:
                     self.open.add(Slot(found.operator, found.nonce))
             case "order":
-                decode(Order, row)
+                order = decode(Order, row)
+                if order.status is OrderStatus.BOUND:
+                    day = utc_day(order.updated_ms)
+                    self.freed.update(dict.fromkeys(_totals(day, order.wallet), order.amount_units))
 
 
 @dataclass(slots=True)
@@ -128,7 +139,9 @@ class PutBack:
             return
         if kind == "ref":
             self._refs.add(_short(line.key))
-        if kind == "order":
+        if line.key in self.survey.freed:
+            yield line.key, _lessened(line, self.survey.freed[line.key])
+        elif kind == "order":
             yield from self._order(Row(key=line.key, values=line.values, version=UNSTORED))
         else:
             yield line.key, line.values
@@ -157,6 +170,16 @@ class PutBack:
                 return self.survey.leaves_out(Slot(Address(operator), int(nonce)))
             case _:
                 return False
+
+
+def _totals(day: str, wallet: Address) -> tuple[str, str]:
+    return keys.spent_row(day), keys.spent_row(day, wallet)
+
+
+def _lessened(line: Line, units: int) -> Columns:
+    """Return a day's total without what was bound and is not any more; the daily caps count it when it is bound."""
+    spent = decode(Spent, Row(key=line.key, values=line.values, version=UNSTORED))
+    return {**spent.version.kept, **encode(replace(spent, units=TokenUnits(max(0, spent.units - units))))}
 
 
 def _short(ref_key: str) -> int:

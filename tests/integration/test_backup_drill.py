@@ -100,8 +100,20 @@ def test_nothing_is_paid_twice_and_nothing_is_lost(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("desk", ["without guard"], indirect=True)
-def test_a_backup_is_put_back_by_the_commands_of_its_page(desk: Desk) -> None:
-    """Typed as they are written; then shops are answered, and an order that waited is paid."""
+def test_a_backup_is_put_back_by_the_commands_of_its_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Typed as they are written; then shops are answered, and an order that waited is paid.
+
+    What was erased is erased again before the restore ends, and once more when the rebuild has found what was paid.
+    """
+    erased = list[bool]()
+    replay = Resources.replay_purges
+
+    async def replaying(self: Resources) -> None:
+        erased.append(await (await self.ledger()).identity() is None)
+        await replay(self)
+
+    monkeypatch.setattr(Resources, "replay_purges", replaying)
     desk.pay("A-1")
     desk.send("A-2")
     kept = desk.ask("backup")
@@ -111,6 +123,7 @@ def test_a_backup_is_put_back_by_the_commands_of_its_page(desk: Desk) -> None:
         typed = desk.page("Put a backup back", {"NAME": kept["backup"]})
 
     assert typed == ["backup", "restore", "restore", "rebuild", "audit-chain", "resume"]
+    assert erased == [True, False]
     assert desk.send("A-1") == ["paid"]
     desk.pay("A-2")
     assert desk.payouts() == [ONE_TOKEN] * 2

@@ -76,7 +76,7 @@ TROUBLES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 """What happens in some histories; which of it, each history draws at its beginning."""
 
 LOSSES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
-    "lose_ledger": (2, {"how": st.sampled_from(["emptied", "went back"]), "back": _ANY, "really": _FLAG}),
+    "lose_ledger": (2, {"how": st.sampled_from(["emptied", "went back", "restored"]), "back": _ANY, "really": _FLAG}),
     "rebuild": (3, {"host": _HOST, "at_once": _FLAG}),
     "silence_lane": (3, {"at": _ANY}),
     "refuse_batches": (3, {"most": st.integers(1, 2)}),

@@ -9,7 +9,7 @@ from distributor.units import Wei
 from foundation.tablestore.ports import Value
 from tests.factories import GWEI
 from tests.fakes.chain import OPERATOR, Behaviour
-from tests.properties import machine_approvals, machine_lies
+from tests.properties import machine_approvals, machine_backup, machine_lies
 from tests.properties.machine_events import MISBEHAVIOURS
 from tests.properties.machine_rules import DEEP_REORG_BLOCKS_MAX, FINALITY_DEPTH, OPERATORS
 from tests.properties.machine_tally import TALLY
@@ -45,11 +45,15 @@ class Troubles:
 
     def lose_ledger(self, how: str, back: int, really: bool) -> None:
         """
-        The table is emptied, or is put back as it was some steps ago.
+        The table is emptied, or is put back as it was some steps ago, as it is or from a backup.
 
         Without a guard a table that is put back is safe only behind a pause and a fence: not played here.
         """
-        if really and not self.world.lost and (how == "emptied" or self.world.guarded):
+        if how == "restored":
+            if really and not self.world.lost and (rows := machine_backup.restored(self.copies, back)):
+                TALLY["ledger restored"] += 1
+                self.world.lose("emptied", rows)  # it is nobody's, as an empty one is
+        elif really and not self.world.lost and (how == "emptied" or self.world.guarded):
             TALLY[f"ledger {how}"] += 1
             self.world.lose(how, {} if how == "emptied" else self.copies[-1 - back % len(self.copies)])
 

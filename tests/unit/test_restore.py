@@ -123,11 +123,17 @@ async def test_what_was_in_motion_is_left_to_the_chain(table: Table) -> None:
     (entry,) = table.audit.entries.values()
     assert (entry["deed"], entry["by"], entry["why"]) == ("restore", "ana", "lost")
     assert await ledger.signs.next_nonces() == {OPERATOR: 9}
+    assert [await _spent(table.bench.rows), await _spent(table.rows)] == [[20 * 10**18] * 2, [10 * 10**18] * 2]
     before, after = (
         await table.bench.ledger.order(OrderKey("default", "PAID")),
         await ledger.order(OrderKey("default", "PAID")),
     )
     assert before == after
+
+
+async def _spent(rows: Rows) -> list[int]:
+    """Return the day's totals: in all, and of the wallet."""
+    return [int(row.values["units"]) for row in await rows.scan("spent:", "spent;", limit=10)]
 
 
 class Stepping:
