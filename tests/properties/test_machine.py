@@ -75,10 +75,10 @@ def test_a_lost_ledger_pays_nothing_twice_and_a_silent_lane_holds_up_its_own_ord
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    The table is emptied, put back as it was, or restored from a torn backup, and made again; one lane is silent, whole
-    batches are refused.
+    The table is emptied, put back as it was, or restored from a torn backup, and is made again.
 
-    Half of the histories have a guard; where there is none, a table is not put back, only emptied.
+    One lane is silent, whole batches are refused. Half of the histories have a guard; where there is none, no table is
+    put back as it was.
     """
     monkeypatch.setattr(fence, "FENCE_NONCES", FENCE_NONCES)
 
