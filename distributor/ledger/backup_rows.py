@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from distributor.ledger import keys
+from distributor.ledger.binding import place_of
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.records import Schema, Slot
 from distributor.model import Address, Order, OrderStatus, Transaction, TransactionStatus
@@ -155,7 +156,7 @@ class PutBack:
         if order.status is OrderStatus.RECEIVED:
             yield keys.open_order(order), encode(order.key)
         if order.status is OrderStatus.HELD:
-            yield keys.held_row(order.key), encode(order.key)
+            yield keys.held_row(order.key), place_of(order)
         if _short(keys.ref(order.ref_id)) not in self._refs:  # it came while the copy was read, behind the references
             yield keys.ref(order.ref_id), encode(order.key) | {"fingerprint": order.fingerprint}
 

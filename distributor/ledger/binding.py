@@ -18,7 +18,7 @@ from distributor.ledger.announcing import announce, numbered
 from distributor.ledger.columns import encode
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_attempt, index_order
-from distributor.ledger.records import NextNonce, Slot, Total
+from distributor.ledger.records import APPROVAL, WAITS_FOR, NextNonce, Slot, Total
 from distributor.model import (
     Address,
     Attempt,
@@ -34,7 +34,7 @@ from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.errors import require
 from foundation.tablestore.atomic import AtomicWrite, version_of
-from foundation.tablestore.ports import Version
+from foundation.tablestore.ports import Value, Version
 
 MAX_ORDERS_PER_TRANSACTION = 30
 """
@@ -94,8 +94,17 @@ def lay_in_place(group: AtomicWrite, order: Order) -> None:
     held = order.hold_reason is HoldReason.NEEDS_APPROVAL
     expected = OrderStatus.HELD if held else OrderStatus.RECEIVED
     require(order.status is expected, f"order {order.key} is inserted as {order.status}")
-    group.insert(keys.held_row(order.key) if held else keys.open_order(order), encode(order.key))
+    group.insert(keys.held_row(order.key) if held else keys.open_order(order), place_of(order))
     announce(group, [order] if held else [], order.updated_ms)
+
+
+def place_of(order: Order) -> dict[str, Value]:
+    """
+    Return the row that names *order* in its place; one that is held for approval says so there.
+
+    A file may have thousands of them: who looks for the others need not read each.
+    """
+    return encode(order.key) | ({WAITS_FOR: APPROVAL} if approvals.awaits(order) else {})
 
 
 def judged(order: Order, caps: Caps, now: UnixMs) -> Order:
@@ -116,7 +125,7 @@ def hold_order(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> At
     announce(group, [held], now)
     group.replace(keys.order_row(order.key), encode(held), order.version)
     group.delete(keys.open_order(order))
-    group.insert(keys.held_row(order.key), encode(order.key))
+    group.insert(keys.held_row(order.key), place_of(held))
     return group
 
 

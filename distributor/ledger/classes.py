@@ -26,6 +26,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "OrderKey": classed(id="source order_id"),
     "PaidRef": classed(personal="wallet", payment="amount_units paid_hash paid_block", technical="purged_ms"),
     "Reference": classed(proof="fingerprint"),
+    "Held": classed(technical="waits_for"),
     "Transaction": classed(
         free_text="data",
         id="orders",
@@ -104,7 +105,7 @@ ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "order:": ("Order",),
     "ref:": ("OrderKey", "PaidRef", "Reference"),
     "open:": ("OrderKey",),
-    "held:": ("OrderKey",),
+    "held:": ("OrderKey", "Held"),
     "time:": ("OrderKey",),
     "time-shop:": ("OrderKey",),
     "time-wallet:": ("OrderKey",),

@@ -14,7 +14,7 @@ from distributor.ledger.closing import Closing, ClosingInputs
 from distributor.ledger.columns import decode
 from distributor.ledger.days import totals_of
 from distributor.ledger.opened import Unreadable
-from distributor.ledger.records import UNREMEMBERED, NextNonce, PaidRef, Total
+from distributor.ledger.records import APPROVAL, UNREMEMBERED, WAITS_FOR, NextNonce, PaidRef, Total
 from distributor.model import (
     Address,
     Attempt,
@@ -83,9 +83,20 @@ def _order(found: Mapping[str, Row], key: OrderKey) -> Order:
     return decode(Order, row)
 
 
+APPROVALS_MAX = 20_000
+"""Rows of orders that wait for approval, and that are passed over to find the others: as many as a file has lines."""
+
+
 async def held_orders(rows: Rows, limit: int) -> Page:
-    """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named."""
-    read = await named_orders(rows, await rows.scan(keys.HELD, past(keys.HELD), limit=limit))
+    """
+    Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named.
+
+    Those of large files that wait for approval hide no other one: they are read from as many rows by themselves.
+    """
+    found = await rows.scan(keys.HELD, past(keys.HELD), limit=limit + APPROVALS_MAX)
+    approvals = [row for row in found if row.values.get(WAITS_FOR) == APPROVAL]
+    others = [row for row in found if row.values.get(WAITS_FOR) != APPROVAL]
+    read = await named_orders(rows, [*others[:limit], *approvals[:limit]])
     return Page(
         orders=[each for each in read if isinstance(each, Order) and each.status is OrderStatus.HELD],
         after="",

@@ -16,6 +16,8 @@ from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.tablestore.ports import UNSTORED, Row, Version
 
+WAITS_FOR, APPROVAL = "waits_for", "approval"
+"""The column, beside an order's name among the held ones, that says that it waits for approval."""
 UNREMEMBERED = ""
 """Fingerprint of an order that a rebuild found: the chain does not show its ``tipo``."""
 

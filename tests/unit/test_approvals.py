@@ -190,6 +190,26 @@ async def test_nothing_else_is_stored_as_held() -> None:
         await world.receive(status=OrderStatus.HELD, hold_reason=HoldReason.REVERTED)
 
 
+async def test_many_that_wait_for_approval_hide_no_other_held_order() -> None:
+    """A file may have thousands; each kind is read from as many rows, and both are told."""
+    world = await a_limited_world()
+    for at in range(5):
+        await world.receive(f"FILE-{at}", amount_units=tokens(11))
+    other = await world.receive("ZZZ", amount_units=tokens(1))
+    await world.ledger.hold(other, HoldReason.SIMULATION, "refused")
+    lowered = await world.receive("LATER", amount_units=tokens(1))
+    await world.ledger.hold(lowered, HoldReason.NEEDS_APPROVAL, "")
+
+    found = (await world.ledger.held_orders(limit=2)).orders
+
+    assert [each.order_id for each in found] == ["ZZZ", "FILE-0", "FILE-1"]
+    rows = world.rows.dump()
+    assert {key for key, row in rows.items() if "waits_for" in row} == {
+        *(f"held:default:FILE-{at}" for at in range(5)),
+        "held:default:LATER",
+    }
+
+
 # rounds --------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from tests.fakes.bench import a_closing, founded
 
 CODECS = [columns._CODEC, call_records.CODEC, announcing._CODEC, model.CODEC, leases._CODEC]
 COLUMNS = {record: names for codec in CODECS for record, names in codec.columns.items()}
-WITHOUT_CODEC = {"Reference": {"fingerprint"}, "Stop": {"at_ms"}}
+WITHOUT_CODEC = {"Reference": {"fingerprint"}, "Held": {"waits_for"}, "Stop": {"at_ms"}}
 """Columns that are written beside those of a record."""
 
 
