@@ -88,6 +88,7 @@ async def mailed(world: World, first: int) -> None:
             await _look_now()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("lacks", EARLIER)
 async def test_an_earlier_version_beside_this_one_mails_each_payment_once(
     world: World, lacks: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
