@@ -8,7 +8,7 @@ import binascii
 
 def decoded(text: str) -> bytes | None:
     """
-    Return the bytes *text* stands for; None when it is not their one canonical form (RFC 4648).
+    Return the bytes *text* encodes; None when it is not their one canonical form (RFC 4648).
 
     Python's own decoder skips what it does not know and ignores the bits left over at the end, so
     that many texts would pass for one signature.

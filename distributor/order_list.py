@@ -120,7 +120,7 @@ class OrderList:
 
         Args:
             query: What is asked for.
-            torn: Takes the rows that cannot be read; whoever exports must say that they are missing.
+            torn: Takes the rows that cannot be read; the export must say that they are missing.
 
         Raises:
             MalformedQuery: It names no time.

@@ -62,7 +62,7 @@ BACKUPS = "backups"
 
 _TITLE = "BALLX payouts"
 _QUICK_S = 1.0
-"""A node that answers later is none for ``/ready``, which makes two calls to each and answers within three seconds."""
+"""A node that answers later does not count for ``/ready``: two calls to each, and an answer within three seconds."""
 
 
 class Resources:

@@ -1,7 +1,7 @@
 """
 What was stored or raised in English, said in another language: details of alarms and of orders, errors.
 
-A row keeps the English sentence, whoever reads it later. ``distributor/locale/pt_BR/details.json`` has each of
+A row keeps the English sentence for every reader. ``distributor/locale/pt_BR/details.json`` has each of
 them with its translation; a value in it is a name in braces. What is known of a text is translated, sentence by
 sentence; the rest stays as it is: the words of a node or of a contract, names, numbers.
 """
@@ -24,9 +24,9 @@ _LEADING: Final = re.compile(r"^\{\w+\} (?=[A-Z{])")
 _BOUNDARY: Final = re.compile(r"(?<=[.;:]) ")
 _ANYTHING, _NO_SENTENCE_END = "(?P<{name}>.*?)", r"(?P<{name}>(?:(?!\. [A-Z]).)*?)"
 _CHARS_MAX: Final = 2_000
-"""A longer text is no detail of ours; it stays as it is."""
+"""A longer text was not written by this program; it stays as it is."""
 _ENDS_MAX: Final = 24
-"""A text that could end at more places is none either: trying all of them would take a process up to minutes."""
+"""Nor was a text that could end at more places: trying all of them would take a process up to minutes."""
 _DEPTH_MAX: Final = 3
 """How deep a value is looked into, which may be a sentence itself."""
 
@@ -63,7 +63,7 @@ def _rest(text: str, depth: int) -> str:
 
 
 def _sentence(text: str, depth: int, *, strict: bool) -> str | None:
-    """Return the translation of a text that is one known sentence; None if it is none."""
+    """Return the translation of a text that is one known sentence; None for any other text."""
     for known in _sentences():
         if found := (known.strict if strict else known.loose).fullmatch(text):
             values = found.groupdict()

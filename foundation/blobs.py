@@ -2,7 +2,7 @@
 A container of blobs: what is kept for long, written once and read from its beginning to its end.
 
 The service's own protocol over the HTTP client that the tables use already, as for the queues. A blob is written in
-blocks and appears whole, with the last call, or not at all: whoever is cut while writing leaves the blob of before.
+blocks and appears whole, with the last call, or not at all: a writer that is interrupted leaves the previous blob.
 
 Source: https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
 """

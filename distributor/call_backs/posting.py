@@ -22,7 +22,7 @@ from foundation.outgoing.guard import (
 DEADLINE_S: Final = 15
 """Of one attempt, from the name server to the last byte of the answer."""
 NOT_ALLOWED: Final = "not allowed"
-"""The address is none that is asked. The words name neither it nor what it resolves to."""
+"""Nothing is posted to this address. The words name neither it nor what it resolves to."""
 
 Send = Callable[[Request, Limits], Awaitable[Answer]]
 

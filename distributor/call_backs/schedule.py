@@ -78,7 +78,7 @@ _RANK: Final = {Meaning.TOLD: 0, Meaning.GONE: 1, Meaning.FAILED: 2}
 
 
 def read_reply(answer: Answer, now: UnixMs) -> Reply:
-    """Return what *answer* means: any 2xx is told, 410 ends the address, everything else is tried again."""
+    """Return what *answer* means: any 2xx counts as delivered, 410 ends the address, everything else is tried again."""
     words = f"HTTP {answer.status}"
     if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return Reply(meaning=Meaning.TOLD, words=words)
@@ -96,7 +96,7 @@ def retry_after_ms(text: str, now: UnixMs) -> int:
         return min(int(text[:9]) * 1_000, WINDOW_MS)
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a year or a zone of twenty digits is none
+    except (ValueError, OverflowError):  # a year or a zone of twenty digits
         return 0
     at_ms = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1_000)
     return min(max(0, at_ms - now), WINDOW_MS)

@@ -102,7 +102,7 @@ class CallBackTurn:
                 logs.info(_log, "fanned_out_elsewhere")
 
     async def _forget_addresses(self, receivers: Mapping[str, Receiver]) -> None:
-        """Forget how an address answered that is no shop's any more: what stands of it ends."""
+        """Forget how an address answered that belongs to no shop any more; its alarms end."""
         try:
             addresses = await self.ledger.call_backs.addresses()
         except InvariantBroken:
@@ -188,7 +188,7 @@ class CallBackTurn:
         return reply
 
     async def _put_off(self, call_back: CallBack, error: InvariantBroken) -> CallBack:
-        """Return a call-back whose order cannot be read as one that failed: it is not the next one for ever."""
+        """Return a call-back whose order cannot be read as one that failed, or it would always be the next one."""
         await self.alarms.raise_(row_unreadable(Unreadable(key=str(call_back.key), why=str(error))))
         now = self.clock()
         tried = begun(call_back, event_id(call_back.key, call_back.sequence), now)

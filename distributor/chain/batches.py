@@ -56,7 +56,7 @@ class BatchSender:
         return sending.found
 
     async def _overcome(self, sending: _Sending, trouble: NodeUnavailable) -> None:
-        """Halve, wait, or write the refusal down as the item's own; raise what is none of these."""
+        """Halve, wait, or write the refusal down as the item's own; raise any other trouble."""
         if trouble.whole and sending.halve():
             return
         if trouble.whole and sending.found:

@@ -83,7 +83,7 @@ class GuardContract:
         return await self._nodes.read(read, label=node)
 
     async def payment(self, guard: Address, ref_id: Hash) -> GuardPayment | None:
-        """Ask every healthy node; a record that only one shows is none yet where two are configured."""
+        """Ask every healthy node; where two are configured, a record that only one shows does not count yet."""
 
         async def read(chosen: Node) -> GuardPayment | None:
             return await _payment(chosen, guard, ref_id)

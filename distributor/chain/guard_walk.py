@@ -93,7 +93,7 @@ def _linked(logs: Sequence[dict[str, Any]], guard: Address) -> Sequence[GuardLin
     """
     Return what adds up, each ``Linked`` with the payments before it in its transaction.
 
-    A payment may call in again: then the inner call's ``Linked`` stands between the outer one's payments, and
+    A payment may call in again: then the inner call's ``Linked`` is between the outer one's payments, and
     the count says how many of them there are.
     """
     links = list[GuardLink]()

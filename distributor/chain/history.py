@@ -279,7 +279,7 @@ def _place(moved: ReserveTransfer | Arrival) -> tuple[int, int]:
 
 
 def _logs_of(receipt: object, tx_hash: Hash) -> Sequence[Mapping[str, Any]]:
-    """Return the logs of that very receipt. Raises NodeUnavailable when it is none."""
+    """Return the logs of that very receipt. Raises NodeUnavailable if it is not one."""
     with reading("a receipt"):
         if not isinstance(receipt, dict) or receipt["transactionHash"].lower() != tx_hash:
             raise NodeUnavailable(GARBLED, "another receipt than was asked for")

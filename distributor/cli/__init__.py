@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     parts = Resources(environ, clock=system_clock)
-    # What a program reads stands alone on standard output: JSON, or a table of orders.
+    # Standard output has nothing but what a program reads: JSON, or a table of orders.
     say = _to_errors if options.json or getattr(options, "csv", False) else print
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     context = CommandContext(parts, options, clock=system_clock, say=say, show=print, environ=environ, columns=columns)

@@ -16,7 +16,7 @@ from distributor.settings.use_cases import HistorySettings
 
 
 async def adopt(context: CommandContext) -> int:
-    """Let the ledger pay through another Authority; refused with every reason while something stands in the way."""
+    """Let the ledger pay through another Authority; refused, with every reason, while something prevents it."""
     settings = await context.begin(HistorySettings)
     ledger, authority = await context.our_ledger(), context.options.authority
     change = AuthorityChange(

@@ -1,4 +1,4 @@
-"""Where a person stands who runs a command: what they asked, what is shown to them, what it is built of."""
+"""The context of a command: what a person asked, what is shown to them, what the command is built of."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CommandContext:
     One command's surroundings.
 
     Args:
-        parts: What the commands are built of; closed by whoever made them.
+        parts: What the commands are built of; closed by the caller that made them.
         options: What was asked, as the parser read it.
         say: Where progress is printed: standard output, or the error stream with ``--json``.
         show: Where the answer goes.
@@ -146,7 +146,7 @@ class CommandContext:
         return RebuildStore((await self.parts.tables()).rows, self.clock)
 
     async def _operators(self, settings: SettingsGroup) -> Sequence[Address]:
-        """Return whose key is configured; where no key is needed, whom the ledger knows."""
+        """Return the operators with a configured key; where no key is needed, those the ledger knows."""
         match settings:
             case HistorySettings(payout=payout):
                 signing = payout.signing

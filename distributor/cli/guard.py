@@ -33,7 +33,7 @@ async def guard(context: CommandContext) -> int:
 
 
 async def _show(context: CommandContext, settings: HistorySettings) -> int:
-    """Show what the guard is like now, and what stands in the way of paying through it."""
+    """Show the state of the guard, and what prevents paying through it."""
     ledger, chain = await context.ledger(), await context.parts.chain()
     identity = await ledger.identity()
     address = context.options.address or settings.payout.contracts.guard or (identity.guard if identity else None)
@@ -65,7 +65,7 @@ async def _show(context: CommandContext, settings: HistorySettings) -> int:
 
 
 async def _adopt(context: CommandContext, settings: HistorySettings) -> int:
-    """Let the ledger pay through the guard; refused with every reason while something stands in the way."""
+    """Let the ledger pay through the guard; refused, with every reason, while something prevents it."""
     address = _address(context, settings)
     change = await _change(context, settings)
     obstacles = [*await change.obstacles(address), *await past_obstacles(context, settings)]

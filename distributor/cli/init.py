@@ -52,7 +52,7 @@ async def initialise(
     3. The operator's next nonce is read from the chain, from every node. While a node's pool holds
        transactions of the operator nobody knows which nonce comes next, and nothing is written.
     4. An empty ledger with a past is a lost one, and ``rebuild`` brings it back; with *new_beginning*
-       a person says in words why it is none, and the audit trail keeps them.
+       a person says in words why nothing was lost, and the audit trail keeps them.
     5. The tables are made, and identity, nonce, commitments and control written as one group.
 
     Returns:

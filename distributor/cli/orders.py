@@ -25,7 +25,7 @@ _CAUSE = re.compile(r"Order (\S+) ")
 
 
 async def order(context: CommandContext) -> int:
-    """Show where an order stands, as the shop sees it."""
+    """Show the state of an order, as the shop sees it."""
     settings = await context.begin(StatusSettings)
     key = context.options.order
     register = await context.parts.register()

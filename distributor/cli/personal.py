@@ -39,7 +39,7 @@ async def export(context: CommandContext) -> int:
     exporting = PersonalExport(rows=tables.rows, audit=tables.audit_rows, clock=context.clock)
     found: Mapping[str, Any] = {"wallet": wallet, "at": rfc3339(context.clock()), **await exporting.of_wallet(wallet)}
     text = json.dumps(_named(found) if context.options.headings else found, ensure_ascii=False, indent=2)
-    # Whose data it is stands in no trail: what is erased later would be in it.
+    # The trail does not say whose data it is: it would keep what is erased later.
     await ledger.admin.record("export", "wallet", context.options.by, "")
     if context.options.out is None:
         context.show(text)

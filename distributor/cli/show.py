@@ -197,7 +197,7 @@ async def _operators(ledger: Ledger, rebuild_store: RebuildStore, decimals: int)
 
 
 def _notified(notification: Notification) -> dict[str, Any]:
-    """Return what stands, and when it was last sent; "not yet" while no target has taken it."""
+    """Return an active alarm, and when it was last sent; "not yet" while no target has taken it."""
     return {
         "alarm": notification.code,
         "since": _time(notification.since_ms),

@@ -42,7 +42,7 @@ class Desk:
         return self.context(Namespace(json=True, check=False, apply=False), [], [])
 
     async def run(self, run: Run, options: Mapping[str, Any]) -> Told:
-        """Run a command with *options*; what it refuses, or that nobody answers it, is told."""
+        """Run a command with *options*; a refusal, or that nobody answers, is part of the result."""
         said, shown = list[str](), list[str]()
         try:
             await run(self.context(Namespace(json=True, **options), said, shown))

@@ -73,7 +73,7 @@ class Views:
         }
 
     async def orders(self, asked: Mapping[str, str]) -> dict[str, Any]:
-        """Return a page of the orders that *asked* names, days in Brasília's zone; what cannot be read is told."""
+        """Return a page of the orders that *asked* names, days in Brasília's zone; what cannot be read is reported."""
         shown: dict[str, Any] = {
             "asked": dict.fromkeys(FILTERS, "") | dict(asked),
             "statuses": STATUSES,

@@ -98,7 +98,7 @@ async def sweep(
         sweeping = await container().sweep()
         try:
             wakes = await sweeping.run()
-        except InvariantBroken:  # what broke is told to people all the same, and what else stands
+        except InvariantBroken:  # people get the alarm of what broke all the same, and the other alarms
             await (await container().alarm_sweep()).run()
             raise
         if wakes.settle:
@@ -137,8 +137,8 @@ async def _watched() -> bool:
     try:
         await (await container().payouts.balance_monitor()).run()
     except ServiceError:
-        raise  # told in its own words; what was found to wake is woken
-    except Exception:  # noqa: BLE001 -- a bug: the alarm watch_missing stands until it is corrected
+        raise  # its alarm has its own words; what was found to wake is woken
+    except Exception:  # noqa: BLE001 -- a bug: the alarm watch_missing stays active until it is corrected
         logs.error(_log, "watch_failed", detail=traceback.format_exc(limit=-4))
         return False
     return True
@@ -168,7 +168,7 @@ async def call_backs(timer: func.TimerRequest, context: func.Context) -> None:
 @blueprint.function_name("back_up")
 @blueprint.timer_trigger("timer", "40 0 * * * *", run_on_startup=False, use_monitor=False)
 async def back_up(timer: func.TimerRequest, context: func.Context) -> None:
-    """Copy the ledger into another account once a day; what is in the way is told by the age of the last good copy."""
+    """Copy the ledger into another account once a day; the age of the last good copy reports a failure."""
 
     async def copy() -> None:
         try:

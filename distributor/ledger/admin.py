@@ -124,7 +124,7 @@ class Admin:
         return await self._close(lambda pause_state: _halted(pause_state, by, why))
 
     async def _close(self, closed: Callable[[PauseState], PauseState]) -> PauseState:
-        """Close the switch as *closed* says, whoever else turns it just now; then have every round in progress lose."""
+        """Close the switch as *closed* says, even if others turn it as well; then make every open round lose."""
         pause_state = await self._turn(closed)
         for row in await self.rows.scan(keys.NONCES, past(keys.NONCES), limit=OPERATORS_MAX):
             await self._touch(row.key)
@@ -148,7 +148,7 @@ class Admin:
         """
         End every session of the console, also one whose cookie was stolen; return the epoch that begins.
 
-        The switch stays as it is: the epoch lies in its row, because whoever shows a page reads that row anyway.
+        The switch stays as it is: the epoch lies in its row, because every page that is shown reads that row anyway.
 
         Raises:
             InvariantBroken: The row is missing, or a newer version's.
@@ -274,7 +274,7 @@ class Admin:
         group.delete(keys.held_row(order.key) if held else keys.open_order(order))
         return await self._change(order, replace(order, status=OrderStatus.CANCELLED), group, ("cancel", by, why))
 
-    async def _change(self, before: Order, after: Order, group: AtomicWrite, deed: Sequence[str]) -> Order:
+    async def _change(self, before: Order, after: Order, group: AtomicWrite, action: Sequence[str]) -> Order:
         """Do *group* together with the order's own row, on the condition that nobody wrote it since it was read."""
         require_whole(before)
         key, now = keys.order_row(before.key), self.clock()
@@ -282,7 +282,7 @@ class Admin:
         announce(group, [after], now)
         group.replace(key, encode(after), before.version)
         versions = await commit(self.rows, group, marker_row=key)
-        verb, by, why = deed
+        verb, by, why = action
         was = f"{before.status} {before.hold_reason or ''} {before.paid_hash or ''}".strip()
         await self.record(verb, str(before.key), by, why, was=was)
         return replace(after, version=version_of(versions, key))
@@ -307,9 +307,9 @@ _UNREADABLE = PauseState(paused=True, paused_by="ledger: unreadable")
 
 
 def _paused(pause_state: PauseState, by: str, why: str) -> PauseState:
-    """Return the switch closed; closed already by a person, the first words stand."""
-    stands = pause_state.paused and pause_state != _NO_SWITCH
-    return pause_state if stands else replace(pause_state, paused=True, paused_by=by, paused_why=why)
+    """Return the switch closed; if a person closed it already, keep the first words."""
+    kept = pause_state.paused and pause_state != _NO_SWITCH
+    return pause_state if kept else replace(pause_state, paused=True, paused_by=by, paused_why=why)
 
 
 def _halted(pause_state: PauseState, by: str, why: str) -> PauseState:

@@ -1,5 +1,5 @@
 """
-What a shop is to be told, written in the group of the fact: one row, whatever number of orders the group ends.
+What a shop is to be told, written in the group of the fact: one row, however many orders the group ends.
 
 The row names the orders, what became of each, and the number of that event. It is fanned out later, outside the
 group, into one call-back for each order (``call_backs``). It is written for every shop, with an address or without:

@@ -90,7 +90,7 @@ def insert_order(order: Order) -> AtomicWrite:
 
 
 def lay_in_place(group: AtomicWrite, order: Order) -> None:
-    """Add to the *group* that stores *order* its place: in the waiting line, or held for approval, which is told."""
+    """Add to the *group* that stores *order* its place: in the waiting line, or held for approval and announced."""
     held = order.hold_reason is HoldReason.NEEDS_APPROVAL
     expected = OrderStatus.HELD if held else OrderStatus.RECEIVED
     require(order.status is expected, f"order {order.key} is inserted as {order.status}")

@@ -1,8 +1,8 @@
 """
 What kind of data each column of each row is (LGPD), and so what a purge and the retention empty.
 
-The classes are the foundation's; a column or a kind of row that is not here fails a test. What stands on the public
-chain stays there, whatever is emptied here: the wallet, the amount, the reference and the reason of each payment.
+The classes are the foundation's; a column or a kind of row that is not here fails a test. What is on the public
+chain stays there, even if its column is emptied: wallet, amount, reference and reason of each payment.
 """
 
 from __future__ import annotations

@@ -125,16 +125,16 @@ def close_transaction(transaction: Transaction, inputs: ClosingInputs, closing: 
     name = f"transaction {transaction.nonce} of {transaction.operator}"
     said = sorted([*closing.paid, *closing.held, *closing.released])
     require(said == sorted(transaction.orders), f"the closing of {name} is not about its orders")
-    group, told = AtomicWrite(), list[Order]()
+    group, ended = AtomicWrite(), list[Order]()
     for order in inputs.orders:
         bound_to = (order.status, order.operator, order.nonce)
         mine = bound_to == (OrderStatus.BOUND, transaction.operator, transaction.nonce)
         require(mine, f"{name} would close order {order.key}, which is not bound to it")
         closed = _close_order(group, order, closing, inputs.day, now)
-        told += [closed] if closed.status is not OrderStatus.RECEIVED else []
-    announce(group, told, now)
+        ended += [closed] if closed.status is not OrderStatus.RECEIVED else []
+    announce(group, ended, now)
     if inputs.day is not None:
-        paid = [order for order in told if order.status is OrderStatus.PAID]
+        paid = [order for order in ended if order.status is OrderStatus.PAID]
         put_day(group, inputs.day.plus(paid).spending(closing.gas_used, closing.gas_cost_wei))
     _finalise_transaction(group, transaction, closing)
     _settle_totals(group, transaction, inputs, closing, now)

@@ -78,7 +78,7 @@ def attempt_hash(attempt: Attempt) -> str:
 
 
 def payment_hash(tx_hash: Hash, key: OrderKey) -> str:
-    """An order by the hash of a transaction that paid it and is none of this ledger's attempts."""
+    """An order by the hash of a transaction that paid it and is not one of this ledger's attempts."""
     return f"{of_hash(tx_hash)}order:{key.source}:{key.order_id}"
 
 

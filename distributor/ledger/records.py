@@ -99,7 +99,7 @@ class GuardMark:
 
     head: str = "0"
     passed: tuple[Hash, ...] | None = None
-    """References before it whose orders this version could not read or may not touch: told until it can."""
+    """References before it whose orders this version could not read or may not touch: reported until it can."""
     version: Version = UNSTORED
 
 

@@ -45,7 +45,7 @@ class RestoreStore:
         return await find_record(self.rows, Restored, keys.RESTORED)
 
     async def require_empty(self) -> None:
-        """Raise NotEmpty if the store has a row of a ledger; what a running service notes of itself is none."""
+        """Raise NotEmpty if the store has a row of a ledger; the notes of a running service do not count."""
         async for row in rows_between(self.rows, "", END):
             if kind_of(row.key) not in PASSING:
                 raise NotEmpty(

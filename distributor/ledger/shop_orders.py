@@ -90,10 +90,11 @@ class ShopOrders:
 
     async def own(self, source: str, order_id: str, signed_with: str) -> Order | None:
         """
-        Return the order of that id that belongs to whoever signs as *source* with the secret *signed_with*.
+        Return the order of that id that belongs to the shop that signs as *source* with the secret *signed_with*.
 
-        None where there is none, and where it is another shop's. Whose a secret is, the register says, and not the
-        name of its setting; while nothing is registered, the name. At most two orders are read, and where each moved.
+        None if there is none, or if it is another shop's. The register says which shop owns a secret, not the
+        name of its setting; the name decides only while nothing is registered. At most two orders are read, and where
+        each moved.
 
         Args:
             source: The name of the setting that holds the secret.

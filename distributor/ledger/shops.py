@@ -1,5 +1,5 @@
 """
-Whose secret is it: a secret belongs to one source for ever, whatever setting holds it.
+Which shop owns a secret: a secret always belongs to one source, no matter which setting holds it.
 
 The name of a setting is no identity: renamed, swapped or given to another shop, it would make old orders
 new ones. So the ledger keeps, for the fingerprint of each secret, the source it belongs to. An order keeps

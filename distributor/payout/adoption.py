@@ -71,7 +71,7 @@ class Adoption:
         """Write what *payment* means for an order that is bound to no nonce; it is final, by two words."""
         try:
             if guard_outcomes.is_same_payment(order, payment):
-                # Told first: once it is adopted no round finds it again, and a crash in between would keep silent.
+                # Alarm first: once it is adopted no round finds it again, and a crash in between would lose the alarm.
                 await self.alarms.raise_(alarms.paid_elsewhere(order, payment))
                 await self.ledger.guard_rows.adopt(order, paid_by(payment))
                 return Adopted.PAID

@@ -57,7 +57,7 @@ class AuthorityChange:
         return []
 
     async def _old_way(self) -> Sequence[str]:
-        """Every key of ours must have lost its role first: what it signed once could pay there again."""
+        """Each of our keys must have lost its role first: what it signed once could pay there again."""
         keys = sorted({self.operator, *await self.ledger.signs.next_nonces()})
         payers = await self.guard.direct_payers(keys)
         if not payers:

@@ -43,7 +43,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """How it stands, and what the guard has recorded, where that is what says so."""
+    """The state of the order, and what the guard has recorded if the state rests on that."""
 
     standing: Standing
     payment: GuardPayment | None = None
@@ -61,7 +61,7 @@ class CalledPaid:
     policy: SettlementSettings
 
     async def of(self, order: Order) -> Found:
-        """Return how an order stands that is called paid by a transaction which is not its own."""
+        """Return the state of an order that is called paid by a transaction which is not its own."""
         records = await self._records(order)
         if any(is_same_payment(order, each) and each.tx_hash == order.paid_hash for each in records):
             return Found(standing=Standing.SHOWN)

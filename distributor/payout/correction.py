@@ -191,7 +191,7 @@ class Correction:
         if transfer is None:
             return Corrected.NO_TRANSFER
         details = (await self.history.transaction_details([receipt.tx_hash]))[receipt.tx_hash]
-        # The call names whom it paid, also one to an Authority or a guard that was replaced since.
+        # The call names the wallets it paid, also one to an Authority or a guard that was replaced since.
         asked = details.distribution
         guarded = details.guarded or (details.to is not None and details.to == self.identity.guard)
         if guarded or (asked is not None and asked.ref_id != order.ref_id):

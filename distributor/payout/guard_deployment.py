@@ -1,5 +1,5 @@
 """
-Use case: create the guard contract, by a key that is none of this service's.
+Use case: create the guard contract, by a key that this service does not use.
 
 It changes nothing of the ledger, and nothing is paid through a guard before ``guard adopt``: a guard that was
 created twice costs its gas, and is forgotten.

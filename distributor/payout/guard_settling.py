@@ -54,8 +54,8 @@ class GuardSettling:
         """
         Pause where *closing* is the second whole refusal in a row, and tell what people should know beside held orders.
 
-        All of it is final on the chain. Told after the closing, a crash in between would keep it silent: nobody looks
-        at a closed transaction again.
+        All of it is final on the chain. If the alarm came after the closing, a crash in between would lose it:
+        nobody looks at a closed transaction again.
         """
         stats = await self.ledger.stats(transaction.operator)
         if closing.reverted and (stats.batches_reverted or 0) + 1 >= REVERTED_MAX:

@@ -41,7 +41,7 @@ class GuardWay:
 
     async def obstacle(self, *, node: str) -> Obstacle | None:
         """
-        Return why nothing may be bound, because a key of ours has a role of its own.
+        Return why nothing may be bound, because one of our keys has a role of its own.
 
         Every operator the ledger ever knew is asked about: a retired key may still have its role.
         """

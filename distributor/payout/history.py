@@ -25,7 +25,7 @@ from distributor.units import TokenUnits
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReserveTransfer:
-    """A ``Transfer`` of the token out of the reserve, whoever made it."""
+    """A ``Transfer`` of the token out of the reserve, made by anybody."""
 
     tx_hash: Hash
     block: Block
@@ -153,7 +153,7 @@ def order_of(ref: Hash) -> OrderKey | None:
 def payout_of(
     details: TransactionDetails, asked: DistributeCall, moved: tuple[Address, TokenUnits], *, tx_hash: Hash, block: int
 ) -> Payout:
-    """Return the order that *details* asked to pay, by what *moved* in that block: to whom, and how much."""
+    """Return the order that *details* asked to pay, by what *moved* in that block: to which wallet, and how much."""
     wallet, amount_units = moved
     return Payout(
         ref_id=asked.ref_id,

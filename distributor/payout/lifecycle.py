@@ -109,7 +109,7 @@ def is_deep(number: int, mark: Mark, policy: SettlementSettings, *, beyond: int 
 
 
 def mined_attempt(attempts: Sequence[Attempt], receipt: Receipt) -> Attempt:
-    """Return the attempt that *receipt* is about. Raises InvariantBroken when it is none of them."""
+    """Return the attempt that *receipt* is about. Raises InvariantBroken if it is about none of them."""
     found = next((attempt for attempt in attempts if attempt.tx_hash == receipt.tx_hash), None)
     if found is None:
         raise InvariantBroken(f"{receipt.tx_hash} is no attempt of nonce {attempts[0].nonce}")

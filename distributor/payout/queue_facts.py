@@ -1,5 +1,5 @@
 """
-What stands in the queues: messages that nobody takes, and those that lie in a poison queue.
+What is stuck in the queues: messages that nobody takes, and those that lie in a poison queue.
 
 The sweep looks at the queues themselves. A function that is off cannot say so, and the handler of a
 poison queue never runs for a message that the host cannot decode.
@@ -27,7 +27,7 @@ FUNCTIONS = {DISTRIBUTIONS: "distribute", SETTLEMENTS: "settlement"}
 
 
 async def queue_facts(queues: Queues, now: UnixMs) -> Sequence[Fact]:
-    """Return what stands in the queues; that they cannot be asked stands too."""
+    """Return the active alarms of the queues; that they cannot be asked is one too."""
     names = (DISTRIBUTIONS, SETTLEMENTS)
     try:
         looked = await asyncio.gather(*(_of(queues, name, now) for name in names))

@@ -52,7 +52,7 @@ class Reopening:
         Hold an order that is called paid and was not.
 
         *tx_hash* used its nonce, finally, and paid it nothing; or it is the transaction by which the order is called
-        paid though it is none of its own, and neither the guard nor that transaction shows the payment. While its
+        paid though it is not one of its own, and neither the guard nor that transaction shows the payment. While its
         own nonce is not used its stored bytes may still be mined: those are resubmitted instead.
         """
         if order.is_frozen:

@@ -1,5 +1,5 @@
 """
-Use case: a nonce of ours was finally used by a transaction the ledger does not know.
+Use case: one of our nonces was finally used by a transaction the ledger does not know.
 
 A person found it and names its hash; nothing is believed but what the chain shows of it. Where it
 is this very payment (somebody replaced it from a wallet), the order is paid by that hash. Otherwise
@@ -58,7 +58,7 @@ class Resolved(StrEnum):
     CONFLICT = "conflict"
     """That transaction paid an order which this ledger has bound, paid by another one, or with other content."""
     OURS = "ours"
-    """The hash, or another one with a receipt, is an attempt of ours: settlement ends it by itself."""
+    """The hash, or another one with a receipt, is one of our attempts: settlement ends it by itself."""
     ANOTHER_NONCE = "another_nonce"
     """The transaction is another operator's, or has another nonce."""
     NOT_FINAL = "not_final"

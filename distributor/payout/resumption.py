@@ -9,7 +9,7 @@ So the round's questions are asked before the switch is opened, and a sign that 
 closed. The records of the guard are not asked for again: ``guard adopt`` has seen that they are complete.
 
 A payment that was final and left the chain leaves a mark behind that no node's records meet any more: each round would
-wait for ever. A round never takes that for true, since a liar looks the same. A person who resumes does, where enough
+wait without end. A round never believes that, since a lying node looks the same. A person who resumes does, if enough
 nodes show the guard's whole past and nothing in it is unknown.
 """
 
@@ -64,7 +64,7 @@ class Resumption:
         """
         Let the guard's records be read from the beginning again, where they do not meet the mark any more.
 
-        Called when nothing stands in the way. Contention: another host moved the mark.
+        Called when nothing prevents it. Contention: another host moved the mark.
         """
         identity = await self.ledger.identity()
         if identity is None or identity.guard is None:

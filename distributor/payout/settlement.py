@@ -94,7 +94,7 @@ class Settlement:
 
     async def follow(self) -> Followed:
         """
-        Follow until nothing is open or what is open stands still, for at most ``FOLLOW_MS``.
+        Follow until nothing is open or what is open has stalled, for at most ``FOLLOW_MS``.
 
         One at a time: a message that finds one running in this process is done, and over all hosts an
         advisory lease keeps them apart; conditional writes are the guard.
@@ -121,7 +121,7 @@ class Settlement:
 
     async def _more(self, resting: frozenset[Slot]) -> bool:
         """
-        Look once more: whoever bound while the lease was held found settlement busy.
+        Look once more: a round that bound while the lease was held found settlement busy.
 
         What rests wakes nobody but the sweep, once a minute.
         """

@@ -66,7 +66,7 @@ class ShopCheck:
                     )
                 )
             elif moved is Moved.DIFFERS:
-                # Told first: once it is cancelled no round finds it again, and a crash in between would keep silent.
+                # Alarm first: once it is cancelled no round finds it again, and a crash between would lose the alarm.
                 await self.alarms.raise_(alarms.shop_order_differs(order, source))
                 with suppress(Contention):
                     await self.ledger.shop_orders.give_up(order, source)

@@ -4,7 +4,7 @@ Which secrets the ledger takes for known by itself; everything else waits for a 
 1. The first time: in a ledger without orders of before, every secret that is configured. Else those of the
    sources that have such orders: they are in use. A name that never had an order may be an old shop's new name.
 2. A new secret beside a known one under one name: a rotation with an overlap, the same shop. Not where that
-   shop has another name as well: then it has moved there, and what stands beside its old secret may be anybody's.
+   shop has another name as well: then it has moved there, and the name beside its old secret may be anybody's.
 
 A vault that does not answer or has none, or a setting that is wrong, changes nothing.
 """

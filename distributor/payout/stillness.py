@@ -16,7 +16,7 @@ from distributor.payout.step_kinds import Finalise, Mined, NonceLost, Reopen, Re
 from foundation.clock import UnixMs, elapsed_ms
 
 STILL_MS = 300_000
-"""Five minutes after its last attempt was signed, a transaction for which nothing is done stands still."""
+"""Five minutes after its last attempt was signed, a transaction for which nothing is done counts as stalled."""
 _MOVES = (ReplaceAttempt, Mined, Reopen, Finalise)
 
 

@@ -150,7 +150,7 @@ class Trials:
         """
         Try *batches* beside the probe and note the outcomes; return the orders of which nothing is known yet.
 
-        Only the probe of the same request tells whom a refusal blames: between two requests the contract may change.
+        Only the probe of the same request shows which order caused a refusal: the contract may change between requests.
         """
         calls = [self.payer.probe(self.operator), *(self.payer.pay(*batch) for batch in batches)]
         probe, *simulations = await self.payer.simulate(self.operator, calls, node=node)

@@ -68,7 +68,7 @@ class Findings:
     payouts: int = 0
     paid_units: TokenUnits = TokenUnits(0)
     moved_units: TokenUnits = TokenUnits(0)
-    """What left the reserve, whoever made it leave."""
+    """Every transfer out of the reserve, made by anybody."""
     differences: list[Difference] = field(default_factory=list)
     incomplete: str = ""
     """Why these blocks are not the whole past; a look at a part of it says so too."""

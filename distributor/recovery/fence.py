@@ -224,7 +224,7 @@ class Fence:
         return closed and not await self._is_allowed(operator)
 
     async def _is_allowed(self, operator: Address) -> bool:
-        """Say whether a guard lets it pay, by the last final block: a removal that may be undone is none."""
+        """Say whether a guard lets it pay, by the last final block: a removal that may be undone does not count."""
         if not self.guards:
             return False
         block = last_final(await self.chain.snapshot([], [], []), self.policy)

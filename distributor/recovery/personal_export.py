@@ -1,8 +1,8 @@
 """
 Use case: everything that is stored about a person's wallet, opened, as the person may ask for it (LGPD, art. 18 II, V).
 
-What is left out says nothing of the person: signed bytes and call data hold what stands beside them already, and the
-payments of others; fingerprints of secrets are the shop's.
+What is left out says nothing of the person: signed bytes and call data hold what the columns beside them show
+already, and payments of others; fingerprints of secrets are the shop's.
 """
 
 from __future__ import annotations

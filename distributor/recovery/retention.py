@@ -50,7 +50,7 @@ class RetentionPass:
     audit: Rows
     clock: Clock
     days: int
-    """How long words are kept; 0: for ever."""
+    """How long words are kept; 0: they are never erased."""
 
     async def run(self) -> None:
         """Do a slice of the pass that runs, or begin one where none ran for a day."""

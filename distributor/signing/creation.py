@@ -42,7 +42,7 @@ class Deployer:
         return Address(self._account.address)
 
     async def sign(self, unsigned: UnsignedTransaction) -> SignedTransaction:
-        """Sign the creation whose code is the data of the call; whom the call is to is left out."""
+        """Sign the creation whose code is the data of the call; the recipient of the call is left out."""
         fields = {name: value for name, value in fields_of(unsigned).items() if name != "to"}
         signed = self._account.sign_transaction(fields)
         return SignedTransaction(raw=bytes(signed.raw_transaction), tx_hash=Hash(f"0x{bytes(signed.hash).hex()}"))

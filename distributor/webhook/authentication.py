@@ -58,7 +58,7 @@ class Authentication:
     require_timestamp: bool = False
     """Refuse signatures that do not cover a time."""
     closes_a_shop: Callable[[], bool] = lambda: False
-    """Says whether some shop's secret cannot be used, so that its requests cannot be told from forged ones."""
+    """Says whether some shop's secret cannot be used, so that its requests look like forged ones."""
 
     async def authenticate(self, request: WebhookRequest, *, body_bytes_max: int) -> Sender:
         """

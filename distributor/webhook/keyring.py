@@ -71,7 +71,7 @@ class Keyring:
         return self._keys
 
     def closes_a_shop(self) -> bool:
-        """Say whether a shop has a secret that cannot be used, so that what it signs cannot be told from a forgery."""
+        """Say whether a shop has a secret that cannot be used, so that what it signs looks like a forgery."""
         return any(name not in self._secrets for name in self._unusable)
 
     def secrets(self) -> Mapping[SecretName, str]:

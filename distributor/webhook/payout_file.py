@@ -49,7 +49,7 @@ _NAMES: Mapping[str, str] = {
     "motivo": "reason",
     "tipo": "tipo",
 }
-"""What a column may be called, in any case, and what it holds. ``id`` is none: it often is the line's number."""
+"""What a column may be called, in any case, and what it holds. Not ``id``: it often is the line's number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,7 +233,7 @@ def _cells(text: str, decimal: str) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def _columns(heading: Sequence[str]) -> Mapping[str, int]:
-    """Return where each thing stands. Raises MalformedQuery where one is missing, or named twice."""
+    """Return the column of each thing. Raises MalformedQuery where one is missing, or named twice."""
     places: dict[str, int] = {}
     for at, name in enumerate(heading):
         meaning = _NAMES.get(name.strip().lower())

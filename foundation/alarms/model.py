@@ -1,4 +1,4 @@
-"""What stands, what was sent of it, and what is sent now."""
+"""Which alarms are active, what was sent of them, and what is sent now."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FACTS, NOTIFICATIONS = "alarm:", "told:"
 NOTIFICATIONS_TO = "toldto:"
 """Row keys: what each other target was sent, ``toldto:{target}:{code}``."""
 LOG = ""
-"""The target that takes every message; its rows say what stands."""
+"""The target that takes every message; its rows say which alarms are active."""
 SUBJECTS_MAX = 10
 """Subjects named in one message: the oldest ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """Something that stands, about one order, transaction, company or the service (an empty subject)."""
+    """The active cause of an alarm, about one order, transaction, company or the service (an empty subject)."""
 
     code: str
     subject: str

@@ -53,7 +53,7 @@ class Register:
 
     async def note(self, code: str, subject: str, detail: str) -> None:
         """
-        Note that something stands, as often as it is seen.
+        Note that an alarm is active, each time its cause is seen.
 
         Raises:
             StoreUnavailable: It is noted nowhere.
@@ -70,18 +70,18 @@ class Register:
         await self._keep(key, sighting)
 
     async def facts(self) -> Sequence[Fact]:
-        """Return what was noted and still stands; forget what was not seen for a day."""
-        stands = []
+        """Return what was noted and is still active; forget what was not seen for a day."""
+        active = []
         async for row in rows_under(self.rows, FACTS):
             sighting = _read(Sighting, row) or await self._renewed(row)
             if self._stands(sighting):
-                stands.append(_fact(sighting))
+                active.append(_fact(sighting))
             elif self.clock() - sighting.seen_ms >= _FORGOTTEN_MS:
                 await self._forget(row.key)
-        return stands
+        return active
 
     async def noted(self, code: str) -> Sequence[Fact]:
-        """Return what was noted of *code* within a day, whether or not it still stands, the oldest first."""
+        """Return what was noted of *code* within a day, whether or not it is still active, the oldest first."""
         found = [_read(Sighting, row) async for row in rows_under(self.rows, f"{FACTS}{code}:")]
         return sorted((_fact(each) for each in found if each), key=lambda fact: (fact.since_ms, fact.subject))
 

@@ -98,7 +98,7 @@ def _not_seen(notification: Notification, now: UnixMs) -> Notification:
 
 
 def _again(notification: Notification, now: UnixMs, *, news: bool) -> bool:
-    """Say whether a fact that stands must be sent: never sent, come back, another event, or an hour old."""
+    """Say whether an active alarm must be sent: never sent, come back, another event, or an hour old."""
     if notification.sent is None:
         return True
     wait_ms = BACK_MS if notification.sent is AlarmState.ENDED or news else DAY_MS if notification.seen_by else HOUR_MS

@@ -33,7 +33,7 @@ def language(text: str) -> Language:
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Accept networks separated by commas; ``-`` is none."""
+    """Accept networks separated by commas; ``-`` means no network."""
     try:
         return () if text in ("", "-") else parse_networks(text)
     except ValueError:

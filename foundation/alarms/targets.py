@@ -38,7 +38,7 @@ class NotDelivered(Transient):
 
 @dataclass(frozen=True, slots=True)
 class LogTarget:
-    """Messages as lines in the log: an error while it stands, information when it ended."""
+    """Messages as lines in the log: an error while the alarm is active, information when it ended."""
 
     language: Language = "en"
 

@@ -23,7 +23,7 @@ def summary_of(message: Message, language: Language) -> str:
 
 
 def subject_of(message: Message) -> str:
-    """Return whom or what it is about, the oldest first."""
+    """Return the subjects of the message, the oldest first."""
     return ", ".join(fact.subject for fact in message.facts if fact.subject)
 
 

@@ -1,7 +1,7 @@
 """
 Rows as lines of JSON, compressed: a part, a key, and each value with its type kept.
 
-Whole numbers are JSON numbers: every one of ours is an Int64. Bytes and the kinds that only other programs write have
+Whole numbers are JSON numbers: all that we write are Int64. Bytes and the kinds that only other programs write have
 an object with one name. Memory does not grow with the rows.
 """
 

@@ -25,7 +25,7 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 334, 10, 164
 _GAP: Final = Decimal("0.25")
 """The part of a day's width that stays free between two days with bars."""
 _SERIES_MAX: Final = 3
-"""So many can be told apart without colours: whole, dashed, dotted."""
+"""So many can be distinguished without colours: whole, dashed, dotted."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _PREFIXES: Final = ("", "k", "M", "G", "T", "P")
 
@@ -49,7 +49,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Level:
-    """A horizontal line, and what stands beside it."""
+    """A horizontal line, and the text beside it."""
 
     value: Value
     text: str

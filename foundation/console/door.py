@@ -53,7 +53,7 @@ class Door:
 
     def people(self, visit: Visit) -> Mapping[str, Person]:
         """
-        Return who may be signed in here: everybody with a token, or whom alone the platform names.
+        Return who may be signed in here: everybody with a token, or only the person the platform names.
 
         Not both: one human would be two people, and could approve what they asked for themselves.
 
@@ -125,7 +125,7 @@ class Door:
             raise Sorry(403, _FOREIGN)
 
     async def _named(self, visit: Visit) -> HtmlPage:
-        """Begin a session of the person whom the platform names; they pressed the button that says so."""
+        """Begin a session of the person the platform names; they pressed the button that says so."""
         people = self.people(visit)
         (person,) = people.values()
         return self._signed_in((await self._sessions(people)).begin(person, visit.language), "entra")

@@ -74,7 +74,7 @@ class Entra:
 
     def person(self, header: str) -> Person:
         """
-        Return whom *header* names, with the greater of their roles.
+        Return the person *header* names, with the greater of their roles.
 
         Raises:
             PrincipalUnreadable: It is not what the platform writes.

@@ -1,7 +1,7 @@
 """
 Pages made on the server: every value is escaped, nothing runs in the browser, nothing is loaded from elsewhere.
 
-The policy allows one style sheet of ours and forms to us. There is no script at all, so a script that somebody writes
+The policy allows our own style sheet and forms to us. There is no script at all, so a script that somebody writes
 into a reason, a wallet or a shop's name has nowhere to run even where escaping were forgotten.
 """
 

@@ -1,5 +1,5 @@
 """
-Who is signed in, told by a signed cookie: nothing is kept in a process.
+Who is signed in, as a signed cookie says: nothing is kept in a process.
 
 So a session holds over every instance, over restarts, and over the rotation of the key while the key before it
 is still configured. A personal token is exchanged for it once and is never in it. It ends half an hour after its
@@ -70,7 +70,7 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Invitation:
-    """A link that signs *person* in. Whoever lets them in first stores that links made until *made_ms* are used."""
+    """A link that signs *person* in. Before a person is let in, store that links made until *made_ms* are used."""
 
     person: Person
     made_ms: UnixMs
@@ -121,7 +121,7 @@ class Sessions:
         return str(serializer(self.keys, _LINK_SALT).dumps(made))
 
     def invited(self, link: str) -> Invitation | None:
-        """Return whom *link* signs in; None unless we signed it, it is young, and the person's token is the same."""
+        """Return the person *link* signs in; None unless we signed it, it is young, and their token is the same."""
         try:
             name, mark, made_ms = serializer(self.keys, _LINK_SALT).loads(link)
         except (BadData, TypeError, ValueError):

@@ -126,7 +126,7 @@ def family(name: str, meaning: str, member: Callable[[str], str], *, secret: boo
     """
     Describe a family: one setting for each member, named *name* with ``<…>`` replaced, read into a mapping.
 
-    None of them is required. *member* returns a member's key from the end of its name; ValueError: it is none.
+    None of them is required. *member* returns a member's key from the end of its name; ValueError: not a member.
     With *alone* a wrong member is reported, and the others are read without it.
     """
     about = {"default": "", "secret": secret, "aliases": (), "account": False, "alone": alone, "member": member}

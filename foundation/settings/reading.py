@@ -135,7 +135,7 @@ def _check_one(checked: _Checked, group: type[SettingsGroup], one: Setting, wher
 
 
 def _check_family(checked: _Checked, group: type[SettingsGroup], one: Setting, where: _Where) -> None:
-    """Check each member by itself; the family is right when all of them are, or each of them stands alone."""
+    """Check each member by itself; the family is right when all of them are, or if each of them is independent."""
     environ, unresolved = where
     texts, values, wrong = dict[str, str](), dict[str, Any](), list[Problem]()
     for name in sorted({name for name in (*environ, *unresolved) if name.startswith(one.family)}):

@@ -180,7 +180,7 @@ def connect_tables(
         partition: The partition of ``rows`` and ``audit``: the chain id, or a company.
         table: Name of the ledger's table.
         audit_table: Name of the audit trail's table.
-        service_clock: Told each answer's time; None: nobody compares it.
+        service_clock: Receives the time of each answer; None: nobody compares it.
 
     Raises:
         ConfigurationError: The connection string or the endpoint cannot be used.

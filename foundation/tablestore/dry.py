@@ -45,5 +45,5 @@ class DryAudit:
         """Take an entry."""
 
     async def recorded(self, prefix: str) -> Sequence[Mapping[str, Value]]:
-        """Return one entry: whoever asks whether theirs was taken is told so."""
+        """Return one entry, so that a caller who asks whether their entry was taken gets a yes."""
         return ({"key": prefix},)
