@@ -27,7 +27,7 @@ class Ask:
 
     @classmethod
     def of(cls, line: str) -> Ask:
-        """Return the ask of a line. Raises ValueError for what is none."""
+        """Return the ask of a line. Raises ValueError for any other line."""
         browser, asked, code, expires, tries = line.split(" ")
         return cls(
             browser=browser,

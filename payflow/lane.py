@@ -100,7 +100,7 @@ class Lane:
     sleep: Sleep
     interval_ms: int
     held: Callable[[], Awaitable[bool]] = _never
-    """Whether every company is held; asked under the lease, so that whoever waits for the lease misses no lane."""
+    """Whether every company is held; asked under the lease, so that a worker waiting for the lease misses no lane."""
 
     async def run(self) -> Ended:
         """Run the lane once. Raises StoreUnavailable while the ledger is away; the entry then stays due."""

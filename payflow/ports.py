@@ -73,4 +73,4 @@ class Alarms(Protocol):
     """Where standing alarms are noted, as often as they are seen."""
 
     async def note(self, code: str, subject: str, detail: str) -> None:
-        """Note that something stands. Raises StoreUnavailable."""
+        """Note that an alarm is active. Raises StoreUnavailable."""

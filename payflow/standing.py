@@ -1,7 +1,7 @@
 """
-What stands and has rows of its own: who waits for a person, a stopped sender, and what has not happened for too long.
+Active alarms that have rows of their own: what waits for a person, a stopped sender, what is overdue.
 
-Told by the timer each minute from those rows, so that no alarm depends on the worker that met the trouble.
+The timer reports them each minute from those rows, so that no alarm depends on the worker that met the trouble.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def note_send_log(second: Rows, alarms: Alarms) -> None:
 
 
 async def facts(entries: Entries, lane: Callable[[CompanyId], LaneLedger], desk: SenderDesk, now: Now) -> list[Fact]:
-    """Return what stands. Raises StoreUnavailable."""
+    """Return the active alarms. Raises StoreUnavailable."""
     account = await desk.account()
     found = [Fact(code="sender_stopped", subject="", detail=account.why, since_ms=UnixMs(account.stopped_ms))]
     found = found if account.stopped_ms else []
@@ -68,7 +68,7 @@ async def facts(entries: Entries, lane: Callable[[CompanyId], LaneLedger], desk:
 
 
 async def _ages(entry: Entry, ledger: LaneLedger, now: Now) -> Sequence[Fact]:
-    """What is too old is measured by what was stored last, so that it stands although no worker runs."""
+    """Ages are measured by what was stored last, so that an alarm is active even if no worker runs."""
     company = await ledger.read_company()
     if company is None or entry.status in _REST:
         return []

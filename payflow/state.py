@@ -53,7 +53,7 @@ class ReceiptState(StrEnum):
     """The mail server's answer after the final dot was lost: a person decides."""
     SENT = "sent"
     REFUSED = "refused"
-    """Refused for ever, and about this address."""
+    """Refused permanently, because of this address."""
     HELD = "held"
     COVERED = "covered"
     WITHDRAWN = "withdrawn"

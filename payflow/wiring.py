@@ -157,8 +157,8 @@ class Container:
         register, base = await self.register(), await self.base()
         now = Now(ms=self._clock(), interval_ms=(await self.settings(LookSettings)).interval_s * 1000)
         await note_send_log(base.second.rows, register)
-        stands = await facts(base.entries, base.lane, await self.desk(), now)
-        await Notifier(register=register, targets=await self.alarm_targets(), holder=self._holder).run(stands)
+        active = await facts(base.entries, base.lane, await self.desk(), now)
+        await Notifier(register=register, targets=await self.alarm_targets(), holder=self._holder).run(active)
         await heartbeat_of(await self.settings(AlarmSettings)).beat(register)
 
     async def alarm_targets(self) -> Mapping[str, Target]:

@@ -93,7 +93,7 @@ class AcsChannel:
         return (await self._asked(operation_id))[0]
 
     async def check(self) -> Outcome | None:
-        """Sign in and ask for an operation of nobody's; None when the service takes the identity. Nothing is sent."""
+        """Sign in and ask for an unknown operation; None when the service takes the identity. Nothing is sent."""
         if refused := await self._sign_in():
             return refused
         try:

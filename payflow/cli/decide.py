@@ -138,7 +138,7 @@ async def lane_of(container: Container, chosen: argparse.Namespace) -> LaneLedge
 
 
 async def actions_of(container: Container, chosen: argparse.Namespace) -> ManualActions:
-    """Return what whoever gives the command may do about the company. Raises Rejected as ``lane_of``."""
+    """Return what the person who gives the command may do about the company. Raises Rejected as ``lane_of``."""
     lane = await lane_of(container, chosen)
     return await container.actions(lane.company, chosen.by, lambda: chosen.say(UNRECORDED))
 

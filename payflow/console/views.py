@@ -150,7 +150,7 @@ class Views:
         return {"entry": entry, "company": company, "token": token}
 
     async def _alarms(self) -> Sequence[dict[str, Any]]:
-        """Return what stands, as the last sweep saw it, the worst first, each with what to do."""
+        """Return the active alarms, as the last sweep saw them, the worst first, each with what to do."""
         register = self.parts.register
         return [
             {"told": told, "kind": (kind := register.catalogue.find(told.code)), "text": kind.texts[self._code]}

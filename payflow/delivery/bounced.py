@@ -1,4 +1,4 @@
-"""What is heard of a mail of ours afterwards: it came back, and a person is asked; or it arrived, and nobody is."""
+"""News of a mail that we sent: it came back, and a person is asked; or it arrived, and nobody is."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ async def count(ledger: LaneLedger, alarms: Alarms, baixa: BaixaId, now: UnixMs)
     """
     Count an unexpected error of a receipt and let it rest, a minute longer each time; the fifth holds it.
 
-    A mail that a worker has claimed is judged by its deadline, never before, and nothing is counted until then. What
-    nobody has claimed is taken back in the group that holds the receipt: whoever claims it meanwhile is first. A
-    receipt that is no longer worked on is left as it is. Raises Contention, StoreUnavailable.
+    A mail that a worker has claimed is judged by its deadline, never before, and nothing is counted until then. A
+    mail that nobody has claimed is taken back in the group that holds the receipt: a worker that claims it first wins.
+    A receipt that is no longer worked on is left as it is. Raises Contention, StoreUnavailable.
     """
     found = await ledger.receipt(baixa)
     if found is None or found.state not in _AT_WORK:

@@ -40,7 +40,7 @@ class BounceDoor:
 
     async def post(self, headers: Mapping[str, str], body: bytes) -> None:
         """
-        Store that a mail of ours came back, if *body* says so; the same post again changes nothing.
+        Store that one of our mails came back, if *body* says so; the same post again changes nothing.
 
         Raises BadSignature; Contention while a restore of its company is under way, and StoreUnavailable: post again.
         """

@@ -61,7 +61,7 @@ class EventDoor:
 
     async def post(self, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> str:
         """
-        Store what the reports of one post say; return the code of a handshake, empty if it is none.
+        Store what the reports of one post say; return the code of a handshake, empty for other posts.
 
         The same post again changes nothing, so what was stored before an error is stored once.
 

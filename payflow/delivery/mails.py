@@ -99,7 +99,7 @@ class Mails:
         return replace(fresh, message_id=letters.message_id(fresh, self.office.domain))
 
     def _true_address(self, delivery: Delivery) -> str:
-        """Return the address that a test mail stands for; it is masked in the text."""
+        """Return the address that a test mail replaces; it is masked in the text."""
         addresses = self.seen.recipient.addresses
         return addresses[delivery.number - 1] if delivery.number <= len(addresses) else "?@?"
 

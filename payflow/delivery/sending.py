@@ -120,7 +120,7 @@ class Sending:
             return await self._record_late(delivery, outcome)
 
     def _recorded(self, delivery: Delivery, outcome: Outcome, epoch: int) -> Delivery:
-        """An unknown outcome that the carrier can be asked about is none yet."""
+        """An unknown outcome does not count yet if the carrier can be asked about it."""
         if outcome.verdict is Verdict.UNKNOWN and rules.can_be_asked(delivery):
             return rules.ask_later(delivery, self.clock(), outcome.words)
         return rules.record(delivery, outcome, self.clock(), epoch=epoch)

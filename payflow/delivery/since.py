@@ -2,7 +2,7 @@
 What people decided since a backup, by the audit trail of the second account; pure.
 
 A skip and *no mail* are put back: without them a restore would mail what a person said no to. The other decisions end
-nothing, or need what the audit does not hold (addresses); they are told, and a person decides once more.
+nothing, or need what the audit does not hold (addresses); they are listed, and a person decides once more.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from payflow.model import BaixaId, CustomerId, InstalmentId
 
 SKEW_MS: Final = 600_000
 """
-So far the clock of whoever decided may be behind that of the backup.
+How far the clock of a machine that recorded a decision may be behind that of the backup.
 
 What the backup has already is put back without effect.
 """
 SKIP: Final = "skip"
 PURGE_PERSON: Final = "purge-person"
 STATUS: Final = "status "
-"""Before what a company was told to be: a restore leaves it paused, whatever was said."""
+"""Before the status a company was given: a restore leaves it paused in any case."""
 NO_MAIL: Final = {"no-mail": True, "mail": False}
 
 

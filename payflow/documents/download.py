@@ -64,7 +64,7 @@ class Download:
 
         Raises:
             DocumentRefused: Its host, an address of it or a redirect is not allowed, or it is too large or encoded.
-            DocumentNotThere: No answer, or a status that is none.
+            DocumentNotThere: No answer, or an invalid status.
         """
         request = Request(
             url=attachment.url, headers=await self._headers(attachment.url), hosts={*self.hosts, self._api_host}

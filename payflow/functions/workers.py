@@ -57,7 +57,7 @@ async def wake_lanes(
 @blueprint.function_name("back_up")
 @blueprint.timer_trigger("timer", "40 0 * * * *", run_on_startup=False, use_monitor=False)
 async def back_up(timer: func.TimerRequest, context: func.Context) -> None:
-    """Copy each company into the second account once a day; what is in the way is told by the age of the last copy."""
+    """Copy each company into the second account once a day; the age of the last copy reports a failure."""
 
     async def copy() -> None:
         await (await container().backups()).run_due()

@@ -85,7 +85,7 @@ def dump(backup: Backup) -> str:
 
 
 def load(text: str) -> Backup:
-    """Return the backup that *text* is. Raises Rejected if it is none, or not whole."""
+    """Return the backup that *text* is. Raises Rejected if it is not a backup, or not whole."""
     head_line, *lines = text.removesuffix("\n").split("\n")  # no other sign ends a line: a value may hold it
     try:
         head = json.loads(head_line)

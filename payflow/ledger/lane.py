@@ -1,8 +1,8 @@
 """
 One company's partition: what is known of its payments, and what is next.
 
-A receipt's row, its index row and what belongs to the same step are one group. Whoever writes something due lowers
-the company's entry afterwards; ``save`` and ``add`` do.
+A receipt's row, its index row and what belongs to the same step are one group. After something due is written,
+the company's entry is lowered; ``save`` and ``add`` do.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from payflow.state import Delivery, Receipt
 
 TRIES_MAX: Final = 5
 Work = Callable[[LaneLedger, bool], Awaitable[int]]
-"""Does a company's part of a step, or only counts the rows where told False; returns how many were to be written."""
+"""Does a company's part of a step, or with False only counts the rows; returns how many were to be written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class TableSendLog:
         return any([await self.rows.get(f"{_RECORD}{day}:{owner}:{LogWord.BEGUN}") for day in days])
 
     async def raise_epoch(self) -> int:
-        """Raise the epoch and return it: whoever works on an older table can begin nothing more."""
+        """Raise the epoch and return it: a worker on an older table can begin nothing more."""
         for _ in range(TRIES_MAX):
             head = self._claimed(await self._read_head())
             write = AtomicWrite()

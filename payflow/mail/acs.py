@@ -56,7 +56,7 @@ def operation_of(message_id: str) -> str:
     Return the operation id of the mail with *message_id*: a UUID made of the same hash, so always the same.
 
     Its first twelve digits are the Message-ID's: a report that names the operation finds the mail's row by them.
-    Raises ValueError if it is no Message-ID of ours.
+    Raises ValueError if it is not one of our Message-IDs.
     """
     found = _ID.fullmatch(message_id)
     if found is None:

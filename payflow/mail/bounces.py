@@ -1,7 +1,7 @@
 """
 A bounce, read from a delivery status notification (RFC 3464).
 
-It is believed only where it names the Message-ID of a mail of ours, in the headers of the mail that it returns. A
+It is believed only if it names the Message-ID of one of our mails, in the headers of the mail that it returns. A
 stranger would have to guess 160 bits.
 """
 
@@ -29,7 +29,7 @@ class Bounce:
 
 
 def parse(data: bytes) -> Bounce | None:
-    """Return the bounce that *data* is; None if it is none, tells of a delay only, or names no mail of our form."""
+    """Return the bounce that *data* is; None if it is no bounce, reports only a delay, or names no mail of our form."""
     if len(data) > BYTES_MAX:
         return None
     message = message_from_bytes(data, policy=policy.compat32)
@@ -40,7 +40,7 @@ def parse(data: bytes) -> Bounce | None:
 
 
 def _failures(part: Message) -> Iterator[str]:
-    """Yield the status of each recipient for whom delivery failed."""
+    """Yield the status of each recipient whose delivery failed."""
     if str(part.get("Action", "")).strip().lower() == "failed":
         status = _STATUS.search(str(part.get("Status", "")))
         yield status[0] if status else "5.0.0"

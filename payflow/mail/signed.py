@@ -23,7 +23,7 @@ _HEADER_MAX: Final = 1_000
 
 
 def webhook_key(secret: str) -> bytes:
-    """Return the key of a secret, ``whsec_`` and base64. Raises ValueError if it is none, or shorter than 24 bytes."""
+    """Return the key of a secret, ``whsec_`` and base64. Raises ValueError if malformed or shorter than 24 bytes."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:

@@ -83,7 +83,7 @@ class Door:
         return Sessions(keys=self.keys, people={company.id: person}, clock=self.clock)
 
     async def ask(self, asked: str, browser: str) -> bool:
-        """Store that *browser* wants a code; say whether there is one to mail. Takes a second, whoever asks."""
+        """Store that *browser* wants a code; say whether there is one to mail. Takes a second for everybody."""
         began_ms = self.clock()
         company = await self.company(asked)
         wanted = (

@@ -165,7 +165,7 @@ class Inside:
     # Inside ------------------------------------------------------------------------------------------
 
     async def _asked(self) -> tuple[str, acts.Act, Sequence[Item], str]:
-        """Return which act is meant, about which receipts, and the address that was typed, empty if it is none."""
+        """Return which act is meant, about which receipts, and the address that was typed, empty if it is not one."""
         visit = self.guest.visit
         name = visit.said("act")
         if name not in ACTS:

@@ -19,7 +19,7 @@ SHOWN_MAX: Final = 100
 ROWS_MAX: Final = 50_000
 """A page reads no further: a thousand rows a request, of a clinic's years."""
 _LEFT_OUT: Final = frozenset({Reason.BEFORE_CONNECTION, Reason.NOT_A_PAYMENT})
-"""Nothing of ours: what was paid before, and entries that are no payments."""
+"""Not our business: what was paid before, and entries that are no payments."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

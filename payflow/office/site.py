@@ -1,5 +1,5 @@
 """
-The office's page: which page answers which address, to whom.
+The office's page: which page answers which address, and who may see it.
 
 The frame is the console's (``foundation.console``, decision 65): a page that is only opened changes nothing, and every
 form must come from our own address. Who is signed in sees one company; everything else is not there for them.

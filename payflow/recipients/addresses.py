@@ -19,7 +19,7 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 
 def normalized(text: str) -> str:
     """
-    Return the address that *text* is, its domain in lower case ASCII; empty if it is none.
+    Return the address that *text* is, its domain in lower case ASCII; empty if it is not one.
 
     No quoted names, no literal hosts, no signs that need SMTPUTF8: none of them occurs in a mailbox that receives
     receipts, and each of them has carried an injection.
