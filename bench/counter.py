@@ -1,7 +1,7 @@
 """
 Counts what an app asks of its storage and its node: ``python -m bench.counter --table PORT --rpc PORT …``.
 
-It stands between them as a process of its own and hands every byte on. It reads the requests only, so what it adds
+It is placed between them as a process of its own and hands every byte on. It reads the requests only, so what it adds
 to an answer's time is one hop on loopback. ``GET /counted`` on the first port of its output answers with the counts.
 """
 

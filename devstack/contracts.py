@@ -111,7 +111,7 @@ def deploy(url: str, *, allowance_units: TokenUnits = ALLOWANCE_UNITS, guarded: 
 
 class Devchain:
     """
-    A local chain in the hands of whoever tests against it.
+    A local chain controlled by the test.
 
     A verb that changes a contract returns when that is mined. Where the node mines only when asked
     to, it asks, and what others have in the pool is mined with it.

@@ -119,7 +119,7 @@ def _storage(orders: int, looks: int, size: Size, prices: Prices) -> Decimal:
     """
     Count the calls to storage, our own and the platform's.
 
-    Taken for the platform: whoever scales the app looks at each of its queues (four of the Distributor, two of PayFlow)
+    Taken for the platform: the scaler of the app looks at each of its queues (four of the Distributor, two of PayFlow)
     every ten seconds; an instance renews its lease every eight. Ours: a sweep makes 16 calls to tables and 4 to queues,
     a turn that tells the shops 2 to tables, an order 70 and 12.
     """

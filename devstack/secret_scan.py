@@ -2,7 +2,7 @@
 No secret is committed: every tracked file is scanned, once, as a gate.
 
 Outside ``tests`` everything that looks like a secret fails, random-looking texts among it, unless the
-line says why it is none (``pragma: allowlist secret``). Tests are full of made-up secrets and of
+line says why it is not one (``pragma: allowlist secret``). Tests are full of made-up secrets and of
 vectors, so there only what a real service would have issued counts: cloud keys, tokens, private keys.
 """
 

@@ -226,7 +226,7 @@ else:
             os.killpg(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT_S)
-        # Whoever of the group is still there ignored its end, or outlived its parent. Gone already:
+        # A process of the group that is still there ignored its end, or outlived its parent. Gone already:
         # no such group, or on macOS no right to it.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -2,7 +2,7 @@
 A shop's receiver of call-backs on this machine: https, with an authority of its own that only this run's app trusts.
 
 The app's outgoing guard stays as it is in Azure: https alone, each address checked. What differs are two settings that
-an operator has too: the network it may be told in, and ``SSL_CERT_FILE``, by which OpenSSL finds whom to trust.
+an operator has too: the network it may be told in, and ``SSL_CERT_FILE``, by which OpenSSL finds what to trust.
 """
 
 from __future__ import annotations

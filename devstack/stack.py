@@ -42,7 +42,7 @@ FUNCTION_KEY = "local-function-key"
 MASTER_KEY = "local-master-key"
 CONSOLE_PERSON = "local"
 CONSOLE_TOKEN = f"CONSOLE_TOKEN__{CONSOLE_PERSON.upper()}"
-"""The setting with the personal token of whoever runs the stack; another one each time."""
+"""The setting with the personal token of the person who runs the stack; another one each time."""
 _STOP_S = "2"
 """The platform gives 37 seconds; nobody waits so long for a stack that is thrown away."""
 _FIRST_ANSWER_S = 90.0

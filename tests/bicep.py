@@ -180,7 +180,7 @@ def _text(text: str, names: Mapping[str, Any]) -> str:
 
 
 def _inner(inside: str, names: Mapping[str, Any]) -> Any:
-    """Return what stands between braces: a name, or ``replace(name, 'a', 'b')``."""
+    """Return the text between braces: a name, or ``replace(name, 'a', 'b')``."""
     if call := _CALL.fullmatch(inside):
         return str(names[call[2]]).replace(call[3], call[4])
     if inside in names:
@@ -222,7 +222,7 @@ def _always(known: Any) -> Callable[[list[Any], Mapping[str, Any]], Any]:
 
 
 def _read_variable(parts: list[Any], names: Mapping[str, Any]) -> Any:
-    """Return a variable of the shell, which stands in *names* as ``environment NAME``; its default otherwise."""
+    """Return a variable of the shell, which is in *names* as ``environment NAME``; its default otherwise."""
     name, *default = parts
     return names[f"environment {name}"] if not default or f"environment {name}" in names else default[0]
 

@@ -25,7 +25,7 @@ _PARTS = ("_bucket", "_sum", "_count")
 
 
 class _Strict(BaseModel):
-    """What is read: a key that is none, or a value of another type, is an error."""
+    """What is read: an unknown key, or a value of another type, is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 

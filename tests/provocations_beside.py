@@ -79,7 +79,7 @@ async def _(service: Service) -> End:
 
 @provokes("waiting_pool_ahead", then="ledger_behind")
 async def _(service: Service) -> End:
-    """A minute later it pauses, and is told as that."""
+    """A minute later it pauses, and the alarm says so."""
     return await _a_forgotten_payment(service)
 
 
@@ -463,7 +463,7 @@ async def _(service: Service) -> End:
 
 @provokes("woocommerce_unpayable")
 async def _(service: Service) -> End:
-    """A paid order to a wallet that is none; a shop that heard no answer sends it again."""
+    """A paid order to a malformed wallet; a shop that heard no answer sends it again."""
     service.jobs.append(lambda: _delivered(service, wallet="0x12"))
     return _nothing
 

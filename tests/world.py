@@ -163,7 +163,7 @@ class World:
             await self.a_block_passes()
 
     def transfers(self) -> Sequence[Transfer]:
-        """Return every transfer on the chain as it stands."""
+        """Return every transfer on the chain as it is now."""
         return [transfer for receipt in self.chain.receipts for transfer in receipt.transfers]
 
     async def last_hash(self, order: Order) -> Hash:
@@ -174,7 +174,7 @@ class World:
         return (await self.ledger.attempts(found.operator, found.nonce))[-1].tx_hash
 
     async def statuses(self) -> dict[OrderKey, OrderStatus]:
-        """Return where every order stands."""
+        """Return the state of every order."""
         rows = await self.rows.scan("order:", "order;", limit=100_000)
         return {
             OrderKey(str(row.values["source"]), str(row.values["order_id"])): OrderStatus(str(row.values["status"]))

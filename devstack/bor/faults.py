@@ -69,7 +69,7 @@ def fault(kind: str, *methods: str, **options: Any) -> Fault:
 
 
 def parse(written: Mapping[str, Any]) -> Fault:
-    """Return the rule that a JSON object describes. Raises ValueError or TypeError when it is none."""
+    """Return the rule that a JSON object describes. Raises ValueError or TypeError if it is not a rule."""
     options = {name: value for name, value in written.items() if name not in {"kind", "methods"}}
     return fault(written["kind"], *written.get("methods", ()), **options)
 

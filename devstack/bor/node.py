@@ -188,7 +188,7 @@ class Node:
 
 
 def _data(text: str) -> bytes | None:
-    """Return the bytes *text* stands for; None when it is no hex."""
+    """Return the bytes *text* encodes; None if it is not hex."""
     try:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError:

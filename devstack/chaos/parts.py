@@ -73,7 +73,7 @@ class Part(Generic[S]):
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Let it do nothing, not even end, until the block ends; whoever asks it waits."""
+        """Let it do nothing, not even end, until the block ends; every client waits."""
         self._signal(signal.SIGSTOP)
         try:
             yield

@@ -144,7 +144,7 @@ def _accepted(answer: httpx.Response) -> None:
 
 
 def _id(answer: httpx.Response) -> str:
-    """Return the id of the deployment: the body is nothing else, in quotes. Raises StepFailed where it is none."""
+    """Return the id of the deployment: the body is nothing else, in quotes. Raises StepFailed if it is not one."""
     found = _ID.fullmatch(answer.text.strip())
     if found is None:
         raise StepFailed(f"The deployment host took the upload and named no deployment: {answer.text[:300]}")

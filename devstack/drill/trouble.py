@@ -23,7 +23,7 @@ class Trouble:
     watched: bool = False
     """Found by the watch, which looks every five minutes."""
     swept: bool = True
-    """Sent by the sweep; if not, by whoever finds that the sweep does not run."""
+    """Sent by the sweep; if not, by the part that finds that the sweep does not run."""
 
 
 def nothing(_field: Field) -> None:

@@ -36,7 +36,7 @@ def stamp(app: str, commit: str, python: str) -> str:
 
 
 def stamped(text: str) -> dict[str, str]:
-    """Return what a stamp says. Raises ValueError when it is none."""
+    """Return what a stamp says. Raises ValueError if it is not one."""
     found = json.loads(text)
     if not isinstance(found, dict) or {"app", "commit", "python", "release"} - found.keys():
         raise ValueError("not a stamp")

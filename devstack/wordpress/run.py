@@ -81,7 +81,7 @@ def _shop(console: Console, this: Run, services: Services, host: FunctionsHost) 
 
 
 def _options(services: Services, host: FunctionsHost) -> Mapping[str, str]:
-    """Return what the plugin needs to know, and whom the page for orders suggests."""
+    """Return what the plugin needs to know, and the person the page for orders suggests."""
     return {
         "ballx_webhook_url": f"{host.url}/webhook",
         "ballx_webhook_secret": services.settings["WEBHOOK_SECRET"],
@@ -111,7 +111,7 @@ def _pay(console: Console, shop: Shop, services: Services) -> None:
 
 
 def _standing(delivery: Delivery) -> str:
-    """Return the distributor's word for where an order stands, before it has one the plugin's own."""
+    """Return the distributor's word for the state of an order, before it has one the plugin's own."""
     return delivery["status"] or delivery["state"] or ""
 
 

@@ -91,7 +91,7 @@ async def test_resuming_what_is_not_paused_changes_nothing(bench: Bench) -> None
 
 
 async def test_a_halt_is_a_pause_that_says_by_whom_and_why(bench: Bench) -> None:
-    """Whoever looks for a pause finds one; the audit trail keeps both words."""
+    """A reader who looks for a pause finds one; the audit trail keeps both words."""
     pause_state = await bench.ledger.admin.halt("ana", "the key leaked")
 
     assert pause_state == await bench.ledger.admin.pause_state()
@@ -214,7 +214,7 @@ async def test_a_held_order_can_be_taken_back(bench: Bench) -> None:
 
 
 async def test_an_order_bound_meanwhile_is_not_taken_back(bench: Bench) -> None:
-    """The binding stands: it may be paid at any moment."""
+    """The binding is kept: it may be paid at any moment."""
     (order,) = await bench.received("ORD1")
     await bench.ledger.bind(await bench.binding_state(), [order], *binding(7, [order]))
 

@@ -364,7 +364,7 @@ async def test_success_alone_proves_nothing(world: World, behaviour: Behaviour, 
 
 
 async def test_the_named_node_gives_the_same_receipt(world: World) -> None:
-    """And a node nobody configured is a mistake of ours."""
+    """And a node nobody configured is our mistake."""
     pay = await paying(world)
     await submit(world, pay)
     world.mine()

@@ -103,7 +103,7 @@ async def test_what_came_less_what_left_is_what_is_held(setup: Setup) -> None:
 
 
 async def test_what_left_the_reserve_is_found_in_the_order_of_the_chain(setup: Setup) -> None:
-    """With its block, and to whom and how much."""
+    """With its block, recipient and amount."""
     first = await setup.head() + 1
     hashes = [*await setup.pay("A-1", "A-2"), *await setup.pay("A-3")]
 
@@ -196,7 +196,7 @@ async def test_a_refused_range_is_asked_for_in_halves(front: Gateway, devchain: 
     ids=["413", "400", "one object", "a limit"],
 )
 async def test_a_range_may_be_refused_in_every_shape(front: Gateway, devchain: Devchain, refusal: Reply) -> None:
-    """One object or an HTTP status stands for the whole request; the range is halved, and the node stays in use."""
+    """One object or an HTTP status applies to the whole request; the range is halved, and the node stays in use."""
     front.reply = refusing_wide_ranges(1, refusal)
     head = int(devchain.rpc("eth_blockNumber"), 16)
     history = open_history(devchain.deployment, front.url)
@@ -256,7 +256,7 @@ async def test_a_single_block_that_is_refused_is_the_nodes_trouble(front: Gatewa
 
 
 async def test_a_range_that_takes_too_long_is_halved_down_to_the_last_block(front: Gateway, devchain: Devchain) -> None:
-    """A silent node is not halved for ever."""
+    """A silent node is not halved without end."""
     front.reply = silent()
     history = open_history(devchain.deployment, front.url, timeout_s=0.05)
 

@@ -100,7 +100,7 @@ async def test_the_same_order_again_is_answered_with_the_first(bench: Bench) -> 
 
 
 async def test_of_fifty_racing_insertions_of_one_order_one_is_new(bench: Bench) -> None:
-    """The others get the order that stands."""
+    """The others get the stored order."""
     racing = (bench.ledger.insert(an_order("ORD1", updated_ms=UnixMs(index))) for index in range(50))
     outcomes = await asyncio.gather(*racing)
 
@@ -111,7 +111,7 @@ async def test_of_fifty_racing_insertions_of_one_order_one_is_new(bench: Bench) 
 
 
 async def test_a_reference_spent_before_a_rebuild_is_never_paid_again(bench: Bench) -> None:
-    """The reference stands, the order does not: refused, not inserted."""
+    """The reference is there, the order is not: refused, not inserted."""
     order = an_order("ORD1")
     await bench.rows.commit([InsertRow(key=f"ref:{order.ref_id}", values={"source": "default", "order_id": "ORD1"})])
 
@@ -167,7 +167,7 @@ async def test_a_held_order_leaves_the_line(bench: Bench) -> None:
 
 
 async def test_an_order_bound_meanwhile_is_not_held(bench: Bench) -> None:
-    """The holder's view is stale: contention, and the binding stands."""
+    """The holder's view is stale: contention, and the binding is kept."""
     (order,) = await bench.received("ORD1")
     binding_state = await bench.binding_state()
     await bench.ledger.bind(binding_state, [order], *binding(7, [order]))
@@ -294,7 +294,7 @@ async def test_any_open_tells_whether_settlement_has_work(bench: Bench) -> None:
 
 
 async def test_an_update_is_kept_unless_another_came_first(bench: Bench) -> None:
-    """A settler with a stale view loses, and the first one's word stands."""
+    """A settler with a stale view loses, and the first one's word is kept."""
     bound = await bench.bound("ORD1")
     mined = replace(
         bound, status=TransactionStatus.MINED, mined_hash=a_hash("m"), block_number=5, block_hash=a_hash("b")

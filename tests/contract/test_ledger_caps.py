@@ -109,7 +109,7 @@ async def test_a_total_that_changed_since_it_was_read_stops_the_binding(bench: B
 
 
 async def test_the_ledger_itself_refuses_to_bind_above_a_cap(bench: Bench) -> None:
-    """Whoever chose the orders was wrong: a bug, and nothing is written."""
+    """The choice of the orders was wrong: a bug, and nothing is written."""
     orders = await bench.received("ORD1", "ORD2")
     before = await bench.values()
 

@@ -32,7 +32,7 @@ async def test_a_reason_to_wait_raises_one_alarm(bench: Bench) -> None:
 
 
 async def test_of_two_that_see_a_new_reason_one_raises_the_alarm(bench: Bench) -> None:
-    """The other is told of contention, or finds the reason standing when it was that late."""
+    """The other gets Contention, or finds the reason standing when it was that late."""
     racing = (bench.ledger.service.set_waiting(WaitingReason.PAUSED, detail) for detail in ("a", "b"))
     outcomes = await asyncio.gather(*racing, return_exceptions=True)
 

@@ -99,7 +99,7 @@ async def test_the_webhook_sent_again_is_answered_as_a_duplicate(empty: Bench, o
 @pytest.mark.parametrize("order_id", ["ORD1", LONG])
 @pytest.mark.parametrize("other", [{"wallet": BOB}, {"amount_units": TokenUnits(11 * TOKEN)}])
 async def test_the_webhook_with_other_content_is_refused(empty: Bench, order_id: str, other: dict[str, Any]) -> None:
-    """Same id, other content: the first content stands."""
+    """Same id, other content: the first content is kept."""
     await an_archive(empty).restore(a_payout() if order_id == "ORD1" else a_nameless_payout())
 
     with pytest.raises(ConflictingOrder, match="rebuilt"):
@@ -129,7 +129,7 @@ async def test_a_held_order_that_the_chain_paid_is_marked_paid(bench: Bench) -> 
 
 
 async def test_a_cancelled_order_that_the_chain_paid_is_marked_paid(bench: Bench) -> None:
-    """What the chain says stands."""
+    """What the chain says is kept."""
     (order,) = await bench.received("ORD1")
     await bench.ledger.admin.cancel(order, "ana", "wrong")
 

@@ -8,7 +8,7 @@ the package that was uploaded. The app itself answers one path, with the version
 A token is for one audience: those of Resource Manager are refused by the deployment endpoint, where they are deprecated
 (microsoft/vscode-azuretools#2258), and the other way round. A deployment has an id of its own. By that id it is unknown
 at first, again after its worker was replaced, and for good where storage refused the package (Azure/azure-dev,
-pkg/azsdk/funcapp_host_client.go, and its issue 4439); ``latest`` is whichever was last, whoever began it.
+pkg/azsdk/funcapp_host_client.go, and its issue 4439); ``latest`` is whichever was last, from any client.
 
 The deployment endpoint is as strict as its strictest reading: it takes ``application/zip``, which every client
 that knows the Flex Consumption plan sends (azure-cli 2.91, ``enable_zip_deploy_flex``; Azure/azure-dev#3658;
@@ -89,7 +89,7 @@ class Cloud:
     unknown_for: int = 2
     """So often a deployment is asked for by its id before it is known."""
     known_for: int = 1000
-    """So often it is told afterwards, until its worker is replaced."""
+    """How often it is reported afterwards, until its worker is replaced."""
     overtaken: bool = False
     """Whether somebody else's deployment, a good one, is the latest."""
     before: list[str] = field(default_factory=list)

@@ -28,12 +28,12 @@ _BASH = Parser(Language(tree_sitter_bash.language()))
 
 
 class NoShell(Exception):
-    """What stands in a shell block is no shell."""
+    """The content of a shell block is not shell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One command line, and where it stands."""
+    """One command line, and its place."""
 
     paper: str
     arguments: tuple[str, ...]
@@ -76,7 +76,7 @@ def shown_otherwise(root: Path = paths.ROOT) -> list[str]:
 
 
 def az(script: str, where: Path = Path()) -> Iterator[tuple[str, ...]]:
-    """Yield the arguments of each ``az`` in *script*, wherever it stands: in a pipe, a condition, a substitution."""
+    """Yield the arguments of each ``az`` in *script*, at any place: in a pipe, a condition, a substitution."""
     tree = _BASH.parse(script.encode())
     if tree.root_node.has_error:
         raise NoShell(f"{where}: this is no shell:\n{script}")

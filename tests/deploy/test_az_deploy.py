@@ -1,4 +1,4 @@
-"""The package, deployed to a stand-in of Azure: by the real ``az``, and by the way that stands behind it."""
+"""The package, deployed to a stand-in of Azure: by the real ``az``, and by the way behind it."""
 
 from __future__ import annotations
 

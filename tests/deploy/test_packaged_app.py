@@ -86,7 +86,7 @@ def test_the_worker_finds_every_function_in_the_package(either: Built) -> None:
 
 
 def test_the_same_sources_give_the_same_bytes(either: Built, tmp_path: Path) -> None:
-    """Made again from another folder at another time: whoever reads the sources can check what runs."""
+    """Made again from another folder at another time: a reader of the sources can check what runs."""
     again = replace(either.recipe, root=sources(tmp_path / "elsewhere", either.recipe.app, either.recipe.root))
     build(Console(io.StringIO()), again, tmp_path / "app.zip")
 

@@ -19,7 +19,7 @@ from tests.fakes.rows import ListAudit, UnsteadyRows
 
 @dataclass
 class Bench:
-    """A ledger, and what stands around it."""
+    """A ledger, and what surrounds it."""
 
     ledger: Ledger
     rows: MemoryRows | UnsteadyRows

@@ -1,4 +1,4 @@
-"""What stands between the functions and the app in tests: a container of use cases, an output, an invocation."""
+"""What is between the functions and the app in tests: a container of use cases, an output, an invocation."""
 
 from __future__ import annotations
 

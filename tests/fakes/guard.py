@@ -30,7 +30,7 @@ PROBE_REF = (1).to_bytes(32, "big")
 
 
 class FakeGuard:
-    """The guard that stands before a fake chain's Authority, while ``install`` was called."""
+    """The guard before a fake chain's Authority, while ``install`` was called."""
 
     def __init__(self, chain: FakeChain) -> None:
         self._chain = chain

@@ -267,7 +267,7 @@ def test_backups_are_listed_and_one_a_day_is_made_by_the_timer(desk: Desk) -> No
 
 
 def test_two_accounts_are_meant(environ: dict[str, str]) -> None:
-    """A backup in the ledger's own account is none, and without a setting there is none."""
+    """A backup in the ledger's own account does not count, and without a setting there is none."""
     own = "DefaultEndpointsProtocol=https;AccountName=ballx;AccountKey=eA=="
 
     async def asking(settings: dict[str, str]) -> str:

@@ -106,7 +106,7 @@ class Desk:
         return asyncio.run(looking())
 
     def send(self, *order_ids: str, amount: str = "1") -> list[str]:
-        """Send the webhooks of orders; return where each of them stands."""
+        """Send the webhooks of orders; return the state of each."""
         wallet = self.devchain.deployment.customers[0]
         bodies = [json.dumps({"order_id": name, "wallet": wallet, "amount": amount}).encode() for name in order_ids]
 
@@ -128,7 +128,7 @@ class Desk:
         self.service(drain)
 
     def tell(self) -> None:
-        """Tell what stands, as the sweep does."""
+        """Report the active alarms, as the sweep does."""
 
         async def tell(container: Container) -> None:
             await (await container.alarm_sweep()).run()
@@ -171,7 +171,7 @@ def desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixt
 
 
 def test_a_pause_stops_the_payouts_until_it_is_ended(desk: Desk) -> None:
-    """By whom and why is shown, and is in the audit trail."""
+    """Person and reason are shown, and is in the audit trail."""
     assert desk.do("pause") == {"paused": True, "by": "ana", "why": "test", "halted": None}
     desk.send("A-1")
     desk.drain()

@@ -170,7 +170,7 @@ def test_a_verb_that_reverts_on_chain_is_an_error(devchain: Devchain, deployment
 
 
 def test_the_keys_are_those_of_the_operators(deployment: Deployment) -> None:
-    """Whoever signs with them is who was appointed, or can be."""
+    """The signer with such a key is the one that was appointed, or can be."""
     assert Account.from_key(deployment.operator_key).address == deployment.operator
     assert Account.from_key(deployment.second_operator_key).address == deployment.second_operator
 

@@ -55,7 +55,7 @@ def one_stack(tmp_path: Path) -> Iterator[Child]:
 def test_up_pays_an_order_and_ctrl_c_leaves_nothing_behind(
     one_stack: Child, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its way is told part by part; storage, chain and host end with it."""
+    """It reports its way part by part; storage, chain and host end with it."""
     said = one_stack.log.read_text("utf-8")
     stack_of = [psutil.Process(one_stack.process.pid), *psutil.Process(one_stack.process.pid).children(recursive=True)]
 

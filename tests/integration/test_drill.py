@@ -1,5 +1,5 @@
 """
-The drills on a real stack: each trouble is told, and what waited is paid once it is healed.
+The drills on a real stack: each trouble raises its alarm, and what waited is paid once it is healed.
 
 Every run plays the first drill and two others; ``DRILLS=all`` plays them all.
 """

@@ -98,7 +98,7 @@ async def post(body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
 
 
 async def show(order_id: str) -> Answer:
-    """Ask where an order stands."""
+    """Ask for the state of an order."""
     request = func.HttpRequest("GET", f"/orders/{order_id}", route_params={"order_id": order_id}, body=b"")
     return Answer(await orders.order_status(request, a_context()))
 
@@ -135,7 +135,7 @@ async def test_fifty_at_once_are_one_order() -> None:
 
 
 async def test_another_amount_under_the_same_id_is_refused(ledger: Ledger) -> None:
-    """422, no message, and the first content stands."""
+    """422, no message, and the first content is kept."""
     await post(an_order())
 
     answer = await post(an_order(amount="1250"))
@@ -191,7 +191,7 @@ BAD_HEADERS = {
 
 
 async def refused(answer: Answer, status: int, code: str, tables: Tables) -> None:
-    """Assert a whole problem document, no message, nothing stored, and nothing told that must not be."""
+    """Assert a whole problem document, no message, nothing stored, and nothing said that must not be."""
     assert (answer.status, answer.code) == (status, code)
     assert answer.media_type == "application/problem+json"
     assert set(answer.json) == {"type", "title", "status", "detail", "code", "request_id"}
@@ -239,7 +239,7 @@ async def test_a_missing_setting_is_503_and_heals(tables: Tables, name: str) -> 
 
 
 async def test_a_store_that_does_not_answer_is_503(tables: Tables) -> None:
-    """The shop sends it again; nothing is told of where the store is."""
+    """The shop sends it again; nothing is said about where the store is."""
     with socket.create_server(("127.0.0.1", 0)) as closed:  # free, and closed when it is asked
         port = closed.getsockname()[1]
     account, _, _ = os.environ[STORAGE].partition("BlobEndpoint=")

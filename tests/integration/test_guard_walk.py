@@ -81,7 +81,7 @@ async def test_a_node_that_gives_one_block_a_request_is_asked_for_each_that_paid
 
 
 async def test_a_node_that_leaves_out_a_payment_does_not_add_up(walk: Walk) -> None:
-    """The other one's word stands; of both nothing is believed."""
+    """The other one's word is kept; of both nothing is believed."""
     whole, _ = await walk.contract.pasts(walk.guard, 0)
     walk.fronts[0].reply = without(ref(4))
 

@@ -128,7 +128,7 @@ async def test_a_reference_that_is_none_asks_nobody(azure: Peers, environ: dict[
 
 
 async def test_a_forbidden_secret_names_the_missing_role(azure: Peers) -> None:
-    """Whoever reads it knows what to grant, and where."""
+    """Its reader knows what to grant, and where."""
     azure.vault.refusals["OPERATOR-PK"] = (403, "ForbiddenByRbac")
 
     why = await refusal(azure, {"OPERATOR_PK": BY_URI})

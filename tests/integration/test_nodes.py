@@ -315,7 +315,7 @@ async def test_answers_are_matched_by_their_id(setup: Setup, edit: Callable[[lis
 async def test_a_receipt_that_is_not_given_is_absent(
     setup: Setup, change: Callable[[dict[str, Any]], dict[str, Any] | None]
 ) -> None:
-    """It says nothing; the rest of the observation stands."""
+    """It says nothing; the rest of the observation is kept."""
     pay = await setup.paying()
     await setup.chain.submit([pay.raw])
     setup.devchain.mine()
@@ -548,7 +548,7 @@ async def test_a_node_that_takes_the_call_alone_is_asked_so(setup: Setup) -> Non
 
 
 async def test_a_named_node_is_the_only_one_asked(setup: Setup) -> None:
-    """A second opinion from the first node would be none; and while the second is set aside there is none."""
+    """A second opinion from the first node would not count; and while the second is set aside there is none."""
     setup.second.reply = said(500)
     ask: list[Awaitable[object]] = [
         setup.chain.simulate(setup.operator, [setup.chain.probe(setup.operator)], node=setup.chain.nodes[1]),

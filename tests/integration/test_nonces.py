@@ -29,7 +29,7 @@ from tests.factories import GWEI, an_order
 
 RELEASE = 5
 SPEED_UP = Fees(max_fee_wei=Wei(200 * GWEI), tip_wei=Wei(60 * GWEI))
-"""What a wallet offers that is in a hurry: more than any attempt of ours."""
+"""What a wallet offers that is in a hurry: more than any of our attempts."""
 
 
 @pytest.fixture

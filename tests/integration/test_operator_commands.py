@@ -100,7 +100,7 @@ def test_balances_keys_and_rows_are_checked(desk: Desk) -> None:
 
 
 def test_the_doctor_blames_a_wrong_setting_once(desk: Desk) -> None:
-    """With a key that is none, each of thirty items was failed by that one sentence."""
+    """With a malformed key, each of thirty items was failed by that one sentence."""
     desk.environ["OPERATOR_PK"] = "nonsense"
     first, *others = desk.ask("doctor", code=1)["checks"]
 
@@ -178,7 +178,7 @@ def test_a_poison_queue_is_emptied_after_its_work_was_woken(desk: Desk) -> None:
 
 
 def test_the_first_line_says_whether_orders_are_paid(desk: Desk) -> None:
-    """What to do stands under it; ``--check`` is that line and an exit code, for cron."""
+    """What to do is written under it; ``--check`` is that line and an exit code, for cron."""
     assert desk.run("show", "--check", code=1).splitlines()[-2:] == [
         "WAITING because the sweep has not been seen yet.",
         "  Is the function app running? Is its function `sweep` disabled?",

@@ -13,7 +13,7 @@ from tests.integration.shop_front import front, guess, sell
 
 FEW = {"RATE_LIMIT_PER_ADDRESS": "3/hour", "RATE_LIMIT_PER_SOURCE": "5/hour"}
 PEER = "192.0.2.1:40001"
-"""What Azure's front end appends: whom it talks to. The host behind it appends nothing."""
+"""What Azure's front end appends: the address of its client. The host behind it appends nothing."""
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class Town:
     shop: Shop
 
     async def hears(self, event: str, *, times: int = 1) -> None:
-        """Wait until the host's log has told *event* as often."""
+        """Wait until the host's log has *event* as often."""
         await _until(lambda: self.host.log.count(f'"event": "{event}"') >= times, event)
 
     async def orders(self, count: int) -> None:

@@ -31,7 +31,7 @@ SHOP = {"WOO_TOKENS_PER_UNIT": "1.5", "WOO_CURRENCY": "BRL", "WOO_PAID_STATUSES"
 
 
 class Shop:
-    """A WooCommerce: it shows an order as it stands, and signs nothing but the body."""
+    """A WooCommerce: it shows an order as it is now, and signs nothing but the body."""
 
     def __init__(self, host: FunctionsHost, run: Run, services: Services) -> None:
         self.secret = services.settings["WEBHOOK_SECRET"].encode()

@@ -48,7 +48,7 @@ class Vault:
     tokens: list[Mapping[str, str]] = field(default_factory=list)
     """Queries of the identity endpoint."""
     busy_for_s: int = 0
-    """When set, whoever has a token is answered with 429 and this as ``Retry-After``."""
+    """When set, every request with a token is answered with 429 and this as ``Retry-After``."""
     hangs_on: str = ""
     """What is never answered: the operation `sign` or `get`."""
     no_identity: bool = False

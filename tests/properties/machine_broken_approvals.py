@@ -1,4 +1,4 @@
-"""Disciplines of approval taken away: judged once instead of twice, of whatever content, by who asked, for ever."""
+"""Disciplines of approval taken away: judged once instead of twice, of any content, by the asker, without end."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def attempts_without_any_condition(patch: Patch) -> None:
 
 
 def orders_inserted_without_condition(patch: Patch) -> None:
-    """Let an order that is known be written anew by whoever sends it again."""
+    """Let an order that is known be written anew by any shop that sends it again."""
     holds = MemoryRows._holds
 
     def overwrites(self: MemoryRows, one: RowWrite) -> bool:

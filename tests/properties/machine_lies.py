@@ -35,7 +35,7 @@ def nowhere(_chain: FakeChain, _receipt: Receipt) -> None:
 
 
 def elsewhere(_: FakeChain, receipt: Receipt) -> Receipt:
-    """Show it in a block that is none."""
+    """Show it in a block that does not exist."""
     return replace(receipt, block=a_block(receipt.block.number, "none"))
 
 

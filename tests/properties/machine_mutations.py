@@ -69,7 +69,7 @@ class Mutation:
     troubles: frozenset[str] = frozenset()
     story: Story | None = None
     by_chance: bool = True
-    """Whether random histories are known to meet the harm, be it after thousands."""
+    """Whether random histories are known to meet the harm, even if only after thousands."""
 
 
 def _mutation(

@@ -124,7 +124,7 @@ def _take_exit(host: Host, what: str, at: int) -> Job:
     orders = world.stored()
     if what == "bar" or not orders:
         key = OrderKey("default", ORDERS[at % len(ORDERS)])
-        world.asked[key] = world.asked.get(key, 0) + 1  # whoever sends it later is answered that it is known
+        world.asked[key] = world.asked.get(key, 0) + 1  # a later sender gets the answer that it is known
         return host.bar(key)
     order = orders[at % len(orders)]
     if what == "resubmit" or not world.chain.handed:

@@ -188,7 +188,7 @@ HALTED_IN_BETWEEN = Story(tell=_halted_while_it_is_bound)
 
 
 def _is_not_seen_for_a_while(machine: Payouts) -> None:
-    """No block is made; whoever takes that for a loss binds the order again, and both payments are mined."""
+    """No block is made; a worker that takes that for a loss binds the order again, and both payments are mined."""
     _is_bound(machine, 0)
     machine.troubles.pass_time(LEASE_MS + 1)
     _works(machine, Host.follow)

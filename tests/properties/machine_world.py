@@ -173,7 +173,7 @@ class World:
         return [decode(Order, row) for row in rows]
 
     def whole(self, rows: Mapping[str, Mapping[str, Value]]) -> Mapping[str, Mapping[str, Value]]:
-        """Return *rows* with what was erased: what was promised to whom is judged by it for all time."""
+        """Return *rows* with what was erased: what was promised to which shop is judged by it for all time."""
         erased = {key: self.erased[key] for key, row in rows.items() if "purged_ms" in row}
         return {**rows, **{key: {**rows[key], "wallet": before["wallet"]} for key, before in erased.items()}}
 

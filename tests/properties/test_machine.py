@@ -146,5 +146,5 @@ def _search_besides(troubles: frozenset[str], monkeypatch: pytest.MonkeyPatch) -
 def _seeded(asked: str | int | None) -> type[Payouts]:
     """Return the machine with the seed that was asked for, or a fresh one; say which."""
     chosen = secrets.randbits(32) if asked is None else int(asked)
-    print(f"--hypothesis-seed={chosen}")  # noqa: T201 -- whoever searches for an hour wants to repeat what is found
+    print(f"--hypothesis-seed={chosen}")  # noqa: T201 -- a person who searches for an hour wants to repeat what is found
     return seed(chosen)(Payouts)

@@ -29,7 +29,7 @@ from tests.faults.crash.forks import _FORKS
 from tests.faults.crash.receipt_process import ReceiptJob
 
 SPEED = 20
-"""Seconds of the app in one of ours."""
+"""Seconds of the app in one real second."""
 REST_S = 0.2
 PASSES = (Transient, Rejected, ConfigurationError)
 """A table that is away, another worker who was first."""

@@ -152,7 +152,7 @@ async def test_what_is_above_the_limit_comes_in_held_and_an_approval_lets_it_be_
 
 
 async def test_the_same_order_again_is_answered_as_held() -> None:
-    """Nothing is stored and nobody is told again."""
+    """Nothing is stored and no message is sent again."""
     world = await a_limited_world()
     order = await world.receive(amount_units=tokens(11))
     before = world.rows.dump()

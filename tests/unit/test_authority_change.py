@@ -41,7 +41,7 @@ async def a_change(*, guarded: bool = False) -> tuple[World, AuthorityChange]:
 
 
 def closed(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
-    """No key of ours has a role at the Authority of before."""
+    """None of our keys has a role at the Authority of before."""
 
     async def nobody(*_: object, **__: object) -> list[str]:
         return []

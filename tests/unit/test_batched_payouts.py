@@ -461,7 +461,7 @@ async def test_resolve_believes_the_guard_about_each_order_that_a_strangers_batc
 
 
 async def test_resolve_believes_no_other_guard() -> None:
-    """Whoever used the nonce at another contract says nothing by its events."""
+    """A caller that used the nonce at another contract says nothing by its events."""
     world = await a_batching_world()
     order, _ = await received(world, 2)
     await world.distribution.drain()

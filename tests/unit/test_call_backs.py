@@ -294,7 +294,7 @@ async def test_a_call_back_is_tried_ten_times_in_three_days_and_then_given_up(th
 
 
 async def test_a_receiver_may_ask_for_time(there: Telling) -> None:
-    """Retry-After counts for the call-back and for its address, and is no way to stay silent for ever."""
+    """Retry-After counts for the call-back and for its address, and is no way to stay silent without end."""
     there.shop.answers, there.shop.reply_headers = [429], {"retry-after": "1800"}
     await there.paid("ORD1")
     await there.turn()
@@ -328,7 +328,7 @@ async def test_an_address_that_fails_for_a_day_is_stopped_and_a_good_answer_is_n
 
 
 async def test_another_address_begins_anew(there: Telling) -> None:
-    """What stands of the old one ends; what was kept is sent to the new one."""
+    """The alarms of the old one end; what was kept is sent to the new one."""
     there.shop.down = 410
     await there.paid("ORD1")
     await there.turn()

@@ -43,7 +43,7 @@ async def cancel(world: World, *, nonce: int = 0, apply: bool = True, **changes:
 
 
 async def status_of(world: World) -> TransactionStatus:
-    """Return where the first transaction stands."""
+    """Return the state of the first transaction."""
     transaction = await world.ledger.transaction(OPERATOR, 0)
     assert transaction is not None
     return transaction.status
@@ -216,7 +216,7 @@ async def test_where_no_pool_took_the_payment_a_first_price_is_enough() -> None:
 
 
 async def test_through_a_guard_a_nonce_is_cancelled_whose_items_would_all_fail() -> None:
-    """The whole call would not revert, so an estimate calls it payable for ever; the guard is asked item by item."""
+    """The whole call would not revert, so an estimate always calls it payable; the guard is asked item by item."""
     world = await a_world(limits=ROOM, guarded=True)
     world.orders_per_transaction = 2
     world.start()

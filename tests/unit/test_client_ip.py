@@ -31,7 +31,7 @@ def test_what_a_client_says_of_itself_is_not_believed(claimed: str) -> None:
 
 
 def test_behind_a_trusted_proxy_the_client_is_one_further_in_front() -> None:
-    """The last element is then the proxy, whom all clients share."""
+    """The last element is then the proxy, which all clients share."""
     header = "198.51.100.1, 203.0.113.7, 192.0.2.1:443"
 
     assert rate_limit_key(header, trusted_proxies=1) == "203.0.113.7"

@@ -190,7 +190,7 @@ async def test_without_tokens_the_console_is_off(bench: Bench) -> None:
 
 
 async def test_a_session_holds_on_every_instance_until_it_is_idle(bench: Bench, ana: Browser) -> None:
-    """A request may meet any of forty instances; a page that stands open over lunch leads to the sign-in."""
+    """A request may meet any of forty instances; a page that is left open over lunch leads to the sign-in."""
     ana.console = a_console(bench)
     assert (await ana.get()).status == 200
 
@@ -294,7 +294,7 @@ async def test_a_row_that_cannot_be_read_is_named_in_the_list(bench: Bench, ana:
     ],
 )
 async def test_an_order_has_a_page(ana: Browser, name: str, status: str, said: str) -> None:
-    """Where it stands, what can be done here, and the lines that are for the command line alone."""
+    """Its state, what can be done here, and the lines that are for the command line alone."""
     page = await ana.get("order", id=name)
 
     assert page.status == 200
@@ -466,7 +466,7 @@ async def test_what_storage_did_although_its_answer_was_lost_is_not_called_refus
     """
     A round's binding follows the pause, and the nonce cannot be written behind it: the switch is closed all the same.
 
-    Who did it stands in the log before it is done; the sentence is in the person's language.
+    The log names the person before it is done; the sentence is in the person's language.
     """
     await ana.post("language", to="pt")
     await ana.get("acts/pause")

@@ -68,7 +68,7 @@ def answers(browser: Browser) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(("act", "after"), [("retry", "received"), ("cancel", "cancelled")])
 async def test_the_shown_orders_are_done_each_with_an_answer_and_the_persons_name(act: str, after: str) -> None:
-    """In the audit trail stands each of them, with who and why, and the form besides."""
+    """The audit trail has each of them, with who and why, and the form besides."""
     bench = await a_bench("A", "B")
     ana = await signed_in(bench)
     await ana.get(f"bulk/{act}", about=REASON)

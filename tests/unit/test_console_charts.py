@@ -1,4 +1,4 @@
-"""The charts of thirty days: what each shows, where they begin, and that reading them costs the same for ever."""
+"""The charts of thirty days: what each shows, where they begin, and that the cost of reading them does not grow."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ async def test_a_day_that_is_used_up_asks_no_node() -> None:
     ],
 )
 async def test_an_order_taken_before_a_cap_was_lowered_waits_for_a_person(caps: dict[str, int], name: str) -> None:
-    """It would wait for ever, so it says so; those behind it are paid."""
+    """It would wait without end, so it says so; those behind it are paid."""
     world = await a_capped_world(**caps)
     order, small = await world.receive(), await world.receive(amount_units=tokens(1))
 

@@ -1,4 +1,4 @@
-"""What infra/ deploys, computed whole: what is made, who may do what to it, and whom an alert reaches."""
+"""What infra/ deploys, computed whole: what is made, who may do what to it, and which people an alert reaches."""
 
 from __future__ import annotations
 

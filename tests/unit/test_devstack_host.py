@@ -135,7 +135,7 @@ def test_local_settings_can_be_left_out(tmp_path: Path) -> None:
 
 
 def test_the_development_storage_is_the_emulator(tmp_path: Path) -> None:
-    """``UseDevelopmentStorage=true`` stands for its fixed ports and published key."""
+    """``UseDevelopmentStorage=true`` means its fixed ports and published key."""
     config = load(an_app(tmp_path, {}), {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "Other": "X=1"})
 
     assert "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1" in config.storage("")

@@ -191,7 +191,7 @@ OBSTACLES = [
 async def test_trouble_that_passes_lets_orders_wait_with_one_alarm(
     trouble: Callable[[World], None], reason: WaitingReason
 ) -> None:
-    """Nothing is bound, nothing is held, nobody is told twice."""
+    """Nothing is bound, nothing is held, no alarm comes twice."""
     world = await a_world()
     order = await world.receive()
     trouble(world)
@@ -206,7 +206,7 @@ async def test_trouble_that_passes_lets_orders_wait_with_one_alarm(
 
 
 async def test_a_key_that_the_ledger_does_not_know_is_told_with_its_command() -> None:
-    """Whoever changed the key is not sent to look at the table and the addresses."""
+    """A person who changed the key is not sent to look at the table and the addresses."""
     world = await a_world()
     await world.receive()
     _forget_the_operator(world)
@@ -514,7 +514,7 @@ async def test_a_lost_lease_ends_the_drain_quietly(monkeypatch: pytest.MonkeyPat
 
 
 async def test_the_number_of_rounds_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One drain cannot run for ever; the sweep wakes what is left."""
+    """One drain cannot run without end; the sweep wakes what is left."""
     monkeypatch.setattr(module, "ROUNDS_PER_DRAIN", 1)
     world = await a_world()
     for _ in range(20):

@@ -96,7 +96,7 @@ def test_the_user_may_write_where_the_host_writes_and_nowhere_else() -> None:
 
 
 def test_nothing_but_the_package_reaches_the_builder() -> None:
-    """A key in a forgotten file would be in a layer for ever."""
+    """A key in a forgotten file would be in a layer permanently."""
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
 
     assert [line for line in lines if not line.startswith("#")] == ["*", "!dist/app.zip"]

@@ -74,7 +74,7 @@ async def ended(end: End) -> None:
 
 
 def left_in_english(kind: AlarmKind, detail: str) -> str:
-    """Return the Portuguese of *detail* if a sentence of ours in it is still English; empty if none is."""
+    """Return the Portuguese of *detail* if one of our sentences in it is still English; empty otherwise."""
     others = OF_OTHERS.get(kind.code, "")
     said = kind.detail_in(detail, "pt")
     ours = said.replace(others, "") if others else said
@@ -88,7 +88,7 @@ def words(service: Service, code: str) -> list[str]:
 
 
 def test_words_of_others_are_known_by_their_code() -> None:
-    """Nothing is exempt for a code that is no more; and a sentence of ours beside such words is not exempt."""
+    """Nothing is exempt for a code that is no more; and one of our sentences beside such words is not exempt."""
     assert set(OF_OTHERS) <= set(CODES)
     kind = CATALOGUE.find("held_simulation")
 

@@ -117,7 +117,7 @@ async def test_a_call_names_its_order_also_after_the_authority_or_the_guard_was_
 
 
 async def test_a_transfer_by_hand_pays_one_order() -> None:
-    """It names none, so the first decision stands."""
+    """It names none, so the first decision is kept."""
     world = await a_world()
     correction = a_correction(world)
     first, twin = await world.receive("A"), await world.receive("B")

@@ -1,4 +1,4 @@
-"""What stands is read from the rows of the facts: nothing that raised an alarm can have forgotten it."""
+"""Active alarms are read from the rows of the facts: nothing that raised an alarm can have forgotten it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def bench() -> Bench:
 
 
 async def codes(bench: Bench) -> list[tuple[str, str]]:
-    """Return what stands, by code and subject."""
+    """Return the active alarms, by code and subject."""
     return [(fact.code, fact.subject) for fact in await standing_facts(bench.ledger, bench.clock(), AGES)]
 
 
@@ -77,7 +77,7 @@ async def test_each_held_order_stands_with_its_reason(bench: Bench) -> None:
 
 @pytest.mark.parametrize("key", [keys.WAITING, keys.WATCH, keys.SETTLEMENT_LOOK])
 async def test_a_torn_row_of_the_service_hides_no_other_fact(bench: Bench, key: str) -> None:
-    """What stands would else be told as over, and that the broken row stopped the payouts to nobody."""
+    """Otherwise active alarms would be sent as over, and nobody would hear that the broken row stopped the payouts."""
     assert isinstance(bench.rows, MemoryRows)
     await bench.received("A")
     await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")
@@ -259,7 +259,7 @@ def an_alarm_sweep(bench: Bench) -> AlarmSweep:
 
 
 async def test_what_the_watch_saw_stands_until_it_looks_again(bench: Bench) -> None:
-    """A watch that is dead says nothing, and that is told: what it had found is else only over."""
+    """A watch that is dead says nothing, and that is an alarm; otherwise what it had found would only end."""
     monitor_state = await bench.ledger.service.monitor_state()
     now, swept_ms = bench.clock(), UnixMs(bench.clock() + WATCHED_MS_MAX)
     seen = replace(monitor_state, watched_ms=now, swept_ms=swept_ms, alarms=("low_gas",))
@@ -308,7 +308,7 @@ async def test_what_the_watch_found_is_not_said_twice(bench: Bench) -> None:
 
 
 async def test_the_alarm_sweep_tells_what_stands(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """From the row of the fact and from the queues, whoever wrote it, and however they died."""
+    """From the row of the fact and from the queues, for every writer, however it died."""
     register = Register(rows=bench.rows, clock=bench.clock, catalogue=CATALOGUE)
     notifier = Notifier(register=register, targets={LOG: LogTarget()}, holder="me")
     await bench.received("A")

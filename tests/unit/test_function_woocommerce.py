@@ -52,7 +52,7 @@ def document(answer: func.HttpResponse) -> Any:
 
 
 async def test_the_ping_gets_exactly_200_and_asks_nothing_of_anyone(container: FakeContainer) -> None:
-    """Configured or not, limited or not: 202 would be sent again after every delivery, for ever."""
+    """Configured or not, limited or not: 202 would be sent again after every delivery, without end."""
     container.acts.clear()
     container.limits = ConfigurationError("RATE_LIMIT_PER_ADDRESS is wrong")
 

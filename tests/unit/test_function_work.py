@@ -1,4 +1,4 @@
-"""The work behind the queues and the timer: whom it wakes, and how it ends when something is wrong."""
+"""The work behind the queues and the timer: what it wakes, and how it ends when something is wrong."""
 
 import json
 import logging
@@ -130,7 +130,7 @@ async def test_a_bug_in_the_watch_stops_no_wake(container: FakeContainer, caplog
 
 
 async def test_words_that_cannot_be_emptied_stop_no_payout(container: FakeContainer) -> None:
-    """A row that is wrong there is told; the sweep woke and watched before, and nothing is paused."""
+    """A row that is wrong there raises an alarm; the sweep woke and watched before, and nothing is paused."""
     wakes = Wakes(distribute=True, settle=True, monitor=True)
     torn = raises(InvariantBroken("ledger row tx:a: column data is missing"))
     container.acts |= {"sweep": returns(wakes), "balance_monitor": returns(None), "retention": torn}
@@ -263,7 +263,7 @@ async def test_a_broken_rule_alarms_even_when_pausing_fails(container: FakeConta
 
 
 async def test_a_setting_that_stays_wrong_is_raised_each_time(container: FakeContainer) -> None:
-    """Raised once, it would be sent as over while it stands; the register keeps it one alarm."""
+    """Raised once, it would be sent as over while it is active; the register keeps it one alarm."""
     container.acts["settlement"] = raises(ConfigurationError("RPC_URL is missing"))
     for _ in range(3):
         await workers.settlement(MESSAGE, Out(), a_context("settlement"))

@@ -1,4 +1,4 @@
-"""infra/gateway: what stands in front of the container lets through what the app takes, and says who asks."""
+"""infra/gateway: the server in front of the container lets through what the app takes, and says who asks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def octets(size: str) -> int:
 
 @pytest.fixture(scope="module")
 def http() -> list[dict[str, Any]]:
-    """The block that everything stands in."""
+    """The block that contains everything."""
     found = read(CONF)
     assert found["errors"] == []
     return inside(found["parsed"], "http")
@@ -99,7 +99,7 @@ def test_nothing_is_served_without_tls(http: list[dict[str, Any]]) -> None:
 
 
 def test_the_services_paths_pass_and_no_other(places: dict[str, list[dict[str, Any]]]) -> None:
-    """The routes of the app are read from its source; the host's own ``/admin/`` is none of them."""
+    """The routes of the app are read from its source; the host's own ``/admin/`` is not one of them."""
     sources = [path.read_text("utf-8") for path in (ROOT / "distributor" / "functions").glob("*.py")]
     routes = {route for text in sources for route in re.findall(r'blueprint\.route\("([^"]+)"', text)}
     passed = {name for name, block in places.items() if named(block, "proxy_pass") == [[APP]]}
@@ -126,7 +126,7 @@ def test_a_body_the_app_takes_passes(http: list[dict[str, Any]], places: dict[st
 
 def test_a_shop_that_keeps_the_apps_limit_meets_none_before(http: list[dict[str, Any]]) -> None:
     """
-    All of a shop's orders come from one address; a flood meets the limit soon, and is told apart from what is wrong.
+    All of a shop's orders come from one address; a flood meets the limit soon, and differs from what is wrong.
 
     A zone by itself limits nothing: ``limit_req`` does, where nothing inside takes its place.
     """
@@ -198,7 +198,7 @@ def test_every_refusal_of_the_gateway_is_a_problem_as_the_apps_are(
 
 
 def test_the_address_is_set_and_read_as_the_papers_say(http: list[dict[str, Any]]) -> None:
-    """Nothing of what a client writes arrives; with one proxy too many trusted nobody could be told apart."""
+    """Nothing of what a client writes arrives; with one proxy too many trusted clients could not be distinguished."""
     headers = dict(named(http, "proxy_set_header"))
     default = next(setting for name, setting in about().items() if name == "TRUSTED_PROXIES").default
 

@@ -39,7 +39,7 @@ class Change:
         )
 
     async def adopt(self) -> str:
-        """Try to adopt; return what stands in the way as one text."""
+        """Try to adopt; return what prevents it as one text."""
         return " ".join(await self.change.adopt(GUARD, "a person", "as the runbook says"))
 
 

@@ -405,7 +405,7 @@ async def test_open_transactions_are_settled_first() -> None:
 
 
 async def test_a_nonce_whose_guarded_payments_are_known_is_stepped_over() -> None:
-    """The chain's count is ahead too: `--from-guard` moves no nonce, and `resolve` named `rebuild` for ever."""
+    """The chain's count is ahead too: `--from-guard` moves no nonce, and `resolve` always named `rebuild`."""
     world = await a_world(guarded=True)
     copy = dict(world.rows._rows)
     paid = await world.receive("A")

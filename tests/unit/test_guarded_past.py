@@ -1,4 +1,4 @@
-"""Payouts through a guard, as the chain remembers them: told apart by the guard's own events."""
+"""Payouts through a guard, as the chain remembers them: distinguished by the guard's own events."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def batch(*events: GuardEvent, **changes: Any) -> TransactionDetails:
 def told_apart(
     transfers: list[ReserveTransfer], details: TransactionDetails, known: KnownParties = KNOWN
 ) -> tuple[list[tuple[Hash, Address]], list[UnmatchedReason]]:
-    """Return the references that were paid and to whom, and why other transfers are unmatched."""
+    """Return the references that were paid, the recipients, and why other transfers are unmatched."""
     found: ClassifiedTransfers = classify_transfers(transfers, {TX: details}, known)
     return [(each.ref_id, each.wallet) for each in found.payouts], [each.why for each in found.unmatched_transfers]
 

@@ -525,7 +525,7 @@ async def test_equal_items_of_one_batch_are_never_taken_for_each_other() -> None
 
 
 async def test_a_batch_that_is_refused_as_a_whole_gives_all_its_orders_back() -> None:
-    """It says nothing about any of them; it is told once."""
+    """It says nothing about any of them; the alarm is sent once."""
     world = await a_guarded_world()
     orders = [await world.receive() for _ in range(3)]
     await bind_together(world, orders)

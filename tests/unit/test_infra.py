@@ -159,7 +159,7 @@ def test_the_deployed_app_has_every_setting_it_needs(use: type[SettingsGroup], k
 
 
 def test_every_secret_is_a_reference_to_the_vault_and_nothing_else_is() -> None:
-    """Whoever may read the app's settings reads no secret."""
+    """A person who may read the app's settings reads no secret."""
     settings = app_settings(moreSecrets=["OPERATOR_PK_RETIRING"])
 
     assert {name for name in settings if name in about() and about()[name].secret} == set(ENTERED)
@@ -387,7 +387,7 @@ def test_a_name_that_azure_refuses_after_minutes_is_refused_at_once(name: str) -
 
 
 def test_what_is_deployed_is_named_by_the_name_that_was_looked_at() -> None:
-    """Whoever used the parameter itself would go round the check."""
+    """A use of the parameter itself would go round the check."""
     after = bicep.read(bicep.INFRA / "main.bicep").partition("resource identity")[2]
 
     assert not re.search(r"\$\{name[}\W]|: name$|\(name,", after, re.MULTILINE)
@@ -415,7 +415,7 @@ LINTER = """
     use-stable-vm-image use-user-defined-types what-if-short-circuiting
 """
 """
-Rules of the linter, of Bicep 0.49: the compiler passes over a name that is none of its rules.
+Rules of the linter, of Bicep 0.49: the compiler passes over a name that is not one of its rules.
 
 Read in November 2026: https://github.com/Azure/bicep/blob/main/src/vscode-bicep/schemas/bicepconfig.schema.json
 """

@@ -29,7 +29,7 @@ def resolves() -> dict[str, bool]:
 
 
 def test_two_rules_suffice() -> None:
-    """Each costs the same whether it fires or not: what stands is one, what happens is the other."""
+    """Each costs the same whether it fires or not: a condition is one, an event is the other."""
     assert set(rules()) == {"not-working", "alarm"}
 
 

@@ -123,7 +123,7 @@ async def test_an_order_under_way_is_not_woken_again(intake: Intake) -> None:
 
 @pytest.mark.parametrize("change", [{"amount": "11"}, {"wallet": BOB}, {"tipo": "refund"}])
 async def test_the_same_id_with_other_content_is_refused(intake: Intake, change: dict[str, str]) -> None:
-    """The first content stands, and idempotency never expires."""
+    """The first content is kept, and idempotency never expires."""
     first = await send(intake)
 
     with pytest.raises(ConflictingOrder):

@@ -65,7 +65,7 @@ async def test_a_ledger_that_went_back_pays_nothing_twice() -> None:
 
 
 async def test_a_sign_that_lasts_a_minute_pauses() -> None:
-    """And a person is told the ways out; then it waits for one."""
+    """And the alarm names the ways out; then it waits for one."""
     world = await a_ledger_that_went_back()
     await world.distribution.drain()
     world.clock.advance(PATIENCE_MS)
@@ -149,7 +149,7 @@ async def test_two_nodes_that_show_a_foreign_nonce_in_a_block_pause_at_once() ->
 
 
 async def test_a_retired_operator_stops_every_lane() -> None:
-    """Its nonce row stands for ever, and so does the question."""
+    """Its nonce row stays permanently, and so does the question."""
     world = await a_world(chain=FakeChain(operators=(OPERATOR, RETIRED)))
     await world.ledger.admin.add_operator(RETIRED, 0)
     order = await world.receive()

@@ -42,7 +42,7 @@ async def test_a_new_order_costs_one_round_trip(bench: Bench, rows: MemoryRows) 
 
 
 async def test_a_binding_on_the_books_of_the_one_before_costs_one_round_trip(bench: Bench, rows: MemoryRows) -> None:
-    """Everything it stands on was in the last answer."""
+    """Everything it needs was in the last answer."""
     orders, binding_state = await bench.received("ORD1", "ORD2"), await bench.binding_state()
     binding_state, _ = await bench.ledger.bind(binding_state, orders[:1], *binding(7, orders[:1]))
     rows.commits = rows.reads = 0

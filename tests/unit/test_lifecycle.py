@@ -316,7 +316,7 @@ def test_a_mined_transaction_whose_nonce_is_unused_is_reopened() -> None:
 
 
 def test_a_transaction_whose_block_left_the_chain_is_reopened() -> None:
-    """Another block stands at that height: the bytes go to the nodes again."""
+    """Another block is at that height: the bytes go to the nodes again."""
     gone = a_chain_snapshot(100, canonical={95: a_block(95, "rival").block_hash})
 
     assert a_step(opened(mined(95)), gone) == Reopen(attempt=an_attempt(), status=TransactionStatus.SUBMITTED)

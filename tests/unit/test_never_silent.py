@@ -337,7 +337,7 @@ async def test_a_trouble_that_ends_is_told_as_ended() -> None:
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE.codes))
 async def test_every_code_is_told_again_after_an_hour_and_once_when_it_ended(code: str) -> None:
-    """An event is told once; refused at first, or killed before, it is told all the same."""
+    """An event is sent once; refused at first, or killed before, it is sent all the same."""
     world = await a_world()
     register = Register(rows=world.rows, clock=world.clock, catalogue=CATALOGUE)
     chat = Chat(world, refusing=1)

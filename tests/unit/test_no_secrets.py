@@ -1,4 +1,4 @@
-"""The scan for committed secrets finds one, and knows what is none. The whole scan is a gate of its own."""
+"""The scan for committed secrets finds one, and ignores what looks like one. The whole scan is a gate of its own."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ for function in function_app.app.get_functions():
 TOLD_APART = {"rejected"}
 """The base of all refusals, which nothing raises by itself."""
 WOOCOMMERCE = {"woocommerce", "woocommerce_intake", "refunds"}
-"""Their reasons are told in the answer's `reason`, beside the codes of the interface."""
+"""Their reasons are in the answer's `reason`, beside the codes of the interface."""
 MADE_OF_A_NAME = {"bad_tipo", "bad_reason"}
 """Codes that orders makes of the field's name, which the scan below cannot read."""
 
@@ -90,7 +90,7 @@ def test_it_has_the_routes_the_host_indexes() -> None:
 
 
 def codes() -> set[str]:
-    """Every code that stands in the modules a route can reach, as a class's own or beside a raise."""
+    """Every code in the modules a route can reach, as a class's own or beside a raise."""
     ours = ROOT / "distributor"
     modules = [*ours.glob("*.py")]
     modules += [module for part in ("functions", "webhook") for module in (ours / part).glob("*.py")]
@@ -108,7 +108,7 @@ def _codes(tree: ast.AST, module: str) -> Iterator[str]:
 
 
 def _words(call: ast.Call) -> Iterator[str]:
-    """Codes among the arguments: by name, and where a problem is told in full."""
+    """Codes among the arguments: by name, and where a problem is given in full."""
     named = [word.value for word in call.keywords if word.arg == "code"]
     told = call.args[1:2] if ast.unparse(call.func) == "ProblemDocument" else []
     yield from (

@@ -1,4 +1,4 @@
-"""``orders --csv``: a table that is short says so, and nothing stands before it on standard output."""
+"""``orders --csv``: a table that is short says so, and nothing comes before it on standard output."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ def test_a_comma_in_an_amount_is_named(literal: str) -> None:
 
 
 def test_a_point_is_never_a_mark_between_thousands() -> None:
-    """1.000 is one token, in every country: documented, because it cannot be told apart."""
+    """1.000 is one token, in every country: documented, because it cannot be distinguished."""
     assert read(with_amount('"1.000"')).amount_units == 10**18
 
 

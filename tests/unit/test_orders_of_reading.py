@@ -104,7 +104,7 @@ def test_what_is_mined_holds_up_no_nonce_behind_it() -> None:
 
 
 def test_a_quiet_moment_ends_with_its_block_or_with_a_nonce() -> None:
-    """What a fence saw as quiet stands only while that block is in the chain and no nonce was spent since."""
+    """What a fence saw as quiet holds only while that block is in the chain and no nonce was spent since."""
     mark = a_chain_snapshot(100, nonce=7)
     later = replace(a_chain_snapshot(110, nonce=7), canonical={100: mark.head.block_hash})
 

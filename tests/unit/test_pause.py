@@ -44,7 +44,7 @@ async def test_a_binding_that_slips_in_is_kept() -> None:
 
 
 async def test_a_pause_that_is_always_too_late_says_so() -> None:
-    """The switch is closed all the same: whoever looks at it stops."""
+    """The switch is closed all the same: every worker that looks at it stops."""
     rows = MemoryRows()
     ledger = await a_ledger(rows)
     _bind_behind(rows, 2 * TOUCH_TRIES_MAX + 2)

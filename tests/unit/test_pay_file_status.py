@@ -56,7 +56,7 @@ async def test_a_line_is_where_its_order_is() -> None:
 
 
 async def test_what_waits_for_approval_is_counted_apart_until_it_is_cancelled() -> None:
-    """It keeps the word for which it was held, and is none of those that wait any more."""
+    """It keeps the word for which it was held, and is no longer one of those that wait."""
     bench = await founded()
     held = (await bench.ledger.insert(an_order("ORD1"), Caps(approval_units=TokenUnits(1)))).order
     assert await standing(bench.ledger, held) == "held for approval"

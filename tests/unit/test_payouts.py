@@ -102,7 +102,7 @@ def test_what_a_person_has_explained_is_no_stranger() -> None:
 
 
 def test_a_transfer_by_hand_is_the_payment_of_the_order_a_person_names() -> None:
-    """Explained is not forgotten: it would be paid again. Where no order of ours was paid, none is made."""
+    """Explained is not forgotten: it would be paid again. If none of our orders was paid, none is made."""
     moved = an_outflow(name="by hand")
     details = {a_hash("by hand"): replace(an_origin(name="by hand"), distribution=None)}
     named = KnownParties(

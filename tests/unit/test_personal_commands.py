@@ -1,4 +1,4 @@
-"""``export`` and ``purge``: dry first, refused with an exit, told what stays; nothing of the person in the trail."""
+"""``export`` and ``purge``: dry first, refused with an exit, listing what stays; nothing of the person in the trail."""
 
 from __future__ import annotations
 

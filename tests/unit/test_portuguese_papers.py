@@ -26,7 +26,7 @@ def texts(name: str) -> tuple[str, str]:
 
 
 def sections(text: str) -> list[tuple[str, str]]:
-    """Return each heading's level, with its code where it is one, and what stands under it."""
+    """Return each heading's level, with its code where it is one, and the text under it."""
     outside = FENCED.sub(lambda block: block[0].replace("#", " "), text)
     heads = list(HEADING.finditer(outside))
     ends = [head.start() for head in heads[1:]] + [len(text)]

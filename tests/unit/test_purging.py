@@ -468,7 +468,7 @@ async def test_what_a_person_orders_after_the_purge_is_theirs() -> None:
 
 
 async def test_no_command_gives_it_another_way() -> None:
-    """What is left of it says neither whom nor what it paid, and its bytes are gone."""
+    """What is left of it shows neither recipient nor amount, and its bytes are gone."""
     eraser = await paid_yesterday("A1")
     chain = FakeChain()
     await eraser.erase(Kind.WALLET, ALICE)

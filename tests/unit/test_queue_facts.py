@@ -53,7 +53,7 @@ async def test_queues_that_cannot_be_asked_are_told_too() -> None:
 
 
 def test_each_of_them_is_in_the_catalogue() -> None:
-    """And stands until it ends."""
+    """And is active until it ends."""
     kinds = [CATALOGUE.find(code) for code in ("work_not_running", "poison_waiting", "queues_unavailable")]
 
     assert {kind.code for kind in kinds} <= CATALOGUE.codes

@@ -58,7 +58,7 @@ async def test_admission_alone_costs_an_address_nothing(counters: FakeCounters) 
 
 
 async def test_a_written_header_buys_no_fresh_limit(counters: FakeCounters) -> None:
-    """Whatever a client claims stands in front of what the front end saw."""
+    """Everything a client claims comes before what the front end saw."""
     rate_limiter = a_gate(counters)
     for claimed in ("198.51.100.1", "198.51.100.2"):
         await rate_limiter.penalize(await rate_limiter.check(f"{claimed}, {ALICE}"))

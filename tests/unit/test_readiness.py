@@ -339,7 +339,7 @@ async def test_no_shop_is_named_to_strangers(service: Service) -> None:
 
 
 async def test_what_hangs_is_a_failed_check_and_no_late_answer() -> None:
-    """Every part has the same deadline, and all are asked at once; a deadline of 0 spares whoever answers at once."""
+    """Every part has the same deadline, and all are asked at once; a deadline of 0 spares immediate answers."""
 
     async def hangs() -> Any:
         await asyncio.Event().wait()
@@ -364,7 +364,7 @@ async def test_what_hangs_is_a_failed_check_and_no_late_answer() -> None:
 
 
 def test_the_deadline_of_each_part_leaves_an_answer_within_three_seconds() -> None:
-    """Of both apps: whoever asks may hang up after three; neither names a deadline of its own."""
+    """Of both apps: a client may hang up after three; neither names a deadline of its own."""
     apart = [(ROOT / app / "readiness.py").read_text("utf-8") for app in ("distributor", "payflow")]
 
     assert DEADLINE_S <= 2.5

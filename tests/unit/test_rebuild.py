@@ -225,7 +225,7 @@ def test_a_file_is_an_export_only_if_each_line_names_a_transaction() -> None:
 
 
 async def send_again(world: World, *order_ids: str) -> dict[str, OrderStatus]:
-    """Let the shop send its webhooks again; return where each order stands."""
+    """Let the shop send its webhooks again; return the state of each order."""
     orders = [await world.receive(order_id) for order_id in order_ids]
     return {order.order_id: order.status for order in orders}
 
@@ -301,7 +301,7 @@ async def test_what_waits_in_a_pool_is_fenced_before_the_chain_is_read() -> None
 
 
 async def test_a_payout_too_dear_to_replace_is_mined_and_found() -> None:
-    """Whoever wins the nonce: the order is paid once."""
+    """Whichever transaction wins the nonce: the order is paid once."""
     world = await a_world()
     await world.receive("ORD1")
     world.distribution = replace(
@@ -481,7 +481,7 @@ async def test_nothing_is_sent_for_an_operator_without_its_role() -> None:
 
 
 async def test_what_waits_in_a_pool_for_the_guard_is_fenced_too() -> None:
-    """No key of ours has a role then, and yet each may pay: nothing was spent, and the pool paid after the rebuild."""
+    """Our keys have no role then, and yet each may pay: nothing was spent, and the pool paid after the rebuild."""
     world = await a_world(guarded=True)
     await world.receive("ORD1")
     await world.distribution.drain()
@@ -582,7 +582,7 @@ async def test_the_fence_waits_for_what_proves_it_closed(monkeypatch: pytest.Mon
 
 
 def _hold_one_more_in_the_pool(chain: FakeChain) -> None:
-    """Show one transaction more in the pool than in blocks, for ever."""
+    """Show one transaction more in the pool than in blocks, without end."""
     views = chain.pool_views
 
     async def one_more(operators: Sequence[Address]) -> Sequence[PoolView]:
@@ -776,7 +776,7 @@ async def test_a_payout_of_another_amount_than_asked_spends_its_reference() -> N
 
 
 async def test_an_order_paid_twice_on_the_chain_is_told() -> None:
-    """By two calls of ours; a person accepts the second, and it stays on record."""
+    """By two of our calls; a person accepts the second, and it stays on record."""
     world = await a_world()
     sign_by(world.chain, OPERATOR, distribution_of("ORD1"))
     sign_by(world.chain, OPERATOR, distribution_of("ORD1"))
@@ -790,7 +790,7 @@ async def test_an_order_paid_twice_on_the_chain_is_told() -> None:
 
 
 async def test_a_payment_that_is_explained_is_not_made_again_for_an_order_that_came_otherwise() -> None:
-    """The order came again with another amount; the payment is accepted, and whoever forgets to cancel pays nothing."""
+    """The order came again with another amount; the payment is accepted, and forgetting to cancel pays nothing."""
     world = await a_world()
     await a_payout(world, "ORD1")
     context = await lose_ledger(world)

@@ -120,7 +120,7 @@ async def test_a_mark_that_is_left_behind_is_given_up_only_where_enough_nodes_sh
 
 
 async def test_a_payment_that_was_mined_again_in_another_transaction_is_named_and_settled() -> None:
-    """Reopened it would be refused by the guard for ever; its row is made true instead, once that is final."""
+    """Reopened it would be refused by the guard permanently; its row is made true instead, once that is final."""
     world = await a_world(guarded=True)
     order = await adopted(world)
     unpaid(world, order)
@@ -197,7 +197,7 @@ async def settled_by_hand(chain: FakeChain | None = None, *, guarded: bool = Fal
 
 
 async def test_what_a_person_settled_is_looked_at_again() -> None:
-    """Its transfer stands, or a final receipt without it; what is in no block may still be mined."""
+    """Its transfer is there, or a final receipt without it; what is in no block may still be mined."""
     world, order, tx_hash = await settled_by_hand()
 
     assert await reopen(world, order, tx_hash) is Corrected.IS_PAID

@@ -137,7 +137,7 @@ async def _spent(rows: Rows) -> list[int]:
 
 
 class Stepping:
-    """A table in which something happens at one step of whoever reads it page by page."""
+    """A table in which something happens at one step of a reader that goes page by page."""
 
     def __init__(self, rows: Rows, at: int, act: Callable[[], Awaitable[None]]) -> None:
         self.rows, self.at, self.act, self.steps = rows, at, act, 0

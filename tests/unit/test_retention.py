@@ -158,7 +158,7 @@ async def test_a_slice_that_meets_another_worker_is_done_again(bin_: Bin) -> Non
 
 
 async def test_two_hosts_that_do_one_slice_do_no_harm(bin_: Bin) -> None:
-    """The place that the other one wrote stands."""
+    """The place that the other one wrote is kept."""
     bin_.bench.clock.advance((KEPT_DAYS + 1) * DAY_MS)
     rows, seen = bin_.rows, encode(Retention(until_ms=NOW_MS, place="days "))
     rows.put(keys.RETENTION, encode(Retention()))

@@ -186,7 +186,7 @@ def test_a_gas_price_is_needed_only_without_base_fee() -> None:
     [("tip", 7, "eth_maxPriorityFeePerGas"), ("gas_price", "x", "eth_gasPrice"), ("head", [], "base fee of the head")],
 )
 def test_an_odd_fee_is_trouble_that_names_its_call(name: str, value: object, call: str) -> None:
-    """Whoever runs the node must know what it answered wrongly."""
+    """The operator of the node must know what it answered wrongly."""
     answers = RpcResponses(
         {"head": {"baseFeePerGas": "0x7"}, "history": None, "tip": None, "gas_price": "0x2", name: value}
     )

@@ -41,7 +41,7 @@ def _headings() -> list[str]:
 
 
 def test_every_reason_has_a_heading() -> None:
-    """Whoever is woken by a reason finds it by searching for its code."""
+    """An operator who is woken by a reason finds it by searching for its code."""
     assert set(ENTRIES) >= REASONS
 
 

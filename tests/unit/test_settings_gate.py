@@ -1,4 +1,4 @@
-"""The settings of the gate: limits, where they are counted, and whom to believe about an address."""
+"""The settings of the gate: limits, where they are counted, and which header to believe about an address."""
 
 from __future__ import annotations
 

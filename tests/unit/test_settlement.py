@@ -45,7 +45,7 @@ async def a_bound_order(world: World) -> Order:
 
 
 async def transaction_status(world: World, nonce: int = 0) -> TransactionStatus:
-    """Return where the transaction of *nonce* stands."""
+    """Return the state of the transaction of *nonce*."""
     transaction = await world.ledger.transaction(OPERATOR, nonce)
     assert transaction is not None
     return transaction.status
@@ -675,7 +675,7 @@ async def test_a_bound_order_that_is_gone_is_a_broken_ledger() -> None:
 
 
 async def test_a_broken_row_does_not_stop_what_is_paid_beside_it() -> None:
-    """One order is gone, one transaction is mined in no block: told each time, and the others end."""
+    """One order is gone, one transaction is mined in no block: an alarm each time, and the others end."""
     world = await a_world()
     gone, blockless, *others = [await a_bound_order(world) for _ in range(4)]
     await world.settle(2)
@@ -722,7 +722,7 @@ async def test_something_final_that_leaves_the_chain_pauses_the_payouts() -> Non
 
 
 async def test_a_person_may_resume_after_a_broken_finality() -> None:
-    """It is told once; the next closing is watched in its own block."""
+    """The alarm comes once; the next closing is watched in its own block."""
     world = await a_world()
     await a_paid_order(world)
     await a_bound_order(world)
@@ -737,7 +737,7 @@ async def test_a_person_may_resume_after_a_broken_finality() -> None:
 
 
 async def test_a_closing_in_the_same_moment_is_the_next_to_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another settler closed a transaction between the pause and the forgetting: its block stands now."""
+    """Another settler closed a transaction between the pause and the forgetting: its block counts now."""
     world = await a_world()
     await a_paid_order(world)
     await a_bound_order(world)

@@ -77,7 +77,7 @@ async def test_two_ledgers_of_the_same_orders_never_stop_each_other() -> None:
 
 
 async def test_a_reference_paid_with_other_content_stops_nobody_for_good() -> None:
-    """The guard counts one payment more than this ledger made, for ever; what comes after it is paid."""
+    """The guard counts one payment more than this ledger made, permanently; what comes after it is paid."""
     worlds = one, two = await two_ledgers()
     await one.receive("A", wallet=CUSTOMERS[1])
     await go_on((one, one), turns=8)

@@ -170,7 +170,7 @@ async def test_the_row_a_moved_order_left_is_free_for_one_that_comes_home(shop: 
 
 
 async def test_an_old_previous_secret_makes_no_other_shop_the_same(shop: Shop) -> None:
-    """The shop moved to a name of its own; what it signed with before still stands beside the new shop's secret."""
+    """The shop moved to a name of its own; what it signed with before is still beside the new shop's secret."""
     shop.settings = {"default": SECOND, "default/previous": FIRST}
     await shop.registration.keep_up()
     shop.settings = {"shop-a": SECOND, "default": THIRD, "default/previous": FIRST}
@@ -344,7 +344,7 @@ async def test_an_order_that_differs_is_told_before_it_is_cancelled(
 
 
 async def test_a_torn_order_does_not_keep_a_new_shop_from_being_accepted(shop: Shop) -> None:
-    """Whoever's it is, it lies under another name."""
+    """Whichever shop owns it, it lies under another name."""
     tear(shop, keys.order_row(OrderKey("default", "A-TORN")))
     await shop.lay("OLD")
     shop.settings = {"shop-b": THIRD}

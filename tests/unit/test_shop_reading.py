@@ -189,7 +189,7 @@ async def test_an_order_of_before_that_names_no_secret_is_its_names(  # a ledger
 
 @pytest.mark.parametrize("scheme", [scheme for scheme in Scheme if scheme not in TIMED])
 async def test_a_signature_without_a_time_is_none(scheme: Scheme) -> None:
-    """Whoever saw it once could ask for ever."""
+    """A stranger who saw it once could ask at any time."""
     there = await front()
 
     with pytest.raises(BadSignature, match="without a time"):

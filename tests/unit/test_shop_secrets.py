@@ -68,7 +68,7 @@ def test_a_service_for_named_shops_only_needs_no_default() -> None:
 
 
 def test_no_secret_at_all_names_the_setting() -> None:
-    """A blank one is none."""
+    """A blank one does not count."""
     for environ in ({}, {"WEBHOOK_SECRET": " "}, {"WEBHOOK_SECRET__SHOP_B": ""}):
         (told,) = wrong(**environ)
 
@@ -102,7 +102,7 @@ def test_one_shop_may_have_one_secret_twice() -> None:
 
 @pytest.mark.parametrize("suffix", ["", "DEFAULT", "shop_b", "SHOP-B", "_SHOP", "A" * 17, "É", "SHOP B", "../KEY"])
 def test_a_name_that_is_no_shop_is_a_configuration_error(suffix: str) -> None:
-    """The shop is part of the order's name for ever; a guess would be one too."""
+    """The shop is a permanent part of the order's name; a guess would be one too."""
     name = f"WEBHOOK_SECRET__{suffix}"
 
     (told,) = told_of(WEBHOOK_SECRET=OURS, **{name: THEIRS})

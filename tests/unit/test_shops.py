@@ -1,4 +1,4 @@
-"""A secret belongs to one shop for ever: no setting that is renamed makes an old order a new one."""
+"""A secret always belongs to one shop: no setting that is renamed makes an old order a new one."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_orders_of_others_go_on_while_a_shop_waits(shop: Shop) -> None:
 
 
 async def test_a_rotation_with_an_overlap_needs_no_person(shop: Shop) -> None:
-    """The new secret stands beside the old one under one name."""
+    """The new secret is beside the old one under one name."""
     shop.settings = {"default": SECOND, "default/previous": FIRST}
     await shop.registration.keep_up()
     shop.settings = {"default": SECOND}
@@ -228,7 +228,7 @@ async def test_an_update_stops_no_running_shop() -> None:
 
 
 async def test_a_setting_renamed_together_with_the_update_pays_nothing_again() -> None:
-    """The ledger has orders of before under the old name, and the secret stands under the new one."""
+    """The ledger has orders of before under the old name, and the secret is under the new one."""
     world = await a_world()
     await world.receive("ORD1")
     await world.distribution.drain()

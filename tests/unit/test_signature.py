@@ -206,7 +206,7 @@ STRONGER_FIRST = [
 def test_what_fails_under_the_stronger_scheme_is_not_tried_under_a_weaker(
     failing: dict[str, str], good: dict[str, str]
 ) -> None:
-    """Otherwise whoever may add a header chooses the scheme."""
+    """Otherwise anybody who can add a header chooses the scheme."""
     assert accepted(good).source == "default"
     assert refusal({**failing, **good})
 

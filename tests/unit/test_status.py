@@ -1,4 +1,4 @@
-"""Where an order stands, as a shop sees it."""
+"""The state of an order, as a shop sees it."""
 
 from dataclasses import replace
 from typing import Any
@@ -193,7 +193,7 @@ async def test_a_mined_order_shows_its_block(ledger: Ledger) -> None:
 
 
 async def test_a_paid_order_keeps_its_proof(ledger: Ledger) -> None:
-    """Hash, block and nonce stay for ever."""
+    """Hash, block and nonce stay permanently."""
     await bound(ledger)
     await close(ledger)
 

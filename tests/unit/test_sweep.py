@@ -194,7 +194,7 @@ async def test_what_is_committed_does_not_count_as_left() -> None:
 
 
 async def test_thresholds_of_zero_are_switched_off() -> None:
-    """Nobody is told about an empty reserve who does not want to be."""
+    """A person who does not want to hear about an empty reserve does not."""
     world = await a_world()
     world.chain.set_reserve(TokenUnits(0))
     off = ThresholdSettings()
@@ -315,7 +315,7 @@ async def test_a_ledger_without_the_operator_alarms() -> None:
 
 
 async def test_a_watch_that_ran_elsewhere_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its note stands."""
+    """Its note is kept."""
     world = await a_world()
     snapshot = world.chain.pre_bind_snapshot
 

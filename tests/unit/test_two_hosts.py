@@ -165,7 +165,7 @@ async def test_a_retiring_operator_without_coin_is_an_alarm() -> None:
 
 
 async def test_what_the_retiring_operator_has_committed_is_not_promised_again() -> None:
-    """One reserve for both: what is bound and not final counts, whoever bound it."""
+    """One reserve for both: what is bound and not final counts, no matter which host bound it."""
     world = await a_rotation()
     world.chain.set_reserve(tokens(40))
 
@@ -175,7 +175,7 @@ async def test_what_the_retiring_operator_has_committed_is_not_promised_again() 
 
 
 async def test_the_retiring_operator_is_not_asked_to_bind() -> None:
-    """Its nonce stands where the rotation found it; a late round of an old host may still bind there, once."""
+    """Its nonce is where the rotation found it; a late round of an old host may still bind there, once."""
     world = await a_rotation()
     old, service = world.distribution, rotated(world, ROTATED, OPERATOR)
 

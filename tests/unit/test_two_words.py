@@ -137,7 +137,7 @@ async def test_a_release_needs_two_equal_words(lie: Lie) -> None:
 
 
 async def test_a_release_needs_its_depth_at_both_nodes() -> None:
-    """The witness stands on a chain that is younger: a reorganisation would take there what the first calls deep."""
+    """The witness follows a younger chain: a reorganisation would take there what the first calls deep."""
     world = await two_nodes()
     order = await a_bound_order(world)
     world.chain.pause_authority()

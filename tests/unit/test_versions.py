@@ -144,7 +144,7 @@ async def test_a_newer_transaction_is_not_cancelled_here() -> None:
 
 
 async def test_an_outcome_of_a_newer_version_stays_as_it_is() -> None:
-    """It is a hint, and one nobody understands is none."""
+    """It is a hint, and one nobody understands does not count."""
     world = await a_world()
     order = await world.receive("ORD1")
     await world.distribution.drain()

@@ -360,7 +360,7 @@ def test_the_environment_of_the_process_is_untouched() -> None:
 
 
 async def test_an_operator_without_a_key_cannot_be_opened() -> None:
-    """The settings' own rules refuse it first; whoever comes past them is told the same."""
+    """The settings' own rules refuse it first; a value that passes them gets the same answer."""
     parts = Resources({}, clock=lambda: UnixMs(0))
 
     with pytest.raises(ConfigurationError, match="OPERATOR_KEY_ID is not set"):

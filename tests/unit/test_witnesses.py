@@ -134,7 +134,7 @@ def test_one_word_of_two_closes_a_deep_payment_and_never_releases(word: Word, cl
 
 
 def test_two_words_never_close_as_one() -> None:
-    """An unequal word is no silence, and a word that is not final yet is none either."""
+    """An unequal word is no silence, and neither is a word that is not final yet."""
     for second in (said(None), said(REVERTED), said(PAYS, SHALLOW)):
         statements = Statements(words=(said(PAYS), second), providers=2)
         weighed = weigh(statements, BLOCK, prove, POLICY)

@@ -305,7 +305,7 @@ def test_an_amount_nobody_can_pay_is_unpayable(body: dict[str, Any], reason: str
     ],
 )
 def test_an_order_that_cannot_be_paid_is_unpayable(body: dict[str, Any], reason: str) -> None:
-    """It shows a paid status, so it is told to a person and not passed over."""
+    """It shows a paid status, so a person gets an alarm and it is not passed over."""
     assert not_paid(body, NotPaidKind.UNPAYABLE, reason).order_id == "727"
 
 
@@ -356,7 +356,7 @@ def test_nothing_else_is_a_ping(body: bytes) -> None:
     ["X-WC-Webhook-Signature", "X-WP-Webhook-Signature", "x-wp-signature", "webhook-id", "Webhook-Signature"],
 )
 def test_a_signed_ping_is_none(header: str) -> None:
-    """Whoever signs wants the signature to be looked at."""
+    """A shop that signs wants the signature to be looked at."""
     assert not is_ping({header: ""}, b"webhook_id=7")
 
 

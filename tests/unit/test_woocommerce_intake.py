@@ -140,7 +140,7 @@ async def test_an_order_refunded_after_it_was_stored_is_the_same_order(
 async def test_another_wallet_or_amount_is_a_conflict_and_an_alarm(
     shop: WooCommerceIntake, alarms: ListAlarms, change: dict[str, str]
 ) -> None:
-    """The first content stands; the same finding again is the same alarm, so it is told once an hour."""
+    """The first content is kept; the same finding again is the same alarm, so it is sent once an hour."""
     first = await deliver(shop)
     assert isinstance(first, Accepted)
 

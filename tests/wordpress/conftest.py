@@ -105,7 +105,7 @@ def installed_shop(parts: Parts, database: Database, tmp_path_factory: pytest.Te
 
 @pytest.fixture
 def shop(installed_shop: Shop, distributor: Distributor) -> Iterator[Shop]:
-    """The shop, nothing placed yet, with its distributor's address, secret and key; no PHP notice of ours is raised."""
+    """The shop, nothing placed yet, with its distributor's address, secret and key; our code raises no PHP notice."""
     installed_shop.set(
         {
             "ballx_webhook_url": distributor.url,

@@ -185,7 +185,7 @@ def test_parts_of_a_whole_that_ended_are_not_sent(woocommerce: Shop) -> None:
 
 
 def test_a_part_in_the_trash_is_subtracted_until_it_is_restored(woocommerce: Shop) -> None:
-    """As the order stands when it is sent."""
+    """As the order is when it is sent."""
     whole, parts = a_tree(woocommerce, a_wallet("tree-trash"))
     do(woocommerce, ENDINGS["trashed in the list"], parts[1])
     trashed = worth(woocommerce, whole)

@@ -195,7 +195,7 @@ def test_an_order_that_waits_is_sent_as_it_is_now(waiting_shop: Shop) -> None:
 
 @pytest.mark.parametrize("state", ["accepted", "given_up"])
 def test_an_order_that_may_have_been_taken_is_never_replaced(waiting_shop: Shop, state: str) -> None:
-    """What was sent first stands, and the owner hears of it."""
+    """What was sent first is kept, and the owner hears of it."""
     number = complete(waiting_shop, {"_order_total": "10"})
     waiting_shop.site.evaluate(
         "$GLOBALS['wpdb']->update( 'wp_ballx_deliveries', array( 'state' => $state ), array( 'order_id' => $id ) );"

@@ -92,7 +92,7 @@ def test_the_test_button_says_that_everything_fits(
 
 
 def test_the_test_button_says_what_does_not_fit(shop: Shop, administrator: Administrator) -> None:
-    """With the distributor's code and the number of the request, for whoever reads its log."""
+    """With the distributor's code and the number of the request, for the reader of its log."""
     shop.set({"ballx_webhook_secret": "another-secret-of-16"})
     text = administrator.press(PAGE, "ballx_test").text
 

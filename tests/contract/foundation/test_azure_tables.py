@@ -255,7 +255,7 @@ async def test_two_chains_share_a_table_and_no_row(azurite: Azurite, store: Tabl
 
 
 async def test_an_audit_entry_is_written_once(store: Tables, caplog: pytest.LogCaptureFixture) -> None:
-    """The first stands; a repetition is only logged."""
+    """The first is kept; a repetition is only logged."""
     caplog.set_level(logging.INFO)
     await store.audit.record("operator:0xA", {"who": "ana", "nonce": 2**40})
     await store.audit.record("operator:0xA", {"who": "eve"})

@@ -148,7 +148,7 @@ async def test_a_group_does_inserts_replacements_and_removals_together(rows: Row
     ids=["empty", "101 rows", "one row twice", "number too large", "bytes too long", "text too long"],
 )
 async def test_what_no_table_takes_is_refused_before_it_is_sent(rows: Rows, group: list[RowWrite]) -> None:
-    """It is a bug of ours, never a lost answer."""
+    """It is our bug, never a lost answer."""
     with pytest.raises(InvariantBroken):
         await rows.commit(group)
 

@@ -117,7 +117,7 @@ async def test_no_answer_makes_the_post_again(
 
 @pytest.mark.parametrize("takes", [True, False])
 async def test_a_connection_cut_after_the_post_is_unknown(service: Acs, http: httpx.AsyncClient, takes: bool) -> None:
-    """Whether the service took the mail, its operation says when it is asked; one of nobody's says nothing."""
+    """Whether the service took the mail, its operation says when it is asked; an unknown operation says nothing."""
     service.faults.hang_up, service.faults.takes, service.asks_before_end = True, takes, 0
     channel = channel_to(service, http)
 
@@ -197,7 +197,7 @@ async def test_a_mail_too_large_is_not_posted(service: Acs, http: httpx.AsyncCli
 
 
 async def test_doctor_sees_whether_the_service_takes_the_identity(service: Acs, http: httpx.AsyncClient) -> None:
-    """By a question about an operation of nobody's; no mail is begun."""
+    """By a question about an unknown operation; no mail is begun."""
     assert await channel_to(service, http).check() is None
     refused = await channel_to(service, http, "another").check()
     away = await channel_to(Acs(base_url="https://localhost:1"), http).check()
@@ -237,7 +237,7 @@ async def test_the_stand_in_is_strict(
 
 
 async def test_a_mail_to_an_office_goes_the_same_way(service: Acs, http: httpx.AsyncClient) -> None:
-    """It is no delivery and has no name of ours: each has an operation of its own."""
+    """It is no delivery and has none of our names: each has an operation of its own."""
     mail = b"Subject: codigo\r\nMessage-ID: <office-1@x>\r\n\r\n123456"
 
     assert [await post(channel_to(service, http), "office@x.com", mail) for _ in range(2)] == [True, True]

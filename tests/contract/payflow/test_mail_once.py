@@ -37,7 +37,7 @@ def server() -> Iterator[FaultyServer]:
 
 @pytest.fixture
 async def tables(azurite: Azurite, table_name: str) -> AsyncIterator[Tables]:
-    """The ledger's table; another partition of it stands for the second account."""
+    """The ledger's table; another partition of it represents the second account."""
     store = connect_tables(Storage(connection_string=azurite.connection_string), partition=COMPANY, table=table_name)
     await store.ensure()
     yield store

@@ -304,7 +304,7 @@ def test_a_server_that_is_not_there_is_a_later() -> None:
 
 
 def test_a_tls_handshake_with_a_server_that_speaks_plainly_is_a_later() -> None:
-    """The wrong port is told in the words."""
+    """The message names the wrong port."""
     with mail_server(tls="none", login=False) as server:
         outcome = _send(_client(server, security=Security.TLS))
 

@@ -769,7 +769,7 @@ async def test_a_recipient_that_the_server_refuses_gets_no_other_mail(clinic: Cl
 
 
 async def test_send_again_waits_for_an_address(clinic: Clinic) -> None:
-    """The send log of a restored table knows a mail and not to whom; the next look finds the payment again."""
+    """The send log of a restored table knows a mail but not its recipient; the next look finds the payment again."""
     payment = clinic.paid()
     await clinic.found(payment, state=ReceiptState.UNKNOWN)
     write = AtomicWrite()

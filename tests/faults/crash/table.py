@@ -4,7 +4,7 @@ The crash table: one order for each call of the payout, each side of it, and wha
 1. A process that is not killed tells its calls.
 2. A process is killed just before each of them, and another just after. What a call reads leaves nothing behind, so a
    build draws some of those; it kills at every call that changes a row or hands bytes to a node (``choice``).
-3. Where the chain had something of ours that could still be lost, the same again with the node's
+3. Where the chain had a transaction of the service that could still be lost, the same again with the node's
    pool emptied, with a block made, or with the block reorganised away while nobody looks.
 4. A fresh process goes on; then the chain itself is asked how often the order was paid.
 """
@@ -137,7 +137,7 @@ class Lane:
             )
 
     def _possible(self) -> Sequence[Meanwhile]:
-        """Return what may happen to what the chain has of ours: in the pool, or in a block that is not final."""
+        """Return what may happen to our transactions on the chain: in the pool, or in a block that is not final."""
         if int(self._chain.rpc("txpool_status")["pending"], 16):
             return [Meanwhile.MINED, Meanwhile.FORGOTTEN]
         final = int(self._chain.rpc("eth_getBlockByNumber", "finalized", False)["number"], 16)

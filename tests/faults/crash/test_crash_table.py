@@ -90,7 +90,7 @@ def test_the_points_are_those_that_change_something_and_some_others(points: str,
 
 @no_sigkill
 def test_the_chain_changes_behind_the_dead_process_too(crash_table: CrashTable) -> None:
-    """What the pool or a block held of ours was mined, forgotten and reorganised away before anyone looked."""
+    """Our transactions in the pool or a block were mined, forgotten and reorganised away before anyone looked."""
     assert {each.point.meanwhile for each in crash_table.outcomes} == set(Meanwhile)
 
 

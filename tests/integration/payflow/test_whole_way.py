@@ -279,7 +279,7 @@ async def test_a_second_deployment_is_refused_until_the_first_lets_go(
 
 
 async def test_pages_for_what_is_not_valid(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """An invitation that never was, a state of nobody's, a method that is none."""
+    """An invitation that never was, an unknown state, an invalid method."""
     await connected(world, capsys)
 
     unknown = await connect.connect(_request("GET", "/connect/x", invitation="x"), a_context())

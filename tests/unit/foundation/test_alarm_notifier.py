@@ -44,7 +44,7 @@ async def test_a_target_that_fails_neither_holds_up_nor_repeats_the_others(world
 
 
 async def test_a_failing_target_is_an_alarm_at_the_others_until_it_takes_messages(world: Targets) -> None:
-    """With its name and what it answered; told as over once it works."""
+    """With its name and what it answered; sent as over once it works."""
     world.slack.troubles = [NotDelivered("the target answered 429")] * 90
 
     await world.look(world.fact(), minutes=80)

@@ -98,7 +98,7 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    """Nothing stands."""
+    """No alarm is active."""
     return World()
 
 
@@ -119,7 +119,7 @@ async def test_all_that_is_due_is_one_post_the_worst_first(world: World) -> None
 
 
 async def test_what_stands_is_told_hourly_and_when_it_ended(world: World) -> None:
-    """The rows say what was told; the id is another one each time."""
+    """The rows say what was sent; the id is another one each time."""
     fact = world.fact()
     await world.look(fact, minutes=61)
     await world.look(minutes=5)
@@ -156,7 +156,7 @@ async def test_an_event_that_was_refused_until_it_was_over_is_told_with_its_subj
 async def test_a_row_of_the_register_that_cannot_be_read_silences_nothing(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A newer version wrote it, or somebody edited it: its code is told again, and so is everything else."""
+    """A newer version wrote it, or somebody edited it: its code is sent again, and so is everything else."""
     await world.register.note("stuck", "nonce 7", "refused")
     await world.look(world.fact())
     for key in [key for key in world.rows.dump() if key.startswith(("told:", "alarm:"))]:
@@ -184,7 +184,7 @@ async def test_a_fact_whose_row_cannot_be_read_is_told_and_ends(world: World) ->
 
 
 async def test_a_refused_delivery_stays_due(world: World) -> None:
-    """Answered 429 at first: told a minute later, under the same id, and not again before an hour."""
+    """Answered 429 at first: sent a minute later, under the same id, and not again before an hour."""
     world.inbox.troubles = [NotDelivered("429"), None]
 
     await world.look(world.fact(), minutes=10)
@@ -246,7 +246,7 @@ async def test_a_teller_that_outlived_its_lease_makes_the_row_due_again(world: W
 
     1. One delivers "stands" slowly. Its lease ends.
     2. Another one tells meanwhile, and stores it.
-    3. The first cannot store its own row, and so has it told again: the last word is right.
+    3. The first cannot store its own row, and so it is sent again: the last word is right.
     """
     world_fact = world.fact()
 
@@ -361,7 +361,7 @@ async def test_two_who_note_at_once_note_one_fact(world: World) -> None:
 
 
 async def test_what_a_person_knows_is_told_daily_with_the_name(world: World) -> None:
-    """Only while it stands."""
+    """Only while it is active."""
     assert not await world.register.acknowledge("held", "ana")
     fact = world.fact()
     await world.look(fact)

@@ -1,4 +1,4 @@
-"""When a code is told: at once, hourly, and once it ended; never in between."""
+"""When a code is sent: at once, hourly, and once it ended; never in between."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Story:
 
 @pytest.fixture
 def story() -> Story:
-    """Nothing was told yet."""
+    """Nothing was sent yet."""
     return Story()
 
 
@@ -86,7 +86,7 @@ def test_two_hosts_that_see_opposite_things_do_not_make_it_flap(story: Story) ->
 
 
 def test_what_comes_back_within_an_hour_goes_on(story: Story) -> None:
-    """With its old since; it is told again when ten minutes are over, and then hourly."""
+    """With its old since; it is sent again when ten minutes are over, and then hourly."""
     story.minutes(0, 1, FACT)
     story.minutes(2, 10)
     story.minutes(11, 80, FACT)
@@ -124,7 +124,7 @@ def test_the_end_of_an_event_is_not_told() -> None:
 
 
 def test_a_person_who_knows_is_told_daily(story: Story) -> None:
-    """Never silent; and the end is told as ever."""
+    """Never silent; and the end is sent as usual."""
     story.look(0, FACT)
     assert story.sent is not None
     story.sent = replace(story.sent, seen_by="ana")
@@ -136,7 +136,7 @@ def test_a_person_who_knows_is_told_daily(story: Story) -> None:
 
 
 def test_a_telling_that_was_not_finished_is_told_again_as_things_are_now() -> None:
-    """Under the same number; when it stands, and when it has ended meanwhile."""
+    """Under the same number; when it is active, and when it has ended meanwhile."""
     begun = before_delivery(Notification(code=CODE, since_ms=UnixMs(T0)), AlarmState.STANDS, UnixMs(T0))
 
     assert due(begun, UnixMs(T0 + 1)) is AlarmState.STANDS
@@ -149,7 +149,7 @@ def test_a_telling_that_was_not_finished_is_told_again_as_things_are_now() -> No
 
 
 def test_a_time_from_a_wrong_clock_does_not_silence() -> None:
-    """A row says that it was told tomorrow: it is told now."""
+    """A row says that it was sent tomorrow: it is sent now."""
     notification = Notification(
         code=CODE, since_ms=UnixMs(T0), sent=AlarmState.STANDS, sent_ms=UnixMs(T0 + DAY_MS), number=1
     )
@@ -159,7 +159,7 @@ def test_a_time_from_a_wrong_clock_does_not_silence() -> None:
 
 
 def test_a_fact_from_the_future_began_now() -> None:
-    """No message says that it stands since tomorrow."""
+    """No message says that it is active since tomorrow."""
     notification = after_look(None, CODE, [replace(FACT, since_ms=UnixMs(T0 + DAY_MS))], UnixMs(T0))
 
     assert notification is not None

@@ -110,7 +110,7 @@ def test_a_long_story_is_cut() -> None:
 
 
 async def test_a_line_in_the_log_has_what_alert_rules_read(caplog: pytest.LogCaptureFixture) -> None:
-    """An error while it stands, information when it ended."""
+    """An error while it is active, information when it ended."""
     caplog.set_level(logging.INFO)
     quiet = replace(MESSAGE, count=1, facts=FACTS[:1])
 

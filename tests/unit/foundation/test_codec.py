@@ -100,7 +100,7 @@ def test_a_value_is_read_back_with_its_version() -> None:
 
 
 def test_a_column_of_a_later_version_may_be_missing() -> None:
-    """An older row is read with the value the new column stands for when it is absent."""
+    """An older row is read with the value an absent new column means."""
     older = {name: value for name, value in WRITTEN.items() if name != "retries"}
 
     assert CODEC.decode(Thing, a_row(older)).retries == 0

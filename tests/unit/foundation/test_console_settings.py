@@ -51,7 +51,7 @@ def test_the_address_is_compared_as_a_browser_sends_it(url: str, origin: str) ->
 
 @pytest.mark.parametrize("missing", ["CONSOLE_KEY", "CONSOLE_URL"])
 def test_a_console_that_is_on_needs_its_key_and_its_address(missing: str) -> None:
-    """Without the key nobody could be signed in; without the address no form could be told from a forged one."""
+    """Without the key nobody could be signed in; without the address any form could be a forged one."""
     with pytest.raises(ConfigurationError, match=f"{missing} must be set"):
         read(ConsoleSettings, ON | {missing: ""})
 
@@ -81,7 +81,7 @@ def test_what_would_be_guessed_or_compared_wrongly_is_refused(name: str, value: 
 
 @pytest.mark.parametrize("name", ["CONSOLE_TOKEN__ANA", "CONSOLE_TOKEN__9", "CONSOLE_TOKEN__"])
 def test_a_wrong_token_keeps_its_own_person_out_only(name: str) -> None:
-    """Too short, or for a name that is none; it is named."""
+    """Too short, or for an invalid name; it is named."""
     spoilt = ON | {name: "short"}
 
     assert "joao" in read(ConsoleSettings, spoilt).people

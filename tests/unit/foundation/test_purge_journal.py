@@ -1,4 +1,4 @@
-"""The journal of erasures names nobody, and finds the subject again; an entry that is torn stops whoever reads it."""
+"""The journal of erasures names nobody, and finds the subject again; an entry that is torn stops its reader."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_an_operation_is_named_by_the_message_id_for_good() -> None:
 
 @pytest.mark.parametrize("text", ["", "<x@y>", f"{HASH}@y", f"<{HASH.upper()}@y>"])
 def test_what_is_no_message_id_of_ours_names_nothing(text: str) -> None:
-    """It would be a mail without an id of ours: a bug, and nothing is sent."""
+    """It would be a mail without one of our ids: a bug, and nothing is sent."""
     with pytest.raises(ValueError, match="Message-ID"):
         acs.operation_of(text)
 

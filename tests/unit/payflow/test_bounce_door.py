@@ -1,4 +1,4 @@
-"""Bounces that are posted: believed only when they are signed and name a mail of ours."""
+"""Bounces that are posted: believed only when they are signed and name one of our mails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bounce counts only with our Message-ID; anything else, of any shape, is none."""
+"""A bounce counts only with our Message-ID; anything else, of any shape, does not count."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ async def test_a_link_that_is_only_opened_changes_nothing(world: World) -> None:
 
 
 async def test_an_invitation_ends_after_a_day(world: World) -> None:
-    """And one that never was is none."""
+    """And one that never was does not count."""
     secret = await world.invited()
     world.now = UnixMs(NOW + INVITATION_MS)
 

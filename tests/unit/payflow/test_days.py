@@ -66,7 +66,7 @@ async def test_of_two_lanes_that_count_at_once_one_comes_back() -> None:
 
 
 def test_half_of_the_mails_and_nearly_all() -> None:
-    """By classes: the bound within which that share went out; what waited for ever is shown as the last bound."""
+    """By classes: the bound within which that share went out; what waited without end is shown as the last bound."""
     day = Day(day="2026-01-01")
     assert waited_s([day], 0.5) is None
     assert waited_s([], 0.5) is None

@@ -1,4 +1,4 @@
-"""Reports of a mail service: believed only with the secret, and where they name a mail of ours."""
+"""Reports of a mail service: believed only with the secret, and if they name one of our mails."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ async def test_the_index_key_is_sealed() -> None:
 
 
 async def test_the_identity_of_another_installation_is_not_put_back() -> None:
-    """An empty ledger would be another one's for ever: an identity is never made anew."""
+    """An empty ledger would always be another one's: an identity is never made anew."""
     rows, lost = MemoryRows(), MemoryRows()
     first = await made(rows)
     values = rows.dump()[identity.ROW]

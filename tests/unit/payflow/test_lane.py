@@ -202,7 +202,7 @@ async def test_a_send_log_that_is_away_is_an_alarm_and_no_receipts_fault(world: 
 async def test_what_is_asked_for_in_vain_is_told(
     world: World, waits: dict[str, Any], hours: float, code: str | None
 ) -> None:
-    """Its state waits for no person, and without a word none would come; it stands from one ask to the next."""
+    """Its state waits for no person, and without a word none would come; it is active from one ask to the next."""
     receipt = a_receipt(found_ms=UnixMs(world.now - int(hours * 3_600_000)), due_ms=world.now, **waits)
     await world.book.lane.add(None, an_instalment(), [receipt], [])
 

@@ -123,7 +123,7 @@ async def test_what_is_held_is_found_by_its_reason(book: Book) -> None:
 
 @pytest.mark.parametrize("reason", HELD_REASONS)
 async def test_every_reason_is_one_that_a_table_keeps(book: Book, reason: Reason) -> None:
-    """Two end with a question mark, which no key has; the reason is told as it is."""
+    """Two end with a question mark, which no key has; the reason is shown as it is."""
     await stored(book, a_receipt(state=ReceiptState.HELD, reason=reason))
 
     assert list(await book.lane.waiting()) == [reason]

@@ -122,7 +122,7 @@ async def test_receipts_of_a_version_before_are_listed_once(monkeypatch: pytest.
 
 
 async def test_a_receipt_that_is_not_there_is_not_shown() -> None:
-    """An index row alone is told by `verify`, and no page fails for it."""
+    """An index row alone is reported by `verify`, and no page fails for it."""
     book = Book()
     write = AtomicWrite()
     book.lane.list_receipt(write, a_receipt("gone"))

@@ -423,7 +423,7 @@ async def test_a_lost_race_is_run_again(clinic: Clinic) -> None:
 
 
 async def test_a_list_without_end_is_left(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages that never end are told, not followed."""
+    """Pages that never end are reported, not followed."""
     monkeypatch.setattr(looking, "PAGES_MAX", 2)
     monkeypatch.setattr(looking, "PAGE_SIZE", 10)
     for _ in range(30):

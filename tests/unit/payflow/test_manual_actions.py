@@ -1,4 +1,4 @@
-"""What people do is done first and recorded then, in both accounts, whoever asks and from wherever."""
+"""What people do is done first and recorded then, in both accounts, for every person and every entrance."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class World:
         return found
 
     def said(self) -> list[tuple[str, str, str]]:
-        """Return what both accounts have: what, about what, by whom; the ledger's has it by its subject too."""
+        """Return what both accounts have: what, about what, by which person; the ledger's has it by its subject too."""
         every = self.second.entries.values()
         by_subject = {f"{keys.about(COMPANY, str(one['subject']))}{int(one['at_ms']):015d}": one for one in every}
         assert self.first.entries == {**self.second.entries, **by_subject}
@@ -191,7 +191,7 @@ async def test_payments_without_a_customer_have_nothing_in_common(world: World) 
 
 
 async def test_whose_documents_is_the_companys(world: World) -> None:
-    """A person gets none of ours."""
+    """A person gets no document from us."""
     after = await world.actions.set_policy(await world.company(), DocumentPolicy.ERP_THEN_OWN)
     assert after.policy is DocumentPolicy.ERP_THEN_OWN
     assert world.said() == [("policy erp_then_own", COMPANY, "office")]

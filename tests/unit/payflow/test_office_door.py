@@ -128,7 +128,7 @@ async def test_wrong_codes_are_counted(world: OfficeWorld) -> None:
 
 
 async def test_the_mails_are_bounded(world: OfficeWorld) -> None:
-    """One a minute for a browser, six an hour and twenty a day for a company, whoever asks."""
+    """One a minute for a browser, six an hour and twenty a day for a company, in total."""
     assert await world.door.ask(COMPANY, MINE)
     assert not await world.door.ask(COMPANY, MINE)
     asked = [await world.door.ask(COMPANY, f"browser {number}") for number in range(AN_HOUR)]

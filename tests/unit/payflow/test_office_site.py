@@ -1,4 +1,4 @@
-"""The office's page: what it shows to whom, and what an attacker cannot."""
+"""The office's page: what it shows to which visitor, and what an attacker cannot see."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_a_link_that_is_only_opened_mails_nothing(world: OfficeWorld) -> N
 
 
 async def test_nobody_learns_which_companies_there_are(world: OfficeWorld) -> None:
-    """Opening, asking and typing a code: the same page, whoever is meant."""
+    """Opening, asking and typing a code: the same page for every person."""
     shown = []
     for company in (COMPANY, "0000-nobody", "oauth"):
         browser = Browser(world, company=company)

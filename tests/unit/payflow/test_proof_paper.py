@@ -73,7 +73,7 @@ def test_every_promise_of_the_guide_has_a_row(language: str) -> None:
 
 @pytest.mark.parametrize("paper", ["guide", "guide.pt-BR", "operating", "operating.pt-BR"])
 def test_every_named_command_is_one(paper: str) -> None:
-    """The first word of what stands in backticks and is one of PayFlow's commands, or looks like one."""
+    """The first word of a text in backticks and is one of PayFlow's commands, or looks like one."""
     text = (ROOT / "docs" / "payflow" / f"{paper}.md").read_text("utf-8")
     known = next(action.choices for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
     spelled = set(re.findall(r"`([a-z-]+)(?: [^`]*)?`", text)) & known.keys()

@@ -1,4 +1,4 @@
-"""What ``/ready`` of PayFlow asks; the frame it stands in has tests of its own."""
+"""What ``/ready`` of PayFlow asks; its frame has tests of its own."""
 
 from __future__ import annotations
 

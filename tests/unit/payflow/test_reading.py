@@ -369,7 +369,7 @@ def test_only_news_is_read(item: ListedInstalment, row: Instalment | None, expec
 
 
 def test_an_instalment_that_cannot_be_read_becomes_a_row() -> None:
-    """The cursor never passes what is none."""
+    """The cursor never passes an invalid item."""
     got = reading.unread(Asked(company=COMPANY, baseline_ms=BOUND, listed=listed(), row=None, known=()))
 
     assert (got.instalment.worked, got.instalment.reads, got.instalment.paid) == (False, 1, PAID)

@@ -202,7 +202,7 @@ async def test_a_mail_that_came_back_stays_refused(office: Office) -> None:
 
 
 async def test_an_unknown_mail_without_an_address_gets_one_first(office: Office) -> None:
-    """Else *send again* has nobody to send to, for ever."""
+    """Else *send again* never has anybody to send to."""
     await office.has(a_receipt(state=S.WAITING_DOCUMENT))
     backup = await office.taken()
     await office.log().begin(KEY, "w")

@@ -1,4 +1,4 @@
-"""What stands is told from its rows: who waits for a person, and a sender that has stopped."""
+"""Active alarms are read from their rows: what waits for a person, and a sender that has stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AT = standing.Now(ms=NOW, interval_ms=300_000)
 
 
 async def test_what_waits_for_a_person_and_a_stopped_sender_stand() -> None:
-    """Unknown by itself, the others by reason; nothing stands where nobody is needed."""
+    """Unknown by itself, the others by reason; no alarm is active where nobody is needed."""
     book, desk = Book(), SenderDesk(MemoryRows(), lambda: NOW, SendingLimits())
 
     async def stands() -> list[Fact]:
