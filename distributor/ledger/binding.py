@@ -8,7 +8,7 @@ is written on the condition that it has not changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distributor import approvals
@@ -33,7 +33,7 @@ from distributor.state import BindingState, Identity, PauseState
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.errors import require
-from foundation.tablestore.atomic import AtomicWrite, version_of
+from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, version_of
 from foundation.tablestore.ports import Value, Version
 
 MAX_ORDERS_PER_TRANSACTION = 30
@@ -53,6 +53,15 @@ class Inserted:
 
     order: Order
     new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Orders, the transaction that carries them, and its first signed bytes: what is bound to one nonce."""
+
+    orders: Sequence[Order]
+    transaction: Transaction
+    attempt: Attempt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,51 +157,84 @@ def add_attempt(transaction: Transaction, attempt: Attempt) -> tuple[AtomicWrite
     return group, after
 
 
+def rows_of(bindings: Sequence[Binding]) -> int:
+    """Return how many rows the group of *bindings* writes: the totals once, a wallet's day once."""
+    orders = _orders(bindings)
+    return 3 + 4 * len(bindings) + 2 * len(orders) + len(wallets_of(orders))
+
+
+def in_groups(bindings: Iterable[Binding]) -> Iterator[Sequence[Binding]]:
+    """Part *bindings* into as few groups as the table's rows allow; their order, which is that of the nonces, stays."""
+    group: list[Binding] = []
+    for binding in bindings:
+        if group and rows_of([*group, binding]) > ROWS_MAX:
+            yield group
+            group = []
+        group.append(binding)
+    if group:
+        yield group
+
+
 def bind_orders(
-    binding_state: BindingState, orders: Sequence[Order], transaction: Transaction, attempt: Attempt, caps: Caps
+    binding_state: BindingState, bindings: Sequence[Binding], caps: Caps
 ) -> tuple[AtomicWrite, BindingState]:
     """
-    Return the group that binds *orders* to the next nonce, and the books after it, their versions still old.
+    Return the group that binds orders to the next nonces, and the books after it, their versions still old.
 
-    The totals of the day stand in the group on the condition that they are as they were read, so two
-    that bind at once can never exceed a cap together.
+    All of it or nothing is bound. The totals of the day stand in the group on the condition that they
+    are as they were read, so two that bind at once can never exceed a cap together.
 
     Raises:
         InvariantBroken: The parts do not say the same, a cap would be exceeded, or an order lacks an approval.
     """
-    _check_binding(binding_state, orders, transaction, attempt)
-    _check_caps(binding_state, orders, caps)
-    _check_approvals(orders, caps, transaction.bound_ms)
+    after, group = binding_state, AtomicWrite()
+    for binding in bindings:
+        _check_binding(after, binding)
+        _check_caps(after, binding.orders, caps)
+        _check_approvals(binding.orders, caps, binding.transaction.bound_ms)
+        after = replace(after.plus(binding.orders), next_nonce=after.next_nonce + 1)
+        _bind(group, binding)
+    group.replace(keys.nonce(after.operator), encode(NextNonce(next=after.next_nonce)), binding_state.nonce_version)
+    group.replace(keys.COMMITMENTS, encode(Total(units=after.committed_units)), binding_state.commitments_version)
+    for total in (after.spent, *(after.wallets[wallet] for wallet in wallets_of(_orders(bindings)))):
+        group.put(keys.spent_row(total.day, total.wallet), encode(total), total.version)
+    return group, after
+
+
+def _bind(group: AtomicWrite, binding: Binding) -> None:
+    transaction, attempt = binding.transaction, binding.attempt
     slot = Slot(transaction.operator, transaction.nonce)
-    after = replace(binding_state.plus(orders), next_nonce=binding_state.next_nonce + 1)
-    group = AtomicWrite()
-    for order in orders:
+    for order in binding.orders:
         group.replace(keys.order_row(order.key), encode(_bound_order(order, transaction)), order.version)
         group.delete(keys.open_order(order))
-    group.replace(keys.nonce(slot.operator), encode(NextNonce(next=after.next_nonce)), binding_state.nonce_version)
-    group.replace(keys.COMMITMENTS, encode(Total(units=after.committed_units)), binding_state.commitments_version)
-    for total in (after.spent, *(after.wallets[wallet] for wallet in wallets_of(orders))):
-        group.put(keys.spent_row(total.day, total.wallet), encode(total), total.version)
     group.insert(keys.transaction(*slot), encode(transaction))
     group.insert(keys.open_transaction(*slot), encode(slot))
     group.insert(keys.attempt(*slot, 0), encode(attempt))
     index_attempt(group, attempt)
-    return group, after
 
 
-def after_binding(after: BindingState, orders: Sequence[Order], versions: Mapping[str, Version]) -> BindingState:
-    """Return the books *after* a binding with the versions its group gave them. Raises Contention, see version_of."""
+def _orders(bindings: Iterable[Binding]) -> Sequence[Order]:
+    return [order for binding in bindings for order in binding.orders]
+
+
+def after_binding(
+    after: BindingState, bindings: Sequence[Binding], versions: Mapping[str, Version]
+) -> tuple[BindingState, Sequence[Transaction]]:
+    """Return the books *after* a group and its transactions, with the versions it gave them. Raises Contention."""
     written = {
         wallet: replace(after.wallets[wallet], version=version_of(versions, keys.spent_row(after.spent.day, wallet)))
-        for wallet in wallets_of(orders)
+        for wallet in wallets_of(_orders(bindings))
     }
-    return replace(
+    books = replace(
         after,
         nonce_version=version_of(versions, keys.nonce(after.operator)),
         commitments_version=version_of(versions, keys.COMMITMENTS),
         spent=replace(after.spent, version=version_of(versions, keys.spent_row(after.spent.day))),
         wallets={**after.wallets, **written},
     )
+    transactions = (binding.transaction for binding in bindings)
+    rows = ((each, keys.transaction(each.operator, each.nonce)) for each in transactions)
+    return books, [replace(each, version=version_of(versions, key)) for each, key in rows]
 
 
 def require_whole(order: Order) -> None:
@@ -205,9 +247,8 @@ def wallets_of(orders: Iterable[Order]) -> Sequence[Address]:
     return sorted({order.wallet for order in orders})
 
 
-def _check_binding(
-    binding_state: BindingState, orders: Sequence[Order], transaction: Transaction, attempt: Attempt
-) -> None:
+def _check_binding(binding_state: BindingState, binding: Binding) -> None:
+    orders, transaction, attempt = binding.orders, binding.transaction, binding.attempt
     name = f"transaction {transaction.nonce} of {transaction.operator}"
     slot = (transaction.operator, transaction.nonce)
     require(

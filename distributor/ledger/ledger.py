@@ -18,6 +18,7 @@ from distributor.ledger import keys, line, order_search, queries
 from distributor.ledger.admin import Admin
 from distributor.ledger.approving import Approving
 from distributor.ledger.binding import (
+    Binding,
     Inserted,
     Page,
     add_attempt,
@@ -60,7 +61,7 @@ from distributor.model import (
 from distributor.state import BindingState, Identity, Stats
 from foundation.clock import Clock, utc_day
 from foundation.errors import Contention, require
-from foundation.tablestore.atomic import AtomicWrite, commit, version_of
+from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit, version_of
 from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import AuditTrail, Rows
 from foundation.tablestore.queries import past
@@ -178,29 +179,21 @@ class Ledger:
         return await queries.with_day_totals(self._rows, binding_state, binding_state.spent.day, wallets)
 
     async def bind(
-        self,
-        binding_state: BindingState,
-        orders: Sequence[Order],
-        transaction: Transaction,
-        attempt: Attempt,
-        caps: Caps = NO_CAPS,
-    ) -> tuple[BindingState, Transaction]:
+        self, binding_state: BindingState, bindings: Sequence[Binding], caps: Caps = NO_CAPS
+    ) -> tuple[BindingState, Sequence[Transaction]]:
         """
-        Bind *orders* to the next nonce, together with the bytes that pay them; return the next books.
+        Bind orders to the next nonces in one group, together with the bytes that pay them; return the next books.
 
         Raises:
-            Contention: The nonce, an order or a total has changed since it was read.
+            Contention: The nonce, an order or a total has changed since it was read; nothing is bound.
             InvariantBroken: The parts do not agree, a cap would be exceeded, or an order lacks an approval.
         """
-        slot = Slot(transaction.operator, transaction.nonce)
-        binding_state = await queries.with_day_totals(
-            self._rows, binding_state, transaction.bound_day, wallets_of(orders)
-        )
-        group, after = bind_orders(binding_state, orders, transaction, attempt, caps)
-        versions = await commit(self._rows, group, marker_row=keys.attempt(*slot, 0))
-        return after_binding(after, orders, versions), replace(
-            transaction, version=version_of(versions, keys.transaction(*slot))
-        )
+        first = bindings[0].transaction
+        wallets = wallets_of(order for binding in bindings for order in binding.orders)
+        binding_state = await queries.with_day_totals(self._rows, binding_state, first.bound_day, wallets)
+        group, after = bind_orders(binding_state, bindings, caps)
+        versions = await commit(self._rows, group, marker_row=keys.attempt(first.operator, first.nonce, 0))
+        return after_binding(after, bindings, versions)
 
     # following ---------------------------------------------------------------------------------
 
@@ -230,6 +223,28 @@ class Ledger:
         group.replace(key, encode(transaction), transaction.version)
         versions = await commit(self._rows, group, marker_row=key)
         return replace(transaction, version=version_of(versions, key))
+
+    async def update_all(self, transactions: Sequence[Transaction]) -> Sequence[bool]:
+        """
+        Keep what became of open transactions, in one group; return which were kept, True or False for each.
+
+        Where another worker wrote one of them since, the others are kept one by one.
+        """
+        groups = (transactions[first : first + ROWS_MAX] for first in range(0, len(transactions), ROWS_MAX))
+        return [kept for group in groups for kept in await self._update_group(group)]
+
+    async def _update_group(self, transactions: Sequence[Transaction]) -> Sequence[bool]:
+        require(all(each.status is not TransactionStatus.FINAL for each in transactions), "only a closing ends one")
+        group = AtomicWrite()
+        for each in transactions:
+            group.replace(keys.transaction(each.operator, each.nonce), encode(each), each.version)
+        try:
+            await commit(self._rows, group, marker_row=group.writes[0].key)
+        except Contention:
+            if len(transactions) == 1:
+                return [False]
+            return [kept for each in transactions for kept in await self._update_group([each])]
+        return [True] * len(transactions)
 
     async def add_attempt(self, transaction: Transaction, attempt: Attempt) -> Transaction:
         """Keep signed bytes as the next attempt, before any node sees them; two settlers cannot both own one."""

@@ -12,14 +12,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from distributor import approvals
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger, approving
-from distributor.ledger.binding import sum_of
+from distributor.ledger.binding import Binding, in_groups
 from distributor.ledger.opened import Opened
 from distributor.ledger.records import DoubtedPast
-from distributor.model import Attempt, AttemptKind, Fees, Transaction
+from distributor.model import Attempt, Fees, Transaction
 from distributor.payout import preflight, submission
+from distributor.payout.batch_signer import BatchSigner
 from distributor.payout.guard_way import GuardWay
 from distributor.payout.ledger_age import LedgerAge
 from distributor.payout.notices import Notices
@@ -28,17 +28,16 @@ from distributor.payout.selection import Line, Selection, select_orders
 from distributor.payout.shop_check import ShopCheck
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.payout.trial import Batch, Trials
-from distributor.ports import Alarms, Chain, Payer, Signer, UnsignedTransaction
+from distributor.ports import Alarms, Chain, Payer, Signer
 from distributor.reasons import unknown_operator
 from distributor.state import BindingState, WaitingReason
 from foundation import logs
-from foundation.clock import Clock, elapsed_ms, utc_day
+from foundation.clock import Clock
 from foundation.errors import Contention
 from foundation.single_flight import SingleFlight
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
-SIGNING_MS = 10_000  # a round begins no further signature after that; a vault is waited for besides
 SCHEMA_LEVEL = approving.LEVEL
 """The rules of binding this version knows. A rule that older code lacks raises it, and the ledger's ``schema`` row."""
 ROUNDS_PER_DRAIN = 1_000
@@ -241,6 +240,10 @@ class Distribution:
         )
 
     @property
+    def _batch_signer(self) -> BatchSigner:
+        return BatchSigner(signer=self.signer, payer=self._payer, config=self.config, clock=self.clock)
+
+    @property
     def _payer(self) -> Payer:
         return self.guard_way.guard if self.guard_way else self.chain
 
@@ -248,60 +251,24 @@ class Distribution:
 
     async def _bind_and_submit(self, binding_state: BindingState, batches: Sequence[Batch], price: Fees) -> int:
         """
-        Bind each batch to its own nonce, one group after the other; then hand all bytes over at once.
+        Sign each batch for its own nonce, bind them in as few groups as fit, then hand all bytes over at once.
 
-        A vault may take seconds for each signature: the next round signs what is left, under a renewed lease.
+        What is signed and not bound was shown to nobody: the next round signs other bytes for that nonce.
         """
-        stored, began_ms = list[tuple[Transaction, Attempt]](), self.clock()
-        for batch in batches:
-            if stored and elapsed_ms(began_ms, self.clock()) >= SIGNING_MS:
-                break
+        signed = await self._batch_signer.sign_all(binding_state, batches, price)
+        stored = list[tuple[Transaction, Attempt]]()
+        for group in in_groups(signed):
             try:
-                binding_state, transaction, attempt = await self._bind(binding_state, batch, price)
+                binding_state, transactions = await self.ledger.bind(binding_state, group, self.config.caps)
             except Contention:
                 break  # the next round reads everything anew
-            except SignerUnavailable:
-                if not stored:
-                    raise
-                break  # what is bound goes out first; the next round says what is wrong
-            for order in batch:
-                about = {"source": order.source, "order_id": order.order_id, "tx_hash": attempt.tx_hash}
-                logs.info(_log, "order_bound", **about, operator=attempt.operator, nonce=attempt.nonce)
-            stored.append((transaction, attempt))
+            stored += [(transaction, each.attempt) for transaction, each in zip(transactions, group, strict=True)]
+            _log_bound(group)
         await submission.submit(self.ledger, self.chain, self.clock, stored)
         return len(stored)
 
-    async def _bind(
-        self, binding_state: BindingState, batch: Batch, price: Fees
-    ) -> tuple[BindingState, Transaction, Attempt]:
-        """Sign and bind one batch. Raises Contention if totals or an approval are stale, as after midnight UTC."""
-        transaction, attempt = await self._sign(binding_state, batch, price)
-        if transaction.bound_day != binding_state.spent.day:
-            raise Contention("the orders were chosen by yesterday's totals")
-        if any(approvals.lacks(order, self.config.caps, transaction.bound_ms) for order in batch):
-            raise Contention("an approval ended while the orders were signed")
-        binding_state, transaction = await self.ledger.bind(
-            binding_state, batch, transaction, attempt, self.config.caps
-        )
-        return binding_state, transaction, attempt
 
-    async def _sign(self, binding_state: BindingState, batch: Batch, price: Fees) -> tuple[Transaction, Attempt]:
-        call, now_ms = self._payer.pay(*batch), self.clock()
-        unsigned = UnsignedTransaction(
-            chain_id=self.config.identity.chain_id,
-            nonce=binding_state.next_nonce,
-            call=call,
-            gas_limit=self.config.payment_gas(len(batch)),
-            fees=price,
-        )
-        transaction = Transaction(
-            operator=binding_state.operator,
-            nonce=binding_state.next_nonce,
-            to=call.to,
-            data=call.data,
-            orders=tuple(order.key for order in batch),
-            committed_units=sum_of(batch),
-            bound_day=utc_day(now_ms),
-            bound_ms=now_ms,
-        )
-        return transaction, await submission.sign_attempt(self.signer, unsigned, now_ms, kind=AttemptKind.PAY, index=0)
+def _log_bound(group: Sequence[Binding]) -> None:
+    for attempt, order in ((each.attempt, order) for each in group for order in each.orders):
+        about = {"source": order.source, "order_id": order.order_id, "tx_hash": attempt.tx_hash}
+        logs.info(_log, "order_bound", **about, operator=attempt.operator, nonce=attempt.nonce)

@@ -10,7 +10,7 @@ from distributor.model import HoldReason, Order, OrderStatus
 from distributor.state import PauseState
 from foundation.errors import Contention, InvariantBroken
 from tests.factories import BOB, NOW_MS, OPERATOR, a_hash
-from tests.fakes.bench import Bench, a_closing, binding
+from tests.fakes.bench import Bench, a_closing, bind, binding
 
 
 async def a_held_order(bench: Bench) -> Order:
@@ -43,7 +43,7 @@ async def test_a_pause_stops_a_round_in_progress(bench: Bench) -> None:
     await bench.ledger.admin.pause("ana", "audit")
 
     with pytest.raises(Contention):
-        await bench.ledger.bind(binding_state, [order], *binding(7, [order]))
+        await bind(bench.ledger, binding_state, [order], *binding(7, [order]))
     assert await bench.order("ORD1") == order
     assert (await bench.binding_state()).next_nonce == 7
 
@@ -56,7 +56,7 @@ async def test_a_pause_stops_every_operator(bench: Bench) -> None:
     await bench.ledger.admin.pause("ana", "audit")
 
     with pytest.raises(Contention):
-        await bench.ledger.bind(binding_state, orders, *binding(3, orders, BOB))
+        await bind(bench.ledger, binding_state, orders, *binding(3, orders, BOB))
 
 
 async def test_a_second_pause_leaves_the_first_ones_words(bench: Bench) -> None:
@@ -68,7 +68,7 @@ async def test_a_second_pause_leaves_the_first_ones_words(bench: Bench) -> None:
 
     assert again.paused_by == "ana"
     with pytest.raises(Contention):
-        await bench.ledger.bind(binding_state, [order], *binding(7, [order]))
+        await bind(bench.ledger, binding_state, [order], *binding(7, [order]))
 
 
 async def test_payouts_are_resumed_by_name(bench: Bench) -> None:
@@ -112,7 +112,7 @@ async def test_a_halt_stops_a_round_in_progress(bench: Bench) -> None:
     await bench.ledger.admin.halt("ana", "the key leaked")
 
     with pytest.raises(Contention):
-        await bench.ledger.bind(binding_state, [order], *binding(7, [order]))
+        await bind(bench.ledger, binding_state, [order], *binding(7, [order]))
 
 
 async def test_a_halt_after_a_pause_leaves_the_pauses_words(bench: Bench) -> None:
@@ -165,7 +165,7 @@ async def test_a_retried_order_gets_the_next_nonce(bench: Bench) -> None:
     waits = await bench.ledger.admin.retry(await a_held_order(bench), "ana", "")
     binding_state = await bench.binding_state()
 
-    await bench.ledger.bind(binding_state, [waits], *binding(8, [waits]))
+    await bind(bench.ledger, binding_state, [waits], *binding(8, [waits]))
 
     bound = await bench.order("ORD1")
     assert (bound.status, bound.operator, bound.nonce) == (OrderStatus.BOUND, OPERATOR, 8)
@@ -216,7 +216,7 @@ async def test_a_held_order_can_be_taken_back(bench: Bench) -> None:
 async def test_an_order_bound_meanwhile_is_not_taken_back(bench: Bench) -> None:
     """The binding is kept: it may be paid at any moment."""
     (order,) = await bench.received("ORD1")
-    await bench.ledger.bind(await bench.binding_state(), [order], *binding(7, [order]))
+    await bind(bench.ledger, await bench.binding_state(), [order], *binding(7, [order]))
 
     with pytest.raises(Contention):
         await bench.ledger.admin.cancel(order, "ana", "")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.errors import ConflictingOrder, ForeignLedger
+from distributor.ledger.binding import Binding
 from distributor.model import AttemptKind, HoldReason, OpenTransaction, OrderStatus, Transaction, TransactionStatus
 from distributor.state import PAID_WITHIN_S, PauseState, Stats
 from distributor.units import TokenUnits, Wei
@@ -15,7 +16,7 @@ from foundation.clock import UnixMs, utc_day
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.ports import UNSTORED, InsertRow
 from tests.factories import BOB, IDENTITY, NOW_MS, OPERATOR, TOKEN, a_hash, an_attempt, an_order
-from tests.fakes.bench import Bench, a_closing, binding
+from tests.fakes.bench import Bench, a_closing, bind, binding
 
 DAY = "2027-01-15"
 OTHER_OPERATOR = BOB
@@ -170,7 +171,7 @@ async def test_an_order_bound_meanwhile_is_not_held(bench: Bench) -> None:
     """The holder's view is stale: contention, and the binding is kept."""
     (order,) = await bench.received("ORD1")
     binding_state = await bench.binding_state()
-    await bench.ledger.bind(binding_state, [order], *binding(7, [order]))
+    await bind(bench.ledger, binding_state, [order], *binding(7, [order]))
 
     with pytest.raises(Contention):
         await bench.ledger.hold(order, HoldReason.SIMULATION, "late")
@@ -185,7 +186,7 @@ async def test_a_binding_moves_every_row_it_concerns_at_once(bench: Bench) -> No
     orders = await bench.received("ORD1", "ORD2")
     transaction, attempt = binding(7, orders)
 
-    binding_state, stored = await bench.ledger.bind(await bench.binding_state(), orders, transaction, attempt)
+    binding_state, stored = await bind(bench.ledger, await bench.binding_state(), orders, transaction, attempt)
 
     for order in orders:
         after = await bench.order(order.order_id)
@@ -203,11 +204,35 @@ async def test_bindings_go_on_with_the_books_of_the_one_before(bench: Bench) -> 
     """No reading in between: the versions come back with the answer."""
     binding_state = await bench.binding_state()
     for nonce, order in enumerate(await bench.received("ORD1", "ORD2", "ORD3"), start=7):
-        binding_state, _ = await bench.ledger.bind(binding_state, [order], *binding(nonce, [order]))
+        binding_state, _ = await bind(bench.ledger, binding_state, [order], *binding(nonce, [order]))
 
     assert (binding_state.next_nonce, binding_state.committed_units) == (10, 30 * TOKEN)
     assert await bench.binding_state() == binding_state
     assert [each.transaction.nonce for each in await bench.ledger.open_transactions()] == [7, 8, 9]
+
+
+async def test_several_nonces_are_bound_in_one_group(bench: Bench) -> None:
+    """As if one after the other; each order is bound to the nonce of its own transaction."""
+    orders = await bench.received("ORD1", "ORD2", "ORD3")
+    bindings = [Binding([order], *binding(nonce, [order])) for nonce, order in enumerate(orders, start=7)]
+
+    binding_state, stored = await bench.ledger.bind(await bench.binding_state(), bindings)
+
+    assert [(await bench.order(order.order_id)).nonce for order in orders] == [7, 8, 9]
+    assert [each.transaction for each in await bench.ledger.open_transactions()] == list(stored)
+    assert (binding_state.next_nonce, binding_state.committed_units) == (10, 30 * TOKEN)
+    assert await bench.binding_state() == binding_state
+
+
+async def test_of_several_bindings_all_or_none_is_done(bench: Bench) -> None:
+    """One of the orders was bound meanwhile: the nonces of the others stay free too."""
+    orders, books = await bench.received("ORD1", "ORD2"), await bench.binding_state()
+    books, _ = await bind(bench.ledger, books, orders[1:], *binding(7, orders[1:]))
+    before = await bench.values()
+
+    with pytest.raises(Contention):
+        await bench.ledger.bind(books, [Binding([each], *binding(n, [each])) for n, each in enumerate(orders, start=8)])
+    assert await bench.values() == before
 
 
 async def test_a_binding_carries_up_to_thirty_orders(bench: Bench) -> None:
@@ -223,7 +248,7 @@ async def test_of_two_binders_of_one_nonce_one_wins(bench: Bench) -> None:
     """The loser's order still waits, with no trace of the binding."""
     orders, binding_state = await bench.received("ORD1", "ORD2"), await bench.binding_state()
 
-    racing = (bench.ledger.bind(binding_state, [order], *binding(7, [order])) for order in orders)
+    racing = (bind(bench.ledger, binding_state, [order], *binding(7, [order])) for order in orders)
     outcomes = await asyncio.gather(*racing, return_exceptions=True)
 
     assert sum(isinstance(outcome, Contention) for outcome in outcomes) == 1
@@ -236,10 +261,10 @@ async def test_of_two_binders_of_one_nonce_one_wins(bench: Bench) -> None:
 async def test_one_order_is_never_bound_twice(bench: Bench) -> None:
     """A binder with fresh books and a stale order loses, whole: its nonce stays free."""
     (order,) = await bench.received("ORD1")
-    binding_state, _ = await bench.ledger.bind(await bench.binding_state(), [order], *binding(7, [order]))
+    binding_state, _ = await bind(bench.ledger, await bench.binding_state(), [order], *binding(7, [order]))
 
     with pytest.raises(Contention):
-        await bench.ledger.bind(binding_state, [order], *binding(8, [order]))
+        await bind(bench.ledger, binding_state, [order], *binding(8, [order]))
     assert await bench.binding_state() == binding_state
     assert await bench.ledger.transaction(OPERATOR, 8) is None
 
@@ -251,9 +276,9 @@ async def test_a_binding_counts_for_the_day_it_is_signed_on(bench: Bench) -> Non
         replace(binding(nonce, [order])[0], bound_day="2027-01-16") for nonce, order in zip([7, 8], orders, strict=True)
     ]
 
-    after, _ = await bench.ledger.bind(binding_state, [orders[0]], transactions[0], an_attempt(nonce=7))
+    after, _ = await bind(bench.ledger, binding_state, [orders[0]], transactions[0], an_attempt(nonce=7))
     stale = replace(after, spent=binding_state.spent)
-    after, _ = await bench.ledger.bind(stale, [orders[1]], transactions[1], an_attempt(nonce=8))
+    after, _ = await bind(bench.ledger, stale, [orders[1]], transactions[1], an_attempt(nonce=8))
 
     assert (after.spent.day, after.spent.units) == ("2027-01-16", 20 * TOKEN)
     assert (await bench.binding_state()).spent.units == 0
@@ -272,7 +297,7 @@ async def test_open_transactions_come_by_operator_and_nonce_without_the_final_on
     assert other_books is not None
     other_orders = await bench.received("ORD4")
     transaction, attempt = binding(3, other_orders, OTHER_OPERATOR)
-    await bench.ledger.bind(other_books, other_orders, transaction, attempt)
+    await bind(bench.ledger, other_books, other_orders, transaction, attempt)
 
     found = await bench.ledger.open_transactions()
 
@@ -282,6 +307,18 @@ async def test_open_transactions_come_by_operator_and_nonce_without_the_final_on
         OpenTransaction(transaction=third, attempts=(an_attempt(nonce=9),)),
     ]
     assert found == sorted(expected, key=lambda each: (each.transaction.operator, each.transaction.nonce))
+
+
+async def test_what_became_of_several_transactions_is_kept_together(bench: Bench) -> None:
+    """What another worker wrote since stays as that worker wrote it, and the others are kept."""
+    bound = [await bench.bound(order_id) for order_id in ("ORD1", "ORD2", "ORD3")]
+    submitted = [replace(each, status=TransactionStatus.SUBMITTED) for each in bound]
+
+    assert await bench.ledger.update_all(submitted[:1]) == [True]
+    assert await bench.ledger.update_all(submitted) == [False, True, True]
+    found = [each.transaction.status for each in await bench.ledger.open_transactions()]
+    assert found == [TransactionStatus.SUBMITTED] * 3
+    assert await bench.ledger.update_all([]) == []
 
 
 async def test_any_open_tells_whether_settlement_has_work(bench: Bench) -> None:
@@ -453,7 +490,7 @@ async def test_bindings_and_closings_share_the_totals_without_losing_any(bench: 
         while waiting:
             binding_state = await bench.binding_state()
             try:
-                await bench.ledger.bind(binding_state, waiting[:1], *binding(binding_state.next_nonce, waiting[:1]))
+                await bind(bench.ledger, binding_state, waiting[:1], *binding(binding_state.next_nonce, waiting[:1]))
             except Contention:
                 continue
             del waiting[0]

@@ -14,7 +14,7 @@ from distributor.units import TokenUnits
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.ports import Version
 from tests.factories import ALICE, BOB, NOW_MS, OPERATOR, TOKEN, a_hash
-from tests.fakes.bench import Bench, a_closing, binding
+from tests.fakes.bench import Bench, a_closing, bind, binding
 
 DAY, NEXT_DAY = "2027-01-15", "2027-01-16"
 DAY_MS = 86_400_000
@@ -38,7 +38,7 @@ async def test_a_binding_counts_in_the_totals_of_its_day_and_of_each_wallet(benc
     """Two orders of alice and one of bob in one transaction: three rows, each written once."""
     orders = [*await bench.received("ORD1", "ORD2"), *await bench.received("ORD3", wallet=BOB)]
 
-    binding_state, _ = await bench.ledger.bind(await bench.binding_state(), orders, *binding(7, orders))
+    binding_state, _ = await bind(bench.ledger, await bench.binding_state(), orders, *binding(7, orders))
 
     assert await spent(bench) == {
         DAY: str(30 * TOKEN),
@@ -54,7 +54,7 @@ async def test_a_binding_counts_in_the_totals_of_its_day_and_of_each_wallet(benc
 async def test_a_release_gives_back_to_the_day_of_the_binding(bench: Bench) -> None:
     """In all and to the wallet whose order is held; the closing's own day is another one."""
     orders = [*await bench.received("ORD1"), *await bench.received("ORD2", wallet=BOB)]
-    _, bound = await bench.ledger.bind(await bench.binding_state(), orders, *binding(7, orders))
+    _, bound = await bind(bench.ledger, await bench.binding_state(), orders, *binding(7, orders))
     bench.clock.advance(DAY_MS)
 
     await bench.ledger.close(bound, a_closing("ORD1", held=["ORD2"]))
@@ -69,7 +69,7 @@ async def test_a_retried_order_counts_on_the_day_it_is_bound_again(bench: Bench)
     waits = await bench.ledger.admin.retry(await bench.order("ORD1"), "ana", "the authority was paused")
     transaction, attempt = binding(8, [waits])
 
-    await bench.ledger.bind(await bench.binding_state(), [waits], replace(transaction, bound_day=NEXT_DAY), attempt)
+    await bind(bench.ledger, await bench.binding_state(), [waits], replace(transaction, bound_day=NEXT_DAY), attempt)
 
     today = str(10 * TOKEN)
     assert await spent(bench) == {DAY: "0", f"{DAY}:{ALICE}": "0", NEXT_DAY: today, f"{NEXT_DAY}:{ALICE}": today}
@@ -83,8 +83,8 @@ async def test_two_operators_never_exceed_a_cap_together(bench: Bench, caps: Cap
     binding_state = [await books_of(bench, operator) for operator in (OPERATOR, BOB)]
 
     outcomes = await asyncio.gather(
-        bench.ledger.bind(binding_state[0], [orders[0]], *binding(7, [orders[0]]), caps),
-        bench.ledger.bind(binding_state[1], [orders[1]], *binding(3, [orders[1]], BOB), caps),
+        bind(bench.ledger, binding_state[0], [orders[0]], *binding(7, [orders[0]]), caps=caps),
+        bind(bench.ledger, binding_state[1], [orders[1]], *binding(3, [orders[1]], BOB), caps=caps),
         return_exceptions=True,
     )
 
@@ -104,26 +104,24 @@ async def test_a_total_that_changed_since_it_was_read_stops_the_binding(bench: B
     )
 
     with pytest.raises(Contention):
-        await bench.ledger.bind(binding_state, [order], *binding(8, [order]))
+        await bind(bench.ledger, binding_state, [order], *binding(8, [order]))
     assert await bench.order("ORD2") == order
 
 
 async def test_the_ledger_itself_refuses_to_bind_above_a_cap(bench: Bench) -> None:
     """The choice of the orders was wrong: a bug, and nothing is written."""
     orders = await bench.received("ORD1", "ORD2")
-    before = await bench.values()
+    before, caps = await bench.values(), Caps(wallet_units=TokenUnits(20 * TOKEN - 1))
 
     with pytest.raises(InvariantBroken, match="default:ORD2 would be bound above MAX_DAILY_WALLET_TOKENS"):
-        await bench.ledger.bind(
-            await bench.binding_state(), orders, *binding(7, orders), Caps(wallet_units=TokenUnits(20 * TOKEN - 1))
-        )
+        await bind(bench.ledger, await bench.binding_state(), orders, *binding(7, orders), caps=caps)
     assert await bench.values() == before
 
 
 async def test_what_is_known_is_not_read_again(bench: Bench) -> None:
     """The totals come back with the answer to a binding, as the versions do."""
     (order,), binding_state = await bench.received("ORD1"), await bench.binding_state()
-    after, _ = await bench.ledger.bind(binding_state, [order], *binding(7, [order]))
+    after, _ = await bind(bench.ledger, binding_state, [order], *binding(7, [order]))
 
     assert await bench.ledger.with_wallets(after, [ALICE]) == after == await bench.binding_state()
 

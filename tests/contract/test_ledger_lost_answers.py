@@ -16,7 +16,7 @@ from foundation.errors import StoreUnavailable
 from foundation.tablestore.atomic import TRIES_MAX
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import BOB, IDENTITY, OPERATOR, TOKEN, a_hash, an_attempt, an_order
-from tests.fakes.bench import Bench, a_closing, binding
+from tests.fakes.bench import Bench, a_closing, bind, binding
 from tests.fakes.rows import ListAudit, UnsteadyRows
 
 OTHER_OPERATOR = BOB
@@ -87,7 +87,7 @@ async def _cancel(bench: Bench) -> Verb:
 async def _bind(bench: Bench) -> Verb:
     await bench.ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     orders, binding_state = await bench.received("ORD1"), await bench.binding_state()
-    return lambda bench: bench.ledger.bind(binding_state, orders, *binding(7, orders))
+    return lambda bench: bind(bench.ledger, binding_state, orders, *binding(7, orders))
 
 
 async def _update(bench: Bench) -> Verb:
@@ -204,12 +204,12 @@ async def test_what_a_lost_answer_wrote_can_be_written_again(bench: Bench) -> No
     """The versions found by reading back are good for the next conditional write."""
     orders, binding_state = await bench.received("ORD1", "ORD2"), await bench.binding_state()
     bench.rows.lose_next_answer(done=True)
-    binding_state, transaction = await bench.ledger.bind(binding_state, orders[:1], *binding(7, orders[:1]))
+    binding_state, transaction = await bind(bench.ledger, binding_state, orders[:1], *binding(7, orders[:1]))
     bench.rows.echo_conflict_once()
     transaction = await bench.ledger.update(replace(transaction, status=TransactionStatus.SUBMITTED))
     bench.rows.lose_next_answer(done=True)
     transaction = await bench.ledger.add_attempt(transaction, an_attempt(1))
-    await bench.ledger.bind(binding_state, orders[1:], *binding(8, orders[1:]))
+    await bind(bench.ledger, binding_state, orders[1:], *binding(8, orders[1:]))
     await bench.ledger.close(transaction, a_closing("ORD1"))
 
     assert (await bench.order("ORD1")).status is OrderStatus.PAID

@@ -14,7 +14,8 @@ from distributor.addresses import keccak256
 from distributor.chain_types import Call
 from distributor.errors import SignerUnavailable
 from distributor.model import Address, Fees
-from distributor.payout.distribution import LEASE_MS, SIGNING_MS
+from distributor.payout.batch_signer import SIGNING_MS
+from distributor.payout.distribution import LEASE_MS
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.signing.signer import LocalSigner
 from distributor.signing.vault_signer import VaultSigner, connect_vault_signer

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from distributor.caps import NO_CAPS, Caps
 from distributor.ledger import Closing, Ledger
+from distributor.ledger.binding import Binding
 from distributor.model import Address, Attempt, HoldReason, Order, OrderKey, Transaction
 from distributor.state import BindingState
 from distributor.units import TokenUnits, Wei
@@ -41,7 +43,7 @@ class Bench:
         """Insert orders and bind them to the next nonce together."""
         orders = await self.received(*order_ids)
         binding_state = await self.binding_state()
-        _, transaction = await self.ledger.bind(binding_state, orders, *binding(binding_state.next_nonce, orders))
+        _, transaction = await bind(self.ledger, binding_state, orders, *binding(binding_state.next_nonce, orders))
         return transaction
 
     async def order(self, order_id: str) -> Order:
@@ -66,6 +68,20 @@ async def founded() -> Bench:
     ledger = Ledger(rows, audit, clock=clock)
     await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     return Bench(ledger, rows, audit, clock)
+
+
+async def bind(
+    ledger: Ledger,
+    binding_state: BindingState,
+    orders: Sequence[Order],
+    transaction: Transaction,
+    attempt: Attempt,
+    *,
+    caps: Caps = NO_CAPS,
+) -> tuple[BindingState, Transaction]:
+    """Bind one transaction, as the ledger binds several."""
+    after, (stored,) = await ledger.bind(binding_state, [Binding(orders, transaction, attempt)], caps)
+    return after, stored
 
 
 def binding(nonce: int, orders: Sequence[Order], operator: Address = OPERATOR) -> tuple[Transaction, Attempt]:

@@ -6,17 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from distributor.ledger import closing, queries
+from distributor.ledger.binding import Binding
 from distributor.ledger.closing import Closing, ClosingInputs
-from distributor.model import Attempt, Fees, OpenTransaction, Transaction
+from distributor.model import OpenTransaction, Transaction
 from distributor.payout import settlement, submission
-from distributor.payout.distribution import Distribution
+from distributor.payout.batch_signer import BatchSigner
 from distributor.payout.settlement import Settlement
 from distributor.payout.step_kinds import Step
-from distributor.payout.trial import Batch
 from distributor.state import BindingState
 from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite
@@ -65,15 +66,13 @@ def released_on_the_day_of_the_closing(patch: Patch) -> None:
 
 def bound_by_yesterdays_totals(patch: Patch) -> None:
     """Count a binding on the day of the round, though it is signed past midnight."""
-    sign = Distribution._sign
+    sign = BatchSigner.sign
 
-    async def as_chosen(
-        self: Distribution, binding_state: BindingState, batch: Batch, price: Fees
-    ) -> tuple[Transaction, Attempt]:
-        transaction, attempt = await sign(self, binding_state, batch, price)
-        return replace(transaction, bound_day=binding_state.spent.day), attempt
+    async def as_chosen(self: BatchSigner, binding_state: BindingState, *more: Any) -> Binding:
+        binding = await sign(self, binding_state, *more)
+        return replace(binding, transaction=replace(binding.transaction, bound_day=binding_state.spent.day))
 
-    patch.setattr(Distribution, "_sign", as_chosen)
+    patch.setattr(BatchSigner, "sign", as_chosen)
 
 
 # days -------------------------------------------------------------------------------------------------

@@ -13,13 +13,14 @@ from distributor.chain_types import FeeQuote
 from distributor.day_totals import DayTotals
 from distributor.ledger import keys
 from distributor.ledger.admin import Admin
+from distributor.ledger.binding import Binding
 from distributor.ledger.closing import Closing, _close_order
 from distributor.ledger.columns import encode
 from distributor.ledger.order_index import place_keys
 from distributor.ledger.purging import Erasure, PurgeRows
-from distributor.model import Attempt, Fees, Order, OrderStatus, Transaction
+from distributor.model import Fees, Order, OrderStatus
 from distributor.payout import fees, preflight
-from distributor.payout.distribution import Distribution
+from distributor.payout.batch_signer import BatchSigner
 from distributor.payout.sweep import Sweep, Wakes
 from distributor.payout.trial import Batch
 from distributor.settings.chain import FeeSettings
@@ -61,18 +62,18 @@ def never_replaced(patch: Patch) -> None:
 
 def estimate_is_the_gas_limit(patch: Patch) -> None:
     """Give a payment the gas that it would need at the moment."""
-    sign = Distribution._sign
+    sign = BatchSigner.sign
 
-    async def tight(
-        self: Distribution, binding_state: BindingState, batch: Batch, price: Fees
-    ) -> tuple[Transaction, Attempt]:
-        if self.guard_way is not None:  # a guarded call says itself what its items may use
-            return await sign(self, binding_state, batch, price)
-        (simulation,) = await self.chain.simulate(binding_state.operator, [self.chain.pay(*batch)])
+    async def tight(self: BatchSigner, binding_state: BindingState, nonce: int, batch: Batch, price: Fees) -> Binding:
+        payer: Any = self.payer
+        if not hasattr(payer, "simulate"):  # a guarded call says itself what its items may use
+            return await sign(self, binding_state, nonce, batch, price)
+        (simulation,) = await payer.simulate(binding_state.operator, [payer.pay(*batch)])
         limits = self.config.limits.model_copy(update={"gas_limit": simulation.gas or self.config.limits.gas_limit})
-        return await sign(replace(self, config=replace(self.config, limits=limits)), binding_state, batch, price)
+        tightened = replace(self, config=replace(self.config, limits=limits))
+        return await sign(tightened, binding_state, nonce, batch, price)
 
-    patch.setattr(Distribution, "_sign", tight)
+    patch.setattr(BatchSigner, "sign", tight)
 
 
 # the books -----------------------------------------------------------------------------------------

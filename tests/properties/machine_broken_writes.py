@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 from distributor.ledger import Ledger
-from distributor.model import Attempt, Fees, Transaction
+from distributor.model import Attempt, Transaction
 from distributor.payout.distribution import Distribution
 from distributor.payout.step_kinds import ReplaceAttempt
 from distributor.payout.steps import StepExecutor, StepResult
-from distributor.payout.trial import Batch
 from distributor.ports import Chain
-from distributor.state import BindingState
 from foundation.tablestore import atomic
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import DeleteRow, InsertRow, ReplaceRow, Row, RowWrite
@@ -94,16 +92,14 @@ def owner_token_ignored(patch: Patch) -> None:
 
 def submit_before_binding(patch: Patch) -> None:
     """Hand attempt 0 over as soon as it is signed."""
-    sign = Distribution._sign
+    bind = Distribution._bind_and_submit
 
-    async def at_once(
-        self: Distribution, binding_state: BindingState, batch: Batch, price: Fees
-    ) -> tuple[Transaction, Attempt]:
-        transaction, attempt = await sign(self, binding_state, batch, price)
-        await self.chain.submit([attempt.raw])
-        return transaction, attempt
+    async def at_once(self: Distribution, *arguments: Any) -> int:
+        for binding in await self._batch_signer.sign_all(*arguments):  # signed twice, the bytes are the same
+            await self.chain.submit([binding.attempt.raw])
+        return await bind(self, *arguments)
 
-    patch.setattr(Distribution, "_sign", at_once)
+    patch.setattr(Distribution, "_bind_and_submit", at_once)
 
 
 def submit_before_storing_a_replacement(patch: Patch) -> None:

@@ -13,7 +13,7 @@ from distributor.ledger.call_records import CallState, StopReason
 from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite, commit
 from tests.factories import NOW_MS
-from tests.fakes.bench import binding
+from tests.fakes.bench import bind, binding
 from tests.fakes.telling import HOUR_MS, Telling, a_telling
 
 
@@ -112,7 +112,7 @@ async def test_an_order_that_is_being_paid_again_is_told_as_one_that_waits(there
     await there.ledger.admin.retry(await there.held("ORD1"), "ana", "repaired")
     await there.turn()
     books, order = await there.bench.binding_state(), await there.bench.order("ORD1")
-    await there.ledger.bind(books, [order], *binding(books.next_nonce, [order]))
+    await bind(there.ledger, books, [order], *binding(books.next_nonce, [order]))
     there.url = "https://shop.example/ballx"
 
     await by_hand(there).resend(await there.bench.order("ORD1"))

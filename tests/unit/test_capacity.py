@@ -13,7 +13,7 @@ from distributor.ledger import Ledger
 from distributor.ledger.call_backs import Announced
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_address, an_order
-from tests.fakes.bench import Bench, a_closing, binding
+from tests.fakes.bench import Bench, a_closing, bind, binding
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
 
@@ -34,7 +34,7 @@ async def test_an_order_writes_the_rows_that_are_counted(size: int) -> None:
     orders = [
         (await bench.ledger.insert(an_order(name, wallet=an_address(f"{n}")))).order for n, name in enumerate(ids)
     ]
-    _, bound = await bench.ledger.bind(await bench.binding_state(), orders, *binding(7, orders))
+    _, bound = await bind(bench.ledger, await bench.binding_state(), orders, *binding(7, orders))
     submitted = await bench.ledger.update(bound)
     mined = await bench.ledger.update(submitted)
     await bench.ledger.close(mined, a_closing(*ids))

@@ -19,6 +19,7 @@ from distributor.ports import UnsignedTransaction
 from distributor.state import WaitingReason
 from distributor.units import TokenUnits, Wei
 from tests import factories
+from tests.fakes.bench import bind
 from tests.fakes.chain import OPERATOR, FakeChain
 from tests.fakes.chain_state import CUSTOMERS, GUARD, Behaviour
 from tests.world import World, a_world, tokens
@@ -495,7 +496,7 @@ async def bind_together(world: World, orders: list[Order]) -> None:
         bound_day=binding_state.spent.day,
         bound_ms=now_ms,
     )
-    _, stored = await world.ledger.bind(binding_state, orders, transaction, attempt)
+    _, stored = await bind(world.ledger, binding_state, orders, transaction, attempt)
     await submission.broadcast(world.ledger, world.chain, world.clock, [(stored, attempt)])
 
 

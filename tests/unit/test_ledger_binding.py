@@ -7,10 +7,28 @@ import pytest
 
 from distributor.caps import NO_CAPS, Caps
 from distributor.day_totals import DayTotals
-from distributor.ledger.binding import MAX_ORDERS_PER_TRANSACTION, add_attempt, bind_orders, hold_order, insert_order
+from distributor.ledger.binding import (
+    MAX_ORDERS_PER_TRANSACTION,
+    Binding,
+    add_attempt,
+    bind_orders,
+    hold_order,
+    in_groups,
+    insert_order,
+    rows_of,
+)
 from distributor.ledger.closing import ClosingInputs, close_transaction
 from distributor.ledger.records import Total
-from distributor.model import AttemptKind, HoldReason, Order, OrderKey, OrderStatus, SubmitOutcome, TransactionStatus
+from distributor.model import (
+    Address,
+    AttemptKind,
+    HoldReason,
+    Order,
+    OrderKey,
+    OrderStatus,
+    SubmitOutcome,
+    TransactionStatus,
+)
 from distributor.state import BindingState, Spent, Stats
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
@@ -50,7 +68,7 @@ def bind(**changes: Any) -> None:
     orders, caps = changes.pop("orders", [WAITS]), changes.pop("caps", NO_CAPS)
     transaction = replace(a_transaction(), **changes.pop("transaction", {}))
     attempt = replace(an_attempt(), **changes.pop("attempt", {}))
-    bind_orders(replace(BOOKS, **changes), orders, transaction, attempt, caps)
+    bind_orders(replace(BOOKS, **changes), [Binding(orders, transaction, attempt)], caps)
 
 
 def close(inputs: ClosingInputs = STANDING, **changes: Any) -> None:
@@ -164,11 +182,33 @@ def test_the_largest_entries_fit_one_group() -> None:
     inputs = replace(STANDING, orders=bound, spent=spent, committed=Total(units=units, version=V1))
     inputs = replace(inputs, day=DayTotals(day="2027-01-15", version=V1))
 
-    group, _ = bind_orders(replace(BOOKS, wallets=totals), orders, transaction, an_attempt(), NO_CAPS)
+    binding = Binding(orders, transaction, an_attempt())
+    group, _ = bind_orders(replace(BOOKS, wallets=totals), [binding], NO_CAPS)
     closed = close_transaction(replace(transaction, version=V1), inputs, all_held, NOW_MS)
 
-    assert len(group.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 7 <= ROWS_MAX
+    assert len(group.writes) == rows_of([binding]) == 3 * MAX_ORDERS_PER_TRANSACTION + 7 <= ROWS_MAX
     assert len(closed.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 8 <= ROWS_MAX
+
+
+def test_bindings_are_parted_into_as_few_groups_as_a_table_takes() -> None:
+    """Sixteen single ones to wallets of their own need two; to one wallet, one."""
+
+    def single(nonce: int, wallet: Address) -> Binding:
+        order = an_order(f"ORD{nonce}", wallet=wallet, version=V1)
+        transaction = a_transaction(nonce, orders=(order.key,), committed_units=order.amount_units)
+        return Binding([order], transaction, an_attempt(nonce=nonce))
+
+    apart = [single(nonce, an_address(f"wallet {nonce}")) for nonce in range(7, 23)]
+    together = [single(nonce, ALICE) for nonce in range(7, 23)]
+    wallets = {each.orders[0].wallet for each in [*apart, *together]}
+    books = replace(BOOKS, wallets={wallet: Spent(day=SPENT.day, wallet=wallet) for wallet in wallets})
+
+    assert [len(group) for group in in_groups(apart)] == [13, 3]
+    assert [len(group) for group in in_groups(together)] == [16]
+    for group in [*in_groups(apart), *in_groups(together)]:
+        written, _ = bind_orders(replace(books, next_nonce=group[0].transaction.nonce), group, NO_CAPS)
+        assert len(written.writes) == rows_of(group) <= ROWS_MAX
+    assert list(in_groups([])) == []
 
 
 @pytest.mark.parametrize("status", [status for status in OrderStatus if status is not OrderStatus.RECEIVED])

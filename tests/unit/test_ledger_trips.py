@@ -12,7 +12,7 @@ from foundation.errors import Contention, InvariantBroken, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import InsertRow
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_attempt, an_order
-from tests.fakes.bench import Bench, a_closing, binding
+from tests.fakes.bench import Bench, a_closing, bind, binding
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
 
@@ -44,10 +44,10 @@ async def test_a_new_order_costs_one_round_trip(bench: Bench, rows: MemoryRows) 
 async def test_a_binding_on_the_books_of_the_one_before_costs_one_round_trip(bench: Bench, rows: MemoryRows) -> None:
     """Everything it needs was in the last answer."""
     orders, binding_state = await bench.received("ORD1", "ORD2"), await bench.binding_state()
-    binding_state, _ = await bench.ledger.bind(binding_state, orders[:1], *binding(7, orders[:1]))
+    binding_state, _ = await bind(bench.ledger, binding_state, orders[:1], *binding(7, orders[:1]))
     rows.commits = rows.reads = 0
 
-    await bench.ledger.bind(binding_state, orders[1:], *binding(8, orders[1:]))
+    await bind(bench.ledger, binding_state, orders[1:], *binding(8, orders[1:]))
 
     assert (rows.commits, rows.reads) == (1, 0)
 
@@ -100,7 +100,7 @@ async def test_a_binding_another_has_gone_on_from_is_contention(bench: Bench, ro
     rows.after_next_read(lambda: rows.put("commitments", {"units": "5", "owner": "another"}))
 
     with pytest.raises(Contention, match="commitments"):
-        await bench.ledger.bind(binding_state, orders, *binding(7, orders))
+        await bind(bench.ledger, binding_state, orders, *binding(7, orders))
     assert (await bench.order("ORD1")).nonce == 7
 
 

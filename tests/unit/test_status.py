@@ -24,6 +24,7 @@ from tests.factories import (
     an_attempt,
     an_order,
 )
+from tests.fakes.bench import bind
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
 from tests.fakes.status import a_status, no_round_runs
@@ -59,7 +60,7 @@ async def bound(ledger: Ledger) -> Transaction:
     order, binding_state = await ledger.order(KEY), await ledger.binding_state(OPERATOR)
     assert order
     assert binding_state
-    _, transaction = await ledger.bind(binding_state, [order], a_transaction(), an_attempt())
+    _, transaction = await bind(ledger, binding_state, [order], a_transaction(), an_attempt())
     return transaction
 
 

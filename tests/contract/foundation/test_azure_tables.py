@@ -27,7 +27,7 @@ from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import InsertRow, OutcomeUnknown, ReplaceRow, Version
 from foundation.tablestore.service_clock import ServiceClock
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_attempt, an_order
-from tests.fakes.bench import Bench, a_closing, binding
+from tests.fakes.bench import Bench, a_closing, bind, binding
 from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit, UnsteadyRows
 
@@ -126,7 +126,7 @@ async def test_an_order_goes_its_way_once_whatever_answer_is_spoiled(store: Tabl
         assert inserted.new
         binding_state = await bench.binding_state()
         spoil()
-        _, bound = await bench.ledger.bind(binding_state, [inserted.order], *binding(7, [inserted.order]))
+        _, bound = await bind(bench.ledger, binding_state, [inserted.order], *binding(7, [inserted.order]))
         spoil()
         bound = await bench.ledger.update(replace(bound, status=TransactionStatus.SUBMITTED))
         spoil()

@@ -15,14 +15,14 @@ from payflow.state import DeliveryPhase
 
 def submit_before_storing() -> None:
     """Hand the bytes to the node as soon as they are signed."""
-    sign = Distribution._sign
+    bind = Distribution._bind_and_submit
 
-    async def sign_and_submit(self: Distribution, *arguments: Any) -> Any:
-        transaction, attempt = await sign(self, *arguments)
-        await self.chain.submit([attempt.raw])
-        return transaction, attempt
+    async def submit_and_bind(self: Distribution, *arguments: Any) -> int:
+        for binding in await self._batch_signer.sign_all(*arguments):  # signed twice, the bytes are the same
+            await self.chain.submit([binding.attempt.raw])
+        return await bind(self, *arguments)
 
-    Distribution._sign = sign_and_submit  # type: ignore[method-assign, assignment]  # that is the habit
+    Distribution._bind_and_submit = submit_and_bind  # type: ignore[method-assign, assignment]  # that is the habit
 
 
 def call_the_first_block_final() -> None:
