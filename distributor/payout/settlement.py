@@ -7,7 +7,6 @@ intent, act, store the result. Killed anywhere, the next turn enters the same pa
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,6 @@ from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
 from distributor.model import Address, OpenTransaction, TransactionStatus
 from distributor.payout import alarms, lifecycle, submission
-from distributor.payout.confirmation import Confirmed
 from distributor.payout.distribution import Distribution
 from distributor.payout.observation import Observation, slot_of
 from distributor.payout.preflight import identity_mismatch
@@ -31,6 +29,7 @@ from distributor.payout.step_kinds import (
     Submit,
     Wait,
 )
+from distributor.payout.step_runner import StepRunner
 from distributor.payout.steps import StepExecutor, StepResult
 from distributor.payout.stillness import resting
 from distributor.ports import Chain
@@ -178,12 +177,8 @@ class Settlement:
         broken: list[InvariantBroken] = []
         decided = [(each, self._decide(each, views[slot_of(each)], lowest, broken)) for each in opened]
         steps = await self._unless_halted(decided)
-        urgent = [
-            self._one(each, step, views[slot_of(each)], broken)
-            for each, step in steps
-            if not isinstance(step, Finalise)
-        ]
-        done = await asyncio.gather(*urgent)
+        runner = StepRunner(self.steps, broken)
+        done = await runner.run([(each, step, views[slot_of(each)]) for each, step in steps])
         await submission.submit(
             self.ledger, self.chain, self.clock, [each.submit for each in done if each.submit is not None]
         )
@@ -192,7 +187,7 @@ class Settlement:
         bound = await self._refill(done)
         shown = [(each, step.receipt, views[slot_of(each)]) for each, step in steps if isinstance(step, Finalise)]
         confirmed = await self.steps.confirmation.confirm(shown, broken)
-        closed = [await self._close(each, broken) for each in confirmed]
+        closed = [await runner.close(each) for each in confirmed]
         bound += await self._refill(closed)
         return self._left(opened, steps, closed=sum(each.closed for each in closed), bound=bound, broken=broken)
 
@@ -262,26 +257,6 @@ class Settlement:
             return steps
         logs.info(_log, "pushes_halted", transactions=sum(isinstance(step, _PUSHES) for _, step in steps))
         return [(each, Wait() if isinstance(step, _PUSHES) else step) for each, step in steps]
-
-    async def _one(
-        self, opened: OpenTransaction, step: Step, snapshot: ChainSnapshot, broken: list[InvariantBroken]
-    ) -> StepResult:
-        try:
-            return await self.steps.execute(opened, step, snapshot)
-        except Contention:
-            logs.info(_log, "transaction_changed_elsewhere", nonce=opened.transaction.nonce)
-        except InvariantBroken as error:
-            broken.append(error)
-        return StepResult()
-
-    async def _close(self, confirmed: Confirmed, broken: list[InvariantBroken]) -> StepResult:
-        try:
-            return await self.steps.close(confirmed)
-        except Contention:
-            logs.info(_log, "transaction_changed_elsewhere", nonce=confirmed.opened.transaction.nonce)
-        except InvariantBroken as error:
-            broken.append(error)
-        return StepResult()
 
 
 def _lowest_in_flight(opened: Sequence[OpenTransaction]) -> dict[Address, int]:

@@ -14,6 +14,7 @@ from typing import assert_never
 from distributor.chain_types import ChainSnapshot, Receipt
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Closing, Ledger
+from distributor.ledger.closing import mined_by
 from distributor.model import (
     Address,
     Attempt,
@@ -98,7 +99,9 @@ class StepExecutor:
         """
         transaction = opened.transaction
         match step:
-            case Wait() | Finalise():  # what is final is closed by ``close``, once it is confirmed
+            case (
+                Wait() | Finalise() | Mined()
+            ):  # ``close`` does the final ones, once confirmed, and ``mined`` the mined
                 return StepResult()
             case Submit(attempt=attempt):
                 return StepResult(submit=(transaction, attempt))
@@ -112,8 +115,6 @@ class StepExecutor:
                 return await self._replace(transaction, step)
             case Reopen():
                 return await self._reopen(transaction, step)
-            case Mined(receipt=receipt):
-                return await self._mined(transaction, receipt)
             case ReceiptUnreadable():
                 await self.alarms.raise_(node_alarms.receipt_unreadable(opened, snapshot.node))
                 return StepResult()
@@ -170,26 +171,19 @@ class StepExecutor:
 
     # mined and final ---------------------------------------------------------------------------
 
-    async def _mined(self, transaction: Transaction, receipt: Receipt) -> StepResult:
-        block = receipt.block
-        mined = replace(
-            transaction,
-            status=TransactionStatus.MINED,
-            mined_hash=receipt.tx_hash,
-            block_number=block.number,
-            block_hash=block.block_hash,
-            alone_since_ms=None,
-        )
-        await self.ledger.update(mined)
-        logs.info(
-            _log,
-            "transaction_mined",
-            nonce=transaction.nonce,
-            tx_hash=receipt.tx_hash,
-            block=block.number,
-            succeeded=receipt.succeeded,
-        )
-        return StepResult(freed=True)
+    async def mined(self, found: Sequence[tuple[Transaction, Receipt]]) -> Sequence[StepResult]:
+        """Note the blocks of transactions together; what another worker wrote since is left as it is."""
+        noted = await self.ledger.update_all([_noted(*each) for each in found])
+        for (transaction, receipt), kept in zip(found, noted, strict=True):
+            logs.info(
+                _log,
+                "transaction_mined" if kept else "transaction_changed_elsewhere",
+                nonce=transaction.nonce,
+                tx_hash=receipt.tx_hash,
+                block=receipt.block.number,
+                succeeded=receipt.succeeded,
+            )
+        return [StepResult(freed=kept) for kept in noted]
 
     async def close(self, confirmed: Confirmed) -> StepResult:
         """
@@ -262,6 +256,10 @@ class StepExecutor:
                 logs.warning(_log, "order_released", source=order.source, order_id=order.order_id, detail=detail)
             else:
                 _log_paid(order, closing, now_ms)
+
+
+def _noted(transaction: Transaction, receipt: Receipt) -> Transaction:
+    return replace(mined_by(transaction, receipt), status=TransactionStatus.MINED, alone_since_ms=None)
 
 
 def _reverted(verdict: PaymentProof) -> bool:

@@ -7,10 +7,8 @@ for what a person does by hand; settlement hands it over after the halt.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from distributor.chain_types import Call, Submitted
@@ -20,7 +18,6 @@ from distributor.ports import Chain, Signer, UnsignedTransaction
 from distributor.state import WaitingReason
 from foundation import logs
 from foundation.clock import Clock, UnixMs
-from foundation.errors import Contention
 
 IN_POOL = 16
 """As many transactions as an operator ever has in a pool; a node's pool takes as many of one account."""
@@ -82,17 +79,15 @@ async def broadcast(
 ) -> Sequence[Submitted]:
     """Hand stored attempts to every healthy node, halted or not: a person asked for it."""
     answers = await chain.submit([attempt.raw for _, attempt in stored])
-    pairs = zip(stored, answers, strict=True)
-    await asyncio.gather(*(_note(ledger, clock, *each, answer) for each, answer in pairs))
+    told = [(*each, answer) for each, answer in zip(stored, answers, strict=True)]
+    for transaction, attempt, answer in told:
+        _log_answer(attempt, answer)
+        if answer.rivalled and attempt.index == 0 and transaction.submitted_ms is None:
+            await _note_rival(ledger, transaction)
+    now_ms = clock()
+    # What another worker wrote after it was bound stays: that worker knows as much.
+    await ledger.update_all([_after_broadcast(transaction, answer, now_ms) for transaction, _, answer in told])
     return answers
-
-
-async def _note(ledger: Ledger, clock: Clock, transaction: Transaction, attempt: Attempt, answer: Submitted) -> None:
-    _log_answer(attempt, answer)
-    if answer.rivalled and attempt.index == 0 and transaction.submitted_ms is None:
-        await _note_rival(ledger, transaction)
-    with suppress(Contention):  # another worker wrote the row after it was bound: it knows as much
-        await ledger.update(_after_broadcast(transaction, answer, clock()))
 
 
 async def _note_rival(ledger: Ledger, transaction: Transaction) -> None:

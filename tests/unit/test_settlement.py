@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -861,14 +861,14 @@ async def test_a_row_that_breaks_under_a_step_stops_nothing_beside_it(monkeypatc
     await a_bound_order(world)
     await a_bound_order(world)
     world.chain.mine()
-    update = Ledger.update
+    update_all = Ledger.update_all
 
-    async def broken(self: Ledger, transaction: Transaction) -> Any:
-        if transaction.nonce == 0:
+    async def broken(self: Ledger, transactions: Sequence[Transaction]) -> Any:
+        if any(each.nonce == 0 for each in transactions):
             raise InvariantBroken("the row of nonce 0 is torn")
-        return await update(self, transaction)
+        return await update_all(self, transactions)
 
-    monkeypatch.setattr(Ledger, "update", broken)
+    monkeypatch.setattr(Ledger, "update_all", broken)
     with pytest.raises(InvariantBroken, match=r"^the row of nonce 0 is torn$"):
         await world.settlement.turn()
 
