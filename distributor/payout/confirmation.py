@@ -80,8 +80,7 @@ class Confirmation:
 
         A release is not even asked for before its block is deep enough at the first node.
         """
-        finals = [final for each in shown if (final := await self._final(*each, broken)) is not None]
-        due = [final for final in finals if await self._is_due(final)]
+        due = [final for final in await self._finals(shown, broken) if await self._is_due(final)]
         if not due:
             return []
         distrusted = await self.ledger.doubts.distrusted()
@@ -89,15 +88,24 @@ class Confirmation:
         weighed = [await self._weighed(final, said[final.receipt.tx_hash], distrusted) for final in due]
         return [each for each in weighed if each is not None]
 
-    async def _final(
-        self, opened: OpenTransaction, receipt: Receipt, snapshot: ChainSnapshot, broken: list[InvariantBroken]
-    ) -> Final | None:
+    async def _finals(
+        self, shown: Sequence[tuple[OpenTransaction, Receipt, ChainSnapshot]], broken: list[InvariantBroken]
+    ) -> Sequence[Final]:
+        """Read the orders of all transactions together; where one cannot be read, those of each by themselves."""
+        names = [name for opened, _, _ in shown for name in opened.transaction.orders]
         try:
-            orders = await self.ledger.orders(opened.transaction.orders)
+            found = {order.key: order for order in await self.ledger.orders(names)}
         except InvariantBroken as error:
+            if len(shown) > 1:
+                return [final for each in shown for final in await self._finals([each], broken)]
             broken.append(error)
-            return None
-        return Final(opened=opened, orders=orders, receipt=receipt, snapshot=snapshot)
+            return []
+        return [
+            Final(
+                opened=opened, orders=[found[name] for name in opened.transaction.orders], receipt=receipt, snapshot=at
+            )
+            for opened, receipt, at in shown
+        ]
 
     async def _is_due(self, final: Final) -> bool:
         """Say whether its block is deep enough for what closing would do; stop a broken path long before a release."""
