@@ -18,7 +18,7 @@ from distributor.ledger.binding import sum_of
 from distributor.ledger.columns import encode
 from distributor.ledger.days import counted, put_day
 from distributor.ledger.records import Slot, Total
-from distributor.model import Hash, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
+from distributor.model import Address, Hash, HoldReason, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
 from distributor.state import Spent, Stats, counted_by_time
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
@@ -85,6 +85,11 @@ class Closing:
         )
 
     @property
+    def all_paid(self) -> bool:
+        """Whether it pays all orders of its transaction, by itself: nothing is left to be told but that."""
+        return not (self.held or self.released or self.paid_elsewhere)
+
+    @property
     def paid_elsewhere(self) -> Mapping[OrderKey, Hash]:
         """Which orders another transaction than this one has paid, and by which hash each."""
         return {key: proof.tx_hash for key, proof in self.proofs.items() if proof.tx_hash != self.tx_hash}
@@ -94,15 +99,27 @@ class Closing:
         return "; ".join([self.detail, *([self.held_because[key]] if key in self.held_because else [])])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClosingInputs:
-    """The inputs of a closing, as read just before."""
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A transaction that ends, its orders as read just before, and what its final receipt proved."""
 
-    stored: Transaction
+    transaction: Transaction
     orders: Sequence[Order]
+    closing: Closing
+
+    @property
+    def unpaid(self) -> Sequence[Order]:
+        """Which of its orders it does not pay."""
+        return [order for order in self.orders if order.key not in self.closing.paid]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClosingTotals:
+    """The totals that a closing settles, as read just before; all transactions of a group are of one operator."""
+
     committed: Total
     spent: Sequence[Spent]
-    """Of the day of the binding: in all, and to each wallet whose order is not paid."""
+    """Of the days of the bindings: in all, and to each wallet whose order is not paid."""
     stats: Stats
     stats_version: Version
     day: DayTotals | None = None
@@ -115,30 +132,49 @@ def mined_by(transaction: Transaction, receipt: Receipt) -> Transaction:
     return replace(transaction, mined_hash=receipt.tx_hash, block_number=block.number, block_hash=block.block_hash)
 
 
-def close_transaction(transaction: Transaction, inputs: ClosingInputs, closing: Closing, now: UnixMs) -> AtomicWrite:
+def released_on(transaction: Transaction) -> str:
+    """Return the UTC day whose caps an order frees that is not paid: that of its binding."""
+    return transaction.bound_day
+
+
+def closing_rows(transactions: int, orders: int) -> int:
     """
-    Return the group that ends *transaction*, pays or holds its orders, and frees what it had committed.
+    Return how many rows at most the group writes that ends *transactions* and pays all their *orders*.
+
+    Three for each transaction, its open row and the row that it rests on one node among them; and the commitments, the
+    operator's totals, the day, and what the shops are told.
+    """
+    return 3 * transactions + orders + 4
+
+
+def close_transactions(endings: Sequence[Ending], totals: ClosingTotals, now: UnixMs) -> AtomicWrite:
+    """
+    Return the group that ends transactions, pays or holds their orders, and frees what they had committed.
 
     Raises:
-        InvariantBroken: The closing is not about the orders of the transaction, or they are not bound to it.
+        InvariantBroken: A closing is not about the orders of its transaction, or they are not bound to it.
     """
+    group, ended, after = AtomicWrite(), list[Order](), totals
+    for ending in endings:
+        closed = [_close_order(group, order, ending.closing, totals.day, now) for order in _checked(ending)]
+        ended += [order for order in closed if order.status is not OrderStatus.RECEIVED]
+        _finalise_transaction(group, ending.transaction, ending.closing)
+        after = _settled(after, ending, [order for order in closed if order.status is OrderStatus.PAID], now)
+    announce(group, ended, now)
+    _write_totals(group, endings[0].transaction.operator, totals, after)
+    return group
+
+
+def _checked(ending: Ending) -> Sequence[Order]:
+    transaction, closing = ending.transaction, ending.closing
     name = f"transaction {transaction.nonce} of {transaction.operator}"
     said = sorted([*closing.paid, *closing.held, *closing.released])
     require(said == sorted(transaction.orders), f"the closing of {name} is not about its orders")
-    group, ended = AtomicWrite(), list[Order]()
-    for order in inputs.orders:
+    for order in ending.orders:
         bound_to = (order.status, order.operator, order.nonce)
         mine = bound_to == (OrderStatus.BOUND, transaction.operator, transaction.nonce)
         require(mine, f"{name} would close order {order.key}, which is not bound to it")
-        closed = _close_order(group, order, closing, inputs.day, now)
-        ended += [closed] if closed.status is not OrderStatus.RECEIVED else []
-    announce(group, ended, now)
-    if inputs.day is not None:
-        paid = [order for order in ended if order.status is OrderStatus.PAID]
-        put_day(group, inputs.day.plus(paid).spending(closing.gas_used, closing.gas_cost_wei))
-    _finalise_transaction(group, transaction, closing)
-    _settle_totals(group, transaction, inputs, closing, now)
-    return group
+    return ending.orders
 
 
 def check_unchanged(closed: Transaction, closing: Closing) -> None:
@@ -206,23 +242,35 @@ def _finalise_transaction(group: AtomicWrite, transaction: Transaction, closing:
         group.insert(keys.unwitnessed(*slot), encode(slot))
 
 
-def _settle_totals(
-    group: AtomicWrite, transaction: Transaction, inputs: ClosingInputs, closing: Closing, now: UnixMs
-) -> None:
+def _settled(totals: ClosingTotals, ending: Ending, paid: Sequence[Order], now: UnixMs) -> ClosingTotals:
     """Free what the transaction committed, give the day back what was not paid, and count what it did."""
-    before, unpaid = inputs.stats, [order for order in inputs.orders if order.key not in closing.paid]
+    transaction, closing = ending.transaction, ending.closing
     # All of it is freed, paid or not: what was paid has left the reserve, whose balance shows it from now on.
-    left = _less(inputs.committed.units, transaction.committed_units, keys.COMMITMENTS)
-    group.replace(keys.COMMITMENTS, encode(Total(units=left)), inputs.committed.version)
-    # Only an order without its payment frees room under the caps of the day it was bound, its wallet's among them.
-    # Where all are paid these rows stay as they are, and closings of other transactions do not contend for them.
-    for total in inputs.spent if unpaid else ():
-        key = keys.spent_row(total.day, total.wallet)
-        back = sum_of(order for order in _given_back(unpaid, closing) if total.wallet in {None, order.wallet})
-        group.replace(key, encode(replace(total, units=_less(total.units, back, key))), total.version)
-    times_ms = (now - order.received_ms for order in inputs.orders if order.key in closing.paid)
+    left = _less(totals.committed.units, transaction.committed_units, keys.COMMITMENTS)
+    day = totals.day and totals.day.plus(paid).spending(closing.gas_used, closing.gas_cost_wei)
+    return replace(
+        totals,
+        committed=replace(totals.committed, units=left),
+        spent=[_freed(total, ending) for total in totals.spent],
+        stats=_counted(totals.stats, ending, now),
+        day=day,
+    )
+
+
+def _freed(total: Spent, ending: Ending) -> Spent:
+    """Return the total of a day without what did not leave on it: only an unpaid order frees room under a cap."""
+    if total.day != released_on(ending.transaction):
+        return total
+    given_back = _given_back(ending.unpaid, ending.closing)
+    back = sum_of(order for order in given_back if total.wallet in {None, order.wallet})
+    return replace(total, units=_less(total.units, back, keys.spent_row(total.day, total.wallet)))
+
+
+def _counted(before: Stats, ending: Ending, now: UnixMs) -> Stats:
+    transaction, closing = ending.transaction, ending.closing
+    times_ms = (now - order.received_ms for order in ending.orders if order.key in closing.paid)
     paid_within, paid_ms_sum = counted_by_time(before, times_ms)
-    paid_units = TokenUnits(transaction.committed_units - sum_of(unpaid))
+    paid_units = TokenUnits(transaction.committed_units - sum_of(ending.unpaid))
     stats = Stats(
         transactions=before.transactions + 1,
         orders_paid=before.orders_paid + len(closing.paid),
@@ -239,7 +287,22 @@ def _settle_totals(
     # The newest closed block is what is looked at again later; a block that closes late does not replace it.
     if transaction.block_hash is not None and closing.block_number >= (before.final_number or 0):
         stats = replace(stats, final_number=closing.block_number, final_hash=transaction.block_hash)
-    group.put(keys.stats(transaction.operator), encode(stats), inputs.stats_version)
+    return stats
+
+
+def _write_totals(group: AtomicWrite, operator: Address, before: ClosingTotals, after: ClosingTotals) -> None:
+    """
+    Write the totals that changed, each on the condition that it is still as it was read.
+
+    Where all orders are paid the totals of the days of their bindings stay as they are, and closings of other
+    transactions do not contend for those rows.
+    """
+    group.replace(keys.COMMITMENTS, encode(Total(units=after.committed.units)), before.committed.version)
+    for total in (total for old, total in zip(before.spent, after.spent, strict=True) if total.units != old.units):
+        group.replace(keys.spent_row(total.day, total.wallet), encode(total), total.version)
+    group.put(keys.stats(operator), encode(after.stats), before.stats_version)
+    if after.day is not None:
+        put_day(group, after.day)
 
 
 def _given_back(unpaid: Sequence[Order], closing: Closing) -> Sequence[Order]:

@@ -30,7 +30,7 @@ from distributor.ledger.binding import (
     wallets_of,
 )
 from distributor.ledger.call_backs import CallBacks
-from distributor.ledger.closing import Closing, check_unchanged, close_transaction
+from distributor.ledger.closing import Closing, Ending, check_unchanged, close_transactions
 from distributor.ledger.columns import encode
 from distributor.ledger.days import CountedDays, counted_days
 from distributor.ledger.doubts import Doubts
@@ -254,32 +254,35 @@ class Ledger:
         return replace(after, version=version_of(versions, keys.transaction(*slot)))
 
     async def close(self, transaction: Transaction, closing: Closing) -> None:
+        """End a transaction as its final receipt says, see ``close_all``."""
+        await self.close_all([(transaction, closing)])
+
+    async def close_all(self, ends: Sequence[tuple[Transaction, Closing]]) -> None:
         """
-        End a transaction as its final receipt says; the same closing again changes nothing.
+        End transactions of one operator in one group, as their final receipts say; the same again changes nothing.
 
         Raises:
-            Contention: Another worker has written the transaction since it was read.
-            InvariantBroken: It was closed before by another receipt, or the orders are not its own.
+            Contention: Another worker has written one of them since it was read; none is ended.
+            InvariantBroken: One was closed before by another receipt, or the orders are not its own.
         """
-        key = keys.transaction(transaction.operator, transaction.nonce)
         for _ in range(CLOSE_TRIES_MAX):
             now = self._clock()
-            inputs = await queries.closing_inputs(self._rows, transaction, closing, now)
-            if inputs.stored.status is TransactionStatus.FINAL:
-                check_unchanged(inputs.stored, closing)
+            endings, totals, stored = await queries.endings(self._rows, ends, now)
+            due = [ending for ending, row in zip(endings, stored, strict=True) if not _is_closed(ending, row)]
+            if not due:
                 return
-            if inputs.stored.version != transaction.version:
-                raise Contention(f"another worker has written {key} since")
-            group = close_transaction(transaction, inputs, closing, now)
-            await index_payments(self._rows, group, closing.paid_elsewhere)
+            group = close_transactions(due, totals, now)
+            for ending in due:
+                await index_payments(self._rows, group, ending.closing.paid_elsewhere)
             try:
-                await commit(self._rows, group, marker_row=key)
+                await commit(self._rows, group, marker_row=_row_of(due[0].transaction))
             except Contention:
                 continue  # a binding changed the totals, or another settler was first: the next look tells
-            for order, reason in closing.held.items():
-                await self._record_held(order, reason, closing.detail_of(order), closing.tx_hash)
+            for closing in (ending.closing for ending in due):
+                for order, reason in closing.held.items():
+                    await self._record_held(order, reason, closing.detail_of(order), closing.tx_hash)
             return
-        raise Contention(f"the totals kept changing while {key} was closed")
+        raise Contention(f"the totals kept changing while {_row_of(ends[0][0])} was closed")
 
     async def stats(self, operator: Address) -> Stats:
         return await find_record(self._rows, Stats, keys.stats(operator)) or Stats()
@@ -299,3 +302,17 @@ class Ledger:
 
     async def _record_held(self, key: OrderKey, reason: HoldReason, detail: str, cause: str) -> None:
         await self._audit.record(f"held:{key}:{cause}", {"reason": reason.value, "detail": detail})
+
+
+def _row_of(transaction: Transaction) -> str:
+    return keys.transaction(transaction.operator, transaction.nonce)
+
+
+def _is_closed(ending: Ending, stored: Transaction) -> bool:
+    """Say whether *ending* is done already. Raises Contention and InvariantBroken, as ``close`` does."""
+    if stored.status is TransactionStatus.FINAL:
+        check_unchanged(stored, ending.closing)
+        return True
+    if stored.version != ending.transaction.version:
+        raise Contention(f"another worker has written {_row_of(stored)} since")
+    return False

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from distributor.errors import ConflictingOrder
-from distributor.ledger import keys
+from distributor.ledger import closing, keys
 from distributor.ledger.binding import Page, wallets_of
-from distributor.ledger.closing import Closing, ClosingInputs
+from distributor.ledger.closing import Closing, ClosingTotals, Ending
 from distributor.ledger.columns import decode
 from distributor.ledger.days import totals_of
 from distributor.ledger.opened import Unreadable
@@ -43,10 +43,13 @@ async def find_record(rows: Rows, record: type[_Record], key: str) -> _Record | 
 
 async def must_find_record(rows: Rows, record: type[_Record], key: str) -> _Record:
     """Return the record under *key*; InvariantBroken when a row that is never removed is gone."""
-    found = await find_record(rows, record, key)
-    if found is None:
+    return _must_decode(record, await rows.get(key), key)
+
+
+def _must_decode(record: type[_Record], row: Row | None, key: str) -> _Record:
+    if row is None:
         raise InvariantBroken(f"ledger row {key} is missing")
-    return found
+    return decode(record, row)
 
 
 async def orders(rows: Rows, wanted: Sequence[OrderKey]) -> Sequence[Order]:
@@ -174,32 +177,49 @@ async def with_day_totals(rows: Rows, before: BindingState, day: str, wallets: I
     return replace(before, wallets={**before.wallets, **looked_up})
 
 
-async def closing_inputs(rows: Rows, transaction: Transaction, closing: Closing, now: UnixMs) -> ClosingInputs:
+async def endings(
+    rows: Rows, ends: Sequence[tuple[Transaction, Closing]], now: UnixMs
+) -> tuple[Sequence[Ending], ClosingTotals, Sequence[Transaction]]:
     """
-    Return what *closing*, at the time *now*, ends *transaction* on, the transaction itself read last.
+    Return what is to be ended at the time *now*, with the totals, and the transactions as stored, read last.
 
     1. Two settlers close one transaction. The first is done between our readings.
     2. Were the transaction read before its orders, it would look open, and its orders bound to nothing.
     3. Read last and still of the version we know, it vouches for all that was read before it: only its
        own closing touches its orders and takes its units from the totals.
     """
-    operator, nonce = transaction.operator, transaction.nonce
-    carried, committed, stats, day = await asyncio.gather(
-        orders(rows, transaction.orders),
+    names = [name for transaction, _ in ends for name in transaction.orders]
+    found = {order.key: order for order in await orders(rows, names)}
+    ending = [Ending(each, [found[name] for name in each.orders], proved) for each, proved in ends]
+    totals = await closing_totals(rows, ending, now)
+    at = [keys.transaction(each.operator, each.nonce) for each, _ in ends]
+    stored = await rows_at(rows, at)
+    return ending, totals, [_must_decode(Transaction, stored.get(key), key) for key in at]
+
+
+async def closing_totals(rows: Rows, ending: Sequence[Ending], now: UnixMs) -> ClosingTotals:
+    """Return the totals that the transactions *ending* settle, all of one operator."""
+    operator = ending[0].transaction.operator
+    committed, stats, day = await asyncio.gather(
         must_find_record(rows, Total, keys.COMMITMENTS),
         rows.get(keys.stats(operator)),
         totals_of(rows, now),
     )
-    released = wallets_of(order for order in carried if order.key not in closing.paid)
-    return ClosingInputs(
-        orders=carried,
+    return ClosingTotals(
         committed=committed,
-        spent=await spent(rows, transaction.bound_day, [None, *released]) if released else [],
+        spent=[total for freed_on in _freed(ending) for total in await spent(rows, *freed_on)],
         stats=decode(Stats, stats) if stats else Stats(),
         stats_version=stats.version if stats else UNSTORED,
         day=day,
-        stored=await must_find_record(rows, Transaction, keys.transaction(operator, nonce)),
     )
+
+
+def _freed(ending: Sequence[Ending]) -> Iterable[tuple[str, Sequence[Address | None]]]:
+    """Yield each day on which something is given back, and the totals of it that change."""
+    days = sorted({closing.released_on(each.transaction) for each in ending if each.unpaid})
+    for day in days:
+        unpaid = (each.unpaid for each in ending if closing.released_on(each.transaction) == day)
+        yield day, [None, *wallets_of(order for some in unpaid for order in some)]
 
 
 async def attempts(rows: Rows, operator: Address, nonce: int) -> Sequence[Attempt]:

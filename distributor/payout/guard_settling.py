@@ -57,17 +57,20 @@ class GuardSettling:
         All of it is final on the chain. If the alarm came after the closing, a crash in between would lose it:
         nobody looks at a closed transaction again.
         """
-        stats = await self.ledger.stats(transaction.operator)
-        if closing.reverted and (stats.batches_reverted or 0) + 1 >= REVERTED_MAX:
-            why = f"{REVERTED_MAX} transactions in a row through guard {transaction.to} were refused as a whole."
-            await self.ledger.admin.pause("guard", why)
-            await self.alarms.raise_(alarms.payouts_paused(why, transaction.nonce))
         if closing.reverted:
+            await self._pause_in_a_row(transaction)
             await self.alarms.raise_(alarms.batch_reverted(transaction, closing.detail))
         for order in orders:
             proof = closing.proofs.get(order.key)
             if proof is not None and proof.tx_hash != closing.tx_hash:
                 await self.alarms.raise_(alarms.paid_by_another(order, proof))
+
+    async def _pause_in_a_row(self, transaction: Transaction) -> None:
+        stats = await self.ledger.stats(transaction.operator)
+        if (stats.batches_reverted or 0) + 1 >= REVERTED_MAX:
+            why = f"{REVERTED_MAX} transactions in a row through guard {transaction.to} were refused as a whole."
+            await self.ledger.admin.pause("guard", why)
+            await self.alarms.raise_(alarms.payouts_paused(why, transaction.nonce))
 
     async def _payment(self, guard: Address, order: Order, receipt: Receipt) -> GuardPayment | None:
         """Return the payment that the guard knew before *receipt*; it is as final as that is, or newer and not it."""

@@ -187,7 +187,7 @@ class Settlement:
         bound = await self._refill(done)
         shown = [(each, step.receipt, views[slot_of(each)]) for each, step in steps if isinstance(step, Finalise)]
         confirmed = await self.steps.confirmation.confirm(shown, broken)
-        closed = [await runner.close(each) for each in confirmed]
+        closed = await runner.close(confirmed)
         bound += await self._refill(closed)
         return self._left(opened, steps, closed=sum(each.closed for each in closed), bound=bound, broken=broken)
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from distributor.chain_types import ChainSnapshot, Receipt
+from distributor.ledger import Closing
+from distributor.ledger.binding import MAX_ORDERS_PER_TRANSACTION
+from distributor.ledger.closing import closing_rows
 from distributor.model import OpenTransaction, Transaction
 from distributor.payout.confirmation import Confirmed
 from distributor.payout.step_kinds import Finalise, Mined, Step
 from distributor.payout.steps import StepExecutor, StepResult
 from foundation import logs
 from foundation.errors import Contention, InvariantBroken
+from foundation.tablestore.atomic import ROWS_MAX
 
 _log = logging.getLogger(__name__)
 
@@ -32,15 +36,30 @@ class StepRunner:
         noted, done = await asyncio.gather(self._note_mined(mined), asyncio.gather(*urgent))
         return [*noted, *done]
 
-    async def close(self, confirmed: Confirmed) -> StepResult:
-        """Close one transaction; another worker may have been first."""
+    async def close(self, confirmed: Sequence[Confirmed]) -> Sequence[StepResult]:
+        """Close transactions in their order; those that only pay, in as few groups as fit."""
+        judged = [(each, closing) for each in confirmed if (closing := await self._judge(each)) is not None]
+        return [result for group in _together(judged) for result in await self._close(group)]
+
+    async def _judge(self, confirmed: Confirmed) -> Closing | None:
         try:
-            return await self.steps.close(confirmed)
-        except Contention:
-            logs.info(_log, "transaction_changed_elsewhere", nonce=confirmed.opened.transaction.nonce)
+            return await self.steps.judge(confirmed)
         except InvariantBroken as error:
             self.broken.append(error)
-        return StepResult()
+        return None
+
+    async def _close(self, judged: Sequence[tuple[Confirmed, Closing]]) -> Sequence[StepResult]:
+        """Close a group; where one of its transactions cannot be closed, each by itself."""
+        try:
+            return await self.steps.close(judged)
+        except (Contention, InvariantBroken) as error:
+            if len(judged) > 1:
+                return [result for each in judged for result in await self._close([each])]
+            if isinstance(error, InvariantBroken):
+                self.broken.append(error)
+            else:
+                logs.info(_log, "transaction_changed_elsewhere", nonce=judged[0][0].opened.transaction.nonce)
+        return [StepResult()]
 
     async def _one(self, opened: OpenTransaction, step: Step, snapshot: ChainSnapshot) -> StepResult:
         try:
@@ -59,3 +78,27 @@ class StepRunner:
                 return [result for each in found for result in await self._note_mined([each])]
             self.broken.append(error)
         return [StepResult()]
+
+
+def _together(judged: Sequence[tuple[Confirmed, Closing]]) -> Iterator[Sequence[tuple[Confirmed, Closing]]]:
+    """
+    Part closings into groups, their order kept: whole refusals are counted in a row.
+
+    A group carries as many orders as one transaction may, so its one row of events fits too. What does more than pay
+    its orders is closed by itself.
+    """
+    group: list[tuple[Confirmed, Closing]] = []
+    for each, closing in judged:
+        if group and not _fits(group, each, closing):
+            yield group
+            group = []
+        group.append((each, closing))
+    if group:
+        yield group
+
+
+def _fits(group: Sequence[tuple[Confirmed, Closing]], confirmed: Confirmed, closing: Closing) -> bool:
+    of_one = group[0][0].opened.transaction.operator == confirmed.opened.transaction.operator
+    orders = sum(len(each.orders) for each, _ in group) + len(confirmed.orders)
+    small = orders <= MAX_ORDERS_PER_TRANSACTION and closing_rows(len(group) + 1, orders) <= ROWS_MAX
+    return of_one and small and closing.all_paid and group[0][1].all_paid

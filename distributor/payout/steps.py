@@ -185,34 +185,45 @@ class StepExecutor:
             )
         return [StepResult(freed=kept) for kept in noted]
 
-    async def close(self, confirmed: Confirmed) -> StepResult:
-        """
-        Close a transaction by what two words agree on.
-
-        Raises:
-            Contention: Another worker changed the transaction since it was read.
-        """
+    async def judge(self, confirmed: Confirmed) -> Closing | None:
+        """Return how a transaction is closed by what two words agree on; None while nodes do not say enough."""
         transaction, orders, receipt = confirmed.opened.transaction, confirmed.orders, confirmed.receipt
         attempt = lifecycle.mined_attempt(confirmed.opened.attempts, receipt)
         guarded = attempt.kind is AttemptKind.PAY and guard_calls.is_guarded(transaction.data)
-        judged = await (self._guarded(transaction, orders, receipt) if guarded else self._plain(confirmed, attempt))
-        if judged is None:
-            return StepResult()
-        closing = replace(judged, witnesses=confirmed.witnesses, alone=confirmed.alone)
-        await self.ledger.close(transaction, closing)
+        if guarded:
+            judged = await self.guard_settling.closing(transaction, orders, receipt)
+        else:
+            judged = await self._plain(confirmed, attempt)
+        return judged and replace(judged, witnesses=confirmed.witnesses, alone=confirmed.alone)
+
+    async def close(self, judged: Sequence[tuple[Confirmed, Closing]]) -> Sequence[StepResult]:
+        """
+        Close transactions of one operator together.
+
+        Raises:
+            Contention: Another worker changed one of them since it was read; none is closed.
+        """
+        for each, closing in judged:
+            await self.guard_settling.before(each.opened.transaction, each.orders, closing)
+        await self.ledger.close_all([(each.opened.transaction, closing) for each, closing in judged])
+        for each, closing in judged:
+            self._log_final(each, closing)
+            await self._tell(each.orders, closing)
+        return [StepResult(freed=True, closed=True) for _ in judged]
+
+    def _log_final(self, confirmed: Confirmed, closing: Closing) -> None:
+        transaction = confirmed.opened.transaction
         logs.info(
             _log,
             "transaction_final",
             nonce=transaction.nonce,
-            tx_hash=receipt.tx_hash,
-            block=receipt.block.number,
-            gas_used=receipt.gas_used,
+            tx_hash=closing.tx_hash,
+            block=closing.block_number,
+            gas_used=closing.gas_used,
             gas_cost_wei=closing.gas_cost_wei,
             witnesses=closing.witnesses,
             duration_ms=self.clock() - transaction.bound_ms,
         )
-        await self._tell(orders, closing)
-        return StepResult(freed=True, closed=True)
 
     async def _plain(self, confirmed: Confirmed, attempt: Attempt) -> Closing:
         """Return how a transaction without guard is closed."""
@@ -221,13 +232,6 @@ class StepExecutor:
         reason = await self._todays_reason(transaction, attempt, confirmed.snapshot) if _reverted(verdict) else ""
         detail = f"transaction {receipt.tx_hash} in block {receipt.block.number}{reason}"
         return Closing.by(receipt, paid=verdict.paid, held=verdict.held, detail=detail)
-
-    async def _guarded(self, transaction: Transaction, orders: Sequence[Order], receipt: Receipt) -> Closing | None:
-        """Return how a transaction through a guard is closed; None while no node names what paid a reference."""
-        closing = await self.guard_settling.closing(transaction, orders, receipt)
-        if closing is not None:
-            await self.guard_settling.before(transaction, orders, closing)
-        return closing
 
     async def _todays_reason(self, transaction: Transaction, attempt: Attempt, snapshot: ChainSnapshot) -> str:
         """

@@ -321,6 +321,32 @@ async def test_what_became_of_several_transactions_is_kept_together(bench: Bench
     assert await bench.ledger.update_all([]) == []
 
 
+async def test_several_transactions_are_closed_in_one_group(bench: Bench) -> None:
+    """What they paid is counted once each; one that was closed before is left as it is."""
+    bound = [await bench.bound(order_id) for order_id in ("ORD1", "ORD2", "ORD3")]
+    ends = [(each, a_closing(each.orders[0].order_id)) for each in bound]
+    await bench.ledger.close(*ends[0])
+
+    await bench.ledger.close_all(ends)
+    await bench.ledger.close_all(ends)
+
+    assert [(await bench.order(f"ORD{n}")).status for n in (1, 2, 3)] == [OrderStatus.PAID] * 3
+    assert (await bench.ledger.stats(OPERATOR)).orders_paid == 3
+    assert (await bench.binding_state()).committed_units == 0
+    assert not await bench.ledger.any_open()
+
+
+async def test_of_several_closings_all_or_none_is_done(bench: Bench) -> None:
+    """One of the transactions was written by another worker since: the others are not closed either."""
+    first, second = [await bench.bound(order_id) for order_id in ("ORD1", "ORD2")]
+    await bench.ledger.update(replace(second, status=TransactionStatus.SUBMITTED))
+    before = await bench.values()
+
+    with pytest.raises(Contention, match="another worker has written"):
+        await bench.ledger.close_all([(first, a_closing("ORD1")), (second, a_closing("ORD2"))])
+    assert await bench.values() == before
+
+
 async def test_any_open_tells_whether_settlement_has_work(bench: Bench) -> None:
     """From the binding to the closing."""
     assert not await bench.ledger.any_open()

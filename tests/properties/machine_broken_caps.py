@@ -12,8 +12,8 @@ import pytest
 
 from distributor.ledger import closing, queries
 from distributor.ledger.binding import Binding
-from distributor.ledger.closing import Closing, ClosingInputs
-from distributor.model import OpenTransaction, Transaction
+from distributor.ledger.closing import ClosingTotals, Ending
+from distributor.model import OpenTransaction
 from distributor.payout import settlement, submission
 from distributor.payout.batch_signer import BatchSigner
 from distributor.payout.settlement import Settlement
@@ -54,14 +54,15 @@ def _leave_out(patch: Patch, key_of_total: re.Pattern[str]) -> None:
 
 def released_on_the_day_of_the_closing(patch: Patch) -> None:
     """Give an order's tokens back to today, whenever it was bound."""
-    standing = queries.closing_inputs
+    standing, days = queries.closing_totals, list[str]()
 
-    async def today(rows: Rows, transaction: Transaction, ends: Closing, now: UnixMs) -> ClosingInputs:
+    async def today(rows: Rows, endings: Sequence[Ending], now: UnixMs) -> ClosingTotals:
         lately = [row.key for row in await rows.scan("spent:", "spent;", limit=1_000) if _DAY.fullmatch(row.key)]
-        bound_today = replace(transaction, bound_day=lately[-1].removeprefix("spent:"))
-        return await standing(rows, bound_today, ends, now)
+        days[:] = [lately[-1].removeprefix("spent:")]
+        return await standing(rows, endings, now)
 
-    patch.setattr(queries, "closing_inputs", today)
+    patch.setattr(queries, "closing_totals", today)
+    patch.setattr(closing, "released_on", lambda _transaction: days[-1])
 
 
 def bound_by_yesterdays_totals(patch: Patch) -> None:

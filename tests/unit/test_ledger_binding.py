@@ -1,5 +1,6 @@
 """What the ledger refuses to write: an entry whose parts do not say the same."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from distributor.ledger.binding import (
     insert_order,
     rows_of,
 )
-from distributor.ledger.closing import ClosingInputs, close_transaction
+from distributor.ledger.closing import ClosingTotals, Ending, close_transactions, closing_rows
 from distributor.ledger.records import Total
 from distributor.model import (
     Address,
@@ -34,7 +35,7 @@ from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
 from foundation.tablestore.atomic import ROWS_MAX
-from foundation.tablestore.ports import Version
+from foundation.tablestore.ports import InsertRow, ReplaceRow, RowWrite, Value, Version
 from tests.factories import ALICE, BOB, NOW_MS, OPERATOR, TOKEN, a_transaction, an_address, an_attempt, an_order
 from tests.fakes.bench import a_closing
 
@@ -53,9 +54,7 @@ BOOKS = BindingState(
     spent=SPENT,
     wallets={ALICE: PAID_TO_ALICE},
 )
-STANDING = ClosingInputs(
-    stored=a_transaction(version=V1),
-    orders=[BOUND],
+STANDING = ClosingTotals(
     committed=Total(units=TokenUnits(10 * TOKEN), version=V1),
     spent=[SPENT, PAID_TO_ALICE],
     stats=Stats(),
@@ -71,10 +70,10 @@ def bind(**changes: Any) -> None:
     bind_orders(replace(BOOKS, **changes), [Binding(orders, transaction, attempt)], caps)
 
 
-def close(inputs: ClosingInputs = STANDING, **changes: Any) -> None:
+def close(totals: ClosingTotals = STANDING, order: Order = BOUND, **changes: Any) -> None:
     """Draw up a settlement that is right but for *changes*."""
-    transaction = a_transaction(version=V1)
-    close_transaction(transaction, inputs, replace(a_closing("ORD1"), **changes), NOW_MS)
+    ending = Ending(a_transaction(version=V1), [order], replace(a_closing("ORD1"), **changes))
+    close_transactions([ending], totals, NOW_MS)
 
 
 def test_entries_that_agree_are_drawn_up() -> None:
@@ -151,7 +150,7 @@ def test_a_closing_says_of_each_order_once_what_became_of_it(changes: dict[str, 
 def test_a_closing_touches_only_orders_bound_to_its_nonce(order: Order) -> None:
     """Anything else is a bug, whatever the receipt says."""
     with pytest.raises(InvariantBroken, match="not bound to it"):
-        close(replace(STANDING, orders=[order]))
+        close(order=order)
 
 
 def test_no_total_falls_below_zero() -> None:
@@ -179,15 +178,42 @@ def test_the_largest_entries_fit_one_group() -> None:
     bound = [replace(order, status=OrderStatus.BOUND, operator=OPERATOR, nonce=7) for order in orders]
     spent = [replace(total, units=units, version=V1) for total in (SPENT, *totals.values())]
     all_held = replace(a_closing(held=[order.order_id for order in orders]), alone=True)
-    inputs = replace(STANDING, orders=bound, spent=spent, committed=Total(units=units, version=V1))
+    inputs = replace(STANDING, spent=spent, committed=Total(units=units, version=V1))
     inputs = replace(inputs, day=DayTotals(day="2027-01-15", version=V1))
 
     binding = Binding(orders, transaction, an_attempt())
     group, _ = bind_orders(replace(BOOKS, wallets=totals), [binding], NO_CAPS)
-    closed = close_transaction(replace(transaction, version=V1), inputs, all_held, NOW_MS)
+    ending = Ending(replace(transaction, version=V1), bound, all_held)
+    closed = close_transactions([ending], inputs, NOW_MS)
 
     assert len(group.writes) == rows_of([binding]) == 3 * MAX_ORDERS_PER_TRANSACTION + 7 <= ROWS_MAX
     assert len(closed.writes) == 3 * MAX_ORDERS_PER_TRANSACTION + 8 <= ROWS_MAX
+
+
+def test_twenty_four_single_payments_close_in_one_group() -> None:
+    """Each may rest on one node; what they commit is freed together, and the day and the operator count all."""
+    endings = [
+        Ending(
+            a_transaction(nonce, orders=(name,), committed_units=TokenUnits(TOKEN), version=V1),
+            [replace(BOUND, order_id=name.order_id, nonce=nonce, amount_units=TokenUnits(TOKEN))],
+            replace(a_closing(name.order_id), alone=True),
+        )
+        for nonce, name in ((nonce, OrderKey("default", f"ORD{nonce}")) for nonce in range(24))
+    ]
+    committed = Total(units=TokenUnits(30 * TOKEN), version=V1)
+    totals = replace(STANDING, spent=[], committed=committed, day=DayTotals(day="2027-01-15", version=V1))
+
+    written = {write.key: write for write in close_transactions(endings, totals, NOW_MS).writes}
+
+    assert len(written) == closing_rows(24, 24) == ROWS_MAX
+    left, stats, day = (_values(written[key]) for key in ("commitments", f"stats:{OPERATOR}", "day:2027-01-15"))
+    assert left["units"] == str(6 * TOKEN)
+    assert (stats["transactions"], stats["orders_paid"], day["orders"]) == (24, 24, 24)
+
+
+def _values(write: RowWrite) -> Mapping[str, Value]:
+    assert isinstance(write, InsertRow | ReplaceRow)
+    return write.values
 
 
 def test_bindings_are_parted_into_as_few_groups_as_a_table_takes() -> None:

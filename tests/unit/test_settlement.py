@@ -12,7 +12,7 @@ import pytest
 
 from distributor.adapters.alarms import OnceAnHour
 from distributor.errors import ChainUnavailable, WrongChain
-from distributor.ledger import Ledger
+from distributor.ledger import Closing, Ledger
 from distributor.model import (
     Address,
     Hash,
@@ -883,11 +883,11 @@ async def test_what_another_settler_reopened_is_not_closed(monkeypatch: pytest.M
     world.chain.mine(5)
     close, rival = StepExecutor.close, world.a_settlement(world.distribution)
 
-    async def raced(self: StepExecutor, confirmed: Confirmed) -> StepResult:
+    async def raced(self: StepExecutor, judged: Sequence[tuple[Confirmed, Closing]]) -> Sequence[StepResult]:
         monkeypatch.setattr(StepExecutor, "close", close)
         world.chain.reorg(world.chain.head.number)
         await rival.turn()
-        return await close(self, confirmed)
+        return await close(self, judged)
 
     monkeypatch.setattr(StepExecutor, "close", raced)
 
@@ -906,10 +906,10 @@ async def test_an_order_that_is_gone_when_it_is_closed_stops_nothing_beside_it(m
     world.chain.mine(5)
     close = StepExecutor.close
 
-    async def torn(self: StepExecutor, confirmed: Confirmed) -> StepResult:
+    async def torn(self: StepExecutor, judged: Sequence[tuple[Confirmed, Closing]]) -> Sequence[StepResult]:
         monkeypatch.setattr(StepExecutor, "close", close)
         world.rows.remove(f"order:{gone.key}")
-        return await close(self, confirmed)
+        return await close(self, judged)
 
     monkeypatch.setattr(StepExecutor, "close", torn)
     with pytest.raises(InvariantBroken, match=f"order:{gone.key}"):
