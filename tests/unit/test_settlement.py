@@ -110,17 +110,17 @@ async def test_slots_are_filled_before_anything_is_closed(monkeypatch: pytest.Mo
     await world.receive()
     happened: list[str] = []
     world.chain.on_submit = lambda _: happened.append("submitted")
-    close = Ledger.close
+    close_all = Ledger.close_all
 
-    async def closing(self: Ledger, *args: Any) -> None:
-        happened.append("closed")
-        await close(self, *args)
+    async def closing(self: Ledger, ends: Sequence[tuple[Transaction, Closing]]) -> None:
+        happened.append(f"closed {len(ends)}")
+        await close_all(self, ends)
 
-    monkeypatch.setattr(Ledger, "close", closing)
+    monkeypatch.setattr(Ledger, "close_all", closing)
 
     await world.settlement.turn()
 
-    assert happened == ["submitted"] + ["closed"] * 16
+    assert happened == ["submitted", "closed 16"]
 
 
 async def test_nothing_open_is_nothing_to_do() -> None:
