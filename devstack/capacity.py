@@ -37,7 +37,7 @@ class Rows:
     of_an_order: int = 10
     """Stored with its places in the line and in the index (6), bound with its wallet's total (3), closed (1)."""
     of_a_transaction: int = 16
-    """Bound (7), submitted (1), mined (1), closed with the day (6), its announcement dropped (1) where no shop is told."""
+    """Bound (7), submitted (1), mined (1), closed (6), its announcement dropped (1) where no shop is told."""
     read: int = 5
     """Of an order: its place in the line, itself twice, its wallet's total, its reference."""
 

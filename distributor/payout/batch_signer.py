@@ -30,7 +30,7 @@ class BatchSigner:
 
     async def sign_all(self, binding_state: BindingState, batches: Sequence[Batch], price: Fees) -> Sequence[Binding]:
         """
-        Sign the batches one after the other, for as long as ``SIGNING_MS``, the day of the totals and the approvals last.
+        Sign the batches in turn, for as long as ``SIGNING_MS``, the day of the totals and the approvals last.
 
         A vault may take seconds for each signature: the next round signs what is left, under a renewed lease.
         Where a signature fails, what is signed goes out first; the next round says what is wrong.

@@ -18,7 +18,7 @@ from distributor.ledger.closing import Closing, _close_order
 from distributor.ledger.columns import encode
 from distributor.ledger.order_index import place_keys
 from distributor.ledger.purging import Erasure, PurgeRows
-from distributor.model import Fees, Order, OrderStatus
+from distributor.model import Fees, Order, OrderStatus, Transaction
 from distributor.payout import fees, preflight
 from distributor.payout.batch_signer import BatchSigner
 from distributor.payout.sweep import Sweep, Wakes
