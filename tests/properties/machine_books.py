@@ -55,7 +55,9 @@ class Books:
         bound_here = [order for order in orders if order.get("nonce") is not None and not self._was_found(order)]
         closed = [order for order in bound_here if order["status"] == "paid"]
         hold(told == len(closed), "the totals count what was paid", told)
-        promised = committed + paid
+        # A payment by another ledger, after the reserve was looked at, is nothing this ledger promised.
+        elsewhere = [each for each in orders if each.get("paid_hash") in self.world.paid_elsewhere]
+        promised = committed + paid - units_of(each["amount_units"] for each in elsewhere if each["status"] == "paid")
         hold(promised <= self.world.reserve_units, "no more is promised than the reserve holds", promised)
 
     def _keep_unproved(self, orders: Sequence[Values], transactions: Sequence[Values]) -> None:
