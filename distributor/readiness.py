@@ -28,7 +28,7 @@ SWEEP_AGE_MS_MAX = 180_000
 WAITING_AGE_MS_MAX = 900_000
 OPEN_AGE_MS_MAX = 600_000
 HEAD_AGE_MS_MAX = 120_000
-"""A chain that shows no new block for two minutes stands still, or its nodes do."""
+"""A chain that shows no new block for two minutes has stalled, or its nodes have."""
 _SHOP = re.compile(r"^(WEBHOOK_SECRET(?:_PREVIOUS)?__).+")
 _WAITING = "waiting_"
 

@@ -11,7 +11,7 @@ UnixMs = NewType("UnixMs", int)
 """Milliseconds since 1970-01-01 UTC."""
 
 AHEAD_MS_MAX = 300_000
-"""How far ahead of ours the clock of another machine may run."""
+"""How far ahead of our clock another machine's clock may run."""
 LONG_AGO_MS = 7 * 86_400_000
 
 Clock = Callable[[], UnixMs]

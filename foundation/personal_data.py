@@ -30,7 +30,7 @@ class DataClass(StrEnum):
     PAYMENT = "payment"
     """What was paid and when: stays, as the books keep it."""
     TECHNICAL = "technical"
-    """State, counts, times, words of ours."""
+    """State, counts, times, our own words."""
     OPERATOR = "operator"
     """Who decided: the operator's own people, for the audit."""
 

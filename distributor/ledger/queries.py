@@ -113,7 +113,7 @@ async def known_order(rows: Rows, order: Order) -> Order:
 
     What a rebuild found on the chain has no fingerprint, and a name too long for the chain not even a
     row of its own; wallet and amount then say whether it is the same order, and it counts as paid. Whose data was
-    erased is known by its id alone, whatever comes under it.
+    erased is known by its id alone, with any content.
 
     Raises:
         ConflictingOrder: The reference is spent, and by a payout to another wallet or of another amount.
@@ -184,7 +184,7 @@ async def endings(
     Return what is to be ended at the time *now*, with the totals, and the transactions as stored, read last.
 
     1. Two settlers close one transaction. The first is done between our readings.
-    2. Were the transaction read before its orders, it would look open, and its orders bound to nothing.
+    2. If the transaction were read before its orders, it would look open, and its orders bound to nothing.
     3. Read last and still of the version we know, it vouches for all that was read before it: only its
        own closing touches its orders and takes its units from the totals.
     """

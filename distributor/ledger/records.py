@@ -146,7 +146,7 @@ class ShopRegister:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShopSecret:
-    """Whose secret has this fingerprint; said once, whatever setting holds the secret later."""
+    """Whose secret has this fingerprint; said once, no matter which setting holds the secret later."""
 
     fingerprint: str = field(repr=False)
     source: str

@@ -6,7 +6,7 @@ goes over the orders that became old since the pass before, then over the audit 
 old days. It may be cut anywhere: the next slice goes over the same again.
 
 1. A pass looks at an old order that is held, and leaves it: its words are needed.
-2. Were that time passed for good, its words would stay after it is paid. So the next pass begins at the oldest left.
+2. If that time were passed for good, its words would stay after it is paid. So the next pass begins at the oldest left.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ class RateLimitSettings(SettingsGroup):
 
 
 class WooCommerceSettings(SettingsGroup):
-    """Which orders of a stock WooCommerce are paid, to whom and how much."""
+    """Which orders of a stock WooCommerce are paid, to which wallet and how much."""
 
     paid_statuses: Annotated[frozenset[str], parsed(accept.woo_statuses)] = setting(
         "WOO_PAID_STATUSES", "WooCommerce: statuses an order is paid in, separated by commas", "completed"

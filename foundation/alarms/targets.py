@@ -3,7 +3,7 @@ Where alarms go: always a line in the log, and one post for each look to each ad
 
 The line's event ``alarm`` and its fields are what alert rules of the platform read. Every post goes
 through the outgoing guard. The bodies are written here and not by a library of notifications: those
-connect by themselves, to whatever the name server says then, and answer yes or no instead of a status.
+connect by themselves, to the address the name server gives then, and answer yes or no instead of a status.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Use case: copy a ledger into another account while it works, and know that the c
 3. Read the blob back: digest, and rows by kind.
 4. Of each kind that only grows the copy must have as many rows as were counted before. Rows that were stored while it
    was read may be in it or not. Fewer: the blob is deleted, and there is no backup.
-5. Only now write the manifest. A blob without one is no backup, whatever cut the writer.
+5. Only now write the manifest. A blob without one is no backup, for whatever reason the writer stopped.
 6. Delete what is older than seven days; never the newest.
 """
 

@@ -57,7 +57,7 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """An act that somebody gives: about what, by whom and why."""
+    """An act that a person gives: its subject, the person and the reason."""
 
     act: str
     about: str

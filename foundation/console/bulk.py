@@ -3,8 +3,8 @@ One act about many things at once: those of the list that was shown, and only as
 
 The list is in the form itself, signed: what each thing was called, and which version its row had. So a thing that
 comes later is not touched, and one that has changed since is left alone and named. The person types how many there
-are, says why, and gets an answer for each. A form acts once: its use is noted before anything is done, and whatever
-it did has another version since.
+are, says why, and gets an answer for each. A form acts once: its use is noted before anything is done, and everything
+it changed has another version since.
 """
 
 from __future__ import annotations

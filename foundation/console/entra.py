@@ -2,7 +2,7 @@
 Who the platform says has signed in, with Entra ID, before a request came here.
 
 App Service authentication ("Easy Auth") puts the person's claims into a header, and takes that header away from
-whatever comes from outside. Where it is off, or before a container, nobody takes it away: anybody may write it. So
+every request from outside. Where it is off, or before a container, nobody takes it away: anybody may write it. So
 the header is read only where three things hold: the settings ask for it, the platform itself says that it signs
 people in, and this is no container. Then every claim that matters is compared exactly, and what cannot be read is
 refused: it is never a person without a name.

@@ -26,7 +26,7 @@ IDLE_MS: Final = 30 * 60_000
 LINK_MS: Final = 10 * 60_000
 """A link that signs in is good for so long."""
 WHOLE_MS: Final = 8 * 3_600_000
-"""A session is over so long after it began, whatever its use."""
+"""A session is over so long after it began, used or not."""
 _SALT = "console session"
 _LINK_SALT = "console link"
 _MARK_DIGITS = 32

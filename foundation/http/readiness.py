@@ -20,7 +20,7 @@ from foundation.errors import ServiceError
 T = TypeVar("T")
 
 DEADLINE_S: Final = 2.5
-"""Every part is cut here, so that an answer comes within three seconds, whatever hangs."""
+"""Every part is cut here, so that an answer comes within three seconds, no matter which part hangs."""
 KEPT_MS: Final = 10_000
 
 _log = logging.getLogger(__name__)

@@ -41,7 +41,7 @@ class MemoryRows:
         self._troubles: list[Trouble] = []
         self._meanwhile: list[Callable[[], object]] = []
         self.commits = 0
-        """Groups that arrived, whatever became of them."""
+        """Groups that arrived, with any outcome."""
         self.reads = 0
         self.on_done: Callable[[Sequence[RowWrite], Mapping[str, Row]], None] = lambda _, __: None
         """Called with each group that will be done and the rows as they are before it: may it be done?"""

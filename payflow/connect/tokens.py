@@ -9,7 +9,7 @@ rules and their names are those of the model (P3):
 2. An answer that is lost is asked for again at once, by the same worker: the old token may have a grace.
 3. A new token goes to the rescue in the second account, then to the row (R3-4): a restore of the table never goes
    back a generation.
-4. A newer generation is always saved, whatever happened to the row, and ends ``needs_reconnect`` (R3-1).
+4. A newer generation is always saved, even if the row changed, and ends ``needs_reconnect`` (R3-1).
 5. ``invalid_grant`` is no proof: row and rescue are read again first; a higher generation in either is taken, never a
    lower one (R3-3). Only the second refusal, a minute later, and only if the row is as our own mark left it, becomes
    ``needs_reconnect``, in one group with the token (R3-2).

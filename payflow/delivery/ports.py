@@ -65,9 +65,9 @@ class SendLog(Protocol):
 
 class Channel(Protocol):
     """
-    One connection to whatever carries the mail; ``monotonic`` seconds are those of ``time.monotonic``.
+    One connection to the carrier of the mail; ``monotonic`` seconds are those of ``time.monotonic``.
 
-    The *final dot* is whatever makes the carrier accept the mail: SMTP's, or the post to a service.
+    The *final dot* is the step that makes the carrier accept the mail: SMTP's, or the post to a service.
     """
 
     def named(self, message_id: str) -> str:

@@ -103,7 +103,7 @@ class LaneLedger:
         return {reason: (len(ours), since[reason]) for reason, ours in names.items()}
 
     async def siblings(self, instalment: InstalmentId) -> Sequence[Receipt]:
-        """Return every receipt of an instalment, whatever became of it."""
+        """Return every receipt of an instalment, in any state."""
         prefix = keys.sibling(instalment, "")
         found = await self.rows.scan(prefix, prefix + keys.END, limit=SIBLINGS_MAX)
         read = [await self._receipt(keys.name_in(row.key)) for row in found]

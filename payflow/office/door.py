@@ -2,7 +2,7 @@
 How an office comes in: a one-time code, mailed to the contact of its company.
 
 1. A browser asks, by a button: a link that is only opened, by a mail scanner too, changes nothing. It gets a cookie,
-   and the ask is stored with the cookie's digest. What is answered is the same whatever is behind the address, and
+   and the ask is stored with the cookie's digest. The answer is the same for every address, known or not, and
    takes as long, so that nobody learns which companies there are.
 2. A worker makes the code, stores its blind index, and then mails it: a stranger reads no code in the rows.
 3. The code opens for the browser that asked for it, once, within ten minutes and five tries. It is taken out of the
@@ -45,7 +45,7 @@ HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 AN_HOUR, A_DAY = 6, 20
 EVEN_MS: Final = 1_000
-"""What asking takes, whatever is behind the address."""
+"""What asking takes, for every address, known or not."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 _log = logging.getLogger(__name__)

@@ -75,7 +75,7 @@ async def test_the_same_payout_again_changes_nothing(empty: Bench) -> None:
 
 @pytest.mark.parametrize("payout", [a_payout(), a_nameless_payout()])
 async def test_a_second_payout_of_one_reference_is_told(empty: Bench, payout: Payout) -> None:
-    """The chain was told to pay it twice, once."""
+    """Once, the chain was asked to pay it twice."""
     rebuild_store = an_archive(empty)
     await rebuild_store.restore(payout)
 

@@ -131,7 +131,7 @@ class FakeContainer:
         self.wakes += 1
 
     async def alarm_sweep(self) -> Any:
-        """Count how often the standing alarms were told, or fail as told."""
+        """Count how often the standing alarms were sent, or fail if set to."""
 
         async def run() -> None:
             self.alarm_sweeps += 1

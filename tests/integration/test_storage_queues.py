@@ -33,7 +33,7 @@ async def queues(azurite: Azurite) -> AsyncIterator[StorageQueues]:
 
 
 async def test_a_message_is_put_as_the_host_reads_it(azurite: Azurite, queues: StorageQueues, table_name: str) -> None:
-    """Base64, into a queue that is made when it is missing; then it can be counted, and its age told."""
+    """Base64, into a queue that is made when it is missing; then it can be counted, and its age read."""
     assert (await queues.count(table_name), await queues.oldest(table_name)) == (0, Oldest())
 
     await queues.put(table_name, "wake")
@@ -129,7 +129,7 @@ async def test_a_service_that_never_answers_costs_the_deadline_and_no_more(monke
 
 
 class Identity:
-    """Stands for a managed identity."""
+    """Represents a managed identity."""
 
     def __init__(self, *, works: bool) -> None:
         self.works, self.scopes = works, list[str]()

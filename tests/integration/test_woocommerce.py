@@ -110,7 +110,7 @@ def test_an_order_goes_from_the_ping_to_paid_once_whatever_comes_again(shop: Sho
     assert (snapshot.status, snapshot.json["status"], snapshot.headers["Idempotent-Replayed"]) == (200, "paid", "true")
     assert [(reply.status, reply.json["status"]) for reply in (changed, moved)] == [(200, "conflict")] * 2
     assert shop.paid_units() == [44_025 * 10**15]
-    assert shop.alarms() == [("woocommerce_conflict", "default:727")]  # the second says the same: told once an hour
+    assert shop.alarms() == [("woocommerce_conflict", "default:727")]  # the second says the same: sent once an hour
 
 
 def test_a_wallet_nobody_can_pay_is_told_and_corrected(shop: Shop) -> None:

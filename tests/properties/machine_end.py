@@ -71,7 +71,7 @@ _STOPS = {
 
 
 def _a_person_resumes(world: World) -> None:
-    """Open the switch, also the one that the service closed by itself: it was told why, and has looked at the chain."""
+    """Open the switch, also the one that the service closed by itself: a person got the alarm and saw the chain."""
     found = world.loop.finish(world.ledger.admin.pause_state())
     if not found.paused or world.lost == "emptied":  # without its identity a ledger stays closed
         return

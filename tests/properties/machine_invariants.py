@@ -223,7 +223,7 @@ class Watchman:
         return sum(transfer.amount_units for ref, transfer in moved if ref not in settled)
 
     def told(self, codes: set[str]) -> None:
-        """Whatever is held, waits or is open at the end of a history was told, whoever died on the way."""
+        """All that is held, waits or is open at the end of a history has had its alarm, whichever host died."""
         rows = self.world.rows.dump()
         held = {"held_" + str(order["hold_reason"]) for order in of(rows, "order:") if order["status"] == "held"}
         hold(held <= codes, "what is held was told", (held - codes, sorted(codes)))

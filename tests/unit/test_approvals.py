@@ -191,7 +191,7 @@ async def test_nothing_else_is_stored_as_held() -> None:
 
 
 async def test_many_that_wait_for_approval_hide_no_other_held_order() -> None:
-    """A file may have thousands; each kind is read from as many rows, and both are told."""
+    """A file may have thousands; each kind is read from as many rows, and both are reported."""
     world = await a_limited_world()
     for at in range(5):
         await world.receive(f"FILE-{at}", amount_units=tokens(11))

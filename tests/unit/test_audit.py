@@ -1,4 +1,4 @@
-"""The ledger held against the chain: every way in which the two can differ is told."""
+"""The ledger compared with the chain: every way in which the two can differ is reported."""
 
 from __future__ import annotations
 

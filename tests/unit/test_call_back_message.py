@@ -60,7 +60,7 @@ def test_the_body_is_written_out() -> None:
     ],
 )
 def test_each_status_has_its_type(status: OrderStatus, kind: str) -> None:
-    """A word of a later version is told as itself."""
+    """A word of a later version is sent unchanged."""
     assert event_type(status) == kind
 
 

@@ -1,4 +1,4 @@
-"""The console's call-backs: how each shop's address answers, told again by order or since a moment, a test."""
+"""The console's call-backs: how each shop's address answers, sent again by order or since a moment, a test."""
 
 from __future__ import annotations
 

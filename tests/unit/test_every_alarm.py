@@ -106,7 +106,7 @@ def test_every_code_has_a_provocation() -> None:
 async def test_it_is_told_again_after_an_hour_and_once_when_it_ended(
     code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An event is told once for each time it happens: it is over when it is told."""
+    """An event is sent once for each time it happens: it is over when it is sent."""
     service, end = await provoked(code, monkeypatch)
     await until_told(service, code)
     assert words(service, code) == ["stands"]

@@ -46,7 +46,7 @@ def functions() -> list[Any]:
 
 
 def bindings() -> dict[str, list[dict[str, Any]]]:
-    """What the host is told about each function."""
+    """What the host knows about each function."""
     return {f.get_function_name(): [b.get_dict_repr() for b in f.get_bindings()] for f in functions()}
 
 

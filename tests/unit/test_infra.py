@@ -296,7 +296,7 @@ def test_settings_come_after_roles() -> None:
 
 
 def sign_in(client: str) -> Mapping[str, Any]:
-    """Return what the platform is told about who signs in."""
+    """Return the platform's settings about who signs in."""
     (found,) = (each.body for each in deployment("production", consoleClientId=client) if each.symbol == "signIn")
     return dict(found["properties"])
 

@@ -59,7 +59,7 @@ async def test_submissions_keep_the_pause_too(clock: FrozenClock) -> None:
 
 
 async def test_a_node_never_decides_how_long_a_person_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It asks for an hour at each answer: the same is asked again after seconds, four times, and then it is told."""
+    """It asks for an hour at each answer: the same is asked again after seconds, four times; then an alarm comes."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:

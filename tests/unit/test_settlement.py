@@ -856,7 +856,7 @@ async def test_a_receipt_that_one_node_cannot_read_is_read_at_another(*, away: b
 
 
 async def test_a_row_that_breaks_under_a_step_stops_nothing_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told, and the other transaction is marked as mined."""
+    """It raises an alarm, and the other transaction is marked as mined."""
     world = await a_world()
     await a_bound_order(world)
     await a_bound_order(world)
@@ -899,7 +899,7 @@ async def test_what_another_settler_reopened_is_not_closed(monkeypatch: pytest.M
 
 
 async def test_an_order_that_is_gone_when_it_is_closed_stops_nothing_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was there when it was confirmed; the other one is paid, and the first is told."""
+    """It was there when it was confirmed; the other one is paid, and the first raises an alarm."""
     world = await a_world()
     gone, beside = await a_bound_order(world), await a_bound_order(world)
     await world.settle(2)

@@ -78,7 +78,7 @@ async def _paid_and_not_paid(world: World) -> Order:
     world.chain.reorg(world.chain.head.number, keep=False)
     other = world.chain.spend_nonce(OPERATOR)
     world.chain.mine(RELEASE)
-    await world.ledger.forget_final(OPERATOR, await world.ledger.stats(OPERATOR))  # that it left has been told
+    await world.ledger.forget_final(OPERATOR, await world.ledger.stats(OPERATOR))  # the alarm for it has been sent
     assert await a_correction(world).reopening.reopen(order, other, ANA) is Corrected.HELD
     await world.ledger.admin.retry(await world.order(order), "ana", "not paid")
     return order

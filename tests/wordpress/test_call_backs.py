@@ -208,7 +208,7 @@ def test_a_word_that_comes_while_the_shop_asks_is_not_lost(told: Shop) -> None:
 
 @pytest.mark.parametrize("case", UNCERTAIN)
 def test_what_nobody_knew_is_known_after_a_call_back(told: Shop, case: str) -> None:
-    """Its answer was lost; the distributor has it. What was stopped here meanwhile is told as taken."""
+    """Its answer was lost; the distributor has it. What was stopped here meanwhile is reported as taken."""
     order_id = f"CB-6-{case.replace(' ', '-')}"
     stored(told, order_id, **UNCERTAIN[case])
     reply = answer(order_id, "paid")
@@ -237,7 +237,7 @@ def test_what_was_stopped_and_never_taken_stays_stopped(told: Shop) -> None:
 
 
 def test_an_order_of_another_shop_wakes_nothing(told: Shop) -> None:
-    """Two shops share a secret: what this one never sent, or never had, is none of its business."""
+    """Two shops share a secret: what this one never sent, or never had, is not its business."""
     stored(told, "CB-8", state="waiting", attempts=0, status="")
     for order_id in ("CB-8", "not-here", "' OR 1=1 --"):
         assert tell(told, an_event(order_id, OrderStatus.PAID, 3)) is Meaning.TOLD

@@ -1,4 +1,4 @@
-"""Orders placed inside a real WordPress, paid on a real chain, and told back to the shop."""
+"""Orders placed inside a real WordPress, paid on a real chain, and reported to the shop."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_same_order_placed_again_pays_once(shop: Shop, distributor: Distribu
 
 
 def test_an_order_changed_after_sending_is_not_sent_again(shop: Shop, administrator: Administrator) -> None:
-    """What was sent first stands, and the owner is told."""
+    """What was sent first is kept, and the owner is told."""
     first, second = a_wallet("first"), a_wallet("second")
     shop.place({"order_id": "WP-5", "wallet": first, "amount": "1.5"})
     shop.follow("WP-5", "received")

@@ -160,7 +160,7 @@ def ask(host: Hosted, path: str, *, method: str = "GET", **headers: str) -> Got:
 
 
 def first_line(host: Hosted, path: str) -> str:
-    """Return the first line of the answer: a status of other than three digits is none to a client's library."""
+    """Return the first line of the answer: a client's library rejects a status that has not three digits."""
     where = urlsplit(host.url)
     with socket.create_connection((where.hostname, where.port), timeout=20) as wire:
         wire.sendall(f"GET {path} HTTP/1.1\r\nHost: {where.netloc}\r\nConnection: close\r\n\r\n".encode())

@@ -1,4 +1,4 @@
-"""Whatever stands is told, killed or refused at each step between fact and telling."""
+"""Every active alarm is sent, even if killed or refused at each step between fact and message."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ async def test_killed_before_the_delivery_it_is_told(world: World) -> None:
 
 
 async def test_killed_between_delivery_and_row_an_end_is_told_all_the_same(world: World) -> None:
-    """Told that it stands, the row lost, the fact gone: the end is told, since the telling was stored first."""
+    """Sent as active, the row lost, the fact gone: the end is sent, since the intent was stored first."""
     world.inbox.troubles = [Killed()]
     with pytest.raises(Killed):
         await world.look(world.fact())

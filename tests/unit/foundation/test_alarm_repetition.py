@@ -114,7 +114,7 @@ def test_what_comes_back_after_an_hour_begins_anew(story: Story) -> None:
 
 
 def test_the_end_of_an_event_is_not_told() -> None:
-    """It was over when it was told."""
+    """It was over when it was sent."""
     notification = Notification(
         code=CODE, since_ms=UnixMs(T0), state=AlarmState.ENDED, sent=AlarmState.STANDS, sent_ms=UnixMs(T0), number=1
     )

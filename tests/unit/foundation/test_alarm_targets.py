@@ -1,4 +1,4 @@
-"""What a target is told, in words and in fields."""
+"""What a target receives, in words and in fields."""
 
 from __future__ import annotations
 

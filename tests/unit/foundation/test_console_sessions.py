@@ -19,7 +19,7 @@ PURPOSE = Purpose("retry", "default:1", "etag-1")
 
 @pytest.fixture
 def clock() -> FrozenClock:
-    """Stands still."""
+    """Does not move."""
     return FrozenClock()
 
 

@@ -22,7 +22,7 @@ EVERYTHING = parse_networks("0.0.0.0/0, ::/0")
     ],
 )
 def test_a_public_address_may_be_asked(address: str) -> None:
-    """Also where an IPv6 address stands for a public IPv4 one."""
+    """Also where an IPv6 address represents a public IPv4 one."""
     assert may_be_asked(address)
 
 

@@ -54,7 +54,7 @@ def digests(world: OfficeWorld) -> Digests:
 
 
 async def test_what_waits_is_told_once_a_day(world: OfficeWorld) -> None:
-    """By reason; what goes on by itself is not told. The next working day once more."""
+    """By reason; what goes on by itself is left out. The next working day once more."""
     told = Told()
     assert await digests(world).due() == [COMPANY]
     assert await digests(world).mail(COMPANY, told)

@@ -85,7 +85,7 @@ async def test_a_free_connection_goes_to_who_waited_longest() -> None:
 
 
 async def test_who_waits_is_told_the_longest_first() -> None:
-    """Not by name; a row that has run out is not told."""
+    """Not by name; a row that has run out is not reported."""
     world = _Desk(limits=SendingLimits(connections=1))
     await world.permit(CompanyId("d"))
     await world.ask(B)

@@ -170,7 +170,7 @@ async def test_the_access_token_is_used_until_it_ends(world: World) -> None:
 
 
 async def test_invalid_grant_is_believed_the_second_time(world: World) -> None:
-    """Once told, and the row is as our own mark left it."""
+    """One alarm, and the row is as our own mark left it."""
     world.server.refuse = True
     with pytest.raises(ApiUnavailable):
         await world.tokens().renew()
