@@ -16,6 +16,8 @@ from distributor.model import HoldReason, Order, OrderStatus
 from foundation.clock import UnixMs, elapsed_ms
 
 _BETWEEN: Final = re.compile(r"[\W_]+")
+_NO_LETTER: Final = frozenset({"Mn", "Cf"})
+"""Accents, which stand by themselves once a letter is taken apart, and signs that nobody sees."""
 VALID_MS: Final = 7 * 86_400_000
 """How long an approval counts for a binding."""
 
@@ -64,10 +66,11 @@ def why(order: Order, now: UnixMs) -> str:
 
 def _name(text: str) -> str:
     """
-    Return a person's name as it is compared: without case, signs between words, forms of one letter, and a domain.
+    Return a person's name as it is compared: without case, accents, signs between words, and a domain.
 
-    One person is ``ana`` on the command line and ``Ana@example.com`` where the platform signs people in. Two persons
+    One person is ``josé`` on the command line and ``Jose@example.com`` where the platform signs people in. Two persons
     who are called alike are taken for one: then a third one approves.
     """
-    local, _at, _domain = unicodedata.normalize("NFKC", text).casefold().partition("@")
-    return " ".join(_BETWEEN.split(local)).strip()
+    local, _at, _domain = unicodedata.normalize("NFKD", text).casefold().partition("@")
+    letters = (each for each in unicodedata.normalize("NFKD", local) if unicodedata.category(each) not in _NO_LETTER)
+    return " ".join(_BETWEEN.split("".join(letters))).strip()

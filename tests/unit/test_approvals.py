@@ -90,6 +90,21 @@ def test_who_asked_is_known_however_the_name_is_typed(by: str) -> None:
     assert not approvals.asked(an_order(), by), "an order that a shop sent was asked for by nobody here"
 
 
+@pytest.mark.parametrize(
+    ("asked_by", "by"),
+    [
+        ("Jos\u00e9 Fran\u00e7a", "jose.franca@example.com"),
+        ("jose franca", "Jose\u0301 Franc\u0327a"),
+        ("ana", "a\u200bna"),
+        ("ana", "a\u00adna"),
+    ],
+)
+def test_an_accent_or_a_sign_nobody_sees_makes_no_other_person(asked_by: str, by: str) -> None:
+    """A name with its accents on the command line is an address without them where the platform signs people in."""
+    assert approvals.asked(an_order(asked_by=asked_by), by)
+    assert approvals.asked(an_order(asked_by=by), asked_by)
+
+
 def test_the_detail_says_who_asked_and_that_an_approval_has_ended() -> None:
     """The amount and the wallet stand beside it everywhere."""
     ended = approved(an_order(), at=NOW - WEEK_MS)
