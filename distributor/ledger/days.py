@@ -11,16 +11,16 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from distributor.day_totals import DayTotals
+from distributor.day_totals import NO_TIMES, DayTotals
 from distributor.ledger import keys
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.opened import Unreadable
 from distributor.model import Order
 from foundation import logs
 from foundation.clock import UnixMs, utc_day
-from foundation.errors import Contention, InvariantBroken
+from foundation.errors import Contention, InvariantBroken, require
 from foundation.tablestore.atomic import AtomicWrite, commit
-from foundation.tablestore.ports import Rows
+from foundation.tablestore.ports import Row, Rows
 from foundation.tablestore.queries import behind, past
 
 DAYS_MAX = 400
@@ -36,10 +36,17 @@ async def totals_of(rows: Rows, at_ms: UnixMs) -> DayTotals | None:
     day = utc_day(at_ms)
     row = await rows.get(keys.day_row(day))
     try:
-        return decode(DayTotals, row) if row else DayTotals(day=day)
+        return _read(row) if row else DayTotals(day=day)
     except InvariantBroken as error:
         logs.error(_log, "row_unreadable", key=keys.day_row(day), why=str(error))
         return None
+
+
+def _read(row: Row) -> DayTotals:
+    """Return what *row* holds. Raises InvariantBroken also where its times are in other classes than those of here."""
+    found = decode(DayTotals, row)
+    require(len(found.paid_within) == len(NO_TIMES), f"{row.key} has {len(found.paid_within)} classes of times")
+    return found
 
 
 def counted(paid: Order, day: DayTotals | None, now: UnixMs) -> Order:
@@ -87,7 +94,7 @@ async def counted_days(rows: Rows, first: str, last: str) -> CountedDays:
     totals, unreadable = dict[str, DayTotals](), list[Unreadable]()
     for row in found:
         try:
-            totals[row.key.removeprefix(keys.DAYS)] = decode(DayTotals, row)
+            totals[row.key.removeprefix(keys.DAYS)] = _read(row)
         except InvariantBroken as error:
             unreadable.append(Unreadable(key=row.key, why=str(error)))
     began = beginning[0].key.removeprefix(keys.DAYS) if beginning else None

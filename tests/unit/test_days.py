@@ -11,7 +11,7 @@ from distributor.day_totals import DayTotals
 from distributor.ledger import days, keys
 from distributor.ledger.binding import MAX_ORDERS_PER_TRANSACTION
 from distributor.ledger.closing import PaidBy
-from distributor.ledger.columns import decode
+from distributor.ledger.columns import decode, encode
 from distributor.model import Order, OrderStatus
 from distributor.state import PAID_WITHIN_S
 from distributor.units import TokenUnits, Wei
@@ -164,6 +164,23 @@ async def test_a_torn_day_stops_no_payment(caplog: pytest.LogCaptureFixture) -> 
     assert "row_unreadable" in caplog.text
     await bench.ledger.exits.reopen(orders[0], "gone")
     assert (await bench.order("ORD1")).status is OrderStatus.HELD
+
+
+@pytest.mark.parametrize("classes", ["", "1\n2", "0\n" * 39 + "0"])
+async def test_a_day_with_other_classes_of_times_stops_no_payment(classes: str) -> None:
+    """Another version may count by other classes: the order is paid, and the row stays as that version wrote it."""
+    bench = await founded()
+    assert isinstance(bench.rows, MemoryRows)
+    bench.rows.put(TODAY, encode(DayTotals(day=TODAY.removeprefix(keys.DAYS))) | {"paid_within": classes})
+    bound = await bench.bound("ORD1")
+
+    await bench.ledger.close(bound, a_closing("ORD1"))
+
+    paid = await bench.order("ORD1")
+    assert (paid.status, paid.paid_ms) == (OrderStatus.PAID, None)
+    assert bench.rows.dump()[TODAY]["paid_within"] == classes
+    day = TODAY.removeprefix(keys.DAYS)
+    assert [each.key for each in (await bench.ledger.days(day, day)).unreadable] == [TODAY]
 
 
 async def test_a_day_that_was_lost_counts_nothing_below_zero() -> None:
