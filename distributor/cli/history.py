@@ -10,7 +10,7 @@ from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
 from distributor.ledger import Ledger
-from distributor.ledger.audit_words import prefixes_of
+from distributor.ledger.audit_words import prefixes_of, prefixes_of_nonce
 from distributor.model import Attempt, Order, OrderKey, Transaction
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import rfc3339, shown
@@ -18,9 +18,6 @@ from distributor.units import format_gwei, format_units
 from foundation.alarms.model import Fact, Notification
 from foundation.clock import UnixMs
 from foundation.tablestore.ports import AuditTrail, Value
-
-OF_A_NONCE = ("resolve", "cancel-nonce", "resubmit")
-"""Words whose subject is ``operator:nonce``."""
 
 
 async def history(context: CommandContext) -> int:
@@ -52,7 +49,7 @@ async def decisions_about(audit: AuditTrail, key: OrderKey, order: Order | None)
     """Return what the audit trail has of an order and of the nonce it is bound to, the oldest first."""
     prefixes = list(prefixes_of(key))
     if order is not None and order.operator is not None and order.nonce is not None:
-        prefixes += [f"{word}:{order.operator}:{order.nonce}:" for word in OF_A_NONCE]
+        prefixes += prefixes_of_nonce(order.operator, order.nonce)
     found = [_entry(prefix, values) for prefix in prefixes for values in await audit.recorded(prefix)]
     return sorted(found, key=lambda entry: entry["at"] or "")
 

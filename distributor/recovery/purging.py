@@ -150,7 +150,7 @@ class Purging:
         *,
         apply: bool,
     ) -> None:
-        looks = (self._words(orders), self._bytes(carriers), self._emptied(orders), self._left(wallet))
+        looks = (self._words(orders, carriers), self._bytes(carriers), self._emptied(orders), self._left(wallet))
         for look in looks:  # the orders late: by their wallets a purge that was cut finds them again
             async for erasure in look:
                 if apply:
@@ -158,11 +158,14 @@ class Purging:
                 report.rows += erasure.counts
         report.proofs += [Proof(key=each.key, ref_id=each.ref_id, fingerprint=each.fingerprint) for each in orders]
 
-    async def _words(self, orders: Sequence[Order]) -> AsyncIterator[Erasure]:
-        for order in orders:
-            async for row in audit_words.about(self.audit, order.key):
+    async def _words(self, orders: Sequence[Order], carriers: Sequence[Transaction]) -> AsyncIterator[Erasure]:
+        entries = [audit_words.about(self.audit, order.key) for order in orders]
+        entries += [audit_words.about_nonce(self.audit, each.operator, each.nonce) for each in carriers]
+        for about in entries:
+            async for row in about:
                 if (words := audit_words.without_words(self.audit, row)) is not None:
                     yield words
+        for order in orders:
             async for erasure in self._rows.of_alarms(order):
                 yield erasure
 

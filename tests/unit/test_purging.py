@@ -97,6 +97,22 @@ async def test_nothing_of_a_wallet_is_left_anywhere() -> None:
     assert await Consistency(rows).disagreements() == []
 
 
+async def test_words_about_its_call_backs_and_about_its_nonces_are_emptied() -> None:
+    """They are said of the order too: why its shop is told again, and why somebody decided about what carried it."""
+    eraser = await paid_yesterday("A1")
+    order, record = await eraser.bench.order("A1"), eraser.bench.audit.record
+    told = ("callbacks-resend", str(order.key))
+    decided = [(word, f"{order.operator}:{order.nonce}") for word in ("resolve", "resubmit", "cancel-nonce")]
+    other = ("resolve", f"{order.operator}:{order.nonce}1")
+    for deed, subject in (told, *decided, other):
+        await record(f"{deed}:{subject}:{1:015d}", {"deed": deed, "subject": subject, "why": CANARY})
+
+    report = await eraser.erase(Kind.ORDER, "default:A1")
+
+    assert report.rows["audit"] == 1 + len(decided)
+    assert said(eraser).count(CANARY) == 1, "of another nonce"
+
+
 async def test_a_dry_run_counts_the_same_and_writes_nothing() -> None:
     """No row changes, and the journal has no entry."""
     eraser = await paid_yesterday("A1")
