@@ -151,4 +151,4 @@ async def test_a_forgotten_payment_hidden_by_our_own_binding_is_refused_by_the_g
 def test_without_a_guard_the_page_asks_for_the_pause_before_a_row_is_put_back() -> None:
     """Without it nothing on the chain refuses A's second payment, and no reading shows the first."""
     page = RUNBOOK.partition("## The ledger is lost")[2].partition("\n## ")[0]
-    assert "a restored backup is paused first, by you: `pause`" in page
+    assert "a table that is put back by other means is paused first, by you: `pause`" in page
