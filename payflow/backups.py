@@ -20,7 +20,7 @@ from foundation.backup.keeping import Keeping
 from foundation.backup.ports import Backup as Kept
 from foundation.backup.ports import BackupIncomplete, BackupStore, NoBackup, Part, Source
 from foundation.backup.reading import lines_of
-from foundation.clock import Clock, UnixMs
+from foundation.clock import Clock, UnixMs, elapsed_ms
 from foundation.errors import ConfigurationError, InvariantBroken, Rejected, Transient
 from foundation.tablestore.ports import Rows, Value
 from payflow.conta_azul.values import SAO_PAULO
@@ -42,12 +42,12 @@ _log = logging.getLogger(__name__)
 
 
 def is_due(last_ms: UnixMs, now: UnixMs) -> bool:
-    """Say whether two in the morning has passed in São Paulo since *last_ms*."""
+    """Say whether two in the morning has passed in São Paulo since *last_ms*; a time far ahead is long ago."""
     there = datetime.fromtimestamp(now / 1000, SAO_PAULO)
     mark = there.replace(hour=AT_H, minute=0, second=0, microsecond=0)
     if mark > there:
         mark = (mark - timedelta(days=1)).replace(hour=AT_H)
-    return last_ms < mark.timestamp() * 1000
+    return now - elapsed_ms(last_ms, now) < mark.timestamp() * 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,10 +62,11 @@ class Backups:
         """Back up each company whose backup of the day is due; return those that were made."""
         made = list[Kept]()
         for entry in await self.base.entries.all():
-            if entry.status in _REST or not await self._is_due(entry.company):
+            if entry.status in _REST:
                 continue
             try:
-                made.append(await self.run(entry.company))
+                if await self._is_due(entry.company):
+                    made.append(await self.run(entry.company))
             except (Transient, Rejected, BackupIncomplete, ConfigurationError, InvariantBroken) as error:
                 logs.warning(
                     _log, "not_backed_up", company=entry.company, cause=type(error).__name__, detail=str(error)
@@ -104,8 +105,7 @@ class Backups:
         return f"{APP}/{self.base.identity.ledger_id}/{keys.partition(company)}/"
 
     async def _is_due(self, company: CompanyId) -> bool:
-        row = await self.base.lane(company).rows.get(keys.BACKUP)
-        return is_due(UnixMs(int(row.values["at_ms"])) if row else UnixMs(0), self.clock())
+        return is_due(await backup.noted(self.base.lane(company).rows), self.clock())
 
     async def _refuse_restoring(self, rows: Rows) -> None:
         if await rows.get(keys.RESTORING):

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from foundation.clock import UnixMs
+from foundation.clock import UnixMs, elapsed_ms
 from foundation.metrics import Exposition, MetricKind
 from foundation.tablestore.queries import rows_under
-from payflow.ledger import keys
+from payflow.ledger import backup
 from payflow.ledger.lane import LaneLedger
 from payflow.progress import Entry
 from payflow.standing import UNKNOWN
@@ -79,8 +79,8 @@ async def _company(shown: Exposition, entry: Entry, ledger: LaneLedger, now: Uni
     shown.add(DURATION, cursor.took_ms / 1000, name)
     shown.add(WAITING, sum(count for reason, (count, _) in waiting.items() if reason != UNKNOWN), name)
     shown.add(UNDECIDED, waiting[UNKNOWN][0] if UNKNOWN in waiting else 0, name)
-    if backup := await ledger.rows.get(keys.BACKUP):
-        shown.add(BACKUP_AGE, (now - int(backup.values["at_ms"])) / 1000, name)
+    if backed_up_ms := await backup.noted(ledger.rows):
+        shown.add(BACKUP_AGE, elapsed_ms(backed_up_ms, now) / 1000, name)
     if token:
         shown.add(TOKEN, (token.expires_ms - now) / 1000, name)
     if cursor.upper_ms:

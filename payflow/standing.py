@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from foundation.alarms.model import Fact
-from foundation.clock import UnixMs
+from foundation.clock import AHEAD_MS_MAX, UnixMs
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.ports import Rows
 from payflow.connect.tokens import RENEW_MS
 from payflow.delivery.sender import SenderDesk
-from payflow.ledger import keys
+from payflow.ledger import backup
 from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
 from payflow.model import CompanyId
@@ -47,6 +47,10 @@ class Now:
         """Say whether *wait_ms* have passed; a time of 0 never was."""
         return 0 < since_ms < self.ms - wait_ms
 
+    def not_ahead(self, at_ms: UnixMs) -> UnixMs:
+        """Return a stored time; 0 for one so far ahead of now that a wrong clock wrote it: nothing may wait for it."""
+        return UnixMs(0) if at_ms > self.ms + AHEAD_MS_MAX else at_ms
+
 
 async def note_send_log(second: Rows, alarms: Alarms) -> None:
     """Note that the second account does not answer, also while nothing is to be sent. Raises StoreUnavailable."""
@@ -74,9 +78,9 @@ async def _ages(entry: Entry, ledger: LaneLedger, now: Now) -> Sequence[Fact]:
         return []
     if entry.status is CompanyStatus.ELSEWHERE:
         return [_fact("served_elsewhere", entry, company.status_ms)]
-    backup, token, due_ms = await ledger.rows.get(keys.BACKUP), await ledger.read_token(), await ledger.next_due()
-    backed_up_ms = int(backup.values["at_ms"]) if backup else company.connected_ms
-    looked_ms = entry.looked_ms or company.connected_ms
+    token, due_ms = await ledger.read_token(), await ledger.next_due()
+    backed_up_ms = now.not_ahead(await backup.noted(ledger.rows)) or company.connected_ms
+    looked_ms = now.not_ahead(entry.looked_ms) or company.connected_ms
     old = {
         "company_not_looked_at": (looked_ms, max(3 * now.interval_ms, LOOK_LATE_MS)),
         "receipts_overdue": (due_ms or 0, DUE_LATE_MS),

@@ -16,7 +16,7 @@ from distributor.recovery.restore import APP
 from foundation import logs
 from foundation.backup.keeping import Keeping
 from foundation.backup.ports import Backup, BackupStore, Source
-from foundation.clock import Clock, UnixMs
+from foundation.clock import Clock, UnixMs, elapsed_ms
 from foundation.errors import ConfigurationError
 from foundation.tablestore.ports import Rows
 
@@ -33,8 +33,8 @@ def prefix_of(chain_id: int) -> str:
 
 
 def is_due(last_ms: UnixMs, now: UnixMs) -> bool:
-    """Say whether the hour of the backup has passed since *last_ms*."""
-    return last_ms < (now - AT_MS) // DAY_MS * DAY_MS + AT_MS
+    """Say whether the hour of the backup has passed since *last_ms*; see ``elapsed_ms`` for one ahead of now."""
+    return now - elapsed_ms(last_ms, now) < (now - AT_MS) // DAY_MS * DAY_MS + AT_MS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

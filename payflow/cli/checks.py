@@ -17,13 +17,13 @@ import httpx
 
 from foundation.alarms.configured import targets_of
 from foundation.alarms.model import LOG
-from foundation.clock import system_clock
+from foundation.clock import elapsed_ms, system_clock
 from foundation.errors import ServiceError
 from foundation.version import version
 from payflow.adapters.acs import AcsChannel
 from payflow.cli.context import Add, Refused, say, when
 from payflow.errors import ServedElsewhere
-from payflow.ledger import control, keys, schema
+from payflow.ledger import backup, control, schema
 from payflow.mail.channel import SmtpChannel
 from payflow.model import CompanyId
 from payflow.settings.groups import AlarmSettings, ContaAzulSettings, Environment, LookSettings, StorageSettings
@@ -155,8 +155,8 @@ async def _backup(container: Container) -> str:
     base, wrong, now = await container.base(), list[str](), system_clock()
     await base.second.rows.get("ready")
     for entry in await base.entries.all():
-        row = await base.lane(entry.company).rows.get(keys.BACKUP)
-        if row is None or now - int(row.values["at_ms"]) > BACKUP_LATE_MS:
+        backed_up_ms = await backup.noted(base.lane(entry.company).rows)
+        if elapsed_ms(backed_up_ms, now) > BACKUP_LATE_MS:
             wrong.append(entry.company)
         try:
             await base.send_log(system_clock, entry.company, 1).belongs_here()

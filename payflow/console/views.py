@@ -16,7 +16,7 @@ from payflow.console.charts import Say, charts
 from payflow.console.parts import Parts
 from payflow.console.subjects import NO_RECEIPT, Name, Subject, company_of, subject_of
 from payflow.console.words import STATES, STATUSES
-from payflow.ledger import days, keys, listing, schema
+from payflow.ledger import backup, days, keys, listing, schema
 from payflow.model import CompanyId
 from payflow.office.words import MAILS
 from payflow.progress import Entry
@@ -51,14 +51,14 @@ class Views:
         now, name = self.parts.clock(), Name.read(query.get("id", ""))
         lane = self.parts.lane(name.company)
         company = await company_of(self.parts.entries, lane)
-        backup, lease = await lane.rows.get(keys.BACKUP), await self._lease(lane.rows, f"lane:{company.id}")
+        lease = await self._lease(lane.rows, f"lane:{company.id}")
         return {
             "company": company,
             "token": await lane.read_token(),
             "cursor": await lane.read_cursor(),
             "waiting": await lane.waiting(),
             "entry": await self.parts.entries.get(company.id),
-            "backup_ms": int(backup.values["at_ms"]) if backup else 0,
+            "backup_ms": await backup.noted(lane.rows),
             "lease": lease,
             "charts": charts(await days.last_days(lane, now), self.language, self.say),
             "possible": acts.possible(Subject(lane=lane, company=company), now),

@@ -67,16 +67,24 @@ class EventDoor:
 
         Raises:
             BadSignature: The secret is missing or another.
-            UnknownFormat: It is a CloudEvent in headers instead of JSON, or of another version than 1.0.
+            UnknownFormat: It is a CloudEvent in headers instead of JSON, of another version than 1.0, or too long.
             Contention: A restore is under way, or the mail is still being sent: Event Grid posts it again.
             StoreUnavailable: Likewise.
         """
         self._admit(headers, query)
+        if len(body) > acs_events.BYTES_MAX:
+            raise UnknownFormat(f"A post has at most {acs_events.BYTES_MAX} bytes.")
         found = acs_events.parse(body)
         if found.is_foreign or "ce-specversion" in {name.lower() for name in headers}:
             raise UnknownFormat("CloudEvents are read in JSON, version 1.0.")
+        waiting: Contention | None = None
         for report in found.reports:
-            await self._take(report)
+            try:
+                await self._take(report)
+            except Contention as one:
+                waiting = one  # it keeps no other company's report from being stored
+        if waiting:
+            raise waiting
         return found.validation
 
     def handshake(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Mapping[str, str]:

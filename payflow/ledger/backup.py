@@ -106,6 +106,13 @@ def _digest(lines: list[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+async def noted(rows: Rows) -> UnixMs:
+    """Return when the last good backup was begun; 0 where there was none, or the row does not say."""
+    row = await rows.get(keys.BACKUP)
+    at_ms = row.values.get("at_ms") if row else None
+    return UnixMs(at_ms if isinstance(at_ms, int) else 0)
+
+
 async def note(rows: Rows, began_ms: UnixMs) -> None:
     """Store when the last backup was begun that was written to its end: an old one is an alarm."""
     row, write = await rows.get(keys.BACKUP), AtomicWrite()

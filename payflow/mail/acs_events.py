@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from foundation.json_depth import read_shallow
 
-BYTES_MAX: Final = 1_000_000
+BYTES_MAX: Final = 1_048_576
 """Event Grid posts at most a megabyte at a time."""
 DEPTH_MAX: Final = 32
 """An event is a list, its members and their details."""

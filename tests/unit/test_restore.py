@@ -419,10 +419,19 @@ def IDENTITY_OF_THE_WORLD() -> Any:  # noqa: N802 -- a constant that another mod
 
 @pytest.mark.parametrize(
     ("last_h", "now_h", "due"),
-    [(5, 28, False), (5, 29, True), (6, 29, True), (29, 30, False), (29, 52, False), (29, 53, True), (0, 4, False)],
+    [
+        (5, 28, False),
+        (5, 29, True),
+        (6, 29, True),
+        (29, 30, False),
+        (29, 52, False),
+        (29, 53, True),
+        (0, 4, False),
+        (999, 29, True),
+    ],
 )
 def test_a_backup_is_due_once_five_in_the_morning_has_passed(last_h: int, now_h: int, due: bool) -> None:
-    """UTC, by the time the last good one was begun; one that failed is due again in the next hour."""
+    """UTC, by when the last good one was begun; a failed one is due again in an hour, one of next month is none."""
     day = 20_000 * DAY_MS
     assert is_due(UnixMs(day + last_h * 3_600_000), UnixMs(day + now_h * 3_600_000)) is due
     assert AT_MS == 5 * 3_600_000

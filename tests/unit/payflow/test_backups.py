@@ -90,10 +90,12 @@ async def test_each_company_has_one_a_day_and_seven_days_are_kept(clock: FrozenC
         ("2026-11-29T05:00:40", "2026-11-29T23:59:59", False),
         ("2018-12-01T03:59:59", "2018-12-01T04:00:00", True),  # summer time: 02:00 was 04:00 UTC
         ("2018-12-01T04:00:40", "2018-12-01T05:00:40", False),
+        ("2026-11-29T12:00:40", "2026-11-29T12:00:00", False),  # a little ahead: another machine's clock
+        ("2027-11-29T12:00:00", "2026-11-29T12:00:00", True),
     ],
 )
 def test_it_is_due_once_two_in_the_morning_has_passed_in_sao_paulo(last: str, now: str, due: bool) -> None:
-    """Whatever the country's law says of summer."""
+    """Whatever the country's law says of summer; `backup` on a machine whose clock was a year ahead stops none."""
     assert is_due(at(last), at(now)) is due
 
 
@@ -114,6 +116,17 @@ async def test_one_companys_trouble_keeps_no_other_from_its_backup(
     for company in (COMPANY, OTHER):
         await base.entries.lower(company, UnixMs(0), CompanyStatus.DISCONNECTED)
     assert await use_case.run_due() == []
+
+
+async def test_a_company_whose_last_backup_cannot_be_read_has_one_now(clock: FrozenClock) -> None:
+    """It is the first of the two: the other one has its own as well."""
+    base, ledger = await two_companies()
+    ledger.rows_of(COMPANY).put(keys.BACKUP, {"at_ms": "yesterday"})
+
+    made = await Backups(base=base, store=MemoryBlobs(), clock=clock).run_due()
+
+    assert sorted(kept.name.split("/")[2] for kept in made) == sorted([COMPANY, OTHER])
+    assert ledger.rows_of(COMPANY).dump()[keys.BACKUP]["at_ms"] == clock()
 
 
 async def test_an_account_that_is_away_leaves_the_backup_of_before(clock: FrozenClock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from payflow.ledger.deliveries import mail_of_operation
 from payflow.ledger.keys import RESTORING
 from payflow.mail import acs_events
 from payflow.mail.acs import operation_of
-from payflow.model import BaixaId
+from payflow.model import BaixaId, CompanyId
 from payflow.state import CompanyStatus, Delivery, DeliveryState, ReceiptState
 from tests.fakes.payflow import COMPANY, NOW, Book, a_delivery, a_receipt, an_instalment
 from tests.fakes.rows import ListAudit
@@ -208,6 +209,33 @@ async def test_while_a_company_is_restored_its_reports_come_again(world: World) 
     with pytest.raises(Contention):
         await world.post(event("Bounced"))
     assert await world.state() is ReceiptState.SENT
+
+
+async def test_a_report_that_must_wait_holds_no_other_of_its_post() -> None:
+    """A restore that was cut may stay for days, and Event Grid forgets a post after one: the others are stored."""
+    another = f"<{'0' * 40}@payflow.example>"
+    named = operation_of(another)
+    first, second = await World().mailed(), await World().mailed(message_id=another, operation_id=named)
+    first.book.company_rows.put(RESTORING, {"number": 2})
+    other = CompanyId("other")
+    await first.book.entries.lower(other, NOW, CompanyStatus.ACTIVE)
+    lanes = {COMPANY: first.book.lane, other: second.book.lane}
+    door = replace(first.door, lane=lanes.__getitem__)
+
+    with pytest.raises(Contention):
+        await door.post(HEADERS, {}, json.dumps([event("Bounced"), event("Bounced", operation=named)]).encode())
+
+    assert (await first.state(), await second.state()) == (ReceiptState.SENT, ReceiptState.REFUSED)
+
+
+async def test_a_post_of_event_grids_largest_size_is_read_and_a_larger_one_refused(world: World) -> None:
+    """A megabyte is 1,048,576 bytes; what is not read is never answered as if it were."""
+    body = json.dumps([event("Bounced")]).encode()
+    with pytest.raises(UnknownFormat):
+        await world.door.post(HEADERS, {}, body.ljust(1_048_577))
+    assert await world.state() is ReceiptState.SENT
+    await world.door.post(HEADERS, {}, body.ljust(1_048_576))
+    assert await world.state() is ReceiptState.REFUSED
 
 
 async def test_a_mail_without_a_receipt_is_left(world: World) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from foundation.alarms.model import Fact
-from foundation.clock import UnixMs
+from foundation.clock import AHEAD_MS_MAX, UnixMs
 from foundation.tablestore.memory import MemoryRows
 from payflow import standing
 from payflow.alarms import CATALOGUE
@@ -112,6 +112,23 @@ async def test_a_company_that_was_never_backed_up_has_a_day() -> None:
     (fact,) = await standing.facts(book.entries, lambda _: book.lane, desk, AT)
 
     assert (fact.code, fact.since_ms) == ("backup_old", NOW - 27 * 3_600_000)
+
+
+@pytest.mark.parametrize("ahead_ms", [AHEAD_MS_MAX, AHEAD_MS_MAX + 1])
+async def test_what_a_wrong_clock_stored_silences_no_alarm(ahead_ms: int) -> None:
+    """A backup and a look of next year are none; those of a clock a little ahead are of now."""
+    book, desk = Book(), SenderDesk(MemoryRows(), lambda: NOW, SendingLimits())
+    await book.entries.lower(COMPANY, NOW, CompanyStatus.ACTIVE)
+    entry = await book.entries.get(COMPANY)
+    assert entry
+    assert await book.entries.raise_(entry, NOW, looked_ms=UnixMs(NOW + ahead_ms), status=CompanyStatus.ACTIVE)
+    await book.lane.write_company(a_company(connected_ms=UnixMs(NOW - 27 * 3_600_000)))
+    await backup.note(book.company_rows, UnixMs(NOW + ahead_ms))
+
+    found = await standing.facts(book.entries, lambda _: book.lane, desk, AT)
+
+    silent = ahead_ms <= AHEAD_MS_MAX
+    assert [fact.code for fact in found] == ([] if silent else ["company_not_looked_at", "backup_old"])
 
 
 async def test_the_send_log_is_asked_for_although_nothing_is_to_be_sent() -> None:
