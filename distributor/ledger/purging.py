@@ -109,6 +109,16 @@ class PurgeRows:
         found = [self._read(Order, row) async for row in rows_under(self.rows, f"{keys.ORDERS}{source}:")]
         return [order for order in found if order and order.purged_ms is None]
 
+    async def left_behind(self, found: Sequence[Order]) -> Sequence[Order]:
+        """Return the rows from which orders were moved to where *found* are; it reads every order there is."""
+        moved = {order.key: OrderKey(order.moved_to, order.order_id) async for order in self.orders() if order.moved_to}
+        places = dict.fromkeys(order.key for order in found)
+        while more := [key for key, to in moved.items() if to in places and key not in places]:
+            places |= dict.fromkeys(more)
+        rows = [await self.rows.get(keys.order_row(key)) for key in places]
+        known = {order.key for order in found}
+        return [order for row in rows if row and (order := self._read(Order, row)) and order.key not in known]
+
     async def orders(self) -> AsyncIterator[Order]:
         """Yield every order there is."""
         async for row in rows_under(self.rows, keys.ORDERS):

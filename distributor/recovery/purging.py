@@ -94,9 +94,8 @@ class Purging:
         if report.unfinished:
             return report
         if apply:
-            names = [str(order.key) for order in orders] if subject.kind is Kind.ORDER else [subject.name]
-            for name in names:
-                await self.journal.write(subject.kind, name, by=by, at_ms=self.clock())
+            for kind, name in _entries(subject, orders):
+                await self.journal.write(kind, name, by=by, at_ms=self.clock())
         await self._erase(report, orders, carriers, subject.wallet, apply=apply)
         return report
 
@@ -126,9 +125,10 @@ class Purging:
             case Kind.WALLET:
                 return await self._rows.of_wallet(Address(subject.name))
             case Kind.SHOP:
-                return await self._rows.of_shop(subject.name)
+                found = await self._rows.of_shop(subject.name)
             case _:
-                return await self._rows.order(subject.key)
+                found = await self._rows.order(subject.key)
+        return [*await self._rows.left_behind(found), *found]  # those first: by the others they are found again
 
     async def _unfinished(self, orders: Sequence[Order], carriers: Sequence[Transaction]) -> dict[OrderKey, Unfinished]:
         found = {order.key: await self._rows.unfinished(order, carriers) for order in orders}
@@ -186,6 +186,16 @@ class Purging:
             yield erasure
         async for erasure in self._rows.of_keys(wallet):
             yield erasure
+
+
+def _entries(subject: Subject, orders: Sequence[Order]) -> Sequence[tuple[Kind, str]]:
+    """Return what the journal keeps of a purge: the subject, and each order that it is not found by."""
+    if subject.kind is Kind.WALLET:
+        return [(subject.kind, subject.name)]
+    named = [
+        (Kind.ORDER, str(each.key)) for each in orders if subject.kind is Kind.ORDER or each.source != subject.name
+    ]
+    return named if subject.kind is Kind.ORDER else [(subject.kind, subject.name), *named]
 
 
 def _covers(entry: Purged, order: Order) -> bool:

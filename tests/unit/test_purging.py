@@ -65,6 +65,12 @@ def said(eraser: Eraser) -> str:
     return f"{rows_of(eraser).dump()} {eraser.bench.audit.entries} {eraser.journal.blobs}"
 
 
+async def with_wallets(eraser: Eraser) -> set[str]:
+    """Return the orders that still name a wallet."""
+    orders = RebuildStore(rows_of(eraser), eraser.bench.clock).orders()
+    return {str(order.key) async for order in orders if order.wallet}
+
+
 def keeper(bench: Bench) -> OrderKeeper:
     """Return the front door's keeper of orders."""
 
@@ -170,6 +176,26 @@ async def test_an_order_that_was_moved_is_erased_at_both_places() -> None:
     assert report.rows["order"] == 2
     assert len(eraser.journal.blobs) == 2
     assert ALICE not in str([values for key, values in rows_of(eraser).dump().items() if key.startswith("order:")])
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Kind.ORDER, "default:A1"), (Kind.SHOP, "default")])
+async def test_what_an_order_left_behind_is_erased_with_it(kind: Kind, name: str) -> None:
+    """The console names an order where it is now; the row under its first name holds the wallet too."""
+    eraser = await paid_yesterday("A1", "A2")
+    for source, order_id, to in (("older", "A1", "old"), ("old", "A1", "default"), ("old", "A9", "elsewhere")):
+        left = an_order(order_id, source=source, status=OrderStatus.CANCELLED, moved_to=to)
+        rows_of(eraser).put(keys.order_row(left.key), encode(left))
+    backup = rows_of(eraser).dump()
+    left_alone = {"old:A9"} | ({"default:A2"} if kind is Kind.ORDER else set())
+
+    report = await eraser.erase(kind, name)
+
+    assert {str(each.key) for each in report.proofs} >= {"older:A1", "old:A1", "default:A1"}
+    assert await with_wallets(eraser) == left_alone
+    assert (await eraser.erase(kind, name)).rows == {}
+    rows_of(eraser).restore(backup)
+    await eraser.replay()
+    assert await with_wallets(eraser) == left_alone
 
 
 async def test_an_index_row_that_became_wrong_goes_and_a_new_order_keeps_its_own() -> None:
