@@ -31,7 +31,7 @@ NOT_COVERED = (
     "payflow/__main__.py,payflow/adapters/*,payflow/cli/*,payflow/mail/smtp.py,payflow/mail/wire.py,"
     "foundation/queues.py,foundation/secrets/*,foundation/tablestore/azure_tables.py,"
     # Functions and composition roots, which the tests on real servers run in processes of their own.
-    "payflow/functions/*,payflow/wiring.py,distributor/resources.py,distributor/wiring.py"
+    "payflow/functions/*,payflow/resources.py,payflow/wiring.py,distributor/resources.py,distributor/wiring.py"
 )
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from devstack import paths, servers
 from foundation.errors import Contention
-from payflow import wiring
+from payflow import resources
 from payflow.ledger import schema
 from tests.integration.payflow.test_whole_way import COMPANY, World, _command, _look_now, a_document, connected, world
 from tests.soak.older import version
@@ -94,8 +94,8 @@ async def test_an_earlier_version_beside_this_one_mails_each_payment_once(
     world: World, lacks: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Forward, both at once, back, and forward again; every row fits afterwards, and the schema can be raised."""
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", "payflow")
-    monkeypatch.setattr(wiring, "SECOND_TABLE", "payflowsentlog")
+    monkeypatch.setattr(resources, "LEDGER_TABLE", "payflow")
+    monkeypatch.setattr(resources, "SECOND_TABLE", "payflowsentlog")
     older = version(EARLIER[lacks], tmp_path)
     await connected(world, capsys)
 

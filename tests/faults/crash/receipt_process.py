@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from foundation.clock import UnixMs, system_clock
-from payflow import wiring
+from payflow import resources
 from payflow.connect.connecting import CallBack, ConnectOutcome
 from payflow.delivery import decisions
 from payflow.delivery.ports import delivery_key
@@ -205,9 +205,9 @@ def _sign_in(job: ReceiptJob, state: str) -> httpx.Response:
 
 def _container(job: ReceiptJob, later_ms: int) -> Container:
     os.environ["SSL_CERT_FILE"] = job.settings["SSL_CERT_FILE"]
-    wiring.LEDGER_TABLE, wiring.SECOND_TABLE = f"{job.tables}a", f"{job.tables}b"
+    resources.LEDGER_TABLE, resources.SECOND_TABLE = f"{job.tables}a", f"{job.tables}b"
     if job.settings.get("MAIL") == "acs":
-        wiring.sign_in = signed_in  # type: ignore[attr-defined, assignment]  # there is no platform here
+        resources.sign_in = signed_in  # type: ignore[attr-defined, assignment]  # there is no platform here
     return Container(job.settings, clock=lambda: UnixMs(system_clock() + later_ms))
 
 

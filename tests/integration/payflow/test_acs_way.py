@@ -11,7 +11,7 @@ import pytest
 
 from devstack.acs.serve import acs
 from devstack.acs.server import Acs
-from payflow import wiring
+from payflow import resources, wiring
 from payflow.cli import commands
 from payflow.functions import mail_events
 from payflow.mail import acs_events
@@ -29,7 +29,7 @@ __all__ = ["world"]  # a fixture
 @pytest.fixture
 async def service(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Acs]:
     """The stand-in, certified by the authority that the app trusts; no mail server is named."""
-    monkeypatch.setattr(wiring, "sign_in", signed_in)
+    monkeypatch.setattr(resources, "sign_in", signed_in)
     async with acs(world.mail.server_context()) as server:
         for name in [name for name in os.environ if name.startswith("SMTP_") and name != "SMTP_FROM"]:
             monkeypatch.delenv(name)

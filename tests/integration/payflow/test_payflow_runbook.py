@@ -20,7 +20,7 @@ import pytest
 from devstack import paths, servers
 from foundation.clock import UnixMs, system_clock
 from foundation.tablestore.ports import DeleteRow
-from payflow import wiring
+from payflow import resources, wiring
 from payflow.alarms import CATALOGUE
 from payflow.lane import Ended
 from payflow.ledger import keys
@@ -107,8 +107,8 @@ async def operator(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Operator:
     """A person who knows the runbook alone, and a clinic that is connected."""
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", "payflow")
-    monkeypatch.setattr(wiring, "SECOND_TABLE", "payflowsentlog")
+    monkeypatch.setattr(resources, "LEDGER_TABLE", "payflow")
+    monkeypatch.setattr(resources, "SECOND_TABLE", "payflowsentlog")
     await connected(world, capsys)
     words = {"COMPANY": COMPANY, "FILE": str(tmp_path / "file"), "CUSTOMER": "c-ana", "LEVEL": str(LEVEL)}
     return Operator(world=world, words=words)

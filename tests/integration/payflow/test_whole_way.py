@@ -23,7 +23,7 @@ from devstack.servers import Azurite
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
 from foundation.tablestore.ports import DeleteRow, InsertRow
-from payflow import wiring
+from payflow import resources, wiring
 from payflow.cli import commands
 from payflow.connect.pages import COOKIE
 from payflow.documents.comprovante import Payment, make
@@ -94,8 +94,8 @@ async def world(
     azurite: Azurite, monkeypatch: pytest.MonkeyPatch, table_name: str, tmp_path: Path
 ) -> AsyncIterator[World]:
     """A clinic at the stand-in, a ledger of its own, a mail server whose authority the app trusts."""
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", f"{table_name}a")
-    monkeypatch.setattr(wiring, "SECOND_TABLE", f"{table_name}b")
+    monkeypatch.setattr(resources, "LEDGER_TABLE", f"{table_name}a")
+    monkeypatch.setattr(resources, "SECOND_TABLE", f"{table_name}b")
     with mail_server() as mail:
         async with conta_azul([REDIRECT]) as server, httpx.AsyncClient(trust_env=False) as http:
             books = server.company(COMPANY, document=DOCUMENT, name="Clínica Boa", user="financeiro")
@@ -237,8 +237,8 @@ async def test_a_second_deployment_is_refused_until_the_first_lets_go(
 ) -> None:
     """One second account, two ledgers: connected once, disconnected there, connected here, and back by `resume`."""
     await connected(world, capsys)
-    first = wiring.LEDGER_TABLE
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", f"{first}2")
+    first = resources.LEDGER_TABLE
+    monkeypatch.setattr(resources, "LEDGER_TABLE", f"{first}2")
     await wiring.aclose()
     await _command("init")
     await _command("invite", "--document", DOCUMENT)
@@ -246,7 +246,7 @@ async def test_a_second_deployment_is_refused_until_the_first_lets_go(
 
     assert "Outra instalação do PayFlow já atende esta empresa" in await world.connect(link)
 
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", first)
+    monkeypatch.setattr(resources, "LEDGER_TABLE", first)
     await wiring.aclose()
     payment = world.books.pay(world.books.bill(world.books.person("Ana"), 10_00, due=date(2026, 1, 1)))
     await _look_now()
@@ -257,11 +257,11 @@ async def test_a_second_deployment_is_refused_until_the_first_lets_go(
     await _command("disconnect", COMPANY, "--leave-open")
     assert await (await wiring.container().base()).lane(COMPANY).read_token() is None
 
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", f"{first}2")
+    monkeypatch.setattr(resources, "LEDGER_TABLE", f"{first}2")
     await wiring.aclose()
     await _command("invite", "--document", DOCUMENT)
     assert "Conta conectada" in await world.connect(capsys.readouterr().out.splitlines()[-1])
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", first)
+    monkeypatch.setattr(resources, "LEDGER_TABLE", first)
     await wiring.aclose()
     await _command("disconnect", COMPANY, "--leave-open")
     assert "Another deployment serves it already" in capsys.readouterr().out
@@ -269,10 +269,10 @@ async def test_a_second_deployment_is_refused_until_the_first_lets_go(
     with pytest.raises(commands.Refused, match="still serves"):
         await _command("resume", COMPANY)
 
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", f"{first}2")
+    monkeypatch.setattr(resources, "LEDGER_TABLE", f"{first}2")
     await wiring.aclose()
     await _command("disconnect", COMPANY)
-    monkeypatch.setattr(wiring, "LEDGER_TABLE", first)
+    monkeypatch.setattr(resources, "LEDGER_TABLE", first)
     await wiring.aclose()
     await _command("resume", COMPANY)
     assert "is active" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from foundation.settings.groups import SettingsGroup, settings_of
 from foundation.settings.reading import problems
 from foundation.settings.references import is_reference
 from foundation.settings.storage import Storage, storage
-from payflow import wiring
+from payflow import resources
 from payflow.functions import bounces, connect, mail_events, office, workers
 from payflow.sealing import new_key
 from payflow.settings.all import GROUPS
@@ -111,7 +111,7 @@ def test_tables_and_queues_are_the_ones_the_app_opens() -> None:
     tables = [each.body["name"] for each in of("Microsoft.Storage/storageAccounts/tableServices/tables", deployed)]
     queues = [each.body["name"] for each in of("Microsoft.Storage/storageAccounts/queueServices/queues", deployed)]
 
-    both = (wiring.LEDGER_TABLE, wiring.SECOND_TABLE)
+    both = (resources.LEDGER_TABLE, resources.SECOND_TABLE)
     assert tables == [name for table in both for name in (table, f"{table}audit")]
     assert queues == [name for wake in (workers.LANES, workers.OFFICE) for name in (wake, f"{wake}-poison")]
 
