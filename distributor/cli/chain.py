@@ -82,25 +82,42 @@ async def rebuild(context: CommandContext) -> int:
     if applies:
         await (await context.parts.tables()).ensure()
     remembered = await _remembered(context)
-    use_case = await _rebuild(context, settings, remembered or ())
+    use_case, came_back = await _rebuild(context, settings, remembered or ()), list[str]()
     if applies:
         was_restored = await (await context.rebuild_store()).restored() is not None
         report = await use_case.run(first_block, by=context.options.by, why=context.options.why)
         if was_restored and report.ledger_id:  # what was erased after it was paid, and the backup had unpaid
-            await context.parts.replay_purges()
+            came_back = await erase_again(context)
         await (await context.ledger()).admin.record(
             "rebuild", chain_answers.verdict(report), context.options.by, context.options.why
         )
     else:
         report = await _look(use_case, first_block, readable=remembered is not None)
-    context.answer(chain_answers.shown(report))
+    context.answer({**chain_answers.shown(report), "erased_unfinished": came_back})
     if report.ledger_id:
         context.say(
             _("Set LEDGER_ID={ledger_id}. The payouts are paused; run audit-chain, then resume.").format(
                 ledger_id=report.ledger_id
             )
         )
-    return DONE if report.clear else REFUSED
+    return DONE if report.clear and not came_back else REFUSED
+
+
+async def erase_again(context: CommandContext) -> list[str]:
+    """
+    Erase what was erased before the loss, and return the orders that cannot be erased, as they are not finished here.
+
+    They were finished when they were erased. Those the chain did not pay were cancelled, and nothing else may know it.
+    """
+    unfinished = [str(key) for key in (await context.parts.replay_purges()).unfinished]
+    if unfinished:
+        context.say(
+            _(
+                "{count} orders whose data was erased are not finished here: their data is back. Those that wait were "
+                "cancelled before they were erased: `cancel` them before you resume, then run `purge --replay`."
+            ).format(count=len(unfinished))
+        )
+    return unfinished
 
 
 async def _from_guard(context: CommandContext, settings: HistorySettings) -> int:

@@ -16,6 +16,7 @@ from devstack.contracts import Devchain
 from devstack.servers import Azurite
 from distributor.ledger import keys
 from distributor.recovery.backup import prefix_of
+from distributor.recovery.purging import Report
 from distributor.resources import Resources
 from foundation.backup import manifest
 from foundation.blobs import Blobs
@@ -109,9 +110,9 @@ def test_a_backup_is_put_back_by_the_commands_of_its_page(desk: Desk, monkeypatc
     erased = list[bool]()
     replay = Resources.replay_purges
 
-    async def replaying(self: Resources) -> None:
+    async def replaying(self: Resources) -> Report:
         erased.append(await (await self.ledger()).identity() is None)
-        await replay(self)
+        return await replay(self)
 
     monkeypatch.setattr(Resources, "replay_purges", replaying)
     desk.pay("A-1")

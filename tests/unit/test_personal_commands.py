@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from distributor.cli.chain import erase_again
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.headings import HEADINGS
 from distributor.cli.language import speaking
@@ -22,7 +23,7 @@ from distributor.wiring import Container
 from foundation.alarms.model import FACTS
 from foundation.errors import ConfigurationError
 from foundation.tablestore.memory import MemoryRows
-from tests.factories import ALICE, IDENTITY
+from tests.factories import ALICE, BOB, IDENTITY
 from tests.fakes.parts import InMemory
 from tests.fakes.purging import Eraser, paid_yesterday
 from tests.unit.test_wiring import GOOD
@@ -150,6 +151,24 @@ async def test_a_restore_replays_the_journal_by_itself(eraser: Eraser) -> None:
     report = await parts.replay_purges()
 
     assert (report.rows["order"], (await eraser.bench.order("A1")).wallet) == (2, "")
+
+
+async def test_a_rebuild_names_what_was_erased_and_waits_again(eraser: Eraser) -> None:
+    """It was cancelled, and the audit trail that knew is lost with the ledger: nobody else would stop its payment."""
+    assert isinstance(eraser.bench.rows, MemoryRows)
+    (order,) = await eraser.bench.received("C1", wallet=BOB)
+    backup = eraser.bench.rows.dump()
+    await eraser.bench.ledger.admin.cancel(order, "op", "not wanted")
+    assert await purge(Desk(eraser, wallet=BOB, apply=True).context) == DONE
+    eraser.bench.rows.restore(backup)
+    desk = Desk(eraser)
+
+    assert await erase_again(desk.context) == ["default:C1"]
+    assert any("`cancel` them before you resume" in line for line in desk.said)
+    await eraser.bench.ledger.admin.cancel(await eraser.bench.order("C1"), "op", "cancelled before the loss")
+    quiet = Desk(eraser)
+    assert (await erase_again(quiet.context), quiet.said) == ([], [])
+    assert (await eraser.bench.order("C1")).wallet == ""
 
 
 async def test_the_journal_lies_beside_the_backups_and_by_chain(eraser: Eraser) -> None:
