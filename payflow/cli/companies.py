@@ -33,6 +33,10 @@ _FOR_ALL: Final = {
     "pause": "hold every company, for a deployment; needs no key",
     "resume": "end that; a company's own pause stays",
 }
+_NAMED: Final = {
+    "pause": "with --all: the name of this hold, instead of yours",
+    "resume": "with --all: end only the hold of this name",
+}
 
 
 def add_to(add: Add) -> None:
@@ -47,10 +51,11 @@ def add_to(add: Add) -> None:
         ("resume", CompanyStatus.ACTIVE, "end a pause, or serve a company that another deployment gave up"),
     ):
         command = add(name, meaning, _set_status)
-        command.set_defaults(status=status, everything=False)
+        command.set_defaults(status=status, everything=False, hold="")
         command.add_argument("company", nargs="?" if name in _FOR_ALL else None)
         if name in _FOR_ALL:
             command.add_argument("--all", action="store_true", dest="everything", help=_FOR_ALL[name])
+            command.add_argument("--hold", default="", metavar="NAME", help=_NAMED[name])
         if name == "pause":
             command.add_argument("--wait", action="store_true", help="end when no lane of it runs any more")
     leave = add("disconnect", "end the service of a company, so that another deployment may take it", _disconnect)
@@ -83,6 +88,8 @@ async def _companies(container: Container, _: argparse.Namespace) -> None:
 async def _set_status(container: Container, chosen: argparse.Namespace) -> None:
     if chosen.everything == bool(chosen.company):
         raise Refused(f"{chosen.command} is about one company, or with --all about every one.")
+    if chosen.hold and not chosen.everything:
+        raise Refused("--hold goes with --all.")
     if chosen.everything:
         return await (hold if chosen.command == "pause" else let_go)(container, chosen)
     return await _set_status_of_one(container, chosen)

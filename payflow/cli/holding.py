@@ -25,8 +25,10 @@ async def hold(container: Container, chosen: argparse.Namespace) -> None:
     was = await control.read(tables.rows)
     if was.held_ms:
         say(f"Every company was held already, since {when(was.held_ms)} by {was.by}.")
+        if not chosen.hold:  # a person's hold outlasts that of the deployment which it finds
+            await control.write(tables.rows, Control(held_ms=was.held_ms, by=chosen.by))
     else:
-        await control.write(tables.rows, Control(held_ms=system_clock(), by=chosen.by))
+        await control.write(tables.rows, Control(held_ms=system_clock(), by=chosen.hold or chosen.by))
         say("Every company is held: nothing is looked for and nothing is mailed until `resume --all`.")
     if chosen.wait:
         for entry in await Entries(tables.rows_of(keys.COMPANIES)).all():
@@ -34,9 +36,19 @@ async def hold(container: Container, chosen: argparse.Namespace) -> None:
         say("No lane runs any more.")
 
 
-async def let_go(container: Container, _: argparse.Namespace) -> None:
-    """End the hold; a company's own pause stays."""
-    await control.write((await container.ledger_tables()).rows, Control())
+async def let_go(container: Container, chosen: argparse.Namespace) -> None:
+    """
+    End the hold, or with ``--hold`` only the one of this name; a company's own pause stays.
+
+    1. A person holds every company, because something is wrong.
+    2. A deployment begins, finds them held, and ends: were the hold ended with it, what is wrong would be mailed.
+    """
+    rows = (await container.ledger_tables()).rows
+    was = await control.read(rows)
+    if was.held_ms and chosen.hold not in ("", was.by):
+        say(f"Every company stays held, since {when(was.held_ms)} by {was.by}: `resume --all` ends it.")
+        return
+    await control.write(rows, Control())
     say("No company is held any more. What was paused by itself still is (`companies`).")
 
 

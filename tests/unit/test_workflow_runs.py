@@ -106,6 +106,7 @@ PLANTS = [
     ("container/build/8", "exit 1", ""),
     ("package/package/4", "package payflow", "package"),
     ("deploy-payflow/deploy/7", "pause --all --wait", "pause --all"),
+    ("deploy-payflow/deploy/9", "--hold deploy-payflow", ""),
     ("deploy-payflow/deploy/7", "--quiet --require-hashes", "--quiet"),
     ("deploy-payflow/deploy/9", "exit 1", "exit 0"),
     ("deploy-payflow/deploy/9", "python3 -m payflow resume --all", "true"),

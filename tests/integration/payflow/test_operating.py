@@ -131,6 +131,26 @@ async def test_every_company_is_held_for_a_deployment(world: World, capsys: pyte
             await _command(*wrong)
 
 
+async def test_a_deployment_ends_its_own_hold_alone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a person holds because something is wrong stays held; a deployment that failed is ended by the next one."""
+    await connected(world, capsys)
+    container = wiring.container()
+    for hold in ([], ["--hold", "deploy"]):
+        await _command("pause", "--all", *hold)
+        await _command("pause", "--all", "--hold", "deploy")
+        await _command("resume", "--all", "--hold", "deploy")
+        assert await container.is_held() is (not hold)
+        assert ("stays held" in capsys.readouterr().out) is (not hold)
+        await _command("resume", "--all")
+        assert not await container.is_held()
+    for hold in (["--hold", "deploy"], [], ["--hold", "deploy"]):
+        await _command("pause", "--all", *hold)
+    await _command("resume", "--all", "--hold", "deploy")
+    assert await container.is_held()
+    with pytest.raises(commands.Refused, match="goes with --all"):
+        await _command("pause", COMPANY, "--hold", "deploy")
+
+
 async def test_an_offices_own_file_is_attached_in_conta_azul(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """A receipt held for want of a document is released, and the office's file is mailed, once, byte by byte."""
     await connected(world, capsys)
