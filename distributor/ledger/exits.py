@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from distributor.addresses import ZERO_ADDRESS
 from distributor.ledger import keys
 from distributor.ledger.announcing import announce, numbered
-from distributor.ledger.binding import leave_its_place, require_whole
+from distributor.ledger.binding import leave_its_place, place_of, require_whole
 from distributor.ledger.columns import decode, encode
 from distributor.ledger.days import commit_order, count_paid, uncount
 from distributor.ledger.order_index import index_again, index_attempt, index_order
@@ -23,7 +23,7 @@ from distributor.units import TokenUnits
 from foundation.clock import Clock
 from foundation.errors import Contention, require
 from foundation.tablestore.atomic import AtomicWrite, commit
-from foundation.tablestore.ports import Rows
+from foundation.tablestore.ports import UNSTORED, Rows
 from foundation.tablestore.queries import past
 
 PROOFS_MAX = 1_000
@@ -115,8 +115,10 @@ class Exits:
         """Give a held order another reason: what a person may do with it. Its shop knows already that it is held."""
         require(order.status is OrderStatus.HELD, f"order {order.key} is {order.status}, not held")
         held = replace(order, hold_reason=reason, hold_detail=detail, updated_ms=self.clock())
+        place = await self.rows.get(keys.held_row(order.key))
         group = AtomicWrite()
         group.replace(keys.order_row(order.key), encode(held), order.version)
+        group.put(keys.held_row(order.key), place_of(held), place.version if place else UNSTORED)
         await commit(self.rows, group, marker_row=keys.order_row(order.key))
 
     async def proves(self, tx_hash: Hash, log_index: int) -> OrderKey | None:

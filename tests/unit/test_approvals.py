@@ -205,6 +205,19 @@ async def test_nothing_else_is_stored_as_held() -> None:
         await world.receive(status=OrderStatus.HELD, hold_reason=HoldReason.REVERTED)
 
 
+async def test_one_that_is_held_for_another_reason_since_is_found_as_such() -> None:
+    """A rebuild found its reference spent: no file of thousands hides it, and nobody is asked to approve it."""
+    world = await a_limited_world()
+    for at in range(3):
+        await world.receive(f"FILE-{at}", amount_units=tokens(11))
+    used = await world.receive("USED", amount_units=tokens(11))
+    await world.ledger.exits.hold_otherwise(used, HoldReason.REFERENCE_USED, "Transaction 0x1 paid it.")
+
+    found = await world.ledger.held_orders(limit=1)
+
+    assert [str(each.hold_reason) for each in found.orders] == ["reference_used", "needs_approval"]
+
+
 async def test_many_that_wait_for_approval_hide_no_other_held_order() -> None:
     """A file may have thousands; each kind is read from as many rows, and both are reported."""
     world = await a_limited_world()
