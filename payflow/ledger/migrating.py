@@ -76,7 +76,7 @@ async def migrate(rows: Rows, lanes: Sequence[LaneLedger], *, to: int, apply: bo
     ups = [each for each in STEPS if each.level <= to]
     done += [Done(step, await _all(step.up, lanes, apply=apply)) for step in ups]
     if apply and found != to:
-        await schema.write_level(rows, to)
+        await schema.write_level(rows, to, found=found)
     return done
 
 

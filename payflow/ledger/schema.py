@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from foundation.errors import ConfigurationError
+from foundation.errors import ConfigurationError, Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.codec import Codec, Record, number
 from foundation.tablestore.ports import UNSTORED, Rows
@@ -46,8 +46,10 @@ async def require_known(rows: Rows) -> None:
         )
 
 
-async def write_level(rows: Rows, level: int) -> None:
-    """Store the level. Raises Contention if somebody else stores one at the same time."""
+async def write_level(rows: Rows, level: int, *, found: int | None = None) -> None:
+    """Store the level. Raises Contention if somebody else does at the same time, or has since it was *found*."""
     row, write = await rows.get(ROW), AtomicWrite()
+    if found is not None and found != (SCHEMAS.decode(Schema, row).level if row else 0):
+        raise Contention("somebody else migrates: the level is another one now, run it again")
     write.put(ROW, SCHEMAS.encode(Schema(level=level)), row.version if row else UNSTORED)
     await commit(rows, write, marker_row=ROW)

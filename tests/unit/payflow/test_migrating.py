@@ -100,6 +100,26 @@ async def test_what_was_cut_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> N
     assert (done.rows, (await verifying.verify(book.lane)).faults) == (3, [])
 
 
+async def test_who_migrates_the_other_way_meanwhile_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The level says what every row is.
+
+    1. One goes up, and is slow; another one goes up, and then down again.
+    2. Were the first one's level written now, rows that were taken back would be taken for new ones.
+    """
+    book, own = await older(), MemoryRows()
+
+    async def slow(_: LaneLedger, apply: bool) -> int:
+        await schema.write_level(own, 2)
+        return int(apply)
+
+    monkeypatch.setattr(schema, "LEVEL", 2)
+    monkeypatch.setattr(migrating, "STEPS", (Step(1, "index rows", up=slow, down=slow),))
+    with pytest.raises(Contention, match="somebody else migrates"):
+        await migrate(own, [book.lane], to=1, apply=True)
+    assert await schema.level_of(own) == 2
+
+
 class Meanwhile(MemoryRows):
     """Rows that another worker changes just before a group is done, some times."""
 
