@@ -17,7 +17,7 @@ from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.ledger import backup, keys
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import Outcome
-from payflow.model import InstalmentId
+from payflow.model import CompanyId, InstalmentId
 from payflow.state import CompanyStatus, Reason, ReceiptState
 from tests.fakes.payflow import COMPANY, NOW, Book, a_company, a_receipt, an_instalment
 
@@ -129,6 +129,31 @@ async def test_what_a_wrong_clock_stored_silences_no_alarm(ahead_ms: int) -> Non
 
     silent = ahead_ms <= AHEAD_MS_MAX
     assert [fact.code for fact in found] == ([] if silent else ["company_not_looked_at", "backup_old"])
+
+
+@pytest.mark.parametrize("key", [keys.COMPANY, keys.TOKEN])
+async def test_a_row_that_cannot_be_read_hides_no_other_companys_alarm(
+    key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Nor is any other lane left asleep: the timer that tells the alarms is the one that wakes.
+
+    1. A row of one company is torn, and the sweep raises.
+    2. The host drops what a function that raised wanted to send: no lane is woken, of whichever company.
+    """
+    torn, whole, desk = Book(), Book(), SenderDesk(MemoryRows(), lambda: NOW, SendingLimits())
+    other = CompanyId("other")
+    for company, book in ((COMPANY, torn), (other, whole)):
+        await torn.entries.lower(company, NOW, CompanyStatus.PAUSED)
+        old = UnixMs(NOW - 27 * 3_600_000)
+        await book.lane.write_company(a_company(status=CompanyStatus.PAUSED, connected_ms=old))
+    torn.company_rows.put(key, {"status": 7})
+    lanes = {COMPANY: torn.lane, other: whole.lane}
+
+    found = await standing.facts(torn.entries, lanes.__getitem__, desk, AT)
+
+    assert [(fact.code, fact.subject) for fact in found] == [("backup_old", other)]
+    assert ("row_unreadable", COMPANY) in [(one.message, getattr(one, "company", "")) for one in caplog.records]
 
 
 async def test_the_send_log_is_asked_for_although_nothing_is_to_be_sent() -> None:
