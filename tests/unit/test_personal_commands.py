@@ -172,7 +172,7 @@ async def test_a_rebuild_names_what_was_erased_and_waits_again(eraser: Eraser) -
 
 
 async def test_the_journal_lies_beside_the_backups_and_by_chain(eraser: Eraser) -> None:
-    """Two ledgers in one account do not read each other's."""
+    """Ledgers of two chains in one account do not read each other's; two of one chain need an account each."""
     parts = InMemory(OURS | {"BACKUP_STORAGE": "UseDevelopmentStorage=true"}, eraser.bench)
 
     purging = await parts.purging()
