@@ -11,7 +11,7 @@ from distributor.caps import Caps
 from distributor.ledger import Ledger, binding
 from distributor.ledger.admin import Admin
 from distributor.model import Order
-from distributor.payout import distribution, selection
+from distributor.payout import batch_signer, selection
 from foundation.clock import UnixMs
 
 Patch = pytest.MonkeyPatch
@@ -33,7 +33,7 @@ def judged_at_binding_alone(patch: Patch) -> None:
 def judged_at_intake_alone(patch: Patch) -> None:
     """Bind what waits, whatever the limit of the host that binds it is."""
     patch.setattr(selection, "approvals", _Blind)
-    patch.setattr(distribution, "approvals", _Blind)
+    patch.setattr(batch_signer, "approvals", _Blind)
     patch.setattr(binding, "_check_approvals", lambda *_: None)
 
 
