@@ -6,13 +6,15 @@ The timer reports them each minute from those rows, so that no alarm depends on 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from foundation import logs
 from foundation.alarms.model import Fact
 from foundation.clock import AHEAD_MS_MAX, UnixMs
-from foundation.errors import StoreUnavailable
+from foundation.errors import InvariantBroken, StoreUnavailable
 from foundation.tablestore.ports import Rows
 from payflow.connect.tokens import RENEW_MS
 from payflow.delivery.sender import SenderDesk
@@ -34,6 +36,8 @@ BACKUP_LATE_MS: Final = 26 * 3_600_000
 """A daily backup, and two hours for it."""
 _REST: Final = frozenset({CompanyStatus.CONFIRM, CompanyStatus.DISCONNECTED})
 """Of these nothing is expected."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,14 +65,24 @@ async def note_send_log(second: Rows, alarms: Alarms) -> None:
 
 
 async def facts(entries: Entries, lane: Callable[[CompanyId], LaneLedger], desk: SenderDesk, now: Now) -> list[Fact]:
-    """Return the active alarms. Raises StoreUnavailable."""
+    """
+    Return the active alarms. Raises StoreUnavailable.
+
+    A company with a row that cannot be read is passed over and logged.
+    """
     account = await desk.account()
     found = [Fact(code="sender_stopped", subject="", detail=account.why, since_ms=UnixMs(account.stopped_ms))]
     found = found if account.stopped_ms else []
     for entry in await entries.all():
-        found += await _ages(entry, lane(entry.company), now)
-        found += _waiting(entry.company, await lane(entry.company).waiting())
+        try:
+            found += await _of_company(entry, lane(entry.company), now)
+        except InvariantBroken as error:
+            logs.error(_log, "row_unreadable", company=entry.company, detail=str(error))
     return found
+
+
+async def _of_company(entry: Entry, ledger: LaneLedger, now: Now) -> Sequence[Fact]:
+    return [*await _ages(entry, ledger, now), *_waiting(entry.company, await ledger.waiting())]
 
 
 async def _ages(entry: Entry, ledger: LaneLedger, now: Now) -> Sequence[Fact]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -153,7 +154,8 @@ async def test_a_row_that_cannot_be_read_hides_no_other_companys_alarm(
     found = await standing.facts(torn.entries, lanes.__getitem__, desk, AT)
 
     assert [(fact.code, fact.subject) for fact in found] == [("backup_old", other)]
-    assert ("row_unreadable", COMPANY) in [(one.message, getattr(one, "company", "")) for one in caplog.records]
+    (line,) = map(json.loads, caplog.messages)
+    assert (line["event"], line["company"]) == ("row_unreadable", COMPANY)
 
 
 async def test_the_send_log_is_asked_for_although_nothing_is_to_be_sent() -> None:
