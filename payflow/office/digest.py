@@ -7,12 +7,15 @@ tried, and again when the mail server took it: one that was not taken is tried a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from foundation import logs
 from foundation.clock import Clock, UnixMs
+from foundation.errors import InvariantBroken
 from payflow.access import Access
 from payflow.conta_azul.values import SAO_PAULO
 from payflow.model import CompanyId
@@ -26,6 +29,8 @@ FROM_HOUR, UNTIL_HOUR = 8, 20
 EACH_MIN: Final = 10
 RETRY_MS: Final = 30 * 60_000
 _SATURDAY: Final = 5
+
+_log = logging.getLogger(__name__)
 
 Post = Callable[[Company, Mapping[str, int]], Awaitable[bool]]
 """Mails a company how many receipts wait, by the titles of their reasons; says whether the mail server took it."""
@@ -44,7 +49,7 @@ class Digests:
         if moment.minute % EACH_MIN or not _is_open(moment):
             return []
         entries = await self.door.entries.all()
-        return [entry.company for entry in entries if await self._waits(entry.company)]
+        return [entry.company for entry in entries if await self._is_due(entry.company)]
 
     async def mail(self, company: CompanyId, post: Post) -> bool:
         """Tell the office of *company*, if it is due; say whether the mail server took the mail."""
@@ -57,6 +62,14 @@ class Digests:
         return True
 
     # Inside ------------------------------------------------------------------------------------------
+
+    async def _is_due(self, company: CompanyId) -> bool:
+        """Say whether an office is to be told; of a company whose row cannot be read it is not, and that is logged."""
+        try:
+            return await self._waits(company) is not None
+        except InvariantBroken as error:
+            logs.error(_log, "row_unreadable", company=company, detail=str(error))
+            return False
 
     async def _waits(self, company: CompanyId) -> tuple[Company, Mapping[str, int]] | None:
         """Return a company and what waits for its office; None if nothing does, or if it has been told."""

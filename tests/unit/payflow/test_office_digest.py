@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -64,6 +65,22 @@ async def test_what_waits_is_told_once_a_day(world: OfficeWorld) -> None:
     assert await digests(world).due() == []
     assert not await digests(world).mail(COMPANY, told)
     world.now = at("2026-01-09 08:00")
+    assert await digests(world).due() == [COMPANY]
+
+
+async def test_a_company_whose_row_cannot_be_read_is_passed_over(
+    world: OfficeWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The timer asks for every company in one go, and what it raises leaves every lane asleep."""
+    rows = world.book.company_rows
+    key = next(key for key in rows.dump() if key.startswith("receipt:"))
+    whole = rows.dump()[key]
+    rows.put(key, {**whole, "state": 7})
+
+    assert await digests(world).due() == []
+    (line,) = map(json.loads, caplog.messages)
+    assert (line["event"], line["company"]) == ("row_unreadable", COMPANY)
+    rows.put(key, whole)
     assert await digests(world).due() == [COMPANY]
 
 
