@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 
+from devstack import paths
 from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import WrongMethod
 from payflow.alarms import CATALOGUE
@@ -50,6 +52,18 @@ def test_the_app_is_indexed_without_a_setting() -> None:
         "office_mail office_mail_poisoned ready wake_lanes"
     )
     assert loaded == "[]"
+
+
+@pytest.mark.parametrize("page", ["console.md", "console.pt-BR.md"])
+def test_the_console_page_names_every_door_that_no_sign_in_may_shut(page: str) -> None:
+    """A door behind the platform's sign-in answers with a page that no mail service fills in."""
+    sources = [each.read_text("utf-8") for each in sorted((paths.ROOT / "payflow" / "functions").glob("*.py"))]
+    routes = [route.split("/") for source in sources for route in re.findall(r'\.route\("([^"]+)"', source)]
+    doors = {f"`/{first}{'/*' if rest else ''}`" for first, *rest in routes if first != "console"}
+    text = (paths.ROOT / "docs" / "payflow" / page).read_text("utf-8")
+
+    assert len(doors) == 8
+    assert [door for door in sorted(doors) if door not in text] == []
 
 
 def test_every_alarm_says_what_to_do() -> None:
