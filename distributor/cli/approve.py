@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 
 from distributor import approvals
 from distributor.cli.amounts import tokens
-from distributor.cli.argument_types import order_key, whole, words
+from distributor.cli.argument_types import order_key, words
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, detail
@@ -19,6 +20,7 @@ from distributor.payout import guard_record
 from distributor.settings.use_cases import StatusSettings
 from foundation.errors import Contention
 
+_DIGEST_DIGITS = 12
 ORDERS_SHOWN_MAX = 50
 """Orders of a batch that are named; the count beside them says how many there are."""
 
@@ -87,20 +89,32 @@ async def _batch(context: CommandContext, ledger: Ledger, decimals: int) -> int:
         "uploaded_by": sorted({order.asked_by for order in found if order.asked_by}),
         "waiting": len(found),
         "tokens": total,
+        "count": _count(found),
         "orders": [str(order.key) for order in found[:ORDERS_SHOWN_MAX]],
     }
     action = _("approve {count} orders of the file {batch}, {total} tokens together; they will be paid")
     if not context.applies(action.format(count=len(found), batch=options.batch, total=total.grouped)):
-        context.say(_("Confirm their number with it: --count {count}.").format(count=len(found)))
+        context.say(_("Confirm their number with it: --count {count}.").format(count=_count(found)))
         context.answer(document)
         return DONE
-    if options.count != len(found):
+    if options.count != _count(found):
         raise CommandRefused(
-            _("{count} orders wait for approval now: look at them, then confirm with --count {count}.").format(
-                count=len(found)
+            _("{waiting} orders wait for approval now: look at them, then confirm with --count {count}.").format(
+                waiting=len(found), count=_count(found)
             )
         )
     return await _approve_all(context, ledger, found, document)
+
+
+def _count(orders: Sequence[Order]) -> str:
+    """
+    Return how many *orders* there are, with a digest of which: what is confirmed is what was looked at.
+
+    1. A person looks at one order of 2 tokens. Who uploaded it cancels it, and uploads one of a million under the name.
+    2. It is one order still. Confirmed by their number alone, the million would be approved by nobody's look.
+    """
+    lines = sorted(f"{order.key} {order.fingerprint} {order.amount_units}" for order in orders)
+    return f"{len(lines)}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:_DIGEST_DIGITS]}"
 
 
 async def _approve_all(
@@ -149,7 +163,7 @@ def _arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--shop", type=words, default=DEFAULT_SOURCE, help=_("whose file it is; the plain shop's if not given")
     )
-    command.add_argument("--count", type=whole, metavar="N", help=_("how many orders the dry run named"))
+    command.add_argument("--count", type=words, metavar="N", help=_("the number that the dry run named"))
 
 
 COMMANDS = (
