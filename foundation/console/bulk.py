@@ -106,7 +106,7 @@ class Bulk:
     async def _ask(self, act: Act, about: str, after: str, wrong: str = "") -> Shown:
         found = await self.app.items(act.name, about, self.session.name, after)
         frozen = found.frozen
-        purpose = Purpose(act.name, about, json.dumps(frozen))
+        purpose = Purpose(_to_many(act), about, json.dumps(frozen))
         values = {
             "act": act,
             "about": about,
@@ -120,7 +120,7 @@ class Bulk:
 
     async def _act(self, act: Act, visit: Visit) -> Shown:
         about, why, form = visit.said("about"), visit.said("why").strip(), visit.said("form")
-        version = self.forms.version_in(form, self.session, act.name, about)
+        version = self.forms.version_in(form, self.session, _to_many(act), about)
         if version is None:
             raise Sorry(409, STALE)
         frozen: Mapping[str, str] = json.loads(version)
@@ -156,3 +156,8 @@ async def each_in_time(
             return late(subject) if loop.time() > until else await do(subject)
 
     return await asyncio.gather(*map(one, subjects))
+
+
+def _to_many(act: Act) -> str:
+    """Return what a form to many things is signed for: the form of the same act to one thing is another."""
+    return f"{act.name} to many"

@@ -203,7 +203,8 @@ async def test_a_form_of_one_order_is_none_for_many() -> None:
     await ana.get("acts/cancel", about="default:A")
     single = ana.form()
 
-    assert (await ana.post("bulk/cancel", about=REASON, form=single, count="1", why="x")).status == 409
+    for about in (REASON, "default:A"):
+        assert (await ana.post("bulk/cancel", about=about, form=single, count="1", why="x")).status == 409
     await ana.get("bulk/cancel", about=REASON)
     assert (await ana.post("acts/cancel", about="default:A", form=ana.form(), why="x")).status == 409
     assert await statuses(bench, "A") == ["held"]
