@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import replace
 from typing import Final
 
-from foundation.clock import system_clock
+from foundation.clock import UnixMs, system_clock
 from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import Rows
 from payflow.cli.context import say, when
 from payflow.ledger import control, keys
-from payflow.ledger.control import Control
 from payflow.ledger.entries import Entries
 from payflow.model import CompanyId
 from payflow.wiring import Container
@@ -26,9 +26,9 @@ async def hold(container: Container, chosen: argparse.Namespace) -> None:
     if was.held_ms:
         say(f"Every company was held already, since {when(was.held_ms)} by {was.by}.")
         if not chosen.hold:  # a person's hold outlasts that of the deployment which it finds
-            await control.write(tables.rows, Control(held_ms=was.held_ms, by=chosen.by))
+            await control.write(tables.rows, replace(was, by=chosen.by))
     else:
-        await control.write(tables.rows, Control(held_ms=system_clock(), by=chosen.hold or chosen.by))
+        await control.write(tables.rows, replace(was, held_ms=system_clock(), by=chosen.hold or chosen.by))
         say("Every company is held: nothing is looked for and nothing is mailed until `resume --all`.")
     if chosen.wait:
         for entry in await Entries(tables.rows_of(keys.COMPANIES)).all():
@@ -48,7 +48,7 @@ async def let_go(container: Container, chosen: argparse.Namespace) -> None:
     if was.held_ms and chosen.hold not in ("", was.by):
         say(f"Every company stays held, since {when(was.held_ms)} by {was.by}: `resume --all` ends it.")
         return
-    await control.write(rows, Control())
+    await control.write(rows, replace(was, held_ms=UnixMs(0), by=""))
     say("No company is held any more. What was paused by itself still is (`companies`).")
 
 

@@ -7,14 +7,14 @@ secret. No row means that nothing is held. A company's own pause is another thin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.codec import Codec, Record, number, text
-from foundation.tablestore.ports import UNSTORED, Rows
+from foundation.tablestore.ports import UNSTORED, Rows, Version
 from payflow.ledger import identity
 
 ROW: Final = "control"
@@ -27,6 +27,7 @@ class Control:
     held_ms: UnixMs = UnixMs(0)
     """Since when every company is held; 0: none is."""
     by: str = ""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
 CONTROLS: Final = Codec([Record(Control, (number("held_ms"), text("by")))])
@@ -39,9 +40,15 @@ async def read(rows: Rows) -> Control:
 
 
 async def write(rows: Rows, control: Control) -> None:
-    """Store the switch. Raises Contention if somebody else does too, ConfigurationError where there is no ledger."""
+    """
+    Store *control*, changed from what ``read`` returned.
+
+    Raises:
+        Contention: Somebody has stored another one since it was read: whose hold it is must be looked at again.
+        ConfigurationError: There is no ledger.
+    """
     if await rows.get(identity.ROW) is None:
         raise ConfigurationError("the ledger has no identity: run `init` first")
-    row, group = await rows.get(ROW), AtomicWrite()
-    group.put(ROW, CONTROLS.encode(control), row.version if row else UNSTORED)
+    group = AtomicWrite()
+    group.put(ROW, CONTROLS.encode(control), control.version)
     await commit(rows, group, marker_row=ROW)
