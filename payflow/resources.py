@@ -32,6 +32,7 @@ from payflow.settings.groups import (
     AlarmSettings,
     ContaAzulSettings,
     KeySettings,
+    RetentionSettings,
     StorageSettings,
 )
 from payflow.settings.mail import MailSettings
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from payflow.backups import Backups
     from payflow.delivery.ports import Channel
     from payflow.delivery.sender import SenderDesk
+    from payflow.retentions import Retentions
     from payflow.sealing import Sealer
 
 LEDGER_TABLE, SECOND_TABLE = "payflow", "payflowsentlog"
@@ -155,6 +157,13 @@ class Resources:
         from payflow.backups import Backups
 
         return Backups(base=await self.base(), store=await self.backup_store(), clock=self._clock)
+
+    async def retentions(self) -> Retentions:
+        """Return what empties, each day, what is old. Raises ConfigurationError if ``RETENTION_DAYS`` is wrong."""
+        from payflow.retentions import Retentions
+
+        days = (await self.settings(RetentionSettings)).days
+        return Retentions(base=await self.base(), clock=self._clock, days=days)
 
     def platform_signs_in(self) -> bool:
         """Say whether the platform tells who signed in: what it tells is not read otherwise."""

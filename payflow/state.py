@@ -205,6 +205,8 @@ class Receipt:
     document_source: str = ""
     """``erp`` or ``own``; empty before there is one."""
     decided_by: str = ""
+    emptied_ms: UnixMs = UnixMs(0)
+    """When its personal columns were emptied because their time was over; 0: they are as they were read."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

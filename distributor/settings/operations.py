@@ -9,8 +9,6 @@ from foundation.settings.groups import SettingsGroup, setting
 from foundation.settings.references import parse_vault_url
 from foundation.settings.values import optional, parsed
 
-RETENTION_DAYS_MIN = 30
-
 
 def chain_id_setting() -> Any:
     """Describe CHAIN_ID, which says where orders are paid and which partition of the ledger is theirs."""
@@ -38,18 +36,10 @@ class BackupSettings(SettingsGroup):
     )
 
 
-def _retention_days(text: str) -> int:
-    """Accept 0, or 30 and more: what is younger is still settled, capped and asked about."""
-    days = kinds.whole(0, 36_500)(text)
-    if 0 < days < RETENTION_DAYS_MIN:
-        raise ValueError(f"must be 0, or {RETENTION_DAYS_MIN} and more")
-    return days
-
-
 class RetentionSettings(SettingsGroup):
     """How long words are kept that may name a person."""
 
-    retention_days: Annotated[int, parsed(_retention_days)] = setting(
+    retention_days: Annotated[int, parsed(kinds.days_kept)] = setting(
         "RETENTION_DAYS",
         "Days until reasons and bytes of finished orders, and words in the audit trail, are emptied; `0`: never",
         "1825",

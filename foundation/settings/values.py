@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
 _SETTING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _SECONDS_MAX = 86_400
+_DAYS_MAX, _DAYS_KEPT_MIN = 36_500, 30
 _YES_NO = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -45,6 +46,14 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def days_kept(text: str) -> int:
+    """Accept days until something old is emptied: 0 for never, or enough that nobody still works with it."""
+    days = whole(0, _DAYS_MAX)(text)
+    if 0 < days < _DAYS_KEPT_MIN:
+        raise ValueError(f"must be 0, or {_DAYS_KEPT_MIN} and more")
+    return days
 
 
 def setting_name(text: str) -> str:

@@ -67,6 +67,7 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
     receipt, deliveries = await _read(ledger, baixa)
     if receipt.gone or receipt.state not in _RELEASED:
         raise Rejected(f"a receipt that is {receipt.state} cannot be released")
+    _require_whole(receipt)
     _require_known(deliveries)
     again = [rules.try_again(one, by.now) for one in deliveries if one.state is DeliveryState.HELD]
     refused = [] if again else [one for one in deliveries if one.state is DeliveryState.REFUSED and one.decided_by]
@@ -147,6 +148,7 @@ async def resend(ledger: LaneLedger, baixa: BaixaId, wish: Resend, by: Person) -
     receipt, deliveries = await _read(ledger, baixa)
     if receipt.gone or receipt.state not in _RESENT:
         raise Rejected(f"a receipt that is {receipt.state} cannot be sent once more")
+    _require_whole(receipt)
     _require_known(deliveries)
     address = wish.address or _address(receipt, deliveries)
     if not receipt.document_sha256:
@@ -175,6 +177,11 @@ async def resend(ledger: LaneLedger, baixa: BaixaId, wish: Resend, by: Person) -
         ledger.insert_mail(write, more)
 
     return await ledger.save(receipt, after, also=also)
+
+
+def _require_whole(receipt: Receipt) -> None:
+    if receipt.emptied_ms:
+        raise Rejected("the time of this receipt's personal data is over: it is empty, and is mailed no more")
 
 
 async def _read(ledger: LaneLedger, baixa: BaixaId) -> tuple[Receipt, Sequence[Delivery]]:

@@ -57,10 +57,11 @@ async def wake_lanes(
 @blueprint.function_name("back_up")
 @blueprint.timer_trigger("timer", "40 0 * * * *", run_on_startup=False, use_monitor=False)
 async def back_up(timer: func.TimerRequest, context: func.Context) -> None:
-    """Copy each company into the second account once a day; the age of the last copy reports a failure."""
+    """Copy each company into the second account once a day, then empty what is old; a metric tells the copy's age."""
 
     async def copy() -> None:
         await (await container().backups()).run_due()
+        await (await container().retentions()).run_due()
 
     await finished(context, copy)
 

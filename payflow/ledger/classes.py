@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from foundation.personal_data import EMPTIED, Classes, classed, of_classes
+from foundation.personal_data import EMPTIED, Classes, DataClass, classed, of_classes
 
 CLASSES: Final[Mapping[str, Classes]] = {
     "Company": classed(
@@ -34,7 +34,8 @@ CLASSES: Final[Mapping[str, Classes]] = {
         id="company baixa instalment customer",
         personal="customer_name",
         payment="amount_centavos paid_on",
-        technical="versao state reason after gone frozen found_ms changed_ms due_ms asks faults document_source",
+        technical="versao state reason after gone frozen found_ms changed_ms due_ms asks faults document_source "
+        "emptied_ms",
         lookup="document_sha256",
         operator="decided_by",
     ),
@@ -67,6 +68,18 @@ CLASSES: Final[Mapping[str, Classes]] = {
 """By the record's type, then by the column's name in the row."""
 
 
+OUTDATED: Final = frozenset({DataClass.PERSONAL, DataClass.FREE_TEXT})
+"""
+What is emptied when its time is over. Blind indexes stay: they keep a document from being mailed twice and an address
+that came back suppressed, and without their key they lead to nobody.
+"""
+
+
 def emptied(record: str) -> frozenset[str]:
     """Return the columns of a record that a purge empties."""
     return of_classes(CLASSES[record], EMPTIED)
+
+
+def outdated(record: str) -> frozenset[str]:
+    """Return the columns of a record that are emptied when their time is over."""
+    return of_classes(CLASSES[record], OUTDATED)

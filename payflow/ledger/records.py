@@ -232,6 +232,7 @@ def _receipt(sealed: _Sealed) -> Record:
         text("document_sha256"),
         text("document_source"),
         text("decided_by"),
+        number("emptied_ms", missing=0),
     )
     return Record(Receipt, columns)
 

@@ -270,6 +270,7 @@ def edited(receipt: Receipt, baixa: Baixa, customer: Customer, now: UnixMs) -> R
         paid_on=baixa.paid_on,
         customer=customer.id,
         customer_name=customer.name,
+        emptied_ms=UnixMs(0),
     )
     if receipt.reason is Reason.BEFORE_CONNECTION and receipt.revision != baixa.revision:
         return replace(now_is, state=ReceiptState.HELD, reason=Reason.MAYBE_BEFORE_CONNECTION, changed_ms=now)

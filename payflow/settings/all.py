@@ -11,6 +11,7 @@ from payflow.settings.groups import (
     KeySettings,
     LookSettings,
     OutgoingSettings,
+    RetentionSettings,
     StorageSettings,
 )
 from payflow.settings.mail import BounceSettings, MailSettings
@@ -24,5 +25,6 @@ GROUPS: Final = (
     MailSettings,
     BounceSettings,
     AlarmSettings,
+    RetentionSettings,
     ConsoleSettings,
 )

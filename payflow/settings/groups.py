@@ -20,7 +20,7 @@ from foundation.alarms.settings import language
 from foundation.outgoing.addresses import Network, parse_networks
 from foundation.settings.groups import Rule, SettingsGroup, setting
 from foundation.settings.urls import is_private, origin_of, split_url
-from foundation.settings.values import setting_name, whole
+from foundation.settings.values import days_kept, setting_name, whole
 from payflow.sealing import Sealer
 
 
@@ -132,6 +132,16 @@ class LookSettings(SettingsGroup):
     )
     document_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = setting(
         "DOCUMENT_HOSTS", "hosts besides the API's that documents are fetched from, with commas between them", ""
+    )
+
+
+class RetentionSettings(SettingsGroup):
+    """How long what is personal of ended receipts is kept."""
+
+    days: Annotated[int, BeforeValidator(days_kept)] = setting(
+        "RETENTION_DAYS",
+        "days until names, addresses and the mail server's words of ended receipts are emptied, 30 or more; 0: never",
+        "180",
     )
 
 

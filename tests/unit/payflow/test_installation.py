@@ -37,6 +37,10 @@ class Account:
     def audit(self) -> ListAudit:
         return ListAudit()
 
+    @property
+    def audit_rows(self) -> MemoryRows:
+        return self.rows_of("audit")
+
     def rows_of(self, partition: str) -> MemoryRows:
         return self.partitions[partition]
 

@@ -14,6 +14,7 @@ from payflow.settings.groups import (
     KeySettings,
     LookSettings,
     OutgoingSettings,
+    RetentionSettings,
     StorageSettings,
 )
 
@@ -114,6 +115,16 @@ def test_limits_are_kept(wrong: dict[str, str]) -> None:
         read(LookSettings, wrong)
 
 
+def test_personal_data_is_kept_for_180_days_or_as_long_as_it_is_said() -> None:
+    """0 is never; what is younger than 30 days is still worked with."""
+    found = [read(RetentionSettings, {"RETENTION_DAYS": days}).days for days in ("0", "30", "36500")]
+
+    assert (read(RetentionSettings, {}).days, found) == (180, [0, 30, 36500])
+    for wrong in ("1", "29", "36501", "-1", "never"):
+        with pytest.raises(ConfigurationError, match="RETENTION_DAYS"):
+            read(RetentionSettings, {"RETENTION_DAYS": wrong})
+
+
 def test_where_rows_are_has_defaults() -> None:
     """The second account is another setting than the first."""
     found = read(StorageSettings, {})
@@ -127,7 +138,7 @@ def test_where_rows_are_has_defaults() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     """For the table in the README."""
-    found = settings_of([StorageSettings, KeySettings, ContaAzulSettings, LookSettings])
+    found = settings_of([StorageSettings, KeySettings, ContaAzulSettings, LookSettings, RetentionSettings])
 
     assert all(one.meaning for one in found.values())
     assert {name for name, one in found.items() if one.secret} == {
