@@ -18,6 +18,7 @@ from distributor.ledger import keys
 from distributor.recovery.backup import prefix_of
 from distributor.recovery.purging import Report
 from distributor.resources import Resources
+from distributor.wiring import Container
 from foundation.backup import manifest
 from foundation.blobs import Blobs
 from foundation.errors import StoreUnavailable
@@ -163,6 +164,31 @@ def test_the_audit_trail_comes_back_where_its_account_was_lost_too(desk: Desk) -
 
 
 @pytest.mark.parametrize("desk", ["without guard"], indirect=True)
+def test_an_order_that_was_cancelled_and_erased_since_is_not_paid(desk: Desk) -> None:
+    """Its cancellation was lost with the audit trail: the rebuild names it, and the page says what to do."""
+    desk.pay("A-1")
+    desk.send("E-1")
+    desk.service(_index)
+    kept = desk.ask("backup")
+    desk.do("cancel", "E-1")
+    desk.do("purge", "--order", "E-1")
+    desk.environ["LEDGER_TABLE"] += "elsewhere"
+    desk.do("restore", "--from", kept["backup"])
+    with blocks_pass(desk.devchain):
+        assert desk.do("rebuild", code=1)["erased_unfinished"] == ["default:E-1"]
+
+    desk.do("cancel", "E-1")
+    desk.do("resume")
+    desk.service(_index)
+    desk.written("Put a backup back", "purge --replay")
+
+    assert desk.send("E-1") == ["cancelled"]
+    desk.drain()
+    desk.pay("A-2")
+    assert desk.payouts() == [ONE_TOKEN] * 2
+
+
+@pytest.mark.parametrize("desk", ["without guard"], indirect=True)
 def test_a_restore_that_dies_is_run_again_and_no_rebuild_goes_before(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,3 +310,9 @@ def test_two_accounts_are_meant(environ: dict[str, str]) -> None:
     same = {**environ, "AzureWebJobsStorage": own, "BACKUP_STORAGE": own}
     assert "the ledger's own account" in asyncio.run(asking(same))
     assert "BACKUP_STORAGE is not set" in asyncio.run(asking(environ))
+
+
+async def _index(container: Container) -> None:
+    """Let the sweep find that every order is indexed: until then nothing is erased."""
+    await (await container.sweep()).run()
+    await (await container.order_indexing()).run()
