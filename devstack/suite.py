@@ -60,14 +60,14 @@ class Part:
 REAL_HOST = "tests/integration/real_host"
 PARTS = (
     Part("integration", "tests/integration", [REAL_HOST]),
-    Part("soak", "tests/soak"),
     Part("unit", "tests/unit", covered=True),
+    Part("soak", "tests/soak"),
     Part("properties", "tests/properties"),
+    Part("deploy", "tests/deploy"),
     Part("faults", "tests/faults"),
-    Part("real-host", REAL_HOST),
     Part("wordpress", "tests/wordpress"),
     Part("contract", "tests/contract", covered=True),
-    Part("deploy", "tests/deploy"),
+    Part("real-host", REAL_HOST),
 )
 """In the order they start: the long ones first, what waits beside what computes. Every test is in exactly one."""
 
