@@ -226,8 +226,8 @@ SPARED = {
     *("distributor/__main__.py", "distributor/cli/*", "payflow/__main__.py", "payflow/cli/*"),
     # adapters
     *("distributor/adapters/*", "distributor/chain/*", "distributor/signing/*", "payflow/adapters/*"),
-    *("payflow/mail/smtp.py", "payflow/mail/wire.py", "foundation/queues.py", "foundation/secrets/*"),
-    "foundation/tablestore/azure_tables.py",
+    *("payflow/mail/smtp.py", "payflow/mail/wire.py", "foundation/secrets/*"),
+    *("foundation/blobs.py", "foundation/queues.py", "foundation/tablestore/azure_tables.py"),
     # functions and composition roots
     *(
         "payflow/functions/*",

@@ -211,6 +211,27 @@ def test_twenty_four_single_payments_close_in_one_group() -> None:
     assert (stats["transactions"], stats["orders_paid"], day["orders"]) == (24, 24, 24)
 
 
+def test_what_is_not_paid_frees_the_day_it_was_bound_on() -> None:
+    """Two transactions of two days in one group: each day gets its own back."""
+    days = ("2027-01-14", "2027-01-15")
+    endings = [
+        Ending(
+            a_transaction(nonce, orders=(name,), bound_day=day, version=V1),
+            [replace(BOUND, order_id=name.order_id, nonce=nonce)],
+            a_closing(held=[name.order_id]),
+        )
+        for nonce, (day, name) in enumerate(zip(days, (OrderKey("default", each) for each in "AB"), strict=True))
+    ]
+    spent = [
+        Spent(day=day, units=TokenUnits(units * TOKEN), version=V1) for day, units in zip(days, (11, 12), strict=True)
+    ]
+    totals = replace(STANDING, spent=spent, committed=Total(units=TokenUnits(30 * TOKEN), version=V1))
+
+    written = {write.key: write for write in close_transactions(endings, totals, NOW_MS).writes}
+
+    assert [_values(written[f"spent:{day}"])["units"] for day in days] == [str(TOKEN), str(2 * TOKEN)]
+
+
 def _values(write: RowWrite) -> Mapping[str, Value]:
     assert isinstance(write, InsertRow | ReplaceRow)
     return write.values

@@ -918,6 +918,27 @@ async def test_an_order_that_is_gone_when_it_is_closed_stops_nothing_beside_it(m
     assert await world.status(beside) is OrderStatus.PAID
 
 
+async def test_a_transaction_that_cannot_be_judged_stops_nothing_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with it is raised at the end of the turn; the other one is paid."""
+    world = await a_world()
+    broken, beside = await a_bound_order(world), await a_bound_order(world)
+    await world.settle(2)
+    world.chain.mine(5)
+    judge = StepExecutor.judge
+
+    async def judging(self: StepExecutor, confirmed: Confirmed) -> Closing | None:
+        if broken.key in confirmed.opened.transaction.orders:
+            raise InvariantBroken("its attempt is gone")
+        return await judge(self, confirmed)
+
+    monkeypatch.setattr(StepExecutor, "judge", judging)
+    with pytest.raises(InvariantBroken, match="its attempt is gone"):
+        await world.settlement.turn()
+
+    assert await world.status(beside) is OrderStatus.PAID
+    assert await world.status(broken) is OrderStatus.BOUND
+
+
 async def test_another_hosts_note_of_a_look_is_as_good_as_ours(caplog: pytest.LogCaptureFixture) -> None:
     """Both looked at everything: the settlement goes on, and says so in the log."""
     world = await a_world()

@@ -84,3 +84,11 @@ def test_the_blind_index_finds_without_reading() -> None:
     assert index.address(" Ana@Example.org") == index.address("ana@example.org")
     assert index.of("a") != BlindIndex(b"k2").of("a")
     assert index.payment(PaymentKey(CompanyId("c"), BaixaId("b"))) == index.of("c|b")
+
+
+def test_the_keys_that_only_open_are_named() -> None:
+    """By their ids: what they sealed is sealed again before they are retired."""
+    old, new = new_key(), new_key()
+
+    assert list(Sealer.of(new, [old]).old) == [key_id(old)]
+    assert list(Sealer.of(new).old) == []
