@@ -8,7 +8,7 @@ is written on the condition that it has not changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distributor import approvals
@@ -40,9 +40,10 @@ MAX_ORDERS_PER_TRANSACTION = 30
 """
 A group holds 100 rows, and both groups of a transaction fit with N = 30 orders of N wallets.
 
-A binding writes at most 3N + 7. A closing writes 3N + 7 too: three for each order (itself, its place among the held or
-waiting ones, its wallet's day), and seven for all: transaction, its open row, commitments, the day, the operator's
-totals, the row that it rests on one node, and the one row of what the shops are told.
+A binding writes at most 3N + 7. A closing writes 3N + 8: three for each order (itself, its place among the held or
+waiting ones, its wallet's day), and eight for all: transaction, its open row, commitments, the totals of the day of the
+binding and of the day of the closing, the operator's totals, the row that it rests on one node, and the one row of what
+the shops are told.
 """
 _IN_A_BLOCK = {TransactionStatus.MINED, TransactionStatus.FINAL}
 
@@ -163,16 +164,9 @@ def rows_of(bindings: Sequence[Binding]) -> int:
     return 3 + 4 * len(bindings) + 2 * len(orders) + len(wallets_of(orders))
 
 
-def in_groups(bindings: Iterable[Binding]) -> Iterator[Sequence[Binding]]:
-    """Part *bindings* into as few groups as the table's rows allow; their order, which is that of the nonces, stays."""
-    group: list[Binding] = []
-    for binding in bindings:
-        if group and rows_of([*group, binding]) > ROWS_MAX:
-            yield group
-            group = []
-        group.append(binding)
-    if group:
-        yield group
+def fits_one_group(bindings: Sequence[Binding]) -> bool:
+    """Say whether a table takes *bindings* in one group."""
+    return rows_of(bindings) <= ROWS_MAX
 
 
 def bind_orders(

@@ -61,7 +61,7 @@ from distributor.model import (
 from distributor.state import BindingState, Identity, Stats
 from foundation.clock import Clock, utc_day
 from foundation.errors import Contention, require
-from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit, version_of
+from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit, in_groups, version_of
 from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import AuditTrail, Rows
 from foundation.tablestore.queries import past
@@ -230,7 +230,7 @@ class Ledger:
 
         Where another worker wrote one of them since, the others are kept one by one.
         """
-        groups = (transactions[first : first + ROWS_MAX] for first in range(0, len(transactions), ROWS_MAX))
+        groups = in_groups(transactions, lambda group: len(group) <= ROWS_MAX)
         return [kept for group in groups for kept in await self._update_group(group)]
 
     async def _update_group(self, transactions: Sequence[Transaction]) -> Sequence[bool]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger, approving
-from distributor.ledger.binding import Binding, in_groups
+from distributor.ledger.binding import Binding, fits_one_group
 from distributor.ledger.opened import Opened
 from distributor.ledger.records import DoubtedPast
 from distributor.model import Attempt, Fees, Transaction
@@ -35,6 +35,7 @@ from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import Contention
 from foundation.single_flight import SingleFlight
+from foundation.tablestore.atomic import in_groups
 from foundation.tablestore.leases import Lease
 
 LEASE_MS = 30_000
@@ -257,7 +258,7 @@ class Distribution:
         """
         signed = await self._batch_signer.sign_all(binding_state, batches, price)
         stored = list[tuple[Transaction, Attempt]]()
-        for group in in_groups(signed):
+        for group in in_groups(signed, fits_one_group):
             try:
                 binding_state, transactions = await self.ledger.bind(binding_state, group, self.config.caps)
             except Contention:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distributor.chain_types import ChainSnapshot, Receipt
@@ -17,7 +17,7 @@ from distributor.payout.step_kinds import Finalise, Mined, Step
 from distributor.payout.steps import StepExecutor, StepResult
 from foundation import logs
 from foundation.errors import Contention, InvariantBroken
-from foundation.tablestore.atomic import ROWS_MAX
+from foundation.tablestore.atomic import ROWS_MAX, in_groups
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class StepRunner:
     async def close(self, confirmed: Sequence[Confirmed]) -> Sequence[StepResult]:
         """Close transactions in their order; those that only pay, in as few groups as fit."""
         judged = [(each, closing) for each in confirmed if (closing := await self._judge(each)) is not None]
-        return [result for group in _together(judged) for result in await self._close(group)]
+        return [result for group in in_groups(judged, _fit_together) for result in await self._close(group)]
 
     async def _judge(self, confirmed: Confirmed) -> Closing | None:
         try:
@@ -80,25 +80,14 @@ class StepRunner:
         return [StepResult()]
 
 
-def _together(judged: Sequence[tuple[Confirmed, Closing]]) -> Iterator[Sequence[tuple[Confirmed, Closing]]]:
+def _fit_together(judged: Sequence[tuple[Confirmed, Closing]]) -> bool:
     """
-    Part closings into groups, their order kept: whole refusals are counted in a row.
+    Say whether one group closes them.
 
-    A group carries as many orders as one transaction may, so its one row of events fits too. What does more than pay
-    its orders is closed by itself.
+    It carries as many orders as one transaction may, so its one row of events fits too. What does more than pay its
+    orders is closed by itself, in its turn: whole refusals are counted in a row.
     """
-    group: list[tuple[Confirmed, Closing]] = []
-    for each, closing in judged:
-        if group and not _fits(group, each, closing):
-            yield group
-            group = []
-        group.append((each, closing))
-    if group:
-        yield group
-
-
-def _fits(group: Sequence[tuple[Confirmed, Closing]], confirmed: Confirmed, closing: Closing) -> bool:
-    of_one = group[0][0].opened.transaction.operator == confirmed.opened.transaction.operator
-    orders = sum(len(each.orders) for each, _ in group) + len(confirmed.orders)
-    small = orders <= MAX_ORDERS_PER_TRANSACTION and closing_rows(len(group) + 1, orders) <= ROWS_MAX
-    return of_one and small and closing.all_paid and group[0][1].all_paid
+    orders = sum(len(each.orders) for each, _ in judged)
+    small = orders <= MAX_ORDERS_PER_TRANSACTION and closing_rows(len(judged), orders) <= ROWS_MAX
+    of_one = len({each.opened.transaction.operator for each, _ in judged}) == 1
+    return of_one and small and all(closing.all_paid for _, closing in judged)

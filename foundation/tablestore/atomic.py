@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 from uuid import uuid4
 
 from foundation.errors import Contention, StoreUnavailable, require
@@ -37,6 +38,9 @@ _VALUE_BYTES_MAX = 64 * 1024
 _KEY = re.compile(r"[^/\\#?\x00-\x1f\x7f-\x9f]{1,512}")
 # Source: https://learn.microsoft.com/en-us/rest/api/storageservices/understanding-the-table-service-data-model
 _INT64 = range(-(2**63), 2**63)
+
+
+_Item = TypeVar("_Item")
 
 
 class AtomicWrite:
@@ -83,6 +87,18 @@ class AtomicWrite:
     def _add(self, write: RowWrite) -> None:
         require(write.key not in self._writes, f"ledger row {write.key} is written twice in one group")
         self._writes[write.key] = write
+
+
+def in_groups(items: Iterable[_Item], fits: Callable[[Sequence[_Item]], bool]) -> Iterator[Sequence[_Item]]:
+    """Part *items* into as few runs as *fits* allows; their order stays, and one alone is always a run."""
+    group: list[_Item] = []
+    for item in items:
+        if group and not fits([*group, item]):
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group
 
 
 async def commit(rows: Rows, group: AtomicWrite, *, marker_row: str) -> Mapping[str, Version]:

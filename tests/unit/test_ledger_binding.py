@@ -13,8 +13,8 @@ from distributor.ledger.binding import (
     Binding,
     add_attempt,
     bind_orders,
+    fits_one_group,
     hold_order,
-    in_groups,
     insert_order,
     rows_of,
 )
@@ -34,7 +34,7 @@ from distributor.state import BindingState, Spent, Stats
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken
-from foundation.tablestore.atomic import ROWS_MAX
+from foundation.tablestore.atomic import ROWS_MAX, in_groups
 from foundation.tablestore.ports import InsertRow, ReplaceRow, RowWrite, Value, Version
 from tests.factories import ALICE, BOB, NOW_MS, OPERATOR, TOKEN, a_transaction, an_address, an_attempt, an_order
 from tests.fakes.bench import a_closing
@@ -250,12 +250,12 @@ def test_bindings_are_parted_into_as_few_groups_as_a_table_takes() -> None:
     wallets = {each.orders[0].wallet for each in [*apart, *together]}
     books = replace(BOOKS, wallets={wallet: Spent(day=SPENT.day, wallet=wallet) for wallet in wallets})
 
-    assert [len(group) for group in in_groups(apart)] == [13, 3]
-    assert [len(group) for group in in_groups(together)] == [16]
-    for group in [*in_groups(apart), *in_groups(together)]:
+    assert [len(group) for group in in_groups(apart, fits_one_group)] == [13, 3]
+    assert [len(group) for group in in_groups(together, fits_one_group)] == [16]
+    for group in [*in_groups(apart, fits_one_group), *in_groups(together, fits_one_group)]:
         written, _ = bind_orders(replace(books, next_nonce=group[0].transaction.nonce), group, NO_CAPS)
         assert len(written.writes) == rows_of(group) <= ROWS_MAX
-    assert list(in_groups([])) == []
+    assert list(in_groups([], fits_one_group)) == []
 
 
 @pytest.mark.parametrize("status", [status for status in OrderStatus if status is not OrderStatus.RECEIVED])
