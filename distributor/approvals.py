@@ -13,12 +13,12 @@ from typing import Final
 
 from distributor.caps import Caps
 from distributor.model import HoldReason, Order, OrderStatus
-from foundation.clock import UnixMs, elapsed_ms
+from foundation.clock import DAY_MS, UnixMs, elapsed_ms
 
 _BETWEEN: Final = re.compile(r"[\W_]+")
 _NO_LETTER: Final = frozenset({"Mn", "Cf"})
 """Accents, which stand by themselves once a letter is taken apart, and signs that nobody sees."""
-VALID_MS: Final = 7 * 86_400_000
+VALID_MS: Final = 7 * DAY_MS
 """How long an approval counts for a binding."""
 
 

@@ -19,10 +19,9 @@ from distributor.ledger.order_search import COUNTED_MAX, Found, FoundOrder, read
 from distributor.order_query import BRASILIA, LIMIT_MAX, OrderQuery, sealed
 from distributor.status import rfc3339
 from distributor.units import format_units
-from foundation.clock import UnixMs
+from foundation.clock import DAY_MS, UnixMs
 
 NATIVE_DECIMALS = 18
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +127,7 @@ class OrderList:
         wanted = query.wanted
         if wanted.from_ms is None or wanted.before_ms is None:
             raise MalformedQuery("Ask for a day or for a month.")
-        step_ms = wanted.before_ms - wanted.from_ms if reads_all_times(wanted) else _DAY_MS
+        step_ms = wanted.before_ms - wanted.from_ms if reads_all_times(wanted) else DAY_MS
         for first in range(wanted.from_ms, wanted.before_ms, step_ms):
             day = replace(wanted, from_ms=UnixMs(first), before_ms=UnixMs(first + step_ms))
             found = [each async for each in self.all(replace(query, wanted=day), torn)]

@@ -12,7 +12,8 @@ UnixMs = NewType("UnixMs", int)
 
 AHEAD_MS_MAX = 300_000
 """How far ahead of our clock another machine's clock may run."""
-LONG_AGO_MS = 7 * 86_400_000
+DAY_MS = 86_400_000
+LONG_AGO_MS = 7 * DAY_MS
 
 Clock = Callable[[], UnixMs]
 Sleep = Callable[[float], Awaitable[None]]

@@ -18,6 +18,7 @@ from foundation.clock import system_clock
 from foundation.errors import ConfigurationError
 from foundation.lazy import built_once
 from foundation.per_loop import PerLoop
+from payflow.delivery import auditing
 from payflow.installation import CompanyPartitions
 from payflow.ledger import keys
 from payflow.ledger.schema import level_of, require_known
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from payflow.sealing import Sealer
     from payflow.state import Company
 
-WHY = "why"  # the column of the audit with what a person said
 _OURS, _LOUD = ("payflow", "foundation"), ("azure", "httpx", "httpcore")
 
 
@@ -201,7 +201,7 @@ class Container(Resources):
             clock=self._clock,
             by=by,
             unrecorded=unrecorded,
-            why=base.sealer.seal(company, WHY, why) if why else "",
+            why=base.sealer.seal(company, auditing.WHY, why) if why else "",
         )
 
     async def console_parts(self) -> Parts:
@@ -271,7 +271,7 @@ class Container(Resources):
 def _opened(sealer: Sealer, company: CompanyId, stored: str) -> str:
     """Return what a person said of a decision; empty if its key was retired since."""
     try:
-        return sealer.open(company, WHY, stored)
+        return sealer.open(company, auditing.WHY, stored)
     except ConfigurationError:
         return ""
 

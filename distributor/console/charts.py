@@ -13,11 +13,10 @@ from distributor.console.desk import Desk
 from distributor.day_totals import DayTotals
 from distributor.ledger.days import CountedDays
 from distributor.settings.use_cases import StatusSettings
-from foundation.clock import UnixMs, utc_day
+from foundation.clock import DAY_MS, UnixMs, utc_day
 from foundation.console.charts import Chart, Level, Point, Series, Shape, Value
 
 DAYS_SHOWN: Final = 30
-_DAY_MS: Final = 86_400_000
 _NOTHING: Final = Point(value=None, text="-")
 _WITHIN: Final = (
     *(N_("15 s"), N_("30 s"), N_("1 min"), N_("2 min"), N_("5 min"), N_("10 min"), N_("30 min"), N_("1 h"), N_("6 h")),
@@ -134,7 +133,7 @@ async def charts_page(desk: Desk) -> Mapping[str, Any]:
 
 def last_days(now: UnixMs) -> Sequence[str]:
     """Return the thirty UTC days up to that of *now*, the oldest first."""
-    return [utc_day(UnixMs(now - _DAY_MS * before)) for before in reversed(range(DAYS_SHOWN))]
+    return [utc_day(UnixMs(now - DAY_MS * before)) for before in reversed(range(DAYS_SHOWN))]
 
 
 def _within(day: DayTotals, percent: int) -> Point:

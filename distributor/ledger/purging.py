@@ -22,14 +22,13 @@ from distributor.ledger.columns import decode, encode
 from distributor.ledger.records import PaidRef
 from distributor.model import Address, Attempt, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
 from foundation.alarms.model import FACTS
-from foundation.clock import Clock, UnixMs, utc_day
+from foundation.clock import DAY_MS, Clock, UnixMs, utc_day
 from foundation.errors import InvariantBroken
 from foundation.personal_data import empty
 from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
 from foundation.tablestore.ports import Row, Rows
 from foundation.tablestore.queries import rows_under
 
-DAY_MS: Final = 86_400_000
 _TRANSACTIONS: Final = "tx:"
 T = TypeVar("T")
 

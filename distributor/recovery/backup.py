@@ -16,11 +16,10 @@ from distributor.recovery.restore import APP
 from foundation import logs
 from foundation.backup.keeping import Keeping
 from foundation.backup.ports import Backup, BackupStore, Source
-from foundation.clock import Clock, UnixMs, elapsed_ms
+from foundation.clock import DAY_MS, Clock, UnixMs, elapsed_ms
 from foundation.errors import ConfigurationError
 from foundation.tablestore.ports import Rows
 
-DAY_MS = 86_400_000
 AT_MS = 5 * 3_600_000
 """Of the UTC day: two in the morning where the shops are."""
 

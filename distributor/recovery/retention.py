@@ -20,12 +20,12 @@ from distributor.ledger import audit_words, keys
 from distributor.ledger.classes import CLASSES, outdated
 from distributor.ledger.columns import encode
 from distributor.ledger.opened import opened
-from distributor.ledger.purging import DAY_MS, Erasure, PurgeRows
+from distributor.ledger.purging import Erasure, PurgeRows
 from distributor.ledger.queries import find_record, named_orders
 from distributor.ledger.records import Retention
 from distributor.model import Order, OrderStatus, Transaction, TransactionStatus
 from foundation import logs
-from foundation.clock import Clock, UnixMs, elapsed_ms, utc_day
+from foundation.clock import DAY_MS, Clock, UnixMs, elapsed_ms, utc_day
 from foundation.errors import Contention, InvariantBroken
 from foundation.personal_data import empty
 from foundation.tablestore.atomic import AtomicWrite, commit

@@ -24,13 +24,13 @@ from foundation.backup import manifest
 from foundation.backup.lines import Line, Tally, packed
 from foundation.backup.ports import Backup, BackupIncomplete, BackupStore, NoBackup, Part, Source, kind_of
 from foundation.backup.reading import Counts, by_part, checked
-from foundation.clock import Clock, Sleep, UnixMs
+from foundation.clock import DAY_MS, Clock, Sleep, UnixMs
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.ports import Row, WriteConflict
 from foundation.tablestore.queries import PAGE_ROWS, behind
 from foundation.version import version
 
-KEPT_MS: Final = 7 * 86_400_000
+KEPT_MS: Final = 7 * DAY_MS
 PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0)
 """Between the tries of one page: the service answers 503 or 412 while it moves a partition."""
 

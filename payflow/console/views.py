@@ -16,6 +16,7 @@ from payflow.console.charts import Say, charts
 from payflow.console.parts import Parts
 from payflow.console.subjects import NO_RECEIPT, Name, Subject, company_of, subject_of
 from payflow.console.words import STATES, STATUSES
+from payflow.delivery.auditing import WHY
 from payflow.ledger import backup, days, keys, listing, schema
 from payflow.model import CompanyId
 from payflow.office.words import MAILS
@@ -164,9 +165,7 @@ class Views:
     async def _decisions(self, name: Name) -> Sequence[dict[str, Any]]:
         """Return who decided what about a payment, the oldest first."""
         found = await self.parts.decisions.recorded(keys.about(name.company, str(name.baixa)))
-        return [
-            {**one, "why": self.parts.opened(name.company, str(one["why"])) if one.get("why") else ""} for one in found
-        ]
+        return [{**one, WHY: self.parts.opened(name.company, str(one[WHY])) if one.get(WHY) else ""} for one in found]
 
     async def _lease(self, rows: Any, name: str) -> Any:
         lease = await Leases(rows, self.parts.clock).find(name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from foundation.clock import UnixMs
 from foundation.errors import StoreUnavailable
 from foundation.tablestore.ports import AuditTrail, Value
 from payflow.ledger import keys
 from payflow.model import CompanyId
+
+WHY: Final = "why"
+"""The column with what a person said of a decision, sealed."""
 
 
 async def record(

@@ -137,7 +137,7 @@ class ManualActions:
 
     async def record(self, subject: str, what: str, **more: str) -> None:
         """Record an action in both accounts."""
-        more = {**more, "why": self.why} if self.why else more
+        more = {**more, auditing.WHY: self.why} if self.why else more
         taken = await auditing.record(
             self.audits, self.lane.company, by=self.by, now=self.clock(), what=what, subject=subject, more=more
         )

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from foundation.clock import Clock, UnixMs, utc_day
+from foundation.clock import DAY_MS, Clock, UnixMs, utc_day
 from foundation.errors import Contention, Rejected
 from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, AuditTrail, Row, Value
@@ -33,7 +33,6 @@ from payflow.model import BaixaId, Centavos, CustomerId
 from payflow.progress import Instalment
 from payflow.state import ENDED, Company, CompanyStatus, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
-DAY_MS: Final = 86_400_000
 _LEASE: Final = "lease:"
 _KEPT: Final = frozenset({keys.TOKEN, keys.RESTORING, LOG_EPOCH})
 """Rows that do not go back: an older refresh token is dead, and the epoch is written last."""

@@ -18,18 +18,18 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from foundation import logs
-from foundation.clock import Clock, UnixMs
+from foundation.clock import DAY_MS, Clock, UnixMs
 from foundation.errors import ConfigurationError, Contention, InvariantBroken
 from foundation.personal_data import empty
 from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, Row, Rows, Value
 from foundation.tablestore.queries import behind, past, rows_between
+from payflow.delivery import auditing
 from payflow.ledger import keys
 from payflow.ledger.classes import outdated
 from payflow.ledger.lane import LaneLedger
 from payflow.state import ENDED, Delivery, DeliveryState, Receipt
 
-DAY_MS: Final = 86_400_000
 PAGE: Final = 200
 """Receipts that are read at once, with their mails."""
 LOOKED_MAX: Final = 10_000
@@ -39,7 +39,6 @@ EMPTIED_MAX: Final = 1_000
 WORDS_MAX: Final = 500
 """Decisions that one slice reads of each audit."""
 _RECEIPTS: Final = "receipt:"
-_WHY: Final = "why"
 _OVER: Final = frozenset({DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.CANCELLED})
 
 _log = logging.getLogger(__name__)
@@ -142,7 +141,7 @@ class Retention:
         begin = keys.decisions(self.ledger.company)
         page = await audit.scan(behind(place) if place else begin, f"{begin}{until_ms:015d}", limit=WORDS_MAX)
         for row in page:
-            if row.values.get(_WHY):
+            if row.values.get(auditing.WHY):
                 at_ms, _, subject = row.key.removeprefix(begin).partition(":")
                 for rows in self.audits:
                     for key in (row.key, f"{keys.about(self.ledger.company, subject)}{at_ms}"):
@@ -152,9 +151,9 @@ class Retention:
 
 async def _without_words(rows: Rows, key: str) -> int:
     row, write = await rows.get(key), AtomicWrite()
-    if row is None or not row.values.get(_WHY):
+    if row is None or not row.values.get(auditing.WHY):
         return 0
-    write.replace(key, {**row.values, _WHY: ""}, row.version)
+    write.replace(key, {**row.values, auditing.WHY: ""}, row.version)
     await commit(rows, write, marker_row=key)
     return 1
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from foundation.clock import UnixMs
+from foundation.clock import DAY_MS, UnixMs
 from foundation.tablestore.atomic import AtomicWrite
 from payflow.conta_azul.values import local_date
 from payflow.days import Day, with_failed, with_sent
@@ -21,7 +21,6 @@ from payflow.ledger.lane import Also, LaneLedger
 from payflow.state import Delivery, DeliveryState, Receipt
 
 DAYS_SHOWN: Final = 30
-DAY_MS: Final = 86_400_000
 _FAILED: Final = frozenset({DeliveryState.REFUSED, DeliveryState.HELD})
 
 

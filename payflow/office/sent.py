@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from foundation.clock import UnixMs
+from foundation.clock import DAY_MS, UnixMs
 from foundation.tablestore.ports import Row
 from foundation.tablestore.queries import rows_under
 from payflow.ledger.lane import LaneLedger
@@ -32,7 +32,7 @@ class Sent:
 
 async def ended(lane: LaneLedger, now: UnixMs, search: str) -> Sent:
     """Return what ended within thirty days and fits *search*. Raises StoreUnavailable."""
-    since_ms, read, found = now - DAYS * 86_400_000, 0, list[Receipt]()
+    since_ms, read, found = now - DAYS * DAY_MS, 0, list[Receipt]()
     async for row in rows_under(lane.rows, "receipt:"):
         read += 1
         if read > ROWS_MAX:

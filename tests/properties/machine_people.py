@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from distributor.ledger.purging import DAY_MS
 from distributor.model import Hash, OrderKey
 from distributor.units import TokenUnits
+from foundation.clock import DAY_MS
 from tests.factories import TOKEN
 from tests.properties.machine_host import Host
 from tests.properties.machine_loop import Job

@@ -14,13 +14,13 @@ from distributor.ledger.rebuild_store import RebuildStore
 from distributor.ledger.restore_store import GROUP_BYTES_MAX, NotEmpty, Refill, RestoreStore
 from distributor.model import HoldReason, OrderKey, OrderStatus
 from distributor.payout.distribution import SCHEMA_LEVEL
-from distributor.recovery.backup import AT_MS, DAY_MS, LedgerBackup, is_due
+from distributor.recovery.backup import AT_MS, LedgerBackup, is_due
 from distributor.recovery.consistency import Consistency
 from distributor.recovery.rebuild import RestoreCut
 from distributor.recovery.restore import Restore, RestoreReport
 from foundation.backup import keeping, manifest
 from foundation.backup.ports import Backup, BackupStore, NoBackup
-from foundation.clock import UnixMs
+from foundation.clock import DAY_MS, UnixMs
 from foundation.errors import ConfigurationError, Contention, NoTable, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Row, Rows

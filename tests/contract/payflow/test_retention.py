@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from foundation.clock import UnixMs
+from foundation.clock import DAY_MS, UnixMs
 from foundation.errors import Contention
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Rows
-from payflow.delivery.retention import DAY_MS, Retention
+from payflow.delivery.retention import Retention
 from payflow.ledger import keys, verifying
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec

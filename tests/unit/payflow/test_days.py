@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from foundation.clock import UnixMs
+from foundation.clock import DAY_MS, UnixMs
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.days import BOUNDS_S, Day, waited_s, with_failed, with_sent
 from payflow.ledger import keys
-from payflow.ledger.days import DAY_MS, DAYS_SHOWN, counted, last_days
+from payflow.ledger.days import DAYS_SHOWN, counted, last_days
 from payflow.state import DeliveryState
 from tests.fakes.payflow import NOW, Book, a_delivery, a_receipt
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from foundation.clock import UnixMs
+from foundation.clock import DAY_MS, UnixMs
 from foundation.errors import Contention, Rejected
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import choices, retention
 from payflow.delivery.choices import Person, Resend
-from payflow.delivery.retention import DAY_MS, Retention
+from payflow.delivery.retention import Retention
 from payflow.ledger import keys, verifying
 from payflow.looking.reading import edited
 from payflow.model import BaixaId, Customer, CustomerId, InstalmentId
