@@ -62,7 +62,8 @@ class Installation:
     def event_door(self, clock: Clock, settings: BounceSettings) -> EventDoor:
         """Return what takes a mail service's events."""
         audits, secret = (self.ledger.audit, self.second.audit), settings.events.get_secret_value()
-        return EventDoor(entries=self.entries, lane=self.lane, audits=audits, secret=secret, clock=clock)
+        log = partial(self.send_log, clock, epoch=1)  # an end is taken in any epoch
+        return EventDoor(entries=self.entries, lane=self.lane, log=log, audits=audits, secret=secret, clock=clock)
 
 
 async def sealed_parts(base: Installation) -> Sequence[Part]:

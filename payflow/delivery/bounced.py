@@ -10,6 +10,7 @@ from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite
 from payflow.delivery import rules, steps
 from payflow.delivery.payers import LaneRecipients
+from payflow.delivery.ports import SendLog, delivery_key
 from payflow.ledger.lane import LaneLedger
 from payflow.mail.bounces import Bounce
 from payflow.mail.codes import Phase, Verdict, is_about_the_address
@@ -37,15 +38,17 @@ async def take(ledger: LaneLedger, bounce: Bounce, now: UnixMs) -> Receipt | Non
     return await _stored(ledger, receipt, [back], now)
 
 
-async def arrived(ledger: LaneLedger, mail: Delivery, now: UnixMs) -> Receipt | None:
+async def arrived(ledger: LaneLedger, log: SendLog, mail: Delivery, now: UnixMs) -> Receipt | None:
     """
     Store that a mail arrived whose outcome was unknown; return its receipt, None where it was known.
 
-    That is late evidence: a *send again* that nobody has claimed is taken back. Raises StoreUnavailable, Contention.
+    That is late evidence: a *send again* that nobody has claimed is taken back. The send log takes it before the row
+    does: a restored ledger asks the log. Raises StoreUnavailable, SendLogUnavailable, Contention.
     """
     receipt = await ledger.receipt(mail.baixa)
     if receipt is None or mail.state is not DeliveryState.UNKNOWN:
         return None
+    await log.end(delivery_key(mail), mail.owner, accepted=True)
     heard = Outcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT, words="delivered, says the service")
     sent = rules.late_evidence(mail, mail.owner, heard, now)
     again = (rules.again_kind(mail.kind), mail.number)

@@ -24,6 +24,7 @@ from foundation.errors import Contention, Rejected
 from foundation.tablestore.ports import AuditTrail, Value
 from payflow.delivery import bounced
 from payflow.delivery.doors import BadSignature
+from payflow.delivery.ports import SendLog
 from payflow.ledger import keys
 from payflow.ledger.deliveries import mail_of_operation
 from payflow.ledger.entries import Entries
@@ -54,6 +55,7 @@ class EventDoor:
 
     entries: Entries
     lane: Callable[[CompanyId], LaneLedger]
+    log: Callable[[CompanyId], SendLog]
     audits: Sequence[AuditTrail]
     secret: str
     """Empty: the door is shut."""
@@ -70,6 +72,7 @@ class EventDoor:
             UnknownFormat: It is a CloudEvent in headers instead of JSON, of another version than 1.0, or too long.
             Contention: A restore is under way, or the mail is still being sent: Event Grid posts it again.
             StoreUnavailable: Likewise.
+            SendLogUnavailable: Likewise.
         """
         self._admit(headers, query)
         if len(body) > acs_events.BYTES_MAX:
@@ -129,7 +132,7 @@ class EventDoor:
         if mail.state is DeliveryState.SENDING:
             raise Contention("the mail is still being sent: its worker is first")
         if report.delivered:
-            return await bounced.arrived(lane, mail, self.clock())
+            return await bounced.arrived(lane, self.log(lane.company), mail, self.clock())
         return await bounced.take(lane, Bounce(message_id=mail.message_id, status=report.status), self.clock())
 
     async def _record(self, receipt: Receipt, what: str) -> None:

@@ -60,7 +60,11 @@ class SendLog(Protocol):
         """
 
     async def end(self, key: DeliveryKey, owner: str, *, accepted: bool) -> None:
-        """Append how it ended. Raises SendLogUnavailable; the row is then the only record."""
+        """
+        Append how it ended; the same word again on the same UTC day changes nothing.
+
+        Raises SendLogUnavailable; the row is then the only record.
+        """
 
 
 class Channel(Protocol):

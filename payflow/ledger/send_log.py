@@ -18,7 +18,7 @@ from foundation.clock import Clock, UnixMs, utc_day
 from foundation.errors import Contention, StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.codec import Codec, Record, number, text
-from foundation.tablestore.ports import UNSTORED, Rows, Value, Version
+from foundation.tablestore.ports import UNSTORED, Row, Rows, Value, Version
 from foundation.tablestore.queries import rows_under
 from payflow.delivery.ports import DeliveryKey
 from payflow.delivery.restore import LogWord
@@ -138,9 +138,13 @@ class TableSendLog:
             write = AtomicWrite()
             self._put(write, head)
             write.insert(name, values)
-            if await self._done(write, name):
+            if await self._done(write, name) or await self._has_ended(name, word):
                 return
         raise SendLogUnavailable("the send log is written without a pause")
+
+    async def _has_ended(self, name: str, word: LogWord) -> bool:
+        """Say whether this end stands already. A *begun* that stands is another's: it lets nobody go on."""
+        return word is not LogWord.BEGUN and await self._read(name) is not None
 
     def _claimed(self, head: Head) -> Head:
         """Return *head* as this ledger's. Raises ServedElsewhere if it is another's."""
@@ -152,11 +156,14 @@ class TableSendLog:
         write.put(_EPOCH, HEADS.encode(head), head.version)
 
     async def _read_head(self) -> Head:
+        row = await self._read(_EPOCH)
+        return HEADS.decode(Head, row) if row else Head(1)
+
+    async def _read(self, name: str) -> Row | None:
         try:
-            row = await self.rows.get(_EPOCH)
+            return await self.rows.get(name)
         except StoreUnavailable as error:
             raise SendLogUnavailable("the send log does not answer") from error
-        return HEADS.decode(Head, row) if row else Head(1)
 
     async def _done(self, write: AtomicWrite, marker_row: str) -> bool:
         try:

@@ -11,12 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.errors import Contention
+from foundation.errors import Contention, StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
+from foundation.tablestore.memory import MemoryRows
 from payflow.delivery.doors import BadSignature
 from payflow.delivery.event_door import EventDoor, UnknownFormat
+from payflow.delivery.ports import delivery_key
+from payflow.delivery.restore import KnownSend, fold
 from payflow.ledger.deliveries import mail_of_operation
 from payflow.ledger.keys import RESTORING
+from payflow.ledger.send_log import TableSendLog
 from payflow.mail import acs_events
 from payflow.mail.acs import operation_of
 from payflow.model import BaixaId, CompanyId
@@ -71,10 +75,12 @@ class World:
     """A company whose mail went out by a service, and the door."""
 
     def __init__(self, secret: str = SECRET) -> None:
-        self.book, self.audit = Book(), ListAudit()
+        self.book, self.audit, self.log_rows = Book(), ListAudit(), MemoryRows()
+        self.log = TableSendLog(self.log_rows, lambda: NOW, COMPANY, 1)
         self.door = EventDoor(
             entries=self.book.entries,
             lane=lambda _: self.book.lane,
+            log=lambda _: self.log,
             audits=[self.audit],
             secret=secret,
             clock=lambda: NOW,
@@ -175,6 +181,24 @@ async def test_a_mail_to_another_address_goes_on() -> None:
     await world.post(event("Delivered"))
     assert await world.state() is ReceiptState.SENDING
     assert sorted(await world.mails()) == [DeliveryState.READY, DeliveryState.SENT]
+
+
+async def test_the_send_log_knows_what_arrived_before_the_ledger_does() -> None:
+    """A restore asks the log: it would ask a person about a mail that the service has confirmed."""
+    world = await World().mailed(DeliveryState.UNKNOWN)
+    [mail] = await world.book.lane.deliveries(BaixaId("b1"))
+    await world.log.begin(delivery_key(mail), mail.owner)
+
+    world.log_rows.after_next_read(world.book.company_rows.go_down)
+    with pytest.raises(StoreUnavailable):
+        await world.post(event("Delivered"))
+    world.book.company_rows.come_back()
+    await world.post(event("Delivered"))
+
+    records = await world.log.records("")
+    assert fold(records[delivery_key(mail)]) is KnownSend.ACCEPTED
+    assert len(records[delivery_key(mail)]) == 2
+    assert await world.state() is ReceiptState.SENT
 
 
 async def test_a_mail_by_the_services_relay_is_found_by_its_message_id() -> None:
