@@ -18,7 +18,7 @@ from devstack.stack import CONSOLE_PERSON, CONSOLE_TOKEN, FUNCTION_KEY, MASTER_K
 from foundation.clock import Clock, system_clock
 from foundation.console.sessions import Sessions
 from foundation.console.settings import ConsoleSettings
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 
 
 def run(console: Console, *, once: bool, host: str) -> int:
@@ -84,7 +84,7 @@ def settings_file(this: runs.Run, settings: Mapping[str, str]) -> Path:
 
 def sign_in_link(settings: Mapping[str, str], url: str, clock: Clock = system_clock) -> str:
     """Return the address of a page with a button that signs the person at this desk in, once."""
-    known = read(ConsoleSettings, {**settings, "CONSOLE_URL": url})
+    known = read_group(ConsoleSettings, {**settings, "CONSOLE_URL": url})
     sessions = Sessions(keys=known.keys, people=known.people, clock=clock)
     return f"{url}/console/link?{urlencode({'by': sessions.link(CONSOLE_PERSON)})}"
 

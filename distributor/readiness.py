@@ -21,7 +21,7 @@ from distributor.ports import Heads, Queues
 from distributor.state import Identity
 from foundation.alarms.register import Register
 from foundation.clock import Clock, UnixMs, elapsed_ms
-from foundation.http.readiness import Part, ReadinessFrame, ReadinessReport, Standing
+from foundation.http.readiness import ReadinessFrame, ReadinessProbe, ReadinessReport, StandingAlarms
 
 SWEEP_AGE_MS_MAX = 180_000
 """The sweep runs each minute: three missed ones are no accident."""
@@ -67,13 +67,13 @@ class Readiness:
     def _frame(self) -> ReadinessFrame:
         return ReadinessFrame(
             parts=[
-                Part(
+                ReadinessProbe(
                     name="ledger",
                     checks=("ledger", "sweep", "waiting", "open", "switch", "payable", "identity"),
                     ask=self._ledger,
                 ),
-                Part(name="node", checks=("node", "chain", "head"), ask=self._nodes),
-                Part(name="queues", checks=("work",), ask=self._work),
+                ReadinessProbe(name="node", checks=("node", "chain", "head"), ask=self._nodes),
+                ReadinessProbe(name="queues", checks=("work",), ask=self._work),
             ],
             wrong_settings=self._settings,
             standing=self._standing,
@@ -84,10 +84,10 @@ class Readiness:
         """Return the names that are wrong; a shop's own setting is named without the shop."""
         return sorted({_SHOP.sub(r"\1<SOURCE>", name) for name in await self.wrong_settings()})
 
-    async def _standing(self) -> Standing:
+    async def _standing(self) -> StandingAlarms:
         register = await self.register()
         codes = [notification.code for notification in await register.standing()]
-        return Standing(codes=codes, blocking=[code for code in codes if register.catalogue.find(code).blocks])
+        return StandingAlarms(codes=codes, blocking=[code for code in codes if register.catalogue.find(code).blocks])
 
     async def _work(self) -> Mapping[str, bool]:
         """Tell whether somebody takes the wake-ups; a function that is off leaves them where they are."""

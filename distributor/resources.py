@@ -27,7 +27,7 @@ from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.groups import SettingsGroup
-from foundation.settings.reading import read, secrets_of
+from foundation.settings.reading import read_group, secrets_of
 from foundation.tablestore.service_clock import ServiceClock
 
 if TYPE_CHECKING:
@@ -314,7 +314,7 @@ class Resources:
         try:
             return await self.settings(AgeSettings)
         except ConfigurationError:
-            return read(AgeSettings, {})
+            return read_group(AgeSettings, {})
 
     async def heartbeat(self) -> Heartbeat:
         """Return what is asked after each whole sweep."""

@@ -18,8 +18,8 @@ from foundation import logs
 from foundation.backup import manifest
 from foundation.backup.keeping import Keeping
 from foundation.backup.ports import Backup as Kept
-from foundation.backup.ports import BackupIncomplete, BackupStore, NoBackup, Part, Source
-from foundation.backup.reading import lines_of
+from foundation.backup.ports import BackupIncomplete, BackupPart, BackupSource, BackupStore, NoBackup
+from foundation.backup.reading import backup_lines
 from foundation.clock import Clock, UnixMs, elapsed_ms
 from foundation.errors import ConfigurationError, InvariantBroken, Rejected, Transient
 from foundation.tablestore.ports import Rows, Value
@@ -77,19 +77,19 @@ class Backups:
         """Back up one company now. Raises Rejected while a restore of it is under way, as ``backup.take``."""
         rows = self.base.lane(company).rows
         await self._refuse_restoring(rows)
-        source = Source(
+        source = BackupSource(
             app=APP,
             ledger=self.base.identity.ledger_id,
             prefix=self.prefix(company),
             schema=await schema.level_of(self.base.ledger.rows),
         )
-        own = Part(
+        own = BackupPart(
             name=_IDENTITY,
             rows=self.base.ledger.rows,
             growing=frozenset({identity.ROW}),
             ranges=((identity.ROW, f"{identity.ROW} "),),
         )
-        parts = [own, Part(name=_COMPANY, rows=rows, growing=GROWING)]
+        parts = [own, BackupPart(name=_COMPANY, rows=rows, growing=GROWING)]
         kept = await Keeping(store=self.store, source=source, parts=parts, clock=self.clock).run()
         try:
             await self._refuse_restoring(rows)
@@ -118,12 +118,12 @@ async def load(store: BackupStore, name: str) -> Backup:
 
     Raises NoBackup if there is none of that name, or it is damaged, of another app, or of a newer version.
     """
-    kept = await manifest.load(store, name, app=APP)
+    kept = await manifest.load_manifest(store, name, app=APP)
     if kept.source.schema > schema.LEVEL:
         raise NoBackup(f"backup {name} has the schema {kept.source.schema}, this version knows {schema.LEVEL}")
     rows = dict[str, dict[str, Value]]()
     own = dict[str, Value]()
-    async for line in lines_of(store, kept):
+    async for line in backup_lines(store, kept):
         if line.part == _COMPANY:
             rows[line.key] = dict(line.values)
         else:

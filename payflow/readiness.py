@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from foundation.clock import Clock
-from foundation.http.readiness import Part, ReadinessFrame, Standing
+from foundation.http.readiness import ReadinessFrame, ReadinessProbe, StandingAlarms
 
 if TYPE_CHECKING:
     from foundation.alarms.register import Register
@@ -32,15 +32,15 @@ def readiness_of(
         await (await second()).rows.get("ready")
         return {"send_log": True}
 
-    async def standing() -> Standing:
+    async def standing() -> StandingAlarms:
         found = await register()
         codes = [each.code for each in await found.standing()]
-        return Standing(codes=codes, blocking=[code for code in codes if found.catalogue.find(code).blocks])
+        return StandingAlarms(codes=codes, blocking=[code for code in codes if found.catalogue.find(code).blocks])
 
     return ReadinessFrame(
         parts=[
-            Part(name="ledger", checks=("ledger",), ask=ledger),
-            Part(name="send_log", checks=("send_log",), ask=send_log),
+            ReadinessProbe(name="ledger", checks=("ledger",), ask=ledger),
+            ReadinessProbe(name="send_log", checks=("send_log",), ask=send_log),
         ],
         wrong_settings=wrong_settings,
         standing=standing,

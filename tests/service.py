@@ -33,7 +33,7 @@ from foundation.alarms.notifier import Notifier, Target
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget, NotDelivered
 from foundation.clock import UnixMs
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Row, RowWrite, Version
 from tests.fakes.alarms import ListAlarms
@@ -251,7 +251,7 @@ class Service:
             notifier=Notifier(register=self.register, targets=targets, holder=self.world.distribution.holder),
             queues=self.queues,
             clock=self.world.clock,
-            ages=read(AgeSettings, {}),
+            ages=read_group(AgeSettings, {}),
             clock_ahead_ms=lambda: self.clock_ahead_ms,
         )
 

@@ -23,7 +23,7 @@ async def backup(context: CommandContext) -> int:
     if context.options.list:  # also where the ledger is lost, with its table
         settings = await context.begin(InitSettings)
         store = await context.parts.backups()
-        context.answer({"backups": list(await manifest.listed(store, prefix_of(settings.storage.chain_id)))})
+        context.answer({"backups": list(await manifest.backup_names(store, prefix_of(settings.storage.chain_id)))})
         return DONE
     await context.begin(StatusSettings)
     ledger, tables = await context.our_ledger(), await context.parts.tables()

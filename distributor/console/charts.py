@@ -14,7 +14,7 @@ from distributor.day_totals import DayTotals
 from distributor.ledger.days import CountedDays
 from distributor.settings.use_cases import StatusSettings
 from foundation.clock import DAY_MS, UnixMs, utc_day
-from foundation.console.charts import Chart, Level, Point, Series, Shape, Value
+from foundation.console.charts import Chart, ChartKind, Level, Point, Series, Value
 
 DAYS_SHOWN: Final = 30
 _NOTHING: Final = Point(value=None, text="-")
@@ -77,7 +77,7 @@ class ThirtyDays:
         ]
         highest = max((point.value or 0 for each in lines for point in each.points), default=0)
         title = _("Time from receipt to paid")
-        return self._chart("times", title, about, *lines, shape=Shape.LINES, levels=_levels(highest))
+        return self._chart("times", title, about, *lines, shape=ChartKind.LINES, levels=_levels(highest))
 
     def _gas(self) -> Chart:
         about = self._say(_("What gas each day's transactions used for each payout, from {first} to {last}."))
@@ -94,7 +94,7 @@ class ThirtyDays:
         title: str,
         about: str,
         *series: Series,
-        shape: Shape = Shape.BARS,
+        shape: ChartKind = ChartKind.BARS,
         levels: Sequence[Level] = (),
     ) -> Chart:
         return Chart(

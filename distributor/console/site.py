@@ -22,9 +22,9 @@ from distributor.order_ids import can_be_an_order
 from distributor.resources import Resources
 from distributor.webhook.rate_limiter import RateLimiter
 from foundation.clock import Clock, UnixMs
-from foundation.console.acting import Order, Shown, Sorry, Told
+from foundation.console.acting import ActRequest, Shown, Sorry, Told
 from foundation.console.pages import Pages
-from foundation.console.sessions import Session
+from foundation.console.sessions import ConsoleSession
 from foundation.console.settings import ConsoleSettings
 from foundation.console.site import COOKIE, ROOT, TOO_OFTEN, Site
 from foundation.console.visit import Visit
@@ -98,7 +98,7 @@ class Payouts:
         """See ``ConsoleApp``."""
         return (await (await self.parts.ledger()).admin.pause_state()).console_epoch or 0
 
-    async def look(self, visit: Visit, session: Session) -> Shown | None:  # noqa: ARG002 -- everybody sees the same
+    async def look(self, visit: Visit, session: ConsoleSession) -> Shown | None:  # noqa: ARG002 -- everybody sees the same
         """See ``ConsoleApp``."""
         views = Views(desk=self._desk)
         match visit.path.partition("/")[0]:
@@ -132,7 +132,7 @@ class Payouts:
         found = await (await self.parts.ledger()).shop_orders.find(key)
         return found.version.etag if found else ""
 
-    async def run(self, order: Order) -> Told:
+    async def run(self, order: ActRequest) -> Told:
         """See ``ConsoleApp``: the command of the command line, with or without ``--apply``."""
         act = ACTS[order.act]
         options = {**act.asked(order.about), "apply": order.apply, "by": order.by, "why": order.why}

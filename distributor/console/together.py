@@ -18,8 +18,8 @@ from distributor.cli.language import N_, _, spoken
 from distributor.console.acts import ACTS, About, Act
 from distributor.console.desk import Desk
 from distributor.model import Order as HeldOrder
-from foundation.console.acting import Order
-from foundation.console.bulk import ITEMS_MAX, Item, Items, Outcome, digest, each_in_time
+from foundation.console.acting import ActRequest
+from foundation.console.bulk import ITEMS_MAX, BulkItem, BulkOutcome, Items, each_in_time, version_digest
 from foundation.errors import ServiceError
 
 HELD_READ_MAX: Final = 1_000
@@ -58,12 +58,12 @@ class Together:
         found = [each for each in await self.held(about) if str(each.key) > after]
         versions = {str(each.key): each.version.etag for each in found[:ITEMS_MAX]}
 
-        async def dry(subject: str) -> Item:
-            told = await self._run(Order(act=act, about=subject, by=by, why="-", apply=False))
-            return Item(subject=subject, version=versions[subject], says=told.says, refused=not told.done)
+        async def dry(subject: str) -> BulkItem:
+            told = await self._run(ActRequest(act=act, about=subject, by=by, why="-", apply=False))
+            return BulkItem(subject=subject, version=versions[subject], says=told.says, refused=not told.done)
 
-        def late(subject: str) -> Item:
-            return Item(subject=subject, version="", says=_late(), refused=True)
+        def late(subject: str) -> BulkItem:
+            return BulkItem(subject=subject, version="", says=_late(), refused=True)
 
         return Items(items=await each_in_time(list(versions), dry, late), more=len(found) > ITEMS_MAX)
 
@@ -72,40 +72,40 @@ class Together:
         page = await (await self.desk.parts.ledger()).held_orders(limit=HELD_READ_MAX)
         return [each for each in page.orders if each.hold_reason is not None and str(each.hold_reason) == reason]
 
-    async def use(self, form: str, order: Order, count: int) -> bool:
+    async def use(self, form: str, order: ActRequest, count: int) -> bool:
         """See ``BulkApp``; the note is in the audit trail, with who and why."""
         forms = (await self.desk.parts.ledger()).used_forms
         return await forms.use(form, order.by, order.why, deed=f"{order.act}-all", subject=order.about, count=count)
 
-    async def run(self, order: Order, frozen: Mapping[str, str]) -> Sequence[Outcome]:
+    async def run(self, order: ActRequest, frozen: Mapping[str, str]) -> Sequence[BulkOutcome]:
         """See ``BulkApp``."""
         return await each_in_time(list(frozen), partial(self._one, order, frozen), _not_begun)
 
-    async def _one(self, order: Order, frozen: Mapping[str, str], subject: str) -> Outcome:
+    async def _one(self, order: ActRequest, frozen: Mapping[str, str], subject: str) -> BulkOutcome:
         try:
             found = await (await self.desk.parts.ledger()).shop_orders.find(order_key(subject))
         except ServiceError as error:  # its own answer: the others were done, or will be, and are not hidden by it
             said = _("{what} Nothing was done with it.").format(what=spoken(error))
-            return Outcome(subject=subject, says=said, done=False)
-        if found is None or digest(found.version.etag) != frozen[subject]:
+            return BulkOutcome(subject=subject, says=said, done=False)
+        if found is None or version_digest(found.version.etag) != frozen[subject]:
             said = _("It has changed since the list was shown. Nothing was done with it.")
-            return Outcome(subject=subject, says=said, done=False)
-        return await self._run(Order(act=order.act, about=subject, by=order.by, why=order.why, apply=True))
+            return BulkOutcome(subject=subject, says=said, done=False)
+        return await self._run(ActRequest(act=order.act, about=subject, by=order.by, why=order.why, apply=True))
 
-    async def _run(self, order: Order) -> Outcome:
+    async def _run(self, order: ActRequest) -> BulkOutcome:
         act = TOGETHER[order.act]
         options = {**act.asked(order.about), "apply": order.apply, "by": order.by, "why": order.why}
         told = await self.desk.run(act.run, options)
         said = told.refused or (told.said[-1] if told.said and not order.apply else _("Done."))
         if told.unknown:
             said = f"{said} {_('Whether this was done is not known: look again before you repeat it.')}"
-        return Outcome(subject=order.about, says=said, done=not told.refused)
+        return BulkOutcome(subject=order.about, says=said, done=not told.refused)
 
 
 def _late() -> str:
     return _("There was no time left to look at it. Open the form again after this one.")
 
 
-def _not_begun(subject: str) -> Outcome:
+def _not_begun(subject: str) -> BulkOutcome:
     said = _("There was no time left. Nothing was done with it; open the form again.")
-    return Outcome(subject=subject, says=said, done=False)
+    return BulkOutcome(subject=subject, says=said, done=False)

@@ -21,7 +21,7 @@ from distributor.model import Order, OrderKey, OrderStatus
 from foundation.clock import UnixMs
 from foundation.tablestore import codec
 from foundation.tablestore.atomic import AtomicWrite
-from foundation.tablestore.codec import Codec, Column, Kind, Record, number
+from foundation.tablestore.codec import Codec, Column, FieldKind, Record, number
 from foundation.tablestore.ports import UNSTORED, Row, Version
 
 
@@ -55,7 +55,7 @@ def _event(line: str) -> Event:
     return Event(OrderStatus(status), int(sequence), OrderKey(source, order_id))
 
 
-_EVENTS = Kind(str, codec.joined, _events)
+_EVENTS = FieldKind(str, codec.joined, _events)
 _CODEC = Codec([Record(Announcement, (number("at_ms"), Column("events", _EVENTS, "events")))])
 
 

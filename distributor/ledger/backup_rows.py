@@ -25,8 +25,8 @@ from distributor.ledger.records import Schema, Slot
 from distributor.model import Address, Order, OrderStatus, Transaction, TransactionStatus
 from distributor.state import Identity, PauseState, Spent
 from distributor.units import TokenUnits
-from foundation.backup.lines import Line
-from foundation.backup.ports import END, Part, kind_of
+from foundation.backup.lines import BackupLine
+from foundation.backup.ports import END, BackupPart, kind_of
 from foundation.clock import utc_day
 from foundation.errors import InvariantBroken
 from foundation.tablestore.ports import UNSTORED, Row, Rows, Value
@@ -62,11 +62,11 @@ _REF_DIGITS: Final = 16
 Columns = Mapping[str, Value]
 
 
-def parts(rows: Rows, trail: Rows) -> tuple[Part, Part]:
+def parts(rows: Rows, trail: Rows) -> tuple[BackupPart, BackupPart]:
     """Return what is copied of a ledger and its audit trail."""
     return (
-        Part(name=AUDIT, rows=trail, growing=TRAIL_GROWING),
-        Part(name=LEDGER, rows=rows, growing=GROWING, ranges=_READ),
+        BackupPart(name=AUDIT, rows=trail, growing=TRAIL_GROWING),
+        BackupPart(name=LEDGER, rows=rows, growing=GROWING, ranges=_READ),
     )
 
 
@@ -87,7 +87,7 @@ class Survey:
     unreadable: list[str] = field(default_factory=list)
     """Keys of orders and transactions that this version cannot read; they are put back as they are."""
 
-    def see(self, line: Line) -> None:
+    def see(self, line: BackupLine) -> None:
         """Look at one row."""
         if line.part != LEDGER:
             return
@@ -130,7 +130,7 @@ class PutBack:
     """Orders that were bound, and whose transaction was not final."""
     _refs: set[int] = field(default_factory=set)
 
-    def rows(self, line: Line) -> Iterator[tuple[str, Columns]]:
+    def rows(self, line: BackupLine) -> Iterator[tuple[str, Columns]]:
         """Yield what is written for one row of the ledger; an order comes with the rows that list it."""
         kind = kind_of(line.key)
         if line.key in self.survey.unreadable:
@@ -177,7 +177,7 @@ def _totals(day: str, wallet: Address) -> tuple[str, str]:
     return keys.spent_row(day), keys.spent_row(day, wallet)
 
 
-def _lessened(line: Line, units: int) -> Columns:
+def _lessened(line: BackupLine, units: int) -> Columns:
     """Return a day's total without what was bound and is not any more; the daily caps count it when it is bound."""
     spent = decode(Spent, Row(key=line.key, values=line.values, version=UNSTORED))
     return {**spent.version.kept, **encode(replace(spent, units=TokenUnits(max(0, spent.units - units))))}

@@ -43,7 +43,19 @@ from distributor.model import (
 from distributor.state import Identity, MonitorState, PauseState, SettlementLook, Spent, Stats, Waiting, WaitingReason
 from foundation.clock import UnixMs
 from foundation.tablestore import codec
-from foundation.tablestore.codec import Codec, Column, Kind, Record, amount, binary, flag, lines, number, text, word
+from foundation.tablestore.codec import (
+    Codec,
+    Column,
+    FieldKind,
+    Record,
+    amount,
+    binary,
+    flag,
+    lines,
+    number,
+    text,
+    word,
+)
 from foundation.tablestore.leases import LEASE
 from foundation.tablestore.ports import Row, Value
 
@@ -64,9 +76,9 @@ def _approval(stored: str) -> Approval:
     return Approval(by=by, at_ms=UnixMs(int(at_ms)), fingerprint=fingerprint, until_ms=UnixMs(int(until_ms)))
 
 
-_APPROVAL = Kind(str, _approval_lines, _approval)
-_ORDER_KEYS = Kind(str, codec.joined, _order_keys)
-_COUNTS = Kind(str, codec.joined, lambda stored: tuple(int(count) for count in codec.split(stored)))
+_APPROVAL = FieldKind(str, _approval_lines, _approval)
+_ORDER_KEYS = FieldKind(str, codec.joined, _order_keys)
+_COUNTS = FieldKind(str, codec.joined, lambda stored: tuple(int(count) for count in codec.split(stored)))
 _IDENTITY = Record(
     Identity,
     (

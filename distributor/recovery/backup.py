@@ -15,7 +15,7 @@ from distributor.ledger import Ledger, backup_rows
 from distributor.recovery.restore import APP
 from foundation import logs
 from foundation.backup.keeping import Keeping
-from foundation.backup.ports import Backup, BackupStore, Source
+from foundation.backup.ports import Backup, BackupSource, BackupStore
 from foundation.clock import DAY_MS, Clock, UnixMs, elapsed_ms
 from foundation.errors import ConfigurationError
 from foundation.tablestore.ports import Rows
@@ -59,7 +59,7 @@ class LedgerBackup:
         identity = await self.ledger.identity()
         if identity is None:
             raise ConfigurationError("the ledger has no identity: its last good backups are kept, and none is made")
-        source = Source(
+        source = BackupSource(
             app=APP,
             ledger=identity.ledger_id,
             prefix=f"{prefix_of(identity.chain_id)}{identity.ledger_id}/",

@@ -29,7 +29,7 @@ from distributor.payout.preflight import identity_mismatch
 from distributor.state import Identity, PauseState
 from foundation.backup import manifest
 from foundation.backup.ports import Backup, BackupStore, NoBackup
-from foundation.backup.reading import lines_of
+from foundation.backup.reading import backup_lines
 from foundation.clock import Clock
 from foundation.errors import NoTable
 from foundation.sentences import sentence
@@ -114,8 +114,8 @@ class Restore:
         )
 
     async def _read(self, name: str) -> tuple[Backup, Survey]:
-        backup, survey = await manifest.load(self.store, name, app=APP), Survey()
-        async for line in lines_of(self.store, backup):
+        backup, survey = await manifest.load_manifest(self.store, name, app=APP), Survey()
+        async for line in backup_lines(self.store, backup):
             survey.see(line)
         return backup, survey
 
@@ -142,7 +142,7 @@ class Restore:
 
     async def _put_back(self, backup: Backup, put_back: PutBack) -> int:
         ledger, trail = Refill(self.restore_store.rows), Refill(self.trail, keeps=True)
-        async for line in lines_of(self.store, backup):
+        async for line in backup_lines(self.store, backup):
             if line.part == LEDGER:
                 await ledger.add(dict(put_back.rows(line)))
             else:

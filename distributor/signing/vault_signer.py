@@ -36,7 +36,7 @@ from distributor.settings.values import CURVE_ORDER
 from distributor.signing.signer import fields_of
 from foundation.errors import ConfigurationError
 from foundation.secrets import vault_client
-from foundation.secrets.vault_errors import why
+from foundation.secrets.vault_errors import explain
 from foundation.settings.references import VaultItem
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class VaultSigner:
             async with vault_client.deadline():
                 result = await self._crypto.sign(SignatureAlgorithm.es256_k, digest)
         except AzureError as error:
-            raise SignerUnavailable(f"{self._setting} {why(error, self._item, ROLE)}") from error
+            raise SignerUnavailable(f"{self._setting} {explain(error, self._item, ROLE)}") from error
         return result.signature
 
     def _recoverable(self, digest: bytes, signature: bytes) -> tuple[int, int, int]:
@@ -146,7 +146,7 @@ async def connect_vault_signer(
             async with vault_client.deadline():
                 key = await client.get_key(item.name, item.version or None)
         except AzureError as error:
-            raise ConfigurationError(f"{setting} {why(error, item, ROLE)}") from error
+            raise ConfigurationError(f"{setting} {explain(error, item, ROLE)}") from error
         public = _public_of(setting, key)
         crypto = CryptographyClient(key, credential, **vault_client.options(transport))
         opened.push_async_callback(crypto.close)

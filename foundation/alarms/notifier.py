@@ -109,7 +109,7 @@ class Notifier:
         now = self.register.clock()
         notification = repetition.after_look(before, code, facts, now)
         kind = self.register.catalogue.find(code)
-        word = repetition.due(notification, now, facts, event=kind.event) if notification else None
+        word = repetition.due_message(notification, now, facts, event=kind.event) if notification else None
         if notification is None or (word is None and notification == before):
             return None
         stored = repetition.before_delivery(notification, word, now) if word else notification

@@ -32,7 +32,7 @@ def after_look(notification: Notification | None, code: str, facts: Sequence[Fac
     return _not_seen(notification, now) if notification else None
 
 
-def due(
+def due_message(
     notification: Notification, now: UnixMs, facts: Sequence[Fact] = (), *, event: bool = False
 ) -> AlarmState | None:
     """

@@ -18,7 +18,7 @@ from typing import Final
 from foundation import logs
 from foundation.alarms.catalogue import Language
 from foundation.alarms.model import AlarmState, Message
-from foundation.alarms.wording import document_of, message_text, subject_of, summary_of
+from foundation.alarms.wording import document_of, message_subjects, message_text, summary_of
 from foundation.errors import Transient
 from foundation.outgoing.guard import Limits, OutgoingGuard, Request
 
@@ -49,7 +49,7 @@ class LogTarget:
                 "code": message.kind.code,
                 "summary": summary_of(message, self.language),
                 "action": message.kind.texts[self.language].action,
-                "subject": subject_of(message),
+                "subject": message_subjects(message),
                 "severity": message.kind.severity.name.lower(),
                 "id": message.id,
                 "count": message.count,

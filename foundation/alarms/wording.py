@@ -22,7 +22,7 @@ def summary_of(message: Message, language: Language) -> str:
     return f"{said}{many}{detail}"
 
 
-def subject_of(message: Message) -> str:
+def message_subjects(message: Message) -> str:
     """Return the subjects of the message, the oldest first."""
     return ", ".join(fact.subject for fact in message.facts if fact.subject)
 
@@ -49,7 +49,7 @@ def _entry(message: Message, language: Language) -> Mapping[str, object]:
         "code": message.kind.code,
         "summary": summary_of(message, language),
         "action": message.kind.texts[language].action,
-        "subject": subject_of(message),
+        "subject": message_subjects(message),
         "id": message.id,
         "state": message.word.value,
         "severity": message.kind.severity.name.lower(),

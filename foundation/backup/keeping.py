@@ -21,8 +21,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from foundation.backup import manifest
-from foundation.backup.lines import Line, Tally, packed
-from foundation.backup.ports import Backup, BackupIncomplete, BackupStore, NoBackup, Part, Source, kind_of
+from foundation.backup.lines import BackupLine, Tally, packed
+from foundation.backup.ports import Backup, BackupIncomplete, BackupPart, BackupSource, BackupStore, NoBackup, kind_of
 from foundation.backup.reading import Counts, by_part, checked
 from foundation.clock import DAY_MS, Clock, Sleep, UnixMs
 from foundation.errors import StoreUnavailable
@@ -40,8 +40,8 @@ class Keeping:
     """Writes backups of one ledger. Raises StoreUnavailable, ConfigurationError; the newest backup stays then."""
 
     store: BackupStore
-    source: Source
-    parts: Sequence[Part]
+    source: BackupSource
+    parts: Sequence[BackupPart]
     clock: Clock
     sleep: Sleep = asyncio.sleep
 
@@ -68,7 +68,7 @@ class Keeping:
             rows=rows,
             counts=counts,
         )
-        await self.store.put(manifest.manifest_name(name), manifest.dump(kept))
+        await self.store.put(manifest.manifest_name(name), manifest.manifest_text(kept))
         await self._forget_old(name, UnixMs(begun_ms - KEPT_MS))
         return kept
 
@@ -88,13 +88,13 @@ class Keeping:
         if short:
             raise BackupIncomplete(f"the copy lacks {', '.join(short)}; it was not kept")
 
-    async def _lines(self) -> AsyncIterator[Line]:
+    async def _lines(self) -> AsyncIterator[BackupLine]:
         for part in self.parts:
             for first, last in part.ranges:
                 async for row in self._rows(part, first, last):
-                    yield Line(part.name, row.key, row.values)
+                    yield BackupLine(part.name, row.key, row.values)
 
-    async def _rows(self, part: Part, first: str, last: str) -> AsyncIterator[Row]:
+    async def _rows(self, part: BackupPart, first: str, last: str) -> AsyncIterator[Row]:
         while True:
             page = await self._page(part, first, last)
             for row in page:
@@ -103,7 +103,7 @@ class Keeping:
                 return
             first = behind(page[-1].key)
 
-    async def _page(self, part: Part, first: str, last: str) -> Sequence[Row]:
+    async def _page(self, part: BackupPart, first: str, last: str) -> Sequence[Row]:
         for pause in PAUSES_S:
             with suppress(StoreUnavailable, WriteConflict):
                 return await part.rows.scan(first, last, limit=PAGE_ROWS)

@@ -25,7 +25,7 @@ _CHUNK_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BackupLine:
     """One row of a part."""
 
     part: str
@@ -52,7 +52,7 @@ class Tally:
         return str(self.digest.hexdigest())
 
 
-async def packed(lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
+async def packed(lines: AsyncIterator[BackupLine]) -> AsyncIterator[bytes]:
     """Yield *lines* as the bytes of one gzip file."""
     squeeze = zlib.compressobj(wbits=_GZIP)
     waiting = bytearray()
@@ -64,7 +64,7 @@ async def packed(lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
     yield bytes(waiting) + squeeze.flush()
 
 
-async def unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
+async def unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[BackupLine]:
     """Yield the lines that *packed* wrote. Raises NoBackup where the bytes are others, or end too early."""
     widen, rest = zlib.decompressobj(wbits=_GZIP), b""
     try:
@@ -81,15 +81,15 @@ async def unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
         raise NoBackup("the backup is not whole: it ends too early")
 
 
-def _written(line: Line) -> bytes:
+def _written(line: BackupLine) -> bytes:
     values = {name: _stored(value) for name, value in line.values.items()}
     return json.dumps([line.part, line.key, values], separators=(",", ":")).encode() + b"\n"
 
 
-def _read(text: bytes) -> Line:
+def _read(text: bytes) -> BackupLine:
     try:
         part, key, values = json.loads(text)
-        return Line(part, key, {name: _value(value) for name, value in values.items()})
+        return BackupLine(part, key, {name: _value(value) for name, value in values.items()})
     except (ValueError, TypeError, AttributeError, KeyError):
         raise NoBackup("the backup has a line that is no row") from None
 

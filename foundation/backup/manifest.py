@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from foundation.backup.ports import Backup, BackupStore, NoBackup, Source
+from foundation.backup.ports import Backup, BackupSource, BackupStore, NoBackup
 from foundation.clock import UnixMs
 
 FORMAT: Final = 1
@@ -28,7 +28,7 @@ def stem(blob: str) -> str:
     return blob.removesuffix(_BLOB).removesuffix(_MANIFEST)
 
 
-def dump(backup: Backup) -> bytes:
+def manifest_text(backup: Backup) -> bytes:
     """Return the manifest's text."""
     source = backup.source
     head = {"format": FORMAT, "app": source.app, "ledger": source.ledger, "prefix": source.prefix}
@@ -45,7 +45,7 @@ def dump(backup: Backup) -> bytes:
     return json.dumps(head | rest, indent=1).encode()
 
 
-async def load(store: BackupStore, name: str, *, app: str) -> Backup:
+async def load_manifest(store: BackupStore, name: str, *, app: str) -> Backup:
     """
     Return the backup of a name.
 
@@ -67,7 +67,7 @@ async def load(store: BackupStore, name: str, *, app: str) -> Backup:
 
 
 def _backup(name: str, found: dict[str, Any]) -> Backup:
-    source = Source(
+    source = BackupSource(
         app=found["app"], ledger=found["ledger"], prefix=found["prefix"], schema=int(found.get("schema", 0))
     )
     return Backup(
@@ -83,6 +83,6 @@ def _backup(name: str, found: dict[str, Any]) -> Backup:
     )
 
 
-async def listed(store: BackupStore, prefix: str) -> Sequence[str]:
+async def backup_names(store: BackupStore, prefix: str) -> Sequence[str]:
     """Return the names of the backups there are, the oldest first."""
     return [stem(name) for name in await store.names(prefix) if name.endswith(_MANIFEST)]

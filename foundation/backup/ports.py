@@ -45,7 +45,7 @@ class BackupStore(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class BackupPart:
     """One partition of a table, and how it is read."""
 
     name: str
@@ -57,7 +57,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class BackupSource:
     """Whose backup it is."""
 
     app: str
@@ -74,7 +74,7 @@ class Backup:
     """A backup that was kept, as its manifest says."""
 
     name: str
-    source: Source
+    source: BackupSource
     version: str
     """Of the app that wrote it."""
     begun_ms: UnixMs

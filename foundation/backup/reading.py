@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 
-from foundation.backup.lines import Line, Tally, unpacked
+from foundation.backup.lines import BackupLine, Tally, unpacked
 from foundation.backup.manifest import blob_name
 from foundation.backup.ports import Backup, BackupStore, NoBackup, kind_of
 
 Counts = dict[str, dict[str, int]]
 
 
-async def lines_of(store: BackupStore, backup: Backup) -> AsyncIterator[Line]:
+async def backup_lines(store: BackupStore, backup: Backup) -> AsyncIterator[BackupLine]:
     """Yield every row. Raises NoBackup, at the end at the latest, unless the bytes are those of the manifest."""
     async for line in _lines(store, blob_name(backup.name), size=backup.size, sha256=backup.sha256):
         yield line
@@ -27,7 +27,7 @@ async def checked(store: BackupStore, blob: str, *, size: int, sha256: str) -> t
     return rows, by_part(found)
 
 
-async def _lines(store: BackupStore, blob: str, *, size: int, sha256: str) -> AsyncIterator[Line]:
+async def _lines(store: BackupStore, blob: str, *, size: int, sha256: str) -> AsyncIterator[BackupLine]:
     read = Tally()
     async for line in unpacked(read.count(store.read(blob))):
         yield line

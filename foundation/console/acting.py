@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from foundation.console.pages import Pages
-from foundation.console.sessions import Session
+from foundation.console.sessions import ConsoleSession
 from foundation.console.visit import Visit
 from foundation.errors import ServiceError
 from foundation.sentences import N_
@@ -25,7 +25,7 @@ class Sorry(ServiceError):
         self.status, self.text = status, text
 
 
-class Act(Protocol):
+class ActButton(Protocol):
     """One act: its name in addresses and forms, and the words of its button."""
 
     @property
@@ -56,7 +56,7 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class ActRequest:
     """An act that a person gives: its subject, the person and the reason."""
 
     act: str
@@ -74,7 +74,7 @@ class ConsoleApp(Protocol):
     def pages(self) -> Pages: ...
 
     @property
-    def acts(self) -> Mapping[str, Act]: ...
+    def acts(self) -> Mapping[str, ActButton]: ...
 
     @property
     def brakes(self) -> Sequence[str]:
@@ -89,13 +89,13 @@ class ConsoleApp(Protocol):
     async def epoch(self) -> int:
         """Return the epoch of sessions: those of another one are over."""
 
-    async def look(self, visit: Visit, session: Session) -> Shown | None:
+    async def look(self, visit: Visit, session: ConsoleSession) -> Shown | None:
         """Return the page at the visit's path; None if there is none."""
 
     async def version(self, act: str, about: str) -> str:
         """Return what the thing an act is about looks like now; another text once anybody has written it."""
 
-    async def run(self, order: Order) -> Told:
+    async def run(self, order: ActRequest) -> Told:
         """Say what an act would do, or do it."""
 
 

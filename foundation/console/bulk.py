@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from foundation import logs
-from foundation.console.acting import NO_WHY, STALE, Act, Order, Shown, Sorry
+from foundation.console.acting import NO_WHY, STALE, ActButton, ActRequest, Shown, Sorry
 from foundation.console.door import NOWHERE
 from foundation.console.forms import Forms, Purpose
-from foundation.console.sessions import Session
+from foundation.console.sessions import ConsoleSession
 from foundation.console.visit import Visit
 from foundation.sentences import N_
 
@@ -38,7 +38,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class BulkItem:
     """One thing of the list, and what its dry run says; refused: it is shown, and is not part of the form."""
 
     subject: str
@@ -51,17 +51,17 @@ class Item:
 class Items:
     """The list, at most ``ITEMS_MAX`` long; *more*: there are others behind it."""
 
-    items: Sequence[Item]
+    items: Sequence[BulkItem]
     more: bool
 
     @property
     def frozen(self) -> Mapping[str, str]:
         """Return what the form is about: each thing with a digest of its version."""
-        return {each.subject: digest(each.version) for each in self.items if not each.refused}
+        return {each.subject: version_digest(each.version) for each in self.items if not each.refused}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class BulkOutcome:
     """What became of one thing."""
 
     subject: str
@@ -73,15 +73,15 @@ class BulkApp(Protocol):
     """What an app brings. Every method raises Sorry, and StoreUnavailable."""
 
     @property
-    def acts(self) -> Mapping[str, Act]: ...
+    def acts(self) -> Mapping[str, ActButton]: ...
 
     async def items(self, act: str, about: str, by: str, after: str) -> Items:
         """Return what *act* would be about, behind the thing *after*, each with its dry run."""
 
-    async def use(self, form: str, order: Order, count: int) -> bool:
+    async def use(self, form: str, order: ActRequest, count: int) -> bool:
         """Note that *form* is used; False where it was used before."""
 
-    async def run(self, order: Order, frozen: Mapping[str, str]) -> Sequence[Outcome]:
+    async def run(self, order: ActRequest, frozen: Mapping[str, str]) -> Sequence[BulkOutcome]:
         """Do the act to each thing of *frozen* whose version still has that digest."""
 
 
@@ -91,7 +91,7 @@ class Bulk:
 
     app: BulkApp
     forms: Forms
-    session: Session
+    session: ConsoleSession
     say: Callable[[str], str]
     """Translates for the person."""
 
@@ -103,7 +103,7 @@ class Bulk:
             return await self._act(self.app.acts[name], visit)
         return await self._ask(self.app.acts[name], visit.query.get("about", ""), visit.query.get("after", ""))
 
-    async def _ask(self, act: Act, about: str, after: str, wrong: str = "") -> Shown:
+    async def _ask(self, act: ActButton, about: str, after: str, wrong: str = "") -> Shown:
         found = await self.app.items(act.name, about, self.session.name, after)
         frozen = found.frozen
         purpose = Purpose(_to_many(act), about, json.dumps(frozen))
@@ -118,7 +118,7 @@ class Bulk:
         }
         return Shown(template="bulk.html", values=values, status=422 if wrong else 200)
 
-    async def _act(self, act: Act, visit: Visit) -> Shown:
+    async def _act(self, act: ActButton, visit: Visit) -> Shown:
         about, why, form = visit.said("about"), visit.said("why").strip(), visit.said("form")
         version = self.forms.version_in(form, self.session, _to_many(act), about)
         if version is None:
@@ -128,7 +128,7 @@ class Bulk:
             return await self._ask(act, about, visit.said("after"), NO_WHY)
         if visit.said("count").strip() != str(len(frozen)):
             return await self._ask(act, about, visit.said("after"), _WRONG_COUNT)
-        order = Order(act=act.name, about=about, by=self.session.name, why=why, apply=True)
+        order = ActRequest(act=act.name, about=about, by=self.session.name, why=why, apply=True)
         if not await self.app.use(hashlib.sha256(form.encode()).hexdigest(), order, len(frozen)):
             raise Sorry(409, STALE)
         logs.info(_log, "console_bulk_begins", act=act.name, about=about, by=order.by, subjects=",".join(frozen))
@@ -139,7 +139,7 @@ class Bulk:
         return Shown(template="bulk_done.html", values=values, status=200 if done else 409)
 
 
-def digest(version: str) -> str:
+def version_digest(version: str) -> str:
     """Return what a form keeps of a version: enough to notice another one."""
     return hashlib.sha256(version.encode()).hexdigest()[:_VERSION_DIGITS]
 
@@ -158,6 +158,6 @@ async def each_in_time(
     return await asyncio.gather(*map(one, subjects))
 
 
-def _to_many(act: Act) -> str:
+def _to_many(act: ActButton) -> str:
     """Return what a form to many things is signed for: the form of the same act to one thing is another."""
     return f"{act.name} to many"

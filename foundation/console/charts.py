@@ -32,7 +32,7 @@ _PREFIXES: Final = ("", "k", "M", "G", "T", "P")
 Value = int | Decimal
 
 
-class Shape(StrEnum):
+class ChartKind(StrEnum):
     """How the values are drawn."""
 
     BARS = "bars"
@@ -81,7 +81,7 @@ class Chart:
     """What the labels are, such as "Day"."""
     labels: Sequence[str]
     series: Sequence[Series]
-    shape: Shape = Shape.BARS
+    shape: ChartKind = ChartKind.BARS
     levels: Sequence[Level] = ()
     """The lines to draw, the lowest first, where round numbers would be wrong."""
 
@@ -127,7 +127,7 @@ class Dot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class Polyline:
     """An unbroken run of a line: at least two values."""
 
     points: str
@@ -135,7 +135,7 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mark:
+class AxisLabel:
     """A text at an edge, and the place it belongs to."""
 
     at: str
@@ -148,10 +148,10 @@ class Drawing:
     """What the picture consists of, in its own coordinates."""
 
     bars: Sequence[Bar]
-    lines: Sequence[Line]
+    lines: Sequence[Polyline]
     dots: Sequence[Dot]
-    levels: Sequence[Mark]
-    days: Sequence[Mark]
+    levels: Sequence[AxisLabel]
+    days: Sequence[AxisLabel]
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -163,10 +163,10 @@ def drawn(chart: Chart) -> Drawing:
     """Return the picture of *chart*."""
     levels = chart.levels or round_levels(_highest(chart))
     scale = _Scale(top=max([*(Decimal(each.value) for each in levels), _highest(chart)]), count=len(chart.labels))
-    bars = list(_bars(chart, scale)) if chart.shape is Shape.BARS else []
-    lines = list(_lines(chart, scale)) if chart.shape is Shape.LINES else []
-    dots = list(_dots(chart, scale)) if chart.shape is Shape.LINES else []
-    marks = [Mark(at=_text(scale.y(each.value)), text=each.text) for each in levels]
+    bars = list(_bars(chart, scale)) if chart.shape is ChartKind.BARS else []
+    lines = list(_lines(chart, scale)) if chart.shape is ChartKind.LINES else []
+    dots = list(_dots(chart, scale)) if chart.shape is ChartKind.LINES else []
+    marks = [AxisLabel(at=_text(scale.y(each.value)), text=each.text) for each in levels]
     return Drawing(bars=bars, lines=lines, dots=dots, levels=marks, days=list(_days(chart)))
 
 
@@ -236,21 +236,21 @@ def _dots(chart: Chart, scale: _Scale) -> Iterator[Dot]:
         yield Dot(x=_text(scale.x(at)), y=_text(scale.y(value)), series=number + 1, words=words)
 
 
-def _lines(chart: Chart, scale: _Scale) -> Iterator[Line]:
+def _lines(chart: Chart, scale: _Scale) -> Iterator[Polyline]:
     for number, series in enumerate(chart.series):
         for there, run in groupby(enumerate(series.points), key=lambda each: each[1].value is not None):
             places = [f"{_text(scale.x(at))},{_text(scale.y(point.value or 0))}" for at, point in run]
             if there and len(places) > 1:
-                yield Line(points=" ".join(places), series=number + 1)
+                yield Polyline(points=" ".join(places), series=number + 1)
 
 
-def _days(chart: Chart) -> Iterator[Mark]:
+def _days(chart: Chart) -> Iterator[AxisLabel]:
     """Yield the first and the last label, each within the picture; the last alone where there is one day."""
     last = len(chart.labels) - 1
     if last > 0:
-        yield Mark(at=str(LEFT), text=chart.labels[0], anchor="start")
+        yield AxisLabel(at=str(LEFT), text=chart.labels[0], anchor="start")
     if last >= 0:
-        yield Mark(at=str(RIGHT), text=chart.labels[last], anchor="end")
+        yield AxisLabel(at=str(RIGHT), text=chart.labels[last], anchor="end")
 
 
 def _text(coordinate: Decimal) -> str:

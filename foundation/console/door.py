@@ -16,7 +16,7 @@ from foundation import logs
 from foundation.clock import Clock, UnixMs
 from foundation.console.acting import Brake, ConsoleApp, Sorry
 from foundation.console.entra import PrincipalRefused, PrincipalUnreadable
-from foundation.console.sessions import WHOLE_MS, Person, Session, Sessions
+from foundation.console.sessions import WHOLE_MS, ConsoleSession, Sessions, TokenHolder
 from foundation.console.settings import ConsoleSettings
 from foundation.console.visit import Visit
 from foundation.http.html import HtmlPage, cookie_in
@@ -51,7 +51,7 @@ class Door:
     use_link: UseLink | None = None
     """None: there are no links that sign in."""
 
-    def people(self, visit: Visit) -> Mapping[str, Person]:
+    def people(self, visit: Visit) -> Mapping[str, TokenHolder]:
         """
         Return who may be signed in here: everybody with a token, or only the person the platform names.
 
@@ -71,7 +71,7 @@ class Door:
             raise Sorry(401 if unreadable else 403, _UNREADABLE if unreadable else _NO_ROLE) from None
         return {person.name: person}
 
-    async def session(self, visit: Visit) -> Session | None:
+    async def session(self, visit: Visit) -> ConsoleSession | None:
         """Return whose session the cookie bears; without one the ledger, which knows the epoch, is not asked."""
         cookie, people = cookie_in(visit.cookies, COOKIE), self.people(visit)
         return (await self._sessions(people)).read(cookie) if cookie and people else None
@@ -114,7 +114,7 @@ class Door:
         """Take the cookie from this browser."""
         return self.app.pages.redirect(f"{ROOT}/sign-in", cookie=f"{COOKIE}=; Max-Age=0; {_ATTRIBUTES}")
 
-    def cookie(self, session: Session) -> str:
+    def cookie(self, session: ConsoleSession) -> str:
         """Return the cookie of *session*, used now; who is in it was decided by then."""
         return f"{COOKIE}={self._nobody.cookie(session)}; Max-Age={WHOLE_MS // 1000}; {_ATTRIBUTES}"
 
@@ -130,7 +130,7 @@ class Door:
         (person,) = people.values()
         return self._signed_in((await self._sessions(people)).begin(person, visit.language), "entra")
 
-    def _signed_in(self, session: Session, how: str) -> HtmlPage:
+    def _signed_in(self, session: ConsoleSession, how: str) -> HtmlPage:
         logs.info(_log, "console_signed_in", name=session.name, role=str(session.role), how=how)
         return self.app.pages.redirect(ROOT, cookie=self.cookie(session))
 
@@ -153,6 +153,6 @@ class Door:
     def _nobody(self) -> Sessions:
         return Sessions(keys=self.settings.keys, people={}, clock=self.clock)
 
-    async def _sessions(self, people: Mapping[str, Person]) -> Sessions:
+    async def _sessions(self, people: Mapping[str, TokenHolder]) -> Sessions:
         """Return the sessions of now: those from before everybody was signed out are over. Raises StoreUnavailable."""
         return replace(self._nobody, people=people, epoch=await self.app.epoch())

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from foundation.console.sessions import Person, Role
+from foundation.console.sessions import Role, TokenHolder
 from foundation.errors import ServiceError
 from foundation.json_depth import read_shallow
 
@@ -72,7 +72,7 @@ class Entra:
     tenant: str
     client: str
 
-    def person(self, header: str) -> Person:
+    def person(self, header: str) -> TokenHolder:
         """
         Return the person *header* names, with the greater of their roles.
 
@@ -87,7 +87,7 @@ class Entra:
             raise PrincipalUnreadable("preferred_username is no name of a person")
         if (tenant, client) != (self.tenant, self.client):
             raise PrincipalRefused(f"{name} signed in to another tenant or application")
-        return Person(name=name, role=_role(claims, name), token=f"entra\0{tenant}\0{client}\0{subject}")
+        return TokenHolder(name=name, role=_role(claims, name), token=f"entra\0{tenant}\0{client}\0{subject}")
 
 
 def _claims(header: str) -> list[tuple[str, str]]:

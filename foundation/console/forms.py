@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from itsdangerous import BadData
 
 from foundation.clock import Clock, UnixMs
-from foundation.console.sessions import IDLE_MS, Session, serializer
+from foundation.console.sessions import IDLE_MS, ConsoleSession, serializer
 
 _SALT: Final = "console form"
 
@@ -43,16 +43,16 @@ class Forms:
     keys: Sequence[str]
     clock: Clock
 
-    def token(self, session: Session, purpose: Purpose) -> str:
+    def token(self, session: ConsoleSession, purpose: Purpose) -> str:
         """Return the hidden field of a form by which *session* may act for *purpose* during half an hour."""
         return str(serializer(self.keys, _SALT).dumps([*_bound(session, purpose), self.clock()]))
 
-    def allows(self, token: str, session: Session, purpose: Purpose) -> bool:
+    def allows(self, token: str, session: ConsoleSession, purpose: Purpose) -> bool:
         """Say whether *token* was made for this session and *purpose*, and is not older than half an hour. Total."""
         found = self.version_in(token, session, purpose.act, purpose.subject)
         return found is not None and hmac.compare_digest(json.dumps(found), json.dumps(purpose.version))
 
-    def version_in(self, token: str, session: Session, act: str, subject: str) -> str | None:
+    def version_in(self, token: str, session: ConsoleSession, act: str, subject: str) -> str | None:
         """
         Return the version that *token* is bound to; None unless it was made for this session, act and subject.
 
@@ -66,5 +66,5 @@ class Forms:
         return str(version) if same and self.clock() - UnixMs(made_ms) <= IDLE_MS else None
 
 
-def _bound(session: Session, purpose: Purpose) -> list[str]:
+def _bound(session: ConsoleSession, purpose: Purpose) -> list[str]:
     return [session.key, purpose.act, purpose.subject, purpose.version]

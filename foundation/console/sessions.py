@@ -40,7 +40,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
+class TokenHolder:
     """Somebody with a personal token."""
 
     name: str
@@ -49,7 +49,7 @@ class Person:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Session:
+class ConsoleSession:
     """A person who is signed in, on one browser."""
 
     key: str
@@ -69,10 +69,10 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Invitation:
+class SignInLink:
     """A link that signs *person* in. Before a person is let in, store that links made until *made_ms* are used."""
 
-    person: Person
+    person: TokenHolder
     made_ms: UnixMs
 
 
@@ -89,11 +89,11 @@ class Sessions:
     """
 
     keys: Sequence[str]
-    people: Mapping[str, Person]
+    people: Mapping[str, TokenHolder]
     clock: Clock
     epoch: int = 0
 
-    def sign_in(self, token: str, language: str) -> Session | None:
+    def sign_in(self, token: str, language: str) -> ConsoleSession | None:
         """Return a new session of the person whose token this is; None if it is nobody's."""
         given = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         found = None
@@ -102,10 +102,10 @@ class Sessions:
                 found = person
         return self.begin(found, language) if found else None
 
-    def begin(self, person: Person, language: str) -> Session:
+    def begin(self, person: TokenHolder, language: str) -> ConsoleSession:
         """Return a new session of *person*, who has proved who they are."""
         now = self.clock()
-        return Session(
+        return ConsoleSession(
             key=secrets.token_hex(16),
             name=person.name,
             mark=self._mark(person, self.keys[0]),
@@ -120,7 +120,7 @@ class Sessions:
         made = [name, self._mark(self.people[name], self.keys[0]), self.clock()]
         return str(serializer(self.keys, _LINK_SALT).dumps(made))
 
-    def invited(self, link: str) -> Invitation | None:
+    def invited(self, link: str) -> SignInLink | None:
         """Return the person *link* signs in; None unless we signed it, it is young, and their token is the same."""
         try:
             name, mark, made_ms = serializer(self.keys, _LINK_SALT).loads(link)
@@ -129,15 +129,15 @@ class Sessions:
         person, age_ms = self.people.get(name), self.clock() - made_ms
         if person is None or not self._remembers(mark, person) or not 0 <= age_ms <= LINK_MS:
             return None
-        return Invitation(person=person, made_ms=UnixMs(made_ms))
+        return SignInLink(person=person, made_ms=UnixMs(made_ms))
 
-    def cookie(self, session: Session) -> str:
+    def cookie(self, session: ConsoleSession) -> str:
         """Return *session* as text, signed, last used now."""
         fields = asdict(replace(session, seen_ms=self.clock()))
         del fields["role"]
         return self._serializer().dumps(fields)
 
-    def read(self, cookie: str) -> Session | None:
+    def read(self, cookie: str) -> ConsoleSession | None:
         """Return the session of *cookie*; None unless it was signed by us and is not over. Total."""
         try:
             session = _session(self._serializer().loads(cookie))
@@ -151,10 +151,10 @@ class Sessions:
             return None
         return replace(session, role=person.role, mark=self._mark(person, self.keys[0]))
 
-    def _remembers(self, mark: str, person: Person) -> bool:
+    def _remembers(self, mark: str, person: TokenHolder) -> bool:
         return any(hmac.compare_digest(self._mark(person, key), mark) for key in self.keys)
 
-    def _mark(self, person: Person, key: str) -> str:
+    def _mark(self, person: TokenHolder, key: str) -> str:
         content = f"console token\0{self.epoch}\0{person.token}"
         return hmac.new(key.encode(), content.encode(), "sha256").hexdigest()[:_MARK_DIGITS]
 
@@ -175,6 +175,6 @@ def serializer(keys: Sequence[str], salt: str) -> URLSafeSerializer:
     )
 
 
-def _session(fields: Any) -> Session:
+def _session(fields: Any) -> ConsoleSession:
     """Return a session from what was signed. Raises TypeError where another version signed other fields."""
-    return Session(**fields)
+    return ConsoleSession(**fields)

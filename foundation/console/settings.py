@@ -10,7 +10,7 @@ from urllib.parse import SplitResult
 from pydantic import SecretStr
 
 from foundation.console.entra import Entra
-from foundation.console.sessions import Person, Role
+from foundation.console.sessions import Role, TokenHolder
 from foundation.invisible import first_invisible
 from foundation.settings import urls
 from foundation.settings.groups import Problem, SettingsGroup, family, setting
@@ -21,7 +21,7 @@ _DIRECTORY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BYTES_MIN = 32
 
 
-def person(suffix: str) -> str:
+def holder_of(suffix: str) -> str:
     """Accept the end of a setting's name that says whose token it holds, return the name."""
     if not _NAME.fullmatch(suffix):
         raise ValueError("must end in a name: 1 to 32 of A-Z, 0-9 and _, the first a letter")
@@ -78,7 +78,7 @@ class ConsoleSettings(SettingsGroup):
     tokens: Mapping[str, _Secret] = family(
         "CONSOLE_TOKEN__<NAME>",
         "Personal token of one who may open the console, at least 32 bytes: `CONSOLE_TOKEN__ANA` is `ana`",
-        person,
+        holder_of,
         secret=True,
         alone=True,
     )
@@ -121,11 +121,11 @@ class ConsoleSettings(SettingsGroup):
             yield Problem(f"CONSOLE_TOKEN__{name.upper()}", "is another person's token too: each needs their own")
 
     @property
-    def people(self) -> Mapping[str, Person]:
+    def people(self) -> Mapping[str, TokenHolder]:
         """Everybody who may sign in."""
         shared = _sharing(self.tokens)
         return {
-            name: Person(name=name, role=self._role(name), token=token.get_secret_value())
+            name: TokenHolder(name=name, role=self._role(name), token=token.get_secret_value())
             for name, token in self.tokens.items()
             if name not in shared
         }

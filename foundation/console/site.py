@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from foundation import logs
 from foundation.clock import Clock
-from foundation.console.acting import NO_WHY, STALE, Act, Brake, ConsoleApp, Order, Sorry, Told
+from foundation.console.acting import NO_WHY, STALE, ActButton, ActRequest, Brake, ConsoleApp, Sorry, Told
 from foundation.console.bulk import Bulk, BulkApp
 from foundation.console.door import COOKIE, NOWHERE, ROOT, STYLE, Door, UseLink
 from foundation.console.forms import Forms, Purpose
-from foundation.console.sessions import Session
+from foundation.console.sessions import ConsoleSession
 from foundation.console.settings import ConsoleSettings
 from foundation.console.visit import Visit
 from foundation.errors import ServiceError
@@ -68,7 +68,7 @@ class Site:
 
     async def answer(self, visit: Visit) -> HtmlPage:
         """Return the page; what is refused, or does not answer now, is a page that says so."""
-        known: list[Session] = []
+        known: list[ConsoleSession] = []
         try:
             async with asyncio.timeout(self.answer_s - PAGE_S):
                 session = await self._door.session(visit)
@@ -85,11 +85,11 @@ class Site:
                 status, text = self.app.why_not(error)
             return self._instead(visit, known, status, text)
 
-    def _instead(self, visit: Visit, known: Sequence[Session], status: int, text: str) -> HtmlPage:
+    def _instead(self, visit: Visit, known: Sequence[ConsoleSession], status: int, text: str) -> HtmlPage:
         """Return a page that says what went wrong, in the language of who is known to ask."""
         return self._message(known[0] if known else None, _language(visit, known), status, text)
 
-    async def _answer(self, visit: Visit, session: Session | None) -> HtmlPage:
+    async def _answer(self, visit: Visit, session: ConsoleSession | None) -> HtmlPage:
         if visit.path == STYLE:
             return self.app.pages.style()
         if not self._door.people(visit):
@@ -104,7 +104,7 @@ class Site:
             return self.app.pages.redirect(f"{ROOT}/sign-in")
         return await self._inside(visit, session)
 
-    async def _inside(self, visit: Visit, session: Session) -> HtmlPage:
+    async def _inside(self, visit: Visit, session: ConsoleSession) -> HtmlPage:
         place, _slash, rest = visit.path.partition("/")
         match place, visit.method:
             case "acts", "POST" if rest in self.app.acts:
@@ -120,23 +120,23 @@ class Site:
                 return await self._look(visit, session)
         raise Sorry(404, NOWHERE)
 
-    async def _look(self, visit: Visit, session: Session) -> HtmlPage:
+    async def _look(self, visit: Visit, session: ConsoleSession) -> HtmlPage:
         shown = await self.app.look(visit, session)
         if shown is None:
             raise Sorry(404, NOWHERE)
         return self._page(session, shown.template, status=shown.status, **shown.values)
 
-    def _language(self, visit: Visit, session: Session) -> HtmlPage:
+    def _language(self, visit: Visit, session: ConsoleSession) -> HtmlPage:
         chosen = "pt" if visit.said("to") == "pt" else "en"
         return self.app.pages.redirect(ROOT, cookie=self._door.cookie(replace(session, language=chosen)))
 
     # acting ----------------------------------------------------------------------------------------
 
-    async def _ask(self, act: Act, about: str, session: Session, wrong: str = "") -> HtmlPage:
+    async def _ask(self, act: ActButton, about: str, session: ConsoleSession, wrong: str = "") -> HtmlPage:
         """Show what *act* would do, and the form that does it."""
         self._may(session)
         purpose = Purpose(act.name, about, await self.app.version(act.name, about))
-        dry = await self.app.run(Order(act=act.name, about=about, by=session.name, why="-", apply=False))
+        dry = await self.app.run(ActRequest(act=act.name, about=about, by=session.name, why="-", apply=False))
         token = self._forms.token(session, purpose)
         return self._page(
             session,
@@ -149,7 +149,7 @@ class Site:
             wrong=self._say(session.language, wrong),
         )
 
-    async def _act(self, act: Act, visit: Visit, session: Session) -> HtmlPage:
+    async def _act(self, act: ActButton, visit: Visit, session: ConsoleSession) -> HtmlPage:
         """Do *act*, if the form is this session's, from here, about what the person saw."""
         self._door.same_origin(visit)
         self._may(session)
@@ -161,15 +161,15 @@ class Site:
             return await self._ask(act, about, session, NO_WHY)
         # Before it acts: what storage does although its answer comes too late is in no audit trail.
         logs.info(_log, "console_act_begins", act=act.name, about=about, by=session.name)
-        told = await self.app.run(Order(act=act.name, about=about, by=session.name, why=why, apply=True))
+        told = await self.app.run(ActRequest(act=act.name, about=about, by=session.name, why=why, apply=True))
         logs.info(_log, "console_act", act=act.name, about=about, by=session.name, refused=bool(told.refused))
         return self._done(session, act, about, told)
 
-    def _done(self, session: Session, act: Act, about: str, told: Told) -> HtmlPage:
+    def _done(self, session: ConsoleSession, act: ActButton, about: str, told: Told) -> HtmlPage:
         status = 503 if told.unknown else 409 if told.refused else 200
         return self._page(session, "done.html", status=status, act=act, about=about, told=told)
 
-    async def _bulk(self, app: BulkApp, name: str, visit: Visit, session: Session) -> HtmlPage:
+    async def _bulk(self, app: BulkApp, name: str, visit: Visit, session: ConsoleSession) -> HtmlPage:
         """Show what an act would do to many things, or do it to those of its form."""
         if visit.method == "POST":
             self._door.same_origin(visit)
@@ -178,7 +178,7 @@ class Site:
         shown = await Bulk(app=app, forms=self._forms, session=session, say=say).answer(name, visit)
         return self._page(session, shown.template, status=shown.status, **shown.values)
 
-    def _may(self, session: Session) -> None:
+    def _may(self, session: ConsoleSession) -> None:
         if not session.may_act:
             raise Sorry(403, _NOT_YOURS)
 
@@ -187,7 +187,7 @@ class Site:
     def _say(self, language: str, text: str) -> str:
         return self.app.pages.messages(language).gettext(text) if text else ""
 
-    def _page(self, session: Session, template: str, *, status: int = 200, **values: Any) -> HtmlPage:
+    def _page(self, session: ConsoleSession, template: str, *, status: int = 200, **values: Any) -> HtmlPage:
         return self.app.pages.page(
             template,
             session.language,
@@ -199,7 +199,7 @@ class Site:
             **values,
         )
 
-    def _message(self, session: Session | None, language: str, status: int, text: str) -> HtmlPage:
+    def _message(self, session: ConsoleSession | None, language: str, status: int, text: str) -> HtmlPage:
         cookie = self._door.cookie(session) if session else ""
         # One torn row may keep the first page shut, and the brake is on it.
         may = session and session.may_act and status >= _BROKEN
@@ -223,6 +223,6 @@ class Site:
         return Forms(keys=self.settings.keys, clock=self.clock)
 
 
-def _language(visit: Visit, known: Sequence[Session]) -> str:
+def _language(visit: Visit, known: Sequence[ConsoleSession]) -> str:
     """Return the language of the session, or what the browser asks for."""
     return "pt" if (known[0].language if known else visit.language) == "pt" else "en"

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class ReadinessProbe:
     """Something that is asked by itself: the checks it answers, and how."""
 
     name: str
@@ -37,7 +37,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class StandingAlarms:
     """The codes of the alarms that hold now, and those of them with which the service does no work."""
 
     codes: Sequence[str]
@@ -77,10 +77,10 @@ class _Memory:
 class ReadinessFrame:
     """Ask every part; what cannot be asked in time is a failed check, not a failed answer."""
 
-    parts: Sequence[Part]
+    parts: Sequence[ReadinessProbe]
     wrong_settings: Callable[[], Awaitable[Sequence[str]]]
     """Names as they may be shown to strangers."""
-    standing: Callable[[], Awaitable[Standing]]
+    standing: Callable[[], Awaitable[StandingAlarms]]
     clock: Clock
     deadline_s: float = DEADLINE_S
     _memory: _Memory = field(default_factory=_Memory, init=False, repr=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from foundation.clock import Clock, UnixMs
 from foundation.errors import ConfigurationError, SecretWithdrawn
 from foundation.secrets import vault_client
-from foundation.secrets.vault_errors import NOT_FOUND, is_withdrawn, status_of, why
+from foundation.secrets.vault_errors import NOT_FOUND, explain, is_withdrawn, status_of
 from foundation.settings.references import VaultItem, by_name, is_reference, parse_reference
 from foundation.settings.values import yes_no
 
@@ -127,7 +127,7 @@ class KeyVaultSecrets:
             if status_of(error) == NOT_FOUND and not referred:
                 return None
             kind = SecretWithdrawn if is_withdrawn(error) else ConfigurationError
-            raise kind(f"{name} {why(error, place, _ROLE)}") from error
+            raise kind(f"{name} {explain(error, place, _ROLE)}") from error
         if not secret.value:
             raise ConfigurationError(f"{name} is empty in {place.vault_url}: set a value for {place.name}")
         self._kept[place] = (UnixMs(self._clock() + KEPT_MS), secret.value)

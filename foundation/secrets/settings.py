@@ -25,7 +25,7 @@ class ResolvedSettings:
 
     async def read(self, group: type[G]) -> G:
         """Return the settings of *group*, secrets resolved. Raises ConfigurationError with all that is wrong."""
-        return reading.read(group, *await self._resolved(group))
+        return reading.read_group(group, *await self._resolved(group))
 
     async def wrong(self, each: Iterable[type[SettingsGroup]]) -> Sequence[str]:
         """Return the names of the settings of these groups that are missing or wrong, secrets among them."""

@@ -13,7 +13,7 @@ FORBIDDEN, NOT_FOUND = 403, 404
 _DISABLED = ("SecretDisabled", "KeyDisabled")
 
 
-def why(error: AzureError, item: VaultItem, role: str) -> str:
+def explain(error: AzureError, item: VaultItem, role: str) -> str:
     """Return what is wrong and what to do, by what the vault or the sign-in said; never a value."""
     from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 -- only where a vault is needed
 

@@ -25,7 +25,7 @@ _Where = tuple[Mapping[str, str], Mapping[str, str]]
 """The texts, and why some of them could not be resolved."""
 
 
-def read(group: type[G], environ: Mapping[str, str], unresolved: Mapping[str, str] = _NOTHING) -> G:
+def read_group(group: type[G], environ: Mapping[str, str], unresolved: Mapping[str, str] = _NOTHING) -> G:
     """
     Return the settings of *group*.
 

@@ -127,7 +127,7 @@ async def commit(rows: Rows, group: AtomicWrite, *, marker_row: str) -> Mapping[
         Contention: Another worker changed one of the rows first.
         LedgerUnavailable: No answer. The group may yet be done; what it says about itself is in the rows.
     """
-    check(group.writes)
+    check_writes(group.writes)
     for _ in range(TRIES_MAX):
         try:
             return _with_kept(group, await rows.commit(group.writes))
@@ -151,7 +151,7 @@ def version_of(versions: Mapping[str, Version], key: str) -> Version:
     return versions[key]
 
 
-def check(writes: Sequence[RowWrite]) -> None:
+def check_writes(writes: Sequence[RowWrite]) -> None:
     """
     Refuse what no table takes, before it is sent.
 

@@ -26,7 +26,7 @@ from foundation import logs
 from foundation.errors import ConfigurationError, InvariantBroken, NoTable, StoreUnavailable
 from foundation.secrets.sign_in import sign_in
 from foundation.settings.storage import Storage
-from foundation.tablestore.atomic import check
+from foundation.tablestore.atomic import check_writes
 from foundation.tablestore.ports import (
     DeleteRow,
     InsertRow,
@@ -82,7 +82,7 @@ class TableRows:
         return rows[:limit]
 
     async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
-        check(group)
+        check_writes(group)
         async with _asked(OutcomeUnknown):
             answers = await self._client.submit_transaction([self._operation(write) for write in group])
         written = zip(group, answers, strict=True)

@@ -34,7 +34,7 @@ REQUIRED = _Required()
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FieldKind:
     """How one kind of field is stored; ``read`` raises ValueError if the stored value is impossible."""
 
     stored: type[Value]
@@ -47,7 +47,7 @@ class Column:
     """One column and the field it holds; a row without the column has the value *missing* there."""
 
     name: str
-    kind: Kind
+    kind: FieldKind
     field: str
     missing: object = REQUIRED
 
@@ -155,7 +155,7 @@ def lines(name: str, field: str = "", *, missing: object = REQUIRED) -> Column:
 
 def word(name: str, words: type[StrEnum], field: str = "", *, missing: object = REQUIRED) -> Column:
     """Return a column for one of an enumeration's words."""
-    return Column(name, Kind(str, lambda member: str(member.value), words), field or name, missing)
+    return Column(name, FieldKind(str, lambda member: str(member.value), words), field or name, missing)
 
 
 def joined(items: tuple[object, ...]) -> str:
@@ -174,12 +174,12 @@ def _amount(stored: str) -> int:
     return int(stored)
 
 
-_TEXT = Kind(str, str, str)
-_NUMBER = Kind(int, int, int)
-_AMOUNT = Kind(str, str, _amount)
-_FLAG = Kind(bool, bool, bool)
-_BINARY = Kind(bytes, bytes, bytes)
-_LINES = Kind(str, joined, split)
+_TEXT = FieldKind(str, str, str)
+_NUMBER = FieldKind(int, int, int)
+_AMOUNT = FieldKind(str, str, _amount)
+_FLAG = FieldKind(bool, bool, bool)
+_BINARY = FieldKind(bytes, bytes, bytes)
+_LINES = FieldKind(str, joined, split)
 
 
 # Inside ----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from foundation.tablestore.atomic import check
+from foundation.tablestore.atomic import check_writes
 from foundation.tablestore.ports import DeleteRow, Row, Rows, RowWrite, Value, Version
 
 _DRY = Version("dry")
@@ -30,7 +30,7 @@ class DryRows:
         return await self.rows.scan(first, last, limit=limit)
 
     async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
-        check(group)
+        check_writes(group)
         self.written.extend(group)
         return {write.key: _DRY for write in group if not isinstance(write, DeleteRow)}
 

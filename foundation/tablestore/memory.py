@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from foundation.errors import StoreUnavailable
-from foundation.tablestore.atomic import check
+from foundation.tablestore.atomic import check_writes
 from foundation.tablestore.ports import (
     DeleteRow,
     InsertRow,
@@ -61,7 +61,7 @@ class MemoryRows:
         return [self._rows[key] for key in keys[bisect_left(keys, first) : bisect_left(keys, last)][:limit]]
 
     async def commit(self, group: Sequence[RowWrite]) -> Mapping[str, Version]:
-        check(group)
+        check_writes(group)
         await asyncio.sleep(0)
         if self._down:
             raise OutcomeUnknown

@@ -57,7 +57,7 @@ async def _migrate(container: Container, chosen: argparse.Namespace) -> None:
 async def _backup(container: Container, chosen: argparse.Namespace) -> None:
     if chosen.list:
         prefix = f"{backups.APP}/"
-        names = await manifest.listed(await container.backup_store(), prefix)
+        names = await manifest.backup_names(await container.backup_store(), prefix)
         for name in names:
             if f"/{chosen.company}/" in name:
                 say(name)

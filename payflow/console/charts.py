@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from foundation.console.charts import Chart, Level, Point, Series, Shape
+from foundation.console.charts import Chart, ChartKind, Level, Point, Series
 from payflow.days import BOUNDS_S, Day, waited_s
 from payflow.mail.formats import br_date
 from payflow.office.language import N_
@@ -55,7 +55,7 @@ def _waits(days: Sequence[Day], labels: Sequence[str], say: Say) -> Chart:
         across=say(N_("Day")),
         labels=labels,
         series=[Series(name=say(name), points=[_wait(day, share, say) for day in days]) for name, share in lines],
-        shape=Shape.LINES,
+        shape=ChartKind.LINES,
         levels=[Level(value=at + 1, text=say(_WORDS[at])) for at in _LEVELS],
     )
 

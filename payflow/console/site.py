@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from foundation import logs
 from foundation.console import charts
-from foundation.console.acting import Act, Order, Shown, Told
+from foundation.console.acting import ActButton, ActRequest, Shown, Told
 from foundation.console.pages import Pages
-from foundation.console.sessions import Session
+from foundation.console.sessions import ConsoleSession
 from foundation.console.settings import ConsoleSettings
 from foundation.console.site import Site
 from foundation.console.visit import Visit
@@ -68,7 +68,7 @@ class Receipts:
         return PAGES
 
     @property
-    def acts(self) -> Mapping[str, Act]:
+    def acts(self) -> Mapping[str, ActButton]:
         return ACTS
 
     @property
@@ -93,7 +93,7 @@ class Receipts:
         """See ``ConsoleApp``: everybody is signed out by another CONSOLE_KEY alone."""
         return 0
 
-    async def look(self, visit: Visit, session: Session) -> Shown | None:
+    async def look(self, visit: Visit, session: ConsoleSession) -> Shown | None:
         """See ``ConsoleApp``."""
         views = Views(parts=self.parts, language=session.language, say=self._say)
         reads: Mapping[str, Callable[[Mapping[str, str]], Awaitable[Mapping[str, Any]]]] = {
@@ -112,7 +112,7 @@ class Receipts:
         """See ``ConsoleApp``."""
         return (await self._subject(act, about)).version
 
-    async def run(self, order: Order) -> Told:
+    async def run(self, order: ActRequest) -> Told:
         """See ``ConsoleApp``: the action itself; before it the same action, on rows that take nothing."""
         subject, unrecorded = await self._subject(order.act, order.about), list[str]()
         why = order.why if order.apply else ""

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from foundation.errors import ConfigurationError, Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
-from foundation.tablestore.codec import Codec, Column, Kind, Record, text
+from foundation.tablestore.codec import Codec, Column, FieldKind, Record, text
 from foundation.tablestore.ports import UNSTORED, Row, Rows, Value
 from payflow.ledger import schema
 from payflow.sealing import BlindIndex, Sealer
@@ -39,7 +39,9 @@ class Identity:
 
 
 def _codec(sealer: Sealer) -> Codec:
-    sealed = Kind(str, lambda value: sealer.seal("", _COLUMN, value), lambda stored: sealer.open("", _COLUMN, stored))
+    sealed = FieldKind(
+        str, lambda value: sealer.seal("", _COLUMN, value), lambda stored: sealer.open("", _COLUMN, stored)
+    )
     columns = (text("ledger_id"), text("environment"), text("redirect_uri"), Column(_COLUMN, sealed, _COLUMN))
     return Codec([Record(Identity, columns)])
 

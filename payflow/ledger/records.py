@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from foundation.clock import UnixMs
-from foundation.tablestore.codec import Codec, Column, Kind, Record, flag, number, text, word
+from foundation.tablestore.codec import Codec, Column, FieldKind, Record, flag, number, text, word
 from payflow.access import Access, Ask
 from payflow.connection import Invitation, SignIn, Token
 from payflow.days import Day
@@ -77,7 +77,7 @@ def oauth_codec(sealer: Sealer) -> Codec:
 
 def _sealing(company: CompanyId, sealer: Sealer) -> _Sealed:
     def sealed(name: str) -> Column:
-        kind = Kind(
+        kind = FieldKind(
             str,
             lambda value: sealer.seal(company, name, value),
             lambda stored: sealer.open(company, name, stored),
@@ -89,7 +89,7 @@ def _sealing(company: CompanyId, sealer: Sealer) -> _Sealed:
 
 def _in_lines(name: str, write: Callable[[Any], str], read: Callable[[str], object]) -> Column:
     """Return a column of several values, one a line."""
-    kind = Kind(
+    kind = FieldKind(
         str,
         lambda values: "\n".join(map(write, values)),
         lambda stored: tuple(map(read, filter(None, stored.split("\n")))),
@@ -161,7 +161,7 @@ def _token(sealed: _Sealed) -> Record:
 def _payer(company: CompanyId, sealer: Sealer) -> Record:
     """One sealed column holds all addresses, one a line."""
     name = "addresses"
-    lines = Kind(
+    lines = FieldKind(
         str,
         lambda value: sealer.seal(company, name, "\n".join(value)),
         lambda stored: tuple(filter(None, sealer.open(company, name, stored).split("\n"))),

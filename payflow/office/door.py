@@ -26,7 +26,7 @@ from typing import Final
 
 from foundation import logs
 from foundation.clock import Clock, Sleep, UnixMs
-from foundation.console.sessions import Person, Role, Session, Sessions
+from foundation.console.sessions import ConsoleSession, Role, Sessions, TokenHolder
 from payflow.access import Access, Ask
 from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
@@ -79,7 +79,7 @@ class Door:
         """Return the sessions of a company: those of another contact, or of an epoch before, are none."""
         epoch = (await self.oauth.access(company.id)).epoch
         token = f"{epoch}\0{company.contact}"
-        person = Person(name=company.id, role=Role.OPERATOR, token=token)
+        person = TokenHolder(name=company.id, role=Role.OPERATOR, token=token)
         return Sessions(keys=self.keys, people={company.id: person}, clock=self.clock)
 
     async def ask(self, asked: str, browser: str) -> bool:
@@ -101,7 +101,7 @@ class Door:
             taken += await post(found, code)
         return taken
 
-    async def enter(self, company: Company, browser: str, code: str, language: str) -> Session | None:
+    async def enter(self, company: Company, browser: str, code: str, language: str) -> ConsoleSession | None:
         """Return a new session, if *code* is the one that was mailed for this *browser*; it is used up then."""
         right = await self.oauth.change_access(
             company.id, lambda access: self._tried(company.id, access, browser, code)

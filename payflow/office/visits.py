@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from foundation.clock import UnixMs
 from foundation.console.pages import Pages
-from foundation.console.sessions import WHOLE_MS, Session, Sessions
+from foundation.console.sessions import WHOLE_MS, ConsoleSession, Sessions
 from foundation.errors import ServiceError
 from foundation.http.html import HtmlPage
 from payflow.ledger.lane import LaneLedger
@@ -69,7 +69,7 @@ class Guest:
 
     visit: Visit
     company: Company
-    session: Session
+    session: ConsoleSession
     sessions: Sessions
     lane: LaneLedger
     now: UnixMs

@@ -13,7 +13,7 @@ from foundation.console.settings import ConsoleSettings
 from foundation.console.visit import Visit
 from foundation.errors import ConfigurationError
 from foundation.http.html import HtmlPage
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from foundation.tablestore.memory import MemoryRows
 from payflow.alarms import CATALOGUE
 from payflow.console.parts import Parts
@@ -113,7 +113,7 @@ class ConsoleWorld:
             ledger_id="ledger-1",
             clock=lambda: self.now,
         )
-        return Console(settings=read(ConsoleSettings, self.settings), parts=parts)
+        return Console(settings=read_group(ConsoleSettings, self.settings), parts=parts)
 
     @property
     def status(self) -> str:

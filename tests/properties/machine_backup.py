@@ -10,7 +10,7 @@ from distributor.ledger.columns import encode
 from distributor.ledger.records import Restored, Total
 from distributor.state import PauseState
 from distributor.units import TokenUnits
-from foundation.backup.lines import Line
+from foundation.backup.lines import BackupLine
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Value
@@ -33,7 +33,7 @@ def restored(copies: Sequence[Table], back: int) -> Table | None:
         steps[-1]
     )  # the totals with the orders: read later they count more than was bound, and caps hold more back
     lines = [
-        Line(backup_rows.LEDGER, key, values)
+        BackupLine(backup_rows.LEDGER, key, values)
         for step, (first, last) in zip(steps, part.ranges, strict=True)
         for key, values in copies[min(step, len(copies) - 1)].items()
         if first <= key < last

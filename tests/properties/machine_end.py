@@ -15,7 +15,7 @@ from foundation.alarms.model import LOG, Message
 from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget, NotDelivered
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import OPERATOR, RESERVE, Behaviour
 from tests.fakes.queues import MemoryQueues
@@ -120,7 +120,7 @@ def _told(world: World) -> set[str]:
     """Let a fresh process sweep the alarms twice, a minute apart; return the codes that reached a target."""
     register, inbox = Register(rows=world.rows, clock=world.clock, catalogue=CATALOGUE), _Inbox()
     notifier = Notifier(register=register, targets={LOG: LogTarget(), "chat": inbox}, holder="the end")
-    ages = read(AgeSettings, {})
+    ages = read_group(AgeSettings, {})
     sweep = AlarmSweep(ledger=world.ledger, notifier=notifier, queues=MemoryQueues(), clock=world.clock, ages=ages)
     for _ in range(2):
         world.loop.finish(sweep.run())

@@ -29,7 +29,7 @@ from foundation.console.visit import Visit
 from foundation.errors import ConfigurationError, Contention, StoreUnavailable
 from foundation.http.html import HtmlPage
 from foundation.sentences import sentence
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import BOB, IDENTITY, a_hash
 from tests.fakes.bench import Bench, founded
@@ -103,7 +103,7 @@ async def bench() -> Bench:
 def a_console(bench: Bench, **settings: str) -> Console:
     """Return the console of one instance; two of them share nothing in memory."""
     return Console(
-        settings=read(ConsoleSettings, CONSOLE | settings),
+        settings=read_group(ConsoleSettings, CONSOLE | settings),
         parts=InMemory(GOOD | {"CHAIN_ID": str(IDENTITY.chain_id)} | SAME, bench),
         rate_limiter=RateLimiter(
             counters=FakeCounters(bench.clock),
@@ -181,7 +181,7 @@ async def test_a_wrong_token_is_refused_and_counted(console: Console) -> None:
 
 async def test_without_tokens_the_console_is_off(bench: Bench) -> None:
     """Every page says so, the sign-in too; nothing is read."""
-    off = replace(a_console(bench), settings=read(ConsoleSettings, {}))
+    off = replace(a_console(bench), settings=read_group(ConsoleSettings, {}))
 
     for path in ("", "sign-in", "order"):
         assert (await Browser(off).get(path)).status == 404

@@ -15,7 +15,7 @@ from foundation.console.site import Site
 from foundation.console.visit import Visit
 from foundation.errors import Contention
 from foundation.http.html import HtmlPage
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from tests.fakes.bench import Bench, founded
 from tests.unit.foundation.test_console_entra import SET, a_principal
 from tests.unit.test_console import ANA, CONSOLE, URL, Browser, a_console
@@ -115,7 +115,7 @@ async def test_a_token_is_no_second_name(console: Console) -> None:
 @pytest.mark.parametrize("settings", [CONSOLE, CONSOLE | SET])
 async def test_a_header_that_was_not_read_changes_nothing(bench: Bench, settings: dict[str, str]) -> None:
     """Where the platform does not say that it signs in, tokens do, whatever the settings hope for."""
-    stranger = Named(replace(a_console(bench), settings=read(ConsoleSettings, settings)), principal=None)
+    stranger = Named(replace(a_console(bench), settings=read_group(ConsoleSettings, settings)), principal=None)
 
     assert (await stranger.get()).status == 303
     assert "password" in (await stranger.get("sign-in")).body

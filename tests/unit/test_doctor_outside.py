@@ -14,7 +14,7 @@ from foundation.console.entra import HEADER, Entra
 from foundation.console.settings import ConsoleSettings
 from foundation.errors import ServiceError
 from foundation.outgoing.guard import Answer, DestinationUnavailable, Limits, OutgoingGuard, Request
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from tests.unit.foundation.test_console_entra import CLIENT, SET, TENANT
 
 URL = "https://payouts.example.com"
@@ -100,7 +100,7 @@ def a_context(url: str) -> Any:
     """Return a command's surroundings, as far as these checks look at them."""
 
     async def settings(group: Any) -> Any:
-        return read(group, SET if group is ConsoleSettings else {})
+        return read_group(group, SET if group is ConsoleSettings else {})
 
     return SimpleNamespace(options=SimpleNamespace(url=url), parts=SimpleNamespace(settings=settings))
 

@@ -22,7 +22,7 @@ from foundation.alarms.notifier import Notifier
 from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
 from foundation.clock import UnixMs
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from foundation.tablestore.leases import TERM_MS_MAX
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, a_transaction, an_attempt
@@ -31,7 +31,7 @@ from tests.fakes.clock import FrozenClock
 from tests.fakes.queues import MemoryQueues
 from tests.fakes.rows import ListAudit
 
-AGES = read(AgeSettings, {})
+AGES = read_group(AgeSettings, {})
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from distributor.ledger import Ledger
 from foundation.console.entra import HEADER
 from foundation.console.settings import ConsoleSettings
 from foundation.errors import ConfigurationError
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from foundation.tablestore.memory import MemoryRows
 from tests.fakes.clock import FrozenClock
 from tests.fakes.functions import a_context
@@ -63,7 +63,7 @@ async def ask(
     async def rate_limiter() -> NoLimit:
         return NoLimit()
 
-    parts = FakeParts(settings or read(ConsoleSettings, CONSOLE))
+    parts = FakeParts(settings or read_group(ConsoleSettings, CONSOLE))
     fake = SimpleNamespace(
         parts=parts, rate_limiter=rate_limiter, clock=FrozenClock(), platform_signs_in=lambda: platform
     )
@@ -136,7 +136,7 @@ async def test_who_the_platform_names_is_asked_only_where_it_signs_in(
     monkeypatch: pytest.MonkeyPatch, *, entra: str, platform: bool, principal: str | None, status: int
 ) -> None:
     """Where one of the conditions is not met a forged header changes nothing: not even that it is refused."""
-    settings = read(ConsoleSettings, CONSOLE | SET | {"CONSOLE_ENTRA": entra})
+    settings = read_group(ConsoleSettings, CONSOLE | SET | {"CONSOLE_ENTRA": entra})
     headers = {} if principal is None else {HEADER: principal}
     answer = await ask(monkeypatch, "GET", "sign-in", b"", settings, platform=platform, **headers)
 

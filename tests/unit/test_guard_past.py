@@ -24,7 +24,7 @@ from distributor.settings.use_cases import AgeSettings
 from distributor.state import WaitingReason
 from foundation.alarms.model import Fact
 from foundation.alarms.repetition import DAY_MS
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from foundation.tablestore.ports import Value
 from tests.factories import POLICY
 from tests.fakes.chain import CUSTOMERS, OPERATOR, FakeChain
@@ -371,7 +371,7 @@ async def test_a_paid_order_that_the_mark_passes_untouched_is_told_until_it_can_
 
 async def unreadable_facts(world: World) -> list[Fact]:
     """Return what the sweep sends of rows that cannot be used."""
-    found = await standing_facts(world.ledger, world.clock(), read(AgeSettings, {}))
+    found = await standing_facts(world.ledger, world.clock(), read_group(AgeSettings, {}))
     return [fact for fact in found if fact.code == "row_unreadable"]
 
 

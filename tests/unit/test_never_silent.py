@@ -25,7 +25,7 @@ from foundation.alarms.targets import LogTarget, NotDelivered
 from foundation.alarms.wording import TEXT_CHARS_MAX, message_text
 from foundation.clock import UnixMs
 from foundation.errors import ServiceError
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from foundation.tablestore.queries import PAGE_ROWS
 from tests.factories import GWEI
 from tests.fakes.alarms import ListAlarms
@@ -76,7 +76,7 @@ class Service:
             notifier=notifier,
             queues=MemoryQueues(),
             clock=self.world.clock,
-            ages=read(AgeSettings, {}),
+            ages=read_group(AgeSettings, {}),
         )
         wakes = await a_sweep(self.world).run()
         jobs = [telling.run, self.world.distribution.drain, self._settle]

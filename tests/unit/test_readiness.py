@@ -26,7 +26,14 @@ from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError
-from foundation.http.readiness import DEADLINE_S, KEPT_MS, Part, ReadinessFrame, ReadinessReport, Standing
+from foundation.http.readiness import (
+    DEADLINE_S,
+    KEPT_MS,
+    ReadinessFrame,
+    ReadinessProbe,
+    ReadinessReport,
+    StandingAlarms,
+)
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import IDENTITY, OPERATOR, an_address, an_order
 from tests.fakes.bench import Bench
@@ -349,8 +356,8 @@ async def test_what_hangs_is_a_failed_check_and_no_late_answer() -> None:
 
     frame = ReadinessFrame(
         parts=[
-            Part(name="ledger", checks=("ledger", "sweep"), ask=hangs),
-            Part(name="node", checks=("node", "head"), ask=well),
+            ReadinessProbe(name="ledger", checks=("ledger", "sweep"), ask=hangs),
+            ReadinessProbe(name="node", checks=("node", "head"), ask=well),
         ],
         wrong_settings=hangs,
         standing=hangs,
@@ -377,8 +384,8 @@ async def test_standing_alarms_are_those_of_the_register() -> None:
     async def nothing() -> list[str]:
         return []
 
-    async def quiet() -> Standing:
-        return Standing(codes=["low_gas"], blocking=[])
+    async def quiet() -> StandingAlarms:
+        return StandingAlarms(codes=["low_gas"], blocking=[])
 
     report = await ReadinessFrame(parts=[], wrong_settings=nothing, standing=quiet, clock=FrozenClock()).report()
     assert (report.ready, report.alarms) == (True, ["low_gas"])

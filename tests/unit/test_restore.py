@@ -286,7 +286,7 @@ async def test_a_backup_of_another_ledger_or_of_newer_rules_is_refused(table: Ta
     with pytest.raises(ForeignLedger, match="another ledger"):
         await other.run(kept.name, by="ana", why="lost")
     newer = replace(kept, source=replace(kept.source, schema=SCHEMA_LEVEL + 1))
-    table.store.blobs[paper] = manifest.dump(newer)
+    table.store.blobs[paper] = manifest.manifest_text(newer)
     with pytest.raises(NoBackup, match="rules of level"):
         await table.restore(kept)
     assert table.rows.dump() == {}

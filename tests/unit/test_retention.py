@@ -15,7 +15,7 @@ from distributor.recovery import retention
 from distributor.recovery.retention import RetentionPass
 from distributor.settings.operations import RetentionSettings
 from foundation.errors import ConfigurationError
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from foundation.tablestore.memory import MemoryRows
 from tests.factories import ALICE, NOW_MS
 from tests.fakes.bench import Bench, a_closing, founded
@@ -207,11 +207,11 @@ async def test_an_order_of_a_newer_version_is_left(bin_: Bin) -> None:
 @pytest.mark.parametrize(("text", "days"), [("", 1825), ("0", 0), ("30", 30), ("3650", 3650)])
 def test_how_long_is_said_in_days(text: str, days: int) -> None:
     """Five years where nothing is said: so long a claim may be made in Brazil."""
-    assert read(RetentionSettings, {"RETENTION_DAYS": text} if text else {}).retention_days == days
+    assert read_group(RetentionSettings, {"RETENTION_DAYS": text} if text else {}).retention_days == days
 
 
 @pytest.mark.parametrize("text", ["29", "-1", "soon", "36501"])
 def test_less_than_a_month_is_refused(text: str) -> None:
     """What is younger is still settled, capped and asked about."""
     with pytest.raises(ConfigurationError, match="RETENTION_DAYS"):
-        read(RetentionSettings, {"RETENTION_DAYS": text})
+        read_group(RetentionSettings, {"RETENTION_DAYS": text})

@@ -27,7 +27,7 @@ from distributor.units import TokenUnits
 from foundation.alarms.settings import AlarmSettings
 from foundation.errors import ConfigurationError
 from foundation.settings.groups import SettingsGroup, settings_of
-from foundation.settings.reading import problems, read, secrets_of
+from foundation.settings.reading import problems, read_group, secrets_of
 from foundation.settings.references import VaultItem
 
 KEY = "0x" + "11" * 32
@@ -52,7 +52,7 @@ def named(environ: Mapping[str, str], use: type[SettingsGroup]) -> list[str]:
 def sentence(use: type[SettingsGroup], **changed: str) -> str:
     """Return what is said about good settings with these changed."""
     with pytest.raises(ConfigurationError) as caught:
-        read(use, {**GOOD, **changed})
+        read_group(use, {**GOOD, **changed})
     return str(caught.value)
 
 
@@ -64,7 +64,7 @@ def test_the_required_settings_are_enough_for_every_use_case(use: type[SettingsG
 
 def test_the_defaults_are_those_of_polygon() -> None:
     """Prices become wei and times milliseconds, once, here."""
-    settings = read(DistributionSettings, GOOD).payout
+    settings = read_group(DistributionSettings, GOOD).payout
     fees, settlement, lane = settings.fees, settings.settlement, settings.lane
 
     assert (fees.gas_limit, fees.max_fee_wei) == (300_000, 60 * 10**9)
@@ -75,7 +75,7 @@ def test_the_defaults_are_those_of_polygon() -> None:
     assert (lane.block_time_s, settings.nodes.rpc_timeout_s) == (2, 10)
     assert (settings.storage.ledger_connection, settings.storage.ledger_table) == ("AzureWebJobsStorage", "ledger")
     assert (settings.contracts.ledger_id, settings.signing.operator_pk_retiring) == (None, None)
-    assert read(AlarmSettings, {}).alarm_webhook_url is None
+    assert read_group(AlarmSettings, {}).alarm_webhook_url is None
 
 
 @pytest.mark.parametrize(
@@ -107,19 +107,19 @@ def test_a_broken_node_url_does_not_refuse_orders_at_the_webhook() -> None:
     """Intake looks only at what intake needs."""
     broken = {**GOOD, "RPC_URL": "nonsense", "OPERATOR_PK": "", "MAX_FEE_GWEI": "many"}
 
-    assert read(IntakeSettings, broken).contracts.reserve == "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
+    assert read_group(IntakeSettings, broken).contracts.reserve == "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
 
 
 def test_where_alarms_go_is_known_when_nothing_else_is() -> None:
     """What is not configured is itself an alarm."""
-    settings = read(AlarmSettings, {"ALARM_WEBHOOK_URL": "https://hooks.example/key"})
+    settings = read_group(AlarmSettings, {"ALARM_WEBHOOK_URL": "https://hooks.example/key"})
 
     assert settings.alarm_webhook_url is not None
 
 
 def test_a_setting_of_another_use_case_is_absent_not_a_default() -> None:
     """Code that reads what its use case never checked does not pass the type check, and finds nothing."""
-    assert "max_fee_wei" not in repr(read(IntakeSettings, GOOD))
+    assert "max_fee_wei" not in repr(read_group(IntakeSettings, GOOD))
     assert {"MAX_FEE_GWEI", "RPC_URL", "OPERATOR_PK"}.isdisjoint(settings_of([IntakeSettings]))
 
 
@@ -148,7 +148,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 def test_a_secret_that_could_not_be_resolved_is_named_with_the_rest() -> None:
     """The vault's answer and a wrong number are one error, not two evenings."""
     with pytest.raises(ConfigurationError) as caught:
-        read(IntakeSettings, {**GOOD, "CHAIN_ID": "zero"}, {"WEBHOOK_SECRET": "is in no vault"})
+        read_group(IntakeSettings, {**GOOD, "CHAIN_ID": "zero"}, {"WEBHOOK_SECRET": "is in no vault"})
 
     assert str(caught.value) == (
         "CHAIN_ID must be a whole number from 1 to 1000000000000000; WEBHOOK_SECRET is in no vault"
@@ -192,7 +192,7 @@ def test_a_setting_never_shows_a_secret_by_itself() -> None:
         "OPERATOR_PK_RETIRING": OTHER_KEY,
         "ALARM_WEBHOOK_URL": "https://hooks.example/hook-key",
     }
-    shown = "".join(repr(read(use, secrets)) for use in ALL)
+    shown = "".join(repr(read_group(use, secrets)) for use in ALL)
 
     for value in (KEY[2:], OTHER_KEY, GOOD["WEBHOOK_SECRET"], "node-key", "hook-key", "UseDevelopmentStorage"):
         assert value not in shown
@@ -324,7 +324,7 @@ def test_a_value_is_read_in_the_forms_people_write(
     group: type[SettingsGroup], name: str, value: str, field: str, expected: object
 ) -> None:
     """Spaces, case, prefixes and trailing newlines are no reason to fail; blank means the default."""
-    found = getattr(read(group, {**GOOD, name: value}), field)
+    found = getattr(read_group(group, {**GOOD, name: value}), field)
 
     assert (found.get_secret_value() if hasattr(found, "get_secret_value") else found) == expected
 
@@ -341,13 +341,15 @@ def test_a_cap_is_an_amount_the_token_can_count(name: str) -> None:
 @pytest.mark.parametrize("use", [IntakeSettings, DistributionSettings])
 def test_caps_are_off_until_they_are_set(use: type[IntakeSettings | DistributionSettings]) -> None:
     """Intake and distribution keep the same ones."""
-    assert read(use, GOOD).caps.caps == NO_CAPS
-    assert read(use, {**GOOD, "MAX_DAILY_TOKENS": "2"}).caps.caps == Caps(day_units=TokenUnits(2 * 10**18))
+    assert read_group(use, GOOD).caps.caps == NO_CAPS
+    assert read_group(use, {**GOOD, "MAX_DAILY_TOKENS": "2"}).caps.caps == Caps(day_units=TokenUnits(2 * 10**18))
 
 
 def test_thresholds_are_compared_in_the_tokens_smallest_units() -> None:
     """The model hands out units; tokens are for people."""
-    settings = read(MonitorSettings, {**GOOD, "LOW_RESERVE_TOKENS": "1000", "LOW_ALLOWANCE_TOKENS": "0.5"}).thresholds
+    settings = read_group(
+        MonitorSettings, {**GOOD, "LOW_RESERVE_TOKENS": "1000", "LOW_ALLOWANCE_TOKENS": "0.5"}
+    ).thresholds
 
     assert (settings.low_reserve_units, settings.low_allowance_units) == (1000 * 10**18, 5 * 10**17)
 
@@ -356,7 +358,7 @@ def test_a_local_chain_may_have_any_tip() -> None:
     """The floor of 25 gwei is Polygon's, not everybody's."""
     local = {**GOOD, "CHAIN_ID": "31337", "MIN_PRIORITY_FEE_GWEI": "1"}
 
-    assert read(DistributionSettings, local).payout.fees.min_tip_wei == 10**9
+    assert read_group(DistributionSettings, local).payout.fees.min_tip_wei == 10**9
 
 
 def test_the_vault_is_asked_only_for_the_secrets_of_the_use_case() -> None:
@@ -388,7 +390,7 @@ KEY_ID = "https://ballx.vault.azure.net/keys/operator/0123456789abcdef"
 
 def test_the_operator_is_a_key_or_a_vaults_key() -> None:
     """A key in a vault takes the place of the private key, which then must not be set."""
-    settings = read(SigningSettings, {**GOOD, "OPERATOR_PK": "", "OPERATOR_KEY_ID": KEY_ID})
+    settings = read_group(SigningSettings, {**GOOD, "OPERATOR_PK": "", "OPERATOR_KEY_ID": KEY_ID})
 
     assert settings.operator_pk is None
     assert settings.operator_key == VaultItem(

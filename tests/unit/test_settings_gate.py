@@ -8,12 +8,12 @@ from distributor.rates import Rate
 from distributor.settings import ALL
 from distributor.settings.shops import RateLimitSettings
 from foundation.errors import ConfigurationError
-from foundation.settings.reading import problems, read
+from foundation.settings.reading import problems, read_group
 
 
 def test_the_gate_needs_no_setting() -> None:
     """Out of the box it limits, counts in memory and believes no proxy."""
-    settings = read(RateLimitSettings, {})
+    settings = read_group(RateLimitSettings, {})
 
     assert (settings.rate_per_address, settings.rate_per_source) == (Rate(120, 60), Rate(1_200, 60))
     assert (settings.rate_limit_storage, settings.trusted_proxies) == (None, 0)
@@ -21,7 +21,7 @@ def test_the_gate_needs_no_setting() -> None:
 
 def test_a_limit_of_zero_is_off() -> None:
     """For who limits in front of Azure."""
-    settings = read(RateLimitSettings, {"RATE_LIMIT_PER_ADDRESS": "0", "RATE_LIMIT_PER_SOURCE": "0"})
+    settings = read_group(RateLimitSettings, {"RATE_LIMIT_PER_ADDRESS": "0", "RATE_LIMIT_PER_SOURCE": "0"})
 
     assert (settings.rate_per_address, settings.rate_per_source) == (None, None)
 
@@ -29,7 +29,7 @@ def test_a_limit_of_zero_is_off() -> None:
 @pytest.mark.parametrize("url", ["redis://10.0.0.4:6379/0", "rediss://:a-key@ballx.redis.cache.windows.net:6380"])
 def test_a_redis_is_taken_by_its_url(url: str) -> None:
     """With TLS or without, and never shown: the URL carries the key."""
-    settings = read(RateLimitSettings, {"RATE_LIMIT_STORAGE": url})
+    settings = read_group(RateLimitSettings, {"RATE_LIMIT_STORAGE": url})
 
     assert settings.rate_limit_storage is not None
     assert settings.rate_limit_storage.get_secret_value() == url
@@ -52,7 +52,7 @@ def test_a_redis_is_taken_by_its_url(url: str) -> None:
 def test_what_the_gate_cannot_use_is_named_and_not_repeated(name: str, value: str) -> None:
     """A limit that is not understood is no limit; a key in a wrong place is still a key."""
     with pytest.raises(ConfigurationError) as refused:
-        read(RateLimitSettings, {name: value})
+        read_group(RateLimitSettings, {name: value})
 
     assert str(refused.value).startswith(f"{name} ")
     assert value not in str(refused.value)

@@ -10,7 +10,7 @@ from distributor.settings import ALL
 from distributor.settings.shops import WooCommerceSettings
 from foundation.errors import ConfigurationError
 from foundation.settings.groups import SettingsGroup
-from foundation.settings.reading import problems, read
+from foundation.settings.reading import problems, read_group
 
 GOOD = {
     "CHAIN_ID": "137",
@@ -22,7 +22,7 @@ GOOD = {
 
 def test_a_rate_and_its_currency_are_enough() -> None:
     """Completed orders, and the field our plug-in writes, are what most shops have."""
-    settings = read(WooCommerceSettings, GOOD)
+    settings = read_group(WooCommerceSettings, GOOD)
 
     assert (settings.tokens_per_unit, settings.currency) == (Decimal("0.05"), "BRL")
     assert (settings.paid_statuses, settings.wallet_meta) == (frozenset({"completed"}), "_ballx_wallet")
@@ -31,7 +31,7 @@ def test_a_rate_and_its_currency_are_enough() -> None:
 
 def test_a_field_needs_no_currency() -> None:
     """The shop already said tokens."""
-    settings = read(
+    settings = read_group(
         WooCommerceSettings, {**GOOD, "WOO_TOKENS_PER_UNIT": "", "WOO_CURRENCY": "", "WOO_AMOUNT_META": "tokens"}
     )
 
@@ -40,7 +40,7 @@ def test_a_field_needs_no_currency() -> None:
 
 def test_statuses_are_a_list() -> None:
     """Spaces and a comma at the end do no harm."""
-    settings = read(WooCommerceSettings, {**GOOD, "WOO_PAID_STATUSES": "completed, em-rota,"})
+    settings = read_group(WooCommerceSettings, {**GOOD, "WOO_PAID_STATUSES": "completed, em-rota,"})
 
     assert settings.paid_statuses == {"completed", "em-rota"}
 
@@ -65,7 +65,7 @@ def test_statuses_are_a_list() -> None:
 def test_what_would_pay_a_wrong_amount_is_refused(name: str, value: str, wrong: str) -> None:
     """Two amounts, a rate for any currency, or a number nobody meant."""
     with pytest.raises(ConfigurationError) as refused:
-        read(WooCommerceSettings, {**GOOD, name: value})
+        read_group(WooCommerceSettings, {**GOOD, name: value})
 
     assert wrong in str(refused.value)
 

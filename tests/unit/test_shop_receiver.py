@@ -12,7 +12,7 @@ import pytest
 from devstack.shop_receiver import Receiver, served
 from distributor.settings.call_backs import CallBackSettings
 from foundation.outgoing.guard import DestinationRefused, DestinationUnavailable, Limits, OutgoingGuard, Request
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 
 LIMITS = Limits(deadline_s=10)
 
@@ -26,7 +26,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
 
 def guard(receiver: Receiver, *, trusts: bool = True, inside: bool = True) -> OutgoingGuard:
     """Return the app's guard, with the receiver's settings or without one of them."""
-    networks = read(CallBackSettings, receiver.settings).inside_networks if inside else ()
+    networks = read_group(CallBackSettings, receiver.settings).inside_networks if inside else ()
     tls = ssl.create_default_context(cafile=str(receiver.authority)) if trusts else None
     return OutgoingGuard(inside=networks, tls=tls)
 
@@ -37,7 +37,7 @@ async def test_a_call_back_arrives_and_is_kept(receiver: Receiver) -> None:
 
     assert (await guard(receiver).send(request, LIMITS)).status == 204
     assert receiver.told.read_text("utf-8") == '{"type":"test"}\n'
-    assert read(CallBackSettings, receiver.settings).inside_networks == (ip_network("127.0.0.1/32"),)
+    assert read_group(CallBackSettings, receiver.settings).inside_networks == (ip_network("127.0.0.1/32"),)
 
 
 @pytest.mark.parametrize(("written", "status"), [("500\n", 500), ("410", 410), ("gone", 204)])

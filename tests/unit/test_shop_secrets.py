@@ -7,7 +7,7 @@ import pytest
 from distributor.settings.shop_secrets import SecretName
 from distributor.settings.use_cases import IntakeSettings
 from foundation.errors import ConfigurationError
-from foundation.settings.reading import problems, read, secrets_of
+from foundation.settings.reading import problems, read_group, secrets_of
 
 OURS, BEFORE = "the secret of this shop now", "the secret of this shop before"
 THEIRS, THEIRS_BEFORE = "the secret of shop b now", "the secret of shop b before"
@@ -22,7 +22,7 @@ OTHERS = {
 
 def secrets(**environ: str) -> dict[SecretName, str]:
     """Return the secrets these settings stand for."""
-    return dict(read(IntakeSettings, {**OTHERS, **environ}).webhook.shop_secrets)
+    return dict(read_group(IntakeSettings, {**OTHERS, **environ}).webhook.shop_secrets)
 
 
 def wrong(**environ: str) -> list[str]:
@@ -191,13 +191,13 @@ def test_a_shops_secret_that_could_not_be_read_is_named_with_the_rest() -> None:
         "WEBHOOK_SECRET__SHOP_B is shorter than 16 bytes: make one with `openssl rand -hex 32`",
         "WEBHOOK_SECRET_PREVIOUS__SHOP_B is disabled",
     ]
-    elsewhere = read(IntakeSettings, {**environ, "WEBHOOK_SECRET": OURS}, unresolved)
+    elsewhere = read_group(IntakeSettings, {**environ, "WEBHOOK_SECRET": OURS}, unresolved)
     assert elsewhere.webhook.shop_secrets == {SecretName("default", "current"): OURS}
 
 
 def test_the_secrets_of_shops_are_in_no_repr() -> None:
     """Families as little as single settings."""
     environ = {"WEBHOOK_SECRET": OURS, "WEBHOOK_SECRET_PREVIOUS": BEFORE, "WEBHOOK_SECRET__SHOP_B": THEIRS}
-    shown = repr(read(IntakeSettings, {**OTHERS, **environ}))
+    shown = repr(read_group(IntakeSettings, {**OTHERS, **environ}))
 
     assert not [secret for secret in environ.values() if secret in shown]

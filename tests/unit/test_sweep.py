@@ -25,7 +25,7 @@ from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, Stats, WaitingReason
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from tests.factories import LIMITS, POLICY
 from tests.fakes.chain import OPERATOR, FakeChain
 from tests.fakes.shop import FIRST, SECOND, Shop
@@ -171,7 +171,7 @@ async def test_what_would_stop_an_order_is_told_with_its_detail_while_none_waits
 
     await watcher.run()
 
-    (fact,) = await standing_facts(world.ledger, world.clock(), read(AgeSettings, {}))
+    (fact,) = await standing_facts(world.ledger, world.clock(), read_group(AgeSettings, {}))
     assert fact.code == "waiting_signer_down"
     assert fact.detail == "The key is disabled."
 

@@ -14,7 +14,7 @@ import trustme
 
 from devstack.acs.serve import acs
 from devstack.acs.server import TOKEN, Acs
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from payflow.adapters.acs import SCOPE, AcsChannel, client
 from payflow.adapters.channels import channels
 from payflow.adapters.mail_token import token_source
@@ -380,7 +380,7 @@ async def test_the_settings_choose_the_carrier(http: httpx.AsyncClient) -> None:
     smtp = base | {"SMTP_HOST": "mail.example", "SMTP_USER": "u"}
     service = base | {"MAIL": "acs", "ACS_ENDPOINT": "https://x.communication.azure.com"}
     made = [
-        (await channels(read(MailSettings, said), identity, pool))()
+        (await channels(read_group(MailSettings, said), identity, pool))()
         for said in (smtp, smtp | {"SMTP_AUTH": "xoauth2"}, service)
     ]
 

@@ -15,7 +15,7 @@ from foundation.alarms.repetition import (
     after_delivery,
     after_look,
     before_delivery,
-    due,
+    due_message,
 )
 from foundation.clock import UnixMs
 
@@ -34,7 +34,7 @@ class Story:
         """Look at a moment, counted from the beginning."""
         now = UnixMs(T0 + at_ms)
         self.sent = after_look(self.sent, CODE, facts, now)
-        word = due(self.sent, now) if self.sent else None
+        word = due_message(self.sent, now) if self.sent else None
         if self.sent and word:
             self.said.append((at_ms, word.value))
             self.sent = after_delivery(before_delivery(self.sent, word, now), facts)
@@ -119,8 +119,8 @@ def test_the_end_of_an_event_is_not_told() -> None:
         code=CODE, since_ms=UnixMs(T0), state=AlarmState.ENDED, sent=AlarmState.STANDS, sent_ms=UnixMs(T0), number=1
     )
 
-    assert due(notification, UnixMs(T0), event=True) is None
-    assert due(notification, UnixMs(T0)) is AlarmState.ENDED
+    assert due_message(notification, UnixMs(T0), event=True) is None
+    assert due_message(notification, UnixMs(T0)) is AlarmState.ENDED
 
 
 def test_a_person_who_knows_is_told_daily(story: Story) -> None:
@@ -139,13 +139,13 @@ def test_a_telling_that_was_not_finished_is_told_again_as_things_are_now() -> No
     """Under the same number; when it is active, and when it has ended meanwhile."""
     begun = before_delivery(Notification(code=CODE, since_ms=UnixMs(T0)), AlarmState.STANDS, UnixMs(T0))
 
-    assert due(begun, UnixMs(T0 + 1)) is AlarmState.STANDS
+    assert due_message(begun, UnixMs(T0 + 1)) is AlarmState.STANDS
     assert before_delivery(begun, AlarmState.STANDS, UnixMs(T0 + 1)).number == begun.number == 1
     missed = after_look(begun, CODE, [], UnixMs(T0 + 1))
     assert missed is not None
     ended = after_look(missed, CODE, [], UnixMs(T0 + 1 + QUIET_MS))
     assert ended is not None
-    assert due(ended, UnixMs(T0 + 1 + QUIET_MS)) is AlarmState.ENDED
+    assert due_message(ended, UnixMs(T0 + 1 + QUIET_MS)) is AlarmState.ENDED
 
 
 def test_a_time_from_a_wrong_clock_does_not_silence() -> None:
@@ -154,8 +154,8 @@ def test_a_time_from_a_wrong_clock_does_not_silence() -> None:
         code=CODE, since_ms=UnixMs(T0), sent=AlarmState.STANDS, sent_ms=UnixMs(T0 + DAY_MS), number=1
     )
 
-    assert due(notification, UnixMs(T0)) is AlarmState.STANDS
-    assert due(replace(notification, sent_ms=UnixMs(T0 + 1000)), UnixMs(T0)) is None
+    assert due_message(notification, UnixMs(T0)) is AlarmState.STANDS
+    assert due_message(replace(notification, sent_ms=UnixMs(T0 + 1000)), UnixMs(T0)) is None
 
 
 def test_a_fact_from_the_future_began_now() -> None:

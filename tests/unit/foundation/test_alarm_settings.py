@@ -15,7 +15,7 @@ from foundation.alarms.targets import PostTarget
 from foundation.errors import ConfigurationError
 from foundation.outgoing.addresses import parse_networks
 from foundation.outgoing.guard import OutgoingGuard
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from tests.unit.foundation.test_alarm_register import World
 from tests.unit.foundation.test_alarm_targets import Hook, hook
 
@@ -38,7 +38,7 @@ ALL = {
 
 def test_without_settings_the_log_alone_is_told() -> None:
     """And no heartbeat is asked."""
-    settings = read(AlarmSettings, {})
+    settings = read_group(AlarmSettings, {})
 
     assert list(targets_of(settings, "BALLX")) == [LOG]
     assert heartbeat_of(settings).url == ""
@@ -46,7 +46,7 @@ def test_without_settings_the_log_alone_is_told() -> None:
 
 def test_every_setting_makes_its_target() -> None:
     """By its own name; the bot's token is a part of Telegram's address; no secret is in a repr."""
-    settings = read(AlarmSettings, ALL)
+    settings = read_group(AlarmSettings, ALL)
     targets = targets_of(settings, "BALLX")
 
     assert list(targets) == [LOG, "webhook", "slack", "teams", "discord", "telegram", "email"]
@@ -63,7 +63,7 @@ def test_every_setting_makes_its_target() -> None:
 def test_tls_from_the_first_byte_has_its_own_port() -> None:
     """Smtps is 465 unless another port is named."""
     for url, port in (("smtps://mail.example", 465), ("smtps://mail.example:4650", 4650)):
-        mail = targets_of(read(AlarmSettings, ALL | {"ALARM_SMTP_URL": url}), "BALLX")["email"]
+        mail = targets_of(read_group(AlarmSettings, ALL | {"ALARM_SMTP_URL": url}), "BALLX")["email"]
         assert isinstance(mail, MailTarget)
         assert (mail.server.port, mail.server.starttls, mail.server.user) == (port, False, "")
 
@@ -88,13 +88,13 @@ def test_tls_from_the_first_byte_has_its_own_port() -> None:
 def test_a_wrong_setting_is_named_without_its_value(name: str, text: str, sentence: str) -> None:
     """A half-set target is wrong too: it would send nothing and say nothing."""
     with pytest.raises(ConfigurationError, match=sentence) as refused:
-        read(AlarmSettings, ALL | {name: text})
+        read_group(AlarmSettings, ALL | {name: text})
     assert "secret" not in str(refused.value)
 
 
 def test_no_inside_network_is_a_hyphen() -> None:
     """The local stack's default is taken away."""
-    assert read(AlarmSettings, {"INSIDE_NETWORKS": "-"}).inside_networks == ()
+    assert read_group(AlarmSettings, {"INSIDE_NETWORKS": "-"}).inside_networks == ()
 
 
 def a_heartbeat(url: str) -> Heartbeat:

@@ -3,7 +3,7 @@
 import pytest
 
 from foundation.errors import Contention, InvariantBroken, StoreUnavailable
-from foundation.tablestore.atomic import TRIES_MAX, AtomicWrite, check, commit, version_of
+from foundation.tablestore.atomic import TRIES_MAX, AtomicWrite, check_writes, commit, version_of
 from foundation.tablestore.codec import OWNER
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import UNSTORED, DeleteRow, InsertRow, ReplaceRow, Version
@@ -69,7 +69,7 @@ def test_a_row_is_never_replaced_unread() -> None:
 def test_a_group_has_one_to_a_hundred_rows(count: int) -> None:
     """A table refuses more."""
     with pytest.raises(InvariantBroken, match=f"a group of {count} rows"):
-        check([DeleteRow(key=str(index)) for index in range(count)])
+        check_writes([DeleteRow(key=str(index)) for index in range(count)])
 
 
 async def test_memory_forgets_the_troubles_that_have_not_come_yet() -> None:

@@ -14,16 +14,16 @@ import pytest
 
 from foundation.backup import keeping, manifest
 from foundation.backup.keeping import KEPT_MS, Keeping
-from foundation.backup.lines import Line, packed, unpacked
-from foundation.backup.ports import Backup, BackupIncomplete, NoBackup, Part, Source
-from foundation.backup.reading import checked, lines_of
+from foundation.backup.lines import BackupLine, packed, unpacked
+from foundation.backup.ports import Backup, BackupIncomplete, BackupPart, BackupSource, NoBackup
+from foundation.backup.reading import backup_lines, checked
 from foundation.errors import ConfigurationError, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import UNSTORED, Row, WriteConflict
 from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.clock import FrozenClock
 
-SOURCE = Source(app="shop", ledger="l-1", prefix="shop/l-1/", schema=3)
+SOURCE = BackupSource(app="shop", ledger="l-1", prefix="shop/l-1/", schema=3)
 DAY_MS = 86_400_000
 
 
@@ -48,13 +48,13 @@ def clock() -> FrozenClock:
 
 def kept_by(rows: object, store: MemoryBlobs, clock: FrozenClock) -> Keeping:
     """Return what keeps *rows* in *store*; of theirs, orders alone are never removed."""
-    part = Part(name="ledger", rows=rows, growing=frozenset({"order"}))  # type: ignore[arg-type]  # one method of it
+    part = BackupPart(name="ledger", rows=rows, growing=frozenset({"order"}))  # type: ignore[arg-type]  # one method of it
     return Keeping(store=store, source=SOURCE, parts=[part], clock=clock, sleep=_no_pause)
 
 
-async def all_of(store: MemoryBlobs, backup: Backup) -> Sequence[Line]:
+async def all_of(store: MemoryBlobs, backup: Backup) -> Sequence[BackupLine]:
     """Return what a backup holds."""
-    return [line async for line in lines_of(store, backup)]
+    return [line async for line in backup_lines(store, backup)]
 
 
 async def test_every_row_comes_back_with_its_types(rows: MemoryRows, clock: FrozenClock) -> None:
@@ -64,19 +64,19 @@ async def test_every_row_comes_back_with_its_types(rows: MemoryRows, clock: Froz
 
     assert {line.key: line.values for line in await all_of(store, kept)} == rows.dump()
     assert kept.counts == {"ledger": {"open": 1, "order": 3}}
-    assert await manifest.load(store, kept.name, app="shop") == kept
-    assert await manifest.listed(store, SOURCE.prefix) == [kept.name]
+    assert await manifest.load_manifest(store, kept.name, app="shop") == kept
+    assert await manifest.backup_names(store, SOURCE.prefix) == [kept.name]
 
 
 async def test_what_other_programs_write_comes_back_too() -> None:
     """A person with a table editor writes types of which the ledger has none."""
     values = {"float": 0.1, "time": datetime(2026, 1, 2, tzinfo=UTC), "guid": UUID(int=7), "i": 2**62, "no": False}
 
-    async def one() -> AsyncIterator[Line]:
-        yield Line("p", "k", values)
+    async def one() -> AsyncIterator[BackupLine]:
+        yield BackupLine("p", "k", values)
 
     (line,) = [each async for each in unpacked(packed(one()))]
-    assert line == Line("p", "k", values)
+    assert line == BackupLine("p", "k", values)
     assert [type(value) for value in line.values.values()] == [type(value) for value in values.values()]
 
 
@@ -136,7 +136,7 @@ async def test_an_account_that_goes_away_leaves_the_backup_of_before(
     with pytest.raises(StoreUnavailable):
         await kept_by(rows, store, clock).run()
 
-    assert await manifest.listed(store, SOURCE.prefix) == [kept.name]
+    assert await manifest.backup_names(store, SOURCE.prefix) == [kept.name]
     await checked(store, manifest.blob_name(kept.name), size=kept.size, sha256=kept.sha256)
 
 
@@ -161,12 +161,12 @@ async def test_seven_days_are_kept_and_never_less_than_the_newest(rows: MemoryRo
         await kept_by(rows, store, clock).run()
         clock.advance(DAY_MS)
 
-    names = await manifest.listed(store, SOURCE.prefix)
+    names = await manifest.backup_names(store, SOURCE.prefix)
     assert len(names) == KEPT_MS // DAY_MS + 1  # the one of seven days ago to the second, and of each day since
     assert len(store.blobs) == 2 * len(names) + 1
     clock.advance(30 * DAY_MS)
     await kept_by(rows, store, clock).run()
-    assert len(await manifest.listed(store, SOURCE.prefix)) == 1
+    assert len(await manifest.backup_names(store, SOURCE.prefix)) == 1
 
 
 async def test_what_is_no_backup_is_refused(rows: MemoryRows, clock: FrozenClock) -> None:
@@ -177,9 +177,9 @@ async def test_what_is_no_backup_is_refused(rows: MemoryRows, clock: FrozenClock
     good = json.loads(store.blobs[name])
 
     with pytest.raises(NoBackup, match="no backup other"):
-        await manifest.load(store, "other", app="shop")
+        await manifest.load_manifest(store, "other", app="shop")
     with pytest.raises(NoBackup, match="of the app shop, not of mail"):
-        await manifest.load(store, kept.name, app="mail")
+        await manifest.load_manifest(store, kept.name, app="mail")
     for body, why in (
         (json.dumps(good | {"format": 2}), "newer version"),
         (json.dumps(good)[:-20], "cannot be read"),
@@ -188,7 +188,7 @@ async def test_what_is_no_backup_is_refused(rows: MemoryRows, clock: FrozenClock
     ):
         store.blobs[name] = body.encode()
         with pytest.raises(NoBackup, match=why):
-            await manifest.load(store, kept.name, app="shop")
+            await manifest.load_manifest(store, kept.name, app="shop")
 
 
 async def test_damaged_bytes_are_refused(rows: MemoryRows, clock: FrozenClock) -> None:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from foundation.console.charts import BOTTOM, LEFT, RIGHT, TOP, Chart, Level, Point, Series, Shape, compact, drawn
+from foundation.console.charts import BOTTOM, LEFT, RIGHT, TOP, Chart, ChartKind, Level, Point, Series, compact, drawn
 from foundation.console.pages import Pages
 from foundation.errors import InvariantBroken
 
@@ -24,7 +24,7 @@ def series(name: str, values: Sequence[int | Decimal | None]) -> Series:
     return Series(name=name, points=[Point(value=each, text="-" if each is None else f"{each} t") for each in values])
 
 
-def chart(*all_series: Series, shape: Shape = Shape.BARS, levels: Sequence[Level] = ()) -> Chart:
+def chart(*all_series: Series, shape: ChartKind = ChartKind.BARS, levels: Sequence[Level] = ()) -> Chart:
     """Return a chart of as many days as the first series has points."""
     labels = [f"2026-11-{day + 1:02}" for day in range(len(all_series[0].points))]
     return Chart(
@@ -66,7 +66,7 @@ def test_bars_of_two_series_stand_beside_each_other() -> None:
 
 def test_a_line_has_a_gap_where_nothing_is_known() -> None:
     """A day alone between two gaps is a dot without a line."""
-    picture = drawn(chart(series("p50", [1, 2, None, 3, None, 4, 4]), shape=Shape.LINES))
+    picture = drawn(chart(series("p50", [1, 2, None, 3, None, 4, 4]), shape=ChartKind.LINES))
 
     assert [len(line.points.split()) for line in picture.lines] == [2, 2]
     assert len(picture.dots) == 5
@@ -94,7 +94,7 @@ def test_the_levels_are_round_numbers(values: list[int | Decimal | None], levels
 
 def test_a_huge_value_and_a_small_one_fit_one_picture() -> None:
     """No number leaves the picture, and nothing is rounded by a float on its way into the table."""
-    shown = chart(series("Tokens", [2 * 10**24, 10**24 + 1, 1, -1]), shape=Shape.LINES)
+    shown = chart(series("Tokens", [2 * 10**24, 10**24 + 1, 1, -1]), shape=ChartKind.LINES)
 
     assert [float(dot.y) for dot in drawn(shown).dots] == [TOP, (TOP + BOTTOM) / 2, BOTTOM, BOTTOM]
     assert shown.rows[1] == ("2026-11-02", ["1000000000000000000000001 t"])
@@ -103,7 +103,7 @@ def test_a_huge_value_and_a_small_one_fit_one_picture() -> None:
 def test_levels_may_be_given() -> None:
     """A chart of classes of time has words at its levels, and its top is the highest of them."""
     levels = [Level(value=0, text="15 s"), Level(value=4, text="5 min")]
-    picture = drawn(chart(series("p50", [2]), shape=Shape.LINES, levels=levels))
+    picture = drawn(chart(series("p50", [2]), shape=ChartKind.LINES, levels=levels))
 
     assert [(mark.text, float(mark.at)) for mark in picture.levels] == [("15 s", BOTTOM), ("5 min", TOP)]
     assert float(picture.dots[0].y) == (TOP + BOTTOM) / 2
@@ -111,7 +111,7 @@ def test_levels_may_be_given() -> None:
 
 def test_a_value_above_the_given_levels_stays_in_the_picture() -> None:
     """The top moves up with it."""
-    picture = drawn(chart(series("p50", [8]), shape=Shape.LINES, levels=[Level(value=4, text="4")]))
+    picture = drawn(chart(series("p50", [8]), shape=ChartKind.LINES, levels=[Level(value=4, text="4")]))
 
     assert float(picture.dots[0].y) == TOP
 
@@ -156,7 +156,7 @@ def test_who_does_not_see_reads_title_words_and_table(tmp_path: Path) -> None:
 
 def test_nothing_of_a_chart_needs_a_style_or_a_script(tmp_path: Path) -> None:
     """The policy of the pages forbids both."""
-    body = page(tmp_path, chart(series("p50", [1, 2]), shape=Shape.LINES))
+    body = page(tmp_path, chart(series("p50", [1, 2]), shape=ChartKind.LINES))
 
     assert not re.search(r"style\s*=|<script|\son[a-z]+\s*=", body)
     assert "<polyline" in body

@@ -14,7 +14,7 @@ from foundation.console.entra import BYTES_MAX, Entra, PrincipalRefused, Princip
 from foundation.console.sessions import Role
 from foundation.console.settings import ConsoleSettings
 from foundation.errors import ConfigurationError
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 
 TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-000000000000"
 LONG = "http://schemas.microsoft.com/identity/claims"
@@ -149,18 +149,18 @@ SET = {
 
 def test_the_settings_name_one_tenant_and_one_application() -> None:
     """In the letters of the tokens; without the switch nobody's word is taken."""
-    assert read(ConsoleSettings, SET).entra_id == ENTRA
-    assert read(ConsoleSettings, SET | {"CONSOLE_ENTRA": "0"}).entra_id is None
+    assert read_group(ConsoleSettings, SET).entra_id == ENTRA
+    assert read_group(ConsoleSettings, SET | {"CONSOLE_ENTRA": "0"}).entra_id is None
 
 
 @pytest.mark.parametrize("missing", ["CONSOLE_ENTRA_TENANT", "CONSOLE_ENTRA_CLIENT", "CONSOLE_KEY", "CONSOLE_URL"])
 def test_a_sign_in_by_the_platform_needs_all_of_it(missing: str) -> None:
     """Without the tenant anybody of the whole world could come."""
     with pytest.raises(ConfigurationError, match=f"{missing} must be set with CONSOLE_ENTRA"):
-        read(ConsoleSettings, SET | {missing: ""})
+        read_group(ConsoleSettings, SET | {missing: ""})
 
 
 def test_an_id_is_an_id() -> None:
     """A domain's name is another thing in each token."""
     with pytest.raises(ConfigurationError, match="CONSOLE_ENTRA_TENANT must be an id"):
-        read(ConsoleSettings, SET | {"CONSOLE_ENTRA_TENANT": "example.com"})
+        read_group(ConsoleSettings, SET | {"CONSOLE_ENTRA_TENANT": "example.com"})

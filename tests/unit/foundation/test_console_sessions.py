@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from foundation.console.forms import Forms, Purpose
-from foundation.console.sessions import IDLE_MS, WHOLE_MS, Person, Role, Session, Sessions
+from foundation.console.sessions import IDLE_MS, WHOLE_MS, ConsoleSession, Role, Sessions, TokenHolder
 from tests.fakes.clock import FrozenClock
 
 KEY, OLDER = "k" * 32, "o" * 32
-ANA = Person(name="ana", role=Role.OPERATOR, token="a" * 32)
+ANA = TokenHolder(name="ana", role=Role.OPERATOR, token="a" * 32)
 PURPOSE = Purpose("retry", "default:1", "etag-1")
 
 
@@ -23,12 +23,12 @@ def clock() -> FrozenClock:
     return FrozenClock()
 
 
-def sessions(clock: FrozenClock, keys: Sequence[str] = (KEY,), *people: Person) -> Sessions:
+def sessions(clock: FrozenClock, keys: Sequence[str] = (KEY,), *people: TokenHolder) -> Sessions:
     """Return the sessions of one instance."""
     return Sessions(keys=keys, people={each.name: each for each in people or (ANA,)}, clock=clock)
 
 
-def signed_in(clock: FrozenClock, keys: Sequence[str] = (KEY,)) -> tuple[str, Session]:
+def signed_in(clock: FrozenClock, keys: Sequence[str] = (KEY,)) -> tuple[str, ConsoleSession]:
     """Sign ana in; return the cookie and the session."""
     found = sessions(clock, keys)
     session = found.sign_in(ANA.token, "pt")
@@ -79,10 +79,10 @@ def test_a_session_ends_after_eight_hours_of_use(clock: FrozenClock) -> None:
 def test_who_loses_or_changes_the_token_is_signed_out_at_once(clock: FrozenClock) -> None:
     """On every browser; and a role that is taken away is gone with the next request."""
     cookie, _session = signed_in(clock)
-    other = Person(name="ana", role=Role.OPERATOR, token="b" * 32)
-    viewer = Person(name="ana", role=Role.VIEWER, token=ANA.token)
+    other = TokenHolder(name="ana", role=Role.OPERATOR, token="b" * 32)
+    viewer = TokenHolder(name="ana", role=Role.VIEWER, token=ANA.token)
 
-    assert sessions(clock, (KEY,), Person(name="joao", role=Role.OPERATOR, token=ANA.token)).read(cookie) is None
+    assert sessions(clock, (KEY,), TokenHolder(name="joao", role=Role.OPERATOR, token=ANA.token)).read(cookie) is None
     assert sessions(clock, (KEY,), other).read(cookie) is None
     now = sessions(clock, (KEY,), viewer).read(cookie)
     assert now is not None

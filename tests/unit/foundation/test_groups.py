@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, SecretStr, ValidationError
 from foundation.errors import ConfigurationError, InvariantBroken
 from foundation.settings import values as accept
 from foundation.settings.groups import Problem, Rule, SettingsGroup, family, setting, settings_of
-from foundation.settings.reading import accounts_of, problems, read, secrets_of
+from foundation.settings.reading import accounts_of, problems, read_group, secrets_of
 
 
 def _word(text: str) -> str:
@@ -41,7 +41,7 @@ GOOD = {"DOOR_KEY": " opens ", "DEPTH": " 7 ", "OTHER": "x"}
 
 def test_a_group_is_read_with_its_defaults_and_its_inner_group() -> None:
     """A secret is taken byte for byte, all else without white space around it."""
-    house = read(House, GOOD)
+    house = read_group(House, GOOD)
 
     assert (house.depth, house.name, house.door.width) == (7, "", 2)
     assert house.door.key.get_secret_value() == " opens "
@@ -49,7 +49,7 @@ def test_a_group_is_read_with_its_defaults_and_its_inner_group() -> None:
 
 def test_a_group_cannot_be_changed() -> None:
     """It is what was set."""
-    house = read(House, GOOD)
+    house = read_group(House, GOOD)
 
     with pytest.raises(ValidationError):
         house.depth = 8  # type: ignore[misc]
@@ -68,7 +68,7 @@ def test_all_that_is_wrong_is_named_at_once_and_nothing_is_repeated() -> None:
         Problem("NAME", "is not in the vault"),
     ]
     with pytest.raises(ConfigurationError) as refused:
-        read(House, environ)
+        read_group(House, environ)
     assert "abc" not in str(refused.value)
     assert str(refused.value).startswith("DOOR_KEY is shorter than 4 letters; DOOR_WIDTH must be")
 
@@ -92,8 +92,8 @@ def test_an_older_spelling_is_read_and_a_contradiction_is_named() -> None:
     """Two spellings that say the same are no contradiction."""
     environ = {"DOOR_KEY": "opens", "HOUSE_DEPTH": "7"}
 
-    assert read(House, environ).depth == 7
-    assert read(House, environ | {"DEPTH": "7 "}).depth == 7
+    assert read_group(House, environ).depth == 7
+    assert read_group(House, environ | {"DEPTH": "7 "}).depth == 7
     assert problems(House, environ | {"DEPTH": "8"}) == [
         Problem("DEPTH", "is given twice, and differently: by DEPTH and HOUSE_DEPTH")
     ]
@@ -111,7 +111,7 @@ def test_every_setting_is_described_once() -> None:
 
 def test_a_secret_stays_out_of_repr() -> None:
     """Whatever prints the group."""
-    assert "opens" not in repr(read(House, GOOD))
+    assert "opens" not in repr(read_group(House, GOOD))
 
 
 def test_a_field_that_is_no_setting_is_refused() -> None:
@@ -150,7 +150,7 @@ def test_a_family_is_one_setting_for_each_member() -> None:
     """Read by the end of the name; a member that is wrong is named by itself, and a blank one is not set."""
     environ = {"ROOM__A": "kitchen", "ROOM__B": " ", "Box": "UseDevelopmentStorage=true"}
 
-    assert read(Keys, environ).keys == {"a": SecretStr("kitchen")}
+    assert read_group(Keys, environ).keys == {"a": SecretStr("kitchen")}
     assert secrets_of(Keys, environ | {"ROOM__1": ""}) == ["ROOM__A", "ROOM__B"]
     assert problems(Keys, environ | {"ROOM__1": "kitchen", "ROOM__B": "x"}, {"ROOM__C": "is not in the vault"}) == [
         Problem("ROOM__1", "must end in letters"),

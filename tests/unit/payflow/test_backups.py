@@ -79,7 +79,7 @@ async def test_each_company_has_one_a_day_and_seven_days_are_kept(clock: FrozenC
 
     assert hours == [15] + [5] * 9  # at once on the first day; 05:00 UTC is 02:00 there
     for company in (COMPANY, OTHER):
-        assert len(await manifest.listed(use_case.store, use_case.prefix(company))) == 8
+        assert len(await manifest.backup_names(use_case.store, use_case.prefix(company))) == 8
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ async def test_an_account_that_is_away_leaves_the_backup_of_before(clock: Frozen
     with pytest.raises(StoreUnavailable):
         await use_case.run(COMPANY)
     assert await use_case.run_due() == []
-    assert await manifest.listed(store, use_case.prefix(COMPANY)) == [kept.name]
+    assert await manifest.backup_names(store, use_case.prefix(COMPANY)) == [kept.name]
     store.down_after = None
     assert len(await use_case.run_due()) == 2
 
@@ -158,7 +158,7 @@ async def test_a_restore_that_begins_meanwhile_makes_the_copy_none(clock: Frozen
     store = Restored()
     with pytest.raises(Rejected, match="under way"):
         await Backups(base=base, store=store, clock=clock).run(COMPANY)
-    assert await manifest.listed(store, "") == []
+    assert await manifest.backup_names(store, "") == []
     assert await rows.get(keys.BACKUP) is None
 
 
@@ -168,10 +168,10 @@ async def test_a_backup_of_a_newer_schema_or_another_app_is_refused(clock: Froze
     store = MemoryBlobs()
     kept = await Backups(base=base, store=store, clock=clock).run(COMPANY)
     newer = replace(kept, source=replace(kept.source, schema=schema.LEVEL + 1))
-    store.blobs[manifest.manifest_name(kept.name)] = manifest.dump(newer)
+    store.blobs[manifest.manifest_name(kept.name)] = manifest.manifest_text(newer)
     with pytest.raises(NoBackup, match="has the schema"):
         await backups.load(store, kept.name)
     other = replace(kept, source=replace(kept.source, app="distributor"))
-    store.blobs[manifest.manifest_name(kept.name)] = manifest.dump(other)
+    store.blobs[manifest.manifest_name(kept.name)] = manifest.manifest_text(other)
     with pytest.raises(NoBackup, match="of the app distributor"):
         await backups.load(store, kept.name)

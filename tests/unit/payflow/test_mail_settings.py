@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foundation.errors import ConfigurationError
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from payflow.mail.smtp import Auth, Security
 from payflow.settings.mail import BounceSettings, MailSettings, Transport
 
@@ -32,7 +32,7 @@ GIVEN = {
 )
 def test_the_guides_spellings_mean_one_thing(said: dict[str, str], security: Security) -> None:
     """587 with STARTTLS, 465 with TLS, and the old flags."""
-    assert read(MailSettings, GIVEN | said).server().security is security
+    assert read_group(MailSettings, GIVEN | said).server().security is security
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_the_guides_spellings_mean_one_thing(said: dict[str, str], security: Sec
 def test_contradictions_are_refused_by_name(said: dict[str, str], named: str) -> None:
     """Never guessed, never shown."""
     with pytest.raises(ConfigurationError, match=named) as caught:
-        read(MailSettings, GIVEN | said)
+        read_group(MailSettings, GIVEN | said)
 
     assert "very-secret" not in str(caught.value)
 
 
 def test_production_mails_the_real_recipients() -> None:
     """Without an override."""
-    found = read(MailSettings, GIVEN | {"ENVIRONMENT": "production", "OVERRIDE_RECIPIENT_EMAIL": ""})
+    found = read_group(MailSettings, GIVEN | {"ENVIRONMENT": "production", "OVERRIDE_RECIPIENT_EMAIL": ""})
 
     assert (found.override, found.server().auth, found.server().helo) == ("", Auth.PASSWORD, "clinica.example")
     assert found.server().secret() == "very-secret"
@@ -78,7 +78,7 @@ def test_production_mails_the_real_recipients() -> None:
 
 def test_an_identity_signs_in_without_a_password() -> None:
     """Exchange Online switches passwords off; the token is asked for at each connection."""
-    found = read(MailSettings, GIVEN | {"SMTP_AUTH": "XOAUTH2", "SMTP_PASSWORD": ""})
+    found = read_group(MailSettings, GIVEN | {"SMTP_AUTH": "XOAUTH2", "SMTP_PASSWORD": ""})
 
     assert (found.server().auth, found.token_scope) == (Auth.XOAUTH2, "https://outlook.office365.com/.default")
 
@@ -86,7 +86,7 @@ def test_an_identity_signs_in_without_a_password() -> None:
 def test_a_service_needs_no_server() -> None:
     """Endpoint and sender; the app's identity signs in, so there is no key to keep."""
     said = {"MAIL": "ACS", "ACS_ENDPOINT": "https://clinic.communication.azure.com/", "SMTP_FROM": GIVEN["SMTP_FROM"]}
-    found = read(MailSettings, said | {"OVERRIDE_RECIPIENT_EMAIL": GIVEN["OVERRIDE_RECIPIENT_EMAIL"]})
+    found = read_group(MailSettings, said | {"OVERRIDE_RECIPIENT_EMAIL": GIVEN["OVERRIDE_RECIPIENT_EMAIL"]})
 
     assert (found.transport, found.acs_endpoint) == (Transport.ACS, "https://clinic.communication.azure.com")
 
@@ -95,25 +95,25 @@ def test_a_server_on_this_machine_may_do_without_tls() -> None:
     """And without a login only."""
     local = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1025", "SMTP_SECURITY": "none", "SMTP_USER": ""}
 
-    server = read(MailSettings, GIVEN | local).server()
+    server = read_group(MailSettings, GIVEN | local).server()
 
     assert (server.security, server.auth) == (Security.NONE, Auth.NONE)
     with pytest.raises(ConfigurationError):
-        read(MailSettings, GIVEN | local | {"SMTP_USER": "u"})
+        read_group(MailSettings, GIVEN | local | {"SMTP_USER": "u"})
 
 
 def test_a_secret_that_signs_nothing_is_refused_and_none_takes_no_bounces() -> None:
     """Too short, or no base64: named, and not shown."""
     strong = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # pragma: allowlist secret
-    assert not read(BounceSettings, {}).events.get_secret_value()
-    assert read(BounceSettings, {"MAIL_EVENTS_SECRET": "x" * 32}).events.get_secret_value() == "x" * 32
+    assert not read_group(BounceSettings, {}).events.get_secret_value()
+    assert read_group(BounceSettings, {"MAIL_EVENTS_SECRET": "x" * 32}).events.get_secret_value() == "x" * 32
     for weak in ("x" * 31, "é" * 32):
         with pytest.raises(ConfigurationError, match="MAIL_EVENTS_SECRET must be at least 32") as caught:
-            read(BounceSettings, {"MAIL_EVENTS_SECRET": weak})
+            read_group(BounceSettings, {"MAIL_EVENTS_SECRET": weak})
         assert weak not in str(caught.value)
-    assert not read(BounceSettings, {}).secret.get_secret_value()
-    assert read(BounceSettings, {"BOUNCE_SECRET": strong}).secret.get_secret_value() == strong
+    assert not read_group(BounceSettings, {}).secret.get_secret_value()
+    assert read_group(BounceSettings, {"BOUNCE_SECRET": strong}).secret.get_secret_value() == strong
     for weak in ("whsec_c2hvcnQ=", "whsec_???"):
         with pytest.raises(ConfigurationError, match="BOUNCE_SECRET") as caught:
-            read(BounceSettings, {"BOUNCE_SECRET": weak})
+            read_group(BounceSettings, {"BOUNCE_SECRET": weak})
         assert weak not in str(caught.value)

@@ -6,7 +6,7 @@ import pytest
 
 from foundation.errors import ConfigurationError
 from foundation.settings.groups import settings_of
-from foundation.settings.reading import read
+from foundation.settings.reading import read_group
 from payflow.sealing import key_id, new_key
 from payflow.settings.groups import (
     ContaAzulSettings,
@@ -27,7 +27,7 @@ CONTA_AZUL = {
 
 def test_the_guides_names_are_read() -> None:
     """With Conta Azul's own addresses unless told otherwise."""
-    found = read(ContaAzulSettings, CONTA_AZUL)
+    found = read_group(ContaAzulSettings, CONTA_AZUL)
 
     assert found.api_url == "https://api-v2.contaazul.com"
     assert found.authorize_url == "https://auth.contaazul.com/oauth2/authorize"
@@ -36,8 +36,10 @@ def test_the_guides_names_are_read() -> None:
 
 def test_networks_inside_are_none_unless_named() -> None:
     """Commas between them."""
-    assert read(OutgoingSettings, {}).inside == ()
-    assert [str(each) for each in read(OutgoingSettings, {"INSIDE_NETWORKS": "10.0.0.0/24,fd00::/64"}).inside] == [
+    assert read_group(OutgoingSettings, {}).inside == ()
+    assert [
+        str(each) for each in read_group(OutgoingSettings, {"INSIDE_NETWORKS": "10.0.0.0/24,fd00::/64"}).inside
+    ] == [
         "10.0.0.0/24",
         "fd00::/64",
     ]
@@ -55,7 +57,7 @@ def test_networks_inside_are_none_unless_named() -> None:
 def test_what_is_wrong_is_named_without_its_value(name: str, value: str) -> None:
     """A value may be a secret."""
     with pytest.raises(ConfigurationError, match=name) as caught:
-        read(ContaAzulSettings, CONTA_AZUL | {name: value})
+        read_group(ContaAzulSettings, CONTA_AZUL | {name: value})
 
     assert "very-secret" not in str(caught.value)
 
@@ -67,27 +69,27 @@ def test_development_may_speak_plainly_to_this_machine() -> None:
         "CONTA_AZUL_REDIRECT_URI": "http://127.0.0.1:1/oauth/callback",
     }
 
-    assert read(ContaAzulSettings, CONTA_AZUL | local).api_url == "http://127.0.0.1:9000"
+    assert read_group(ContaAzulSettings, CONTA_AZUL | local).api_url == "http://127.0.0.1:9000"
 
 
 def test_keys_are_read() -> None:
     """The first seals, the old ones open."""
     new, old = new_key(), new_key()
 
-    sealer = read(KeySettings, {"MASTER_KEY": new, "OLD_MASTER_KEYS": f"{old}, "}).sealer()
+    sealer = read_group(KeySettings, {"MASTER_KEY": new, "OLD_MASTER_KEYS": f"{old}, "}).sealer()
 
     assert sealer.current == key_id(new)
-    assert new not in repr(read(KeySettings, {"MASTER_KEY": new}))
+    assert new not in repr(read_group(KeySettings, {"MASTER_KEY": new}))
 
 
 def test_each_key_signs_for_each_purpose_in_its_own_way() -> None:
     """The newest first; what the one before signed is still accepted."""
     new, old = new_key(), new_key()
-    rotated = read(KeySettings, {"MASTER_KEY": new, "OLD_MASTER_KEYS": old})
+    rotated = read_group(KeySettings, {"MASTER_KEY": new, "OLD_MASTER_KEYS": old})
 
     assert rotated.signing("office") == [
-        *read(KeySettings, {"MASTER_KEY": new}).signing("office"),
-        *read(KeySettings, {"MASTER_KEY": old}).signing("office"),
+        *read_group(KeySettings, {"MASTER_KEY": new}).signing("office"),
+        *read_group(KeySettings, {"MASTER_KEY": old}).signing("office"),
     ]
     assert len({*rotated.signing("office"), *rotated.signing("another")}) == 4
 
@@ -96,12 +98,12 @@ def test_the_origin_of_our_pages_is_that_of_the_redirect_uri() -> None:
     """As a browser names it: no path, no port that https has anyway."""
     redirect = {"CONTA_AZUL_REDIRECT_URI": "https://Clinics.example.com:443/oauth/callback"}
 
-    assert read(ContaAzulSettings, CONTA_AZUL | redirect).origin == "https://clinics.example.com"
+    assert read_group(ContaAzulSettings, CONTA_AZUL | redirect).origin == "https://clinics.example.com"
 
 
 def test_a_look_has_its_interval_and_its_hosts() -> None:
     """Within the guide's limits."""
-    found = read(LookSettings, {"DOCUMENT_HOSTS": "A.example, b.example:8443"})
+    found = read_group(LookSettings, {"DOCUMENT_HOSTS": "A.example, b.example:8443"})
 
     assert (found.interval_s, found.document_hosts) == (300, ("a.example", "b.example:8443"))
 
@@ -112,22 +114,22 @@ def test_a_look_has_its_interval_and_its_hosts() -> None:
 def test_limits_are_kept(wrong: dict[str, str]) -> None:
     """By name."""
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        read(LookSettings, wrong)
+        read_group(LookSettings, wrong)
 
 
 def test_personal_data_is_kept_for_180_days_or_as_long_as_it_is_said() -> None:
     """0 is never; what is younger than 30 days is still worked with."""
-    found = [read(RetentionSettings, {"RETENTION_DAYS": days}).days for days in ("0", "30", "36500")]
+    found = [read_group(RetentionSettings, {"RETENTION_DAYS": days}).days for days in ("0", "30", "36500")]
 
-    assert (read(RetentionSettings, {}).days, found) == (180, [0, 30, 36500])
+    assert (read_group(RetentionSettings, {}).days, found) == (180, [0, 30, 36500])
     for wrong in ("1", "29", "36501", "-1", "never"):
         with pytest.raises(ConfigurationError, match="RETENTION_DAYS"):
-            read(RetentionSettings, {"RETENTION_DAYS": wrong})
+            read_group(RetentionSettings, {"RETENTION_DAYS": wrong})
 
 
 def test_where_rows_are_has_defaults() -> None:
     """The second account is another setting than the first."""
-    found = read(StorageSettings, {})
+    found = read_group(StorageSettings, {})
 
     assert (found.ledger, found.second, found.environment) == (
         "AzureWebJobsStorage",
