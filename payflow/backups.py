@@ -26,7 +26,7 @@ from foundation.tablestore.ports import Rows, Value
 from payflow.conta_azul.values import SAO_PAULO
 from payflow.installation import Installation
 from payflow.ledger import backup, identity, keys, schema
-from payflow.ledger.backup import Backup
+from payflow.ledger.backup import CompanyBackup
 from payflow.model import CompanyId
 from payflow.state import CompanyStatus
 
@@ -112,7 +112,7 @@ class Backups:
             raise Rejected("a restore of this company is under way, or was cut: end it first")
 
 
-async def load(store: BackupStore, name: str) -> Backup:
+async def load_backup(store: BackupStore, name: str) -> CompanyBackup:
     """
     Return a company's backup as ``restoring`` puts it back; its rows are in memory then.
 
@@ -129,7 +129,7 @@ async def load(store: BackupStore, name: str) -> Backup:
         else:
             own = dict(line.values)
     company = kept.source.prefix.rstrip("/").rpartition("/")[2]
-    return Backup(
+    return CompanyBackup(
         ledger_id=kept.source.ledger,
         company=CompanyId(company),
         began_ms=kept.begun_ms,

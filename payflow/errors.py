@@ -39,7 +39,7 @@ class ServedElsewhere(SendLogUnavailable):
         self.where = where
 
 
-class RateLimited(Transient):
+class TooManyRequests(Transient):
     """Conta Azul refused a request because there were too many."""
 
     def __init__(self, retry_after_s: float) -> None:

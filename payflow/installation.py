@@ -18,7 +18,7 @@ from payflow.ledger.entries import Entries
 from payflow.ledger.identity import Identity
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
-from payflow.ledger.resealing import Part
+from payflow.ledger.resealing import SealedPartition
 from payflow.ledger.send_log import TableSendLog
 from payflow.model import CompanyId
 
@@ -66,16 +66,16 @@ class Installation:
         return EventDoor(entries=self.entries, lane=self.lane, log=log, audits=audits, secret=secret, clock=clock)
 
 
-async def sealed_parts(base: Installation) -> Sequence[Part]:
+async def sealed_parts(base: Installation) -> Sequence[SealedPartition]:
     """
     Return every partition that holds something sealed: of each company in both accounts, sign-ins, the identity.
 
     A company is found by its entry, which is written before anything is sealed for it.
     """
-    found = [Part(base.ledger.rows_of(keys.OAUTH), ""), Part(base.ledger.rows, "")]
+    found = [SealedPartition(base.ledger.rows_of(keys.OAUTH), ""), SealedPartition(base.ledger.rows, "")]
     for entry in await base.entries.all():
         name = keys.partition(entry.company)
-        found += [Part(tables.rows_of(name), entry.company) for tables in (base.ledger, base.second)]
+        found += [SealedPartition(tables.rows_of(name), entry.company) for tables in (base.ledger, base.second)]
     return found
 
 

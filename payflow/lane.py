@@ -24,7 +24,7 @@ from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnava
 from payflow.ledger import listing
 from payflow.ledger.lane import LaneLedger
 from payflow.looking import planning
-from payflow.looking.look import Look, Result
+from payflow.looking.look import Look, LookResult
 from payflow.ports import Alarms, ContaAzul, ReceiptWork
 from payflow.progress import LookKind
 from payflow.state import Company, CompanyStatus, Reason, Receipt, ReceiptState
@@ -181,7 +181,7 @@ class Lane:
             return run.lost or self.clock() >= until_ms
 
         cursor = await self.ledger.read_cursor()
-        while (kind := planning.due(cursor, self.clock(), interval_ms=self.interval_ms)) and not enough():
+        while (kind := planning.due_look(cursor, self.clock(), interval_ms=self.interval_ms)) and not enough():
             cursor = planning.begin(cursor, kind, self.clock(), interval_ms=self.interval_ms)
             cursor = await self.ledger.write_cursor(cursor)
             look = Look(self.ledger, api, company, self.clock, enough)
@@ -192,7 +192,7 @@ class Lane:
             if kind is LookKind.CHECK:
                 await listing.complete(self.ledger, self.clock())
 
-    async def _report(self, company: Company, result: Result) -> None:
+    async def _report(self, company: Company, result: LookResult) -> None:
         logs.info(_log, "looked", company=company.id, added=result.added, complete=result.complete)
         if result.unsettled:
             await self.alarms.note("look_unsettled", company.id, "")
@@ -262,7 +262,7 @@ class Lane:
     async def _count(self, receipt: Receipt) -> None:
         """Count an unexpected error in the receipt's row; after five it waits for a person."""
         try:
-            await counting.count(self.ledger, self.alarms, receipt.baixa, self.clock())
+            await counting.count_error(self.ledger, self.alarms, receipt.baixa, self.clock())
         except Contention:
             logs.info(_log, "receipt_moved_on", company=receipt.company, baixa=receipt.baixa)
 

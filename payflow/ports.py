@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from payflow.conta_azul.answers import Page
+from payflow.conta_azul.answers import InstalmentPage
 from payflow.conta_azul.routes import Search
 from payflow.ledger.lane import LaneLedger
 from payflow.model import (
@@ -31,7 +31,7 @@ class ContaAzul(Protocol):
     async def account(self) -> Account:
         """Return the company that the token belongs to."""
 
-    async def search(self, search: Search) -> Page:
+    async def search(self, search: Search) -> InstalmentPage:
         """Return one page of instalments. The order is the API's own and moves with edits."""
 
     async def instalment(self, instalment: InstalmentId) -> InstalmentDetail:

@@ -24,7 +24,7 @@ from payflow.connect.tokens import Tokens
 from payflow.installation import CompanyPartitions, Installation
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
-from payflow.ledger.identity import load
+from payflow.ledger.identity import load_identity
 from payflow.ledger.schema import require_known
 from payflow.model import CompanyId
 from payflow.settings.all import GROUPS
@@ -88,7 +88,7 @@ class Resources:
         """Say whether every company is held, for a deployment."""
         from payflow.ledger import control
 
-        return (await control.read((await self.ledger_tables()).rows)).held_ms > 0
+        return (await control.read_control((await self.ledger_tables()).rows)).held_ms > 0
 
     @built_once
     async def ledger_tables(self) -> Tables:
@@ -115,7 +115,7 @@ class Resources:
         """
         sealer, uri = await self.sealer(), (await self.settings(ContaAzulSettings)).redirect_uri
         environment, tables = (await self.settings(StorageSettings)).environment, await self.ledger_tables()
-        identity = await load(tables.rows, sealer, environment=environment, redirect_uri=uri)
+        identity = await load_identity(tables.rows, sealer, environment=environment, redirect_uri=uri)
         await require_known(tables.rows)
         return Installation(tables, await self.second_tables(), sealer, identity)
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from payflow.delivery.work import Work
     from payflow.lane import Lane
     from payflow.office.digest import Digests
-    from payflow.office.door import Door
+    from payflow.office.door import OfficeSignIn
     from payflow.office.letters import Letters
     from payflow.ports import ContaAzul
     from payflow.sealing import Sealer
@@ -86,7 +86,7 @@ class Container(Resources):
     async def connecting(self) -> Connecting:
         """Return the use case of connecting a clinic."""
         from payflow.adapters.authorization import server_of
-        from payflow.adapters.conta_azul import account_of
+        from payflow.adapters.conta_azul import company_of_token
         from payflow.connect.connecting import Connecting
         from payflow.ledger.oauth import OAuthLedger
         from payflow.ledger.records import oauth_codec
@@ -96,21 +96,21 @@ class Container(Resources):
             oauth=OAuthLedger(base.ledger.rows_of(keys.OAUTH), oauth_codec(base.sealer)),
             partitions=CompanyPartitions(base, self._clock, server_of(http, settings)),
             server=server_of(http, settings),
-            account_of=partial(account_of, http, settings.api_url),
+            account_of=partial(company_of_token, http, settings.api_url),
             clock=self._clock,
             authorize_url=settings.authorize_url,
             client_id=settings.client_id,
             redirect_uri=settings.redirect_uri,
         )
 
-    async def office_door(self) -> Door:
+    async def office_door(self) -> OfficeSignIn:
         """Return how offices come in to their pages."""
         from payflow.ledger.oauth import OAuthLedger
         from payflow.ledger.records import oauth_codec
-        from payflow.office.door import Door
+        from payflow.office.door import OfficeSignIn
 
         base, signing = await self.base(), (await self.settings(KeySettings)).signing("office sessions")
-        return Door(
+        return OfficeSignIn(
             oauth=OAuthLedger(base.ledger.rows_of(keys.OAUTH), oauth_codec(base.sealer)),
             entries=base.entries,
             lane=base.lane,
@@ -186,13 +186,13 @@ class Container(Resources):
         self, company: CompanyId, by: str, unrecorded: Callable[[], None], why: str = ""
     ) -> ManualActions:
         """Return what a person may do about a company; what they say of it is sealed in the audit."""
-        from payflow.delivery.manual_actions import ManualActions, Sender
+        from payflow.delivery.manual_actions import ManualActions, SenderAddresses
 
         base = await self.base()
 
-        async def sender() -> Sender:
+        async def sender() -> SenderAddresses:
             mail = await self.settings(MailSettings)
-            return Sender(domain=mail.sender.rpartition("@")[2], override=mail.override)
+            return SenderAddresses(domain=mail.sender.rpartition("@")[2], override=mail.override)
 
         return ManualActions(
             lane=base.lane(company),

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Door:
+class ConsoleSignIn:
     """Signs people in and out, and knows who is in."""
 
     settings: ConsoleSettings

@@ -19,7 +19,7 @@ from foundation import logs
 from foundation.clock import Clock
 from foundation.console.acting import NO_WHY, STALE, ActButton, ActRequest, Brake, ConsoleApp, Sorry, Told
 from foundation.console.bulk import Bulk, BulkApp
-from foundation.console.door import COOKIE, NOWHERE, ROOT, STYLE, Door, UseLink
+from foundation.console.door import COOKIE, NOWHERE, ROOT, STYLE, ConsoleSignIn, UseLink
 from foundation.console.forms import Forms, Purpose
 from foundation.console.sessions import ConsoleSession
 from foundation.console.settings import ConsoleSettings
@@ -215,8 +215,10 @@ class Site:
         )
 
     @property
-    def _door(self) -> Door:
-        return Door(settings=self.settings, app=self.app, clock=self.clock, brake=self.brake, use_link=self.use_link)
+    def _door(self) -> ConsoleSignIn:
+        return ConsoleSignIn(
+            settings=self.settings, app=self.app, clock=self.clock, brake=self.brake, use_link=self.use_link
+        )
 
     @property
     def _forms(self) -> Forms:

@@ -20,7 +20,7 @@ from foundation.clock import Sleep
 from payflow.mail import acs
 from payflow.mail.channel import NoToken, TokenSource
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 
 SCOPE: Final = "https://communication.azure.com/.default"
 REQUEST_S_MAX: Final = 60.0
@@ -65,7 +65,7 @@ class AcsChannel:
         self._operation = acs.operation_of(message_id)
         return self._operation
 
-    async def offer(self, recipient: str, data: bytes) -> Outcome | None:
+    async def offer(self, recipient: str, data: bytes) -> SmtpOutcome | None:
         self._operation = self._operation or str(uuid4())  # a mail to an office is no delivery, and nobody asks for it
         if refused := await self._sign_in():
             return refused
@@ -73,33 +73,35 @@ class AcsChannel:
         if len(self._payload) <= acs.BYTES_MAX:
             return None
         words = f"the request has {len(self._payload)} bytes, the service takes {acs.BYTES_MAX}"
-        return Outcome(verdict=Verdict.TOO_LARGE, phase=Phase.BODY, words=words)
+        return SmtpOutcome(verdict=Verdict.TOO_LARGE, phase=Phase.BODY, words=words)
 
-    async def finish(self, not_after_s: float) -> Outcome | None:
+    async def finish(self, not_after_s: float) -> SmtpOutcome | None:
         if self._monotonic() > not_after_s:
             return None
         try:
             status, headers, body = await self._request("POST", "/emails:send", self._payload)
         except _NOT_WRITTEN as error:
-            return Outcome(verdict=Verdict.LATER, phase=Phase.CONNECT, words=f"no connection ({type(error).__name__})")
+            return SmtpOutcome(
+                verdict=Verdict.LATER, phase=Phase.CONNECT, words=f"no connection ({type(error).__name__})"
+            )
         except (httpx.HTTPError, TimeoutError) as error:
             return acs.unknown(f"no answer ({type(error).__name__})", stops=True)
         retry_after = headers.get("retry-after", "")
-        return acs.after_post(status, retry_after, body) or await self._watch(acs.seconds(retry_after))
+        return acs.after_post(status, retry_after, body) or await self._watch(acs.retry_after_s(retry_after))
 
-    async def ask(self, operation_id: str) -> Outcome | None:
+    async def ask(self, operation_id: str) -> SmtpOutcome | None:
         if await self._sign_in():
             return None
         return (await self._asked(operation_id))[0]
 
-    async def check(self) -> Outcome | None:
+    async def check(self) -> SmtpOutcome | None:
         """Sign in and ask for an unknown operation; None when the service takes the identity. Nothing is sent."""
         if refused := await self._sign_in():
             return refused
         try:
             status, _, body = await self._request("GET", f"/emails/operations/{_NOBODYS}")
         except (httpx.HTTPError, TimeoutError) as error:
-            return Outcome(verdict=Verdict.LATER, phase=Phase.CONNECT, words=f"no answer ({type(error).__name__})")
+            return SmtpOutcome(verdict=Verdict.LATER, phase=Phase.CONNECT, words=f"no answer ({type(error).__name__})")
         refuses = status in (401, 403)
         return acs.after_post(status, "", body) if refuses else None
 
@@ -108,7 +110,7 @@ class AcsChannel:
 
     # Inside ------------------------------------------------------------------------------------------
 
-    async def _watch(self, pause_s: float) -> Outcome:
+    async def _watch(self, pause_s: float) -> SmtpOutcome:
         """Ask until the operation has ended, or for as long as a step may take."""
         until_s = self._monotonic() + WATCH_S_MAX
         while True:
@@ -119,19 +121,19 @@ class AcsChannel:
             if self._monotonic() > until_s:
                 return acs.unknown("the operation has not ended yet", stops=False)
 
-    async def _asked(self, operation_id: str) -> tuple[Outcome | None, float]:
+    async def _asked(self, operation_id: str) -> tuple[SmtpOutcome | None, float]:
         """Return how an operation ended, and how long the service wants nobody to ask again."""
         try:
             status, headers, body = await self._request("GET", f"/emails/operations/{operation_id}")
         except (httpx.HTTPError, TimeoutError):
             return None, 0.0
-        return acs.after_asking(status, body), acs.seconds(headers.get("retry-after", ""))
+        return acs.after_asking(status, body), acs.retry_after_s(headers.get("retry-after", ""))
 
-    async def _sign_in(self) -> Outcome | None:
+    async def _sign_in(self) -> SmtpOutcome | None:
         try:
             self._bearer = await self._token()
         except NoToken as none:
-            return Outcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words=str(none))
+            return SmtpOutcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words=str(none))
         return None
 
     async def _request(self, method: str, path: str, content: bytes | None = None) -> _Answer:

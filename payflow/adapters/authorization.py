@@ -30,7 +30,7 @@ class AuthorizationServer:
             response = await self._client.post(self._token_url, data=form, auth=self._auth)
         except httpx.HTTPError as error:
             raise ApiUnavailable(f"no answer from Conta Azul's sign-in ({type(error).__name__})") from None
-        return grants.read(response.status_code, response.content)
+        return grants.read_grant(response.status_code, response.content)
 
 
 def server_of(http: httpx.AsyncClient, settings: ContaAzulSettings) -> AuthorizationServer:

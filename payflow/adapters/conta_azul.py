@@ -20,7 +20,7 @@ from payflow.connect.tokens import Tokens
 from payflow.conta_azul import answers, responses, routes
 from payflow.conta_azul.limiter import Limiter
 from payflow.conta_azul.routes import FAMILIES, Family, Search
-from payflow.errors import ApiUnavailable, RateLimited, Unauthorized, UnreadableAnswer
+from payflow.errors import ApiUnavailable, TooManyRequests, Unauthorized, UnreadableAnswer
 from payflow.model import Account, Baixa, BaixaId, CustomerId, InstalmentDetail, InstalmentId, Person
 from payflow.ports import AccessTokens, ContaAzul
 from payflow.state import Company
@@ -59,8 +59,8 @@ class ContaAzulApi:
     async def account(self) -> Account:
         return answers.account(_there(await self._get(routes.ACCOUNT)))
 
-    async def search(self, search: Search) -> answers.Page:
-        return answers.page(_there(await self._get(self._family.search, search.query())))
+    async def search(self, search: Search) -> answers.InstalmentPage:
+        return answers.read_page(_there(await self._get(self._family.search, search.query())))
 
     async def instalment(self, instalment: InstalmentId) -> InstalmentDetail:
         return answers.instalment(_there(await self._get(self._family.instalment(instalment))))
@@ -70,8 +70,8 @@ class ContaAzulApi:
         return None if answer is None else answers.baixa(answer)
 
     async def person(self, customer: CustomerId) -> Person | None:
-        answer = await self._get(routes.person(customer))
-        return None if answer is None else answers.person(answer)
+        answer = await self._get(routes.customer_path(customer))
+        return None if answer is None else answers.read_customer(answer)
 
     async def people(self, page: int) -> Sequence[Person]:
         query = [("pagina", str(page)), ("tamanho_pagina", str(PEOPLE_PAGE))]
@@ -88,13 +88,13 @@ class ContaAzulApi:
         for pause_s in PAUSES_S:
             try:
                 return await self._once(path, query, token)
-            except RateLimited as trouble:
+            except TooManyRequests as trouble:
                 self._limiter.refused(trouble.retry_after_s)
             except ApiUnavailable:
                 await self._sleep(pause_s + secrets.randbelow(1000) / 1000)
         try:
             return await self._once(path, query, token)
-        except RateLimited as trouble:
+        except TooManyRequests as trouble:
             self._limiter.refused(trouble.retry_after_s)
             raise
 
@@ -106,12 +106,12 @@ class ContaAzulApi:
             async with self._client.stream(
                 "GET", f"{self._base_url}{path}", params=list(query), headers=headers
             ) as response:
-                return responses.read(response.status_code, response.headers, await _body(response))
+                return responses.read_response(response.status_code, response.headers, await _body(response))
         except httpx.HTTPError as error:  # its text may hold the address with its query: the kind is enough
             raise ApiUnavailable(f"no answer from Conta Azul ({type(error).__name__})") from None
 
 
-async def account_of(client: httpx.AsyncClient, base_url: str, access: str) -> Account:
+async def company_of_token(client: httpx.AsyncClient, base_url: str, access: str) -> Account:
     """Return the company of a token that was just given out; asked before there is a lane."""
     tokens = _Given(access)
     api = ContaAzulApi(

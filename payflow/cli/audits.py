@@ -7,7 +7,7 @@ import heapq
 from typing import Final
 
 from foundation.tablestore.queries import rows_under
-from payflow.cli.context import Add, say, when
+from payflow.cli.context import Add, local_time, say
 from payflow.ledger import keys
 from payflow.mail.formats import masked_address
 from payflow.state import Delivery
@@ -39,7 +39,9 @@ async def _emails(container: Container, chosen: argparse.Namespace) -> list[tupl
             mail = lane.codec.decode(Delivery, row)
             if at := max(mail.tried_ms, mail.sent_ms):
                 address = mail.address if chosen.addresses else masked_address(mail.address) if mail.address else "-"
-                found.append((at, f"{when(at)}  {entry.company}  {mail.baixa}  {mail.kind}  {address}  {mail.state}"))
+                found.append(
+                    (at, f"{local_time(at)}  {entry.company}  {mail.baixa}  {mail.kind}  {address}  {mail.state}")
+                )
     return found
 
 
@@ -50,9 +52,9 @@ async def _tokens(container: Container, _: argparse.Namespace) -> list[tuple[int
         if token is None:
             found.append((0, f"never  {entry.company}  {entry.status}, no token"))
             continue
-        refused = f", refused since {when(token.refused_ms)}" if token.refused_ms else ""
-        words = f"{entry.status}, generation {token.generation}, access ends {when(token.expires_ms)}{refused}"
-        found.append((token.saved_ms, f"{when(token.saved_ms)}  {entry.company}  {words}"))
+        refused = f", refused since {local_time(token.refused_ms)}" if token.refused_ms else ""
+        words = f"{entry.status}, generation {token.generation}, access ends {local_time(token.expires_ms)}{refused}"
+        found.append((token.saved_ms, f"{local_time(token.saved_ms)}  {entry.company}  {words}"))
     return found
 
 
@@ -61,5 +63,5 @@ async def _decisions(container: Container, _: argparse.Namespace) -> list[tuple[
     for entry in await base.entries.all():
         for said in await base.second.audit.recorded(keys.decisions(entry.company)):
             at, words = int(said["at_ms"]), "  ".join(str(said[name]) for name in ("what", "subject", "by"))
-            found.append((at, f"{when(at)}  {entry.company}  {words}"))
+            found.append((at, f"{local_time(at)}  {entry.company}  {words}"))
     return found

@@ -21,7 +21,7 @@ from foundation.clock import elapsed_ms, system_clock
 from foundation.errors import ServiceError
 from foundation.version import version
 from payflow.adapters.acs import AcsChannel
-from payflow.cli.context import Add, Refused, say, when
+from payflow.cli.context import Add, Refused, local_time, say
 from payflow.errors import ServedElsewhere
 from payflow.ledger import backup, control, schema
 from payflow.mail.channel import SmtpChannel
@@ -38,7 +38,7 @@ Check = Callable[[Container], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class GuideItem:
     """One item of the checklist, by its number in the guide."""
 
     name: str
@@ -173,8 +173,8 @@ async def _alarms(container: Container) -> str:
 async def _scale(container: Container) -> str:
     """Whether what there is keeps up now; what is to come only a person knows."""
     base, now = await container.base(), system_clock()
-    if (held := await control.read(base.ledger.rows)).held_ms:
-        return f"every company is held since {when(held.held_ms)} by {held.by}: `resume --all`"
+    if (held := await control.read_control(base.ledger.rows)).held_ms:
+        return f"every company is held since {local_time(held.held_ms)} by {held.by}: `resume --all`"
     late_ms = 3000 * (await container.settings(LookSettings)).interval_s
     active = [entry for entry in await base.entries.all() if entry.status is CompanyStatus.ACTIVE]
     late = [entry.company for entry in active if now - entry.looked_ms > late_ms]
@@ -184,13 +184,13 @@ async def _scale(container: Container) -> str:
 
 
 ITEMS: Final = (
-    Item("1 key", "MASTER_KEY opens this ledger", _key),
-    Item("2 settings", "every setting is right, and this is production", _settings),
-    Item("3 mail", "the mail server, or the service, takes our login over verified TLS", _mail),
-    Item("4 oauth", "every connected company's token is taken", _sign_in),
-    Item("5 https", "the public address answers /ready over https", _https),
-    Item("8 image", "the deployed package and the rows are of this version; there is no image", _package),
-    Item("9 backup", "second account, its send log ours, and a backup of the last 26 hours", _backup),
-    Item("10 logging", "alarms reach a person", _alarms),
-    Item("11 scaling", "every company is looked at in time, and mail goes out", _scale),
+    GuideItem("1 key", "MASTER_KEY opens this ledger", _key),
+    GuideItem("2 settings", "every setting is right, and this is production", _settings),
+    GuideItem("3 mail", "the mail server, or the service, takes our login over verified TLS", _mail),
+    GuideItem("4 oauth", "every connected company's token is taken", _sign_in),
+    GuideItem("5 https", "the public address answers /ready over https", _https),
+    GuideItem("8 image", "the deployed package and the rows are of this version; there is no image", _package),
+    GuideItem("9 backup", "second account, its send log ours, and a backup of the last 26 hours", _backup),
+    GuideItem("10 logging", "alarms reach a person", _alarms),
+    GuideItem("11 scaling", "every company is looked at in time, and mail goes out", _scale),
 )

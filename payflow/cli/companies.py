@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from foundation.clock import UnixMs, system_clock
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows
-from payflow.cli.context import Add, Refused, company_of, say, when, who
+from payflow.cli.context import Add, Refused, company_of, local_time, say, who
 from payflow.cli.decide import UNRECORDED, audit
 from payflow.cli.holding import hold, let_go, until_still
 from payflow.delivery.manual_actions import PAUSABLE
@@ -76,13 +76,13 @@ async def _invite(container: Container, chosen: argparse.Namespace) -> None:
 
 async def _companies(container: Container, _: argparse.Namespace) -> None:
     base = await container.base()
-    held = await control.read(base.ledger.rows)
+    held = await control.read_control(base.ledger.rows)
     if held.held_ms:
-        say(f"Every company is held since {when(held.held_ms)} by {held.by}: `resume --all` ends it.")
+        say(f"Every company is held since {local_time(held.held_ms)} by {held.by}: `resume --all` ends it.")
     for entry in await base.entries.all():
         company = await base.lane(entry.company).read_company()
         policy = company.policy if company else "-"
-        say(f"{entry.company}  {entry.status:<16} documents {policy:<13} looked {when(entry.looked_ms)}")
+        say(f"{entry.company}  {entry.status:<16} documents {policy:<13} looked {local_time(entry.looked_ms)}")
 
 
 async def _set_status(container: Container, chosen: argparse.Namespace) -> None:
@@ -163,5 +163,5 @@ async def _forget(rows: Rows) -> None:
 async def _cursor(container: Container, chosen: argparse.Namespace) -> None:
     lane, _ = await company_of(container, chosen)
     cursor = await lane.read_cursor()
-    say(f"looked until {when(cursor.upper_ms)}; in progress: {cursor.kind or 'nothing'}, span {cursor.span}")
-    say(f"last nightly check {when(cursor.check_ms)}")
+    say(f"looked until {local_time(cursor.upper_ms)}; in progress: {cursor.kind or 'nothing'}, span {cursor.span}")
+    say(f"last nightly check {local_time(cursor.check_ms)}")

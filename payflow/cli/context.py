@@ -43,7 +43,7 @@ async def company_of(container: Container, chosen: argparse.Namespace) -> tuple[
     return lane, company
 
 
-def when(at: int) -> str:
+def local_time(at: int) -> str:
     """Return a moment in São Paulo."""
     return datetime.fromtimestamp(at / 1000, SAO_PAULO).strftime("%Y-%m-%d %H:%M:%S") if at else "never"
 

@@ -88,7 +88,7 @@ async def _resend(container: Container, chosen: argparse.Namespace) -> None:
 
 async def _map(container: Container, chosen: argparse.Namespace) -> None:
     try:
-        found = mapping.read(chosen.file.read_text(encoding="utf-8-sig"))
+        found = mapping.read_map(chosen.file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise Rejected("the file is not UTF-8: save it as CSV UTF-8; nothing was mapped") from None
     lane = await lane_of(container, chosen)
@@ -118,8 +118,8 @@ async def _address(container: Container, chosen: argparse.Namespace) -> None:
 async def _bounces(container: Container, chosen: argparse.Namespace) -> None:
     lane = await lane_of(container, chosen)
     for file in chosen.files:
-        found = bounces.parse(file.read_bytes())
-        receipt = await bounced.take(lane, found, system_clock()) if found else None
+        found = bounces.parse_bounce(file.read_bytes())
+        receipt = await bounced.store_bounce(lane, found, system_clock()) if found else None
         if receipt is None or found is None:
             chosen.say(f"{file.name}: names no mail that went out")
             continue

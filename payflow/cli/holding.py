@@ -10,7 +10,7 @@ from typing import Final
 from foundation.clock import UnixMs, system_clock
 from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import Rows
-from payflow.cli.context import say, when
+from payflow.cli.context import local_time, say
 from payflow.ledger import control, keys
 from payflow.ledger.entries import Entries
 from payflow.model import CompanyId
@@ -22,9 +22,9 @@ POLL_S: Final = 2.0
 async def hold(container: Container, chosen: argparse.Namespace) -> None:
     """Let no lane begin any more; wait for those that have, if that is asked for."""
     tables = await container.ledger_tables()
-    was = await control.read(tables.rows)
+    was = await control.read_control(tables.rows)
     if was.held_ms:
-        say(f"Every company was held already, since {when(was.held_ms)} by {was.by}.")
+        say(f"Every company was held already, since {local_time(was.held_ms)} by {was.by}.")
         if not chosen.hold:  # a person's hold outlasts that of the deployment which it finds
             await control.write(tables.rows, replace(was, by=chosen.by))
     else:
@@ -44,9 +44,9 @@ async def let_go(container: Container, chosen: argparse.Namespace) -> None:
     2. A deployment begins, finds them held, and ends: were the hold ended with it, what is wrong would be mailed.
     """
     rows = (await container.ledger_tables()).rows
-    was = await control.read(rows)
+    was = await control.read_control(rows)
     if was.held_ms and chosen.hold not in ("", was.by):
-        say(f"Every company stays held, since {when(was.held_ms)} by {was.by}: `resume --all` ends it.")
+        say(f"Every company stays held, since {local_time(was.held_ms)} by {was.by}: `resume --all` ends it.")
         return
     await control.write(rows, replace(was, held_ms=UnixMs(0), by=""))
     say("No company is held any more. What was paused by itself still is (`companies`).")

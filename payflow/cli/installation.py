@@ -70,9 +70,9 @@ async def _backup(container: Container, chosen: argparse.Namespace) -> None:
     base = await container.base()
     whose = await base.ledger.rows.get(identity.ROW)
     ledger_id, now = base.identity.ledger_id, system_clock()
-    taken = await backup.take(lane.rows, ledger_id=ledger_id, company=company.id, now=now, identity=whose)
+    taken = await backup.take_backup(lane.rows, ledger_id=ledger_id, company=company.id, now=now, identity=whose)
     part = chosen.file.with_name(f"{chosen.file.name}.part")  # an older backup there is whole until this one is
-    part.write_text(backup.dump(taken), encoding="utf-8", newline="\n")
+    part.write_text(backup.as_json_lines(taken), encoding="utf-8", newline="\n")
     part.replace(chosen.file)
     await backup.note(lane.rows, now)
     say(f"{len(taken.rows)} rows of company {company.id} are in {chosen.file}.")
@@ -97,19 +97,19 @@ async def _restore(container: Container, chosen: argparse.Namespace) -> None:
     say(f"The company is paused; look at `receipts {chosen.company}`, then run `resume {chosen.company}`.")
 
 
-async def _found(container: Container, chosen: argparse.Namespace) -> backup.Backup:
+async def _found(container: Container, chosen: argparse.Namespace) -> backup.CompanyBackup:
     if bool(chosen.name) == (chosen.file is not None):
         raise Refused("Give a file, or --from NAME of the second account; not both.")
     if chosen.file is not None:
-        return backup.load(chosen.file.read_text(encoding="utf-8"))
-    return await backups.load(await container.backup_store(), chosen.name)
+        return backup.from_json_lines(chosen.file.read_text(encoding="utf-8"))
+    return await backups.load_backup(await container.backup_store(), chosen.name)
 
 
 async def _verify(container: Container, chosen: argparse.Namespace) -> None:
     lane, company = await company_of(container, chosen)
     level = await schema.level_of((await container.base()).ledger.rows)
     say(f"schema level {level}")
-    found = await verifying.verify(lane)
+    found = await verifying.verify_company(lane)
     say(", ".join(f"{count} {kind}" for kind, count in sorted(found.counts.items())))
     for fault in found.faults:
         say(fault)

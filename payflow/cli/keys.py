@@ -48,7 +48,7 @@ async def _retire(container: Container, chosen: argparse.Namespace) -> None:
     if needed := (await resealing.users(await sealed_parts(base)))[chosen.key]:
         raise Rejected(f"{needed} rows need the key {chosen.key}: run `keys rotate` first.")
     for file in chosen.backups:
-        found = backup.load(file.read_text(encoding="utf-8"))
+        found = backup.from_json_lines(file.read_text(encoding="utf-8"))
         if chosen.key in resealing.keys_of([found.identity, *found.rows.values()]):
             raise Rejected(f"The backup {file} needs the key {chosen.key}: keep the key as long as the backup.")
     _say(f"No row and none of {len(chosen.backups)} backups needs the key {chosen.key}.")

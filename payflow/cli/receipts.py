@@ -6,7 +6,7 @@ import argparse
 from typing import Final
 
 from payflow.cli.companies import FAR
-from payflow.cli.context import Add, Refused, company_of, say, when
+from payflow.cli.context import Add, Refused, company_of, local_time, say
 from payflow.model import BaixaId
 from payflow.state import Receipt
 from payflow.wiring import Container
@@ -34,12 +34,15 @@ async def _show(container: Container, chosen: argparse.Namespace) -> None:
     if receipt is None:
         raise Refused(f"Company {chosen.company} has no payment {chosen.baixa}.")
     say(_line(receipt))
-    say(f"  found {when(receipt.found_ms)}, document {receipt.document_source or 'none yet'}, after {receipt.after}")
+    say(
+        f"  found {local_time(receipt.found_ms)}, "
+        f"document {receipt.document_source or 'none yet'}, after {receipt.after}"
+    )
     for mail in await lane.deliveries(receipt.baixa):
-        say(f"  mail {mail.kind} {mail.number}: {mail.state}, tried {when(mail.tried_ms)}, {mail.message_id}")
+        say(f"  mail {mail.kind} {mail.number}: {mail.state}, tried {local_time(mail.tried_ms)}, {mail.message_id}")
         say(f"    the server said: {mail.reply or 'nothing yet'}")
 
 
 def _line(receipt: Receipt) -> str:
     reason = f" ({receipt.reason})" if receipt.reason else ""
-    return f"{receipt.baixa}  {receipt.paid_on}  {receipt.state}{reason}  next {when(receipt.due_ms)}"
+    return f"{receipt.baixa}  {receipt.paid_on}  {receipt.state}{reason}  next {local_time(receipt.due_ms)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from payflow.cli.context import Add, Refused, say, when
+from payflow.cli.context import Add, Refused, local_time, say
 from payflow.settings.mail import MailSettings
 from payflow.wiring import Container
 
@@ -21,11 +21,11 @@ async def _sender(container: Container, chosen: argparse.Namespace) -> None:
     account = await desk.account()
     say(f"today {account.in_day} of {mail.per_day} mails (day {account.day or '-'}, UTC), {mail.per_minute} a minute")
     for waiting in await desk.waiting():
-        say(f"waits: company {waiting.company} since {when(waiting.since_ms)}")
+        say(f"waits: company {waiting.company} since {local_time(waiting.since_ms)}")
     if not account.stopped_ms:
         say("It sends.")
     else:
-        say(f"It has stopped since {when(account.stopped_ms)}; next probe {when(account.probe_ms)}")
+        say(f"It has stopped since {local_time(account.stopped_ms)}; next probe {local_time(account.probe_ms)}")
         say(f"  the server said: {account.why}")
     if chosen.probe_now:
         if not account.stopped_ms:

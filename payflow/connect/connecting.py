@@ -29,7 +29,7 @@ from payflow.connect.tokens import Tokens
 from payflow.connection import Invitation, SignIn
 from payflow.errors import ServedElsewhere
 from payflow.ledger.lane import LaneLedger
-from payflow.ledger.oauth import OAuthLedger, digest, new_secret
+from payflow.ledger.oauth import OAuthLedger, new_secret, secret_digest
 from payflow.model import Account, CompanyId
 from payflow.state import Company, CompanyStatus
 
@@ -89,7 +89,7 @@ class BegunSignIn:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CallBack:
+class AuthorizationResponse:
     """What comes back from Conta Azul, by way of the browser."""
 
     state: str = field(repr=False)
@@ -117,7 +117,7 @@ class Connecting:
         secret = new_secret()
         await self.oauth.add_invitation(
             Invitation(
-                digest=digest(secret),
+                digest=secret_digest(secret),
                 document=document,
                 company=company,
                 expires_ms=UnixMs(self.clock() + INVITATION_MS),
@@ -128,7 +128,7 @@ class Connecting:
 
     async def check(self, secret: str) -> Invitation:
         """Return the invitation. Raises NoSuchInvitation."""
-        found = await self.oauth.invitation(digest(secret))
+        found = await self.oauth.invitation(secret_digest(secret))
         if found is None or found.expires_ms <= self.clock():
             raise NoSuchInvitation
         return found
@@ -138,9 +138,9 @@ class Connecting:
         invitation, state, cookie = await self.check(secret), new_secret(), new_secret()
         await self.oauth.write_sign_in(
             SignIn(
-                digest=digest(state),
+                digest=secret_digest(state),
                 invitation=invitation.digest,
-                browser=digest(cookie),
+                browser=secret_digest(cookie),
                 expires_ms=UnixMs(self.clock() + SIGN_IN_MS),
             )
         )
@@ -153,15 +153,15 @@ class Connecting:
         }
         return BegunSignIn(location=f"{self.authorize_url}?{urlencode(query)}", cookie=cookie)
 
-    async def finish(self, back: CallBack) -> ConnectOutcome:
+    async def finish(self, back: AuthorizationResponse) -> ConnectOutcome:
         """
         Work the answer once; a reload gets the same outcome.
 
         Raises:
             NoSuchSignIn: Unknown, expired, or another browser's.
         """
-        found = await self.oauth.sign_in(digest(back.state))
-        if found is None or not hmac.compare_digest(found.browser, digest(back.cookie)):
+        found = await self.oauth.sign_in(secret_digest(back.state))
+        if found is None or not hmac.compare_digest(found.browser, secret_digest(back.cookie)):
             raise NoSuchSignIn
         if found.result:
             return ConnectOutcome(found.result)
@@ -176,12 +176,12 @@ class Connecting:
         await self.oauth.write_sign_in(replace(consumed, result=outcome, office=office))
         return outcome
 
-    async def office(self, back: CallBack) -> str:
+    async def office(self, back: AuthorizationResponse) -> str:
         """Return which company's office has a page, of a sign-in that ``finish`` has worked; empty if none has."""
-        found = await self.oauth.sign_in(digest(back.state))
+        found = await self.oauth.sign_in(secret_digest(back.state))
         return found.office if found else ""
 
-    async def _work(self, sign_in: SignIn, back: CallBack) -> tuple[ConnectOutcome, Company | None]:
+    async def _work(self, sign_in: SignIn, back: AuthorizationResponse) -> tuple[ConnectOutcome, Company | None]:
         invitation = await self.oauth.invitation(sign_in.invitation)
         if back.error or not back.code or invitation is None:
             return ConnectOutcome.DENIED, None

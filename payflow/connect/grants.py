@@ -41,7 +41,7 @@ class Authorization(Protocol):
         """Return new tokens; *token* is dead afterwards, also when the answer is lost."""
 
 
-def read(status: int, body: bytes) -> Grant:
+def read_grant(status: int, body: bytes) -> Grant:
     """
     Return the tokens of an answer.
 
@@ -54,7 +54,7 @@ def read(status: int, body: bytes) -> Grant:
     """
     if status >= _SERVER_ERROR:
         raise ApiUnavailable(f"Conta Azul's sign-in answers with {status}.")
-    found = answers.load(body)
+    found = answers.exact_json(body)
     if not isinstance(found, dict):
         raise UnreadableAnswer("the answer is no object")
     if status != _OK:

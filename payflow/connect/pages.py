@@ -105,7 +105,7 @@ def no_sign_in() -> HtmlPage:
     return _page(400, "Login inválido", text)
 
 
-def begun(sign_in: BegunSignIn) -> HtmlPage:
+def sign_in_begun(sign_in: BegunSignIn) -> HtmlPage:
     """Return the way to Conta Azul, with the cookie that the answer must bring back."""
     cookie = f"{COOKIE}={sign_in.cookie}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600"
     return _page(303, "Conta Azul", "", {"Location": sign_in.location, "Set-Cookie": cookie})

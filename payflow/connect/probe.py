@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from payflow.conta_azul.routes import FAMILIES, Search
-from payflow.documents.waiting import receipt_of
+from payflow.documents.waiting import receipt_document
 from payflow.errors import ApiRefused, ApiUnavailable, RouteUnknown
 from payflow.looking.planning import FIRST_DUE, WIDTH_DAYS
 from payflow.model import InstalmentDetail
@@ -26,7 +26,7 @@ PAYMENTS: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
+class ProbeResult:
     """What the probe found."""
 
     family: str
@@ -60,7 +60,7 @@ async def probe(company: Company, api_of: Callable[[Company], ContaAzul], today:
     )
 
 
-async def ask(company: Company, api_of: Callable[[Company], ContaAzul], today: date) -> Shape:
+async def ask(company: Company, api_of: Callable[[Company], ContaAzul], today: date) -> ProbeResult:
     """Return what the API is like. Raises what the API raises."""
     for family in FAMILIES:
         api = api_of(replace(company, route_family=family))
@@ -70,8 +70,8 @@ async def ask(company: Company, api_of: Callable[[Company], ContaAzul], today: d
             continue
         details = await _paid(api, today)
         baixas = [(baixa, detail) for detail in details for baixa in detail.baixas][:PAYMENTS]
-        found = sum(receipt_of(baixa, it.attachments) is not None for baixa, it in baixas)
-        return Shape(family=family, span_days=width, payments=len(baixas), with_document=found)
+        found = sum(receipt_document(baixa, it.attachments) is not None for baixa, it in baixas)
+        return ProbeResult(family=family, span_days=width, payments=len(baixas), with_document=found)
     raise RouteUnknown("Conta Azul serves none of the known routes.")
 
 

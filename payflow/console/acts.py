@@ -18,14 +18,14 @@ from payflow.delivery.manual_actions import PAUSABLE, ManualActions
 from payflow.ledger import keys
 from payflow.office import acts as office
 from payflow.office.language import N_
-from payflow.office.views import Item
+from payflow.office.views import ReceiptView
 from payflow.state import CompanyStatus, Delivery, Receipt, ReceiptState
 
 Do = Callable[[ManualActions, Subject], Awaitable[object]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Act:
+class ConsoleAct:
     """One act: its name in addresses and forms, the words of its button, and what it does."""
 
     name: str
@@ -83,7 +83,7 @@ async def _again(actions: ManualActions, subject: Subject) -> None:
 
 
 def _undecided(subject: Subject) -> Sequence[Delivery]:
-    found = Item(receipt=_receipt(subject), mails=subject.mails).undecided
+    found = ReceiptView(receipt=_receipt(subject), mails=subject.mails).undecided
     if not found:
         raise Rejected("no mail of this receipt is undecided")
     return found
@@ -95,18 +95,18 @@ def _receipt(subject: Subject) -> Receipt:
     return subject.receipt
 
 
-ACTS: Final[Mapping[str, Act]] = {
+ACTS: Final[Mapping[str, ConsoleAct]] = {
     act.name: act
     for act in (
-        Act(name="pause", label=N_("Pause"), do=_pause, about_receipt=False),
-        Act(name="resume", label=N_("End the pause"), do=_resume, about_receipt=False),
-        Act(name="confirm", label=N_("Name and document are right"), do=_confirm, about_receipt=False),
-        Act(name="release", label=N_("Go on"), do=_release),
-        Act(name="skip", label=N_("Do not send"), do=_skip),
-        Act(name="arrived", label=N_("It arrived"), do=_arrived),
-        Act(name="again", label=N_("Send again"), do=_again),
-        Act(name="resend", label=N_("Send once more to the same address"), do=_resend),
-        Act(name="no_mail", label=N_("This customer wants no receipts"), do=_no_mail),
+        ConsoleAct(name="pause", label=N_("Pause"), do=_pause, about_receipt=False),
+        ConsoleAct(name="resume", label=N_("End the pause"), do=_resume, about_receipt=False),
+        ConsoleAct(name="confirm", label=N_("Name and document are right"), do=_confirm, about_receipt=False),
+        ConsoleAct(name="release", label=N_("Go on"), do=_release),
+        ConsoleAct(name="skip", label=N_("Do not send"), do=_skip),
+        ConsoleAct(name="arrived", label=N_("It arrived"), do=_arrived),
+        ConsoleAct(name="again", label=N_("Send again"), do=_again),
+        ConsoleAct(name="resend", label=N_("Send once more to the same address"), do=_resend),
+        ConsoleAct(name="no_mail", label=N_("This customer wants no receipts"), do=_no_mail),
     )
 }
 _BY_STATUS: Final[Mapping[CompanyStatus, str]] = {
@@ -132,12 +132,12 @@ def possible(subject: Subject, now: UnixMs) -> Sequence[str]:
     if subject.receipt is None:
         name = _BY_STATUS.get(subject.company.status)
         return [name] if name else []
-    item = Item(receipt=subject.receipt, mails=subject.mails)
+    item = ReceiptView(receipt=subject.receipt, mails=subject.mails)
     return [name for name in _BY_STATE.get(subject.receipt.state, ()) if office.may(name, item, now)]
 
 
-def warning(act: str, subject: Subject) -> str:
+def double_mail_warning(act: str, subject: Subject) -> str:
     """Return how an act might mail a payer twice; empty where it cannot."""
     if subject.receipt is None or act not in office.ACTS:
         return ""
-    return office.warns(act, [Item(receipt=subject.receipt, mails=subject.mails)])
+    return office.warns(act, [ReceiptView(receipt=subject.receipt, mails=subject.mails)])

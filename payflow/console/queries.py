@@ -23,14 +23,14 @@ _PREFIX_MAX: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class ReceiptQuery:
     """The fields as they were given, and what they mean."""
 
     fields: Mapping[str, str]
     wish: Wish
 
 
-def read(query: Mapping[str, str]) -> Asked:
+def read_query(query: Mapping[str, str]) -> ReceiptQuery:
     """Return what *query* asks for, days in São Paulo, both included. Raises Sorry for what nobody can mean."""
     fields = {name: query.get(name, "").strip()[:200] for name in FIELDS}
     since, until = _day(fields["since"]), _day(fields["until"])
@@ -44,7 +44,7 @@ def read(query: Mapping[str, str]) -> Asked:
         prefix=fields["payment"][:_PREFIX_MAX],
         after=after,
     )
-    return Asked(fields=fields, wish=wish)
+    return ReceiptQuery(fields=fields, wish=wish)
 
 
 def _day(text: str) -> date | None:

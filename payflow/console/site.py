@@ -21,7 +21,7 @@ from foundation.errors import ConfigurationError, InvariantBroken, Rejected, Ser
 from foundation.http.html import HtmlPage
 from foundation.tablestore.dry import DryRows
 from payflow.console import dry_run
-from payflow.console.acts import ACTS, warning
+from payflow.console.acts import ACTS, double_mail_warning
 from payflow.console.parts import Parts
 from payflow.console.subjects import Name, Subject, subject_of
 from payflow.console.views import Views
@@ -135,7 +135,7 @@ class Receipts:
     def _would(self, act: str, subject: Subject, kept: DryRows) -> Sequence[str]:
         """Return what an act would do, and how it might mail a payer twice."""
         said = list(dry_run.sentences(subject.lane, kept, self._say))
-        careful = warning(act, subject)
+        careful = double_mail_warning(act, subject)
         return [*said, self._say(careful)] if careful else said
 
     async def _subject(self, act: str, about: str) -> Subject:

@@ -9,7 +9,7 @@ from foundation.console.acting import Sorry
 from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
 from payflow.model import BaixaId, CompanyId
-from payflow.office.door import Door
+from payflow.office.door import OfficeSignIn
 from payflow.office.language import N_
 from payflow.state import Company, Delivery, Receipt
 
@@ -27,7 +27,7 @@ class Name(NamedTuple):
     def read(cls, text: str) -> Name:
         """Return what *text* names. Raises Sorry if it cannot be the name of anything."""
         company, _, baixa = text.partition(":")
-        if not Door.is_id(company):
+        if not OfficeSignIn.is_id(company):
             raise Sorry(404, NO_COMPANY)
         return cls(CompanyId(company), BaixaId(baixa) if baixa else None)
 
@@ -50,7 +50,7 @@ class Subject:
         return " ".join([self.receipt.version.etag, *mails])
 
 
-async def company_of(entries: Entries, lane: LaneLedger) -> Company:
+async def company_of_lane(entries: Entries, lane: LaneLedger) -> Company:
     """Return the company of a lane. Raises Sorry if nobody ever connected it, before its partition is read."""
     entry = await entries.get(lane.company)
     company = await lane.read_company() if entry else None
@@ -61,7 +61,7 @@ async def company_of(entries: Entries, lane: LaneLedger) -> Company:
 
 async def subject_of(entries: Entries, lane: LaneLedger, name: Name) -> Subject:
     """Return what *name* names. Raises Sorry if there is none, and StoreUnavailable."""
-    company = await company_of(entries, lane)
+    company = await company_of_lane(entries, lane)
     if name.baixa is None:
         return Subject(lane=lane, company=company)
     receipt = await lane.receipt(name.baixa)

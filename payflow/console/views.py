@@ -14,7 +14,7 @@ from foundation.version import version
 from payflow.console import acts, queries
 from payflow.console.charts import Say, charts
 from payflow.console.parts import Parts
-from payflow.console.subjects import NO_RECEIPT, Name, Subject, company_of, subject_of
+from payflow.console.subjects import NO_RECEIPT, Name, Subject, company_of_lane, subject_of
 from payflow.console.words import STATES, STATUSES
 from payflow.delivery.auditing import WHY
 from payflow.ledger import backup, days, keys, listing, schema
@@ -51,7 +51,7 @@ class Views:
         """Return one company: its connection, its looks, what waits, its last backup, its thirty days."""
         now, name = self.parts.clock(), Name.read(query.get("id", ""))
         lane = self.parts.lane(name.company)
-        company = await company_of(self.parts.entries, lane)
+        company = await company_of_lane(self.parts.entries, lane)
         lease = await self._lease(lane.rows, f"lane:{company.id}")
         return {
             "company": company,
@@ -70,7 +70,7 @@ class Views:
 
     async def receipts(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Return a page of a company's receipts, the newest first; without a company only the search."""
-        asked = queries.read(query)
+        asked = queries.read_query(query)
         found = await self.parts.entries.page("", limit=COMPANIES_SHOWN)
         chosen = asked.fields["company"] or (found[0].company if len(found) == 1 else "")
         shown: dict[str, Any] = {
@@ -84,8 +84,8 @@ class Views:
         if not chosen:
             return shown
         lane = self.parts.lane(Name.read(chosen).company)
-        await company_of(self.parts.entries, lane)
-        page = await listing.listed(lane, asked.wish)
+        await company_of_lane(self.parts.entries, lane)
+        page = await listing.receipt_page(lane, asked.wish)
         following = {**shown["asked"], "after": page.after} if page.after else None
         return shown | {
             "receipts": page.receipts,
@@ -164,7 +164,7 @@ class Views:
 
     async def _decisions(self, name: Name) -> Sequence[dict[str, Any]]:
         """Return who decided what about a payment, the oldest first."""
-        found = await self.parts.decisions.recorded(keys.about(name.company, str(name.baixa)))
+        found = await self.parts.decisions.recorded(keys.audit_prefix(name.company, str(name.baixa)))
         return [{**one, WHY: self.parts.opened(name.company, str(one[WHY])) if one.get(WHY) else ""} for one in found]
 
     async def _lease(self, rows: Any, name: str) -> Any:

@@ -40,7 +40,7 @@ DEPTH_MAX = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class InstalmentPage:
     """One page of a search."""
 
     items: tuple[ListedInstalment, ...]
@@ -48,7 +48,7 @@ class Page:
     """``itens_totais``: a hint, other listings count wrongly."""
 
 
-def load(body: bytes) -> Any:
+def exact_json(body: bytes) -> Any:
     """Return JSON with exact numbers. Raises UnreadableAnswer for a page, or half an answer."""
     try:
         text = body.decode("utf-8")
@@ -59,12 +59,12 @@ def load(body: bytes) -> Any:
         raise UnreadableAnswer("the answer is no JSON") from None
 
 
-def page(answer: Any) -> Page:
+def read_page(answer: Any) -> InstalmentPage:
     """Return a page of instalments; ``itens`` is null where nothing matches."""
     found = _object(answer)
     items = tuple(_listed(item) for item in _list(found.get("itens")))
     total = found.get("itens_totais")
-    return Page(items=items, total=total if isinstance(total, int) else len(items))
+    return InstalmentPage(items=items, total=total if isinstance(total, int) else len(items))
 
 
 def instalment(answer: Any) -> InstalmentDetail:
@@ -82,7 +82,7 @@ def account(answer: Any) -> Account:
     return _read(_account, _object(answer))
 
 
-def person(answer: Any) -> Person:
+def read_customer(answer: Any) -> Person:
     """Return a customer."""
     return _read(_person, _object(answer))
 

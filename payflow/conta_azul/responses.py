@@ -10,8 +10,8 @@ from payflow.errors import (
     ApiRefused,
     ApiUnavailable,
     PlanBlocked,
-    RateLimited,
     RouteUnknown,
+    TooManyRequests,
     Unauthorized,
     UnreadableAnswer,
 )
@@ -22,7 +22,7 @@ RETRY_AFTER_S_MAX = 120.0
 _NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 404, 429, 500
 
 
-def read(status: int, headers: Mapping[str, str], body: bytes) -> Any:
+def read_response(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     """
     Return the JSON of a good response; None where the thing asked for is gone.
 
@@ -38,7 +38,7 @@ def read(status: int, headers: Mapping[str, str], body: bytes) -> Any:
         ApiUnavailable: 5xx, a redirect, or an answer that is no JSON.
     """
     if status == 200:  # noqa: PLR2004 -- OK
-        return answers.load(body)
+        return answers.exact_json(body)
     if status == _NOT_FOUND and not body.strip():
         return None
     raise _trouble(status, headers, body)
@@ -53,7 +53,7 @@ def _trouble(status: int, headers: Mapping[str, str], body: bytes) -> Exception:
         case 404:
             return RouteUnknown()
         case 429:
-            return RateLimited(retry_after_s(headers.get("retry-after", "")))
+            return TooManyRequests(retry_after_s(headers.get("retry-after", "")))
         case _ if 400 <= status < _SERVER_ERROR:  # noqa: PLR2004 -- the request's fault
             return ApiRefused(f"Conta Azul refuses the request with {status}.")
     return ApiUnavailable(f"Conta Azul answers with {status}.")
@@ -68,7 +68,7 @@ def retry_after_s(said: str) -> float:
 
 def _is_end_trial(body: bytes) -> bool:
     try:
-        found = answers.load(body)
+        found = answers.exact_json(body)
     except UnreadableAnswer:
         return False
     return isinstance(found, dict) and found.get("status_conta") == "END_TRIAL"

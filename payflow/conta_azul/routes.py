@@ -87,6 +87,6 @@ class Search:
         return asked
 
 
-def person(customer: CustomerId) -> str:
+def customer_path(customer: CustomerId) -> str:
     """Return where a customer is."""
     return f"{PEOPLE}/{customer}"

@@ -15,7 +15,7 @@ WHY: Final = "why"
 """The column with what a person said of a decision, sealed."""
 
 
-async def record(
+async def record_decision(
     audits: Sequence[AuditTrail],
     company: CompanyId,
     *,
@@ -36,7 +36,7 @@ async def record(
     for audit in audits:
         await audit.record(key, values)
     for audit in audits[:-1]:
-        await audit.record(f"{keys.about(company, subject)}{now:015d}", values)
+        await audit.record(f"{keys.audit_prefix(company, subject)}{now:015d}", values)
     try:
         return bool(await audits[-1].recorded(key))
     except StoreUnavailable:

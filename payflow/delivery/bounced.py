@@ -14,7 +14,7 @@ from payflow.delivery.ports import SendLog, delivery_key
 from payflow.ledger.lane import LaneLedger
 from payflow.mail.bounces import Bounce
 from payflow.mail.codes import Phase, Verdict, is_about_the_address
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.state import Delivery, DeliveryState, Receipt, ReceiptState
 
 _WENT_OUT: Final = frozenset({DeliveryState.SENT, DeliveryState.UNKNOWN})
@@ -22,7 +22,7 @@ _SETTLED: Final = frozenset({ReceiptState.SENT, ReceiptState.UNKNOWN, ReceiptSta
 """A receipt that is still being sent to another address is settled by its sender."""
 
 
-async def take(ledger: LaneLedger, bounce: Bounce, now: UnixMs) -> Receipt | None:
+async def store_bounce(ledger: LaneLedger, bounce: Bounce, now: UnixMs) -> Receipt | None:
     """
     Store that a mail came back; return its receipt, or None if no mail of this company went out under that id.
 
@@ -38,7 +38,7 @@ async def take(ledger: LaneLedger, bounce: Bounce, now: UnixMs) -> Receipt | Non
     return await _stored(ledger, receipt, [back], now)
 
 
-async def arrived(ledger: LaneLedger, log: SendLog, mail: Delivery, now: UnixMs) -> Receipt | None:
+async def mail_arrived(ledger: LaneLedger, log: SendLog, mail: Delivery, now: UnixMs) -> Receipt | None:
     """
     Store that a mail arrived whose outcome was unknown; return its receipt, None where it was known.
 
@@ -49,7 +49,7 @@ async def arrived(ledger: LaneLedger, log: SendLog, mail: Delivery, now: UnixMs)
     if receipt is None or mail.state is not DeliveryState.UNKNOWN:
         return None
     await log.end(delivery_key(mail), mail.owner, accepted=True)
-    heard = Outcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT, words="delivered, says the service")
+    heard = SmtpOutcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT, words="delivered, says the service")
     sent = rules.late_evidence(mail, mail.owner, heard, now)
     again = (rules.again_kind(mail.kind), mail.number)
     due = [one for one in await ledger.deliveries(mail.baixa) if (one.kind, one.number) == again]

@@ -21,7 +21,7 @@ from payflow.delivery.office import Tools
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.sender import NotNow
 from payflow.delivery.sending import Sending, new_owner
-from payflow.delivery.steps import Become, Prepare, Renew, Seen, Send, Step
+from payflow.delivery.steps import Become, DeliverySnapshot, Prepare, Renew, Send, Step
 from payflow.documents import comprovante, pdf
 from payflow.documents.comprovante import Payment
 from payflow.documents.download import DocumentNotThere, DocumentRefused
@@ -46,7 +46,7 @@ class Case:
     receipt: Receipt
     company: Company
     ledger: LaneLedger
-    seen: Seen
+    seen: DeliverySnapshot
 
     async def carry_out(self, step: Step) -> None:
         match step:
@@ -159,7 +159,7 @@ class Case:
             return Become(ReceiptState.HELD, refused.reason)
         except DocumentNotThere:
             return self._not_there()
-        checked = await pdf.check(document)
+        checked = await pdf.check_document(document)
         return document if checked is Checked.FINE else Become(ReceiptState.HELD, Reason.UNREADABLE_DOCUMENT)
 
     def _not_there(self) -> Become:
@@ -238,7 +238,7 @@ class Case:
         if found is None or found.state not in (ReceiptState.SENDING, ReceiptState.UNKNOWN):
             return
         step = steps.settled(await self.ledger.deliveries(self.receipt.baixa))
-        counted = await days.counted(self.ledger, found, tried, self.tools.clock())
+        counted = await days.count_mail(self.ledger, found, tried, self.tools.clock())
         await replace(self, receipt=found).become(step, counted)
 
     def _mails(self) -> Mails:

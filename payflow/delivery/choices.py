@@ -40,7 +40,7 @@ _OPEN: Final = frozenset({DeliveryState.READY, DeliveryState.HELD, DeliveryState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
+class Decider:
     """Who decides, and when."""
 
     name: str
@@ -56,7 +56,7 @@ class Resend:
     kind: str = "resend"
 
 
-async def release(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
+async def release(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
     """
     Let a receipt begin anew that is held, covered or skipped.
 
@@ -110,7 +110,7 @@ async def addressed(ledger: LaneLedger, customer: CustomerId, now: UnixMs) -> in
     return len(meant)
 
 
-async def skip(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
+async def skip(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
     """
     Let a receipt end without a further mail; one that went out to another address makes it sent.
 
@@ -125,7 +125,7 @@ async def skip(ledger: LaneLedger, baixa: BaixaId, by: Person) -> Receipt:
     return await let_be(ledger, receipt, deliveries, by)
 
 
-async def let_be(ledger: LaneLedger, receipt: Receipt, deliveries: Sequence[Delivery], by: Person) -> Receipt:
+async def let_be(ledger: LaneLedger, receipt: Receipt, deliveries: Sequence[Delivery], by: Decider) -> Receipt:
     """Store that a receipt ends without a further mail; no mail of it is on its way."""
     sent = any(one.state is DeliveryState.SENT for one in deliveries)
     after = replace(
@@ -138,7 +138,7 @@ async def let_be(ledger: LaneLedger, receipt: Receipt, deliveries: Sequence[Deli
     return await ledger.save(receipt, after, also=_put(ledger, _decided(deliveries, by)))
 
 
-async def resend(ledger: LaneLedger, baixa: BaixaId, wish: Resend, by: Person) -> Receipt:
+async def resend(ledger: LaneLedger, baixa: BaixaId, wish: Resend, by: Decider) -> Receipt:
     """
     Mail a receipt once more that was sent or refused, under another kind: that is another mail by a person's word.
 
@@ -201,7 +201,7 @@ def _address(receipt: Receipt, deliveries: Sequence[Delivery]) -> str:
     return next(iter(found.values()))
 
 
-def _decided(deliveries: Sequence[Delivery], by: Person) -> Sequence[Delivery]:
+def _decided(deliveries: Sequence[Delivery], by: Decider) -> Sequence[Delivery]:
     """Return the mails that nobody waits for any more: taken back, or with the person's name at their end."""
     waited = [one for one in deliveries if one.state in _OPEN or _is_unknown(one)]
     return [replace(rules.withdraw(one), decided_by=by.name) for one in waited]

@@ -21,7 +21,7 @@ _AT_WORK: Final = frozenset(
 )
 
 
-async def count(ledger: LaneLedger, alarms: Alarms, baixa: BaixaId, now: UnixMs) -> None:
+async def count_error(ledger: LaneLedger, alarms: Alarms, baixa: BaixaId, now: UnixMs) -> None:
     """
     Count an unexpected error of a receipt and let it rest, a minute longer each time; the fifth holds it.
 

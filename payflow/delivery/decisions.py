@@ -16,7 +16,7 @@ from payflow.model import BaixaId
 from payflow.state import Delivery, DeliveryState, Receipt, ReceiptState
 
 
-async def arrived(ledger: LaneLedger, key: DeliveryKey, who: str, now: UnixMs) -> Receipt:
+async def decide_arrived(ledger: LaneLedger, key: DeliveryKey, who: str, now: UnixMs) -> Receipt:
     """
     Record that an unknown mail arrived.
 
@@ -27,7 +27,7 @@ async def arrived(ledger: LaneLedger, key: DeliveryKey, who: str, now: UnixMs) -
     return await _store(ledger, receipt, deliveries, [said], now)
 
 
-async def send_again(ledger: LaneLedger, key: DeliveryKey, who: str, now: UnixMs, *, domain: str) -> Receipt:
+async def decide_again(ledger: LaneLedger, key: DeliveryKey, who: str, now: UnixMs, *, domain: str) -> Receipt:
     """
     Mail an unknown one again, under another kind.
 

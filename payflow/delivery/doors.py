@@ -21,7 +21,7 @@ from payflow.mail import bounces, signed
 from payflow.model import CompanyId
 
 
-class BadSignature(Rejected):
+class BadBounceSignature(Rejected):
     """The post is not signed with BOUNCE_SECRET, or too old, or there is no such secret: one text for all."""
 
     code = "bad_signature"
@@ -45,9 +45,9 @@ class BounceDoor:
         Raises BadSignature; Contention while a restore of its company is under way, and StoreUnavailable: post again.
         """
         fits = bool(self.secret) and len(body) <= bounces.BYTES_MAX
-        if not fits or not signed.is_signed(headers, body, self.secret, self.clock()):
-            raise BadSignature("the post is not signed as it must be")
-        found = bounces.parse(body)
+        if not fits or not signed.verify_post(headers, body, self.secret, self.clock()):
+            raise BadBounceSignature("the post is not signed as it must be")
+        found = bounces.parse_bounce(body)
         if found is None:
             return
         for entry in await self.entries.all():
@@ -56,7 +56,7 @@ class BounceDoor:
                 continue
             if await lane.rows.get(keys.RESTORING):
                 raise Contention("a restore of this company is under way")
-            if receipt := await bounced.take(lane, found, self.clock()):
+            if receipt := await bounced.store_bounce(lane, found, self.clock()):
                 await self._record(entry.company, receipt.baixa, f"bounce {found.status}")
 
     async def _record(self, company: CompanyId, subject: str, what: str) -> None:

@@ -23,14 +23,14 @@ from foundation.clock import Clock
 from foundation.errors import Contention, Rejected
 from foundation.tablestore.ports import AuditTrail, Value
 from payflow.delivery import bounced
-from payflow.delivery.doors import BadSignature
+from payflow.delivery.doors import BadBounceSignature
 from payflow.delivery.ports import SendLog
 from payflow.ledger import keys
 from payflow.ledger.deliveries import mail_of_operation
 from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import acs_events
-from payflow.mail.acs_events import Report
+from payflow.mail.acs_events import DeliveryReport
 from payflow.mail.bounces import Bounce
 from payflow.model import CompanyId
 from payflow.state import Delivery, DeliveryState, Receipt
@@ -77,7 +77,7 @@ class EventDoor:
         self._admit(headers, query)
         if len(body) > acs_events.BYTES_MAX:
             raise UnknownFormat(f"A post has at most {acs_events.BYTES_MAX} bytes.")
-        found = acs_events.parse(body)
+        found = acs_events.parse_events(body)
         if found.is_foreign or "ce-specversion" in {name.lower() for name in headers}:
             raise UnknownFormat("CloudEvents are read in JSON, version 1.0.")
         waiting: Contention | None = None
@@ -105,14 +105,14 @@ class EventDoor:
 
     def _admit(self, headers: Mapping[str, str], query: Mapping[str, str]) -> None:
         if not self._is_known(headers, query):
-            raise BadSignature("the request does not carry the secret")
+            raise BadBounceSignature("the request does not carry the secret")
 
     def _is_known(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
         lower = {name.lower(): value for name, value in headers.items()}
         given = (lower.get(HEADER, ""), query.get(PARAMETER, ""))
         return bool(self.secret) and any(hmac.compare_digest(self.secret.encode(), one.encode()) for one in given)
 
-    async def _take(self, report: Report) -> None:
+    async def _take(self, report: DeliveryReport) -> None:
         for entry in await self.entries.all():
             lane = self.lane(entry.company)
             mail = await self._named(lane, report)
@@ -124,16 +124,16 @@ class EventDoor:
                 await self._record(receipt, f"mail event {report.status}")
 
     @staticmethod
-    async def _named(lane: LaneLedger, report: Report) -> Delivery | None:
+    async def _named(lane: LaneLedger, report: DeliveryReport) -> Delivery | None:
         found = await mail_of_operation(lane, report.operation_id)
         return found or (await lane.mail_of(report.message_id) if report.message_id else None)
 
-    async def _stored(self, lane: LaneLedger, mail: Delivery, report: Report) -> Receipt | None:
+    async def _stored(self, lane: LaneLedger, mail: Delivery, report: DeliveryReport) -> Receipt | None:
         if mail.state is DeliveryState.SENDING:
             raise Contention("the mail is still being sent: its worker is first")
         if report.delivered:
-            return await bounced.arrived(lane, self.log(lane.company), mail, self.clock())
-        return await bounced.take(lane, Bounce(message_id=mail.message_id, status=report.status), self.clock())
+            return await bounced.mail_arrived(lane, self.log(lane.company), mail, self.clock())
+        return await bounced.store_bounce(lane, Bounce(message_id=mail.message_id, status=report.status), self.clock())
 
     async def _record(self, receipt: Receipt, what: str) -> None:
         now, company, subject = self.clock(), receipt.company, receipt.baixa

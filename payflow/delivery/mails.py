@@ -15,7 +15,7 @@ from payflow.delivery import steps
 from payflow.delivery.office import Office
 from payflow.delivery.rules import KIND, TEST
 from payflow.delivery.sending import new_owner
-from payflow.delivery.steps import Seen
+from payflow.delivery.steps import DeliverySnapshot
 from payflow.mail import letters
 from payflow.mail.letters import Content, Envelope
 from payflow.sealing import BlindIndex
@@ -28,7 +28,7 @@ class Mails:
 
     receipt: Receipt
     company: Company
-    seen: Seen
+    seen: DeliverySnapshot
     office: Office
     index: BlindIndex
 

@@ -16,7 +16,7 @@ from foundation.clock import Clock, UnixMs
 from foundation.errors import Rejected
 from foundation.tablestore.ports import AuditTrail
 from payflow.delivery import auditing, choices, decisions
-from payflow.delivery.choices import Person, Resend
+from payflow.delivery.choices import Decider, Resend
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey
 from payflow.delivery.rules import TEST
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sender:
+class SenderAddresses:
     """What a further mail needs to know of the mail account."""
 
     domain: str
@@ -54,7 +54,7 @@ class ManualActions:
     lane: LaneLedger
     audits: Sequence[AuditTrail]
     """The ledger's, then the second account's."""
-    sender: Callable[[], Awaitable[Sender]]
+    sender: Callable[[], Awaitable[SenderAddresses]]
     clock: Clock
     by: str
     unrecorded: Callable[[], None]
@@ -77,13 +77,13 @@ class ManualActions:
         """Record that an unknown mail arrived."""
         await self._require_no_restore()
         key = DeliveryKey(PaymentKey(self.lane.company, baixa), kind, number)
-        return await self._of_receipt(await decisions.arrived(self.lane, key, self.by, self.clock()), "arrived")
+        return await self._of_receipt(await decisions.decide_arrived(self.lane, key, self.by, self.clock()), "arrived")
 
     async def again(self, baixa: BaixaId, kind: str, number: int) -> Receipt:
         """Mail an unknown one again, under another kind."""
         await self._require_no_restore()
         key, domain = DeliveryKey(PaymentKey(self.lane.company, baixa), kind, number), (await self.sender()).domain
-        after = await decisions.send_again(self.lane, key, self.by, self.clock(), domain=domain)
+        after = await decisions.decide_again(self.lane, key, self.by, self.clock(), domain=domain)
         return await self._of_receipt(after, "again")
 
     async def resend(self, baixa: BaixaId, address: str = "") -> Receipt:
@@ -138,7 +138,7 @@ class ManualActions:
     async def record(self, subject: str, what: str, **more: str) -> None:
         """Record an action in both accounts."""
         more = {**more, auditing.WHY: self.why} if self.why else more
-        taken = await auditing.record(
+        taken = await auditing.record_decision(
             self.audits, self.lane.company, by=self.by, now=self.clock(), what=what, subject=subject, more=more
         )
         if not taken:
@@ -155,8 +155,8 @@ class ManualActions:
                 f"a restore of company {self.lane.company} is under way, or was cut: decide when it has ended"
             )
 
-    def _person(self) -> Person:
-        return Person(name=self.by, now=UnixMs(self.clock()))
+    def _person(self) -> Decider:
+        return Decider(name=self.by, now=UnixMs(self.clock()))
 
 
 def _require_named(customer: CustomerId) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.model import PaymentKey
 from payflow.state import Delivery
 
@@ -77,25 +77,25 @@ class Channel(Protocol):
     def named(self, message_id: str) -> str:
         """Return the id under which the carrier will know the mail, stored before it is offered; empty: none."""
 
-    async def ask(self, operation_id: str) -> Outcome | None:
+    async def ask(self, operation_id: str) -> SmtpOutcome | None:
         """Return what became of a mail that the carrier knows by *operation_id*; None: nobody knows, or not yet."""
 
-    async def offer(self, recipient: str, data: bytes) -> Outcome | None:
+    async def offer(self, recipient: str, data: bytes) -> SmtpOutcome | None:
         """Hand over everything but the final dot. None: the dot may follow."""
 
-    async def finish(self, not_after_s: float) -> Outcome | None:
+    async def finish(self, not_after_s: float) -> SmtpOutcome | None:
         """Write the dot; None when it is certain that it was not written."""
 
     async def close(self) -> None: ...
 
 
-class Sender(Protocol):
+class MailAccount(Protocol):
     """The account's state, shared by all companies: what a refusal and an acceptance change."""
 
     async def epoch(self) -> int:
         """Return how often the sender has gone on after a refusal, from 1."""
 
-    async def heard(self, outcome: Outcome, address_index: str) -> int:
+    async def heard(self, outcome: SmtpOutcome, address_index: str) -> int:
         """Take note of an outcome, stop or go on; return the epoch."""
 
 

@@ -19,13 +19,13 @@ from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, AuditTrail, Row, Value
 from foundation.tablestore.queries import rows_under
 from payflow.delivery import choices, restore, since, steps
-from payflow.delivery.choices import Person
+from payflow.delivery.choices import Decider
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey, LogRecords, delivery_key
 from payflow.delivery.purging import Purging
 from payflow.delivery.since import Said
 from payflow.ledger import keys
-from payflow.ledger.backup import LEFT_OUT, Backup, all_rows
+from payflow.ledger.backup import LEFT_OUT, CompanyBackup, all_rows
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.send_log import TableSendLog
@@ -40,7 +40,7 @@ _DECIDED: Final = frozenset({DeliveryState.SENT, DeliveryState.UNKNOWN})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class CompanyRestoreReport:
     """What a restore did: rows put back, and how the mails of receipts stand."""
 
     rows: int
@@ -59,7 +59,7 @@ class Restoring:
     """The second account's."""
     clock: Clock
 
-    async def run(self, backup: Backup) -> Report:
+    async def run(self, backup: CompanyBackup) -> CompanyRestoreReport:
         """
         Restore.
 
@@ -77,7 +77,7 @@ class Restoring:
         await self._put(keys.RESTORING, EPOCHS.encode(Epoch(epoch)))
         await self._put_back(backup)
         mails = await self._release(await self.log.records(utc_day(UnixMs(backup.began_ms - DAY_MS))))
-        said = since.read(await self.audit.recorded(keys.decisions(self.ledger.company)), backup.began_ms)
+        said = since.read_since(await self.audit.recorded(keys.decisions(self.ledger.company)), backup.began_ms)
         unknown = [one for one in said.skipped.values() if not await self._skipped(one)]
         for customer, one in said.payers.items():
             no_mail = since.NO_MAIL[one.what]
@@ -86,7 +86,7 @@ class Restoring:
             await LaneRecipients(self.ledger).set_no_mail(customer, "purge", self.clock(), no_mail=True)
             await Purging(ledger=self.ledger, apply=True).person(customer)
         await self._end(epoch)
-        return Report(rows=len(backup.rows), mails=mails, not_put_back=[*said.others, *unknown])
+        return CompanyRestoreReport(rows=len(backup.rows), mails=mails, not_put_back=[*said.others, *unknown])
 
     async def adopt(self, since_ms: UnixMs) -> Mapping[DeliveryState, int]:
         """
@@ -106,7 +106,7 @@ class Restoring:
 
     # The steps ---------------------------------------------------------------------------------------
 
-    async def _require_own_log(self, backup: Backup) -> None:
+    async def _require_own_log(self, backup: CompanyBackup) -> None:
         """A log of another installation names no mail: with it every mail since the backup would go out again."""
         rows = [Row(key=key, values=values, version=UNSTORED) for key, values in backup.rows.items()]
         sent = [
@@ -125,7 +125,7 @@ class Restoring:
         if company and company.status is not CompanyStatus.PAUSED:
             await self.ledger.write_company(replace(company, status=CompanyStatus.PAUSED, status_ms=self.clock()))
 
-    async def _put_back(self, backup: Backup) -> None:
+    async def _put_back(self, backup: CompanyBackup) -> None:
         """Make the partition what the backup says; what is made of other rows is made anew."""
         there = {row.key: row async for row in all_rows(self.ledger.rows)}
         wanted = dict(self._wanted(backup))
@@ -149,7 +149,7 @@ class Restoring:
             write.put(key, wanted, there.version if there else UNSTORED)
         return True
 
-    def _wanted(self, backup: Backup) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    def _wanted(self, backup: CompanyBackup) -> Iterator[tuple[str, Mapping[str, Value]]]:
         for key, values in backup.rows.items():
             if key.startswith(LEFT_OUT):
                 continue
@@ -230,7 +230,7 @@ class Restoring:
 
     async def _skipped(self, said: Said) -> bool:
         """Put back that a receipt was skipped, also of a payment found after the backup; say whether that could be."""
-        receipt, by = await self.ledger.receipt(BaixaId(said.subject)), Person(name=said.by, now=self.clock())
+        receipt, by = await self.ledger.receipt(BaixaId(said.subject)), Decider(name=said.by, now=self.clock())
         if receipt is None:
             return bool(said.instalment) and await self._insert(said, by)
         mails = await self.ledger.deliveries(receipt.baixa)
@@ -241,7 +241,7 @@ class Restoring:
         await choices.let_be(self.ledger, receipt, mails, by)
         return True
 
-    async def _insert(self, said: Said, by: Person) -> bool:
+    async def _insert(self, said: Said, by: Decider) -> bool:
         """Store a skipped receipt of which only the audit knows; the next look fills in the rest."""
         receipt = Receipt(
             company=self.ledger.company,

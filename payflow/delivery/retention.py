@@ -144,7 +144,7 @@ class Retention:
             if row.values.get(auditing.WHY):
                 at_ms, _, subject = row.key.removeprefix(begin).partition(":")
                 for rows in self.audits:
-                    for key in (row.key, f"{keys.about(self.ledger.company, subject)}{at_ms}"):
+                    for key in (row.key, f"{keys.audit_prefix(self.ledger.company, subject)}{at_ms}"):
                         done["audit"] += await _without_words(rows, key)
         return page[-1].key if page else place
 

@@ -18,7 +18,7 @@ from typing import Final
 from foundation.clock import UnixMs
 from foundation.errors import Contention, Rejected, require
 from payflow.mail.codes import Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.state import Delivery, DeliveryPhase, DeliveryState, Reason
 
 _MINUTE_MS: Final = 60_000
@@ -90,7 +90,7 @@ def put_off(delivery: Delivery, now: UnixMs, words: str) -> Delivery:
     return _back(replace(delivery, reply=words), now)
 
 
-def record(delivery: Delivery, outcome: Outcome, now: UnixMs, *, epoch: int) -> Delivery:
+def record_outcome(delivery: Delivery, outcome: SmtpOutcome, now: UnixMs, *, epoch: int) -> Delivery:
     """
     Return *delivery* as the *outcome* of its transaction leaves it.
 
@@ -151,7 +151,7 @@ def ask_later(delivery: Delivery, now: UnixMs, words: str) -> Delivery:
     return replace(delivery, due_ms=UnixMs(now + _MINUTE_MS), reply=words)
 
 
-def late_evidence(stored: Delivery, owner: str, outcome: Outcome, now: UnixMs) -> Delivery:
+def late_evidence(stored: Delivery, owner: str, outcome: SmtpOutcome, now: UnixMs) -> Delivery:
     """
     Return *stored* as a reply changes it that arrived after others had moved the delivery on.
 
@@ -161,10 +161,10 @@ def late_evidence(stored: Delivery, owner: str, outcome: Outcome, now: UnixMs) -
     if stored.owner != owner or stored.state not in TAKEN_BACK:
         return stored
     if outcome.verdict is Verdict.ACCEPTED:
-        return record(stored, outcome, now, epoch=0)
+        return record_outcome(stored, outcome, now, epoch=0)
     if outcome.verdict is Verdict.UNKNOWN or stored.decided_by:
         return stored
-    return record(stored, outcome, now, epoch=0)
+    return record_outcome(stored, outcome, now, epoch=0)
 
 
 # What a person says ------------------------------------------------------------------------------

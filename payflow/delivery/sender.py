@@ -25,7 +25,7 @@ from foundation.tablestore.leases import Lease, Leases
 from foundation.tablestore.ports import UNSTORED, Rows, Version
 from foundation.tablestore.queries import find
 from payflow.mail.codes import Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.model import CompanyId
 
 PROBE_MS: Final = 15 * 60_000
@@ -141,7 +141,7 @@ class SenderDesk:
         """Let the next due mail probe a stopped account at once: a person has put right what stopped it."""
         await self._change(lambda account: replace(account, probe_ms=self.clock()) if account.stopped_ms else None)
 
-    async def heard(self, outcome: Outcome, address_index: str) -> int:
+    async def heard(self, outcome: SmtpOutcome, address_index: str) -> int:
         """Take note of an outcome: stop, go on, or nothing; return the epoch in which it happened."""
         before, _ = await self._change(lambda account: after(account, outcome, address_index, self.clock()))
         return before.epoch
@@ -239,7 +239,7 @@ class SenderDesk:
         return Leases(self.rows, self.clock)
 
 
-def after(account: SenderAccount, outcome: Outcome, address_index: str, now: UnixMs) -> SenderAccount | None:
+def after(account: SenderAccount, outcome: SmtpOutcome, address_index: str, now: UnixMs) -> SenderAccount | None:
     """Return *account* after an outcome; None when it changes nothing."""
     if outcome.verdict is Verdict.ACCEPTED:
         if not account.stopped_ms and not account.refused:

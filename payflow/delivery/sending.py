@@ -18,10 +18,10 @@ from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import Contention, StoreUnavailable
 from payflow.delivery import rules
-from payflow.delivery.ports import Channel, Deliveries, DeliveryKey, Sender, SendLog, delivery_key
+from payflow.delivery.ports import Channel, Deliveries, DeliveryKey, MailAccount, SendLog, delivery_key
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.state import Delivery, DeliveryState
 
 STEP_S_MAX: Final = 5.0
@@ -42,7 +42,7 @@ class Sending:
 
     deliveries: Deliveries
     log: SendLog
-    sender: Sender
+    sender: MailAccount
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     owner: Callable[[], str] = new_owner
@@ -110,7 +110,7 @@ class Sending:
         await channel.close()
         return await self._save(rules.go_back(delivery, self.clock(), words))
 
-    async def _record(self, delivery: Delivery, outcome: Outcome) -> Delivery:
+    async def _record(self, delivery: Delivery, outcome: SmtpOutcome) -> Delivery:
         """Log, then store: a restored ledger asks the log, so the log must not know less than the row."""
         await self._log_end(delivery, outcome)
         epoch = await self.sender.heard(outcome, delivery.address_index)
@@ -119,13 +119,13 @@ class Sending:
         except Contention:
             return await self._record_late(delivery, outcome)
 
-    def _recorded(self, delivery: Delivery, outcome: Outcome, epoch: int) -> Delivery:
+    def _recorded(self, delivery: Delivery, outcome: SmtpOutcome, epoch: int) -> Delivery:
         """An unknown outcome does not count yet if the carrier can be asked about it."""
         if outcome.verdict is Verdict.UNKNOWN and rules.can_be_asked(delivery):
             return rules.ask_later(delivery, self.clock(), outcome.words)
-        return rules.record(delivery, outcome, self.clock(), epoch=epoch)
+        return rules.record_outcome(delivery, outcome, self.clock(), epoch=epoch)
 
-    async def _log_end(self, delivery: Delivery, outcome: Outcome) -> None:
+    async def _log_end(self, delivery: Delivery, outcome: SmtpOutcome) -> None:
         if outcome.verdict is Verdict.UNKNOWN:
             return
         try:
@@ -133,7 +133,7 @@ class Sending:
         except SendLogUnavailable:
             logs.warning(_log, "send_log_end_lost", owner=delivery.owner)
 
-    async def _record_late(self, delivery: Delivery, outcome: Outcome) -> Delivery:
+    async def _record_late(self, delivery: Delivery, outcome: SmtpOutcome) -> Delivery:
         """Others have moved the delivery on; what the server said is a fact all the same."""
         for _ in range(TRIES_MAX):
             stored = await self.deliveries.read(delivery_key(delivery))

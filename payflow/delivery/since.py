@@ -50,7 +50,7 @@ class Since:
     """Customers whose data was erased: it is erased in what the backup brings back too."""
 
 
-def read(entries: Sequence[Mapping[str, Value]], began_ms: UnixMs) -> Since:
+def read_since(entries: Sequence[Mapping[str, Value]], began_ms: UnixMs) -> Since:
     """Return what *entries* of a company's audit say since a backup was begun; the last word on a subject counts."""
     since = [_said(entry) for entry in entries if int(entry["at_ms"]) >= began_ms - SKEW_MS]
     payments: dict[str, Said] = {}

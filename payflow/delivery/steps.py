@@ -37,7 +37,7 @@ class Policy:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class DeliverySnapshot:
     """What was read for this decision, and not earlier than a minute ago."""
 
     baixa: Baixa | None
@@ -97,7 +97,7 @@ class Send:
 Step = Become | Renew | Prepare | Judge | Send
 
 
-def decide(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
+def decide(receipt: Receipt, seen: DeliverySnapshot, policy: Policy, now: UnixMs) -> Step:
     """Return the next step of *receipt*, which is due, not frozen, and neither held nor ended."""
     if receipt.state is ReceiptState.SENDING:
         return _sending(receipt, seen, policy, now)
@@ -120,7 +120,7 @@ def _recreated(recreation: Recreation, now: UnixMs) -> Step | None:
     return None
 
 
-def _addressed(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
+def _addressed(receipt: Receipt, seen: DeliverySnapshot, policy: Policy, now: UnixMs) -> Step:
     """Addresses first: a document is not asked for while nobody could get it."""
     reason = seen.recipient.reason
     if reason is Reason.NO_MAIL:
@@ -132,7 +132,7 @@ def _addressed(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Ste
     return _documented(receipt, seen, policy, now)
 
 
-def _documented(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
+def _documented(receipt: Receipt, seen: DeliverySnapshot, policy: Policy, now: UnixMs) -> Step:
     choice = _wanted(receipt, seen.attachment, policy, now)
     if choice.want is Want.WAIT:
         return _waiting(choice)
@@ -166,7 +166,7 @@ def waits_on(receipt: Receipt, detail: InstalmentDetail, policy: Policy, now: Un
     baixa = next((one for one in detail.baixas if one.id == receipt.baixa), None)
     if baixa is None or _was_edited(receipt, baixa):
         return None
-    choice = _wanted(receipt, waiting.receipt_of(baixa, detail.attachments), policy, now)
+    choice = _wanted(receipt, waiting.receipt_document(baixa, detail.attachments), policy, now)
     return _waiting(choice) if choice.want is Want.WAIT else None
 
 
@@ -176,7 +176,7 @@ def may_wait(receipt: Receipt, policy: Policy, now: UnixMs) -> bool:
     return is_waiting and _wanted(receipt, None, policy, now).want is Want.WAIT
 
 
-def _sending(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
+def _sending(receipt: Receipt, seen: DeliverySnapshot, policy: Policy, now: UnixMs) -> Step:
     if abandoned := next((one for one in seen.deliveries if rules.is_abandoned(one, now)), None):
         return Judge(abandoned)
     due = next((one for one in seen.deliveries if _is_due(one, now)), None)
@@ -191,7 +191,7 @@ def _sending(receipt: Receipt, seen: Seen, policy: Policy, now: UnixMs) -> Step:
     return _tried(receipt, seen, policy, due, now)
 
 
-def _tried(receipt: Receipt, seen: Seen, policy: Policy, due: Delivery, now: UnixMs) -> Step:
+def _tried(receipt: Receipt, seen: DeliverySnapshot, policy: Policy, due: Delivery, now: UnixMs) -> Step:
     """Every attempt carries the same document: made again, or asked for again."""
     if receipt.document_source == "own" and policy.may_make_own:
         return Send(due, None)
@@ -200,7 +200,7 @@ def _tried(receipt: Receipt, seen: Seen, policy: Policy, due: Delivery, now: Uni
     return Send(due, seen.attachment)
 
 
-def _changed_while_sending(seen: Seen) -> Step:
+def _changed_while_sending(seen: DeliverySnapshot) -> Step:
     """Nothing went out: the payment is withdrawn, or begins anew. Something did: that is what the receipt is."""
     if seen.baixa is not None:
         untouched = _nothing_went_out(seen.deliveries)
@@ -208,14 +208,14 @@ def _changed_while_sending(seen: Seen) -> Step:
     return _undone(seen)
 
 
-def _undone(seen: Seen) -> Step:
+def _undone(seen: DeliverySnapshot) -> Step:
     """A payment that was mailed and undone stays mailed: booked again, it is the same one."""
     if _nothing_went_out(seen.deliveries):
         return Become(ReceiptState.WITHDRAWN, undone=True)
     return replace(settled(rules.taken_back(seen.deliveries)), undone=True)
 
 
-def _unwanted(seen: Seen) -> Step:
+def _unwanted(seen: DeliverySnapshot) -> Step:
     """A customer who gets no mail gets none that is still to be tried either."""
     if _nothing_went_out(seen.deliveries):
         return Become(ReceiptState.SKIPPED, Reason.NO_MAIL, unwanted=True)

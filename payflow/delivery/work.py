@@ -14,15 +14,15 @@ from typing import Final
 from payflow.delivery import steps
 from payflow.delivery.case import Case, store
 from payflow.delivery.office import Tools
-from payflow.delivery.steps import Become, Policy, Seen
-from payflow.documents.waiting import receipt_of
+from payflow.delivery.steps import Become, DeliverySnapshot, Policy
+from payflow.documents.waiting import receipt_document
 from payflow.errors import ApiUnavailable
 from payflow.ledger.lane import LaneLedger
 from payflow.looking import reading, recreated
 from payflow.looking.recreated import Recreation
 from payflow.model import Attachment, Baixa, Person
 from payflow.ports import ContaAzul
-from payflow.recipients.choice import Known, Recipient, choose, name_key
+from payflow.recipients.choice import Known, Recipient, choose_recipients, name_key
 from payflow.state import Company, DocumentPolicy, Receipt, ReceiptState
 
 PEOPLE_PAGES_MAX: Final = 200
@@ -59,11 +59,11 @@ class Work(Tools):
             return None
         return steps.waits_on(receipt, detail, policy, self.clock())
 
-    async def _see(self, receipt: Receipt, company: Company, ledger: LaneLedger, api: ContaAzul) -> Seen:
+    async def _see(self, receipt: Receipt, company: Company, ledger: LaneLedger, api: ContaAzul) -> DeliverySnapshot:
         baixa = await api.baixa(receipt.baixa)
         person = await self._person(receipt, api) if baixa else None
         known = await self.known(company, ledger, receipt.customer, person)
-        return Seen(
+        return DeliverySnapshot(
             baixa=baixa,
             attachment=await self._attachment(baixa, receipt, company, api) if baixa else None,
             recreation=await self._recreation(receipt, ledger, api),
@@ -81,8 +81,8 @@ class Work(Tools):
         """The instalment is asked only if the payment itself has no receipt, and one is wanted."""
         if company.policy is DocumentPolicy.OWN and not company.is_person:
             return None
-        own = receipt_of(baixa, ())
-        return own or receipt_of(baixa, (await api.instalment(receipt.instalment)).attachments)
+        own = receipt_document(baixa, ())
+        return own or receipt_document(baixa, (await api.instalment(receipt.instalment)).attachments)
 
     async def _recreation(self, receipt: Receipt, ledger: LaneLedger, api: ContaAzul) -> Recreation:
         """
@@ -109,7 +109,7 @@ class Work(Tools):
     async def _recipient(self, receipt: Receipt, person: Person | None, known: Known, api: ContaAzul) -> Recipient:
         named = person is not None and name_key(person.name) in known.by_name
         namesakes = await _namesakes(name_key(person.name), api) if person is not None and named else 0
-        return choose(receipt.customer, person, known, namesakes=namesakes)
+        return choose_recipients(receipt.customer, person, known, namesakes=namesakes)
 
 
 async def _namesakes(name: str, api: ContaAzul) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 from fpdf import FPDF
 
 from foundation.errors import require
-from payflow.mail.formats import br_date, brl, brl_in_words, masked_document, one_line
+from payflow.mail.formats import br_date, brl, brl_in_words, header_safe, masked_document
 from payflow.model import Composition
 
 DISCLAIMER: Final = (
@@ -49,13 +49,13 @@ def make(payment: Payment) -> bytes:
     page.set_lang("pt-BR")
     page.add_page()
     _head(page, payment)
-    for name, value in lines_of(payment):
+    for name, value in document_lines(payment):
         _line(page, name, value)
     _foot(page)
     return bytes(page.output())
 
 
-def lines_of(payment: Payment) -> list[tuple[str, str]]:
+def document_lines(payment: Payment) -> list[tuple[str, str]]:
     """Return the document's lines; a part of the amount that is zero has none."""
     parts = payment.composition
     composed = [("Valor bruto", parts.gross), ("Multa", parts.fine), ("Juros", parts.interest)]
@@ -75,12 +75,12 @@ def lines_of(payment: Payment) -> list[tuple[str, str]]:
 def _named(name: str, document: str) -> str:
     shown = masked_document(document)
     kind = "CNPJ" if len(document) == 14 else "CPF"  # noqa: PLR2004 -- digits of a CNPJ
-    return f"{one_line(name)} - {kind} {shown}" if shown else one_line(name)
+    return f"{header_safe(name)} - {kind} {shown}" if shown else header_safe(name)
 
 
 def _head(page: FPDF, payment: Payment) -> None:
     page.set_font("Helvetica", "B", 16)
-    page.multi_cell(_WIDTH_MM, 9, _latin(one_line(payment.company)), new_x="LMARGIN", new_y="NEXT")
+    page.multi_cell(_WIDTH_MM, 9, _latin(header_safe(payment.company)), new_x="LMARGIN", new_y="NEXT")
     page.set_font("Helvetica", "", 14)
     page.cell(_WIDTH_MM, 12, "Comprovante de pagamento", new_x="LMARGIN", new_y="NEXT")
     page.ln(4)

@@ -39,7 +39,7 @@ class NotChecked(ServiceError):
     """The document could not be checked in time: the machine is too busy. It is checked again."""
 
 
-async def check(document: bytes) -> Checked:
+async def check_document(document: bytes) -> Checked:
     """
     Return whether *document* may be mailed. Never raises on what the document holds.
 

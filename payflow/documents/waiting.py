@@ -39,7 +39,7 @@ class Choice:
     reason: Reason | None = None
 
 
-def receipt_of(baixa: Baixa, instalment: Sequence[Attachment]) -> Attachment | None:
+def receipt_document(baixa: Baixa, instalment: Sequence[Attachment]) -> Attachment | None:
     """Return the payment's receipt: its own before the instalment's, a digital one before another; files only."""
     for kind in (DocumentKind.DIGITAL_RECEIPT, DocumentKind.RECEIPT):
         if found := next((file for file in baixa.attachments if file.kind == kind and file.is_file), None):

@@ -9,7 +9,7 @@ import azure.functions as func
 from foundation.http.html import cookie_in
 from foundation.http.responses import html_response
 from payflow.connect import pages
-from payflow.connect.connecting import CallBack, NoSuchInvitation, NoSuchSignIn
+from payflow.connect.connecting import AuthorizationResponse, NoSuchInvitation, NoSuchSignIn
 from payflow.functions.problems import answers
 from payflow.wiring import container
 
@@ -24,7 +24,7 @@ async def connect(req: func.HttpRequest, context: func.Context) -> func.HttpResp
     connecting, secret = await container().connecting(), req.route_params["invitation"]
     try:
         if req.method == "POST":
-            return html_response(pages.begun(await connecting.begin(secret)))
+            return html_response(pages.sign_in_begun(await connecting.begin(secret)))
         await connecting.check(secret)
     except NoSuchInvitation:
         return html_response(pages.no_invitation())
@@ -39,7 +39,7 @@ async def connect(req: func.HttpRequest, context: func.Context) -> func.HttpResp
 async def oauth_callback(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Take Conta Azul's answer, once; a reload shows what came of it."""
     connecting = await container().connecting()
-    back = CallBack(
+    back = AuthorizationResponse(
         state=req.params.get("state", ""),
         cookie=cookie_in(req.headers.get("Cookie", ""), pages.COOKIE),
         code=req.params.get("code", ""),

@@ -27,10 +27,10 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]  # the library lea
 @answers("GET", "POST")
 async def office(req: func.HttpRequest, mails: func.Out[str], context: func.Context) -> func.HttpResponse:
     """Show a page, or do what its form says; the page itself knows who is signed in."""
-    from payflow.office.site import Site  # noqa: PLC0415 -- templates cost no other function's cold start
-    from payflow.office.visits import Visit  # noqa: PLC0415
+    from payflow.office.site import OfficeSite  # noqa: PLC0415 -- templates cost no other function's cold start
+    from payflow.office.visits import OfficeVisit  # noqa: PLC0415
 
-    site = Site(
+    site = OfficeSite(
         door=await container().office_door(),
         origin=(await container().settings(ContaAzulSettings)).origin,
         wake=mails.set,
@@ -38,7 +38,7 @@ async def office(req: func.HttpRequest, mails: func.Out[str], context: func.Cont
         invite=container().invite,
         clock=system_clock,
     )
-    visit = Visit(
+    visit = OfficeVisit(
         method=req.method or "",
         company=req.route_params["company"],
         page=req.route_params.get("page", "").strip("/"),

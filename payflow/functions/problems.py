@@ -9,7 +9,7 @@ from foundation import logs
 from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import HttpFrame, WrongMethod
 from foundation.http.responses import ProblemDocument
-from payflow.delivery.doors import BadSignature
+from payflow.delivery.doors import BadBounceSignature
 from payflow.delivery.event_door import UnknownFormat
 
 RETRY_SOON_S = 5
@@ -24,7 +24,7 @@ def to_problem(error: Exception) -> ProblemDocument:
         case WrongMethod():
             headers = {"Allow": ", ".join(error.allowed)}
             return ProblemDocument(HTTPStatus.METHOD_NOT_ALLOWED, error.code, str(error), headers)
-        case BadSignature():
+        case BadBounceSignature():
             return ProblemDocument(HTTPStatus.UNAUTHORIZED, error.code, str(error))
         case Rejected():
             is_format = isinstance(error, UnknownFormat)

@@ -28,7 +28,7 @@ LEFT_OUT: Final = (*_INDEXES, "lease:", "waiting:")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Backup:
+class CompanyBackup:
     """
     One company's rows, and the row that says whose ledger it is: without its key no receipt would be found again.
 
@@ -42,7 +42,9 @@ class Backup:
     identity: Mapping[str, Value] = field(default_factory=dict)
 
 
-async def take(rows: Rows, *, ledger_id: str, company: CompanyId, now: UnixMs, identity: Row | None = None) -> Backup:
+async def take_backup(
+    rows: Rows, *, ledger_id: str, company: CompanyId, now: UnixMs, identity: Row | None = None
+) -> CompanyBackup:
     """
     Read every row of a company.
 
@@ -54,7 +56,7 @@ async def take(rows: Rows, *, ledger_id: str, company: CompanyId, now: UnixMs, i
     if begun or await rows.get(keys.RESTORING):
         raise Rejected("a restore of this company is under way, or was cut: end it first")
     whose = identity.values if identity else {}
-    return Backup(ledger_id=ledger_id, company=company, began_ms=now, rows=kept, identity=whose)
+    return CompanyBackup(ledger_id=ledger_id, company=company, began_ms=now, rows=kept, identity=whose)
 
 
 async def all_rows(rows: Rows) -> AsyncIterator[Row]:
@@ -69,7 +71,7 @@ async def all_rows(rows: Rows) -> AsyncIterator[Row]:
         first = behind(page[-1].key)
 
 
-def dump(backup: Backup) -> str:
+def as_json_lines(backup: CompanyBackup) -> str:
     """Return *backup* as lines of JSON; the first names the digest of the others."""
     lines = [json.dumps([key, dict(values)], ensure_ascii=False) for key, values in backup.rows.items()]
     head = {
@@ -84,14 +86,14 @@ def dump(backup: Backup) -> str:
     return "\n".join([json.dumps(head), *lines]) + "\n"
 
 
-def load(text: str) -> Backup:
+def from_json_lines(text: str) -> CompanyBackup:
     """Return the backup that *text* is. Raises Rejected if it is not a backup, or not whole."""
     head_line, *lines = text.removesuffix("\n").split("\n")  # no other sign ends a line: a value may hold it
     try:
         head = json.loads(head_line)
         if head["format"] != FORMAT or head["sha256"] != _digest(lines) or head["rows"] != len(lines):
             raise Rejected("this backup is not whole, or of another format")
-        return Backup(
+        return CompanyBackup(
             ledger_id=head["ledger_id"],
             company=CompanyId(head["company"]),
             began_ms=UnixMs(head["began_ms"]),

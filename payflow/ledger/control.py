@@ -33,7 +33,7 @@ class Control:
 CONTROLS: Final = Codec([Record(Control, (number("held_ms"), text("by")))])
 
 
-async def read(rows: Rows) -> Control:
+async def read_control(rows: Rows) -> Control:
     """Return how the switch is."""
     row = await rows.get(ROW)
     return CONTROLS.decode(Control, row) if row else Control()

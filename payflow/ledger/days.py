@@ -24,7 +24,7 @@ DAYS_SHOWN: Final = 30
 _FAILED: Final = frozenset({DeliveryState.REFUSED, DeliveryState.HELD})
 
 
-async def counted(lane: LaneLedger, receipt: Receipt, tried: Delivery, now: UnixMs) -> Also | None:
+async def count_mail(lane: LaneLedger, receipt: Receipt, tried: Delivery, now: UnixMs) -> Also | None:
     """Return what counts a mail that was just tried; None if nothing has come of it yet. Raises StoreUnavailable."""
     if tried.state is not DeliveryState.SENT and tried.state not in _FAILED:
         return None

@@ -80,7 +80,7 @@ async def put_back(
         await commit(rows, write, marker_row=ROW)
 
 
-async def load(rows: Rows, sealer: Sealer, *, environment: str, redirect_uri: str) -> Identity:
+async def load_identity(rows: Rows, sealer: Sealer, *, environment: str, redirect_uri: str) -> Identity:
     """Return the identity. Raises ConfigurationError if it is missing, or another installation's."""
     row = await rows.get(ROW)
     if row is None:

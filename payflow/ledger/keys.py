@@ -123,7 +123,7 @@ def listed(found_ms: UnixMs, name: str) -> str:
     return f"{LISTED}{_LATEST_MS - found_ms:015d}:{name}"
 
 
-def about(company: CompanyId, subject: str) -> str:
+def audit_prefix(company: CompanyId, subject: str) -> str:
     """Return the beginning of the audit keys of what was decided about one subject, for the page that shows it."""
     return f"about:{company}:{subject}:"
 

@@ -58,7 +58,7 @@ class ListPage:
     after: str = ""
 
 
-async def listed(lane: LaneLedger, wish: Wish) -> ListPage:
+async def receipt_page(lane: LaneLedger, wish: Wish) -> ListPage:
     """Return a page of what is wanted, the newest first. Raises StoreUnavailable."""
     if wish.state in _BY_PERSON or wish.state in _BY_TIME:
         return await _waiting(lane, wish, wish.state)

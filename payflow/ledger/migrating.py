@@ -43,14 +43,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class MigrationStep:
     """One step of a migration, and how many rows it wrote, or would write."""
 
     step: Step
     rows: int
 
 
-async def migrate(rows: Rows, lanes: Sequence[LaneLedger], *, to: int, apply: bool) -> Sequence[Done]:
+async def migrate(rows: Rows, lanes: Sequence[LaneLedger], *, to: int, apply: bool) -> Sequence[MigrationStep]:
     """
     Bring the ledger to a level; return what was done, or without *apply* what would be.
 
@@ -72,9 +72,9 @@ async def migrate(rows: Rows, lanes: Sequence[LaneLedger], *, to: int, apply: bo
     await schema.require_known(rows)
     found = await schema.level_of(rows)
     downs = [each for each in reversed(STEPS) if to < each.level <= found]
-    done = [Done(step, await _all(step.down, lanes, apply=apply)) for step in downs]
+    done = [MigrationStep(step, await _all(step.down, lanes, apply=apply)) for step in downs]
     ups = [each for each in STEPS if each.level <= to]
-    done += [Done(step, await _all(step.up, lanes, apply=apply)) for step in ups]
+    done += [MigrationStep(step, await _all(step.up, lanes, apply=apply)) for step in ups]
     if apply and found != to:
         await schema.write_level(rows, to, found=found)
     return done

@@ -31,7 +31,7 @@ _SEALED: Final = re.compile(r"[0-9a-f]{8}:gAAAA")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SealedPartition:
     """A partition, and the company that is named inside what it seals; empty in those that are no company's."""
 
     rows: Rows
@@ -46,7 +46,7 @@ class Rotated:
     already: int
 
 
-async def rotate(parts: Iterable[Part], sealer: Sealer) -> Rotated:
+async def rotate(parts: Iterable[SealedPartition], sealer: Sealer) -> Rotated:
     """
     Seal every row with MASTER_KEY.
 
@@ -65,7 +65,7 @@ async def rotate(parts: Iterable[Part], sealer: Sealer) -> Rotated:
     return Rotated(anew=anew, already=already)
 
 
-async def users(parts: Iterable[Part]) -> Counter[str]:
+async def users(parts: Iterable[SealedPartition]) -> Counter[str]:
     """Return how many rows need each key, by the key's id. Raises StoreUnavailable."""
     found: Counter[str] = Counter()
     for part in parts:
@@ -79,7 +79,7 @@ def keys_of(rows: Iterable[Mapping[str, Value]]) -> set[str]:
     return {_needs(values[name]) for values in rows for name in _sealed(values)}
 
 
-async def _seal_anew(part: Part, row: Row, sealer: Sealer) -> None:
+async def _seal_anew(part: SealedPartition, row: Row, sealer: Sealer) -> None:
     for _ in range(TRIES_MAX):
         changed = dict(row.values)
         for name in _sealed(row.values):

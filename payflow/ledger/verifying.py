@@ -39,16 +39,16 @@ _INDEXES: Final = (keys.DUE, keys.HELD)
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class ConsistencyReport:
     """How many rows of each kind there are, and what is wrong, a sentence each."""
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
 
-async def verify(ledger: LaneLedger) -> Verified:
+async def verify_company(ledger: LaneLedger) -> ConsistencyReport:
     """Read every row of a company. Raises StoreUnavailable."""
-    found = Verified()
+    found = ConsistencyReport()
     async for row in all_rows(ledger.rows):
         found.counts[row.key.partition(":")[0]] += 1
         async for fault in _faults(ledger, row):

@@ -20,7 +20,7 @@ from payflow.errors import ApiUnavailable, UnreadableAnswer
 from payflow.ledger.lane import RECEIPTS_IN_A_GROUP, LaneLedger
 from payflow.looking import planning, reading
 from payflow.looking.planning import Plan, Span
-from payflow.looking.reading import Asked
+from payflow.looking.reading import KnownBefore
 from payflow.model import BaixaId, InstalmentId, ListedInstalment
 from payflow.ports import ContaAzul
 from payflow.progress import Cursor, Instalment, LookKind
@@ -45,7 +45,7 @@ class Cut(Exception):
 
 
 @dataclass(slots=True)
-class Result:
+class LookResult:
     """What a look did."""
 
     added: int = 0
@@ -73,7 +73,7 @@ class Look:
         self._ledger, self._api, self._company = ledger, api, company
         self._clock, self._enough = clock, enough
         self._failures = 0
-        self.result = Result()
+        self.result = LookResult()
 
     async def run(self, cursor: Cursor) -> Cursor:
         """
@@ -161,7 +161,7 @@ class Look:
         """Read one instalment and store what comes of it; return 1 if that was anything."""
         self._stop_if_enough()
         known = await self._ledger.siblings(item.id)
-        asked = Asked(
+        asked = KnownBefore(
             company=self._company.id, baseline_ms=self._company.baseline_ms, listed=item, row=row, known=known
         )
         try:
@@ -178,18 +178,18 @@ class Look:
         self.result.added += news
         return int(news)
 
-    async def _reading(self, asked: Asked) -> reading.Reading:
+    async def _reading(self, asked: KnownBefore) -> reading.Reading:
         detail = await self._api.instalment(asked.listed.id)
         undone = {baixa for baixa in reading.missing(detail, asked.known) if await self._is_gone(baixa)}
         waits = [one.baixa for one in asked.known if one.baixa in undone and one.state in reading.WITHDRAWABLE]
         mailed = {baixa: state for baixa in waits if (state := await self._ledger.mailed(baixa))}
         self._failures = 0
-        return reading.read(asked, detail, undone, self._clock(), mailed=mailed)
+        return reading.read_detail(asked, detail, undone, self._clock(), mailed=mailed)
 
     async def _is_gone(self, baixa: BaixaId) -> bool:
         return await self._api.baixa(baixa) is None
 
-    def _failed(self, asked: Asked) -> reading.Reading:
+    def _failed(self, asked: KnownBefore) -> reading.Reading:
         """An instalment that cannot be read becomes a row: the cursor never passes what is not one."""
         self._failures += 1
         if self._failures >= FAILURES_MAX:
@@ -197,7 +197,7 @@ class Look:
         self.result.failed.add(asked.listed.id)
         return reading.unread(asked)
 
-    async def _store(self, asked: Asked, read: reading.Reading) -> None:
+    async def _store(self, asked: KnownBefore, read: reading.Reading) -> None:
         """Store a reading; what does not fit one group is stored first, with the instalment still to be read."""
         before, found, changed = asked.row, [*read.found], [*read.changed]
         while len(found) + len(changed) > RECEIPTS_IN_A_GROUP:

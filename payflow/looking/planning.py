@@ -54,7 +54,7 @@ class Plan:
         return asked
 
 
-def due(cursor: Cursor, now: UnixMs, *, interval_ms: int) -> LookKind | None:
+def due_look(cursor: Cursor, now: UnixMs, *, interval_ms: int) -> LookKind | None:
     """Return the look that is due: one in progress first, the widest before the narrower."""
     if cursor.kind:
         return cursor.kind

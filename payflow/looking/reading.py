@@ -30,7 +30,7 @@ _NONE: Final[Mapping[BaixaId, ReceiptState]] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class KnownBefore:
     """What was known before the detail was asked for."""
 
     company: CompanyId
@@ -63,8 +63,8 @@ def missing(detail: InstalmentDetail, known: Sequence[Receipt]) -> Sequence[Baix
     return [receipt.baixa for receipt in known if not receipt.gone and receipt.baixa not in there]
 
 
-def read(
-    asked: Asked,
+def read_detail(
+    asked: KnownBefore,
     detail: InstalmentDetail,
     undone: Collection[BaixaId],
     now: UnixMs,
@@ -106,7 +106,7 @@ def adds_up(baixas: Sequence[Baixa], paid: Centavos) -> bool:
     return paid in sums
 
 
-def unread(asked: Asked) -> Reading:
+def unread(asked: KnownBefore) -> Reading:
     """Return what is stored of an instalment whose detail could not be read: it is asked for again."""
     return Reading(instalment=_row(asked, None, worked=False), found=(), changed=())
 
@@ -126,7 +126,7 @@ def as_listed(row: Instalment) -> ListedInstalment:
 # Inside ----------------------------------------------------------------------------------------------
 
 
-def _row(asked: Asked, detail: InstalmentDetail | None, *, worked: bool) -> Instalment:
+def _row(asked: KnownBefore, detail: InstalmentDetail | None, *, worked: bool) -> Instalment:
     customer = _customer(asked, detail)
     before = asked.row or Instalment(
         id=asked.listed.id,
@@ -148,12 +148,12 @@ def _row(asked: Asked, detail: InstalmentDetail | None, *, worked: bool) -> Inst
     )
 
 
-def _customer(asked: Asked, detail: InstalmentDetail | None) -> Customer:
+def _customer(asked: KnownBefore, detail: InstalmentDetail | None) -> Customer:
     shown = detail.customer if detail else None
     return asked.listed.customer if asked.listed.customer.id or not shown else shown
 
 
-def _found(asked: Asked, detail: InstalmentDetail, siblings: Sequence[Receipt], now: UnixMs) -> Iterator[Receipt]:
+def _found(asked: KnownBefore, detail: InstalmentDetail, siblings: Sequence[Receipt], now: UnixMs) -> Iterator[Receipt]:
     known, seen = {receipt.baixa for receipt in asked.known}, [*siblings]
     for baixa in detail.baixas:
         if baixa.id not in known:
@@ -163,7 +163,9 @@ def _found(asked: Asked, detail: InstalmentDetail, siblings: Sequence[Receipt], 
             yield receipt
 
 
-def _new(asked: Asked, detail: InstalmentDetail, baixa: Baixa, siblings: Sequence[Receipt], now: UnixMs) -> Receipt:
+def _new(
+    asked: KnownBefore, detail: InstalmentDetail, baixa: Baixa, siblings: Sequence[Receipt], now: UnixMs
+) -> Receipt:
     customer = _customer(asked, detail)
     receipt = Receipt(
         company=asked.company,
@@ -187,7 +189,7 @@ def _new(asked: Asked, detail: InstalmentDetail, baixa: Baixa, siblings: Sequenc
     return _judged(receipt, siblings, now)
 
 
-def _before_connection(asked: Asked, baixa: Baixa) -> Reason | None:
+def _before_connection(asked: KnownBefore, baixa: Baixa) -> Reason | None:
     """
     Return why a payment may be older than the connection.
 
@@ -216,7 +218,7 @@ def _judged(receipt: Receipt, siblings: Sequence[Receipt], now: UnixMs) -> Recei
 
 
 def _changed(
-    asked: Asked, detail: InstalmentDetail, undone: Mapping[BaixaId, ReceiptState | None], now: UnixMs
+    asked: KnownBefore, detail: InstalmentDetail, undone: Mapping[BaixaId, ReceiptState | None], now: UnixMs
 ) -> Iterator[tuple[Receipt, Receipt]]:
     shown, customer = {baixa.id: baixa for baixa in detail.baixas}, _customer(asked, detail)
     for receipt in asked.known:

@@ -33,8 +33,8 @@ from uuid import UUID
 
 from foundation.json_depth import read_shallow
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.formats import one_line, without_addresses
-from payflow.mail.smtp import Outcome
+from payflow.mail.formats import header_safe, without_addresses
+from payflow.mail.smtp import SmtpOutcome
 
 API_VERSION: Final = "2023-03-31"
 BYTES_MAX: Final = 10_000_000
@@ -101,37 +101,37 @@ def _attachment(part: EmailMessage) -> dict[str, str]:
     return {"name": part.get_filename() or "", "contentType": part.get_content_type(), "contentInBase64": content}
 
 
-def after_post(status: int, retry_after: str, body: bytes) -> Outcome | None:
+def after_post(status: int, retry_after: str, body: bytes) -> SmtpOutcome | None:
     """Return what the answer to the post means; None: the service has taken the mail, and its operation is asked."""
     if status == _ACCEPTED:
         return None
     words = _words(status, body)
     if status == _TOO_MANY:
-        return Outcome(verdict=Verdict.ACCOUNT, phase=Phase.DOT, words=words, retry_s=seconds(retry_after))
+        return SmtpOutcome(verdict=Verdict.ACCOUNT, phase=Phase.DOT, words=words, retry_s=retry_after_s(retry_after))
     if status in _MAYBE_TAKEN or not 400 <= status < _SERVER_ERROR:  # noqa: PLR2004 -- 4xx
         return unknown(words, stops=status not in _MAYBE_TAKEN)
     verdict = Verdict.ACCOUNT if status in _OF_THE_ACCOUNT else Verdict.SENDER
-    return Outcome(verdict=Verdict.TOO_LARGE if status == _TOO_LARGE else verdict, phase=Phase.DOT, words=words)
+    return SmtpOutcome(verdict=Verdict.TOO_LARGE if status == _TOO_LARGE else verdict, phase=Phase.DOT, words=words)
 
 
-def after_asking(status: int, body: bytes) -> Outcome | None:
+def after_asking(status: int, body: bytes) -> SmtpOutcome | None:
     """Return how the operation ended; None: it has not, or nobody knows."""
     if status != 200:  # noqa: PLR2004 -- OK
         return None
     match _object(body).get("status"):
         case "Succeeded":
-            return Outcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT, words="Succeeded")
+            return SmtpOutcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT, words="Succeeded")
         case "Failed" | "Canceled" as word:
-            return Outcome(verdict=Verdict.DROPPED, phase=Phase.DOT, words=f"{word} {_error(body)}".strip())
+            return SmtpOutcome(verdict=Verdict.DROPPED, phase=Phase.DOT, words=f"{word} {_error(body)}".strip())
     return None
 
 
-def unknown(words: str, *, stops: bool) -> Outcome:
+def unknown(words: str, *, stops: bool) -> SmtpOutcome:
     """Return that nobody knows what became of a post; *stops*: the service itself is in trouble."""
-    return Outcome(verdict=Verdict.UNKNOWN, phase=Phase.DOT, words=words, stops=stops)
+    return SmtpOutcome(verdict=Verdict.UNKNOWN, phase=Phase.DOT, words=words, stops=stops)
 
 
-def seconds(said: str) -> float:
+def retry_after_s(said: str) -> float:
     """Return what a ``Retry-After`` says, at most a day; 0 if it says no number of seconds."""
     plain = said.isascii() and said.isdecimal() and len(said) <= 9  # noqa: PLR2004 -- digits
     return float(min(int(said), RETRY_S_MAX)) if plain else 0.0
@@ -147,7 +147,7 @@ def _error(body: bytes) -> str:
     if not isinstance(error, dict):
         return ""
     said = ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))
-    return one_line(without_addresses(said), ERROR_MAX)
+    return header_safe(without_addresses(said), ERROR_MAX)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -42,7 +42,7 @@ _STATUS: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class DeliveryReport:
     """What became of one mail: it was delivered, or came back with a status."""
 
     operation_id: str
@@ -60,12 +60,12 @@ class Post:
 
     validation: str = ""
     """The code to answer with; it proves that this address wants the events."""
-    reports: Sequence[Report] = ()
+    reports: Sequence[DeliveryReport] = ()
     is_foreign: bool = False
     """Some event is a CloudEvent of another version: what it means is not known."""
 
 
-def parse(body: bytes) -> Post:
+def parse_events(body: bytes) -> Post:
     """Return what *body* says; of what is no list of events, nothing. Total."""
     try:
         found = read_shallow(body, DEPTH_MAX) if len(body) <= BYTES_MAX else []
@@ -87,13 +87,13 @@ def _is_report(event: dict[str, Any]) -> bool:
     return required and event.get("type") == REPORT
 
 
-def _report(data: dict[str, Any]) -> Iterator[Report]:
+def _report(data: dict[str, Any]) -> Iterator[DeliveryReport]:
     word = _text(data, "status")
     if word != DELIVERED and word not in CAME_BACK:
         return
     details = data.get("deliveryStatusDetails")
     code = _STATUS.search(_text(details, "statusMessage") if isinstance(details, dict) else "")
-    yield Report(
+    yield DeliveryReport(
         operation_id=_text(data, "messageId"),
         message_id=_text(data, "internetMessageId"),
         delivered=word == DELIVERED,

@@ -28,7 +28,7 @@ class Bounce:
     status: str
 
 
-def parse(data: bytes) -> Bounce | None:
+def parse_bounce(data: bytes) -> Bounce | None:
     """Return the bounce that *data* is; None if it is no bounce, reports only a delay, or names no mail of our form."""
     if len(data) > BYTES_MAX:
         return None

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
-from payflow.mail.replies import Reply
+from payflow.mail.replies import SmtpReply
 
 ADDRESS_CODES = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 """No such mailbox, no such domain, bad syntax, moved without address, null MX, mailbox disabled."""
@@ -53,7 +53,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-def classify(reply: Reply | None, phase: Phase) -> Verdict:
+def classify(reply: SmtpReply | None, phase: Phase) -> Verdict:
     """
     Return what *reply* at *phase* means; None is a cut, a time-out or a malformed reply.
 
@@ -72,7 +72,7 @@ def is_about_the_address(status: str) -> bool:
     return status in ADDRESS_CODES
 
 
-def _permanent(reply: Reply, phase: Phase) -> Verdict:
+def _permanent(reply: SmtpReply, phase: Phase) -> Verdict:
     if phase < Phase.MAIL:
         return Verdict.ACCOUNT
     if phase is Phase.RCPT and is_about_the_address(reply.status):

@@ -57,7 +57,7 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub(lambda found: masked_address(found[0]), text)
 
 
-def one_line(text: str, longest: int = 150) -> str:
+def header_safe(text: str, longest: int = 150) -> str:
     """Return *text* without line breaks, control and invisible signs: safe in a header or a file name."""
     visible = "".join(sign if sign.isprintable() else " " for sign in text)
     return " ".join(visible.split())[:longest].strip()

@@ -17,7 +17,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from foundation.clock import UnixMs
-from payflow.mail.formats import br_date, brl, masked_address, one_line
+from payflow.mail.formats import br_date, brl, header_safe, masked_address
 from payflow.model import Centavos
 from payflow.state import Delivery
 
@@ -103,14 +103,14 @@ def file_name(content: Content) -> str:
 def _subject(envelope: Envelope, content: Content) -> str:
     test = "[TESTE] " if envelope.instead_of else ""
     words = "Recibo de pagamento" if content.language == "pt" else "Payment receipt"
-    return one_line(f"{test}{words} - {content.clinic}")
+    return header_safe(f"{test}{words} - {content.clinic}")
 
 
 def _text(envelope: Envelope, content: Content) -> str:
     template = _TEXTS[content.language]
     said = template.format(
-        payer=one_line(content.payer),
-        clinic=one_line(content.clinic),
+        payer=header_safe(content.payer),
+        clinic=header_safe(content.clinic),
         amount=brl(content.amount),
         date=br_date(content.paid_on) if content.language == "pt" else content.paid_on,
     )
@@ -125,7 +125,7 @@ def _html(text: str) -> str:
 
 
 def _address(name: str, address: str) -> Address:
-    return Address(display_name=one_line(name), addr_spec=address)
+    return Address(display_name=header_safe(name), addr_spec=address)
 
 
 def _bound(message: EmailMessage, boundary: str) -> None:

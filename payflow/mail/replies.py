@@ -24,7 +24,7 @@ _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmtpReply:
     """A well-formed reply: the three digits, the enhanced status (RFC 3463) if there was one, and the words by line."""
 
     code: int
@@ -48,7 +48,7 @@ class Reply:
         return f"{self.code} {self.text}".rstrip()
 
 
-def parse(lines: Sequence[bytes]) -> Reply | None:
+def parse_reply(lines: Sequence[bytes]) -> SmtpReply | None:
     """Return the reply that *lines* are, each with its line end; None if they are not one well-formed reply."""
     matches = [_LINE.fullmatch(line) for line in lines if len(line) <= LINE_BYTES_MAX]
     found = [match for match in matches if match]
@@ -69,10 +69,10 @@ def _continues(match: re.Match[bytes]) -> bool:
     return bool(match[2] == b"-")
 
 
-def _reply(code: int, lines: Sequence[str]) -> Reply:
+def _reply(code: int, lines: Sequence[str]) -> SmtpReply:
     status = _STATUS.match(lines[0])
     found = status[0] if status and status[1] == str(code)[0] else ""
-    return Reply(code, found, tuple(lines))
+    return SmtpReply(code, found, tuple(lines))
 
 
 def _printable(raw: bytes) -> str:

@@ -33,13 +33,13 @@ def webhook_key(secret: str) -> bytes:
     return key
 
 
-def sign(secret: str, name: str, at_s: int, body: bytes) -> str:
+def sign_post(secret: str, name: str, at_s: int, body: bytes) -> str:
     """Return the signature of a post."""
     signed = hmac.new(webhook_key(secret), f"{name}.{at_s}.".encode() + body, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(signed).decode()}"
 
 
-def is_signed(headers: Mapping[str, str], body: bytes, secret: str, now: UnixMs) -> bool:
+def verify_post(headers: Mapping[str, str], body: bytes, secret: str, now: UnixMs) -> bool:
     """Say whether *body* was signed with *secret* within five minutes. Total; constant time in what is compared."""
     given = {name.lower(): value for name, value in headers.items()}
     name, at, signatures = (given.get(f"webhook-{part}", "") for part in ("id", "timestamp", "signature"))
@@ -47,5 +47,5 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str, now: UnixMs)
         return False
     if abs(now // 1000 - int(at)) > TOLERANCE_S:
         return False
-    wanted = sign(secret, name, int(at), body).encode()
+    wanted = sign_post(secret, name, int(at), body).encode()
     return any(hmac.compare_digest(wanted, one.encode()) for one in signatures.split())

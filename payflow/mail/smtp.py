@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from payflow.mail.codes import Phase, Verdict, classify
-from payflow.mail.replies import Reply
+from payflow.mail.replies import SmtpReply
 from payflow.mail.wire import ConnectionLost, Wire
 
 STEP_S_MAX = 60.0
@@ -63,7 +63,7 @@ class Server:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class SmtpOutcome:
     """How a transaction ended: the verdict, how far it had come, and the server's words or ours."""
 
     verdict: Verdict
@@ -77,12 +77,12 @@ class Outcome:
 
 
 class _Ended(Exception):
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: SmtpOutcome) -> None:
         super().__init__(outcome.words)
         self.outcome = outcome
 
 
-class Session:
+class SmtpSession:
     """A connection to the server, for one message after another."""
 
     def __init__(self, server: Server, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -95,11 +95,11 @@ class Session:
     def is_open(self) -> bool:
         return self._wire is not None
 
-    def open(self) -> Outcome | None:
+    def open(self) -> SmtpOutcome | None:
         """Connect, encrypt, log in. None: ready; otherwise why not, and the connection is closed."""
         return self._until_ended(self._connect)
 
-    def offer(self, sender: str, recipient: str, data: bytes) -> Outcome | None:
+    def offer(self, sender: str, recipient: str, data: bytes) -> SmtpOutcome | None:
         """
         Hand over everything but the final dot, to one recipient. None: the dot may follow.
 
@@ -107,7 +107,7 @@ class Session:
         """
         return self._until_ended(lambda: self._transact(sender, recipient, data))
 
-    def finish(self, not_after_s: float) -> Outcome | None:
+    def finish(self, not_after_s: float) -> SmtpOutcome | None:
         """
         Write the final dot and return how the transaction ended.
 
@@ -217,7 +217,7 @@ class Session:
 
     # inside --------------------------------------------------------------------------------------
 
-    def _command(self, line: str, *, wants: int = 2) -> Reply:
+    def _command(self, line: str, *, wants: int = 2) -> SmtpReply:
         """Send a command and return its reply, of the class *wants*."""
         if "\r" in line or "\n" in line:
             raise ValueError("a line break inside an SMTP command")
@@ -225,7 +225,7 @@ class Session:
         wire.write(f"{line}\r\n".encode())
         return self._expect(wire.reply(), wants=wants)
 
-    def _expect(self, reply: Reply, *, wants: int = 2) -> Reply:
+    def _expect(self, reply: SmtpReply, *, wants: int = 2) -> SmtpReply:
         if reply.code // 100 != wants:
             raise _Ended(_outcome(classify(reply, self._phase), self._phase, reply))
         return reply
@@ -242,13 +242,13 @@ class Session:
             return True
         return False
 
-    def _until_ended(self, act: Callable[[], None]) -> Outcome | None:
+    def _until_ended(self, act: Callable[[], None]) -> SmtpOutcome | None:
         try:
             act()
         except _Ended as ended:
             outcome = ended.outcome
         except ConnectionLost as lost:
-            outcome = Outcome(verdict=classify(None, self._phase), phase=self._phase, words=str(lost))
+            outcome = SmtpOutcome(verdict=classify(None, self._phase), phase=self._phase, words=str(lost))
         else:
             return None
         if outcome.verdict is not Verdict.ACCEPTED:
@@ -256,7 +256,7 @@ class Session:
         return outcome
 
     def _ended(self, verdict: Verdict, words: str) -> _Ended:
-        return _Ended(Outcome(verdict=verdict, phase=self._phase, words=words))
+        return _Ended(SmtpOutcome(verdict=verdict, phase=self._phase, words=words))
 
     def _require(self) -> Wire:
         if self._wire is None:
@@ -271,8 +271,8 @@ def dot_stuffed(data: bytes) -> bytes:
     return body if body.endswith(b"\r\n") else body + b"\r\n"
 
 
-def _outcome(verdict: Verdict, phase: Phase, reply: Reply) -> Outcome:
-    return Outcome(verdict=verdict, phase=phase, status=reply.status, words=str(reply))
+def _outcome(verdict: Verdict, phase: Phase, reply: SmtpReply) -> SmtpOutcome:
+    return SmtpOutcome(verdict=verdict, phase=phase, status=reply.status, words=str(reply))
 
 
 def _feature(line: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from payflow.mail import replies
-from payflow.mail.replies import Reply
+from payflow.mail.replies import SmtpReply
 
 _CHUNK = 64 * 1024
 
@@ -58,14 +58,14 @@ class Wire:
         except OSError as error:
             raise ConnectionLost(f"the connection broke: {error}") from error
 
-    def reply(self) -> Reply:
+    def reply(self) -> SmtpReply:
         """Return the next reply. Raises ConnectionLost if it is malformed, too."""
         lines: list[bytes] = []
         while not lines or not replies.is_last(lines[-1]):
             lines.append(self._line())
             if len(lines) > replies.LINES_MAX:
                 break
-        found = replies.parse(lines)
+        found = replies.parse_reply(lines)
         if found is None:
             raise ConnectionLost(f"no well-formed reply: {bytes(lines[-1][:60])!r}")
         return found

@@ -17,14 +17,14 @@ from payflow.access import Access
 from payflow.delivery.manual_actions import PAUSABLE, ManualActions
 from payflow.model import CustomerId
 from payflow.office.language import N_
-from payflow.office.views import Item
+from payflow.office.views import ReceiptView
 from payflow.state import Company, CompanyStatus, DocumentPolicy, Reason
 
 MARKED_MAX: Final = 50
 """Receipts that one form acts on: an answer must not take longer than a browser waits."""
 
 
-class About(StrEnum):
+class OfficeSubject(StrEnum):
     """What an act is about."""
 
     RECEIPTS = "receipts"
@@ -34,82 +34,82 @@ class About(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Act:
+class OfficeAct:
     """One act."""
 
     label: str
     """The words of its button."""
     meaning: str
     """What it would do."""
-    about: About = About.RECEIPTS
+    about: OfficeSubject = OfficeSubject.RECEIPTS
     twice: str = ""
     """How a payer might get a second mail by it; empty where none can."""
     wants_address: bool = False
 
 
-ACTS: Final[Mapping[str, Act]] = {
-    "release": Act(
+ACTS: Final[Mapping[str, OfficeAct]] = {
+    "release": OfficeAct(
         label=N_("Go on"),
         meaning=N_("The receipt begins anew: payment, file and address are looked for again, and then it is mailed."),
         twice=N_(
             "If this payer has got this receipt in another way, or by an earlier payment, they get it a second time."
         ),
     ),
-    "skip": Act(
+    "skip": OfficeAct(
         label=N_("Do not send"),
         meaning=N_("No mail goes out for this payment. You can still have it sent later."),
     ),
-    "arrived": Act(
+    "arrived": OfficeAct(
         label=N_("It arrived"),
         meaning=N_("You know that the payer has the mail. It counts as sent, and nothing more goes out."),
     ),
-    "again": Act(
+    "again": OfficeAct(
         label=N_("Send again"),
         meaning=N_("The same receipt is mailed once more to the same address."),
         twice=N_("If the first mail did arrive, the payer gets two. Ask the payer first."),
     ),
-    "resend": Act(
+    "resend": OfficeAct(
         label=N_("Send to an address"),
         meaning=N_(
             "The receipt is mailed to the address below. The customer's address for later receipts stays as it is."
         ),
-        about=About.CUSTOMER,
+        about=OfficeSubject.CUSTOMER,
         twice=N_("It is a further mail: who has got the receipt already gets it once more."),
         wants_address=True,
     ),
-    "address": Act(
+    "address": OfficeAct(
         label=N_("Give an address"),
         meaning=N_("From now on this customer's receipts go to the address below, and those that wait go on at once."),
-        about=About.CUSTOMER,
+        about=OfficeSubject.CUSTOMER,
         wants_address=True,
     ),
-    "no_mail": Act(
+    "no_mail": OfficeAct(
         label=N_("This customer wants no receipts"),
         meaning=N_("The customer gets no receipts by e-mail from now on; those that wait end without a mail."),
-        about=About.CUSTOMER,
+        about=OfficeSubject.CUSTOMER,
     ),
-    "own_documents": Act(
+    "own_documents": OfficeAct(
         label=N_("Use our own receipt where Conta Azul has none"),
         meaning=N_(
             "Two hours after a payment without a receipt in Conta Azul, the payer gets a proof of payment that is made "
             "here. It replaces neither a nota fiscal nor Receita Saúde."
         ),
-        about=About.COMPANY,
+        about=OfficeSubject.COMPANY,
     ),
-    "pause": Act(
+    "pause": OfficeAct(
         label=N_("Pause"),
         meaning=N_("Nothing is looked for and nothing is mailed until you go on. Nothing is lost."),
-        about=About.COMPANY,
+        about=OfficeSubject.COMPANY,
     ),
-    "resume": Act(
+    "resume": OfficeAct(
         label=N_("End the pause"),
         meaning=N_("What was booked meanwhile is found and mailed."),
-        about=About.COMPANY,
+        about=OfficeSubject.COMPANY,
     ),
-    "reconnect": Act(
+    "reconnect": OfficeAct(
         label=N_("Connect to Conta Azul again"),
         meaning=N_("You sign in at Conta Azul with your clinic's user. The history stays."),
-        about=About.COMPANY,
+        about=OfficeSubject.COMPANY,
     ),
 }
 
@@ -127,7 +127,7 @@ _DOUBTFUL: Final = frozenset(
 """Reasons for which the payer may have the receipt already."""
 
 
-class Result(StrEnum):
+class ActResult(StrEnum):
     """What came of an act about one receipt."""
 
     DONE = N_("Done.")
@@ -136,10 +136,10 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Done:
+class ActReport:
     """What came of an act, receipt by receipt."""
 
-    results: Sequence[tuple[Item, Result]]
+    results: Sequence[tuple[ReceiptView, ActResult]]
 
 
 def of_company(company: Company, access: Access) -> Sequence[str]:
@@ -154,22 +154,22 @@ def of_company(company: Company, access: Access) -> Sequence[str]:
     return found
 
 
-async def do(act: str, items: Sequence[Item], address: str, actions: ManualActions) -> Done:
+async def do(act: str, items: Sequence[ReceiptView], address: str, actions: ManualActions) -> ActReport:
     """Do *act* about each of *items*. Raises StoreUnavailable: then how far it came is not known."""
-    if ACTS[act].about is About.CUSTOMER and act != "resend":
+    if ACTS[act].about is OfficeSubject.CUSTOMER and act != "resend":
         result = await _told(_for_customer(act, items[0].receipt.customer, address, actions))
-        return Done(results=[(item, result) for item in items])
-    return Done(results=[(item, await _told(_for_receipt(act, item, address, actions))) for item in items])
+        return ActReport(results=[(item, result) for item in items])
+    return ActReport(results=[(item, await _told(_for_receipt(act, item, address, actions))) for item in items])
 
 
-async def _told(action: Awaitable[None]) -> Result:
+async def _told(action: Awaitable[None]) -> ActResult:
     try:
         await action
     except Rejected:
-        return Result.REFUSED
+        return ActResult.REFUSED
     except Contention:
-        return Result.CHANGED
-    return Result.DONE
+        return ActResult.CHANGED
+    return ActResult.DONE
 
 
 async def _for_customer(act: str, customer: CustomerId, address: str, actions: ManualActions) -> None:
@@ -179,7 +179,7 @@ async def _for_customer(act: str, customer: CustomerId, address: str, actions: M
         await actions.set_no_mail(customer, no_mail=True)
 
 
-async def _for_receipt(act: str, item: Item, address: str, actions: ManualActions) -> None:
+async def _for_receipt(act: str, item: ReceiptView, address: str, actions: ManualActions) -> None:
     baixa = item.receipt.baixa
     match act:
         case "release":
@@ -192,7 +192,7 @@ async def _for_receipt(act: str, item: Item, address: str, actions: ManualAction
             await _about_mails(actions.arrived if act == "arrived" else actions.again, item)
 
 
-async def _about_mails(action: Callable[..., Awaitable[object]], item: Item) -> None:
+async def _about_mails(action: Callable[..., Awaitable[object]], item: ReceiptView) -> None:
     """Decide every mail of the receipt whose outcome is open. Raises Rejected where there is none."""
     if not item.undecided:
         raise Rejected("no mail of this receipt is undecided")
@@ -200,13 +200,13 @@ async def _about_mails(action: Callable[..., Awaitable[object]], item: Item) -> 
         await action(item.receipt.baixa, mail.kind, mail.number)
 
 
-def warns(act: str, items: Sequence[Item]) -> str:
+def warns(act: str, items: Sequence[ReceiptView]) -> str:
     """Return how *act* about *items* might mail a payer twice; empty where it cannot."""
     doubtful = act != "release" or any(item.receipt.reason in _DOUBTFUL for item in items)
     return ACTS[act].twice if doubtful else ""
 
 
-def may(act: str, item: Item, now: UnixMs) -> bool:
+def may(act: str, item: ReceiptView, now: UnixMs) -> bool:
     """Say whether *act* is offered for a receipt now; the action looks once more."""
     match act:
         case "again":

@@ -20,7 +20,7 @@ from payflow.access import Access
 from payflow.conta_azul.values import SAO_PAULO
 from payflow.model import CompanyId
 from payflow.office import views
-from payflow.office.door import Door
+from payflow.office.door import OfficeSignIn
 from payflow.office.language import PORTUGUESE, messages
 from payflow.office.words import WAITING_DOCUMENT
 from payflow.state import Company, CompanyStatus
@@ -40,7 +40,7 @@ Post = Callable[[Company, Mapping[str, int]], Awaitable[bool]]
 class Digests:
     """The use case. Every method raises StoreUnavailable."""
 
-    door: Door
+    door: OfficeSignIn
     clock: Clock
 
     async def due(self) -> Sequence[CompanyId]:
@@ -78,7 +78,7 @@ class Digests:
         found = await self.door.company(company)
         if found is None or found.status is CompanyStatus.CONFIRM:
             return None
-        sections = (await views.waiting(self.door.lane(company))).sections
+        sections = (await views.office_backlog(self.door.lane(company))).sections
         said = messages(PORTUGUESE).gettext
         counts = {said(one.words.title): len(one.receipts) for one in sections if one.key != WAITING_DOCUMENT}
         return (found, counts) if counts else None

@@ -30,7 +30,7 @@ from foundation.console.sessions import ConsoleSession, Role, Sessions, TokenHol
 from payflow.access import Access, Ask
 from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
-from payflow.ledger.oauth import OAuthLedger, digest
+from payflow.ledger.oauth import OAuthLedger, secret_digest
 from payflow.model import CompanyId
 from payflow.state import Company, CompanyStatus
 
@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Door:
+class OfficeSignIn:
     """The use case. Every method raises StoreUnavailable; one that writes raises Contention after five tries."""
 
     oauth: OAuthLedger
@@ -121,7 +121,7 @@ class Door:
         return code if await self.oauth.change_access(company, lambda access: self._made(company, access, code)) else ""
 
     def _asked(self, access: Access, browser: str) -> tuple[Access, bool] | None:
-        now, mine = self.clock(), digest(browser)
+        now, mine = self.clock(), secret_digest(browser)
         recent = tuple(at for at in access.asked if now - at < DAY_MS)
         this_hour = sum(now - at < HOUR_MS for at in recent)
         waits = [ask for ask in access.asks if ask.browser == mine and now - ask.asked_ms < AGAIN_MS]
@@ -141,7 +141,7 @@ class Door:
         return replace(access, asks=tuple(ready if ask is waits else ask for ask in asks)), True
 
     def _tried(self, company: CompanyId, access: Access, browser: str, code: str) -> tuple[Access, bool] | None:
-        mine = digest(browser)
+        mine = secret_digest(browser)
         found = next((ask for ask in self._open(access) if ask.browser == mine and ask.code), None)
         if found is None or found.tries >= TRIES_MAX:
             return None

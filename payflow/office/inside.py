@@ -24,10 +24,10 @@ from payflow.ledger.oauth import OAuthLedger
 from payflow.mail.formats import masked_address
 from payflow.model import BaixaId, CompanyId
 from payflow.office import acts, sent, views
-from payflow.office.acts import ACTS, MARKED_MAX, About, Result
+from payflow.office.acts import ACTS, MARKED_MAX, ActResult, OfficeSubject
 from payflow.office.language import N_, PORTUGUESE
-from payflow.office.views import Item, Section
-from payflow.office.visits import ATTRIBUTES, COOKIE, PAGES, Guest, Sorry
+from payflow.office.views import ReceiptView, Section
+from payflow.office.visits import ATTRIBUTES, COOKIE, PAGES, Guest, OfficeRefusal
 from payflow.office.words import MAILS, REASONS
 from payflow.recipients.addresses import is_placeholder, normalized
 from payflow.state import Company, CompanyStatus, DocumentPolicy, ReceiptState
@@ -71,7 +71,7 @@ class Inside:
                 return await (self._ask() if visit.page == "ask" else self._do())
             case "" | "sent" | "receipt", "GET" | "HEAD":
                 return await self._look(visit.page)
-        raise Sorry(404, _NOWHERE)
+        raise OfficeRefusal(404, _NOWHERE)
 
     # looking ---------------------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class Inside:
         match page:
             case "":
                 possible = acts.of_company(guest.company, await self._access())
-                waiting = await views.waiting(guest.lane)
+                waiting = await views.office_backlog(guest.lane)
                 return guest.page(
                     "home.html", waiting=waiting, possible=possible, acts=ACTS, may=acts.may, offered=self._offered
                 )
@@ -90,7 +90,7 @@ class Inside:
                 return guest.page("sent.html", found=found, search=search, days=sent.DAYS)
         item = await views.item(guest.lane, BaixaId(guest.visit.query.get("id", "")))
         if item is None:
-            raise Sorry(404, _NO_RECEIPT)
+            raise OfficeRefusal(404, _NO_RECEIPT)
         key = views.key_of(item.receipt)
         names = REASONS[key].acts if key else _ENDED_ACTS.get(item.receipt.state, ())
         possible = [name for name in names if acts.may(name, item, guest.now)]
@@ -122,23 +122,23 @@ class Inside:
         """Do an act, if the form is this session's, about what the person saw."""
         name, act, items, address = await self._asked()
         if act.wants_address and not address:
-            raise Sorry(400, _NO_ADDRESS)
+            raise OfficeRefusal(400, _NO_ADDRESS)
         if not self._forms.allows(
             self.guest.visit.said("form"), self.guest.session, self._purpose(name, items, address)
         ):
-            raise Sorry(409, _STALE)
+            raise OfficeRefusal(409, _STALE)
         logs.info(_log, "office_act_begins", act=name, company=self.guest.company.id, receipts=len(items))
         unrecorded = list[str]()
         actions = await self.actions(self.guest.company.id, self._by, lambda: unrecorded.append(name))
         try:
-            if act.about is About.COMPANY:
+            if act.about is OfficeSubject.COMPANY:
                 return await self._do_company(name, actions)
             done = await acts.do(name, items, address, actions)
         except StoreUnavailable:
-            raise Sorry(503, _UNKNOWN) from None
+            raise OfficeRefusal(503, _UNKNOWN) from None
         except Rejected:
-            raise Sorry(409, _NOT_NOW) from None
-        count = sum(result is Result.DONE for _, result in done.results)
+            raise OfficeRefusal(409, _NOT_NOW) from None
+        count = sum(result is ActResult.DONE for _, result in done.results)
         return self.guest.page(
             "did.html", status=200 if count else 409, act=act, done=done, count=count, unrecorded=bool(unrecorded)
         )
@@ -146,7 +146,7 @@ class Inside:
     async def _do_company(self, name: str, actions: ManualActions) -> HtmlPage:
         company, access, root = self.guest.company, await self._access(), self.guest.visit.root
         if name not in acts.of_company(company, access):
-            raise Sorry(409, _NOT_NOW)
+            raise OfficeRefusal(409, _NOT_NOW)
         match name:
             case "pause":
                 after = await actions.set_status(company, CompanyStatus.PAUSED)
@@ -164,25 +164,25 @@ class Inside:
 
     # Inside ------------------------------------------------------------------------------------------
 
-    async def _asked(self) -> tuple[str, acts.Act, Sequence[Item], str]:
+    async def _asked(self) -> tuple[str, acts.OfficeAct, Sequence[ReceiptView], str]:
         """Return which act is meant, about which receipts, and the address that was typed, empty if it is not one."""
         visit = self.guest.visit
         name = visit.said("act")
         if name not in ACTS:
-            raise Sorry(404, _NOWHERE)
-        act, items = ACTS[name], list[Item]()
-        if act.about is not About.COMPANY:
+            raise OfficeRefusal(404, _NOWHERE)
+        act, items = ACTS[name], list[ReceiptView]()
+        if act.about is not OfficeSubject.COMPANY:
             items = await self._marked()
-        if act.about is About.CUSTOMER and len({item.receipt.customer for item in items}) > 1:
-            raise Sorry(400, _OF_ONE)
+        if act.about is OfficeSubject.CUSTOMER and len({item.receipt.customer for item in items}) > 1:
+            raise OfficeRefusal(400, _OF_ONE)
         typed = normalized(visit.said("address")) if act.wants_address else ""
         return name, act, items, "" if typed and is_placeholder(typed) else typed
 
-    async def _marked(self) -> list[Item]:
+    async def _marked(self) -> list[ReceiptView]:
         """Return the receipts that were marked, or those of a whole reason, at most fifty."""
         visit = self.guest.visit
         if visit.said("all"):
-            waiting = await views.waiting(self.guest.lane)
+            waiting = await views.office_backlog(self.guest.lane)
             of_reason = [
                 one for section in waiting.sections if section.key == visit.said("reason") for one in section.receipts
             ]
@@ -191,12 +191,12 @@ class Inside:
             ids = [BaixaId(text) for text in dict.fromkeys(visit.all("id"))]
         found = [await views.item(self.guest.lane, baixa) for baixa in ids[:MARKED_MAX]]
         if not found:
-            raise Sorry(400, _NONE_MARKED)
+            raise OfficeRefusal(400, _NONE_MARKED)
         if None in found:
-            raise Sorry(404, _NO_RECEIPT)
+            raise OfficeRefusal(404, _NO_RECEIPT)
         return [item for item in found if item]
 
-    def _purpose(self, name: str, items: Sequence[Item], address: str) -> Purpose:
+    def _purpose(self, name: str, items: Sequence[ReceiptView], address: str) -> Purpose:
         """Return what a form of this act is bound to: a row that was written since has another version."""
         versions = [item.receipt.version.etag for item in items] or [self.guest.company.version.etag]
         versions += [mail.version.etag for item in items for mail in item.mails]
@@ -234,7 +234,7 @@ def office_name(company: Company) -> str:
     return f"office {masked_address(company.contact)}"
 
 
-def _known(items: Sequence[Item]) -> str:
+def _known(items: Sequence[ReceiptView]) -> str:
     """Return the one address that these receipts were mailed to; empty if there is none, or several."""
     found = {mail.address for item in items for mail in item.mails if mail.address}
     return next(iter(found)) if len(found) == 1 else ""

@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from foundation.clock import UnixMs
-from payflow.mail.formats import masked_address, one_line
+from payflow.mail.formats import header_safe, masked_address
 from payflow.state import Company
 
 _CODE: Final = (
@@ -52,13 +52,13 @@ class Letters:
 
     def code(self, company: Company, code: str, now: UnixMs) -> bytes:
         """Return the mail with a code. The code is not in the subject: a locked telephone shows that."""
-        text = _CODE.format(clinic=one_line(company.name), code=code, page=self.page(company))
+        text = _CODE.format(clinic=header_safe(company.name), code=code, page=self.page(company))
         return self._mail(company, "Seu código para a página de recibos", text, now)
 
     def digest(self, company: Company, waiting: Mapping[str, int], now: UnixMs) -> bytes:
         """Return the mail that says how many receipts wait, by the titles of their reasons."""
         lines = "\n".join(f"- {title}: {count}" for title, count in waiting.items())
-        text = _DIGEST.format(clinic=one_line(company.name), lines=lines, page=self.page(company))
+        text = _DIGEST.format(clinic=header_safe(company.name), lines=lines, page=self.page(company))
         count = sum(waiting.values())
         said = "1 recibo espera" if count == 1 else f"{count} recibos esperam"
         return self._mail(company, f"{said} por você", text, now)
@@ -67,7 +67,7 @@ class Letters:
         message = EmailMessage(policy=SMTP)
         message["From"] = Address(display_name="PayFlow", addr_spec=self.sender)
         message["To"] = Address(addr_spec=self.recipient(company))
-        message["Subject"] = one_line(f"{'[TESTE] ' if self.override else ''}{subject} - {company.name}")
+        message["Subject"] = header_safe(f"{'[TESTE] ' if self.override else ''}{subject} - {company.name}")
         message["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
         message["Message-ID"] = f"<office-{secrets.token_hex(16)}@{self.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"

@@ -21,11 +21,11 @@ from foundation.http.html import HtmlPage, cookie_in
 from payflow.delivery.manual_actions import ManualActions
 from payflow.ledger.oauth import new_secret
 from payflow.model import CompanyId
-from payflow.office.door import CODE_MS, Door
+from payflow.office.door import CODE_MS, OfficeSignIn
 from payflow.office.inside import Inside, Unrecorded
 from payflow.office.language import N_, PORTUGUESE
 from payflow.office.language import messages as messages_of
-from payflow.office.visits import ASK_COOKIE, ATTRIBUTES, COOKIE, PAGES, Guest, Sorry, Visit
+from payflow.office.visits import ASK_COOKIE, ATTRIBUTES, COOKIE, PAGES, Guest, OfficeRefusal, OfficeVisit
 from payflow.state import Company
 
 _PAGE_S: Final = 0.5
@@ -41,10 +41,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
+class OfficeSite:
     """Answers browsers."""
 
-    door: Door
+    door: OfficeSignIn
     origin: str
     """Where forms must come from."""
     wake: Callable[[str], None]
@@ -53,7 +53,7 @@ class Site:
     invite: Callable[[CompanyId, str], Awaitable[str]]
     clock: Clock
 
-    async def answer(self, visit: Visit) -> HtmlPage:
+    async def answer(self, visit: OfficeVisit) -> HtmlPage:
         """Return the page; what is refused, or does not answer now, is a page that says so."""
         guest: Guest | None = None
         try:
@@ -63,13 +63,13 @@ class Site:
                 return await self._answer(visit, company, guest)
         except TimeoutError:
             return _message(visit, guest, 503, _LATE)
-        except Sorry as error:
+        except OfficeRefusal as error:
             return _message(visit, guest, error.status, error.text)
         except ServiceError as error:
             logs.warning(_log, "office_unavailable", cause=type(error).__name__, detail=str(error))
             return _message(visit, guest, 503, _AWAY)
 
-    async def _guest(self, visit: Visit, company: Company | None) -> Guest | None:
+    async def _guest(self, visit: OfficeVisit, company: Company | None) -> Guest | None:
         cookie = cookie_in(visit.cookies, COOKIE)
         if company is None or not cookie:
             return None
@@ -80,17 +80,17 @@ class Site:
         lane, now = self.door.lane(company.id), self.clock()
         return Guest(visit=visit, company=company, session=session, sessions=sessions, lane=lane, now=now)
 
-    async def _answer(self, visit: Visit, company: Company | None, guest: Guest | None) -> HtmlPage:
+    async def _answer(self, visit: OfficeVisit, company: Company | None, guest: Guest | None) -> HtmlPage:
         if visit.page == "style.css":
             return PAGES.style()
         if visit.form is None:
-            raise Sorry(400, _NO_FORM)
+            raise OfficeRefusal(400, _NO_FORM)
         if visit.method == "POST":
             self._same_origin(visit)
         if visit.page in ("code", "enter") and visit.method == "POST":
             return await (self._code(visit) if visit.page == "code" else self._enter(visit, company))
         if guest is None and visit.method == "POST":
-            raise Sorry(401, _GONE)
+            raise OfficeRefusal(401, _GONE)
         if guest is None:
             return _door(visit) if not visit.page else PAGES.redirect(visit.root)
         inside = Inside(
@@ -100,7 +100,7 @@ class Site:
 
     # coming in -------------------------------------------------------------------------------------
 
-    async def _code(self, visit: Visit) -> HtmlPage:
+    async def _code(self, visit: OfficeVisit) -> HtmlPage:
         """Let a code be mailed; the answer is the same whether or not there is anybody to mail it to."""
         browser = cookie_in(visit.cookies, ASK_COOKIE) or new_secret()
         if await self.door.ask(visit.company, browser):
@@ -108,7 +108,7 @@ class Site:
         cookie = f"{ASK_COOKIE}={browser}; Max-Age={2 * CODE_MS // 1000}; {ATTRIBUTES}"
         return _door(visit, asked=True, cookie=cookie)
 
-    async def _enter(self, visit: Visit, company: Company | None) -> HtmlPage:
+    async def _enter(self, visit: OfficeVisit, company: Company | None) -> HtmlPage:
         browser, code = cookie_in(visit.cookies, ASK_COOKIE), "".join(visit.said("code").split())
         session = await self.door.enter(company, browser, code, PORTUGUESE) if company and browser else None
         if company is None or session is None:
@@ -117,14 +117,14 @@ class Site:
         guest = Guest(visit=visit, company=company, session=session, sessions=sessions, lane=lane, now=self.clock())
         return PAGES.redirect(visit.root, cookie=guest.cookie)
 
-    def _same_origin(self, visit: Visit) -> None:
+    def _same_origin(self, visit: OfficeVisit) -> None:
         """Refuse a form that another site sent: a browser says where a form comes from, and pages cannot change it."""
         if visit.origin.lower() != self.origin:
             logs.warning(_log, "office_form_foreign", origin=visit.origin[:200])
-            raise Sorry(403, _FOREIGN)
+            raise OfficeRefusal(403, _FOREIGN)
 
 
-def _door(visit: Visit, *, status: int = 200, asked: bool = False, wrong: str = "", cookie: str = "") -> HtmlPage:
+def _door(visit: OfficeVisit, *, status: int = 200, asked: bool = False, wrong: str = "", cookie: str = "") -> HtmlPage:
     return PAGES.page(
         "door.html",
         PORTUGUESE,
@@ -137,7 +137,7 @@ def _door(visit: Visit, *, status: int = 200, asked: bool = False, wrong: str = 
     )
 
 
-def _message(visit: Visit, guest: Guest | None, status: int, text: str) -> HtmlPage:
+def _message(visit: OfficeVisit, guest: Guest | None, status: int, text: str) -> HtmlPage:
     language = guest.session.language if guest else PORTUGUESE
     return PAGES.page(
         "message.html",

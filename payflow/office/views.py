@@ -23,7 +23,7 @@ _LAST_DUE: Final = f"{keys.DUE}{keys.END}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class ReceiptView:
     """A receipt and its mails; the mails are read only where the page shows them."""
 
     receipt: Receipt
@@ -47,11 +47,11 @@ class Section:
 
     key: str
     words: Words
-    receipts: Sequence[Item]
+    receipts: Sequence[ReceiptView]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Waiting:
+class OfficeBacklog:
     """What waits, by reason, in the order of ``REASONS``; *more*: not all of it was read."""
 
     sections: Sequence[Section]
@@ -62,7 +62,7 @@ class Waiting:
         return sum(len(section.receipts) for section in self.sections)
 
 
-async def waiting(lane: LaneLedger) -> Waiting:
+async def office_backlog(lane: LaneLedger) -> OfficeBacklog:
     """Return what waits for the office, or for something only the office can do. Raises StoreUnavailable."""
     held = await lane.rows.scan(keys.HELD, keys.HELD + keys.END, limit=READ_MAX)
     due = await lane.rows.scan(keys.DUE, _LAST_DUE, limit=READ_MAX)
@@ -76,13 +76,13 @@ async def waiting(lane: LaneLedger) -> Waiting:
         for key, words in REASONS.items()
         if key in by_key
     ]
-    return Waiting(sections=sections, more=READ_MAX in (len(held), len(due)))
+    return OfficeBacklog(sections=sections, more=READ_MAX in (len(held), len(due)))
 
 
-async def item(lane: LaneLedger, baixa: BaixaId) -> Item | None:
+async def item(lane: LaneLedger, baixa: BaixaId) -> ReceiptView | None:
     """Return one receipt with its mails; None if the company has no such payment. Raises StoreUnavailable."""
     receipt = await lane.receipt(baixa)
-    return Item(receipt=receipt, mails=await lane.deliveries(baixa)) if receipt else None
+    return ReceiptView(receipt=receipt, mails=await lane.deliveries(baixa)) if receipt else None
 
 
 def key_of(receipt: Receipt) -> str:
@@ -100,10 +100,10 @@ async def _receipts(lane: LaneLedger, names: Iterable[str]) -> Sequence[Receipt]
     return [lane.codec.decode(Receipt, row) for row in found.values()]
 
 
-async def _items(lane: LaneLedger, receipts: Sequence[Receipt], *, mails: bool) -> Sequence[Item]:
+async def _items(lane: LaneLedger, receipts: Sequence[Receipt], *, mails: bool) -> Sequence[ReceiptView]:
     """Return the receipts in the order of their days, the oldest first."""
     ordered = sorted(receipts, key=lambda receipt: (receipt.paid_on, receipt.baixa))
     if not mails:
-        return [Item(receipt=receipt) for receipt in ordered]
+        return [ReceiptView(receipt=receipt) for receipt in ordered]
     read = await asyncio.gather(*(lane.deliveries(receipt.baixa) for receipt in ordered))
-    return [Item(receipt=receipt, mails=found) for receipt, found in zip(ordered, read, strict=True)]
+    return [ReceiptView(receipt=receipt, mails=found) for receipt, found in zip(ordered, read, strict=True)]

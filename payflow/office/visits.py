@@ -13,7 +13,7 @@ from foundation.console.sessions import WHOLE_MS, ConsoleSession, Sessions
 from foundation.errors import ServiceError
 from foundation.http.html import HtmlPage
 from payflow.ledger.lane import LaneLedger
-from payflow.office.door import Door
+from payflow.office.door import OfficeSignIn
 from payflow.office.filters import FILTERS
 from payflow.office.language import messages as messages_of
 from payflow.office.words import STATES
@@ -27,7 +27,7 @@ PAGES: Final = Pages(templates=Path(__file__).with_name("templates"), messages=m
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Visit:
+class OfficeVisit:
     """A request of a browser."""
 
     method: str
@@ -52,10 +52,10 @@ class Visit:
     @property
     def root(self) -> str:
         """The address of the page; text that is no company's id is not repeated."""
-        return f"/office/{self.company if Door.is_id(self.company) else '-'}"
+        return f"/office/{self.company if OfficeSignIn.is_id(self.company) else '-'}"
 
 
-class Sorry(ServiceError):
+class OfficeRefusal(ServiceError):
     """The page says why, and what to do."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -67,7 +67,7 @@ class Sorry(ServiceError):
 class Guest:
     """Who is signed in, at which company; *visit* is what they ask now."""
 
-    visit: Visit
+    visit: OfficeVisit
     company: Company
     session: ConsoleSession
     sessions: Sessions

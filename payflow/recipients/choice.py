@@ -27,7 +27,7 @@ SHARED_BY: Final = 5
 """An address of so many customers is an office's or a placeholder: it is held once, and a person confirms it."""
 
 
-class Source(StrEnum):
+class AddressSource(StrEnum):
     """Where the addresses come from."""
 
     MAP = "map"
@@ -41,7 +41,7 @@ class Recipient:
     """The addresses of one receipt, or the reason why a person is asked."""
 
     addresses: tuple[str, ...] = ()
-    source: Source | None = None
+    source: AddressSource | None = None
     reason: Reason | None = None
     offered: tuple[tuple[str, str], ...] = ()
     """Other contacts as (name, address), for the person who decides."""
@@ -66,7 +66,7 @@ class Known:
     company_address: str = ""
 
 
-def choose(customer: CustomerId, person: Person | None, known: Known, *, namesakes: int) -> Recipient:
+def choose_recipients(customer: CustomerId, person: Person | None, known: Known, *, namesakes: int) -> Recipient:
     """
     Return who gets the receipt of *customer*, or why a person is asked.
 
@@ -89,18 +89,18 @@ def name_key(name: str) -> str:
 
 def _sources(
     customer: CustomerId, person: Person | None, known: Known, namesakes: int
-) -> Sequence[tuple[Source, Sequence[str]]]:
-    found: list[tuple[Source, Sequence[str]]] = [(Source.MAP, known.by_customer.get(customer, ()))]
+) -> Sequence[tuple[AddressSource, Sequence[str]]]:
+    found: list[tuple[AddressSource, Sequence[str]]] = [(AddressSource.MAP, known.by_customer.get(customer, ()))]
     if person is not None:
-        found += [(Source.BILLING, person.billing_emails), (Source.EMAIL, person.emails)]
+        found += [(AddressSource.BILLING, person.billing_emails), (AddressSource.EMAIL, person.emails)]
         if namesakes == 1:
-            found.append((Source.NAME, known.by_name.get(name_key(person.name), ())))
+            found.append((AddressSource.NAME, known.by_name.get(name_key(person.name), ())))
     return found
 
 
 def _confirmed(found: Recipient, known: Known) -> Recipient:
     """Hold an address that many customers share, or that is the clinic's own, until a person has confirmed it."""
-    if found.source is Source.MAP:
+    if found.source is AddressSource.MAP:
         return found
     doubtful = [address for address in found.addresses if _is_doubtful(address, known)]
     return Recipient(reason=Reason.SHARED_ADDRESS, offered=tuple(("", one) for one in doubtful)) if doubtful else found

@@ -25,7 +25,7 @@ class Mapped:
     refused: Sequence[tuple[int, str]] = ()
 
 
-def read(text: str) -> Mapped:
+def read_map(text: str) -> Mapped:
     """
     Return the map that *text* holds; its first line names the columns ``id`` or ``nome``, and ``email``.
 

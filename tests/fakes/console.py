@@ -18,7 +18,7 @@ from foundation.tablestore.memory import MemoryRows
 from payflow.alarms import CATALOGUE
 from payflow.console.parts import Parts
 from payflow.console.site import Console
-from payflow.delivery.manual_actions import ManualActions, Sender
+from payflow.delivery.manual_actions import ManualActions, SenderAddresses
 from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
@@ -93,8 +93,8 @@ class ConsoleWorld:
     async def level(self) -> int:
         return 1
 
-    async def sender(self) -> Sender:
-        return Sender(domain="payflow.example")
+    async def sender(self) -> SenderAddresses:
+        return SenderAddresses(domain="payflow.example")
 
     @property
     def console(self) -> Console:

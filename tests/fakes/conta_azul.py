@@ -111,11 +111,11 @@ class BooksApi:
     async def account(self) -> Account:
         return answers.account(_wired(shapes.account(self.books)))
 
-    async def search(self, search: Search) -> answers.Page:
+    async def search(self, search: Search) -> answers.InstalmentPage:
         await asyncio.sleep(0)
         self.before_page(search.page)
         self.asked["search"] += 1
-        return answers.page(_wired(receivables(self.books, search.query(), order=self.order, old_key=False)))
+        return answers.read_page(_wired(receivables(self.books, search.query(), order=self.order, old_key=False)))
 
     async def instalment(self, instalment: InstalmentId) -> InstalmentDetail:
         await asyncio.sleep(0)
@@ -134,7 +134,7 @@ class BooksApi:
 
     async def person(self, customer: CustomerId) -> Person | None:
         found = self.books.people.get(customer)
-        return answers.person(_wired(shapes.person(found, whole=True))) if found else None
+        return answers.read_customer(_wired(shapes.person(found, whole=True))) if found else None
 
     async def people(self, page: int) -> Sequence[Person]:
         shown = [shapes.person(found, whole=False) for found in self.books.people.values()] if page == 1 else None
@@ -142,7 +142,7 @@ class BooksApi:
 
 
 def _wired(answer: object) -> Any:
-    return answers.load(json.dumps(answer).encode())
+    return answers.exact_json(json.dumps(answer).encode())
 
 
 def basic() -> str:

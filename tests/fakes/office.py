@@ -10,14 +10,14 @@ from html import unescape
 from foundation.clock import UnixMs
 from foundation.http.html import HtmlPage
 from foundation.tablestore.memory import MemoryRows
-from payflow.delivery.manual_actions import ManualActions, Sender
+from payflow.delivery.manual_actions import ManualActions, SenderAddresses
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.oauth import OAuthLedger
 from payflow.ledger.records import oauth_codec
 from payflow.model import CompanyId
-from payflow.office.door import Door
-from payflow.office.site import Site
-from payflow.office.visits import ASK_COOKIE, COOKIE, Visit
+from payflow.office.door import OfficeSignIn
+from payflow.office.site import OfficeSite
+from payflow.office.visits import ASK_COOKIE, COOKIE, OfficeVisit
 from payflow.state import Company, CompanyStatus
 from tests.fakes.payflow import COMPANY, NOW, SEALER, Book, a_company
 from tests.fakes.rows import ListAudit
@@ -51,8 +51,8 @@ class OfficeWorld:
         return OAuthLedger(self.sign_ins, oauth_codec(SEALER))
 
     @property
-    def door(self) -> Door:
-        return Door(
+    def door(self) -> OfficeSignIn:
+        return OfficeSignIn(
             oauth=self.oauth,
             entries=self.book.entries,
             lane=self.lane,
@@ -68,8 +68,8 @@ class OfficeWorld:
         self.slept_s.append(seconds)
 
     @property
-    def site(self) -> Site:
-        return Site(
+    def site(self) -> OfficeSite:
+        return OfficeSite(
             door=self.door,
             origin=ORIGIN,
             wake=self.woken.append,
@@ -88,8 +88,8 @@ class OfficeWorld:
             unrecorded=unrecorded,
         )
 
-    async def sender(self) -> Sender:
-        return Sender(domain="payflow.example")
+    async def sender(self) -> SenderAddresses:
+        return SenderAddresses(domain="payflow.example")
 
     async def invite(self, company: CompanyId, by: str) -> str:
         self.invited.append((company, by))
@@ -117,12 +117,12 @@ class Browser:
 
     async def get(self, page: str = "", **query: str) -> HtmlPage:
         """Open a page."""
-        return await self._ask(Visit(method="GET", company=self.company, page=page, query=query))
+        return await self._ask(OfficeVisit(method="GET", company=self.company, page=page, query=query))
 
     async def post(self, page: str, origin: str = ORIGIN, **form: str | list[str]) -> HtmlPage:
         """Send a form."""
         fields = {name: [value] if isinstance(value, str) else value for name, value in form.items()}
-        return await self._ask(Visit(method="POST", company=self.company, page=page, form=fields, origin=origin))
+        return await self._ask(OfficeVisit(method="POST", company=self.company, page=page, form=fields, origin=origin))
 
     async def sign_in(self) -> Browser:
         """Ask for a code, read the mail, come in."""
@@ -145,7 +145,7 @@ class Browser:
             return shown
         return await self.post("do", act=act, id=list(ids), form=self.form(), **form)
 
-    async def _ask(self, visit: Visit) -> HtmlPage:
+    async def _ask(self, visit: OfficeVisit) -> HtmlPage:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         self.page = await self.world.site.answer(replace(visit, cookies=cookies))
         if cookie := self.page.headers.get("Set-Cookie"):

@@ -17,7 +17,7 @@ from typing import Any
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, Rejected, Transient
 from payflow.delivery import choices, decisions
-from payflow.delivery.choices import Person
+from payflow.delivery.choices import Decider
 from payflow.delivery.ports import delivery_key
 from payflow.delivery.rules import IDLE_MS
 from payflow.installation import Installation
@@ -115,15 +115,15 @@ async def _decide(base: Installation, job: ReceiptJob, now: UnixMs, is_mailed: C
             if now > mail.attempt_deadline_ms + IDLE_MS:
                 await _ended(base, job, mail, now, mailed=is_mailed(mail.address))
         if not open_:
-            await choices.release(lane, receipt.baixa, Person(name="office", now=now))
+            await choices.release(lane, receipt.baixa, Decider(name="office", now=now))
 
 
 async def _ended(base: Installation, job: ReceiptJob, mail: Delivery, now: UnixMs, *, mailed: bool) -> None:
     lane, key = base.lane(job.company), delivery_key(mail)
     if mailed:
-        await decisions.arrived(lane, key, "office", now)
+        await decisions.decide_arrived(lane, key, "office", now)
     else:
-        await decisions.send_again(lane, key, "office", now, domain="payflow.example")
+        await decisions.decide_again(lane, key, "office", now, domain="payflow.example")
 
 
 async def _slept(seconds: float) -> None:

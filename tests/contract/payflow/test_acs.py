@@ -20,7 +20,7 @@ from payflow.adapters.channels import channels
 from payflow.adapters.mail_token import token_source
 from payflow.adapters.notice import post
 from payflow.delivery import choices, decisions, rules
-from payflow.delivery.choices import Person, Resend
+from payflow.delivery.choices import Decider, Resend
 from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.delivery.work import Work
 from payflow.mail.channel import SmtpChannel
@@ -315,7 +315,7 @@ async def test_what_the_service_does_not_know_a_person_decides(clinic: AcsClinic
     assert asked == rules.ASKED_MS // 60_000 - 1
 
     clinic.time.now_s += rules.IDLE_MS / 1000
-    await decisions.send_again(clinic.lane, _key(payment), "office", clinic.now, domain="payflow.example")
+    await decisions.decide_again(clinic.lane, _key(payment), "office", clinic.now, domain="payflow.example")
     sent = await clinic.advance(payment)
     while sent.state is ReceiptState.SENDING:  # the trouble had stopped the sender: its probe waits its turn
         sent = await clinic.advance(payment)
@@ -356,7 +356,7 @@ async def test_a_mail_that_was_given_up_waits_for_a_person(clinic: AcsClinic) ->
 
     clinic.service.ends = "Succeeded"
     again = Resend(domain="payflow.example")
-    await choices.resend(clinic.lane, BaixaId(payment.id), again, Person(name="office", now=clinic.now))
+    await choices.resend(clinic.lane, BaixaId(payment.id), again, Decider(name="office", now=clinic.now))
     assert (await clinic.advance(payment)).state is ReceiptState.SENT
     assert len({one.operation for one in clinic.service.taken}) == 2
 

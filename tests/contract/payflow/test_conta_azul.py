@@ -14,8 +14,8 @@ from payflow.errors import (
     ApiRefused,
     ApiUnavailable,
     PlanBlocked,
-    RateLimited,
     RouteUnknown,
+    TooManyRequests,
     Unauthorized,
     UnreadableAnswer,
 )
@@ -130,7 +130,7 @@ async def test_other_page_sizes_are_refused(clinic: Tenant, size: int) -> None:
         ("empty_404", UnreadableAnswer),
         ("html", ApiRefused),
         ("end_trial", PlanBlocked),
-        ("429", RateLimited),
+        ("429", TooManyRequests),
     ],
 )
 async def test_trouble_that_lasts_is_named(clinic: Tenant, kind: str, raised: type[Exception]) -> None:

@@ -96,7 +96,7 @@ async def test_three_lanes_a_lost_answer_and_a_word_of_the_office(server: Faulty
     assert (await clinic.advance(second, 2)).state is ReceiptState.UNKNOWN
     server.faults.cut_at = ""
     clinic.time.now_s += (rules.ATTEMPT_MS + rules.IDLE_MS) / 1000 + 1
-    await decisions.send_again(clinic.lane, _key(second), "office", clinic.now, domain="payflow.example")
+    await decisions.decide_again(clinic.lane, _key(second), "office", clinic.now, domain="payflow.example")
     assert (await clinic.advance(second)).state is ReceiptState.SENT
 
     log = await TableSendLog(tables.rows_of(f"log-{COMPANY}"), lambda: clinic.now, COMPANY, 1).records("2000-01-01")

@@ -15,10 +15,10 @@ from foundation.tablestore.memory import MemoryRows
 from payflow.connection import Token
 from payflow.delivery import decisions
 from payflow.delivery.ports import delivery_key
-from payflow.delivery.restoring import Report, Restoring
+from payflow.delivery.restoring import CompanyRestoreReport, Restoring
 from payflow.ledger import backup as backups
 from payflow.ledger import keys
-from payflow.ledger.backup import Backup
+from payflow.ledger.backup import CompanyBackup
 from payflow.ledger.deliveries import LaneDeliveries
 from payflow.ledger.send_log import TableSendLog
 from payflow.model import BaixaId, CompanyId
@@ -51,13 +51,13 @@ async def clinic(shared: FaultyServer) -> Clinic:
     return made
 
 
-async def taken(clinic: Clinic) -> Backup:
+async def taken(clinic: Clinic) -> CompanyBackup:
     """Return a backup that went through a file."""
-    found = await backups.take(clinic.book.company_rows, ledger_id="l", company=COMPANY, now=clinic.now)
-    return backups.load(backups.dump(found))
+    found = await backups.take_backup(clinic.book.company_rows, ledger_id="l", company=COMPANY, now=clinic.now)
+    return backups.from_json_lines(backups.as_json_lines(found))
 
 
-async def restored(clinic: Clinic, backup: Backup) -> Report:
+async def restored(clinic: Clinic, backup: CompanyBackup) -> CompanyRestoreReport:
     """Restore the clinic's rows from *backup*."""
     log = TableSendLog(clinic.log_rows, lambda: clinic.now, COMPANY, 1)
     return await Restoring(ledger=clinic.lane, log=log, audit=ListAudit(), clock=lambda: clinic.now).run(backup)
@@ -134,8 +134,8 @@ async def test_an_unknown_mail_of_which_only_the_log_knows_gets_its_address_back
     clinic.time.now_s += 3600
     (there,), (lost,) = await clinic.deliveries(first), await clinic.deliveries(second)
 
-    await decisions.arrived(clinic.lane, delivery_key(there), "office", clinic.now)
-    await decisions.send_again(clinic.lane, delivery_key(lost), "office", clinic.now, domain="payflow.example")
+    await decisions.decide_arrived(clinic.lane, delivery_key(there), "office", clinic.now)
+    await decisions.decide_again(clinic.lane, delivery_key(lost), "office", clinic.now, domain="payflow.example")
 
     assert lost.address == "ana@medica.com.br"
     assert await mailed(clinic, second) is ReceiptState.SENT
@@ -210,18 +210,20 @@ async def test_a_lost_table_is_restored_into_an_empty_one(clinic: Clinic) -> Non
 async def test_another_companys_backup_is_refused(clinic: Clinic) -> None:
     """Before anything is written."""
     with pytest.raises(Rejected, match="of company other"):
-        await restored(clinic, Backup(ledger_id="l", company=CompanyId("other"), began_ms=UnixMs(0), rows={}))
+        await restored(clinic, CompanyBackup(ledger_id="l", company=CompanyId("other"), began_ms=UnixMs(0), rows={}))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "x", '{"format": 1, "sha256": "", "rows": 1}\n[]'])
 def test_a_file_that_is_no_whole_backup_is_refused(text: str) -> None:
     """No header, no JSON, a line missing."""
     with pytest.raises(Rejected):
-        backups.load(text)
+        backups.from_json_lines(text)
 
 
 def test_a_line_that_was_cut_is_noticed() -> None:
     """By the digest of the lines."""
-    whole = backups.dump(Backup(ledger_id="l", company=COMPANY, began_ms=UnixMs(1), rows={"a": {"x": 1}, "b": {}}))
+    whole = backups.as_json_lines(
+        CompanyBackup(ledger_id="l", company=COMPANY, began_ms=UnixMs(1), rows={"a": {"x": 1}, "b": {}})
+    )
     with pytest.raises(Rejected, match="not whole"):
-        backups.load("\n".join(whole.splitlines()[:-1]))
+        backups.from_json_lines("\n".join(whole.splitlines()[:-1]))

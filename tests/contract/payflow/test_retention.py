@@ -65,7 +65,7 @@ async def test_ended_receipts_are_emptied_in_place(rows: Rows) -> None:
         *[True] * 2,
         *[False] * 2,
     ]
-    assert (await verifying.verify(lane)).faults == []
+    assert (await verifying.verify_company(lane)).faults == []
     again = a_receipt("b0", instalment=InstalmentId("p-new"))
     with pytest.raises(Contention):
         await lane.add(None, an_instalment("p-new"), [again], [])
@@ -95,7 +95,7 @@ async def test_a_restore_mails_nothing_that_was_emptied(shared: FaultyServer) ->
         assert (await retention.run())["receipt"] == comes_back
         with pytest.raises(Contention):
             await clinic.found(payment)
-        assert (await verifying.verify(clinic.lane)).faults == []
+        assert (await verifying.verify_company(clinic.lane)).faults == []
 
     (mail,) = await clinic.deliveries(payment)
     assert (mail.address, mail.state) == ("", DeliveryState.SENT)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Auth, Outcome, Security, Server, Session, dot_stuffed
+from payflow.mail.smtp import Auth, Security, Server, SmtpOutcome, SmtpSession, dot_stuffed
 from tests.fakes.mail_server import PASSWORD, TOKEN, USER, FaultyServer, mail_server
 
 MESSAGE = (
@@ -36,7 +36,7 @@ def server(shared: FaultyServer) -> FaultyServer:
     return shared
 
 
-_OPENED: list[Session] = []
+_OPENED: list[SmtpSession] = []
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def _closes() -> Iterator[None]:
         _OPENED.pop().close()
 
 
-def _client(server: FaultyServer, **changes: object) -> Session:
+def _client(server: FaultyServer, **changes: object) -> SmtpSession:
     account = Server(
         host="localhost",
         port=server.port,
@@ -57,17 +57,17 @@ def _client(server: FaultyServer, **changes: object) -> Session:
         trust=server.client_context(),
         reply_s_max=2.0,
     )
-    _OPENED.append(Session(replace(account, **changes)))  # type: ignore[arg-type]
+    _OPENED.append(SmtpSession(replace(account, **changes)))  # type: ignore[arg-type]
     return _OPENED[-1]
 
 
-def _send(session: Session, recipient: str = "b@example.org", data: bytes = MESSAGE) -> Outcome | None:
+def _send(session: SmtpSession, recipient: str = "b@example.org", data: bytes = MESSAGE) -> SmtpOutcome | None:
     if not session.is_open and (failed := session.open()):
         return failed
     return session.offer("a@clinica.example", recipient, data) or session.finish(time.monotonic() + LATER_S)
 
 
-def _judged(outcome: Outcome | None) -> tuple[Verdict, Phase]:
+def _judged(outcome: SmtpOutcome | None) -> tuple[Verdict, Phase]:
     assert outcome is not None
     return outcome.verdict, outcome.phase
 
@@ -78,7 +78,7 @@ def test_a_message_arrives_byte_for_byte(server: FaultyServer) -> None:
 
     outcome = _send(session)
 
-    assert outcome == Outcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT, status="2.0.0", words="250 2.0.0 queued")
+    assert outcome == SmtpOutcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT, status="2.0.0", words="250 2.0.0 queued")
     assert [mail.data for mail in server.accepted] == [MESSAGE]
     session.close()
 
@@ -219,7 +219,7 @@ def test_a_refusal_is_judged_at_its_phase(
 
     outcome = _send(_client(server))
 
-    assert outcome == Outcome(verdict=verdict, phase=Phase[phase.upper()], status=status, words=reply)
+    assert outcome == SmtpOutcome(verdict=verdict, phase=Phase[phase.upper()], status=status, words=reply)
     assert server.accepted == []
 
 

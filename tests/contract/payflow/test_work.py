@@ -18,13 +18,13 @@ from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import choices, decisions, rules
 from payflow.delivery.case import Case
-from payflow.delivery.choices import Person as ByPerson
+from payflow.delivery.choices import Decider as ByPerson
 from payflow.delivery.choices import Resend
 from payflow.delivery.office import Office
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey, SendLog
 from payflow.delivery.sender import SenderDesk, SendingLimits
-from payflow.delivery.steps import Prepare, Seen
+from payflow.delivery.steps import DeliverySnapshot, Prepare
 from payflow.delivery.work import Work
 from payflow.documents import comprovante
 from payflow.documents.download import DocumentNotThere, DocumentRefused
@@ -581,7 +581,7 @@ async def test_a_lost_answer_after_the_dot_waits_for_a_person(clinic: Clinic) ->
     assert (await clinic.advance(payment, 2)).state is ReceiptState.UNKNOWN
     assert len(clinic.server.accepted) == 1
 
-    said = await decisions.arrived(clinic.lane, _key(payment), "office", clinic.now)
+    said = await decisions.decide_arrived(clinic.lane, _key(payment), "office", clinic.now)
     assert (said.state, said.decided_by) == (ReceiptState.SENT, "office")
 
 
@@ -592,18 +592,18 @@ async def test_send_again_is_another_mail(clinic: Clinic) -> None:
     await clinic.found(payment)
     await clinic.advance(payment, 2)
     with pytest.raises(Rejected):
-        await decisions.send_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")
+        await decisions.decide_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")
     clinic.server.faults.cut_at = ""
     clinic.time.now_s += (rules.ATTEMPT_MS + rules.IDLE_MS) / 1000 + 1
 
-    due = await decisions.send_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")
+    due = await decisions.decide_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")
     assert due.state is ReceiptState.SENDING
     assert (await clinic.advance(payment)).state is ReceiptState.SENT
     assert len({mail.message_id for mail in clinic.server.accepted}) == 2
 
     for key in (_key(payment, "nothing"), DeliveryKey(PaymentKey(COMPANY, BaixaId("no")), "receipt", 1)):
         with pytest.raises(Rejected):
-            await decisions.arrived(clinic.lane, key, "office", clinic.now)
+            await decisions.decide_arrived(clinic.lane, key, "office", clinic.now)
 
 
 async def test_a_worker_that_died_is_judged(clinic: Clinic) -> None:
@@ -738,7 +738,9 @@ async def test_a_receipt_that_moved_on_meanwhile_is_left_as_it_is(clinic: Clinic
 
 async def test_nothing_is_made_for_a_payment_that_is_gone(clinic: Clinic) -> None:
     """The decision prepares nothing then; if it did, it would be a bug."""
-    seen = Seen(baixa=None, attachment=None, recreation=Recreation.NEW, recipient=Recipient(), deliveries=())
+    seen = DeliverySnapshot(
+        baixa=None, attachment=None, recreation=Recreation.NEW, recipient=Recipient(), deliveries=()
+    )
     case = Case(tools=clinic.work(), receipt=a_receipt(), company=clinic.company, ledger=clinic.lane, seen=seen)
 
     with pytest.raises(InvariantBroken):
@@ -778,4 +780,4 @@ async def test_send_again_waits_for_an_address(clinic: Clinic) -> None:
     await commit(clinic.lane.rows, write, marker_row=write.writes[0].key)
 
     with pytest.raises(Rejected, match="not known yet"):
-        await decisions.send_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")
+        await decisions.decide_again(clinic.lane, _key(payment), "office", clinic.now, domain="d.example")

@@ -38,10 +38,10 @@ def try_again_what_nobody_answered() -> None:
 
 def be_too_busy_for_a_document() -> None:
     """Give the child that checks a document no time at its first three turns; a machine under load does that."""
-    check, allowed_s, turns = pdf.check, pdf.WALL_S_MAX, iter(range(3))
+    check, allowed_s, turns = pdf.check_document, pdf.WALL_S_MAX, iter(range(3))
 
     async def checked(document: bytes) -> Checked:
         pdf.WALL_S_MAX = allowed_s if next(turns, None) is None else 0.001  # type: ignore[misc]  # that is the habit
         return await check(document)
 
-    pdf.check = checked  # that is the habit
+    pdf.check_document = checked  # that is the habit

@@ -15,7 +15,7 @@ import httpx
 
 from foundation.clock import UnixMs, system_clock
 from payflow import resources
-from payflow.connect.connecting import CallBack, ConnectOutcome
+from payflow.connect.connecting import AuthorizationResponse, ConnectOutcome
 from payflow.delivery import decisions
 from payflow.delivery.ports import delivery_key
 from payflow.delivery.rules import IDLE_MS
@@ -162,9 +162,9 @@ async def _decide(base: Installation, job: ReceiptJob, baixa: BaixaId, now: Unix
     if now <= delivery.attempt_deadline_ms + IDLE_MS:
         return False
     if _ask(said, IsItThere()):
-        await decisions.arrived(lane, delivery_key(delivery), "office", now)
+        await decisions.decide_arrived(lane, delivery_key(delivery), "office", now)
     else:
-        await decisions.send_again(lane, delivery_key(delivery), "office", now, domain="payflow.example")
+        await decisions.decide_again(lane, delivery_key(delivery), "office", now, domain="payflow.example")
     return True
 
 
@@ -192,7 +192,9 @@ async def _connect(job: ReceiptJob, container: Container) -> None:
     state = parse_qs(urlsplit(begun.location).query)["state"][0]
     signed = await asyncio.to_thread(_sign_in, job, state)
     back = parse_qs(urlsplit(signed.headers["Location"]).query)
-    found = await connecting.finish(CallBack(code=back["code"][0], state=state, error="", cookie=begun.cookie))
+    found = await connecting.finish(
+        AuthorizationResponse(code=back["code"][0], state=state, error="", cookie=begun.cookie)
+    )
     assert found is ConnectOutcome.CONNECTED, found
 
 

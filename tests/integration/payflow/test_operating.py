@@ -21,7 +21,7 @@ from payflow.functions import workers
 from payflow.lane import Ended
 from payflow.ledger import keys, schema
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.model import BaixaId
 from payflow.settings.mail import MailSettings
 from payflow.state import Reason, ReceiptState
@@ -248,7 +248,7 @@ async def test_the_mail_account_is_shown_and_probed(world: World, capsys: pytest
     with pytest.raises(commands.Refused, match="nothing to probe"):
         await _command("sender", "--probe-now")
     desk = await wiring.container().desk(await wiring.container().settings(MailSettings))
-    await desk.heard(Outcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words="535 5.7.8 not you"), "a")
+    await desk.heard(SmtpOutcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words="535 5.7.8 not you"), "a")
 
     await _command("sender", "--probe-now")
 

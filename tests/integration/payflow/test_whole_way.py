@@ -534,8 +534,8 @@ def _written(file: Path, text: str) -> str:
 
 def _rewrite(file: Path, other: Path) -> None:
     """Write a backup as if it were another ledger's."""
-    found = backup.load(file.read_text("utf-8"))
-    other.write_text(backup.dump(replace(found, ledger_id="another")), "utf-8")
+    found = backup.from_json_lines(file.read_text("utf-8"))
+    other.write_text(backup.as_json_lines(replace(found, ledger_id="another")), "utf-8")
 
 
 async def _status(status: CompanyStatus) -> None:

@@ -21,7 +21,7 @@ from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.model import BaixaId, CompanyId, PaymentKey
 from payflow.state import Delivery, DeliveryState
 
@@ -157,7 +157,7 @@ class Account:
     async def epoch(self) -> int:
         return 1
 
-    async def heard(self, outcome: Outcome, address_index: str) -> int:
+    async def heard(self, outcome: SmtpOutcome, address_index: str) -> int:
         del outcome, address_index
         return 1
 
@@ -178,37 +178,37 @@ class Mail:
     def named(self, message_id: str) -> str:
         return f"operation {message_id}" if self.world.service else ""
 
-    async def ask(self, operation_id: str) -> Outcome | None:
+    async def ask(self, operation_id: str) -> SmtpOutcome | None:
         """Tell what became of the mail, or, as the history will have it, nothing."""
         assert operation_id
         knows = await _pause("ask") == 0 and self.world.accepted[self.key]
-        return Outcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT) if knows else None
+        return SmtpOutcome(verdict=Verdict.ACCEPTED, phase=Phase.DOT) if knows else None
 
-    async def offer(self, recipient: str, data: bytes) -> Outcome | None:
+    async def offer(self, recipient: str, data: bytes) -> SmtpOutcome | None:
         del data
         fate = await _pause("offer")
         if not recipient:
             raise AssertionError("a mail without an address")
         if fate in {1, 2}:
             verdict = Verdict.LATER if fate == 1 else Verdict.ADDRESS
-            return Outcome(verdict=verdict, phase=Phase.RCPT)
+            return SmtpOutcome(verdict=verdict, phase=Phase.RCPT)
         self.connection = Connection(self.key, self.world.now_ms + IDLE_MS)
         return None
 
-    async def finish(self, not_after_s: float) -> Outcome | None:
+    async def finish(self, not_after_s: float) -> SmtpOutcome | None:
         await _pause("check")
         if self.world.now_ms / 1000 > not_after_s:
             return None
         fate = await _pause("dot")  # a freeze of any length fits in here
         connection = self.connection
         if connection is None or not connection.open or self.world.now_ms > connection.until_ms:
-            return Outcome(verdict=Verdict.UNKNOWN, phase=Phase.DOT)
+            return SmtpOutcome(verdict=Verdict.UNKNOWN, phase=Phase.DOT)
         connection.open = False
         if fate in {0, 4, 5}:
             self.world.accept(self.key)
         verdict = {0: Verdict.ACCEPTED, 1: Verdict.LATER, 2: Verdict.SENDER}.get(fate, Verdict.UNKNOWN)
         await _pause("reply")
-        return Outcome(verdict=verdict, phase=Phase.DOT)
+        return SmtpOutcome(verdict=verdict, phase=Phase.DOT)
 
     async def close(self) -> None:
         if self.connection:

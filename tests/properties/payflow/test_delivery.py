@@ -16,7 +16,7 @@ from foundation.errors import Contention, StoreUnavailable
 from payflow.delivery import restore, rules, sending
 from payflow.delivery.ports import delivery_key
 from payflow.mail.codes import Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.state import Delivery, DeliveryPhase, DeliveryState
 from tests.properties.payflow import delivery_world as world_of
 from tests.properties.payflow.delivery_world import ENDS, NOT_AFTER, ONCE, Broken, History, World
@@ -120,13 +120,13 @@ def _writes_without_condition(patch: Patch) -> None:
 
 
 def _closed_after_the_dot_is_a_later(patch: Patch) -> None:
-    record = rules.record
+    record = rules.record_outcome
 
-    def later(delivery: Delivery, outcome: Outcome, now: UnixMs, *, epoch: int) -> Delivery:
+    def later(delivery: Delivery, outcome: SmtpOutcome, now: UnixMs, *, epoch: int) -> Delivery:
         lost = outcome.verdict is Verdict.UNKNOWN
         return record(delivery, replace(outcome, verdict=Verdict.LATER) if lost else outcome, now, epoch=epoch)
 
-    patch.setattr(rules, "record", later)
+    patch.setattr(rules, "record_outcome", later)
 
 
 def _judged_at_any_time(patch: Patch) -> None:

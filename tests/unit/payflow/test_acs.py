@@ -16,7 +16,7 @@ from payflow.delivery.sender import STOP_MS_MIN, SenderAccount, after
 from payflow.mail import acs
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.letters import Envelope, build
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from tests.fakes.payflow import NOW
 from tests.unit.payflow.test_letters import CONTENT, ENVELOPE
 
@@ -146,14 +146,14 @@ def test_any_answer_is_judged(status: int, retry_after: str, body: bytes) -> Non
 )
 def test_how_long_to_wait(said: str, seconds: float) -> None:
     """A day at most, whatever a service says."""
-    assert acs.seconds(said) == seconds
+    assert acs.retry_after_s(said) == seconds
 
 
 def test_a_service_in_trouble_stops_the_sender_until_it_says() -> None:
     """One unknown mail is enough, the next are probes: after a minute at least, or a quarter of an hour."""
 
     def stopped(retry_s: float, verdict: Verdict = Verdict.ACCOUNT, *, stops: bool = False) -> int:
-        outcome = Outcome(verdict=verdict, phase=Phase.DOT, words="w", retry_s=retry_s, stops=stops)
+        outcome = SmtpOutcome(verdict=verdict, phase=Phase.DOT, words="w", retry_s=retry_s, stops=stops)
         found = after(SenderAccount(), outcome, "i", NOW)
         return found.probe_ms - NOW if found else 0
 
@@ -166,7 +166,7 @@ def test_a_service_in_trouble_stops_the_sender_until_it_says() -> None:
 
 def test_three_mails_given_up_in_a_row_stop_the_sender() -> None:
     """One says nothing of the account."""
-    dropped = Outcome(verdict=Verdict.DROPPED, phase=Phase.DOT, words="Failed")
+    dropped = SmtpOutcome(verdict=Verdict.DROPPED, phase=Phase.DOT, words="Failed")
     account = SenderAccount()
     for index in "abc":
         assert not account.stopped_ms

@@ -57,7 +57,7 @@ async def test_a_backup_comes_back_as_it_was_taken(clock: FrozenClock) -> None:
     store = MemoryBlobs()
     kept = await Backups(base=base, store=store, clock=clock).run(COMPANY)
 
-    found = await backups.load(store, kept.name)
+    found = await backups.load_backup(store, kept.name)
 
     rows = ledger.rows_of(COMPANY).dump()
     assert (found.company, found.ledger_id, found.began_ms) == (COMPANY, base.identity.ledger_id, kept.begun_ms)
@@ -170,8 +170,8 @@ async def test_a_backup_of_a_newer_schema_or_another_app_is_refused(clock: Froze
     newer = replace(kept, source=replace(kept.source, schema=schema.LEVEL + 1))
     store.blobs[manifest.manifest_name(kept.name)] = manifest.manifest_text(newer)
     with pytest.raises(NoBackup, match="has the schema"):
-        await backups.load(store, kept.name)
+        await backups.load_backup(store, kept.name)
     other = replace(kept, source=replace(kept.source, app="distributor"))
     store.blobs[manifest.manifest_name(kept.name)] = manifest.manifest_text(other)
     with pytest.raises(NoBackup, match="of the app distributor"):
-        await backups.load(store, kept.name)
+        await backups.load_backup(store, kept.name)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from foundation.clock import UnixMs
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
-from payflow.delivery.doors import BadSignature, BounceDoor
+from payflow.delivery.doors import BadBounceSignature, BounceDoor
 from payflow.ledger.keys import RESTORING
 from payflow.mail import signed
 from payflow.model import BaixaId
@@ -27,7 +27,7 @@ BODY = REPORT.encode()
 
 def headers(body: bytes = BODY, *, at_s: int = NOW // 1000, secret: str = SECRET, more: str = "") -> Mapping[str, str]:
     """Return the headers of a post."""
-    signature = signed.sign(secret, "m1", at_s, body)
+    signature = signed.sign_post(secret, "m1", at_s, body)
     return {"Webhook-Id": "m1", "webhook-timestamp": str(at_s), "webhook-signature": f"{more}{signature}"}
 
 
@@ -103,14 +103,14 @@ async def test_what_names_no_mail_of_ours_changes_nothing(world: World, body: by
 )
 async def test_what_is_not_signed_is_refused(world: World, given: Mapping[str, str], body: bytes) -> None:
     """Another body, time, secret or id; and a body that is too large is not even hashed."""
-    with pytest.raises(BadSignature):
+    with pytest.raises(BadBounceSignature):
         await world.door.post(given, body)
     assert await world.state() is ReceiptState.SENT
 
 
 async def test_without_a_secret_the_door_is_shut() -> None:
     """Nothing can be signed with an empty one."""
-    with pytest.raises(BadSignature):
+    with pytest.raises(BadBounceSignature):
         await (await World(secret="").mailed()).door.post(headers(), BODY)
 
 
@@ -134,4 +134,4 @@ def test_what_is_no_secret_is_named(secret: str) -> None:
 )
 def test_any_headers_are_judged(given_headers: Mapping[str, str], body: bytes) -> None:
     """Total."""
-    assert not signed.is_signed(given_headers, body, SECRET, UnixMs(NOW))
+    assert not signed.verify_post(given_headers, body, SECRET, UnixMs(NOW))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payflow.mail.bounces import BYTES_MAX, Bounce, parse
+from payflow.mail.bounces import BYTES_MAX, Bounce, parse_bounce
 
 ID = "<" + "ab" * 20 + "@payflow.example>"
 REPORT = f"""From: MAILER-DAEMON@mx.example
@@ -49,7 +49,7 @@ corpo
 )
 def test_a_report_of_a_failure_names_the_mail(text: str, status: str) -> None:
     """With the mail it returns, or its headers alone."""
-    assert parse(text.encode()) == Bounce(message_id=ID, status=status)
+    assert parse_bounce(text.encode()) == Bounce(message_id=ID, status=status)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_a_report_of_a_failure_names_the_mail(text: str, status: str) -> None:
 )
 def test_what_is_no_bounce_of_ours(text: str) -> None:
     """Nothing, a delay, another's mail, a mail with our id in its own head, one that is too large."""
-    assert parse(text.encode()) is None
+    assert parse_bounce(text.encode()) is None
 
 
 @given(st.binary(max_size=400), st.integers(0, len(REPORT)))
 def test_any_bytes_are_read_without_an_error(noise: bytes, at: int) -> None:
     """Also in the middle of a report."""
     whole = REPORT.encode()
-    found = parse(whole[:at] + noise + whole[at:])
+    found = parse_bounce(whole[:at] + noise + whole[at:])
     assert found is None or found.message_id.startswith("<")

@@ -9,18 +9,18 @@ import pytest
 from foundation.errors import Rejected
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.delivery import bounced, choices, decisions, rules
-from payflow.delivery.choices import Person, Resend
+from payflow.delivery.choices import Decider, Resend
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import delivery_key
 from payflow.mail.bounces import Bounce
 from payflow.model import BaixaId, CustomerId
 from payflow.model import Person as Payer
-from payflow.recipients.choice import choose
-from payflow.recipients.mapping import read
+from payflow.recipients.choice import choose_recipients
+from payflow.recipients.mapping import read_map
 from payflow.state import Delivery, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.payflow import NOW, Book, a_company, a_delivery, a_receipt, an_instalment
 
-BY, B1 = Person(name="office", now=NOW), BaixaId("b1")
+BY, B1 = Decider(name="office", now=NOW), BaixaId("b1")
 ID = "<" + "ab" * 20 + "@payflow.example>"
 S, D = ReceiptState, DeliveryState
 ALLOWED = {
@@ -68,8 +68,8 @@ async def decide(book: Book, what: str) -> Receipt:
             return await choices.resend(lane, B1, Resend(domain="payflow.example"), BY)
     key = delivery_key(a_delivery())
     if what == "arrived":
-        return await decisions.arrived(lane, key, "office", NOW)
-    return await decisions.send_again(lane, key, "office", NOW, domain="payflow.example")
+        return await decisions.decide_arrived(lane, key, "office", NOW)
+    return await decisions.decide_again(lane, key, "office", NOW, domain="payflow.example")
 
 
 @pytest.mark.parametrize("what", ["release", "skip", "resend", "arrived", "again"])
@@ -188,13 +188,13 @@ async def test_a_bounce_of_ours_is_refused_and_suppresses_what_never_works(statu
     """A full mailbox passes. The same bounce again, or another's, is nothing."""
     book = await stored(a_receipt(state=S.SENT), a_mail(D.SENT))
 
-    after = await bounced.take(book.lane, Bounce(message_id=ID, status=status), NOW)
+    after = await bounced.store_bounce(book.lane, Bounce(message_id=ID, status=status), NOW)
 
     assert after
     assert after.state is S.REFUSED
     assert (await LaneRecipients(book.lane).mailbox(a_delivery().address)).suppressed == suppressed
-    assert await bounced.take(book.lane, Bounce(message_id=ID, status=status), NOW) is None
-    assert await bounced.take(book.lane, Bounce(message_id=f"<{'00' * 20}@x>", status=status), NOW) is None
+    assert await bounced.store_bounce(book.lane, Bounce(message_id=ID, status=status), NOW) is None
+    assert await bounced.store_bounce(book.lane, Bounce(message_id=f"<{'00' * 20}@x>", status=status), NOW) is None
 
 
 async def test_a_bounce_while_another_address_is_sent_to_leaves_the_receipt_to_its_sender() -> None:
@@ -202,7 +202,7 @@ async def test_a_bounce_while_another_address_is_sent_to_leaves_the_receipt_to_i
     other = a_mail(D.SENDING, number=2, message_id=f"<{'cd' * 20}@payflow.example>")
     book = await stored(a_receipt(state=S.SENDING), a_mail(D.SENT), other)
 
-    after = await bounced.take(book.lane, Bounce(message_id=ID, status="5.1.1"), NOW)
+    after = await bounced.store_bounce(book.lane, Bounce(message_id=ID, status="5.1.1"), NOW)
 
     assert after
     assert after.state is S.SENDING
@@ -216,7 +216,7 @@ async def test_rows_of_payers_and_mailboxes_decide_who_gets_the_mail() -> None:
     person = Payer(id=ana, name="Ana Lima", document="", emails=("ana@example.org",), billing_emails=())
     assert (await rows.known(a_company(), CustomerId(""), None)).by_customer == {}
 
-    mapped = read("id;nome;email\nc1;;mapa@example.org\n;Ana Lima;nome@example.org\n;x;nada")
+    mapped = read_map("id;nome;email\nc1;;mapa@example.org\n;Ana Lima;nome@example.org\n;x;nada")
     assert await rows.store_map(mapped, "office") == 2
     await rows.suppress(book.lane.index.address("ana@example.org"), "", NOW)
     known = await rows.known(a_company(), ana, person)
@@ -249,8 +249,8 @@ async def test_an_address_of_five_customers_is_held_until_a_person_confirms_it()
     fourth = await rows.known(a_company(), CustomerId("c4"), payer)
     fifth = await rows.known(a_company(), CustomerId("c5"), payer)
     assert (fourth.customers_of(address), fifth.customers_of(address)) == (4, 5)
-    assert choose(CustomerId("c4"), payer, fourth, namesakes=0).addresses == (address,)
-    assert choose(CustomerId("c5"), payer, fifth, namesakes=0).reason is Reason.SHARED_ADDRESS
+    assert choose_recipients(CustomerId("c4"), payer, fourth, namesakes=0).addresses == (address,)
+    assert choose_recipients(CustomerId("c5"), payer, fifth, namesakes=0).reason is Reason.SHARED_ADDRESS
 
     waits = [
         a_receipt(state=S.HELD, reason=Reason.SHARED_ADDRESS),

@@ -17,7 +17,7 @@ from payflow.connect import pages
 from payflow.connect.connecting import (
     INVITATION_MS,
     SIGN_IN_MS,
-    CallBack,
+    AuthorizationResponse,
     Connecting,
     ConnectOutcome,
     NoSuchInvitation,
@@ -108,11 +108,11 @@ class World:
         """Press the button and come back."""
         return await self.connecting.finish(await self.begun(secret, **back))
 
-    async def begun(self, secret: str, **back: str) -> CallBack:
+    async def begun(self, secret: str, **back: str) -> AuthorizationResponse:
         """Press the button; return what comes back."""
         begun = await self.connecting.begin(secret)
         state = parse_qs(urlsplit(begun.location).query)["state"][0]
-        return CallBack(state=state, cookie=begun.cookie, **({"code": "code-1"} | back))
+        return AuthorizationResponse(state=state, cookie=begun.cookie, **({"code": "code-1"} | back))
 
     async def invited(self, **invitation: str) -> str:
         return await self.connecting.invite(by="operator", **({"document": DOCUMENT} | invitation))
@@ -305,7 +305,7 @@ def test_the_invitation_posts_to_the_host_of_the_redirect() -> None:
 
 async def test_the_cookie_is_of_this_host_and_lax(world: World) -> None:
     """Strict would not come back from Conta Azul."""
-    page = pages.begun(await world.connecting.begin(await world.invited()))
+    page = pages.sign_in_begun(await world.connecting.begin(await world.invited()))
     cookie = page.headers["Set-Cookie"]
 
     assert page.status == 303
@@ -345,7 +345,7 @@ async def test_any_call_back_is_judged_without_work(state: str, cookie: str, cod
     before = world.oauth.dump()
 
     with pytest.raises(NoSuchSignIn):
-        await world.connecting.finish(CallBack(state=state, cookie=cookie, code=code, error=error))
+        await world.connecting.finish(AuthorizationResponse(state=state, cookie=cookie, code=code, error=error))
 
     assert (world.oauth.reads, world.oauth.commits, world.server.exchanged) == (1, 0, 0)
     assert world.oauth.dump() == before

@@ -21,10 +21,10 @@ from payflow.connection import Token
 from payflow.console.acts import ACTS
 from payflow.delivery.payers import LaneRecipients
 from payflow.ledger import keys
-from payflow.ledger.days import counted
+from payflow.ledger.days import count_mail
 from payflow.ledger.listing import SHOWN_MAX
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.model import BaixaId, CompanyId, CustomerId
 from payflow.state import After, CompanyStatus, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.console import JOAO, SETTINGS, Browser, ConsoleWorld
@@ -447,7 +447,7 @@ async def test_a_company_is_shown_with_its_connection(world: ConsoleWorld, ana: 
     world.book.company_rows.put(keys.BACKUP, {"at_ms": NOW - 60_000})
     await Leases(world.book.company_rows, lambda: NOW).acquire(f"lane:{COMPANY}", "host-1", ttl_ms=60_000)
     await add(world, "b1", state=S.HELD, reason=Reason.NO_DOCUMENT)
-    also = await counted(
+    also = await count_mail(
         world.book.lane, a_receipt(found_ms=NOW), a_mail(DeliveryState.SENT, sent_ms=UnixMs(NOW + 45_000)), NOW
     )
     assert also
@@ -558,7 +558,7 @@ async def test_the_sender(world: ConsoleWorld, ana: Browser) -> None:
     for words in ("The mail account sends", "host-1", "1 / 70", "late"):
         assert words in page, words
 
-    await desk.heard(Outcome(verdict=Verdict.SENDER, phase=Phase.LOGIN, words=f"535 5.7.8 {SCRIPT}"), "")
+    await desk.heard(SmtpOutcome(verdict=Verdict.SENDER, phase=Phase.LOGIN, words=f"535 5.7.8 {SCRIPT}"), "")
     world.mail_is_wrong = True
     page = (await ana.get("sender")).body
     for words in ("The mail account has stopped since", "535 5.7.8 &lt;script&gt;", "SMTP_HOST is missing"):

@@ -16,8 +16,8 @@ from payflow.errors import (
     ApiRefused,
     ApiUnavailable,
     PlanBlocked,
-    RateLimited,
     RouteUnknown,
+    TooManyRequests,
     Unauthorized,
     UnreadableAnswer,
 )
@@ -44,7 +44,7 @@ ITEM: dict[str, Any] = {
 
 def loaded(value: Any) -> Any:
     """Return *value* as it arrives."""
-    return answers.load(json.dumps(value).encode())
+    return answers.exact_json(json.dumps(value).encode())
 
 
 def test_a_payment_is_read() -> None:
@@ -98,23 +98,23 @@ def test_a_payment_of_a_detail_belongs_to_it() -> None:
 
 def test_a_list_may_be_null_and_a_customer_too() -> None:
     """Both were seen."""
-    page = answers.page(loaded({"itens_totais": None, "itens": [ITEM, {**ITEM, "cliente": None}]}))
+    page = answers.read_page(loaded({"itens_totais": None, "itens": [ITEM, {**ITEM, "cliente": None}]}))
 
     assert page.total == 2
     assert {item.customer.id for item in page.items} == {""}
-    assert answers.page(loaded({"itens": None})).items == ()
+    assert answers.read_page(loaded({"itens": None})).items == ()
 
 
 @pytest.mark.parametrize("answer", [[], "x", None, {"itens": {}}, {"itens": [1]}])
 def test_what_is_no_page_is_refused(answer: Any) -> None:
     """An empty page is a fact; this is not one."""
     with pytest.raises(UnreadableAnswer):
-        answers.page(loaded(answer))
+        answers.read_page(loaded(answer))
 
 
 def test_addresses_are_split_and_not_judged() -> None:
     """Commas and semicolons part them."""
-    person = answers.person(
+    person = answers.read_customer(
         loaded(
             {
                 "id": "c",
@@ -144,7 +144,7 @@ def test_an_account_is_read() -> None:
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     """A page of a proxy, half an answer, a nest without end."""
     with pytest.raises(UnreadableAnswer):
-        answers.load(body)
+        answers.exact_json(body)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
         (403, b'{"message":"no"}', ApiRefused),
         (403, b"<html>", ApiRefused),
         (404, b'{"error":"no route"}', RouteUnknown),
-        (429, b"", RateLimited),
+        (429, b"", TooManyRequests),
         (400, b"<html>", ApiRefused),
         (500, b"", ApiUnavailable),
         (302, b"", ApiUnavailable),
@@ -165,15 +165,15 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
 def test_each_status_has_its_meaning(status: int, body: bytes, raised: type[Exception]) -> None:
     """One line of the table each."""
     with pytest.raises(raised) as caught:
-        responses.read(status, {}, body)
+        responses.read_response(status, {}, body)
 
     assert type(caught.value) is raised
 
 
 def test_gone_is_an_empty_404() -> None:
     """And JSON is JSON."""
-    assert responses.read(404, {}, b" ") is None
-    assert responses.read(200, {}, b"[]") == []
+    assert responses.read_response(404, {}, b" ") is None
+    assert responses.read_response(200, {}, b"[]") == []
 
 
 @pytest.mark.parametrize(("said", "seconds"), [("", 10), ("5", 5), ("0", 1), ("9999", 120), ("soon", 10), ("²", 10)])
@@ -186,7 +186,7 @@ def test_retry_after_is_believed_within_limits(said: str, seconds: float) -> Non
 def test_no_response_is_an_unknown_error(body: bytes, status: int) -> None:
     """Whatever arrives is an answer or one of our errors."""
     with contextlib.suppress(ServiceError):
-        responses.read(status, {}, body)
+        responses.read_response(status, {}, body)
 
 
 _JSON = st.recursive(
@@ -199,7 +199,10 @@ _JSON = st.recursive(
 )
 
 
-@given(_JSON, st.sampled_from([answers.page, answers.baixa, answers.instalment, answers.person, answers.account]))
+@given(
+    _JSON,
+    st.sampled_from([answers.read_page, answers.baixa, answers.instalment, answers.read_customer, answers.account]),
+)
 def test_every_answer_is_read_or_refused(value: Any, reader: Any) -> None:
     """No shape of JSON raises anything but UnreadableAnswer."""
     with contextlib.suppress(UnreadableAnswer):

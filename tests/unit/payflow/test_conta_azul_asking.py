@@ -8,7 +8,7 @@ import pytest
 
 from foundation.clock import UnixMs
 from payflow.conta_azul.limiter import Limiter
-from payflow.conta_azul.routes import FAMILIES, Search, person
+from payflow.conta_azul.routes import FAMILIES, Search, customer_path
 from payflow.model import BaixaId, CustomerId, InstalmentId
 from tests.fakes.conta_azul import Time
 
@@ -23,7 +23,7 @@ def test_each_family_has_its_paths() -> None:
     assert old.baixa(BaixaId("b")) == "/v1/financeiro/eventos-financeiros/parcelas/baixa/b"
     assert new.instalment(InstalmentId("p")) == "/v1/financeiro/parcelas/p"
     assert new.baixa(BaixaId("b")) == "/v1/financeiro/baixas/b"
-    assert person(CustomerId("c")) == "/v1/pessoas/c"
+    assert customer_path(CustomerId("c")) == "/v1/pessoas/c"
 
 
 def test_a_search_always_names_its_due_dates() -> None:

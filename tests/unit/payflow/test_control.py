@@ -23,36 +23,36 @@ def a_ledger() -> MemoryRows:
 async def test_nothing_is_held_until_somebody_holds_it() -> None:
     """Held, and let go again; the row says by whose hand."""
     rows = a_ledger()
-    was = await control.read(rows)
+    was = await control.read_control(rows)
     assert was == Control()
 
     await control.write(rows, replace(was, held_ms=UnixMs(7), by="deploy"))
-    held = await control.read(rows)
+    held = await control.read_control(rows)
     await control.write(rows, replace(held, held_ms=UnixMs(0), by=""))
 
     assert held == Control(held_ms=UnixMs(7), by="deploy")
-    assert await control.read(rows) == Control()
+    assert await control.read_control(rows) == Control()
 
 
 async def test_a_hold_that_a_person_takes_over_meanwhile_is_not_ended() -> None:
     """A deployment looked whose hold it is; a person took it over before the deployment ended it."""
     rows = a_ledger()
-    await control.write(rows, replace(await control.read(rows), held_ms=UnixMs(7), by="deploy"))
-    seen = await control.read(rows)
+    await control.write(rows, replace(await control.read_control(rows), held_ms=UnixMs(7), by="deploy"))
+    seen = await control.read_control(rows)
     await control.write(rows, replace(seen, by="ana"))
 
     with pytest.raises(Contention):
         await control.write(rows, replace(seen, held_ms=UnixMs(0), by=""))
-    assert (await control.read(rows)).by == "ana"
+    assert (await control.read_control(rows)).by == "ana"
 
 
 async def test_a_column_of_a_newer_version_is_written_back() -> None:
     """This version knows two columns."""
     rows = a_ledger()
-    await control.write(rows, replace(await control.read(rows), held_ms=UnixMs(7), by="ana"))
+    await control.write(rows, replace(await control.read_control(rows), held_ms=UnixMs(7), by="ana"))
     rows.put(control.ROW, rows.dump()[control.ROW] | {"reason": "an incident"})
 
-    await control.write(rows, replace(await control.read(rows), by="eva"))
+    await control.write(rows, replace(await control.read_control(rows), by="eva"))
 
     assert rows.dump()[control.ROW]["reason"] == "an incident"
 

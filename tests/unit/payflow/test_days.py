@@ -11,7 +11,7 @@ from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.days import BOUNDS_S, Day, waited_s, with_failed, with_sent
 from payflow.ledger import keys
-from payflow.ledger.days import DAYS_SHOWN, counted, last_days
+from payflow.ledger.days import DAYS_SHOWN, count_mail, last_days
 from payflow.state import DeliveryState
 from tests.fakes.payflow import NOW, Book, a_delivery, a_receipt
 
@@ -19,7 +19,7 @@ from tests.fakes.payflow import NOW, Book, a_delivery, a_receipt
 async def count(book: Book, state: DeliveryState, waited_ms: int = 45_000, now: UnixMs = NOW) -> None:
     """Count a mail that was just tried."""
     mail = a_delivery(state=state, sent_ms=UnixMs(now + waited_ms))
-    also = await counted(book.lane, a_receipt(found_ms=now), mail, now)
+    also = await count_mail(book.lane, a_receipt(found_ms=now), mail, now)
     assert also
     write = AtomicWrite()
     also(write)
@@ -47,7 +47,7 @@ async def test_a_day_counts_what_went_out_and_what_failed() -> None:
 @pytest.mark.parametrize("state", [DeliveryState.READY, DeliveryState.SENDING, DeliveryState.UNKNOWN])
 async def test_what_has_not_ended_is_not_counted(state: DeliveryState) -> None:
     """A mail that is tried again counts when it ends."""
-    assert await counted(Book().lane, a_receipt(), a_delivery(state=state), NOW) is None
+    assert await count_mail(Book().lane, a_receipt(), a_delivery(state=state), NOW) is None
 
 
 async def test_of_two_lanes_that_count_at_once_one_comes_back() -> None:
@@ -55,7 +55,7 @@ async def test_of_two_lanes_that_count_at_once_one_comes_back() -> None:
     book = Book()
     await count(book, DeliveryState.SENT)
     mail = a_delivery(state=DeliveryState.SENT, sent_ms=NOW)
-    late = await counted(book.lane, a_receipt(), mail, NOW)
+    late = await count_mail(book.lane, a_receipt(), mail, NOW)
     assert late
     await count(book, DeliveryState.SENT)
     write = AtomicWrite()

@@ -13,7 +13,7 @@ from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.delivery.restore import KnownSend, LogWord
 from payflow.delivery.rules import again_kind
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.model import BaixaId, CompanyId, PaymentKey
 from payflow.state import Delivery, DeliveryPhase, DeliveryState, Reason
 
@@ -35,8 +35,8 @@ UNKNOWN = replace(MARKED, state=DeliveryState.UNKNOWN, phase=None)
 AFTER_IDLE = UnixMs(MARKED.attempt_deadline_ms + rules.IDLE_MS + 1)
 
 
-def _outcome(verdict: Verdict) -> Outcome:
-    return Outcome(verdict=verdict, phase=Phase.DOT, words="250 thanks")
+def _outcome(verdict: Verdict) -> SmtpOutcome:
+    return SmtpOutcome(verdict=verdict, phase=Phase.DOT, words="250 thanks")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_going_back_is_counted_and_the_fifth_holds() -> None:
 )
 def test_each_verdict_has_its_state(verdict: Verdict, state: DeliveryState, reason: Reason | None) -> None:
     """And the server's words are kept."""
-    found = rules.record(MARKED, _outcome(verdict), NOW, epoch=EPOCH)
+    found = rules.record_outcome(MARKED, _outcome(verdict), NOW, epoch=EPOCH)
 
     assert (found.state, found.reason, found.phase) == (state, reason, None)
     assert found.reply == "250 thanks"
@@ -93,7 +93,7 @@ def test_the_ladder_waits_longer_each_time_and_then_asks_a_person() -> None:
     """5 m, 30 m, 2 h, 6 h, 24 h; then held."""
     delivery, waits = CLAIMED, []
     while delivery.state is not DeliveryState.HELD:
-        delivery = rules.record(delivery, _outcome(Verdict.LATER), NOW, epoch=EPOCH)
+        delivery = rules.record_outcome(delivery, _outcome(Verdict.LATER), NOW, epoch=EPOCH)
         waits.append((delivery.due_ms - NOW) // 60_000)
 
     assert waits[:-1] == [5, 30, 120, 360, 1440]
@@ -102,7 +102,7 @@ def test_the_ladder_waits_longer_each_time_and_then_asks_a_person() -> None:
 
 def test_a_refusal_counts_once_the_server_accepted_something_else() -> None:
     """The second counted one holds the delivery; while the sender is stopped nothing counts."""
-    refused = rules.record(MARKED, _outcome(Verdict.SENDER), NOW, epoch=EPOCH)
+    refused = rules.record_outcome(MARKED, _outcome(Verdict.SENDER), NOW, epoch=EPOCH)
     assert rules.count_refusal(refused, epoch=EPOCH) == refused
     assert rules.count_refusal(READY, epoch=EPOCH) == READY
 

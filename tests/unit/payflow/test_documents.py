@@ -73,7 +73,7 @@ def test_the_payments_own_receipt_comes_first(
     of_baixa: list[Attachment], of_instalment: list[Attachment], expected: Attachment | None
 ) -> None:
     """Digital before other, files only, the instalment's last."""
-    assert waiting.receipt_of(_baixa(*of_baixa), of_instalment) == expected
+    assert waiting.receipt_document(_baixa(*of_baixa), of_instalment) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_simple_payment_shows_no_parts() -> None:
     """The amount alone; signs the font lacks do no harm."""
     simple = replace(PAYMENT, payer="Ana 🩺\r\nx", payer_document="", composition=Composition(gross=Centavos(100)))
 
-    assert [name for name, _ in comprovante.lines_of(simple)][3] == "Valor pago"
+    assert [name for name, _ in comprovante.document_lines(simple)][3] == "Valor pago"
     assert comprovante.make(simple).startswith(b"%PDF-")
 
 
@@ -196,7 +196,7 @@ def _bomb() -> bytes:
 )
 async def test_only_a_pdf_that_opens_is_mailed(document: bytes, expected: Checked) -> None:
     """Asked in a child process."""
-    assert await pdf.check(document) is expected
+    assert await pdf.check_document(document) is expected
 
 
 @pytest.mark.parametrize("document", [_looping(), _bomb()], ids=["looping", "bomb"])
@@ -204,7 +204,7 @@ async def test_a_hostile_file_costs_a_child_and_nothing_else(document: bytes) ->
     """Bounded in time and memory, and never fine."""
     started = time.monotonic()
 
-    assert await pdf.check(document) is not Checked.FINE
+    assert await pdf.check_document(document) is not Checked.FINE
     assert time.monotonic() - started < pdf.WALL_S_MAX + 5
 
 
@@ -219,7 +219,7 @@ async def test_a_child_that_gets_no_turn_says_nothing_of_the_document(
     monkeypatch.setattr(pdf, "WALL_S_MAX", 0.2)
 
     with pytest.raises(pdf.NotChecked, match="too busy"):
-        await asyncio.wait_for(pdf.check(comprovante.make(PAYMENT)), 10)
+        await asyncio.wait_for(pdf.check_document(comprovante.make(PAYMENT)), 10)
 
 
 @pytest.mark.parametrize(

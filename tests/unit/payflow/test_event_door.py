@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from foundation.errors import Contention, StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.memory import MemoryRows
-from payflow.delivery.doors import BadSignature
+from payflow.delivery.doors import BadBounceSignature
 from payflow.delivery.event_door import EventDoor, UnknownFormat
 from payflow.delivery.ports import delivery_key
 from payflow.delivery.restore import KnownSend, fold
@@ -280,7 +280,7 @@ async def test_a_handshake_is_answered_with_its_code(world: World) -> None:
 
     assert await world.post(shake) == "512d38b6"
     assert await world.door.post({}, {"secret": SECRET}, json.dumps([shake]).encode()) == "512d38b6"
-    with pytest.raises(BadSignature):
+    with pytest.raises(BadBounceSignature):
         await world.post(shake, headers={})
 
 
@@ -344,7 +344,7 @@ def test_a_sender_of_cloud_events_is_let_in() -> None:
     assert door.handshake(HEADERS, {}) == {}
     for foreign in ("", "a b", "a\r\nX: y", "x" * 254, "*"):
         assert door.handshake({**HEADERS, "WebHook-Request-Origin": foreign}, {}) == {}
-    with pytest.raises(BadSignature):
+    with pytest.raises(BadBounceSignature):
         door.handshake(asked, {"secret": "another"})
 
 
@@ -356,7 +356,7 @@ async def test_without_the_secret_nothing_is_believed(
     world: World, headers: Mapping[str, str], query: Mapping[str, str]
 ) -> None:
     """Neither is anything read."""
-    with pytest.raises(BadSignature):
+    with pytest.raises(BadBounceSignature):
         await world.door.post(headers, query, json.dumps([event("Bounced")]).encode())
     assert await world.state() is ReceiptState.SENT
 
@@ -365,7 +365,7 @@ async def test_without_the_secret_nothing_is_believed(
 async def test_a_door_without_a_secret_is_shut(given_secret: str) -> None:
     """An empty one is nobody's."""
     door = (await World(secret="").mailed()).door
-    with pytest.raises(BadSignature):
+    with pytest.raises(BadBounceSignature):
         await door.post({"x-mail-events-secret": given_secret}, {}, b"[]")
 
 
@@ -375,7 +375,7 @@ async def test_a_door_without_a_secret_is_shut(given_secret: str) -> None:
 )
 def test_any_bytes_are_read_without_an_error(body: bytes) -> None:
     """Total: what is no list of events says nothing."""
-    assert acs_events.parse(body) == acs_events.Post(reports=[])
+    assert acs_events.parse_events(body) == acs_events.Post(reports=[])
 
 
 @pytest.mark.parametrize(
@@ -390,12 +390,12 @@ def test_any_bytes_are_read_without_an_error(body: bytes) -> None:
 )
 def test_what_has_another_shape_says_nothing(body: bytes) -> None:
     """Too large, too deep, or other kinds of values."""
-    assert acs_events.parse(body) == acs_events.Post(reports=[])
+    assert acs_events.parse_events(body) == acs_events.Post(reports=[])
 
 
 def test_details_may_be_missing() -> None:
     """The status alone is enough; one event need not be in a list."""
     bare = {**event("Bounced"), "data": {"status": "Bounced", "messageId": OPERATION, "deliveryStatusDetails": None}}
 
-    (report,) = acs_events.parse(json.dumps(bare).encode()).reports
+    (report,) = acs_events.parse_events(json.dumps(bare).encode()).reports
     assert (report.status, report.message_id, report.delivered) == ("Bounced", "", False)

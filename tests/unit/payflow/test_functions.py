@@ -12,7 +12,7 @@ from devstack import paths
 from foundation.errors import ConfigurationError, Rejected, Transient
 from foundation.http.handler import WrongMethod
 from payflow.alarms import CATALOGUE
-from payflow.delivery.doors import BadSignature
+from payflow.delivery.doors import BadBounceSignature
 from payflow.delivery.event_door import UnknownFormat
 from payflow.functions.problems import to_problem
 
@@ -22,7 +22,7 @@ from payflow.functions.problems import to_problem
     [
         (WrongMethod("PUT", ["GET"]), 405, "wrong_method"),
         (Rejected("no"), 404, "rejected"),
-        (BadSignature("no"), 401, "bad_signature"),
+        (BadBounceSignature("no"), 401, "bad_signature"),
         (UnknownFormat("no"), 415, "unknown_format"),
         (ConfigurationError("secret place"), 503, "not_configured"),
         (Transient("secret place"), 503, "unavailable"),

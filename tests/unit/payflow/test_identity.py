@@ -25,7 +25,7 @@ async def test_an_identity_is_made_once() -> None:
 
     with pytest.raises(ConfigurationError, match="already"):
         await made(rows)
-    again = await identity.load(rows, SEALER, environment="staging", redirect_uri=URI)
+    again = await identity.load_identity(rows, SEALER, environment="staging", redirect_uri=URI)
 
     assert again == first
     assert again.index.of("x") == first.index.of("x")
@@ -41,13 +41,13 @@ async def test_a_foreign_ledger_is_refused(environment: str, uri: str, named: st
     await made(rows)
 
     with pytest.raises(ConfigurationError, match=named):
-        await identity.load(rows, SEALER, environment=environment, redirect_uri=uri)
+        await identity.load_identity(rows, SEALER, environment=environment, redirect_uri=uri)
 
 
 async def test_a_missing_identity_stops_everything() -> None:
     """An empty table may be a lost one."""
     with pytest.raises(ConfigurationError, match="no identity"):
-        await identity.load(MemoryRows(), SEALER, environment="staging", redirect_uri=URI)
+        await identity.load_identity(MemoryRows(), SEALER, environment="staging", redirect_uri=URI)
 
 
 async def test_the_index_key_is_sealed() -> None:
@@ -75,4 +75,4 @@ async def test_the_identity_of_another_installation_is_not_put_back() -> None:
 
     for _ in range(2):
         await identity.put_back(lost, SEALER, values, environment="staging", redirect_uri=URI)
-    assert await identity.load(lost, SEALER, environment="staging", redirect_uri=URI) == first
+    assert await identity.load_identity(lost, SEALER, environment="staging", redirect_uri=URI) == first

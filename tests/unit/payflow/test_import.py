@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date
 
-from payflow.conta_azul.answers import Page
+from payflow.conta_azul.answers import InstalmentPage
 from payflow.conta_azul.routes import Search
 from payflow.lane import Ended
 from payflow.model import InstalmentDetail, InstalmentId
@@ -25,7 +25,7 @@ class PacedApi(Api):
         super().__init__(world.books)
         self.time = world.time
 
-    async def search(self, search: Search) -> Page:
+    async def search(self, search: Search) -> InstalmentPage:
         self.time.now_s += PACE_S
         return await super().search(search)
 

@@ -16,7 +16,7 @@ from foundation.errors import Contention, StoreUnavailable, Transient
 from foundation.tablestore.leases import Leases
 from payflow import lane as lanes
 from payflow.alarms import CATALOGUE
-from payflow.conta_azul.answers import Page
+from payflow.conta_azul.answers import InstalmentPage
 from payflow.conta_azul.routes import Search
 from payflow.delivery import rules
 from payflow.documents.pdf import NotChecked
@@ -74,7 +74,7 @@ class Api(BooksApi):
             raise self.trouble
         return await super().account()
 
-    async def search(self, search: Search) -> Page:
+    async def search(self, search: Search) -> InstalmentPage:
         if self.trouble:
             raise self.trouble
         return await super().search(search)

@@ -7,8 +7,8 @@ import pytest
 from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.ledger import keys, listing
-from payflow.ledger.listing import OPENED_MAX, SCANNED_MAX, SHOWN_MAX, Wish, complete, is_whole, listed
-from payflow.ledger.verifying import verify
+from payflow.ledger.listing import OPENED_MAX, SCANNED_MAX, SHOWN_MAX, Wish, complete, is_whole, receipt_page
+from payflow.ledger.verifying import verify_company
 from payflow.model import BaixaId
 from payflow.state import Reason, ReceiptState
 from tests.fakes.payflow import NOW, Book, a_receipt
@@ -34,7 +34,7 @@ async def names(book: Book, wish: Wish) -> list[str]:
     """Return every receipt that fits, page by page."""
     found: list[str] = []
     while True:
-        page = await listed(book.lane, wish)
+        page = await receipt_page(book.lane, wish)
         found += [one.baixa for one in page.receipts]
         if not page.after:
             return found
@@ -76,7 +76,7 @@ async def test_a_page_reads_no_more_than_its_share() -> None:
     for wish in (Wish(), Wish(state=ReceiptState.WITHDRAWN), Wish(prefix="nothing")):
         before = book.company_rows.reads
 
-        page = await listed(book.lane, wish)
+        page = await receipt_page(book.lane, wish)
 
         assert book.company_rows.reads - before <= 1 + OPENED_MAX
         assert page.after
@@ -139,6 +139,6 @@ async def test_verify_tells_an_index_row_whose_receipt_is_gone() -> None:
     book.lane.list_receipt(write, a_receipt("gone"))
     await commit(book.company_rows, write, marker_row=write.writes[0].key)
 
-    faults = (await verify(book.lane)).faults
+    faults = (await verify_company(book.lane)).faults
 
     assert faults == [f"row {keys.listed(NOW, book.lane.name(BaixaId('gone')))}: the receipt is not there"]

@@ -13,7 +13,7 @@ from payflow.conta_azul.routes import Search
 from payflow.errors import ApiUnavailable
 from payflow.looking import look as looking
 from payflow.looking import planning
-from payflow.looking.look import Look, Result
+from payflow.looking.look import Look, LookResult
 from payflow.model import BaixaId, InstalmentId
 from payflow.progress import Cursor, LookKind
 from payflow.state import DeliveryState, Reason, ReceiptState
@@ -50,7 +50,7 @@ class Clinic:
     def bill(self, amount: int = 100_00) -> Parcela:
         return self.books.bill(self.books.person("Ana"), amount, due=DUE)
 
-    async def look(self, kind: LookKind = LookKind.CHANGES) -> Result:
+    async def look(self, kind: LookKind = LookKind.CHANGES) -> LookResult:
         """Do one look, a minute after what was last done."""
         self.time.now_s += 60
         self.cursor = planning.begin(await self.book.lane.read_cursor(), kind, self.now, interval_ms=INTERVAL_MS)

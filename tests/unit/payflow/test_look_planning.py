@@ -23,7 +23,7 @@ TODAY = date(2026, 1, 1)
 
 def due(cursor: Cursor, now: UnixMs = NOW) -> LookKind | None:
     """Return the look that is due."""
-    return planning.due(cursor, now, interval_ms=INTERVAL_MS)
+    return planning.due_look(cursor, now, interval_ms=INTERVAL_MS)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Rejected, StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.delivery import since
-from payflow.delivery.manual_actions import ManualActions, Sender
+from payflow.delivery.manual_actions import ManualActions, SenderAddresses
 from payflow.delivery.payers import LaneRecipients
 from payflow.ledger import keys
 from payflow.model import BaixaId, CustomerId
@@ -46,7 +46,7 @@ class World:
     book: Book = field(default_factory=Book)
     first: ListAudit = field(default_factory=ListAudit)
     second: ListAudit = field(default_factory=ListAudit)
-    sender: Sender = field(default_factory=lambda: Sender(domain="payflow.example"))
+    sender: SenderAddresses = field(default_factory=lambda: SenderAddresses(domain="payflow.example"))
     unrecorded: int = 0
     now: UnixMs = NOW
 
@@ -61,7 +61,7 @@ class World:
             unrecorded=self._unrecorded,
         )
 
-    async def _sender(self) -> Sender:
+    async def _sender(self) -> SenderAddresses:
         return self.sender
 
     def _unrecorded(self) -> None:
@@ -85,7 +85,9 @@ class World:
     def said(self) -> list[tuple[str, str, str]]:
         """Return what both accounts have: what, about what, by which person; the ledger's has it by its subject too."""
         every = self.second.entries.values()
-        by_subject = {f"{keys.about(COMPANY, str(one['subject']))}{int(one['at_ms']):015d}": one for one in every}
+        by_subject = {
+            f"{keys.audit_prefix(COMPANY, str(one['subject']))}{int(one['at_ms']):015d}": one for one in every
+        }
         assert self.first.entries == {**self.second.entries, **by_subject}
         return [(str(one["what"]), str(one["subject"]), str(one["by"])) for one in self.second.entries.values()]
 
@@ -142,7 +144,7 @@ async def test_a_receipt_is_mailed_once_more(world: World) -> None:
     mails = {mail.kind: mail.address for mail in await world.book.lane.deliveries(B1)}
     assert mails["resend-1"] == "nova@example.org"
 
-    beside = World(sender=Sender(domain="payflow.example", override="teste@payflow.example"))
+    beside = World(sender=SenderAddresses(domain="payflow.example", override="teste@payflow.example"))
     await beside.add(sent, a_delivery(state=DeliveryState.SENT, message_id="<1@x>"))
     await beside.actions.resend(B1, "nova@example.org")
     mails = {mail.kind: mail.address for mail in await beside.book.lane.deliveries(B1)}
@@ -211,7 +213,7 @@ async def test_a_pause_is_recorded_and_is_nothing_to_repeat_after_a_restore(worl
     assert entry
     assert (after.status, after.status_ms, entry.status) == (CompanyStatus.PAUSED, NOW, CompanyStatus.PAUSED)
     assert world.said() == [("status paused", COMPANY, "office")]
-    assert since.read(list(world.second.entries.values()), NOW).others == []
+    assert since.read_since(list(world.second.entries.values()), NOW).others == []
 
 
 async def test_while_a_restore_is_under_way_nothing_is_decided(world: World) -> None:

@@ -49,7 +49,7 @@ async def test_up_makes_every_row_findable_and_changes_none() -> None:
     book, own = await older(), MemoryRows()
     before = values(book)
     assert (await book.lane.next_due(), await book.lane.mail_of(ID)) == (None, None)
-    assert len((await verifying.verify(book.lane)).faults) == 7
+    assert len((await verifying.verify_company(book.lane)).faults) == 7
 
     (dry,) = await migrate(own, [book.lane], to=1, apply=False)
     assert (dry.rows, values(book), await schema.level_of(own)) == (5, before, 0)
@@ -63,7 +63,7 @@ async def test_up_makes_every_row_findable_and_changes_none() -> None:
     assert [each.id for each in await book.lane.to_read_again(limit=9)] == ["p1"]
     mail = await book.lane.mail_of(ID)
     assert mail
-    assert (mail.baixa, (await verifying.verify(book.lane)).faults) == ("b3", [])
+    assert (mail.baixa, (await verifying.verify_company(book.lane)).faults) == ("b3", [])
 
 
 async def test_again_it_does_nothing_and_down_it_only_lowers_the_level() -> None:
@@ -97,7 +97,7 @@ async def test_what_was_cut_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.undo()
 
     (done,) = await migrate(own, [book.lane], to=1, apply=True)
-    assert (done.rows, (await verifying.verify(book.lane)).faults) == (3, [])
+    assert (done.rows, (await verifying.verify_company(book.lane)).faults) == (3, [])
 
 
 async def test_who_migrates_the_other_way_meanwhile_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:

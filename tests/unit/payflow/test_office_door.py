@@ -10,7 +10,7 @@ from foundation.clock import UnixMs
 from foundation.console.sessions import WHOLE_MS
 from foundation.errors import Contention
 from payflow.access import Access, Ask
-from payflow.ledger.oauth import OAuthLedger, digest
+from payflow.ledger.oauth import OAuthLedger, secret_digest
 from payflow.model import CompanyId
 from payflow.office.door import A_DAY, AGAIN_MS, AN_HOUR, ASKS_MAX, CODE_MS, HOUR_MS, TRIES_MAX
 from payflow.state import Company, CompanyStatus
@@ -235,7 +235,7 @@ async def test_a_code_that_the_mail_server_refuses_is_not_counted(world: OfficeW
 
 def test_a_line_is_the_ask_that_was_written() -> None:
     """With and without a code."""
-    bare = Ask(browser=digest(MINE), asked_ms=UnixMs(1))
-    made = Ask(browser=digest(MINE), asked_ms=UnixMs(1), code="ab", expires_ms=UnixMs(2), tries=3)
+    bare = Ask(browser=secret_digest(MINE), asked_ms=UnixMs(1))
+    made = Ask(browser=secret_digest(MINE), asked_ms=UnixMs(1), code="ab", expires_ms=UnixMs(2), tries=3)
 
     assert [Ask.of(one.line()) for one in (bare, made)] == [bare, made]

@@ -10,7 +10,7 @@ from foundation.clock import UnixMs
 from payflow.delivery.rules import IDLE_MS
 from payflow.office.filters import day, when
 from payflow.office.letters import Letters
-from payflow.office.views import Item
+from payflow.office.views import ReceiptView
 from payflow.state import DeliveryState
 from tests.fakes.payflow import COMPANY, NOW, a_company, a_delivery, a_receipt
 
@@ -64,7 +64,7 @@ def test_an_unknown_mail_may_go_again_when_no_dot_can_follow() -> None:
     unknown = a_delivery(state=DeliveryState.UNKNOWN, attempt_deadline_ms=deadline)
     decided = a_delivery(state=DeliveryState.UNKNOWN, attempt_deadline_ms=UnixMs(NOW + 9), decided_by="office")
 
-    item = Item(receipt=a_receipt(), mails=[unknown, decided])
+    item = ReceiptView(receipt=a_receipt(), mails=[unknown, decided])
 
     assert (item.undecided, item.again_ms) == ([unknown], deadline + IDLE_MS)
 

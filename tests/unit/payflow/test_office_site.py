@@ -11,7 +11,7 @@ from foundation.errors import StoreUnavailable
 from foundation.tablestore.atomic import AtomicWrite, commit
 from payflow.office import site as sites
 from payflow.office import views
-from payflow.office.visits import ASK_COOKIE, COOKIE, Visit
+from payflow.office.visits import ASK_COOKIE, COOKIE, OfficeVisit
 from payflow.office.words import REASONS
 from payflow.state import HELD_REASONS, DeliveryState, Reason, ReceiptState
 from tests.fakes.office import Browser, OfficeWorld
@@ -207,7 +207,7 @@ async def test_what_is_no_page_or_no_form_is_said(world: OfficeWorld, office: Br
     """In the person's language, with a way back."""
     assert (await office.get("nothing")).status == 404
     assert (await office.post("nothing")).status == 404
-    page = await world.site.answer(Visit(method="POST", company=COMPANY, form=None))
+    page = await world.site.answer(OfficeVisit(method="POST", company=COMPANY, form=None))
     assert (page.status, "não pôde ser lido" in page.body) == (400, True)
 
 
@@ -220,9 +220,9 @@ async def test_storage_that_is_away_is_said(office: Browser, monkeypatch: pytest
     async def hangs(*_: object) -> None:
         await asyncio.sleep(3600)
 
-    monkeypatch.setattr(views, "waiting", away)
+    monkeypatch.setattr(views, "office_backlog", away)
     page = await office.get()
     assert (page.status, "não responde agora" in page.body) == (503, True)
-    monkeypatch.setattr(views, "waiting", hangs)
+    monkeypatch.setattr(views, "office_backlog", hangs)
     monkeypatch.setattr(sites, "ANSWER_S_MAX", sites._PAGE_S + 0.01)
     assert "Demorou demais" in (await office.get()).body

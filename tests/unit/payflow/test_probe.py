@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 
 from devstack.conta_azul.books import Books, Person
-from payflow.connect.probe import Shape, ask, probe
-from payflow.conta_azul.answers import Page
+from payflow.connect.probe import ProbeResult, ask, probe
+from payflow.conta_azul.answers import InstalmentPage
 from payflow.conta_azul.routes import Search
 from payflow.errors import ApiRefused, RouteUnknown
 from payflow.state import Company, DocumentPolicy
@@ -25,7 +25,7 @@ class Api(BooksApi):
     widest: int = 10**6
     unknown: bool = False
 
-    async def search(self, search: Search) -> Page:
+    async def search(self, search: Search) -> InstalmentPage:
         if self.unknown:
             raise RouteUnknown
         if (search.due[1] - search.due[0]).days >= self.widest:
@@ -53,7 +53,7 @@ class Clinic:
             if at < with_document:
                 self.books.attach(payment, b"%PDF")
 
-    async def shape(self) -> Shape:
+    async def shape(self) -> ProbeResult:
         return await ask(a_company(), self.api_of, TODAY)
 
 
@@ -111,7 +111,7 @@ async def test_a_link_that_a_person_typed_is_no_document() -> None:
 
 def test_a_person_gets_no_document_of_ours() -> None:
     """Receita Saúde."""
-    shape = Shape(family="x", span_days=1, payments=20, with_document=0)
+    shape = ProbeResult(family="x", span_days=1, payments=20, with_document=0)
 
     assert shape.policy(is_person=True) is DocumentPolicy.ERP
 

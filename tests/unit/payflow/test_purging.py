@@ -86,7 +86,7 @@ async def test_a_person_is_erased_and_the_other_is_not() -> None:
     receipt = await book.lane.receipt(a_receipt("b1").baixa)
     assert receipt
     assert (receipt.state, receipt.amount, receipt.customer, receipt.customer_name) == ("sent", 150_000, ANA, "")
-    assert (await verifying.verify(book.lane)).faults == []
+    assert (await verifying.verify_company(book.lane)).faults == []
 
 
 async def test_a_person_whom_nobody_mapped_is_erased_too() -> None:
@@ -130,7 +130,7 @@ async def test_rows_that_do_not_fit_are_named() -> None:
     """An index without its receipt, a receipt without its index, a column that does not open."""
     book = await filled()
     lane = book.lane
-    assert (await verifying.verify(lane)).faults == []
+    assert (await verifying.verify_company(lane)).faults == []
     await lane.add(None, an_instalment("p9"), [a_receipt("b9", instalment=InstalmentId("p9"), due_ms=UnixMs(5))], [])
     name, rows = lane.name(a_receipt("b9").baixa), book.company_rows
     rows.put(keys.HELD + f"no_document:{name}", {})
@@ -140,7 +140,7 @@ async def test_rows_that_do_not_fit_are_named() -> None:
     write.delete(keys.sibling(InstalmentId("p9"), name))
     await commit(rows, write, marker_row="x")
 
-    found = await verifying.verify(lane)
+    found = await verifying.verify_company(lane)
 
     assert found.counts["receipt"] == 3
     assert [fault.split(":")[0].split(" ")[1] for fault in found.faults] == ["company", "held", "held", "receipt"]
@@ -166,4 +166,4 @@ async def test_what_looks_wrong_for_a_moment_is_not_told() -> None:
 
     book.company_rows.scan = torn  # type: ignore[method-assign]
 
-    assert (await verifying.verify(lane)).faults == []
+    assert (await verifying.verify_company(lane)).faults == []

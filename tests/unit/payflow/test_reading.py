@@ -9,7 +9,7 @@ import pytest
 
 from foundation.clock import UnixMs
 from payflow.looking import reading
-from payflow.looking.reading import Asked
+from payflow.looking.reading import KnownBefore
 from payflow.looking.recreated import RECREATED_WITHIN_MS, Recreation, judge, must_be_asked_for
 from payflow.model import (
     Baixa,
@@ -67,9 +67,9 @@ def read(
     **detail: Any,
 ) -> reading.Reading:
     """Read an instalment."""
-    asked = Asked(company=COMPANY, baseline_ms=BOUND, listed=item or listed(), row=row, known=known)
+    asked = KnownBefore(company=COMPANY, baseline_ms=BOUND, listed=item or listed(), row=row, known=known)
     shown = InstalmentDetail(id=InstalmentId("p1"), baixas=baixas, **detail)
-    return reading.read(asked, shown, {BaixaId(baixa) for baixa in undone}, NOW)
+    return reading.read_detail(asked, shown, {BaixaId(baixa) for baixa in undone}, NOW)
 
 
 def test_each_payment_is_one_receipt() -> None:
@@ -370,7 +370,7 @@ def test_only_news_is_read(item: ListedInstalment, row: Instalment | None, expec
 
 def test_an_instalment_that_cannot_be_read_becomes_a_row() -> None:
     """The cursor never passes an invalid item."""
-    got = reading.unread(Asked(company=COMPANY, baseline_ms=BOUND, listed=listed(), row=None, known=()))
+    got = reading.unread(KnownBefore(company=COMPANY, baseline_ms=BOUND, listed=listed(), row=None, known=()))
 
     assert (got.instalment.worked, got.instalment.reads, got.instalment.paid) == (False, 1, PAID)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from payflow.model import CustomerId, Person
 from payflow.recipients import mapping
 from payflow.recipients.addresses import is_placeholder, mailable, normalized
-from payflow.recipients.choice import Known, Recipient, Source, choose, name_key
+from payflow.recipients.choice import AddressSource, Known, Recipient, choose_recipients, name_key
 from payflow.state import Reason
 
 ANA = CustomerId("ana")
@@ -73,17 +73,17 @@ def test_placeholders_are_no_addresses() -> None:
 @pytest.mark.parametrize(
     ("person", "known", "namesakes", "expected"),
     [
-        (PERSON, replace(KNOWN, by_customer={ANA: ("m@x.com.br",)}), 0, (("m@x.com.br",), Source.MAP)),
-        (PERSON, KNOWN, 0, (("contas@medica.com.br",), Source.BILLING)),
-        (replace(PERSON, billing_emails=("naotem@x.com",)), KNOWN, 0, (("ana@medica.com.br",), Source.EMAIL)),
-        (NOBODY, KNOWN, 1, (("mapa@medica.com.br",), Source.NAME)),
+        (PERSON, replace(KNOWN, by_customer={ANA: ("m@x.com.br",)}), 0, (("m@x.com.br",), AddressSource.MAP)),
+        (PERSON, KNOWN, 0, (("contas@medica.com.br",), AddressSource.BILLING)),
+        (replace(PERSON, billing_emails=("naotem@x.com",)), KNOWN, 0, (("ana@medica.com.br",), AddressSource.EMAIL)),
+        (NOBODY, KNOWN, 1, (("mapa@medica.com.br",), AddressSource.NAME)),
     ],
 )
 def test_the_sources_are_asked_in_order(
-    person: Person, known: Known, namesakes: int, expected: tuple[tuple[str, ...], Source]
+    person: Person, known: Known, namesakes: int, expected: tuple[tuple[str, ...], AddressSource]
 ) -> None:
     """The first that has an address."""
-    found = choose(ANA, person, known, namesakes=namesakes)
+    found = choose_recipients(ANA, person, known, namesakes=namesakes)
 
     assert (found.addresses, found.source) == expected
 
@@ -91,28 +91,28 @@ def test_the_sources_are_asked_in_order(
 @pytest.mark.parametrize("namesakes", [0, 2])
 def test_an_ambiguous_name_is_never_guessed(namesakes: int) -> None:
     """Held, with the other contacts as an offer."""
-    found = choose(ANA, NOBODY, KNOWN, namesakes=namesakes)
+    found = choose_recipients(ANA, NOBODY, KNOWN, namesakes=namesakes)
 
     assert found == Recipient(reason=Reason.NO_RECIPIENT, offered=PERSON.other_contacts)
 
 
 def test_a_customer_without_a_person_is_held() -> None:
     """Deleted in the ERP."""
-    assert choose(ANA, None, KNOWN, namesakes=0).reason is Reason.NO_RECIPIENT
+    assert choose_recipients(ANA, None, KNOWN, namesakes=0).reason is Reason.NO_RECIPIENT
 
 
 def test_a_suppressed_address_is_passed_over() -> None:
     """The next source is asked."""
     known = replace(KNOWN, suppressed=lambda address: address == "contas@medica.com.br")
 
-    assert choose(ANA, PERSON, known, namesakes=0).source is Source.EMAIL
+    assert choose_recipients(ANA, PERSON, known, namesakes=0).source is AddressSource.EMAIL
 
 
 def test_who_wants_no_mail_gets_none() -> None:
     """Also where the map has an address."""
     known = replace(KNOWN, no_mail=frozenset({ANA}), by_customer={ANA: ("m@x.com.br",)})
 
-    assert choose(ANA, PERSON, known, namesakes=0) == Recipient(reason=Reason.NO_MAIL)
+    assert choose_recipients(ANA, PERSON, known, namesakes=0) == Recipient(reason=Reason.NO_MAIL)
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ def test_who_wants_no_mail_gets_none() -> None:
 )
 def test_a_shared_address_is_confirmed_once(doubt: Known) -> None:
     """Five customers, or the clinic's own: a person looks; what was confirmed or mapped is used."""
-    held = choose(ANA, PERSON, doubt, namesakes=0)
+    held = choose_recipients(ANA, PERSON, doubt, namesakes=0)
     assert (held.reason, held.offered) == (Reason.SHARED_ADDRESS, (("", "contas@medica.com.br"),))
 
     confirmed = replace(doubt, confirmed=lambda _: True)
     mapped = replace(doubt, by_customer={ANA: ("contas@medica.com.br",)})
-    assert choose(ANA, PERSON, confirmed, namesakes=0).source is Source.BILLING
-    assert choose(ANA, PERSON, mapped, namesakes=0).source is Source.MAP
+    assert choose_recipients(ANA, PERSON, confirmed, namesakes=0).source is AddressSource.BILLING
+    assert choose_recipients(ANA, PERSON, mapped, namesakes=0).source is AddressSource.MAP
 
 
 @pytest.mark.parametrize("delimiter", [",", ";"])
@@ -143,7 +143,7 @@ def test_a_map_is_read_from_a_spreadsheets_file(delimiter: str) -> None:
         ",,,",
     ]
 
-    found = mapping.read("\n".join(lines).replace(",", delimiter))
+    found = mapping.read_map("\n".join(lines).replace(",", delimiter))
 
     assert found.by_customer == {"ana": ("a@x.com.br", "b@x.com.br")}
     assert found.by_name == {name_key("jose cao"): ("j@x.com.br",)}
@@ -154,19 +154,19 @@ def test_a_map_is_read_from_a_spreadsheets_file(delimiter: str) -> None:
 @pytest.mark.parametrize("text", ["", "nome;telefone\nAna;1", "email\na@x.com.br"])
 def test_a_file_without_the_columns_is_refused_as_a_whole(text: str) -> None:
     """And says what is missing."""
-    assert mapping.read(text).refused[0][0] == 1
+    assert mapping.read_map(text).refused[0][0] == 1
 
 
 def test_a_file_that_is_too_long_says_so() -> None:
     """The rest is not silently dropped."""
     text = "id,email\n" + "a,a@x.com.br\n" * (mapping.ROWS_MAX + 1)
 
-    assert mapping.read(text).refused == [(mapping.ROWS_MAX + 2, f"only {mapping.ROWS_MAX} lines are read")]
+    assert mapping.read_map(text).refused == [(mapping.ROWS_MAX + 2, f"only {mapping.ROWS_MAX} lines are read")]
 
 
 def test_a_name_with_several_addresses_is_nobodys() -> None:
     """Two people may have it; the ERP knowing one of them makes none of the addresses right."""
-    found = mapping.read("nome,email\nAna Lima,a@x.com.br\nANA LIMA,A@x.com.br\nBia,b@x.com.br\nbia,c@x.com.br\n")
+    found = mapping.read_map("nome,email\nAna Lima,a@x.com.br\nANA LIMA,A@x.com.br\nBia,b@x.com.br\nbia,c@x.com.br\n")
 
     assert found.by_name == {"ana lima": ("a@x.com.br",)}
     assert [line for line, _ in found.refused] == [4, 5]
@@ -182,13 +182,13 @@ def test_a_name_with_several_addresses_is_nobodys() -> None:
 )
 def test_a_file_that_can_be_read_in_two_ways_maps_nothing(text: str) -> None:
     """An open quote swallows the lines behind it; of two columns for one thing neither is guessed."""
-    found = mapping.read(text)
+    found = mapping.read_map(text)
     assert (found.by_name, [line for line, _ in found.refused]) == ({}, [1])
 
 
 def test_a_separator_without_quotes_shifts_no_cell() -> None:
     """The name would be another person's."""
-    assert mapping.read("email,nome\na@x.com.br,Lima, Ana\n").refused == [(2, "more cells than columns")]
+    assert mapping.read_map("email,nome\na@x.com.br,Lima, Ana\n").refused == [(2, "more cells than columns")]
 
 
 def test_a_mailbox_in_two_spellings_gets_one_mail() -> None:

@@ -14,7 +14,7 @@ from foundation.tablestore.ports import Row, RowWrite, WriteConflict
 from payflow.connection import Token
 from payflow.ledger import backup, identity, keys, resealing
 from payflow.ledger.records import codec
-from payflow.ledger.resealing import Part, Rotated
+from payflow.ledger.resealing import Rotated, SealedPartition
 from payflow.sealing import Sealer, key_id, new_key
 from payflow.state import Receipt
 from tests.fakes.payflow import COMPANY, MASTER_KEY, NOW, SEALER, Book, a_company, a_delivery, a_receipt, an_instalment
@@ -40,8 +40,12 @@ class World:
         return self
 
     @property
-    def parts(self) -> Sequence[Part]:
-        return [Part(self.own, ""), Part(self.book.company_rows, COMPANY), Part(self.rescue, COMPANY)]
+    def parts(self) -> Sequence[SealedPartition]:
+        return [
+            SealedPartition(self.own, ""),
+            SealedPartition(self.book.company_rows, COMPANY),
+            SealedPartition(self.rescue, COMPANY),
+        ]
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ async def test_every_row_is_sealed_anew_and_the_old_key_may_go(world: World) -> 
     rescued = await world.rescue.get(keys.TOKEN)
     assert rescued
     assert codec(COMPANY, ONLY_NEW).decode(Token, rescued).refresh == "r"
-    await identity.load(world.own, ONLY_NEW, environment="development", redirect_uri="u")
+    await identity.load_identity(world.own, ONLY_NEW, environment="development", redirect_uri="u")
 
 
 async def test_a_rotation_that_was_cut_is_begun_again(world: World) -> None:
@@ -110,7 +114,7 @@ async def test_a_lane_that_writes_meanwhile_loses_nothing(world: World) -> None:
                 raise WriteConflict
             return await rows.commit(group)
 
-    await resealing.rotate([Part(Busy(), COMPANY)], BOTH)  # type: ignore[arg-type]
+    await resealing.rotate([SealedPartition(Busy(), COMPANY)], BOTH)  # type: ignore[arg-type]
 
     stored = await replace(lane, codec=codec(COMPANY, BOTH)).read_company()
     assert stored
@@ -128,14 +132,14 @@ async def test_a_row_that_is_written_without_a_pause_is_said(world: World) -> No
             raise WriteConflict
 
     with pytest.raises(Contention, match="without a pause"):
-        await resealing.rotate([Part(Busy(), COMPANY)], BOTH)  # type: ignore[arg-type]
+        await resealing.rotate([SealedPartition(Busy(), COMPANY)], BOTH)  # type: ignore[arg-type]
 
 
 async def test_a_backup_says_which_keys_it_needs(world: World) -> None:
     """Taken before the rotation it needs the old one, after it the new one."""
-    old = await backup.take(world.book.company_rows, ledger_id="l", company=COMPANY, now=NOW)
+    old = await backup.take_backup(world.book.company_rows, ledger_id="l", company=COMPANY, now=NOW)
     await resealing.rotate(world.parts, BOTH)
-    new = await backup.take(world.book.company_rows, ledger_id="l", company=COMPANY, now=NOW)
+    new = await backup.take_backup(world.book.company_rows, ledger_id="l", company=COMPANY, now=NOW)
 
     assert [resealing.keys_of(each.rows.values()) for each in (old, new)] == [{OLD}, {key_id(NEW)}]
     assert resealing.keys_of([{"name": "lane:5f0a-clinic", "address": 5}]) == set()

@@ -14,12 +14,12 @@ from foundation.tablestore.ports import Value
 from foundation.tablestore.queries import PAGE_ROWS
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey, LogRecords
-from payflow.delivery.restoring import Report, Restoring
+from payflow.delivery.restoring import CompanyRestoreReport, Restoring
 from payflow.delivery.since import Said
 from payflow.errors import SendLogUnavailable
 from payflow.ledger import backup as backups
 from payflow.ledger import keys
-from payflow.ledger.backup import Backup
+from payflow.ledger.backup import CompanyBackup
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.send_log import TableSendLog
 from payflow.model import BaixaId, CustomerId, InstalmentId, PaymentKey
@@ -53,11 +53,11 @@ class Office:
             self.book.lane.put_delivery(write, mail)
             await commit(self.book.lane.rows, write, marker_row=write.writes[0].key)
 
-    async def taken(self) -> Backup:
-        taken = await backups.take(self.book.company_rows, ledger_id="l", company=COMPANY, now=self.now)
-        return backups.load(backups.dump(taken))
+    async def taken(self) -> CompanyBackup:
+        taken = await backups.take_backup(self.book.company_rows, ledger_id="l", company=COMPANY, now=self.now)
+        return backups.from_json_lines(backups.as_json_lines(taken))
 
-    async def restored(self, backup: Backup) -> Report:
+    async def restored(self, backup: CompanyBackup) -> CompanyRestoreReport:
         log, lane = self.log(), self.book.lane
         return await Restoring(ledger=lane, log=log, audit=self.audit, clock=lambda: self.now).run(backup)
 

@@ -14,7 +14,7 @@ from foundation.errors import Contention, Rejected
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import choices, retention
-from payflow.delivery.choices import Person, Resend
+from payflow.delivery.choices import Decider, Resend
 from payflow.delivery.retention import Retention
 from payflow.ledger import keys, verifying
 from payflow.looking.reading import edited
@@ -28,7 +28,7 @@ from tests.unit.payflow.test_purging import CANARIES, opened
 
 DAYS = 180
 OVER_MS = UnixMs(NOW + DAYS * DAY_MS + 1)
-BY = Person(name="ana", now=OVER_MS)
+BY = Decider(name="ana", now=OVER_MS)
 WISH = Resend(domain="example.org", address="other@example.org")
 
 
@@ -75,7 +75,7 @@ async def test_a_receipt_is_emptied_when_its_time_is_over_and_its_row_stays() ->
     assert await the(book) == replace(before, customer_name="", emptied_ms=OVER_MS)
     assert await book.lane.deliveries(BaixaId("b1")) == [replace(mail, address="", reply="")]
     assert set(book.company_rows.dump()) == rows | {keys.RETENTION}
-    assert (await verifying.verify(book.lane)).faults == []
+    assert (await verifying.verify_company(book.lane)).faults == []
     assert await of(book).run() == Counter()
 
 
@@ -272,7 +272,7 @@ async def test_what_people_said_is_emptied_in_both_accounts(monkeypatch: pytest.
     for at in range(3):
         for rows in (ours, second):
             await said(rows, keys.decision(COMPANY, UnixMs(NOW - at), "b1"), why="" if at == 2 else "sealed")
-        await said(ours, f"{keys.about(COMPANY, 'b1')}{NOW - at:015d}", why="" if at == 2 else "sealed")
+        await said(ours, f"{keys.audit_prefix(COMPANY, 'b1')}{NOW - at:015d}", why="" if at == 2 else "sealed")
     await said(second, keys.decision(COMPANY, UnixMs(5), "only-here:1"))
     await said(ours, young)
     await said(ours, keys.decision(OTHER, NOW, "b1"))

@@ -12,7 +12,7 @@ from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import rules, sender
 from payflow.delivery.sender import NotNow, Permit, SenderAccount, SenderDesk, SendingLimits, after
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.model import CompanyId
 from payflow.state import Delivery, DeliveryState
 from tests.unit.payflow.test_delivery_rules import NOW, READY
@@ -45,8 +45,8 @@ class _Desk:
         return await self.desk.heard(_outcome(verdict), address)
 
 
-def _outcome(verdict: Verdict) -> Outcome:
-    return Outcome(verdict=verdict, phase=Phase.RCPT, words="550 no")
+def _outcome(verdict: Verdict) -> SmtpOutcome:
+    return SmtpOutcome(verdict=verdict, phase=Phase.RCPT, words="550 no")
 
 
 async def test_no_more_messages_at_once_than_connections() -> None:
@@ -285,4 +285,4 @@ async def _tried(world: _Desk, name: CompanyId, mail: Delivery, *, refused: bool
     claimed = rules.claim(mail, "w", UnixMs(world.now))
     epoch = await world.desk.heard(outcome, name)
     await world.desk.leave(permit)
-    return rules.record(claimed, outcome, UnixMs(world.now), epoch=epoch)
+    return rules.record_outcome(claimed, outcome, UnixMs(world.now), epoch=epoch)

@@ -16,7 +16,7 @@ from payflow.delivery.rules import again_kind
 from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.state import Delivery, DeliveryPhase, DeliveryState, Reason
 from tests.unit.payflow.test_delivery_rules import NOW, READY, UNKNOWN
 
@@ -29,17 +29,17 @@ class _World:
     did: list[str] = field(default_factory=list)
     seconds: float = 0.0
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
-    offered: Outcome | None = None
-    finished: Outcome | None = None
+    offered: SmtpOutcome | None = None
+    finished: SmtpOutcome | None = None
     epoch_now: int = 1
     operation: str = ""
-    answer: Outcome | None = None
+    answer: SmtpOutcome | None = None
 
     def named(self, message_id: str) -> str:
         assert message_id == READY.message_id
         return self.operation
 
-    async def ask(self, operation_id: str) -> Outcome | None:
+    async def ask(self, operation_id: str) -> SmtpOutcome | None:
         self._note(f"ask {operation_id}")
         return self.answer
 
@@ -75,17 +75,17 @@ class _World:
     async def epoch(self) -> int:
         return self.epoch_now
 
-    async def heard(self, outcome: Outcome, address_index: str) -> int:
+    async def heard(self, outcome: SmtpOutcome, address_index: str) -> int:
         assert address_index == READY.address_index
         self._note(f"heard {outcome.verdict}")
         return self.epoch_now
 
-    async def offer(self, recipient: str, data: bytes) -> Outcome | None:
+    async def offer(self, recipient: str, data: bytes) -> SmtpOutcome | None:
         assert (recipient, data) == (READY.address, b"mail")
         self._note("offer")
         return self.offered
 
-    async def finish(self, not_after_s: float) -> Outcome | None:
+    async def finish(self, not_after_s: float) -> SmtpOutcome | None:
         self._note("dot")
         return self.finished if self.seconds <= not_after_s else None
 
@@ -106,8 +106,8 @@ class _World:
         )
 
 
-def _outcome(verdict: Verdict, phase: Phase = Phase.DOT) -> Outcome:
-    return Outcome(verdict=verdict, phase=phase)
+def _outcome(verdict: Verdict, phase: Phase = Phase.DOT) -> SmtpOutcome:
+    return SmtpOutcome(verdict=verdict, phase=phase)
 
 
 def _raise(error: Exception) -> Callable[[], None]:
@@ -302,7 +302,7 @@ async def test_the_operation_is_stored_before_anything_is_offered() -> None:
 
 async def test_an_unknown_outcome_that_can_be_asked_for_is_none_yet() -> None:
     """The mail is still on its way; nobody tries it, and no person is asked."""
-    world = _World(operation="op", finished=Outcome(verdict=Verdict.UNKNOWN, phase=Phase.DOT, words="no answer"))
+    world = _World(operation="op", finished=SmtpOutcome(verdict=Verdict.UNKNOWN, phase=Phase.DOT, words="no answer"))
 
     left = await world.attempt()
 

@@ -17,7 +17,7 @@ from payflow.connection import Token
 from payflow.delivery.sender import SenderDesk, SendingLimits
 from payflow.ledger import backup, keys
 from payflow.mail.codes import Phase, Verdict
-from payflow.mail.smtp import Outcome
+from payflow.mail.smtp import SmtpOutcome
 from payflow.model import CompanyId, InstalmentId
 from payflow.state import CompanyStatus, Reason, ReceiptState
 from tests.fakes.payflow import COMPANY, NOW, Book, a_company, a_receipt, an_instalment
@@ -46,7 +46,7 @@ async def test_what_waits_for_a_person_and_a_stopped_sender_stand() -> None:
         waits = a_receipt(f"w{at}", instalment=InstalmentId(f"i{at}"), state=state, reason=reason)
         await book.lane.add(None, an_instalment(f"i{at}"), [waits], [])
     words = "535 5.7.8 not you"
-    await desk.heard(Outcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words=words), "a")
+    await desk.heard(SmtpOutcome(verdict=Verdict.ACCOUNT, phase=Phase.LOGIN, words=words), "a")
 
     assert await stands() == [
         Fact(code="sender_stopped", subject="", detail=words, since_ms=NOW),

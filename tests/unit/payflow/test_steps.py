@@ -9,7 +9,7 @@ import pytest
 
 from foundation.clock import UnixMs
 from payflow.delivery import rules, steps
-from payflow.delivery.steps import Become, Judge, Policy, Prepare, Renew, Seen, Send, Step
+from payflow.delivery.steps import Become, DeliverySnapshot, Judge, Policy, Prepare, Renew, Send, Step
 from payflow.looking.recreated import Recreation
 from payflow.model import Attachment, Baixa, Centavos, Composition
 from payflow.recipients.choice import Recipient
@@ -28,7 +28,7 @@ BAIXA = Baixa(
     method="PIX",
     updated_ms=NOW,
 )
-SEEN = Seen(
+SEEN = DeliverySnapshot(
     baixa=BAIXA,
     attachment=FILE,
     recreation=Recreation.NEW,
@@ -88,7 +88,7 @@ SENDING = replace(RECEIPT, state=ReceiptState.SENDING, document_source="erp")
         ),
     ],
 )
-def test_before_its_mail(receipt: Receipt, seen: Seen, step: Step) -> None:
+def test_before_its_mail(receipt: Receipt, seen: DeliverySnapshot, step: Step) -> None:
     """Gone, edited, booked again, without address, without document: in this order."""
     assert steps.decide(receipt, seen, POLICY, NOW) == step
 
@@ -129,7 +129,7 @@ def test_before_its_mail(receipt: Receipt, seen: Seen, step: Step) -> None:
         ),
     ],
 )
-def test_while_its_mail_is_due(receipt: Receipt, seen: Seen, step: Step) -> None:
+def test_while_its_mail_is_due(receipt: Receipt, seen: DeliverySnapshot, step: Step) -> None:
     """Nothing out: withdrawn, covered, or anew. Something out: that is what it is."""
     assert steps.decide(receipt, seen, POLICY, NOW) == step
 

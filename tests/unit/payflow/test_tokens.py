@@ -384,8 +384,8 @@ GOOD = {"access_token": "a", "refresh_token": "r", "expires_in": 3600, "token_ty
 
 def test_a_grant_is_read() -> None:
     """And never lives longer than a day for us."""
-    assert grants.read(200, json.dumps(GOOD).encode()) == Grant(access="a", refresh="r", expires_s=3600)
-    assert grants.read(200, json.dumps({**GOOD, "expires_in": 10**9}).encode()).expires_s == 86_400
+    assert grants.read_grant(200, json.dumps(GOOD).encode()) == Grant(access="a", refresh="r", expires_s=3600)
+    assert grants.read_grant(200, json.dumps({**GOOD, "expires_in": 10**9}).encode()).expires_s == 86_400
     assert "access" not in repr(Grant(access="x", refresh="y", expires_s=1))
 
 
@@ -409,4 +409,4 @@ def test_a_grant_is_read() -> None:
 def test_what_is_no_grant_is_named(status: int, answer: object, raised: type[Exception]) -> None:
     """An answer without a token is a lost answer, not a token called None."""
     with pytest.raises(raised):
-        grants.read(status, json.dumps(answer).encode())
+        grants.read_grant(status, json.dumps(answer).encode())
