@@ -52,7 +52,7 @@ class Dialect:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class PayoutLine:
     """One line of a table that was written here."""
 
     line: int
@@ -99,7 +99,7 @@ def line(found: FoundOrder, decimals: int, dialect: Dialect) -> str:
     )
 
 
-def entries(text: str, decimals: int) -> Iterator[Entry]:
+def entries(text: str, decimals: int) -> Iterator[PayoutLine]:
     """
     Yield the lines of a table that ``heading`` and ``line`` wrote, whatever its dialect.
 
@@ -119,12 +119,12 @@ def entries(text: str, decimals: int) -> Iterator[Entry]:
         raise MalformedQuery(f"Line {rows.line_num} cannot be read: {error}.") from None
 
 
-def _entry(number: int, row: Mapping[str, str | None], decimals: int) -> Entry:
+def _entry(number: int, row: Mapping[str, str | None], decimals: int) -> PayoutLine:
     cells = {name: (row[name] or "").removeprefix("'") for name in COLUMNS}
     if None in row or any(row[name] is None for name in COLUMNS):
         raise MalformedQuery(f"Line {number} has not as many cells as the heading.")
     gas = cells["gas_pol"]
-    return Entry(
+    return PayoutLine(
         line=number,
         key=OrderKey(cells["shop"], cells["order"]),
         status=cells["status"],

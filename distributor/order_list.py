@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from distributor.errors import MalformedQuery
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
-from distributor.ledger.order_search import COUNTED_MAX, Found, FoundOrder, reads_all_times
+from distributor.ledger.order_search import COUNTED_MAX, FoundOrder, FoundOrders, reads_all_times
 from distributor.order_query import BRASILIA, LIMIT_MAX, OrderQuery, sealed
 from distributor.status import rfc3339
 from distributor.units import format_units
@@ -134,7 +134,7 @@ class OrderList:
             for each in sorted(found, key=lambda each: each.order.queue_key):
                 yield each
 
-    async def _count(self, query: OrderQuery, found: Found) -> Count | None:
+    async def _count(self, query: OrderQuery, found: FoundOrders) -> Count | None:
         here = len(found.orders)
         if not found.after:
             return Count(orders=here, more=False)

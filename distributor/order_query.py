@@ -66,7 +66,7 @@ class OrderQuery:
             wanted=_in_time(wanted, given),
             asked={name: given[name] for name in FILTERS if name in given},
             limit=_limit(given.get("limit", "")),
-            after=opened(given.get("cursor", "")),
+            after=row_of_cursor(given.get("cursor", "")),
         )
 
     def next(self, after: str) -> Mapping[str, str]:
@@ -80,7 +80,7 @@ def sealed(after: str) -> str:
     return base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
 
 
-def opened(cursor: str) -> str:
+def row_of_cursor(cursor: str) -> str:
     """Return the row that *cursor* names; empty where there is none. Raises MalformedQuery."""
     padded = cursor.replace("-", "+").replace("_", "/") + "=" * (-len(cursor) % 4)
     found = base64_text.decoded(padded) if len(cursor) <= _CURSOR_MAX else None

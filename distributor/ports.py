@@ -242,7 +242,7 @@ class Counters(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Head:
+class NodeHead:
     """Where one node is: the chain it serves, and its newest block."""
 
     chain_id: int
@@ -254,5 +254,5 @@ class Head:
 class Heads(Protocol):
     """The nodes of ``RPC_URL``, asked for no more than where they are."""
 
-    async def heads(self) -> Sequence[Head]:
+    async def heads(self) -> Sequence[NodeHead]:
         """Return the head of every node that answers; a silent node is left out, and nothing is raised."""

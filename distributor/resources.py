@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from distributor.ledger.secret_fingerprints import SecretFingerprints
     from distributor.payout.guard_way import GuardWay
     from distributor.ports import Alarms, Counters
-    from distributor.recovery.purging import Purging, Report
+    from distributor.recovery.purging import PurgeReport, Purging
     from distributor.signing.operator_keys import OperatorKeys
     from distributor.webhook.keyring import Keyring
     from foundation.alarms.heartbeat import Heartbeat
@@ -181,7 +181,7 @@ class Resources:
         tables, journal = await self.tables(), await self.purge_journal()
         return Purging(rows=tables.rows, audit=tables.audit_rows, journal=journal, clock=self._clock)
 
-    async def replay_purges(self) -> Report:
+    async def replay_purges(self) -> PurgeReport:
         """Erase again what was erased; a restore calls it before the ledger is anybody's."""
         return await (await self.purging()).replay(apply=True)
 

@@ -51,7 +51,7 @@ _OURS = ("distributor", "foundation")
 _LOUD = ("azure", "web3", "urllib3")
 
 
-def quieten(environ: Mapping[str, str]) -> None:
+def quieten_and_mask(environ: Mapping[str, str]) -> None:
     """Let only this service speak below WARNING, and mask personal data there; a wrong value means INFO and 0."""
     logs.quieten(environ, ours=_OURS, loud=_LOUD)
     logs.show_personal_data(shown=environ.get("LOG_PERSONAL_DATA", "").strip().lower() in ("1", "true"))
@@ -274,7 +274,7 @@ class Container:
 
 
 def _start() -> Container:
-    quieten(os.environ)
+    quieten_and_mask(os.environ)
     return Container(os.environ, clock=system_clock)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from distributor.model import Address
-from distributor.ports import Head
+from distributor.ports import NodeHead
 
 
 class Nonces(NamedTuple):
@@ -26,7 +26,7 @@ class Rpc:
         self._urls = urls
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s))
 
-    async def heads(self) -> Sequence[Head]:
+    async def heads(self) -> Sequence[NodeHead]:
         """Return chain and newest block of every node that answers; they are asked side by side."""
         answers = await asyncio.gather(*(self._head(place, url) for place, url in enumerate(self._urls)))
         return [head for head in answers if head is not None]
@@ -39,10 +39,10 @@ class Rpc:
     async def aclose(self) -> None:
         await self._session.close()
 
-    async def _head(self, place: int, url: str) -> Head | None:
+    async def _head(self, place: int, url: str) -> NodeHead | None:
         chain_id = await self._call(url, "eth_chainId")
         number = await self._call(url, "eth_blockNumber") if chain_id is not None else None
-        return None if chain_id is None or number is None else Head(chain_id=chain_id, number=number, place=place)
+        return None if chain_id is None or number is None else NodeHead(chain_id=chain_id, number=number, place=place)
 
     async def _nonces(self, url: str, address: Address) -> Nonces | None:
         latest = await self._call(url, "eth_getTransactionCount", address, "latest")

@@ -16,7 +16,7 @@ from distributor.cli.arguments import parser
 from distributor.cli.context import NOT_CONFIGURED, REFUSED, CommandContext
 from distributor.cli.language import _, choose, spoken
 from distributor.resources import Resources
-from distributor.wiring import quieten
+from distributor.wiring import quieten_and_mask
 from foundation.clock import system_clock
 from foundation.errors import ConfigurationError, InvariantBroken, ServiceError
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     try:
         environ = _environ(options)
-        quieten(environ)
+        quieten_and_mask(environ)
         return asyncio.run(_run(options, environ))
     except ConfigurationError as error:
         return _complain(error, error.sentences, NOT_CONFIGURED, options)
@@ -56,7 +56,7 @@ def _environ(options: Namespace) -> Mapping[str, str]:
     if options.app and options.settings:
         raise ConfigurationError(_("Give --settings or --app, not both."))
     if options.app:
-        return deployed.settings_of(options.app)
+        return deployed.deployed_settings(options.app)
     return _file(options.settings) if options.settings else os.environ
 
 

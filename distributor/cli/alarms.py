@@ -31,12 +31,12 @@ async def alarms(context: CommandContext) -> int:
 async def _list(context: CommandContext) -> int:
     """List what persists now, the most severe first; 1 if something does."""
     await context.begin(StatusSettings)
-    shown = await standing(context)
+    shown = await persisting_alarms(context)
     context.answer({"alarms": shown, "targets": await _targets(context)})
     return REFUSED if shown else DONE
 
 
-async def standing(context: CommandContext) -> list[dict[str, Any]]:
+async def persisting_alarms(context: CommandContext) -> list[dict[str, Any]]:
     """Return what persists now, the most severe first, each with what to do."""
     now, register = context.clock(), await context.parts.register()
     queues = await queue_facts(await context.parts.queues(), now)

@@ -13,7 +13,7 @@ from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefuse
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, detail
 from distributor.cli.orders import find_order, heed
-from distributor.cli.together import together
+from distributor.cli.together import ask_for_each
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, Order, OrderKey
 from distributor.payout import guard_record
@@ -130,7 +130,7 @@ async def _approve_all(
             return False
         return True
 
-    done = await together(one, found)
+    done = await ask_for_each(one, found)
     left = [str(order.key) for order, approved in zip(found, done, strict=True) if approved is not True]
     context.answer({**document, "approved": len(found) - len(left), "changed_meanwhile": left[:ORDERS_SHOWN_MAX]})
     context.say(_("The sweep wakes them within a minute."))

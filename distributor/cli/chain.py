@@ -30,7 +30,7 @@ async def audit_chain(context: CommandContext) -> int:
     settings = await context.begin(HistorySettings)
     await context.our_ledger()
     findings = await _audited(context, settings)
-    context.answer(chain_answers.found(findings, settings.payout.contracts.decimals))
+    context.answer(chain_answers.audit_answer(findings, settings.payout.contracts.decimals))
     whole = context.options.from_block is None
     return REFUSED if findings.differences or (whole and findings.incomplete) else DONE
 
@@ -93,7 +93,7 @@ async def rebuild(context: CommandContext) -> int:
         )
     else:
         report = await _look(use_case, first_block, readable=remembered is not None)
-    context.answer({**chain_answers.shown(report), "erased_unfinished": came_back})
+    context.answer({**chain_answers.rebuild_answer(report), "erased_unfinished": came_back})
     if report.ledger_id:
         context.say(
             _("Set LEDGER_ID={ledger_id}. The payouts are paused; run audit-chain, then resume.").format(

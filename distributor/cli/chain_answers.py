@@ -9,7 +9,7 @@ from distributor.recovery.audit import Findings
 from distributor.recovery.rebuild import RebuildReport
 
 
-def found(findings: Findings, decimals: int) -> dict[str, Any]:
+def audit_answer(findings: Findings, decimals: int) -> dict[str, Any]:
     """Return what an audit found."""
     return {
         "first_block": findings.first_block,
@@ -25,7 +25,7 @@ def found(findings: Findings, decimals: int) -> dict[str, Any]:
     }
 
 
-def shown(report: RebuildReport) -> dict[str, Any]:
+def rebuild_answer(report: RebuildReport) -> dict[str, Any]:
     """Return what a rebuild did, and what an operator has to explain before it can end."""
     return {
         "first_block": report.first_block,

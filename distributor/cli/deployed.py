@@ -23,7 +23,7 @@ _IDENTITY = ("__credential", "__clientId")
 """How the app signs in to its storage: as itself. A person signs in as a person."""
 
 
-def settings_of(app: str) -> Mapping[str, str]:
+def deployed_settings(app: str) -> Mapping[str, str]:
     """
     Return the settings of ``GROUP/NAME``, on top of this environment, which knows who is signed in.
 

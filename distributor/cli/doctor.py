@@ -12,7 +12,7 @@ from typing import Any
 
 from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
-from distributor.cli.doctor_items import ITEMS, SETTINGS_ITEM, Item
+from distributor.cli.doctor_items import ITEMS, SETTINGS_ITEM, DoctorItem
 from distributor.cli.language import N_, _
 from distributor.settings.use_cases import HistorySettings, StatusSettings
 from foundation.errors import ServiceError
@@ -33,7 +33,7 @@ async def doctor(context: CommandContext) -> int:
 
 
 async def _checked(
-    context: CommandContext, item: Item, accepted: set[str], settings: HistorySettings | None, unread: str
+    context: CommandContext, item: DoctorItem, accepted: set[str], settings: HistorySettings | None, unread: str
 ) -> dict[str, Any]:
     """Check one item. Without settings the first says which are wrong, and the others only that nobody could look."""
     try:

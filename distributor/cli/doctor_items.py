@@ -39,7 +39,7 @@ GAS_PAYOUTS_MIN = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class DoctorItem:
     """One line of the checklist."""
 
     name: str
@@ -236,33 +236,33 @@ async def _settings_file(context: CommandContext, _settings: HistorySettings) ->
     return _("{file} can be read by other users; chmod 600 it.").format(file=file) if mode & 0o077 else ""
 
 
-ITEMS: Sequence[Item] = (
-    Item(name=SETTINGS_ITEM, what=N_("Every setting is there and right"), check=_settings),
-    Item(name="settings-file", what=N_("The file of settings is private"), check=_settings_file),
-    Item(name="key-in-vault", what=N_("The operator's key is in a vault"), check=_key_in_vault),
-    Item(name="keys", what=N_("Every operator key signs, and the ledger knows it"), check=_keys),
-    Item(name="shop-secrets", what=N_("The shops' secrets are long enough"), check=_shop_secrets),
-    Item(name="timestamps", what=N_("Old signed requests are refused"), check=_timestamps),
-    Item(name="rate-limits", what=N_("Rate limits are on"), check=_rates),
-    Item(name="https", what=N_("The app answers /ready with 200 over https"), check=https),
-    Item(name="shop-door", what=N_("Shops reach the app, and no sign-in page"), check=shop_door),
-    Item(name="forged-sign-in", what=N_("A forged sign-in changes nothing"), check=forged_sign_in),
-    Item(name="ledger", what=N_("The ledger is the one the settings mean"), check=_ledger),
-    Item(name="ledger-id", what=N_("No other ledger is ever paid from"), check=_ledger_id),
-    Item(name="rows", what=N_("The rows of the ledger agree"), check=_rows),
-    Item(name="recovery", what=N_("A lost ledger can be rebuilt from the chain"), check=_recovery),
-    Item(name="nodes", what=N_("Every node answers, and serves the chain"), check=_nodes),
-    Item(name="providers", what=N_("Two providers are configured"), check=_providers),
-    Item(name="node-https", what=N_("Nodes are asked over https"), check=_node_https),
-    Item(name="finality", what=N_("A block is final when the chain says so"), check=_finality),
-    Item(name="guard", what=N_("The chain refuses a second payment"), check=_guard),
-    Item(name="caps", what=N_("All three caps are set"), check=_caps),
-    Item(name="balance", what=N_("Reserve, allowance and gas are enough for what waits"), check=_balance),
-    Item(name="low-alarms", what=N_("Low reserve, allowance and gas raise alarms"), check=_watching),
-    Item(name="alarm-target", what=N_("Alarms go to a person"), check=_alarm_target),
-    Item(name="heartbeat", what=N_("A dead man's switch watches the app"), check=_heartbeat),
-    Item(name="no-alarms", what=N_("No alarm persists"), check=_quiet),
-    Item(name="sweep", what=N_("The sweep runs each minute"), check=_sweep),
-    Item(name="queues", what=N_("Queues are read, and no message is poisoned"), check=_queues),
-    Item(name="personal-data", what=N_("No personal data goes into the log"), check=_personal_data),
+ITEMS: Sequence[DoctorItem] = (
+    DoctorItem(name=SETTINGS_ITEM, what=N_("Every setting is there and right"), check=_settings),
+    DoctorItem(name="settings-file", what=N_("The file of settings is private"), check=_settings_file),
+    DoctorItem(name="key-in-vault", what=N_("The operator's key is in a vault"), check=_key_in_vault),
+    DoctorItem(name="keys", what=N_("Every operator key signs, and the ledger knows it"), check=_keys),
+    DoctorItem(name="shop-secrets", what=N_("The shops' secrets are long enough"), check=_shop_secrets),
+    DoctorItem(name="timestamps", what=N_("Old signed requests are refused"), check=_timestamps),
+    DoctorItem(name="rate-limits", what=N_("Rate limits are on"), check=_rates),
+    DoctorItem(name="https", what=N_("The app answers /ready with 200 over https"), check=https),
+    DoctorItem(name="shop-door", what=N_("Shops reach the app, and no sign-in page"), check=shop_door),
+    DoctorItem(name="forged-sign-in", what=N_("A forged sign-in changes nothing"), check=forged_sign_in),
+    DoctorItem(name="ledger", what=N_("The ledger is the one the settings mean"), check=_ledger),
+    DoctorItem(name="ledger-id", what=N_("No other ledger is ever paid from"), check=_ledger_id),
+    DoctorItem(name="rows", what=N_("The rows of the ledger agree"), check=_rows),
+    DoctorItem(name="recovery", what=N_("A lost ledger can be rebuilt from the chain"), check=_recovery),
+    DoctorItem(name="nodes", what=N_("Every node answers, and serves the chain"), check=_nodes),
+    DoctorItem(name="providers", what=N_("Two providers are configured"), check=_providers),
+    DoctorItem(name="node-https", what=N_("Nodes are asked over https"), check=_node_https),
+    DoctorItem(name="finality", what=N_("A block is final when the chain says so"), check=_finality),
+    DoctorItem(name="guard", what=N_("The chain refuses a second payment"), check=_guard),
+    DoctorItem(name="caps", what=N_("All three caps are set"), check=_caps),
+    DoctorItem(name="balance", what=N_("Reserve, allowance and gas are enough for what waits"), check=_balance),
+    DoctorItem(name="low-alarms", what=N_("Low reserve, allowance and gas raise alarms"), check=_watching),
+    DoctorItem(name="alarm-target", what=N_("Alarms go to a person"), check=_alarm_target),
+    DoctorItem(name="heartbeat", what=N_("A dead man's switch watches the app"), check=_heartbeat),
+    DoctorItem(name="no-alarms", what=N_("No alarm persists"), check=_quiet),
+    DoctorItem(name="sweep", what=N_("The sweep runs each minute"), check=_sweep),
+    DoctorItem(name="queues", what=N_("Queues are read, and no message is poisoned"), check=_queues),
+    DoctorItem(name="personal-data", what=N_("No personal data goes into the log"), check=_personal_data),
 )

@@ -31,7 +31,7 @@ Send = Callable[[Request, Limits], Awaitable[Answer]]
 
 async def https(context: CommandContext, _settings: HistorySettings) -> str:
     """Ask the app itself whether it is ready, where its address is given."""
-    return await _asked(context, ready)
+    return await _asked(context, check_ready)
 
 
 async def shop_door(context: CommandContext, _settings: HistorySettings) -> str:
@@ -50,7 +50,7 @@ async def forged_sign_in(context: CommandContext, _settings: HistorySettings) ->
     return await _asked(context, forged)
 
 
-async def ready(send: Send, url: str) -> str:
+async def check_ready(send: Send, url: str) -> str:
     """Say what is wrong with ``/ready`` at *url*."""
     answer = await send(Request(url=f"{url}/ready"), _LIMITS)
     return "" if answer.status == _OK else f"/ready: {answer.status}"

@@ -14,7 +14,7 @@ from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
 from distributor.ledger.opened import Unreadable
 from distributor.model import Order
-from distributor.order_csv import Dialect, Entry, entries, heading, line
+from distributor.order_csv import Dialect, PayoutLine, entries, heading, line
 from distributor.order_ids import can_be_an_order
 from distributor.order_list import OrderList
 from distributor.order_query import FILTERS, OrderQuery
@@ -45,7 +45,7 @@ async def orders(context: CommandContext) -> int:
 async def payouts(context: CommandContext) -> int:
     """Add up a file that ``orders --csv`` wrote, and compare each line with the ledger."""
     settings = await context.begin(StatusSettings)
-    ledger, paid, wrong = await context.ledger(), list[Entry](), list[str]()
+    ledger, paid, wrong = await context.ledger(), list[PayoutLine](), list[str]()
     counted = Counter[str]()
     for entry in entries(_text(context.options.file), settings.decimals):
         counted[entry.status] += 1
@@ -70,11 +70,11 @@ async def payouts(context: CommandContext) -> int:
     return REFUSED if wrong or twice else DONE
 
 
-def _twice(paid: Sequence[Entry]) -> list[str]:
+def _twice(paid: Sequence[PayoutLine]) -> list[str]:
     return [str(key) for key, times in Counter(each.key for each in paid).items() if times > 1]
 
 
-def _difference(entry: Entry, found: Order | None) -> str:
+def _difference(entry: PayoutLine, found: Order | None) -> str:
     """Return what the ledger says otherwise of a paid line; of any other only that the order is there."""
     if found is None:
         return _("the ledger has no such order")

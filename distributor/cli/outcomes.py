@@ -17,48 +17,54 @@ from distributor.payout.corrected import Corrected
 from distributor.payout.resolution import Resolved
 
 
-class Outcome(NamedTuple):
+class CommandOutcome(NamedTuple):
     """The exit code, and the next step."""
 
     code: int
     following: str
 
 
-_USED = Outcome(REFUSED, N_("The nonce is in a block. Look there, then `resolve` or `reopen` what it did not pay."))
-_NOT_FINAL = Outcome(
+_USED = CommandOutcome(
+    REFUSED, N_("The nonce is in a block. Look there, then `resolve` or `reopen` what it did not pay.")
+)
+_NOT_FINAL = CommandOutcome(
     REFUSED, N_("Wait until the block is final and deep enough on every node; then run the same command again.")
 )
-_DISAGREE = Outcome(REFUSED, N_("Take the node that is wrong out of RPC_URL, then run the same command again."))
-_ANOTHER_NONCE = Outcome(REFUSED, N_("Name the transaction of that operator and nonce."))
-_NEWER = Outcome(REFUSED, N_("Use the newer version of the service that wrote the row."))
-_ERASED = Outcome(REFUSED, N_("Its data was erased: nobody can tell what it asked for. The shop sends a new order."))
-_NOT_PAUSED = Outcome(REFUSED, N_("`pause` first; then run the same command again."))
+_DISAGREE = CommandOutcome(REFUSED, N_("Take the node that is wrong out of RPC_URL, then run the same command again."))
+_ANOTHER_NONCE = CommandOutcome(REFUSED, N_("Name the transaction of that operator and nonce."))
+_NEWER = CommandOutcome(REFUSED, N_("Use the newer version of the service that wrote the row."))
+_ERASED = CommandOutcome(
+    REFUSED, N_("Its data was erased: nobody can tell what it asked for. The shop sends a new order.")
+)
+_NOT_PAUSED = CommandOutcome(REFUSED, N_("`pause` first; then run the same command again."))
 _RELEASED = N_("The order is held and free of its nonce: `retry` or `cancel` it.")
-_IS_PAID = Outcome(REFUSED, N_("There is nothing to do: the order is paid."))
-_MOVED = Outcome(REFUSED, N_("The guard has recorded another transaction as its payment: `settle` by that one."))
+_IS_PAID = CommandOutcome(REFUSED, N_("There is nothing to do: the order is paid."))
+_MOVED = CommandOutcome(REFUSED, N_("The guard has recorded another transaction as its payment: `settle` by that one."))
 
-OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
+OUTCOMES: Final[Mapping[str, Mapping[StrEnum, CommandOutcome]]] = {
     "resubmit": {
-        Corrected.SUBMITTED: Outcome(DONE, N_("Settlement follows it; `order` shows where it is.")),
+        Corrected.SUBMITTED: CommandOutcome(DONE, N_("Settlement follows it; `order` shows where it is.")),
         Corrected.USED: _USED,
-        Corrected.NOT_BOUND: Outcome(
+        Corrected.NOT_BOUND: CommandOutcome(
             REFUSED, N_("This ledger has no transaction with that nonce: `resolve` or `cancel-nonce` it.")
         ),
-        Corrected.ERASED: Outcome(
+        Corrected.ERASED: CommandOutcome(
             REFUSED, N_("Its bytes were erased with the data of its orders: `pause`, then `rebuild` fills the nonce.")
         ),
     },
     "settle": {
-        Corrected.PAID: Outcome(DONE, N_("Done: the order is paid.")),
+        Corrected.PAID: CommandOutcome(DONE, N_("Done: the order is paid.")),
         Corrected.IS_PAID: _IS_PAID,
         Corrected.MOVED: _MOVED,
-        Corrected.NOT_SHOWN: Outcome(
+        Corrected.NOT_SHOWN: CommandOutcome(
             REFUSED, N_("The ledger calls it paid and the chain does not show it: `reopen` it first.")
         ),
-        Corrected.NO_TRANSFER: Outcome(
+        Corrected.NO_TRANSFER: CommandOutcome(
             REFUSED, N_("Find what paid the wallet and name that transaction. If nothing did, `retry` or `cancel`.")
         ),
-        Corrected.ANOTHER_ORDER: Outcome(REFUSED, N_("Each transfer pays one order: look at the order that it paid.")),
+        Corrected.ANOTHER_ORDER: CommandOutcome(
+            REFUSED, N_("Each transfer pays one order: look at the order that it paid.")
+        ),
         Corrected.ANOTHER_NONCE: _ANOTHER_NONCE,
         Corrected.NOT_FINAL: _NOT_FINAL,
         Corrected.NODES_DISAGREE: _DISAGREE,
@@ -66,15 +72,17 @@ OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
         Corrected.NEWER: _NEWER,
     },
     "reopen": {
-        Corrected.HELD: Outcome(DONE, _RELEASED),
-        Corrected.NOT_PAID: Outcome(REFUSED, N_("Only a paid order is reopened; `retry` or `cancel` a held one.")),
+        Corrected.HELD: CommandOutcome(DONE, _RELEASED),
+        Corrected.NOT_PAID: CommandOutcome(
+            REFUSED, N_("Only a paid order is reopened; `retry` or `cancel` a held one.")
+        ),
         Corrected.IS_PAID: _IS_PAID,
         Corrected.MOVED: _MOVED,
-        Corrected.ANOTHER_PAYMENT: Outcome(
+        Corrected.ANOTHER_PAYMENT: CommandOutcome(
             REFUSED,
             N_("Name the transaction that the order is marked as paid by: `order` shows it."),
         ),
-        Corrected.RESUBMIT: Outcome(
+        Corrected.RESUBMIT: CommandOutcome(
             REFUSED, N_("The nonce is not used: `resubmit` the stored bytes, and the order is paid after all.")
         ),
         Corrected.ANOTHER_NONCE: _ANOTHER_NONCE,
@@ -84,37 +92,41 @@ OUTCOMES: Final[Mapping[str, Mapping[StrEnum, Outcome]]] = {
         Corrected.NEWER: _NEWER,
     },
     "resolve": {
-        Resolved.PAID: Outcome(DONE, N_("Done: that transaction paid the orders of the nonce.")),
-        Resolved.HELD: Outcome(DONE, _RELEASED),
-        Resolved.CLOSED_BEFORE: Outcome(DONE, N_("There is nothing to do: the nonce was closed before.")),
-        Resolved.STEPPED_OVER: Outcome(DONE, N_("Done. Resolve the next nonce, or `resume` if there is none.")),
-        Resolved.NOT_BOUND: Outcome(REFUSED, N_("Check operator and nonce: `show` lists both.")),
-        Resolved.NOT_NEXT: Outcome(REFUSED, N_("Resolve the lowest unknown nonce first.")),
+        Resolved.PAID: CommandOutcome(DONE, N_("Done: that transaction paid the orders of the nonce.")),
+        Resolved.HELD: CommandOutcome(DONE, _RELEASED),
+        Resolved.CLOSED_BEFORE: CommandOutcome(DONE, N_("There is nothing to do: the nonce was closed before.")),
+        Resolved.STEPPED_OVER: CommandOutcome(DONE, N_("Done. Resolve the next nonce, or `resume` if there is none.")),
+        Resolved.NOT_BOUND: CommandOutcome(REFUSED, N_("Check operator and nonce: `show` lists both.")),
+        Resolved.NOT_NEXT: CommandOutcome(REFUSED, N_("Resolve the lowest unknown nonce first.")),
         Resolved.NOT_PAUSED: _NOT_PAUSED,
-        Resolved.REBUILD: Outcome(REFUSED, N_("It paid an order that this ledger does not know: `rebuild`.")),
-        Resolved.CONFLICT: Outcome(
+        Resolved.REBUILD: CommandOutcome(REFUSED, N_("It paid an order that this ledger does not know: `rebuild`.")),
+        Resolved.CONFLICT: CommandOutcome(
             REFUSED, N_("It paid an order that the ledger has otherwise: `audit-chain`, then compare both by hand.")
         ),
-        Resolved.OURS: Outcome(REFUSED, N_("It is a transaction of this service: settlement closes it by itself.")),
+        Resolved.OURS: CommandOutcome(
+            REFUSED, N_("It is a transaction of this service: settlement closes it by itself.")
+        ),
         Resolved.ANOTHER_NONCE: _ANOTHER_NONCE,
         Resolved.NOT_FINAL: _NOT_FINAL,
         Resolved.NODES_DISAGREE: _DISAGREE,
     },
     "cancel-nonce": {
-        Cancelled.SUBMITTED: Outcome(
+        Cancelled.SUBMITTED: CommandOutcome(
             DONE, N_("Settlement follows the cancellation; its orders are held when it is final.")
         ),
-        Cancelled.CANCELLING: Outcome(DONE, N_("There is nothing to do: it is being cancelled.")),
-        Cancelled.NOT_OPEN: Outcome(REFUSED, N_("Check operator and nonce: `show` lists the open ones.")),
+        Cancelled.CANCELLING: CommandOutcome(DONE, N_("There is nothing to do: it is being cancelled.")),
+        Cancelled.NOT_OPEN: CommandOutcome(REFUSED, N_("Check operator and nonce: `show` lists the open ones.")),
         Cancelled.USED: _USED,
-        Cancelled.PAYABLE: Outcome(
+        Cancelled.PAYABLE: CommandOutcome(
             REFUSED, N_("The contract would pay it today: let it be paid, or pause the authority first.")
         ),
         Cancelled.NEWER: _NEWER,
         Cancelled.NOT_PAUSED: _NOT_PAUSED,
-        Cancelled.TOO_FAR: Outcome(REFUSED, N_("Too many nonces lie between: `rebuild` cancels them all.")),
-        Cancelled.NO_KEY: Outcome(REFUSED, N_("Set OPERATOR_PK or OPERATOR_PK_RETIRING to that operator's key.")),
-        Cancelled.FEE_CEILING: Outcome(REFUSED, N_("Raise MAX_FEE_GWEI and MAX_PRIORITY_FEE_GWEI, or wait.")),
+        Cancelled.TOO_FAR: CommandOutcome(REFUSED, N_("Too many nonces lie between: `rebuild` cancels them all.")),
+        Cancelled.NO_KEY: CommandOutcome(
+            REFUSED, N_("Set OPERATOR_PK or OPERATOR_PK_RETIRING to that operator's key.")
+        ),
+        Cancelled.FEE_CEILING: CommandOutcome(REFUSED, N_("Raise MAX_FEE_GWEI and MAX_PRIORITY_FEE_GWEI, or wait.")),
     },
 }
 """By command, every outcome that it can have."""

@@ -19,7 +19,7 @@ from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefuse
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, spoken
 from distributor.cli.sign import secret_of
-from distributor.cli.together import together
+from distributor.cli.together import ask_for_each
 from distributor.errors import ChainUnavailable, ConflictingOrder, WrongChain
 from distributor.ledger import Ledger
 from distributor.model import DEFAULT_SOURCE, Order
@@ -112,7 +112,7 @@ async def pay_file(context: CommandContext) -> int:
 
 async def _look(keeper: OrderKeeper, read: PayoutFile) -> _Looked:
     looked = _Looked(refused=list(read.refused))
-    answers = await together(keeper.look, read.orders.values())
+    answers = await ask_for_each(keeper.look, read.orders.values())
     for (line, order), answer in zip(read.orders.items(), answers, strict=True):
         if isinstance(answer, Rejected):
             looked.refused.append(RefusedLine(line=line, error=answer))
@@ -131,7 +131,7 @@ async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[
         stored.append((await keeper.keep(order, secret)).order)
 
     try:
-        answers = await together(keep, orders)
+        answers = await ask_for_each(keep, orders)
     except ServiceError:
         context.say(
             _("{stored} of {count} orders are stored; run the same command again: none is paid twice.").format(
@@ -160,7 +160,7 @@ async def _store(context: CommandContext, keeper: OrderKeeper, orders: Sequence[
 async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, decimals: int) -> int:
     """Add up where the orders of the file are; 1 while not all are paid, or a line is refused."""
     by_status: dict[str, list[Order]] = {}
-    statuses = await together(lambda order: standing(ledger, order), read.orders.values())
+    statuses = await ask_for_each(lambda order: line_state(ledger, order), read.orders.values())
     for order, status in zip(read.orders.values(), statuses, strict=True):
         by_status.setdefault(str(status), []).append(order)
     context.answer(
@@ -178,7 +178,7 @@ async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, dec
     return DONE if set(by_status) <= {"paid"} and not read.refused else REFUSED
 
 
-async def standing(ledger: Ledger, order: Order) -> str:
+async def line_state(ledger: Ledger, order: Order) -> str:
     """Return where the order of a line is; one that a rebuild found paid on the chain is paid, also without a row."""
     try:
         found = await ledger.recall(order)

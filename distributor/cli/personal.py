@@ -16,7 +16,7 @@ from distributor.cli.headings import HEADINGS
 from distributor.cli.language import N_, _
 from distributor.ledger.purging import Unfinished
 from distributor.recovery.personal_export import PersonalExport
-from distributor.recovery.purging import Kind, Report, Subject
+from distributor.recovery.purging import PurgeKind, PurgeReport, PurgeSubject
 from distributor.settings.use_cases import StatusSettings
 from distributor.status import rfc3339
 
@@ -99,25 +99,25 @@ async def purge(context: CommandContext) -> int:
     return REFUSED if dry.unfinished or dry.torn else DONE
 
 
-async def _run(context: CommandContext, purging: Any, subject: Subject | None, *, apply: bool) -> Report:
+async def _run(context: CommandContext, purging: Any, subject: PurgeSubject | None, *, apply: bool) -> PurgeReport:
     if subject is None:
-        replayed: Report = await purging.replay(apply=apply)
+        replayed: PurgeReport = await purging.replay(apply=apply)
         return replayed
-    done: Report = await purging.run(subject, by=context.options.by, apply=apply)
+    done: PurgeReport = await purging.run(subject, by=context.options.by, apply=apply)
     return done
 
 
-def _subject(options: argparse.Namespace) -> Subject | None:
+def _subject(options: argparse.Namespace) -> PurgeSubject | None:
     """Return whose data is erased; None for what the journal says."""
-    named: Sequence[tuple[Kind, object]] = (
-        (Kind.WALLET, options.wallet),
-        (Kind.ORDER, options.order),
-        (Kind.SHOP, options.shop),
+    named: Sequence[tuple[PurgeKind, object]] = (
+        (PurgeKind.WALLET, options.wallet),
+        (PurgeKind.ORDER, options.order),
+        (PurgeKind.SHOP, options.shop),
     )
-    return next((Subject(kind=kind, name=str(name)) for kind, name in named if name is not None), None)
+    return next((PurgeSubject(kind=kind, name=str(name)) for kind, name in named if name is not None), None)
 
 
-def _report(report: Report) -> dict[str, Any]:
+def _report(report: PurgeReport) -> dict[str, Any]:
     return {
         "rows": dict(sorted(report.rows.items())),
         "unfinished": [

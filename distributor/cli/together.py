@@ -15,7 +15,7 @@ TOGETHER = 16
 T = TypeVar("T")
 
 
-async def together(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order]) -> Sequence[T | Rejected]:
+async def ask_for_each(ask: Callable[[Order], Awaitable[T]], orders: Iterable[Order]) -> Sequence[T | Rejected]:
     """Return what *ask* answers for each order, or why it refused that one; some at a time. Raises as *ask*."""
     asking = asyncio.Semaphore(TOGETHER)
 

@@ -120,7 +120,7 @@ class ThirtyDays:
 
 async def charts_page(desk: Desk) -> Mapping[str, Any]:
     """Return what fills the page of charts; two reads of the ledger, whatever its history."""
-    days = last_days(desk.clock())
+    days = charted_days(desk.clock())
     settings = await desk.parts.settings(StatusSettings)
     counted = await (await desk.parts.ledger()).days(days[0], days[-1])
     return {
@@ -131,7 +131,7 @@ async def charts_page(desk: Desk) -> Mapping[str, Any]:
     }
 
 
-def last_days(now: UnixMs) -> Sequence[str]:
+def charted_days(now: UnixMs) -> Sequence[str]:
     """Return the thirty UTC days up to that of *now*, the oldest first."""
     return [utc_day(UnixMs(now - DAY_MS * before)) for before in reversed(range(DAYS_SHOWN))]
 

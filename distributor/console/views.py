@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distributor.cli.alarms import standing
+from distributor.cli.alarms import persisting_alarms
 from distributor.cli.argument_types import order_key
 from distributor.cli.call_backs import line_of
 from distributor.cli.language import N_, current, detail
@@ -57,7 +57,7 @@ class Views:
             "held": held,
             "held_max": HELD_SHOWN_MAX,
             "reasons": sorted({str(each["reason"]) for each in held} - {ROW_UNREADABLE}),
-            "alarms": await standing(context),
+            "alarms": await persisting_alarms(context),
         }
 
     async def held_for(self, reason: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ async def about_nonce(rows: Rows, operator: Address, nonce: int) -> AsyncIterato
             yield row
 
 
-async def about(rows: Rows, key: OrderKey) -> AsyncIterator[Row]:
+async def entries_about(rows: Rows, key: OrderKey) -> AsyncIterator[Row]:
     """Yield the entries about an order."""
     for prefix in prefixes_of(key):
         async for row in rows_under(rows, prefix):

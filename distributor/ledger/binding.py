@@ -66,7 +66,7 @@ class Binding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class WaitingPage:
     """Waiting orders, oldest first; ``after`` goes into the next call, empty when there are no more."""
 
     orders: Sequence[Order]

@@ -20,7 +20,7 @@ from distributor.ledger.approving import Approving
 from distributor.ledger.binding import (
     Binding,
     Inserted,
-    Page,
+    WaitingPage,
     add_attempt,
     after_binding,
     bind_orders,
@@ -38,7 +38,7 @@ from distributor.ledger.exits import Exits
 from distributor.ledger.guard_rows import GuardRows
 from distributor.ledger.opened import Opened, opened
 from distributor.ledger.order_index import index_payments
-from distributor.ledger.order_search import Found, OrderFilter
+from distributor.ledger.order_search import FoundOrders, OrderFilter
 from distributor.ledger.own_addresses import OwnAddresses
 from distributor.ledger.past import Past
 from distributor.ledger.queries import find_record
@@ -141,25 +141,25 @@ class Ledger:
 
     async def orders(self, wanted: Sequence[OrderKey]) -> Sequence[Order]:
         """Return orders that are known to be there, in that order. Raises InvariantBroken when one is not."""
-        return await queries.orders(self._rows, wanted)
+        return await queries.orders_by_key(self._rows, wanted)
 
-    async def found(self, wanted: OrderFilter, *, limit: int, after: str = "") -> Found:
+    async def found(self, wanted: OrderFilter, *, limit: int, after: str = "") -> FoundOrders:
         """Return a page of the orders that *wanted* names; what it reads does not grow with the orders there are."""
-        return await order_search.found(self._rows, wanted, limit=limit, after=after)
+        return await order_search.search_orders(self._rows, wanted, limit=limit, after=after)
 
     async def count(self, wanted: OrderFilter, *, after: str) -> int | None:
         """Return how many orders more there are behind *after*, counted up to 1,000; None where that takes reading."""
-        return await order_search.count(self._rows, wanted, after)
+        return await order_search.count_orders(self._rows, wanted, after)
 
     async def index_orders(self, place: str, *, limit: int) -> tuple[str, int]:
         """Index stored orders behind the row *place*; return the last row, empty at the end, and how many lacked it."""
         return await order_search.index_from(self._rows, place, limit)
 
-    async def waiting(self, *, limit: int, after: str = "") -> Page:
+    async def waiting(self, *, limit: int, after: str = "") -> WaitingPage:
         """Return waiting orders behind the place *after*, at most *limit*, oldest first; none where the line ends."""
         return await line.waiting(self._rows, limit=limit, after=after)
 
-    async def held_orders(self, *, limit: int) -> Page:
+    async def held_orders(self, *, limit: int) -> WaitingPage:
         """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named."""
         return await queries.held_orders(self._rows, limit)
 

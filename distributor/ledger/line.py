@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from distributor.ledger import keys
-from distributor.ledger.binding import Page
+from distributor.ledger.binding import WaitingPage
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.queries import named_orders
 from distributor.model import Order, OrderStatus
@@ -25,7 +25,7 @@ PAGES_MAX = 100
 _log = logging.getLogger(__name__)
 
 
-async def waiting(rows: Rows, *, limit: int, after: str) -> Page:
+async def waiting(rows: Rows, *, limit: int, after: str) -> WaitingPage:
     """Return waiting orders behind the place *after*, at most *limit*; none only where the line ends."""
     unreadable: list[Unreadable] = []
     for _ in range(PAGES_MAX):
@@ -34,10 +34,10 @@ async def waiting(rows: Rows, *, limit: int, after: str) -> Page:
         after = page.after
         if page.orders or not after:
             break
-    return Page(orders=page.orders, after=after, unreadable=unreadable)
+    return WaitingPage(orders=page.orders, after=after, unreadable=unreadable)
 
 
-async def _page(rows: Rows, limit: int, after: str) -> Page:
+async def _page(rows: Rows, limit: int, after: str) -> WaitingPage:
     first = behind(keys.OPEN_ORDERS + after) if after else keys.OPEN_ORDERS
     found = await rows.scan(first, past(keys.OPEN_ORDERS), limit=limit)
     read = await named_orders(rows, found)
@@ -45,7 +45,7 @@ async def _page(rows: Rows, limit: int, after: str) -> Page:
     for each in unreadable:
         logs.error(_log, "row_unreadable", key=each.key, why=each.why)
     more = found[-1].key.removeprefix(keys.OPEN_ORDERS) if len(found) == limit else ""
-    return Page(
+    return WaitingPage(
         orders=_still_waiting([each for each in read if isinstance(each, Order)]),
         after=more,
         unreadable=unreadable,

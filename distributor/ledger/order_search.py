@@ -64,7 +64,7 @@ class FoundOrder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class FoundOrders:
     """A page of orders; ``after`` goes into the next call, empty when there are no more."""
 
     orders: Sequence[FoundOrder]
@@ -81,7 +81,7 @@ class _Way:
     exact: bool
 
 
-async def found(rows: Rows, wanted: OrderFilter, *, limit: int, after: str) -> Found:
+async def search_orders(rows: Rows, wanted: OrderFilter, *, limit: int, after: str) -> FoundOrders:
     """
     Return at most *limit* orders behind the row *after*; by a hash, or in flight, all of the last transaction as well.
 
@@ -102,8 +102,8 @@ async def found(rows: Rows, wanted: OrderFilter, *, limit: int, after: str) -> F
             examined += 1
             if len(page) >= limit or examined >= EXAMINED_MAX:
                 after = row.key if more or row.key != chunk[-1].key else ""
-                return Found(orders=tuple(page.values()), after=after, unreadable=torn)
-    return Found(orders=tuple(page.values()), after="", unreadable=torn)
+                return FoundOrders(orders=tuple(page.values()), after=after, unreadable=torn)
+    return FoundOrders(orders=tuple(page.values()), after="", unreadable=torn)
 
 
 async def _chunks(rows: Rows, ranges: Sequence[Range], size: int) -> AsyncIterator[tuple[Sequence[Row], bool]]:
@@ -117,7 +117,7 @@ async def _chunks(rows: Rows, ranges: Sequence[Range], size: int) -> AsyncIterat
             at = behind(read[size - 1].key) if more else last
 
 
-async def count(rows: Rows, wanted: OrderFilter, after: str) -> int | None:
+async def count_orders(rows: Rows, wanted: OrderFilter, after: str) -> int | None:
     """Return how many orders there are behind the row *after*, counted up to ``COUNTED_MAX``; one request."""
     way = await _way(rows, wanted)
     ranges = _ranges_behind(way.ranges, after)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from distributor.errors import ConflictingOrder
 from distributor.ledger import closing, keys
-from distributor.ledger.binding import Page, wallets_of
+from distributor.ledger.binding import WaitingPage, wallets_of
 from distributor.ledger.closing import Closing, ClosingTotals, Ending
 from distributor.ledger.columns import decode
 from distributor.ledger.days import totals_of
@@ -52,7 +52,7 @@ def _must_decode(record: type[_Record], row: Row | None, key: str) -> _Record:
     return decode(record, row)
 
 
-async def orders(rows: Rows, wanted: Sequence[OrderKey]) -> Sequence[Order]:
+async def orders_by_key(rows: Rows, wanted: Sequence[OrderKey]) -> Sequence[Order]:
     """Return the orders under the keys *wanted*, in that order. Raises InvariantBroken when one is not there."""
     found = await rows_at(rows, map(keys.order_row, wanted))
     return [_order(found, key) for key in wanted]
@@ -90,7 +90,7 @@ APPROVALS_MAX = 20_000
 """Rows of orders that wait for approval, and that are passed over to find the others: as many as a file has lines."""
 
 
-async def held_orders(rows: Rows, limit: int) -> Page:
+async def held_orders(rows: Rows, limit: int) -> WaitingPage:
     """
     Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named.
 
@@ -100,7 +100,7 @@ async def held_orders(rows: Rows, limit: int) -> Page:
     approvals = [row for row in found if row.values.get(WAITS_FOR) == APPROVAL]
     others = [row for row in found if row.values.get(WAITS_FOR) != APPROVAL]
     read = await named_orders(rows, [*others[:limit], *approvals[:limit]])
-    return Page(
+    return WaitingPage(
         orders=[each for each in read if isinstance(each, Order) and each.status is OrderStatus.HELD],
         after="",
         unreadable=[each for each in read if isinstance(each, Unreadable)],
@@ -189,7 +189,7 @@ async def endings(
        own closing touches its orders and takes its units from the totals.
     """
     names = [name for transaction, _ in ends for name in transaction.orders]
-    found = {order.key: order for order in await orders(rows, names)}
+    found = {order.key: order for order in await orders_by_key(rows, names)}
     ending = [Ending(each, [found[name] for name in each.orders], proved) for each, proved in ends]
     totals = await closing_totals(rows, ending, now)
     at = [keys.transaction(each.operator, each.nonce) for each, _ in ends]

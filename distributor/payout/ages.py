@@ -37,7 +37,7 @@ BACKUP_MS_MAX = 26 * 3_600_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class RowAges:
     """What one look at the rows saw."""
 
     now: UnixMs
@@ -62,7 +62,7 @@ def clock_facts(ahead_ms: int | None, now: UnixMs) -> Sequence[Fact]:
     return [Fact(code=CLOCK_WRONG, subject="", detail=detail, since_ms=now)]
 
 
-def age_facts(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+def age_facts(seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
     """Return what is too old, each with the time from which on it was."""
     return [
         *_waiting(seen, ages),
@@ -74,7 +74,7 @@ def age_facts(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     ]
 
 
-def _waiting(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+def _waiting(seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
     waiting = seen.waiting
     detail = f"{waiting.reason}: {waiting.detail}" if waiting.reason else ""
     return [
@@ -84,7 +84,7 @@ def _waiting(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     ]
 
 
-def _open(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+def _open(seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
     return [
         Fact(
             code=TRANSACTION_OPEN_LONG,
@@ -113,7 +113,7 @@ def _gwei(wei: int | None) -> Decimal | str:
     return "unknown" if wei is None else format_gwei(Wei(wei))
 
 
-def _slots(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+def _slots(seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
     """Every slot taken while an order waits, and the last one was taken long ago: no nonce moves."""
     flying = [each.transaction for each in seen.opened if each.transaction.status is not TransactionStatus.MINED]
     if not seen.oldest or len(flying) < ages.lane.max_in_flight:
@@ -125,7 +125,7 @@ def _slots(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     return [Fact(code=SLOTS_STUCK, subject=f"nonce {lowest}", detail=detail, since_ms=since_ms)] if stuck else []
 
 
-def _settlement(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+def _settlement(seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
     """Something is open, and no look at all of it has succeeded for minutes."""
     if not seen.opened:
         return []
@@ -138,7 +138,7 @@ def _settlement(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     return [Fact(code=SETTLEMENT_SILENT, subject="", detail=detail, since_ms=since_ms)]
 
 
-def _sweep(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
+def _sweep(seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
     """The sweep has not run for minutes; in a system where it never ran, not since there was work."""
     began = [order.received_ms for order in seen.oldest] + [each.transaction.bound_ms for each in seen.opened]
     last_ms = seen.monitor.swept_ms or min(began, default=seen.now)
@@ -146,14 +146,14 @@ def _sweep(seen: Seen, ages: AgeSettings) -> Sequence[Fact]:
     return [Fact(code=SWEEP_MISSING, subject="", detail="", since_ms=last_ms)] if missing else []
 
 
-def _watch(seen: Seen) -> Sequence[Fact]:
+def _watch(seen: RowAges) -> Sequence[Fact]:
     """The sweep runs, and the watch that is part of it has not finished for three of its times."""
     watched_ms = seen.monitor.watched_ms
     missing = watched_ms and elapsed_ms(watched_ms, seen.now) > WATCHED_MS_MAX
     return [Fact(code=WATCH_MISSING, subject="", detail="", since_ms=watched_ms)] if missing else []
 
 
-def _backup(seen: Seen) -> Sequence[Fact]:
+def _backup(seen: RowAges) -> Sequence[Fact]:
     """The last good backup is too old; where there never was one, the first sweep says since when."""
     since_ms, name = seen.monitor.backup_ms, seen.monitor.backup_name
     if since_ms is None or elapsed_ms(since_ms, seen.now) <= BACKUP_MS_MAX:

@@ -26,7 +26,7 @@ from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 
 
-class Standing(StrEnum):
+class PaidStanding(StrEnum):
     """Whether what is called paid is paid."""
 
     SHOWN = "shown"
@@ -42,10 +42,10 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class PaidState:
     """The state of the order, and what the guard has recorded if the state rests on that."""
 
-    standing: Standing
+    standing: PaidStanding
     payment: GuardPayment | None = None
 
 
@@ -60,23 +60,25 @@ class CalledPaid:
     identity: Identity
     policy: SettlementSettings
 
-    async def of(self, order: Order) -> Found:
+    async def of(self, order: Order) -> PaidState:
         """Return the state of an order that is called paid by a transaction which is not its own."""
         records = await self._records(order)
         if any(is_same_payment(order, each) and each.tx_hash == order.paid_hash for each in records):
-            return Found(standing=Standing.SHOWN)
+            return PaidState(standing=PaidStanding.SHOWN)
         receipt = await self._receipt(order)
         if isinstance(receipt, Receipt) and await self._shows(order, receipt):
-            return Found(standing=Standing.SHOWN)
+            return PaidState(standing=PaidStanding.SHOWN)
         recorded = _recorded(order, records)
         if recorded is not None:
             return recorded
         by_hand = await self.ledger.exits.is_by_hand(order)  # the guard would pay it beside that transfer
         if self.identity.guard is not None and not by_hand:
             return await self._unrecorded(order, self.identity.guard)
-        return Found(standing=Standing.NOT_THERE if isinstance(receipt, Receipt) else Standing(receipt.value))
+        return PaidState(
+            standing=PaidStanding.NOT_THERE if isinstance(receipt, Receipt) else PaidStanding(receipt.value)
+        )
 
-    async def record(self, order: Order) -> Found | None:
+    async def record(self, order: Order) -> PaidState | None:
         """Return what the guards have recorded of *order*; None where they have nothing, or there is none."""
         return _recorded(order, await self._records(order))
 
@@ -115,12 +117,12 @@ class CalledPaid:
         said = [(each.word, each.emitter, each.ref_id, each.wallet, each.amount_units) for each in receipt.guard_events]
         return receipt.succeeded and wanted in said
 
-    async def _unrecorded(self, order: Order, guard: Address) -> Found:
+    async def _unrecorded(self, order: Order, guard: Address) -> PaidState:
         """Believe that the guard has no payment only of a final block behind the one that the row names."""
         final = await agreed_final(self.chain, self.policy)
         if (order.paid_block or 0) > final or not await self.guard.unrecorded(guard, [order.ref_id], block=final):
-            return Found(standing=Standing.NOT_FINAL)
-        return Found(standing=Standing.NOT_THERE)
+            return PaidState(standing=PaidStanding.NOT_FINAL)
+        return PaidState(standing=PaidStanding.NOT_THERE)
 
 
 def is_denied(order: Order, details: TransactionDetails, receipt: Receipt) -> bool:
@@ -141,9 +143,11 @@ def transfer_to(order: Order, receipt: Receipt, reserve: Address) -> Transfer | 
     return next((each for each, found in moved if receipt.succeeded and found == wanted), None)
 
 
-def _recorded(order: Order, records: Sequence[GuardPayment]) -> Found | None:
+def _recorded(order: Order, records: Sequence[GuardPayment]) -> PaidState | None:
     same = next((each for each in records if is_same_payment(order, each)), None)
     if same is not None:
         # An order of before was imported into a guard of later, which then names the import.
-        return Found(standing=Standing.SHOWN if same.tx_hash == order.paid_hash else Standing.MOVED, payment=same)
-    return Found(standing=Standing.OTHERWISE, payment=records[0]) if records else None
+        return PaidState(
+            standing=PaidStanding.SHOWN if same.tx_hash == order.paid_hash else PaidStanding.MOVED, payment=same
+        )
+    return PaidState(standing=PaidStanding.OTHERWISE, payment=records[0]) if records else None

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from distributor.ledger import Ledger, keys
-from distributor.ledger.binding import Page
+from distributor.ledger.binding import WaitingPage
 from distributor.ledger.call_backs import Announced
 from distributor.ledger.call_records import CallAddress, StopReason
 from distributor.ledger.opened import Opened, Unreadable
 from distributor.ledger.records import Ahead
 from distributor.model import Order
-from distributor.payout.ages import WATCHED_MS_MAX, Seen, age_facts, clock_facts
+from distributor.payout.ages import WATCHED_MS_MAX, RowAges, age_facts, clock_facts
 from distributor.payout.catalogue import CATALOGUE, LEDGER_BEHIND, ROW_UNREADABLE
 from distributor.payout.catalogue_call_backs import CALL_BACKS_GONE, CALL_BACKS_SILENT, CALL_BACKS_STOPPED
 from distributor.payout.ledger_age import PATIENCE_MS
@@ -92,7 +92,7 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
             torn.append(_torn("", str(error), now))
             return otherwise
 
-    nothing = Page(orders=(), after="")
+    nothing = WaitingPage(orders=(), after="")
     held, waiting, page, opened, monitor, look = await asyncio.gather(
         read(ledger.held_orders(limit=HELD_MAX), nothing),
         read(ledger.service.why_waiting(), Waiting()),
@@ -106,7 +106,7 @@ async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequ
     passed = await read(ledger.guard_rows.passed(), list[Unreadable | Order]())
     announced, _ = await ledger.call_backs.announced(limit=ANNOUNCED_MAX)
     reasons = [_reason(waiting)] if page.orders and waiting.reason is not None else []
-    seen = Seen(now=now, waiting=waiting, oldest=page.orders, opened=opened.transactions, monitor=monitor, look=look)
+    seen = RowAges(now=now, waiting=waiting, oldest=page.orders, opened=opened.transactions, monitor=monitor, look=look)
     return [
         *(_held(order) for order in held.orders),
         *(_torn(row.key, row.why, now) for part in (held, page, opened) for row in part.unreadable),

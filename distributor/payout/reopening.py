@@ -15,7 +15,7 @@ from distributor.ledger import Ledger
 from distributor.ledger.records import Slot
 from distributor.model import Hash, HoldReason, Order, OrderStatus
 from distributor.payout.adoption import paid_by, used_by
-from distributor.payout.called_paid import CalledPaid, Found, Standing, is_denied, shows_transfer
+from distributor.payout.called_paid import CalledPaid, PaidStanding, PaidState, is_denied, shows_transfer
 from distributor.payout.corrected import Corrected
 from distributor.payout.decision import Decision
 from distributor.payout.history import History, TransactionDetails, agreed_final
@@ -24,14 +24,14 @@ from distributor.ports import Chain, Guard
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 
-_UNPAID: Final = Found(standing=Standing.NOT_THERE)
+_UNPAID: Final = PaidState(standing=PaidStanding.NOT_THERE)
 _OF_A_PAID_ORDER: Final = {
-    Standing.SHOWN: Corrected.IS_PAID,
-    Standing.MOVED: Corrected.MOVED,
-    Standing.OTHERWISE: Corrected.NOT_SHOWN,
-    Standing.NOT_THERE: Corrected.NOT_SHOWN,
-    Standing.NOT_FINAL: Corrected.NOT_FINAL,
-    Standing.NODES_DISAGREE: Corrected.NODES_DISAGREE,
+    PaidStanding.SHOWN: Corrected.IS_PAID,
+    PaidStanding.MOVED: Corrected.MOVED,
+    PaidStanding.OTHERWISE: Corrected.NOT_SHOWN,
+    PaidStanding.NOT_THERE: Corrected.NOT_SHOWN,
+    PaidStanding.NOT_FINAL: Corrected.NOT_FINAL,
+    PaidStanding.NODES_DISAGREE: Corrected.NODES_DISAGREE,
 }
 """What a command answers that finds an order so, which is called paid."""
 
@@ -68,7 +68,7 @@ class Reopening:
     async def settle(self, order: Order, tx_hash: Hash, decision: Decision | None) -> Corrected:
         """Look whether *order* is paid, as it is called; let its row name what the guard has recorded instead."""
         found = await self._called_paid.of(order)
-        if found.payment is None or found.standing is not Standing.MOVED or found.payment.tx_hash != tx_hash:
+        if found.payment is None or found.standing is not PaidStanding.MOVED or found.payment.tx_hash != tx_hash:
             return _OF_A_PAID_ORDER[found.standing]
         if found.payment.block.number > await agreed_final(self.chain, self.policy):
             return Corrected.NOT_FINAL
@@ -129,18 +129,18 @@ class Reopening:
         receipt = await Witnesses(chain=self.chain).final_receipt(tx_hash, self.policy, release=True)
         return Corrected(receipt.value) if isinstance(receipt, TooEarly) else (details, receipt)
 
-    async def _elsewhere(self, order: Order, tx_hash: Hash) -> Found:
+    async def _elsewhere(self, order: Order, tx_hash: Hash) -> PaidState:
         """Look for a payment beside the order's own nonce; a proof that any node shows forbids to hold it."""
         found, named = await self._called_paid.record(order), order.paid_hash
         if found is not None or named is None or named == tx_hash:
             return found or _UNPAID
         shown = await self._called_paid.any_word_for(order, named)
-        return Found(standing=Standing.SHOWN) if shown else _UNPAID
+        return PaidState(standing=PaidStanding.SHOWN) if shown else _UNPAID
 
-    async def _hold(self, order: Order, found: Found, detail: str, decision: Decision | None) -> Corrected:
+    async def _hold(self, order: Order, found: PaidState, detail: str, decision: Decision | None) -> Corrected:
         """Hold *order* where nothing has paid it, or where its reference paid something else."""
-        otherwise = found.standing is Standing.OTHERWISE
-        if found.standing is not Standing.NOT_THERE and not otherwise:
+        otherwise = found.standing is PaidStanding.OTHERWISE
+        if found.standing is not PaidStanding.NOT_THERE and not otherwise:
             return _OF_A_PAID_ORDER[found.standing]
         if decision is not None:
             await self.ledger.admin.record("reopen", str(order.key), decision.by, decision.why)

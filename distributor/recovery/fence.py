@@ -46,7 +46,7 @@ class FenceOpen(ServiceError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lane:
+class FencedLane:
     """One operator behind the fence."""
 
     operator: Address
@@ -89,7 +89,7 @@ class Fence:
     block_time_s: float
     say: Say
 
-    async def lanes(self, operators: Sequence[Address]) -> Sequence[Lane]:
+    async def lanes(self, operators: Sequence[Address]) -> Sequence[FencedLane]:
         """
         Return what closing would do, and do nothing.
 
@@ -150,19 +150,19 @@ class Fence:
         except ConfigurationError:
             return {}
 
-    async def _lane(self, operator: Address, views: Sequence[PoolView], bound: int) -> Lane:
+    async def _lane(self, operator: Address, views: Sequence[PoolView], bound: int) -> FencedLane:
         counts = [view.counts[operator].latest for view in views]
         revoked = await self._is_revoked(operator)
-        return Lane(operator=operator, revoked=revoked, first=min(counts), highest=max(bound, *counts))
+        return FencedLane(operator=operator, revoked=revoked, first=min(counts), highest=max(bound, *counts))
 
-    async def _raised(self, lanes: Sequence[Lane]) -> Sequence[Lane]:
+    async def _raised(self, lanes: Sequence[FencedLane]) -> Sequence[FencedLane]:
         """Return the lanes with their ends raised to what the ledger has bound since."""
         bound = await self._bound()
         return [replace(lane, highest=max(lane.highest, bound.get(lane.operator, 0))) for lane in lanes]
 
     async def _push(
         self,
-        lanes: Sequence[Lane],
+        lanes: Sequence[FencedLane],
         snapshot: ChainSnapshot,
         signed: Mapping[Address, dict[int, Attempt]],
         shown: set[SubmitOutcome],
@@ -239,13 +239,13 @@ def _refuses(tried: Simulation, kinds: Collection[RevertKind]) -> bool:
     return tried.revert is not None and tried.revert.kind in kinds
 
 
-def _unspent(lane: Lane, views: Sequence[PoolView], snapshot: ChainSnapshot) -> Sequence[int]:
+def _unspent(lane: FencedLane, views: Sequence[PoolView], snapshot: ChainSnapshot) -> Sequence[int]:
     """Return the nonces to cancel now: of every node those that its pool would take next."""
     counts = {snapshot.nonces[lane.operator], *(view.counts[lane.operator].latest for view in views)}
     return sorted({nonce for count in counts for nonce in range(count, min(count + IN_POOL, lane.end))})
 
 
-def _is_drained(lane: Lane, views: Sequence[PoolView]) -> bool:
+def _is_drained(lane: FencedLane, views: Sequence[PoolView]) -> bool:
     """Say whether no node that answers has anything of this operator in its pool."""
     return all(counts.latest == counts.pending for counts in (view.counts[lane.operator] for view in views))
 
@@ -260,7 +260,7 @@ def _is_final(mark: ChainSnapshot, final: int | None) -> bool:
     return final is not None and mark.head.number <= final
 
 
-def _described(lane: Lane) -> str:
+def _described(lane: FencedLane) -> str:
     if lane.revoked:
         return f"Fence: {lane.operator} has no role, nothing is sent; waiting until that is final."
     return f"Fence: {lane.operator} spends the nonces {lane.first} to {lane.end - 1} on nothing, until that is final."

@@ -62,7 +62,7 @@ class PersonalExport:
         return [{"order": str(order.key), "status": each.status, "at_ms": each.at_ms} for each in found]
 
     async def _decisions(self, order: Order) -> Section:
-        return [_shown(row.values) async for row in audit_words.about(self.audit, order.key)]
+        return [_shown(row.values) async for row in audit_words.entries_about(self.audit, order.key)]
 
     async def _alarms(self, orders: Sequence[Order]) -> Section:
         subjects = {str(order.key) for order in orders}

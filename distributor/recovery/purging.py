@@ -24,7 +24,7 @@ from foundation.purge_journal import Purged, PurgeJournal
 from foundation.tablestore.ports import Rows
 
 
-class Kind(StrEnum):
+class PurgeKind(StrEnum):
     """What is erased."""
 
     WALLET = "wallet"
@@ -33,15 +33,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class PurgeSubject:
     """Whose data is erased: an address, ``SHOP:ID``, or the name of a shop."""
 
-    kind: Kind
+    kind: PurgeKind
     name: str
 
     @property
     def wallet(self) -> Address | None:
-        return Address(self.name) if self.kind is Kind.WALLET else None
+        return Address(self.name) if self.kind is PurgeKind.WALLET else None
 
     @property
     def key(self) -> OrderKey:
@@ -60,7 +60,7 @@ class Proof:
 
 
 @dataclass(kw_only=True, slots=True)
-class Report:
+class PurgeReport:
     """What a purge did, or would do."""
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -86,11 +86,11 @@ class Purging:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_rows", PurgeRows(self.rows, self.clock))
 
-    async def run(self, subject: Subject, *, by: str, apply: bool) -> Report:
+    async def run(self, subject: PurgeSubject, *, by: str, apply: bool) -> PurgeReport:
         """Erase what is stored of *subject*; nothing at all where one of its orders is not finished."""
         orders = await self._orders(subject)
         carriers = await self._rows.transactions([order.key for order in orders])
-        report = Report(unfinished=await self._unfinished(orders, carriers), torn=self._rows.torn)
+        report = PurgeReport(unfinished=await self._unfinished(orders, carriers), torn=self._rows.torn)
         if report.unfinished:
             return report
         if apply:
@@ -99,13 +99,13 @@ class Purging:
         await self._erase(report, orders, carriers, subject.wallet, apply=apply)
         return report
 
-    async def replay(self, *, apply: bool) -> Report:
+    async def replay(self, *, apply: bool) -> PurgeReport:
         """
         Erase again what the journal says, of what a backup or the chain brought back.
 
         What is not finished in it stays and is reported; the journal is replayed once more when it is.
         """
-        entries, report = await self.journal.entries(), Report(torn=self._rows.torn)
+        entries, report = await self.journal.entries(), PurgeReport(torn=self._rows.torn)
         orders = [order async for order in self._rows.orders() if order.purged_ms is None]
         named = [order for order in orders if any(_covers(entry, order) for entry in entries)]
         carriers = await self._rows.transactions([order.key for order in named])
@@ -120,11 +120,11 @@ class Purging:
 
     # looking -----------------------------------------------------------------------------------
 
-    async def _orders(self, subject: Subject) -> Sequence[Order]:
+    async def _orders(self, subject: PurgeSubject) -> Sequence[Order]:
         match subject.kind:
-            case Kind.WALLET:
+            case PurgeKind.WALLET:
                 return await self._rows.of_wallet(Address(subject.name))
-            case Kind.SHOP:
+            case PurgeKind.SHOP:
                 found = await self._rows.of_shop(subject.name)
             case _:
                 found = await self._rows.order(subject.key)
@@ -136,14 +136,14 @@ class Purging:
 
     async def _erased_wallets(self, entries: Sequence[Purged], orders: Sequence[Order]) -> Sequence[Address]:
         wallets = {order.wallet for order in orders} | await self._rows.ref_wallets()
-        erased = [entry.among(Kind.WALLET, wallets) for entry in entries if entry.kind == Kind.WALLET]
+        erased = [entry.among(PurgeKind.WALLET, wallets) for entry in entries if entry.kind == PurgeKind.WALLET]
         return sorted(Address(wallet) for found in erased for wallet in found)
 
     # erasing -----------------------------------------------------------------------------------
 
     async def _erase(
         self,
-        report: Report,
+        report: PurgeReport,
         orders: Sequence[Order],
         carriers: Sequence[Transaction],
         wallet: Address | None,
@@ -159,7 +159,7 @@ class Purging:
         report.proofs += [Proof(key=each.key, ref_id=each.ref_id, fingerprint=each.fingerprint) for each in orders]
 
     async def _words(self, orders: Sequence[Order], carriers: Sequence[Transaction]) -> AsyncIterator[Erasure]:
-        entries = [audit_words.about(self.audit, order.key) for order in orders]
+        entries = [audit_words.entries_about(self.audit, order.key) for order in orders]
         entries += [audit_words.about_nonce(self.audit, each.operator, each.nonce) for each in carriers]
         for about in entries:
             async for row in about:
@@ -188,20 +188,22 @@ class Purging:
             yield erasure
 
 
-def _entries(subject: Subject, orders: Sequence[Order]) -> Sequence[tuple[Kind, str]]:
+def _entries(subject: PurgeSubject, orders: Sequence[Order]) -> Sequence[tuple[PurgeKind, str]]:
     """Return what the journal keeps of a purge: the subject, and each order that it is not found by."""
-    if subject.kind is Kind.WALLET:
+    if subject.kind is PurgeKind.WALLET:
         return [(subject.kind, subject.name)]
     named = [
-        (Kind.ORDER, str(each.key)) for each in orders if subject.kind is Kind.ORDER or each.source != subject.name
+        (PurgeKind.ORDER, str(each.key))
+        for each in orders
+        if subject.kind is PurgeKind.ORDER or each.source != subject.name
     ]
-    return named if subject.kind is Kind.ORDER else [(subject.kind, subject.name), *named]
+    return named if subject.kind is PurgeKind.ORDER else [(subject.kind, subject.name), *named]
 
 
 def _covers(entry: Purged, order: Order) -> bool:
     """Say whether *entry* was the purge of *order*; what a person orders after a purge is not covered by it."""
-    if entry.is_of(Kind.ORDER, str(order.key)):
+    if entry.is_of(PurgeKind.ORDER, str(order.key)):
         return True
-    subject = order.wallet if entry.kind == Kind.WALLET else order.source
+    subject = order.wallet if entry.kind == PurgeKind.WALLET else order.source
     before = order.received_ms <= entry.at_ms or order.fingerprint == UNREMEMBERED
-    return before and entry.kind != Kind.ORDER and entry.is_of(entry.kind, subject)
+    return before and entry.kind != PurgeKind.ORDER and entry.is_of(entry.kind, subject)

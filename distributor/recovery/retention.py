@@ -112,7 +112,7 @@ class RetentionPass:
             return
         async for erasure in self._of_bytes(order, until_ms):
             yield erasure
-        async for row in audit_words.about(self.audit, order.key):
+        async for row in audit_words.entries_about(self.audit, order.key):
             if (words := audit_words.without_words(self.audit, row)) is not None:
                 yield words
         if changes := empty(order, outdated(CLASSES["Order"])):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distributor.model import OrderKey
-from distributor.recovery.purging import Kind, Purging, Subject
+from distributor.recovery.purging import PurgeKind, PurgeSubject, Purging
 from foundation.purge_journal import PurgeJournal
 from tests.factories import ALICE
 from tests.fakes.bench import Bench, a_closing
@@ -18,7 +18,7 @@ async def test_what_is_erased_is_empty_and_still_there(bench: Bench) -> None:
     bench.clock.advance(2 * DAY_MS)
     journal = PurgeJournal(MemoryBlobs(), "1/")
     purging = Purging(rows=bench.rows, audit=bench.audit.rows, journal=journal, clock=bench.clock)
-    wallet = Subject(kind=Kind.WALLET, name=ALICE)
+    wallet = PurgeSubject(kind=PurgeKind.WALLET, name=ALICE)
 
     report = await purging.run(wallet, by="ana", apply=True)
 

@@ -26,7 +26,7 @@ from distributor.chain_types import (
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Fees, Hash, Order, SubmitOutcome
 from distributor.payout.guard_calls import gas_of, is_guarded
-from distributor.ports import Head, UnsignedTransaction
+from distributor.ports import NodeHead, UnsignedTransaction
 from distributor.units import TokenUnits, Wei
 from foundation.errors import InvariantBroken
 from tests.fakes.chain_state import (
@@ -124,10 +124,10 @@ class FakeChain:
 
     # the port ----------------------------------------------------------------------------------
 
-    async def heads(self) -> Sequence[Head]:
+    async def heads(self) -> Sequence[NodeHead]:
         """Return the newest block of every node that is up."""
         up = [place for place, node in enumerate(self._nodes) if node not in self._down]
-        return [Head(chain_id=self.chain_id, number=self.head.number, place=place) for place in up]
+        return [NodeHead(chain_id=self.chain_id, number=self.head.number, place=place) for place in up]
 
     @property
     def nodes(self) -> Sequence[str]:

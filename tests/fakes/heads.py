@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distributor.ports import Chain, Head
+from distributor.ports import Chain, NodeHead
 
 
 class EveryNodeAnswers:
@@ -13,6 +13,6 @@ class EveryNodeAnswers:
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
 
-    async def heads(self) -> Sequence[Head]:
+    async def heads(self) -> Sequence[NodeHead]:
         """Return a head for each."""
-        return [Head(chain_id=1, number=1, place=place) for place, _ in enumerate(self._chain.nodes)]
+        return [NodeHead(chain_id=1, number=1, place=place) for place, _ in enumerate(self._chain.nodes)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from distributor.recovery.purging import Kind, Purging, Report, Subject
+from distributor.recovery.purging import PurgeKind, PurgeReport, PurgeSubject, Purging
 from foundation.purge_journal import PurgeJournal
 from tests.fakes.bench import Bench, a_closing, founded
 from tests.fakes.blobs import MemoryBlobs
@@ -25,11 +25,11 @@ class Eraser:
         journal = PurgeJournal(self.journal, "31337/")
         return Purging(rows=self.bench.rows, audit=self.bench.audit.rows, journal=journal, clock=self.bench.clock)
 
-    async def erase(self, kind: Kind, name: str, *, apply: bool = True) -> Report:
+    async def erase(self, kind: PurgeKind, name: str, *, apply: bool = True) -> PurgeReport:
         """Erase the data of one subject."""
-        return await self.purging.run(Subject(kind=kind, name=name), by="ana", apply=apply)
+        return await self.purging.run(PurgeSubject(kind=kind, name=name), by="ana", apply=apply)
 
-    async def replay(self, *, apply: bool = True) -> Report:
+    async def replay(self, *, apply: bool = True) -> PurgeReport:
         """Erase again what the journal says."""
         return await self.purging.replay(apply=apply)
 

@@ -16,7 +16,7 @@ from devstack.contracts import Devchain
 from devstack.servers import Azurite
 from distributor.ledger import keys
 from distributor.recovery.backup import prefix_of
-from distributor.recovery.purging import Report
+from distributor.recovery.purging import PurgeReport
 from distributor.resources import Resources
 from distributor.wiring import Container
 from foundation.backup import manifest
@@ -111,7 +111,7 @@ def test_a_backup_is_put_back_by_the_commands_of_its_page(desk: Desk, monkeypatc
     erased = list[bool]()
     replay = Resources.replay_purges
 
-    async def replaying(self: Resources) -> Report:
+    async def replaying(self: Resources) -> PurgeReport:
         erased.append(await (await self.ledger()).identity() is None)
         return await replay(self)
 

@@ -24,7 +24,7 @@ from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.payout.sweep import Sweep
 from distributor.recovery.fence import FenceOpen
-from distributor.recovery.purging import Kind, Purging, Subject
+from distributor.recovery.purging import PurgeKind, PurgeSubject, Purging
 from distributor.recovery.rebuild import NotSettled
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
@@ -223,7 +223,7 @@ class Host:
         """A person has the data of an order erased; refused while it is needed."""
         rows, journal = SteppedRows(post=self.world.post, turns=self.turns), PurgeJournal(self.world.purges, "31337/")
         purging = Purging(rows=rows, audit=MemoryRows(), journal=journal, clock=self.world.clock)
-        work = purging.run(Subject(kind=Kind.ORDER, name=str(order.key)), by="a person", apply=True)
+        work = purging.run(PurgeSubject(kind=PurgeKind.ORDER, name=str(order.key)), by="a person", apply=True)
         return self.turns.start(f"purge {order.order_id}", handled(work))
 
     def bar(self, key: OrderKey) -> Job:

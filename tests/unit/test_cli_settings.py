@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from distributor.cli import main
-from distributor.cli.deployed import settings_of
+from distributor.cli.deployed import deployed_settings
 from foundation.errors import ConfigurationError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for az is a script of the shell")
@@ -44,7 +44,7 @@ def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_deployed_apps_settings_are_read(az: Path) -> None:
     """On top of the environment; how the app itself signs in is left out, for a person signs in as a person."""
-    found = settings_of("group/app")
+    found = deployed_settings("group/app")
 
     assert az.exists()
     assert (found["CHAIN_ID"], found["AzureWebJobsStorage__accountName"]) == ("137", "stballx")
@@ -57,7 +57,7 @@ def test_a_deployed_apps_settings_are_read(az: Path) -> None:
 def test_an_app_that_is_not_there_is_named(app: str, said: str) -> None:
     """By the Azure CLI's own last line."""
     with pytest.raises(ConfigurationError, match=said):
-        settings_of(app)
+        deployed_settings(app)
 
 
 def test_without_the_azure_cli_the_runbook_says_how_to_connect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_without_the_azure_cli_the_runbook_says_how_to_connect(monkeypatch: pyte
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(ConfigurationError, match="runbook"):
-        settings_of("group/app")
+        deployed_settings("group/app")
 
 
 def test_each_setting_that_is_missing_has_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

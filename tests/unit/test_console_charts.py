@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from distributor.console.charts import DAYS_SHOWN, ThirtyDays, charts_page, last_days
+from distributor.console.charts import DAYS_SHOWN, ThirtyDays, charted_days, charts_page
 from distributor.console.desk import Desk
 from distributor.console.site import Console
 from distributor.day_totals import DayTotals
@@ -29,7 +29,7 @@ from tests.unit.test_console import ANA, SAME, Browser, a_console
 from tests.unit.test_order_list import filled
 from tests.unit.test_wiring import GOOD
 
-DAYS = last_days(UnixMs(NOW_MS))
+DAYS = charted_days(UnixMs(NOW_MS))
 TODAY = DAYS[-1]
 
 

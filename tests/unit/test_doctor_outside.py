@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from distributor.cli import doctor_outside
-from distributor.cli.doctor_outside import FORGED, forged_principal, principal, ready, unsigned
+from distributor.cli.doctor_outside import FORGED, check_ready, forged_principal, principal, unsigned
 from foundation.console.entra import HEADER, Entra
 from foundation.console.settings import ConsoleSettings
 from foundation.errors import ServiceError
@@ -92,8 +92,8 @@ async def test_a_forged_sign_in_changes_nothing(answers: Answers, wrong: str, *,
 
 async def test_the_app_is_ready() -> None:
     """The status is named where it is another."""
-    assert await ready(sends(lambda _: said(200)), URL) == ""
-    assert await ready(sends(lambda _: said(503)), URL) == "/ready: 503"
+    assert await check_ready(sends(lambda _: said(200)), URL) == ""
+    assert await check_ready(sends(lambda _: said(503)), URL) == "/ready: 503"
 
 
 def a_context(url: str) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from distributor.errors import MalformedQuery
 from distributor.ledger.order_search import OrderFilter
-from distributor.order_query import LIMIT, OrderQuery, opened, sealed
+from distributor.order_query import LIMIT, OrderQuery, row_of_cursor, sealed
 from tests.factories import ALICE
 
 DAY_MS = 86_400_000
@@ -102,5 +102,5 @@ def test_a_question_is_read_or_refused_whatever_it_holds(asked: dict[str, str]) 
 @given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), max_size=250))
 def test_a_cursor_comes_back_as_the_row_it_names(row: str) -> None:
     """In letters that a URL takes as they are."""
-    assert opened(sealed(row)) == row
+    assert row_of_cursor(sealed(row)) == row
     assert sealed(row).replace("-", "").replace("_", "").isalnum() or not row

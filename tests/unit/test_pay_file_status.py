@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from distributor.caps import Caps
-from distributor.cli.pay_file import standing
-from distributor.cli.together import together
+from distributor.cli.pay_file import line_state
+from distributor.cli.together import ask_for_each
 from distributor.ledger.rebuild_store import Payout, RebuildStore
 from distributor.model import Order, OrderKey
 from distributor.units import TokenUnits
@@ -39,31 +39,31 @@ async def test_what_a_rebuild_found_paid_is_paid() -> None:
         bench, order = await founded(), an_order("ORD1")
         await found_on_the_chain(bench, order, order.key if named else None)
 
-        assert await standing(bench.ledger, order) == "paid"
+        assert await line_state(bench.ledger, order) == "paid"
         other = replace(order, amount_units=TokenUnits(order.amount_units + 1))
-        assert await standing(bench.ledger, other) == "stored with other content"
+        assert await line_state(bench.ledger, other) == "stored with other content"
 
 
 async def test_a_line_is_where_its_order_is() -> None:
     """Unknown, waiting, or with other content under its id."""
     bench, order = await founded(), an_order("ORD1")
-    assert await standing(bench.ledger, order) == "not stored"
+    assert await line_state(bench.ledger, order) == "not stored"
 
     (stored,) = await bench.received("ORD1")
 
-    assert await standing(bench.ledger, stored) == "received"
-    assert await standing(bench.ledger, replace(stored, fingerprint="0" * 64)) == "stored with other content"
+    assert await line_state(bench.ledger, stored) == "received"
+    assert await line_state(bench.ledger, replace(stored, fingerprint="0" * 64)) == "stored with other content"
 
 
 async def test_what_waits_for_approval_is_counted_apart_until_it_is_cancelled() -> None:
     """It keeps the word for which it was held, and is no longer one of those that wait."""
     bench = await founded()
     held = (await bench.ledger.insert(an_order("ORD1"), Caps(approval_units=TokenUnits(1)))).order
-    assert await standing(bench.ledger, held) == "held for approval"
+    assert await line_state(bench.ledger, held) == "held for approval"
 
     await bench.ledger.admin.cancel(held, "rui", "not this one")
 
-    assert await standing(bench.ledger, held) == "cancelled"
+    assert await line_state(bench.ledger, held) == "cancelled"
 
 
 @pytest.mark.parametrize("trouble", [StoreUnavailable("no answer"), Contention("changed"), InvariantBroken("torn")])
@@ -74,4 +74,4 @@ async def test_what_ends_the_command_is_said_in_its_own_words(trouble: ServiceEr
         raise trouble
 
     with pytest.raises(type(trouble), match=str(trouble)):
-        await together(ask, [an_order("ORD1"), an_order("ORD2")])
+        await ask_for_each(ask, [an_order("ORD1"), an_order("ORD2")])

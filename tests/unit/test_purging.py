@@ -26,7 +26,7 @@ from distributor.payout.guard_change import GuardChange
 from distributor.payout.guard_settling import GuardSettling
 from distributor.recovery.audit import Mismatch, _compared, _entry
 from distributor.recovery.consistency import Consistency
-from distributor.recovery.purging import Kind
+from distributor.recovery.purging import PurgeKind
 from distributor.units import TokenUnits
 from distributor.webhook.order_keeper import OrderKeeper
 from foundation.alarms.model import FACTS
@@ -91,7 +91,7 @@ async def test_nothing_of_a_wallet_is_left_anywhere() -> None:
     rows.put(f"{FACTS}held_reverted:default:A1", {"code": "held_reverted", "subject": "default:A1", "detail": CANARY})
     await bench.audit.record("retry:default:A1:1", {"deed": "retry", "subject": "default:A1", "why": CANARY})
 
-    report = await eraser.erase(Kind.WALLET, ALICE)
+    report = await eraser.erase(PurgeKind.WALLET, ALICE)
 
     assert not any(word in said(eraser) for word in (ALICE, CANARY, "Reward", "raw 7", "distribute"))
     wanted = {"order": 2, "time-wallet": 2, "tx": 1, "attempt": 1, "spent": 1, "audit": 1, "alarm": 1}
@@ -113,7 +113,7 @@ async def test_words_about_its_call_backs_and_about_its_nonces_are_emptied() -> 
     for deed, subject in (told, *decided, other):
         await record(f"{deed}:{subject}:{1:015d}", {"deed": deed, "subject": subject, "why": CANARY})
 
-    report = await eraser.erase(Kind.ORDER, "default:A1")
+    report = await eraser.erase(PurgeKind.ORDER, "default:A1")
 
     assert report.rows["audit"] == 1 + len(decided)
     assert said(eraser).count(CANARY) == 1, "of another nonce"
@@ -124,19 +124,19 @@ async def test_a_dry_run_counts_the_same_and_writes_nothing() -> None:
     eraser = await paid_yesterday("A1")
     before = rows_of(eraser).dump()
 
-    dry = await eraser.erase(Kind.WALLET, ALICE, apply=False)
+    dry = await eraser.erase(PurgeKind.WALLET, ALICE, apply=False)
 
     assert (rows_of(eraser).dump(), eraser.journal.blobs) == (before, {})
-    assert dry.rows == (await eraser.erase(Kind.WALLET, ALICE)).rows
+    assert dry.rows == (await eraser.erase(PurgeKind.WALLET, ALICE)).rows
 
 
 async def test_once_more_changes_nothing() -> None:
     """What is empty stays empty; an order named by its id is found again and left."""
     eraser = await paid_yesterday("A1")
-    await eraser.erase(Kind.ORDER, "default:A1")
+    await eraser.erase(PurgeKind.ORDER, "default:A1")
     before = rows_of(eraser).dump()
 
-    assert (await eraser.erase(Kind.ORDER, "default:A1")).rows == {}
+    assert (await eraser.erase(PurgeKind.ORDER, "default:A1")).rows == {}
     assert rows_of(eraser).dump() == before
 
 
@@ -145,8 +145,8 @@ async def test_an_entry_without_words_and_an_id_that_nobody_knows_are_nothing() 
     eraser = await paid_yesterday("A1")
     await eraser.bench.audit.record("retry:default:A1:1", {"deed": "retry", "subject": "default:A1", "why": ""})
 
-    assert (await eraser.erase(Kind.ORDER, "default:none")).rows == {}
-    assert "audit" not in (await eraser.erase(Kind.ORDER, "default:A1")).rows
+    assert (await eraser.erase(PurgeKind.ORDER, "default:none")).rows == {}
+    assert "audit" not in (await eraser.erase(PurgeKind.ORDER, "default:A1")).rows
 
 
 async def test_other_people_keep_theirs() -> None:
@@ -156,9 +156,9 @@ async def test_other_people_keep_theirs() -> None:
     bobs = await eraser.bench.ledger.order(OrderKey("loja", "B1"))
     assert bobs is not None
 
-    await eraser.erase(Kind.ORDER, "default:A2")
+    await eraser.erase(PurgeKind.ORDER, "default:A2")
     assert (await eraser.bench.order("A1")).wallet == ALICE
-    await eraser.erase(Kind.SHOP, "default")
+    await eraser.erase(PurgeKind.SHOP, "default")
 
     assert [(await eraser.bench.order(each)).wallet for each in ("A1", "A2")] == ["", ""]
     assert await eraser.bench.ledger.order(bobs.key) == bobs
@@ -171,22 +171,22 @@ async def test_an_order_that_was_moved_is_erased_at_both_places() -> None:
     rows_of(eraser).put(keys.order_row(moved.key), encode(moved))
     rows_of(eraser).put(keys.ref(moved.ref_id), encode(moved.key))
 
-    report = await eraser.erase(Kind.ORDER, "old:A1")
+    report = await eraser.erase(PurgeKind.ORDER, "old:A1")
 
     assert report.rows["order"] == 2
     assert len(eraser.journal.blobs) == 2
     assert ALICE not in str([values for key, values in rows_of(eraser).dump().items() if key.startswith("order:")])
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Kind.ORDER, "default:A1"), (Kind.SHOP, "default")])
-async def test_what_an_order_left_behind_is_erased_with_it(kind: Kind, name: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), [(PurgeKind.ORDER, "default:A1"), (PurgeKind.SHOP, "default")])
+async def test_what_an_order_left_behind_is_erased_with_it(kind: PurgeKind, name: str) -> None:
     """The console names an order where it is now; the row under its first name holds the wallet too."""
     eraser = await paid_yesterday("A1", "A2")
     for source, order_id, to in (("older", "A1", "old"), ("old", "A1", "default"), ("old", "A9", "elsewhere")):
         left = an_order(order_id, source=source, status=OrderStatus.CANCELLED, moved_to=to)
         rows_of(eraser).put(keys.order_row(left.key), encode(left))
     backup = rows_of(eraser).dump()
-    left_alone = {"old:A9"} | ({"default:A2"} if kind is Kind.ORDER else set())
+    left_alone = {"old:A9"} | ({"default:A2"} if kind is PurgeKind.ORDER else set())
 
     report = await eraser.erase(kind, name)
 
@@ -206,7 +206,7 @@ async def test_an_index_row_that_became_wrong_goes_and_a_new_order_keeps_its_own
     rows_of(eraser).put(keys.wallet_time_row(replace(bobs, wallet=ALICE)), encode(bobs.key))
     rows_of(eraser).put(keys.wallet_time_row(an_order("gone", wallet=ALICE)), encode(OrderKey("default", "gone")))
 
-    report = await eraser.erase(Kind.WALLET, ALICE)
+    report = await eraser.erase(PurgeKind.WALLET, ALICE)
 
     assert report.rows["time-wallet"] == 3
     found = await eraser.bench.ledger.found(OrderFilter(wallet=BOB), limit=5)
@@ -218,10 +218,10 @@ async def test_the_totals_of_today_and_yesterday_stay() -> None:
     eraser = await paid_yesterday("A1")
     rows_of(eraser).put("spent:2027-01-16:" + ALICE, {"day": "2027-01-16", "wallet": ALICE, "units": "1"})
 
-    assert (await eraser.erase(Kind.WALLET, ALICE)).rows["spent"] == 1
+    assert (await eraser.erase(PurgeKind.WALLET, ALICE)).rows["spent"] == 1
     assert f"spent:2027-01-16:{ALICE}" in rows_of(eraser).dump()
     eraser.bench.clock.advance(2 * DAY_MS)
-    assert (await eraser.erase(Kind.WALLET, ALICE)).rows == {"spent": 1}
+    assert (await eraser.erase(PurgeKind.WALLET, ALICE)).rows == {"spent": 1}
 
 
 async def test_more_attempts_than_a_group_holds_are_all_emptied() -> None:
@@ -231,7 +231,7 @@ async def test_more_attempts_than_a_group_holds_are_all_emptied() -> None:
         attempt = an_attempt(index)
         rows_of(eraser).put(keys.attempt(*Slot(OPERATOR, 7), index), encode(attempt))
 
-    report = await eraser.erase(Kind.ORDER, "default:A1")
+    report = await eraser.erase(PurgeKind.ORDER, "default:A1")
 
     assert report.rows["attempt"] == 130
     assert "raw 7" not in said(eraser)
@@ -244,9 +244,9 @@ async def test_a_row_that_changes_meanwhile_is_not_written_over() -> None:
     rows.on_done = lambda group, _: rows.put(key, rows.dump()[key]) if group[0].key.startswith("attempt:") else None
 
     with pytest.raises(Contention):
-        await eraser.erase(Kind.WALLET, ALICE)
+        await eraser.erase(PurgeKind.WALLET, ALICE)
     rows.on_done = lambda _, __: None
-    await eraser.erase(Kind.WALLET, ALICE)
+    await eraser.erase(PurgeKind.WALLET, ALICE)
 
     assert ALICE not in said(eraser)
 
@@ -313,7 +313,7 @@ async def test_one_unfinished_order_and_nothing_is_written(prepare: Callable[[Er
     await prepare(eraser)
     before = rows_of(eraser).dump()
 
-    report = await eraser.erase(Kind.WALLET, ALICE)
+    report = await eraser.erase(PurgeKind.WALLET, ALICE)
 
     assert report.unfinished[OrderKey("default", "N1")] is why
     assert (rows_of(eraser).dump(), eraser.journal.blobs, report.rows) == (before, {}, {})
@@ -326,7 +326,7 @@ async def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(key: str) -
     backup = rows_of(eraser).dump() | {key: {"paid_hash": 7}}
     rows_of(eraser).restore(backup)
 
-    report = await eraser.erase(Kind.SHOP, "default")
+    report = await eraser.erase(PurgeKind.SHOP, "default")
     rows_of(eraser).restore(backup)
     replayed = await eraser.replay()
 
@@ -342,7 +342,7 @@ async def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(key: str) -
 async def test_what_comes_under_its_id_is_answered_as_known(changes: dict[str, Any]) -> None:
     """The same content or any other: it is paid, nothing is woken, and nothing is stored."""
     eraser = await paid_yesterday("A1")
-    await eraser.erase(Kind.WALLET, ALICE)
+    await eraser.erase(PurgeKind.WALLET, ALICE)
     before = rows_of(eraser).dump()
 
     accepted = await keeper(eraser.bench).keep(an_order("A1", **changes), "secret")
@@ -358,7 +358,7 @@ async def test_a_rebuild_finds_its_payment_known() -> None:
     """The chain shows wallet and reason for all time; the ledger does not take them back."""
     eraser = await paid_yesterday("A1")
     order = await eraser.bench.order("A1")
-    await eraser.erase(Kind.WALLET, ALICE)
+    await eraser.erase(PurgeKind.WALLET, ALICE)
     store = RebuildStore(eraser.bench.rows, eraser.bench.clock)
 
     assert await store.restore(_payout(order)) is RestoreResult.KNOWN
@@ -387,7 +387,7 @@ async def test_what_a_rebuild_found_is_erased_and_stays_paid(named: bool) -> Non
     store = RebuildStore(eraser.bench.rows, eraser.bench.clock)
     await store.restore(_payout(lost, lost.key if named else None))
 
-    report = await eraser.erase(Kind.WALLET, ALICE)
+    report = await eraser.erase(PurgeKind.WALLET, ALICE)
     accepted = await keeper(eraser.bench).keep(an_order("L1", wallet=BOB, fingerprint="y"), "secret")
 
     assert report.rows["ref"] == 1
@@ -399,7 +399,7 @@ async def test_a_barred_id_stays_barred() -> None:
     """It has no data but its id; a purge of its shop does not open it."""
     eraser = await paid_yesterday("A1")
     await eraser.bench.ledger.exits.bar(OrderKey("default", "X1"))
-    await eraser.erase(Kind.SHOP, "default")
+    await eraser.erase(PurgeKind.SHOP, "default")
 
     accepted = await keeper(eraser.bench).keep(an_order("X1"), "secret")
 
@@ -419,7 +419,7 @@ async def test_other_content_under_an_id_that_was_not_erased_is_still_refused() 
 async def test_no_act_of_a_person_brings_it_back() -> None:
     """Reopen, correct, settle, adopt, retry and cancel are refused by the ledger itself."""
     eraser = await paid_yesterday("A1")
-    await eraser.erase(Kind.WALLET, ALICE)
+    await eraser.erase(PurgeKind.WALLET, ALICE)
     ledger, order = eraser.bench.ledger, await eraser.bench.order("A1")
     proof = PaidBy(tx_hash=a_hash("x"), block_number=1, log_index=0)
     gone = replace(order, status=OrderStatus.CANCELLED, nonce=None, operator=None)
@@ -448,13 +448,15 @@ async def test_the_journal_is_written_first() -> None:
     eraser.journal.down_after = 0
 
     with pytest.raises(StoreUnavailable):
-        await eraser.erase(Kind.WALLET, ALICE)
+        await eraser.erase(PurgeKind.WALLET, ALICE)
 
     assert rows_of(eraser).dump() == before
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Kind.WALLET, ALICE), (Kind.ORDER, "default:A1"), (Kind.SHOP, "default")])
-async def test_a_backup_that_is_put_back_is_erased_again(kind: Kind, name: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name"), [(PurgeKind.WALLET, ALICE), (PurgeKind.ORDER, "default:A1"), (PurgeKind.SHOP, "default")]
+)
+async def test_a_backup_that_is_put_back_is_erased_again(kind: PurgeKind, name: str) -> None:
     """The journal names nobody, and finds the subject all the same; afterwards the id is still known."""
     eraser = await paid_yesterday("A1")
     backup = rows_of(eraser).dump()
@@ -475,7 +477,7 @@ async def test_what_a_backup_has_unfinished_is_told_and_erased_once_it_is_paid()
     """It is still needed: the rebuild pays or marks it, and the journal is replayed once more."""
     eraser = await paid_yesterday("A1")
     bench, paid = eraser.bench, rows_of(eraser).dump()
-    await eraser.erase(Kind.WALLET, ALICE)
+    await eraser.erase(PurgeKind.WALLET, ALICE)
     rows_of(eraser).restore(paid)
     order = await bench.order("A1")
     rows_of(eraser).put(keys.order_row(order.key), encode(replace(order, status=OrderStatus.HELD)))
@@ -490,7 +492,7 @@ async def test_what_a_backup_has_unfinished_is_told_and_erased_once_it_is_paid()
 async def test_what_a_person_orders_after_the_purge_is_theirs() -> None:
     """A wallet's entry covers what came before it, and what a rebuild found without its time."""
     eraser = await paid_yesterday("A1")
-    await eraser.erase(Kind.WALLET, ALICE)
+    await eraser.erase(PurgeKind.WALLET, ALICE)
     eraser.bench.clock.advance(1)
     store = RebuildStore(eraser.bench.rows, eraser.bench.clock)
     lost = an_order("L1", fingerprint=UNREMEMBERED)
@@ -513,7 +515,7 @@ async def test_no_command_gives_it_another_way() -> None:
     """What is left of it shows neither recipient nor amount, and its bytes are gone."""
     eraser = await paid_yesterday("A1")
     chain = FakeChain()
-    await eraser.erase(Kind.WALLET, ALICE)
+    await eraser.erase(PurgeKind.WALLET, ALICE)
     correction = Correction(
         ledger=eraser.bench.ledger,
         chain=chain,
@@ -543,7 +545,7 @@ def test_an_audit_of_the_chain_misses_no_wallet_that_was_erased() -> None:
 async def test_a_new_guard_gets_the_reference_with_the_reserve_as_its_recipient() -> None:
     """The contract takes no empty one; what refuses a second payment is the reference."""
     eraser = await paid_yesterday("A1", "A2")
-    await eraser.erase(Kind.ORDER, "default:A1")
+    await eraser.erase(PurgeKind.ORDER, "default:A1")
     chain = FakeChain()
     change = GuardChange(
         ledger=eraser.bench.ledger,

@@ -11,7 +11,7 @@ import pytest
 from distributor.ledger import Ledger
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.queue_facts import WAKE_MS_MAX
-from distributor.ports import Head, Queues
+from distributor.ports import NodeHead, Queues
 from distributor.readiness import (
     HEAD_AGE_MS_MAX,
     OPEN_AGE_MS_MAX,
@@ -52,10 +52,10 @@ ALL = {*IN_LEDGER, "settings", "node", "chain", "head", "work", "alarms"}
 class Nodes:
     """Nodes that are where they are told to be; or none, for a reason."""
 
-    at: list[Head] = field(default_factory=lambda: [Head(chain_id=CHAIN_ID, number=100)])
+    at: list[NodeHead] = field(default_factory=lambda: [NodeHead(chain_id=CHAIN_ID, number=100)])
     asked: int = 0
 
-    async def heads(self) -> Sequence[Head]:
+    async def heads(self) -> Sequence[NodeHead]:
         self.asked += 1
         await asyncio.sleep(0)
         return self.at
@@ -237,14 +237,14 @@ async def test_silent_nodes_are_not_ready(service: Service) -> None:
 
 async def test_nodes_of_another_chain_are_not_ready(service: Service) -> None:
     """They answer, and say nothing about ours."""
-    service.nodes.at = [Head(chain_id=CHAIN_ID + 1, number=10_000)]
+    service.nodes.at = [NodeHead(chain_id=CHAIN_ID + 1, number=10_000)]
 
     assert await service.failed() == {"chain", "head"}
 
 
 async def test_one_good_node_among_several_is_enough(service: Service) -> None:
     """The others are failed over."""
-    service.nodes.at.insert(0, Head(chain_id=CHAIN_ID + 1, number=10_000))
+    service.nodes.at.insert(0, NodeHead(chain_id=CHAIN_ID + 1, number=10_000))
 
     assert await service.failed() == set()
 
@@ -256,7 +256,7 @@ async def test_a_chain_that_stands_still_shows(service: Service) -> None:
     assert await service.failed(after_ms=HEAD_AGE_MS_MAX) == set()
     assert await service.failed(after_ms=KEPT_MS) == {"head"}
 
-    service.nodes.at = [Head(chain_id=CHAIN_ID, number=101)]
+    service.nodes.at = [NodeHead(chain_id=CHAIN_ID, number=101)]
     assert await service.failed(after_ms=KEPT_MS) == set()
 
 

@@ -327,7 +327,7 @@ def test_only_this_service_speaks_below_warning(level: str, expected: int) -> No
     """The client libraries log every request with its URL."""
     before = logging.getLogger("distributor").level
     try:
-        wiring.quieten({"LOG_LEVEL": level})
+        wiring.quieten_and_mask({"LOG_LEVEL": level})
         assert logging.getLogger("distributor").level == expected
     finally:
         logging.getLogger("distributor").setLevel(before)
@@ -340,7 +340,7 @@ def test_personal_data_is_shown_only_where_asked_for(value: str, shown: bool, mo
     monkeypatch.setattr(logging.getLogger("distributor"), "level", logging.getLogger("distributor").level)
     monkeypatch.setattr("foundation.logs.show_personal_data", lambda *, shown: asked.append(shown))
 
-    wiring.quieten({"LOG_PERSONAL_DATA": value})
+    wiring.quieten_and_mask({"LOG_PERSONAL_DATA": value})
 
     assert asked == [shown]
 
