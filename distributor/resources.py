@@ -25,7 +25,7 @@ from foundation.errors import ConfigurationError
 from foundation.lazy import built_once
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from foundation.settings.groups import SettingsGroup
 from foundation.settings.reading import read_group, secrets_of
 from foundation.tablestore.service_clock import ServiceClock
@@ -84,7 +84,7 @@ class Resources:
     ) -> None:
         self._environ, self._clock, self._transport = environ, clock, transport
         self._open = AsyncExitStack()
-        self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock, transport=transport)
+        self._secrets = KeyVaultSecrets(environ, sign_in=azure_credential, clock=clock, transport=transport)
         self._open.push_async_callback(self._secrets.aclose)
         self._settings = ResolvedSettings(environ, self._secrets)
         self.service_clock = ServiceClock(clock)

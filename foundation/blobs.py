@@ -27,7 +27,7 @@ from azure.core.exceptions import AzureError
 
 from foundation.clock import Sleep
 from foundation.errors import ConfigurationError, StoreUnavailable
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from foundation.settings.storage import Storage
 from foundation.storage_account import ServiceAccount, account_of
 
@@ -204,7 +204,7 @@ def connect_blobs(account: Storage, container: str) -> Blobs:
         return Blobs(account=account_of(account.connection_string, "blob"), container=container)
     if not account.blob_endpoint:
         raise ConfigurationError("the storage account has no …__blobServiceUri, nor an …__accountName")
-    identity: AsyncTokenCredential = sign_in(account.credential or "default", account.client_id)
+    identity: AsyncTokenCredential = azure_credential(account.credential or "default", account.client_id)
     return Blobs(account=ServiceAccount(url=account.blob_endpoint, credential=identity), container=container)
 
 

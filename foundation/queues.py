@@ -23,7 +23,7 @@ from azure.core.exceptions import AzureError
 from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, StoreUnavailable
 from foundation.queue_ages import Oldest
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from foundation.settings.storage import Storage
 from foundation.storage_account import ServiceAccount, account_of
 
@@ -54,7 +54,7 @@ def connect_queues(account: Storage, credential: AsyncTokenCredential | None = N
         return StorageQueues(account_of(account.connection_string))
     if not account.queue_endpoint:
         raise ConfigurationError("the storage account has no …__queueServiceUri, nor an …__accountName")
-    identity = credential or sign_in(account.credential or "default", account.client_id)
+    identity = credential or azure_credential(account.credential or "default", account.client_id)
     return StorageQueues(ServiceAccount(url=account.queue_endpoint, credential=identity))
 
 

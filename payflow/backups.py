@@ -41,7 +41,7 @@ _REST: Final = frozenset({CompanyStatus.CONFIRM, CompanyStatus.DISCONNECTED})
 _log = logging.getLogger(__name__)
 
 
-def is_due(last_ms: UnixMs, now: UnixMs) -> bool:
+def backup_is_due(last_ms: UnixMs, now: UnixMs) -> bool:
     """Say whether two in the morning has passed in São Paulo since *last_ms*; a time far ahead is long ago."""
     there = datetime.fromtimestamp(now / 1000, SAO_PAULO)
     mark = there.replace(hour=AT_H, minute=0, second=0, microsecond=0)
@@ -105,7 +105,7 @@ class Backups:
         return f"{APP}/{self.base.identity.ledger_id}/{keys.partition(company)}/"
 
     async def _is_due(self, company: CompanyId) -> bool:
-        return is_due(await backup.noted(self.base.lane(company).rows), self.clock())
+        return backup_is_due(await backup.noted(self.base.lane(company).rows), self.clock())
 
     async def _refuse_restoring(self, rows: Rows) -> None:
         if await rows.get(keys.RESTORING):

@@ -9,7 +9,7 @@ from foundation.tablestore.ports import UNSTORED, Version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Payer:
+class PayerMapping:
     """A customer of the clinic, or a name, as a person has mapped it."""
 
     addresses: tuple[str, ...] = ()

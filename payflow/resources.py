@@ -18,7 +18,7 @@ from foundation.clock import Clock
 from foundation.lazy import built_once
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from foundation.settings.groups import SettingsGroup
 from payflow.connect.tokens import Tokens
 from payflow.installation import CompanyPartitions, Installation
@@ -68,7 +68,7 @@ class Resources:
         self._environ, self._clock = environ, clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._open = AsyncExitStack()
-        self._secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=clock)
+        self._secrets = KeyVaultSecrets(environ, sign_in=azure_credential, clock=clock)
         self._open.push_async_callback(self._secrets.aclose)
         self._settings = ResolvedSettings(environ, self._secrets)
 
@@ -209,7 +209,7 @@ class Resources:
 
     @built_once
     async def _identity(self) -> AsyncTokenCredential:
-        return await self._open.enter_async_context(sign_in())
+        return await self._open.enter_async_context(azure_credential())
 
     @built_once
     async def _http(self) -> httpx.AsyncClient:

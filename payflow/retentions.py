@@ -15,8 +15,8 @@ from typing import Final
 from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
-from payflow.backups import is_due
-from payflow.delivery.retention import Retention
+from payflow.backups import backup_is_due
+from payflow.delivery.retention import CompanyRetention
 from payflow.installation import Installation
 from payflow.ledger import keys
 from payflow.model import CompanyId
@@ -54,8 +54,8 @@ class Retentions:
     async def _run(self, company: CompanyId) -> int:
         audits = (self.base.ledger.audit_rows, self.base.second.audit_rows)
         lane = self.base.lane(company)
-        retention = Retention(ledger=lane, audits=audits, clock=self.clock, days=self.days)
-        if not is_due(await retention.last_ms(), self.clock()) or await lane.rows.get(keys.RESTORING):
+        retention = CompanyRetention(ledger=lane, audits=audits, clock=self.clock, days=self.days)
+        if not backup_is_due(await retention.last_ms(), self.clock()) or await lane.rows.get(keys.RESTORING):
             return 0
         done = await retention.run()
         logs.info(_log, "emptied", company=company, **done)

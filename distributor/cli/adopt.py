@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from distributor.cli.argument_types import address
+from distributor.cli.argument_types import address_argument
 from distributor.cli.chain import past_arguments, past_obstacles
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext
@@ -38,7 +38,9 @@ async def adopt(context: CommandContext) -> int:
 
 
 def _arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--authority", required=True, type=address, metavar="ADDRESS", help=_("the new authority"))
+    command.add_argument(
+        "--authority", required=True, type=address_argument, metavar="ADDRESS", help=_("the new authority")
+    )
     past_arguments(command)
     apply_argument(command)
     by_and_why(command, _("for the audit trail; needed to adopt"))

@@ -24,7 +24,7 @@ def order_key(text: str) -> OrderKey:
     return OrderKey(source if separator else DEFAULT_SOURCE, order_id)
 
 
-def address(text: str) -> Address:
+def address_argument(text: str) -> Address:
     """Return *text* as an address with its checksum."""
     try:
         return parse_address(text)
@@ -32,7 +32,7 @@ def address(text: str) -> Address:
         raise argparse.ArgumentTypeError(f"{text} {error}") from None
 
 
-def source(text: str) -> str:
+def shop_argument(text: str) -> str:
     """Return *text* as the name of a shop."""
     if not SOURCE.fullmatch(text):
         raise argparse.ArgumentTypeError(_("{text} is not a shop's name: 1 to 16 of a-z 0-9 -").format(text=text))
@@ -54,7 +54,7 @@ def accepted_transfer(text: str) -> tuple[Hash, OrderKey | None]:
     return tx_hash(named), order_key(order) if order else None
 
 
-def whole(text: str) -> int:
+def count_argument(text: str) -> int:
     """Return *text* as a whole number, not below zero."""
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(_("{text} is not a whole number").format(text=text))

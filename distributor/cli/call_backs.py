@@ -11,7 +11,7 @@ from distributor.call_backs.by_hand import ByHand
 from distributor.call_backs.message import event_id, event_type
 from distributor.call_backs.posting import Receiver
 from distributor.call_backs.schedule import Meaning
-from distributor.cli.argument_types import source
+from distributor.cli.argument_types import shop_argument
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
@@ -156,7 +156,7 @@ def _arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "action", choices=["list", "resend", "test"], nargs="?", default="list", help=_("what to do; list if not given")
     )
-    command.add_argument("shop", nargs="?", type=source, metavar="SOURCE", help=_("the shop's name"))
+    command.add_argument("shop", nargs="?", type=shop_argument, metavar="SOURCE", help=_("the shop's name"))
     command.add_argument("--order", metavar="ID", help=_("the order's id in that shop"))
     command.add_argument("--since", type=moment, metavar="TIME", help=_("resend: every event since then"))
     apply_argument(command)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from distributor.cli import chain_answers
-from distributor.cli.argument_types import accepted_transfer, address, whole
+from distributor.cli.argument_types import accepted_transfer, address_argument, count_argument
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -257,15 +257,25 @@ def _first_block(context: CommandContext, settings: HistorySettings) -> int:
 
 
 def _history_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--from-block", type=whole, metavar="N", help=_("instead of FIRST_BLOCK"))
+    command.add_argument("--from-block", type=count_argument, metavar="N", help=_("instead of FIRST_BLOCK"))
     command.add_argument(
-        "--operator", action="append", default=[], type=address, metavar="ADDRESS", help=_("a former operator")
+        "--operator", action="append", default=[], type=address_argument, metavar="ADDRESS", help=_("a former operator")
     )
     command.add_argument(
-        "--former-authority", action="append", default=[], type=address, metavar="ADDRESS", help=_("a former authority")
+        "--former-authority",
+        action="append",
+        default=[],
+        type=address_argument,
+        metavar="ADDRESS",
+        help=_("a former authority"),
     )
     command.add_argument(
-        "--former-guard", action="append", default=[], type=address, metavar="ADDRESS", help=_("a former guard")
+        "--former-guard",
+        action="append",
+        default=[],
+        type=address_argument,
+        metavar="ADDRESS",
+        help=_("a former guard"),
     )
     command.add_argument(
         "--accept-transfer",

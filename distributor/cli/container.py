@@ -16,7 +16,7 @@ from distributor.cli.context import NOT_CONFIGURED
 from foundation.clock import system_clock
 from foundation.errors import ConfigurationError
 from foundation.secrets.key_vault import KeyVaultSecrets
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 
 _PATH = "PYTHONPATH"
 _LIBRARIES = ".python_packages/lib/site-packages"
@@ -38,7 +38,7 @@ def main(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 async def _settings(environ: Mapping[str, str]) -> dict[str, str]:
-    secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=system_clock)
+    secrets = KeyVaultSecrets(environ, sign_in=azure_credential, clock=system_clock)
     try:
         settings = await load_from_vault(environ, secrets)
     finally:

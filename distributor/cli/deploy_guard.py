@@ -11,7 +11,7 @@ from typing import Final
 from eth_abi.abi import encode
 
 from distributor.addresses import keccak256
-from distributor.cli.argument_types import address
+from distributor.cli.argument_types import address_argument
 from distributor.cli.common_arguments import apply_argument
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
@@ -99,7 +99,11 @@ def _allow(key: Address) -> str:
 
 def _arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--owner", required=True, type=address, metavar="ADDRESS", help=_("who allows keys and pauses: a multisig")
+        "--owner",
+        required=True,
+        type=address_argument,
+        metavar="ADDRESS",
+        help=_("who allows keys and pauses: a multisig"),
     )
     apply_argument(command)
 

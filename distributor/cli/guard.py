@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distributor.chain.guard import import_data
-from distributor.cli.argument_types import address as address_type
+from distributor.cli.argument_types import address_argument as address_type
 from distributor.cli.chain import past_arguments, past_obstacles
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused

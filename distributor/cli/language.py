@@ -18,7 +18,22 @@ from typing import Final, Literal
 
 from distributor.translation import LOCALE, translated
 from foundation.errors import ServiceError
-from foundation.sentences import Sentence
+from foundation.sentences import N_, Sentence
+
+__all__ = [
+    "DOMAIN",
+    "LANGUAGES",
+    "N_",
+    "PORTUGUESE",
+    "Code",
+    "_",
+    "choose",
+    "current",
+    "detail",
+    "messages",
+    "speaking",
+    "spoken",
+]
 
 DOMAIN: Final = "distributor"
 PORTUGUESE: Final = "pt_BR"
@@ -34,11 +49,6 @@ _current: ContextVar[Code] = ContextVar("language", default="en")
 def _(message: str) -> str:
     """Return *message* in the language in use; the message itself where it is English."""
     return messages(_current.get()).gettext(message) if message else ""
-
-
-def N_(message: str) -> str:  # noqa: N802 -- the name that every extractor of messages knows
-    """Mark *message* as one to translate later, where it is shown."""
-    return message
 
 
 def current() -> Code:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
-from distributor.cli.argument_types import address, tx_hash, whole
+from distributor.cli.argument_types import address_argument, count_argument, tx_hash
 from distributor.cli.context import CommandContext
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
@@ -73,8 +73,8 @@ async def _decide(context: CommandContext, run: Callable[[bool], Awaitable[StrEn
 
 def nonce_arguments(command: argparse.ArgumentParser) -> None:
     """Add the operator and the nonce."""
-    command.add_argument("--operator", required=True, type=address, metavar="ADDRESS", help=_("whose nonce"))
-    command.add_argument("--nonce", required=True, type=whole, metavar="N", help=_("which one"))
+    command.add_argument("--operator", required=True, type=address_argument, metavar="ADDRESS", help=_("whose nonce"))
+    command.add_argument("--nonce", required=True, type=count_argument, metavar="N", help=_("which one"))
 
 
 def _resolve_arguments(command: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from distributor.cli.argument_types import address, order_key, source
+from distributor.cli.argument_types import address_argument, order_key, shop_argument
 from distributor.cli.common_arguments import by_argument
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
@@ -131,7 +131,9 @@ def _report(report: PurgeReport) -> dict[str, Any]:
 
 
 def _export_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--wallet", required=True, type=address, metavar="ADDRESS", help=_("the person's wallet"))
+    command.add_argument(
+        "--wallet", required=True, type=address_argument, metavar="ADDRESS", help=_("the person's wallet")
+    )
     command.add_argument("--out", type=Path, metavar="FILE", help=_("write it into a new file"))
     command.add_argument(
         "--headings", action="store_true", help=_("headings in the language of --language instead of column names")
@@ -141,9 +143,11 @@ def _export_arguments(command: argparse.ArgumentParser) -> None:
 
 def _purge_arguments(command: argparse.ArgumentParser) -> None:
     whose = command.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--wallet", type=address, metavar="ADDRESS", help=_("all that is stored about a wallet"))
+    whose.add_argument(
+        "--wallet", type=address_argument, metavar="ADDRESS", help=_("all that is stored about a wallet")
+    )
     whose.add_argument("--order", type=order_key, metavar="ORDER", help=_("one order"))
-    whose.add_argument("--shop", type=source, metavar="SOURCE", help=_("all orders of a shop"))
+    whose.add_argument("--shop", type=shop_argument, metavar="SOURCE", help=_("all orders of a shop"))
     whose.add_argument("--replay", action="store_true", help=_("after a restore or a rebuild: what was erased before"))
 
 

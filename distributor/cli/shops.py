@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from distributor.cli.argument_types import source
+from distributor.cli.argument_types import shop_argument
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
@@ -105,7 +105,7 @@ def _line(known: KnownSecret) -> dict[str, object]:
 def _arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("action", choices=["list", "accept", "same-as"], help=_("see; another shop; the same shop"))
     command.add_argument("secret", nargs="?", metavar="SECRET", help=_("the secret's id, or how it begins"))
-    command.add_argument("source", nargs="?", type=source, metavar="SOURCE", help=_("the shop's name"))
+    command.add_argument("source", nargs="?", type=shop_argument, metavar="SOURCE", help=_("the shop's name"))
     apply_argument(command)
     by_and_why(command, _("for the audit trail; needed to change something"))
 

@@ -79,6 +79,6 @@ def announce(group: AtomicWrite, orders: Sequence[Order], now: UnixMs) -> None:
     group.insert(keys.announcement(first.sequence, first.key), values)
 
 
-def announcement(row: Row) -> Announcement:
+def read_announcement(row: Row) -> Announcement:
     """Return what a row announces. Raises InvariantBroken if it cannot be read."""
     return _CODEC.decode(Announcement, row)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from distributor.ledger import keys
-from distributor.ledger.announcing import Announcement, announce, announcement, numbered
+from distributor.ledger.announcing import Announcement, announce, numbered, read_announcement
 from distributor.ledger.call_records import CODEC, CallAddress, CallBack, CallName, CallState
 from distributor.ledger.columns import encode
 from distributor.ledger.opened import Unreadable
@@ -214,6 +214,6 @@ class CallBacks:
 
 def _announced(row: Row) -> Announced | Unreadable:
     try:
-        return Announced(row.key, announcement(row))
+        return Announced(row.key, read_announcement(row))
     except InvariantBroken as error:
         return Unreadable(key=row.key, why=str(error))

@@ -31,7 +31,7 @@ def prefix_of(chain_id: int) -> str:
     return f"{APP}/{chain_id}/"
 
 
-def is_due(last_ms: UnixMs, now: UnixMs) -> bool:
+def backup_is_due(last_ms: UnixMs, now: UnixMs) -> bool:
     """Say whether the hour of the backup has passed since *last_ms*; see ``elapsed_ms`` for one ahead of now."""
     return now - elapsed_ms(last_ms, now) < (now - AT_MS) // DAY_MS * DAY_MS + AT_MS
 
@@ -50,7 +50,7 @@ class LedgerBackup:
         """Back up once a day; a ledger that is nobody's is left alone: its last backups are needed."""
         monitor = await self.ledger.service.monitor_state()
         last_ms = monitor.backup_ms if monitor.backup_name and monitor.backup_ms else UnixMs(0)
-        if not is_due(last_ms, self.clock()) or await self.ledger.identity() is None:
+        if not backup_is_due(last_ms, self.clock()) or await self.ledger.identity() is None:
             return None
         return await self.run()
 

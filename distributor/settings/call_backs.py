@@ -30,7 +30,7 @@ class CallBackSettings(SettingsGroup):
     callback_urls: Mapping[str, Annotated[SecretStr, parsed(kinds.https_url)]] = family(
         "CALLBACK_URL__<SOURCE>",
         "Where one more shop is told: `CALLBACK_URL__SHOP_B` is the source `shop-b`",
-        accept.source,
+        accept.shop_suffix,
         secret=True,
     )
     inside_networks: Annotated[tuple[Network, ...], BeforeValidator(networks)] = setting(

@@ -20,7 +20,7 @@ from foundation.settings.values import optional, parsed
 
 _ShopSecret = Annotated[SecretStr, parsed(accept.webhook_secret)]
 _OptionalSecret = Annotated[SecretStr | None, parsed(optional(accept.webhook_secret))]
-_Tokens = Annotated[Decimal, parsed(accept.tokens)]
+_Tokens = Annotated[Decimal, parsed(accept.token_amount)]
 _Rate = Annotated[Rate | None, parsed(parse_rate)]
 
 _SECRETS = ("webhook_secret", "webhook_secret_previous", "webhook_secrets", "webhook_secrets_previous")
@@ -48,14 +48,14 @@ class WebhookSettings(SettingsGroup):
     webhook_secrets: Mapping[str, _ShopSecret] = family(
         "WEBHOOK_SECRET__<SOURCE>",
         "Secret of one more shop: `WEBHOOK_SECRET__SHOP_B` is the source `shop-b`",
-        accept.source,
+        accept.shop_suffix,
         secret=True,
         alone=True,
     )
     webhook_secrets_previous: Mapping[str, _ShopSecret] = family(
         "WEBHOOK_SECRET_PREVIOUS__<SOURCE>",
         "The same shop's secret before its last rotation",
-        accept.source,
+        accept.shop_suffix,
         secret=True,
         alone=True,
     )

@@ -48,7 +48,7 @@ def gwei(text: str) -> Wei:
     return gwei_to_wei(Decimal(text))
 
 
-def tokens(text: str) -> Decimal:
+def token_amount(text: str) -> Decimal:
     """Accept an amount of whole tokens; how many decimals it may have is the token's matter."""
     if not _NUMBER.fullmatch(text):
         raise ValueError("must be an amount of tokens, like 1000 or 0.5; 0 turns it off")
@@ -143,7 +143,7 @@ def proxies(text: str) -> int | None:
     return None if text.lower() == "none" else kinds.whole(0, 9)(text)
 
 
-def source(suffix: str) -> str:
+def shop_suffix(suffix: str) -> str:
     """Accept the end of a setting's name that says which shop it is for, return the shop."""
     shop = suffix.lower().replace("_", "-")
     if not _SOURCE.fullmatch(suffix) or shop == DEFAULT_SOURCE:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from distributor.signing.signer import LocalSigner
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AsyncHttpTransport
@@ -61,7 +61,7 @@ class OperatorKeys:
         async def build() -> Signer:
             from distributor.signing.vault_signer import connect_vault_signer
 
-            signer = await connect_vault_signer(setting, item, credential=sign_in(), transport=self._transport)
+            signer = await connect_vault_signer(setting, item, credential=azure_credential(), transport=self._transport)
             self._open.push_async_callback(signer.aclose)
             return signer
 

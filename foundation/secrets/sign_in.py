@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from foundation.settings.storage import Credential
 
 
-def sign_in(credential: Credential = "default", client_id: str = "") -> AsyncTokenCredential:
+def azure_credential(credential: Credential = "default", client_id: str = "") -> AsyncTokenCredential:
     """
     Return the managed identity when *credential* says so, else the person who is signed in.
 

@@ -24,7 +24,7 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 
 from foundation import logs
 from foundation.errors import ConfigurationError, InvariantBroken, NoTable, StoreUnavailable
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from foundation.settings.storage import Storage
 from foundation.tablestore.atomic import check_writes
 from foundation.tablestore.ports import (
@@ -185,7 +185,7 @@ def connect_tables(
     Raises:
         ConfigurationError: The connection string or the endpoint cannot be used.
     """
-    identity = sign_in(account.credential, account.client_id) if account.credential else None
+    identity = azure_credential(account.credential, account.client_id) if account.credential else None
     try:
         service = _service(account.connection_string, account.table_endpoint, identity, service_clock)
     except ValueError as error:  # never repeats the connection string

@@ -87,7 +87,7 @@ class AcsChannel:
         except (httpx.HTTPError, TimeoutError) as error:
             return acs.unknown(f"no answer ({type(error).__name__})", stops=True)
         retry_after = headers.get("retry-after", "")
-        return acs.after_post(status, retry_after, body) or await self._watch(acs.retry_after_s(retry_after))
+        return acs.after_post(status, retry_after, body) or await self._watch(acs.requested_wait_s(retry_after))
 
     async def ask(self, operation_id: str) -> SmtpOutcome | None:
         if await self._sign_in():
@@ -127,7 +127,7 @@ class AcsChannel:
             status, headers, body = await self._request("GET", f"/emails/operations/{operation_id}")
         except (httpx.HTTPError, TimeoutError):
             return None, 0.0
-        return acs.after_asking(status, body), acs.retry_after_s(headers.get("retry-after", ""))
+        return acs.after_asking(status, body), acs.requested_wait_s(headers.get("retry-after", ""))
 
     async def _sign_in(self) -> SmtpOutcome | None:
         try:

@@ -63,7 +63,7 @@ class ContaAzulApi:
         return answers.read_page(_there(await self._get(self._family.search, search.query())))
 
     async def instalment(self, instalment: InstalmentId) -> InstalmentDetail:
-        return answers.instalment(_there(await self._get(self._family.instalment(instalment))))
+        return answers.read_instalment(_there(await self._get(self._family.instalment(instalment))))
 
     async def baixa(self, baixa: BaixaId) -> Baixa | None:
         answer = await self._get(self._family.baixa(baixa))

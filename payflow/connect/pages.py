@@ -76,7 +76,7 @@ _OUTCOMES: Final[Mapping[ConnectOutcome, tuple[int, str, str]]] = {
 }
 
 
-def invitation(action: str, authorize_url: str) -> HtmlPage:
+def invitation_page(action: str, authorize_url: str) -> HtmlPage:
     """
     Return the invitation's page.
 

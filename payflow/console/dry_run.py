@@ -14,14 +14,14 @@ from payflow.ledger.entries import Entries
 from payflow.ledger.lane import LaneLedger
 from payflow.mail.formats import masked_address
 from payflow.office.language import N_
-from payflow.payers import Payer
+from payflow.payers import PayerMapping
 from payflow.state import Company, Delivery, Receipt
 
 _RECEIPT = N_("The receipt of payment {payment} becomes {state}.")
 _MAIL = N_("Its mail {kind} {number} to {address} becomes {state}.")
 _COMPANY = N_("The company {company} becomes {status}.")
 _PAYER = N_("The customer {customer} gets no receipts by e-mail from now on.")
-KINDS: Final = {"receipt": Receipt, "delivery": Delivery, "company": Company, "customer": Payer}
+KINDS: Final = {"receipt": Receipt, "delivery": Delivery, "company": Company, "customer": PayerMapping}
 Say = Callable[[str], str]
 
 

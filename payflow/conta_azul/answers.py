@@ -67,7 +67,7 @@ def read_page(answer: Any) -> InstalmentPage:
     return InstalmentPage(items=items, total=total if isinstance(total, int) else len(items))
 
 
-def instalment(answer: Any) -> InstalmentDetail:
+def read_instalment(answer: Any) -> InstalmentDetail:
     """Return an instalment with its payments."""
     return _read(_instalment, _object(answer))
 

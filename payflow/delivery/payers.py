@@ -11,7 +11,7 @@ from foundation.tablestore.queries import find
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.model import CustomerId, Person
-from payflow.payers import Mailbox, Payer
+from payflow.payers import Mailbox, PayerMapping
 from payflow.recipients.addresses import mailable
 from payflow.recipients.choice import SHARED_BY, Known, name_key
 from payflow.recipients.mapping import Mapped
@@ -26,9 +26,9 @@ class LaneRecipients:
 
     async def known(self, company: Company, customer: CustomerId, person: Person | None) -> Known:
         """Return what is known for the choice of one payer's addresses: the rows that it needs, and no others."""
-        payer = await self.payer(customer) if customer else Payer()
+        payer = await self.payer(customer) if customer else PayerMapping()
         key = name_key(person.name) if person else ""
-        named = await self._payer(self._name(key)) if key else Payer()
+        named = await self._payer(self._name(key)) if key else PayerMapping()
         texts = [*payer.addresses, *named.addresses]
         texts += [*person.billing_emails, *person.emails] if person else []
         boxes = {address: await self.mailbox(address) for address in mailable(texts)}
@@ -50,7 +50,7 @@ class LaneRecipients:
         made = [keys.payer_of(self.ledger.index.address(address), customer) for address in addresses]
         return [key for key in dict.fromkeys(made) if await self.ledger.rows.get(key) is None]
 
-    async def payer(self, customer: CustomerId) -> Payer:
+    async def payer(self, customer: CustomerId) -> PayerMapping:
         return await self._payer(keys.customer(customer))
 
     async def mailbox(self, address: str) -> Mailbox:
@@ -96,16 +96,18 @@ class LaneRecipients:
     def _name(self, name: str) -> str:
         return keys.payer_name(self.ledger.index.of(f"name|{name}"))
 
-    async def _payer(self, key: str) -> Payer:
-        return await find(self.ledger.rows, self.ledger.codec, Payer, key) or Payer()
+    async def _payer(self, key: str) -> PayerMapping:
+        return await find(self.ledger.rows, self.ledger.codec, PayerMapping, key) or PayerMapping()
 
     async def _mailbox(self, index: str) -> Mailbox:
         return await find(self.ledger.rows, self.ledger.codec, Mailbox, keys.address(index)) or Mailbox()
 
-    async def _put_payer(self, key: str, payer: Payer) -> None:
+    async def _put_payer(self, key: str, payer: PayerMapping) -> None:
         await self._put(key, self.ledger.codec.encode(payer), payer)
 
-    async def _put(self, key: str, values: Mapping[str, str | int | bool | bytes], read: Payer | Mailbox) -> None:
+    async def _put(
+        self, key: str, values: Mapping[str, str | int | bool | bytes], read: PayerMapping | Mailbox
+    ) -> None:
         write = AtomicWrite()
         write.put(key, values, read.version)
         await commit(self.ledger.rows, write, marker_row=key)

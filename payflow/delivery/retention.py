@@ -46,7 +46,7 @@ _Kept = TypeVar("_Kept", Receipt, Delivery)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Retention:
+class CompanyRetention:
     """
     The emptying of one company's rows.
 

@@ -62,7 +62,7 @@ class SenderAccount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Waiting:
+class QueuedCompany:
     """A company that has mail and no permit."""
 
     company: str
@@ -89,7 +89,7 @@ _CODEC = Codec(
                 number("in_day"),
             ),
         ),
-        Record(Waiting, (text("company"), number("since_ms"), number("tried_ms"), number("until_ms"))),
+        Record(QueuedCompany, (text("company"), number("since_ms"), number("tried_ms"), number("until_ms"))),
     ]
 )
 _ACCOUNT, _WAITING = "account", "waiting:"
@@ -133,7 +133,7 @@ class SenderDesk:
     async def epoch(self) -> int:
         return (await self.account()).epoch
 
-    async def waiting(self) -> Sequence[Waiting]:
+    async def waiting(self) -> Sequence[QueuedCompany]:
         """Return the companies that wait for a permit, the longest first."""
         return sorted((await self._waiting(self.clock())).values(), key=lambda each: (each.since_ms, each.company))
 
@@ -157,7 +157,7 @@ class SenderDesk:
         """
         now, account = self.clock(), await self.account()
         waiting = await self._waiting(now)
-        mine = waiting.get(company) or Waiting(company=company, since_ms=now, tried_ms=tried_ms, until_ms=0)
+        mine = waiting.get(company) or QueuedCompany(company=company, since_ms=now, tried_ms=tried_ms, until_ms=0)
         others = [other for name, other in waiting.items() if name != company]
         refused = _stopped_for(account, company, tried_ms, others, now)
         # A probe is one message: it does not stand in line with those that the stop keeps waiting.
@@ -178,7 +178,7 @@ class SenderDesk:
 
     # the turn ------------------------------------------------------------------------------------
 
-    async def _lease(self, mine: Waiting, others: Sequence[Waiting], holder: str) -> Lease | None:
+    async def _lease(self, mine: QueuedCompany, others: Sequence[QueuedCompany], holder: str) -> Lease | None:
         if any((other.since_ms, other.company) < (mine.since_ms, mine.company) for other in others):
             return None
         leases = self._leases()
@@ -187,21 +187,21 @@ class SenderDesk:
                 return lease
         return None
 
-    async def _waiting(self, now: UnixMs) -> dict[str, Waiting]:
+    async def _waiting(self, now: UnixMs) -> dict[str, QueuedCompany]:
         rows = await self.rows.scan(_WAITING, _WAITING + "~", limit=1_000)
-        found = [_CODEC.decode(Waiting, row) for row in rows]
+        found = [_CODEC.decode(QueuedCompany, row) for row in rows]
         return {each.company: each for each in found if each.until_ms > now}
 
-    async def _wait(self, waiting: Waiting) -> None:
+    async def _wait(self, waiting: QueuedCompany) -> None:
         write, key = AtomicWrite(), _WAITING + waiting.company
-        stored = await find(self.rows, _CODEC, Waiting, key)
+        stored = await find(self.rows, _CODEC, QueuedCompany, key)
         write.put(key, _CODEC.encode(waiting), stored.version if stored else UNSTORED)
         try:
             await commit(self.rows, write, marker_row=key)
         except Contention:
             return  # another lane of the same company waits as well
 
-    async def _forget(self, mine: Waiting) -> None:
+    async def _forget(self, mine: QueuedCompany) -> None:
         if mine.version != UNSTORED:
             await self._wait(replace(mine, until_ms=0))
 
@@ -261,7 +261,7 @@ def _stopped(account: SenderAccount, words: str, now: UnixMs, *, wait_ms: int = 
 
 
 def _stopped_for(
-    account: SenderAccount, company: str, tried_ms: UnixMs, others: Sequence[Waiting], now: UnixMs
+    account: SenderAccount, company: str, tried_ms: UnixMs, others: Sequence[QueuedCompany], now: UnixMs
 ) -> NotNow | None:
     """Return when a stopped sender is asked again; None if it is not stopped, or this company makes the probe."""
     if not account.stopped_ms:

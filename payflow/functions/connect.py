@@ -30,7 +30,7 @@ async def connect(req: func.HttpRequest, context: func.Context) -> func.HttpResp
         return html_response(pages.no_invitation())
     parts = urlsplit(connecting.redirect_uri)
     action = f"{parts.scheme}://{parts.netloc}/connect/{secret}"
-    return html_response(pages.invitation(action, connecting.authorize_url))
+    return html_response(pages.invitation_page(action, connecting.authorize_url))
 
 
 @blueprint.function_name("oauth_callback")

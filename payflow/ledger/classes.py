@@ -50,7 +50,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     ),
     "Day": classed(technical="day sent failed waited"),
     "DocumentOwner": classed(id="baixa customer", lookup="sha256"),
-    "Payer": classed(personal="addresses", technical="no_mail no_mail_ms language", operator="decided_by"),
+    "PayerMapping": classed(personal="addresses", technical="no_mail no_mail_ms language", operator="decided_by"),
     "Mailbox": classed(technical="suppressed confirmed changed_ms", operator="decided_by"),
     "Invitation": classed(id="company", personal="document", technical="digest expires_ms", operator="made_by"),
     "Access": classed(technical="epoch asks asked digest_ms digest_tried_ms paused_ms"),
@@ -62,7 +62,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Epoch": classed(technical="number"),
     "Head": classed(technical="number ledger where"),
     "SenderAccount": classed(technical="epoch stopped_ms why probe_ms minute in_minute day in_day", lookup="refused"),
-    "Waiting": classed(id="company", technical="since_ms tried_ms until_ms"),
+    "QueuedCompany": classed(id="company", technical="since_ms tried_ms until_ms"),
     "Lease": classed(technical="name holder until_ms"),
 }
 """By the record's type, then by the column's name in the row."""

@@ -10,7 +10,7 @@ from foundation.tablestore.queries import find, rows_under
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.model import CustomerId
-from payflow.payers import Payer
+from payflow.payers import PayerMapping
 from payflow.progress import Instalment
 from payflow.state import Receipt
 
@@ -20,7 +20,7 @@ LEFT_OUT = frozenset({"version", "address_index", "owner", "boundary", "operatio
 
 async def of_person(ledger: LaneLedger, customer: CustomerId) -> Mapping[str, Any]:
     """Return everything that is stored of a customer. Raises StoreUnavailable."""
-    payer = await find(ledger.rows, ledger.codec, Payer, keys.customer(customer))
+    payer = await find(ledger.rows, ledger.codec, PayerMapping, keys.customer(customer))
     receipts = [ledger.codec.decode(Receipt, row) async for row in rows_under(ledger.rows, "receipt:")]
     instalments = [ledger.codec.decode(Instalment, row) async for row in rows_under(ledger.rows, "instalment:")]
     own = [receipt for receipt in receipts if receipt.customer == customer]

@@ -16,7 +16,7 @@ from payflow.access import Access, Ask
 from payflow.connection import Invitation, SignIn, Token
 from payflow.days import Day
 from payflow.model import CompanyId
-from payflow.payers import Mailbox, Payer
+from payflow.payers import Mailbox, PayerMapping
 from payflow.progress import Cursor, Entry, Instalment, LookKind
 from payflow.sealing import Sealer
 from payflow.state import (
@@ -167,7 +167,8 @@ def _payer(company: CompanyId, sealer: Sealer) -> Record:
         lambda stored: tuple(filter(None, sealer.open(company, name, stored).split("\n"))),
     )
     return Record(
-        Payer, (Column(name, lines, name), flag("no_mail"), number("no_mail_ms"), text("language"), text("decided_by"))
+        PayerMapping,
+        (Column(name, lines, name), flag("no_mail"), number("no_mail_ms"), text("language"), text("decided_by")),
     )
 
 

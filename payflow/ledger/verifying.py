@@ -18,7 +18,7 @@ from payflow.days import Day
 from payflow.ledger import keys, migrating
 from payflow.ledger.backup import all_rows
 from payflow.ledger.lane import LaneLedger
-from payflow.payers import Mailbox, Payer
+from payflow.payers import Mailbox, PayerMapping
 from payflow.progress import Cursor, Instalment
 from payflow.state import Company, Delivery, DocumentOwner, Receipt
 
@@ -31,8 +31,8 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "delivery": Delivery,
     "document": DocumentOwner,
     "day": Day,
-    "customer": Payer,
-    "name": Payer,
+    "customer": PayerMapping,
+    "name": PayerMapping,
     "address": Mailbox,
 }
 _INDEXES: Final = (keys.DUE, keys.HELD)

@@ -107,7 +107,7 @@ def after_post(status: int, retry_after: str, body: bytes) -> SmtpOutcome | None
         return None
     words = _words(status, body)
     if status == _TOO_MANY:
-        return SmtpOutcome(verdict=Verdict.ACCOUNT, phase=Phase.DOT, words=words, retry_s=retry_after_s(retry_after))
+        return SmtpOutcome(verdict=Verdict.ACCOUNT, phase=Phase.DOT, words=words, retry_s=requested_wait_s(retry_after))
     if status in _MAYBE_TAKEN or not 400 <= status < _SERVER_ERROR:  # noqa: PLR2004 -- 4xx
         return unknown(words, stops=status not in _MAYBE_TAKEN)
     verdict = Verdict.ACCOUNT if status in _OF_THE_ACCOUNT else Verdict.SENDER
@@ -131,7 +131,7 @@ def unknown(words: str, *, stops: bool) -> SmtpOutcome:
     return SmtpOutcome(verdict=Verdict.UNKNOWN, phase=Phase.DOT, words=words, stops=stops)
 
 
-def retry_after_s(said: str) -> float:
+def requested_wait_s(said: str) -> float:
     """Return what a ``Retry-After`` says, at most a day; 0 if it says no number of seconds."""
     plain = said.isascii() and said.isdecimal() and len(said) <= 9  # noqa: PLR2004 -- digits
     return float(min(int(said), RETRY_S_MAX)) if plain else 0.0

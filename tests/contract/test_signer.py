@@ -22,7 +22,7 @@ from distributor.signing.vault_signer import VaultSigner, connect_vault_signer
 from distributor.units import Wei
 from foundation.errors import ConfigurationError
 from foundation.secrets import vault_client
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from foundation.settings.references import VaultItem
 from tests.fakes.signer import FakeSigner, read_signed
 from tests.integration.vault import URL, Peers, signed_in
@@ -67,7 +67,7 @@ async def signer(request: pytest.FixtureRequest, azure: Peers) -> AsyncIterator[
 
 async def connected(azure: Peers, key: VaultItem = KEY) -> VaultSigner:
     """Open a key of the vault with the real client."""
-    return await connect_vault_signer("OPERATOR_KEY_ID", key, credential=sign_in(), transport=azure.transport)
+    return await connect_vault_signer("OPERATOR_KEY_ID", key, credential=azure_credential(), transport=azure.transport)
 
 
 def test_a_signer_knows_its_address(signer: Signer) -> None:

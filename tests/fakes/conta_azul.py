@@ -124,7 +124,7 @@ class BooksApi:
         state = self.books.detailed(parcela) if parcela and instalment not in self.broken else None
         if not state:
             raise ApiUnavailable
-        return answers.instalment(_wired(shapes.detail(state, "RECEBIDO", str)))
+        return answers.read_instalment(_wired(shapes.detail(state, "RECEBIDO", str)))
 
     async def baixa(self, baixa: BaixaId) -> Baixa | None:
         await asyncio.sleep(0)

@@ -15,7 +15,7 @@ from distributor.adapters.vault_settings import load_from_vault
 from distributor.settings import ALL, about
 from foundation.errors import ConfigurationError
 from foundation.secrets.key_vault import KeyVaultSecrets
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from foundation.settings.reading import problems
 from tests.fakes.clock import FrozenClock
 from tests.integration.vault import URL, Peers
@@ -44,7 +44,7 @@ def azure(azure: Peers) -> Peers:
 
 async def settings(azure: Peers, **environ: str) -> dict[str, str]:
     """Return what the host is started with."""
-    secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=FrozenClock(), transport=azure.transport)
+    secrets = KeyVaultSecrets(environ, sign_in=azure_credential, clock=FrozenClock(), transport=azure.transport)
     try:
         return await load_from_vault(environ, secrets)
     finally:

@@ -9,7 +9,7 @@ import pytest
 from foundation.errors import ConfigurationError, SecretWithdrawn
 from foundation.secrets import vault_client
 from foundation.secrets.key_vault import KEPT_MS, KeyVaultSecrets
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from tests.fakes.clock import FrozenClock
 from tests.integration.vault import URL, Peers
 
@@ -19,7 +19,7 @@ BY_URI = f"@Microsoft.KeyVault(SecretUri={URL}/secrets/OPERATOR-PK)"
 
 async def read(azure: Peers, environ: dict[str, str], name: str = "OPERATOR_PK") -> str | None:
     """Read one secret with clients of its own."""
-    secrets = KeyVaultSecrets(environ, sign_in=sign_in, clock=FrozenClock(), transport=azure.transport)
+    secrets = KeyVaultSecrets(environ, sign_in=azure_credential, clock=FrozenClock(), transport=azure.transport)
     try:
         return await secrets.get(name)
     finally:
@@ -68,7 +68,7 @@ async def test_a_user_assigned_identity_is_asked_for_by_its_client_id(azure: Pee
     azure.vault.secrets["OPERATOR-PK"] = {"v1": "a value"}
     secrets = KeyVaultSecrets(
         {"OPERATOR_PK": BY_URI},
-        sign_in=lambda: sign_in("managedidentity", "the-client-id"),
+        sign_in=lambda: azure_credential("managedidentity", "the-client-id"),
         clock=FrozenClock(),
         transport=azure.transport,
     )
@@ -182,7 +182,7 @@ async def test_without_an_identity_the_way_to_sign_in_is_told(azure: Peers) -> N
     azure.vault.no_identity = True
     secrets = KeyVaultSecrets(
         {"OPERATOR_PK": BY_URI},
-        sign_in=lambda: sign_in("managedidentity"),
+        sign_in=lambda: azure_credential("managedidentity"),
         clock=FrozenClock(),
         transport=azure.transport,
     )
@@ -203,7 +203,7 @@ async def test_a_rotated_secret_is_read_again_after_ten_minutes(azure: Peers) ->
     """Until then the value read is kept, so that nobody's questions become the vault's load."""
     azure.vault.secrets["OPERATOR-PK"] = {"v1": "old"}
     clock = FrozenClock()
-    secrets = KeyVaultSecrets({"OPERATOR_PK": BY_URI}, sign_in=sign_in, clock=clock, transport=azure.transport)
+    secrets = KeyVaultSecrets({"OPERATOR_PK": BY_URI}, sign_in=azure_credential, clock=clock, transport=azure.transport)
     before = await secrets.get("OPERATOR_PK")
     azure.vault.secrets["OPERATOR-PK"]["v2"] = "new"
     kept = await secrets.get("OPERATOR_PK")
@@ -216,7 +216,9 @@ async def test_a_rotated_secret_is_read_again_after_ten_minutes(azure: Peers) ->
 async def test_a_fresh_reading_asks_the_vault_again(azure: Peers) -> None:
     """And what it answers is what everybody else reads from then on."""
     azure.vault.secrets["OPERATOR-PK"] = {"v1": "old"}
-    secrets = KeyVaultSecrets({"OPERATOR_PK": BY_URI}, sign_in=sign_in, clock=FrozenClock(), transport=azure.transport)
+    secrets = KeyVaultSecrets(
+        {"OPERATOR_PK": BY_URI}, sign_in=azure_credential, clock=FrozenClock(), transport=azure.transport
+    )
     before = await secrets.get("OPERATOR_PK")
     azure.vault.secrets["OPERATOR-PK"]["v2"] = "new"
 
@@ -231,7 +233,9 @@ async def test_a_withdrawn_secret_is_told_apart_from_a_vault_that_does_not_tell(
 ) -> None:
     """The one ends the secret, also the value that was kept; the other changes nothing."""
     azure.vault.secrets["OPERATOR-PK"] = {"v1": "a value"}
-    secrets = KeyVaultSecrets({"OPERATOR_PK": BY_URI}, sign_in=sign_in, clock=FrozenClock(), transport=azure.transport)
+    secrets = KeyVaultSecrets(
+        {"OPERATOR_PK": BY_URI}, sign_in=azure_credential, clock=FrozenClock(), transport=azure.transport
+    )
     await secrets.get("OPERATOR_PK")
 
     azure.vault.refusals["OPERATOR-PK"] = (403, "ForbiddenByRbac")
@@ -251,7 +255,9 @@ async def test_a_failure_is_not_kept(azure: Peers) -> None:
     """The role was granted a minute later: the next use finds the secret."""
     azure.vault.refusals["OPERATOR-PK"] = (403, "ForbiddenByRbac")
     azure.vault.secrets["OPERATOR-PK"] = {"v1": "a value"}
-    secrets = KeyVaultSecrets({"OPERATOR_PK": BY_URI}, sign_in=sign_in, clock=FrozenClock(), transport=azure.transport)
+    secrets = KeyVaultSecrets(
+        {"OPERATOR_PK": BY_URI}, sign_in=azure_credential, clock=FrozenClock(), transport=azure.transport
+    )
     with pytest.raises(ConfigurationError):
         await secrets.get("OPERATOR_PK")
     azure.vault.refusals.clear()

@@ -14,7 +14,7 @@ from distributor.ledger.rebuild_store import RebuildStore
 from distributor.ledger.restore_store import GROUP_BYTES_MAX, NotEmpty, Refill, RestoreStore
 from distributor.model import HoldReason, OrderKey, OrderStatus
 from distributor.payout.distribution import SCHEMA_LEVEL
-from distributor.recovery.backup import AT_MS, LedgerBackup, is_due
+from distributor.recovery.backup import AT_MS, LedgerBackup, backup_is_due
 from distributor.recovery.consistency import Consistency
 from distributor.recovery.rebuild import RestoreCut
 from distributor.recovery.restore import Restore, RestoreReport
@@ -433,7 +433,7 @@ def IDENTITY_OF_THE_WORLD() -> Any:  # noqa: N802 -- a constant that another mod
 def test_a_backup_is_due_once_five_in_the_morning_has_passed(last_h: int, now_h: int, due: bool) -> None:
     """UTC, by when the last good one was begun; a failed one is due again in an hour, one of next month is none."""
     day = 20_000 * DAY_MS
-    assert is_due(UnixMs(day + last_h * 3_600_000), UnixMs(day + now_h * 3_600_000)) is due
+    assert backup_is_due(UnixMs(day + last_h * 3_600_000), UnixMs(day + now_h * 3_600_000)) is due
     assert AT_MS == 5 * 3_600_000
 
 

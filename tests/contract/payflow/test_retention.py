@@ -10,7 +10,7 @@ from foundation.clock import DAY_MS, UnixMs
 from foundation.errors import Contention
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Rows
-from payflow.delivery.retention import Retention
+from payflow.delivery.retention import CompanyRetention
 from payflow.ledger import keys, verifying
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
@@ -49,7 +49,7 @@ async def test_ended_receipts_are_emptied_in_place(rows: Rows) -> None:
         for number in (1, 2):
             mail = a_delivery(f"b{at}", number=number, state=DeliveryState(state), tried_ms=NOW, reply="250 ok")
             await lane.write_delivery(mail)
-    retention = Retention(ledger=lane, audits=(), clock=lambda: OVER_MS, days=180)
+    retention = CompanyRetention(ledger=lane, audits=(), clock=lambda: OVER_MS, days=180)
 
     assert await retention.run() == {"receipt": 2, "delivery": 4}
     assert await retention.run() == {}
@@ -82,7 +82,7 @@ async def test_a_restore_mails_nothing_that_was_emptied(shared: FaultyServer) ->
     assert await mailed(clinic, payment) is ReceiptState.SENT
     clinic.time.now_s += 181 * 86_400
     full = await taken(clinic)
-    retention = Retention(ledger=clinic.lane, audits=(MemoryRows(),), clock=lambda: clinic.now, days=180)
+    retention = CompanyRetention(ledger=clinic.lane, audits=(MemoryRows(),), clock=lambda: clinic.now, days=180)
     assert await retention.run() == {"receipt": 1, "delivery": 1}
     emptied = await taken(clinic)
     assert keys.RETENTION in emptied.rows

@@ -209,7 +209,7 @@ def _container(job: ReceiptJob, later_ms: int) -> Container:
     os.environ["SSL_CERT_FILE"] = job.settings["SSL_CERT_FILE"]
     resources.LEDGER_TABLE, resources.SECOND_TABLE = f"{job.tables}a", f"{job.tables}b"
     if job.settings.get("MAIL") == "acs":
-        resources.sign_in = signed_in  # type: ignore[attr-defined, assignment]  # there is no platform here
+        resources.azure_credential = signed_in  # type: ignore[attr-defined, assignment]  # there is no platform here
     return Container(job.settings, clock=lambda: UnixMs(system_clock() + later_ms))
 
 

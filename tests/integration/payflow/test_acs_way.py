@@ -29,7 +29,7 @@ __all__ = ["world"]  # a fixture
 @pytest.fixture
 async def service(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Acs]:
     """The stand-in, certified by the authority that the app trusts; no mail server is named."""
-    monkeypatch.setattr(resources, "sign_in", signed_in)
+    monkeypatch.setattr(resources, "azure_credential", signed_in)
     async with acs(world.mail.server_context()) as server:
         for name in [name for name in os.environ if name.startswith("SMTP_") and name != "SMTP_FROM"]:
             monkeypatch.delenv(name)

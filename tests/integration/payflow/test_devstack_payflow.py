@@ -12,7 +12,7 @@ import pytest
 
 from devstack.payflow.mailbox import HOST, PASSWORD, USER, Mailbox, mailbox
 from devstack.payflow.service import service
-from foundation.secrets.sign_in import sign_in
+from foundation.secrets.sign_in import azure_credential
 from payflow.adapters.acs import SCOPE, AcsChannel, client
 from payflow.adapters.mail_token import token_source
 
@@ -49,7 +49,7 @@ async def test_azure_communication_services_fills_the_same_inbox(monkeypatch: py
     async with mailbox() as box, service(box) as settings:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
-        async with sign_in() as identity, client(ssl.create_default_context(cafile=str(box.ca_file))) as http:
+        async with azure_credential() as identity, client(ssl.create_default_context(cafile=str(box.ca_file))) as http:
             channel = AcsChannel(http, settings["ACS_ENDPOINT"], "r@payflow.example", token_source(identity, SCOPE))
             assert await channel.check() is None
             token = await token_source(identity, SCOPE)()

@@ -146,7 +146,7 @@ def test_any_answer_is_judged(status: int, retry_after: str, body: bytes) -> Non
 )
 def test_how_long_to_wait(said: str, seconds: float) -> None:
     """A day at most, whatever a service says."""
-    assert acs.retry_after_s(said) == seconds
+    assert acs.requested_wait_s(said) == seconds
 
 
 def test_a_service_in_trouble_stops_the_sender_until_it_says() -> None:

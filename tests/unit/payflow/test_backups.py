@@ -13,7 +13,7 @@ from foundation.backup.ports import NoBackup
 from foundation.clock import UnixMs
 from foundation.errors import Rejected, StoreUnavailable
 from payflow import backups
-from payflow.backups import Backups, is_due
+from payflow.backups import Backups, backup_is_due
 from payflow.installation import Installation
 from payflow.ledger import keys, schema
 from payflow.ledger.backup import LEFT_OUT
@@ -96,7 +96,7 @@ async def test_each_company_has_one_a_day_and_seven_days_are_kept(clock: FrozenC
 )
 def test_it_is_due_once_two_in_the_morning_has_passed_in_sao_paulo(last: str, now: str, due: bool) -> None:
     """Whatever the country's law says of summer; `backup` on a machine whose clock was a year ahead stops none."""
-    assert is_due(at(last), at(now)) is due
+    assert backup_is_due(at(last), at(now)) is due
 
 
 async def test_one_companys_trouble_keeps_no_other_from_its_backup(

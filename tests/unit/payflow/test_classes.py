@@ -55,7 +55,7 @@ def test_what_is_personal_or_a_credential_is_sealed() -> None:
     assert sealed == records.SEALED | {"index_key"}
 
 
-@pytest.mark.parametrize("record", ["Receipt", "Delivery", "Payer", "Company", "Instalment"])
+@pytest.mark.parametrize("record", ["Receipt", "Delivery", "PayerMapping", "Company", "Instalment"])
 def test_a_purge_empties_what_is_personal(record: str) -> None:
     """And the blind indexes that lead to it; never an id, or the receipt would be mailed anew."""
     assert {CLASSES[record][name] for name in emptied(record)} <= {

@@ -296,7 +296,7 @@ async def test_nothing_secret_is_stored_in_the_open(world: World) -> None:
 
 def test_the_invitation_posts_to_the_host_of_the_redirect() -> None:
     """And a browser may follow it to the sign-in, nowhere else."""
-    page = pages.invitation("https://payflow.example/connect/x", "https://auth.example/oauth2/authorize")
+    page = pages.invitation_page("https://payflow.example/connect/x", "https://auth.example/oauth2/authorize")
 
     assert 'action="https://payflow.example/connect/x"' in page.body
     assert page.headers["Content-Security-Policy"].endswith("form-action https://payflow.example https://auth.example")

@@ -77,8 +77,8 @@ def test_an_id_that_would_change_the_path_is_refused(bad: str) -> None:
 
 def test_a_detail_may_lack_almost_everything() -> None:
     """Event, customer, payments, attachments: all may be null."""
-    bare = answers.instalment(loaded({"id": "p-1", "evento": None, "baixas": None}))
-    expense = answers.instalment(
+    bare = answers.read_instalment(loaded({"id": "p-1", "evento": None, "baixas": None}))
+    expense = answers.read_instalment(
         loaded({"id": "p-1", "evento": {"tipo": "DESPESA"}, "cliente": {"id": "c", "nome": "A"}})
     )
 
@@ -91,7 +91,7 @@ def test_a_payment_of_a_detail_belongs_to_it() -> None:
     """Where the payment does not say so itself."""
     nested = {name: value for name, value in BAIXA.items() if name != "id_parcela"}
 
-    detail = answers.instalment(loaded({"id": "p-9", "baixas": [nested]}))
+    detail = answers.read_instalment(loaded({"id": "p-9", "baixas": [nested]}))
 
     assert detail.baixas[0].instalment == "p-9"
 
@@ -201,7 +201,9 @@ _JSON = st.recursive(
 
 @given(
     _JSON,
-    st.sampled_from([answers.read_page, answers.baixa, answers.instalment, answers.read_customer, answers.account]),
+    st.sampled_from(
+        [answers.read_page, answers.baixa, answers.read_instalment, answers.read_customer, answers.account]
+    ),
 )
 def test_every_answer_is_read_or_refused(value: Any, reader: Any) -> None:
     """No shape of JSON raises anything but UnreadableAnswer."""

@@ -15,7 +15,7 @@ from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.memory import MemoryRows
 from payflow.delivery import choices, retention
 from payflow.delivery.choices import Decider, Resend
-from payflow.delivery.retention import Retention
+from payflow.delivery.retention import CompanyRetention
 from payflow.ledger import keys, verifying
 from payflow.looking.reading import edited
 from payflow.model import BaixaId, Customer, CustomerId, InstalmentId
@@ -48,9 +48,9 @@ def sent(baixa: str = "b1", **changes: Any) -> Delivery:
     return a_delivery(baixa, **values)
 
 
-def of(book: Book, now: UnixMs = OVER_MS, *audits: MemoryRows) -> Retention:
+def of(book: Book, now: UnixMs = OVER_MS, *audits: MemoryRows) -> CompanyRetention:
     """Return the emptying of a ledger's rows at a time."""
-    return Retention(ledger=book.lane, audits=audits, clock=lambda: now, days=DAYS)
+    return CompanyRetention(ledger=book.lane, audits=audits, clock=lambda: now, days=DAYS)
 
 
 async def the(book: Book, baixa: str = "b1") -> Receipt:
@@ -357,13 +357,13 @@ async def test_what_a_run_has_no_time_for_the_next_one_does(monkeypatch: pytest.
     """The backups were before it in the same function, and the host ends a function that takes too long."""
     daily, _, clock = await two_companies()
     clock.advance(200 * DAY_MS)
-    run = Retention.run
+    run = CompanyRetention.run
 
-    async def slow(self: Retention) -> Counter[str]:
+    async def slow(self: CompanyRetention) -> Counter[str]:
         clock.advance(RUN_MS_MAX)
         return await run(self)
 
-    monkeypatch.setattr(Retention, "run", slow)
+    monkeypatch.setattr(CompanyRetention, "run", slow)
 
     assert [await daily.run_due() for _ in range(3)] == [2, 2, 0]
 
