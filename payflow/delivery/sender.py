@@ -4,7 +4,8 @@ The mail account, shared by all companies: its limits, its turn, its stop and it
 Rows of the partition ``sender``; none of them is what makes a mail go out at most once.
 
 - One permit is one message. Permits are leases (``SMTP_CONNECTIONS`` of them); a company that finds none leaves a
-  waiting row, and a free one goes to the company that has waited longest (R5-4).
+  waiting row, and a free one goes to the company that has waited longest (R5-4). While others wait, one company takes
+  at most half of what is left of the day (see ``turns``).
 - A refusal that may be the account's fault stops the sender for all. Every 15 minutes one probe: the due delivery
   that was tried longest ago, so that one bad message cannot be the probe each time (R5-1).
 - The right to probe is taken here, after the payment was read again, so that a lane that cannot send cannot use it
@@ -24,6 +25,8 @@ from foundation.tablestore.codec import Codec, Record, lines, number, text
 from foundation.tablestore.leases import Lease, Leases
 from foundation.tablestore.ports import UNSTORED, Rows, Version
 from foundation.tablestore.queries import find
+from payflow.delivery import turns
+from payflow.delivery.turns import QueuedCompany
 from payflow.mail.codes import Verdict
 from payflow.mail.smtp import SmtpOutcome
 from payflow.model import CompanyId
@@ -61,18 +64,6 @@ class SenderAccount:
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QueuedCompany:
-    """A company that has mail and no permit."""
-
-    company: str
-    since_ms: int
-    tried_ms: int
-    """When its due delivery was last tried."""
-    until_ms: int
-    version: Version = field(default=UNSTORED, compare=False, repr=False)
-
-
 _CODEC = Codec(
     [
         Record(
@@ -89,7 +80,6 @@ _CODEC = Codec(
                 number("in_day"),
             ),
         ),
-        Record(QueuedCompany, (text("company"), number("since_ms"), number("tried_ms"), number("until_ms"))),
     ]
 )
 _ACCOUNT, _WAITING = "account", "waiting:"
@@ -156,20 +146,28 @@ class SenderDesk:
             tried_ms: When the delivery was last tried; 0 when never.
         """
         now, account = self.clock(), await self.account()
-        waiting = await self._waiting(now)
-        mine = waiting.get(company) or QueuedCompany(company=company, since_ms=now, tried_ms=tried_ms, until_ms=0)
-        others = [other for name, other in waiting.items() if name != company]
-        refused = _stopped_for(account, company, tried_ms, others, now)
+        rows = await self._rows()
+        others = [other for name, other in rows.items() if name != company]
+        line, owed = turns.in_line(others, now), turns.owed(others, now)
+        mine = replace(turns.mine(rows, company, tried_ms, now), tried_ms=tried_ms)
+        day, left = _left(account, self.limits, now)
+        mine = turns.shared(mine, owed, day, left)
+        refused = _stopped_for(account, company, tried_ms, line, now)
+        if left > 0 and not account.stopped_ms and turns.has_had_its_part(mine, owed):
+            await self._wait(turns.rests(mine, now))
+            return NotNow(UnixMs(now + turns.PART_MS), "the rest of the day is for the companies that wait")
         # A probe is one message: it does not stand in line with those that the stop keeps waiting.
-        lease = None if refused else await self._lease(mine, () if account.stopped_ms else others, holder)
+        lease = None if refused else await self._lease(mine, () if account.stopped_ms else line, holder)
         if lease is None:
-            await self._wait(replace(mine, tried_ms=tried_ms, until_ms=now + WAITING_MS))
-            return refused or NotNow(UnixMs(now + RETRY_MS), "all connections are in use")
+            refused = refused or NotNow(UnixMs(now + RETRY_MS), "all connections are in use")
+            await self._wait(replace(mine, until_ms=now + WAITING_MS, owed_ms=refused.again_ms + turns.OWED_MS))
+            return refused
         taken = await self._take()
         if taken is not None:
             await self.leave(Permit(lease))
+            await self._wait(replace(mine, owed_ms=taken.again_ms + turns.OWED_MS))
             return taken
-        await self._forget(mine)
+        await self._serve(mine, rows.get(company))
         return Permit(lease)
 
     async def leave(self, permit: Permit) -> None:
@@ -179,7 +177,7 @@ class SenderDesk:
     # the turn ------------------------------------------------------------------------------------
 
     async def _lease(self, mine: QueuedCompany, others: Sequence[QueuedCompany], holder: str) -> Lease | None:
-        if any((other.since_ms, other.company) < (mine.since_ms, mine.company) for other in others):
+        if turns.is_behind(mine, others):
             return None
         leases = self._leases()
         for number_ in range(1, self.limits.connections + 1):
@@ -188,22 +186,25 @@ class SenderDesk:
         return None
 
     async def _waiting(self, now: UnixMs) -> dict[str, QueuedCompany]:
+        return {each.company: each for each in turns.in_line((await self._rows()).values(), now)}
+
+    async def _rows(self) -> dict[str, QueuedCompany]:
         rows = await self.rows.scan(_WAITING, _WAITING + "~", limit=1_000)
-        found = [_CODEC.decode(QueuedCompany, row) for row in rows]
-        return {each.company: each for each in found if each.until_ms > now}
+        return {each.company: each for each in (turns.CODEC.decode(QueuedCompany, row) for row in rows)}
 
     async def _wait(self, waiting: QueuedCompany) -> None:
         write, key = AtomicWrite(), _WAITING + waiting.company
-        stored = await find(self.rows, _CODEC, QueuedCompany, key)
-        write.put(key, _CODEC.encode(waiting), stored.version if stored else UNSTORED)
+        stored = await find(self.rows, turns.CODEC, QueuedCompany, key)
+        write.put(key, turns.CODEC.encode(waiting), stored.version if stored else UNSTORED)
         try:
             await commit(self.rows, write, marker_row=key)
         except Contention:
             return  # another lane of the same company waits as well
 
-    async def _forget(self, mine: QueuedCompany) -> None:
-        if mine.version != UNSTORED:
-            await self._wait(replace(mine, until_ms=0))
+    async def _serve(self, mine: QueuedCompany, stored: QueuedCompany | None) -> None:
+        """Store that a company waits no longer; one that never waited, while nobody else does, costs no write."""
+        if mine.day or (stored and (stored.until_ms or stored.owed_ms or stored.day)):
+            await self._wait(turns.served(mine))
 
     # the counts ----------------------------------------------------------------------------------
 
@@ -271,6 +272,12 @@ def _stopped_for(
     if any((other.tried_ms, other.company) < (tried_ms, company) for other in others):
         return NotNow(UnixMs(now + RETRY_MS), account.why)
     return None
+
+
+def _left(account: SenderAccount, limits: SendingLimits, now: UnixMs) -> tuple[str, int]:
+    """Return today, and how many messages are left of it."""
+    day = str(utc_day(now))
+    return day, limits.per_day - (account.in_day if account.day == day else 0)
 
 
 def _counted(account: SenderAccount, limits: SendingLimits, now: UnixMs) -> SenderAccount | None:

@@ -62,7 +62,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Epoch": classed(technical="number"),
     "Head": classed(technical="number ledger where"),
     "SenderAccount": classed(technical="epoch stopped_ms why probe_ms minute in_minute day in_day", lookup="refused"),
-    "QueuedCompany": classed(id="company", technical="since_ms tried_ms until_ms"),
+    "QueuedCompany": classed(id="company", technical="since_ms tried_ms until_ms owed_ms day left taken"),
     "Lease": classed(technical="name holder until_ms"),
 }
 """By the record's type, then by the column's name in the row."""

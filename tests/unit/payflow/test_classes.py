@@ -9,7 +9,7 @@ import pytest
 
 from foundation.personal_data import DataClass
 from foundation.tablestore import leases
-from payflow.delivery import sender
+from payflow.delivery import sender, turns
 from payflow.ledger import control, deliveries, identity, records, schema, send_log
 from payflow.ledger.classes import CLASSES, emptied
 from tests.fakes.payflow import COMPANY, SEALER
@@ -25,6 +25,7 @@ CODECS = [
     deliveries.EPOCHS,
     send_log.HEADS,
     sender._CODEC,
+    turns.CODEC,
     leases._CODEC,
 ]
 COLUMNS = {record: columns for codec in CODECS for record, columns in codec.columns.items()}
@@ -39,7 +40,7 @@ def test_no_codec_is_forgotten() -> None:
     """Each place in PayFlow that makes a codec is among those above."""
     makers = [file for file in PACKAGE.rglob("*.py") if any(map(_makes_a_codec, ast.walk(ast.parse(file.read_text()))))]
 
-    known = {"records", "identity", "schema", "control", "deliveries", "send_log", "sender"}
+    known = {"records", "identity", "schema", "control", "deliveries", "send_log", "sender", "turns"}
     assert {file.stem for file in makers} == known
 
 

@@ -9,7 +9,7 @@ import pytest
 from foundation.clock import UnixMs
 from foundation.errors import Contention
 from foundation.tablestore.memory import MemoryRows
-from payflow.delivery import rules, sender
+from payflow.delivery import rules, sender, turns
 from payflow.delivery.sender import NotNow, Permit, SenderAccount, SenderDesk, SendingLimits, after
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import SmtpOutcome
@@ -125,6 +125,103 @@ async def test_the_minute_and_the_day_have_their_limits() -> None:
 
     world.now += 86_400_000
     assert isinstance(await world.ask(A), Permit)
+
+
+async def _used_up(world: _Desk, *companies: CompanyId) -> None:
+    """Use up today's messages, and let each company be refused once; then it is the next day."""
+    world.now += 86_400_000 - world.now % 86_400_000 - 600_000
+    for _ in range(world.limits.per_day):
+        await world.desk.leave(await world.permit(C))
+    for company in companies:
+        world.now += 1_000
+        assert isinstance(await world.ask(company), NotNow)
+    world.now += 3_600_000
+
+
+async def _sent(world: _Desk, company: CompanyId, most: int) -> int:
+    """Send what *company* may of *most* messages, a second apart; return how many."""
+    for number in range(most):
+        world.now += 1_000
+        permit = await world.ask(company)
+        if isinstance(permit, NotNow):
+            return number
+        await world.desk.leave(permit)
+    return most
+
+
+async def test_a_thousand_mails_leave_half_of_the_day_to_the_one_that_waits() -> None:
+    """Both were refused yesterday, and A comes back first: it has its half, B's mail goes out, A has the rest."""
+    world = _Desk(limits=SendingLimits(per_minute=1_000, per_day=10))
+    await _used_up(world, A, B)
+
+    assert await _sent(world, A, 1_000) == 5
+    refused = await world.ask(A)
+    assert isinstance(refused, NotNow)
+    assert (refused.again_ms, refused.why) == (
+        world.now + turns.PART_MS,
+        "the rest of the day is for the companies that wait",
+    )
+    assert await _sent(world, B, 1) == 1
+
+    assert await _sent(world, A, 1_000) == 4
+    assert (await world.desk.account()).in_day == 10
+
+
+async def test_a_company_alone_takes_the_whole_day() -> None:
+    """Nobody waits: there is nobody to leave anything to."""
+    world = _Desk(limits=SendingLimits(per_minute=1_000, per_day=10))
+    await _used_up(world, A)
+
+    assert await _sent(world, A, 1_000) == 10
+
+
+async def test_two_that_have_thousands_have_half_each() -> None:
+    """The one that had its half does not stand in the way of the other."""
+    world = _Desk(limits=SendingLimits(per_minute=1_000, per_day=10))
+    await _used_up(world, A, B)
+
+    assert [await _sent(world, name, 1_000) for name in (A, B)] == [5, 5]
+
+
+async def test_a_company_that_never_comes_back_keeps_its_part_for_an_hour() -> None:
+    """It was paused, or its payment was undone: then the day is the others'."""
+    world = _Desk(limits=SendingLimits(per_minute=1_000, per_day=10))
+    await _used_up(world, A, B)
+    assert await _sent(world, A, 1_000) == 5
+
+    world.now += turns.OWED_MS
+
+    assert await _sent(world, A, 1_000) == 5
+
+
+async def test_a_new_wait_is_of_what_is_left_then() -> None:
+    """B is served, A goes on alone, and B waits once more: half of what is left now."""
+    world = _Desk(limits=SendingLimits(per_minute=1_000, per_day=20))
+    await _used_up(world, A, B)
+    assert (await _sent(world, A, 4), await _sent(world, B, 1), await _sent(world, A, 7)) == (4, 1, 7)
+    owed = {**world.rows.dump()["waiting:b"], "since_ms": world.now, "owed_ms": world.now + turns.OWED_MS}
+    world.rows.put("waiting:b", owed)
+
+    assert await _sent(world, A, 1_000) == 4
+
+
+async def test_the_last_message_of_a_day_goes_to_who_waited_longest() -> None:
+    """Half of one is nothing; it is not left over either."""
+    world = _Desk(limits=SendingLimits(per_minute=1_000, per_day=1))
+    await _used_up(world, B, A)
+
+    assert await _sent(world, A, 1_000) == 0
+    assert await _sent(world, B, 1) == 1
+
+
+async def test_a_row_of_a_version_before_is_read() -> None:
+    """It stood in line, and nothing was kept for it."""
+    world = _Desk(limits=SendingLimits(connections=1))
+    row: dict[str, str | int | bool | bytes] = {"company": "c", "since_ms": NOW - 1, "tried_ms": 0, "until_ms": NOW + 1}
+    world.rows.put("waiting:c", row)
+
+    assert isinstance(await world.ask(A), NotNow)
+    assert isinstance(await world.ask(C), Permit)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.SENDER, Verdict.ACCOUNT])
