@@ -153,41 +153,47 @@ WAITING: dict[WaitingReason, Guidance] = {
 HELD: dict[HoldReason, Guidance] = {
     HoldReason.REVERTED: Guidance(
         "The transaction was mined and refused by the contract; no tokens moved.",
-        "Resolve the cause in the detail, then retry the order.",
+        "Resolve the cause in the detail, then `retry` the order; or `cancel` it.",
     ),
     HoldReason.NO_TRANSFER: Guidance(
         "The transaction succeeded, but the token shows no transfer of this amount to this wallet.",
-        "Check AUTHORITY_ADDRESS and TOKEN_ADDRESS; inspect the transaction before paying anything by hand.",
+        "Look at the Transfer events of its transaction on an explorer before anything else. If the wallet received "
+        "nothing: correct AUTHORITY_ADDRESS or TOKEN_ADDRESS, then `retry --no-tokens-moved`. If another transaction "
+        "paid it: `settle`.",
     ),
     HoldReason.SIMULATION: Guidance(
         "The contract refuses this order, while it would pay others.",
-        "Read the detail; the wallet may be a contract that refuses tokens.",
+        "Read the detail; the wallet may be a contract that refuses tokens. If the cause is gone, `retry` the order. "
+        "If not, `cancel` it, and let the shop send it with another wallet under a new id.",
     ),
     HoldReason.NONCE_LOST: Guidance(
         "The order's nonce was used by a transaction this service does not know.",
-        "Find out who used the operator's key, and whether that transaction paid the order.",
+        "Pause payouts. Find out who used the operator's key, and whether that transaction paid the order. If it did, "
+        "`settle` the order. If not, and once nobody else has the key, `retry` it.",
     ),
     HoldReason.NONCE_CANCELLED: Guidance(
         "The order's nonce was cancelled by an operator, and nothing was paid.",
-        "Retry the order, or cancel it.",
+        "`retry` the order to pay it after all, or `cancel` it.",
     ),
     HoldReason.ITEM_FAILED: Guidance(
         "The guard reported this order as failed twice; nothing moved.",
-        "Read the reason in the detail; the wallet may refuse tokens. Then retry the order, or cancel it.",
+        "Read the reason in the detail; the wallet may refuse tokens. If the cause is gone, `retry` the order; if not, "
+        "`cancel` it.",
     ),
     HoldReason.REFERENCE_USED: Guidance(
         "This order's reference was paid before, to another wallet or with another amount.",
-        "Read in the detail what was paid; the order can never be paid under this id. Cancel it, and let the shop send "
-        "what is still owed under a new id.",
+        "Read in the detail what was paid; the order can never be paid under this id. `cancel` it, and let the shop "
+        "send what is still owed under a new id.",
     ),
     HoldReason.PAST_UNKNOWN: Guidance(
         "The ledger was rebuilt from a past that did not add up; this order may have been paid in the missing part.",
-        "Look on an explorer whether the reserve paid this wallet this amount. If not, retry it; if so, settle it.",
+        "Look on an explorer whether the reserve paid this wallet this amount. If not, `retry` it. If so, `settle` it.",
     ),
     HoldReason.NEEDS_APPROVAL: Guidance(
         "The order is above APPROVAL_TOKENS, by itself or with the others of its file, and another person must approve "
         "it.",
-        "Check who asked, the wallet and the amount. Then let a person who did not ask run `approve`, or cancel it.",
+        "Check who asked, the wallet and the amount. Then let a person who did not ask for it `approve` it. If it is "
+        "not to be paid, `cancel` it.",
     ),
 }
 

@@ -122,23 +122,33 @@ _SAID: Mapping[str, tuple[str, str]] = {
     ),
     "held_reverted": (
         "A transação foi minerada e recusada pelo contrato; nenhum token foi movido.",
-        "Resolva a causa indicada no detalhe e depois tente o pedido de novo (`retry`).",
+        "Resolva a causa indicada no detalhe e depois tente o pedido de novo (`retry`); ou cancele-o (`cancel`).",
     ),
     "held_no_transfer": (
         "A transação teve sucesso, mas o token não mostra transferência deste valor para esta carteira.",
-        "Confira AUTHORITY_ADDRESS e TOKEN_ADDRESS; consulte a transação antes de pagar qualquer coisa à mão.",
+        (
+            "Antes de tudo, veja num explorador os eventos Transfer da transação. Se a carteira não recebeu nada: "
+            "corrija AUTHORITY_ADDRESS ou TOKEN_ADDRESS, depois `retry --no-tokens-moved`. Se outra transação o "
+            "pagou: `settle`."
+        ),
     ),
     "held_simulation": (
         "O contrato recusa este pedido, embora pagasse outros.",
-        "Leia o detalhe; a carteira pode ser um contrato que recusa tokens.",
+        (
+            "Leia o detalhe; a carteira pode ser um contrato que recusa tokens. Se a causa passou, tente de novo "
+            "(`retry`). Se não, cancele-o (`cancel`), e a loja o envia com outra carteira e um novo id."
+        ),
     ),
     "held_nonce_lost": (
         "O nonce do pedido foi usado por uma transação que este serviço não conhece.",
-        "Descubra quem usou a chave do operador e se aquela transação pagou o pedido.",
+        (
+            "Pause os pagamentos. Descubra quem usou a chave do operador e se aquela transação pagou o pedido. Se "
+            "pagou: `settle`. Se não, e quando ninguém mais tiver a chave: `retry`."
+        ),
     ),
     "held_nonce_cancelled": (
         "O nonce do pedido foi cancelado por um operador e nada foi pago.",
-        "Tente o pedido de novo (`retry`) ou cancele-o.",
+        "Tente o pedido de novo (`retry`) para pagá-lo, ou cancele-o (`cancel`).",
     ),
     "waiting_guard_changed": (
         "GUARD_ADDRESS não é o guard pelo qual este livro paga; nada é vinculado, e o que está aberto é liquidado.",
@@ -154,27 +164,30 @@ _SAID: Mapping[str, tuple[str, str]] = {
     ),
     "held_item_failed": (
         "O guard relatou este pedido como falho duas vezes; nada foi movido.",
-        "Leia o motivo no detalhe; a carteira pode recusar tokens. Depois tente de novo (`retry`) ou cancele.",
+        (
+            "Leia o motivo no detalhe; a carteira pode recusar tokens. Se a causa passou, tente de novo (`retry`); se "
+            "não, cancele-o (`cancel`)."
+        ),
     ),
     "held_reference_used": (
         "A referência deste pedido já foi paga, a outra carteira ou com outro valor.",
         (
-            "Leia no detalhe o que foi pago; o pedido nunca pode ser pago com este id. Cancele-o, e a loja envia o que "
-            "ainda é devido com um novo id."
+            "Leia no detalhe o que foi pago; o pedido nunca pode ser pago com este id. Cancele-o (`cancel`), e a loja "
+            "envia o que ainda é devido com um novo id."
         ),
     ),
     "held_needs_approval": (
         "O pedido passa de APPROVAL_TOKENS, sozinho ou com os outros do seu arquivo, e outra pessoa precisa aprová-lo.",
         (
-            "Confira quem pediu, a carteira e o valor. Depois uma pessoa que não pediu roda `approve`; ou cancele o "
-            "pedido."
+            "Confira quem pediu, a carteira e o valor. Depois uma pessoa que não o pediu o aprova (`approve`). Se não "
+            "é para pagar, cancele-o (`cancel`)."
         ),
     ),
     "held_past_unknown": (
         "O livro-razão foi refeito de um passado que não fechava, e este pedido pode ter sido pago na parte que falta.",
         (
-            "Veja num explorador se a reserva pagou este valor a esta carteira. Se não, devolva-o (`retry`); se sim, "
-            "`settle` ou `cancel`."
+            "Veja num explorador se a reserva pagou este valor a esta carteira. Se não, tente de novo (`retry`). Se "
+            "sim: `settle`."
         ),
     ),
 }

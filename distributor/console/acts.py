@@ -41,6 +41,8 @@ class Act:
     about: About
     run: Run
     options: Mapping[str, Any] = field(default_factory=dict)
+    means: str = ""
+    """What becomes of the order."""
 
     def asked(self, subject: str) -> dict[str, Any]:
         """Return the command's arguments about *subject*."""
@@ -75,6 +77,7 @@ ACTS: Final[Mapping[str, Act]] = {
             about=About.ORDER,
             run=orders.retry,
             options={"no_tokens_moved": False},
+            means=N_("The order goes back into the line at its old place, and is paid once."),
         ),
         Act(
             name="approve",
@@ -82,8 +85,15 @@ ACTS: Final[Mapping[str, Act]] = {
             about=About.ORDER,
             run=approve.approve,
             options={"batch": None, "count": None},
+            means=N_("You checked who asked, the wallet and the amount. The order goes into the line and is paid."),
         ),
-        Act(name="cancel", label=N_("Cancel permanently"), about=About.ORDER, run=orders.cancel),
+        Act(
+            name="cancel",
+            label=N_("Cancel permanently"),
+            about=About.ORDER,
+            run=orders.cancel,
+            means=N_("The order is never paid, and its id can never be used again."),
+        ),
         Act(
             name="seen",
             label=N_("I know of it"),

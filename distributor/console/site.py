@@ -98,7 +98,7 @@ class Payouts:
         """See ``ConsoleApp``."""
         return (await (await self.parts.ledger()).admin.pause_state()).console_epoch or 0
 
-    async def look(self, visit: Visit, session: ConsoleSession) -> Shown | None:  # noqa: ARG002 -- everybody sees the same
+    async def look(self, visit: Visit, session: ConsoleSession) -> Shown | None:
         """See ``ConsoleApp``."""
         views = Views(desk=self._desk)
         match visit.path.partition("/")[0]:
@@ -112,7 +112,7 @@ class Payouts:
             case "callbacks" | "charts" as place:
                 return await self._beside(place, visit.query.get("shop", "").strip())
             case "order":
-                return await self._order(views, visit.query.get("id", "").strip())
+                return await self._order(views, visit.query.get("id", "").strip(), session.name)
             case _:
                 return None
 
@@ -146,8 +146,8 @@ class Payouts:
             return Shown(template="charts_page.html", values=await charts_page(self._desk))
         return Shown(template="call_backs.html", values=await call_backs.page(self._desk, shop))
 
-    async def _order(self, views: Views, asked: str) -> Shown:
-        shown = await views.order(asked) if asked else None
+    async def _order(self, views: Views, asked: str, by: str) -> Shown:
+        shown = await views.order(asked, by) if asked else None
         if shown is None:
             raise _no_order(asked)
         return Shown(template="order.html", values=shown)

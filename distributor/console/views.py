@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from distributor import approvals
 from distributor.cli.alarms import persisting_alarms
 from distributor.cli.argument_types import order_key
 from distributor.cli.call_backs import line_of
@@ -14,8 +15,10 @@ from distributor.cli.orders import held_line, list_held
 from distributor.cli.show import overview
 from distributor.console.desk import Desk
 from distributor.console.together import TOGETHER, Together
+from distributor.console.ways_back import REOPEN, way_back
 from distributor.errors import MalformedQuery
-from distributor.model import HoldReason, OrderKey, OrderStatus
+from distributor.model import OrderKey, OrderStatus
+from distributor.order_ids import can_be_an_order
 from distributor.order_list import OrderList
 from distributor.order_query import FILTERS, STATUSES, OrderQuery
 from distributor.payout.catalogue import CATALOGUE, ROW_UNREADABLE, WORK_NOT_RUNNING
@@ -25,7 +28,6 @@ from distributor.status import Status
 from foundation.console.bulk import ITEMS_MAX
 
 HELD_SHOWN_MAX, CALLS_SHOWN_MAX = 50, 50
-_PROGRAM = "python3 -m distributor"
 _FIELDS = (
     ("shop", N_("Shop")),
     ("wallet", N_("Wallet")),
@@ -69,7 +71,8 @@ class Views:
             "action": CATALOGUE.find(f"held_{reason}").texts[current()].action if found else "",
             "held": [held_line(each, settings.decimals) for each in found[:ITEMS_MAX]],
             "more": len(found) > ITEMS_MAX,
-            "together": TOGETHER,
+            "back": next((TOGETHER[each] for each in way_back(reason).acts if each != "cancel"), None),
+            "cancel": TOGETHER["cancel"] if way_back(reason).acts else None,
         }
 
     async def orders(self, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -98,58 +101,53 @@ class Views:
             "explorer": _EXPLORERS.get(settings.storage.chain_id, ""),
         }
 
-    async def order(self, text: str) -> dict[str, Any] | None:
-        """Return the order that *text* names, with what can be done about it; None: there is none."""
+    async def order(self, text: str, by: str) -> dict[str, Any] | None:
+        """Return the order that *text* names, with what *by* can do about it; None: there is none."""
         key = order_key(text)
         settings = await self.desk.parts.settings(StatusSettings)
         ledger = await self.desk.parts.ledger()
         register = await self.desk.parts.register()
-        found = await Status(ledger=ledger, register=register, decimals=settings.decimals).of(key)
+        found = await ledger.shop_orders.find(key) if can_be_an_order(key) else None
         if found is None:
             return None
-        document: dict[str, Any] = dict(found)
+        status = Status(ledger=ledger, register=register, decimals=settings.decimals)
+        document: dict[str, Any] = dict(await status.describe(found))
         name = OrderKey(document["source"], document["order_id"])
-        why = document["held"] or document["waiting"]
-        code = f"{'held' if document['held'] else 'waiting'}_{why['reason']}" if why else ""
+        why = document["held"] if document["status"] == OrderStatus.HELD else document["waiting"]
+        code = f"{'waiting' if document['waiting'] else 'held'}_{why['reason']}" if why else ""
         if why and why["reason"] == WORK_NOT_RUNNING:
             code = WORK_NOT_RUNNING
+        own = approvals.awaits(found) and approvals.asked(found, by)
         return {
             "order": document,
             "reason": CATALOGUE.find(code).texts[current()] if why else None,
             "detail": detail(why["detail"]) if why else "",
             "key": str(name),
-            "possible": _possible(document),
-            "lines": [] if _waits_for_approval(document) else _lines(name, document),
+            "own": own,
+            "possible": [each for each in _possible(document) if not (own and each == "approve")],
+            "lines": _lines(name, document),
             "calls": [line_of(each) for each in await ledger.call_backs.of_order(name, limit=CALLS_SHOWN_MAX)],
             "told": name.source in (await self.desk.parts.settings(CallBackSettings)).addresses,
             "explorer": _EXPLORERS.get(settings.storage.chain_id, ""),
         }
 
 
-def _waits_for_approval(document: dict[str, Any]) -> bool:
-    """Say whether nothing of the order was ever signed for want of a second person: nothing else ends that."""
-    held = document["status"] == OrderStatus.HELD and document["held"]
-    return bool(held) and held["reason"] == HoldReason.NEEDS_APPROVAL
-
-
-def _possible(document: dict[str, Any]) -> list[str]:
-    """Return the acts that the order's status allows; the command looks once more."""
+def _possible(document: dict[str, Any]) -> Sequence[str]:
+    """Return the acts that bring the order on; the command looks once more."""
     if document["status"] == OrderStatus.HELD:
-        return ["approve" if _waits_for_approval(document) else "retry", "cancel"]
+        return way_back(document["held"]["reason"]).acts
     return ["cancel"] if document["status"] == OrderStatus.RECEIVED else []
 
 
-def _lines(key: OrderKey, document: dict[str, Any]) -> list[str]:
-    """Return the commands for what only the command line does, ready to copy."""
-    stem, why, tx = _PROGRAM, '--why "…"', document["transaction_hash"] or "0x…"
+def _lines(key: OrderKey, document: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what only the command line does: when it is right, and the line to copy."""
     match document["status"]:
         case OrderStatus.HELD:
-            return [
-                f"{stem} settle {key} --tx {tx} {why}",
-                f"{stem} retry {key} --no-tokens-moved {why}",
-            ]
+            return [(each.when, each.about(key)) for each in way_back(document["held"]["reason"]).lines]
+        case OrderStatus.PAID if document["nonce"] is None and document["transaction_hash"]:
+            # without a nonce of its own: what its row names
+            return [(REOPEN.when, REOPEN.about(key, document["transaction_hash"]))]
         case OrderStatus.PAID:
-            named = tx if document["nonce"] is None else "0x…"  # without a nonce of its own: what its row names
-            return [f"{stem} reopen {key} --tx {named} {why}"]
+            return [(REOPEN.when, REOPEN.about(key))]
         case _:
             return []

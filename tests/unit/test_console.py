@@ -289,7 +289,7 @@ async def test_a_row_that_cannot_be_read_is_named_in_the_list(bench: Bench, ana:
     [
         ("A", "submitted", "Reference on the chain"),
         ("B", "received", "/console/acts/cancel?about=default%3AB"),
-        ("C", "held", "retry default:C --no-tokens-moved"),
+        ("C", "held", "settle default:C --tx"),
         ("default:C", "held", "/console/acts/retry?about=default%3AC"),
     ],
 )

@@ -134,7 +134,7 @@ async def _never_seen(world: World) -> Order:
     return await world.receive("FRAUD")
 
 
-async def _doubt_the_past(world: World) -> None:
+async def doubt_the_past(world: World) -> None:
     """Note what a rebuild notes that a person let end with an incomplete past."""
     group = AtomicWrite()
     await world.ledger.past.write(group, "the logs before block 9 are lost")
@@ -150,7 +150,7 @@ async def _held_for_approval(world: World) -> Order:
 
 
 async def _held_by_the_past(world: World) -> Order:
-    await _doubt_the_past(world)
+    await doubt_the_past(world)
     order = await world.receive()
     await world.distribution.drain()
     held = await world.order(order)
@@ -160,7 +160,7 @@ async def _held_by_the_past(world: World) -> Order:
 
 
 async def _held_by_the_past_and_paid(world: World) -> Order:
-    await _doubt_the_past(world)
+    await doubt_the_past(world)
     order = await world.receive()
     stranger = an_address("an operator of before")
     world.chain.grant_role(stranger)
@@ -172,7 +172,7 @@ async def _held_by_the_past_and_paid(world: World) -> Order:
 
 
 async def _new_after_the_past(world: World) -> Order:
-    await _doubt_the_past(world)
+    await doubt_the_past(world)
     assert await world.ledger.past.trust()
     return await world.receive()
 
