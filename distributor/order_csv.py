@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from distributor.errors import MalformedQuery
-from distributor.ledger.order_search import FoundOrder
+from distributor.ledger.order_rows import FoundOrder
 from distributor.ledger.records import UNREMEMBERED
 from distributor.model import OrderKey, OrderStatus
 from distributor.order_list import NATIVE_DECIMALS, in_zone

@@ -15,7 +15,8 @@ from datetime import datetime, timezone
 from distributor.errors import MalformedQuery
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
-from distributor.ledger.order_search import COUNTED_MAX, FoundOrder, FoundOrders, reads_all_times
+from distributor.ledger.order_rows import FoundOrder
+from distributor.ledger.order_search import COUNTED_MAX, FoundOrders, reads_all_times
 from distributor.order_query import BRASILIA, LIMIT_MAX, OrderQuery, sealed
 from distributor.status import rfc3339
 from distributor.units import format_units

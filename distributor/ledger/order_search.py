@@ -9,30 +9,38 @@ So what a page reads has a bound, however many orders there are.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from distributor.errors import MalformedQuery
 from distributor.ledger import keys
-from distributor.ledger.columns import decode
+from distributor.ledger.binding import MAX_ORDERS_PER_TRANSACTION
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_stored, place_keys
-from distributor.ledger.queries import find_record, must_find_record, named_orders
-from distributor.ledger.records import Slot
-from distributor.model import Address, Order, OrderKey, OrderStatus, Transaction, TransactionStatus
+from distributor.ledger.order_rows import (
+    MINED,
+    SUBMITTED,
+    FoundOrder,
+    OrdersOfRow,
+    orders_carried,
+    orders_named,
+    orders_themselves,
+    stored_order,
+    with_status,
+)
+from distributor.model import Address, Order, OrderKey, OrderStatus
 from foundation.clock import UnixMs
-from foundation.errors import InvariantBroken
 from foundation.tablestore.ports import Row, Rows
 from foundation.tablestore.queries import behind, past
 
 EXAMINED_MAX = 200
-"""Rows whose orders are read for one page."""
+"""Orders that are compared with the filter for one page, and those of the last transaction."""
+CARRIERS_MAX = -(-EXAMINED_MAX // MAX_ORDERS_PER_TRANSACTION)
+"""Transactions whose orders are read at a time."""
 COUNTED_MAX = 1_000
 """As far as orders are counted: one answer of a table."""
 SHOPS_MAX = 64
 """Shops whose orders are looked through for the beginning of an id that names no shop."""
-MINED, SUBMITTED = "mined", "submitted"
 
 Range = tuple[str, str]
 """The first key, and the first one behind the last."""
@@ -56,14 +64,6 @@ class OrderFilter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FoundOrder:
-    """One order and its status as it is shown."""
-
-    order: Order
-    shown: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class FoundOrders:
     """A page of orders; ``after`` goes into the next call, empty when there are no more."""
 
@@ -77,8 +77,11 @@ class _Way:
     """Which rows are read for a filter, and whether each of them is an order that fits without another look."""
 
     ranges: Sequence[Range]
-    read: Callable[[Rows, Sequence[Row]], AsyncIterator[tuple[Row, Sequence[Order | Unreadable]]]]
+    read: Callable[[Rows, Sequence[Row]], Awaitable[Sequence[OrdersOfRow]]]
+    """Return the orders of each row, in the order of the rows."""
     exact: bool
+    rows_max: int = EXAMINED_MAX
+    """Rows that are read at a time."""
 
 
 async def search_orders(rows: Rows, wanted: OrderFilter, *, limit: int, after: str) -> FoundOrders:
@@ -94,27 +97,37 @@ async def search_orders(rows: Rows, wanted: OrderFilter, *, limit: int, after: s
     page: dict[OrderKey, FoundOrder] = {}
     torn: list[Unreadable] = []
     examined = 0
-    async for chunk, more in _chunks(rows, _ranges_behind(way.ranges, after), limit):
-        async for row, orders in way.read(rows, chunk):
-            torn += [each for each in orders if isinstance(each, Unreadable)]
-            shown = [await _shown(rows, each) for each in orders if isinstance(each, Order)]
-            page |= {each.order.key: each for each in shown if _fits(row, each, wanted)}
-            examined += 1
+    async for chunk, more in _chunks(rows, _ranges_behind(way.ranges, after), limit, way.rows_max):
+        for row, (readable, unreadable) in zip(
+            chunk, await with_status(rows, await way.read(rows, chunk)), strict=True
+        ):
+            torn += unreadable
+            page |= {each.order.key: each for each in readable if _fits(row, each, wanted)}
+            examined += max(1, len(readable))
             if len(page) >= limit or examined >= EXAMINED_MAX:
                 after = row.key if more or row.key != chunk[-1].key else ""
                 return FoundOrders(orders=tuple(page.values()), after=after, unreadable=torn)
     return FoundOrders(orders=tuple(page.values()), after="", unreadable=torn)
 
 
-async def _chunks(rows: Rows, ranges: Sequence[Range], size: int) -> AsyncIterator[tuple[Sequence[Row], bool]]:
-    """Yield the rows of *ranges*, at most *size* at a time, and whether there may be more behind them."""
+async def _chunks(
+    rows: Rows, ranges: Sequence[Range], size: int, size_max: int
+) -> AsyncIterator[tuple[Sequence[Row], bool]]:
+    """
+    Yield the rows of *ranges*, and whether there may be more behind them.
+
+    First *size* at a time, then twice as many each time up to *size_max*: where nothing fits, a page of one order
+    would otherwise be read row by row, 400 requests one after the other.
+    """
     for place, (first, last) in enumerate(ranges):
         at, more = first, True
         while more:
+            size = min(size, size_max)
             read = await rows.scan(at, last, limit=size + 1)
             more = len(read) > size
             yield read[:size], more or place + 1 < len(ranges)
             at = behind(read[size - 1].key) if more else last
+            size *= 2
 
 
 async def count_orders(rows: Rows, wanted: OrderFilter, after: str) -> int | None:
@@ -130,7 +143,7 @@ async def index_from(rows: Rows, place: str, limit: int) -> tuple[str, int]:
     """Index the stored orders behind the row *place*; one that cannot be read is passed over, `verify` names it."""
     first = behind(place) if place else keys.ORDERS
     page = await rows.scan(first, past(keys.ORDERS), limit=limit)
-    missing = await index_stored(rows, [each for each in map(_order, page) if isinstance(each, Order)])
+    missing = await index_stored(rows, [each for each in map(stored_order, page) if isinstance(each, Order)])
     return (page[-1].key if len(page) == limit else ""), missing
 
 
@@ -146,25 +159,32 @@ def reads_all_times(wanted: OrderFilter) -> bool:
 async def _way(rows: Rows, wanted: OrderFilter) -> _Way:
     """Return the narrowest rows for *wanted*."""
     if wanted.hash_prefix:
-        return _Way(ranges=[_under(f"{keys.HASHES}{wanted.hash_prefix}")], read=_carried, exact=False)
+        return _Way(
+            ranges=[_under(f"{keys.HASHES}{wanted.hash_prefix}")],
+            read=orders_carried,
+            exact=False,
+            rows_max=CARRIERS_MAX,
+        )
     if wanted.id_prefix:
         sources = [wanted.source] if wanted.source else await _sources(rows)
         ranges = [_under(f"{keys.ORDERS}{source}:{wanted.id_prefix}") for source in sources]
-        return _Way(ranges=ranges, read=_themselves, exact=_says_only(wanted, "id_prefix", "source"))
+        return _Way(ranges=ranges, read=orders_themselves, exact=_says_only(wanted, "id_prefix", "source"))
     if wanted.status in {MINED, SUBMITTED}:
-        return _Way(ranges=[_under(keys.OPEN_TRANSACTIONS)], read=_carried, exact=False)
+        return _Way(ranges=[_under(keys.OPEN_TRANSACTIONS)], read=orders_carried, exact=False, rows_max=CARRIERS_MAX)
     if wanted.status == OrderStatus.HELD:
         prefix = f"{keys.HELD}{wanted.source}:" if wanted.source else keys.HELD
-        return _Way(ranges=[_under(prefix)], read=_named, exact=_says_only(wanted, "status", "source"))
+        return _Way(ranges=[_under(prefix)], read=orders_named, exact=_says_only(wanted, "status", "source"))
     return _by_time(wanted)
 
 
 def _by_time(wanted: OrderFilter) -> _Way:
     if wanted.wallet is None and wanted.status == OrderStatus.RECEIVED:
-        return _Way(ranges=[_line(wanted)], read=_named, exact=_says_only(wanted, "status", "from_ms", "before_ms"))
+        return _Way(
+            ranges=[_line(wanted)], read=orders_named, exact=_says_only(wanted, "status", "from_ms", "before_ms")
+        )
     prefix, field = _index(wanted)
     exact = _says_only(wanted, field, "from_ms", "before_ms")
-    return _Way(ranges=[_times(prefix, wanted)], read=_named, exact=exact)
+    return _Way(ranges=[_times(prefix, wanted)], read=orders_named, exact=exact)
 
 
 def _index(wanted: OrderFilter) -> tuple[str, str]:
@@ -216,64 +236,6 @@ def _ranges_behind(ranges: Sequence[Range], after: str) -> Sequence[Range]:
         if first <= after < last:
             return [(behind(after), last), *ranges[place + 1 :]]
     raise MalformedQuery("The cursor belongs to another question: ask again without it.")
-
-
-# What the rows say -------------------------------------------------------------------------------
-
-
-async def _named(rows: Rows, chunk: Sequence[Row]) -> AsyncIterator[tuple[Row, Sequence[Order | Unreadable]]]:
-    """Yield each row with the order it names."""
-    for row, order in zip(chunk, await named_orders(rows, chunk), strict=True):
-        yield row, [order]
-
-
-async def _themselves(_: Rows, chunk: Sequence[Row]) -> AsyncIterator[tuple[Row, Sequence[Order | Unreadable]]]:
-    """Yield each row of an order with that order."""
-    for row in chunk:
-        yield row, [_order(row)]
-
-
-async def _carried(rows: Rows, chunk: Sequence[Row]) -> AsyncIterator[tuple[Row, Sequence[Order | Unreadable]]]:
-    """Yield each row with the orders of the transaction it names, or the one order."""
-    for row in chunk:
-        yield row, await _of_transaction(rows, row)
-
-
-async def _of_transaction(rows: Rows, row: Row) -> Sequence[Order | Unreadable]:
-    try:
-        if "order_id" in row.values:
-            return await named_orders(rows, [row])
-        transaction = await must_find_record(rows, Transaction, keys.transaction(*decode(Slot, row)))
-        return await asyncio.gather(*(_read(rows, key) for key in transaction.orders))
-    except InvariantBroken as error:
-        return [Unreadable(key=row.key, why=str(error))]
-
-
-async def _read(rows: Rows, key: OrderKey) -> Order | Unreadable:
-    try:
-        return await must_find_record(rows, Order, keys.order_row(key))
-    except InvariantBroken as error:
-        return Unreadable(key=keys.order_row(key), why=str(error))
-
-
-def _order(row: Row) -> Order | Unreadable:
-    try:
-        return decode(Order, row)
-    except InvariantBroken as error:
-        return Unreadable(key=row.key, why=str(error))
-
-
-async def _shown(rows: Rows, order: Order) -> FoundOrder:
-    return FoundOrder(order=order, shown=await _status(rows, order))
-
-
-async def _status(rows: Rows, order: Order) -> str:
-    """Return the status as users see it: a bound order shows how far its transaction is."""
-    if order.status is not OrderStatus.BOUND or order.operator is None or order.nonce is None:
-        return str(order.status)
-    transaction = await find_record(rows, Transaction, keys.transaction(order.operator, order.nonce))
-    mined = transaction is not None and transaction.status is TransactionStatus.MINED
-    return MINED if mined else SUBMITTED
 
 
 def _fits(row: Row, each: FoundOrder, wanted: OrderFilter) -> bool:

@@ -43,10 +43,11 @@ async def find_record(rows: Rows, record: type[_Record], key: str) -> _Record | 
 
 async def must_find_record(rows: Rows, record: type[_Record], key: str) -> _Record:
     """Return the record under *key*; InvariantBroken when a row that is never removed is gone."""
-    return _must_decode(record, await rows.get(key), key)
+    return must_decode(record, await rows.get(key), key)
 
 
-def _must_decode(record: type[_Record], row: Row | None, key: str) -> _Record:
+def must_decode(record: type[_Record], row: Row | None, key: str) -> _Record:
+    """Return the record in *row*, read under *key*; InvariantBroken when it is gone or torn."""
     if row is None:
         raise InvariantBroken(f"ledger row {key} is missing")
     return decode(record, row)
@@ -194,7 +195,7 @@ async def endings(
     totals = await closing_totals(rows, ending, now)
     at = [keys.transaction(each.operator, each.nonce) for each, _ in ends]
     stored = await rows_at(rows, at)
-    return ending, totals, [_must_decode(Transaction, stored.get(key), key) for key in at]
+    return ending, totals, [must_decode(Transaction, stored.get(key), key) for key in at]
 
 
 async def closing_totals(rows: Rows, ending: Sequence[Ending], now: UnixMs) -> ClosingTotals:

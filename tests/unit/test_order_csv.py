@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distributor.errors import MalformedQuery
-from distributor.ledger.order_search import FoundOrder
+from distributor.ledger.order_rows import FoundOrder
 from distributor.ledger.records import UNREMEMBERED
 from distributor.model import Order, OrderStatus
 from distributor.order_csv import COLUMNS, Dialect, entries, heading, line

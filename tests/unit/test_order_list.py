@@ -96,6 +96,35 @@ async def test_a_page_reads_the_same_over_100_and_over_100_000_orders() -> None:
     assert counted["{}"] == ((4, 3), (4, 3))
 
 
+@pytest.mark.parametrize("asked", [{"status": "cancelled"}, {"shop": "default", "status": "submitted"}])
+async def test_what_nothing_fits_is_answered_in_few_reads(asked: dict[str, str]) -> None:
+    """One order a page and 1,000 that do not fit: the 200 that are compared are not read one by one."""
+    rows = filled(1_000)
+
+    first, second = await reads(rows, {"limit": "1", **asked})
+
+    assert max(first, second) <= 25
+
+
+async def test_a_page_of_what_is_in_flight_compares_a_bounded_number_of_orders(bench: Bench) -> None:
+    """Thirty orders a transaction, none of that shop: transactions are counted by the orders that they carry."""
+    for nonce in range(20):
+        await bench.bound(*(f"A{nonce:02d}-{number:02d}" for number in range(30)))
+    assert isinstance(bench.rows, MemoryRows)
+    lists, pages = OrderList(ledger=bench.ledger, decimals=18), []
+    asked, before = {"status": "submitted", "shop": "loja-sul", "limit": "200"}, bench.rows.reads
+
+    page = await lists.page(OrderQuery.read(asked))
+    pages.append(bench.rows.reads - before)
+    while page.after:
+        before = bench.rows.reads
+        page = await lists.page(OrderQuery.read({**asked, "cursor": sealed(page.after)}))
+        pages.append(bench.rows.reads - before)
+
+    assert not page.orders
+    assert (len(pages), max(pages) <= 25) == (3, True)
+
+
 async def test_a_page_says_how_many_there_are_as_far_as_one_answer_goes() -> None:
     """Exactly up to a thousand, then that there are more; not behind the first page."""
     lists = [
@@ -186,16 +215,19 @@ async def test_an_order_of_the_list_shows_times_hash_block_and_gas(bench: Bench)
 
 
 async def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(bench: Bench) -> None:
-    """In the list, by the beginning of an id, and in a transaction that is gone."""
+    """In the list, by the beginning of an id, in a transaction that is gone, and where no transaction is named."""
     await bench.received("A1", "A2")
     assert isinstance(bench.rows, MemoryRows)
     bench.rows.put("order:default:A2", {"source": "default"})
     bench.rows.put(f"hash:0xdddd:{OPERATOR}:1", {"operator": OPERATOR, "nonce": 99})
+    bench.rows.put(f"hash:0xeeee:{OPERATOR}:1", {"operator": OPERATOR})
     lists = OrderList(ledger=bench.ledger, decimals=18)
 
-    pages = [await lists.page(OrderQuery.read(asked)) for asked in ({}, {"id": "A"}, {"hash": "0xdddd"})]
+    pages = [
+        await lists.page(OrderQuery.read(asked)) for asked in ({}, {"id": "A"}, {"hash": "0xdddd"}, {"hash": "0xeeee"})
+    ]
 
-    assert [[each.order.order_id for each in page.orders] for page in pages] == [["A1"], ["A1"], []]
+    assert [[each.order.order_id for each in page.orders] for page in pages] == [["A1"], ["A1"], [], []]
     assert all(page.unreadable for page in pages)
 
 
@@ -323,3 +355,17 @@ async def test_a_torn_order_of_a_transaction_hides_no_other(bench: Bench) -> Non
 
     assert [each.order.order_id for each in page.orders] == ["A1"]
     assert [each.key for each in page.unreadable] == ["order:default:A2"]
+
+
+async def test_a_torn_transaction_hides_no_other_order(bench: Bench) -> None:
+    """Nobody can say how far its orders are; they are named, and the list goes on."""
+    await bench.bound("A1")
+    await bench.received("A2")
+    assert isinstance(bench.rows, MemoryRows)
+    (torn,) = [key for key in bench.rows.dump() if key.startswith("tx:")]
+    bench.rows.put(torn, {"status": "nonsense"})
+
+    page = await OrderList(ledger=bench.ledger, decimals=18).page(OrderQuery.read({}))
+
+    assert [each.order.order_id for each in page.orders] == ["A2"]
+    assert [each.key for each in page.unreadable] == [torn]
