@@ -49,6 +49,8 @@ class ReceiptJob:
     document: str
     user: str
     tables: str
+    shift_ms: int = 0
+    """How far the clock of its processes is from the machine's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ async def _come_after(job: ReceiptJob, said: Connection) -> None:
     for hop in range(HOPS_MAX):
         later_ms = FIRST_MS + hop * HOP_MS
         container = await _at(job, container, later_ms)
-        base, now = await container.base(), UnixMs(system_clock() + later_ms)
+        base, now = await container.base(), UnixMs(system_clock() + job.shift_ms + later_ms)
         for entry in due_entries(await base.entries.all(), now):
             await (await container.lane(entry.company)).run()
         asked = await _decide(base, job, baixa, now, said) or asked
@@ -210,7 +212,7 @@ def _container(job: ReceiptJob, later_ms: int) -> Container:
     resources.LEDGER_TABLE, resources.SECOND_TABLE = f"{job.tables}a", f"{job.tables}b"
     if job.settings.get("MAIL") == "acs":
         resources.azure_credential = signed_in  # type: ignore[attr-defined, assignment]  # there is no platform here
-    return Container(job.settings, clock=lambda: UnixMs(system_clock() + later_ms))
+    return Container(job.settings, clock=lambda: UnixMs(system_clock() + job.shift_ms + later_ms))
 
 
 def _ask(said: Connection, question: object) -> object:

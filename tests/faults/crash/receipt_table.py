@@ -83,6 +83,7 @@ class Clinics:
     authority: Path
     on_loop: Callable[[Callable[[], Any]], Any]
     """Calls a function in the stand-in's loop."""
+    shift_ms: int
     booked: dict[str, str] = field(default_factory=dict)
 
     def calls(self) -> Sequence[Call]:
@@ -134,7 +135,14 @@ class Clinics:
         tables = f"t{secrets.token_hex(8)}"
         company, user = CompanyId(f"clinic-{tables}"), f"office@{tables}.example"
         self.on_loop(lambda: self.server.company(company, document=DOCUMENT, name="Clínica Boa", user=user))
-        return ReceiptJob(settings=self._settings(), company=company, document=DOCUMENT, user=user, tables=tables)
+        return ReceiptJob(
+            settings=self._settings(),
+            company=company,
+            document=DOCUMENT,
+            user=user,
+            tables=tables,
+            shift_ms=self.shift_ms,
+        )
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -165,14 +173,30 @@ def _payer(job: ReceiptJob) -> str:
     return f"ana@{job.tables}.example"
 
 
+def until_noon_ms(now_s: float) -> int:
+    """
+    Return how far the next noon in UTC is from *now_s*, in ms.
+
+    A table that begins then meets nothing that comes at a time of day: past 02:00 in São Paulo a look makes ten calls
+    more, and every number of a call that was counted before would be another call's.
+    """
+    return round((43_200 - now_s) % 86_400 * 1000)
+
+
 @contextmanager
-def clinics(storage: servers.Azurite, folder: Path, now: Callable[[], float] = time.time) -> Iterator[Clinics]:
-    """Run stand-in and mail server until the block ends; *now* is the stand-in's clock."""
+def clinics(storage: servers.Azurite, folder: Path, now: Callable[[], float] | None = None) -> Iterator[Clinics]:
+    """
+    Run stand-in and mail server until the block ends.
+
+    *now* is the stand-in's clock. Without one, it and the processes begin at noon.
+    """
+    shift_ms = 0 if now else until_noon_ms(time.time())
+    shown = now or (lambda: time.time() + shift_ms / 1000)
     loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
     found: list[ContaAzul] = []
 
     async def serve() -> None:
-        async with conta_azul([REDIRECT], now=now) as server:
+        async with conta_azul([REDIRECT], now=shown) as server:
             server.sign_in.grace_s = 60
             found.append(server)
             ready.set()
@@ -191,7 +215,9 @@ def clinics(storage: servers.Azurite, folder: Path, now: Callable[[], float] = t
         with mail_server() as mail:
             authority = folder / "authority.pem"
             mail.authority.cert_pem.write_to_path(str(authority))
-            yield Clinics(storage=storage, mail=mail, server=found[0], authority=authority, on_loop=on_loop)
+            yield Clinics(
+                storage=storage, mail=mail, server=found[0], authority=authority, on_loop=on_loop, shift_ms=shift_ms
+            )
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join(30)

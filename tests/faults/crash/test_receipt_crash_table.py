@@ -17,7 +17,7 @@ from devstack import servers
 from tests.faults.crash.choice import SEED, trips
 from tests.faults.crash.habits import be_too_busy_for_a_document, try_again_what_nobody_answered
 from tests.faults.crash.receipt_process import PHASES, ReceiptLeft
-from tests.faults.crash.receipt_table import DOT, Clinics, ReceiptOutcome, clinics, faults, is_open
+from tests.faults.crash.receipt_table import DOT, Clinics, ReceiptOutcome, clinics, faults, is_open, until_noon_ms
 from tests.faults.crash.wire import Call, Side, Trip
 
 no_sigkill = pytest.mark.skipif(os.name == "nt", reason="SIGKILL and fork are POSIX")
@@ -102,6 +102,12 @@ def test_the_table_names_what_is_wrong(outcome: ReceiptOutcome, fault: str) -> N
     """A point that was not reached, no mail, two, a receipt left behind, a question that nobody had to answer."""
     assert list(faults(SOUND, CALLS)) == []
     assert list(faults(outcome, CALLS)) == [fault]
+
+
+@pytest.mark.parametrize(("hour", "ahead"), [(0, 12), (11.5, 0.5), (12, 0), (13, 23)])
+def test_the_table_begins_at_noon(hour: float, ahead: float) -> None:
+    """In UTC, on any day: far from the nightly check, whenever it is run and however long it takes."""
+    assert until_noon_ms(20_000 * 86_400 + hour * 3_600) == ahead * 3_600_000
 
 
 def test_the_outcome_is_open_from_the_mark_to_the_stored_reply() -> None:
