@@ -7,6 +7,8 @@ is lowered stops also what waits, and an approval that was given too long ago is
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import unicodedata
 from typing import Final
@@ -38,11 +40,22 @@ def is_approved(order: Order, now: UnixMs) -> bool:
     given = order.approval
     return (
         given is not None
-        and given.fingerprint == order.fingerprint
+        and given.fingerprint == content_of(order)
         and elapsed_ms(given.at_ms, now) < VALID_MS
         and now < given.until_ms
         and not asked(order, given.by)
     )
+
+
+def content_of(order: Order) -> str:
+    """
+    Return the digest of what *order* would pay, made from its row as it is now.
+
+    The row's own fingerprint says what came in. Somebody who changes the wallet or the amount in the row and leaves the
+    fingerprint as it was must not be paid on the approval of before.
+    """
+    content = [order.fingerprint, order.wallet, str(order.amount_units), order.tipo, order.reason]
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
 def asked(order: Order, by: str) -> bool:

@@ -101,7 +101,7 @@ class Approval:
     by: str
     at_ms: UnixMs
     fingerprint: str
-    """Of the content that was approved."""
+    """Digest of the content that was approved (``approvals.content_of``)."""
     until_ms: UnixMs
     """When it ends; what is bound later is judged again."""
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from distributor.approvals import content_of
+from distributor.ledger.columns import decode
+from distributor.model import Order
 from distributor.units import TokenUnits
-from foundation.tablestore.ports import DeleteRow, Row, RowWrite, Value
+from foundation.tablestore.ports import UNSTORED, DeleteRow, Row, RowWrite, Value
 from tests.factories import TOKEN
 from tests.properties.machine_harm import hold
 from tests.properties.machine_ports import sender
@@ -85,7 +88,8 @@ def forge(world: World, at: int, how: str) -> None:
         written = others[at % len(others)] if others else ""
     else:
         now = int(world.clock())
-        written = f"{now}\n{now + WEEK_MS}\n{row['fingerprint']!s}\n{row.get('asked_by')!s}"
+        content = content_of(decode(Order, Row(key=key, values=row, version=UNSTORED)))
+        written = f"{now}\n{now + WEEK_MS}\n{content}\n{row.get('asked_by')!s}"
     if written:
         world.rows.put(key, {**row, "approval": written})
 

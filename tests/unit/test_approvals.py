@@ -9,7 +9,7 @@ import pytest
 
 from distributor import approvals
 from distributor.caps import NO_CAPS, Caps
-from distributor.ledger import approving
+from distributor.ledger import approving, keys
 from distributor.ledger.columns import decode, encode
 from distributor.model import Approval, HoldReason, Order, OrderStatus
 from distributor.ports import SignedTransaction, UnsignedTransaction
@@ -18,7 +18,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Contention, InvariantBroken
 from foundation.tablestore.ports import UNSTORED, Row, WriteConflict
 from tests.factories import TOKEN, an_order
-from tests.fakes.chain import FakeSigner
+from tests.fakes.chain import CUSTOMERS, FakeSigner
 from tests.world import World, a_world, tokens
 
 NOW = UnixMs(1_800_000_000_000)
@@ -29,7 +29,7 @@ BY_ANA: dict[str, Any] = {"asked_by": "Ana Lima", "batch": "june", "file_units":
 
 def approved(order: Order, by: str = "rui", at: int = NOW, **changes: Any) -> Order:
     """Return *order* with the approval that *by* gave it."""
-    given = Approval(by=by, at_ms=UnixMs(at), fingerprint=order.fingerprint, until_ms=UnixMs(at + WEEK_MS))
+    given = Approval(by=by, at_ms=UnixMs(at), fingerprint=approvals.content_of(order), until_ms=UnixMs(at + WEEK_MS))
     return replace(order, approval=replace(given, **changes))
 
 
@@ -117,6 +117,32 @@ def test_the_detail_says_who_asked_and_that_an_approval_has_ended() -> None:
     assert approvals.why(approved(an_order()), NOW) == ""
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount_units": tokens(999)},
+        {"wallet": CUSTOMERS[1]},
+        {"tipo": "refund"},
+        {"reason": "another"},
+        {"fingerprint": "another"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+async def test_a_row_that_was_changed_after_its_approval_is_not_paid(changes: dict[str, Any]) -> None:
+    """The fingerprint in the row is as it was; what would be paid is compared, and a person looks again."""
+    world = await a_limited_world(5)
+    order = await world.ledger.approving.approve(await world.receive(), "rui", "asked the shop")
+    world.rows.put(keys.order_row(order.key), encode(replace(order, **changes)))
+
+    await world.distribution.drain()
+    await world.settle(8)
+
+    held = await world.order(order)
+    assert (held.status, held.hold_reason) == (OrderStatus.HELD, HoldReason.NEEDS_APPROVAL)
+    assert "does not count any more" in held.hold_detail
+    assert not world.transfers()
+
+
 # rows ----------------------------------------------------------------------------------------------
 
 
@@ -151,7 +177,7 @@ async def test_what_is_above_the_limit_comes_in_held_and_an_approval_lets_it_be_
     assert waits.approval == Approval(
         by="rui",
         at_ms=world.clock(),
-        fingerprint=order.fingerprint,
+        fingerprint=approvals.content_of(order),
         until_ms=UnixMs(world.clock() + WEEK_MS),
     )
     assert (waits.sequence or 0) > (order.sequence or 0)
