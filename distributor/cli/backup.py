@@ -59,9 +59,15 @@ async def restore(context: CommandContext) -> int:
         context.say(
             _("The rows are back, and nothing is paid: now run `rebuild`, which asks the chain, then `resume`.")
         )
+        if report.erased.unfinished:
+            context.say(
+                _(
+                    "Data of {count} erased orders is back, as they are unfinished in the backup: `rebuild` erases it."
+                ).format(count=len(report.erased.unfinished))
+            )
     else:
         report = await use_case.look(name)
-    context.answer(_restored(report))
+    context.answer(restore_answer(report))
     return DONE
 
 
@@ -77,7 +83,8 @@ def _kept(kept: Backup) -> Mapping[str, Any]:
     }
 
 
-def _restored(report: RestoreReport) -> Mapping[str, Any]:
+def restore_answer(report: RestoreReport) -> Mapping[str, Any]:
+    """Return what a restore put back, and what it erased again of that."""
     return {
         "backup": report.backup.name,
         "begun": rfc3339(report.backup.begun_ms),
@@ -86,6 +93,9 @@ def _restored(report: RestoreReport) -> Mapping[str, Any]:
         "open_transactions": report.open,
         "unbound": report.unbound,
         "unreadable": report.unreadable,
+        "erased_again": dict(sorted(report.erased.rows.items())),
+        "erased_unfinished": sorted(map(str, report.erased.unfinished)),
+        "erased_unreadable": sorted(set(report.erased.torn)),
     }
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distributor.errors import ForeignLedger
 from distributor.ledger.backup_rows import LEDGER, PutBack, Survey
@@ -26,6 +26,7 @@ from distributor.ledger.records import Restored
 from distributor.ledger.restore_store import Refill, RestoreStore
 from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.payout.preflight import identity_mismatch
+from distributor.recovery.purging import PurgeReport
 from distributor.state import Identity, PauseState
 from foundation.backup import manifest
 from foundation.backup.ports import Backup, BackupStore, NoBackup
@@ -50,6 +51,8 @@ class RestoreReport:
     rows: int = 0
     unbound: int = 0
     """Orders of those transactions."""
+    erased: PurgeReport = field(default_factory=PurgeReport)
+    """What was erased again by the journal, and what could not be, as it is not finished in the backup."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +66,7 @@ class Restore:
     audit: AuditTrail
     expected: Identity
     """As the settings say; without an id where they do not know it."""
-    replay_purges: Callable[[], Awaitable[object]]
+    replay_purges: Callable[[], Awaitable[PurgeReport]]
     clock: Clock
 
     async def look(self, name: str) -> RestoreReport:
@@ -100,7 +103,7 @@ class Restore:
         await self.restore_store.begin(mark, _halted(by, why, survey.console_epoch + 1))
         put_back = PutBack(survey)
         written = await self._put_back(backup, put_back)
-        await self.replay_purges()
+        erased = await self.replay_purges()
         await self.restore_store.end()
         entry: dict[str, Value] = {"deed": "restore", "subject": name, "by": by, "why": why, "at_ms": self.clock()}
         await self.audit.record(f"restore:{mark.begun_ms:015d}:{mark.at_ms:015d}", entry)
@@ -111,6 +114,7 @@ class Restore:
             unreadable=survey.unreadable,
             rows=written,
             unbound=put_back.unbound,
+            erased=erased,
         )
 
     async def _read(self, name: str) -> tuple[Backup, Survey]:

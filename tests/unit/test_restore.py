@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from distributor.cli.backup import restore_answer
 from distributor.errors import ForeignLedger
 from distributor.ledger import Ledger, keys
+from distributor.ledger.purging import Unfinished
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.ledger.restore_store import GROUP_BYTES_MAX, NotEmpty, Refill, RestoreStore
 from distributor.model import HoldReason, OrderKey, OrderStatus
 from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.recovery.backup import AT_MS, LedgerBackup, backup_is_due
 from distributor.recovery.consistency import Consistency
+from distributor.recovery.purging import PurgeReport
 from distributor.recovery.rebuild import RestoreCut
 from distributor.recovery.restore import Restore, RestoreReport
 from foundation.backup import keeping, manifest
@@ -44,6 +48,7 @@ class Table:
     trail: MemoryRows = field(default_factory=MemoryRows)
     audit: ListAudit = field(default_factory=ListAudit)
     replayed: list[bool] = field(default_factory=list)
+    erased: PurgeReport = field(default_factory=PurgeReport)
 
     def backing_up(self, rows: Rows | None = None) -> LedgerBackup:
         async def store() -> BackupStore:
@@ -58,9 +63,10 @@ class Table:
 
     @property
     def restoring(self) -> Restore:
-        async def replay() -> None:
+        async def replay() -> PurgeReport:
             assert await self.ledger.identity() is None
             self.replayed.append(True)
+            return self.erased
 
         return Restore(
             store=self.store,
@@ -206,6 +212,20 @@ async def test_whatever_happens_at_any_step_of_the_copy_the_restored_ledger_fits
 
 
 async def _nothing() -> None: ...
+
+
+async def test_a_restore_says_what_was_erased_again(table: Table) -> None:
+    """And which orders it could not erase, as they are not finished in the backup; a dry run erases nothing."""
+    kept = await table.backing_up().run()
+    key = OrderKey("default", "WAITS")
+    table.erased = PurgeReport(rows=Counter(order=2, ref=1), unfinished={key: Unfinished.WAITS}, torn=["order:x"])
+
+    dry = restore_answer(await table.restoring.look(kept.name))
+    done = restore_answer(await table.restore(kept))
+
+    assert (dry["erased_again"], dry["erased_unfinished"]) == ({}, [])
+    assert done["erased_again"] == {"order": 2, "ref": 1}
+    assert (done["erased_unfinished"], done["erased_unreadable"]) == (["default:WAITS"], ["order:x"])
 
 
 async def test_a_restore_that_was_cut_is_run_again(table: Table) -> None:
@@ -377,7 +397,8 @@ async def test_the_rebuild_writes_the_identity_and_ends_the_restore() -> None:
     for key in list(world.rows.dump()):
         world.rows.remove(key)
 
-    async def replay() -> None: ...
+    async def replay() -> PurgeReport:
+        return PurgeReport()
 
     restore = Restore(
         store=store,
