@@ -111,6 +111,15 @@ def _webhook(result: Result, words: Words) -> Iterator[str]:
         asked = number(each.table_requests / each.requests)
         times = f"{_latency(each.webhook, 1000)} | {_latency(each.raw, 1000)}"
         yield f"| {each.per_s} | {times} | {cpu} | {asked} | {each.failed} |"
+    if (found := result.in_worker) is not None:
+        yield ""
+        yield words.in_worker.format(
+            requests=found.requests,
+            app=found.app_cpu_ms,
+            library=found.library_cpu_ms,
+            ratio=found.app_cpu_ms / found.library_cpu_ms,
+            costs=", ".join(f"{words.costs[cost.name]} {cost.share:.0%}" for cost in found.costs[:3]),
+        )
 
 
 def _gas(result: Result, words: Words) -> Iterator[str]:

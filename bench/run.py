@@ -15,11 +15,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bench import cold, gas, payouts, script, webhook
+from bench import cold, gas, in_worker, payouts, script, webhook
 from bench.cold import Cold
 from bench.figures import Paid, busy, machine
 from bench.gas import GasOf
 from bench.ground import ground, script_ground
+from bench.in_worker import InWorker
 from bench.webhook import AtRate
 from devstack import paths
 from devstack.console import Console
@@ -37,11 +38,12 @@ class Sizes:
     batch: Sequence[int] = (10, 100, 1_000)
     rates: Sequence[int] = (25, 50, 100)
     seconds: int = 10
+    in_worker: int = in_worker.REQUESTS
     gas: Sequence[int] = gas.SIZES
     cold: bool = True
 
 
-QUICK = Sizes(script=3, single=(16,), batch=(60,), rates=(10,), seconds=4, gas=(1, 30), cold=False)
+QUICK = Sizes(script=3, single=(16,), batch=(60,), rates=(10,), seconds=4, in_worker=20, gas=(1, 30), cold=False)
 """Enough for the ratios of counts, which do not depend on how fast the machine is."""
 
 
@@ -58,6 +60,7 @@ class Result:
     webhook: Sequence[AtRate]
     gas: Sequence[GasOf]
     cold: Cold | None = None
+    in_worker: InWorker | None = None
     busy_before: float = 0.0
     """Processors that other programs used when it began."""
 
@@ -80,6 +83,7 @@ def measure(console: Console, run: Run, sizes: Sizes) -> Result:
     found["batch"] = [_paid(console, run, "batch", count, {}) for count in sizes.batch]
     with console.step("the webhook"), ground(run, "webhook", webhook.OFF) as quiet:
         found["webhook"] = webhook.measure(quiet, sizes.rates, sizes.seconds)
+        found["in_worker"] = in_worker.measure(quiet, sizes.in_worker)
     with console.step("gas"):
         found["gas"] = gas.measure(run, sizes.gas)
     if sizes.cold:

@@ -38,7 +38,7 @@ def targets(result: Result) -> Sequence[Target]:
         Target(name="storage_batch", bound=6, measured=batch.storage_each),
         Target(name="cpu_batch", bound=1 / 8, measured=batch.cpu_ms_each / single.cpu_ms_each),
         *_gas(result.gas),
-        *_webhook(rate),
+        *_webhook(result, rate),
         Target(name="memory", bound=1.1, measured=batch.memory_mib / _hundred(result.batch).memory_mib),
     ]
 
@@ -61,8 +61,10 @@ def _gas(found: Sequence[GasOf]) -> list[Target]:
     ]
 
 
-def _webhook(rate: AtRate) -> list[Target]:
+def _webhook(result: Result, rate: AtRate) -> list[Target]:
+    """The app alone, where it was measured in the worker library: the host before it is none of ours."""
+    app_cpu_ms = result.in_worker.app_cpu_ms if result.in_worker else rate.app_cpu_ms
     return [
         Target(name="webhook_p95", bound=3, measured=rate.webhook.p95 / rate.raw.p95),
-        Target(name="webhook_cpu", bound=1.7, measured=rate.app_cpu_ms),
+        Target(name="webhook_cpu", bound=1.7, measured=app_cpu_ms),
     ]

@@ -22,6 +22,7 @@ Field = str | int | bool | None
 _context: ContextVar[dict[str, Field]] = ContextVar("log_context", default={})  # noqa: B039 -- never mutated
 _hush: ContextVar[list[bool] | None] = ContextVar("log_hush", default=None)
 _SAFE_INT = 2**53
+_LINE = json.JSONEncoder(ensure_ascii=False)
 PERSONAL = frozenset({"wallet", "reason"})
 """Fields that are masked; a name means the same in every line."""
 _HEAD, _TAIL = 6, 4
@@ -107,7 +108,7 @@ def _write(logger: logging.Logger, level: int, event: str, fields: dict[str, Fie
         line = {"event": event, **_context.get(), **fields}
         whole = _Personal.shown or level >= logging.WARNING
         written = {key: _exact(value if whole else _masked(key, value)) for key, value in line.items()}
-        logger.log(level, "%s", json.dumps(written, ensure_ascii=False))
+        logger.log(level, "%s", _LINE.encode(written))
 
 
 def _masked(key: str, value: Field) -> Field:

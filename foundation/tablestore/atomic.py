@@ -35,6 +35,8 @@ TRIES_MAX = 3
 """How often one group is sent before the ledger counts as unavailable."""
 _VALUE_BYTES_MAX = 64 * 1024
 """Of one column; text counts as UTF-16."""
+_UTF16_BYTES_MAX = 4
+"""Of one character."""
 _KEY = re.compile(r"[^/\\#?\x00-\x1f\x7f-\x9f]{1,512}")
 # Source: https://learn.microsoft.com/en-us/rest/api/storageservices/understanding-the-table-service-data-model
 _INT64 = range(-(2**63), 2**63)
@@ -170,8 +172,9 @@ def check_writes(writes: Sequence[RowWrite]) -> None:
 def _fits(value: Value) -> bool:
     if isinstance(value, int):
         return value in _INT64
-    stored = value.encode("utf-16-le") if isinstance(value, str) else value
-    return len(stored) <= _VALUE_BYTES_MAX
+    if isinstance(value, bytes):
+        return len(value) <= _VALUE_BYTES_MAX
+    return len(value) * _UTF16_BYTES_MAX <= _VALUE_BYTES_MAX or len(value.encode("utf-16-le")) <= _VALUE_BYTES_MAX
 
 
 def _owns(group: AtomicWrite, row: Row | None) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from aiohttp import ClientSession, web
+from azure.data.tables import EdmType
 from yarl import URL
 
 from devstack.servers import Azurite
@@ -24,7 +25,7 @@ from foundation.settings.storage import Credential, Storage
 from foundation.tablestore import azure_tables
 from foundation.tablestore.azure_tables import Tables, connect_tables
 from foundation.tablestore.memory import MemoryRows
-from foundation.tablestore.ports import InsertRow, OutcomeUnknown, ReplaceRow, Version
+from foundation.tablestore.ports import DeleteRow, InsertRow, OutcomeUnknown, ReplaceRow, Value, Version
 from foundation.tablestore.service_clock import ServiceClock
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_attempt, an_order
 from tests.fakes.bench import Bench, a_closing, bind, binding
@@ -60,6 +61,8 @@ class Proxy:
             request.transport.close()
         if fault.startswith("silent"):
             await asyncio.sleep(SILENCE_S)
+        if fault == "nonsense":
+            return web.Response(status=202, text="<html>")
         return web.Response(status=503) if fault else answer
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
@@ -156,6 +159,34 @@ async def test_a_service_that_stays_busy_is_no_answer(store: Tables, proxy: Prox
 
     with pytest.raises(OutcomeUnknown, match="503"):
         await store.rows.commit([InsertRow(key="a", values={})])
+
+
+async def test_nonsense_in_place_of_an_answer_is_no_answer(store: Tables, proxy: Proxy) -> None:
+    """A gateway that says 202 to everything has not stored a row for all we know, nor refused one."""
+    proxy.faults[:] = ["nonsense"]
+
+    with pytest.raises(OutcomeUnknown, match="no usable answer"):
+        await store.rows.commit([InsertRow(key="a", values={})])
+
+
+async def test_a_row_is_stored_as_the_client_library_stores_it(store: Tables) -> None:
+    """Every kind of value, in a key that an address must quote; what one wrote the other reads, and replaces."""
+    key = "order:it's:100% é"
+    values: dict[str, Value] = {"text": "é\r\n€", "number": -(2**53), "flag": False, "bytes": bytes(range(256))}
+    theirs = store.service.get_table_client(store.names[0])
+    library = {**values, "number": (values["number"], EdmType.INT64)}
+    await theirs.submit_transaction([("create", {"PartitionKey": "library", "RowKey": key, **library})])
+    await store.rows.commit([InsertRow(key=key, values=values)])
+
+    ours, known = await store.rows.get(key), await store.rows_of("library").get(key)
+
+    assert ours is not None
+    assert known is not None
+    assert ours.values == known.values == values
+    await store.rows_of("library").commit([ReplaceRow(key=key, values={"flag": True}, version=known.version)])
+    assert (await theirs.get_entity("library", key))["flag"] is True
+    await store.rows_of("library").commit([DeleteRow(key=key)])
+    assert await store.rows_of("library").get(key) is None
 
 
 async def test_no_peer_decides_how_long_we_wait(
