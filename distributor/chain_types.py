@@ -94,6 +94,14 @@ class Simulation:
     items: tuple[Revert | None, ...] = ()
     """Through a guard: why each item would fail; None where it would be paid."""
 
+    def refusal(self, gas_limit: int) -> Revert | None:
+        """Return why the contract would not pay; more gas than the limit is a refusal too."""
+        if self.items:
+            return next((item for item in self.items if item is not None), None)
+        if self.revert is None and self.gas > gas_limit:
+            return Revert(kind=RevertKind.OTHER, text=f"needs {self.gas} gas, GAS_LIMIT is {gas_limit}")
+        return self.revert
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transfer:

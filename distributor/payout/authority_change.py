@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from distributor.chain_types import Call, Simulation
 from distributor.ledger import Ledger
 from distributor.model import Address
-from distributor.payout import preflight
 from distributor.payout.guard_change import not_stopped
 from distributor.ports import CodeChain, Guard
 from distributor.state import Identity
@@ -86,7 +85,7 @@ class AuthorityChange:
     def _refused(self, simulations: Sequence[Simulation]) -> Sequence[str]:
         """Return why the smallest payment would not be made; empty where it would."""
         said = simulations[0]
-        refusal = preflight.refusal_of(said, self.gas_limit)
+        refusal = said.refusal(self.gas_limit)
         if said.unknown:
             return [f"The node cannot say whether it would pay: {said.unknown}."]
         return [f"It would not pay the operator one unit: {refusal.text}."] if refusal is not None else []

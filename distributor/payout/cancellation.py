@@ -16,7 +16,7 @@ from enum import StrEnum
 from distributor.chain_types import Call, FeeQuote
 from distributor.ledger import Ledger
 from distributor.model import Address, AttemptKind, Fees, OpenTransaction, SubmitOutcome, Transaction, TransactionStatus
-from distributor.payout import fees, guard_calls, preflight, submission
+from distributor.payout import fees, guard_calls, submission
 from distributor.payout.decision import Decision
 from distributor.payout.lifecycle import CANCEL_GAS
 from distributor.payout.submission import IN_POOL
@@ -151,7 +151,7 @@ class Cancellation:
         (simulation,) = await payer.simulate(opened.transaction.operator, [call])
         if simulation.items:
             return None in simulation.items
-        return preflight.refusal_of(simulation, opened.attempts[-1].gas_limit) is None
+        return simulation.refusal(opened.attempts[-1].gas_limit) is None
 
     def _price(self, opened: OpenTransaction, market: FeeQuote) -> Fees | None:
         """Return fees that replace the last attempt; those of a first one where no pool took that."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from distributor.caps import NO_CAPS, Cap, Caps
-from distributor.chain_types import PreBindSnapshot, Revert, RevertKind, Simulation
+from distributor.chain_types import PreBindSnapshot, Revert, RevertKind
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import Fees, OpenTransaction, Order, TransactionStatus
 from distributor.payout import fees, guard_calls
@@ -236,15 +236,6 @@ def _tokens(units: int, snapshot: PreBindSnapshot) -> str:
     """Return an amount as people read it; in units where the token does not say how many decimals it has."""
     decimals = snapshot.decimals
     return f"{units} units" if decimals is None else f"{format_units(units, decimals)} tokens"
-
-
-def refusal_of(simulation: Simulation, gas_limit: int) -> Revert | None:
-    """Return why the contract would not pay; more gas than the limit is a refusal too."""
-    if simulation.items:
-        return next((item for item in simulation.items if item is not None), None)
-    if simulation.revert is None and simulation.gas > gas_limit:
-        return Revert(kind=RevertKind.OTHER, text=f"needs {simulation.gas} gas, GAS_LIMIT is {gas_limit}")
-    return simulation.revert
 
 
 def outside_trouble(error: ChainUnavailable | WrongChain | SignerUnavailable) -> Obstacle:

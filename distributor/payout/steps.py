@@ -25,7 +25,7 @@ from distributor.model import (
     Transaction,
     TransactionStatus,
 )
-from distributor.payout import alarms, guard_calls, lifecycle, node_alarms, payment_proof, preflight, submission
+from distributor.payout import alarms, guard_calls, lifecycle, node_alarms, payment_proof, submission
 from distributor.payout.confirmation import Confirmation, Confirmed
 from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.payment_proof import PaymentProof
@@ -245,7 +245,7 @@ class StepExecutor:
             (simulation,) = await self.chain.simulate(transaction.operator, [call], node=snapshot.node)
         except (ChainUnavailable, WrongChain):
             return ""
-        refusal = preflight.refusal_of(simulation, attempt.gas_limit)
+        refusal = simulation.refusal(attempt.gas_limit)
         return f"; today it would refuse with: {refusal.text}" if refusal else ""
 
     async def _tell(self, orders: Sequence[Order], closing: Closing) -> None:

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from distributor.chain_types import Revert, RevertKind, Simulation
 from distributor.errors import ChainUnavailable, WrongChain
 from distributor.model import Address, Order, OrderKey
-from distributor.payout import preflight
 from distributor.ports import Payer
 
 Batch = tuple[Order, ...]
@@ -180,4 +179,4 @@ class Trials:
         return ()
 
     def _refusal(self, simulation: Simulation) -> Revert | None:
-        return preflight.refusal_of(simulation, self.gas_limit)
+        return simulation.refusal(self.gas_limit)

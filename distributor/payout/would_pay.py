@@ -83,5 +83,5 @@ class WouldPay:
         asked, operator = self.distribution, self.distribution.signer.address
         payer = asked.guard_way.guard if asked.guard_way else asked.chain
         (probe,) = await payer.simulate(operator, [payer.probe(operator)], node=node)
-        refusal = preflight.refusal_of(probe, asked.config.limits.gas_limit)
+        refusal = probe.refusal(asked.config.limits.gas_limit)
         return preflight.service_wide(refusal) if refusal is not None else None

@@ -156,17 +156,17 @@ def test_a_shortage_says_what_is_missing() -> None:
 
 def test_more_gas_than_the_limit_is_a_refusal() -> None:
     """It would run out of gas on chain."""
-    refusal = preflight.refusal_of(Simulation(gas=300_001), 300_000)
+    refusal = Simulation(gas=300_001).refusal(300_000)
 
     assert refusal == Revert(kind=RevertKind.OTHER, text="needs 300001 gas, GAS_LIMIT is 300000")
-    assert preflight.refusal_of(Simulation(gas=300_000), 300_000) is None
+    assert Simulation(gas=300_000).refusal(300_000) is None
 
 
 def test_a_revert_is_a_refusal() -> None:
     """Whatever gas the node reports beside it."""
     revert = Revert(kind=RevertKind.AUTHORITY_PAUSED, text="EnforcedPause")
 
-    assert preflight.refusal_of(Simulation(revert=revert), 300_000) is revert
+    assert Simulation(revert=revert).refusal(300_000) is revert
 
 
 @pytest.mark.parametrize("kind", list(RevertKind))
