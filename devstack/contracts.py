@@ -15,6 +15,7 @@ from web3 import Web3
 from web3.contract.contract import ContractFunction
 from web3.types import TxReceipt
 
+from devstack.contract_events import DistributedEvent, TransferEvent
 from devstack.evm import ChainRefused, Evm
 from distributor.model import Address, Hash
 from distributor.units import TokenUnits, Wei
@@ -49,30 +50,6 @@ class Deployment:
     customers: tuple[Address, ...]
     guard: Address | None = None
     """The only operator of the Authority, owned by *admin*, with both operators as its hot keys; None: no guard."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TransferEvent:
-    """A ``Transfer`` of the token."""
-
-    tx_hash: Hash
-    block_number: int
-    log_index: int
-    sender: Address
-    recipient: Address
-    amount_units: TokenUnits
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DistributedEvent:
-    """A ``Distributed`` of the Authority."""
-
-    tx_hash: Hash
-    block_number: int
-    ref_id: Hash
-    recipient: Address
-    amount_units: TokenUnits
-    reason: str
 
 
 def deploy(url: str, *, allowance_units: TokenUnits = ALLOWANCE_UNITS, guarded: bool = False) -> Deployment:
@@ -280,17 +257,7 @@ class Devchain:
 
     def transfers(self) -> list[TransferEvent]:
         """Return every ``Transfer`` of the token in the order of the chain, the minting first."""
-        return [
-            TransferEvent(
-                tx_hash=Hash(Web3.to_hex(log["transactionHash"])),
-                block_number=log["blockNumber"],
-                log_index=log["logIndex"],
-                sender=Address(log["args"]["from"]),
-                recipient=Address(log["args"]["to"]),
-                amount_units=TokenUnits(log["args"]["value"]),
-            )
-            for log in self._token.events.Transfer().get_logs(from_block=0)
-        ]
+        return [TransferEvent.of(log) for log in self._token.events.Transfer().get_logs(from_block=0)]
 
     def payouts(self) -> list[TransferEvent]:
         """Return the transfers out of the reserve."""
@@ -298,17 +265,7 @@ class Devchain:
 
     def distributed_events(self) -> list[DistributedEvent]:
         """Return every ``Distributed`` of the Authority in the order of the chain."""
-        return [
-            DistributedEvent(
-                tx_hash=Hash(Web3.to_hex(log["transactionHash"])),
-                block_number=log["blockNumber"],
-                ref_id=Hash(Web3.to_hex(log["args"]["refId"])),
-                recipient=Address(log["args"]["to"]),
-                amount_units=TokenUnits(log["args"]["amount"]),
-                reason=log["args"]["reason"],
-            )
-            for log in self._authority.events.Distributed().get_logs(from_block=0)
-        ]
+        return [DistributedEvent.of(log) for log in self._authority.events.Distributed().get_logs(from_block=0)]
 
     def _do(self, call: ContractFunction, sender: Address) -> None:
         self._evm.transact(call, sender)

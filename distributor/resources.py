@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from distributor.settings import ALL
-from distributor.settings.chain import ContractSettings, NodeSettings
+from distributor.settings.chain import NodeSettings
 from distributor.settings.operations import BackupSettings, StorageSettings
 from distributor.settings.shop_secrets import SecretName, is_secret, secret_name
 from distributor.settings.shops import RateLimitSettings, WebhookSettings
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from distributor.chain.guard_chain import GuardContract
     from distributor.chain.history import ChainHistory
-    from distributor.chain.nodes import Nodes
     from distributor.chain.polygon import Polygon
     from distributor.chain.rpc import Rpc
     from distributor.ledger import Ledger
@@ -54,15 +53,21 @@ if TYPE_CHECKING:
     from foundation.tablestore.azure_tables import Tables
 
 G = TypeVar("G", bound=SettingsGroup)
+C = TypeVar("C", bound="Closable")
 
 _HOST_STORAGE = "AzureWebJobsStorage"
-_LEDGER_TABLE, _AUDIT_TABLE = "ledger", "audit"
 BACKUPS = "backups"
 """The container; both apps may share it, each under its own name."""
 
 _TITLE = "BALLX payouts"
 _QUICK_S = 1.0
 """A node that answers later does not count for ``/ready``: two calls to each, and an answer within three seconds."""
+
+
+class Closable(Protocol):
+    """A client that is closed with the container."""
+
+    async def aclose(self) -> None: ...
 
 
 class Resources:
@@ -93,6 +98,11 @@ class Resources:
         """Close every client that was opened, the last first."""
         await self._open.aclose()
 
+    def _opened(self, client: C) -> C:
+        """Return *client*, which is closed with this, before those that were opened earlier."""
+        self._open.push_async_callback(client.aclose)
+        return client
+
     async def settings(self, group: type[G]) -> G:
         """Return the settings of *group*, its secrets resolved. Raises ConfigurationError with all that is wrong."""
         return await self._settings.read(group)
@@ -119,9 +129,7 @@ class Resources:
         """The operators whose keys are configured."""
         from distributor.signing.operator_keys import OperatorKeys
 
-        keys = OperatorKeys(transport=self._transport)
-        self._open.push_async_callback(keys.aclose)
-        return keys
+        return self._opened(OperatorKeys(transport=self._transport))
 
     @built_once
     async def tables(self) -> Tables:
@@ -134,11 +142,10 @@ class Resources:
             account,
             partition=str(settings.chain_id),
             table=settings.ledger_table,
-            audit_table=_audit_table(settings.ledger_table),
+            audit_table=settings.audit_table,
             service_clock=self.service_clock,
         )
-        self._open.push_async_callback(tables.aclose)
-        return tables
+        return self._opened(tables)
 
     @built_once
     async def queues(self) -> StorageQueues:
@@ -147,9 +154,7 @@ class Resources:
 
         account = await self._settings.account(_HOST_STORAGE)
         tables = None if account.connection_string else await self.tables()
-        queues = connect_queues(account, tables.credential if tables else None)
-        self._open.push_async_callback(queues.aclose)
-        return queues
+        return self._opened(connect_queues(account, tables.credential if tables else None))
 
     @built_once
     async def backups(self) -> Blobs:
@@ -170,9 +175,7 @@ class Resources:
         account, own = await self._settings.account(name), (await self.settings(StorageSettings)).ledger_connection
         if account.is_the_same(await self._settings.account(own)):
             raise ConfigurationError(f"{name} is the ledger's own account: a backup lies in another one")
-        blobs = connect_blobs(account, container)
-        self._open.push_async_callback(blobs.aclose)
-        return blobs
+        return self._opened(connect_blobs(account, container))
 
     async def purging(self) -> Purging:
         """Return what erases personal data."""
@@ -190,9 +193,7 @@ class Resources:
         from distributor.ledger import Ledger
 
         tables = await self.tables()
-        ledger = Ledger(tables.rows, tables.audit, clock=self._clock)
-        self._open.push_async_callback(ledger.aclose)
-        return ledger
+        return self._opened(Ledger(tables.rows, tables.audit, clock=self._clock))
 
     @built_once
     async def keyring(self) -> Keyring:
@@ -210,9 +211,8 @@ class Resources:
             refresh_s=settings.secrets_refresh_s,
             sleep=asyncio.sleep,
         )
-        self._open.push_async_callback(keyring.aclose)
         keyring.start()
-        return keyring
+        return self._opened(keyring)
 
     async def shop_secrets(self) -> Mapping[SecretName, str]:
         """Return the shops' secrets of this moment. Raises ConfigurationError."""
@@ -227,21 +227,9 @@ class Resources:
 
     @built_once
     async def chain(self) -> Polygon:
-        from distributor.chain.polygon import Polygon
+        from distributor.chain.connected import connect_chain
 
-        settings = await self.settings(ChainSettings)
-        contracts, nodes = settings.contracts, settings.nodes
-        chain = Polygon(
-            nodes.rpc_urls,
-            chain_id=contracts.chain_id,
-            token=contracts.token,
-            authority=contracts.authority,
-            reserve=contracts.reserve,
-            timeout_s=nodes.rpc_timeout_s,
-            clock=self._clock,
-        )
-        self._open.push_async_callback(chain.aclose)
-        return chain
+        return self._opened(connect_chain(await self.settings(ChainSettings), self._clock))
 
     @built_once
     async def rpc(self) -> Rpc:
@@ -255,35 +243,19 @@ class Resources:
     async def _rpc(self, timeout_s: float) -> Rpc:
         from distributor.chain.rpc import Rpc
 
-        rpc = Rpc((await self.settings(NodeSettings)).rpc_urls, timeout_s=timeout_s)
-        self._open.push_async_callback(rpc.aclose)
-        return rpc
+        return self._opened(Rpc((await self.settings(NodeSettings)).rpc_urls, timeout_s=timeout_s))
 
     @built_once
     async def history(self) -> ChainHistory:
-        from distributor.chain.history import ChainHistory
+        from distributor.chain.connected import connect_history
 
-        nodes, contracts = await self._nodes()
-        history = ChainHistory(nodes, token=contracts.token, reserve=contracts.reserve)
-        self._open.push_async_callback(history.aclose)
-        return history
+        return self._opened(connect_history(await self.settings(ChainSettings), self._clock))
 
     @built_once
     async def guard(self) -> GuardContract:
-        from distributor.chain.guard_chain import GuardContract
+        from distributor.chain.connected import connect_guard
 
-        nodes, contracts = await self._nodes()
-        guard = GuardContract(nodes, guard=contracts.guard, authority=contracts.authority)
-        self._open.push_async_callback(guard.aclose)
-        return guard
-
-    async def _nodes(self) -> tuple[Nodes, ContractSettings]:
-        from distributor.chain.polygon import nodes_of
-
-        settings = await self.settings(ChainSettings)
-        contracts, nodes = settings.contracts, settings.nodes
-        made = nodes_of(nodes.rpc_urls, chain_id=contracts.chain_id, timeout_s=nodes.rpc_timeout_s, clock=self._clock)
-        return made, contracts
+        return self._opened(connect_guard(await self.settings(ChainSettings), self._clock))
 
     @built_once
     async def counters(self) -> Counters:
@@ -291,9 +263,7 @@ class Resources:
         from distributor.adapters.counters import LimitsCounters
 
         url = (await self.settings(RateLimitSettings)).rate_limit_storage
-        counters = LimitsCounters(url.get_secret_value() if url else "", clock=self._clock)
-        self._open.push_async_callback(counters.aclose)
-        return counters
+        return self._opened(LimitsCounters(url.get_secret_value() if url else "", clock=self._clock))
 
     @built_once
     async def alarms(self) -> Alarms:
@@ -327,8 +297,3 @@ class Resources:
         from foundation.alarms.configured import targets_or_log
 
         return await targets_or_log(partial(self.settings, AlarmSettings), _TITLE, "en")
-
-
-def _audit_table(ledger_table: str) -> str:
-    """Return the audit trail's table: two ledgers in one account keep two trails."""
-    return _AUDIT_TABLE if ledger_table == _LEDGER_TABLE else f"{ledger_table}{_AUDIT_TABLE}"

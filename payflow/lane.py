@@ -19,15 +19,16 @@ from foundation import logs
 from foundation.clock import Clock, Sleep, UnixMs
 from foundation.errors import Contention, Transient
 from foundation.tablestore.leases import Lease, Leases
+from payflow import lane_alarms
 from payflow.delivery import counting
 from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, ServedElsewhere, Unauthorized
 from payflow.ledger import listing
 from payflow.ledger.lane import LaneLedger
 from payflow.looking import planning
-from payflow.looking.look import Look, LookResult
+from payflow.looking.look import Look
 from payflow.ports import Alarms, ContaAzul, ReceiptWork
 from payflow.progress import LookKind
-from payflow.state import Company, CompanyStatus, Reason, Receipt, ReceiptState
+from payflow.state import Company, CompanyStatus, Receipt
 
 LANE_MS: Final = 240_000
 LOOK_MS: Final = 120_000
@@ -39,12 +40,9 @@ HEARTBEAT_S: Final = 30.0
 WAIT_MS: Final = 60_000
 """Waits shorter than this happen inside the lane."""
 PLAN_MS: Final = 3_600_000
-FAULTS_MAX: Final = counting.FAULTS_MAX
 FAILURES_MAX: Final = 3
 BATCH: Final = 20
 RETRY_MS: Final = counting.RETRY_MS
-ADDRESS_LATE_MS: Final = 3_600_000
-DOCUMENT_LATE_MS: Final = 24 * 3_600_000
 
 Probe = Callable[[Company], Awaitable[Company]]
 
@@ -186,20 +184,11 @@ class Lane:
             cursor = await self.ledger.write_cursor(cursor)
             look = Look(self.ledger, api, company, self.clock, enough)
             cursor = await look.run(cursor)
-            await self._report(company, look.result)
+            await lane_alarms.report_look(self.ledger, self.alarms, company, look.result)
             if not look.result.complete:
                 return
             if kind is LookKind.CHECK:
                 await listing.complete(self.ledger, self.clock())
-
-    async def _report(self, company: Company, result: LookResult) -> None:
-        logs.info(_log, "looked", company=company.id, added=result.added, complete=result.complete)
-        if result.unsettled:
-            await self.alarms.note("look_unsettled", company.id, "")
-        for instalment in sorted(result.failed | result.not_adding_up):
-            row = await self.ledger.instalment(instalment)
-            if row and row.reads >= FAULTS_MAX:
-                await self.alarms.note("instalment_unreadable", f"{company.id}:{instalment}", f"{row.reads} reads")
 
     async def _receipts(self, company: Company, api: ContaAzul, run: _Run) -> Ended:
         """Advance what is due, the longest due first, until nothing is or time is up."""
@@ -230,7 +219,7 @@ class Lane:
             await self._count(receipt)
             return
         run.seen.add(mark)
-        await self._note_long_wait(receipt)
+        await lane_alarms.note_long_wait(self.alarms, receipt, self.clock())
         try:
             await self.work.advance(receipt, company, self.ledger, api)
             run.failures = 0
@@ -243,14 +232,6 @@ class Lane:
         except Exception as fault:  # noqa: BLE001 -- one receipt's unexpected error must not stop the others
             logs.error(_log, "receipt_fault", company=company.id, baixa=receipt.baixa, error=type(fault).__name__)
             await self._count(receipt)
-
-    async def _note_long_wait(self, receipt: Receipt) -> None:
-        """Raise an alarm for an address or a document that Conta Azul still does not have when it should."""
-        waited_ms = self.clock() - receipt.found_ms
-        if receipt.reason is Reason.NO_RECIPIENT and waited_ms >= ADDRESS_LATE_MS:
-            await self.alarms.note("receipt_without_address", receipt.company, "")
-        if receipt.state is ReceiptState.WAITING_DOCUMENT and waited_ms >= DOCUMENT_LATE_MS:
-            await self.alarms.note("document_late", receipt.company, "")
 
     async def _postpone(self, receipt: Receipt, run: _Run) -> None:
         """Ask for this one a minute later; three in a row that Conta Azul cannot answer for are no receipt's fault."""

@@ -10,7 +10,7 @@ from typing import Any
 from azure.data.tables import TableClient
 
 from devstack.chaos.shop import Placed
-from devstack.contracts import TransferEvent
+from devstack.contract_events import TransferEvent
 from distributor.model import Address
 
 _ORDER, _TRANSACTION, _ATTEMPT, _OPEN = "order:", "tx:", "attempt:", ("open:", "opentx:")

@@ -10,38 +10,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
-from distributor.addresses import ZERO_ADDRESS, keccak256, parse_address
+from distributor.addresses import ZERO_ADDRESS, keccak256
 from distributor.chain.batches import MAX_BATCH_ITEMS
+from distributor.chain.call_details import guarded_details, read_distribution
 from distributor.chain.node import TIMEOUT, Node
 from distributor.chain.nodes import Nodes
 from distributor.chain.rpc_requests import Batch
-from distributor.chain.rpc_responses import GARBLED, NodeError, NodeUnavailable, RpcResponses, read_units, reading
+from distributor.chain.rpc_responses import GARBLED, NodeError, NodeUnavailable, read_units, reading
 from distributor.chain.transactions import (
     read_arrival,
-    read_guard_events,
     read_reserve_transfer,
     read_transaction_details,
 )
-from distributor.chain_types import GuardEvent
 from distributor.errors import ChainUnavailable, NoSuchTransaction
 from distributor.model import Address, Hash
-from distributor.payout.history import Arrival, DistributeCall, ReserveTransfer, TransactionDetails
+from distributor.payout.history import Arrival, ReserveTransfer, TransactionDetails
 from distributor.payout.witnesses import are_enough
 from distributor.units import TokenUnits
 
 _TRANSFER_TOPIC: Final = f"0x{keccak256(b'Transfer(address,address,uint256)').hex()}"
 _SELECTOR_BYTES: Final = 4
-_DISTRIBUTE: Final = keccak256(b"distribute(address,uint256,bytes32,string)")[:_SELECTOR_BYTES]
 _BALANCE_OF: Final = keccak256(b"balanceOf(address)")[:_SELECTOR_BYTES]
 _TOTAL_SUPPLY: Final = keccak256(b"totalSupply()")[:_SELECTOR_BYTES]
 _ZERO_TOPIC: Final = f"0x{0:064x}"
-_ARGUMENTS: Final = ("address", "uint256", "bytes32", "string")
 _TRANSFER_TOPICS: Final = 3
 """The event's own, and two indexed addresses: an event of an ERC-721 token has four."""
 
@@ -251,7 +244,7 @@ class ChainHistory:
                 )
                 for tx_hash in hashes
             }
-            return found | await _guarded_details(node, [each for each in found.values() if each.guarded])
+            return found | await guarded_details(node, [each for each in found.values() if each.guarded])
 
         try:
             return self._agreed(await self._nodes.read_all(read), "what transactions asked for") or {}
@@ -284,35 +277,6 @@ def _logs_of(receipt: object, tx_hash: Hash) -> Sequence[Mapping[str, Any]]:
         if not isinstance(receipt, dict) or receipt["transactionHash"].lower() != tx_hash:
             raise NodeUnavailable(GARBLED, "another receipt than was asked for")
         return list(receipt["logs"])
-
-
-async def _guarded_details(node: Node, guarded: Sequence[TransactionDetails]) -> dict[Hash, TransactionDetails]:
-    """Return *guarded* with their events: an item may have failed, so the call data prove nothing."""
-    if not guarded:
-        return {}
-    batch: Batch = {each.tx_hash: ("eth_getTransactionReceipt", [each.tx_hash]) for each in guarded}
-    answers = await node.ask(batch)
-    return {each.tx_hash: replace(each, guard_events=_events(answers, each.tx_hash)) for each in guarded}
-
-
-def _events(answers: RpcResponses, tx_hash: Hash) -> tuple[GuardEvent, ...]:
-    return read_guard_events(answers.required(tx_hash), tx_hash=tx_hash)
-
-
-def read_distribution(data: bytes) -> DistributeCall | None:
-    """Return what call data ask of the authority; None when they are no ``distribute`` call."""
-    if data[:_SELECTOR_BYTES] != _DISTRIBUTE:
-        return None
-    try:
-        wallet, amount, ref_id, reason = decode(_ARGUMENTS, data[_SELECTOR_BYTES:])
-    except (DecodingError, ValueError):  # a reason that is no UTF-8 is a ValueError
-        return None
-    return DistributeCall(
-        wallet=parse_address(wallet),
-        amount_units=TokenUnits(amount),
-        ref_id=Hash(f"0x{ref_id.hex()}"),
-        reason=reason,
-    )
 
 
 def _troubles(replies: Sequence[tuple[str, object]]) -> str:

@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Sequence
 
 from distributor.cli.argument_types import address_argument
-from distributor.cli.chain import past_arguments, past_obstacles
+from distributor.cli.chain import past_obstacles
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, detail
+from distributor.cli.past import past_arguments
 from distributor.payout.authority_change import AuthorityChange
 from distributor.settings.use_cases import HistorySettings
 

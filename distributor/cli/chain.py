@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 
 from distributor.cli import chain_answers
-from distributor.cli.argument_types import accepted_transfer, address_argument, count_argument
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
+from distributor.cli.past import chosen_history, first_block, history_arguments, known_parties, past_arguments
 from distributor.ledger.fence_rows import FenceRows
 from distributor.model import Address
-from distributor.payout.history import History
 from distributor.recovery.audit import Audit, Findings
-from distributor.recovery.export import ExportedHistory, read_export
 from distributor.recovery.fence import Fence
 from distributor.recovery.from_guard import FromGuard
-from distributor.recovery.payouts import KnownParties
-from distributor.recovery.rebuild import Rebuild, RebuildReport
+from distributor.recovery.rebuild import Rebuild
+from distributor.recovery.rebuild_report import RebuildReport
 from distributor.settings.use_cases import HistorySettings
 from foundation.errors import ConfigurationError
 
@@ -59,12 +56,12 @@ async def _audited(context: CommandContext, settings: HistorySettings) -> Findin
     audit = Audit(
         rebuild_store=await context.rebuild_store(),
         chain=await context.parts.chain(),
-        history=await _history(context),
+        history=await chosen_history(context),
         policy=settings.payout.settlement,
-        known=await _known(context, settings, await (await context.rebuild_store()).operators()),
+        known=await known_parties(context, settings, await (await context.rebuild_store()).operators()),
         say=context.say,
     )
-    return await audit.run(_first_block(context, settings))
+    return await audit.run(first_block(context, settings))
 
 
 async def rebuild(context: CommandContext) -> int:
@@ -72,7 +69,7 @@ async def rebuild(context: CommandContext) -> int:
     settings = await context.begin(HistorySettings)
     if context.options.from_guard:
         return await _from_guard(context, settings)
-    first_block = _first_block(context, settings)
+    first = first_block(context, settings)
     applies = context.applies(
         _(
             "pause, cancel every nonce a lost payout could still use, and write what the chain shows; this is what "
@@ -85,14 +82,14 @@ async def rebuild(context: CommandContext) -> int:
     use_case, came_back = await _rebuild(context, settings, remembered or ()), list[str]()
     if applies:
         was_restored = await (await context.rebuild_store()).restored() is not None
-        report = await use_case.run(first_block, by=context.options.by, why=context.options.why)
+        report = await use_case.run(first, by=context.options.by, why=context.options.why)
         if was_restored and report.ledger_id:  # what was erased after it was paid, and the backup had unpaid
             came_back = await erase_again(context)
         await (await context.ledger()).admin.record(
             "rebuild", chain_answers.verdict(report), context.options.by, context.options.why
         )
     else:
-        report = await _look(use_case, first_block, readable=remembered is not None)
+        report = await _look(use_case, first, readable=remembered is not None)
     context.answer({**chain_answers.rebuild_answer(report), "erased_unfinished": came_back})
     if report.ledger_id:
         context.say(
@@ -154,7 +151,7 @@ async def _look(use_case: Rebuild, first_block: int, *, readable: bool) -> Rebui
 
 async def _rebuild(context: CommandContext, settings: HistorySettings, remembered: Collection[Address]) -> Rebuild:
     chain, policy = await context.parts.chain(), settings.payout.settlement
-    known = await _known(context, settings, remembered)
+    known = await known_parties(context, settings, remembered)
     fence = Fence(
         chain=chain,
         signs=(await context.ledger()).signs,
@@ -175,7 +172,7 @@ async def _rebuild(context: CommandContext, settings: HistorySettings, remembere
         rebuild_store=await context.rebuild_store(),
         ledger=await context.ledger(),
         chain=chain,
-        history=await _history(context),
+        history=await chosen_history(context),
         fence=fence,
         policy=policy,
         identity=settings.payout.contracts.identity,
@@ -195,47 +192,6 @@ async def _is_lost(context: CommandContext) -> bool:
         return True
 
 
-async def _history(context: CommandContext) -> History:
-    """Return the reserve's past: by the nodes' logs, or by the receipts of an explorer's export."""
-    chain, file = await context.parts.history(), context.options.from_export
-    if file is None:
-        return chain
-    try:
-        hashes = read_export(await asyncio.to_thread(file.read_text, encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandRefused(_("{file} cannot be read: {error}").format(file=file, error=error)) from None
-    context.say(_("{file}: {count} transactions, each read by its receipt.").format(file=file, count=len(hashes)))
-    return ExportedHistory(chain, hashes)
-
-
-async def _known(context: CommandContext, settings: HistorySettings, remembered: Collection[Address]) -> KnownParties:
-    """Return every operator there ever was: configured, known to the ledger, or named in the command."""
-    operators = {
-        *await context.parts.operator_keys.signers(settings.payout.signing),
-        *remembered,
-        *context.options.operator,
-    }
-    contracts = settings.payout.contracts
-    former = await _former(context)
-    return KnownParties(
-        authority=contracts.authority,
-        operators=operators,
-        guards={*([contracts.guard] if contracts.guard else []), *former("guard"), *context.options.former_guard},
-        former_authorities={*former("authority"), *context.options.former_authority},
-        accepted=dict(context.options.accept_transfer),
-    )
-
-
-async def _former(context: CommandContext) -> Callable[[str], Collection[Address]]:
-    """Return what the ledger's identity named before, by kind; nothing of a ledger that cannot be read."""
-    store = await context.rebuild_store()
-    try:
-        found = {kind: [each.address for each in await store.former(kind)] for kind in ("guard", "authority")}
-    except ConfigurationError:
-        found = {}
-    return lambda kind: found.get(kind, [])
-
-
 async def _remembered(context: CommandContext) -> Collection[Address] | None:
     """Return the operators the ledger knows; None if it cannot be read, which stops only --apply."""
     try:
@@ -247,65 +203,8 @@ async def _remembered(context: CommandContext) -> Collection[Address] | None:
         return None
 
 
-def _first_block(context: CommandContext, settings: HistorySettings) -> int:
-    chosen = context.options.from_block if context.options.from_block is not None else settings.first_block
-    if chosen is None:
-        raise CommandRefused(
-            _("The first block of the token's history is not known. Set FIRST_BLOCK, or give --from-block.")
-        )
-    return int(chosen)
-
-
-def _history_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--from-block", type=count_argument, metavar="N", help=_("instead of FIRST_BLOCK"))
-    command.add_argument(
-        "--operator", action="append", default=[], type=address_argument, metavar="ADDRESS", help=_("a former operator")
-    )
-    command.add_argument(
-        "--former-authority",
-        action="append",
-        default=[],
-        type=address_argument,
-        metavar="ADDRESS",
-        help=_("a former authority"),
-    )
-    command.add_argument(
-        "--former-guard",
-        action="append",
-        default=[],
-        type=address_argument,
-        metavar="ADDRESS",
-        help=_("a former guard"),
-    )
-    command.add_argument(
-        "--accept-transfer",
-        action="append",
-        default=[],
-        type=accepted_transfer,
-        metavar="HASH[=ORDER]",
-        help=_("an explained transfer: the payment of ORDER, or of no order"),
-    )
-    command.add_argument(
-        "--from-export",
-        type=Path,
-        metavar="FILE",
-        help=_("an explorer's CSV of the reserve's token transfers, where no node gives the logs; receipts are read"),
-    )
-
-
-def past_arguments(command: argparse.ArgumentParser) -> None:
-    """Add what is said of the past: where it is read from, who had a part in it, and what is explained."""
-    _history_arguments(command)
-    command.add_argument(
-        "--accept-incomplete",
-        default="",
-        metavar="WHY",
-        help=_("the history does not add up and you know why; a payment that is not found may be paid again"),
-    )
-
-
 def _audit_arguments(command: argparse.ArgumentParser) -> None:
-    _history_arguments(command)
+    history_arguments(command)
     command.set_defaults(apply=False)
 
 

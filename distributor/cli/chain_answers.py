@@ -6,7 +6,7 @@ from typing import Any
 
 from distributor.cli.amounts import tokens
 from distributor.recovery.audit import Findings
-from distributor.recovery.rebuild import RebuildReport
+from distributor.recovery.rebuild_report import RebuildReport
 
 
 def audit_answer(findings: Findings, decimals: int) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from typing import Any
 
 from distributor.chain.guard import import_data
 from distributor.cli.argument_types import address_argument as address_type
-from distributor.cli.chain import past_arguments, past_obstacles
+from distributor.cli.chain import past_obstacles
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, detail
+from distributor.cli.past import past_arguments
 from distributor.model import Address
 from distributor.payout.guard_change import GuardChange, Record
 from distributor.settings.use_cases import HistorySettings

@@ -6,35 +6,35 @@ import argparse
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from distributor import approvals
-from distributor.cli.amounts import NATIVE_DECIMALS, short_by, tokens
+from distributor.cli.amounts import tokens
 from distributor.cli.argument_types import words
 from distributor.cli.common_arguments import apply_argument, by_and_why
 from distributor.cli.context import DONE, REFUSED, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _, spoken
+from distributor.cli.payout_cost import payout_cost
 from distributor.cli.sign import secret_of
 from distributor.cli.together import ask_for_each
-from distributor.errors import ChainUnavailable, ConflictingOrder, WrongChain
+from distributor.errors import ConflictingOrder
 from distributor.ledger import Ledger
+from distributor.ledger.binding import sum_of
 from distributor.model import DEFAULT_SOURCE, Order
-from distributor.payout.preflight import DistributionConfig, spendable_units
-from distributor.settings.use_cases import HistorySettings, IntakeSettings
+from distributor.settings.use_cases import IntakeSettings
 from distributor.units import TokenUnits
 from distributor.webhook.order_keeper import OrderKeeper
 from distributor.webhook.payout_file import FileRules, PayoutFile, RefusedLine, read_file
 from distributor.webhook.waking import Waker
-from foundation.errors import ConfigurationError, Rejected, ServiceError
+from foundation.errors import Rejected, ServiceError
 
 BYTES_MAX = 10 * 2**20
 LINES_SHOWN_MAX = 50
 """Lines that are named of each kind; the count beside them says how many there are."""
-WAITING_COUNTED_MAX = 1_000
 
 
 @dataclass(kw_only=True)
@@ -48,11 +48,11 @@ class _Looked:
 
     @property
     def units(self) -> TokenUnits:
-        return _sum(self.new)
+        return sum_of(self.new)
 
     def asked_by(self, by: str, batch: str) -> Sequence[Order]:
         """Return the new orders as *by* uploads them: each says who asked, in which file, and what that comes to."""
-        whole = TokenUnits(self.units + _sum(self.known))
+        whole = TokenUnits(self.units + sum_of(self.known))
         return [replace(each, asked_by=by, batch=batch.lower(), file_units=whole) for each in self.new]
 
 
@@ -83,7 +83,7 @@ async def pay_file(context: CommandContext) -> int:
     )
     looked = await _look(keeper, read)
     looked.new = list(looked.asked_by(context.options.by, context.options.batch))
-    money = await _money(context, ledger, looked)
+    money = await payout_cost(context, ledger, looked.new)
     held = sum(approvals.needs(order, keeper.caps) for order in looked.new)
     document = _document(read, looked, settings.contracts.decimals)
     context.answer({**document, "need_approval": held, "money": money})
@@ -167,8 +167,8 @@ async def _status(context: CommandContext, ledger: Ledger, read: PayoutFile, dec
         {
             "batch": context.options.batch,
             "orders": {status: len(orders) for status, orders in by_status.items()},
-            "tokens": {status: tokens(_sum(orders), decimals) for status, orders in by_status.items()},
-            "total": tokens(_sum(read.orders.values()), decimals),
+            "tokens": {status: tokens(sum_of(orders), decimals) for status, orders in by_status.items()},
+            "total": tokens(sum_of(read.orders.values()), decimals),
             "not_paid": [
                 str(order.key) for status, orders in by_status.items() if status != "paid" for order in orders
             ][:LINES_SHOWN_MAX],
@@ -209,43 +209,6 @@ def _document(read: PayoutFile, looked: _Looked, decimals: int) -> dict[str, Any
 def _refused(lines: Sequence[RefusedLine]) -> dict[str, Any]:
     shown = sorted(lines, key=lambda each: each.line)[:LINES_SHOWN_MAX]
     return {"refused": len(lines), "refused_lines": [{"line": each.line, "why": spoken(each.error)} for each in shown]}
-
-
-async def _money(context: CommandContext, ledger: Ledger, looked: _Looked) -> dict[str, Any]:
-    """Return what the new orders would cost, and what would be left; that it is not known where no node says."""
-    try:
-        payout = (await context.parts.settings(HistorySettings)).payout
-        operator = (await context.parts.operator_keys.signer(payout.signing)).address
-        snapshot = await (await context.parts.chain()).pre_bind_snapshot(operator)
-    except (ConfigurationError, ChainUnavailable, WrongChain) as error:
-        return {"known": False, "why": spoken(error)}
-    config = DistributionConfig(
-        identity=payout.contracts.identity,
-        limits=payout.fees,
-        max_in_flight=payout.lane.max_in_flight,
-        orders_per_transaction=payout.lane.max_orders_per_transaction,
-    )
-    full, rest = divmod(len(looked.new), config.batch_size)
-    gas = full * config.payment_gas(config.batch_size) + (config.payment_gas(rest) if rest else 0)
-    gas_wei, decimals = gas * payout.fees.max_fee_wei, payout.contracts.decimals
-    state = await ledger.binding_state(operator)
-    waiting = await ledger.waiting(limit=WAITING_COUNTED_MAX)
-    payable = spendable_units(snapshot, state) if state else min(snapshot.reserve_units, snapshot.allowance_units)
-    spendable = payable - _sum(waiting.orders)
-    return {
-        "known": True,
-        "transactions": full + bool(rest),
-        "gas_at_most_pol": tokens(gas_wei, NATIVE_DECIMALS),
-        "gas_missing": short_by(gas_wei, snapshot.gas_balance_wei, NATIVE_DECIMALS) or None,
-        "left_before": tokens(max(0, spendable), decimals),
-        "left_after": tokens(max(0, spendable - looked.units), decimals),
-        "missing": short_by(looked.units, spendable, decimals) or None,
-        "more_wait": bool(waiting.after),
-    }
-
-
-def _sum(orders: Iterable[Order]) -> TokenUnits:
-    return TokenUnits(sum(order.amount_units for order in orders))
 
 
 def _asked(context: CommandContext) -> tuple[Path, bool]:

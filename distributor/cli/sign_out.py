@@ -14,7 +14,7 @@ async def sign_out_all(context: CommandContext) -> int:
     ledger = await context.our_ledger(only_stops=True)
     epoch = (await ledger.admin.pause_state()).console_epoch or 0
     if context.applies(_("sign everybody out of the console, whoever does it too")):
-        epoch = await ledger.admin.sign_everybody_out(context.options.by, context.options.why)
+        epoch = await ledger.console_sessions.end_all(context.options.by, context.options.why)
         context.say(_("Everybody is signed out. A stolen token still signs in: change it in the vault."))
     context.answer({"times_signed_out": epoch})
     return DONE

@@ -64,7 +64,7 @@ class Console:
         return await site.answer(visit)
 
     async def _use_link(self, made_ms: UnixMs) -> bool:
-        return await (await self.parts.ledger()).admin.use_console_link(made_ms)
+        return await (await self.parts.ledger()).console_sessions.use_link(made_ms)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

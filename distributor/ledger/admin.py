@@ -22,7 +22,7 @@ from distributor.ledger.records import NextNonce, Slot
 from distributor.ledger.signs import OPERATORS_MAX, Signs
 from distributor.model import Address, HoldReason, Order, OrderStatus
 from distributor.state import Identity, PauseState
-from foundation.clock import Clock, UnixMs
+from foundation.clock import Clock
 from foundation.errors import Contention, InvariantBroken, require
 from foundation.sentences import sentence
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
@@ -82,18 +82,19 @@ class Admin:
         """
         row = await self.rows.get(keys.CONTROL)
         if row is None:
-            return _NO_SWITCH
+            return NO_SWITCH
         try:
             return decode(PauseState, row)
         except InvariantBroken as error:
-            return replace(_UNREADABLE, paused_why=str(error), version=row.version)
+            return replace(UNREADABLE_SWITCH, paused_why=str(error), version=row.version)
 
     async def set_pause_state(self, pause_state: PauseState) -> PauseState:
-        stored = await self._write(pause_state)
+        stored = await self.write_switch(pause_state)
         await self.audit.record(f"control:{self.clock():015d}", encode(pause_state))
         return stored
 
-    async def _write(self, pause_state: PauseState) -> PauseState:
+    async def write_switch(self, pause_state: PauseState) -> PauseState:
+        """Store the switch without a line in the audit trail. Raises Contention if somebody turned it since."""
         group = AtomicWrite()
         group.put(keys.CONTROL, encode(pause_state), pause_state.version)
         versions = await commit(self.rows, group, marker_row=keys.CONTROL)
@@ -135,52 +136,13 @@ class Admin:
         for _ in range(TURN_TRIES_MAX):
             pause_state = await self.pause_state()
             after = closed(pause_state)
-            if pause_state.paused_by == _UNREADABLE.paused_by:
+            if pause_state.paused_by == UNREADABLE_SWITCH.paused_by:
                 require(not after.halted, "the switch is a newer version's: halt with that version")
                 return pause_state
             try:
-                return await (self._write(after) if after == pause_state else self.set_pause_state(after))
+                return await (self.write_switch(after) if after == pause_state else self.set_pause_state(after))
             except Contention:
                 continue  # somebody else turned it first: read it again
-        raise Contention(sentence("the switch kept being turned"))
-
-    async def sign_everybody_out(self, by: str, why: str) -> int:
-        """
-        End every session of the console, also one whose cookie was stolen; return the epoch that begins.
-
-        The switch stays as it is: the epoch lies in its row, because every page that is shown reads that row anyway.
-
-        Raises:
-            InvariantBroken: The row is missing, or a newer version's.
-        """
-        for _ in range(TURN_TRIES_MAX):
-            pause_state = await self.pause_state()
-            readable = pause_state.paused_by not in {_NO_SWITCH.paused_by, _UNREADABLE.paused_by}
-            require(readable, f"nobody can be signed out: {pause_state.paused_why}")
-            epoch = (pause_state.console_epoch or 0) + 1
-            try:
-                await self._write(replace(pause_state, console_epoch=epoch))
-            except Contention:
-                continue  # somebody turned the switch meanwhile: read it again
-            await self.record("sign-out", "everybody", by, why)
-            return epoch
-        raise Contention(sentence("the switch kept being turned"))
-
-    async def use_console_link(self, made_ms: UnixMs) -> bool:
-        """
-        Store that links to the console made until *made_ms* are used up; False if this one already is.
-
-        Of two that follow one link on two instances, one writes first, and the other reads that.
-        """
-        for _ in range(TURN_TRIES_MAX):
-            pause_state = await self.pause_state()
-            if pause_state.console_link_ms is not None and made_ms <= pause_state.console_link_ms:
-                return False
-            try:
-                await self._write(replace(pause_state, console_link_ms=made_ms))
-            except Contention:
-                continue  # read again: perhaps by the same link
-            return True
         raise Contention(sentence("the switch kept being turned"))
 
     async def resume(self, by: str, why: str, seen: PauseState | None = None) -> PauseState:
@@ -217,7 +179,8 @@ class Admin:
         await self.signs.forget()
         await Doubts(self.rows, self.clock).forget()
         require(
-            pause_state.paused_by != _UNREADABLE.paused_by, "the switch is a newer version's: resume with that version"
+            pause_state.paused_by != UNREADABLE_SWITCH.paused_by,
+            "the switch is a newer version's: resume with that version",
         )
         if pause_state.paused:
             pause_state = await self.set_pause_state(
@@ -302,13 +265,13 @@ def _refuse_newer(order: Order) -> None:
     require(known, f"order {order.key} is held as {order.hold_reason}, a newer version's word: no verb touches it")
 
 
-_NO_SWITCH = PauseState(paused=True, paused_by="ledger", paused_why="there is no control row")
-_UNREADABLE = PauseState(paused=True, paused_by="ledger: unreadable")
+NO_SWITCH = PauseState(paused=True, paused_by="ledger", paused_why="there is no control row")
+UNREADABLE_SWITCH = PauseState(paused=True, paused_by="ledger: unreadable")
 
 
 def _paused(pause_state: PauseState, by: str, why: str) -> PauseState:
     """Return the switch closed; if a person closed it already, keep the first words."""
-    kept = pause_state.paused and pause_state != _NO_SWITCH
+    kept = pause_state.paused and pause_state != NO_SWITCH
     return pause_state if kept else replace(pause_state, paused=True, paused_by=by, paused_why=why)
 
 

@@ -9,12 +9,11 @@ the same rules.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from distributor.caps import NO_CAPS, Caps
-from distributor.ledger import keys, line, order_search, queries
+from distributor.ledger import following, keys, line, order_search, queries
 from distributor.ledger.admin import Admin
 from distributor.ledger.approving import Approving
 from distributor.ledger.binding import (
@@ -30,14 +29,14 @@ from distributor.ledger.binding import (
     wallets_of,
 )
 from distributor.ledger.call_backs import CallBacks
-from distributor.ledger.closing import Closing, Ending, check_unchanged, close_transactions
+from distributor.ledger.closing import Closing
 from distributor.ledger.columns import encode
+from distributor.ledger.console_sessions import ConsoleSessions
 from distributor.ledger.days import CountedDays, counted_days
 from distributor.ledger.doubts import Doubts
 from distributor.ledger.exits import Exits
 from distributor.ledger.guard_rows import GuardRows
 from distributor.ledger.opened import Opened, opened
-from distributor.ledger.order_index import index_payments
 from distributor.ledger.order_search import FoundOrders, OrderFilter
 from distributor.ledger.own_addresses import OwnAddresses
 from distributor.ledger.past import Past
@@ -61,15 +60,10 @@ from distributor.model import (
 from distributor.state import BindingState, Identity, Stats
 from foundation.clock import Clock, utc_day
 from foundation.errors import Contention, require
-from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit, in_groups, version_of
+from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.leases import Leases
 from foundation.tablestore.ports import AuditTrail, Rows
 from foundation.tablestore.queries import past
-
-CLOSE_TRIES_MAX = 5
-"""A closing shares the totals with every binding and reads them anew in each try."""
-
-_log = logging.getLogger(__name__)
 
 
 class Ledger:
@@ -84,6 +78,7 @@ class Ledger:
         self.leases = Leases(rows, clock)
         self.service = ServiceState(rows, clock)
         self.admin = Admin(rows, audit, clock)
+        self.console_sessions = ConsoleSessions(self.admin)
         self.approving = Approving(rows, audit, clock)
         self.signs = Signs(rows, clock)
         self.doubts = Doubts(rows, clock)
@@ -230,21 +225,7 @@ class Ledger:
 
         Where another worker wrote one of them since, the others are kept one by one.
         """
-        groups = in_groups(transactions, lambda group: len(group) <= ROWS_MAX)
-        return [kept for group in groups for kept in await self._update_group(group)]
-
-    async def _update_group(self, transactions: Sequence[Transaction]) -> Sequence[bool]:
-        require(all(each.status is not TransactionStatus.FINAL for each in transactions), "only a closing ends one")
-        group = AtomicWrite()
-        for each in transactions:
-            group.replace(keys.transaction(each.operator, each.nonce), encode(each), each.version)
-        try:
-            await commit(self._rows, group, marker_row=group.writes[0].key)
-        except Contention:
-            if len(transactions) == 1:
-                return [False]
-            return [kept for each in transactions for kept in await self._update_group([each])]
-        return [True] * len(transactions)
+        return await following.update_all(self._rows, transactions)
 
     async def add_attempt(self, transaction: Transaction, attempt: Attempt) -> Transaction:
         """Keep signed bytes as the next attempt, before any node sees them; two settlers cannot both own one."""
@@ -265,24 +246,9 @@ class Ledger:
             Contention: Another worker has written one of them since it was read; none is ended.
             InvariantBroken: One was closed before by another receipt, or the orders are not its own.
         """
-        for _ in range(CLOSE_TRIES_MAX):
-            now = self._clock()
-            endings, totals, stored = await queries.endings(self._rows, ends, now)
-            due = [ending for ending, row in zip(endings, stored, strict=True) if not _is_closed(ending, row)]
-            if not due:
-                return
-            group = close_transactions(due, totals, now)
-            for ending in due:
-                await index_payments(self._rows, group, ending.closing.paid_elsewhere)
-            try:
-                await commit(self._rows, group, marker_row=_row_of(due[0].transaction))
-            except Contention:
-                continue  # a binding changed the totals, or another settler was first: the next look tells
-            for closing in (ending.closing for ending in due):
-                for order, reason in closing.held.items():
-                    await self._record_held(order, reason, closing.detail_of(order), closing.tx_hash)
-            return
-        raise Contention(f"the totals kept changing while {_row_of(ends[0][0])} was closed")
+        for ending in await following.close_all(self._rows, ends, self._clock):
+            for order, reason in ending.closing.held.items():
+                await self._record_held(order, reason, ending.closing.detail_of(order), ending.closing.tx_hash)
 
     async def stats(self, operator: Address) -> Stats:
         return await find_record(self._rows, Stats, keys.stats(operator)) or Stats()
@@ -302,17 +268,3 @@ class Ledger:
 
     async def _record_held(self, key: OrderKey, reason: HoldReason, detail: str, cause: str) -> None:
         await self._audit.record(f"held:{key}:{cause}", {"reason": reason.value, "detail": detail})
-
-
-def _row_of(transaction: Transaction) -> str:
-    return keys.transaction(transaction.operator, transaction.nonce)
-
-
-def _is_closed(ending: Ending, stored: Transaction) -> bool:
-    """Say whether *ending* is done already. Raises Contention and InvariantBroken, as ``close`` does."""
-    if stored.status is TransactionStatus.FINAL:
-        check_unchanged(stored, ending.closing)
-        return True
-    if stored.version != ending.transaction.version:
-        raise Contention(f"another worker has written {_row_of(stored)} since")
-    return False

@@ -8,23 +8,23 @@ so nothing is bound from half a ledger; and the pause stays on after it, for a p
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from distributor.errors import ForeignLedger
 from distributor.ledger import Ledger
 from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.ledger.records import Progress
-from distributor.model import Address, Hash, HoldReason, OrderKey, OrderStatus
-from distributor.payout.history import History, ReserveTransfer, agreed_final, newest_final
+from distributor.model import Address, HoldReason, OrderStatus
+from distributor.payout.history import History, agreed_final, newest_final
 from distributor.payout.preflight import identity_mismatch, not_ours
 from distributor.ports import Chain
 from distributor.recovery.cancelled import cancelled_orders
 from distributor.recovery.completeness import Completeness, Held
 from distributor.recovery.fence import Fence
 from distributor.recovery.lost_guard import LostGuard
-from distributor.recovery.payouts import KnownParties, UnmatchedTransfer, classify_transfers, payout_by
+from distributor.recovery.payouts import KnownParties, classify_transfers, payout_by
+from distributor.recovery.rebuild_report import RebuildConflict, RebuildReport
 from distributor.settings.chain import SettlementSettings
 from distributor.state import Identity
 from foundation.errors import ConfigurationError, ServiceError
@@ -43,56 +43,6 @@ class RestoreCut(ServiceError):
 
 class NotSettled(ServiceError):
     """The ledger still has open transactions: leave the pause on and let settlement end them, then run it again."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RebuildConflict:
-    """A payout on the chain that the ledger tells otherwise."""
-
-    payout: Payout
-    verdict: RestoreResult
-
-
-@dataclass(kw_only=True, slots=True)
-class RebuildReport:
-    """What was found, and whether the ledger is whole again."""
-
-    first_block: int
-    last_block: int
-    restored: Counter[RestoreResult] = field(default_factory=Counter)
-    """How many payouts met which fate; in a dry run all of them count as new."""
-    unmatched_transfers: list[UnmatchedTransfer] = field(default_factory=list)
-    conflicts: list[RebuildConflict] = field(default_factory=list)
-    incomplete: str = ""
-    """Why the blocks that were read are not the whole past; empty when nothing speaks against it."""
-    guard_trouble: str = ""
-    """Why the guard of the settings may not be that of the lost ledger; empty where it is, or was never lost."""
-    doubt: str = ""
-    """The same where a person took the past all the same: each order waits for a person from then on."""
-    barred: list[OrderKey] = field(default_factory=list)
-    """Orders that a person cancelled before the loss, and that stay cancelled."""
-    ledger_id: str = ""
-    """Of the finished ledger; empty while it is not finished."""
-    paid: set[Hash] = field(default_factory=set)
-    """The references that the pages which were read spent; of a run that went on, not those before its checkpoint."""
-    transfers: int = 0
-    units: int = 0
-    """What left the reserve in the blocks that were read."""
-
-    @property
-    def clear(self) -> bool:
-        """Whether nothing is left for a person to explain."""
-        return not (self.unmatched_transfers or self.conflicts or self.incomplete or self.guard_trouble)
-
-    @property
-    def seen(self) -> str:
-        """What was read so far, in the words of the checkpoint."""
-        return f"{self.transfers} transfers of {self.units} units"
-
-    def count(self, reserve_transfers: Sequence[ReserveTransfer]) -> None:
-        """Count what a page of the past shows."""
-        self.transfers += len(reserve_transfers)
-        self.units += sum(each.amount_units for each in reserve_transfers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

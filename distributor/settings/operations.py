@@ -9,6 +9,8 @@ from foundation.settings.groups import SettingsGroup, setting
 from foundation.settings.references import parse_vault_url
 from foundation.settings.values import optional, parsed
 
+LEDGER_TABLE, AUDIT_TABLE = "ledger", "audit"
+
 
 def chain_id_setting() -> Any:
     """Describe CHAIN_ID, which says where orders are paid and which partition of the ledger is theirs."""
@@ -25,7 +27,14 @@ class StorageSettings(SettingsGroup):
         "AzureWebJobsStorage",
         account=True,
     )
-    ledger_table: Annotated[str, parsed(kinds.table_name)] = setting("LEDGER_TABLE", "Table of the ledger", "ledger")
+    ledger_table: Annotated[str, parsed(kinds.table_name)] = setting(
+        "LEDGER_TABLE", "Table of the ledger", LEDGER_TABLE
+    )
+
+    @property
+    def audit_table(self) -> str:
+        """The audit trail's table: two ledgers in one account keep two trails."""
+        return AUDIT_TABLE if self.ledger_table == LEDGER_TABLE else f"{self.ledger_table}{AUDIT_TABLE}"
 
 
 class BackupSettings(SettingsGroup):

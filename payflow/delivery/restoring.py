@@ -9,7 +9,7 @@ that was cut is begun again: each step may be repeated.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,15 +23,15 @@ from payflow.delivery.choices import Decider
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey, LogRecords, delivery_key
 from payflow.delivery.purging import Purging
+from payflow.delivery.restored_rows import restored_rows
 from payflow.delivery.since import Said
 from payflow.ledger import keys
-from payflow.ledger.backup import LEFT_OUT, CompanyBackup, all_rows
+from payflow.ledger.backup import CompanyBackup, all_rows
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.send_log import TableSendLog
 from payflow.model import BaixaId, Centavos, CustomerId
-from payflow.progress import Instalment
-from payflow.state import ENDED, Company, CompanyStatus, Delivery, DeliveryState, Reason, Receipt, ReceiptState
+from payflow.state import ENDED, CompanyStatus, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
 _LEASE: Final = "lease:"
 _KEPT: Final = frozenset({keys.TOKEN, keys.RESTORING, LOG_EPOCH})
@@ -128,7 +128,7 @@ class Restoring:
     async def _put_back(self, backup: CompanyBackup) -> None:
         """Make the partition what the backup says; what is made of other rows is made anew."""
         there = {row.key: row async for row in all_rows(self.ledger.rows)}
-        wanted = dict(self._wanted(backup))
+        wanted = dict(restored_rows(self.ledger, backup))
         write = AtomicWrite()
         for key in sorted(wanted.keys() | there.keys()):
             if not self._differs(write, key, there.get(key), wanted.get(key)):
@@ -148,46 +148,6 @@ class Restoring:
         else:
             write.put(key, wanted, there.version if there else UNSTORED)
         return True
-
-    def _wanted(self, backup: CompanyBackup) -> Iterator[tuple[str, Mapping[str, Value]]]:
-        for key, values in backup.rows.items():
-            if key.startswith(LEFT_OUT):
-                continue
-            row = Row(key=key, values=values, version=UNSTORED)
-            yield from self._frozen(row)
-
-    def _frozen(self, row: Row) -> Iterator[tuple[str, Mapping[str, Value]]]:
-        """Yield a backup's row as it is put back, and its index rows."""
-        codec, kind = self.ledger.codec, row.key.partition(":")[0]
-        match kind:
-            case "receipt":
-                receipt = codec.decode(Receipt, row)
-                receipt = receipt if receipt.state in ENDED else replace(receipt, frozen=True)
-                yield row.key, {**row.values, **codec.encode(receipt)}
-                yield from self._indexes(receipt)
-            case "delivery":
-                mail = codec.decode(Delivery, row)
-                yield row.key, {**row.values, **codec.encode(restore.frozen(mail))}
-                if mail.message_id:
-                    yield keys.message(mail.message_id), {"baixa": mail.baixa}
-            case "instalment":
-                yield row.key, row.values
-                if not codec.decode(Instalment, row).worked:
-                    yield f"{keys.AGAIN}{row.key.partition(':')[2]}", {}
-            case keys.COMPANY:
-                company = codec.decode(Company, row)
-                if company.status is not CompanyStatus.CONFIRM:  # nobody has confirmed it: it stays at rest as it is
-                    company = replace(company, status=CompanyStatus.PAUSED)
-                yield row.key, {**row.values, **codec.encode(company)}
-            case _:
-                yield row.key, row.values
-
-    def _indexes(self, receipt: Receipt) -> Iterator[tuple[str, Mapping[str, Value]]]:
-        name = self.ledger.name(receipt.baixa)
-        yield keys.sibling(receipt.instalment, name), {}
-        yield keys.listed(receipt.found_ms, name), {"baixa": receipt.baixa}
-        if key := keys.index(receipt, name):
-            yield key, {}
 
     async def _release(self, records: LogRecords) -> Mapping[DeliveryState, int]:
         """Let the log decide every mail, and each receipt with its mails in one group."""

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from devstack.contracts import OPERATOR_KEY, Deployment, Devchain
-from distributor.chain.history import ChainHistory, read_distribution
+from distributor.chain.call_details import read_distribution
+from distributor.chain.history import ChainHistory
 from distributor.chain.polygon import nodes_of
 from distributor.errors import ChainUnavailable, NoSuchTransaction
 from distributor.model import Fees, Hash

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from distributor.chain.history import read_distribution
+from distributor.chain.call_details import read_distribution
 from distributor.errors import ChainUnavailable, NoSuchTransaction
 from distributor.model import Address, Hash
 from distributor.payout.guard_calls import is_guarded

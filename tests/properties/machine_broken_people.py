@@ -14,8 +14,9 @@ from distributor.day_totals import DayTotals
 from distributor.ledger import keys
 from distributor.ledger.admin import Admin
 from distributor.ledger.binding import Binding
-from distributor.ledger.closing import Closing, _close_order
+from distributor.ledger.closing import Closing
 from distributor.ledger.columns import encode
+from distributor.ledger.ending import _close_order
 from distributor.ledger.order_index import place_keys
 from distributor.ledger.purging import Erasure, PurgeRows
 from distributor.model import Fees, Order, OrderStatus, Transaction
@@ -88,7 +89,7 @@ def commitments_ignored(patch: Patch) -> None:
 
 def released_twice(patch: Patch) -> None:
     """Take from the totals at the closing twice what was put there at the binding."""
-    patch.setattr("distributor.ledger.closing._less", lambda total, units, _key: TokenUnits(max(0, total - 2 * units)))
+    patch.setattr("distributor.ledger.ending._less", lambda total, units, _key: TokenUnits(max(0, total - 2 * units)))
 
 
 def closing_keeps_the_nonce(patch: Patch) -> None:
@@ -102,7 +103,7 @@ def closing_keeps_the_nonce(patch: Patch) -> None:
             group.replace(keys.order_row(order.key), kept, order.version)
         return closed
 
-    patch.setattr("distributor.ledger.closing._close_order", keeps)
+    patch.setattr("distributor.ledger.ending._close_order", keeps)
 
 
 # people --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from azure.data.tables import EdmType, EntityProperty
 
 from devstack.chaos.proof import Books, Verdict, longest_delay_s, verdict
 from devstack.chaos.shop import Placed
-from devstack.contracts import TransferEvent
+from devstack.contract_events import TransferEvent
 from distributor.model import Address
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs

@@ -222,7 +222,7 @@ async def test_a_link_ends_with_the_token_and_with_the_key(bench: Bench, changed
 async def test_everybody_signed_out_is_everybody_with_a_link_too(bench: Bench) -> None:
     """The epoch is in it."""
     link = a_link(a_console(bench))
-    await bench.ledger.admin.sign_everybody_out("ana", "a test")
+    await bench.ledger.console_sessions.end_all("ana", "a test")
 
     assert (await Browser(a_console(bench)).post("link", by=link)).status == 403
 
@@ -230,14 +230,14 @@ async def test_everybody_signed_out_is_everybody_with_a_link_too(bench: Bench) -
 async def test_a_link_is_tried_again_where_the_switch_was_turned(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pause at the same moment uses no link up; one that goes on and on is said."""
     console, admin = a_console(bench), bench.ledger.admin
-    write, beaten = admin._write, [Contention(), Contention()]
+    write, beaten = admin.write_switch, [Contention(), Contention()]
 
     async def contended(*given: object) -> None:
         if beaten:
             raise beaten.pop()
         await write(*given)  # type: ignore[arg-type]  # as the method takes them
 
-    monkeypatch.setattr(type(admin), "_write", lambda _self, *given: contended(*given))
+    monkeypatch.setattr(type(admin), "write_switch", lambda _self, *given: contended(*given))
     assert (await Browser(console).post("link", by=a_link(console))).status == 303
 
     bench.clock.advance(1)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from distributor import queue_names, resources
-from distributor.settings import ALL, about
+from distributor.settings import ALL, about, operations
 from foundation.backup.keeping import KEPT_MS
 from foundation.settings.groups import SettingsGroup
 from foundation.settings.reading import problems
@@ -220,8 +220,8 @@ def test_the_backups_lie_in_another_account_and_go_after_seven_days() -> None:
 def test_the_tables_are_the_ones_the_app_opens() -> None:
     """Ledger and audit trail."""
     assert bicep.module("storage.bicep")["variables"]["tables"]["value"] == [
-        resources._LEDGER_TABLE,
-        resources._AUDIT_TABLE,
+        operations.LEDGER_TABLE,
+        operations.AUDIT_TABLE,
     ]
 
 

@@ -18,7 +18,8 @@ from distributor.ledger.binding import (
     insert_order,
     rows_of,
 )
-from distributor.ledger.closing import ClosingTotals, Ending, close_transactions, closing_rows
+from distributor.ledger.closing import ClosingTotals, Ending, closing_rows
+from distributor.ledger.ending import close_transactions
 from distributor.ledger.records import Total
 from distributor.model import (
     Address,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from distributor.ledger import Ledger
-from distributor.ledger.ledger import CLOSE_TRIES_MAX
+from distributor.ledger.following import CLOSE_TRIES_MAX
 from distributor.model import OrderStatus, TransactionStatus
 from foundation.errors import Contention, InvariantBroken, StoreUnavailable
 from foundation.tablestore.memory import MemoryRows

@@ -99,11 +99,11 @@ async def test_everybody_is_signed_out_whoever_turns_the_switch_at_that_moment()
     ledger = await a_ledger(rows)
     _turn_behind(rows, 1)
 
-    assert await ledger.admin.sign_everybody_out("ana", "a laptop was stolen") == 1
-    assert await ledger.admin.sign_everybody_out("ana", "another one") == 2
+    assert await ledger.console_sessions.end_all("ana", "a laptop was stolen") == 1
+    assert await ledger.console_sessions.end_all("ana", "another one") == 2
     _turn_behind(rows, 2 * TURN_TRIES_MAX)
     with pytest.raises(Contention, match="kept being turned"):
-        await ledger.admin.sign_everybody_out("ana", "a third one")
+        await ledger.console_sessions.end_all("ana", "a third one")
 
 
 async def test_nobody_is_signed_out_by_a_switch_that_cannot_be_read() -> None:
@@ -113,4 +113,4 @@ async def test_nobody_is_signed_out_by_a_switch_that_cannot_be_read() -> None:
     rows.put(CONTROL, {"paused": "perhaps"})
 
     with pytest.raises(InvariantBroken, match="nobody can be signed out"):
-        await ledger.admin.sign_everybody_out("ana", "a laptop was stolen")
+        await ledger.console_sessions.end_all("ana", "a laptop was stolen")

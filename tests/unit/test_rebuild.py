@@ -24,7 +24,8 @@ from distributor.recovery.completeness import Books, Completeness, Held
 from distributor.recovery.export import ExportedHistory, NotAnExport, read_export
 from distributor.recovery.fence import FENCE_NONCES, Fence, FenceOpen
 from distributor.recovery.payouts import KnownParties, UnmatchedReason
-from distributor.recovery.rebuild import NotSettled, Rebuild, RebuildReport
+from distributor.recovery.rebuild import NotSettled, Rebuild
+from distributor.recovery.rebuild_report import RebuildReport
 from distributor.units import TokenUnits, Wei
 from foundation.errors import ConfigurationError
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_block, a_hash, an_address, an_order

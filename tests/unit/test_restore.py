@@ -99,7 +99,7 @@ async def table() -> Table:
     (held, cancelled, _) = await bench.received("HELD", "CANCELLED", "WAITS")
     await bench.ledger.hold(held, HoldReason.SIMULATION, "reverted")
     await bench.ledger.admin.cancel(cancelled, "ana", "fraud")
-    await bench.ledger.admin.sign_everybody_out("ana", "test")
+    await bench.ledger.console_sessions.end_all("ana", "test")
     bench.rows.put(keys.SCHEMA, {"level": SCHEMA_LEVEL})  # type: ignore[union-attr]  # in memory
     return Table(bench)
 

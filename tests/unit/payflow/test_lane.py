@@ -18,7 +18,7 @@ from payflow import lane as lanes
 from payflow.alarms import CATALOGUE
 from payflow.conta_azul.answers import InstalmentPage
 from payflow.conta_azul.routes import Search
-from payflow.delivery import rules
+from payflow.delivery import counting, rules
 from payflow.documents.pdf import NotChecked
 from payflow.errors import ApiRefused, ApiUnavailable, PlanBlocked, SendLogUnavailable, ServedElsewhere, Unauthorized
 from payflow.lane import Ended, Lane
@@ -338,7 +338,7 @@ async def test_a_receipt_that_fails_does_not_stop_the_others(world: World) -> No
     await world.with_receipts("b1", "b2")
     world.work.trouble["b1"] = ValueError("what")
 
-    for _ in range(lanes.FAULTS_MAX):
+    for _ in range(counting.FAULTS_MAX):
         await world.run()
         world.time.now_s += 600
 
@@ -447,7 +447,7 @@ async def test_a_mail_that_cannot_be_tried_is_held_with_an_alarm(world: World) -
     await world.book.lane.save(receipt, receipt, also=lambda write: world.book.lane.put_delivery(write, sent))
     world.work.trouble["b1"] = NotChecked()
 
-    for _ in range(lanes.FAULTS_MAX):
+    for _ in range(counting.FAULTS_MAX):
         await world.run()
         world.time.now_s += 600
 
