@@ -25,7 +25,7 @@ _TOLD: Final = 204
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receiver:
-    """Where the shop is told, and what it was told."""
+    """Where the shop gets its call-backs, and what came."""
 
     url: str
     authority: Path

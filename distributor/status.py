@@ -41,7 +41,7 @@ class Status:
     decimals: int
 
     async def of(self, key: OrderKey) -> Document | None:
-        """Return the order's document, None when the ledger has no such order. Raises LedgerUnavailable."""
+        """Return the order's document, None when the ledger has no such order. Raises StoreUnavailable."""
         order = await self.ledger.order(key) if can_be_an_order(key) else None
         return await self.describe(await self.ledger.shop_orders.home(order)) if order is not None else None
 

@@ -88,7 +88,7 @@ class Blobs:
         _expect(answer, HTTPStatus.CREATED)
 
     async def get(self, name: str) -> bytes | None:
-        """Return a small blob; None where there is none."""
+        """Return a small blob, or None."""
         answer = await self._ask("GET", name)
         if answer.status == HTTPStatus.NOT_FOUND:
             return None

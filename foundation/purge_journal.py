@@ -29,7 +29,7 @@ class JournalStore(Protocol):
         """Write a blob at once."""
 
     async def get(self, name: str) -> bytes | None:
-        """Return a blob; None where there is none."""
+        """Return a blob, or None."""
 
     async def names(self, prefix: str) -> Sequence[str]:
         """Return the name of each blob that begins with *prefix*, in order."""

@@ -428,7 +428,7 @@ async def _(service: Service) -> End:
 
 @provokes("alarm_target_failing")
 async def _(service: Service) -> End:
-    """The pager answers 429; the chat is told."""
+    """The pager answers 429; the chat gets the message."""
     service.pager.refusing = 10**6
     await service.world.receive()
     service.world.chain.go_down()

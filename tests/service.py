@@ -103,7 +103,7 @@ class Chat:
     took: list[tuple[UnixMs, Message]] = field(default_factory=list)
 
     async def deliver(self, messages: Sequence[Message]) -> None:
-        """Take all, or refuse as told."""
+        """Take all, or refuse as the test asks."""
         self.death.step()
         if self.refusing:
             self.refusing -= 1

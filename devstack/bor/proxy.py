@@ -4,7 +4,7 @@ A JSON-RPC proxy that makes anvil behave like a Polygon node, and lets the wire 
 In a test: ``async with bor_proxy(anvil_url) as proxy: proxy.url``. As a process of its own:
 ``python -m devstack.bor.proxy --upstream http://127.0.0.1:8545 --port 8546``.
 
-Both are told what to do at run time: in process by ``proxy.script``, ``proxy.node.finality`` and
+Both are directed at run time: in process by ``proxy.script``, ``proxy.node.finality`` and
 ``proxy.node.pool``; from outside by JSON-RPC methods, which no fault strikes:
 
 =====================  ===================================================  =======================

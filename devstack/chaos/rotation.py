@@ -1,4 +1,4 @@
-"""A rotation in the midst of a soak: another key pays, another secret signs, one host after the other is told."""
+"""A rotation in the midst of a soak: another key pays, another secret signs, one host after the other gets it."""
 
 from __future__ import annotations
 

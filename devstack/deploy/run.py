@@ -36,7 +36,7 @@ def run(
     Deploy *package* to *app*; return 0 when Azure lists exactly its functions and the app answers with its version.
 
     Args:
-        console: Told what goes on.
+        console: Shows what goes on.
         app: In Azure.
         package: The zip.
         url: Where the app is asked for its version; empty: at its own name.

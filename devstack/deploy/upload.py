@@ -97,7 +97,7 @@ def publish(url: str, token: Callable[[], str], package: Path, patience: Patienc
         token: Fetches a token for it.
         package: The zip.
         patience: For a role that is new, and for the deployment itself.
-        say: Told why it waits.
+        say: Called with why it waits.
 
     Raises:
         StepFailed: It was refused, it failed, or it has not ended in time.

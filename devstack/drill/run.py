@@ -25,7 +25,7 @@ def run(console: Console, names: Sequence[str], *, once: bool) -> int:
     Drill each of *names* on one stack, all of them where none is named; *once*: heal without waiting for Enter.
 
     Raises:
-        StepFailed: There is no such drill, a trouble was not told, or its orders were not paid after it was healed.
+        StepFailed: There is no such drill, no alarm named a trouble, or its orders were not paid after it was healed.
     """
     unknown = sorted(set(names) - TROUBLES.keys())
     if unknown:

@@ -1,4 +1,4 @@
-"""Another node before the stack's own, which can be told what to show."""
+"""Another node before the stack's own, which shows what the drill says."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-What the host is told: ``host.json``, ``local.settings.json`` and the environment, read as Azure reads them.
+The host's configuration: ``host.json``, ``local.settings.json`` and the environment, read as Azure reads them.
 
 Sources: learn.microsoft.com/azure/azure-functions/functions-host-json (keys, defaults, the
 ``AzureFunctionsJobHost__`` overrides), functions-app-settings (``AzureWebJobs.<name>.Disabled``).

@@ -3,7 +3,7 @@ What the Storage Queue extension does with a message, from the first look to the
 
 1. Up to ``batchSize`` messages are taken, each hidden for ten minutes; more are taken while no more
    than ``newBatchThreshold`` are running. An empty queue is looked at less and less often.
-2. The hiding is renewed every five minutes while the function runs. A host that is killed, or told to
+2. The hiding is renewed every five minutes while the function runs. A host that is killed, or asked to
    stop while the function runs on, renews nothing: the message reappears, its dequeue count already raised.
 3. Success deletes the message. Failure shows it again after ``visibilityTimeout``, or, after
    ``maxDequeueCount`` runs, moves it to ``<queue>-poison``; what is not base64 goes there without a run.

@@ -25,7 +25,7 @@ def run(console: Console, *, once: bool, carrier: str = "smtp") -> int:
     Return 0 when the mail arrived and, without *once*, when someone asked for the end.
 
     Args:
-        console: Told what goes on.
+        console: Shows what goes on.
         once: End after the mail.
         carrier: ``smtp``, or ``acs`` for the stand-in of Azure Communication Services.
 

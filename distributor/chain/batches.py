@@ -28,7 +28,7 @@ RATE_WAIT_S_MAX: Final = 5.0
 
 RpcCall = tuple[str, Sequence[object]]
 Post = Callable[[Sequence[RpcCall]], Awaitable[object]]
-"""Sends calls in one HTTP request, a single one outside of any batch. Raises NodeTrouble."""
+"""Sends calls in one HTTP request, a single one outside of any batch. Raises NodeUnavailable."""
 
 
 class BatchSender:
@@ -85,7 +85,7 @@ class _Sending:
         return self._best if self._refused else 0
 
     def take(self, reply: object) -> None:
-        """Keep the answers up to the first that is a refusal of the batch itself. Raises NodeTrouble when none is."""
+        """Keep the answers up to the first that refuses the batch itself. Raises NodeUnavailable when none does."""
         part = self.part
         items = items_of(reply, part)
         served = _served(items, part)

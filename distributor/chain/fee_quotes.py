@@ -16,7 +16,7 @@ def read_fees(answers: RpcResponses) -> FeeQuote:
     is 0: the floor of our limits holds. A gas price is needed only on a chain without base fee.
 
     Raises:
-        NodeTrouble: An answer cannot be read; it names the call.
+        NodeUnavailable: An answer cannot be read; it names the call.
     """
     head, history, tip = answers.required("head"), answers.optional("history"), answers.optional("tip")
     with reading("base fee of the head"):

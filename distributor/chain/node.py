@@ -81,7 +81,7 @@ class Node:
         """
         Do as ``ask``, but wait and ask the same again when the node is asked too much, a minute in all at most.
 
-        For what a person started and may take its time. Raises NodeTrouble.
+        For what a person started and may take its time. Raises NodeUnavailable.
         """
         for wait_s in _PATIENT_WAITS_S:
             try:

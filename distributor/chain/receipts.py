@@ -19,7 +19,7 @@ class ReceiptReader:
     transfer_topic: str
 
     def read(self, answers: RpcResponses, tx_hash: Hash) -> Receipt | None:
-        """Return the receipt; None when the node says there is none, or says nothing. Raises NodeTrouble."""
+        """Return the receipt; None when the node says there is none, or says nothing. Raises NodeUnavailable."""
         value = answers.optional(f"receipt:{tx_hash}")
         if value is None:
             return None

@@ -78,14 +78,14 @@ class RpcResponses:
         self._items = items
 
     def required(self, name: str) -> object:
-        """Return the result. Raises NodeTrouble when it is missing, null or an error."""
+        """Return the result. Raises NodeUnavailable when it is missing, null or an error."""
         result = self.answered(name)
         if result is None:
             raise NodeUnavailable(INCOMPLETE, name)
         return result
 
     def answered(self, name: str) -> object | None:
-        """Return the result, which may be null. Raises NodeTrouble when it is missing or an error."""
+        """Return the result, which may be null. Raises NodeUnavailable when it is missing or an error."""
         if name not in self._items:
             raise NodeUnavailable(INCOMPLETE, name)
         item = self._items[name]

@@ -59,7 +59,7 @@ async def initialise(
         False when it was refused; what was said tells why.
 
     Raises:
-        DistributorError: A setting is wrong, or the ledger does not answer.
+        ServiceError: A setting is wrong, or the ledger does not answer.
     """
     settings = await parts.settings(InitSettings)
     operator = (await parts.operator_keys.signer(settings.signing)).address

@@ -30,7 +30,7 @@ ROWS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """Keep and read doubts. Raises LedgerUnavailable."""
+    """Keep and read doubts. Raises StoreUnavailable."""
 
     rows: Rows
     clock: Clock

@@ -20,7 +20,7 @@ FENCE_ROWS_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class FenceRows:
-    """One row for each nonce of a fence: the cancellation that was signed last. Raises LedgerUnavailable."""
+    """One row for each nonce of a fence: the cancellation that was signed last. Raises StoreUnavailable."""
 
     rows: Rows
 

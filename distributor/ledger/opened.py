@@ -48,7 +48,7 @@ class Opened:
 
 
 async def opened(rows: Rows) -> Opened:
-    """Return every transaction that is not final. Raises LedgerUnavailable."""
+    """Return every transaction that is not final. Raises StoreUnavailable."""
     slots, unreadable = list[Slot](), list[Unreadable]()
     async for row in rows_under(rows, keys.OPEN_TRANSACTIONS):
         try:

@@ -36,7 +36,7 @@ _Record = TypeVar("_Record")
 
 
 async def find_record(rows: Rows, record: type[_Record], key: str) -> _Record | None:
-    """Return the record under *key*; None when there is none."""
+    """Return the record under *key*, or None."""
     row = await rows.get(key)
     return decode(record, row) if row else None
 

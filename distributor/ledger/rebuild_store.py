@@ -73,7 +73,7 @@ class Payout:
 
 @dataclass(frozen=True, slots=True)
 class RebuildStore:
-    """Reads the whole ledger, and writes what a rebuild finds. Raises LedgerUnavailable."""
+    """Reads the whole ledger, and writes what a rebuild finds. Raises StoreUnavailable."""
 
     rows: Rows
     clock: Clock

@@ -29,7 +29,7 @@ OPERATORS_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Read the next nonces, and keep the sign. Raises LedgerUnavailable."""
+    """Read the next nonces, and keep the sign. Raises StoreUnavailable."""
 
     rows: Rows
     clock: Clock

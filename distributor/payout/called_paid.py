@@ -137,7 +137,7 @@ def shows_transfer(order: Order, receipt: Receipt, reserve: Address) -> bool:
 
 
 def transfer_to(order: Order, receipt: Receipt, reserve: Address) -> Transfer | None:
-    """Return the transfer of the order's amount from the reserve to its wallet; None where there is none."""
+    """Return the transfer of the order's amount from the reserve to its wallet, or None."""
     wanted = (reserve, order.wallet, order.amount_units)
     moved = ((each, (each.sender, each.recipient, each.amount_units)) for each in receipt.transfers)
     return next((each for each, found in moved if receipt.succeeded and found == wanted), None)

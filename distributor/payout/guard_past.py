@@ -92,7 +92,7 @@ class GuardMarks:
         Two providers must show a link, each as final.
 
         Raises:
-            LedgerUnavailable: Nothing is lost; the next round does it.
+            StoreUnavailable: Nothing is lost; the next round does it.
         """
         rows, head, passed = self.ledger.guard_rows, int(reading.mark.head), list(reading.mark.passed or ())
         for link in reading.pasts[0].links:

@@ -39,7 +39,7 @@ class Recheck:
     policy: SettlementSettings
 
     async def run(self) -> None:
-        """Look once at all of them. Raises LedgerUnavailable."""
+        """Look once at all of them. Raises StoreUnavailable."""
         for slot in await self.ledger.doubts.unwitnessed():
             transaction = await self.ledger.transaction(*slot)
             match transaction:

@@ -78,7 +78,7 @@ class Reopening:
         return Corrected.PAID
 
     async def recorded(self, order: Order) -> GuardPayment | None:
-        """Return the payment that a guard has recorded of *order*, for a person to see; None where there is none."""
+        """Return the payment that a guard has recorded of *order*, for a person to see, or None."""
         found = await self._called_paid.record(order)
         return found.payment if found is not None else None
 

@@ -99,7 +99,7 @@ class Settlement:
         advisory lease keeps them apart; conditional writes are the guard.
 
         Raises:
-            LedgerUnavailable: The ledger does not answer; the sweep wakes settlement again.
+            StoreUnavailable: The ledger does not answer; the sweep wakes settlement again.
         """
         with self._flight.enter() as alone:
             return await self._leased() if alone else Followed(again=False)

@@ -112,7 +112,7 @@ class BalanceMonitor:
         Look once, raise what is new, and remember what persists.
 
         Raises:
-            LedgerUnavailable: Nothing is known; the next watch looks again.
+            StoreUnavailable: Nothing is known; the next watch looks again.
         """
         if self.registration is not None and await self.ledger.identity() is not None:
             await self.registration.keep_up()

@@ -54,7 +54,7 @@ class OrderKeeper:
             ShopUnknown: Its id is taken by an order that another shop's secret signed, or one nobody knows.
             ConflictingOrder: The id was used before with other content; the first content is kept.
             UnpayableOrder: It is new, and above a cap by itself, or its wallet is one of the service's own addresses.
-            LedgerUnavailable: Nothing is known; the sender's next try settles it.
+            StoreUnavailable: Nothing is known; the sender's next try settles it.
         """
         order = replace(order, signed_with=await self.fingerprints.of(secret))
         inserted = await self._of_this_shop(await self._insert(order), self.ledger.judged(order, self.caps))

@@ -32,7 +32,7 @@ class BackupStore(Protocol):
         """Write a small blob at once."""
 
     async def get(self, name: str) -> bytes | None:
-        """Return a small blob; None where there is none."""
+        """Return a small blob, or None."""
 
     def read(self, name: str) -> AsyncIterator[bytes]:
         """Yield a blob piece by piece. Raises ConfigurationError where there is none."""

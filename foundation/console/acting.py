@@ -90,7 +90,7 @@ class ConsoleApp(Protocol):
         """Return the epoch of sessions: those of another one are over."""
 
     async def look(self, visit: Visit, session: ConsoleSession) -> Shown | None:
-        """Return the page at the visit's path; None if there is none."""
+        """Return the page at the visit's path, or None."""
 
     async def version(self, act: str, about: str) -> str:
         """Return what the thing an act is about looks like now; another text once anybody has written it."""

@@ -127,7 +127,7 @@ async def commit(rows: Rows, group: AtomicWrite, *, marker_row: str) -> Mapping[
 
     Raises:
         Contention: Another worker changed one of the rows first.
-        LedgerUnavailable: No answer. The group may yet be done; what it says about itself is in the rows.
+        StoreUnavailable: No answer. The group may yet be done; what it says about itself is in the rows.
     """
     check_writes(group.writes)
     for _ in range(TRIES_MAX):

@@ -78,7 +78,7 @@ class Rows(Protocol):
     """
 
     async def get(self, key: str) -> Row | None:
-        """Return the row; None if there is none. Raises StoreUnavailable."""
+        """Return the row, or None. Raises StoreUnavailable."""
 
     async def scan(self, first: str, last: str, *, limit: int) -> Sequence[Row]:
         """Return at most *limit* rows with ``first <= key < last``, in key order. Raises StoreUnavailable."""

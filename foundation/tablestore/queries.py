@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 async def find(rows: Rows, codec: Codec, kind: type[T], key: str) -> T | None:
-    """Return the *kind* under *key*; None if there is none."""
+    """Return the *kind* under *key*, or None."""
     row = await rows.get(key)
     return codec.decode(kind, row) if row else None
 

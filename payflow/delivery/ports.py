@@ -28,7 +28,7 @@ class Deliveries(Protocol):
     """The delivery rows. Both raise StoreUnavailable."""
 
     async def read(self, key: DeliveryKey) -> Delivery | None:
-        """Return a delivery as it is stored; None when there is none."""
+        """Return a delivery as it is stored, or None."""
 
     async def save(self, *deliveries: Delivery) -> Sequence[Delivery]:
         """

@@ -142,7 +142,7 @@ async def rows(request: pytest.FixtureRequest, table_name: str) -> AsyncIterator
 
 @pytest.fixture
 async def there(rows: MemoryRows | UnsteadyRows) -> AsyncIterator[There]:
-    """A ledger that was initialised, and a shop that is told."""
+    """A ledger that was initialised, and a shop with an address."""
     site = Site()
     async with served(site) as tls:
         there = There(Ledger(rows, ListAudit(), clock=system_clock), site, tls)

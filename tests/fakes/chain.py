@@ -253,7 +253,7 @@ class FakeChain:
             self._append([])
 
     def lag(self, blocks: int) -> None:
-        """Show the chain as it was *blocks* ago, until told otherwise with 0."""
+        """Show the chain as it was *blocks* ago, until 0 is given."""
         self._lag = blocks
 
     def spend_nonce(self, operator: Address, call: Call | None = None) -> Hash:
@@ -275,7 +275,7 @@ class FakeChain:
         self._lost_answers += [acted] * times
 
     def hide_receipt(self, tx_hash: Hash, *, hidden: bool = True) -> None:
-        """Answer as if *tx_hash* were in no block, until told otherwise."""
+        """Answer as if *tx_hash* were in no block, until that is ended."""
         (self._hidden.add if hidden else self._hidden.discard)(tx_hash)
 
     def miss_finality(self) -> None:

@@ -40,7 +40,7 @@ _ARGUMENTS = ("address", "uint256", "bytes32", "string")
 
 
 class Behaviour(StrEnum):
-    """What the Authority does when it is told to pay."""
+    """What the Authority does when it is called to pay."""
 
     HONEST = "honest"
     SILENT = "silent"

@@ -17,7 +17,7 @@ KINDS = ["memory", "azurite"]
 
 @asynccontextmanager
 async def store(request: pytest.FixtureRequest, name: str) -> AsyncIterator[MemoryRows | UnsteadyRows]:
-    """Give an empty partition of the kind a fixture asks for; it can be told to lose answers."""
+    """Give an empty partition of the kind a fixture asks for; it can lose answers."""
     if request.param == "memory":
         yield MemoryRows()
         return

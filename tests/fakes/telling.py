@@ -1,4 +1,4 @@
-"""A ledger with shops that are told: what a test of call-backs begins with."""
+"""A ledger with shops that get call-backs: what a test of call-backs begins with."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Telling:
 
 
 async def a_telling(rows: MemoryRows | None = None) -> Telling:
-    """Return a ledger that was initialised, with one shop that is told."""
+    """Return a ledger that was initialised, with one shop that gets call-backs."""
     rows, audit, clock = rows or MemoryRows(), ListAudit(), FrozenClock(NOW_MS)
     ledger = Ledger(rows, audit, clock=clock)
     await ledger.admin.initialise(IDENTITY, OPERATOR, 7)

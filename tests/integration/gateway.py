@@ -1,4 +1,4 @@
-"""A real HTTP server in front of a real node: it passes batches on, and misbehaves when told to."""
+"""A real HTTP server in front of a real node: it passes batches on, and misbehaves on demand."""
 
 from __future__ import annotations
 

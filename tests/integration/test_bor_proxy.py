@@ -321,7 +321,7 @@ async def test_what_only_the_pool_has_is_pending(wire: Wire) -> None:
 
 @pytest.mark.parametrize("puts_back", [True, False])
 async def test_a_reorganisation_puts_back_what_it_took(wire: Wire, *, puts_back: bool) -> None:
-    """A node does so where it can; told not to, it has forgotten."""
+    """A node does so where it can; without that, it has forgotten."""
     await wire.call("proxy_setRules", {"puts_back": puts_back})
     before, tx_hash = wire.nonce, await wire.send()
     await wire.mine(1)

@@ -1,4 +1,4 @@
-"""A shop is told on real storage: its receiver fails, a person tests it and tells it again, as the runbook says."""
+"""Call-backs on real storage: its receiver fails, a person tests it and tells it again, as the runbook says."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def desk(environ: dict[str, str], devchain: Devchain, shop: Shop, capsys: pytest.CaptureFixture[str]) -> Desk:
-    """A person with a ledger that is ours, whose shop is told."""
+    """A person with a ledger that is ours, whose shop gets call-backs."""
     environ |= {"CALLBACK_URL": shop.url, "CALLBACK_NETWORKS": "127.0.0.0/8"}
     own = Desk(environ, devchain, capsys)
     own.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
@@ -144,7 +144,7 @@ def test_an_address_that_is_gone_is_tested_and_told_the_rest(desk: Desk, shop: S
 
 
 def test_an_inside_address_is_not_asked_unless_it_is_listed(desk: Desk, shop: Shop) -> None:
-    """The person is told that, and no more; a shop without a secret cannot be told."""
+    """The answer says that, and no more; a shop without a secret gets no call-backs."""
     desk.environ["CALLBACK_NETWORKS"] = "-"
     assert desk.do("callbacks", "test", "default", code=1)["answer"] == "not allowed"
     assert shop.told == []

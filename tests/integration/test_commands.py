@@ -475,7 +475,7 @@ def test_an_audit_must_know_where_to_begin(desk: Desk) -> None:
 
 def test_a_ledger_lost_while_transactions_wait_in_a_pool_is_rebuilt_and_pays_each_order_once(desk: Desk) -> None:
     """
-    The whole story, on real storage and a real node that mines only when told.
+    The whole story, on real storage and a real node that mines only on demand.
 
     1. One order is paid. Two more are signed and wait in the pool.
     2. The ledger is gone. The shop sends every webhook again; nothing is bound, and it is said why.

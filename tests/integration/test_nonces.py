@@ -36,7 +36,7 @@ SPEED_UP = Fees(max_fee_wei=Wei(200 * GWEI), tip_wei=Wei(60 * GWEI))
 async def container(
     azurite: Azurite, deployment: Deployment, devchain: Devchain, table_name: str
 ) -> AsyncIterator[Container]:
-    """The service on a ledger that is ours, and a chain that mines when told to."""
+    """The service on a ledger that is ours, and a chain that mines on demand."""
     environ = {
         "CHAIN_ID": str(deployment.chain_id),
         "RPC_URL": deployment.url,

@@ -24,7 +24,7 @@ FIRST_UNITS = 1_000_000_007
 
 @pytest.fixture
 async def before(environ: dict[str, str], devchain: Devchain) -> AsyncIterator[Container]:
-    """The service before the rotation, on a ledger that is ours and a chain that mines when told to."""
+    """The service before the rotation, on a ledger that is ours and a chain that mines on demand."""
     devchain.set_automine(enabled=False)
     parts = Resources(environ, clock=system_clock)
     assert await initialise(parts, apply=True, say=lambda _: None)

@@ -28,7 +28,7 @@ CONNECTIONS = 100
 
 @dataclass
 class Shop:
-    """A shop that sends fifty orders a second, whatever comes back, signed with what it is told."""
+    """A shop that sends fifty orders a second, whatever comes back, signed with the secret it was given."""
 
     url: str
     client: aiohttp.ClientSession

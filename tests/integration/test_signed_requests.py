@@ -41,7 +41,7 @@ def post(host: Hosted, body: bytes, headers: Headers) -> tuple[int, str]:
 
 
 def digest(signed: bytes, secret: bytes = SECRET.encode()) -> bytes:
-    """Sign bytes, as the first shop unless told otherwise."""
+    """Sign bytes, as the first shop by default."""
     return hmac.digest(secret, signed, "sha256")
 
 

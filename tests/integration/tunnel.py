@@ -1,7 +1,7 @@
 """
 An HTTPS proxy that leads one name to a port of this machine and every other name nowhere.
 
-A process of its own cannot be handed a transport. It can be told HTTPS_PROXY and SSL_CERT_FILE, as
+A process of its own cannot be handed a transport. It can be given HTTPS_PROXY and SSL_CERT_FILE, as
 behind any company's proxy, and then its real clients speak to a stand-in under the real name.
 """
 

@@ -178,7 +178,7 @@ class Host:
         return self.turns.start("say whose", handled(say_whose(self, shops)))
 
     def pause(self, *, halts: bool) -> Job:
-        """A person stops payouts, or submissions as well, and is told when they have stopped."""
+        """A person stops payouts, or submissions as well, and learns when they have stopped."""
 
         async def work() -> None:
             await (self.ledger.admin.halt if halts else self.ledger.admin.pause)("a person", "a rehearsal")

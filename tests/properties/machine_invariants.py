@@ -182,7 +182,7 @@ class Watchman:
         hold(enough, "no payment fails for want of gas", receipt.tx_hash)
 
     def _answers(self) -> None:
-        """A shop is told once that its order is new, and not that it is known when it was the first."""
+        """A shop hears once that its order is new, and not that it is known when it was the first."""
         for key, times in self.world.new.items():
             hold(times <= 1, "an order is new once", (key, times))
             first = self.world.asked[key] > 1 or times == 1

@@ -178,7 +178,7 @@ class World:
         return {**rows, **{key: {**rows[key], "wallet": before["wallet"]} for key, before in erased.items()}}
 
     def answered(self, order: Order, inserted: Inserted) -> None:
-        """Note what the shop was told."""
+        """Note what was said to the shop."""
         self.new[order.key] = self.new.get(order.key, 0) + inserted.new
 
     def paying_blocks(self, up_to: int) -> Sequence[int]:

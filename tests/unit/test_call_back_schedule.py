@@ -122,7 +122,7 @@ def test_a_jitter_is_the_same_on_every_host_and_differs_among_orders() -> None:
 
 
 def test_an_answer_ends_a_call_back_or_leaves_it_due() -> None:
-    """Told; tried again; given up after the tenth; put off by the receiver, within three days."""
+    """Delivered; tried again; given up after the tenth; put off by the receiver, within three days."""
     sent = begun(CALL, "evt_1", NOW)
     tenth = replace(sent, attempts=ATTEMPTS_MAX)
     patient = replace(FAILED, wait_ms=7_200_000)

@@ -121,7 +121,7 @@ async def test_what_a_person_settles_and_reopens_is_told(there: Telling) -> None
 
 
 async def test_a_shop_without_an_address_is_not_told_and_nothing_is_kept(there: Telling) -> None:
-    """Its announcements are dropped by the hundred; an address that is set later is told of later events."""
+    """Its announcements are dropped by the hundred; an address that is set later gets later events."""
     there.url = None
     for number in range(3):
         await there.held(f"ORD{number}")
@@ -135,7 +135,7 @@ async def test_a_shop_without_an_address_is_not_told_and_nothing_is_kept(there: 
 
 
 async def test_an_event_superseded_before_it_is_sent_is_dropped_and_shown_so(there: Telling) -> None:
-    """The shop is told the newest one alone."""
+    """The shop gets the newest one alone."""
     order = await there.held()
     await there.ledger.admin.cancel(order, "ana", "refunded")
 
@@ -146,7 +146,7 @@ async def test_an_event_superseded_before_it_is_sent_is_dropped_and_shown_so(the
 
 
 async def test_call_backs_out_of_order_never_turn_paid_back(there: Telling) -> None:
-    """An attempt at `held` hangs; the order is paid and told; then the receiver gets the old event after all."""
+    """An attempt at `held` hangs; the order is paid and announced; then the receiver gets the old event after all."""
     order = await there.held()
     there.shop.down = DestinationUnavailable("no answer within 15 s")
     await there.turn()
@@ -420,7 +420,7 @@ async def test_what_was_answered_is_shown_and_names_no_address(
 
 
 async def test_a_shop_that_hangs_keeps_no_other_waiting(there: Telling) -> None:
-    """The other one is told while the first one's attempt is still open."""
+    """The other one gets its own while the first one's attempt is still open."""
     south = FakeReceiver(there.clock, SOUTH)
     there.others = {"south": (SOUTH, south)}
     await there.held("OURS")
@@ -457,7 +457,7 @@ async def test_two_hosts_send_to_one_shop_one_after_the_other(there: Telling) ->
 
 
 async def test_the_trouble_of_one_shop_is_raised_after_the_others_had_their_turn(there: Telling) -> None:
-    """Its row cannot be read; the other shop is told all the same."""
+    """Its row cannot be read; the other shop gets its own all the same."""
     south = FakeReceiver(there.clock, SOUTH)
     there.others = {"south": (SOUTH, south)}
     await there.held("OURS")
@@ -528,7 +528,7 @@ async def test_a_backlog_of_announcements_does_not_hold_the_turn_until_the_host_
 
 
 async def test_an_announcement_that_cannot_be_read_harms_itself_alone(there: Telling) -> None:
-    """It is named; the others are told."""
+    """It is named; the others get theirs."""
     await spoil(there, "call:000000000000000:default:ORD0", {"at_ms": 1, "events": "paid"})
     await there.paid("ORD1")
 
@@ -551,7 +551,7 @@ async def test_a_call_back_that_cannot_be_read_harms_itself_alone(there: Telling
 
 
 async def test_how_an_address_answered_that_cannot_be_read_harms_its_own_shop_alone(there: Telling) -> None:
-    """The other shops are told; what is wrong is raised behind them."""
+    """The other shops get theirs; what is wrong is raised behind them."""
     south = FakeReceiver(there.clock, SOUTH)
     there.others = {"south": (SOUTH, south)}
     await there.held("OURS")

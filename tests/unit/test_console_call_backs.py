@@ -25,7 +25,7 @@ SINCE = "default 2020-01-01T00:00:00.000Z"
 
 @pytest.fixture
 async def bench() -> Bench:
-    """A held order, of which the shop was told."""
+    """A held order, announced to its shop."""
     bench = await founded()
     await bench.received("A")
     await bench.ledger.hold(await bench.order("A"), HoldReason.SIMULATION, "refused")

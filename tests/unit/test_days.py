@@ -196,7 +196,7 @@ async def test_a_day_that_was_lost_counts_nothing_below_zero() -> None:
 
 
 async def test_only_the_days_row_changed_so_the_group_is_drawn_anew() -> None:
-    """A closing wrote it in between; the person is not told to look again."""
+    """A closing wrote it in between; the person need not look again."""
     bench = await founded()
     assert isinstance(bench.rows, MemoryRows)
     await bench.ledger.close(await bench.bound("ORD1"), a_closing("ORD1"))

@@ -313,7 +313,7 @@ async def test_what_cannot_be_read_is_refused_before_anything_is_taken(
 
 
 async def test_an_empty_body_says_how_to_send_one(container: FakeContainer) -> None:  # noqa: ARG001 -- replaces the real one
-    """The host drops a chunked body; the sender must not be told that its signature is wrong."""
+    """The host drops a chunked body; the sender must not hear that its signature is wrong."""
     answer = await post(body=b"")
 
     assert "Content-Length" in document(answer)["detail"]

@@ -252,7 +252,7 @@ async def test_a_broken_rule_pauses_and_alarms(container: FakeContainer) -> None
 
 
 async def test_a_broken_rule_alarms_even_when_pausing_fails(container: FakeContainer) -> None:
-    """The person is told to pause."""
+    """The answer asks the person to pause."""
     container.acts |= {"settlement": raises(InvariantBroken("nonce 7 twice")), "ledger": StoreUnavailable()}
 
     await workers.settlement(MESSAGE, Out(), a_context("settlement"))

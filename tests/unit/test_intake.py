@@ -143,7 +143,7 @@ async def test_two_shops_may_use_one_id(intake: Intake) -> None:
 
 
 async def test_fifty_at_once_are_one_order(intake: Intake) -> None:
-    """One is new; all are told the same."""
+    """One is new; all get the same answer."""
     answers = await asyncio.gather(*(send(intake) for _ in range(50)))
 
     assert sum(answer.new for answer in answers) == 1
@@ -153,7 +153,7 @@ async def test_fifty_at_once_are_one_order(intake: Intake) -> None:
 
 @pytest.mark.parametrize("done", [True, False])
 async def test_a_lost_answer_of_the_store_loses_nothing(intake: Intake, rows: MemoryRows, done: bool) -> None:
-    """Stored or not, the order is there once when the sender is told so."""
+    """Stored or not, the order is there once when the sender hears so."""
     rows.lose_next_answer(done=done)
 
     accepted = await send(intake)
@@ -180,7 +180,7 @@ async def test_an_unsigned_body_is_not_even_read(intake: Intake, rows: MemoryRow
 
 
 async def test_a_signed_body_that_is_no_order_is_refused(intake: Intake, rows: MemoryRows) -> None:
-    """The sender is known, so it is told what is wrong."""
+    """The sender is known, so the answer says what is wrong."""
     with pytest.raises(MalformedOrder):
         await send(intake, order_id="a/b")
 

@@ -77,7 +77,7 @@ def test_what_python_reads_is_what_the_translator_wrote(po: polib.POFile) -> Non
 
 
 def unmarked(tree: ast.AST) -> Iterator[int]:
-    """Yield the lines on which a person is told something that no translator sees."""
+    """Yield the lines that say something to a person that no translator sees."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue

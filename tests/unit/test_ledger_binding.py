@@ -283,7 +283,7 @@ def add(attempt: Any, **transaction: Any) -> TransactionStatus:
 
 
 def test_after_a_cancellation_only_cancellations_follow() -> None:
-    """A payment signed later could win although people were told it was cancelled."""
+    """A payment signed later could win although people were informed that it was cancelled."""
     cancel = an_attempt(1, kind=AttemptKind.CANCEL)
     again = replace(cancel, index=2)
 

@@ -49,7 +49,7 @@ class Chat:
     took: list[tuple[UnixMs, Message]] = field(default_factory=list)
 
     async def deliver(self, messages: Sequence[Message]) -> None:
-        """Take all, or refuse as told."""
+        """Take all, or refuse as the test asks."""
         if self.refusing:
             self.refusing -= 1
             raise NotDelivered("the target answered 429")

@@ -50,7 +50,7 @@ ALL = {*IN_LEDGER, "settings", "node", "chain", "head", "work", "alarms"}
 
 @dataclass
 class Nodes:
-    """Nodes that are where they are told to be; or none, for a reason."""
+    """Nodes that are where the test puts them; or none, for a reason."""
 
     at: list[NodeHead] = field(default_factory=lambda: [NodeHead(chain_id=CHAIN_ID, number=100)])
     asked: int = 0

@@ -882,7 +882,7 @@ async def test_an_interrupted_rebuild_goes_on_where_it_was(monkeypatch: pytest.M
 
 
 async def test_the_checkpoint_stays_before_what_is_not_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next run meets the question again, without being told anything."""
+    """The next run meets the question again, without an answer to it."""
     monkeypatch.setattr(rebuild, "PAGE_BLOCKS", 2)
     world = await a_world()
     world.chain.grant_role(SECOND)

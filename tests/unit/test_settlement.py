@@ -317,7 +317,7 @@ async def test_a_forgotten_transaction_is_submitted_again_with_the_same_bytes() 
 
 
 async def test_a_lost_answer_is_not_a_failure() -> None:
-    """The pool has it, nobody told us: it is mined and paid once."""
+    """The pool has it, no answer said so: it is mined and paid once."""
     world = await a_world()
     order = await world.receive()
     world.chain.lose_answers(acted=True)

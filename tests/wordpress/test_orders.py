@@ -51,7 +51,7 @@ def test_what_php_writes_is_what_is_signed_and_read(shop: Shop) -> None:
 
 
 def test_a_float_never_becomes_an_order(shop: Shop, administrator: Administrator) -> None:
-    """0.1 + 0.2 in PHP is 0.30000000000000004: the owner is told, and nothing is stored."""
+    """0.1 + 0.2 in PHP is 0.30000000000000004: the owner gets a message, and nothing is stored."""
     shop.place({"order_id": "WP-3", "wallet": a_wallet("float"), "amount": 0.1 + 0.2})
 
     assert "WP-3" not in {delivery["order_id"] for delivery in shop.deliveries()}

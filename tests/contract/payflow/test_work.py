@@ -573,7 +573,7 @@ async def test_an_override_gets_every_mail_and_nobody_else_does(clinic: Clinic) 
 
 
 async def test_a_lost_answer_after_the_dot_waits_for_a_person(clinic: Clinic) -> None:
-    """Accepted by the server, and nobody was told: unknown, until somebody says that it arrived."""
+    """Accepted by the server, and nobody saw the answer: unknown, until somebody says that it arrived."""
     clinic.server.faults.cut_at = "after_dot"
     payment = clinic.paid()
     await clinic.found(payment)

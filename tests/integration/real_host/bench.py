@@ -102,7 +102,7 @@ class Trial:
         return front
 
     def an_app(self, host_json: str | None = None, source: str | None = None) -> None:
-        """Let the next host run another app: the small one's host.json and nothing else, unless told."""
+        """Let the next host run another app: the small one's host.json and nothing else by default."""
         self.app = folder = self.folder / f"app-{self.starts}"
         folder.mkdir()
         if host_json != "":

@@ -266,7 +266,7 @@ async def test_a_teller_that_outlived_its_lease_makes_the_row_due_again(world: W
 
 
 class Contended:
-    """Stands in for ``Register.store``: loses the calls it is told to lose."""
+    """Stands in for ``Register.store``: loses the calls the test names."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *lost: int) -> None:
         self.calls, self.lost, self.real = 0, set(lost), Register.store

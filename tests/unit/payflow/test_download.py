@@ -24,7 +24,7 @@ API = "https://api-v2.contaazul.example"
 
 @dataclass
 class Host:
-    """A host that answers as it is told."""
+    """A host that answers as the test says."""
 
     answer: Answer | Exception
     asked: list[Request] = field(default_factory=list)

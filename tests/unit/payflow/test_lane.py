@@ -36,7 +36,7 @@ INTERVAL_MS = 300_000
 
 @dataclass
 class Work:
-    """Sends each receipt at once, unless told otherwise."""
+    """Sends each receipt at once by default."""
 
     done: list[str] = field(default_factory=list)
     trouble: dict[str, Exception] = field(default_factory=dict)

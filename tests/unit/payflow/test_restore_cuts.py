@@ -190,7 +190,7 @@ async def test_the_log_of_another_installation_is_refused(office: Office) -> Non
 
 
 async def test_a_mail_that_came_back_stays_refused(office: Office) -> None:
-    """The log says accepted, and so it was; the office still has to be told."""
+    """The log says accepted, and so it was; the office still has to hear of it."""
     mail = a_delivery(state=D.REFUSED, reply="bounced: 5.1.1", owner="w", tried_ms=NOW, sent_ms=NOW)
     await office.has(a_receipt(state=S.REFUSED), mail)
     await office.log().begin(KEY, "w")

@@ -26,7 +26,7 @@ CONTA_AZUL = {
 
 
 def test_the_guides_names_are_read() -> None:
-    """With Conta Azul's own addresses unless told otherwise."""
+    """With Conta Azul's own addresses by default."""
     found = read_group(ContaAzulSettings, CONTA_AZUL)
 
     assert found.api_url == "https://api-v2.contaazul.com"
