@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from distributor.settings import ALL
 from distributor.settings.chain import NodeSettings
@@ -23,6 +23,7 @@ from foundation.alarms.settings import AlarmSettings
 from foundation.clock import Clock
 from foundation.errors import ConfigurationError
 from foundation.lazy import built_once
+from foundation.per_loop import Closable
 from foundation.secrets.key_vault import KeyVaultSecrets
 from foundation.secrets.settings import ResolvedSettings
 from foundation.secrets.sign_in import azure_credential
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from foundation.tablestore.azure_tables import Tables
 
 G = TypeVar("G", bound=SettingsGroup)
-C = TypeVar("C", bound="Closable")
+C = TypeVar("C", bound=Closable)
 
 _HOST_STORAGE = "AzureWebJobsStorage"
 BACKUPS = "backups"
@@ -62,12 +63,6 @@ BACKUPS = "backups"
 _TITLE = "BALLX payouts"
 _QUICK_S = 1.0
 """A node that answers later does not count for ``/ready``: two calls to each, and an answer within three seconds."""
-
-
-class Closable(Protocol):
-    """A client that is closed with the container."""
-
-    async def aclose(self) -> None: ...
 
 
 class Resources:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from foundation import logs
@@ -22,7 +22,8 @@ from foundation.clock import DAY_MS, Clock, UnixMs
 from foundation.errors import ConfigurationError, Contention, InvariantBroken
 from foundation.personal_data import empty
 from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
-from foundation.tablestore.ports import UNSTORED, Row, Rows, Value
+from foundation.tablestore.codec import Codec, Record, number, text
+from foundation.tablestore.ports import UNSTORED, Row, Rows, Version
 from foundation.tablestore.queries import behind, past, rows_between
 from payflow.delivery import auditing
 from payflow.ledger import keys
@@ -41,6 +42,32 @@ WORDS_MAX: Final = 500
 _RECEIPTS: Final = "receipt:"
 _OVER: Final = frozenset({DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.CANCELLED})
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetentionMark:
+    """The row: when the last slice was done, and how far it came. One that cannot be read begins anew."""
+
+    at_ms: UnixMs = UnixMs(0)
+    place: str = ""
+    """The last receipt that was looked at; empty at the end of a pass."""
+    decided_0: str | None = None
+    decided_1: str | None = None
+    """The last decision that was read in each audit."""
+    version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+    @property
+    def decided(self) -> Sequence[str]:
+        return self.decided_0 or "", self.decided_1 or ""
+
+
+MARKS: Final = Codec(
+    [
+        Record(
+            RetentionMark,
+            (number("at_ms"), text("place"), text("decided_0", missing=None), text("decided_1", missing=None)),
+        )
+    ]
+)
 _log = logging.getLogger(__name__)
 _Kept = TypeVar("_Kept", Receipt, Delivery)
 
@@ -55,29 +82,36 @@ class CompanyRetention:
 
     ledger: LaneLedger
     audits: Sequence[Rows]
-    """Of both accounts: what people said of their decisions is sealed there."""
+    """Of one account or both: what people said of their decisions is sealed there."""
     clock: Clock
     days: int
 
     async def last_ms(self) -> UnixMs:
         """Return when the last slice was done; 0 where there was none, or the row does not say."""
-        return UnixMs(_number(await self.ledger.rows.get(keys.RETENTION), "at_ms"))
+        return (await self._mark()).at_ms
 
     async def run(self) -> Counter[str]:
         """Do a slice, then store how far it came; return how many rows of each kind were emptied."""
-        found, now, done = await self.ledger.rows.get(keys.RETENTION), self.clock(), Counter[str]()
+        mark, now, done = await self._mark(), self.clock(), Counter[str]()
         until_ms = UnixMs(max(0, now - self.days * DAY_MS))
-        values: dict[str, Value] = {
-            "at_ms": now,
-            "place": await self._receipts(_text(found, "place"), until_ms, done),
-        }
-        for number, audit in enumerate(self.audits):
-            column = f"decided_{number}"
-            values[column] = await self._words(audit, _text(found, column), until_ms, done)
+        place = await self._receipts(mark.place, until_ms, done)
+        audits = zip(self.audits, mark.decided, strict=False)
+        read: list[str | None] = [await self._words(audit, last, until_ms, done) for audit, last in audits]
+        first, second, *_ = [*read, None, None]
+        after = RetentionMark(at_ms=now, place=place, decided_0=first, decided_1=second, version=mark.version)
         write = AtomicWrite()
-        write.put(keys.RETENTION, values, found.version if found else UNSTORED)
+        write.put(keys.RETENTION, MARKS.encode(after), mark.version)
         await commit(self.ledger.rows, write, marker_row=keys.RETENTION)
         return done
+
+    async def _mark(self) -> RetentionMark:
+        row = await self.ledger.rows.get(keys.RETENTION)
+        if row is None:
+            return RetentionMark()
+        try:
+            return MARKS.decode(RetentionMark, row)
+        except InvariantBroken:
+            return RetentionMark(version=row.version)
 
     # receipts and their mails ------------------------------------------------------------------------
 
@@ -169,13 +203,3 @@ def _mail_is_over(mail: Delivery, until_ms: UnixMs) -> bool:
     """What a person has decided about is over as well: nothing takes it up again."""
     decided = mail.state in (DeliveryState.HELD, DeliveryState.UNKNOWN) and bool(mail.decided_by)
     return not mail.frozen and (mail.state in _OVER or decided) and max(mail.tried_ms, mail.sent_ms) < until_ms
-
-
-def _number(row: Row | None, column: str) -> int:
-    value = row.values.get(column) if row else None
-    return value if isinstance(value, int) else 0
-
-
-def _text(row: Row | None, column: str) -> str:
-    value = row.values.get(column) if row else None
-    return value if isinstance(value, str) else ""

@@ -59,6 +59,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Identity": classed(technical="ledger_id environment redirect_uri", credential="index_key"),
     "Control": classed(technical="held_ms", operator="by"),
     "Schema": classed(technical="level"),
+    "RetentionMark": classed(technical="at_ms place decided_0 decided_1"),
     "Epoch": classed(technical="number"),
     "Head": classed(technical="number ledger where"),
     "SenderAccount": classed(technical="epoch stopped_ms why probe_ms minute in_minute day in_day", lookup="refused"),

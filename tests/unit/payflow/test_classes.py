@@ -9,7 +9,7 @@ import pytest
 
 from foundation.personal_data import DataClass
 from foundation.tablestore import leases
-from payflow.delivery import sender, turns
+from payflow.delivery import retention, sender, turns
 from payflow.ledger import control, deliveries, identity, records, schema, send_log
 from payflow.ledger.classes import CLASSES, emptied
 from tests.fakes.payflow import COMPANY, SEALER
@@ -26,6 +26,7 @@ CODECS = [
     send_log.HEADS,
     sender._CODEC,
     turns.CODEC,
+    retention.MARKS,
     leases._CODEC,
 ]
 COLUMNS = {record: columns for codec in CODECS for record, columns in codec.columns.items()}
@@ -40,7 +41,7 @@ def test_no_codec_is_forgotten() -> None:
     """Each place in PayFlow that makes a codec is among those above."""
     makers = [file for file in PACKAGE.rglob("*.py") if any(map(_makes_a_codec, ast.walk(ast.parse(file.read_text()))))]
 
-    known = {"records", "identity", "schema", "control", "deliveries", "send_log", "sender", "turns"}
+    known = {"records", "identity", "schema", "control", "deliveries", "send_log", "sender", "turns", "retention"}
     assert {file.stem for file in makers} == known
 
 
