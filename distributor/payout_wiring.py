@@ -116,7 +116,7 @@ class PayoutWiring:
             chain=chain,
             alarms=alarms,
             clock=self._clock,
-            obstacle=WouldPay(await self.distribution()).obstacle,
+            obstacle=WouldPay((await self.distribution()).lane).obstacle,
             heads=await self._resources.rpc(),
             recheck=Recheck(
                 ledger=ledger,

@@ -266,7 +266,7 @@ class Service:
             operator=world.signer.address,
             thresholds=self.thresholds,
             limits=world.limits,
-            obstacle=WouldPay(world.distribution).obstacle,
+            obstacle=WouldPay(world.distribution.lane).obstacle,
             heads=world.chain,
             recheck=world.a_recheck(),
             registration=self.registration,

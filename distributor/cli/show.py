@@ -16,7 +16,7 @@ from distributor.ledger.opened import Unreadable
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.model import OpenTransaction, Order, OrderStatus
 from distributor.payout.catalogue import WORK_NOT_RUNNING
-from distributor.payout.distribution import SCHEMA_LEVEL
+from distributor.payout.lane import SCHEMA_LEVEL
 from distributor.payout.rounds import found_last, none_runs, queues_off
 from distributor.payout.sweep import payouts_left
 from distributor.settings.chain import FeeSettings

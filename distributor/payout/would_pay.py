@@ -8,8 +8,8 @@ from distributor.chain_types import Call
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import Fees
 from distributor.payout import preflight
-from distributor.payout.distribution import Distribution
 from distributor.payout.full_size import ask_full_size
+from distributor.payout.lane import Lane
 from distributor.payout.preflight import Obstacle
 from distributor.ports import UnsignedTransaction
 from distributor.reasons import unknown_operator
@@ -22,13 +22,13 @@ NO_NONCE = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class WouldPay:
-    """The questions of *distribution*, without its acts. Full slots stop nobody for long, and are left out."""
+    """The questions of *lane*, without its acts. Full slots stop nobody for long, and are left out."""
 
-    distribution: Distribution
+    lane: Lane
 
     async def obstacle(self) -> Obstacle | None:
         """Return what would stop an order. Raises StoreUnavailable if the ledger does not answer."""
-        asked = self.distribution
+        asked = self.lane
         binding_state = await asked.ledger.binding_state(asked.signer.address)
         pause_state = await asked.ledger.admin.pause_state()
         foreign = preflight.not_ours(await asked.ledger.identity(), asked.config.identity)
@@ -47,7 +47,7 @@ class WouldPay:
 
     async def _on_chain(self, binding_state: BindingState) -> Obstacle | None:
         """Return what one node says against it: code, price, size, the guard, the smallest payment, the key."""
-        asked, operator = self.distribution, binding_state.operator
+        asked, operator = self.lane, binding_state.operator
         opened = (await asked.ledger.opened()).transactions
         mine = [each for each in opened if each.transaction.operator == operator]
         snapshot = await asked.chain.pre_bind_snapshot(operator)
@@ -73,14 +73,14 @@ class WouldPay:
         A key in a vault that does not answer is found before an order comes. Raises SignerUnavailable.
         """
         fees = Fees(max_fee_wei=Wei(0), tip_wei=Wei(0))
-        call = Call(to=self.distribution.signer.address, data=b"")
-        chain_id = self.distribution.config.identity.chain_id
+        call = Call(to=self.lane.signer.address, data=b"")
+        chain_id = self.lane.config.identity.chain_id
         unsigned = UnsignedTransaction(chain_id=chain_id, nonce=NO_NONCE, call=call, gas_limit=0, fees=fees)
-        await self.distribution.signer.sign(unsigned)
+        await self.lane.signer.sign(unsigned)
 
     async def _refused_probe(self, node: str) -> Obstacle | None:
         """Return why the contract would refuse the smallest payment: role, allowance, reserve, pause."""
-        asked, operator = self.distribution, self.distribution.signer.address
+        asked, operator = self.lane, self.lane.signer.address
         payer = asked.guard_way.guard if asked.guard_way else asked.chain
         (probe,) = await payer.simulate(operator, [payer.probe(operator)], node=node)
         refusal = probe.refusal(asked.config.limits.gas_limit)

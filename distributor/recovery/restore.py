@@ -24,7 +24,7 @@ from distributor.errors import ForeignLedger
 from distributor.ledger.backup_rows import LEDGER, PutBack, Survey
 from distributor.ledger.records import Restored
 from distributor.ledger.restore_store import Refill, RestoreStore
-from distributor.payout.distribution import SCHEMA_LEVEL
+from distributor.payout.lane import SCHEMA_LEVEL
 from distributor.payout.preflight import identity_mismatch
 from distributor.recovery.purging import PurgeReport
 from distributor.state import Identity, PauseState

@@ -270,7 +270,7 @@ class PolygonWorld:
             alarms=self._alarms,
             clock=self.clock,
             operator=self.signer.address,
-            obstacle=WouldPay(self.distribution).obstacle,
+            obstacle=WouldPay(self.distribution.lane).obstacle,
             heads=EveryNodeAnswers(self.chain),
             recheck=Recheck(
                 ledger=self.ledger,

@@ -11,7 +11,7 @@ import pytest
 from devstack.contracts import Devchain
 from distributor.cli import main
 from distributor.model import OrderKey
-from distributor.payout.distribution import SCHEMA_LEVEL
+from distributor.payout.lane import SCHEMA_LEVEL
 from distributor.queue_names import DISTRIBUTIONS, POISON, SETTLEMENTS
 from distributor.resources import Resources
 from distributor.webhook.signature import Key, Verified, check_signature

@@ -551,7 +551,7 @@ async def test_an_order_bound_by_another_host_meanwhile_stops_the_round_quietly(
     """The nonce moved under us: nothing more is bound from the stale books."""
     world = await a_world()
     orders = [await world.receive() for _ in range(2)]
-    bind, rival = Ledger.bind, world.a_distribution("rival")
+    bind, rival = Ledger.bind, world.a_distribution("rival").lane
 
     async def raced(self: Ledger, *args: object) -> object:
         monkeypatch.setattr(Ledger, "bind", bind)
@@ -668,18 +668,18 @@ async def test_nothing_is_bound_while_too_much_is_not_final(monkeypatch: pytest.
 async def test_what_would_stop_an_order_is_known_before_one_comes() -> None:
     """Asked as a round asks it, and nothing is bound, held or written for it."""
     world = await a_world()
-    assert await WouldPay(world.distribution).obstacle() is None
+    assert await WouldPay(world.distribution.lane).obstacle() is None
     before = world.rows.dump()
     world.chain.set_gas(OPERATOR, Wei(0))
-    found = [await WouldPay(world.distribution).obstacle()]
+    found = [await WouldPay(world.distribution.lane).obstacle()]
     world.chain.set_gas(OPERATOR, Wei(10**20))
     world.chain.set_reserve(TokenUnits(0))
-    found.append(await WouldPay(world.distribution).obstacle())
+    found.append(await WouldPay(world.distribution.lane).obstacle())
     world.chain.go_down()
-    found.append(await WouldPay(world.distribution).obstacle())
+    found.append(await WouldPay(world.distribution.lane).obstacle())
     assert world.rows.dump() == before
     await world.ledger.admin.pause("ana", "a look")
-    found.append(await WouldPay(world.distribution).obstacle())
+    found.append(await WouldPay(world.distribution.lane).obstacle())
 
     assert [each.reason for each in found if each] == ["gas_short", "reserve_short", "node_down", "paused"]
 
@@ -689,7 +689,7 @@ async def test_a_node_that_cannot_show_what_settlement_will_ask_would_stop_an_or
     world = await a_world()
     world.chain.words = few_words  # type: ignore[method-assign]
 
-    found = await WouldPay(world.distribution).obstacle()
+    found = await WouldPay(world.distribution.lane).obstacle()
 
     assert found is not None
     assert found.reason is WaitingReason.NODE_DOWN
@@ -707,8 +707,8 @@ async def test_a_ledger_that_is_not_ours_would_stop_an_order() -> None:
     """Another reserve in the settings, or an operator without a nonce row."""
     world = await a_world()
     config = replace(world.distribution.config, identity=replace(IDENTITY, reserve=an_address("another")))
-    foreign = await WouldPay(replace(world.distribution, config=config)).obstacle()
-    unknown = await WouldPay(replace(world.distribution, signer=FakeSigner(an_address("new operator")))).obstacle()
+    foreign = await WouldPay(replace(world.distribution.lane, config=config)).obstacle()
+    unknown = await WouldPay(replace(world.distribution.lane, signer=FakeSigner(an_address("new operator")))).obstacle()
 
     assert [each and each.reason for each in (foreign, unknown)] == ["ledger_foreign", "ledger_foreign"]
 

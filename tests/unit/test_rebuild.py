@@ -16,8 +16,8 @@ from distributor.ledger.past import LEVEL
 from distributor.ledger.rebuild_store import RebuildStore, RestoreResult
 from distributor.model import Address, Fees, Hash, HoldReason, OrderStatus, SubmitOutcome
 from distributor.order_ids import ref_id
-from distributor.payout.distribution import SCHEMA_LEVEL
 from distributor.payout.history import Arrival, ReserveTransfer
+from distributor.payout.lane import SCHEMA_LEVEL
 from distributor.ports import Signer, UnsignedTransaction
 from distributor.recovery import rebuild
 from distributor.recovery.completeness import Books, Completeness, Held

@@ -16,7 +16,7 @@ from distributor.ledger.purging import Unfinished
 from distributor.ledger.rebuild_store import RebuildStore
 from distributor.ledger.restore_store import GROUP_BYTES_MAX, NotEmpty, Refill, RestoreStore
 from distributor.model import HoldReason, OrderKey, OrderStatus
-from distributor.payout.distribution import SCHEMA_LEVEL
+from distributor.payout.lane import SCHEMA_LEVEL
 from distributor.recovery.backup import AT_MS, LedgerBackup, backup_is_due
 from distributor.recovery.consistency import Consistency
 from distributor.recovery.purging import PurgeReport

@@ -48,7 +48,7 @@ def a_watcher(
         operator=OPERATOR,
         thresholds=thresholds,
         limits=LIMITS,
-        obstacle=WouldPay(world.distribution).obstacle,
+        obstacle=WouldPay(world.distribution.lane).obstacle,
         heads=world.chain,
         recheck=replace(world.a_recheck(), policy=policy),
     )

@@ -189,7 +189,7 @@ async def bind_past_the_sign(world: World, order: Order) -> None:
     """Bind *order* to the next nonce as a host would that read before the chain was ahead."""
     binding_state = await world.ledger.binding_state(OPERATOR)
     assert binding_state is not None
-    assert await world.distribution._bind_and_submit(binding_state, [(order,)], a_price()) == 1
+    assert await world.distribution.lane._bind_and_submit(binding_state, [(order,)], a_price()) == 1
 
 
 def a_price() -> Fees:

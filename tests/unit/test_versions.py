@@ -13,7 +13,7 @@ from distributor.ledger.rebuild_store import Payout, RebuildStore, RestoreResult
 from distributor.model import AttemptKind, HoldReason, OrderStatus, SubmitOutcome, TransactionStatus
 from distributor.payout import lifecycle
 from distributor.payout.cancellation import Cancellation, Cancelled
-from distributor.payout.distribution import SCHEMA_LEVEL
+from distributor.payout.lane import SCHEMA_LEVEL
 from distributor.payout.step_kinds import Wait
 from distributor.state import WaitingReason
 from foundation.errors import InvariantBroken

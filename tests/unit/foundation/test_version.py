@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devstack.package.stamp import stamp
-from distributor.payout.distribution import SCHEMA_LEVEL
+from distributor.payout.lane import SCHEMA_LEVEL
 from foundation import version as module
 from foundation.version import RELEASE, version
 from payflow.cli.commands import main as payflow
