@@ -38,10 +38,12 @@ class PayoutWiring:
 
         settings = await self._resources.settings(DistributionSettings)
         payout = settings.payout
+        lanes = dict(await self._resources.operator_keys.lanes(payout.signing))
         return Distribution(
             ledger=await self._resources.ledger(),
             chain=await self._resources.chain(),
-            signer=await self._resources.operator_keys.signer(payout.signing),
+            signer=lanes.pop(""),
+            others=lanes,
             alarms=await self._resources.alarms(),
             clock=self._clock,
             config=DistributionConfig(
@@ -105,18 +107,18 @@ class PayoutWiring:
     async def balance_monitor(self) -> BalanceMonitor:
         from distributor.payout.recheck import Recheck
         from distributor.payout.sweep import BalanceMonitor
-        from distributor.payout.would_pay import WouldPay
+        from distributor.payout.would_pay import SomeLanePays
 
         settings = await self._resources.settings(MonitorSettings)
         payout = settings.payout
         ledger, chain = await self._resources.ledger(), await self._resources.chain()
-        alarms = await self._resources.alarms()
+        alarms, distribution = await self._resources.alarms(), await self.distribution()
         return BalanceMonitor(
             ledger=ledger,
             chain=chain,
             alarms=alarms,
             clock=self._clock,
-            obstacle=WouldPay((await self.distribution()).lane).obstacle,
+            obstacle=SomeLanePays(distribution).obstacle,
             heads=await self._resources.rpc(),
             recheck=Recheck(
                 ledger=ledger,
@@ -126,7 +128,8 @@ class PayoutWiring:
                 policy=payout.settlement,
             ),
             registration=await self._shop_registration(),
-            operator=(await self._resources.operator_keys.signer(payout.signing)).address,
+            operator=distribution.signer.address,
+            others=[signer.address for signer in distribution.others.values()],
             thresholds=settings.thresholds,
             limits=payout.fees,
         )

@@ -231,6 +231,17 @@ async def _(service: Service) -> End:
     return lambda: world.chain.set_gas(OPERATOR, Wei(10**20))
 
 
+@provokes("lane_stopped")
+async def _(service: Service) -> End:
+    """One of two operators has no coin; the other one pays."""
+    world = service.world
+    await world.open_lane("b", an_address("the operator of lane b"))
+    world.chain.set_gas(OPERATOR, Wei(0))
+    service.restart_payouts()
+    await bound(service)
+    return lambda: world.chain.set_gas(OPERATOR, Wei(10**20))
+
+
 # finality and nodes ----------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from distributor.payout.order_indexing import OrderIndexing
 from distributor.payout.settlement import Followed, Settlement
 from distributor.payout.shop_registration import ShopRegistration
 from distributor.payout.sweep import BalanceMonitor, Sweep
-from distributor.payout.would_pay import WouldPay
+from distributor.payout.would_pay import SomeLanePays
 from distributor.recovery.retention import RetentionPass
 from distributor.settings.shops import ThresholdSettings
 from distributor.settings.use_cases import AgeSettings
@@ -264,9 +264,10 @@ class Service:
             alarms=self.raised,
             clock=world.clock,
             operator=world.signer.address,
+            others=[each.address for each in world.others.values()],
             thresholds=self.thresholds,
             limits=world.limits,
-            obstacle=WouldPay(world.distribution.lane).obstacle,
+            obstacle=SomeLanePays(world.distribution).obstacle,
             heads=world.chain,
             recheck=world.a_recheck(),
             registration=self.registration,

@@ -9,7 +9,7 @@ from typing import Any
 from distributor.caps import NO_CAPS, Caps
 from distributor.chain_types import Transfer
 from distributor.ledger import Ledger
-from distributor.model import Hash, Order, OrderKey, OrderStatus
+from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
 from distributor.payout.adoption import Adoption
 from distributor.payout.distribution import Distribution
 from distributor.payout.guard_settling import GuardSettling
@@ -20,7 +20,7 @@ from distributor.payout.settlement import Settlement
 from distributor.payout.steps import StepExecutor
 from distributor.settings.chain import FeeSettings, SettlementSettings
 from distributor.state import Identity
-from distributor.units import TokenUnits
+from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
 from tests import factories
@@ -58,6 +58,8 @@ class World:
         self.received = 0
         self.holders = 0
         self.signer = FakeSigner(OPERATOR)
+        self.others = dict[str, FakeSigner]()
+        """Operators that pay at the same time, by the name of their lane."""
         self.ledger = self.a_ledger()
         self.start()
 
@@ -80,6 +82,7 @@ class World:
             ledger=self.ledger,
             chain=self.chain,
             signer=self.signer,
+            others=self.others,
             alarms=self.alarms,
             clock=self.clock,
             config=DistributionConfig(
@@ -106,7 +109,7 @@ class World:
         steps = StepExecutor(
             ledger=self.ledger,
             chain=self.chain,
-            signers={OPERATOR: self.signer},
+            signers={OPERATOR: self.signer, **{each.address: each for each in self.others.values()}},
             alarms=self.alarms,
             clock=self.clock,
             identity=self.identity,
@@ -129,6 +132,17 @@ class World:
         return Recheck(
             ledger=self.ledger, chain=self.chain, alarms=self.alarms, identity=self.identity, policy=self.policy
         )
+
+    async def open_lane(self, name: str, operator: Address) -> None:
+        """Start the process anew with one more operator, which has its role and coin and is in the ledger."""
+        self.others[name] = FakeSigner(operator)
+        if self.identity.guard:
+            self.chain.rules.hot_keys.add(operator)
+        else:
+            self.chain.grant_role(operator)
+        self.chain.set_gas(operator, Wei(10**20))
+        await self.ledger.admin.add_operator(operator, 0)
+        self.start()
 
     async def initialised(self) -> World:
         """Write whose ledger this is; the chain's nonce is the first to bind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from distributor.chain_types import PreBindSnapshot
@@ -35,6 +36,7 @@ async def balance(context: CommandContext) -> int:
     spendable = spendable_units(snapshot, state) if state else min(snapshot.reserve_units, snapshot.allowance_units)
     missing = short_by(waiting, spendable, decimals)
     gas = await _gas(ledger, payout, snapshot, operator)
+    lanes = await _lanes(context, ledger, payout)
     context.answer(
         {
             "node": snapshot.node,
@@ -49,9 +51,18 @@ async def balance(context: CommandContext) -> int:
             "missing": missing or None,
             "today": _today(caps, state),
             "gas": gas,
+            **({"lanes": lanes} if lanes else {}),
         }
     )
-    return REFUSED if missing or not gas["payouts_left"] else DONE
+    return REFUSED if missing or not all(each["payouts_left"] for each in (gas, *lanes)) else DONE
+
+
+async def _lanes(context: CommandContext, ledger: Ledger, payout: PayoutSettings) -> Sequence[dict[str, Any]]:
+    """Return the coin of every further operator that pays at the same time."""
+    _, *others = (await context.parts.operator_keys.lanes(payout.signing)).values()
+    chain = await context.parts.chain()
+    operators = [signer.address for signer in others]
+    return [await _gas(ledger, payout, await chain.pre_bind_snapshot(each), each) for each in operators]
 
 
 async def _gas(ledger: Ledger, settings: PayoutSettings, snapshot: PreBindSnapshot, operator: Any) -> dict[str, Any]:

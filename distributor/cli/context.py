@@ -154,4 +154,4 @@ class CommandContext:
                 signing = own
             case _:
                 return list(await (await self.rebuild_store()).operators())
-        return [(await self.parts.operator_keys.signer(signing)).address]
+        return [signer.address for signer in (await self.parts.operator_keys.lanes(signing)).values()]

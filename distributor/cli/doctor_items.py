@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 from distributor.cli.amounts import short_by
 from distributor.cli.context import CommandContext
 from distributor.cli.doctor_outside import forged_sign_in, https, shop_door
-from distributor.cli.keys import shop_secrets, signing_trouble
+from distributor.cli.keys import payment_refusal, shop_secrets, signing_trouble
 from distributor.cli.language import N_, _
+from distributor.ledger import Ledger
 from distributor.payout.preflight import not_ours
 from distributor.payout.queue_facts import queue_facts
 from distributor.payout.sweep import payouts_left
@@ -111,13 +112,22 @@ async def _keys(context: CommandContext, settings: HistorySettings) -> str:
     return "; ".join(
         [each for each in troubles if each]
         + [_("{operator} is not in the ledger: add-operator.").format(operator=each) for each in unknown]
+        + await _barred(context, settings)
     )
+
+
+async def _barred(context: CommandContext, settings: HistorySettings) -> list[str]:
+    """Return why a lane may not pay, where there are several: the other ones would pay, and no order says it."""
+    lanes = (await context.parts.operator_keys.lanes(settings.payout.signing)).values()
+    asked = [signer.address for signer in lanes] if len(lanes) > 1 else []
+    refused = [(operator, await payment_refusal(context, settings, operator)) for operator in asked]
+    return [f"{operator}: {why}" for operator, why in refused if why]
 
 
 async def _key_in_vault(context: CommandContext, _settings: HistorySettings) -> str:
     plain = [
         name
-        for name in ("OPERATOR_PK", "OPERATOR_PK_RETIRING")
+        for name in sorted(name for name in context.environ if name.startswith("OPERATOR_PK"))
         if context.environ.get(name, "").strip() and not is_reference(context.environ[name].strip())
     ]
     return (
@@ -176,10 +186,19 @@ async def _balance(context: CommandContext, settings: HistorySettings) -> str:
         found.append(_("the reserve is empty"))
     if not snapshot.allowance_units:
         found.append(_("the reserve allows the authority nothing"))
-    cost_max = Wei(settings.payout.fees.gas_limit * settings.payout.fees.max_fee_wei)
-    if payouts_left(snapshot.gas_balance_wei, await ledger.stats(operator), cost_max) < GAS_PAYOUTS_MIN:
-        found.append(_("the operator's gas does not cover one payout"))
-    return "; ".join(found)
+    return "; ".join([*found, *await _dry(context, settings, ledger)])
+
+
+async def _dry(context: CommandContext, settings: HistorySettings, ledger: Ledger) -> Sequence[str]:
+    """Return what is wrong with the coin of each operator that pays; one of several is named."""
+    lanes, chain = await context.parts.operator_keys.lanes(settings.payout.signing), await context.parts.chain()
+    cost_max, found = Wei(settings.payout.fees.gas_limit * settings.payout.fees.max_fee_wei), list[str]()
+    for operator in (signer.address for signer in lanes.values()):
+        snapshot, stats = await chain.pre_bind_snapshot(operator), await ledger.stats(operator)
+        if payouts_left(snapshot.gas_balance_wei, stats, cost_max) < GAS_PAYOUTS_MIN:
+            named = f" ({operator})" if len(lanes) > 1 else ""
+            found.append(_("the operator's gas does not cover one payout") + named)
+    return found
 
 
 async def _watching(context: CommandContext, _settings: HistorySettings) -> str:

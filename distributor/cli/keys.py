@@ -39,7 +39,7 @@ async def _operator(context: CommandContext, settings: HistorySettings, signer: 
     trouble = await signing_trouble(signer, settings)
     known = await ledger.binding_state(signer.address) is not None
     snapshot = await chain.pre_bind_snapshot(signer.address)
-    refused = await _refusal(context, settings, signer.address)
+    refused = await payment_refusal(context, settings, signer.address)
     return {
         "operator": signer.address,
         "signs": not trouble,
@@ -51,7 +51,7 @@ async def _operator(context: CommandContext, settings: HistorySettings, signer: 
     }
 
 
-async def _refusal(context: CommandContext, settings: HistorySettings, operator: Address) -> str:
+async def payment_refusal(context: CommandContext, settings: HistorySettings, operator: Address) -> str:
     """Return why the contract that it calls would not let it pay; empty where it would. Through a guard, the guard."""
     chain, guard = await context.parts.chain(), settings.payout.contracts.guard
     if guard is None:

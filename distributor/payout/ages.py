@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from distributor.model import OpenTransaction, Order, TransactionStatus
+from distributor.model import OpenTransaction, Order, Transaction, TransactionStatus
 from distributor.payout.catalogue import (
     BACKUP_OLD,
     CLOCK_WRONG,
@@ -88,13 +88,19 @@ def _open(seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
     return [
         Fact(
             code=TRANSACTION_OPEN_LONG,
-            subject=f"nonce {each.transaction.nonce}",
+            subject=_nonce(each.transaction, seen),
             detail=_about(each, seen.monitor, ages),
             since_ms=each.transaction.bound_ms,
         )
         for each in seen.opened
         if elapsed_ms(each.transaction.bound_ms, seen.now) > ages.open_ms
     ]
+
+
+def _nonce(transaction: Transaction, seen: RowAges) -> str:
+    """Return the nonce's name; with its operator where another one has the same nonce open."""
+    again = sum(each.transaction.nonce == transaction.nonce for each in seen.opened) > 1
+    return f"nonce {transaction.nonce} of {transaction.operator}" if again else f"nonce {transaction.nonce}"
 
 
 def _about(each: OpenTransaction, monitor: MonitorState, ages: AgeSettings) -> str:
@@ -114,10 +120,14 @@ def _gwei(wei: int | None) -> Decimal | str:
 
 
 def _slots(seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
-    """Every slot taken while an order waits, and the last one was taken long ago: no nonce moves."""
+    """Every slot of an operator taken while an order waits, and the last one was taken long ago: no nonce moves."""
     flying = [each.transaction for each in seen.opened if each.transaction.status is not TransactionStatus.MINED]
-    if not seen.oldest or len(flying) < ages.lane.max_in_flight:
-        return []
+    operators = sorted({transaction.operator for transaction in flying}) if seen.oldest else []
+    by_operator = ([each for each in flying if each.operator == operator] for operator in operators)
+    return [fact for mine in by_operator if len(mine) >= ages.lane.max_in_flight for fact in _stuck(mine, seen, ages)]
+
+
+def _stuck(flying: Sequence[Transaction], seen: RowAges, ages: AgeSettings) -> Sequence[Fact]:
     since_ms = max(transaction.bound_ms for transaction in flying)
     lowest = min(transaction.nonce for transaction in flying)
     detail = f"In flight: {len(flying)}. The lowest is nonce {lowest}; order {seen.oldest[0].key} waits."

@@ -33,6 +33,18 @@ def passed_over(order: Order, why: str) -> Alarm:
     )
 
 
+def lane_stopped(name: str, operator: Address, reason: WaitingReason, detail: str) -> Alarm:
+    """One of several operators takes no orders; the others do not wait for it."""
+    setting = f"OPERATOR_PK__{name.upper()}" if name else "OPERATOR_PK"
+    return Alarm(
+        code="lane_stopped",
+        summary=f"The lane of operator {operator} ({setting}) takes no orders, {reason}: {detail}",
+        action="Send POL to that address, give it its role back, or add it with `add-operator`; until then orders go "
+        "through the other lanes.",
+        subject=operator,
+    )
+
+
 def fee_ceiling(transaction: Transaction, attempt: Attempt) -> Alarm:
     """A replacement would help, and none fits."""
     return Alarm(

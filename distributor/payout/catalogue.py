@@ -31,7 +31,7 @@ WORK_NOT_RUNNING, POISON_WAITING, QUEUES_UNAVAILABLE = "work_not_running", "pois
 ROW_UNREADABLE, WATCH_MISSING, CLOCK_WRONG = "row_unreadable", "watch_missing", "clock_wrong"
 LEDGER_BEHIND, BACKUP_OLD = "ledger_behind", "backup_old"
 _BESIDE = {
-    *("order_passed_over", ROW_UNREADABLE, "retiring_gas_short", BACKUP_OLD),
+    *("order_passed_over", ROW_UNREADABLE, "retiring_gas_short", "lane_stopped", BACKUP_OLD),
     *catalogue_call_backs.ENGLISH,
 }
 """What concerns one order, row or older operator: an order that comes now is paid all the same."""
@@ -249,6 +249,12 @@ OTHERS: Mapping[str, tuple[Severity, bool, str, str]] = {
         False,
         "The retiring operator's coin does not cover its open transactions.",
         "Send POL to the retiring operator's address; `show` lists what is open.",
+    ),
+    "lane_stopped": (
+        _E,
+        False,
+        "A lane takes no orders; the other lanes go on.",
+        "Send POL to its operator, give it its role back, or run `add-operator`, as the detail says.",
     ),
     "low_reserve": (_W, False, "The reserve is low.", "Move tokens to the reserve."),
     "low_allowance": (_W, False, "The reserve's allowance is low.", "Approve more from the reserve."),

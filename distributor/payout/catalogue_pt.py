@@ -147,6 +147,10 @@ _SAID: Mapping[str, tuple[str, str]] = {
         "A moeda do operador que sai não cobre as transações abertas dele.",
         "Envie POL ao endereço do operador que sai; `show` lista o que está aberto.",
     ),
+    "lane_stopped": (
+        "Uma faixa não aceita pedidos; as outras continuam.",
+        "Envie POL ao operador dela, devolva-lhe o papel, ou execute `add-operator`, como diz o detalhe.",
+    ),
     "low_reserve": ("A reserva está baixa.", "Mova tokens para a reserva."),
     "low_allowance": ("A permissão da reserva está baixa.", "Aprove mais a partir da reserva."),
     "low_gas": ("O gás do operador está baixo.", "Envie POL ao endereço do operador."),

@@ -9,11 +9,13 @@ are in the ledger before any node sees them.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from distributor.ledger import Ledger
 from distributor.payout.guard_way import GuardWay
-from distributor.payout.lane import Lane, Outcome
+from distributor.payout.lane import OperatorLane, Outcome
+from distributor.payout.lane_choice import LaneChoice
 from distributor.payout.notices import Notices
 from distributor.payout.preflight import DistributionConfig
 from distributor.payout.selection import Line
@@ -41,7 +43,7 @@ class Drained:
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
-    """Pay waiting orders, oldest first, in rounds."""
+    """Pay waiting orders, oldest first, in rounds; each round binds in one lane, under one lease for all lanes."""
 
     ledger: Ledger
     chain: Chain
@@ -55,20 +57,31 @@ class Distribution:
     """None: the operator pays at the Authority itself."""
     registration: ShopRegistration | None = None
     """Registers the shops' secrets that need no person; None: none is registered from here."""
+    others: Mapping[str, Signer] = field(default_factory=dict)
+    """Further operators that pay at the same time, each by the name of its lane."""
     _flight: SingleFlight = field(default_factory=SingleFlight, init=False, repr=False)
 
     @property
-    def lane(self) -> Lane:
+    def lane(self) -> OperatorLane:
         """The lane of ``signer``."""
-        return Lane(
+        return self._lane(self.signer)
+
+    @property
+    def lanes(self) -> Sequence[OperatorLane]:
+        """Every lane: the one without a name, then those of ``others``."""
+        return [self.lane, *(self._lane(signer, name) for name, signer in self.others.items())]
+
+    def _lane(self, signer: Signer, name: str = "") -> OperatorLane:
+        return OperatorLane(
             ledger=self.ledger,
             chain=self.chain,
-            signer=self.signer,
+            signer=signer,
             alarms=self.alarms,
             clock=self.clock,
             config=self.config,
             guard_way=self.guard_way,
             registration=self.registration,
+            name=name,
         )
 
     @property
@@ -110,8 +123,9 @@ class Distribution:
     async def _rounds(self, lease: Lease) -> tuple[int, str | None]:
         """Go on while rounds move orders; return the transactions bound and the last place looked at."""
         bound, line = 0, Line()
+        choice = LaneChoice(lanes=self.lanes, max_in_flight=self.config.max_in_flight)
         for _ in range(ROUNDS_PER_DRAIN):
-            done = await self._round(line)
+            done = await self._round(line, choice)
             bound += done.bound
             renewed = await self.ledger.leases.renew(lease, ttl_ms=LEASE_MS) if done.progress else None
             if renewed is None:
@@ -119,10 +133,14 @@ class Distribution:
             lease = renewed
         return bound, None
 
-    async def _round(self, line: Line) -> Outcome:
+    async def _round(self, line: Line, choice: LaneChoice) -> Outcome:
         if not (await self.ledger.waiting(limit=1)).orders:
             await self._notices.waiting(None)
             return Outcome(looked_to="")
-        done = await self.lane.round(line)
+        lane = choice.next(await self.ledger.opened(), self.clock()) if choice.several else self.lane
+        done = await lane.round(line) if lane else Outcome(obstacle=choice.obstacle())
+        if lane and choice.several and done.obstacle and choice.set_aside(lane, done.obstacle):
+            await self._notices.lane_stopped(lane.name, lane.operator, done.obstacle)
+            return replace(done, progress=True, obstacle=None)
         await self._notices.waiting(done.obstacle)
         return done

@@ -16,7 +16,7 @@ from distributor.ledger import Ledger, approving
 from distributor.ledger.binding import Binding, fits_one_group
 from distributor.ledger.opened import Opened
 from distributor.ledger.records import DoubtedPast
-from distributor.model import Attempt, Fees, Transaction
+from distributor.model import Address, Attempt, Fees, Transaction
 from distributor.payout import preflight, submission
 from distributor.payout.batch_signer import BatchSigner
 from distributor.payout.guard_way import GuardWay
@@ -54,7 +54,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane:
+class OperatorLane:
     """Pay waiting orders, oldest first, by one operator's nonces."""
 
     ledger: Ledger
@@ -67,6 +67,13 @@ class Lane:
     """None: the operator pays at the Authority itself."""
     registration: ShopRegistration | None = None
     """Registers the shops' secrets that need no person; None: none is registered from here."""
+    name: str = ""
+    """As the settings name it; empty: the lane of the operator that has no name there."""
+
+    @property
+    def operator(self) -> Address:
+        """Whose nonces are bound."""
+        return self.signer.address
 
     async def round(self, line: Line) -> Outcome:
         """
@@ -102,7 +109,7 @@ class Lane:
         if foreign is not None:
             return foreign
         if binding_state is None:
-            return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=unknown_operator(operator))
+            return Obstacle(reason=WaitingReason.LEDGER_FOREIGN, detail=unknown_operator(operator), of_operator=True)
         closed = preflight.binding_stopped(pause_state, binding_state, self.config.caps)
         if closed is not None:
             return closed

@@ -11,7 +11,7 @@ from distributor.chain_types import Revert
 from distributor.ledger import Ledger
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import DoubtedPast
-from distributor.model import HoldReason, Order
+from distributor.model import Address, HoldReason, Order
 from distributor.payout import alarms
 from distributor.payout.preflight import Obstacle
 from distributor.ports import Alarms
@@ -23,6 +23,8 @@ from foundation.errors import Contention
 
 PASSED_OVER_MS = 300_000
 """How long an order that no node can judge waits before an alarm is raised; a node's bad minute is no trouble."""
+
+_PASSES = {WaitingReason.SLOTS_FULL, WaitingReason.NODE_BEHIND}
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +50,11 @@ class Notices:
             logs.info(_log, "waiting_ended")
         elif changed and reason is not None:
             await self.alarms.raise_(waiting_alarm(reason, detail))
+
+    async def lane_stopped(self, name: str, operator: Address, obstacle: Obstacle) -> None:
+        """Say that one of several lanes takes no orders; full slots, and a node that lags, pass in seconds."""
+        if obstacle.reason not in _PASSES:
+            await self.alarms.raise_(alarms.lane_stopped(name, operator, obstacle.reason, obstacle.detail))
 
     async def unreadable(self, rows: Sequence[Unreadable]) -> None:
         for row in rows:

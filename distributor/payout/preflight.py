@@ -7,7 +7,7 @@ Everything that can stop a payment is judged here or by a simulation; after the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from distributor.caps import NO_CAPS, Cap, Caps
@@ -41,6 +41,8 @@ class Obstacle:
 
     reason: WaitingReason
     detail: str = ""
+    of_operator: bool = field(default=False, compare=False)
+    """Whether it is the ledger that does not know one operator, and nothing else: other operators may pay."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

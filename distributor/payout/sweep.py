@@ -104,6 +104,8 @@ class BalanceMonitor:
     """What would stop an order that came now, asked as the payout asks it."""
     heads: Heads
     """Every node of RPC_URL, each asked by itself."""
+    others: Sequence[Address] = ()
+    """Operators that pay at the same time, each in a lane of its own."""
     registration: ShopRegistration | None = None
     """Registers a rotated secret also while no order comes; None: not from here."""
 
@@ -121,7 +123,7 @@ class BalanceMonitor:
             snapshot = await self.chain.pre_bind_snapshot(self.operator)
             await self._look_back()
             await self.recheck.run()
-            others = [*await self._retiring(), *await self._silent_nodes()]
+            others = [*await self._retiring(), *await self._low_gas_of_others(), *await self._silent_nodes()]
         except (ChainUnavailable, WrongChain) as error:
             trouble = outside_trouble(error)
             await self._conclude(monitor_state, [waiting_alarm(trouble.reason, trouble.detail)])
@@ -140,10 +142,11 @@ class BalanceMonitor:
         await self._conclude(looked, [*ongoing, *others])
 
     async def _retiring(self) -> Sequence[Alarm]:
-        """Return an alarm for each other operator whose coin no longer covers what it still has in the pools."""
+        """Return an alarm for each operator of before whose coin no longer covers what it still has in the pools."""
         needed: dict[Address, int] = {}
         for each in (await self.ledger.opened()).transactions:
-            if each.transaction.operator != self.operator and each.transaction.status is not TransactionStatus.MINED:
+            retired = each.transaction.operator not in {self.operator, *self.others}
+            if retired and each.transaction.status is not TransactionStatus.MINED:
                 last = each.attempts[-1]
                 needed.setdefault(each.transaction.operator, 0)
                 needed[each.transaction.operator] += last.gas_limit * last.fees.max_fee_wei
@@ -170,7 +173,7 @@ class BalanceMonitor:
 
     async def _look_back(self) -> None:
         """See whether what was closed is still on the chain; settlement does so too, while anything is open."""
-        closed = await finality.newest_closings(self.ledger, [self.operator])
+        closed = await finality.newest_closings(self.ledger, [self.operator, *self.others])
         numbers = sorted(finality.blocks_of(closed))
         if numbers:
             seen = await self.chain.snapshot([self.operator], [], numbers)
@@ -184,7 +187,7 @@ class BalanceMonitor:
         stats = await self.ledger.stats(self.operator)
         spendable_units = TokenUnits(snapshot.reserve_units - binding_state.committed_units)
         allowed_units = TokenUnits(snapshot.allowance_units - binding_state.committed_units)
-        payouts = payouts_left(snapshot.gas_balance_wei, stats, Wei(self.limits.gas_limit * self.limits.max_fee_wei))
+        payouts = self._payouts(snapshot, stats)
         logs.info(
             _log,
             "watched",
@@ -201,7 +204,7 @@ class BalanceMonitor:
             *self._low(
                 "allowance", allowed_units, self.thresholds.low_allowance_units, "Approve more from the reserve."
             ),
-            *self._low_gas(snapshot, payouts),
+            *self._low_gas(snapshot, payouts, self.operator),
             *self._finality(snapshot, monitor_state),
         ]
         alarms += [row_unreadable(each) for each in await self._unreadable()]
@@ -225,12 +228,26 @@ class BalanceMonitor:
         summary = f"The {what} is low: {left} tokens left beside what is committed, the threshold is {least}."
         return [Alarm(code=f"low_{what}", summary=summary, action=action)]
 
-    def _low_gas(self, snapshot: PreBindSnapshot, payouts: int) -> Sequence[Alarm]:
+    def _low_gas(
+        self, snapshot: PreBindSnapshot, payouts: int, operator: Address, subject: str = ""
+    ) -> Sequence[Alarm]:
         if payouts >= self.thresholds.low_gas_payouts:
             return []
         balance = format_units(snapshot.gas_balance_wei, _NATIVE_DECIMALS)
-        summary = f"The operator {self.operator} has gas for {payouts} more payouts ({balance} POL)."
-        return [Alarm(code="low_gas", summary=summary, action="Send POL to the operator address.")]
+        summary = f"The operator {operator} has gas for {payouts} more payouts ({balance} POL)."
+        return [Alarm(code="low_gas", summary=summary, action="Send POL to the operator address.", subject=subject)]
+
+    async def _low_gas_of_others(self) -> Sequence[Alarm]:
+        """Return an alarm for each further lane whose operator's coin is short, by what its own payouts have cost."""
+        found = list[Alarm]()
+        for operator in self.others:
+            snapshot, stats = await self.chain.pre_bind_snapshot(operator), await self.ledger.stats(operator)
+            found += self._low_gas(snapshot, self._payouts(snapshot, stats), operator, operator)
+        return found
+
+    def _payouts(self, snapshot: PreBindSnapshot, stats: Stats) -> int:
+        at_most_wei = Wei(self.limits.gas_limit * self.limits.max_fee_wei)
+        return payouts_left(snapshot.gas_balance_wei, stats, at_most_wei)
 
     def _finality(self, snapshot: PreBindSnapshot, monitor_state: MonitorState) -> Sequence[Alarm]:
         if self.recheck.policy.finality_depth is not None:

@@ -8,8 +8,11 @@ from distributor.chain_types import Call
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.model import Fees
 from distributor.payout import preflight
+from distributor.payout.distribution import Distribution
 from distributor.payout.full_size import ask_full_size
-from distributor.payout.lane import Lane
+from distributor.payout.lane import OperatorLane
+from distributor.payout.lane_choice import LaneChoice
+from distributor.payout.notices import Notices
 from distributor.payout.preflight import Obstacle
 from distributor.ports import UnsignedTransaction
 from distributor.reasons import unknown_operator
@@ -21,10 +24,32 @@ NO_NONCE = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
+class SomeLanePays:
+    """What would stop an order in every lane of *distribution*; a lane that takes none has an alarm of its own."""
+
+    distribution: Distribution
+
+    async def obstacle(self) -> Obstacle | None:
+        """Return what would stop an order; None while one lane would pay it. Raises StoreUnavailable."""
+        asked = self.distribution
+        notices = Notices(ledger=asked.ledger, alarms=asked.alarms, clock=asked.clock)
+        choice = LaneChoice(lanes=asked.lanes, max_in_flight=asked.config.max_in_flight)
+        if not choice.several:
+            return await WouldPay(asked.lane).obstacle()
+        for lane in choice.lanes:
+            found = await WouldPay(lane).obstacle()
+            if found is not None and not choice.set_aside(lane, found):
+                return found
+            if found is not None:
+                await notices.lane_stopped(lane.name, lane.operator, found)
+        return choice.obstacle() if len(choice.stopped) == len(choice.lanes) else None
+
+
+@dataclass(frozen=True, slots=True)
 class WouldPay:
     """The questions of *lane*, without its acts. Full slots stop nobody for long, and are left out."""
 
-    lane: Lane
+    lane: OperatorLane
 
     async def obstacle(self) -> Obstacle | None:
         """Return what would stop an order. Raises StoreUnavailable if the ledger does not answer."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import SecretStr
 
@@ -12,7 +14,7 @@ from distributor.settings.operations import VaultSettings, chain_id_setting
 from distributor.state import Identity
 from distributor.units import Wei
 from foundation.settings import values as kinds
-from foundation.settings.groups import Rule, SettingsGroup, setting
+from foundation.settings.groups import Problem, Rule, SettingsGroup, family, setting
 from foundation.settings.references import VaultItem, parse_key_id
 from foundation.settings.values import optional, parsed
 
@@ -23,6 +25,8 @@ _Seconds = Annotated[float, parsed(kinds.seconds)]
 _Milliseconds = Annotated[int, parsed(kinds.milliseconds)]
 _Key = Annotated[SecretStr | None, parsed(optional(accept.private_key))]
 _VaultKey = Annotated[VaultItem | None, parsed(optional(parse_key_id))]
+_LaneKey = Annotated[SecretStr, parsed(accept.private_key)]
+_LaneVaultKey = Annotated[VaultItem, parsed(parse_key_id)]
 
 _TRANSACTION_FEE_WEI_MAX = 5 * 10**18
 """Nodes of Polygon refuse a transaction that may cost more. Source: bor, ``jsonrpc.txfeecap``."""
@@ -96,6 +100,15 @@ class SigningSettings(SettingsGroup):
     operator_key_retiring: _VaultKey = setting(
         "OPERATOR_KEY_ID_RETIRING", "The same where that key is in Key Vault", ""
     )
+    lane_pks: Mapping[str, _LaneKey] = family(
+        "OPERATOR_PK__<LANE>",
+        "Private key of one more operator, who pays at the same time: `OPERATOR_PK__B` is the lane `b`",
+        accept.lane_name,
+        secret=True,
+    )
+    lane_keys: Mapping[str, _LaneVaultKey] = family(
+        "OPERATOR_KEY_ID__<LANE>", "Instead: that lane's key inside Key Vault", accept.lane_name
+    )
     vault: VaultSettings
     rules: ClassVar = [
         Rule(
@@ -135,6 +148,54 @@ class SigningSettings(SettingsGroup):
             "is a key in a vault, and BALLX_USE_KV=0 forbids asking one",
         ),
     ]
+
+    @classmethod
+    def disagreements(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Yield each lane with two keys, with a key in a vault that may not be asked, or with another lane's key."""
+        in_vault = values.get("lane_keys", {})
+        for name in in_vault.keys() & values.get("lane_pks", {}).keys():
+            yield Problem(_KEY_ID.of(name), f"and {_PK.of(name)} must not both be set: a lane has one key")
+        if not values.get("use_keyvault", True):
+            yield from (Problem(_KEY_ID.of(name), _NO_VAULT) for name in in_vault)
+        yield from _shared(_PK, values)
+        yield from _shared(_KEY_ID, values)
+
+    @property
+    def lanes(self) -> Mapping[str, tuple[SecretStr | None, VaultItem | None]]:
+        """The key of each further lane, by its name: a private one, or one inside Key Vault."""
+        names = sorted({*self.lane_pks, *self.lane_keys})
+        return {name: (self.lane_pks.get(name), self.lane_keys.get(name)) for name in names}
+
+
+class _Kind(NamedTuple):
+    """One of the two kinds of keys: its setting, and where the values of each are."""
+
+    setting: str
+    one: str
+    lanes: str
+
+    def of(self, lane: str) -> str:
+        """Return the setting of *lane*; of the one without a name where it is empty."""
+        return lane_setting(self.setting, lane)
+
+
+_PK = _Kind("OPERATOR_PK", "operator_pk", "lane_pks")
+_KEY_ID = _Kind("OPERATOR_KEY_ID", "operator_key", "lane_keys")
+_NO_VAULT = "is a key in a vault, and BALLX_USE_KV=0 forbids asking one"
+
+
+def lane_setting(setting: str, lane: str) -> str:
+    """Return the setting that holds *lane*'s key, beside *setting* of the lane without a name."""
+    return f"{setting}__{lane.upper().replace('-', '_')}" if lane else setting
+
+
+def _shared(kind: _Kind, values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield each lane whose key another lane, or the retiring operator, has as well."""
+    named = {f"{kind.setting}_RETIRING": values.get(f"{kind.one}_retiring"), kind.setting: values.get(kind.one)}
+    lanes = {kind.of(name): key for name, key in sorted(values.get(kind.lanes, {}).items())}
+    for (one, key), (other, same) in combinations({**named, **lanes}.items(), 2):
+        if key is not None and key == same and other in lanes:
+            yield Problem(other, f"must be another key than {one}: two lanes cannot share an operator's nonces")
 
 
 class FeeSettings(SettingsGroup):

@@ -154,6 +154,13 @@ def shop_suffix(suffix: str) -> str:
     return shop
 
 
+def lane_name(suffix: str) -> str:
+    """Accept the end of a setting's name that says which lane it is for, return the lane."""
+    if not _SOURCE.fullmatch(suffix):
+        raise ValueError("must end in the name of a lane: 1 to 16 of A-Z, 0-9 and _, the first no _")
+    return suffix.lower().replace("_", "-")
+
+
 def node_urls(text: str) -> tuple[str, ...]:
     """Accept one or more node URLs, separated by commas."""
     refuse_reference(text)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from distributor.settings.chain import lane_setting
 from distributor.signing.signer import LocalSigner
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
@@ -42,9 +44,25 @@ class OperatorKeys:
         """Return the operator who signs payouts, by its key or by the vault that keeps it."""
         return await self._signer("OPERATOR_KEY_ID", settings.operator_pk, settings.operator_key)
 
+    async def lanes(self, settings: SigningSettings) -> Mapping[str, Signer]:
+        """
+        Return the operators that pay at the same time, each by the name of its lane; the first one has none.
+
+        Raises:
+            ConfigurationError: Two lanes have one operator, whose nonces they cannot share; names the later setting.
+        """
+        found = {"": await self.signer(settings)}
+        for name, keys in settings.lanes.items():
+            found[name] = await self._signer(lane_setting("OPERATOR_KEY_ID", name), *keys)
+        for (_, first), (name, second) in combinations(found.items(), 2):
+            if first.address == second.address:
+                pk, key_id = lane_setting("OPERATOR_PK", name), lane_setting("OPERATOR_KEY_ID", name)
+                raise ConfigurationError(f"{pk} or {key_id} is the operator {first.address} of another lane as well")
+        return found
+
     async def signers(self, settings: SigningSettings) -> Mapping[Address, Signer]:
-        """Return every operator whose key is configured, the retiring one among them."""
-        found = [await self.signer(settings)]
+        """Return every operator whose key is configured: of each lane, and the retiring one."""
+        found = [*(await self.lanes(settings)).values()]
         retiring = (settings.operator_pk_retiring, settings.operator_key_retiring)
         if any(retiring):
             found.append(await self._signer("OPERATOR_KEY_ID_RETIRING", *retiring))

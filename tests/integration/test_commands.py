@@ -22,7 +22,7 @@ from distributor.model import HoldReason, OrderKey, OrderStatus
 from distributor.order_ids import ref_id
 from distributor.recovery.fence import FENCE_NONCES
 from distributor.resources import Resources
-from distributor.units import TokenUnits
+from distributor.units import TokenUnits, Wei
 from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import Container
 from foundation.clock import system_clock
@@ -364,6 +364,35 @@ def test_a_new_key_pays_after_it_was_added(desk: Desk) -> None:
     desk.pay("A-1")
     assert desk.payouts() == [ONE_TOKEN]
     assert desk.ask("order", "A-1")["operator"] == known.second_operator
+
+
+def test_a_new_lane_is_looked_at_and_added_beside_the_first_operator(desk: Desk) -> None:
+    """By `add-operator`, `balance`, `keys check` and `doctor`: each names both operators."""
+    known = desk.devchain.deployment
+    operators = [known.operator, known.second_operator]
+    desk.devchain.grant(known.second_operator)
+    desk.environ |= {"OPERATOR_PK__B": known.second_operator_key}
+    unknown = f"{known.second_operator} is not in the ledger"
+    assert unknown in doctors_keys(desk)
+
+    added = desk.written("lane_stopped", 'add-operator --why "WHY" --apply')
+    assert [each["operator"] for each in added["lanes"]] == operators
+    assert unknown not in doctors_keys(desk)
+    assert [each["operator"] for each in desk.ask("keys", "check", code=1)["operators"]] == operators
+    desk.devchain.set_balance(known.second_operator, Wei(0))
+    gas = desk.ask("balance", code=1)
+    desk.devchain.set_balance(known.second_operator, Wei(10**22))
+
+    assert [each["payouts_left"] for each in gas["lanes"]] == [0]
+    assert gas["gas"]["operator"] == known.operator
+    desk.devchain.revoke(known.second_operator)
+    assert f"{known.second_operator}: " in doctors_keys(desk)
+
+
+def doctors_keys(desk: Desk) -> str:
+    """Return what `doctor` says of the operators' keys."""
+    items = desk.ask("doctor", code=1)["checks"]
+    return next(str(each["detail"]) for each in items if each["check"] == "keys")
 
 
 def test_a_key_with_something_in_a_pool_is_not_added(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from distributor.model import Order
 from distributor.payout.settlement import LEASE_MS
 from tests.properties import machine_end
 from tests.properties.machine_approvals import LIMIT
-from tests.properties.machine_events import APPROVING, SHOPPING, TROUBLES, Event, events
+from tests.properties.machine_events import APPROVING, LANES, SHOPPING, TROUBLES, Event, events
 from tests.properties.machine_host import Host
 from tests.properties.machine_invariants import Watchman
 from tests.properties.machine_loop import Job
@@ -55,7 +55,8 @@ class Payouts(RuleBasedStateMachine):
         shops = Shops() if self.likely & SHOPPING.keys() else None
         limit = LIMIT if self.likely & APPROVING.keys() else None
         caps = CAPS if capped else NO_CAPS
-        self.world = World(self.rulebooks[by_depth], caps, guarded=guarded, shops=shops, limit=limit)
+        lanes = bool(self.likely & LANES.keys())
+        self.world = World(self.rulebooks[by_depth], caps, guarded=guarded, shops=shops, limit=limit, lanes=lanes)
         self.watchman = Watchman(self.world)
         self.people, self.troubles = People(self.world, self._start), Troubles(self.world, by_depth=by_depth)
         TALLY["histories"] += 1

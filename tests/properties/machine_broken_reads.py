@@ -13,7 +13,7 @@ from distributor.ledger.opened import Unreadable
 from distributor.ledger.records import Slot
 from distributor.model import Address, OpenTransaction
 from distributor.payout import settlement
-from distributor.payout.lane import Lane
+from distributor.payout.lane import OperatorLane
 from distributor.payout.preflight import Obstacle, Prepared
 from distributor.state import PauseState
 from foundation.tablestore.ports import Row, Rows
@@ -24,13 +24,13 @@ Patch = pytest.MonkeyPatch
 
 def switch_read_before_the_books(patch: Patch) -> None:
     """Look at the switch, then read the nonce: a pause between the two is not seen, and its touch of the nonce is."""
-    prepare = Lane._prepare
+    prepare = OperatorLane._prepare
 
-    async def hasty(self: Lane) -> Prepared | Obstacle:
+    async def hasty(self: OperatorLane) -> Prepared | Obstacle:
         early: Any = _Early(self.ledger, await self.ledger.admin.pause_state())
         return await prepare(replace(self, ledger=early))
 
-    patch.setattr(Lane, "_prepare", hasty)
+    patch.setattr(OperatorLane, "_prepare", hasty)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from distributor.ledger import Ledger
 from distributor.model import Attempt, Transaction
-from distributor.payout.lane import Lane
+from distributor.payout.lane import OperatorLane
 from distributor.payout.step_kinds import ReplaceAttempt
 from distributor.payout.steps import StepExecutor, StepResult
 from distributor.ports import Chain
@@ -92,14 +92,14 @@ def owner_token_ignored(patch: Patch) -> None:
 
 def submit_before_binding(patch: Patch) -> None:
     """Hand attempt 0 over as soon as it is signed."""
-    bind = Lane._bind_and_submit
+    bind = OperatorLane._bind_and_submit
 
-    async def at_once(self: Lane, *arguments: Any) -> int:
+    async def at_once(self: OperatorLane, *arguments: Any) -> int:
         for binding in await self._batch_signer.sign_all(*arguments):  # signed twice, the bytes are the same
             await self.chain.submit([binding.attempt.raw])
         return await bind(self, *arguments)
 
-    patch.setattr(Lane, "_bind_and_submit", at_once)
+    patch.setattr(OperatorLane, "_bind_and_submit", at_once)
 
 
 def submit_before_storing_a_replacement(patch: Patch) -> None:

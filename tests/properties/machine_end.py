@@ -19,9 +19,10 @@ from foundation.settings.reading import read_group
 from tests.factories import GWEI, TOKEN
 from tests.fakes.chain import OPERATOR, RESERVE, Behaviour
 from tests.fakes.queues import MemoryQueues
+from tests.properties.machine_books import of
 from tests.properties.machine_harm import hold
 from tests.properties.machine_invariants import Watchman
-from tests.properties.machine_rules import ORDERS
+from tests.properties.machine_rules import AMPLE_WEI, OPERATORS, ORDERS
 from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
 
@@ -133,6 +134,8 @@ def count(world: World) -> None:
     rows = world.rows.dump()
     statuses = [values["status"] for key, values in rows.items() if key.startswith("order:")]
     TALLY["replacements"] += sum(key.startswith("attempt:") and not key.endswith(":0000") for key in rows)
+    paid = {values.get("operator") for values in of(rows, "order:") if values["status"] == "paid"}
+    TALLY["paid by both lanes"] += paid.issuperset(OPERATORS)
     TALLY["paid"] += statuses.count("paid")
     TALLY["held"] += statuses.count("held")
     TALLY["calls"] += world.rows.reads + world.rows.commits + world.chain.calls.total()
@@ -145,6 +148,10 @@ def _better_times(world: World) -> None:
     rules.guard_paused, rules.guard_is_mute, rules.failing_refs = False, False, set()
     if world.guarded:
         world.guard.bypass(OPERATOR, bypassed=False)
+    if world.lanes:
+        for operator in OPERATORS:
+            world.let_pay(operator, may=True)
+            world.chain.set_gas(operator, AMPLE_WEI)
     world.chain.set_base_fee(Wei(min(rules.base_fee_wei or 0, CALM_BASE_FEE_WEI)))
     world.chain.mine()
     world.chain.set_reserve(TokenUnits(world.chain.balance_of(RESERVE) + AMPLE_UNITS))

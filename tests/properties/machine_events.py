@@ -109,7 +109,14 @@ ERASURES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
 }
 """What people have erased in the histories of a fourth search."""
 
-_SOMETIMES = {**TROUBLES, **LOSSES, **SHOPPING, **APPROVING, **STRAYS, **ERASURES}
+LANES: Mapping[str, tuple[int, Mapping[str, st.SearchStrategy[object]]]] = {
+    "set_lanes": (2, {"at": _ANY}),
+    "dry_lane": (3, {"at": _ANY, "dry": _FLAG}),
+    "bar_lane": (3, {"at": _ANY, "barred": _FLAG}),
+}
+"""What happens to lanes in the histories of a fifth search, in which two operators pay at the same time."""
+
+_SOMETIMES = {**TROUBLES, **LOSSES, **SHOPPING, **APPROVING, **STRAYS, **ERASURES, **LANES}
 
 Event = tuple[str, Mapping[str, object]]
 

@@ -61,10 +61,12 @@ class Host:
         signers = {each: SteppedSigner(signer=FakeSigner(each), turns=self.turns) for each in world.operators}
         guard = SteppedGuard(guard=world.guard, turns=self.turns)
         limits = world.rulebook.limits
+        first, *others = world.lanes or world.operators[-1:]
         self.distribution = Distribution(
             ledger=self.ledger,
             chain=chain,
-            signer=signers[world.operators[-1]],
+            signer=signers[first],
+            others={f"lane {each}": signers[each] for each in others},
             alarms=alarms,
             clock=clock,
             config=DistributionConfig(

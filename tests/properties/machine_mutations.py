@@ -18,6 +18,7 @@ from tests.properties import machine_broken_approvals as unapproved
 from tests.properties import machine_broken_caps as caps
 from tests.properties import machine_broken_chain as chain
 from tests.properties import machine_broken_guard as guard
+from tests.properties import machine_broken_lanes as lanes
 from tests.properties import machine_broken_people as people
 from tests.properties import machine_broken_reads as reads
 from tests.properties import machine_broken_recovery as recovery
@@ -25,6 +26,7 @@ from tests.properties import machine_broken_shops as shops
 from tests.properties import machine_broken_writes as writes
 from tests.properties import machine_stories as stories
 from tests.properties import machine_stories_approvals as approved
+from tests.properties import machine_stories_lanes as laned
 from tests.properties import machine_stories_lost as lost
 from tests.properties import machine_stories_shops as renamed
 from tests.properties.machine_stories import Story
@@ -220,5 +222,15 @@ MUTATIONS = (
     _mutation(unapproved.written_by_who_asked, APPROVED, troubles=APPROVING, story=approved.WRITTEN_BY_THE_SAME),
     _mutation(unapproved.for_ever, APPROVED, story=approved.TOO_LATE, by_chance=False),
     _mutation(unapproved.by_retry, APPROVED_ALONE, story=approved.RETRIED),
+    _mutation(lanes.a_sign_stops_its_own_lane_alone, TWICE, story=laned.SIGN_IN_ONE, by_chance=False),
+    _mutation(lanes.an_order_is_bound_in_two_lanes, TWICE, story=laned.BOUND_BY_TWO, by_chance=False),
+    _mutation(lanes.a_lane_that_stands_still_takes_orders, laned.STANDS_STILL, story=laned.STILL, by_chance=False),
+    _mutation(
+        lanes.a_full_lane_makes_way_for_one_that_stands_still,
+        laned.STANDS_STILL,
+        story=laned.STILL,
+        by_chance=False,
+    ),
+    _mutation(lanes.a_dry_lane_stops_the_others, laned.OTHERS_GO_ON, story=laned.DRY, by_chance=False),
     _mutation(reads.mined_ones_hold_up_their_fees, lost.OUTBID, story=lost.PRICE_RISES, by_chance=False),
 )

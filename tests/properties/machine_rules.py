@@ -19,6 +19,10 @@ ORDERS_PER_TRANSACTION = 3
 """Through the guard; orders of one wallet and amount are equal items of one call."""
 RIVAL = an_address("the operator of another ledger")
 OPERATORS = (OPERATOR, an_address("the next operator"))
+LANES = (OPERATORS, OPERATORS[::-1], OPERATORS[:1], OPERATORS[1:])
+"""What a person may configure where two operators pay at the same time."""
+AMPLE_WEI = Wei(10**20)
+"""Coin for all the gas of a history."""
 NODES = ("left", "right")
 ORDERS = tuple(f"ORD{number}" for number in range(1, 7))
 HOSTS = 2

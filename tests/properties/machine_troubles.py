@@ -11,7 +11,7 @@ from tests.factories import GWEI
 from tests.fakes.chain import OPERATOR, Behaviour
 from tests.properties import machine_approvals, machine_backup, machine_lies
 from tests.properties.machine_events import MISBEHAVIOURS
-from tests.properties.machine_rules import DEEP_REORG_BLOCKS_MAX, FINALITY_DEPTH, OPERATORS
+from tests.properties.machine_rules import AMPLE_WEI, DEEP_REORG_BLOCKS_MAX, FINALITY_DEPTH, LANES, OPERATORS
 from tests.properties.machine_tally import TALLY
 from tests.properties.machine_world import World
 
@@ -122,6 +122,18 @@ class Troubles:
     def silence_lane(self, at: int) -> None:
         """No producer sees what one operator sends, whatever it offers."""
         self.world.chain.rules.silent = {OPERATORS[at % len(OPERATORS)]}
+
+    def set_lanes(self, at: int) -> None:
+        """A person configures both lanes, in either order, or one of them; each host takes it at its start."""
+        self.world.lanes = LANES[at % len(LANES)]
+
+    def dry_lane(self, at: int, dry: bool) -> None:
+        """One operator has no coin for gas, or gets some."""
+        self.world.chain.set_gas(OPERATORS[at % len(OPERATORS)], Wei(0) if dry else AMPLE_WEI)
+
+    def bar_lane(self, at: int, barred: bool) -> None:
+        """One operator may not pay, or may again."""
+        self.world.let_pay(OPERATORS[at % len(OPERATORS)], may=not barred)
 
     def refuse_batches(self, most: int) -> None:
         """No node answers more than *most* calls at once."""

@@ -74,6 +74,7 @@ class World:
         guarded: bool = False,
         shops: Shops | None = None,
         limit: TokenUnits | None = None,
+        lanes: bool = False,
     ) -> None:
         self.shops, self.limited = shops, limit is not None
         caps = replace(caps, approval_units=limit)
@@ -103,8 +104,10 @@ class World:
         self.lost = ""
         """What befell the ledger: ``emptied``, ``went back``, or nothing."""
         self.found = Found()
-        self.operators: Sequence[Address] = OPERATORS[:1]
-        """Those in the settings, the one that binds last."""
+        self.operators: Sequence[Address] = OPERATORS if lanes else OPERATORS[:1]
+        """Those in the settings, the one that binds last; where lanes are configured, those bind."""
+        self.lanes: Sequence[Address] = OPERATORS if lanes else ()
+        """The operators that bind at the same time, from the next start of a host on; empty: one binds."""
         self.reserve_units = RESERVE_UNITS
         self.to_settle = self.to_distribute = False
         self.paused_for_good = self.halted_for_good = False
@@ -116,12 +119,19 @@ class World:
         """How often it was told that an order is new."""
         self.ledger = Ledger(self.rows, self.audit, clock=self.clock)
         """The shared ledger, past every gate: for what is no part of the history."""
-        self.loop.finish(self.ledger.admin.initialise(self.identity, OPERATOR, 0))
-        if shops is not None:
-            self.loop.finish(self.ledger.shops.add(shops.first.secret, shops.first.home, by="init", how="first"))
-            self.loop.finish(self.ledger.shops.begin())
+        self._found()
         self.started = 0
         self.hosts = [self.a_host(at) for at in range(HOSTS)]
+
+    def _found(self) -> None:
+        """Write whose ledger it is, its operators and its shops."""
+        self.loop.finish(self.ledger.admin.initialise(self.identity, OPERATOR, 0))
+        for operator in self.lanes[1:]:
+            self.loop.finish(self.ledger.admin.add_operator(operator, 0))
+        if self.shops is not None:
+            first = self.shops.first
+            self.loop.finish(self.ledger.shops.add(first.secret, first.home, by="init", how="first"))
+            self.loop.finish(self.ledger.shops.begin())
 
     def a_host(self, at: int) -> Host:
         """Return a fresh process, with the settings as they are now."""
@@ -235,6 +245,12 @@ class World:
             host.turns.kill()
             self.hosts[at] = self.a_host(at)
             self.hosts[at].turns.go_free()
+
+    def let_pay(self, operator: Address, *, may: bool) -> None:
+        """Let *operator* pay at the contract that it calls, or no more."""
+        rules = self.chain.rules
+        payers = rules.hot_keys if self.guarded else rules.operators
+        payers.add(operator) if may else payers.discard(operator)
 
     def rotated(self) -> None:
         """Configure the next operator, to bind from the next start of a host on; the first one retires."""

@@ -44,6 +44,23 @@ STRAYED = frozenset({"stray", "resolve", "pause", "resume", "rotate"})
 ERASED = frozenset(
     {"purge", "crash", "lose_group", "decide", "command", "reorganise", "reorganise_failures", "change_contract"}
 )
+LANED = frozenset(
+    {
+        "set_lanes",
+        "dry_lane",
+        "bar_lane",
+        "silence_lane",
+        "crash",
+        "lose_group",
+        "reorganise",
+        "drop",
+        "pause",
+        "resume",
+        "decide",
+        "skew",
+        "set_base_fee",
+    }
+)
 FENCE_NONCES = 16
 """More than a history of six orders ever has in flight; a fence as wide as a real one would be most of the search."""
 STEPS = 60
@@ -125,6 +142,15 @@ def test_nothing_above_the_limit_is_bound_that_no_other_person_approved(monkeypa
     _search_besides(APPROVED, monkeypatch)
 
     assert min(TALLY[name] for name in ("approve", "change_limit", "forge_approval", "wait_a_week")) > 0
+
+
+@pytest.mark.no_cover
+def test_two_operators_that_pay_at_once_pay_every_order_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes are configured and taken out, run dry, lose their role, stand still; hosts die with half a round done."""
+    _search_besides(LANED, monkeypatch)
+
+    happened = ("set_lanes", "dry_lane", "bar_lane", "silence_lane", "paid by both lanes")
+    assert min(TALLY[name] for name in happened) > 0
 
 
 def _search_besides(troubles: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from tests.properties import (
     machine_harm,
     machine_stories,
     machine_stories_approvals,
+    machine_stories_lanes,
     machine_stories_lost,
     machine_stories_shops,
 )
@@ -37,7 +38,13 @@ FIRST_FAILURE = settings(
 )
 STORIES = {
     name: story
-    for told in (machine_stories, machine_stories_approvals, machine_stories_lost, machine_stories_shops)
+    for told in (
+        machine_stories,
+        machine_stories_approvals,
+        machine_stories_lanes,
+        machine_stories_lost,
+        machine_stories_shops,
+    )
     for name, story in vars(told).items()
     if isinstance(story, Story)
 }

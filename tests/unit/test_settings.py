@@ -398,6 +398,16 @@ def test_the_operator_is_a_key_or_a_vaults_key() -> None:
     )
 
 
+def test_each_further_lane_has_a_key_of_its_own() -> None:
+    """Named as the shops are; by a private key, or by one inside Key Vault."""
+    settings = read_group(SigningSettings, {**GOOD, "OPERATOR_PK__B": OTHER_KEY, "OPERATOR_KEY_ID__LANE_C": KEY_ID})
+
+    private, in_vault = settings.lanes["b"], settings.lanes["lane-c"]
+    assert private[0] is not None
+    assert (private[0].get_secret_value(), private[1]) == ("0x" + OTHER_KEY, None)
+    assert (in_vault[0], in_vault[1] and in_vault[1].name) == (None, "operator")
+
+
 @pytest.mark.parametrize(
     ("changed", "wrong"),
     [
@@ -413,6 +423,27 @@ def test_the_operator_is_a_key_or_a_vaults_key() -> None:
             {"OPERATOR_PK": "", "OPERATOR_KEY_ID": KEY_ID, "OPERATOR_KEY_ID_RETIRING": KEY_ID},
             "OPERATOR_KEY_ID_RETIRING must be another key",
         ),
+        ({"OPERATOR_PK__B": KEY}, "OPERATOR_PK__B must be another key than OPERATOR_PK"),
+        (
+            {"OPERATOR_PK__B": OTHER_KEY, "OPERATOR_PK__C": OTHER_KEY},
+            "OPERATOR_PK__C must be another key than OPERATOR_PK__B",
+        ),
+        (
+            {"OPERATOR_PK__B": OTHER_KEY, "OPERATOR_PK_RETIRING": OTHER_KEY},
+            "OPERATOR_PK__B must be another key than OPERATOR_PK_RETIRING",
+        ),
+        (
+            {"OPERATOR_KEY_ID__B": KEY_ID, "OPERATOR_KEY_ID__C": KEY_ID},
+            "OPERATOR_KEY_ID__C must be another key than OPERATOR_KEY_ID__B",
+        ),
+        (
+            {"OPERATOR_PK__B": OTHER_KEY, "OPERATOR_KEY_ID__B": KEY_ID},
+            "OPERATOR_KEY_ID__B and OPERATOR_PK__B must not both be set",
+        ),
+        ({"OPERATOR_KEY_ID__B": KEY_ID, "BALLX_USE_KV": "0"}, "OPERATOR_KEY_ID__B is a key in a vault"),
+        ({"OPERATOR_PK__B": "nonsense"}, "OPERATOR_PK__B is not a private key"),
+        ({"OPERATOR_PK__b": OTHER_KEY}, "OPERATOR_PK__b must end in the name of a lane"),
+        ({"OPERATOR_PK": "", "OPERATOR_PK__B": OTHER_KEY}, "OPERATOR_PK or OPERATOR_KEY_ID must be set"),
         (
             {"OPERATOR_PK_RETIRING": OTHER_KEY, "OPERATOR_KEY_ID_RETIRING": KEY_ID},
             "OPERATOR_PK_RETIRING and OPERATOR_KEY_ID_RETIRING must not both be set",

@@ -18,7 +18,7 @@ from distributor.payout.sweep import (
     Wakes,
     payouts_left,
 )
-from distributor.payout.would_pay import WouldPay
+from distributor.payout.would_pay import SomeLanePays
 from distributor.settings.chain import SettlementSettings
 from distributor.settings.shops import ThresholdSettings
 from distributor.settings.use_cases import AgeSettings
@@ -48,7 +48,7 @@ def a_watcher(
         operator=OPERATOR,
         thresholds=thresholds,
         limits=LIMITS,
-        obstacle=WouldPay(world.distribution.lane).obstacle,
+        obstacle=SomeLanePays(world.distribution).obstacle,
         heads=world.chain,
         recheck=replace(world.a_recheck(), policy=policy),
     )

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
 from distributor import wiring
 from distributor.errors import BadSignature
@@ -163,6 +164,30 @@ async def test_the_retiring_operator_signs_until_its_last_payout_is_final(
 
     assert len(settlement.steps.signers) == 2
     assert distribution.signer.address in settlement.steps.signers
+
+
+async def test_every_lane_binds_and_signs(environ: dict[str, str], container: Container) -> None:
+    """Distribution has the named operators beside the first one, settlement and the watch have all of them."""
+    environ |= {"OPERATOR_PK__B": RETIRING_KEY, "OPERATOR_PK_RETIRING": "0x" + "44" * 32}
+    distribution, settlement = await container.payouts.distribution(), await container.payouts.settlement()
+    watch = await container.payouts.balance_monitor()
+
+    assert [lane.name for lane in distribution.lanes] == ["", "b"]
+    assert [lane.operator for lane in distribution.lanes] == [watch.operator, *watch.others]
+    assert len(settlement.steps.signers) == 3
+
+
+async def test_two_lanes_of_one_operator_are_refused_by_name() -> None:
+    """Its nonces cannot be shared; a key in memory and one in a vault are seen to be one only by their addresses."""
+    parts = Resources({}, clock=lambda: UnixMs(0))
+    key = SecretStr(KEY)
+    settings = SigningSettings.model_construct(
+        operator_pk=key, operator_key=None, lane_pks={"b": key}, lane_keys={}, vault=VaultSettings()
+    )
+
+    with pytest.raises(ConfigurationError, match="OPERATOR_PK__B or OPERATOR_KEY_ID__B is the operator 0x"):
+        await parts.operator_keys.lanes(settings)
+    await parts.aclose()
 
 
 async def test_a_shops_rules_arrive_where_they_act(environ: dict[str, str], container: Container) -> None:

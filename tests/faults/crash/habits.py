@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from distributor.payout import lifecycle
-from distributor.payout.lane import Lane
+from distributor.payout.lane import OperatorLane
 from payflow.delivery import rules
 from payflow.documents import pdf
 from payflow.documents.pdf import Checked
@@ -15,14 +15,14 @@ from payflow.state import DeliveryPhase
 
 def submit_before_storing() -> None:
     """Hand the bytes to the node as soon as they are signed."""
-    bind = Lane._bind_and_submit
+    bind = OperatorLane._bind_and_submit
 
-    async def submit_and_bind(self: Lane, *arguments: Any) -> int:
+    async def submit_and_bind(self: OperatorLane, *arguments: Any) -> int:
         for binding in await self._batch_signer.sign_all(*arguments):  # signed twice, the bytes are the same
             await self.chain.submit([binding.attempt.raw])
         return await bind(self, *arguments)
 
-    Lane._bind_and_submit = submit_and_bind  # type: ignore[method-assign, assignment]  # that is the habit
+    OperatorLane._bind_and_submit = submit_and_bind  # type: ignore[method-assign, assignment]  # that is the habit
 
 
 def call_the_first_block_final() -> None:
