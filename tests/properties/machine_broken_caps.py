@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from distributor.ledger import closing, queries
+from distributor.ledger import closing, ending, queries
 from distributor.ledger.binding import Binding
 from distributor.ledger.closing import ClosingTotals, Ending
 from distributor.model import OpenTransaction
@@ -62,7 +62,8 @@ def released_on_the_day_of_the_closing(patch: Patch) -> None:
         return await standing(rows, endings, now)
 
     patch.setattr(queries, "closing_totals", today)
-    patch.setattr(closing, "released_on", lambda _transaction: days[-1])
+    for module in (closing, ending):
+        patch.setattr(module, "released_on", lambda _transaction: days[-1])
 
 
 def bound_by_yesterdays_totals(patch: Patch) -> None:
@@ -81,7 +82,7 @@ def bound_by_yesterdays_totals(patch: Patch) -> None:
 
 def closings_not_counted_by_their_day(patch: Patch) -> None:
     """Mark the orders as counted, and leave the day's row out of the closing group."""
-    patch.setattr(closing, "put_day", lambda _group, _day: None)
+    patch.setattr(ending, "put_day", lambda _group, _day: None)
 
 
 # halt ----------------------------------------------------------------------------------------------
