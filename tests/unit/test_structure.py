@@ -1,4 +1,4 @@
-"""The structure of the code, measured: short functions, and one meaning for each name."""
+"""The structure of the code, measured: short functions, short modules, one meaning for each name."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from devstack import paths
 
 APPS: Final = ("distributor", "foundation", "payflow")
 PACKAGES: Final = (*APPS, "devstack", "bench")
+LINES_MAX: Final = 300
+TABLES: Final = {"distributor/payout/catalogue.py", "distributor/settings/chain.py"}
+"""These may be longer: a table with an entry for each alarm, or each setting, is looked up and not read."""
 FUNCTION_MEDIAN_MAX: Final = 5
 FUNCTION_P90_MAX: Final = 14
 
@@ -73,6 +76,19 @@ def test_a_public_name_has_one_meaning() -> None:
 
     assert {name: where for name, where in twice.items() if name not in TWINS} == {}
     assert TWINS - set(twice) == set()
+
+
+def test_a_module_is_read_in_one_go() -> None:
+    """A longer one has two subjects."""
+    long = {
+        str(path.relative_to(paths.ROOT)): count
+        for package in PACKAGES
+        for path in trees(package)
+        if (count := len(path.read_text("utf-8").splitlines())) > LINES_MAX
+        and str(path.relative_to(paths.ROOT)) not in TABLES
+    }
+
+    assert long == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
