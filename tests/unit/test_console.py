@@ -326,6 +326,17 @@ async def test_a_paid_order_can_only_be_reopened_on_the_command_line(bench: Benc
     assert "acts/" not in body
 
 
+async def test_the_first_page_says_when_the_last_good_backup_was_made(bench: Bench, ana: Browser) -> None:
+    """Its name too, which `restore` asks for; and that there is none."""
+    assert "none yet" in (await ana.get()).body
+    await bench.ledger.service.note_backup(bench.clock(), "distributor/137/one")
+
+    body = (await ana.get()).body
+
+    assert "<code>distributor/137/one</code>" in body
+    assert "none yet" not in body
+
+
 async def test_an_order_shows_what_its_shop_was_told(bench: Bench, ana: Browser) -> None:
     """With what was answered; nothing where nothing was told, and no button where the shop has no address."""
     assert "What the shop was told" not in (await ana.get("order", id="B")).body
