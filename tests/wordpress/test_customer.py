@@ -170,7 +170,10 @@ def test_a_guest_adds_a_wallet_by_the_link_of_the_letter(
     ):
         guest.select_form("form.ballx-later-wallet")
         guest["ballx_later_wallet"] = typed
-        assert said in guest.submit_selected().text
+        answered = guest.submit_selected()
+        assert said in answered.text
+        shown = answered.soup.select_one("input[name=ballx_later_wallet]")
+        assert shown is None or shown["value"] == typed  # a digit is put right; 42 of them are not typed again
     late = guest.post(link, data={"ballx_later_wallet": a_wallet("thief")})
 
     assert "This order has its wallet." in late.text

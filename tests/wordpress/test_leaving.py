@@ -34,6 +34,7 @@ foreach ( array( '_ballx_wallet', '_wc_other/ballx-distributor/wallet', '_anothe
 }
 set_transient( 'ballx_test_1', array( array( 'error', 'never shown' ) ), 300 );
 wc_get_order( $order )->update_status( 'completed' );
+wc_get_order( $order )->add_order_note( "BALLX: Paid · 5 BALLX → $wallet · 0x" . str_repeat( 'ab', 32 ) );
 as_unschedule_all_actions( 'ballx_work' ); // one that is called off stays in Action Scheduler's table
 as_schedule_single_action( time() + 60, 'ballx_work', array( time() + 60 ), 'ballx-distributor' );
 as_schedule_single_action( time() + 60, 'another_hook', array(), 'another' );
@@ -47,6 +48,8 @@ return array_merge(
     $wpdb->get_col( "SELECT hook FROM {$wpdb->prefix}actionscheduler_actions WHERE hook LIKE '%ballx%'" ),
     $wpdb->get_col( "SELECT slug FROM {$wpdb->prefix}actionscheduler_groups WHERE slug LIKE '%ballx%'" ),
     $wpdb->get_col( "SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE '%ballx%'" ),
+    $wpdb->get_col( "SELECT comment_content FROM {$wpdb->comments}"
+        . " WHERE comment_content REGEXP '0x[0-9a-fA-F]{40}($|[^0-9a-fA-F])'" ),
     $wpdb->get_col( "SELECT meta_key FROM {$wpdb->usermeta} WHERE meta_key LIKE '%ballx%'" ),
     $wpdb->get_col( "SHOW TABLES LIKE '%ballx%'" ),
     array_filter( array_keys( array_merge( ...array_values( array_filter( _get_cron_array(), 'is_array' ) ) ) ),
@@ -64,13 +67,13 @@ def another_site(parts: Parts, database: Database, tmp_path_factory: pytest.Temp
         yield started
 
 
-def call(shop: Shop, kind: str) -> Any:
+def call(shop: Shop, kind: str, name: str = "ballx-distributor", page: int = 1) -> Any:
     """Run the plugin's exporter or eraser for the customer, as WordPress's privacy tools do."""
     code = (
         "$all = apply_filters( 'wp_privacy_personal_data_' . $kind, array() );"
-        "return ( $all['ballx-distributor']['callback'] )( $mail, 1 );"
+        "return ( $all[ $name ]['callback'] )( $mail, $page );"
     )
-    return shop.site.evaluate(code, {"kind": kind, "mail": MAIL})
+    return shop.site.evaluate(code, {"kind": kind, "mail": MAIL, "name": name, "page": page})
 
 
 def test_a_customer_gets_a_copy_and_is_forgotten(shop: Shop) -> None:
@@ -116,9 +119,12 @@ def test_constants_of_wp_config_go_first_and_a_deleted_plugin_leaves_nothing(ano
     assert another_site.evaluate(REMAINS) == []
     kept = (
         'global $wpdb; return array( $wpdb->get_col( "SELECT hook FROM {$wpdb->prefix}actionscheduler_actions" ),'
-        ' $wpdb->get_col( "SELECT meta_key FROM {$wpdb->prefix}wc_orders_meta" ) );'
+        ' $wpdb->get_col( "SELECT meta_key FROM {$wpdb->prefix}wc_orders_meta" ),'
+        ' $wpdb->get_col( "SELECT comment_content FROM {$wpdb->comments}"'
+        " . \" WHERE comment_content LIKE 'BALLX: Paid%'\" ) );"
     )
-    assert another_site.evaluate(kept) == [["another_hook"], ["_another"]]
+    note = f"BALLX: Paid · 5 BALLX → … · 0x{'ab' * 32}"  # what was paid stays in the shop's accounts
+    assert another_site.evaluate(kept) == [["another_hook"], ["_another"], [note]]
 
 
 @pytest.fixture
@@ -192,6 +198,41 @@ def test_erasing_takes_the_wallet_out_of_the_customers_orders_and_notes(shop: Sh
     assert (before[0], wallet in before[2]) == (wallet, True)
     assert (erased["items_removed"], erased["items_retained"]) == (True, False)
     assert (after[0], after[1], wallet in after[2]) == ("", "", False)
+
+
+def test_erasing_takes_the_wallet_out_of_orders_that_sent_nothing(shop: Shop) -> None:
+    """Cancelled before it was sent, the wallet stood in the order for good; one that may still be sent keeps it."""
+    shop.set({"woocommerce_stand_in": "1", "woocommerce_currency": "BRL", "ballx_rate": "0.5"})
+    orders = {
+        "cancelled": {"_billing_email": MAIL},
+        "refunded": {"_customer_user": "1"},
+        "processing": {"_billing_email": MAIL},
+        "failed": {"_billing_email": "another@example.com"},
+    }
+    place = (
+        "return wp_insert_post( array( 'post_type' => 'shop_order', 'post_status' => 'wc-' . $status,"
+        " 'meta_input' => array( '_ballx_wallet' => $wallet, '_order_total' => '10' ) + $meta ) );"
+    )
+    numbers = {
+        status: shop.site.evaluate(place, {"status": status, "wallet": a_wallet("silent"), "meta": meta})
+        for status, meta in orders.items()
+    }
+    shop.site.evaluate("wp_update_user( array( 'ID' => 1, 'user_email' => $mail ) );", {"mail": MAIL})
+
+    erased = call(shop, "erasers", "ballx-distributor-orders")
+    left = [
+        status
+        for status, number in numbers.items()
+        if shop.site.evaluate("return get_post_meta( $id, '_ballx_wallet', true );", {"id": number})
+    ]
+    again = call(shop, "erasers", "ballx-distributor-orders", page=2)
+    shop.site.evaluate("wp_update_user( array( 'ID' => 1, 'user_email' => 'admin@example.com' ) );")
+    shop.set({"woocommerce_stand_in": "", "ballx_rate": ""})
+
+    assert left == ["processing", "failed"]
+    assert (erased["items_removed"], erased["items_retained"], erased["done"]) == (True, True, True)
+    assert ["Erase again" in message for message in erased["messages"]] == [True]
+    assert again == {"items_removed": False, "items_retained": False, "messages": [], "done": True}
 
 
 def test_search_and_replace_in_a_copied_database_hides_no_copy(shop: Shop) -> None:

@@ -305,14 +305,20 @@ function wc_get_order( mixed $the_order = false ): WC_Order|false {
 	return 'shop_order' === get_post_type( $id ) ? new WC_Order( $id ) : false;
 }
 
-/** @return list<WC_Order> */
+/**
+ * Seen (7.9.0, 10.0.2): a customer is asked for by e-mail address or by id, in every status unless one is named.
+ *
+ * @return list<WC_Order>
+ */
 function wc_get_orders( array $args ): array {
-	$asked = array( 'post_type' => 'shop_order', 'numberposts' => $args['limit'], 'orderby' => $args['orderby'] ?? 'date' );
+	$asked  = array( 'post_type' => 'shop_order', 'numberposts' => $args['limit'], 'orderby' => $args['orderby'] ?? 'date' );
+	$asked += array( 'paged' => $args['page'] ?? 1, 'post_status' => $args['status'] ?? array_keys( wc_get_order_statuses() ) );
 	$asked += isset( $args['parent'] ) ? array( 'post_parent' => $args['parent'] ) : array();
-	return array_map(
-		fn( WP_Post $post ): WC_Order => new WC_Order( $post->ID ),
-		get_posts( $asked + array( 'post_status' => $args['status'] ) )
-	);
+	if ( isset( $args['customer'] ) ) {
+		$whose               = fn( string $key ): array => array( 'key' => $key, 'value' => $args['customer'], 'compare' => 'IN' );
+		$asked['meta_query'] = array( 'relation' => 'OR', $whose( '_billing_email' ), $whose( '_customer_user' ) );
+	}
+	return array_map( fn( WP_Post $post ): WC_Order => new WC_Order( $post->ID ), get_posts( $asked ) );
 }
 
 /**

@@ -94,7 +94,7 @@ final class Plugin
         (new Woo\Rehearsal($orders))->listen();
         (new Woo\OrderScreen($orders, $this->settings))->listen();
         (new Woo\Privacy())->listen();
-        (new Woo\Forgetting())->listen();
+        (new Woo\Forgetting($orders, $this->settings))->listen();
         Woo\Tree::listen();
         (new Woo\Following($orders, $this->deliveries, $this->courier, $this->problems))->listen();
     }

@@ -127,7 +127,8 @@ final class WalletPage
             '</strong></p><p class="form-row form-row-wide"><label for="', esc_attr(self::FIELD), '">',
             esc_html(CustomerWallet::label()), '</label><br><input type="text" class="input-text" autocomplete="off"',
             ' style="width:100%" spellcheck="false" maxlength="60" required id="', esc_attr(self::FIELD), '" name="',
-            esc_attr(self::FIELD), '"><br><small>', esc_html(CustomerWallet::help()), '</small></p><p>',
+            esc_attr(self::FIELD), '" value="', esc_attr(CustomerWallet::typed(self::FIELD) ?? ''), '"><br><small>',
+            esc_html(CustomerWallet::help()), '</small></p><p>',
             '<button type="submit" class="woocommerce-button button wp-element-button">',
             esc_html__('Send tokens to this wallet', 'ballx-distributor'), '</button></p></form>';
     }
