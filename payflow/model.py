@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType
 
 from foundation.clock import UnixMs
 
@@ -32,6 +32,22 @@ class PaymentKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.company}:{self.baixa}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentTerms:
+    """What a mail says of a payment, and whose it is. Empty: nothing."""
+
+    amount: Centavos = Centavos(0)
+    paid_on: str = ""
+    customer: CustomerId = CustomerId("")
+    customer_name: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.paid_on)
+
+
+NO_TERMS: Final = PaymentTerms()
 
 
 class DocumentKind(StrEnum):

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from foundation.clock import UnixMs
 from foundation.tablestore.ports import UNSTORED, Version
-from payflow.model import BaixaId, Centavos, CompanyId, CustomerId, InstalmentId, PaymentKey
+from payflow.model import NO_TERMS, BaixaId, Centavos, CompanyId, CustomerId, InstalmentId, PaymentKey, PaymentTerms
 
 
 class CompanyStatus(StrEnum):
@@ -207,11 +207,26 @@ class Receipt:
     decided_by: str = ""
     emptied_ms: UnixMs = UnixMs(0)
     """When its personal columns were emptied because their time was over; 0: they are as they were read."""
+    flagged_ms: UnixMs = UnixMs(0)
+    """When ``after`` was set, until a person answers it; 0: nobody is asked."""
+    now_is: PaymentTerms = NO_TERMS
+    """What a payment that was changed after its mail is now. Personal: encrypted in the row."""
+    correction: int = 0
+    """The number of the last correction that was ordered."""
+    was_mailed: PaymentTerms = NO_TERMS
+    """What the mail before says, while a correction is on its way. Personal: encrypted in the row."""
+    was_sha256: str = ""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property
     def key(self) -> PaymentKey:
         return PaymentKey(self.company, self.baixa)
+
+    @property
+    def terms(self) -> PaymentTerms:
+        return PaymentTerms(
+            amount=self.amount, paid_on=self.paid_on, customer=self.customer, customer_name=self.customer_name
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -145,8 +145,9 @@ class Container(Resources):
         async def mail(found: Company, code: str) -> bool:
             return await post(channel(), letters.recipient(found), letters.code(found, code, self._clock()))
 
-        async def tell(found: Company, waiting: Mapping[str, int]) -> bool:
-            return await post(channel(), letters.recipient(found), letters.digest(found, waiting, self._clock()))
+        async def tell(found: Company, waiting: Mapping[str, int], changes: Sequence[str]) -> bool:
+            mail = letters.digest(found, waiting, changes, self._clock())
+            return await post(channel(), letters.recipient(found), mail)
 
         await door.mail_codes(company, mail)
         await (await self.office_digests()).mail(company, tell)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from foundation.clock import system_clock
 from foundation.errors import Rejected
-from payflow.cli.context import Add
+from payflow.cli.context import Add, who
 from payflow.delivery import bounced, choices
 from payflow.delivery.manual_actions import ManualActions
 from payflow.delivery.payers import LaneRecipients
+from payflow.delivery.since import NO_CORRECTION
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.mail import bounces
@@ -26,10 +27,14 @@ UNRECORDED = "This is done, but the second account did not take it: a restore wo
 
 def add_to(add: Add) -> None:
     """Add the commands to a parser."""
-    decide = add("decide", "release or skip a receipt, or say that an unknown mail arrived or goes again", _decide)
+    decide = add(
+        "decide",
+        "release or skip a receipt, or say what becomes of an unknown mail or that a change needs no correction",
+        _decide,
+    )
     for name in ("company", "baixa"):
         decide.add_argument(name)
-    decide.add_argument("what", choices=["release", "skip", "arrived", "again"])
+    decide.add_argument("what", choices=["release", "skip", "arrived", "again", NO_CORRECTION])
     decide.add_argument(
         "--mail", default="", help="which mail `arrived` and `again` mean, KIND:NUMBER; without it every unknown one"
     )
@@ -37,6 +42,13 @@ def add_to(add: Add) -> None:
     for name in ("company", "baixa"):
         resend.add_argument(name)
     resend.add_argument("--to", default="", help="another address")
+    resend.add_argument(
+        "--correction",
+        action="store_true",
+        help="as a correction of the receipt that was sent, with what its payment is now, to the addresses of now",
+    )
+    resend.add_argument("--by", default=who(), help="who says so, for the audit")
+    resend.add_argument("--reason", default="", help="why; sealed in the audit")
     mapped = add("map", "take addresses from a CSV file with the columns id or nome, and email", _map)
     mapped.add_argument("company")
     mapped.add_argument("file", type=Path)
@@ -59,6 +71,8 @@ async def _decide(container: Container, chosen: argparse.Namespace) -> None:
             after = await actions.release(baixa)
         case "skip":
             after = await actions.skip(baixa)
+        case "no-correction":
+            after = await actions.no_correction(baixa)
         case _:
             act = actions.arrived if chosen.what == "arrived" else actions.again
             for kind, number in await _meant(actions.lane, baixa, chosen.mail):
@@ -79,10 +93,13 @@ async def _meant(lane: LaneLedger, baixa: BaixaId, named: str) -> Sequence[tuple
 
 
 async def _resend(container: Container, chosen: argparse.Namespace) -> None:
-    actions, address = await actions_of(container, chosen), normalized(chosen.to)
+    actions, address = await actions_of(container, chosen, chosen.reason), normalized(chosen.to)
+    if chosen.to and chosen.correction:
+        raise Rejected("a correction goes to the addresses of now: leave out --to")
     if chosen.to and not address:
         raise Rejected("--to is not a mail address")
-    after = await actions.resend(BaixaId(chosen.baixa), address)
+    baixa = BaixaId(chosen.baixa)
+    after = await (actions.correct(baixa) if chosen.correction else actions.resend(baixa, address))
     chosen.say(f"The receipt of payment {after.baixa} is {after.state}.")
 
 
@@ -137,10 +154,10 @@ async def lane_of(container: Container, chosen: argparse.Namespace) -> LaneLedge
     return lane
 
 
-async def actions_of(container: Container, chosen: argparse.Namespace) -> ManualActions:
+async def actions_of(container: Container, chosen: argparse.Namespace, why: str = "") -> ManualActions:
     """Return what the person who gives the command may do about the company. Raises Rejected as ``lane_of``."""
     lane = await lane_of(container, chosen)
-    return await container.actions(lane.company, chosen.by, lambda: chosen.say(UNRECORDED))
+    return await container.actions(lane.company, chosen.by, lambda: chosen.say(UNRECORDED), why)
 
 
 async def audit(container: Container, chosen: argparse.Namespace, subject: str, what: str, **more: str) -> None:

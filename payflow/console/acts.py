@@ -68,6 +68,14 @@ async def _resend(actions: ManualActions, subject: Subject) -> None:
     await actions.resend(_receipt(subject).baixa)
 
 
+async def _correct(actions: ManualActions, subject: Subject) -> None:
+    await actions.correct(_receipt(subject).baixa)
+
+
+async def _no_correction(actions: ManualActions, subject: Subject) -> None:
+    await actions.no_correction(_receipt(subject).baixa)
+
+
 async def _no_mail(actions: ManualActions, subject: Subject) -> None:
     await actions.set_no_mail(_receipt(subject).customer, no_mail=True)
 
@@ -106,6 +114,8 @@ ACTS: Final[Mapping[str, ConsoleAct]] = {
         ConsoleAct(name="arrived", label=N_("It arrived"), do=_arrived),
         ConsoleAct(name="again", label=N_("Send again"), do=_again),
         ConsoleAct(name="resend", label=N_("Send once more to the same address"), do=_resend),
+        ConsoleAct(name="correct", label=N_("Send a correction"), do=_correct),
+        ConsoleAct(name="no_correction", label=N_("No correction needed"), do=_no_correction),
         ConsoleAct(name="no_mail", label=N_("This customer wants no receipts"), do=_no_mail),
     )
 }
@@ -121,7 +131,7 @@ _BY_STATE: Final[Mapping[ReceiptState, Sequence[str]]] = {
     ReceiptState.HELD: ("release", "skip", "no_mail"),
     ReceiptState.UNKNOWN: ("arrived", "again", "skip"),
     ReceiptState.REFUSED: ("resend", "skip", "no_mail"),
-    ReceiptState.SENT: ("resend",),
+    ReceiptState.SENT: ("correct", "no_correction", "resend"),
     ReceiptState.COVERED: ("release",),
     ReceiptState.SKIPPED: ("release",),
 }

@@ -16,6 +16,8 @@ from payflow.office.language import N_
 from payflow.state import ReceiptState
 
 FIELDS: Final = ("company", "state", "since", "until", "payment", "after")
+FLAGGED: Final = "flagged"
+"""Stands where a state does: what was changed or undone after its mail."""
 _BAD_DAY = N_("A day is written as 2026-01-31.")
 _BAD_STATE = N_("There is no such state.")
 _BAD_PAGE = N_("This is no place of the list. Search again.")
@@ -34,13 +36,14 @@ def read_query(query: Mapping[str, str]) -> ReceiptQuery:
     """Return what *query* asks for, days in São Paulo, both included. Raises Sorry for what nobody can mean."""
     fields = {name: query.get(name, "").strip()[:200] for name in FIELDS}
     since, until = _day(fields["since"]), _day(fields["until"])
-    after = fields["after"]
+    after, flagged = fields["after"], fields["state"] == FLAGGED
     if after and not after.startswith(keys.LISTED):
         raise Sorry(400, _BAD_PAGE)
     wish = Wish(
         since_ms=_midnight(since) if since else UnixMs(0),
         until_ms=_midnight(until + timedelta(days=1)) if until else FOREVER,
-        state=_state(fields["state"]),
+        state=None if flagged else _state(fields["state"]),
+        flagged=flagged,
         prefix=fields["payment"][:_PREFIX_MAX],
         after=after,
     )

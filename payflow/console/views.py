@@ -194,4 +194,6 @@ def _receipt_lines(receipt: Receipt) -> Sequence[str]:
     lines = [f"{_PROGRAM} show {receipt.company} {receipt.baixa}"]
     if receipt.state in (ReceiptState.SENT, ReceiptState.REFUSED):
         lines.append(f"{_PROGRAM} resend {receipt.company} {receipt.baixa} --to ADDRESS")
+    if receipt.state is ReceiptState.SENT and not receipt.gone:
+        lines.append(f"{_PROGRAM} resend {receipt.company} {receipt.baixa} --correction --reason WHY")
     return lines

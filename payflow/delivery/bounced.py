@@ -8,6 +8,7 @@ from typing import Final
 
 from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite
+from payflow import corrections
 from payflow.delivery import rules, steps
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import SendLog, delivery_key
@@ -70,4 +71,4 @@ async def _stored(ledger: LaneLedger, receipt: Receipt, changed: Sequence[Delive
         for delivery in changed:
             ledger.put_delivery(write, delivery)
 
-    return await ledger.save(receipt, after, also=also)
+    return await ledger.save(receipt, corrections.correction_ended(after, [*others, *changed], now), also=also)

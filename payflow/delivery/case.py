@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,6 +16,7 @@ from foundation import logs
 from foundation.clock import UnixMs
 from foundation.errors import InvariantBroken, Rejected
 from foundation.tablestore.atomic import AtomicWrite
+from payflow import corrections
 from payflow.delivery import rules, steps
 from payflow.delivery.mails import Mails
 from payflow.delivery.office import Tools
@@ -31,7 +33,7 @@ from payflow.ledger import days
 from payflow.ledger.deliveries import LaneDeliveries
 from payflow.ledger.lane import Also, LaneLedger
 from payflow.model import Attachment, Baixa
-from payflow.state import After, Company, Delivery, DeliveryState, Reason, Receipt, ReceiptState
+from payflow.state import Company, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
 _MAILED: Final = frozenset({ReceiptState.SENDING, ReceiptState.SENT, ReceiptState.UNKNOWN})
 _WITHOUT_MAIL: Final = frozenset({ReceiptState.WITHDRAWN, ReceiptState.COVERED, ReceiptState.HELD})
@@ -79,7 +81,7 @@ class Case:
             for each in alsos:
                 each(write)
 
-        await store(self.ledger, self.receipt, step, self.tools.clock(), also=also)
+        await store(self.ledger, self.receipt, step, self.tools.clock(), also=also, mails=self.seen.deliveries)
 
     async def _also(self, step: Become) -> Also | None:
         """Ending without a mail takes back what is due; an undone payment orders its instalment to be read again."""
@@ -104,7 +106,7 @@ class Case:
     async def _renew(self, baixa: Baixa) -> None:
         receipt, now = self.receipt, self.tools.clock()
         after = replace(
-            receipt,
+            receipt if receipt.was_mailed else corrections.unflagged(receipt),
             revision=baixa.revision,
             amount=baixa.composition.paid,
             paid_on=baixa.paid_on,
@@ -123,6 +125,8 @@ class Case:
         if isinstance(document, Become):
             return await self.become(document)
         digest = hashlib.sha256(document).hexdigest()
+        if attachment and digest == self.receipt.was_sha256:  # not issued anew yet: it says what the mail before said
+            return await self.become(self._not_there())
         if covered := await self._covered(digest):
             return await self.become(covered)
         now, source = self.tools.clock(), "erp" if attachment else "own"
@@ -237,9 +241,9 @@ class Case:
         found = await self.ledger.receipt(self.receipt.baixa)
         if found is None or found.state not in (ReceiptState.SENDING, ReceiptState.UNKNOWN):
             return
-        step = steps.settled(await self.ledger.deliveries(self.receipt.baixa))
+        seen = replace(self.seen, deliveries=await self.ledger.deliveries(self.receipt.baixa))
         counted = await days.count_mail(self.ledger, found, tried, self.tools.clock())
-        await replace(self, receipt=found).become(step, counted)
+        await replace(self, receipt=found, seen=seen).become(steps.settled(seen.deliveries), counted)
 
     def _mails(self) -> Mails:
         return Mails(
@@ -259,8 +263,16 @@ class Case:
         )
 
 
-async def store(ledger: LaneLedger, receipt: Receipt, step: Become, now: UnixMs, *, also: Also | None = None) -> None:
-    """Store what *step* makes of a receipt, with what *also* adds. Raises Contention."""
+async def store(
+    ledger: LaneLedger,
+    receipt: Receipt,
+    step: Become,
+    now: UnixMs,
+    *,
+    also: Also | None = None,
+    mails: Sequence[Delivery] = (),
+) -> None:
+    """Store what *step* makes of a receipt with its *mails*, and what *also* adds. Raises Contention."""
     after = replace(
         receipt,
         state=step.state,
@@ -270,7 +282,6 @@ async def store(ledger: LaneLedger, receipt: Receipt, step: Become, now: UnixMs,
         asks=receipt.asks + step.asked,
         faults=0,
         gone=receipt.gone or step.undone,
-        after=After.UNDONE if step.undone and step.state is ReceiptState.SENT else receipt.after,
     )
-    await ledger.save(receipt, after, also=also)
+    await ledger.save(receipt, corrections.correction_ended(after, mails, now), also=also)
     logs.info(_log, "receipt", company=receipt.company, baixa=receipt.baixa, state=step.state, reason=step.reason)

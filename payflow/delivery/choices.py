@@ -9,7 +9,7 @@ held                                      release, skip
 unknown                                   arrived, again (see ``decisions``); of an undone payment arrived, skip
 refused                                   resend, skip
 covered, skipped                          release
-sent                                      resend
+sent                                      resend, correction; no-correction if its payment changed or is gone
 ========================================  ===============
 
 A receipt that is being sent is left to its sender; a withdrawn one has no payment any more.
@@ -24,6 +24,7 @@ from typing import Final
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
 from foundation.tablestore.atomic import AtomicWrite
+from payflow import corrections
 from payflow.delivery import rules, steps
 from payflow.ledger.lane import Also, LaneLedger
 from payflow.mail import letters
@@ -61,7 +62,8 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
     Let a receipt begin anew that is held, covered or skipped.
 
     Mails of it that the server never accepted are tried again, or, if a person had let their refusal be, made anew;
-    document and recipient are looked for again.
+    document and recipient are looked for again. Where one address has the mail of a payment that was changed since,
+    this orders a correction: every address gets the new receipt.
     Raises Rejected if its payment is gone, if it is in another state, or if a mail's outcome is not known.
     """
     receipt, deliveries = await _read(ledger, baixa)
@@ -69,8 +71,11 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
         raise Rejected(f"a receipt that is {receipt.state} cannot be released")
     _require_whole(receipt)
     _require_known(deliveries)
-    again = [rules.try_again(one, by.now) for one in deliveries if one.state is DeliveryState.HELD]
-    refused = [] if again else [one for one in deliveries if one.state is DeliveryState.REFUSED and one.decided_by]
+    mails = corrections.mails_of_now(receipt, deliveries)
+    if receipt.reason is Reason.PAYMENT_CHANGED and any(one.state in steps.WENT_OUT for one in mails):
+        return await _ordered(ledger, receipt, deliveries, by)
+    again = [rules.try_again(one, by.now) for one in mails if one.state is DeliveryState.HELD]
+    refused = [] if again else [one for one in mails if one.state is DeliveryState.REFUSED and one.decided_by]
     after = replace(
         receipt,
         state=ReceiptState.SENDING if again else ReceiptState.FOUND,
@@ -135,6 +140,40 @@ async def let_be(ledger: LaneLedger, receipt: Receipt, deliveries: Sequence[Deli
         changed_ms=by.now,
         decided_by=by.name,
     )
+    after = corrections.answered(corrections.correction_ended(after, deliveries, by.now))
+    return await ledger.save(receipt, after, also=_put(ledger, _decided(deliveries, by)))
+
+
+async def order_correction(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
+    """
+    Let a mailed receipt begin anew as a correction: payment, document and addresses are looked for again.
+
+    Its mails are of a kind of their own, and say which receipt they replace. Raises Rejected if the receipt is not
+    sent, if its payment is gone, if its personal data is emptied, or if a mail's outcome is not known.
+    """
+    receipt, deliveries = await _read(ledger, baixa)
+    if receipt.gone or receipt.state is not ReceiptState.SENT:
+        what = "of a payment that was undone" if receipt.gone else f"that is {receipt.state}"
+        raise Rejected(f"a receipt {what} cannot be corrected")
+    _require_whole(receipt)
+    _require_known(deliveries)
+    return await _ordered(ledger, receipt, deliveries, by)
+
+
+async def decline_correction(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
+    """
+    Store that what became of a payment after its mail needs no correction.
+
+    The next change is asked about again. Raises Rejected if nothing is asked about the receipt.
+    """
+    receipt, _ = await _read(ledger, baixa)
+    if receipt.state is not ReceiptState.SENT or not receipt.flagged_ms:
+        raise Rejected("nothing is asked about this receipt")
+    return await ledger.save(receipt, replace(corrections.answered(receipt), decided_by=by.name))
+
+
+async def _ordered(ledger: LaneLedger, receipt: Receipt, deliveries: Sequence[Delivery], by: Decider) -> Receipt:
+    after = corrections.ordered(receipt, deliveries, by.name, by.now)
     return await ledger.save(receipt, after, also=_put(ledger, _decided(deliveries, by)))
 
 

@@ -8,6 +8,7 @@ from foundation.clock import UnixMs
 from foundation.errors import Rejected
 from foundation.tablestore.atomic import AtomicWrite
 from foundation.tablestore.ports import UNSTORED
+from payflow import corrections
 from payflow.delivery import rules, steps
 from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.ledger.lane import LaneLedger
@@ -83,4 +84,4 @@ async def _store(
         changed_ms=now,
         decided_by=changed[0].decided_by,
     )
-    return await ledger.save(receipt, after, also=also)
+    return await ledger.save(receipt, corrections.correction_ended(after, [*others, *changed], now), also=also)

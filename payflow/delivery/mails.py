@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
+from payflow import corrections
 from payflow.delivery import steps
 from payflow.delivery.office import Office
-from payflow.delivery.rules import KIND, TEST
+from payflow.delivery.rules import TEST
 from payflow.delivery.sending import new_owner
 from payflow.delivery.steps import DeliverySnapshot
 from payflow.mail import letters
 from payflow.mail.letters import Content, Envelope
+from payflow.model import NO_TERMS, PaymentTerms
 from payflow.sealing import BlindIndex
 from payflow.state import Company, Delivery, DeliveryState, Receipt
 
@@ -57,6 +59,7 @@ class Mails:
             paid_on=self.receipt.paid_on,
             number=str(self.receipt.baixa)[:8],
             language=letters.language_of(delivery.template),
+            corrects=self._corrected(),
         )
         return letters.build(envelope, content, document)
 
@@ -68,15 +71,20 @@ class Mails:
         number, address = next(iter(self._numbered(addresses)))
         return self.letter(self._delivery(number, address, now), document)
 
+    def _corrected(self) -> PaymentTerms:
+        """Return what the mail before said; nothing if another customer got it."""
+        was = self.receipt.was_mailed
+        return was if was.customer == self.receipt.customer else NO_TERMS
+
     def _numbered(self, addresses: tuple[str, ...]) -> Iterable[tuple[int, str]]:
         if self.office.override:  # one mailbox gets them all
             return enumerate(addresses, start=1)
-        mails = [one for one in self.seen.deliveries if one.kind == KIND]
+        mails = [one for one in self.seen.deliveries if one.kind == corrections.kind_of_now(self.receipt)]
         return zip(steps.numbers([*map(self.index.address, addresses)], mails), addresses, strict=True)
 
     def _delivery(self, number: int, address: str, now: UnixMs) -> Delivery:
         override = self.office.override
-        kind, address = (TEST, override) if override else (KIND, address)
+        kind, address = self._kind(), override or address
         before = next((one for one in self.seen.deliveries if (one.kind, one.number) == (kind, number)), None)
         fresh = Delivery(
             company=self.receipt.company,
@@ -97,6 +105,12 @@ class Mails:
         if before is not None:  # taken back when the payment was edited: another revision of the same mail
             fresh = replace(fresh, revision=before.revision + 1, version=before.version)
         return replace(fresh, message_id=letters.message_id(fresh, self.office.domain))
+
+    def _kind(self) -> str:
+        kind = corrections.kind_of_now(self.receipt)
+        if not self.office.override:
+            return kind
+        return f"{corrections.TEST_PREFIX}{kind}" if self.receipt.was_mailed else TEST
 
     def _true_address(self, delivery: Delivery) -> str:
         """Return the address that a test mail replaces; it is masked in the text."""

@@ -20,7 +20,7 @@ from payflow.delivery.choices import Decider, Resend
 from payflow.delivery.payers import LaneRecipients
 from payflow.delivery.ports import DeliveryKey
 from payflow.delivery.rules import TEST
-from payflow.delivery.since import STATUS
+from payflow.delivery.since import CORRECTION, NO_CORRECTION, STATUS
 from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.model import BaixaId, CustomerId, PaymentKey
@@ -94,6 +94,17 @@ class ManualActions:
         if sender.override:
             wish = Resend(domain=sender.domain, address=sender.override, kind=f"{TEST}-resend")
         return await self._of_receipt(await choices.resend(self.lane, baixa, wish, self._person()), "resend")
+
+    async def correct(self, baixa: BaixaId) -> Receipt:
+        """Mail a correction of a sent receipt, with what its payment is now, to the addresses of now."""
+        await self._require_no_restore()
+        return await self._of_receipt(await choices.order_correction(self.lane, baixa, self._person()), CORRECTION)
+
+    async def no_correction(self, baixa: BaixaId) -> Receipt:
+        """Say that what became of a payment after its mail needs no correction."""
+        await self._require_no_restore()
+        after = await choices.decline_correction(self.lane, baixa, self._person())
+        return await self._of_receipt(after, NO_CORRECTION)
 
     # customers -------------------------------------------------------------------------------------
 

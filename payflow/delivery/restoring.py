@@ -18,6 +18,7 @@ from foundation.errors import Contention, Rejected
 from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, AuditTrail, Row, Value
 from foundation.tablestore.queries import rows_under
+from payflow import corrections
 from payflow.delivery import choices, restore, since, steps
 from payflow.delivery.choices import Decider
 from payflow.delivery.payers import LaneRecipients
@@ -166,14 +167,17 @@ class Restoring:
 
     def _settled(self, receipt: Receipt, mails: Sequence[Delivery]) -> Receipt:
         now, thawed = self.clock(), replace(receipt, frozen=False)
-        if receipt.state in ENDED:
-            return thawed
+        if receipt.state in ENDED:  # a further mail of it, ordered after the backup, may have gone out
+            lost = any(one.state is DeliveryState.UNKNOWN and not one.decided_by for one in mails)
+            is_asked = lost and receipt.state is ReceiptState.SENT
+            return replace(thawed, state=ReceiptState.UNKNOWN, changed_ms=now) if is_asked else thawed
         if any(one.state is DeliveryState.UNKNOWN and not one.address for one in mails):
             # Only the log knows it: it gets its address and document first, then a person can send it again.
             return replace(thawed, state=ReceiptState.FOUND, reason=None, due_ms=now, changed_ms=now)
         if any(one.state in _DECIDED for one in mails):
             step = steps.settled([one for one in mails if one.state is not DeliveryState.CANCELLED])
-            return replace(thawed, state=step.state, reason=step.reason, due_ms=step.due_ms, changed_ms=now)
+            after = replace(thawed, state=step.state, reason=step.reason, due_ms=step.due_ms, changed_ms=now)
+            return corrections.correction_ended(after, mails, now)
         if receipt.state is ReceiptState.SENDING and not mails:  # its mails were written after the backup read them
             return replace(thawed, state=ReceiptState.FOUND, due_ms=now, changed_ms=now)
         return thawed

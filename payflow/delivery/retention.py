@@ -194,7 +194,7 @@ async def _without_words(rows: Rows, key: str) -> int:
 
 def _is_over(receipt: Receipt, mails: Sequence[Delivery], until_ms: UnixMs) -> bool:
     """Say whether a receipt and all its mails ended before then, and nobody waits for one of them."""
-    if receipt.state not in ENDED or receipt.frozen or receipt.changed_ms >= until_ms:
+    if receipt.state not in ENDED or receipt.frozen or receipt.flagged_ms or receipt.changed_ms >= until_ms:
         return False
     return all(_mail_is_over(mail, until_ms) for mail in mails)
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from foundation.clock import UnixMs
 from foundation.errors import Contention, Rejected, require
+from payflow.corrections import RECEIPT
 from payflow.mail.codes import Verdict
 from payflow.mail.smtp import SmtpOutcome
 from payflow.state import Delivery, DeliveryPhase, DeliveryState, Reason
@@ -40,7 +41,7 @@ ASKED_MS: Final = 15 * _MINUTE_MS
 FAULTS_MAX: Final = 5
 COUNTED_MAX: Final = 2
 
-KIND: Final = "receipt"
+KIND: Final = RECEIPT
 TEST: Final = "test"
 """The kind of a mail that an override got: it says nothing about the true recipient."""
 OWED: Final = frozenset({KIND, TEST})

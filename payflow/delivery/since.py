@@ -22,6 +22,8 @@ How far the clock of a machine that recorded a decision may be behind that of th
 What the backup has already is put back without effect.
 """
 SKIP: Final = "skip"
+CORRECTION: Final = "correction"
+NO_CORRECTION: Final = "no-correction"
 PURGE_PERSON: Final = "purge-person"
 STATUS: Final = "status "
 """Before the status a company was given: a restore leaves it paused in any case."""

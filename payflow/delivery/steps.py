@@ -13,6 +13,7 @@ from itertools import count
 from typing import Final
 
 from foundation.clock import UnixMs
+from payflow import corrections
 from payflow.delivery import rules
 from payflow.documents import waiting
 from payflow.documents.waiting import Choice, Want
@@ -124,7 +125,7 @@ def _addressed(receipt: Receipt, seen: DeliverySnapshot, policy: Policy, now: Un
     """Addresses first: a document is not asked for while nobody could get it."""
     reason = seen.recipient.reason
     if reason is Reason.NO_MAIL:
-        return Become(ReceiptState.SKIPPED, reason)
+        return _unwanted(seen)
     if reason is Reason.NO_RECIPIENT:
         return Become(ReceiptState.READY, reason, UnixMs(now + ADDRESS_ASK_MS))
     if reason is not None:
@@ -183,7 +184,7 @@ def _sending(receipt: Receipt, seen: DeliverySnapshot, policy: Policy, now: Unix
     if due is None:
         return settled(seen.deliveries)
     if seen.baixa is None or _was_edited(receipt, seen.baixa):
-        return _changed_while_sending(seen)
+        return _changed_while_sending(receipt, seen)
     if seen.recipient.reason is Reason.NO_MAIL and not _was_ordered_since(due, seen.recipient.said_ms):
         return _unwanted(seen)
     if not receipt.decided_by and _nothing_went_out(seen.deliveries) and (known := _covered_meanwhile(seen.recreation)):
@@ -200,10 +201,10 @@ def _tried(receipt: Receipt, seen: DeliverySnapshot, policy: Policy, due: Delive
     return Send(due, seen.attachment)
 
 
-def _changed_while_sending(seen: DeliverySnapshot) -> Step:
+def _changed_while_sending(receipt: Receipt, seen: DeliverySnapshot) -> Step:
     """Nothing went out: the payment is withdrawn, or begins anew. Something did: that is what the receipt is."""
     if seen.baixa is not None:
-        untouched = _nothing_went_out(seen.deliveries)
+        untouched = _nothing_went_out(corrections.mails_of_now(receipt, seen.deliveries))
         return Renew(seen.baixa) if untouched else Become(ReceiptState.HELD, Reason.PAYMENT_CHANGED)
     return _undone(seen)
 

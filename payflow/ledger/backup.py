@@ -22,7 +22,7 @@ from payflow.ledger import keys
 from payflow.model import CompanyId
 
 FORMAT: Final = 1
-_INDEXES: Final = (keys.DUE, keys.HELD, keys.AGAIN, keys.SIBLING, keys.MESSAGE, keys.LISTED, keys.LISTING)
+_INDEXES: Final = (keys.DUE, keys.HELD, keys.FLAGGED, keys.AGAIN, keys.SIBLING, keys.MESSAGE, keys.LISTED, keys.LISTING)
 LEFT_OUT: Final = (*_INDEXES, "lease:", "waiting:")
 """Rows that are made of others, or that only spare work."""
 

@@ -32,11 +32,11 @@ CLASSES: Final[Mapping[str, Classes]] = {
     ),
     "Receipt": classed(
         id="company baixa instalment customer",
-        personal="customer_name",
+        personal="customer_name now_is was_mailed",
         payment="amount_centavos paid_on",
         technical="versao state reason after gone frozen found_ms changed_ms due_ms asks faults document_source "
-        "emptied_ms",
-        lookup="document_sha256",
+        "emptied_ms flagged_ms correction",
+        lookup="document_sha256 was_sha256",
         operator="decided_by",
     ),
     "Delivery": classed(

@@ -1,7 +1,8 @@
 """
 Where each row is. Keys sort as text: what is due first comes first.
 
-A receipt's row has at most one index row: ``due:`` while the lane works on it, ``held:`` while a person must decide.
+A receipt's row has at most one index row: ``due:`` while the lane works on it, ``held:`` while a person must decide,
+``flagged:`` while a person is asked whether a mail that went out needs a correction.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ COMPANY, TOKEN, CURSOR = "company", "token", "cursor"
 """Rows of which each company has one."""
 DUE: Final = "due:"
 HELD: Final = "held:"
+FLAGGED: Final = "flagged:"
+"""Index of the mailed receipts whose payment was changed or undone since, until a person answers."""
 AGAIN: Final = "again:"
 """Index of the instalments that are not worked."""
 SIBLING: Final = "of:"
@@ -140,6 +143,8 @@ def delivery(name: str, kind: str, number: int) -> str:
 
 def index(receipt: Receipt, name: str) -> str | None:
     """Return the key of the receipt's index row; None once nothing more happens by itself or by a person."""
+    if receipt.state is ReceiptState.SENT and receipt.flagged_ms:
+        return f"{FLAGGED}{receipt.flagged_ms:015d}:{name}"
     if receipt.state in ENDED:
         return None
     if receipt.state in _WAIT_FOR_A_PERSON:

@@ -92,6 +92,11 @@ class LaneLedger:
         """Return receipts that wait for a person, those of one reason together."""
         return await self._indexed(keys.HELD, keys.HELD + keys.END, limit=limit)
 
+    async def flagged(self, *, limit: int) -> Sequence[Receipt]:
+        """Return mailed receipts whose payment was changed or undone since, those that wait longest first."""
+        found = await self._indexed(keys.FLAGGED, keys.FLAGGED + keys.END, limit=limit)
+        return [receipt for receipt in found if receipt.flagged_ms]
+
     async def waiting(self) -> Mapping[str, tuple[int, UnixMs]]:
         """Return how many receipts wait for a person by reason, at most 500 in all, and since when the first does."""
         rows = await self.rows.scan(keys.HELD, keys.HELD + keys.END, limit=WAITING_MAX)

@@ -9,7 +9,7 @@ such row; the nightly check gives them one, once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +44,8 @@ class Wish:
     until_ms: UnixMs = FOREVER
     """Found in this time, the end excluded."""
     state: ReceiptState | None = None
+    flagged: bool = False
+    """Changed or undone after the mail, and a person is asked."""
     prefix: str = ""
     """Beginning of the payment's id."""
     after: str = ""
@@ -60,6 +62,8 @@ class ListPage:
 
 async def receipt_page(lane: LaneLedger, wish: Wish) -> ListPage:
     """Return a page of what is wanted, the newest first. Raises StoreUnavailable."""
+    if wish.flagged:
+        return _fitting(await lane.flagged(limit=INDEXED_MAX), wish)
     if wish.state in _BY_PERSON or wish.state in _BY_TIME:
         return await _waiting(lane, wish, wish.state)
     first = behind(wish.after) if wish.after else keys.listed(UnixMs(wish.until_ms - 1), "")
@@ -120,9 +124,11 @@ async def _waiting(lane: LaneLedger, wish: Wish, state: ReceiptState) -> ListPag
     waiting: Collection[Receipt] = (
         await lane.held(limit=INDEXED_MAX) if state in _BY_PERSON else await lane.due(FOREVER, limit=INDEXED_MAX)
     )
+    return _fitting([one for one in waiting if one.state is state], wish)
+
+
+def _fitting(receipts: Iterable[Receipt], wish: Wish) -> ListPage:
     found = [
-        one
-        for one in waiting
-        if one.state is state and wish.since_ms <= one.found_ms < wish.until_ms and one.baixa.startswith(wish.prefix)
+        one for one in receipts if wish.since_ms <= one.found_ms < wish.until_ms and one.baixa.startswith(wish.prefix)
     ]
     return ListPage(receipts=sorted(found, key=lambda one: (-one.found_ms, one.baixa)))

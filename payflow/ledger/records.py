@@ -15,6 +15,7 @@ from foundation.tablestore.codec import Codec, Column, FieldKind, Record, flag, 
 from payflow.access import Access, Ask
 from payflow.connection import Invitation, SignIn, Token
 from payflow.days import Day
+from payflow.ledger.terms import terms_column
 from payflow.model import CompanyId
 from payflow.payers import Mailbox, PayerMapping
 from payflow.progress import Cursor, Entry, Instalment, LookKind
@@ -35,7 +36,20 @@ from payflow.state import (
 
 _Sealed = Callable[[str], Column]
 
-SEALED: Final = frozenset({"document", "name", "contact", "customer_name", "address", "addresses", "access", "refresh"})
+SEALED: Final = frozenset(
+    {
+        "document",
+        "name",
+        "contact",
+        "customer_name",
+        "address",
+        "addresses",
+        "access",
+        "refresh",
+        "now_is",
+        "was_mailed",
+    }
+)
 """Every sealed column of every row, by name: what a change of keys goes through."""
 
 ENTRY = Record(
@@ -60,7 +74,7 @@ def codec(company: CompanyId, sealer: Sealer) -> Codec:
             _token(sealed),
             _CURSOR,
             _instalment(sealed),
-            _receipt(sealed),
+            _receipt(company, sealer),
             _delivery(sealed),
             _DOCUMENT,
             _payer(company, sealer),
@@ -210,7 +224,8 @@ def _instalment(sealed: _Sealed) -> Record:
     return Record(Instalment, columns)
 
 
-def _receipt(sealed: _Sealed) -> Record:
+def _receipt(company: CompanyId, sealer: Sealer) -> Record:
+    sealed = _sealing(company, sealer)
     columns = (
         text("company"),
         text("baixa"),
@@ -234,6 +249,11 @@ def _receipt(sealed: _Sealed) -> Record:
         text("document_source"),
         text("decided_by"),
         number("emptied_ms", missing=0),
+        number("flagged_ms", missing=0),
+        terms_column(company, sealer, "now_is"),
+        number("correction", missing=0),
+        terms_column(company, sealer, "was_mailed"),
+        text("was_sha256", missing=""),
     )
     return Record(Receipt, columns)
 

@@ -35,7 +35,7 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "name": PayerMapping,
     "address": Mailbox,
 }
-_INDEXES: Final = (keys.DUE, keys.HELD)
+_INDEXES: Final = (keys.DUE, keys.HELD, keys.FLAGGED)
 
 
 @dataclass(frozen=True, slots=True)

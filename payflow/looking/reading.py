@@ -13,10 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.clock import UnixMs
+from payflow import corrections
 from payflow.looking.recreated import Recreation, judge
-from payflow.model import Baixa, BaixaId, Centavos, CompanyId, Customer, InstalmentDetail, ListedInstalment
+from payflow.model import (
+    Baixa,
+    BaixaId,
+    Centavos,
+    CompanyId,
+    Customer,
+    InstalmentDetail,
+    ListedInstalment,
+    PaymentTerms,
+)
 from payflow.progress import Instalment
-from payflow.state import After, Reason, Receipt, ReceiptState
+from payflow.state import Reason, Receipt, ReceiptState
 
 SKEW_MS: Final = 600_000
 """So far Conta Azul's clock may be behind ours when it stamps a payment."""
@@ -240,12 +250,12 @@ def vanished(receipt: Receipt, now: UnixMs, *, mailed: ReceiptState | None = Non
     if receipt.state is ReceiptState.SENDING:
         return receipt
     if receipt.state in WITHDRAWABLE and mailed:
-        after = After.UNDONE if mailed is ReceiptState.SENT else receipt.after
-        return replace(receipt, state=mailed, reason=None, after=after, gone=True, changed_ms=now)
+        ended = replace(corrections.dropped(receipt), state=mailed, reason=None, gone=True, changed_ms=now)
+        return corrections.undone(ended, now) if mailed is ReceiptState.SENT else ended
     if receipt.state in WITHDRAWABLE:
         return replace(receipt, state=ReceiptState.WITHDRAWN, reason=None, gone=True, changed_ms=now)
     if receipt.state is ReceiptState.SENT:
-        return replace(receipt, after=After.UNDONE, gone=True)
+        return corrections.undone(receipt, now)
     return replace(receipt, gone=True)
 
 
@@ -257,21 +267,19 @@ def edited(receipt: Receipt, baixa: Baixa, customer: Customer, now: UnixMs) -> R
     """
     if receipt.state is ReceiptState.SENDING:
         return receipt
-    same = (receipt.amount, receipt.paid_on, receipt.customer) == (
-        baixa.composition.paid,
-        baixa.paid_on,
-        customer.id,
+    is_now = PaymentTerms(
+        amount=baixa.composition.paid, paid_on=baixa.paid_on, customer=customer.id, customer_name=customer.name
     )
     if receipt.state in _MAILED:
-        after = receipt.after if same else After.CHANGED
-        return replace(receipt, revision=baixa.revision, after=after)
+        return replace(corrections.flagged(receipt, is_now, now), revision=baixa.revision)
+    same = replace(is_now, customer_name=receipt.customer_name) == receipt.terms
     now_is = replace(
         receipt,
         revision=baixa.revision,
-        amount=baixa.composition.paid,
-        paid_on=baixa.paid_on,
-        customer=customer.id,
-        customer_name=customer.name,
+        amount=is_now.amount,
+        paid_on=is_now.paid_on,
+        customer=is_now.customer,
+        customer_name=is_now.customer_name,
         emptied_ms=UnixMs(0),
     )
     if receipt.reason is Reason.BEFORE_CONNECTION and receipt.revision != baixa.revision:

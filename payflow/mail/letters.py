@@ -18,7 +18,7 @@ from email.utils import format_datetime
 
 from foundation.clock import UnixMs
 from payflow.mail.formats import br_date, brl, header_safe, masked_address
-from payflow.model import Centavos
+from payflow.model import NO_TERMS, Centavos, PaymentTerms
 from payflow.state import Delivery
 
 TEMPLATE = "1"
@@ -50,6 +50,8 @@ class Content:
     language: str = "pt"
     number: str = ""
     """A short number for the file name; no document number of a person."""
+    corrects: PaymentTerms = NO_TERMS
+    """What the mail said that this one replaces; nothing where it replaces none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,21 +104,26 @@ def file_name(content: Content) -> str:
 
 def _subject(envelope: Envelope, content: Content) -> str:
     test = "[TESTE] " if envelope.instead_of else ""
-    words = "Recibo de pagamento" if content.language == "pt" else "Payment receipt"
+    words = _SUBJECTS[content.language, bool(content.corrects)]
     return header_safe(f"{test}{words} - {content.clinic}")
 
 
 def _text(envelope: Envelope, content: Content) -> str:
-    template = _TEXTS[content.language]
-    said = template.format(
+    said = _TEXTS[content.language, bool(content.corrects)].format(
         payer=header_safe(content.payer),
         clinic=header_safe(content.clinic),
         amount=brl(content.amount),
-        date=br_date(content.paid_on) if content.language == "pt" else content.paid_on,
+        date=_day(content.paid_on, content.language),
+        was_amount=brl(content.corrects.amount),
+        was_date=_day(content.corrects.paid_on, content.language),
     )
     if envelope.instead_of:
         said = f"Mensagem de teste; o destinatário seria {masked_address(envelope.instead_of)}.\n\n{said}"
     return said
+
+
+def _day(iso: str, language: str) -> str:
+    return br_date(iso) if iso and language == "pt" else iso
 
 
 def _html(text: str) -> str:
@@ -135,15 +142,35 @@ def _bound(message: EmailMessage, boundary: str) -> None:
         part.set_boundary(f"={boundary}-{number}=")
 
 
+_SUBJECTS = {
+    ("pt", False): "Recibo de pagamento",
+    ("en", False): "Payment receipt",
+    ("pt", True): "Correção do recibo de pagamento",
+    ("en", True): "Corrected payment receipt",
+}
 _TEXTS = {
-    "pt": (
+    ("pt", False): (
         "Olá, {payer},\n\n"
         "segue em anexo o recibo do pagamento de {amount}, recebido em {date} por {clinic}.\n\n"
         "Esta mensagem é automática. Em caso de dúvida, responda a este e-mail.\n"
     ),
-    "en": (
+    ("en", False): (
         "Hello {payer},\n\n"
         "please find attached the receipt for your payment of {amount}, received on {date} by {clinic}.\n\n"
+        "This message was sent automatically. If you have any questions, please reply to it.\n"
+    ),
+    ("pt", True): (
+        "Olá, {payer},\n\n"
+        "segue em anexo o recibo correto do seu pagamento: {amount}, recebido em {date} por {clinic}.\n\n"
+        "Ele corrige e substitui o recibo de {was_amount}, com data de {was_date}, que lhe enviamos antes. Por favor, "
+        "desconsidere aquele.\n\n"
+        "Esta mensagem é automática. Em caso de dúvida, responda a este e-mail.\n"
+    ),
+    ("en", True): (
+        "Hello {payer},\n\n"
+        "please find attached the correct receipt for your payment: {amount}, received on {date} by {clinic}.\n\n"
+        "It corrects and replaces the receipt of {was_amount}, dated {was_date}, that we sent you before. Please "
+        "disregard that one.\n\n"
         "This message was sent automatically. If you have any questions, please reply to it.\n"
     ),
 }

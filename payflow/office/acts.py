@@ -77,6 +77,18 @@ ACTS: Final[Mapping[str, OfficeAct]] = {
         twice=N_("It is a further mail: who has got the receipt already gets it once more."),
         wants_address=True,
     ),
+    "correct": OfficeAct(
+        label=N_("Send a correction"),
+        meaning=N_(
+            "The payment is looked at again, and its receipt as it is now is mailed to the customer's addresses. The "
+            "mail says which receipt it corrects and replaces."
+        ),
+        twice=N_("It is a further mail: who has got the receipt gets the correction as well."),
+    ),
+    "no_correction": OfficeAct(
+        label=N_("No correction needed"),
+        meaning=N_("Nothing is mailed. If the payment is changed once more, you are asked again."),
+    ),
     "address": OfficeAct(
         label=N_("Give an address"),
         meaning=N_("From now on this customer's receipts go to the address below, and those that wait go on at once."),
@@ -186,6 +198,10 @@ async def _for_receipt(act: str, item: ReceiptView, address: str, actions: Manua
             await actions.release(baixa)
         case "skip":
             await actions.skip(baixa)
+        case "correct":
+            await actions.correct(baixa)
+        case "no_correction":
+            await actions.no_correction(baixa)
         case "resend":
             await actions.resend(baixa, address)
         case _:
@@ -208,15 +224,30 @@ def warns(act: str, items: Sequence[ReceiptView]) -> str:
 
 def may(act: str, item: ReceiptView, now: UnixMs) -> bool:
     """Say whether *act* is offered for a receipt now; the action looks once more."""
-    match act:
-        case "again":
-            return not item.receipt.gone and now > item.again_ms and all(mail.address for mail in item.undecided)
-        case "skip":
-            return not item.undecided or item.receipt.gone
-        case "release":
-            return not item.receipt.gone
-        case "resend":
-            return not item.receipt.gone and not item.undecided
-        case "address" | "no_mail":
-            return bool(item.receipt.customer)
-    return True
+    offered = _OFFERED.get(act)
+    return offered is None or offered(item, now)
+
+
+def _may_again(item: ReceiptView, now: UnixMs) -> bool:
+    return not item.receipt.gone and now > item.again_ms and all(mail.address for mail in item.undecided)
+
+
+def _may_resend(item: ReceiptView, _: UnixMs) -> bool:
+    return not item.receipt.gone and not item.undecided
+
+
+def _may_correct(item: ReceiptView, now: UnixMs) -> bool:
+    return _may_resend(item, now) and not item.receipt.emptied_ms
+
+
+_OFFERED: Final[Mapping[str, Callable[[ReceiptView, UnixMs], bool]]] = {
+    "again": _may_again,
+    "skip": lambda item, _: not item.undecided or item.receipt.gone,
+    "release": lambda item, _: not item.receipt.gone,
+    "resend": _may_resend,
+    "correct": _may_correct,
+    "no_correction": lambda item, _: bool(item.receipt.flagged_ms),
+    "address": lambda item, _: bool(item.receipt.customer),
+    "no_mail": lambda item, _: bool(item.receipt.customer),
+}
+"""Acts that not every receipt allows."""

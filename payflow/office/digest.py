@@ -22,18 +22,25 @@ from payflow.model import CompanyId
 from payflow.office import views
 from payflow.office.door import OfficeSignIn
 from payflow.office.language import PORTUGUESE, messages
+from payflow.office.letters import changed
 from payflow.office.words import WAITING_DOCUMENT
-from payflow.state import Company, CompanyStatus
+from payflow.state import After, Company, CompanyStatus
 
 FROM_HOUR, UNTIL_HOUR = 8, 20
 EACH_MIN: Final = 10
 RETRY_MS: Final = 30 * 60_000
 _SATURDAY: Final = 5
+_FLAGS: Final = frozenset({str(After.CHANGED), str(After.UNDONE)})
 
 _log = logging.getLogger(__name__)
 
-Post = Callable[[Company, Mapping[str, int]], Awaitable[bool]]
-"""Mails a company how many receipts wait, by the titles of their reasons; says whether the mail server took it."""
+Post = Callable[[Company, Mapping[str, int], Sequence[str]], Awaitable[bool]]
+"""
+Mails a company how many receipts wait, by the titles of their reasons, and what changed of those that were mailed.
+
+It says whether the mail server took it.
+"""
+CHANGES_MAX: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +78,7 @@ class Digests:
             logs.error(_log, "row_unreadable", company=company, detail=str(error))
             return False
 
-    async def _waits(self, company: CompanyId) -> tuple[Company, Mapping[str, int]] | None:
+    async def _waits(self, company: CompanyId) -> tuple[Company, Mapping[str, int], Sequence[str]] | None:
         """Return a company and what waits for its office; None if nothing does, or if it has been told."""
         if self._tried(await self.door.oauth.access(company)) is None:
             return None
@@ -81,7 +88,8 @@ class Digests:
         sections = (await views.office_backlog(self.door.lane(company))).sections
         said = messages(PORTUGUESE).gettext
         counts = {said(one.words.title): len(one.receipts) for one in sections if one.key != WAITING_DOCUMENT}
-        return (found, counts) if counts else None
+        changes = [changed(one.receipt) for each in sections if each.key in _FLAGS for one in each.receipts]
+        return (found, counts, changes[:CHANGES_MAX]) if counts else None
 
     def _tried(self, access: Access) -> tuple[Access, bool] | None:
         """Return the row with this try in it; None if today's digest went out, or was tried a moment ago."""

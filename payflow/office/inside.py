@@ -222,7 +222,7 @@ class Inside:
 
 
 _ENDED_ACTS: Final[dict[str, tuple[str, ...]]] = {
-    ReceiptState.SENT: ("resend",),
+    ReceiptState.SENT: ("resend", "correct"),
     ReceiptState.SKIPPED: ("release",),
     ReceiptState.COVERED: ("release",),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -13,8 +13,9 @@ from email.utils import format_datetime
 from typing import Final
 
 from foundation.clock import UnixMs
-from payflow.mail.formats import header_safe, masked_address
-from payflow.state import Company
+from payflow.mail.formats import br_date, brl, header_safe, masked_address
+from payflow.model import PaymentTerms
+from payflow.state import Company, Receipt
 
 _CODE: Final = (
     "Olá,\n\n"
@@ -31,6 +32,19 @@ _DIGEST: Final = (
     "Abra a página, peça um código e decida: {page}\n\n"
     "Esta mensagem é enviada no máximo uma vez por dia, e só quando algo espera.\n"
 )
+
+
+def changed(receipt: Receipt) -> str:
+    """Return what became of a payment after its receipt was mailed; the payer is not named."""
+    was = f"era {_said(receipt.terms)}"
+    if receipt.gone:
+        return f"{was}; foi desfeito"
+    other = ", de outro cliente" if receipt.now_is.customer != receipt.customer else ""
+    return f"{was}; agora é {_said(receipt.now_is)}{other}"
+
+
+def _said(terms: PaymentTerms) -> str:
+    return f"{brl(terms.amount)} em {br_date(terms.paid_on)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,9 +69,11 @@ class Letters:
         text = _CODE.format(clinic=header_safe(company.name), code=code, page=self.page(company))
         return self._mail(company, "Seu código para a página de recibos", text, now)
 
-    def digest(self, company: Company, waiting: Mapping[str, int], now: UnixMs) -> bytes:
-        """Return the mail that says how many receipts wait, by the titles of their reasons."""
+    def digest(self, company: Company, waiting: Mapping[str, int], changes: Sequence[str], now: UnixMs) -> bytes:
+        """Return the mail that says how many receipts wait, by the titles of their reasons, and what *changes* are."""
         lines = "\n".join(f"- {title}: {count}" for title, count in waiting.items())
+        if changes:
+            lines += "\n\nO que mudou depois do envio:\n\n" + "\n".join(f"- {one}" for one in changes)
         text = _DIGEST.format(clinic=header_safe(company.name), lines=lines, page=self.page(company))
         count = sum(waiting.values())
         said = "1 recibo espera" if count == 1 else f"{count} recibos esperam"

@@ -14,7 +14,7 @@ from payflow.ledger import keys
 from payflow.ledger.lane import LaneLedger
 from payflow.model import BaixaId
 from payflow.office.words import REASONS, REFUSED, UNKNOWN, Words
-from payflow.state import Delivery, DeliveryState, Reason, Receipt, ReceiptState
+from payflow.state import After, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 
 READ_MAX: Final = 300
 """How many receipts of each kind a page reads; what is behind them is shown once these are decided."""
@@ -66,7 +66,8 @@ async def office_backlog(lane: LaneLedger) -> OfficeBacklog:
     """Return what waits for the office, or for something only the office can do. Raises StoreUnavailable."""
     held = await lane.rows.scan(keys.HELD, keys.HELD + keys.END, limit=READ_MAX)
     due = await lane.rows.scan(keys.DUE, _LAST_DUE, limit=READ_MAX)
-    found = await _receipts(lane, [keys.name_in(row.key) for row in (*held, *due)])
+    flagged = await lane.rows.scan(keys.FLAGGED, keys.FLAGGED + keys.END, limit=READ_MAX)
+    found = await _receipts(lane, [keys.name_in(row.key) for row in (*held, *due, *flagged)])
     by_key: dict[str, list[Receipt]] = {}
     for receipt in found:
         if key := key_of(receipt):
@@ -76,7 +77,7 @@ async def office_backlog(lane: LaneLedger) -> OfficeBacklog:
         for key, words in REASONS.items()
         if key in by_key
     ]
-    return OfficeBacklog(sections=sections, more=READ_MAX in (len(held), len(due)))
+    return OfficeBacklog(sections=sections, more=READ_MAX in (len(held), len(due), len(flagged)))
 
 
 async def item(lane: LaneLedger, baixa: BaixaId) -> ReceiptView | None:
@@ -89,6 +90,8 @@ def key_of(receipt: Receipt) -> str:
     """Return under which reason a receipt waits for the office; empty if it does not."""
     if receipt.state in (ReceiptState.UNKNOWN, ReceiptState.REFUSED, ReceiptState.WAITING_DOCUMENT):
         return str(receipt.state)
+    if receipt.state is ReceiptState.SENT and receipt.flagged_ms:
+        return str(After.UNDONE if receipt.gone else After.CHANGED)
     if receipt.state is ReceiptState.HELD and receipt.reason:
         return str(receipt.reason)
     is_asked = receipt.state is ReceiptState.READY and receipt.reason is Reason.NO_RECIPIENT

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from payflow.office.language import N_
-from payflow.state import DeliveryState, Reason, ReceiptState
+from payflow.state import After, DeliveryState, Reason, ReceiptState
 
 UNKNOWN, REFUSED = str(ReceiptState.UNKNOWN), str(ReceiptState.REFUSED)
 WAITING_DOCUMENT: Final = str(ReceiptState.WAITING_DOCUMENT)
@@ -97,6 +97,22 @@ REASONS: Final[Mapping[str, Words]] = {
     Reason.SAME_DOCUMENT: Words(
         title=N_("The same file as another customer's receipt"),
         meaning=N_("The file was mailed to another customer. Look in Conta Azul whether it is the right one."),
+    ),
+    After.CHANGED: Words(
+        title=N_("Changed after its receipt was mailed"),
+        meaning=N_(
+            "The payer has a receipt with what the payment was. Send a correction, or say that none is needed, for "
+            "instance because the payer knows."
+        ),
+        acts=("correct", "no_correction"),
+    ),
+    After.UNDONE: Words(
+        title=N_("Undone after its receipt was mailed"),
+        meaning=N_(
+            "The payer has a receipt for a payment that is gone. If it was booked again, nothing more is needed. Else "
+            "tell the payer: there is no payment left of which a receipt could be mailed."
+        ),
+        acts=("no_correction",),
     ),
     Reason.UNDELIVERABLE: Words(
         title=N_("The payer's mail server never took it"),

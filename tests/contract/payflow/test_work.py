@@ -40,7 +40,7 @@ from payflow.model import Attachment, BaixaId, CompanyId, Customer, CustomerId, 
 from payflow.recipients.choice import Known, Recipient
 from payflow.state import After, Company, Delivery, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
-from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
+from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, Mail, mail_server
 from tests.fakes.payflow import COMPANY, Book, a_company, a_delivery, a_receipt, an_instalment
 from tests.unit.payflow.test_documents import PAYMENT
 
@@ -430,6 +430,118 @@ async def test_a_payment_edited_after_one_of_two_addresses_was_mailed_is_held(cl
 
     assert (after.state, after.reason) == (ReceiptState.HELD, Reason.PAYMENT_CHANGED)
     assert len(clinic.server.accepted) == 1
+
+
+def _text(mail: Mail) -> str:
+    """Return the plain text of a mail."""
+    body = mail.message.get_body(("plain",))
+    assert body
+    return str(body.get_content())
+
+
+async def _changed(clinic: Clinic, payment: Payment, gross: int) -> Receipt:
+    """Edit a payment that was mailed, let the look see it, and let the office order a correction."""
+    clinic.books.edit(payment, gross=gross)
+    before, baixa = await clinic.lane.receipt(BaixaId(payment.id)), await clinic.api.baixa(BaixaId(payment.id))
+    assert before
+    assert baixa
+    customer = Customer(id=before.customer, name=before.customer_name)
+    flagged = await clinic.lane.save(before, edited(before, baixa, customer, clinic.now))
+    assert (flagged.state, flagged.after) == (ReceiptState.SENT, After.CHANGED)
+    return await choices.order_correction(clinic.lane, BaixaId(payment.id), ByPerson(name="office", now=clinic.now))
+
+
+async def test_a_payment_changed_after_its_mail_is_corrected_by_a_persons_word(clinic: Clinic) -> None:
+    """To the addresses of now, under a kind of its own; the mail says which receipt it replaces. Twice: another one."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment, 2)
+    clinic.ana.email = "ana@nova.com.br,bia@medica.com.br"
+
+    await _changed(clinic, payment, 200_00)
+    waits = await clinic.advance(payment)  # Conta Azul's file is still the one that was mailed
+    assert (waits.state, len(clinic.server.accepted)) == (ReceiptState.WAITING_DOCUMENT, 1)
+    payment.files[0].content = OTHER_PDF
+    sent = await clinic.advance(payment, 3)
+
+    assert (sent.state, sent.after, sent.flagged_ms, sent.amount) == (ReceiptState.SENT, None, 0, 200_00)
+    mails = [(one.kind, one.number, one.state) for one in await clinic.deliveries(payment)]
+    assert mails == [
+        ("correction-1", 1, DeliveryState.SENT),
+        ("correction-1", 2, DeliveryState.SENT),
+        ("receipt", 1, DeliveryState.SENT),
+    ]
+    first, *corrected = clinic.server.accepted
+    assert [one.recipients for one in corrected] == [("ana@nova.com.br",), ("bia@medica.com.br",)]
+    assert len({first.message_id, *(one.message_id for one in corrected)}) == 3
+    assert corrected[0].message["Subject"].startswith("Correção do recibo de pagamento")
+    text = _text(corrected[0])
+    assert "corrige e substitui o recibo de R$\N{NO-BREAK SPACE}100,00" in text
+    assert "R$\N{NO-BREAK SPACE}200,00" in text
+
+    payment.files[0].content = PDF
+    assert (await _changed(clinic, payment, 300_00)).correction == 2
+    assert (await clinic.advance(payment, 3)).state is ReceiptState.SENT
+    assert [one.kind for one in await clinic.deliveries(payment)].count("correction-2") == 2
+
+
+async def test_a_correction_is_not_mailed_once_its_payment_is_gone_or_its_payer_wants_none(clinic: Clinic) -> None:
+    """The receipt is what was mailed before, and the flag stays."""
+    undone, unwanted = clinic.paid(), clinic.paid(OTHER_PDF)
+    for payment in (undone, unwanted):
+        await clinic.found(payment)
+        await clinic.advance(payment, 2)
+        await _changed(clinic, payment, 200_00)
+    clinic.books.undo(undone)
+    clinic.known = replace(clinic.known, no_mail=frozenset({CustomerId(clinic.ana.id)}))
+
+    gone, without = await clinic.advance(undone), await clinic.advance(unwanted)
+
+    assert (gone.state, gone.after, gone.amount) == (ReceiptState.SENT, After.UNDONE, 100_00)
+    assert (without.state, without.after, without.amount) == (ReceiptState.SENT, After.CHANGED, 100_00)
+    assert [bool(one.flagged_ms) for one in (gone, without)] == [True, True]
+    assert len(clinic.server.accepted) == 2
+
+
+async def test_a_correction_edited_while_it_is_sent_begins_anew_or_is_held(clinic: Clinic) -> None:
+    """As a receipt is: nothing of it went out, or one address has it."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment, 2)
+    payment.files[0].content = OTHER_PDF
+    clinic.server.faults.replies = {"rcpt": "451 4.7.1 greylisted"}
+    await _changed(clinic, payment, 200_00)
+    await clinic.advance(payment, 2)
+    clinic.server.faults.replies = {}
+    clinic.books.edit(payment, gross=300_00)
+    renewed = await clinic.advance(payment)
+    assert (renewed.state, renewed.amount, renewed.was_mailed.amount) == (ReceiptState.FOUND, 300_00, 100_00)
+
+    clinic.ana.email = "ana@medica.com.br,bia@medica.com.br"
+    clinic.server.faults.replies = {"rcpt:bia@medica.com.br": "451 4.7.1 greylisted"}
+    await clinic.advance(payment, 3)
+    clinic.books.edit(payment, gross=400_00)
+    held = await clinic.advance(payment)
+    assert (held.state, held.reason) == (ReceiptState.HELD, Reason.PAYMENT_CHANGED)
+
+
+async def test_another_customers_correction_names_no_receipt_of_before(clinic: Clinic) -> None:
+    """They got none; under an override it is a test mail."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment, 2)
+    payment.files[0].content = OTHER_PDF
+    after = await _changed(clinic, payment, 200_00)
+    bia = clinic.books.person("Bia", email="bia@medica.com.br")
+    await clinic.lane.save(after, replace(after, customer=CustomerId(bia.id), customer_name="Bia"))
+    clinic.office = replace(clinic.office, override="test@payflow.example")
+
+    await clinic.advance(payment, 2)
+
+    assert [one.kind for one in await clinic.deliveries(payment)] == ["receipt", "test-correction-1"]
+    mail = clinic.server.accepted[-1]
+    assert mail.recipients == ("test@payflow.example",)
+    assert "corrige" not in _text(mail)
 
 
 async def test_a_document_that_changed_between_attempts_is_held(clinic: Clinic) -> None:

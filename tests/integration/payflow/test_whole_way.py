@@ -527,6 +527,38 @@ async def test_a_person_decides_by_commands(world: World, capsys: pytest.Capture
             await _command(*wrong)
 
 
+async def test_a_payment_changed_after_its_mail_is_corrected_by_commands(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Listed with both amounts; no correction needed; or one, which is another mail."""
+    await connected(world, capsys)
+    ana = world.books.person("Ana", email="a@x.com.br")
+    payment = world.books.pay(world.books.bill(ana, 10_00, due=date(2026, 1, 1)))
+    world.books.attach(payment, a_document(10_00))
+    await _look_now()
+    await world.lane()
+    for gross in (20_00, 30_00):
+        world.books.edit(payment, gross=gross)
+        await _look_now()
+        await world.lane()
+        await _command("receipts", COMPANY, "--changed")
+        what = ("decide", COMPANY, payment.id, "no-correction") if gross == 20_00 else ()
+        await _command(*(what or ("resend", COMPANY, payment.id, "--correction", "--by", "ana", "--reason", "typo")))
+    await _command("show", COMPANY, payment.id)
+    payment.files[0].content = a_document(30_00)
+    await world.lane()
+
+    assert len(world.mail.accepted) == 2
+    said = capsys.readouterr().out.replace("\N{NO-BREAK SPACE}", " ")
+    day = payment.paid_on.isoformat()
+    for reais in (20, 30):
+        assert f"after it was mailed: was R$ 10,00 on {day}, is R$ {reais},00 on {day}" in said
+    assert f"correction 1 of R$ 10,00 on {day}, by ana" in said
+    assert await world.state(payment.id) is ReceiptState.SENT
+    with pytest.raises(Rejected, match="leave out --to"):
+        await _command("resend", COMPANY, payment.id, "--correction", "--to", "b@x.com.br")
+
+
 def _written(file: Path, text: str) -> str:
     file.write_text(text, "utf-8")
     return str(file)

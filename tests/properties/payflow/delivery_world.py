@@ -16,14 +16,15 @@ from typing import Any
 from foundation.clock import UnixMs
 from foundation.errors import Contention, Rejected, StoreUnavailable
 from foundation.tablestore.ports import UNSTORED, Version
+from payflow import corrections
 from payflow.delivery import restore, rules
 from payflow.delivery.ports import DeliveryKey, delivery_key
 from payflow.delivery.sending import Sending
 from payflow.errors import SendLogUnavailable
 from payflow.mail.codes import Phase, Verdict
 from payflow.mail.smtp import SmtpOutcome
-from payflow.model import BaixaId, CompanyId, PaymentKey
-from payflow.state import Delivery, DeliveryState
+from payflow.model import BaixaId, Centavos, CompanyId, CustomerId, InstalmentId, PaymentKey
+from payflow.state import Delivery, DeliveryState, Receipt, ReceiptState
 
 COMPANY, BAIXA = CompanyId("c1"), BaixaId("b1")
 KEY = DeliveryKey(PaymentKey(COMPANY, BAIXA), "receipt", 1)
@@ -31,6 +32,7 @@ FINE = {DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.REFUSED, Delive
 ONCE = "at most one message is accepted"
 NOT_AFTER = "after send again the first mail is not accepted any more"
 ENDS = "every delivery ends"
+BY_WORD = "a correction is mailed by a person's word alone"
 
 
 class Broken(AssertionError):
@@ -56,6 +58,24 @@ class Connection:
     open: bool = True
 
 
+def a_mailed_receipt() -> Receipt:
+    """Return the receipt of every history, as it is once its mail went out."""
+    return Receipt(
+        company=COMPANY,
+        baixa=BAIXA,
+        instalment=InstalmentId("p1"),
+        customer=CustomerId("c1"),
+        customer_name="Ana",
+        amount=Centavos(100_00),
+        paid_on="2026-01-01",
+        revision=1,
+        state=ReceiptState.SENT,
+        found_ms=UnixMs(0),
+        changed_ms=UnixMs(0),
+        due_ms=UnixMs(0),
+    )
+
+
 @dataclass
 class World:
     """Everything outside the workers."""
@@ -71,11 +91,16 @@ class World:
     """Of the table that is in use; a worker's is that of the table it works on."""
     accepted: Counter[DeliveryKey] = field(default_factory=Counter)
     again_said: bool = False
+    receipt: Receipt = field(default_factory=a_mailed_receipt)
+    """What the receipt is once its first mail went out."""
+    ordered: int = 0
+    """Corrections that a person ordered."""
     service: bool = False
     """The carrier has a name for each mail and can be asked about it, as a service has and an SMTP server has not."""
     paused: bool = False
     backup: dict[DeliveryKey, Delivery] | None = None
-    only: frozenset[str] = frozenset({ONCE, NOT_AFTER, ENDS})
+    backup_receipt: Receipt = field(default_factory=a_mailed_receipt)
+    only: frozenset[str] = frozenset({ONCE, NOT_AFTER, ENDS, BY_WORD})
 
     def broken(self, rule: str) -> None:
         if rule in self.only:
@@ -102,6 +127,9 @@ class World:
             self.broken(ONCE)
         if key == KEY and self.again_said:
             self.broken(NOT_AFTER)
+        corrected = sum(count for each, count in self.accepted.items() if each.kind.startswith("correction"))
+        if corrected > self.ordered:
+            self.broken(BY_WORD)
 
 
 @dataclass
@@ -300,6 +328,7 @@ class History:
             self._land,
             lambda: self._person(choice),
             lambda: self._operator(choice),
+            lambda: self._correct(choice),
         )
         moves[actor % len(moves)]()
 
@@ -328,11 +357,31 @@ class History:
         except (Rejected, Contention):
             return
 
+    def _correct(self, choice: int) -> None:
+        """Edit the payment after its mail, or let a person order a correction; the lane then makes its mail."""
+        world, mails = self.world, [*self.world.rows.values()]
+        first = world.rows.get(KEY)
+        if world.paused or self.restoring or first is None or first.state is not DeliveryState.SENT:
+            return
+        now = UnixMs(world.now_ms)
+        if all(one.state in FINE for one in corrections.mails_of_now(world.receipt, mails)):
+            world.receipt = corrections.correction_ended(replace(world.receipt, state=ReceiptState.SENT), mails, now)
+        if world.receipt.state is not ReceiptState.SENT:
+            return
+        if choice % 2:
+            world.receipt = corrections.ordered(world.receipt, mails, "office", now)
+            world.ordered += 1
+        else:
+            edited = replace(world.receipt.terms, amount=Centavos(world.receipt.amount + 1))
+            world.receipt = corrections.flagged(world.receipt, edited, now)
+        if world.receipt.state is ReceiptState.FOUND:
+            world.put(replace(a_delivery(), kind=corrections.kind_of_now(world.receipt), due_ms=now))
+
     def _operator(self, choice: int) -> None:
         if self.restoring:
             self.restoring.pop(0)()
         elif choice == 0:
-            self.world.backup = dict(self.world.rows)
+            self.world.backup, self.world.backup_receipt = dict(self.world.rows), self.world.receipt
         elif choice in {1, 2} and self.world.backup is not None:
             self.restoring = [self._fence, self._other_table if choice == 2 else self._same_table, self._apply]
 
@@ -350,7 +399,7 @@ class History:
 
     def _put_back(self) -> None:
         # The restore gives the table its epoch last. Here it comes first, so that freezing has to hold alone.
-        self.world.table_epoch = self.world.log_epoch
+        self.world.table_epoch, self.world.receipt = self.world.log_epoch, self.world.backup_receipt
         for delivery in (self.world.backup or {}).values():
             self.world.put(restore.frozen(delivery))
 

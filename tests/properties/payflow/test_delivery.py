@@ -13,19 +13,22 @@ from hypothesis import strategies as st
 
 from foundation.clock import UnixMs
 from foundation.errors import Contention, StoreUnavailable
+from payflow import corrections
 from payflow.delivery import restore, rules, sending
 from payflow.delivery.ports import delivery_key
 from payflow.mail.codes import Verdict
 from payflow.mail.smtp import SmtpOutcome
-from payflow.state import Delivery, DeliveryPhase, DeliveryState
+from payflow.model import PaymentTerms
+from payflow.state import Delivery, DeliveryPhase, DeliveryState, Receipt
 from tests.properties.payflow import delivery_world as world_of
-from tests.properties.payflow.delivery_world import ENDS, NOT_AFTER, ONCE, Broken, History, World
+from tests.properties.payflow.delivery_world import BY_WORD, ENDS, NOT_AFTER, ONCE, Broken, History, World
 
 HISTORIES = int(os.environ.get("HISTORIES", "3000"))
 HISTORIES_MAX = 2_000
 MOVES = st.lists(
     st.tuples(
-        st.sampled_from([0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 3, 4, 5, 6, 6]), st.sampled_from([0, 0, 0, 0, 1, 2, 3, 4, 5])
+        st.sampled_from([0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 3, 4, 5, 6, 6, 7, 7]),
+        st.sampled_from([0, 0, 0, 0, 1, 2, 3, 4, 5]),
     ),
     max_size=70,
 )
@@ -104,6 +107,17 @@ A_WORKER_HAS_READ_THE_PAUSE = [*_a(2), BACKUP, *_a(9), *_b(1), SAME_TABLE, NEXT,
 THE_BACKUP_IS_OLDER = [BACKUP, *_a(11), SAME_TABLE, NEXT, NEXT, NEXT]
 FROZEN_THROUGH_A_RESTORE = [*_a(2), BACKUP, *_a(5), OTHER_TABLE, NEXT, NEXT, NEXT, SEND_AGAIN, *_a(1)]
 A_LOSER_LOGS_LAST = [*_a(2), BACKUP, *_a(2), *_a(1, 1), HALF_AN_HOUR, *_b(3), HALF_AN_HOUR, *_b(11), *_a(3), SAME_TABLE]
+
+CHANGED, CORRECT = (7, 0), (7, 1)
+CHANGED_AFTER_ITS_MAIL = [*_a(11), CHANGED, *_a(11)]
+CORRECTED_TWICE = [*_a(11), CHANGED, CORRECT, *_a(11), CHANGED, CORRECT, *_a(11)]
+CORRECTED_AFTER_A_RESTORE = [
+    *_a(11),
+    BACKUP,
+    *(CORRECT, *_a(11)),
+    *(SAME_TABLE, NEXT, NEXT, NEXT),
+    *(CORRECT, *_a(11)),
+]
 
 
 def _no_mark(patch: Patch) -> None:
@@ -214,6 +228,25 @@ def _a_restored_unknown_keeps_its_deadline(patch: Patch) -> None:
     patch.setattr(restore, "ATTEMPT_MS", -10_000_000_000)
 
 
+def _a_change_orders_its_correction(patch: Patch) -> None:
+    flagged = corrections.flagged
+
+    def ordered(receipt: Receipt, terms: PaymentTerms, now: UnixMs) -> Receipt:
+        return corrections.ordered(flagged(receipt, terms, now), [], "nobody", now)
+
+    patch.setattr(corrections, "flagged", ordered)
+
+
+def _every_correction_is_of_one_kind(patch: Patch) -> None:
+    patch.setattr(corrections, "next_number", lambda *_: 1)
+
+
+def _the_number_is_the_receipts_alone(patch: Patch) -> None:
+    """A restored receipt has forgotten what was ordered after the backup; the send log has not."""
+    number = corrections.next_number
+    patch.setattr(corrections, "next_number", lambda receipt, _: number(receipt, []))
+
+
 def _nothing_is_judged(patch: Patch) -> None:
     patch.setattr(rules, "is_abandoned", lambda *_: False)
 
@@ -238,6 +271,9 @@ MUTATIONS = {
         Mutation(_frozen_is_claimed, ONCE, A_WORKER_HAS_READ_THE_PAUSE),
         Mutation(_a_restored_unknown_keeps_its_deadline, NOT_AFTER, FROZEN_THROUGH_A_RESTORE),
         Mutation(_nothing_is_judged, ENDS),
+        Mutation(_a_change_orders_its_correction, BY_WORD, CHANGED_AFTER_ITS_MAIL),
+        Mutation(_every_correction_is_of_one_kind, ONCE, CORRECTED_TWICE),
+        Mutation(_the_number_is_the_receipts_alone, ONCE, CORRECTED_AFTER_A_RESTORE),
     )
 }
 
@@ -270,6 +306,6 @@ def _search(mutation: Mutation) -> None:
 def _drawn(seed: int) -> Sequence[tuple[int, int]]:
     """Return a random history; mostly of one worker that goes far, because harm is deep."""
     chance = random.Random(seed)  # noqa: S311 -- histories, no secrets
-    weights = (chance.choice((4, 12)), chance.choice((1, 4)), 1, chance.choice((1, 3)), chance.choice((0, 1)), 1, 2)
-    actors = chance.choices(range(7), weights, k=chance.choice((20, 40, 70)))
+    weights = (chance.choice((4, 12)), chance.choice((1, 4)), 1, chance.choice((1, 3)), chance.choice((0, 1)), 1, 2, 1)
+    actors = chance.choices(range(8), weights, k=chance.choice((20, 40, 70)))
     return [(actor, chance.choice((0, 0, 0, 1, 2, 3, 4, 5))) for actor in actors]

@@ -24,8 +24,9 @@ from payflow.ledger import keys
 from payflow.ledger.days import count_mail
 from payflow.ledger.listing import SHOWN_MAX
 from payflow.mail.codes import Phase, Verdict
+from payflow.mail.formats import brl
 from payflow.mail.smtp import SmtpOutcome
-from payflow.model import BaixaId, CompanyId, CustomerId
+from payflow.model import BaixaId, Centavos, CompanyId, CustomerId, PaymentTerms
 from payflow.state import After, CompanyStatus, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.console import JOAO, SETTINGS, Browser, ConsoleWorld
 from tests.fakes.payflow import COMPANY, NOW, a_company, a_delivery, a_receipt, an_instalment
@@ -204,6 +205,31 @@ async def test_a_page_that_is_only_opened_changes_nothing(world: ConsoleWorld, a
     assert (world.book.company_rows.dump(), world.book.entry_rows.dump(), world.first.entries) == before
 
 
+CHANGED: dict[str, Any] = {
+    "state": S.SENT,
+    "document_sha256": "d" * 64,
+    "after": After.CHANGED,
+    "flagged_ms": NOW,
+    "now_is": PaymentTerms(amount=Centavos(160_000), paid_on="2026-01-02", customer=CustomerId("c1")),
+}
+
+
+async def test_what_changed_after_its_mail_is_found_and_shown(world: ConsoleWorld, ana: Browser) -> None:
+    """By the filter; a correction in progress says what it replaces."""
+    await add(world, "b1", **CHANGED)
+    await add(world, "b2", state=S.SENT)
+    await add(world, "b3", state=S.FOUND, correction=2, was_mailed=CHANGED["now_is"])
+    listed = (await ana.get("receipts", company=COMPANY, state="flagged")).body
+
+    assert ("<code>b1</code>" in listed, "<code>b2</code>" in listed) == (True, False)
+    change = f"was {brl(Centavos(150_000))} on 01/01/2026, is {brl(Centavos(160_000))} on 02/01/2026"
+    assert change in listed
+    one = (await ana.get("receipt", company=COMPANY, id="b1")).body
+    assert (change in one, "resend 5f0a-clinic b1 --correction" in one) == (True, True)
+    corrected = (await ana.get("receipt", company=COMPANY, id="b3")).body
+    assert f"number 2, replaces {brl(Centavos(160_000))} on 02/01/2026" in corrected
+
+
 CASES: dict[str, tuple[dict[str, Any], list[Any], S, str]] = {
     "release": ({"state": S.HELD, "reason": Reason.NO_DOCUMENT}, [], S.FOUND, "release"),
     "skip": ({"state": S.WAITING_DOCUMENT}, [], S.SKIPPED, "skip"),
@@ -215,6 +241,8 @@ CASES: dict[str, tuple[dict[str, Any], list[Any], S, str]] = {
         S.SENDING,
         "resend",
     ),
+    "correct": (CHANGED, [a_mail(DeliveryState.SENT, sent_ms=LONG_AGO)], S.FOUND, "correction"),
+    "no_correction": (CHANGED, [], S.SENT, "no-correction"),
 }
 
 
@@ -642,6 +670,6 @@ async def test_every_line_to_copy_is_a_command(world: ConsoleWorld, ana: Browser
 
     lines = [line for page in pages for line in re.findall(r"<pre>python3 -m payflow (.+)</pre>", page.body)]
 
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
         assert commands._parser().parse_args(line.split()).command == line.split()[0]

@@ -13,10 +13,11 @@ from foundation.errors import Contention, StoreUnavailable
 from payflow.delivery.manual_actions import ManualActions
 from payflow.delivery.payers import LaneRecipients
 from payflow.ledger import keys
-from payflow.model import BaixaId, CustomerId
+from payflow.mail.formats import brl
+from payflow.model import BaixaId, Centavos, CustomerId, PaymentTerms
 from payflow.office.acts import ACTS, MARKED_MAX
 from payflow.office.words import REASONS
-from payflow.state import CompanyStatus, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
+from payflow.state import After, CompanyStatus, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
 from tests.fakes.office import Browser, OfficeWorld
 from tests.fakes.payflow import COMPANY, NOW, a_delivery
 from tests.unit.payflow.test_office_site import SCRIPT, add
@@ -24,6 +25,7 @@ from tests.unit.payflow.test_office_site import SCRIPT, add
 BY = "office f***@example.org"
 LONG_AGO = UnixMs(NOW - 3_600_000)
 S = ReceiptState
+IS_NOW = PaymentTerms(amount=Centavos(160_000), paid_on="2026-01-02", customer=CustomerId("c2"))
 
 
 @pytest.fixture
@@ -75,6 +77,8 @@ STATES: dict[str, dict[str, Any]] = {
     "refused": {"state": S.REFUSED, "document_sha256": "d" * 64},
     "waiting_document": {"state": S.WAITING_DOCUMENT},
     Reason.NO_RECIPIENT: {"state": S.READY, "reason": Reason.NO_RECIPIENT},
+    After.CHANGED: {"state": S.SENT, "after": After.CHANGED, "flagged_ms": NOW, "now_is": IS_NOW},
+    After.UNDONE: {"state": S.SENT, "after": After.UNDONE, "flagged_ms": NOW, "gone": True},
 }
 MAILED = {"unknown": DeliveryState.UNKNOWN, "refused": DeliveryState.REFUSED}
 AFTER = {
@@ -83,6 +87,8 @@ AFTER = {
     "arrived": S.SENT,
     "again": S.SENDING,
     "resend": S.SENDING,
+    "correct": S.FOUND,
+    "no_correction": S.SENT,
     "address": S.FOUND,
     "no_mail": S.FOUND,
 }
@@ -93,7 +99,8 @@ async def test_everything_that_waits_is_ended_here(world: OfficeWorld, office: B
     """Each act of each reason, pressed by its button on the first page; nothing needs a terminal."""
     gone = (key, act) == ("unknown", "skip")
     changes = STATES.get(key) or held(Reason(key))
-    await add(world, "b1", *([a_mail(state=MAILED[key])] if key in MAILED else []), **changes, gone=gone)
+    changes = {**changes, "gone": gone or key == After.UNDONE}
+    await add(world, "b1", *([a_mail(state=MAILED[key])] if key in MAILED else []), **changes)
     home = await office.get()
     assert f'name="act" value="{act}"' in home.body
 
@@ -105,6 +112,23 @@ async def test_everything_that_waits_is_ended_here(world: OfficeWorld, office: B
     assert {by for _, _, by in said(world)} == {BY}
     if act not in ("address", "no_mail"):
         assert after.decided_by == BY
+
+
+async def test_what_changed_after_its_mail_is_shown_with_both_amounts(world: OfficeWorld, office: Browser) -> None:
+    """On the first page and on its own; a sent receipt that nobody asks about can be corrected from its own page."""
+    await add(world, "b1", **STATES[After.CHANGED])
+    await add(world, "b2", **STATES[After.UNDONE])
+    await add(world, "b3", state=S.SENT)
+
+    home, one, undone = await office.get(), await office.get("receipt", id="b1"), await office.get("receipt", id="b2")
+
+    text = f"era {brl(Centavos(150_000))} em 01/01/2026; agora é {brl(Centavos(160_000))} em 02/01/2026"
+    assert text in home.body
+    assert text in one.body
+    assert "de outro cliente" in one.body
+    assert f"era {brl(Centavos(150_000))} em 01/01/2026; foi desfeito" in undone.body
+    assert 'name="act" value="correct"' in (await office.get("receipt", id="b3")).body
+    assert 'name="act" value="correct"' not in undone.body
 
 
 async def test_an_address_is_the_customers_from_now_on(world: OfficeWorld, office: Browser) -> None:

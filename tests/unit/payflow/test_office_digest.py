@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from email import message_from_bytes
+from email.policy import default
+from typing import Any
 
 import pytest
 
 from foundation.clock import UnixMs
 from payflow.conta_azul.values import SAO_PAULO
-from payflow.model import CompanyId
+from payflow.delivery import choices
+from payflow.delivery.choices import Decider
+from payflow.model import BaixaId, Centavos, CompanyId, CustomerId, PaymentTerms
 from payflow.office.digest import RETRY_MS, Digests
-from payflow.state import Company, CompanyStatus, Reason, ReceiptState
+from payflow.office.letters import Letters
+from payflow.state import After, Company, CompanyStatus, Reason, ReceiptState
 from tests.fakes.office import OfficeWorld
-from tests.fakes.payflow import COMPANY
+from tests.fakes.payflow import COMPANY, NOW, a_company
 from tests.unit.payflow.test_office_site import add
 
+LETTERS = Letters(sender="noreply@payflow.example", origin="https://payflow.example")
+CHANGED: dict[str, Any] = {
+    "state": ReceiptState.SENT,
+    "after": After.CHANGED,
+    "flagged_ms": NOW,
+    "now_is": PaymentTerms(amount=Centavos(160_000), paid_on="2026-01-02", customer=CustomerId("c1")),
+}
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 
@@ -33,9 +46,12 @@ class Told:
     mails: list[Mapping[str, int]] = field(default_factory=list)
     takes: bool = True
 
-    async def __call__(self, company: Company, waiting: Mapping[str, int]) -> bool:
+    changes: list[Sequence[str]] = field(default_factory=list)
+
+    async def __call__(self, company: Company, waiting: Mapping[str, int], changes: Sequence[str]) -> bool:
         assert company.id == COMPANY
         self.mails.append(waiting)
+        self.changes.append(changes)
         return self.takes
 
 
@@ -66,6 +82,31 @@ async def test_what_waits_is_told_once_a_day(world: OfficeWorld) -> None:
     assert not await digests(world).mail(COMPANY, told)
     world.now = at("2026-01-09 08:00")
     assert await digests(world).due() == [COMPANY]
+
+
+async def test_what_changed_after_its_mail_is_told_with_both_amounts() -> None:
+    """And what was undone; no payer is named. Answered, it is told no more."""
+    world = await OfficeWorld(now=at("2026-01-08 10:00")).founded()
+    await add(world, "b1", **CHANGED)
+    other = replace(CHANGED["now_is"], customer=CustomerId("c2"))
+    await add(world, "b2", **{**CHANGED, "now_is": other})
+    await add(world, "b3", state=ReceiptState.SENT, after=After.UNDONE, gone=True, flagged_ms=NOW)
+    told = Told()
+
+    assert await digests(world).mail(COMPANY, told)
+
+    assert told.mails == [
+        {"Alterado depois do envio do recibo": 2, "Desfeito depois do envio do recibo": 1},
+    ]
+    was = "era R$\N{NO-BREAK SPACE}1.500,00 em 01/01/2026"
+    is_now = f"{was}; agora é R$\N{NO-BREAK SPACE}1.600,00 em 02/01/2026"
+    assert sorted(told.changes[0]) == [f"{is_now}", f"{is_now}, de outro cliente", f"{was}; foi desfeito"]
+    letter = LETTERS.digest(a_company(), told.mails[0], told.changes[0], NOW)
+    assert "foi desfeito" in message_from_bytes(letter, policy=default).get_content()
+    for baixa in ("b1", "b2", "b3"):
+        await choices.decline_correction(world.book.lane, BaixaId(baixa), Decider(name="office", now=NOW))
+    world.now = at("2026-01-09 10:00")
+    assert not await digests(world).mail(COMPANY, told)
 
 
 async def test_a_company_whose_row_cannot_be_read_is_passed_over(
@@ -120,9 +161,9 @@ async def test_of_two_workers_one_mails(world: OfficeWorld) -> None:
     """The try is stored before the mail, on the row's version: the other one finds it there."""
     told = Told()
 
-    async def post(company: Company, waiting: Mapping[str, int]) -> bool:
+    async def post(company: Company, waiting: Mapping[str, int], changes: Sequence[str]) -> bool:
         assert not await digests(world).mail(COMPANY, told)
-        return await told(company, waiting)
+        return await told(company, waiting, changes)
 
     assert await digests(world).mail(COMPANY, post)
     assert len(told.mails) == 1

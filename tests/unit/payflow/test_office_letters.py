@@ -37,11 +37,11 @@ def test_a_code_is_in_the_text_alone() -> None:
 
 def test_a_digest_names_no_payer() -> None:
     """Counts by reason."""
-    message, text = read(LETTERS.digest(a_company(), {"Chegou ou não?": 2, "Sem endereço de e-mail": 1}, NOW))
+    message, text = read(LETTERS.digest(a_company(), {"Chegou ou não?": 2, "Sem endereço de e-mail": 1}, [], NOW))
 
     assert message["Subject"] == "3 recibos esperam por você - Clínica Canária"
     assert "- Chegou ou não?: 2\n- Sem endereço de e-mail: 1\n" in text
-    one, _ = read(LETTERS.digest(a_company(), {"Chegou ou não?": 1}, NOW))
+    one, _ = read(LETTERS.digest(a_company(), {"Chegou ou não?": 1}, [], NOW))
     assert str(one["Subject"]).startswith("1 recibo espera por você")
 
 

@@ -55,7 +55,8 @@ def opened(book: Book) -> str:
     said = ""
     for key, values in book.company_rows.dump().items():
         said += key + str({name: value for name, value in values.items() if name not in SEALED})
-        said += " ".join(SEALER.open(COMPANY, name, str(values[name])) for name in SEALED & values.keys())
+        sealed = [name for name in SEALED & values.keys() if values[name]]
+        said += " ".join(SEALER.open(COMPANY, name, str(values[name])) for name in sealed)
     return said
 
 

@@ -64,7 +64,7 @@ SENDING = replace(RECEIPT, state=ReceiptState.SENDING, document_source="erp")
         (
             RECEIPT,
             replace(SEEN, recipient=Recipient(reason=Reason.NO_MAIL)),
-            Become(ReceiptState.SKIPPED, Reason.NO_MAIL),
+            Become(ReceiptState.SKIPPED, Reason.NO_MAIL, unwanted=True),
         ),
         (
             RECEIPT,

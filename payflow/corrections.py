@@ -1,0 +1,144 @@
+"""
+A payment that was changed after its receipt was mailed: flagged, and corrected by a person's word alone. Pure.
+
+A receipt's ``amount``, ``paid_on`` and customer are what was mailed; ``now_is`` is what the payment is now. Ordering a
+correction makes them the new ones, and ``was_mailed`` the old ones, until the correction is mailed or given up. Each
+order has a number of its own, and the number is part of the kind of its mails: no order is mailed under another's kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from foundation.clock import UnixMs
+from payflow.model import NO_TERMS, PaymentTerms
+from payflow.state import After, Delivery, DeliveryState, Receipt, ReceiptState
+
+RECEIPT: Final = "receipt"
+"""The kind of the first mail to each address."""
+TEST_PREFIX: Final = "test-"
+_NUMBERED: Final = re.compile(r"(?:test-)?correction-(\d+)")
+_WENT_OUT: Final = frozenset({DeliveryState.SENT, DeliveryState.UNKNOWN})
+
+
+# What the look says ------------------------------------------------------------------------------
+
+
+def flagged(receipt: Receipt, terms: PaymentTerms, now: UnixMs) -> Receipt:
+    """Return a mailed *receipt* whose payment is *terms* now: a person is asked, once for each change."""
+    if _are_same(receipt.terms, terms):
+        return unflagged(receipt) if receipt.after is After.CHANGED else receipt
+    if receipt.after is After.CHANGED and _are_same(receipt.now_is, terms):
+        return receipt
+    known = replace(terms, customer_name="") if receipt.emptied_ms else terms
+    return replace(receipt, after=After.CHANGED, flagged_ms=now, now_is=known)
+
+
+def undone(receipt: Receipt, now: UnixMs) -> Receipt:
+    """Return a mailed *receipt* whose payment is gone."""
+    return replace(receipt, after=After.UNDONE, gone=True, flagged_ms=now)
+
+
+def unflagged(receipt: Receipt) -> Receipt:
+    """Return *receipt* as one whose mail says what the payment is."""
+    return replace(receipt, after=None, flagged_ms=UnixMs(0), now_is=NO_TERMS)
+
+
+# What a person says ------------------------------------------------------------------------------
+
+
+def ordered(receipt: Receipt, mails: Sequence[Delivery], who: str, now: UnixMs) -> Receipt:
+    """Return *receipt* as it begins anew for a correction, with what its payment was last seen to be."""
+    terms = receipt.now_is or receipt.terms
+    return replace(
+        receipt,
+        amount=terms.amount,
+        paid_on=terms.paid_on,
+        customer=terms.customer,
+        customer_name=terms.customer_name,
+        state=ReceiptState.FOUND,
+        reason=None,
+        found_ms=now,
+        changed_ms=now,
+        due_ms=now,
+        asks=0,
+        faults=0,
+        document_sha256="",
+        document_source="",
+        decided_by=who,
+        correction=next_number(receipt, mails),
+        was_mailed=receipt.terms,
+        was_sha256=receipt.document_sha256,
+    )
+
+
+def answered(receipt: Receipt) -> Receipt:
+    """Return *receipt* with a person's word that what changed needs no mail; another change is asked about again."""
+    return replace(receipt, flagged_ms=UnixMs(0))
+
+
+def correction_ended(receipt: Receipt, mails: Sequence[Delivery], now: UnixMs) -> Receipt:
+    """
+    Return *receipt*, which may just have become SENT, as its *mails* leave its correction.
+
+    Mailed, the correction ends the flag. Given up before, the receipt is what was mailed before. A payment that is gone
+    is flagged for that, whatever was corrected.
+    """
+    if receipt.state is not ReceiptState.SENT:
+        return receipt
+    went_out = any(one.state in _WENT_OUT for one in mails_of_now(receipt, mails))
+    if receipt.was_mailed and went_out:
+        receipt = replace(unflagged(receipt), was_mailed=NO_TERMS, was_sha256="")
+    after = dropped(receipt)
+    return undone(after, now) if after.gone and after.after is not After.UNDONE else after
+
+
+def dropped(receipt: Receipt) -> Receipt:
+    """Return *receipt* without the correction that was ordered: what was mailed is what it was before."""
+    was = receipt.was_mailed
+    if not was:
+        return receipt
+    return replace(
+        receipt,
+        amount=was.amount,
+        paid_on=was.paid_on,
+        customer=was.customer,
+        customer_name=was.customer_name,
+        document_sha256=receipt.was_sha256,
+        now_is=receipt.terms if receipt.after is After.CHANGED else NO_TERMS,
+        was_mailed=NO_TERMS,
+        was_sha256="",
+    )
+
+
+# Kinds -------------------------------------------------------------------------------------------
+
+
+def kind_of_now(receipt: Receipt) -> str:
+    """Return the kind of the mails that *receipt* goes out as now."""
+    return f"correction-{receipt.correction}" if receipt.was_mailed else RECEIPT
+
+
+def mails_of_now(receipt: Receipt, mails: Sequence[Delivery]) -> Sequence[Delivery]:
+    """Return those of *mails* that are the correction in progress; all of them if none is."""
+    if not receipt.was_mailed:
+        return mails
+    return [one for one in mails if _number_in(one) == receipt.correction]
+
+
+def next_number(receipt: Receipt, mails: Sequence[Delivery]) -> int:
+    """Return the number of the next correction: none that was ordered before, nor one that only the send log knows."""
+    return 1 + max([receipt.correction, *map(_number_in, mails)])
+
+
+def _number_in(mail: Delivery) -> int:
+    found = _NUMBERED.match(mail.kind)
+    return int(found[1]) if found else 0
+
+
+def _are_same(one: PaymentTerms, other: PaymentTerms) -> bool:
+    """A name alone is no other payer."""
+    return replace(one, customer_name="") == replace(other, customer_name="")
