@@ -18,7 +18,7 @@ from payflow.delivery.steps import Become, DeliverySnapshot, Policy
 from payflow.documents.waiting import receipt_document
 from payflow.errors import ApiUnavailable
 from payflow.ledger.lane import LaneLedger
-from payflow.looking import reading, recreated
+from payflow.looking import changed, recreated
 from payflow.looking.recreated import Recreation
 from payflow.model import Attachment, Baixa, Person
 from payflow.ports import ContaAzul
@@ -103,8 +103,8 @@ class Work(Tools):
         """Store that a payment was undone, and order its instalment to be read again, in one group (R4-3)."""
         instalment = await ledger.instalment(other.instalment)
         again = partial(ledger.read_again, instalment=instalment) if instalment and instalment.worked else None
-        mailed = await ledger.mailed(other.baixa) if other.state in reading.WITHDRAWABLE else None
-        await ledger.save(other, reading.vanished(other, self.clock(), mailed=mailed), also=again)
+        mailed = await ledger.mailed(other.baixa) if other.state in changed.WITHDRAWABLE else None
+        await ledger.save(other, changed.vanished(other, self.clock(), mailed=mailed), also=again)
 
     async def _recipient(self, receipt: Receipt, person: Person | None, known: Known, api: ContaAzul) -> Recipient:
         named = person is not None and name_key(person.name) in known.by_name

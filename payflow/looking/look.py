@@ -19,6 +19,7 @@ from payflow.conta_azul.values import moment_ms
 from payflow.errors import ApiUnavailable, UnreadableAnswer
 from payflow.ledger.lane import RECEIPTS_IN_A_GROUP, LaneLedger
 from payflow.looking import planning, reading
+from payflow.looking.changed import WITHDRAWABLE
 from payflow.looking.planning import Plan, Span
 from payflow.looking.reading import KnownBefore
 from payflow.model import BaixaId, InstalmentId, ListedInstalment
@@ -181,7 +182,7 @@ class Look:
     async def _reading(self, asked: KnownBefore) -> reading.Reading:
         detail = await self._api.instalment(asked.listed.id)
         undone = {baixa for baixa in reading.missing(detail, asked.known) if await self._is_gone(baixa)}
-        waits = [one.baixa for one in asked.known if one.baixa in undone and one.state in reading.WITHDRAWABLE]
+        waits = [one.baixa for one in asked.known if one.baixa in undone and one.state in WITHDRAWABLE]
         mailed = {baixa: state for baixa in waits if (state := await self._ledger.mailed(baixa))}
         self._failures = 0
         return reading.read_detail(asked, detail, undone, self._clock(), mailed=mailed)

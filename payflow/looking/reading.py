@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.clock import UnixMs
-from payflow import corrections
+from payflow.looking.changed import edited, vanished
 from payflow.looking.recreated import Recreation, judge
 from payflow.model import (
     Baixa,
@@ -23,7 +23,6 @@ from payflow.model import (
     Customer,
     InstalmentDetail,
     ListedInstalment,
-    PaymentTerms,
 )
 from payflow.progress import Instalment
 from payflow.state import Reason, Receipt, ReceiptState
@@ -32,10 +31,6 @@ SKEW_MS: Final = 600_000
 """So far Conta Azul's clock may be behind ours when it stamps a payment."""
 READS_MAX: Final = 5
 """After so many readings that did not add up, an instalment is read each hour, and there is an alarm."""
-OPEN: Final = frozenset({ReceiptState.FOUND, ReceiptState.WAITING_DOCUMENT, ReceiptState.READY})
-_MAILED: Final = frozenset({ReceiptState.SENT, ReceiptState.UNKNOWN, ReceiptState.REFUSED})
-WITHDRAWABLE: Final = OPEN | {ReceiptState.HELD, ReceiptState.REFUSED}
-"""What no mail need be the end of: undone, its payment is withdrawn, or is what the mails that went out say."""
 _NONE: Final[Mapping[BaixaId, ReceiptState]] = {}
 
 
@@ -239,64 +234,3 @@ def _changed(
             after = edited(receipt, shown[receipt.baixa], customer, now)
         if after != receipt:
             yield receipt, after
-
-
-def vanished(receipt: Receipt, now: UnixMs, *, mailed: ReceiptState | None = None) -> Receipt:
-    """
-    Return what an undone payment's receipt becomes. One that is being sent is left to its sender.
-
-    One that waits, and was *mailed* to some of its addresses, is not withdrawn: booked again, it would be mailed again.
-    """
-    if receipt.state is ReceiptState.SENDING:
-        return receipt
-    if receipt.state in WITHDRAWABLE and mailed:
-        ended = replace(corrections.dropped(receipt), state=mailed, reason=None, gone=True, changed_ms=now)
-        return corrections.undone(ended, now) if mailed is ReceiptState.SENT else ended
-    if receipt.state in WITHDRAWABLE:
-        return replace(receipt, state=ReceiptState.WITHDRAWN, reason=None, gone=True, changed_ms=now)
-    if receipt.state is ReceiptState.SENT:
-        return corrections.undone(receipt, now)
-    return replace(receipt, gone=True)
-
-
-def edited(receipt: Receipt, baixa: Baixa, customer: Customer, now: UnixMs) -> Receipt:
-    """
-    Return what an edited payment's receipt becomes: anew before its mail, flagged after it.
-
-    A new revision alone is no edit worth a word: the arrival of the document may raise it as well.
-    """
-    if receipt.state is ReceiptState.SENDING:
-        return receipt
-    is_now = PaymentTerms(
-        amount=baixa.composition.paid, paid_on=baixa.paid_on, customer=customer.id, customer_name=customer.name
-    )
-    if receipt.state in _MAILED:
-        return replace(corrections.flagged(receipt, is_now, now), revision=baixa.revision)
-    same = replace(is_now, customer_name=receipt.customer_name) == receipt.terms
-    now_is = replace(
-        receipt,
-        revision=baixa.revision,
-        amount=is_now.amount,
-        paid_on=is_now.paid_on,
-        customer=is_now.customer,
-        customer_name=is_now.customer_name,
-        emptied_ms=UnixMs(0),
-    )
-    if receipt.reason is Reason.BEFORE_CONNECTION and receipt.revision != baixa.revision:
-        return replace(now_is, state=ReceiptState.HELD, reason=Reason.MAYBE_BEFORE_CONNECTION, changed_ms=now)
-    if receipt.state in OPEN and not same:
-        return _anew(now_is, now)
-    return now_is
-
-
-def _anew(receipt: Receipt, now: UnixMs) -> Receipt:
-    """Return a receipt as if just found: another amount or date needs another document."""
-    return replace(
-        receipt,
-        state=ReceiptState.FOUND,
-        changed_ms=now,
-        due_ms=now,
-        asks=0,
-        document_sha256="",
-        document_source="",
-    )

@@ -32,7 +32,7 @@ from payflow.errors import SendLogUnavailable
 from payflow.ledger.deliveries import EPOCHS, LOG_EPOCH, Epoch, LaneDeliveries
 from payflow.ledger.lane import LaneLedger
 from payflow.ledger.send_log import TableSendLog
-from payflow.looking.reading import edited
+from payflow.looking.changed import edited
 from payflow.looking.recreated import Recreation
 from payflow.mail.channel import SmtpChannel
 from payflow.mail.smtp import Auth, Security, Server

@@ -19,7 +19,7 @@ from payflow.delivery.purging import Purging
 from payflow.delivery.retention import CompanyRetention
 from payflow.ledger import backup, listing, verifying
 from payflow.ledger.listing import Wish
-from payflow.looking.reading import edited, vanished
+from payflow.looking.changed import edited, vanished
 from payflow.mail.bounces import Bounce
 from payflow.model import Baixa, BaixaId, Centavos, Composition, Customer, CustomerId, InstalmentId, PaymentTerms
 from payflow.state import After, Delivery, DeliveryState, Reason, Receipt, ReceiptState

@@ -17,7 +17,7 @@ from payflow.delivery import choices, retention
 from payflow.delivery.choices import Decider, Resend
 from payflow.delivery.retention import CompanyRetention
 from payflow.ledger import keys, verifying
-from payflow.looking.reading import edited
+from payflow.looking.changed import edited
 from payflow.model import BaixaId, Customer, CustomerId, InstalmentId
 from payflow.retentions import RUN_MS_MAX, Retentions
 from payflow.state import CompanyStatus, Delivery, DeliveryState, Reason, Receipt, ReceiptState
