@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 from pydantic import SecretStr
 
 from distributor.model import Address
+from distributor.settings import lanes
 from distributor.settings import values as accept
 from distributor.settings.operations import VaultSettings, chain_id_setting
 from distributor.state import Identity
@@ -139,63 +139,26 @@ class SigningSettings(SettingsGroup):
             lambda allowed, key: allowed or key is None,
             ("use_keyvault", "operator_key"),
             "OPERATOR_KEY_ID",
-            "is a key in a vault, and BALLX_USE_KV=0 forbids asking one",
+            lanes.NO_VAULT,
         ),
         Rule(
             lambda allowed, key: allowed or key is None,
             ("use_keyvault", "operator_key_retiring"),
             "OPERATOR_KEY_ID_RETIRING",
-            "is a key in a vault, and BALLX_USE_KV=0 forbids asking one",
+            lanes.NO_VAULT,
         ),
     ]
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
-        """Yield each lane with two keys, with a key in a vault that may not be asked, or with another lane's key."""
-        in_vault = values.get("lane_keys", {})
-        for name in in_vault.keys() & values.get("lane_pks", {}).keys():
-            yield Problem(_KEY_ID.of(name), f"and {_PK.of(name)} must not both be set: a lane has one key")
-        if not values.get("use_keyvault", True):
-            yield from (Problem(_KEY_ID.of(name), _NO_VAULT) for name in in_vault)
-        yield from _shared(_PK, values)
-        yield from _shared(_KEY_ID, values)
+        """Return each lane with two keys, with a key in a vault that may not be asked, or with another lane's key."""
+        return lanes.disagreements(values)
 
     @property
     def lanes(self) -> Mapping[str, tuple[SecretStr | None, VaultItem | None]]:
         """The key of each further lane, by its name: a private one, or one inside Key Vault."""
         names = sorted({*self.lane_pks, *self.lane_keys})
         return {name: (self.lane_pks.get(name), self.lane_keys.get(name)) for name in names}
-
-
-class _Kind(NamedTuple):
-    """One of the two kinds of keys: its setting, and where the values of each are."""
-
-    setting: str
-    one: str
-    lanes: str
-
-    def of(self, lane: str) -> str:
-        """Return the setting of *lane*; of the one without a name where it is empty."""
-        return lane_setting(self.setting, lane)
-
-
-_PK = _Kind("OPERATOR_PK", "operator_pk", "lane_pks")
-_KEY_ID = _Kind("OPERATOR_KEY_ID", "operator_key", "lane_keys")
-_NO_VAULT = "is a key in a vault, and BALLX_USE_KV=0 forbids asking one"
-
-
-def lane_setting(setting: str, lane: str) -> str:
-    """Return the setting that holds *lane*'s key, beside *setting* of the lane without a name."""
-    return f"{setting}__{lane.upper().replace('-', '_')}" if lane else setting
-
-
-def _shared(kind: _Kind, values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield each lane whose key another lane, or the retiring operator, has as well."""
-    named = {f"{kind.setting}_RETIRING": values.get(f"{kind.one}_retiring"), kind.setting: values.get(kind.one)}
-    lanes = {kind.of(name): key for name, key in sorted(values.get(kind.lanes, {}).items())}
-    for (one, key), (other, same) in combinations({**named, **lanes}.items(), 2):
-        if key is not None and key == same and other in lanes:
-            yield Problem(other, f"must be another key than {one}: two lanes cannot share an operator's nonces")
 
 
 class FeeSettings(SettingsGroup):

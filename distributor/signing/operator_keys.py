@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from distributor.settings.chain import lane_setting
+from distributor.settings.lanes import lane_setting
 from distributor.signing.signer import LocalSigner
 from foundation.errors import ConfigurationError
 from foundation.lazy import Lazy
