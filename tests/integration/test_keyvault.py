@@ -270,9 +270,9 @@ def test_without_a_vault_its_libraries_stay_unloaded() -> None:
     """The webhook with plain settings does not pay for them."""
     code = (
         "import asyncio, sys\n"
-        "from foundation.secrets.sign_in import sign_in\n"
+        "from foundation.secrets.sign_in import azure_credential\n"
         "from foundation.secrets.key_vault import KeyVaultSecrets\n"
-        "secrets = KeyVaultSecrets({'A': 'literal'}, sign_in=sign_in, clock=lambda: 0)\n"
+        "secrets = KeyVaultSecrets({'A': 'literal'}, sign_in=azure_credential, clock=lambda: 0)\n"
         "assert asyncio.run(secrets.get('A')) == 'literal'\n"
         "print([name for name in sys.modules if name.startswith('azure')])\n"
     )
