@@ -11,6 +11,7 @@ from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Ord
 from distributor.payout.order_names import order_names
 from distributor.ports import Alarm
 from distributor.reasons import HELD, waiting_alarm
+from distributor.settings.lanes import lane_setting
 from distributor.state import Stats, WaitingReason
 
 
@@ -35,7 +36,7 @@ def passed_over(order: Order, why: str) -> Alarm:
 
 def lane_stopped(name: str, operator: Address, reason: WaitingReason, detail: str) -> Alarm:
     """One of several operators takes no orders; the others do not wait for it."""
-    setting = f"OPERATOR_PK__{name.upper()}" if name else "OPERATOR_PK"
+    setting = lane_setting("OPERATOR_PK", name)
     return Alarm(
         code="lane_stopped",
         summary=f"The lane of operator {operator} ({setting}) takes no orders, {reason}: {detail}",

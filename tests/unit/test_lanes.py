@@ -9,6 +9,7 @@ import pytest
 
 from distributor.ledger import Ledger
 from distributor.model import Address, OrderStatus
+from distributor.payout import alarms
 from distributor.payout.facts import standing_facts
 from distributor.payout.lane_choice import STUCK_MS
 from distributor.payout.notices import Notices
@@ -329,3 +330,10 @@ async def test_the_ages_of_two_lanes_are_told_apart() -> None:
     assert {f"nonce 0 of {OPERATOR}", f"nonce 0 of {SECOND}", "nonce 1"} <= set(open_long)
     assert len(open_long) == len(set(open_long)) == 17
     assert ["In flight: 16" in fact.detail for fact in facts if fact.code == "slots_stuck"] == [True]
+
+
+def test_a_stopped_lane_is_named_by_the_setting_it_has() -> None:
+    """A lane's name has a hyphen where its setting has an underline."""
+    stopped = alarms.lane_stopped("b-two", SECOND, WaitingReason.GAS_SHORT, "no POL")
+
+    assert "(OPERATOR_PK__B_TWO)" in stopped.summary
