@@ -25,6 +25,7 @@ from foundation.tablestore.ports import AuditTrail, Value
 from payflow.delivery import bounced
 from payflow.delivery.doors import BadBounceSignature
 from payflow.delivery.ports import SendLog
+from payflow.errors import SendLogUnavailable
 from payflow.ledger import keys
 from payflow.ledger.deliveries import mail_of_operation
 from payflow.ledger.entries import Entries
@@ -80,11 +81,11 @@ class EventDoor:
         found = acs_events.parse_events(body)
         if found.is_foreign or "ce-specversion" in {name.lower() for name in headers}:
             raise UnknownFormat("CloudEvents are read in JSON, version 1.0.")
-        waiting: Contention | None = None
+        waiting: Contention | SendLogUnavailable | None = None
         for report in found.reports:
             try:
                 await self._take(report)
-            except Contention as one:
+            except (Contention, SendLogUnavailable) as one:
                 waiting = one  # it keeps no other company's report from being stored
         if waiting:
             raise waiting

@@ -18,6 +18,7 @@ from payflow.delivery.doors import BadBounceSignature
 from payflow.delivery.event_door import EventDoor, UnknownFormat
 from payflow.delivery.ports import delivery_key
 from payflow.delivery.restore import KnownSend, fold
+from payflow.errors import SendLogUnavailable
 from payflow.ledger.deliveries import mail_of_operation
 from payflow.ledger.keys import RESTORING
 from payflow.ledger.send_log import TableSendLog
@@ -250,6 +251,23 @@ async def test_a_report_that_must_wait_holds_no_other_of_its_post() -> None:
         await door.post(HEADERS, {}, json.dumps([event("Bounced"), event("Bounced", operation=named)]).encode())
 
     assert (await first.state(), await second.state()) == (ReceiptState.SENT, ReceiptState.REFUSED)
+
+
+async def test_a_send_log_that_is_away_holds_no_other_report_of_its_post(world: World) -> None:
+    """The confirmed mail comes again with the next post; the one that came back is stored now."""
+    another = f"<{'0' * 40}@payflow.example>"
+    named = operation_of(another)
+    unknown = await World().mailed(DeliveryState.UNKNOWN, message_id=another, operation_id=named)
+    other = CompanyId("other")
+    await world.book.entries.lower(other, NOW, CompanyStatus.ACTIVE)
+    lanes = {COMPANY: world.book.lane, other: unknown.book.lane}
+    world.log_rows.go_down()
+    door = replace(world.door, lane=lanes.__getitem__)
+
+    with pytest.raises(SendLogUnavailable):
+        await door.post(HEADERS, {}, json.dumps([event("Delivered", operation=named), event("Bounced")]).encode())
+
+    assert (await unknown.state(), await world.state()) == (ReceiptState.UNKNOWN, ReceiptState.REFUSED)
 
 
 async def test_a_post_of_event_grids_largest_size_is_read_and_a_larger_one_refused(world: World) -> None:
