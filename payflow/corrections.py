@@ -52,13 +52,8 @@ def unflagged(receipt: Receipt) -> Receipt:
 
 def ordered(receipt: Receipt, mails: Sequence[Delivery], who: str, now: UnixMs) -> Receipt:
     """Return *receipt* as it begins anew for a correction, with what its payment was last seen to be."""
-    terms = receipt.now_is or receipt.terms
     return replace(
-        receipt,
-        amount=terms.amount,
-        paid_on=terms.paid_on,
-        customer=terms.customer,
-        customer_name=terms.customer_name,
+        receipt.with_terms(receipt.now_is or receipt.terms),
         state=ReceiptState.FOUND,
         reason=None,
         found_ms=now,
@@ -102,11 +97,7 @@ def dropped(receipt: Receipt) -> Receipt:
     if not was:
         return receipt
     return replace(
-        receipt,
-        amount=was.amount,
-        paid_on=was.paid_on,
-        customer=was.customer,
-        customer_name=was.customer_name,
+        receipt.with_terms(was),
         document_sha256=receipt.was_sha256,
         now_is=receipt.terms if receipt.after is After.CHANGED else NO_TERMS,
         was_mailed=NO_TERMS,

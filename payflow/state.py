@@ -7,7 +7,7 @@ part of what the value is. Values of the enumerations are stored: they are promi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from foundation.clock import UnixMs
@@ -226,6 +226,16 @@ class Receipt:
     def terms(self) -> PaymentTerms:
         return PaymentTerms(
             amount=self.amount, paid_on=self.paid_on, customer=self.customer, customer_name=self.customer_name
+        )
+
+    def with_terms(self, terms: PaymentTerms) -> Receipt:
+        """Return this receipt as one of a payment that is *terms*."""
+        return replace(
+            self,
+            amount=terms.amount,
+            paid_on=terms.paid_on,
+            customer=terms.customer,
+            customer_name=terms.customer_name,
         )
 
 

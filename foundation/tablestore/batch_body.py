@@ -29,7 +29,7 @@ _METADATA = "application/json;odata=minimalmetadata"
 
 
 class UnreadableGroupAnswer(Exception):
-    """The answer is none of the service's: what became of the group is not known."""
+    """The service does not answer like this: what became of the group is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -48,15 +48,7 @@ def edited(receipt: Receipt, baixa: Baixa, customer: Customer, now: UnixMs) -> R
     if receipt.state in _MAILED:
         return replace(corrections.flagged(receipt, is_now, now), revision=baixa.revision)
     same = replace(is_now, customer_name=receipt.customer_name) == receipt.terms
-    now_is = replace(
-        receipt,
-        revision=baixa.revision,
-        amount=is_now.amount,
-        paid_on=is_now.paid_on,
-        customer=is_now.customer,
-        customer_name=is_now.customer_name,
-        emptied_ms=UnixMs(0),
-    )
+    now_is = replace(receipt.with_terms(is_now), revision=baixa.revision, emptied_ms=UnixMs(0))
     if receipt.reason is Reason.BEFORE_CONNECTION and receipt.revision != baixa.revision:
         return replace(now_is, state=ReceiptState.HELD, reason=Reason.MAYBE_BEFORE_CONNECTION, changed_ms=now)
     if receipt.state in OPEN and not same:
