@@ -36,7 +36,7 @@ First start: this installs what the stack needs, into {root} only:
   .venv          Python packages             about 100 MB to download
   node_modules   Azurite, anvil, compiler    about 125 MB to download
   .devstack      the Functions worker library, logs; and Node (about 60 MB) into .venv where none is installed
-Two minutes with a fast connection, ten with a slow one. Later starts skip all of it."""
+Two minutes with a fast connection, ten with a slow one; .devstack/setup.log shows how far. Later starts skip it."""
 
 
 def in_venv() -> bool:
