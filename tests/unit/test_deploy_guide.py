@@ -81,7 +81,7 @@ def test_each_step_shows_what_it_prints(paper: str) -> None:
     steps = re.split(r"^## (?=\d+\.)", paper, flags=re.MULTILINE)[1:]
     last, *_ = re.split(r"^## ", steps[-1], flags=re.MULTILINE)
 
-    assert len(steps) == 8
+    assert len(steps) == 9
     assert [step.splitlines()[0] for step in [*steps[:-1], last] if not SHOWS.search(step)] == []
 
 
