@@ -7,6 +7,7 @@ The container has one of these. They share a ledger, the nodes, the alarms and t
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from distributor.settings.use_cases import DistributionSettings, MonitorSettings, PayoutSettings
@@ -34,17 +35,18 @@ class PayoutWiring:
     @built_once
     async def distribution(self) -> Distribution:
         from distributor.payout.distribution import Distribution
+        from distributor.payout.lane import OperatorLane
         from distributor.payout.preflight import DistributionConfig
 
         settings = await self._resources.settings(DistributionSettings)
         payout = settings.payout
-        lanes = dict(await self._resources.operator_keys.lanes(payout.signing))
-        return Distribution(
-            ledger=await self._resources.ledger(),
+        signers = await self._resources.operator_keys.lanes(payout.signing)
+        ledger, alarms = await self._resources.ledger(), await self._resources.alarms()
+        lane = partial(
+            OperatorLane,
+            ledger=ledger,
             chain=await self._resources.chain(),
-            signer=lanes.pop(""),
-            others=lanes,
-            alarms=await self._resources.alarms(),
+            alarms=alarms,
             clock=self._clock,
             config=DistributionConfig(
                 identity=payout.contracts.identity,
@@ -54,9 +56,15 @@ class PayoutWiring:
                 caps=settings.caps.caps,
                 decimals=payout.contracts.decimals,
             ),
-            holder=self._holder,
             guard_way=await self._resources.guard_way(payout),
             registration=await self._shop_registration(),
+        )
+        return Distribution(
+            ledger=ledger,
+            alarms=alarms,
+            clock=self._clock,
+            lanes=[lane(signer=signer, name=name) for name, signer in signers.items()],
+            holder=self._holder,
         )
 
     async def _shop_registration(self) -> ShopRegistration:
@@ -75,10 +83,10 @@ class PayoutWiring:
         from distributor.payout.steps import StepExecutor
 
         settings = await self._resources.settings(PayoutSettings)
-        distribution = await self.distribution()
+        distribution, chain = await self.distribution(), await self._resources.chain()
         steps = StepExecutor(
             ledger=distribution.ledger,
-            chain=distribution.chain,
+            chain=chain,
             signers=await self._resources.operator_keys.signers(settings.signing),
             alarms=distribution.alarms,
             clock=self._clock,
@@ -93,7 +101,7 @@ class PayoutWiring:
         )
         return Settlement(
             ledger=distribution.ledger,
-            chain=distribution.chain,
+            chain=chain,
             steps=steps,
             distribution=distribution,
             clock=self._clock,
@@ -128,8 +136,8 @@ class PayoutWiring:
                 policy=payout.settlement,
             ),
             registration=await self._shop_registration(),
-            operator=distribution.signer.address,
-            others=[signer.address for signer in distribution.others.values()],
+            operator=distribution.lane.operator,
+            others=[lane.operator for lane in distribution.lanes[1:]],
             thresholds=settings.thresholds,
             limits=payout.fees,
         )

@@ -36,6 +36,7 @@ from foundation.clock import UnixMs
 from foundation.settings.reading import read_group
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Row, RowWrite, Version
+from tests.distributions import with_lanes
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.functions import Out, a_context
 from tests.fakes.queues import MemoryQueues
@@ -151,8 +152,8 @@ class Service:
     def restart_payouts(self) -> None:
         """Build distribution and settlement from the settings of now."""
         made = self.world.a_distribution(self.world.distribution.holder)
-        config = replace(made.config, decimals=self.decimals)
-        made = replace(made, registration=self.registration, config=config)
+        config = replace(made.lane.config, decimals=self.decimals)
+        made = with_lanes(made, registration=self.registration, config=config)
         settlement = self.world.a_settlement(made)
         signers = {} if self.keyless else settlement.steps.signers
         settlement = replace(settlement, steps=replace(settlement.steps, signers=signers))

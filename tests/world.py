@@ -23,7 +23,7 @@ from distributor.state import Identity
 from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
-from tests import factories
+from tests import distributions, factories
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, TOKEN, FakeChain, FakeSigner
 from tests.fakes.chain_state import GUARD
@@ -78,13 +78,13 @@ class World:
         return Ledger(self.rows, self.audit, clock=self.clock)
 
     def a_distribution(self, holder: str) -> Distribution:
-        return Distribution(
-            ledger=self.ledger,
+        return distributions.a_distribution(
+            self.ledger,
+            self.alarms,
+            self.clock,
+            {"": self.signer, **self.others},
+            holder=holder,
             chain=self.chain,
-            signer=self.signer,
-            others=self.others,
-            alarms=self.alarms,
-            clock=self.clock,
             config=DistributionConfig(
                 identity=self.identity,
                 limits=self.limits,
@@ -92,7 +92,6 @@ class World:
                 orders_per_transaction=self.orders_per_transaction,
                 caps=self.caps,
             ),
-            holder=holder,
             guard_way=self.a_guard_way() if self.identity.guard else None,
         )
 

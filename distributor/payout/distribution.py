@@ -9,18 +9,15 @@ are in the ledger before any node sees them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from distributor.ledger import Ledger
-from distributor.payout.guard_way import GuardWay
 from distributor.payout.lane import OperatorLane, Outcome
 from distributor.payout.lane_choice import LaneChoice
 from distributor.payout.notices import Notices
-from distributor.payout.preflight import DistributionConfig
 from distributor.payout.selection import Line
-from distributor.payout.shop_registration import ShopRegistration
-from distributor.ports import Alarms, Chain, Signer
+from distributor.ports import Alarms
 from foundation import logs
 from foundation.clock import Clock
 from foundation.single_flight import SingleFlight
@@ -46,43 +43,18 @@ class Distribution:
     """Pay waiting orders, oldest first, in rounds; each round binds in one lane, under one lease for all lanes."""
 
     ledger: Ledger
-    chain: Chain
-    signer: Signer
     alarms: Alarms
     clock: Clock
-    config: DistributionConfig
+    lanes: Sequence[OperatorLane]
+    """One for each operator that pays, at least one; the first has no name and gives the lease its name."""
     holder: str
     """This process, as the owner of leases."""
-    guard_way: GuardWay | None = None
-    """None: the operator pays at the Authority itself."""
-    registration: ShopRegistration | None = None
-    """Registers the shops' secrets that need no person; None: none is registered from here."""
-    others: Mapping[str, Signer] = field(default_factory=dict)
-    """Further operators that pay at the same time, each by the name of its lane."""
     _flight: SingleFlight = field(default_factory=SingleFlight, init=False, repr=False)
 
     @property
     def lane(self) -> OperatorLane:
-        """The lane of ``signer``."""
-        return self._lane(self.signer)
-
-    @property
-    def lanes(self) -> Sequence[OperatorLane]:
-        """Every lane: the one without a name, then those of ``others``."""
-        return [self.lane, *(self._lane(signer, name) for name, signer in self.others.items())]
-
-    def _lane(self, signer: Signer, name: str = "") -> OperatorLane:
-        return OperatorLane(
-            ledger=self.ledger,
-            chain=self.chain,
-            signer=signer,
-            alarms=self.alarms,
-            clock=self.clock,
-            config=self.config,
-            guard_way=self.guard_way,
-            registration=self.registration,
-            name=name,
-        )
+        """The lane without a name."""
+        return self.lanes[0]
 
     @property
     def _notices(self) -> Notices:
@@ -107,9 +79,9 @@ class Distribution:
         return Drained(bound=bound, open=await self.ledger.any_open())
 
     async def _leased(self) -> int:
-        lease = await self.ledger.leases.acquire(f"distribution:{self.signer.address}", self.holder, ttl_ms=LEASE_MS)
+        lease = await self.ledger.leases.acquire(f"distribution:{self.lane.operator}", self.holder, ttl_ms=LEASE_MS)
         if lease is None:
-            logs.info(_log, "distribution_elsewhere", operator=self.signer.address)
+            logs.info(_log, "distribution_elsewhere", operator=self.lane.operator)
             return 0
         try:
             bound, looked_to = await self._rounds(lease)
@@ -123,7 +95,7 @@ class Distribution:
     async def _rounds(self, lease: Lease) -> tuple[int, str | None]:
         """Go on while rounds move orders; return the transactions bound and the last place looked at."""
         bound, line = 0, Line()
-        choice = LaneChoice(lanes=self.lanes, max_in_flight=self.config.max_in_flight)
+        choice = LaneChoice(lanes=self.lanes)
         for _ in range(ROUNDS_PER_DRAIN):
             done = await self._round(line, choice)
             bound += done.bound

@@ -52,7 +52,6 @@ class LaneChoice:
     """The lanes of one drain, in the order of the settings, and why some of them take no orders in it."""
 
     lanes: Sequence[OperatorLane]
-    max_in_flight: int
     stopped: dict[Address, Obstacle] = field(default_factory=dict)
 
     @property
@@ -62,7 +61,7 @@ class LaneChoice:
 
     def next(self, opened: Opened, now: UnixMs) -> OperatorLane | None:
         """Return the lane with the most free slots among those that take orders; None where none does."""
-        slots = {lane.operator: self._slots(opened, lane.operator, now) for lane in self.lanes}
+        slots = {lane.operator: _slots(lane, opened, now) for lane in self.lanes}
         usable = [lane for lane in self.lanes if lane.operator not in self._troubled]
         moving = [lane for lane in usable if slots[lane.operator].moves]
         asked = [lane for lane in moving or usable if lane.operator not in self.stopped]
@@ -91,12 +90,13 @@ class LaneChoice:
         full = WaitingReason.SLOTS_FULL
         return {operator: each for operator, each in self.stopped.items() if each.reason is not full}
 
-    def _slots(self, opened: Opened, operator: Address, now: UnixMs) -> _Slots:
-        flying = [
-            each.transaction
-            for each in opened.transactions
-            if each.transaction.operator == operator and each.transaction.status is not TransactionStatus.MINED
-        ]
-        lowest = min(flying, key=lambda transaction: transaction.nonce, default=None)
-        moves = lowest is None or elapsed_ms(lowest.bound_ms, now) < STUCK_MS
-        return _Slots(free=self.max_in_flight - len(flying), moves=moves)
+
+def _slots(lane: OperatorLane, opened: Opened, now: UnixMs) -> _Slots:
+    flying = [
+        each.transaction
+        for each in opened.transactions
+        if each.transaction.operator == lane.operator and each.transaction.status is not TransactionStatus.MINED
+    ]
+    lowest = min(flying, key=lambda transaction: transaction.nonce, default=None)
+    moves = lowest is None or elapsed_ms(lowest.bound_ms, now) < STUCK_MS
+    return _Slots(free=lane.config.max_in_flight - len(flying), moves=moves)

@@ -33,7 +33,7 @@ class SomeLanePays:
         """Return what would stop an order; None while one lane would pay it. Raises StoreUnavailable."""
         asked = self.distribution
         notices = Notices(ledger=asked.ledger, alarms=asked.alarms, clock=asked.clock)
-        choice = LaneChoice(lanes=asked.lanes, max_in_flight=asked.config.max_in_flight)
+        choice = LaneChoice(lanes=asked.lanes)
         if not choice.several:
             return await WouldPay(asked.lane).obstacle()
         for lane in choice.lanes:

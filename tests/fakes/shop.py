@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributor.ledger.secret_fingerprints import SecretFingerprints
@@ -18,6 +18,7 @@ from distributor.webhook.authentication import WebhookRequest
 from distributor.webhook.intake import Intake
 from distributor.webhook.signature import Key
 from foundation.errors import ConfigurationError
+from tests.distributions import with_lanes
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, RESERVE, TOKEN
 from tests.fakes.senders import authentication
 from tests.world import World
@@ -76,7 +77,7 @@ class Shop:
 
     async def pay(self) -> None:
         """Drain, and let the chain make what was bound final."""
-        await replace(self.world.distribution, registration=self.registration).drain()
+        await with_lanes(self.world.distribution, registration=self.registration).drain()
         await self.world.settle(turns=16)
 
     async def secret(self, secret: str) -> KnownSecret:

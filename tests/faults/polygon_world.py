@@ -33,6 +33,7 @@ from distributor.units import TokenUnits, Wei
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import Rows
+from tests.distributions import a_distribution
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, an_order
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.clock import FrozenClock
@@ -213,14 +214,14 @@ class PolygonWorld:
         )
 
     def _distribution(self) -> Distribution:
-        return Distribution(
-            ledger=self.ledger,
-            chain=self.chain,
-            signer=self.signer,
-            alarms=self._alarms,
-            clock=self.clock,
-            config=DistributionConfig(identity=self.identity, limits=LIMITS, max_in_flight=16),
+        return a_distribution(
+            self.ledger,
+            self._alarms,
+            self.clock,
+            {"": self.signer},
             holder="process-1",
+            chain=self.chain,
+            config=DistributionConfig(identity=self.identity, limits=LIMITS, max_in_flight=16),
             guard_way=self._guard_way(),
         )
 

@@ -86,7 +86,7 @@ async def pause_before_it_is_mined(container: Container, order: Order, devchain:
     devchain.pause()
     distribution = await container.payouts.distribution()
     (attempt,) = await distribution.ledger.attempts(order.operator, order.nonce)
-    (said,) = await distribution.chain.submit([attempt.raw])
+    (said,) = await distribution.lane.chain.submit([attempt.raw])
     assert said.outcome is SubmitOutcome.ACCEPTED
 
 
@@ -104,7 +104,7 @@ async def spend_from_a_wallet(container: Container, order: Order, deployment: De
         chain_id=deployment.chain_id, nonce=order.nonce, call=call, gas_limit=300_000, fees=SPEED_UP
     )
     signed = await LocalSigner(deployment.operator_key).sign(unsigned)
-    (said,) = await (await container.payouts.distribution()).chain.submit([signed.raw])
+    (said,) = await (await container.payouts.distribution()).lane.chain.submit([signed.raw])
     assert said.outcome is SubmitOutcome.ACCEPTED
     return signed.tx_hash
 
@@ -170,7 +170,7 @@ async def test_a_payment_sped_up_in_a_wallet_is_found_and_counts(
 ) -> None:
     """Settlement cannot know the hash; a person names it, and the chain proves the rest."""
     order = await a_bound_order(container, deployment)
-    call = (await container.payouts.distribution()).chain.pay(order)
+    call = (await container.payouts.distribution()).lane.chain.pay(order)
     tx_hash = await spend_from_a_wallet(container, order, deployment, call)
     devchain.mine()
     assert await resolve(container, order, deployment, tx_hash) is Resolved.NOT_FINAL

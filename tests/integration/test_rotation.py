@@ -70,7 +70,7 @@ async def test_both_operators_pay_through_a_rotation(
     ledger = (await before.intake()).ledger
     orders = [await receive(before, deployment, number) for number in range(4)]
     assert (await (await before.payouts.distribution()).drain()).bound == 4
-    second = (await after.payouts.distribution()).signer.address
+    second = (await after.payouts.distribution()).lane.signer.address
     devchain.grant(second)
     assert await ledger.admin.add_operator(second, devchain.nonce_of(second))
     orders += [await receive(after, deployment, number) for number in range(4, 8)]

@@ -71,7 +71,7 @@ def a_full_lane_makes_way_for_one_that_stands_still(patch: Patch) -> None:
     """Bind behind a nonce that stands still as soon as the lanes that move are full."""
 
     def next_(self: LaneChoice, opened: Opened, now: UnixMs) -> OperatorLane | None:
-        slots = {lane.operator: self._slots(opened, lane.operator, now) for lane in self.lanes}
+        slots = {lane.operator: lane_choice._slots(lane, opened, now) for lane in self.lanes}
         free: Sequence[OperatorLane] = [
             lane for lane in self.lanes if lane.operator not in self.stopped and slots[lane.operator].free > 0
         ]

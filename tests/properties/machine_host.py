@@ -14,7 +14,6 @@ from distributor.payout.adoption import Adoption
 from distributor.payout.cancellation import Cancellation
 from distributor.payout.correction import Correction
 from distributor.payout.decision import Decision
-from distributor.payout.distribution import Distribution
 from distributor.payout.guard_settling import GuardSettling
 from distributor.payout.guard_way import GuardWay
 from distributor.payout.preflight import DistributionConfig
@@ -30,6 +29,7 @@ from foundation.clock import UnixMs
 from foundation.errors import ConfigurationError, InvariantBroken, Transient
 from foundation.purge_journal import PurgeJournal
 from foundation.tablestore.memory import MemoryRows
+from tests.distributions import a_distribution
 from tests.fakes.chain import FakeSigner
 from tests.fakes.chain_state import GUARD
 from tests.fakes.history import FakeHistory
@@ -62,13 +62,13 @@ class Host:
         guard = SteppedGuard(guard=world.guard, turns=self.turns)
         limits = world.rulebook.limits
         first, *others = world.lanes or world.operators[-1:]
-        self.distribution = Distribution(
-            ledger=self.ledger,
+        self.distribution = a_distribution(
+            self.ledger,
+            alarms,
+            clock,
+            {"": signers[first], **{f"lane {each}": signers[each] for each in others}},
+            holder=name,
             chain=chain,
-            signer=signers[first],
-            others={f"lane {each}": signers[each] for each in others},
-            alarms=alarms,
-            clock=clock,
             config=DistributionConfig(
                 identity=world.identity,
                 limits=limits,
@@ -76,7 +76,6 @@ class Host:
                 orders_per_transaction=ORDERS_PER_TRANSACTION if world.guarded else 1,
                 caps=self.caps,
             ),
-            holder=name,
             guard_way=self._guard_way(guard, alarms) if world.guarded else None,
             registration=None if world.shops is None else a_registration(self, world.shops),
         )

@@ -706,7 +706,7 @@ async def few_words(claims: Sequence[Claim], *, node: str, mark: Mark | None = N
 async def test_a_ledger_that_is_not_ours_would_stop_an_order() -> None:
     """Another reserve in the settings, or an operator without a nonce row."""
     world = await a_world()
-    config = replace(world.distribution.config, identity=replace(IDENTITY, reserve=an_address("another")))
+    config = replace(world.distribution.lane.config, identity=replace(IDENTITY, reserve=an_address("another")))
     foreign = await WouldPay(replace(world.distribution.lane, config=config)).obstacle()
     unknown = await WouldPay(replace(world.distribution.lane, signer=FakeSigner(an_address("new operator")))).obstacle()
 

@@ -217,7 +217,7 @@ async def test_a_lane_that_is_taken_out_of_the_settings_is_settled_by_its_key() 
     await bind(world, 2)
     world.chain.set_base_fee(Wei(50 * GWEI))
     world.chain.mine()
-    alone = replace(world.distribution, others={})
+    alone = replace(world.distribution, lanes=[world.distribution.lane])
     world.settlement = Settlement(
         **{
             name: getattr(world.settlement, name)

@@ -28,6 +28,7 @@ from distributor.recovery.rebuild import NotSettled, Rebuild
 from distributor.recovery.rebuild_report import RebuildReport
 from distributor.units import TokenUnits, Wei
 from foundation.errors import ConfigurationError
+from tests.distributions import with_lanes
 from tests.factories import GWEI, LIMITS, POLICY, TOKEN, a_block, a_hash, an_address, an_order
 from tests.fakes.chain import AUTHORITY, CUSTOMERS, OPERATOR, RESERVE, FakeChain, FakeSigner
 from tests.fakes.chain_state import GUARD, Behaviour, distribute_data
@@ -305,10 +306,9 @@ async def test_a_payout_too_dear_to_replace_is_mined_and_found() -> None:
     """Whichever transaction wins the nonce: the order is paid once."""
     world = await a_world()
     await world.receive("ORD1")
-    world.distribution = replace(
-        world.distribution,
-        config=replace(world.distribution.config, limits=LIMITS.model_copy(update={"min_tip_wei": Wei(39 * GWEI)})),
-    )
+    dear = LIMITS.model_copy(update={"min_tip_wei": Wei(39 * GWEI)})
+    config = replace(world.distribution.lane.config, limits=dear)
+    world.distribution = with_lanes(world.distribution, config=config)
     await world.distribution.drain()
     context = await lose_ledger(world)
 

@@ -12,6 +12,7 @@ from distributor.payout.settlement import Settlement
 from distributor.units import Wei
 from foundation.clock import UnixMs
 from foundation.tablestore.leases import Lease, Leases
+from tests.distributions import with_lanes
 from tests.factories import GWEI, LIMITS
 from tests.fakes.chain import OPERATOR, FakeChain, FakeSigner
 from tests.unit.test_sweep import NO_FLOORS, a_watcher
@@ -109,7 +110,7 @@ async def test_a_pause_among_racing_hosts_stops_both() -> None:
 
 def rotated(world: World, *keys: Address) -> Settlement:
     """Return the service after a rotation: the new operator binds, *keys* are there to sign."""
-    distribution = replace(world.a_distribution("rotated"), signer=FakeSigner(ROTATED))
+    distribution = with_lanes(world.a_distribution("rotated"), signer=FakeSigner(ROTATED))
     settlement = world.a_settlement(distribution)
     signers = {key: FakeSigner(key) for key in keys}
     return replace(settlement, steps=replace(settlement.steps, signers=signers))

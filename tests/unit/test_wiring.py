@@ -98,7 +98,7 @@ async def test_each_use_case_is_built_once_and_shares_its_parts(container: Conta
 
     assert await container.payouts.distribution() is distribution
     assert settlement.distribution is distribution
-    assert settlement.steps.chain is settlement.chain is balance_monitor.chain is distribution.chain
+    assert settlement.steps.chain is settlement.chain is balance_monitor.chain is distribution.lane.chain
     assert intake.ledger is balance_monitor.ledger is distribution.ledger is (await container.status()).ledger
     assert (await container.sweep()).ledger is (await container.ledger()) is intake.ledger
 
@@ -112,15 +112,16 @@ async def test_settings_arrive_where_they_act(environ: dict[str, str], container
     distribution, settlement = await container.payouts.distribution(), await container.payouts.settlement()
     monitor = await container.payouts.balance_monitor()
     policy, thresholds = settlement.steps.policy, monitor.thresholds
+    config = distribution.lane.config
 
-    assert (distribution.config.limits.max_fee_wei, distribution.config.limits.gas_limit) == (55 * 10**9, 250_000)
-    assert (distribution.config.max_in_flight, distribution.config.identity.ledger_id) == (4, "a" * 32)
+    assert (config.limits.max_fee_wei, config.limits.gas_limit) == (55 * 10**9, 250_000)
+    assert (config.max_in_flight, config.identity.ledger_id) == (4, "a" * 32)
     assert (policy.finality_depth, policy.min_confirmations, policy.release_confirmations) == (900, 5, 770)
     assert (policy.resubmit_after_ms, policy.replace_after_ms, policy.max_attempts) == (11_000, 33_000, 6)
-    assert (settlement.block_time_s, settlement.limits) == (1.5, distribution.config.limits)
+    assert (settlement.block_time_s, settlement.limits) == (1.5, config.limits)
     assert thresholds.low_reserve_units == 8 * 10**18
-    assert (monitor.recheck.policy, monitor.limits) == (policy, distribution.config.limits)
-    caps = distribution.config.caps
+    assert (monitor.recheck.policy, monitor.limits) == (policy, config.limits)
+    caps = config.caps
     assert (caps.order_units, caps.day_units, caps.wallet_units) == (5 * 10**18, 1000 * 10**18, 205 * 10**17)
     assert (await container.intake()).caps == caps
 
@@ -163,7 +164,7 @@ async def test_the_retiring_operator_signs_until_its_last_payout_is_final(
     distribution, settlement = await container.payouts.distribution(), await container.payouts.settlement()
 
     assert len(settlement.steps.signers) == 2
-    assert distribution.signer.address in settlement.steps.signers
+    assert distribution.lane.operator in settlement.steps.signers
 
 
 async def test_every_lane_binds_and_signs(environ: dict[str, str], container: Container) -> None:

@@ -139,7 +139,7 @@ async def _left(container: Container, order_id: str, bindings: int) -> Left:
     document = await (await container.status()).of(OrderKey(DEFAULT_SOURCE, order_id))
     distribution = await container.payouts.distribution()
     ledger: Ledger = distribution.ledger
-    binding_state = await ledger.binding_state(distribution.signer.address)
+    binding_state = await ledger.binding_state(distribution.lane.operator)
     assert binding_state is not None, "the ledger lost its books"
     return Left(
         status=str(document["status"]) if document else "unknown",
