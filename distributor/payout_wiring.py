@@ -58,6 +58,7 @@ class PayoutWiring:
             ),
             guard_way=await self._resources.guard_way(payout),
             registration=await self._shop_registration(),
+            configured=frozenset(await self._resources.operator_keys.signers(payout.signing)),
         )
         return Distribution(
             ledger=ledger,

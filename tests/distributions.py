@@ -17,7 +17,8 @@ def a_distribution(
     ledger: Ledger, alarms: Alarms, clock: Clock, signers: Mapping[str, Signer], *, holder: str, **shared: Any
 ) -> Distribution:
     """Return a distribution with a lane for each of *signers*, by name; *shared* is what every lane is given."""
-    shared |= {"ledger": ledger, "alarms": alarms, "clock": clock}
+    configured = frozenset(signer.address for signer in signers.values())
+    shared = {"configured": configured, **shared, "ledger": ledger, "alarms": alarms, "clock": clock}
     lanes = [OperatorLane(signer=signer, name=name, **shared) for name, signer in signers.items()]
     return Distribution(ledger=ledger, alarms=alarms, clock=clock, lanes=lanes, holder=holder)
 

@@ -33,6 +33,13 @@ async def _add(context: CommandContext, settings: InitSettings, ledger: Ledger, 
         context.say(_("The ledger knows this operator already, nothing to do."))
         return {"operator": operator, "next_nonce": binding_state.next_nonce}
     nonce = await next_nonce(await context.parts.rpc(), settings.contracts.chain_id, operator)
+    if nonce:
+        said = _(
+            "{operator} has sent {nonce} transactions on this chain, and this ledger does not know it. Where the "
+            "ledger was put back they may have paid its orders: `rebuild` first. Only a key that never paid from it: "
+            "go on."
+        )
+        context.say(said.format(operator=operator, nonce=nonce))
     if context.applies(_("let {operator} pay, its next nonce being {nonce}").format(operator=operator, nonce=nonce)):
         await ledger.admin.add_operator(operator, nonce)
         await ledger.admin.record("add-operator", operator, context.options.by, context.options.why)

@@ -8,7 +8,7 @@ before any node sees them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
@@ -69,6 +69,8 @@ class OperatorLane:
     """Registers the shops' secrets that need no person; None: none is registered from here."""
     name: str = ""
     """As the settings name it; empty: the lane of the operator that has no name there."""
+    configured: Collection[Address] = ()
+    """Every operator whose key is configured here, of this lane or not."""
 
     @property
     def operator(self) -> Address:
@@ -95,7 +97,12 @@ class OperatorLane:
     @property
     def _age(self) -> LedgerAge:
         return LedgerAge(
-            ledger=self.ledger, chain=self.chain, alarms=self.alarms, clock=self.clock, guard_way=self.guard_way
+            ledger=self.ledger,
+            chain=self.chain,
+            alarms=self.alarms,
+            clock=self.clock,
+            guard_way=self.guard_way,
+            configured=self.configured,
         )
 
     # before a nonce is bound -------------------------------------------------------------------

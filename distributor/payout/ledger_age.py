@@ -6,14 +6,16 @@ The ledger must not be older than the chain: a ledger that went back pays again 
 3. The next order is bound to 7, and A to 8. The pool's payment of A is mined at 7, and A's second at 8.
 
 Whatever an operator has in any pool is bound in a ledger of its own age. So a count above the next
-nonce, on any node and of any operator there ever was, is never innocent: it stops every lane. A
-count is only ever a reason to stop. It shows neither gapped transactions nor pools that nobody asks,
-so who puts a ledger back pauses first all the same.
+nonce, on any node and of any operator there ever was, is never innocent: it stops every lane. An
+operator that is configured here and that the ledger does not know has a next nonce of 0: a ledger that
+went back to before it was added knows neither it nor what it paid. A count is only ever a reason to
+stop. It shows neither gapped transactions nor pools that nobody asks, so who puts a ledger back
+pauses first all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from distributor.chain_types import PoolView
@@ -54,6 +56,8 @@ class LedgerAge:
     clock: Clock
     guard_way: GuardWay | None = None
     """The guard whose records are compared as well."""
+    configured: Collection[Address] = ()
+    """Operators whose key is configured here, also such that the ledger does not know."""
 
     async def check(self) -> Obstacle | None:
         """
@@ -81,7 +85,7 @@ class LedgerAge:
         return Obstacle(reason=noted.reason, detail=noted.detail)
 
     async def _look(self) -> Sign | None:
-        sign = await look_for_sign(self.ledger, self.chain)
+        sign = await look_for_sign(self.ledger, self.chain, self.configured)
         if sign is not None or self.guard_way is None:
             return sign
         reading = await guard_past.read_past(self.ledger, self.guard_way.guard, self.guard_way.address)
@@ -99,20 +103,26 @@ class LedgerAge:
         await self.alarms.raise_(alarms.ledger_behind(noted.detail))
 
 
-async def look_for_sign(ledger: Ledger, chain: Chain) -> Sign | None:
+async def look_for_sign(ledger: Ledger, chain: Chain, configured: Collection[Address] = ()) -> Sign | None:
     """
     Ask every node about every operator; again while a person adds one: its pool is asked before a nonce is bound.
+
+    Those of *configured* that the ledger does not know have sent nothing, or the ledger is older than they are.
 
     Raises:
         ChainUnavailable: No node says what its pool holds.
     """
-    nonces = await ledger.signs.next_nonces()
+    nonces = await _next_nonces(ledger, configured)
     while True:
         asked = sorted(nonces)
         views = await chain.pool_views(asked)
-        nonces = await ledger.signs.next_nonces()
+        nonces = await _next_nonces(ledger, configured)
         if nonces.keys() <= set(asked):
             return find_sign(views, nonces)
+
+
+async def _next_nonces(ledger: Ledger, configured: Collection[Address]) -> Mapping[Address, int]:
+    return dict.fromkeys(configured, 0) | dict(await ledger.signs.next_nonces())
 
 
 def unknown_payment(reading: GuardReading) -> Sign | None:

@@ -358,6 +358,7 @@ def test_a_new_key_pays_after_it_was_added(desk: Desk) -> None:
     nonce = desk.devchain.nonce_of(known.second_operator)
 
     desk.run("add-operator", "--why", "test")
+    assert (f"has sent {nonce} transactions" in desk.story) is bool(nonce)
     assert desk.do("add-operator") == {"operator": known.second_operator, "next_nonce": nonce}
     assert desk.do("add-operator") == {"operator": known.second_operator, "next_nonce": nonce}
     assert "already" in desk.story

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from distributor.cli import operators
 from distributor.ledger import Ledger
 from distributor.model import Address, OrderStatus
 from distributor.payout import alarms
@@ -181,6 +184,33 @@ async def test_a_sign_that_the_ledger_is_old_stops_every_lane() -> None:
     assert (await world.ledger.service.why_waiting()).reason is WaitingReason.NONCE_AHEAD
 
 
+@pytest.mark.parametrize("still_pays", [True, False])
+async def test_a_table_from_before_a_lane_was_added_pays_nothing_that_the_lane_has_paid(still_pays: bool) -> None:
+    """
+    The table knows neither the lane nor what it paid, and the first lane's own nonces show nothing.
+
+    The lane's key is still here: as a lane's, or as that of an operator that retires.
+    """
+    world = await two_lanes()
+    await receive(world, 2)
+    before = {key: row for key, row in world.rows.dump().items() if key != f"nonce:{SECOND}"}
+    world.chain.set_gas(OPERATOR, Wei(0))
+    await world.distribution.drain()
+    await world.settle(10)
+    assert await bound(world) == {SECOND: 2}
+    world.chain.set_gas(OPERATOR, Wei(10**20))
+
+    world.rows.restore(before)
+    still = world.distribution.lanes if still_pays else [world.distribution.lane]
+    await replace(world.distribution, lanes=still).drain()
+
+    assert await bound(world) == {None: 2}
+    assert len(world.transfers()) == 2
+    waiting = await world.ledger.service.why_waiting()
+    assert waiting.reason is WaitingReason.NONCE_AHEAD
+    assert SECOND in waiting.detail
+
+
 async def test_where_every_lane_is_in_trouble_orders_wait_for_the_first_ones_reason() -> None:
     """The detail names each lane."""
     world = await two_lanes()
@@ -330,6 +360,32 @@ async def test_the_ages_of_two_lanes_are_told_apart() -> None:
     assert {f"nonce 0 of {OPERATOR}", f"nonce 0 of {SECOND}", "nonce 1"} <= set(open_long)
     assert len(open_long) == len(set(open_long)) == 17
     assert ["In flight: 16" in fact.detail for fact in facts if fact.code == "slots_stuck"] == [True]
+
+
+@pytest.mark.parametrize(("sent", "warned"), [(0, False), (2, True)])
+async def test_add_operator_says_what_a_new_key_has_sent(
+    sent: int, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that was put back may not know what that key paid."""
+    world, said = await a_world(), list[str]()
+
+    async def nonce(*_: object) -> int:
+        return sent
+
+    async def rpc() -> None:
+        return None
+
+    monkeypatch.setattr(operators, "next_nonce", nonce)
+    options = SimpleNamespace(by="ana", why="a lane")
+    context: Any = SimpleNamespace(
+        parts=SimpleNamespace(rpc=rpc), say=said.append, applies=lambda _: True, options=options
+    )
+    settings: Any = SimpleNamespace(contracts=SimpleNamespace(chain_id=31337))
+
+    added = await operators._add(context, settings, world.ledger, SECOND)
+
+    assert added == {"operator": SECOND, "next_nonce": sent}
+    assert any(f"has sent {sent} transactions" in line for line in said) is warned
 
 
 def test_a_stopped_lane_is_named_by_the_setting_it_has() -> None:
