@@ -175,6 +175,7 @@ async def test_every_lane_binds_and_signs(environ: dict[str, str], container: Co
 
     assert [lane.name for lane in distribution.lanes] == ["", "b"]
     assert [lane.operator for lane in distribution.lanes] == [watch.operator, *watch.others]
+    assert {lane.configured for lane in distribution.lanes} == {frozenset(settlement.steps.signers)}
     assert len(settlement.steps.signers) == 3
 
 
