@@ -64,6 +64,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     chaos = commands.add_parser("chaos", help="orders without a pause while everything under the app fails")
     chaos.add_argument("--minutes", type=float, default=3.0, help="how long things go wrong (3)")
+    chaos.add_argument("--burst", type=int, default=20, help="how many orders come at once now and then (20)")
     chaos.add_argument("--seed", type=int, default=1, help="the same seed, the same faults in the same order (1)")
     drill = commands.add_parser(
         "drill", help="make a trouble of the runbook, show what the operator sees, heal it on Enter"
@@ -126,7 +127,7 @@ def _run(console: Console, chosen: argparse.Namespace, rest: Sequence[str]) -> i
         "services": lambda: services.run(console),
         "wordpress": lambda: wordpress.run(console, once=chosen.once),
         "payflow": lambda: payflow.run(console, once=chosen.once, carrier=chosen.mail),
-        "chaos": lambda: chaos.run(console, minutes=chosen.minutes, seed=chosen.seed),
+        "chaos": lambda: chaos.run(console, minutes=chosen.minutes, seed=chosen.seed, burst=chosen.burst),
         "drill": lambda: drill.names(console) if chosen.list else drill.run(console, chosen.names, once=chosen.once),
         "test": lambda: run_tests.run(console, rest),
         "package": lambda: package.run(console, app=apps.APPS[chosen.app], python=chosen.python, check=chosen.check),

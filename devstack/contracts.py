@@ -22,6 +22,8 @@ from distributor.units import TokenUnits, Wei
 
 OPERATOR_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"
 SECOND_OPERATOR_KEY = "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6"
+SIDE_OPERATOR_KEY = "0xf214f2b2cd398c806f84e317254e0f0b801d0643303237d97a22a48e01628897"
+"""The eleventh of the well-known keys: anvil gives coin to the first ten alone."""
 _ADMIN, _RESERVE, _OPERATOR, _CUSTOMERS, _SECOND_OPERATOR = 0, 1, 2, slice(3, 9), 9
 
 SUPPLY_UNITS = TokenUnits(200_000_000_000 * 10**18)

@@ -16,8 +16,10 @@ from typing import Any, TypeVar
 from devstack import paths, servers, stack
 from devstack.chaos.parts import Part, Proxy, Server, before, life_of, on_disk
 from devstack.console import Console
-from devstack.contracts import Deployment, Devchain, deploy
+from devstack.contracts import SIDE_OPERATOR_KEY, Deployment, Devchain, deploy
 from devstack.runs import Run
+from distributor.model import Address
+from distributor.units import Wei
 
 BLOCK_TIME_S = 1
 DEEPEST_REORG_BLOCKS = 5
@@ -32,6 +34,9 @@ SETTINGS = {
     "RATE_LIMIT_PER_SOURCE": "0",  # duplicates come faster here than from any shop
 }
 """Polygon's patience at twice its pace."""
+
+SIDE_OPERATOR = Address("0xBcd4042DE499D14e55001CcbB24a551F3b954096")
+_SIDE_COIN = Wei(10**22)
 
 S = TypeVar("S", bound=Server)
 
@@ -65,8 +70,15 @@ class Ground:
 
 
 @contextmanager
-def ground(console: Console, run: Run, *, code: Path = paths.ROOT) -> Iterator[Ground]:
-    """Start every part, the hosts with *code*; end them when the block ends. Raises StepFailed."""
+def ground(console: Console, run: Run, *, code: Path = paths.ROOT, side_lane: bool = False) -> Iterator[Ground]:
+    """
+    Start every part, the hosts with *code*; end them when the block ends.
+
+    *side_lane*: a second operator pays at the same time, in the lane ``SIDE``.
+
+    Raises:
+        StepFailed: One of them did not start.
+    """
     with ExitStack() as ends:
 
         def begin(part: Part[S]) -> S:
@@ -87,6 +99,8 @@ def ground(console: Console, run: Run, *, code: Path = paths.ROOT) -> Iterator[G
             settings = {**stack.app_settings(azurite, deployment), **SETTINGS, "RPC_URL": urls}
         with console.step("initialise the ledger"):
             stack.command(run, settings, "init", "--apply", code=code)
+            if side_lane:
+                settings |= _with_side_lane(run, deployment, settings)
         with console.step("start two Functions hosts"):
             releases = tuple(Release(settings=settings, code=code) for _ in range(HOSTS))
             hosts = tuple(a_host(f"host-{at}", release, run) for at, release in enumerate(releases, 1))
@@ -101,6 +115,17 @@ def ground(console: Console, run: Run, *, code: Path = paths.ROOT) -> Iterator[G
             deployment=deployment,
             settings=settings,
         )
+
+
+def _with_side_lane(run: Run, deployment: Deployment, settings: Mapping[str, str]) -> Mapping[str, str]:
+    """Let one more operator pay: coin, the guard's word, its row in the ledger. Returns its setting."""
+    chain = Devchain(deployment)
+    chain.set_balance(SIDE_OPERATOR, _SIDE_COIN)
+    chain.at_guard("allow", SIDE_OPERATOR)
+    lane = {"OPERATOR_PK__SIDE": SIDE_OPERATOR_KEY}
+    words = ("add-operator", "--apply", "--by", "soak", "--why", "a second lane")
+    stack.command(life_of(run, "side-lane", 1), {**settings, **lane}, *words)
+    return lane
 
 
 def a_host(name: str, release: Release, run: Run) -> Part[stack.FunctionsHost]:

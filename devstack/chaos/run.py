@@ -1,10 +1,10 @@
 """
 ``chaos``: orders without a pause through the real Functions host, while everything under it fails.
 
-Two hosts work on one ledger and ask two nodes. Two scripts of faults run side by side: processes are killed and
-started again (host, storage, node); the chain is reorganised, stops, gets dear, and the wire of one node lies.
-In the middle the operator's key and the shop's secret are rotated. Then the faults stop, every order must become
-final, and the chain is asked what was paid.
+Two hosts work on one ledger and ask two nodes, and two operators pay at once. Two scripts of faults run side by
+side: processes are killed and started again (host, storage, node); the chain is reorganised, stops, gets dear, and
+the wire of one node lies. In the middle one operator's key and the shop's secret are rotated. Then the faults stop,
+every order must become final, and the chain is asked what was paid.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from random import Random
 
 from devstack import runs
 from devstack.chaos.faults import Faults
-from devstack.chaos.ground import Ground, ground
+from devstack.chaos.ground import SIDE_OPERATOR, Ground, ground
 from devstack.chaos.proof import Books, Verdict, longest_delay_s, read_books, verdict
 from devstack.chaos.rotation import Rotation
-from devstack.chaos.shop import Shop
+from devstack.chaos.shop import BURST_ORDERS, Shop
 from devstack.console import Console, Ended, StepFailed
 from devstack.contracts import Devchain
 from devstack.runs import Run
@@ -28,22 +28,26 @@ FINAL_WITHIN_S = 600.0
 _LOOK_EACH_S = 2.0
 
 
-def run(console: Console, *, minutes: float, seed: int) -> int:
+def run(console: Console, *, minutes: float, seed: int, burst: int = BURST_ORDERS) -> int:
     """Return 0 when every order was paid exactly once, 1 when not or when it was ended. Raises StepFailed."""
     try:
         with runs.begin() as this:
             console.say(f"A soak of {minutes:g} minutes, seed {seed}. Logs: {this.folder}", "bold")
-            with ground(console, this) as found:
-                return _soak(console, this, found, minutes=minutes, seed=seed)
+            with ground(console, this, side_lane=True) as found:
+                return _soak(console, this, found, minutes=minutes, seed=seed, burst=burst)
     except Ended:
         console.say("\nEnded before its time: nothing was proved.")
         return 1
 
 
-def _soak(console: Console, this: Run, found: Ground, *, minutes: float, seed: int) -> int:
+def _soak(console: Console, this: Run, found: Ground, *, minutes: float, seed: int, burst: int) -> int:
     settings, either = found.settings, Random(f"front door {seed}")  # noqa: S311 -- a run that can be repeated, no secret
     shop = Shop(
-        lambda: either.choice(found.hosts).running.url, settings["WEBHOOK_SECRET"], found.deployment.customers, seed
+        lambda: either.choice(found.hosts).running.url,
+        settings["WEBHOOK_SECRET"],
+        found.deployment.customers,
+        seed,
+        burst=burst,
     )
     faults, rotation = Faults(found, console, seed), Rotation(found, shop, this)
     console.say("\nFaults", "bold")
@@ -89,6 +93,7 @@ def _figures(found: Ground, shop: Shop, faults: Faults, books: Books) -> Mapping
         "reorganisations": f"{reorganised} (up to {struck.deepest_reorg} blocks, {struck.undone} payments undone)",
         "other faults": ", ".join(f"{name} {count}" for name, count in sorted(struck.counts.items())),
         "replacements": str(books.replacements),
+        "side lane": f"{books.bound_by(SIDE_OPERATOR)} transactions by another operator at the same time",
         "rotation": f"{books.bound_by(found.deployment.operator)} transactions by the first key, "
         f"{books.bound_by(found.deployment.second_operator)} by the second",
         "longest delay": f"{longest_delay_s(shop.placed, books):.0f} s",

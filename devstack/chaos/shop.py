@@ -33,7 +33,7 @@ SENDERS = 8
 """Requests of the shop at once."""
 PAUSE_LONGEST_S = 2.0
 BURST_CHANCE, BURST_ORDERS = 0.02, 20
-"""Now and then more orders at once than one operator may have in flight."""
+"""Now and then more orders at once than the slots of one operator."""
 AGAIN_CHANCE = 0.1
 """How often an accepted order is sent once more."""
 _TOKEN_UNITS = 10**18
@@ -63,13 +63,22 @@ class Shop:
         secret: What the shop signs with, until it is given another one.
         customers: The wallets.
         seed: The same seed gives the same orders.
+        burst: How many orders come at once, now and then.
     """
 
-    def __init__(self, url: Callable[[], str], secret: str, customers: Sequence[Address], seed: int) -> None:
+    def __init__(
+        self,
+        url: Callable[[], str],
+        secret: str,
+        customers: Sequence[Address],
+        seed: int,
+        *,
+        burst: int = BURST_ORDERS,
+    ) -> None:
         self.placed: list[Placed] = []
         self.secret = secret
         """What the next request is signed with."""
-        self._url, self._customers = url, customers
+        self._url, self._customers, self._burst = url, customers, burst
         self._chance = Random(f"shop {seed}")  # noqa: S311 -- a run that can be repeated, no secret
         self._closed, self._abandoned = threading.Event(), threading.Event()
         self._posts, self._posted = 0, threading.Lock()
@@ -97,7 +106,7 @@ class Shop:
     def _sell(self, senders: ThreadPoolExecutor) -> Sequence[Future[None]]:
         deliveries: list[Future[None]] = []
         while not self._closed.wait(self._chance.uniform(0, PAUSE_LONGEST_S)):
-            for _ in range(BURST_ORDERS if self._chance.random() < BURST_CHANCE else 1):
+            for _ in range(self._burst if self._chance.random() < BURST_CHANCE else 1):
                 order, again = self._order(), self._chance.random() < AGAIN_CHANCE
                 self.placed.append(order)
                 deliveries.append(senders.submit(self._deliver, order, again=again))

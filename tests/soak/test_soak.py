@@ -36,3 +36,4 @@ def test_every_order_is_paid_once_while_everything_fails(tmp_path: Path, soak_fi
     by_key = re.findall(r"(\d+) transactions by the first key, (\d+) by the second", said)
     assert by_key, said
     assert "0" not in by_key[0], "no key was rotated"
+    assert int(figures["side lane"]) > 0, "one operator paid alone"
