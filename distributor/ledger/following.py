@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from distributor.ledger import keys, queries
 from distributor.ledger.closing import Closing, Ending, check_unchanged
@@ -12,7 +13,7 @@ from distributor.ledger.order_index import index_payments
 from distributor.model import Transaction, TransactionStatus
 from foundation.clock import Clock
 from foundation.errors import Contention, require
-from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit, in_groups
+from foundation.tablestore.atomic import ROWS_MAX, AtomicWrite, commit, in_groups, together_or_each
 from foundation.tablestore.ports import Rows
 
 CLOSE_TRIES_MAX = 5
@@ -25,21 +26,20 @@ async def update_all(rows: Rows, transactions: Sequence[Transaction]) -> Sequenc
 
     Where another worker wrote one of them since, the others are kept one by one.
     """
-    groups = in_groups(transactions, lambda group: len(group) <= ROWS_MAX)
-    return [kept for group in groups for kept in await _update_group(rows, group)]
+    kept = list[bool]()
+    for group in in_groups(transactions, lambda group: len(group) <= ROWS_MAX):
+        update = partial(_update_group, rows)
+        kept += await together_or_each(update, group, (Contention,), lambda _, __: [False])
+    return kept
 
 
 async def _update_group(rows: Rows, transactions: Sequence[Transaction]) -> Sequence[bool]:
+    """Keep them, or raise Contention: none was kept then."""
     require(all(each.status is not TransactionStatus.FINAL for each in transactions), "only a closing ends one")
     group = AtomicWrite()
     for each in transactions:
         group.replace(keys.transaction(each.operator, each.nonce), encode(each), each.version)
-    try:
-        await commit(rows, group, marker_row=group.writes[0].key)
-    except Contention:
-        if len(transactions) == 1:
-            return [False]
-        return [kept for each in transactions for kept in await _update_group(rows, [each])]
+    await commit(rows, group, marker_row=group.writes[0].key)
     return [True] * len(transactions)
 
 

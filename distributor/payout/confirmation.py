@@ -27,6 +27,7 @@ from distributor.state import Identity
 from foundation import logs
 from foundation.clock import Clock, UnixMs, elapsed_ms
 from foundation.errors import Contention, InvariantBroken
+from foundation.tablestore.atomic import together_or_each
 
 WITNESS_PATIENCE_MS = 600_000
 """How long a second word may be missing before an alarm is raised, and one word may close a deep payment."""
@@ -92,14 +93,16 @@ class Confirmation:
         self, shown: Sequence[tuple[OpenTransaction, Receipt, ChainSnapshot]], broken: list[InvariantBroken]
     ) -> Sequence[Final]:
         """Read the orders of all transactions together; where one cannot be read, those of each by themselves."""
-        names = [name for opened, _, _ in shown for name in opened.transaction.orders]
-        try:
-            found = {order.key: order for order in await self.ledger.orders(names)}
-        except InvariantBroken as error:
-            if len(shown) > 1:
-                return [final for each in shown for final in await self._finals([each], broken)]
+
+        def unread(_: object, error: InvariantBroken) -> Sequence[Final]:
             broken.append(error)
             return []
+
+        return await together_or_each(self._read, shown, (InvariantBroken,), unread)
+
+    async def _read(self, shown: Sequence[tuple[OpenTransaction, Receipt, ChainSnapshot]]) -> Sequence[Final]:
+        names = [name for opened, _, _ in shown for name in opened.transaction.orders]
+        found = {order.key: order for order in await self.ledger.orders(names)}
         return [
             Final(
                 opened=opened, orders=[found[name] for name in opened.transaction.orders], receipt=receipt, snapshot=at

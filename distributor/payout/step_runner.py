@@ -16,8 +16,8 @@ from distributor.payout.confirmation import Confirmed
 from distributor.payout.step_kinds import Finalise, Mined, Step
 from distributor.payout.steps import StepExecutor, StepResult
 from foundation import logs
-from foundation.errors import Contention, InvariantBroken
-from foundation.tablestore.atomic import ROWS_MAX, in_groups
+from foundation.errors import Contention, InvariantBroken, ServiceError
+from foundation.tablestore.atomic import ROWS_MAX, in_groups, together_or_each
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,10 @@ class StepRunner:
     async def close(self, confirmed: Sequence[Confirmed]) -> Sequence[StepResult]:
         """Close transactions in their order; those that only pay, in as few groups as fit."""
         judged = [(each, closing) for each in confirmed if (closing := await self._judge(each)) is not None]
-        return [result for group in in_groups(judged, _fit_together) for result in await self._close(group)]
+        results = list[StepResult]()
+        for group in in_groups(judged, _fit_together):
+            results += await together_or_each(self.steps.close, group, (Contention, InvariantBroken), self._not_closed)
+        return results
 
     async def _judge(self, confirmed: Confirmed) -> Closing | None:
         try:
@@ -48,17 +51,11 @@ class StepRunner:
             self.broken.append(error)
         return None
 
-    async def _close(self, judged: Sequence[tuple[Confirmed, Closing]]) -> Sequence[StepResult]:
-        """Close a group; where one of its transactions cannot be closed, each by itself."""
-        try:
-            return await self.steps.close(judged)
-        except (Contention, InvariantBroken) as error:
-            if len(judged) > 1:
-                return [result for each in judged for result in await self._close([each])]
-            if isinstance(error, InvariantBroken):
-                self.broken.append(error)
-            else:
-                logs.info(_log, "transaction_changed_elsewhere", nonce=judged[0][0].opened.transaction.nonce)
+    def _not_closed(self, judged: tuple[Confirmed, Closing], error: ServiceError) -> Sequence[StepResult]:
+        if isinstance(error, InvariantBroken):
+            self.broken.append(error)
+        else:
+            logs.info(_log, "transaction_changed_elsewhere", nonce=judged[0].opened.transaction.nonce)
         return [StepResult()]
 
     async def _one(self, opened: OpenTransaction, step: Step, snapshot: ChainSnapshot) -> StepResult:
@@ -71,12 +68,10 @@ class StepRunner:
         return StepResult()
 
     async def _note_mined(self, found: Sequence[tuple[Transaction, Receipt]]) -> Sequence[StepResult]:
-        try:
-            return await self.steps.mined(found)
-        except InvariantBroken as error:
-            if len(found) > 1:
-                return [result for each in found for result in await self._note_mined([each])]
-            self.broken.append(error)
+        return await together_or_each(self.steps.mined, found, (InvariantBroken,), self._not_noted)
+
+    def _not_noted(self, _: tuple[Transaction, Receipt], error: InvariantBroken) -> Sequence[StepResult]:
+        self.broken.append(error)
         return [StepResult()]
 
 

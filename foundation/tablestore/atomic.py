@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 from uuid import uuid4
@@ -43,6 +43,8 @@ _INT64 = range(-(2**63), 2**63)
 
 
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_Refusal = TypeVar("_Refusal", bound=Exception)
 
 
 class AtomicWrite:
@@ -101,6 +103,25 @@ def in_groups(items: Iterable[_Item], fits: Callable[[Sequence[_Item]], bool]) -
         group.append(item)
     if group:
         yield group
+
+
+async def together_or_each(
+    act: Callable[[Sequence[_Item]], Awaitable[Sequence[_Result]]],
+    items: Sequence[_Item],
+    refusals: tuple[type[_Refusal], ...],
+    refused: Callable[[_Item, _Refusal], Sequence[_Result]],
+) -> Sequence[_Result]:
+    """
+    Do *act* for all *items* at once; where that raises one of *refusals*, for each by itself.
+
+    One item that is refused alone stops none of the others: *refused* says what its result is.
+    """
+    try:
+        return await act(items)
+    except refusals as error:
+        if len(items) == 1:
+            return refused(items[0], error)
+    return [result for each in items for result in await together_or_each(act, [each], refusals, refused)]
 
 
 async def commit(rows: Rows, group: AtomicWrite, *, marker_row: str) -> Mapping[str, Version]:

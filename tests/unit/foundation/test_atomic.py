@@ -1,9 +1,11 @@
 """Groups of rows: what they refuse, and how they learn what was done."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from foundation.errors import Contention, InvariantBroken, StoreUnavailable
-from foundation.tablestore.atomic import TRIES_MAX, AtomicWrite, check_writes, commit, version_of
+from foundation.tablestore.atomic import TRIES_MAX, AtomicWrite, check_writes, commit, together_or_each, version_of
 from foundation.tablestore.codec import OWNER
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import UNSTORED, DeleteRow, InsertRow, ReplaceRow, Version
@@ -148,3 +150,32 @@ async def test_a_row_moved_on_has_no_version_of_ours() -> None:
     assert version_of(versions, "a") != UNSTORED
     with pytest.raises(Contention, match="moved b on"):
         version_of(versions, "b")
+
+
+async def test_one_item_that_is_refused_keeps_none_of_the_others_back() -> None:
+    """All are tried at once; after a refusal each by itself, in their order, the refused ones with their error."""
+    tried = list[Sequence[int]]()
+
+    async def double(numbers: Sequence[int]) -> Sequence[int]:
+        tried.append(numbers)
+        if 2 in numbers:
+            raise Contention("2 is taken")
+        return [2 * number for number in numbers]
+
+    results = await together_or_each(double, [1, 2, 3], (Contention,), lambda number, error: [-number, len(str(error))])
+
+    assert results == [2, -2, len("2 is taken"), 6]
+    assert tried == [[1, 2, 3], [1], [2], [3]]
+
+
+async def test_an_error_of_another_kind_is_raised_at_once() -> None:
+    """Nothing is tried again that was not refused."""
+    tried = list[Sequence[int]]()
+
+    async def broken(numbers: Sequence[int]) -> Sequence[int]:
+        tried.append(numbers)
+        raise StoreUnavailable
+
+    with pytest.raises(StoreUnavailable):
+        await together_or_each(broken, [1, 2], (Contention,), lambda _, __: [])
+    assert tried == [[1, 2]]
