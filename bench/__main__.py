@@ -1,7 +1,7 @@
 """
 ``python3 -m bench``: measure, and write ``docs/benchmarks.md`` from what was found.
 
-Run it alone on the machine; it takes about ten minutes. ``--quick`` takes less than three, writes nothing, and is
+Run it alone on the machine; it takes about twenty minutes. ``--quick`` takes less than three, writes nothing, and is
 what the build runs.
 """
 

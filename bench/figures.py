@@ -95,6 +95,8 @@ class Paid:
     """Of what the Functions host does around it."""
     memory_mib: float
     gas_used: int
+    lanes: int = 1
+    """Operators that paid at once."""
     kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """The requests by what they ask, the commonest first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import psutil
 from azure.data.tables import TableClient
+from eth_account import Account
 
 from bench.figures import Counts
 from devstack import servers, stack
-from devstack.contracts import Deployment, deploy
+from devstack.contracts import Deployment, Devchain, deploy
 from devstack.runs import Run
+from distributor.model import Address
 
 _COUNTED = ("table", "queue", "blob", "rpc")
 
@@ -74,9 +77,23 @@ def counter(run: Run, logs: Run, behind: Mapping[str, int]) -> Iterator[Mapping[
         yield {name: int(servers.wait_until_said(server, rf"{name} on (\d+)")[1]) for name in ("counted", *_COUNTED)}
 
 
+def _lanes(deployment: Deployment, lanes: int) -> Mapping[str, str]:
+    """Let as many operators pay as there are *lanes*; return the settings of those beside the first one."""
+    chain, keys = Devchain(deployment), {f"OPERATOR_PK__L{number}": _key(number) for number in range(2, lanes + 1)}
+    for key in keys.values():
+        operator = Account.from_key(key).address
+        chain.set_balance(Address(operator), chain.gas_balance_of(deployment.operator))
+        chain.at_guard("allow", operator)
+    return keys
+
+
+def _key(number: int) -> str:
+    return "0x" + hashlib.sha256(f"the operator of lane {number}".encode()).hexdigest()
+
+
 @contextmanager
-def ground(run: Run, name: str, changes: Mapping[str, str], *, host: bool = True) -> Iterator[Ground]:
-    """Run everything until the block ends, with *changes* to the settings of the local stack."""
+def ground(run: Run, name: str, changes: Mapping[str, str], *, host: bool = True, lanes: int = 1) -> Iterator[Ground]:
+    """Run everything until the block ends, with *changes* to the settings of the local stack; *lanes* are operators."""
     logs = logs_of(run, name)
     with ExitStack() as ends:
         azurite = ends.enter_context(servers.azurite(None, None, logs.log("azurite")))
@@ -86,7 +103,10 @@ def ground(run: Run, name: str, changes: Mapping[str, str], *, host: bool = True
         rpc = int(deployment.url.rpartition(":")[2])
         ports = ends.enter_context(counter(run, logs, {**behind, "rpc": rpc}))
         settings = {**stack.app_settings(azurite, deployment), "RATE_LIMIT_PER_SOURCE": "0", **changes}
+        settings |= _lanes(deployment, lanes)
         stack.command(logs, settings, "init", "--apply")
+        if lanes > 1:
+            stack.command(logs, settings, "add-operator", "--apply", "--why", "lanes are measured")
         counted = servers.Azurite(
             blob_port=ports["blob"], queue_port=ports["queue"], table_port=ports["table"], process=azurite.process
         )

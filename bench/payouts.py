@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.figures import Counts, Latency, Paid, cpu_s, memory_mib
 from bench.ground import Ground
 from bench.shop import Sender, posts
+from devstack import stack
 from devstack.console import StepFailed
 from devstack.contracts import Devchain
+from devstack.runs import Run
 
 LOOK_EACH_S = 0.5
 _IDLE_LOOKS = 2
-_OPEN = ("open:", "opentx:")
+_OPEN, _PAID = ("open:", "opentx:"), ("order:", "tx:")
 _TOKEN_UNITS = 10**18
 
 
-def pay(ground: Ground, name: str, orders: int, *, within_s: float) -> Paid:
+def pay(ground: Ground, name: str, orders: int, *, within_s: float, together: bool = False) -> Paid:
     """
     Post *orders* at once and wait until all are final; then prove by the token's events that each was paid once.
+
+    *together*: payouts are paused until all orders but one wait; that one wakes them, and the time counts from then.
 
     Raises:
         StepFailed: They were not final in time, or not each was paid exactly once.
@@ -30,31 +35,52 @@ def pay(ground: Ground, name: str, orders: int, *, within_s: float) -> Paid:
     worker = ground.worker()
     if ground.host is None:
         raise StepFailed("no host runs")
-    gas_before = _gas_used(_rows(ground), ground)
+    gas_before = _gas_used(ground)
+    if together:
+        _pause(ground)
     before, computed, all_computed = ground.counts(), cpu_s(worker), cpu_s(ground.host)
     began = time.time()
     wanted = posts(name, orders, ground.settings["WEBHOOK_SECRET"])
-    asyncio.run(_send_all(ground, wanted))
+    if together:
+        asyncio.run(_send_all(ground, wanted[:-1]))
+        began = _resume(ground)
+    asyncio.run(_send_all(ground, wanted[-1:] if together else wanted))
     peak = _until_final(ground, within_s)
     counted = ground.counts() - before
     app = cpu_s(worker) - computed
-    rows = _rows(ground)
+    rows = {row["RowKey"]: row for prefix in _PAID for row in _of(ground, prefix)}
     _prove(ground, [post.wallet for post in wanted])
     return _figures(
         name,
         began,
         [rows[f"order:default:{post.order_id}"] for post in wanted],
-        {key: row for key, row in rows.items() if key.startswith("tx:")},
+        rows,
         counted,
         app_cpu_s=app,
         host_cpu_s=cpu_s(ground.host) - all_computed - app,
         memory_mib=peak,
-        gas_used=_gas_used(rows, ground) - gas_before,
+        gas_used=_gas_used(ground) - gas_before,
     )
 
 
-def _gas_used(rows: Mapping[str, Mapping[str, Any]], ground: Ground) -> int:
-    return int(rows[f"stats:{ground.deployment.operator}"]["gas_used"].value)
+def _gas_used(ground: Ground) -> int:
+    """Return the gas that the closed transactions of every operator have used."""
+    return sum(int(row["gas_used"].value) for row in _of(ground, "stats:"))
+
+
+def _pause(ground: Ground) -> None:
+    _command(ground, "pause", "--apply", "--by", "bench", "--why", "orders come together")
+
+
+def _resume(ground: Ground) -> float:
+    """Let the payouts go on; return when."""
+    _command(ground, "resume", "--apply", "--by", "bench", "--why", "all orders wait")
+    return time.time()
+
+
+def _command(ground: Ground, *words: str) -> None:
+    """Type a command of the service, past the counter."""
+    stack.command(Run(ground.log.parent), {**ground.settings, "AzureWebJobsStorage": ground.storage}, *words)
 
 
 async def _warm(ground: Ground) -> None:
@@ -85,23 +111,27 @@ def _until_final(ground: Ground, within_s: float) -> float:
 
 
 def _any_of(table: Any, partition: str, prefix: str) -> bool:
-    found = table.query_entities(
+    return next(iter(_query(table, partition, prefix, 1)), None) is not None
+
+
+def _of(ground: Ground, prefix: str) -> Sequence[Mapping[str, Any]]:
+    with ground.ledger() as table:
+        return list(_query(table, ground.settings["CHAIN_ID"], prefix, 1_000))
+
+
+def _query(table: Any, partition: str, prefix: str, page: int) -> Any:
+    return table.query_entities(
         "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last",
         parameters={"partition": partition, "first": prefix, "last": prefix[:-1] + chr(ord(prefix[-1]) + 1)},
-        results_per_page=1,
+        results_per_page=page,
     )
-    return next(iter(found), None) is not None
-
-
-def _rows(ground: Ground) -> Mapping[str, Mapping[str, Any]]:
-    with ground.ledger() as table:
-        return {row["RowKey"]: row for row in table.list_entities()}
 
 
 def _prove(ground: Ground, wallets: Sequence[str]) -> None:
     """Count the token's events: each wallet was paid one token, once."""
-    paid = [(event.recipient.lower(), int(event.amount_units)) for event in Devchain(ground.deployment).payouts()]
-    wrong = [wallet for wallet in wallets if paid.count((wallet, _TOKEN_UNITS)) != 1]
+    events = Devchain(ground.deployment).payouts()
+    paid = Counter((event.recipient.lower(), int(event.amount_units)) for event in events)
+    wrong = [wallet for wallet in wallets if paid[wallet, _TOKEN_UNITS] != 1]
     if wrong:
         raise StepFailed(f"{len(wrong)} of {len(wallets)} wallets were not paid exactly once", ground.log)
 
@@ -122,6 +152,7 @@ def _figures(
         name=name,
         orders=len(orders),
         transactions=len({transaction["RowKey"] for transaction in paying}),
+        lanes=len({transaction["operator"] for transaction in paying}),
         in_a_block=_in_a_block({transaction["RowKey"]: _ms(transaction, "block_number") for transaction in paying}),
         seconds_to_submitted=max(submitted) / 1000 - began,
         seconds_to_final=max(final) / 1000 - began,

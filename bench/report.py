@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.charts import bars, number
 from bench.figures import Latency, Paid
+from bench.reading import reading
 from bench.run import Result
 from bench.targets import largest, targets
 from bench.words import EN, PT, Words
@@ -48,18 +49,19 @@ def page(result: Result, words: Words) -> str:
         f"## {words.paid_title}\n\n" + "\n".join(_paid(result, words)),
         _picture("bench-storage", words),
         f"## {words.requests_title}\n\n{words.requests_intro}\n\n" + "\n".join(_kinds(largest(result.batch))),
+        *_finished(result, words),
         f"## {words.webhook_title}\n\n" + "\n".join(_webhook(result, words)),
         f"## {words.gas_title}\n\n" + "\n".join(_gas(result, words)),
         _picture("bench-gas", words),
         *_cold(result, words),
-        f"## {words.reading_title}\n\n{words.reading}",
+        f"## {words.reading_title}\n\n{reading(result, words)}",
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def charts(result: Result) -> Mapping[str, str]:
     """Return the pictures, by name."""
-    runs = [result.script, *result.single, *result.batch]
+    runs = runs_of(result)
     gas = [(f"{'guard' if each.guarded else 'no guard'}, {each.size}", float(each.new_holder)) for each in result.gas]
     storage = [(each.name, each.storage_each) for each in runs[1:]]
     return {
@@ -67,6 +69,12 @@ def charts(result: Result) -> Mapping[str, str]:
         "bench-storage": bars("Requests to tables and queues", storage, "an order"),
         "bench-gas": bars("Gas of a payout to a new holder", gas, "gas"),
     }
+
+
+def runs_of(result: Result) -> Sequence[Paid]:
+    """Return every run that paid orders, the script's first."""
+    waiting = [result.waiting] if result.waiting else []
+    return [result.script, *result.single, *result.batch, *result.lanes, *waiting]
 
 
 def _picture(name: str, words: Words) -> str:
@@ -83,7 +91,7 @@ def _targets(result: Result, words: Words) -> Iterator[str]:
 
 def _paid(result: Result, words: Words) -> Iterator[str]:
     yield words.paid_head
-    for each in [result.script, *result.single, *result.batch]:
+    for each in runs_of(result):
         calls = f"{number(each.each('rpc'))} ({number(each.rpc_calls / each.orders)})"
         storage = f"{number(each.each('table'))}, {number(each.each('queue'))}"
         cpu = f"{number(each.app_cpu_s / each.orders * 1000)}, {number(each.host_cpu_s / each.orders * 1000)}"
@@ -102,6 +110,17 @@ def _kinds(paid: Paid) -> Iterator[str]:
     ]
     for kind, count in sorted(counted, key=lambda each: -each[1])[:_KINDS_SHOWN]:
         yield f"| {kind} | {count} |"
+
+
+def _finished(result: Result, words: Words) -> Iterator[str]:
+    """Each look over the fewest finished orders and over the most: where they were measured."""
+    if not result.finished:
+        return
+    rows = [
+        f"| {words.looks[each.name]} | {each.orders:,} | {each.requests} | {each.rows} | {number(each.cpu_ms)} |"
+        for each in sorted(result.finished, key=lambda each: (list(words.looks).index(each.name), each.orders))
+    ]
+    yield f"## {words.finished_title}\n\n{words.finished_head}\n" + "\n".join(rows)
 
 
 def _webhook(result: Result, words: Words) -> Iterator[str]:

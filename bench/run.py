@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bench import cold, gas, in_worker, payouts, script, webhook
+from bench import cold, finished, gas, in_worker, payouts, script, webhook
 from bench.cold import Cold
 from bench.figures import Paid, busy, machine
+from bench.finished import LookCost
 from bench.gas import GasOf
 from bench.ground import ground, script_ground
 from bench.in_worker import InWorker
@@ -26,6 +27,7 @@ from devstack import paths
 from devstack.console import Console
 from devstack.runs import Run
 
+_WITHIN_S = 900.0
 SINGLE = {"MAX_ORDERS_PER_TRANSACTION": "1"}
 
 
@@ -36,14 +38,34 @@ class Sizes:
     script: int = 12
     single: Sequence[int] = (32, 100)
     batch: Sequence[int] = (10, 100, 1_000)
-    rates: Sequence[int] = (25, 50, 100)
+    lanes: Sequence[int] = (2, 3)
+    """Operators at once; each number is measured in single mode and in batches."""
+    lane_orders: tuple[int, int] = (100, 1_000)
+    """Orders of a run with several lanes: single mode, batches."""
+    waiting: int = 10_000
+    """Orders that wait together before the first of them is bound; 0: not measured."""
+    finished: Sequence[int] = finished.SIZES
+    rates: Sequence[int] = (25, 50, 100, 200, 400)
     seconds: int = 10
     in_worker: int = in_worker.REQUESTS
     gas: Sequence[int] = gas.SIZES
     cold: bool = True
 
 
-QUICK = Sizes(script=3, single=(16,), batch=(60,), rates=(10,), seconds=4, in_worker=20, gas=(1, 30), cold=False)
+QUICK = Sizes(
+    script=3,
+    single=(16,),
+    batch=(60,),
+    lanes=(2,),
+    lane_orders=(32, 0),
+    waiting=0,
+    finished=(100, 5_000),
+    rates=(10,),
+    seconds=4,
+    in_worker=20,
+    gas=(1, 30),
+    cold=False,
+)
 """Enough for the ratios of counts, which do not depend on how fast the machine is."""
 
 
@@ -61,6 +83,11 @@ class Result:
     gas: Sequence[GasOf]
     cold: Cold | None = None
     in_worker: InWorker | None = None
+    lanes: Sequence[Paid] = ()
+    """Several operators at once, single mode and batches."""
+    waiting: Paid | None = None
+    """Batches, of orders that all waited before the first was bound."""
+    finished: Sequence[LookCost] = ()
     busy_before: float = 0.0
     """Processors that other programs used when it began."""
 
@@ -81,6 +108,10 @@ def measure(console: Console, run: Run, sizes: Sizes) -> Result:
         found["script"] = script.pay(plain, sizes.script)
     found["single"] = [_paid(console, run, "single", count, SINGLE) for count in sizes.single]
     found["batch"] = [_paid(console, run, "batch", count, {}) for count in sizes.batch]
+    found["lanes"] = list(_several(console, run, sizes))
+    if sizes.waiting:
+        found["waiting"] = _paid(console, run, "batch", sizes.waiting, {}, together=True)
+    found["finished"] = [look for orders in sizes.finished for look in _looks(console, run, orders)]
     with console.step("the webhook"), ground(run, "webhook", webhook.OFF) as quiet:
         found["webhook"] = webhook.measure(quiet, sizes.rates, sizes.seconds)
         found["in_worker"] = in_worker.measure(quiet, sizes.in_worker)
@@ -93,10 +124,34 @@ def measure(console: Console, run: Run, sizes: Sizes) -> Result:
     return Result(when=now, machine=machine(), versions=versions(), busy_before=others, **found)
 
 
-def _paid(console: Console, run: Run, mode: str, orders: int, changes: Mapping[str, str]) -> Paid:
-    name = f"{mode}-{orders}"
-    with console.step(f"{mode} mode, {orders} orders"), ground(run, name, changes) as found:
-        return payouts.pay(found, name, orders, within_s=max(300.0, orders))
+def _several(console: Console, run: Run, sizes: Sizes) -> Iterator[Paid]:
+    single, batch = sizes.lane_orders
+    for lanes in sizes.lanes:
+        if single:
+            yield _paid(console, run, "single", single, SINGLE, lanes=lanes)
+        if batch:
+            yield _paid(console, run, "batch", batch, {}, lanes=lanes)
+
+
+def _paid(
+    console: Console,
+    run: Run,
+    mode: str,
+    orders: int,
+    changes: Mapping[str, str],
+    *,
+    lanes: int = 1,
+    together: bool = False,
+) -> Paid:
+    name = f"{mode}-{orders}" + (f"-{lanes}-lanes" if lanes > 1 else "") + ("-waiting" if together else "")
+    with console.step(name), ground(run, name, changes, lanes=lanes) as found:
+        return payouts.pay(found, name, orders, within_s=_WITHIN_S, together=together)
+
+
+def _looks(console: Console, run: Run, orders: int) -> Sequence[LookCost]:
+    name = f"finished-{orders}"
+    with console.step(name), ground(run, name, {}, host=False) as found:
+        return finished.measure(found, orders)
 
 
 def versions() -> Mapping[str, str]:

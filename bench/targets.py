@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.figures import Paid
+from bench.finished import LookCost
 from bench.gas import GasOf
 from bench.run import Result
 from bench.webhook import AtRate
@@ -39,7 +40,8 @@ def targets(result: Result) -> Sequence[Target]:
         Target(name="cpu_batch", bound=1 / 8, measured=batch.cpu_ms_each / single.cpu_ms_each),
         *_gas(result.gas),
         *_webhook(result, rate),
-        Target(name="memory", bound=1.1, measured=batch.memory_mib / _hundred(result.batch).memory_mib),
+        Target(name="memory", bound=1.1, measured=_most(result).memory_mib / _hundred(result.batch).memory_mib),
+        *_finished(result.finished),
     ]
 
 
@@ -50,6 +52,23 @@ def largest(runs: Sequence[Paid]) -> Paid:
 
 def _hundred(runs: Sequence[Paid]) -> Paid:
     return min(runs, key=lambda each: abs(each.orders - 100))
+
+
+def _most(result: Result) -> Paid:
+    """Return the run with the most waiting orders."""
+    return result.waiting or largest(result.batch)
+
+
+def times_dearer(found: Sequence[LookCost], name: str) -> float:
+    """Return how many times the processor time of a look grows from the fewest finished orders to the most."""
+    costs = sorted((each for each in found if each.name == name), key=lambda each: each.orders)
+    return costs[-1].cpu_ms / costs[0].cpu_ms
+
+
+def _finished(found: Sequence[LookCost]) -> list[Target]:
+    """None where they were not measured."""
+    looks = ("sweep", "settlement") if found else ()
+    return [Target(name=f"finished_{name}", bound=1.1, measured=times_dearer(found, name)) for name in looks]
 
 
 def _gas(found: Sequence[GasOf]) -> list[Target]:

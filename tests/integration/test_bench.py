@@ -55,3 +55,17 @@ def test_gas_falls_with_the_size_of_the_batch(result: Result) -> None:
     assert thirty.new_holder <= one.new_holder * 0.60
     assert thirty.existing_holder <= one.existing_holder * 0.52
     assert thirty.new_holder <= plain.new_holder * 1.02
+
+
+def test_two_operators_share_the_orders(result: Result) -> None:
+    """More orders wait than one operator's sixteen slots take: both pay, each order once and alone."""
+    (lanes,) = result.lanes
+    assert lanes.lanes == 2
+    assert lanes.transactions == lanes.orders
+
+
+def test_a_look_asks_the_same_over_many_finished_orders(result: Result) -> None:
+    """Fifty times the finished orders: no more requests to the table; the list alone shows and counts more of them."""
+    few, many = ({look.name: look for look in result.finished if look.orders == orders} for orders in (100, 5_000))
+    assert {name: look.requests for name, look in many.items() if look.requests > few[name].requests * 1.1} == {}
+    assert all(look.rows <= few[name].rows * 1.1 for name, look in many.items() if name != "orders")

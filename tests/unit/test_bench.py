@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import charts, counter, figures, report
+from bench import charts, counter, figures, reading, report
+from bench.finished import LookCost
+from bench.history import RowsWithHistory, finished, next_nonce
 from bench.run import Result
-from bench.targets import Target, targets
+from bench.targets import Target, largest, targets
+from bench.words import Words
+from distributor.ledger import Ledger
+from distributor.model import OrderKey, OrderStatus
+from distributor.order_list import OrderList
+from distributor.order_query import OrderQuery
+from tests.factories import NOW_MS, OPERATOR
+from tests.fakes.clock import FrozenClock
+from tests.fakes.rows import ListAudit
 
 
 @pytest.mark.parametrize("path", sorted(report.files(Result.read(report.FIGURES))), ids=lambda path: path.name)
@@ -19,12 +32,121 @@ def test_pages_and_charts_are_those_of_the_last_run(path: Path) -> None:
     assert path.read_text("utf-8") == report.files(Result.read(report.FIGURES))[path]
 
 
+def whole() -> Result:
+    """The last run, and what it may not have measured."""
+    found = Result.read(report.FIGURES)
+    batch = largest(found.batch)
+    lanes = replace(batch, name=f"batch-{batch.orders}-2-lanes", lanes=2, seconds_to_final=batch.seconds_to_final / 2)
+    return replace(
+        found,
+        lanes=[lanes],
+        waiting=replace(batch, name="batch-10000-waiting", orders=10_000),
+        finished=[
+            LookCost(name=name, orders=orders, requests=7, rows=2, cpu_ms=orders / 100)
+            for name in report.EN.looks
+            for orders in (100, 200)
+        ],
+    )
+
+
 def test_every_target_has_its_words_in_both_languages() -> None:
     """A target without a sentence would end the run when all is measured."""
-    names = [each.name for each in targets(Result.read(report.FIGURES))]
+    names = [each.name for each in targets(whole())]
 
-    assert len(names) == len(set(names)) == 11
+    assert len(names) == len(set(names)) == 13
     assert all(set(words.targets) == set(names) for words in report.PAGES.values())
+
+
+def test_a_run_of_before_has_no_target_that_it_did_not_measure() -> None:
+    """Its figures stay readable: a page can be written again from them."""
+    old = replace(whole(), finished=(), waiting=None, lanes=())
+
+    assert {each.name for each in targets(whole())} - {each.name for each in targets(old)} == {
+        "finished_sweep",
+        "finished_settlement",
+    }
+
+
+def test_what_grows_with_finished_orders_is_found() -> None:
+    """The dearest against the cheapest of one look, by the number of orders."""
+    (sweep,) = [each for each in targets(whole()) if each.name == "finished_sweep"]
+
+    assert (sweep.measured, sweep.met) == (2, False)
+
+
+@pytest.mark.parametrize("words", report.PAGES.values(), ids=["en", "pt-BR"])
+def test_the_page_shows_lanes_waiting_orders_and_finished_ones(words: Words) -> None:
+    """Where they were measured; where not, the reading names what is missing."""
+    page = report.page(whole(), words)
+
+    assert "| batch-1000-2-lanes | 1000 |" in page
+    assert "| batch-10000-waiting | 10000 |" in page
+    assert all(f"| {look} | 200 | 7 | 2 | 2 |" in page for look in words.looks.values())
+    assert words.reading["missing"] not in page
+    assert words.reading["missing_lanes"] in report.page(replace(whole(), lanes=()), words)
+
+
+READINGS = [
+    ({"busy_before": 0.1}, {"quiet"}, {"shared"}),
+    ({"busy_before": 2.0}, {"shared"}, {"quiet"}),
+    ({"in_a_block": 15.9}, {"batch_full", "single_full"}, {"batch_free", "single_free"}),
+    ({"in_a_block": 5.0}, {"batch_free", "single_free"}, {"batch_full", "single_full"}),
+    ({"behind_s": 0.1, "failed": 0}, {"kept_up"}, {"overrun"}),
+    ({"behind_s": 9.0, "failed": 0}, {"overrun"}, {"kept_up"}),
+    ({"behind_s": 0.1, "failed": 1}, {"overrun"}, {"kept_up"}),
+]
+
+
+@pytest.mark.parametrize("words", report.PAGES.values(), ids=["en", "pt-BR"])
+@pytest.mark.parametrize(("figures", "said", "unsaid"), READINGS)
+def test_the_reading_says_what_the_figures_show(
+    words: Words, figures: dict[str, float], said: set[str], unsaid: set[str]
+) -> None:
+    """Both ways of each sentence that is true of some runs alone, in both languages."""
+
+    def changed(found: Any) -> Any:
+        known = {name: value for name, value in figures.items() if hasattr(found, name)}
+        return replace(found, **known)
+
+    result = changed(whole())
+    lists = {name: [changed(each) for each in getattr(result, name)] for name in ("batch", "single", "webhook")}
+    found = [name for name, _ in reading.points(replace(result, **lists))]
+
+    assert said <= set(found)
+    assert not unsaid & set(found)
+    assert "{" not in reading.reading(result, words)
+
+
+def test_both_languages_have_every_point_of_the_reading() -> None:
+    """And the same values in each."""
+    fields = [
+        {name: sorted(set(re.findall(r"{(\w+)}", text))) for name, text in words.reading.items()}
+        for words in report.PAGES.values()
+    ]
+
+    assert fields[0] == fields[1]
+
+
+def test_a_lane_run_is_set_beside_the_run_of_one_operator() -> None:
+    """With as many orders in the same mode: half the time is twice the orders a second."""
+    (found,) = [values for name, values in reading.points(whole()) if name == "lanes"]
+
+    assert (found["lanes"], found["mode"], found["times"], found["places"]) == (2, "batch", "2", 32)
+
+
+async def test_a_history_is_read_by_the_ledger_itself() -> None:
+    """Seventy paid orders in three transactions, the newest first, and the next nonce behind them."""
+    rows = RowsWithHistory(dict(finished(70, OPERATOR, NOW_MS)).items())
+    ledger = Ledger(rows, ListAudit(), clock=FrozenClock(NOW_MS))
+
+    page = await OrderList(ledger=ledger, decimals=18).page(OrderQuery.read({"limit": "5"}))
+    last = await ledger.order(OrderKey("default", "finished-000069"))
+
+    assert [found.order.order_id for found in page.orders] == [f"finished-{number:06d}" for number in range(69, 64, -1)]
+    assert last is not None
+    assert (last.status, last.nonce, next_nonce(70)) == (OrderStatus.PAID, 2, 3)
+    assert rows.handed_over > 0
+    assert rows.asked >= 2
 
 
 @pytest.mark.parametrize(
