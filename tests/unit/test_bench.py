@@ -16,7 +16,7 @@ from bench.finished import LookCost
 from bench.history import RowsWithHistory, finished, next_nonce
 from bench.run import Result
 from bench.targets import Target, largest, targets
-from bench.words import Words
+from bench.words import EN, Words
 from distributor.ledger import Ledger
 from distributor.model import OrderKey, OrderStatus
 from distributor.order_list import OrderList
@@ -43,7 +43,7 @@ def whole() -> Result:
         waiting=replace(batch, name="batch-10000-waiting", orders=10_000),
         finished=[
             LookCost(name=name, orders=orders, requests=7, rows=2, cpu_ms=orders / 100)
-            for name in report.EN.looks
+            for name in EN.looks
             for orders in (100, 200)
         ],
     )
