@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol, Self, runtime_checkable
 
 
 class DataClass(StrEnum):
@@ -52,7 +52,21 @@ def of_classes(columns: Classes, wanted: frozenset[DataClass]) -> frozenset[str]
     return frozenset(name for name, kind in columns.items() if kind in wanted)
 
 
+@runtime_checkable
+class PartlyPersonal(Protocol):
+    """A value of which a part names a person, and the rest says what was paid."""
+
+    def without_names(self) -> Self:
+        """Return it as a purge leaves it."""
+        ...
+
+
 def empty(value: Any, names: frozenset[str]) -> dict[str, Any]:
-    """Return those of the fields *names* of *value* that are not empty, with the empty value of their type."""
-    held = {name: getattr(value, name) for name in names}
-    return {name: type(found)() for name, found in held.items() if found}
+    """Return those of the fields *names* of *value* that hold something to empty, each as a purge leaves it."""
+    held = {name: (found, _emptied(found)) for name in names if (found := getattr(value, name))}
+    return {name: after for name, (found, after) in held.items() if after != found}
+
+
+def _emptied(found: Any) -> Any:
+    """Return the empty value of its type, or what is left without its personal part."""
+    return found.without_names() if isinstance(found, PartlyPersonal) else type(found)()

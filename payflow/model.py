@@ -7,7 +7,7 @@ API gives it; a moment is milliseconds of UTC. What PayFlow itself keeps about a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple, NewType
 
@@ -45,6 +45,10 @@ class PaymentTerms:
 
     def __bool__(self) -> bool:
         return bool(self.paid_on)
+
+    def without_names(self) -> PaymentTerms:
+        """Return them without the payer's name: what was paid and when stays in the books."""
+        return replace(self, customer_name="")
 
 
 NO_TERMS: Final = PaymentTerms()

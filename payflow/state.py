@@ -283,6 +283,8 @@ class Delivery:
     """Why it is held."""
     decided_by: str = ""
     """Who said what becomes of it after its outcome was unknown."""
+    customer: CustomerId = NO_TERMS.customer
+    """Whose mail it is; empty in rows of versions before, and where only the send log knows it."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

@@ -205,6 +205,7 @@ async def resend(ledger: LaneLedger, baixa: BaixaId, wish: Resend, by: Decider) 
         date_ms=by.now,
         boundary=deliveries[0].boundary if deliveries else receipt.document_sha256[:16],
         template=letters.template(letters.language_of(deliveries[0].template if deliveries else "")),
+        customer=receipt.customer,
     )
     more = replace(more, message_id=letters.message_id(more, wish.domain))
     after = replace(

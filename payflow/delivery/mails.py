@@ -98,6 +98,7 @@ class Mails:
             date_ms=now,
             boundary=new_owner()[:16],
             template=letters.template(self.seen.recipient.language),
+            customer=self.receipt.customer,
         )
         if before is not None and before.state not in steps.TAKEN_BACK:
             # It went out, or may have, even if only the send log of a restored ledger says so. Never made anew.

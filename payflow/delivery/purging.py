@@ -43,6 +43,8 @@ class Purging:
         done: Counter[str] = Counter()
         async for row in self._of(customer):
             await self._work(row, done)
+        async for row in rows_under(self.ledger.rows, "receipt:"):
+            await self._work(row, done, self._named_in(row, customer))
         return done
 
     async def company(self) -> Counter[str]:
@@ -62,8 +64,7 @@ class Purging:
             yield row
         async for row in self._with("receipt:", customer):
             names.add(self.ledger.codec.decode(Receipt, row).customer_name)
-            async for mail in rows_under(self.ledger.rows, f"delivery:{keys.name_in(row.key)}:"):
-                yield mail
+        async for row in self._mails(customer):
             yield row
         async for row in self._with("document:", customer):
             yield row
@@ -74,17 +75,35 @@ class Purging:
             if found := await self.ledger.rows.get(key):
                 yield found
 
+    async def _mails(self, customer: CustomerId) -> AsyncIterator[Row]:
+        """Yield a customer's mails, also of a payment that is another's now; one of a version before names nobody."""
+        async for row in self._with("receipt:", customer):
+            async for mail in rows_under(self.ledger.rows, f"delivery:{keys.name_in(row.key)}:"):
+                if not mail.values.get("customer"):
+                    yield mail
+        async for row in self._with("delivery:", customer):
+            yield row
+
     async def _with(self, prefix: str, customer: CustomerId) -> AsyncIterator[Row]:
         """Yield the rows that name a customer, in a column or in their key."""
         async for row in rows_under(self.ledger.rows, prefix):
             if customer in (row.values.get("customer"), keys.name_in(row.key)):
                 yield row
 
-    async def _work(self, row: Row, done: Counter[str]) -> None:
+    def _named_in(self, row: Row, customer: CustomerId) -> frozenset[str]:
+        """Return the columns of a receipt that name *customer*: a changed payment was another's, or is now."""
+        receipt = self.ledger.codec.decode(Receipt, row)
+        terms = {"now_is": receipt.now_is, "was_mailed": receipt.was_mailed}
+        named = frozenset(name for name, each in terms.items() if each.customer == customer)
+        return named | emptied("Receipt") - terms.keys() if receipt.customer == customer else named
+
+    async def _work(self, row: Row, done: Counter[str], columns: frozenset[str] | None = None) -> None:
+        """Empty a row, or some *columns* of it."""
         kind, write = row.key.partition(":")[0], AtomicWrite()
+        names = emptied(KINDS[kind].__name__) if columns is None and kind in KINDS else columns
         if kind in _GONE:
             write.delete(row.key)
-        elif kind in KINDS and (changes := empty(value := self._read(kind, row), emptied(KINDS[kind].__name__))):
+        elif names and (changes := empty(value := self._read(kind, row), names)):
             write.replace(row.key, {**row.values, **self.ledger.codec.encode(replace(value, **changes))}, row.version)
         else:
             return

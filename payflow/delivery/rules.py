@@ -200,6 +200,7 @@ def send_again(delivery: Delivery, kind: str, who: str, now: UnixMs) -> tuple[De
         address_index=delivery.address_index,
         state=DeliveryState.READY,
         due_ms=now,
+        customer=delivery.customer,
     )
     return replace(delivery, decided_by=who), again
 

@@ -40,7 +40,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
         operator="decided_by",
     ),
     "Delivery": classed(
-        id="company baixa",
+        id="company baixa customer",
         personal="address",
         free_text="reply",
         lookup="address_index",

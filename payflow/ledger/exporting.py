@@ -12,7 +12,7 @@ from payflow.ledger.lane import LaneLedger
 from payflow.model import CustomerId
 from payflow.payers import PayerMapping
 from payflow.progress import Instalment
-from payflow.state import Receipt
+from payflow.state import Delivery, Receipt
 
 LEFT_OUT = frozenset({"version", "address_index", "owner", "boundary", "operation_id", "phase"})
 """What says nothing of the person."""
@@ -23,14 +23,16 @@ async def of_person(ledger: LaneLedger, customer: CustomerId) -> Mapping[str, An
     payer = await find(ledger.rows, ledger.codec, PayerMapping, keys.customer(customer))
     receipts = [ledger.codec.decode(Receipt, row) async for row in rows_under(ledger.rows, "receipt:")]
     instalments = [ledger.codec.decode(Instalment, row) async for row in rows_under(ledger.rows, "instalment:")]
-    own = [receipt for receipt in receipts if receipt.customer == customer]
-    mails = [mail for receipt in own for mail in await ledger.deliveries(receipt.baixa)]
+    mails = [ledger.codec.decode(Delivery, row) async for row in rows_under(ledger.rows, "delivery:")]
+    payers = {receipt.baixa: receipt.customer for receipt in receipts}
+    others = [terms for one in receipts if one.customer != customer for terms in (one.now_is, one.was_mailed)]
     return {
         "customer": customer,
         "said": _shown([payer] if payer else []),
         "instalments": _shown([one for one in instalments if one.customer == customer]),
-        "receipts": _shown(own),
-        "mails": _shown(mails),
+        "receipts": _shown([one for one in receipts if one.customer == customer]),
+        "of_other_receipts": _shown([terms for terms in others if terms.customer == customer]),
+        "mails": _shown([mail for mail in mails if (mail.customer or payers.get(mail.baixa)) == customer]),
     }
 
 

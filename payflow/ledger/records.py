@@ -287,5 +287,6 @@ def _delivery(sealed: _Sealed) -> Record:
         number("faults"),
         word("reason", Reason, missing=None),
         text("decided_by"),
+        text("customer", missing=""),
     )
     return Record(Delivery, columns)

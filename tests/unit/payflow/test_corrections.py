@@ -17,11 +17,12 @@ from payflow.delivery.choices import Decider
 from payflow.delivery.ports import delivery_key
 from payflow.delivery.purging import Purging
 from payflow.delivery.retention import CompanyRetention
-from payflow.ledger import backup, listing, verifying
+from payflow.ledger import backup, exporting, listing, verifying
 from payflow.ledger.listing import Wish
 from payflow.looking.changed import edited, vanished
 from payflow.mail.bounces import Bounce
 from payflow.model import Baixa, BaixaId, Centavos, Composition, Customer, CustomerId, InstalmentId, PaymentTerms
+from payflow.office import letters as office_letters
 from payflow.state import After, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.payflow import NOW, Book, a_delivery, a_receipt, an_instalment
 
@@ -63,6 +64,11 @@ async def stored(receipt: Receipt, *mails: Delivery) -> Book:
         book.lane.insert_mail(write, mail)
         await commit(book.lane.rows, write, marker_row=write.writes[0].key)
     return book
+
+
+def nameless(terms: PaymentTerms) -> PaymentTerms:
+    """Return what a purge leaves of terms."""
+    return replace(terms, customer_name="")
 
 
 async def receipt_in(book: Book) -> Receipt:
@@ -302,6 +308,41 @@ async def test_what_changed_is_emptied_by_a_purge_and_not_by_age_while_a_person_
     await Purging(ledger=book.lane, apply=True).person(CustomerId("c1"))
 
     found = await receipt_in(book)
-    assert (found.now_is, found.was_mailed, found.was_sha256) == (PaymentTerms(), PaymentTerms(), "")
+    assert (found.now_is, found.was_mailed, found.was_sha256) == (nameless(IS_NOW), nameless(SENT.terms), "")
+    assert (
+        office_letters.changed(found)
+        == "era R$\N{NO-BREAK SPACE}1.500,00 em 01/01/2026; agora é R$\N{NO-BREAK SPACE}1.600,00 em 02/01/2026"
+    )
+    assert edited(found, a_baixa(revision=1), ANA, LATER) == found
     assert (await Purging(ledger=book.lane, apply=False).person(CustomerId("c1"))).total() == 0
     await choices.decline_correction(book.lane, B1, BY)
+
+
+@pytest.mark.parametrize("whose", ["c1", "c2"])
+async def test_a_payment_that_became_another_customers_is_erased_of_each_alone(whose: str) -> None:
+    """The receipt is one customer's, what changed or was mailed the other's; so is each mail."""
+    other = replace(IS_NOW, customer=CustomerId("c2"), customer_name="Dra. Bia")
+    began = corrections.ordered(replace(FLAGGED, now_is=other), [a_mail()], "office", NOW)
+    book = await stored(began, a_mail(customer=CustomerId("c1")), a_mail("correction-1", customer=CustomerId("c2")))
+
+    dry = await Purging(ledger=book.lane, apply=False).person(CustomerId(whose))
+    assert await Purging(ledger=book.lane, apply=True).person(CustomerId(whose)) == dry
+
+    found = await receipt_in(book)
+    names = {"c2": found.customer_name, "c1": found.was_mailed.customer_name}
+    assert [bool(names[each]) for each in (whose, "c1" if whose == "c2" else "c2")] == [False, True]
+    assert found.was_mailed.amount == SENT.amount
+    assert {one.customer for one in await book.lane.deliveries(B1) if not one.address} == {whose}
+
+
+async def test_what_is_stored_of_a_customer_on_anothers_receipt_is_exported() -> None:
+    """What was mailed of it before, and to whom; a mail of a version before is its receipt's customer's."""
+    other = replace(IS_NOW, customer=CustomerId("c2"), customer_name="Dra. Bia")
+    began = corrections.ordered(replace(FLAGGED, now_is=other), [a_mail()], "office", NOW)
+    book = await stored(began, a_mail(customer=CustomerId("c1")), a_mail("resend-1"))
+
+    ana, bia = [await exporting.of_person(book.lane, CustomerId(each)) for each in ("c1", "c2")]
+
+    assert [len(ana[part]) for part in ("receipts", "of_other_receipts", "mails")] == [0, 1, 1]
+    assert [len(bia[part]) for part in ("receipts", "of_other_receipts", "mails")] == [1, 0, 1]
+    assert "Bia" not in str(ana)
