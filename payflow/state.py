@@ -7,7 +7,7 @@ part of what the value is. Values of the enumerations are stored: they are promi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 from foundation.clock import UnixMs
@@ -230,13 +230,7 @@ class Receipt:
 
     def with_terms(self, terms: PaymentTerms) -> Receipt:
         """Return this receipt as one of a payment that is *terms*."""
-        return replace(
-            self,
-            amount=terms.amount,
-            paid_on=terms.paid_on,
-            customer=terms.customer,
-            customer_name=terms.customer_name,
-        )
+        return replace(self, **asdict(terms))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
