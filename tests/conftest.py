@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from devstack import paths, servers
 from tests.fakes.clock import FrozenClock
+from tests.one_order import refuse_sets
 
 if TYPE_CHECKING:
     from devstack.contracts import Deployment, Devchain  # web3 behind it: only for tests that use the chain
@@ -39,6 +40,11 @@ SERVER_KINDS = {"azurite", "anvil", "redis"}
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the short loop leave out what needs a server."""
     parser.addoption("--no-servers", action="store_true", help="leave out every test that needs a real server")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuse parameters that each process would have in another order."""
+    refuse_sets(metafunc)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from devstack import paths, run_tests, suite
 from devstack.console import Console
 from devstack.suite import PARTS, Part
+from tests.one_order import refuse_sets
 
 
 class Script(Part):
@@ -99,3 +102,21 @@ def test_a_part_or_a_gate_that_fails_fails_the_run(
     assert run_tests.run(Console(out), []) == code
     assert ("Parts not passed: one" in out.getvalue()) is bool(part)
     assert ("Gates not passed: a gate, coverage 100 %" in out.getvalue()) is not gate
+
+
+@pytest.mark.parametrize("given", [{"a", "b"}, frozenset({"a"})])
+def test_parameters_that_are_a_set_are_refused(given: object) -> None:
+    """Their order is each process's own, and the processes of the short loop would not begin."""
+    for mark in (pytest.mark.parametrize("each", given), pytest.mark.parametrize(argnames="each", argvalues=given)):
+        with pytest.raises(pytest.UsageError, match="sorted"):
+            refuse_sets(_asked(mark))
+
+
+def test_parameters_in_an_order_are_taken() -> None:
+    """A list is the same in each process."""
+    refuse_sets(_asked(pytest.mark.parametrize("each", ["a", "b"])))
+
+
+def _asked(mark: pytest.MarkDecorator) -> pytest.Metafunc:
+    definition = SimpleNamespace(nodeid="test_it", iter_markers=lambda name: [mark.mark] if name == mark.name else [])
+    return cast("pytest.Metafunc", SimpleNamespace(definition=definition))

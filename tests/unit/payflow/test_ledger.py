@@ -121,7 +121,7 @@ async def test_what_is_held_is_found_by_its_reason(book: Book) -> None:
     assert len(await book.lane.due(NOW, limit=5)) == 1
 
 
-@pytest.mark.parametrize("reason", HELD_REASONS)
+@pytest.mark.parametrize("reason", sorted(HELD_REASONS))
 async def test_every_reason_is_one_that_a_table_keeps(book: Book, reason: Reason) -> None:
     """Two end with a question mark, which no key has; the reason is shown as it is."""
     await stored(book, a_receipt(state=ReceiptState.HELD, reason=reason))
