@@ -58,9 +58,16 @@ KINDS: Mapping[str, MetricKind] = {
         _kind("reserve_tokens", "gauge", "Tokens in the reserve, as last watched."),
         _kind("allowance_tokens", "gauge", "Tokens the authority may draw, as last watched."),
         _kind("committed_tokens", "gauge", "Tokens bound and not final."),
-        _kind("gas_pol", "gauge", "Coin of the operator that binds, as last watched."),
+        _kind("gas_pol", "gauge", "Coin of the first operator, as last watched."),
         _kind(
             "payouts_left", "gauge", "Payouts that coin covers, at what they cost so far; absent before the first one."
+        ),
+        _kind("lane_gas_pol", "gauge", "Coin of each operator that pays, as last watched.", "operator"),
+        _kind(
+            "lane_payouts_left",
+            "gauge",
+            "Payouts that the coin of each operator covers, at what they cost so far; absent before the first one.",
+            "operator",
         ),
         _kind("head_block", "gauge", "Newest block, as last watched."),
         _kind("finalized_block", "gauge", "Newest final block, as last watched."),
@@ -151,7 +158,10 @@ class Metrics:
         """Count what every instance counts alike: what payouts have cost, never what the settings would allow."""
         paid, cost_wei = sum(each.orders_paid for each in stats), sum(each.gas_cost_wei for each in stats)
         if monitor.watched_ms and paid and cost_wei:
-            self._add(shown, "payouts_left", monitor.gas_wei // max(1, cost_wei // paid))
+            each_wei = max(1, cost_wei // paid)
+            self._add(shown, "payouts_left", monitor.gas_wei // each_wei)
+            for operator, gas_wei in monitor.gas_of_lanes.items():
+                self._add(shown, "lane_payouts_left", gas_wei // each_wei, operator)
 
     def _open(self, shown: Exposition, operator: Address, opened: Sequence[OpenTransaction]) -> None:
         for state, count in sorted(Counter(str(each.transaction.status) for each in opened).items()):
@@ -185,6 +195,8 @@ class Metrics:
         self._add(shown, "reserve_tokens", _float(monitor.reserve_units, self.decimals))
         self._add(shown, "allowance_tokens", _float(monitor.allowance_units, self.decimals))
         self._add(shown, "gas_pol", _float(monitor.gas_wei, _NATIVE_DECIMALS))
+        for operator, gas_wei in monitor.gas_of_lanes.items():
+            self._add(shown, "lane_gas_pol", _float(gas_wei, _NATIVE_DECIMALS), operator)
         self._add(shown, "head_block", monitor.head_number)
         self._add(shown, "finalized_block", monitor.finalized_number)
 

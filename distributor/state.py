@@ -165,7 +165,15 @@ class MonitorState:
     """When the last good backup was begun; without one, when the first sweep ran. None: no sweep knew of backups."""
     backup_name: str | None = None
     """The last good backup; None: there was none."""
+    lane_gas: tuple[str, ...] | None = None
+    """Each operator that pays, the first lane's first, with its coin in wei behind a space; None: not looked yet."""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
+
+    @property
+    def gas_of_lanes(self) -> Mapping[Address, Wei]:
+        """Return the coin of each operator that pays, in wei, as last watched; the first lane's first."""
+        found = (line.partition(" ") for line in self.lane_gas or ())
+        return {Address(operator): Wei(int(wei)) for operator, _, wei in found}
 
     @property
     def orders_indexed(self) -> bool:

@@ -233,10 +233,19 @@ async def _watched(context: CommandContext, ledger: Ledger, decimals: int) -> di
         "gas": tokens(monitor.gas_wei, NATIVE_DECIMALS),
         "payouts_left": await _payouts_left(context, ledger, monitor.gas_wei),
     }
+    lanes = [
+        {
+            "operator": operator,
+            "gas": tokens(gas_wei, NATIVE_DECIMALS),
+            "payouts_left": await _payouts_left(context, ledger, gas_wei),
+        }
+        for operator, gas_wei in monitor.gas_of_lanes.items()
+    ]
     return {
         "swept": _time(monitor.swept_ms) or unseen,
         "watched": _time(monitor.watched_ms) or unseen,
         **(seen if monitor.watched_ms else dict.fromkeys(seen, unseen)),
+        **({"lanes": lanes} if len(lanes) > 1 else {}),
         "alarms": list(monitor.alarms),
     }
 

@@ -64,7 +64,8 @@ CLASSES: Final[Mapping[str, Classes]] = {
     "Waiting": classed(technical="reason detail since_ms"),
     "MonitorState": classed(
         technical="swept_ms watched_ms head_number finalized_number reserve_units allowance_units gas_wei alarms "
-        "market_base_wei market_tip_wei index_swept_ms index_place index_due_ms found backup_ms backup_name"
+        "market_base_wei market_tip_wei index_swept_ms index_place index_due_ms found backup_ms backup_name "
+        "lane_gas"
     ),
     "SettlementLook": classed(technical="looked_ms"),
     "Stats": classed(

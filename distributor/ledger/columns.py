@@ -238,6 +238,7 @@ _CODEC = Codec(
                 lines("found", missing=None),
                 number("backup_ms", missing=None),
                 text("backup_name", missing=None),
+                lines("lane_gas", missing=None),
             ),
         ),
         Record(SettlementLook, (number("looked_ms"),)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distributor.chain_types import PreBindSnapshot
@@ -123,7 +123,8 @@ class BalanceMonitor:
             snapshot = await self.chain.pre_bind_snapshot(self.operator)
             await self._look_back()
             await self.recheck.run()
-            others = [*await self._retiring(), *await self._low_gas_of_others(), *await self._silent_nodes()]
+            seen = {each: await self.chain.pre_bind_snapshot(each) for each in self.others}
+            others = [*await self._retiring(), *await self._low_gas_of(seen), *await self._silent_nodes()]
         except (ChainUnavailable, WrongChain) as error:
             trouble = outside_trouble(error)
             await self._conclude(monitor_state, [waiting_alarm(trouble.reason, trouble.detail)])
@@ -136,6 +137,7 @@ class BalanceMonitor:
             reserve_units=snapshot.reserve_units,
             allowance_units=snapshot.allowance_units,
             gas_wei=snapshot.gas_balance_wei,
+            lane_gas=tuple(f"{who} {each.gas_balance_wei}" for who, each in {self.operator: snapshot, **seen}.items()),
             market_base_wei=snapshot.market.base_fee_wei,
             market_tip_wei=snapshot.market.tip_wei,
         )
@@ -237,12 +239,12 @@ class BalanceMonitor:
         summary = f"The operator {operator} has gas for {payouts} more payouts ({balance} POL)."
         return [Alarm(code="low_gas", summary=summary, action="Send POL to the operator address.", subject=subject)]
 
-    async def _low_gas_of_others(self) -> Sequence[Alarm]:
+    async def _low_gas_of(self, others: Mapping[Address, PreBindSnapshot]) -> Sequence[Alarm]:
         """Return an alarm for each further lane whose operator's coin is short, by what its own payouts have cost."""
         found = list[Alarm]()
-        for operator in self.others:
-            snapshot, stats = await self.chain.pre_bind_snapshot(operator), await self.ledger.stats(operator)
-            found += self._low_gas(snapshot, self._payouts(snapshot, stats), operator, operator)
+        for operator, snapshot in others.items():
+            payouts = self._payouts(snapshot, await self.ledger.stats(operator))
+            found += self._low_gas(snapshot, payouts, operator, operator)
         return found
 
     def _payouts(self, snapshot: PreBindSnapshot, stats: Stats) -> int:

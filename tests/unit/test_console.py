@@ -22,6 +22,7 @@ from distributor.payout.resumption import Resumption
 from distributor.payout.sweep import Sweep
 from distributor.rates import Rate
 from distributor.state import WaitingReason
+from distributor.units import Wei
 from distributor.webhook.rate_limiter import RateLimiter
 from foundation.console.sessions import IDLE_MS
 from foundation.console.settings import ConsoleSettings
@@ -31,7 +32,7 @@ from foundation.http.html import HtmlPage
 from foundation.sentences import sentence
 from foundation.settings.reading import read_group
 from foundation.tablestore.memory import MemoryRows
-from tests.factories import BOB, IDENTITY, a_hash
+from tests.factories import BOB, IDENTITY, OPERATOR, a_hash, an_address
 from tests.fakes.bench import Bench, founded
 from tests.fakes.counters import FakeCounters
 from tests.fakes.parts import InMemory
@@ -177,6 +178,20 @@ async def test_a_wrong_token_is_refused_and_counted(console: Console) -> None:
 
     assert told == [403, 403, 429]
     assert stranger.cookie == ""
+
+
+async def test_the_first_page_shows_the_gas_of_every_lane(bench: Bench, ana: Browser) -> None:
+    """Each with its operator where several pay; one alone as before, also where the watch of before kept no more."""
+    second = an_address("the operator of lane b")
+    seen = replace(await bench.ledger.service.monitor_state(), watched_ms=bench.clock(), gas_wei=Wei(7 * 10**18))
+    for lane_gas, named in ((None, 0), ((f"{OPERATOR} {7 * 10**18}",), 0), ((f"{OPERATOR} 1", f"{second} 2"), 2)):
+        await bench.ledger.service.save_monitor_state(replace(seen, lane_gas=lane_gas))
+        seen = replace(seen, version=(await bench.ledger.service.monitor_state()).version)
+        page = (await ana.get()).body
+
+        assert page.count("<dt>Gas") == max(1, named)
+        assert page.count(f"<dt>Gas <code>{second}</code></dt>") == named // 2
+        assert ("<dt>Gas</dt><dd>7 POL" in page) is (named == 0)
 
 
 async def test_without_tokens_the_console_is_off(bench: Bench) -> None:

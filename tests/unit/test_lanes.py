@@ -310,6 +310,19 @@ async def test_the_watch_says_of_each_lane_what_it_lacks() -> None:
     assert obstacle is None
 
 
+async def test_the_watch_keeps_the_coin_of_each_lane() -> None:
+    """For the console and the metrics; the columns of before say the first lane's."""
+    world = await two_lanes()
+    world.chain.set_gas(OPERATOR, Wei(7))
+    world.chain.set_gas(SECOND, Wei(9))
+
+    await replace(a_watcher(world), others=[SECOND]).run()
+    seen = await world.ledger.service.monitor_state()
+
+    assert list(seen.gas_of_lanes.items()) == [(OPERATOR, Wei(7)), (SECOND, Wei(9))]
+    assert seen.gas_wei == Wei(7)
+
+
 async def test_the_watch_sees_what_stops_every_lane() -> None:
     """A pause is everybody's; where each lane has a trouble of its own, an order that came now would wait."""
     world = await two_lanes()

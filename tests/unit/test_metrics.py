@@ -22,7 +22,7 @@ from foundation.alarms.register import Register
 from foundation.alarms.targets import LogTarget
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.queries import past
-from tests.factories import OPERATOR
+from tests.factories import OPERATOR, an_address
 from tests.fakes.bench import Bench, a_closing
 from tests.fakes.functions import FakeContainer, a_context
 from tests.unit.test_facts import bench
@@ -30,6 +30,7 @@ from tests.unit.test_function_app import a_question
 
 __all__ = ["bench"]
 
+SECOND = an_address("the operator of lane b")
 ROOT = Path(__file__).parents[2]
 LINE = re.compile(r"^(ballx_\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? (\S+)$")
 
@@ -69,6 +70,7 @@ async def busy(bench: Bench) -> None:
             watched_ms=bench.clock(),
             gas_wei=Wei(3 * 63_000 * 10**9 + 1),
             backup_ms=bench.clock(),
+            lane_gas=(f"{OPERATOR} {3 * 63_000 * 10**9 + 1}", f"{SECOND} {2 * 10**18}"),
         )
     )
     notifier = Notifier(register=metrics_of(bench).register, targets={LOG: LogTarget()}, holder="me")
@@ -87,7 +89,9 @@ async def test_a_scrape_says_what_the_ledger_says(bench: Bench) -> None:
     assert said['ballx_waiting_reason{code="gas_short"}'] == 1
     assert (said['ballx_paused{state="paused"}'], said['ballx_paused{state="halted"}']) == (1, 0)
     assert said['ballx_alarm{code="low_gas",severity="warning"}'] == 1
-    assert said["ballx_payouts_left"] == 3
+    assert said["ballx_payouts_left"] == said[f'ballx_lane_payouts_left{{operator="{OPERATOR}"}}'] == 3
+    second = f'{{operator="{SECOND}"}}'
+    assert (said[f"ballx_lane_gas_pol{second}"], said[f"ballx_lane_payouts_left{second}"]) == (2, 31_746)
     assert said["ballx_sweep_age_seconds"] == 60
     assert said['ballx_callbacks{state="announced"}'] == 2
     assert said['ballx_callbacks{state="due"}'] == said['ballx_callbacks{state="stopped_addresses"}'] == 0
