@@ -3,7 +3,7 @@
 import io
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -105,7 +105,7 @@ def test_a_part_or_a_gate_that_fails_fails_the_run(
 
 
 @pytest.mark.parametrize("given", [{"a", "b"}, frozenset({"a"})])
-def test_parameters_that_are_a_set_are_refused(given: object) -> None:
+def test_parameters_that_are_a_set_are_refused(given: Iterable[str]) -> None:
     """Their order is each process's own, and the processes of the short loop would not begin."""
     for mark in (pytest.mark.parametrize("each", given), pytest.mark.parametrize(argnames="each", argvalues=given)):
         with pytest.raises(pytest.UsageError, match="sorted"):
