@@ -6,7 +6,6 @@ The container has one of these. They share a ledger, the nodes, the alarms and t
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -106,7 +105,7 @@ class PayoutWiring:
             steps=steps,
             distribution=distribution,
             clock=self._clock,
-            sleep=asyncio.sleep,
+            sleep=(await self._resources.new_heads()).pause,
             limits=settings.fees,
             block_time_s=settings.lane.block_time_s,
             holder=self._holder,

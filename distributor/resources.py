@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from distributor.chain.guard_chain import GuardContract
     from distributor.chain.history import ChainHistory
+    from distributor.chain.new_heads import NewHeads
     from distributor.chain.polygon import Polygon
     from distributor.chain.rpc import Rpc
     from distributor.ledger import Ledger
@@ -239,6 +240,11 @@ class Resources:
         from distributor.chain.rpc import Rpc
 
         return self._opened(Rpc((await self.settings(NodeSettings)).rpc_urls, timeout_s=timeout_s))
+
+    async def new_heads(self) -> NewHeads:
+        from distributor.chain.connected import connect_new_heads
+
+        return self._opened(connect_new_heads(await self.settings(PayoutSettings)))
 
     @built_once
     async def history(self) -> ChainHistory:

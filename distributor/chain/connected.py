@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from distributor.chain.guard_chain import GuardContract
 from distributor.chain.history import ChainHistory
+from distributor.chain.new_heads import NewHeads
 from distributor.chain.nodes import Nodes
 from distributor.chain.polygon import Polygon, nodes_of
-from distributor.settings.use_cases import ChainSettings
+from distributor.settings.use_cases import ChainSettings, PayoutSettings
 from foundation.clock import Clock
 
 
@@ -34,6 +35,12 @@ def connect_guard(settings: ChainSettings, clock: Clock) -> GuardContract:
     """Return the guard contract; also where none is configured, for those that there were."""
     contracts = settings.contracts
     return GuardContract(_nodes(settings, clock), guard=contracts.guard, authority=contracts.authority)
+
+
+def connect_new_heads(settings: PayoutSettings) -> NewHeads:
+    """Return what ends a pause of settlement at the block, where an address of RPC_URL announces blocks."""
+    nodes = settings.nodes
+    return NewHeads(nodes.head_urls, block_time_s=settings.lane.block_time_s, timeout_s=nodes.rpc_timeout_s)
 
 
 def _nodes(settings: ChainSettings, clock: Clock) -> Nodes:

@@ -199,7 +199,7 @@ class Nodes:
         return ChainUnavailable(f"No node answered ({reasons}).")
 
 
-def labels_of(node_urls: Sequence[str]) -> Sequence[str]:
+def labels_of(node_urls: Sequence[str], schemes: Sequence[str] = ("http", "https")) -> Sequence[str]:
     """
     Return a unique name for each URL: its host and port, a count where two are alike, and nothing else of it.
 
@@ -208,14 +208,15 @@ def labels_of(node_urls: Sequence[str]) -> Sequence[str]:
     """
     if not node_urls:
         raise ConfigurationError("RPC_URL names no node")
-    hosts = [_host(url, position) for position, url in enumerate(node_urls, start=1)]
+    hosts = [_host(url, position, schemes) for position, url in enumerate(node_urls, start=1)]
     counts = [hosts[:at].count(host) for at, host in enumerate(hosts, start=1)]
     return [host if count == 1 else f"{host}#{count}" for host, count in zip(hosts, counts, strict=True)]
 
 
-def _host(url: str, position: int) -> str:
+def _host(url: str, position: int, schemes: Sequence[str]) -> str:
     parts = urls.split_url(url)
-    if parts is None or parts.scheme not in {"http", "https"}:
-        raise ConfigurationError(f"RPC_URL: address {position} is not an http or https URL")
+    if parts is None or parts.scheme not in schemes:
+        kinds = " or ".join(schemes)
+        raise ConfigurationError(f"RPC_URL: address {position} is not an {kinds} URL")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{host}:{parts.port}" if parts.port else f"{host}"

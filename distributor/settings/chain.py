@@ -79,10 +79,22 @@ class ContractSettings(SettingsGroup):
 class NodeSettings(SettingsGroup):
     """The nodes that are asked, and how long one is waited for."""
 
-    rpc_urls: Annotated[tuple[str, ...], parsed(accept.node_urls)] = setting(
-        "RPC_URL", "URLs of nodes, separated by commas; when one fails the next is asked", secret=True
+    urls: Annotated[tuple[str, ...], parsed(accept.node_urls)] = setting(
+        "RPC_URL",
+        "URLs of nodes, separated by commas; when one fails the next is asked. A `wss` URL beside them tells of blocks",
+        secret=True,
     )
     rpc_timeout_s: _Seconds = setting("RPC_TIMEOUT_S", "Longest wait for a node", "10")
+
+    @property
+    def rpc_urls(self) -> tuple[str, ...]:
+        """Those that are asked, in their order: http and https."""
+        return accept.of_schemes(self.urls, accept.ASKED)
+
+    @property
+    def head_urls(self) -> tuple[str, ...]:
+        """Those that only announce new blocks, and are believed in nothing else: ws and wss."""
+        return accept.of_schemes(self.urls, accept.ANNOUNCING)
 
 
 class SigningSettings(SettingsGroup):

@@ -7,7 +7,9 @@ No sentence repeats the text: it may be a secret.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from distributor.addresses import ZERO_ADDRESS, parse_address
 from distributor.model import DEFAULT_SOURCE, Address
@@ -161,16 +163,27 @@ def lane_name(suffix: str) -> str:
     return suffix.lower().replace("_", "-")
 
 
+ASKED, ANNOUNCING = ("http", "https"), ("ws", "wss")
+"""How an address of a node begins: one that is asked, and one that only announces new blocks."""
+
+
 def node_urls(text: str) -> tuple[str, ...]:
-    """Accept one or more node URLs, separated by commas."""
+    """Accept URLs of nodes, separated by commas; one at least is asked, others may only announce blocks."""
     refuse_reference(text)
     nodes = tuple(node.strip() for node in text.split(",") if node.strip())
-    parts = [urls.split_url(node) for node in nodes]
-    if not nodes or not all(url and url.scheme in ("http", "https") for url in parts):
-        raise ValueError("must be http(s) URLs of nodes, separated by commas")
+    schemes = [url.scheme if (url := urls.split_url(node)) else "" for node in nodes]
+    if not nodes or not set(schemes) <= {*ASKED, *ANNOUNCING}:
+        raise ValueError("must be http(s) URLs of nodes, separated by commas, and ws(s) URLs beside them")
+    if set(schemes).isdisjoint(ASKED):
+        raise ValueError("names no http(s) URL: a ws(s) URL only announces new blocks, and no node can be asked")
     if len(set(nodes)) != len(nodes):
         raise ValueError("names a node twice: a second opinion must come from another one")
     return nodes
+
+
+def of_schemes(nodes: Iterable[str], schemes: Sequence[str]) -> tuple[str, ...]:
+    """Return those of *nodes*, URLs all, that begin with one of *schemes*."""
+    return tuple(node for node in nodes if urlsplit(node).scheme in schemes)
 
 
 def redis_url(text: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import io
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,7 @@ import pytest
 from devstack import runs
 from devstack.console import Console
 from devstack.runs import Run
+from distributor.webhook.authentication import WebhookRequest
 from tests.integration.vault import Peers, signed_in
 
 if TYPE_CHECKING:
@@ -24,6 +28,11 @@ WEBHOOK_SECRET = "the shop and we know this"
 @pytest.fixture
 def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[str, str]:
     """A ledger of this test's own, on a chain where a block is final at the third."""
+    return settings_on(deployment, azurite, table_name)
+
+
+def settings_on(deployment: Deployment, azurite: Azurite, table_name: str) -> dict[str, str]:
+    """Return the settings of a ledger in *table_name* for the contracts of *deployment*."""
     return {
         "CHAIN_ID": str(deployment.chain_id),
         "RPC_URL": deployment.url,
@@ -38,6 +47,13 @@ def environ(azurite: Azurite, deployment: Deployment, table_name: str) -> dict[s
         "BLOCK_TIME_S": "0.05",
         "FINALITY": "depth:3",
     }
+
+
+def signed_order(order_id: str, wallet: str) -> WebhookRequest:
+    """Return what a shop sends for 12.5 tokens."""
+    body = json.dumps({"order_id": order_id, "wallet": wallet, "amount": "12.5"}).encode()
+    signature = hmac.digest(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hex()
+    return WebhookRequest(headers={"X-WP-Signature": signature}, body=body)
 
 
 @pytest.fixture(scope="module")

@@ -74,14 +74,19 @@ def planted(services: Services) -> dict[str, str]:
     """
     Return settings in which every secret is a canary; the third node and the alarms' webhook do not answer.
 
+    The first address that announces blocks is not there either, the second announces them.
+
     The node is there under two names, because a payment takes two nodes that agree wherever two are set.
     """
     node = f"{services.settings['RPC_URL']}?key={NODE_KEY}"
+    nobody = f"//user:{NODE_KEY}@127.0.0.1:9/{NODE_KEY}"
+    nodes = [node, node.replace("127.0.0.1", "localhost"), f"http:{nobody}"]
+    announcing = [f"ws:{nobody}", node.replace("http:", "ws:")]
     return {
         **services.settings,
         "WEBHOOK_SECRET": SECRET,
         "WEBHOOK_SECRET_PREVIOUS": services.settings["WEBHOOK_SECRET"],  # the ledger knows the shop by this one
-        "RPC_URL": f"{node},{node.replace('127.0.0.1', 'localhost')},http://user:{NODE_KEY}@127.0.0.1:9/{NODE_KEY}",
+        "RPC_URL": ",".join(nodes + announcing),
         "ALARM_WEBHOOK_URL": f"http://127.0.0.1:9/{HOOK_KEY}",
         "LOG_LEVEL": "DEBUG",
         "RPC_TIMEOUT_S": "2",
@@ -186,6 +191,7 @@ def test_no_secret_comes_out_anywhere(run: Run, services: Services) -> None:
         **{f"signature {number}": signature for number, signature in enumerate(seen.signatures)},
     }
     assert ("CANARY-1" in log, "CANARY-1" in rows, "CANARY-1" in answers) == (True, True, True)
+    assert ("new_heads_lost" in log, "new_heads_announced" in log) == (True, True)
     assert leaks(log, {**secrets, "a field of the body": NOTE}) == []
     assert leaks(rows, {**secrets, "a field of the body": NOTE}) == []
     assert leaks(answers, {**secrets, "a field of the body": NOTE}) == []

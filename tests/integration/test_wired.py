@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,10 +8,9 @@ from devstack.contracts import Deployment, Devchain
 from distributor.cli.init import initialise
 from distributor.model import DEFAULT_SOURCE, OrderKey
 from distributor.resources import Resources
-from distributor.webhook.authentication import WebhookRequest
 from distributor.wiring import Container
 from foundation.clock import system_clock
-from tests.integration.conftest import WEBHOOK_SECRET
+from tests.integration.conftest import signed_order
 
 
 @pytest.fixture
@@ -34,11 +30,8 @@ async def test_the_wired_service_pays_a_signed_order(
     """Real storage, real chain: from the shop's bytes to tokens in the wallet, and the status says paid."""
     wallet = deployment.customers[0]
     before_units = devchain.balance_of(wallet)
-    body = json.dumps({"order_id": "WIRED-1", "wallet": wallet, "amount": "12.5"}).encode()
-    signature = hmac.digest(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hex()
 
-    request = WebhookRequest(headers={"X-WP-Signature": signature}, body=body)
-    _, accepted = await (await container.intake()).accept(request)
+    _, accepted = await (await container.intake()).accept(signed_order("WIRED-1", wallet))
     drained = await (await container.payouts.distribution()).drain()
     devchain.mine(8)
     await (await container.payouts.settlement()).follow()

@@ -155,6 +155,16 @@ def test_a_secret_that_could_not_be_resolved_is_named_with_the_rest() -> None:
     )
 
 
+def test_a_ws_address_of_a_node_is_never_asked() -> None:
+    """It announces blocks; those that are asked keep their order and are all there was before."""
+    asked = ("https://one.example/a", "HTTP://127.0.0.1:8545")
+    nodes = read_group(NodeSettings, {"RPC_URL": f"wss://one.example/a,{asked[0]}, WS://127.0.0.1:8546 ,{asked[1]}"})
+    before = read_group(NodeSettings, {"RPC_URL": ",".join(asked)})
+
+    assert (nodes.rpc_urls, nodes.head_urls) == (asked, ("wss://one.example/a", "WS://127.0.0.1:8546"))
+    assert (before.rpc_urls, before.head_urls) == (asked, ())
+
+
 def test_a_connection_string_that_could_not_be_resolved_is_named() -> None:
     """The storage account's own setting may be a reference too."""
     unresolved = {"AzureWebJobsStorage": "is in no vault"}
@@ -166,6 +176,7 @@ def test_a_connection_string_that_could_not_be_resolved_is_named() -> None:
     ("name", "value", "use"),
     [
         ("RPC_URL", "ftp://user:node-key@one.example", DistributionSettings),
+        ("RPC_URL", "wss://user:node-key@one.example/node-key", DistributionSettings),
         ("RPC_URL", "https://one.example:port/node-key", ChainSettings),
         ("OPERATOR_PK", "33" * 31, PayoutSettings),
         ("OPERATOR_PK_RETIRING", "zz" * 32, DistributionSettings),
@@ -228,6 +239,9 @@ def test_an_unresolved_reference_never_verifies_a_webhook() -> None:
         ("RPC_URL", ",", "separated by commas"),
         ("RPC_URL", "https://one.example,https://one.example", "names a node twice"),
         ("RPC_URL", "one.example", "separated by commas"),
+        ("RPC_URL", "https://one.example,ftp://one.example", "separated by commas"),
+        ("RPC_URL", "wss://one.example,ws://two.example", "names no http(s) URL"),
+        ("RPC_URL", "https://one.example,wss://one.example/a,wss://one.example/a", "names a node twice"),
         ("OPERATOR_PK", "0" * 64, "not a private key"),
         ("OPERATOR_PK", "f" * 64, "not a private key"),
         ("TOKEN_ADDRESS", "0x" + "0" * 40, "zero address"),
@@ -300,7 +314,7 @@ def test_a_threshold_is_an_amount_the_token_can_count(name: str, value: str, wro
             NodeSettings,
             "RPC_URL",
             "https://a.example ,\thttps://b.example,",
-            "rpc_urls",
+            "urls",
             ("https://a.example", "https://b.example"),
         ),
         (SettlementSettings, "FINALITY", "depth:640", "finality_depth", 640),
