@@ -91,8 +91,16 @@ async def _nodes(context: CommandContext, settings: HistorySettings) -> str:
     return _("{count} nodes of RPC_URL do not answer.").format(count=missing) if missing else ""
 
 
+async def _new_heads(context: CommandContext, settings: HistorySettings) -> str:
+    """Say which ws address announces no blocks of this chain. Where there is none, nothing is wrong."""
+    found = await (await context.parts.new_heads()).reaches(settings.payout.contracts.chain_id)
+    wrong = [f"{node} ({trouble})" for node, trouble in found.items() if trouble]
+    return _("Blocks are not announced by {nodes}.").format(nodes=", ".join(wrong)) if wrong else ""
+
+
 async def _node_https(_context: CommandContext, settings: HistorySettings) -> str:
-    plain = [urlsplit(url).hostname for url in settings.payout.nodes.rpc_urls if not url.startswith("https://")]
+    private = ("https://", "wss://")
+    plain = [urlsplit(url).hostname for url in settings.payout.nodes.urls if not url.startswith(private)]
     return _("Not https: {hosts}.").format(hosts=", ".join(map(str, plain))) if plain else ""
 
 
@@ -271,8 +279,9 @@ ITEMS: Sequence[DoctorItem] = (
     DoctorItem(name="rows", what=N_("The rows of the ledger agree"), check=_rows),
     DoctorItem(name="recovery", what=N_("A lost ledger can be rebuilt from the chain"), check=_recovery),
     DoctorItem(name="nodes", what=N_("Every node answers, and serves the chain"), check=_nodes),
+    DoctorItem(name="new-heads", what=N_("Each wss address announces the chain's blocks"), check=_new_heads),
     DoctorItem(name="providers", what=N_("Two providers are configured"), check=_providers),
-    DoctorItem(name="node-https", what=N_("Nodes are asked over https"), check=_node_https),
+    DoctorItem(name="node-https", what=N_("Nodes are asked over https, and heard over wss"), check=_node_https),
     DoctorItem(name="finality", what=N_("A block is final when the chain says so"), check=_finality),
     DoctorItem(name="guard", what=N_("The chain refuses a second payment"), check=_guard),
     DoctorItem(name="caps", what=N_("All three caps are set"), check=_caps),

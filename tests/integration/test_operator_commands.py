@@ -115,7 +115,7 @@ def test_the_doctor_names_what_is_not_ready_for_production(desk: Desk) -> None:
 
     results = {each["check"]: each["result"] for each in found["checks"]}
     assert {name for name, result in results.items() if result == "ok"} >= {
-        *("settings", "keys", "ledger", "rows", "nodes", "recovery", "balance", "queues", "no-alarms"),
+        *("settings", "keys", "ledger", "rows", "nodes", "new-heads", "recovery", "balance", "queues", "no-alarms"),
         *("rate-limits", "personal-data", "settings-file"),
     }
     failed = {name for name, result in results.items() if result == "failed"}
@@ -137,6 +137,24 @@ def test_the_doctor_names_what_is_not_ready_for_production(desk: Desk) -> None:
     assert {each["check"] for each in found["by_hand"]} >= {"backup", "lgpd"}
     accepted = [part for name in sorted(failed) for part in ("--accept", name)]
     assert {each["result"] for each in desk.ask("doctor", *accepted)["checks"]} == {"ok", "accepted"}
+
+
+def test_the_doctor_asks_each_ws_address_for_heads(desk: Desk) -> None:
+    """Anvil announces blocks at its own port; a wrong address is named by its host, and its key is not shown."""
+    node = desk.environ["RPC_URL"]
+    announcing = node.replace("http://", "ws://")
+
+    def checked(*addresses: str) -> tuple[str, str | None]:
+        desk.environ["RPC_URL"] = ",".join((node, *addresses))
+        checks = {each["check"]: each for each in desk.ask("doctor", code=1)["checks"]}
+        return checks["new-heads"]["result"], checks["new-heads"]["detail"]
+
+    assert [checked(), checked(announcing)] == [("ok", None)] * 2
+    assert checked(announcing, "ws://127.0.0.1:1/node-key") == (
+        "failed",
+        "Blocks are not announced by 127.0.0.1:1 (unreachable: ClientConnectorError).",
+    )
+    assert "node-key" not in desk.story
 
 
 def test_a_signed_body_is_accepted_and_the_secret_is_not_shown(desk: Desk, tmp_path: Path) -> None:
