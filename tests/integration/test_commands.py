@@ -242,8 +242,10 @@ def test_a_ledger_that_is_nobodys_is_not_written_to(desk: Desk) -> None:
     desk.parts(_ensure)
 
     desk.run("pause", "--why", "test", "--apply", code=1)
-
     assert "no identity" in desk.story
+    desk.run("add-operator", "--why", "test", "--apply", code=1)
+    assert "no identity" in desk.story
+
     assert desk.ask("show")["identity"] is None
 
 

@@ -197,9 +197,11 @@ class Host:
         return self.turns.start("resume", handled(work()))
 
     def add_operator(self, answered: Callable[[], None]) -> Job:
-        """A person prepares the next key."""
+        """A person prepares the next key; refused where the ledger is nobody's, as by the command."""
 
         async def work() -> None:
+            if await self.ledger.identity() is None:
+                return
             await self.ledger.admin.add_operator(OPERATORS[1], 0)
             answered()
 

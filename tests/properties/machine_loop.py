@@ -82,10 +82,16 @@ class Job:
     name: str
     gates: list[Gate] = field(default_factory=list)
     task: asyncio.Task[Any] | None = None
+    torn: bool = False
+    """Whether it ran while the ledger was lost, and may have read one row before and the next one after."""
 
     @property
     def over(self) -> bool:
         return self.task is not None and self.task.done() and not self.gates
+
+    def error(self) -> BaseException | None:
+        """Return what it ended with; None while it runs, and where it ended well."""
+        return self.task.exception() if self.task is not None and self.task.done() else None
 
     @property
     def sleeps(self) -> bool:

@@ -10,12 +10,13 @@ from distributor.recovery import fence
 from tests.properties.machine import Payouts
 from tests.properties.machine_harm import hold
 from tests.properties.machine_rules import FINALITY_DEPTH, OPERATORS
-from tests.properties.machine_stories import Story, _is_bound, _is_settled, _once
+from tests.properties.machine_stories import Story, _comes, _is_bound, _is_settled, _once
 
 FENCE_NONCES = 2
 """As wide as a fence must be around a story of three transactions."""
 PATIENT_BLOCKS = 10 * FINALITY_DEPTH
 REBUILT_WHOLE = "a rebuilt ledger is not behind the chain"
+UNTOUCHED = "no command writes to nobody's ledger"
 OUTBID = "what its own fees hold up is outbid"
 
 
@@ -128,9 +129,35 @@ def _stray_is_undone(machine: Payouts) -> None:
     _is_bound(machine, 0)
 
 
+def _drain_reads_what_is_being_lost(machine: Payouts) -> None:
+    """
+    The table is emptied while a drain reads its books: the nonce was there, the totals are gone.
+
+    It says that a row is missing, and ends. A rebuild that was begun meanwhile is over before anybody looks at that.
+    """
+    _comes(machine, 0)
+    turns = machine.world.hosts[0].turns
+    drain = machine.world.hosts[0].drain()
+    while all(gate.what != "before get commitments" for gate in drain.gates):
+        turns.open(drain)
+    machine.troubles.lose_ledger("emptied", 0, True)
+    machine.people.rebuild(1, False)
+    for host in machine.world.hosts:
+        host.turns.go_free()
+
+
+def _key_is_added_to_nobodys_ledger(machine: Payouts) -> None:
+    """The table is lost, and a person who has not seen it adds the next key: the command writes nothing there."""
+    machine.troubles.lose_ledger("emptied", 0, True)
+    machine.people.rotate(0, True)
+    hold(not machine.world.rows.dump(), UNTOUCHED, machine.world.rows.dump())
+
+
 _LOSS = frozenset({"lose_ledger"})
 COME_BACK = Story(tell=_once(_payments_come_back), troubles=_LOSS)
 BROUGHT_BACK = Story(tell=_once(_payment_is_brought_back), troubles=_LOSS)
 COMES_LATE = Story(tell=_once(_payment_comes_late), troubles=_LOSS)
 PRICE_RISES = Story(tell=_once(_price_rises_between_two), by_depth=False)
+READ_IN_PIECES = Story(tell=_once(_drain_reads_what_is_being_lost), by_depth=False, troubles=_LOSS)
+NOBODYS = Story(tell=_once(_key_is_added_to_nobodys_ledger), by_depth=False, troubles=_LOSS)
 STRAY_UNDONE = Story(tell=_once(_stray_is_undone))

@@ -12,6 +12,7 @@ from distributor.model import DEFAULT_SOURCE, Address, Hash, Order, OrderKey
 from distributor.order_ids import ref_id
 from distributor.units import TokenUnits
 from foundation.clock import UnixMs
+from foundation.errors import ServiceError
 from foundation.tablestore.memory import MemoryRows
 from foundation.tablestore.ports import DeleteRow, Row, RowWrite, Value
 from tests import factories
@@ -217,6 +218,8 @@ class World:
     def rebuilt(self, rows: Mapping[str, Row], group: Sequence[RowWrite]) -> None:
         """Take the ledger for whole again: *group*, the last one of a rebuild, is about to be done to *rows*."""
         self.lost = ""
+        for _, job in self.jobs:
+            job.torn = True
         self.found.times += 1
         TALLY["ledger rebuilt"] += 1
         paid = {row.values["paid_hash"] for key, row in rows.items() if key.startswith("order:") and _is_paid(row)}
@@ -281,13 +284,11 @@ class World:
 
     def ended(self) -> Sequence[BaseException]:
         """Drop what has ended; return what no handler takes for trouble that passes."""
-        errors = list[BaseException]()
-        for turns in (host.turns for host in self.hosts):
-            tasks = [job.task for job in turns.jobs if job.task is not None and job.task.done()]
-            found = (task.exception() for task in tasks)
-            errors += [error for error in found if error is not None and not isinstance(error, Killed)]
-            turns.jobs = [job for job in turns.jobs if not job.over]
-        return errors
+        found = [(job, job.error()) for _, job in self.jobs]
+        for host in self.hosts:
+            host.turns.jobs = [job for job in host.turns.jobs if not job.over]
+        passing = Killed, ServiceError  # a row that is missing in a lost ledger: it says so and stops
+        return [error for job, error in found if error and not isinstance(error, passing if job.torn else Killed)]
 
 
 def _is_paid(row: Row) -> bool:
