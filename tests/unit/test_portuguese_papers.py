@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import polib
 import pytest
 
+from devstack.messages import CATALOGUES
 from distributor.cli.language import _, choose
 from distributor.cli.outcomes import OUTCOMES
 from tests.runbook import FENCED, NAMES, PROGRAM
@@ -18,6 +20,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAPERS = ["runbook.md", "security.md"]
 HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+A_GUARDA = re.compile(
+    r"\b(?:[ao]s?|[dn][ao]s?|pel[ao]s?|uma?|sem|com|nenhuma?|contrato|nem|há|à)\s+guardas?\b", re.IGNORECASE
+)
+"""The contract under another name than the commands have; without a word like these before it, it is the verb."""
 
 
 def texts(name: str) -> tuple[str, str]:
@@ -70,6 +76,20 @@ def test_both_languages_name_the_same_commands_and_settings(name: str) -> None:
         if not ROW.search(one):
             assert set(commands(one)) == set(commands(other)), head
         assert settings(one) == settings(other), head
+
+
+def test_the_guard_has_one_name() -> None:
+    """The one of its commands, `GUARD_ADDRESS` and `PayoutGuard`: a search for it finds all of it."""
+    papers = [DOCS.parent / "README.pt-BR.md", *sorted((DOCS / "pt-BR").rglob("*.md"))]
+    texts = {paper.name: paper.read_text("utf-8") for paper in papers}
+    for catalogue in CATALOGUES:
+        for file in catalogue.translations():
+            texts[file.name] = "\n".join(entry.msgstr for entry in polib.pofile(str(file)))
+
+    found = [(name, match[0]) for name, text in texts.items() for match in A_GUARDA.finditer(text)]
+
+    assert not found
+    assert A_GUARDA.findall("Defina a guarda; o contrato guarda a referência.") == ["a guarda", "contrato guarda"]
 
 
 def test_the_table_of_outcomes_is_what_the_program_says_in_portuguese() -> None:
