@@ -171,7 +171,7 @@ class Order:
 
     @property
     def queue_key(self) -> str:
-        """Its place in the waiting line, as a text that sorts: oldest first."""
+        """Its place in the backlog, as a text that sorts: oldest first."""
         return f"{self.received_ms:015d}:{self.source}:{self.order_id}"
 
 

@@ -154,7 +154,7 @@ class World:
         self.chain.mine()
 
     async def receive(self, order_id: str = "", **changes: Any) -> Order:
-        """Put an order of 10 tokens in the waiting line, as intake does."""
+        """Put an order of 10 tokens in the backlog, as intake does."""
         self.received += 1
         now_ms = UnixMs(self.clock() + self.received)
         order = factories.an_order(order_id or f"ORD{self.received}", wallet=CUSTOMERS[0], received_ms=now_ms)

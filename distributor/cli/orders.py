@@ -74,7 +74,7 @@ async def list_held(context: CommandContext, *, most: int | None = None) -> list
 
 async def retry(context: CommandContext) -> int:
     """
-    Put a held order back into the waiting line.
+    Put a held order back into the backlog.
 
     Raises:
         CommandRefused: It is not held, or waits for approval; or its transaction succeeded, and nobody has said that no

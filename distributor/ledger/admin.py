@@ -210,7 +210,7 @@ class Admin:
 
     async def retry(self, order: Order, by: str, why: str) -> Order:
         """
-        Put a held order back into the waiting line, at its old place.
+        Put a held order back into the backlog, at its old place.
 
         Its nonce is empty: it was never bound, or the group that held it recorded that nonce as
         finally consumed. An order with a nonce could be paid under two, so it is refused here.

@@ -2,7 +2,7 @@
 What a second person says of an order that is held for approval, and that the ledger asks every host to heed it.
 
 An approval is a column of its order: who, when, of which content, until when. It is written in the group that puts
-the order back into the waiting line, on the condition that nobody wrote the order since the person saw it.
+the order back into the backlog, on the condition that nobody wrote the order since the person saw it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Approving:
 
     async def approve(self, order: Order, by: str, why: str) -> Order:
         """
-        Put an order that is held for approval back into the waiting line, with the approval of *by*.
+        Put an order that is held for approval back into the backlog, with the approval of *by*.
 
         Raises:
             InvariantBroken: It is not held for that, or *by* is who asked for it.

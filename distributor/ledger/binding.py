@@ -72,7 +72,7 @@ class WaitingPage:
     orders: Sequence[Order]
     after: str
     unreadable: Sequence[Unreadable] = ()
-    """Rows of the line that were passed over."""
+    """Rows of the backlog that were passed over."""
 
 
 def found_ledger(identity: Identity, operator: Address, next_nonce: int) -> AtomicWrite:
@@ -87,7 +87,7 @@ def found_ledger(identity: Identity, operator: Address, next_nonce: int) -> Atom
 
 def insert_order(order: Order) -> AtomicWrite:
     """
-    Return the group that keeps a new order: itself, its spent reference, its index, its place in the line.
+    Return the group that keeps a new order: itself, its spent reference, its index, its place in the backlog.
 
     One that came in held for approval has its place among the held ones instead, and its shop is told.
     """
@@ -100,7 +100,7 @@ def insert_order(order: Order) -> AtomicWrite:
 
 
 def lay_in_place(group: AtomicWrite, order: Order) -> None:
-    """Add to the *group* that stores *order* its place: in the waiting line, or held for approval and announced."""
+    """Add to the *group* that stores *order* its place: in the backlog, or held for approval and announced."""
     held = order.hold_reason is HoldReason.NEEDS_APPROVAL
     expected = OrderStatus.HELD if held else OrderStatus.RECEIVED
     require(order.status is expected, f"order {order.key} is inserted as {order.status}")
@@ -127,7 +127,7 @@ def judged(order: Order, caps: Caps, now: UnixMs) -> Order:
 
 
 def hold_order(order: Order, reason: HoldReason, detail: str, now: UnixMs) -> AtomicWrite:
-    """Return the group that takes an order out of the waiting line until a person decides."""
+    """Return the group that takes an order out of the backlog until a person decides."""
     require(order.status is OrderStatus.RECEIVED, f"order {order.key} cannot be held, it is {order.status}")
     held = replace(order, status=OrderStatus.HELD, hold_reason=reason, hold_detail=detail, updated_ms=now)
     held = numbered(held, now)
@@ -292,7 +292,7 @@ def sum_of(orders: Iterable[Order]) -> TokenUnits:
 
 
 def leave_its_place(group: AtomicWrite, order: Order) -> None:
-    """Take *order*, as it was read, out of the waiting line or from among those that wait for a person."""
+    """Take *order*, as it was read, out of the backlog or from among those that wait for a person."""
     if order.status is OrderStatus.RECEIVED:
         group.delete(keys.open_order(order))
     elif order.status is OrderStatus.HELD:

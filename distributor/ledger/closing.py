@@ -22,7 +22,7 @@ from foundation.tablestore.ports import Version
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """An order goes back to the waiting line: its transaction is over and moved nothing for it."""
+    """An order goes back to the backlog: its transaction is over and moved nothing for it."""
 
     detail: str
     own_fault: bool

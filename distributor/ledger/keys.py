@@ -38,7 +38,7 @@ def ref(ref_id: Hash) -> str:
 
 
 def open_order(waiting: Order) -> str:
-    """An order's place in the waiting line; gone when it is bound or held."""
+    """An order's place in the backlog; gone when it is bound or held."""
     return f"{OPEN_ORDERS}{waiting.queue_key}"
 
 

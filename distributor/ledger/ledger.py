@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from distributor.caps import NO_CAPS, Caps
-from distributor.ledger import following, keys, line, order_search, queries
+from distributor.ledger import backlog, following, keys, order_search, queries
 from distributor.ledger.admin import Admin
 from distributor.ledger.approving import Approving
 from distributor.ledger.binding import (
@@ -151,8 +151,8 @@ class Ledger:
         return await order_search.index_from(self._rows, place, limit)
 
     async def waiting(self, *, limit: int, after: str = "") -> WaitingPage:
-        """Return waiting orders behind the place *after*, at most *limit*, oldest first; none where the line ends."""
-        return await line.waiting(self._rows, limit=limit, after=after)
+        """Return waiting orders behind the place *after*, at most *limit*, oldest first; none where it ends."""
+        return await backlog.waiting(self._rows, limit=limit, after=after)
 
     async def held_orders(self, *, limit: int) -> WaitingPage:
         """Return orders that wait for a person, from at most *limit* rows; one that cannot be read is named."""

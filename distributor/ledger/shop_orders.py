@@ -153,7 +153,7 @@ class ShopOrders:
         group.delete(keys.open_order(order))
 
     async def _exchanged(self, order: Order, other: Order) -> Moved:
-        """Give each the other's place: its source, its reference and its place in the waiting line."""
+        """Give each the other's place: its source, its reference and its place in the backlog."""
         group = AtomicWrite()
         for place, content in ((order, other), (other, order)):
             after = replace(

@@ -50,7 +50,7 @@ class Outcome:
     """Whether another round would find something else than this one."""
     obstacle: Obstacle | None = None
     looked_to: str | None = None
-    """The last place in the waiting line; None when this round did not look as far as its end."""
+    """The last place in the backlog; None when this round did not look as far as its end."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from foundation.clock import UnixMs
 PAGE_ORDERS = 64
 """Waiting orders read together: four times what one operator may have in flight."""
 HELD_PER_ROUND = 64
-"""Orders without approval that one round takes out of the line, each with a write of its own."""
+"""Orders without approval that one round takes out of the backlog, each with a write of its own."""
 PAGES_PER_ROUND = 16
 """A bound on how far a round looks past orders that cannot be afforded."""
 
@@ -32,7 +32,7 @@ PAGES_PER_ROUND = 16
 @dataclass(kw_only=True, slots=True)
 class Line:
     """
-    How far one drain has come along the waiting line.
+    How far one drain has come along the backlog.
 
     A round goes on where the one before found nothing to bind, so that many orders that wait (of one wallet at its
     cap, of a shop nobody knows) keep no other from being looked at. The next drain begins at the oldest again.
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """The waiting orders a round can afford, the end of the line it looked to, and why others stay."""
+    """The waiting orders a round can afford, the end of the backlog it looked to, and why others stay."""
 
     orders: Sequence[Order]
     binding_state: BindingState
@@ -146,10 +146,10 @@ async def select_orders(
     ledger: Ledger, prepared: Prepared, caps: Caps, line: Line, owners: Owners, *, now: UnixMs
 ) -> Selection:
     """
-    Look along the waiting line for orders that fit, from where *line* has come to; pages without any move it on.
+    Look along the backlog for orders that fit, from where *line* has come to; pages without any move it on.
 
     Args:
-        ledger: Where the line is.
+        ledger: Where the backlog is.
         prepared: What the round was prepared on.
         caps: The most that is paid.
         line: How far this drain has come, and which orders to leave out.

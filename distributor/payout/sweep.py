@@ -32,7 +32,7 @@ from foundation.clock import Clock, elapsed_ms
 from foundation.errors import Contention
 
 LINE_ORDERS = 64
-"""As far as the watch looks along the waiting line for rows that cannot be read; rounds look further."""
+"""As far as the watch looks along the backlog for rows that cannot be read; rounds look further."""
 WATCH_EVERY_MS = 300_000
 FINALITY_LAG_BLOCKS_MAX = 128
 """Polygon finalizes a block some seconds after it is made; four minutes behind the head is a stall."""

@@ -107,7 +107,7 @@ async def test_the_webhook_with_other_content_is_refused(empty: Bench, order_id:
 
 
 async def test_an_order_sent_again_before_it_was_found_is_marked_paid(empty: Bench) -> None:
-    """It leaves the waiting line, so that no round ever binds it."""
+    """It leaves the backlog, so that no round ever binds it."""
     await empty.received("ORD1")
 
     assert await an_archive(empty).restore(a_payout()) is RestoreResult.MARKED

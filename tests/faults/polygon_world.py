@@ -97,7 +97,7 @@ class PolygonWorld:
         self._start()
 
     async def receive(self, count: int = 1) -> list[Order]:
-        """Put *count* orders in the waiting line, as intake does; the n-th of all is of n tokens."""
+        """Put *count* orders in the backlog, as intake does; the n-th of all is of n tokens."""
         received = []
         for _ in range(count):
             number = len(self.orders) + 1

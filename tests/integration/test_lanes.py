@@ -40,7 +40,7 @@ async def service(environ: dict[str, str], devchain: Devchain, deployment: Deplo
 
 
 async def receive(service: Container, deployment: Deployment, *numbers: int) -> list[Order]:
-    """Put orders of amounts of their own into the waiting line."""
+    """Put orders of amounts of their own into the backlog."""
     intake = await service.intake()
     orders = [
         an_order(

@@ -51,7 +51,7 @@ async def after(
 
 
 async def receive(container: Container, deployment: Deployment, number: int) -> Order:
-    """Put an order of an amount of its own into the waiting line."""
+    """Put an order of an amount of its own into the backlog."""
     order_id = f"ROT-{number}"
     order = an_order(
         order_id,

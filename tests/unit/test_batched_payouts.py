@@ -43,7 +43,7 @@ async def a_batching_world(size: int = 30, **options: Any) -> World:
 
 
 async def received(world: World, count: int, **changes: Any) -> list[Order]:
-    """Put *count* orders in the waiting line."""
+    """Put *count* orders in the backlog."""
     return [await world.receive(**changes) for _ in range(count)]
 
 

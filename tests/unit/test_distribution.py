@@ -69,7 +69,7 @@ async def test_nothing_waits() -> None:
 
 
 async def test_orders_are_bound_oldest_first_without_gaps() -> None:
-    """Nonces follow the waiting line."""
+    """Nonces follow the backlog."""
     world = await a_world()
     orders = [await world.receive() for _ in range(5)]
 

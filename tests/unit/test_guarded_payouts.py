@@ -1,4 +1,4 @@
-"""Payouts through a guard, from the waiting line to their end."""
+"""Payouts through a guard, from the backlog to their end."""
 
 from __future__ import annotations
 

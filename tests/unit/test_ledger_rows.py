@@ -176,7 +176,7 @@ def test_keys_sort_as_numbers_and_times_do() -> None:
 
 
 def test_a_range_holds_what_begins_with_its_prefix_and_no_more() -> None:
-    """The waiting line ends before the open transactions begin."""
+    """The backlog ends before the open transactions begin."""
     first, second = keys.open_order(an_order("A")), keys.open_order(an_order("A-1"))
     last = past(keys.OPEN_ORDERS)
 

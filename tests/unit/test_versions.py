@@ -345,7 +345,7 @@ async def test_a_switch_of_a_newer_version_is_closed_and_only_that_version_opens
 
 async def test_a_line_of_bad_rows_without_end_is_looked_along_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A round ends; the next one goes on where this one stopped."""
-    monkeypatch.setattr("distributor.ledger.line.PAGES_MAX", 2)
+    monkeypatch.setattr("distributor.ledger.backlog.PAGES_MAX", 2)
     world = await a_world()
     for name in ("A", "B", "C"):
         await world.receive(name)

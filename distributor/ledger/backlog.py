@@ -1,5 +1,5 @@
 """
-The waiting line, oldest first, as far as its rows can be read.
+The backlog, oldest first, as far as its rows can be read.
 
 An ``open:`` row without its order, or an order that cannot be read, harms itself alone: it is passed
 over and named, and those behind it are found. An order with a status of a later version is left alone.
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 async def waiting(rows: Rows, *, limit: int, after: str) -> WaitingPage:
-    """Return waiting orders behind the place *after*, at most *limit*; none only where the line ends."""
+    """Return waiting orders behind the place *after*, at most *limit*; none only where the backlog ends."""
     unreadable: list[Unreadable] = []
     for _ in range(PAGES_MAX):
         page = await _page(rows, limit, after)
@@ -54,6 +54,6 @@ async def _page(rows: Rows, limit: int, after: str) -> WaitingPage:
 
 def _still_waiting(orders: Sequence[Order]) -> Sequence[Order]:
     for order in orders:
-        if order.status is not OrderStatus.RECEIVED:  # bound between the scan of the line and its reading, or newer
+        if order.status is not OrderStatus.RECEIVED:  # bound between the scan of the backlog and its reading, or newer
             logs.info(_log, "order_no_longer_waiting", order=str(order.key), status=str(order.status))
     return tuple(order for order in orders if order.status is OrderStatus.RECEIVED)
