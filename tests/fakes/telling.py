@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from distributor.call_backs.posting import Posting, Receiver
 from distributor.call_backs.sender import CallBackTurn
 from distributor.ledger import Ledger
-from distributor.ledger.call_records import CallBack
+from distributor.ledger.call_records import CallBack, StopReason
 from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.model import HoldReason, Order, OrderKey
 from distributor.order_ids import ref_id
 from foundation.tablestore.memory import MemoryRows
+from foundation.tablestore.ports import Value
 from tests.factories import IDENTITY, NOW_MS, OPERATOR, an_order
 from tests.fakes.alarms import ListAlarms
 from tests.fakes.bench import Bench, a_closing
@@ -22,6 +23,8 @@ from tests.fakes.receiver import OURS, URL, FakeReceiver
 from tests.fakes.rows import ListAudit
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+SOUTH = "secret of the shop in the south, 32"
+NEVER_FAILED: Mapping[str, Value] = {"failures": 0, "next_ms": 0, "recovered_ms": 0, "answer": ""}
 
 
 async def _salt() -> bytes:
@@ -127,3 +130,9 @@ async def a_telling(rows: MemoryRows | None = None) -> Telling:
     ledger = Ledger(rows, audit, clock=clock)
     await ledger.admin.initialise(IDENTITY, OPERATOR, 7)
     return Telling(Bench(ledger, rows, audit, clock), clock, FakeReceiver(clock))
+
+
+async def address_of(there: Telling) -> tuple[int, StopReason | None]:
+    """Return how often in a row the shop's address failed, and why nothing is sent to it."""
+    (address,) = await there.ledger.call_backs.addresses()
+    return address.failures, address.stopped

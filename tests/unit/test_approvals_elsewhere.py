@@ -8,8 +8,8 @@ from distributor.payout.resumption import Resumption
 from distributor.state import WaitingReason
 from tests.fakes.chain import OPERATOR
 from tests.fakes.shop import FIRST, THIRD, Shop
+from tests.rebuilding import lose_ledger
 from tests.unit.test_exits import ANA, a_correction
-from tests.unit.test_rebuild import lose_ledger
 from tests.unit.test_resolution import RELEASE
 from tests.world import World, a_world
 

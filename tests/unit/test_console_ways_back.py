@@ -34,12 +34,12 @@ from tests.fakes.chain import CUSTOMERS, OPERATOR, Behaviour
 from tests.fakes.counters import FakeCounters
 from tests.fakes.history import FakeHistory
 from tests.fakes.parts import InMemory
+from tests.settling import a_bound_order, a_refused_order
 from tests.unit.test_cancellation import ROOM, an_unpayable_order, cancel
 from tests.unit.test_console import ANA, CONSOLE, JOAO, Browser
 from tests.unit.test_exits import goes_on
 from tests.unit.test_guarded_payouts import FINALITY_BLOCKS, a_guarded_world, fails, pay_elsewhere
 from tests.unit.test_resolution import RELEASE, a_lost_order, resolve
-from tests.unit.test_settlement import a_bound_order, a_refused_order
 from tests.unit.test_ways_out import doubt_the_past
 from tests.unit.test_wiring import GOOD
 from tests.world import World, a_world, tokens

@@ -16,7 +16,7 @@ from foundation.errors import ConfigurationError
 from tests.factories import an_address, an_order
 from tests.fakes.chain import CUSTOMERS, FakeChain
 from tests.fakes.chain_state import GUARD
-from tests.unit.test_rebuild import Desk, a_payout, lose_ledger
+from tests.rebuilding import Desk, a_payout, lose_ledger
 from tests.world import a_world
 
 STATE_BLOCKS = 128

@@ -19,9 +19,9 @@ from distributor.recovery.completeness import Books, Completeness
 from tests.factories import a_hash
 from tests.fakes.chain import AUTHORITY, RESERVE, TOKEN, FakeChain
 from tests.fakes.chain_state import GUARD
+from tests.rebuilding import Desk
 from tests.unit.test_guard_past import mark_of
 from tests.unit.test_guarded_payouts import FINALITY_BLOCKS, pay_elsewhere
-from tests.unit.test_rebuild import Desk
 from tests.world import a_world, tokens
 
 ONE, SAME, OTHER = "polygon.one.example", "amoy.one.example", "rpc.other.example"

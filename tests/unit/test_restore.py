@@ -32,7 +32,7 @@ from tests.factories import IDENTITY, OPERATOR, an_order
 from tests.fakes.bench import Bench, a_closing, founded
 from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.rows import ListAudit
-from tests.unit.test_rebuild import Desk
+from tests.rebuilding import Desk
 from tests.world import a_world
 
 Verb = Callable[[Bench], Awaitable[None]]
