@@ -29,9 +29,9 @@ from payflow.mail.letters import build
 from payflow.model import BaixaId
 from payflow.settings.mail import MailSettings
 from payflow.state import DeliveryPhase, DeliveryState, ReceiptState
+from tests.clinic import OTHER_PDF, PDF, Clinic, key_of
 from tests.contract.payflow.test_mail_token import Identity
 from tests.contract.payflow.test_smtp import MESSAGE
-from tests.contract.payflow.test_work import OTHER_PDF, PDF, Clinic, _key
 from tests.fakes.mail_server import FaultyServer
 from tests.unit.payflow.test_letters import CONTENT, ENVELOPE
 
@@ -315,7 +315,7 @@ async def test_what_the_service_does_not_know_a_person_decides(clinic: AcsClinic
     assert asked == rules.ASKED_MS // 60_000 - 1
 
     clinic.time.now_s += rules.IDLE_MS / 1000
-    await decisions.decide_again(clinic.lane, _key(payment), "office", clinic.now, domain="payflow.example")
+    await decisions.decide_again(clinic.lane, key_of(payment), "office", clinic.now, domain="payflow.example")
     sent = await clinic.advance(payment)
     while sent.state is ReceiptState.SENDING:  # the trouble had stopped the sender: its probe waits its turn
         sent = await clinic.advance(payment)

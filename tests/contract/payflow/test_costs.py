@@ -17,7 +17,7 @@ from payflow.model import BaixaId, CustomerId, Person
 from payflow.progress import Cursor, LookKind
 from payflow.recipients.choice import Known
 from payflow.state import Company, DocumentPolicy, ReceiptState
-from tests.contract.payflow.test_work import PDF, Clinic
+from tests.clinic import PDF, Clinic
 from tests.fakes.conta_azul import BooksApi
 from tests.fakes.mail_server import FaultyServer, mail_server
 

@@ -23,7 +23,7 @@ from payflow.ledger.send_log import TableSendLog
 from payflow.mail.channel import SmtpChannel
 from payflow.mail.smtp import Auth, Security, Server
 from payflow.state import ReceiptState
-from tests.contract.payflow.test_work import OTHER_PDF, Clinic, _key
+from tests.clinic import OTHER_PDF, Clinic, key_of
 from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
 from tests.fakes.payflow import COMPANY, INDEX, SEALER
 
@@ -96,14 +96,14 @@ async def test_three_lanes_a_lost_answer_and_a_word_of_the_office(server: Faulty
     assert (await clinic.advance(second, 2)).state is ReceiptState.UNKNOWN
     server.faults.cut_at = ""
     clinic.time.now_s += (rules.ATTEMPT_MS + rules.IDLE_MS) / 1000 + 1
-    await decisions.decide_again(clinic.lane, _key(second), "office", clinic.now, domain="payflow.example")
+    await decisions.decide_again(clinic.lane, key_of(second), "office", clinic.now, domain="payflow.example")
     assert (await clinic.advance(second)).state is ReceiptState.SENT
 
     log = await TableSendLog(tables.rows_of(f"log-{COMPANY}"), lambda: clinic.now, COMPANY, 1).records("2000-01-01")
     words = {key: sorted(word for _, word in records) for key, records in log.items()}
     assert words == {
-        _key(first): ["accepted", "begun"],
-        _key(second): ["begun"],
-        _key(second, "receipt-again-1"): ["accepted", "begun"],
+        key_of(first): ["accepted", "begun"],
+        key_of(second): ["begun"],
+        key_of(second, "receipt-again-1"): ["accepted", "begun"],
     }
     assert len({mail.message_id for mail in server.accepted}) == 3

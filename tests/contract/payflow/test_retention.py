@@ -16,8 +16,8 @@ from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
 from payflow.model import BaixaId, InstalmentId
 from payflow.state import CompanyStatus, DeliveryState, DocumentPolicy, ReceiptState
+from tests.clinic import Clinic
 from tests.contract.payflow.test_restoring import mailed, restored, taken
-from tests.contract.payflow.test_work import Clinic
 from tests.fakes import stores
 from tests.fakes.mail_server import FaultyServer, mail_server
 from tests.fakes.payflow import COMPANY, INDEX, NOW, SEALER, Book, a_company, a_delivery, a_receipt, an_instalment

@@ -15,7 +15,7 @@ from payflow.errors import SendLogUnavailable, ServedElsewhere
 from payflow.ledger.send_log import TableSendLog
 from payflow.model import BaixaId, CompanyId
 from payflow.state import CompanyStatus, DeliveryState, DocumentPolicy, ReceiptState
-from tests.contract.payflow.test_work import Clinic
+from tests.clinic import Clinic
 from tests.fakes.mail_server import FaultyServer, mail_server
 from tests.fakes.payflow import COMPANY, a_company
 from tests.fakes.rows import ListAudit
