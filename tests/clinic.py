@@ -60,8 +60,9 @@ class Clinic:
     def lane(self) -> LaneLedger:
         return self.book.lane
 
-    def work(self) -> Work:
-        smtp = Server(
+    def smtp(self, reply_s_max: int = 2) -> Server:
+        """Return how the mail server is reached."""
+        return Server(
             host="localhost",
             port=self.server.port,
             security=Security.STARTTLS,
@@ -69,12 +70,14 @@ class Clinic:
             user=USER,
             secret=lambda: PASSWORD,
             trust=self.server.client_context(),
-            reply_s_max=2,
+            reply_s_max=reply_s_max,
         )
+
+    def work(self) -> Work:
         return Work(
             office=self.office,
             desk=SenderDesk(self.sender_rows, lambda: self.now, SendingLimits()),
-            channel=lambda: SmtpChannel(smtp, self.office.sender_address),
+            channel=lambda: SmtpChannel(self.smtp(), self.office.sender_address),
             send_log=self.log,
             download=self._download,
             known=self._known,

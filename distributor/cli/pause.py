@@ -7,6 +7,7 @@ import argparse
 from distributor.cli.context import DONE, CommandContext, CommandRefused
 from distributor.cli.declared import Command
 from distributor.cli.language import N_, _
+from distributor.ledger import Ledger
 from distributor.payout.resumption import Resumption
 from distributor.settings.use_cases import StatusSettings
 from distributor.state import PauseState
@@ -14,9 +15,7 @@ from distributor.state import PauseState
 
 async def pause(context: CommandContext) -> int:
     """Stop all binding; what is in flight goes on to its end."""
-    await context.begin(StatusSettings)
-    ledger = await context.our_ledger(only_stops=True)
-    pause_state = await ledger.admin.pause_state()
+    ledger, pause_state = await _begun(context)
     if pause_state.paused:
         context.say(_("Paused already, by {by}: {why}").format(by=pause_state.paused_by, why=pause_state.paused_why))
     if context.applies(_("stop all binding; transactions in flight continue to their end")):
@@ -27,15 +26,19 @@ async def pause(context: CommandContext) -> int:
 
 async def halt(context: CommandContext) -> int:
     """Stop all binding and all broadcasting; what the nodes have already may still be mined."""
-    await context.begin(StatusSettings)
-    ledger = await context.our_ledger(only_stops=True)
-    pause_state = await ledger.admin.pause_state()
+    ledger, pause_state = await _begun(context)
     if pause_state.halted:
         context.say(_("Halted already, by {by}: {why}").format(by=pause_state.halted_by, why=pause_state.halted_why))
     if context.applies(_("stop all binding and all broadcasting; transactions that nodes have may still be mined")):
         pause_state = await ledger.admin.halt(context.options.by, context.options.why)
     context.answer(_shown(pause_state))
     return DONE
+
+
+async def _begun(context: CommandContext) -> tuple[Ledger, PauseState]:
+    await context.begin(StatusSettings)
+    ledger = await context.our_ledger(only_stops=True)
+    return ledger, await ledger.admin.pause_state()
 
 
 async def resume(context: CommandContext) -> int:

@@ -48,6 +48,16 @@ class GuardDesk(Desk):
             self.devchain.mine()
 
 
+def a_guarded_desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]) -> GuardDesk:
+    """Return the desk of a new ledger whose operator pays through a new guard alone."""
+    guard = devchain.new_guard()
+    devchain.revoke(devchain.deployment.operator)
+    devchain.grant(guard)
+    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard}, devchain, capsys)
+    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    return desk
+
+
 @pytest.fixture
 def desk(environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]) -> GuardDesk:
     """A person with a ledger that pays straight to the Authority."""
@@ -230,11 +240,7 @@ def test_what_the_guard_has_paid_is_settled_and_neither_retried_nor_cancelled(
     environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A second ledger on the same guard knows nothing of the payment; each command asks the guard first."""
-    guard = devchain.new_guard()
-    devchain.revoke(devchain.deployment.operator)
-    devchain.grant(guard)
-    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard, "RELEASE_CONFIRMATIONS": "3"}, devchain, capsys)
-    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    desk = a_guarded_desk(environ | {"RELEASE_CONFIRMATIONS": "3"}, devchain, capsys)
     desk.pay("A-1")
     paid_by = desk.ask("order", "A-1")["transaction_hash"]
     desk.lose_the_ledger()
@@ -255,11 +261,8 @@ def test_a_key_that_the_guard_does_not_allow_may_not_pay(
     environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever the Authority says of the key itself; before, each key was said to be able to pay through a guard."""
-    guard, operator = devchain.new_guard(), devchain.deployment.operator
-    devchain.revoke(operator)
-    devchain.grant(guard)
-    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard}, devchain, capsys)
-    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    desk = a_guarded_desk(environ, devchain, capsys)
+    guard, operator = Address(desk.environ["GUARD_ADDRESS"]), devchain.deployment.operator
     (allowed,) = desk.ask("keys", "check", code=1)["operators"]
     assert (allowed["may_pay"], allowed["detail"], allowed["ok"]) == (True, None, True)
 
@@ -273,11 +276,7 @@ def test_resume_is_refused_while_a_key_can_pay_without_the_guard(
     environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also dry; it goes on when the role is revoked."""
-    guard = devchain.new_guard()
-    devchain.revoke(devchain.deployment.operator)
-    devchain.grant(guard)
-    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard}, devchain, capsys)
-    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    desk = a_guarded_desk(environ, devchain, capsys)
     desk.do("pause")
     devchain.grant(devchain.deployment.operator)
 
@@ -291,11 +290,7 @@ def test_what_only_the_guard_remembers_stops_the_payouts_until_it_is_written(
     environ: dict[str, str], devchain: Devchain, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A ledger that lacks a recorded payment binds nothing; `rebuild --from-guard` and `resume` let it go on."""
-    guard = devchain.new_guard()
-    devchain.revoke(devchain.deployment.operator)
-    devchain.grant(guard)
-    desk = GuardDesk(environ | {"GUARD_ADDRESS": guard}, devchain, capsys)
-    desk.run("init", "--apply", "--new-beginning", "the chain is shared with other tests")
+    desk = a_guarded_desk(environ, devchain, capsys)
     desk.pay("A-1")
     desk.lose_the_ledger()
     desk.run("init", "--apply", "--new-beginning", "a ledger that must not know of A-1")

@@ -21,10 +21,9 @@ from payflow.ledger.lane import LaneLedger
 from payflow.ledger.records import codec
 from payflow.ledger.send_log import TableSendLog
 from payflow.mail.channel import SmtpChannel
-from payflow.mail.smtp import Auth, Security, Server
 from payflow.state import ReceiptState
 from tests.clinic import OTHER_PDF, Clinic, key_of
-from tests.fakes.mail_server import PASSWORD, USER, FaultyServer, mail_server
+from tests.fakes.mail_server import FaultyServer, mail_server
 from tests.fakes.payflow import COMPANY, INDEX, SEALER
 
 
@@ -55,20 +54,10 @@ class _OnTables(Clinic):
         return LaneLedger(COMPANY, self.tables.rows_of(COMPANY), codec(COMPANY, SEALER), INDEX, entries)
 
     def work(self) -> Work:
-        smtp = Server(
-            host="localhost",
-            port=self.server.port,
-            security=Security.STARTTLS,
-            auth=Auth.PASSWORD,
-            user=USER,
-            secret=lambda: PASSWORD,
-            trust=self.server.client_context(),
-            reply_s_max=5,
-        )
         return Work(
             office=Office(sender_name="PayFlow", sender_address="r@payflow.example"),
             desk=SenderDesk(self.tables.rows_of(keys.SENDER), lambda: self.now, SendingLimits()),
-            channel=lambda: SmtpChannel(smtp, "r@payflow.example"),
+            channel=lambda: SmtpChannel(self.smtp(reply_s_max=5), "r@payflow.example"),
             send_log=lambda company, epoch: TableSendLog(
                 self.tables.rows_of(f"log-{company}"), lambda: self.now, company, epoch
             ),
