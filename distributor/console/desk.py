@@ -18,7 +18,7 @@ from distributor.cli.language import _, spoken
 from distributor.errors import NotYet
 from distributor.resources import Resources
 from foundation.clock import Clock
-from foundation.console.acting import Told
+from foundation.console.acting import ActOutcome
 from foundation.errors import ConfigurationError, InvariantBroken, Rejected, ServiceError
 
 Run = Callable[[CommandContext], Awaitable[int]]
@@ -41,15 +41,15 @@ class Desk:
         """Return the surroundings of a reading, whose progress nobody reads."""
         return self.context(Namespace(json=True, check=False, apply=False), [], [])
 
-    async def run(self, run: Run, options: Mapping[str, Any]) -> Told:
+    async def run(self, run: Run, options: Mapping[str, Any]) -> ActOutcome:
         """Run a command with *options*; a refusal, or that nobody answers, is part of the result."""
         said, shown = list[str](), list[str]()
         try:
             await run(self.context(Namespace(json=True, **options), said, shown))
         except ServiceError as error:
             unknown = bool(options["apply"]) and not isinstance(error, _NOTHING_DONE)
-            return Told(said=tuple(said), refused=spoken(error), unknown=unknown)
-        return Told(said=tuple(said), answer=json.loads("".join(shown) or "{}"))
+            return ActOutcome(said=tuple(said), refused=spoken(error), unknown=unknown)
+        return ActOutcome(said=tuple(said), answer=json.loads("".join(shown) or "{}"))
 
 
 def why_not(error: ServiceError) -> tuple[int, str]:

@@ -22,7 +22,7 @@ from distributor.order_ids import can_be_an_order
 from distributor.resources import Resources
 from distributor.webhook.rate_limiter import RateLimiter
 from foundation.clock import Clock, UnixMs
-from foundation.console.acting import ActRequest, Shown, Sorry, Told
+from foundation.console.acting import ActOutcome, ActRequest, Shown, Sorry
 from foundation.console.pages import Pages
 from foundation.console.sessions import ConsoleSession
 from foundation.console.settings import ConsoleSettings
@@ -132,7 +132,7 @@ class Payouts:
         found = await (await self.parts.ledger()).shop_orders.find(key)
         return found.version.etag if found else ""
 
-    async def run(self, order: ActRequest) -> Told:
+    async def run(self, order: ActRequest) -> ActOutcome:
         """See ``ConsoleApp``: the command of the command line, with or without ``--apply``."""
         act = ACTS[order.act]
         options = {**act.asked(order.about), "apply": order.apply, "by": order.by, "why": order.why}

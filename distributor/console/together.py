@@ -59,8 +59,8 @@ class Together:
         versions = {str(each.key): each.version.etag for each in found[:ITEMS_MAX]}
 
         async def dry(subject: str) -> BulkItem:
-            told = await self._run(ActRequest(act=act, about=subject, by=by, why="-", apply=False))
-            return BulkItem(subject=subject, version=versions[subject], says=told.says, refused=not told.done)
+            outcome = await self._run(ActRequest(act=act, about=subject, by=by, why="-", apply=False))
+            return BulkItem(subject=subject, version=versions[subject], says=outcome.says, refused=not outcome.done)
 
         def late(subject: str) -> BulkItem:
             return BulkItem(subject=subject, version="", says=_late(), refused=True)
@@ -95,11 +95,11 @@ class Together:
     async def _run(self, order: ActRequest) -> BulkOutcome:
         act = TOGETHER[order.act]
         options = {**act.asked(order.about), "apply": order.apply, "by": order.by, "why": order.why}
-        told = await self.desk.run(act.run, options)
-        said = told.refused or (told.said[-1] if told.said and not order.apply else _("Done."))
-        if told.unknown:
+        outcome = await self.desk.run(act.run, options)
+        said = outcome.refused or (outcome.said[-1] if outcome.said and not order.apply else _("Done."))
+        if outcome.unknown:
             said = f"{said} {_('Whether this was done is not known: look again before you repeat it.')}"
-        return BulkOutcome(subject=order.about, says=said, done=not told.refused)
+        return BulkOutcome(subject=order.about, says=said, done=not outcome.refused)
 
 
 def _late() -> str:

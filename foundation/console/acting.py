@@ -36,7 +36,7 @@ class ActButton(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class ActOutcome:
     """What an act said on its way, and what it answered; *refused* is why it came to no end."""
 
     said: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class ConsoleApp(Protocol):
     async def version(self, act: str, about: str) -> str:
         """Return what the thing an act is about looks like now; another text once anybody has written it."""
 
-    async def run(self, order: ActRequest) -> Told:
+    async def run(self, order: ActRequest) -> ActOutcome:
         """Say what an act would do, or do it."""
 
 

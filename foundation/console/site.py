@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from foundation import logs
 from foundation.clock import Clock
-from foundation.console.acting import NO_WHY, STALE, ActButton, ActRequest, Brake, ConsoleApp, Sorry, Told
+from foundation.console.acting import NO_WHY, STALE, ActButton, ActOutcome, ActRequest, Brake, ConsoleApp, Sorry
 from foundation.console.bulk import Bulk, BulkApp
 from foundation.console.door import COOKIE, NOWHERE, ROOT, STYLE, ConsoleSignIn, UseLink
 from foundation.console.forms import Forms, Purpose
@@ -161,13 +161,13 @@ class Site:
             return await self._ask(act, about, session, NO_WHY)
         # Before it acts: what storage does although its answer comes too late is in no audit trail.
         logs.info(_log, "console_act_begins", act=act.name, about=about, by=session.name)
-        told = await self.app.run(ActRequest(act=act.name, about=about, by=session.name, why=why, apply=True))
-        logs.info(_log, "console_act", act=act.name, about=about, by=session.name, refused=bool(told.refused))
-        return self._done(session, act, about, told)
+        outcome = await self.app.run(ActRequest(act=act.name, about=about, by=session.name, why=why, apply=True))
+        logs.info(_log, "console_act", act=act.name, about=about, by=session.name, refused=bool(outcome.refused))
+        return self._done(session, act, about, outcome)
 
-    def _done(self, session: ConsoleSession, act: ActButton, about: str, told: Told) -> HtmlPage:
-        status = 503 if told.unknown else 409 if told.refused else 200
-        return self._page(session, "done.html", status=status, act=act, about=about, told=told)
+    def _done(self, session: ConsoleSession, act: ActButton, about: str, outcome: ActOutcome) -> HtmlPage:
+        status = 503 if outcome.unknown else 409 if outcome.refused else 200
+        return self._page(session, "done.html", status=status, act=act, about=about, outcome=outcome)
 
     async def _bulk(self, app: BulkApp, name: str, visit: Visit, session: ConsoleSession) -> HtmlPage:
         """Show what an act would do to many things, or do it to those of its form."""

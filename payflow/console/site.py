@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from foundation import logs
 from foundation.console import charts
-from foundation.console.acting import ActButton, ActRequest, Shown, Told
+from foundation.console.acting import ActButton, ActOutcome, ActRequest, Shown
 from foundation.console.pages import Pages
 from foundation.console.sessions import ConsoleSession
 from foundation.console.settings import ConsoleSettings
@@ -112,7 +112,7 @@ class Receipts:
         """See ``ConsoleApp``."""
         return (await self._subject(act, about)).version
 
-    async def run(self, order: ActRequest) -> Told:
+    async def run(self, order: ActRequest) -> ActOutcome:
         """See ``ConsoleApp``: the action itself; before it the same action, on rows that take nothing."""
         subject, unrecorded = await self._subject(order.act, order.about), list[str]()
         why = order.why if order.apply else ""
@@ -123,12 +123,12 @@ class Receipts:
         try:
             await ACTS[order.act].do(actions if order.apply else dry, subject)
         except Rejected as error:
-            return Told(refused=self._say(_NOT_POSSIBLE).format(what=error))
+            return ActOutcome(refused=self._say(_NOT_POSSIBLE).format(what=error))
         except ServiceError as error:
             logs.warning(_log, "console_act_failed", act=order.act, cause=type(error).__name__)
-            return Told(refused=self.why_not(error)[1], unknown=order.apply)
+            return ActOutcome(refused=self.why_not(error)[1], unknown=order.apply)
         said = [*unrecorded] if order.apply else self._would(order.act, subject, kept)
-        return Told(said=tuple(said))
+        return ActOutcome(said=tuple(said))
 
     # Inside ------------------------------------------------------------------------------------------
 
