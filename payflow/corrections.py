@@ -84,25 +84,37 @@ def correction_ended(receipt: Receipt, mails: Sequence[Delivery], now: UnixMs) -
     """
     if receipt.state is not ReceiptState.SENT:
         return receipt
-    went_out = any(one.state in _WENT_OUT for one in mails_of_now(receipt, mails))
-    if receipt.was_mailed and went_out:
+    if receipt.was_mailed and has_gone_out(receipt, mails):
         receipt = replace(unflagged(receipt), was_mailed=NO_TERMS, was_sha256="")
-    after = dropped(receipt)
+    after = dropped(receipt, now)
     return undone(after, now) if after.gone and after.after is not After.UNDONE else after
 
 
-def dropped(receipt: Receipt) -> Receipt:
-    """Return *receipt* without the correction that was ordered: what was mailed is what it was before."""
+def dropped(receipt: Receipt, now: UnixMs) -> Receipt:
+    """
+    Return *receipt* without the correction that was ordered: what was mailed is what it was before.
+
+    A payment that is something else is flagged for it, also where the correction was ordered before it was changed.
+    """
     was = receipt.was_mailed
     if not was:
         return receipt
-    return replace(
-        receipt.with_terms(was),
-        document_sha256=receipt.was_sha256,
-        now_is=receipt.terms if receipt.after is After.CHANGED else NO_TERMS,
-        was_mailed=NO_TERMS,
-        was_sha256="",
-    )
+    before = replace(receipt.with_terms(was), document_sha256=receipt.was_sha256, was_mailed=NO_TERMS, was_sha256="")
+    if receipt.after is After.CHANGED and not _are_same(receipt.terms, was):
+        return replace(before, now_is=receipt.terms)
+    return flagged(before, receipt.terms, now)
+
+
+def is_needless(receipt: Receipt, terms: PaymentTerms) -> bool:
+    """Say whether the correction that is on its way has nothing to say: the payment became what was mailed before."""
+    was = receipt.was_mailed
+    return bool(was) and _are_same(was, terms) and not _are_same(was, receipt.terms)
+
+
+def given_up(receipt: Receipt, now: UnixMs) -> Receipt:
+    """Return *receipt*, none of whose correction went out, as it was before: its mail says what the payment is."""
+    mailed = replace(receipt.with_terms(receipt.was_mailed), state=ReceiptState.SENT, reason=None, changed_ms=now)
+    return dropped(mailed, now)
 
 
 # Kinds -------------------------------------------------------------------------------------------
@@ -113,11 +125,29 @@ def kind_of_now(receipt: Receipt) -> str:
     return f"correction-{receipt.correction}" if receipt.was_mailed else RECEIPT
 
 
+def kind_of_further(receipt: Receipt, kind: str) -> str:
+    """Return *kind* of a further mail as it is called while a correction is on its way: a mail of that correction."""
+    if not receipt.was_mailed:
+        return kind
+    test = TEST_PREFIX if kind.startswith(TEST_PREFIX) else ""
+    return f"{test}{kind_of_now(receipt)}-{kind.removeprefix(TEST_PREFIX)}"
+
+
 def mails_of_now(receipt: Receipt, mails: Sequence[Delivery]) -> Sequence[Delivery]:
     """Return those of *mails* that are the correction in progress; all of them if none is."""
     if not receipt.was_mailed:
         return mails
     return [one for one in mails if _number_in(one) == receipt.correction]
+
+
+def knows_a_later_one(receipt: Receipt, mails: Sequence[Delivery]) -> bool:
+    """Say whether a later correction than that of *receipt* was begun: the send log of a restored ledger knows."""
+    return any(_number_in(one) > receipt.correction for one in mails)
+
+
+def has_gone_out(receipt: Receipt, mails: Sequence[Delivery]) -> bool:
+    """Say whether one of *mails* that is of the receipt, or of the correction in progress, went out or may have."""
+    return any(one.state in _WENT_OUT for one in mails_of_now(receipt, mails))
 
 
 def next_number(receipt: Receipt, mails: Sequence[Delivery]) -> int:

@@ -105,6 +105,10 @@ class Case:
 
     async def _renew(self, baixa: Baixa) -> None:
         receipt, now = self.receipt, self.tools.clock()
+        terms = replace(receipt.terms, amount=baixa.composition.paid, paid_on=baixa.paid_on)
+        if corrections.is_needless(receipt, terms):
+            await self.ledger.save(receipt, corrections.given_up(receipt, now), also=self._cancelled)
+            return
         after = replace(
             receipt if receipt.was_mailed else corrections.unflagged(receipt),
             revision=baixa.revision,

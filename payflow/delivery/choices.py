@@ -6,7 +6,8 @@ state                                     decisions
 ========================================  ===============
 found, waiting_document, ready            skip
 held                                      release, skip
-unknown                                   arrived, again (see ``decisions``); of an undone payment arrived, skip
+unknown                                   arrived, again (see ``decisions``); of an undone payment arrived, skip;
+                                          of a mail that only the send log knows arrived, skip
 refused                                   resend, skip
 covered, skipped                          release
 sent                                      resend, correction; no-correction if its payment changed or is gone
@@ -72,10 +73,13 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
     _require_whole(receipt)
     _require_known(deliveries)
     mails = corrections.mails_of_now(receipt, deliveries)
-    if receipt.reason is Reason.PAYMENT_CHANGED and any(one.state in steps.WENT_OUT for one in mails):
+    if receipt.reason is Reason.PAYMENT_CHANGED and corrections.has_gone_out(receipt, deliveries):
         return await _ordered(ledger, receipt, deliveries, by)
-    again = [rules.try_again(one, by.now) for one in mails if one.state is DeliveryState.HELD]
-    refused = [] if again else [one for one in mails if one.state is DeliveryState.REFUSED and one.decided_by]
+    held = [one for one in mails if one.state is DeliveryState.HELD]
+    stale = not receipt.document_sha256  # the payment was changed while its mail was held: made anew
+    again = [] if stale else [rules.try_again(one, by.now) for one in held]
+    let_be = [one for one in mails if one.state is DeliveryState.REFUSED and one.decided_by]
+    anew = [] if again else [*let_be, *(held if stale else [])]
     after = replace(
         receipt,
         state=ReceiptState.SENDING if again else ReceiptState.FOUND,
@@ -87,7 +91,7 @@ async def release(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
         faults=0,
         decided_by=by.name,
     )
-    return await ledger.save(receipt, after, also=_put(ledger, [*again, *map(rules.begin_anew, refused)]))
+    return await ledger.save(receipt, after, also=_put(ledger, [*again, *map(rules.begin_anew, anew)]))
 
 
 async def decide_anew(ledger: LaneLedger, reason: Reason, now: UnixMs) -> int:
@@ -120,12 +124,13 @@ async def skip(ledger: LaneLedger, baixa: BaixaId, by: Decider) -> Receipt:
     Let a receipt end without a further mail; one that went out to another address makes it sent.
 
     Of an undone payment that says of an unknown mail that it did not arrive: booked again, the payment gets its own.
+    So it does of a mail that only the send log knows: without its address it is not sent again, but mailed anew.
     Raises Rejected if it has ended, is being sent, or a mail's outcome is not known.
     """
     receipt, deliveries = await _read(ledger, baixa)
     if receipt.state in ENDED or receipt.state is ReceiptState.SENDING:
         raise Rejected(f"a receipt that is {receipt.state} cannot be skipped")
-    if not (receipt.gone and receipt.state is ReceiptState.UNKNOWN):
+    if receipt.state is not ReceiptState.UNKNOWN or not (receipt.gone or rules.are_the_logs_alone(deliveries)):
         _require_known(deliveries)
     return await let_be(ledger, receipt, deliveries, by)
 
@@ -140,7 +145,8 @@ async def let_be(ledger: LaneLedger, receipt: Receipt, deliveries: Sequence[Deli
         changed_ms=by.now,
         decided_by=by.name,
     )
-    after = corrections.answered(corrections.correction_ended(after, deliveries, by.now))
+    known = [one for one in deliveries if not _is_unknown(one)]
+    after = corrections.answered(corrections.correction_ended(after, known, by.now))
     return await ledger.save(receipt, after, also=_put(ledger, _decided(deliveries, by)))
 
 
@@ -192,7 +198,8 @@ async def resend(ledger: LaneLedger, baixa: BaixaId, wish: Resend, by: Decider) 
     address = wish.address or _address(receipt, deliveries)
     if not receipt.document_sha256:
         raise Rejected("the document of this receipt is not known")
-    kind = f"{wish.kind}-{sum(one.kind.startswith(f'{wish.kind}-') for one in deliveries) + 1}"
+    called = corrections.kind_of_further(receipt, wish.kind)
+    kind = f"{called}-{sum(one.kind.startswith(f'{called}-') for one in deliveries) + 1}"
     more = Delivery(
         company=receipt.company,
         baixa=baixa,

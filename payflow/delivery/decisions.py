@@ -40,7 +40,12 @@ async def decide_again(ledger: LaneLedger, key: DeliveryKey, who: str, now: Unix
         raise Rejected("the payment was undone: decide `arrived`, or `skip` if the mail did not arrive")
     first = _named(deliveries, key)
     if not first.address:
-        raise Rejected("the address of this mail is not known yet: the next look finds the payment again")
+        raise Rejected(
+            "the address of this mail is not known: decide `arrived`, or, if it did not arrive, `skip`; then `resend` "
+            "mails it anew"
+            if receipt.state is ReceiptState.UNKNOWN
+            else "the address of this mail is not known yet: the next look finds the payment again"
+        )
     decided, again = rules.send_again(first, rules.again_kind(first.kind), who, now)
     again = replace(
         again, date_ms=now, boundary=first.boundary, template=letters.template(letters.language_of(first.template))

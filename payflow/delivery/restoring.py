@@ -174,11 +174,12 @@ class Restoring:
         if any(one.state is DeliveryState.UNKNOWN and not one.address for one in mails):
             # Only the log knows it: it gets its address and document first, then a person can send it again.
             return replace(thawed, state=ReceiptState.FOUND, reason=None, due_ms=now, changed_ms=now)
-        if any(one.state in _DECIDED for one in mails):
+        begun = mails if corrections.knows_a_later_one(receipt, mails) else corrections.mails_of_now(receipt, mails)
+        if any(one.state in _DECIDED for one in begun):
             step = steps.settled([one for one in mails if one.state is not DeliveryState.CANCELLED])
             after = replace(thawed, state=step.state, reason=step.reason, due_ms=step.due_ms, changed_ms=now)
             return corrections.correction_ended(after, mails, now)
-        if receipt.state is ReceiptState.SENDING and not mails:  # its mails were written after the backup read them
+        if receipt.state is ReceiptState.SENDING and not begun:  # its mails were written after the backup read them
             return replace(thawed, state=ReceiptState.FOUND, due_ms=now, changed_ms=now)
         return thawed
 

@@ -183,6 +183,12 @@ def may_send_again(delivery: Delivery, now: UnixMs) -> bool:
     return delivery.state is DeliveryState.UNKNOWN and not delivery.decided_by and waited
 
 
+def are_the_logs_alone(deliveries: Sequence[Delivery]) -> bool:
+    """Tell whether no unknown one has an address: only the send log of a restored ledger knows them."""
+    asked = [one for one in deliveries if one.state is DeliveryState.UNKNOWN and not one.decided_by]
+    return not any(one.address for one in asked)
+
+
 def send_again(delivery: Delivery, kind: str, who: str, now: UnixMs) -> tuple[Delivery, Delivery]:
     """
     Return the unknown *delivery* with the decision, and the new one that is to be mailed.

@@ -15,6 +15,7 @@ from foundation.clock import UnixMs
 from foundation.tablestore.atomic import AtomicWrite, commit, version_of
 from foundation.tablestore.codec import Codec
 from foundation.tablestore.ports import UNSTORED, Rows
+from foundation.tablestore.queries import rows_under
 from payflow.connection import Token
 from payflow.ledger import keys
 from payflow.ledger.entries import Entries
@@ -27,7 +28,6 @@ WAITING_MAX: Final = 500
 RECEIPTS_IN_A_GROUP: Final = 24
 """A receipt has four rows (itself, by instalment, by time, what is next), an instalment two more: a group takes 100."""
 SIBLINGS_MAX: Final = 500
-DELIVERIES_MAX: Final = 50
 
 Also = Callable[[AtomicWrite], None]
 """Adds further rows to a group."""
@@ -151,9 +151,8 @@ class LaneLedger:
 
     async def deliveries(self, baixa: BaixaId) -> Sequence[Delivery]:
         """Return the deliveries of a receipt, of every kind."""
-        prefix = f"delivery:{self.name(baixa)}:"
-        found = await self.rows.scan(prefix, prefix + keys.END, limit=DELIVERIES_MAX)
-        return [self.codec.decode(Delivery, row) for row in found]
+        found = rows_under(self.rows, f"delivery:{self.name(baixa)}:")
+        return [self.codec.decode(Delivery, row) async for row in found]
 
     async def mailed(self, baixa: BaixaId) -> ReceiptState | None:
         """Return what the mails that went out say of a payment that is undone; None when none did."""

@@ -15,6 +15,7 @@ from typing import Final
 
 from foundation.clock import Clock, UnixMs
 from foundation.errors import Contention
+from payflow import corrections
 from payflow.conta_azul.values import moment_ms
 from payflow.errors import ApiUnavailable, UnreadableAnswer
 from payflow.ledger.lane import RECEIPTS_IN_A_GROUP, LaneLedger
@@ -25,7 +26,7 @@ from payflow.looking.reading import KnownBefore
 from payflow.model import BaixaId, InstalmentId, ListedInstalment
 from payflow.ports import ContaAzul
 from payflow.progress import Cursor, Instalment, LookKind
-from payflow.state import Company
+from payflow.state import Company, Receipt, ReceiptState
 
 PAGE_SIZE: Final = 500
 PAGES_MAX: Final = 400
@@ -184,8 +185,15 @@ class Look:
         undone = {baixa for baixa in reading.missing(detail, asked.known) if await self._is_gone(baixa)}
         waits = [one.baixa for one in asked.known if one.baixa in undone and one.state in WITHDRAWABLE]
         mailed = {baixa: state for baixa in waits if (state := await self._ledger.mailed(baixa))}
+        partly = {one.baixa for one in asked.known if one.baixa not in undone and await self._is_partly_mailed(one)}
         self._failures = 0
-        return reading.read_detail(asked, detail, undone, self._clock(), mailed=mailed)
+        return reading.read_detail(asked, detail, undone, self._clock(), mailed=mailed, partly=partly)
+
+    async def _is_partly_mailed(self, receipt: Receipt) -> bool:
+        """Say whether a receipt is held although a mail of what it is went out; one without a document has none."""
+        if receipt.state is not ReceiptState.HELD or not receipt.document_sha256:
+            return False
+        return corrections.has_gone_out(receipt, await self._ledger.deliveries(receipt.baixa))
 
     async def _is_gone(self, baixa: BaixaId) -> bool:
         return await self._api.baixa(baixa) is None

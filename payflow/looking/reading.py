@@ -75,6 +75,7 @@ def read_detail(
     now: UnixMs,
     *,
     mailed: Mapping[BaixaId, ReceiptState] = _NONE,
+    partly: Collection[BaixaId] = (),
 ) -> Reading:
     """
     Return what comes of *detail*.
@@ -85,8 +86,9 @@ def read_detail(
         undone: Payments of ``missing`` of which the API says that they no longer exist.
         now: The time.
         mailed: Those of *undone* that wait, although a mail of them went out: SENT, or UNKNOWN.
+        partly: Receipts that are held, although one of their addresses has the mail.
     """
-    changed = list(_changed(asked, detail, {baixa: mailed.get(baixa) for baixa in undone}, now))
+    changed = list(_changed(asked, detail, {baixa: mailed.get(baixa) for baixa in undone}, partly, now))
     after = {receipt.baixa: receipt for receipt in asked.known} | {new.baixa: new for _, new in changed}
     found = list(_found(asked, detail, [*after.values()], now))
     busy = any(receipt.state is ReceiptState.SENDING for receipt in asked.known)
@@ -223,7 +225,11 @@ def _judged(receipt: Receipt, siblings: Sequence[Receipt], now: UnixMs) -> Recei
 
 
 def _changed(
-    asked: KnownBefore, detail: InstalmentDetail, undone: Mapping[BaixaId, ReceiptState | None], now: UnixMs
+    asked: KnownBefore,
+    detail: InstalmentDetail,
+    undone: Mapping[BaixaId, ReceiptState | None],
+    partly: Collection[BaixaId],
+    now: UnixMs,
 ) -> Iterator[tuple[Receipt, Receipt]]:
     shown, customer = {baixa.id: baixa for baixa in detail.baixas}, _customer(asked, detail)
     for receipt in asked.known:
@@ -231,6 +237,6 @@ def _changed(
         if receipt.baixa in undone:
             after = vanished(receipt, now, mailed=undone[receipt.baixa])
         elif receipt.baixa in shown and not receipt.gone:
-            after = edited(receipt, shown[receipt.baixa], customer, now)
+            after = edited(receipt, shown[receipt.baixa], customer, now, partly=receipt.baixa in partly)
         if after != receipt:
             yield receipt, after

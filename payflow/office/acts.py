@@ -14,6 +14,7 @@ from typing import Final
 from foundation.clock import UnixMs
 from foundation.errors import Contention, Rejected
 from payflow.access import Access
+from payflow.delivery import rules
 from payflow.delivery.manual_actions import PAUSABLE, ManualActions
 from payflow.model import CustomerId
 from payflow.office.language import N_
@@ -242,7 +243,7 @@ def _may_correct(item: ReceiptView, now: UnixMs) -> bool:
 
 _OFFERED: Final[Mapping[str, Callable[[ReceiptView, UnixMs], bool]]] = {
     "again": _may_again,
-    "skip": lambda item, _: not item.undecided or item.receipt.gone,
+    "skip": lambda item, _: item.receipt.gone or rules.are_the_logs_alone(item.undecided),
     "release": lambda item, _: not item.receipt.gone,
     "resend": _may_resend,
     "correct": _may_correct,

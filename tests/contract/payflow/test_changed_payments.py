@@ -142,6 +142,21 @@ async def test_a_correction_edited_while_it_is_sent_begins_anew_or_is_held(clini
     assert (held.state, held.reason) == (ReceiptState.HELD, Reason.PAYMENT_CHANGED)
 
 
+async def test_a_correction_whose_change_is_taken_back_is_not_mailed(clinic: Clinic) -> None:
+    """The mail that went out says what the payment is; the next change is another correction."""
+    payment = clinic.paid()
+    await clinic.found(payment)
+    await clinic.advance(payment, 2)
+    await _changed(clinic, payment, 200_00)
+    clinic.books.edit(payment, gross=100_00)
+
+    back = await clinic.advance(payment)
+
+    assert (back.state, back.amount, back.after, back.flagged_ms) == (ReceiptState.SENT, 100_00, None, 0)
+    assert [one.kind for one in await clinic.deliveries(payment)] == ["receipt"]
+    assert (await _changed(clinic, payment, 300_00)).correction == 2
+
+
 async def test_another_customers_correction_names_no_receipt_of_before(clinic: Clinic) -> None:
     """They got none; under an override it is a test mail."""
     payment = clinic.paid()

@@ -12,8 +12,10 @@ from devstack.conta_azul.books import Payment
 from foundation.clock import UnixMs
 from foundation.errors import Rejected
 from foundation.tablestore.memory import MemoryRows
+from payflow import corrections
 from payflow.connection import Token
-from payflow.delivery import decisions
+from payflow.delivery import choices, decisions
+from payflow.delivery.choices import Decider
 from payflow.delivery.ports import delivery_key
 from payflow.delivery.restoring import CompanyRestoreReport, Restoring
 from payflow.ledger import backup as backups
@@ -21,8 +23,9 @@ from payflow.ledger import keys
 from payflow.ledger.backup import CompanyBackup
 from payflow.ledger.deliveries import LaneDeliveries
 from payflow.ledger.send_log import TableSendLog
-from payflow.model import BaixaId, CompanyId
-from payflow.state import CompanyStatus, DeliveryState, DocumentPolicy, ReceiptState
+from payflow.looking.changed import edited
+from payflow.model import BaixaId, CompanyId, Customer
+from payflow.state import CompanyStatus, DeliveryState, DocumentPolicy, Receipt, ReceiptState
 from tests.clinic import Clinic
 from tests.fakes.mail_server import FaultyServer, mail_server
 from tests.fakes.payflow import COMPANY, a_company, a_receipt, an_instalment
@@ -227,3 +230,60 @@ def test_a_line_that_was_cut_is_noticed() -> None:
     )
     with pytest.raises(Rejected, match="not whole"):
         backups.from_json_lines("\n".join(whole.splitlines()[:-1]))
+
+
+async def _corrected(clinic: Clinic, payment: Payment, gross: int) -> Receipt:
+    """Edit a payment that was mailed, as the look sees it, and order its correction."""
+    baixa = BaixaId(payment.id)
+    clinic.books.edit(payment, gross=gross)
+    before, shown = await clinic.lane.receipt(baixa), await clinic.api.baixa(baixa)
+    assert before
+    assert shown
+    payer = Customer(id=before.customer, name=before.customer_name)
+    await clinic.lane.save(before, edited(before, shown, payer, clinic.now))
+    return await choices.order_correction(clinic.lane, baixa, Decider(name="office", now=clinic.now))
+
+
+@pytest.mark.parametrize("after_the_backup", [False, True])
+async def test_a_correction_in_a_backup_is_mailed_once(clinic: Clinic, after_the_backup: bool) -> None:
+    """By the log it went out, or it goes out after the restore: what a person ordered is not forgotten."""
+    payment = clinic.paid(None)
+    await clinic.found(payment)
+    assert await mailed(clinic, payment) is ReceiptState.SENT
+    await _corrected(clinic, payment, 200_00)
+    backup = await taken(clinic)
+    if after_the_backup:
+        await clinic.advance(payment)
+        assert await mailed(clinic, payment) is ReceiptState.SENT
+
+    await restored(clinic, backup)
+    if not after_the_backup:
+        await clinic.advance(payment)
+        await mailed(clinic, payment)
+
+    found = await clinic.lane.receipt(BaixaId(payment.id))
+    assert found
+    assert (found.state, found.amount, found.after) == (ReceiptState.SENT, 200_00, None)
+    assert [one.kind for one in await clinic.deliveries(payment)] == ["correction-1", "receipt"]
+    assert len(clinic.server.accepted) == 2
+
+
+async def test_a_correction_in_a_backup_is_given_up_where_the_log_knows_a_later_one(clinic: Clinic) -> None:
+    """The first was skipped after the backup and the second mailed: the first is not mailed by the restore."""
+    payment = clinic.paid(None)
+    await clinic.found(payment)
+    assert await mailed(clinic, payment) is ReceiptState.SENT
+    await _corrected(clinic, payment, 200_00)
+    backup = await taken(clinic)
+    await choices.skip(clinic.lane, BaixaId(payment.id), Decider(name="office", now=clinic.now))
+    assert (await _corrected(clinic, payment, 300_00)).correction == 2
+    await clinic.advance(payment)
+    assert await mailed(clinic, payment) is ReceiptState.SENT
+
+    await restored(clinic, backup)
+
+    found = await clinic.lane.receipt(BaixaId(payment.id))
+    assert found
+    assert (found.state, bool(found.flagged_ms)) == (ReceiptState.SENT, True)
+    assert len(clinic.server.accepted) == 2
+    assert corrections.next_number(found, await clinic.deliveries(payment)) == 3

@@ -9,6 +9,8 @@ import pytest
 
 from foundation.clock import UnixMs
 from foundation.tablestore.memory import MemoryRows
+from payflow.delivery import choices
+from payflow.delivery.choices import Decider
 from payflow.delivery.ports import SendLog
 from payflow.delivery.restoring import Restoring
 from payflow.errors import SendLogUnavailable, ServedElsewhere
@@ -114,6 +116,37 @@ async def test_a_clinic_is_taken_over_without_a_second_mail(both: tuple[Deployme
     assert len(old.server.accepted) == 3
     with pytest.raises(ServedElsewhere, match="https://new"):
         await old.own_log().begin(next(iter(await old.own_log().records("2000-01-01"))), "late")
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_clinic_whose_correction_was_mailed_is_taken_over(
+    both: tuple[Deployment, Deployment], lost: bool
+) -> None:
+    """The log alone knows the correction; of a lost answer a person is asked, and nothing is mailed."""
+    old, new = both
+    payment = old.paid(None)
+    for one in both:
+        await one.found(payment)
+    assert (await old.advance(payment, 2)).state is ReceiptState.SENT
+    office = Decider(name="office", now=old.now)
+    await choices.order_correction(old.lane, BaixaId(payment.id), office)
+    await old.advance(payment)
+    old.server.faults.cut_at = "after_dot" if lost else ""
+    await old.advance(payment)
+    old.server.faults.cut_at = ""
+    await old.own_log().give_up()
+    accepted = len(old.server.accepted)
+
+    await new.adopt()
+    taken = await new.advance(payment, 2) if lost else await new.lane.receipt(BaixaId(payment.id))
+
+    assert taken
+    assert taken.state is (ReceiptState.UNKNOWN if lost else ReceiptState.SENT)
+    assert {one.kind for one in await new.deliveries(payment)} == {"receipt", "correction-1"}
+    if lost:
+        assert (await choices.skip(new.lane, BaixaId(payment.id), office)).state is ReceiptState.SENT
+    assert (await choices.order_correction(new.lane, BaixaId(payment.id), office)).correction == 2
+    assert len(old.server.accepted) == accepted
 
 
 async def test_a_log_of_a_version_before_belongs_to_the_first_that_begins() -> None:

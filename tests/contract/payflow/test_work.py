@@ -451,9 +451,9 @@ async def test_a_recipient_that_the_server_refuses_gets_no_other_mail(clinic: Cl
 
 
 async def test_send_again_waits_for_an_address(clinic: Clinic) -> None:
-    """The send log of a restored table knows a mail but not its recipient; the next look finds the payment again."""
+    """The send log of a restored table knows a mail but not its recipient; the next step finds the address again."""
     payment = clinic.paid()
-    await clinic.found(payment, state=ReceiptState.UNKNOWN)
+    await clinic.found(payment)
     write = AtomicWrite()
     known = a_delivery(payment.id, state=DeliveryState.UNKNOWN, address="", attempt_deadline_ms=clinic.now)
     clinic.lane.put_delivery(write, known)

@@ -96,7 +96,8 @@ def test_every_state_that_waits_for_a_person_has_an_exit() -> None:
 
 async def test_a_held_mail_is_tried_again_as_it_was() -> None:
     """The server accepted nothing of it, so it is no other mail."""
-    book = await stored(a_receipt(state=S.HELD, reason=Reason.UNDELIVERABLE), a_mail(D.HELD, attempt=5, counted=2))
+    held = a_receipt(state=S.HELD, reason=Reason.UNDELIVERABLE, document_sha256="d")
+    book = await stored(held, a_mail(D.HELD, attempt=5, counted=2))
 
     after = await choices.release(book.lane, B1, BY)
 
@@ -153,7 +154,8 @@ async def test_what_cannot_be_sent_once_more(receipt: Receipt, mails: list[Deliv
 
 async def test_what_was_skipped_and_released_is_never_sent_by_a_forgotten_decision() -> None:
     """The decision of the skip ends with the release: a mail that is held or refused once more waits for a person."""
-    book = await stored(a_receipt(state=S.HELD, reason=Reason.UNDELIVERABLE), a_mail(D.HELD))
+    held = a_receipt(state=S.HELD, reason=Reason.UNDELIVERABLE, document_sha256="d")
+    book = await stored(held, a_mail(D.HELD))
     await choices.skip(book.lane, B1, BY)
     await choices.release(book.lane, B1, BY)
     (mail,) = await book.lane.deliveries(B1)

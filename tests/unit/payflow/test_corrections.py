@@ -12,7 +12,7 @@ from foundation.errors import Rejected
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import UNSTORED, Row
 from payflow import corrections
-from payflow.delivery import bounced, choices, decisions, rules
+from payflow.delivery import bounced, case, choices, decisions, rules, steps
 from payflow.delivery.choices import Decider
 from payflow.delivery.ports import delivery_key
 from payflow.delivery.purging import Purging
@@ -22,7 +22,9 @@ from payflow.ledger.listing import Wish
 from payflow.looking.changed import edited, vanished
 from payflow.mail.bounces import Bounce
 from payflow.model import Baixa, BaixaId, Centavos, Composition, Customer, CustomerId, InstalmentId, PaymentTerms
+from payflow.office import acts
 from payflow.office import letters as office_letters
+from payflow.office.views import ReceiptView
 from payflow.state import After, Delivery, DeliveryState, Reason, Receipt, ReceiptState
 from tests.fakes.payflow import NOW, Book, a_delivery, a_receipt, an_instalment
 
@@ -274,7 +276,7 @@ async def test_going_on_after_one_address_was_mailed_is_a_correction() -> None:
 async def test_a_held_correction_goes_on_with_its_own_mails_alone() -> None:
     """A mail of before that was never accepted stays let be."""
     began = corrections.ordered(FLAGGED, [a_mail()], "office", NOW)
-    held = replace(began, state=S.HELD, reason=Reason.UNDELIVERABLE)
+    held = replace(began, state=S.HELD, reason=Reason.UNDELIVERABLE, document_sha256="e" * 64)
     let_be = a_mail(number=2, state=D.HELD, decided_by="office")
     book = await stored(held, a_mail(), let_be, a_mail("correction-1", D.HELD))
 
@@ -346,3 +348,127 @@ async def test_what_is_stored_of_a_customer_on_anothers_receipt_is_exported() ->
     assert [len(ana[part]) for part in ("receipts", "of_other_receipts", "mails")] == [0, 1, 1]
     assert [len(bia[part]) for part in ("receipts", "of_other_receipts", "mails")] == [1, 0, 1]
     assert "Bia" not in str(ana)
+
+
+# Attacked --------------------------------------------------------------------------------------------
+
+
+async def test_a_refused_correction_that_is_sent_to_another_address_is_mailed() -> None:
+    """The payer has it: nothing is asked again, and what was mailed is what the correction said."""
+    began = corrections.ordered(FLAGGED, [a_mail()], "office", NOW)
+    refused = replace(began, state=S.REFUSED, document_sha256="e" * 64)
+    book = await stored(refused, a_mail(), a_mail("correction-1", D.REFUSED))
+
+    after = await choices.resend(book.lane, B1, choices.Resend(domain="x", address="ana@nova.com.br"), BY)
+    mails = await book.lane.deliveries(B1)
+    (again,) = [one for one in mails if one.state is D.READY]
+    sent = [replace(one, state=D.SENT) if one == again else one for one in mails]
+    await case.store(book.lane, after, steps.settled(sent), LATER, mails=sent)
+
+    found = await receipt_in(book)
+    assert again.kind == "correction-1-resend-1"
+    assert (found.state, found.amount, found.after, found.flagged_ms) == (S.SENT, 160_000, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "called"), [("resend", "correction-1-resend"), ("test-resend", "test-correction-1-resend")]
+)
+def test_a_further_mail_is_of_the_correction_that_is_on_its_way(kind: str, called: str) -> None:
+    """Else nobody would know that the correction went out; without one it is called as ever."""
+    began = corrections.ordered(FLAGGED, [a_mail()], "office", NOW)
+
+    assert corrections.kind_of_further(began, kind) == called
+    assert [one.kind for one in corrections.mails_of_now(began, [a_mail(), a_mail(called)])] == [called]
+    assert corrections.kind_of_further(SENT, kind) == kind
+
+
+async def test_a_held_receipt_that_one_address_has_keeps_what_was_mailed() -> None:
+    """The look reads the payment again before a person goes on: the correction says what it replaces."""
+    held = replace(SENT, state=S.HELD, reason=Reason.UNDELIVERABLE)
+    changed = edited(held, a_baixa(), ANA, LATER, partly=True)
+    assert (changed.state, changed.reason, changed.terms) == (S.HELD, Reason.PAYMENT_CHANGED, SENT.terms)
+    assert (changed.after, changed.now_is, changed.flagged_ms) == (After.CHANGED, IS_NOW, LATER)
+    book = await stored(changed, a_mail(), a_mail(number=2, state=D.HELD))
+
+    after = await choices.release(book.lane, B1, BY)
+
+    assert (after.was_mailed, after.amount, after.correction) == (SENT.terms, 160_000, 1)
+    unchanged = edited(held, a_baixa(150_000, "2026-01-01"), ANA, LATER, partly=True)
+    assert unchanged == replace(held, revision=2)
+
+
+async def test_a_held_mail_of_a_payment_that_became_anothers_is_made_anew() -> None:
+    """It was addressed to the customer before, who must not read whose payment it is now."""
+    held = replace(SENT, state=S.HELD, reason=Reason.UNDELIVERABLE)
+    bia = Customer(id=CustomerId("c2"), name="Dra. Bia")
+    changed = edited(held, a_baixa(150_000, "2026-01-01"), bia, LATER)
+    book = await stored(changed, a_mail(state=D.HELD))
+
+    after = await choices.release(book.lane, B1, BY)
+
+    assert (after.state, after.customer, after.document_sha256) == (S.FOUND, "c2", "")
+    assert [one.state for one in await book.lane.deliveries(B1)] == [D.CANCELLED]
+
+
+@pytest.mark.parametrize("reason", [Reason.RECREATED, Reason.SAME_DOCUMENT])
+def test_a_covered_payment_that_is_changed_is_held(reason: Reason) -> None:
+    """The mail that was its receipt says something else now; a new revision alone changes nothing."""
+    covered = replace(SENT, state=S.COVERED, reason=reason)
+
+    after = edited(covered, a_baixa(), ANA, LATER)
+
+    assert (after.state, after.reason, after.amount) == (S.HELD, Reason.PAYMENT_CHANGED, 160_000)
+    assert edited(covered, a_baixa(150_000, "2026-01-01"), ANA, LATER) == replace(covered, revision=2)
+
+
+def test_a_change_that_is_taken_back_ends_its_correction() -> None:
+    """Nothing of it went out: the payer would get a correction that says what the receipt said."""
+    began = corrections.ordered(FLAGGED, [a_mail()], "office", NOW)
+
+    back = edited(began, a_baixa(150_000, "2026-01-01"), ANA, LATER)
+
+    assert (back.state, back.terms, back.document_sha256) == (S.SENT, SENT.terms, "d" * 64)
+    assert (back.after, back.flagged_ms, back.was_mailed, back.correction) == (None, 0, PaymentTerms(), 1)
+    for_another_document = corrections.ordered(SENT, [a_mail()], "office", NOW)
+    assert edited(for_another_document, a_baixa(150_000, "2026-01-01"), ANA, LATER).state is S.FOUND
+
+
+def test_a_change_during_a_correction_that_is_given_up_is_asked_about() -> None:
+    """It was ordered for another document alone, so nothing was flagged yet."""
+    began = corrections.ordered(SENT, [a_mail()], "office", NOW)
+    changed = edited(began, a_baixa(), ANA, NOW)
+
+    after = corrections.correction_ended(replace(changed, state=S.SENT), [a_mail()], LATER)
+
+    assert (after.after, after.flagged_ms, after.now_is, after.terms) == (After.CHANGED, LATER, IS_NOW, SENT.terms)
+
+
+async def test_every_mail_of_a_receipt_is_read() -> None:
+    """Eleven corrections to five addresses: none of them is left out, whatever its kind sorts behind."""
+    mails = [a_mail(f"correction-{n}", number=number) for n in range(1, 12) for number in range(1, 6)]
+    book = await stored(SENT, a_mail(), *mails)
+
+    assert len(await book.lane.deliveries(B1)) == 56
+
+
+async def test_a_correction_that_only_the_send_log_knows_has_a_way_out() -> None:
+    """It has no address, so it is not sent again: a person says that it did not arrive, and orders it anew."""
+    lost = a_mail("correction-1", D.UNKNOWN, address="", address_index="")
+    book = await stored(replace(FLAGGED, state=S.UNKNOWN), a_mail(), lost)
+    item = ReceiptView(receipt=await receipt_in(book), mails=await book.lane.deliveries(B1))
+    assert [acts.may(name, item, LATER) for name in ("skip", "again")] == [True, False]
+    with pytest.raises(Rejected, match="`skip`"):
+        await decisions.decide_again(book.lane, delivery_key(lost), "office", UnixMs(NOW + DAY_MS), domain="x")
+
+    after = await choices.skip(book.lane, B1, BY)
+
+    assert (after.state, after.amount) == (S.SENT, SENT.amount)
+    assert (await choices.order_correction(book.lane, B1, BY)).correction == 2
+
+
+async def test_an_unknown_mail_with_an_address_is_not_skipped() -> None:
+    """It can be sent again."""
+    book = await stored(replace(SENT, state=S.UNKNOWN), a_mail(state=D.UNKNOWN))
+
+    with pytest.raises(Rejected, match="arrived"):
+        await choices.skip(book.lane, B1, BY)

@@ -16,7 +16,7 @@ from payflow.looking import planning
 from payflow.looking.look import Look, LookResult
 from payflow.model import BaixaId, InstalmentId
 from payflow.progress import Cursor, LookKind
-from payflow.state import DeliveryState, Reason, ReceiptState
+from payflow.state import After, DeliveryState, Reason, ReceiptState
 from tests.fakes.conta_azul import BooksApi, Time
 from tests.fakes.payflow import COMPANY, Book, a_company, a_delivery
 
@@ -491,3 +491,27 @@ async def test_a_mail_sent_again_in_vain_says_nothing_of_the_first(clinic: Clini
     assert await lane.mailed(BaixaId("x")) is ReceiptState.UNKNOWN
     await lane.write_delivery(a_delivery("x", number=2, state=DeliveryState.SENT))
     assert await lane.mailed(BaixaId("x")) is ReceiptState.SENT
+
+
+@pytest.mark.parametrize(
+    ("mail", "amount", "after"),
+    [(DeliveryState.SENT, 100_00, After.CHANGED), (DeliveryState.HELD, 120_00, None)],
+)
+async def test_a_held_receipt_is_what_one_of_its_addresses_was_mailed(
+    clinic: Clinic, mail: DeliveryState, amount: int, after: After | None
+) -> None:
+    """Its payment is edited while a person is asked: what somebody was mailed stays, else it is the new amount."""
+    payment = clinic.paid()
+    await clinic.look()
+    found = await clinic.book.lane.receipt(BaixaId(payment.id))
+    assert found
+    held = replace(found, state=ReceiptState.HELD, reason=Reason.UNDELIVERABLE, document_sha256="d")
+    await clinic.book.lane.save(found, held)
+    await clinic.book.lane.write_delivery(a_delivery(payment.id, state=mail))
+
+    clinic.books.edit(payment, gross=120_00)
+    await clinic.look()
+
+    changed = await clinic.book.lane.receipt(BaixaId(payment.id))
+    assert changed
+    assert (changed.state, changed.amount, changed.after) == (ReceiptState.HELD, amount, after)

@@ -211,7 +211,7 @@ def test_an_edited_old_payment_is_one_task() -> None:
     assert (after.state, after.reason) == (ReceiptState.HELD, Reason.MAYBE_BEFORE_CONNECTION)
 
 
-@pytest.mark.parametrize("state", [ReceiptState.HELD, ReceiptState.COVERED, ReceiptState.WITHDRAWN])
+@pytest.mark.parametrize("state", [ReceiptState.HELD, ReceiptState.SKIPPED, ReceiptState.WITHDRAWN])
 def test_what_waits_or_has_ended_only_learns_the_amount(state: ReceiptState) -> None:
     """Its reason stays."""
     ((_, after),) = read(MORE, known=(a_receipt(state=state, reason=Reason.NO_RECIPIENT),)).changed
