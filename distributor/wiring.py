@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from distributor.ledger import Ledger
     from distributor.metrics import Metrics
     from distributor.order_list import OrderList
-    from distributor.payout.facts import AlarmSweep
+    from distributor.payout.facts import AlarmSweep, StandIn
     from distributor.payout.order_indexing import OrderIndexing
     from distributor.payout.sweep import Sweep
     from distributor.ports import Alarms
@@ -223,6 +223,12 @@ class Container:
             ages=await self.parts.ages(),
             clock_ahead_ms=lambda: self.parts.service_clock.ahead_ms,
         )
+
+    @built_once
+    async def stand_in(self) -> StandIn:
+        from distributor.payout.facts import StandIn
+
+        return StandIn(clock=self.clock, alarm_sweep=self.alarm_sweep)
 
     @built_once
     async def metrics(self) -> Metrics:

@@ -19,7 +19,7 @@ from distributor.ledger import Ledger
 from distributor.ledger.secret_fingerprints import SecretFingerprints
 from distributor.payout.catalogue import CATALOGUE
 from distributor.payout.distribution import Distribution
-from distributor.payout.facts import AlarmSweep
+from distributor.payout.facts import AlarmSweep, StandIn
 from distributor.payout.order_indexing import OrderIndexing
 from distributor.payout.settlement import Followed, Settlement
 from distributor.payout.shop_registration import ShopRegistration
@@ -145,6 +145,7 @@ class Service:
         self.death.dead, self.death.at = False, None
         log = OnceAnHour(ListAlarms(), self.world.clock)
         self.raised = RegisteredAlarms(log, self._register, self.world.clock)
+        self._stand_in = StandIn(clock=self.world.clock, alarm_sweep=self.alarm_sweep)
         self.world.alarms = self.raised  # type: ignore[assignment]  # what production raises through
         self.world.start()
         self.restart_payouts()
@@ -255,6 +256,9 @@ class Service:
             ages=read_group(AgeSettings, {}),
             clock_ahead_ms=lambda: self.clock_ahead_ms,
         )
+
+    async def stand_in(self) -> StandIn:
+        return self._stand_in
 
     async def balance_monitor(self) -> BalanceMonitor:
         self._built("balance_monitor")

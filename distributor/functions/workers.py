@@ -56,7 +56,7 @@ async def _with_alarms(job: Callable[[], Awaitable[None]]) -> None:
         await job()
     finally:
         try:
-            await (await container().alarm_sweep()).run_for_a_dead_sweep()
+            await (await container().stand_in()).run()
         except (Transient, ConfigurationError) as error:  # what the job raised counts
             logs.warning(_log, "alarms_not_looked_at", cause=type(error).__name__, detail=str(error))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from distributor.ledger import Ledger, keys
@@ -39,6 +39,8 @@ ANNOUNCED_MAX = 10
 UNANNOUNCED_MS_MAX = 600_000
 HELD_MAX = 1_000
 """Held orders that are read in one look; a message counts no further."""
+LOOK_MS = 60_000
+"""How often a process looks for a dead sweep beside its own work: as often as the sweep itself would run."""
 _PARTS = 3
 
 
@@ -72,6 +74,31 @@ class AlarmSweep:
         monitor_state = await self.ledger.service.monitor_state()
         if elapsed_ms(monitor_state.swept_ms, self.clock()) > self.ages.sweep_ms:
             await self.run()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StandIn:
+    """Looks beside other work whether the sweep is dead; a queue full of messages costs one look a minute."""
+
+    clock: Clock
+    alarm_sweep: Callable[[], Awaitable[AlarmSweep]]
+    """Built at each look, so that a wrongly set target is not kept."""
+    _looked: list[UnixMs] = field(default_factory=list, init=False, repr=False)
+    """When this process looked last."""
+
+    async def run(self) -> None:
+        """
+        Send alarms where the sweep has not run for minutes; at most once a minute.
+
+        Raises:
+            ConfigurationError: A target of alarms is set wrongly.
+            StoreUnavailable: Nothing is known; the next look is a minute away.
+        """
+        now = self.clock()
+        if self._looked and 0 <= now - self._looked[-1] < LOOK_MS:
+            return
+        self._looked[:] = [now]
+        await (await self.alarm_sweep()).run_for_a_dead_sweep()
 
 
 async def standing_facts(ledger: Ledger, now: UnixMs, ages: AgeSettings) -> Sequence[Fact]:

@@ -138,12 +138,17 @@ class FakeContainer:
             if isinstance(failure := self.acts.get("alarm_sweep"), Exception):
                 raise failure
 
-        async def run_for_a_dead_sweep() -> None:
+        return SimpleNamespace(run=run)
+
+    async def stand_in(self) -> Any:
+        """Count how often a turn looked whether the sweep is dead, or fail if set to."""
+
+        async def run() -> None:
             self.dead_sweep_looks += 1
             if isinstance(failure := self.acts.get("dead_sweep"), Exception):
                 raise failure
 
-        return SimpleNamespace(run=run, run_for_a_dead_sweep=run_for_a_dead_sweep)
+        return SimpleNamespace(run=run)
 
     async def alarms(self) -> Any:
         """Collect alarms."""

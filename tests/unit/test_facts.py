@@ -12,7 +12,7 @@ from distributor.ledger.call_records import CallAddress, StopReason
 from distributor.model import AttemptKind, HoldReason, TransactionStatus
 from distributor.payout.ages import WATCHED_MS_MAX, clock_facts
 from distributor.payout.catalogue import CATALOGUE
-from distributor.payout.facts import UNANNOUNCED_MS_MAX, AlarmSweep, standing_facts
+from distributor.payout.facts import LOOK_MS, UNANNOUNCED_MS_MAX, AlarmSweep, StandIn, standing_facts
 from distributor.reasons import waiting_alarm
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import MonitorState, WaitingReason
@@ -224,6 +224,24 @@ async def test_a_dead_sweep_is_an_alarm_that_another_turn_sends(bench: Bench, ca
     bench.clock.advance(1)
     await sweep.run_for_a_dead_sweep()
     assert "sweep_missing" in caplog.text
+
+
+async def test_a_process_looks_for_a_dead_sweep_once_a_minute(bench: Bench) -> None:
+    """A thousand messages in a minute once cost a thousand looks, and each built its targets anew."""
+    looks = 0
+
+    async def alarm_sweep() -> AlarmSweep:
+        nonlocal looks
+        looks += 1
+        return an_alarm_sweep(bench)
+
+    stand_in = StandIn(clock=bench.clock, alarm_sweep=alarm_sweep)
+    found = []
+    for step_ms in (0, 1, LOOK_MS - 2, 1, -1):  # the last: a clock that was set back
+        bench.clock.now_ms += step_ms
+        await stand_in.run()
+        found.append(looks)
+    assert found == [1, 1, 1, 2, 3]
 
 
 async def test_a_sweep_that_never_ran_is_missed_once_there_is_work(bench: Bench) -> None:
