@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from distributor.ledger.days import commit_order, count_paid
 from distributor.ledger.opened import Unreadable
 from distributor.ledger.order_index import index_again
 from distributor.ledger.own_addresses import former_parties, keep_former
-from distributor.ledger.queries import find_record, must_find_record
+from distributor.ledger.queries import find_record, must_find_record, named_orders
 from distributor.ledger.records import GuardMark, NextNonce
 from distributor.ledger.signs import OPERATORS_MAX
 from distributor.model import Address, Hash, Order, OrderKey, OrderStatus
@@ -24,10 +24,10 @@ from distributor.state import Identity
 from foundation.clock import Clock
 from foundation.errors import InvariantBroken, require
 from foundation.tablestore.atomic import AtomicWrite, commit
-from foundation.tablestore.queries import past, rows_under
+from foundation.tablestore.queries import past, rows_at, rows_under
 
 if TYPE_CHECKING:
-    from foundation.tablestore.ports import AuditTrail, Rows
+    from foundation.tablestore.ports import AuditTrail, Row, Rows
 
 _ADOPTABLE = {OrderStatus.RECEIVED, OrderStatus.HELD, OrderStatus.CANCELLED}
 
@@ -143,10 +143,21 @@ class GuardRows:
         """Say whether an order of this ledger has that reference, or a rebuild found it spent."""
         return await self.rows.get(keys.ref(ref_id)) is not None
 
+    async def known(self, ref_ids: Iterable[Hash]) -> Mapping[Hash, Row]:
+        """Return the rows of the references that ``knows`` would know, read in ranges where they lie together."""
+        wanted = {keys.ref(ref_id): ref_id for ref_id in ref_ids}
+        return {wanted[key]: row for key, row in (await rows_at(self.rows, wanted)).items()}
+
+    async def readable_all(self, refs: Mapping[Hash, Row]) -> Mapping[Hash, Unreadable | Order | None]:
+        """Return what ``readable`` does of each reference, by its row of *refs*, which never changes."""
+        named = [row for row in refs.values() if _names_an_order(row)]
+        orders = {row.key: order for row, order in zip(named, await named_orders(self.rows, named), strict=True)}
+        return {ref_id: orders.get(row.key) for ref_id, row in refs.items()}
+
     async def order_of(self, ref_id: Hash) -> Order | None:
         """Return the order that has that reference; None where there is none, or only its payment is known."""
         row = await self.rows.get(keys.ref(ref_id))
-        if row is None or "order_id" not in row.values:
+        if row is None or not _names_an_order(row):
             return None
         return await must_find_record(self.rows, Order, keys.order_row(decode(OrderKey, row)))
 
@@ -180,3 +191,8 @@ class GuardRows:
         entry = encode(identity) | {"by": by, "why": why}
         await self.audit.record(f"{what}:{self.clock():015d}", entry)
         return identity
+
+
+def _names_an_order(ref: Row) -> bool:
+    """Say whether the row of a reference names an order, and is not a payment alone that a rebuild found."""
+    return "order_id" in ref.values

@@ -11,8 +11,7 @@ only over what is final, two nodes show alike, and is bound to no nonce: what wa
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -28,8 +27,11 @@ from distributor.payout.witnesses import are_enough
 from distributor.ports import Guard
 from distributor.settings.chain import SettlementSettings
 from foundation.errors import Contention
+from foundation.tablestore.atomic import in_groups
+from foundation.tablestore.ports import Row
 
-_READS_TOGETHER = 32
+ORDERS_TOGETHER = 480
+"""Orders that are read at once while the mark moves: sixteen batches."""
 PASSED_MAX = 100
 """Orders that the mark passes and that nobody can settle; with more of them it stays, and each round tells them."""
 
@@ -40,6 +42,8 @@ class GuardReading:
 
     mark: GuardMark
     pasts: Sequence[GuardPast]
+    refs: Mapping[Hash, Row]
+    """The rows of those references that this ledger has."""
     unknown: GuardPayment | None
     nodes: int
     """How many of them show something unknown."""
@@ -56,24 +60,19 @@ async def read_past(ledger: Ledger, guard: Guard, address: Address, *, whole: bo
     """
     mark = await ledger.guard_rows.mark(address)
     pasts = await guard.pasts(address, 0 if whole else int(mark.head))
-    known = await _known(ledger, {each.ref_id for past in pasts for each in _payments(past)})
+    known = await ledger.guard_rows.known({each.ref_id for past in pasts for each in _payments(past)})
     firsts = (next((each for each in _payments(past) if each.ref_id not in known), None) for past in pasts)
     unknown = [each for each in firsts if each is not None]
-    return GuardReading(mark=mark, pasts=pasts, unknown=unknown[0] if unknown else None, nodes=len(unknown))
+    first = unknown[0] if unknown else None
+    return GuardReading(mark=mark, pasts=pasts, refs=known, unknown=first, nodes=len(unknown))
 
 
 def _payments(past: GuardPast) -> Iterator[GuardPayment]:
     return (payment for link in past.links for payment in link.payments)
 
 
-async def _known(ledger: Ledger, ref_ids: Collection[Hash]) -> Collection[Hash]:
-    """Look at each reference once, some at a time: a batch records thirty, and hundreds may not be final."""
-    asked, known = sorted(ref_ids), set[Hash]()
-    for first in range(0, len(asked), _READS_TOGETHER):
-        part = asked[first : first + _READS_TOGETHER]
-        found = await asyncio.gather(*map(ledger.guard_rows.knows, part))
-        known |= {ref_id for ref_id, is_known in zip(part, found, strict=True) if is_known}
-    return known
+def _read_together(links: Sequence[GuardLink]) -> bool:
+    return sum(len(link.payments) for link in links) <= ORDERS_TOGETHER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +94,8 @@ class GuardMarks:
             StoreUnavailable: Nothing is lost; the next round does it.
         """
         rows, head, passed = self.ledger.guard_rows, int(reading.mark.head), list(reading.mark.passed or ())
-        for link in reading.pasts[0].links:
-            shown = [past.node for past in reading.pasts if link in past.links and self._is_final(link, past)]
-            left = await self._settle(link) if are_enough(shown, nodes) else None
+        async for link, orders in self._with_orders(self._final(reading, nodes), reading.refs):
+            left = await self._settle(link, orders)
             if left is None or len({*passed, *left}) > PASSED_MAX:
                 break
             head, passed = link.after, [*passed, *left]
@@ -109,7 +107,25 @@ class GuardMarks:
     def _is_final(self, link: GuardLink, past: GuardPast) -> bool:
         return all(is_deep(payment.block.number, past.mark, self.policy) for payment in link.payments)
 
-    async def _settle(self, link: GuardLink) -> Sequence[Hash] | None:
+    def _final(self, reading: GuardReading, nodes: Sequence[str]) -> Iterator[GuardLink]:
+        """Yield the links behind the mark, up to the first that too few nodes show as final."""
+        for link in reading.pasts[0].links:
+            shown = [past.node for past in reading.pasts if link in past.links and self._is_final(link, past)]
+            if not are_enough(shown, nodes):
+                return
+            yield link
+
+    async def _with_orders(
+        self, links: Iterator[GuardLink], refs: Mapping[Hash, Row]
+    ) -> AsyncIterator[tuple[GuardLink, Mapping[Hash, Unreadable | Order | None]]]:
+        """Yield each link with the orders of its references, read for some links together."""
+        for some in in_groups(links, _read_together):
+            paid = {payment.ref_id: refs[payment.ref_id] for link in some for payment in link.payments}
+            orders = await self.ledger.guard_rows.readable_all(paid)
+            for link in some:
+                yield link, orders
+
+    async def _settle(self, link: GuardLink, orders: Mapping[Hash, Unreadable | Order | None]) -> Sequence[Hash] | None:
         """
         Return the references of *link* that only another version can settle; None while something is left to do.
 
@@ -117,7 +133,7 @@ class GuardMarks:
         """
         left = list[Hash]()
         for payment in link.payments:
-            order = await self.ledger.guard_rows.readable(payment.ref_id)
+            order = orders[payment.ref_id]
             if order is None or (isinstance(order, Order) and order.status is OrderStatus.PAID):
                 continue
             if isinstance(order, Unreadable):  # never bound while it is, and the guard pays it no second time
