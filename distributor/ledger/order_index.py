@@ -9,7 +9,7 @@ is passed over by its reader, who compares it with the order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from distributor.ledger import keys
 from distributor.ledger.columns import encode
@@ -18,7 +18,7 @@ from distributor.model import Attempt, Hash, Order, OrderKey
 from foundation.errors import Contention
 from foundation.tablestore.atomic import AtomicWrite, commit
 from foundation.tablestore.ports import Rows, Value
-from foundation.tablestore.queries import past
+from foundation.tablestore.queries import past, rows_at
 
 READS_AT_ONCE = 16
 ORDERS_IN_A_GROUP = 24
@@ -67,30 +67,33 @@ async def index_payments(rows: Rows, group: AtomicWrite, payments: Mapping[Order
 
 async def index_stored(rows: Rows, orders: Sequence[Order]) -> int:
     """Index *orders* that are stored and perhaps not indexed; return how many were not. May be done again."""
-    reading = asyncio.Semaphore(READS_AT_ONCE)
-
-    async def indexed(order: Order) -> bool:
-        async with reading:
-            by_time = await rows.get(keys.time_row(order)) is not None
-            return by_time and (order.paid_hash is None or await _is_paid_under(rows, order, order.paid_hash))
-
-    found = await asyncio.gather(*map(indexed, orders))
-    missing = [order for order, is_there in zip(orders, found, strict=True) if not is_there]
+    by_time = await rows_at(rows, map(keys.time_row, orders))
+    timed = [order for order in orders if keys.time_row(order) in by_time]
+    lost = await _lost_by_hash(rows, {each.key: each.paid_hash for each in timed if each.paid_hash is not None})
+    missing = [order for order in orders if keys.time_row(order) not in by_time or order.key in lost]
     for first in range(0, len(missing), ORDERS_IN_A_GROUP):
         await _index_some(rows, missing[first : first + ORDERS_IN_A_GROUP])
     return len(missing)
 
 
-async def _is_paid_under(rows: Rows, order: Order, tx_hash: Hash) -> bool:
+async def _lost_by_hash(rows: Rows, paid: Mapping[OrderKey, Hash]) -> Collection[OrderKey]:
     """
-    Say whether *order* is found by *tx_hash*: by an attempt, whose operator comes next in the key, or by its own row.
+    Return which of the orders *paid* their hash does not find: neither by an attempt, nor by a row of its own.
 
-    A version of before may have paid an order that this one indexed by time.
+    A version of before may have paid an order that this one indexed by time. A batch has one hash for thirty orders.
     """
-    attempts = f"{keys.of_hash(tx_hash)}0x"
-    if await rows.scan(attempts, past(attempts), limit=1):
-        return True
-    return await rows.get(keys.payment_hash(tx_hash, order.key)) is not None
+    hashes = sorted(set(paid.values()))
+    reading = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def attempted(tx_hash: Hash) -> bool:
+        attempts = f"{keys.of_hash(tx_hash)}0x"  # the operator comes next in the key
+        async with reading:
+            return bool(await rows.scan(attempts, past(attempts), limit=1))
+
+    ours = dict(zip(hashes, await asyncio.gather(*map(attempted, hashes)), strict=True))
+    others = {keys.payment_hash(tx_hash, key): key for key, tx_hash in paid.items() if not ours[tx_hash]}
+    by_itself = await rows_at(rows, others)
+    return {key for place, key in others.items() if place not in by_itself}
 
 
 async def _index_some(rows: Rows, orders: Sequence[Order]) -> None:
