@@ -15,7 +15,7 @@ from distributor.model import Address
 ZERO_ADDRESS = Address("0x" + "0" * 40)
 
 _SHAPE = re.compile(r"0x[0-9a-fA-F]{40}")
-_UPPER_FROM = 8
+_UPPER_FROM = "8"
 
 
 class WrongChecksum(ValueError):
@@ -48,5 +48,5 @@ def parse_address(text: str) -> Address:
 
 def _checksummed(digits: str) -> Address:
     marks = keccak256(digits.encode()).hex()
-    cased = (d.upper() if int(mark, 16) >= _UPPER_FROM else d for d, mark in zip(digits, marks, strict=False))
+    cased = (d.upper() if mark >= _UPPER_FROM else d for d, mark in zip(digits, marks, strict=False))
     return Address("0x" + "".join(cased))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TypeVar
 from uuid import uuid4
 
-from foundation.errors import Contention, StoreUnavailable, require
+from foundation.errors import Contention, InvariantBroken, StoreUnavailable, require
 from foundation.tablestore.codec import OWNER
 from foundation.tablestore.ports import (
     UNSTORED,
@@ -35,8 +35,8 @@ TRIES_MAX = 3
 """How often one group is sent before the ledger counts as unavailable."""
 _VALUE_BYTES_MAX = 64 * 1024
 """Of one column; text counts as UTF-16."""
-_UTF16_BYTES_MAX = 4
-"""Of one character."""
+_TEXT_SURE = _VALUE_BYTES_MAX // 4
+"""Characters that fit whichever they are: one takes four bytes at most."""
 _KEY = re.compile(r"[^/\\#?\x00-\x1f\x7f-\x9f]{1,512}")
 # Source: https://learn.microsoft.com/en-us/rest/api/storageservices/understanding-the-table-service-data-model
 _INT64 = range(-(2**63), 2**63)
@@ -183,19 +183,20 @@ def check_writes(writes: Sequence[RowWrite]) -> None:
     """
     require(0 < len(writes) <= ROWS_MAX, f"a group of {len(writes)} rows")
     require(len({write.key for write in writes}) == len(writes), "a group writes one row twice")
+    # No sentence is made of what is right: this runs for each column of each webhook.
     for write in writes:
-        require(_KEY.fullmatch(write.key) is not None, f"no table has a row called {write.key!r}")
+        if _KEY.fullmatch(write.key) is None:
+            raise InvariantBroken(f"no table has a row called {write.key!r}")
         if not isinstance(write, DeleteRow):
             for name, value in write.values.items():
-                require(_fits(value), f"ledger row {write.key}: column {name} is too large")
+                if not _fits(value):
+                    raise InvariantBroken(f"ledger row {write.key}: column {name} is too large")
 
 
 def _fits(value: Value) -> bool:
-    if isinstance(value, int):
-        return value in _INT64
-    if isinstance(value, bytes):
-        return len(value) <= _VALUE_BYTES_MAX
-    return len(value) * _UTF16_BYTES_MAX <= _VALUE_BYTES_MAX or len(value.encode("utf-16-le")) <= _VALUE_BYTES_MAX
+    if isinstance(value, str):
+        return len(value) <= _TEXT_SURE or len(value.encode("utf-16-le")) <= _VALUE_BYTES_MAX
+    return value in _INT64 if isinstance(value, int) else len(value) <= _VALUE_BYTES_MAX
 
 
 def _owns(group: AtomicWrite, row: Row | None) -> bool:

@@ -41,6 +41,7 @@ from foundation.tablestore.ports import (
 )
 from foundation.tablestore.service_clock import ServiceClock
 from foundation.tablestore.table_errors import GroupRefused, library_error, service_error
+from foundation.tablestore.table_service import TableService
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 5
@@ -101,7 +102,8 @@ class TableRows:
         headers = {"Content-Type": body.content_type, "x-ms-version": self._client.api_version, **_GROUP_HEADERS}
         request = HttpRequest("POST", f"{self._client.url}/$batch", headers=headers, content=body.content)
         # The library shows no other way for a body of one's own; its version is pinned, and every group comes by here.
-        answer = await self._client._client.send_request(request, stream=True)  # noqa: SLF001
+        # One layer further out, each request is copied first, for an address that would be filled into it.
+        answer = await self._client._client._client.send_request(request, stream=True)  # noqa: SLF001
         content = await answer.read()
         if answer.status_code != HTTPStatus.ACCEPTED:
             code = answer.headers.get("x-ms-error-code") or batch_body.error_code(content)
@@ -229,8 +231,8 @@ def _service(
     if service_clock:
         limits["raw_response_hook"] = service_clock.note
     if identity:
-        return TableServiceClient(endpoint, credential=identity, **limits)
-    return TableServiceClient.from_connection_string(connection_string, **limits)
+        return TableService(endpoint, credential=identity, **limits)
+    return TableService.from_connection_string(connection_string, **limits)
 
 
 async def _page(pages: AsyncIterator[AsyncIterator[TableEntity]]) -> list[Row] | None:

@@ -7,7 +7,7 @@ too new; and nobody else can tell: every host believes its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -23,6 +23,9 @@ class ServiceClock:
     clock: Clock
     ahead_ms: int | None = None
     """How far this machine's clock is ahead, milliseconds, negative when behind; None before the first answer."""
+    _said: str = field(default="", init=False, repr=False)
+    _service_ms: int | None = field(default=None, init=False, repr=False)
+    """What ``_said`` means; it is read once for all answers of its second."""
 
     def note(self, answer: Any) -> None:
         """
@@ -31,11 +34,15 @@ class ServiceClock:
         The header counts whole seconds (RFC 9110, 5.6.7), so a clock within that second is no further than 0.
         """
         said = answer.http_response.headers.get("Date")
+        if said == self._said and self._service_ms is not None:  # the header changes once a second
+            self.ahead_ms = _beyond(self.clock() - self._service_ms)
+            return
         try:
             service_ms = int(parsedate_to_datetime(said).timestamp()) * _SECOND_MS if said else None
         except ValueError:
             return
         if service_ms is not None:
+            self._said, self._service_ms = said, service_ms
             self.ahead_ms = _beyond(self.clock() - service_ms)
 
 

@@ -36,6 +36,18 @@ def test_a_date_counts_whole_seconds(own_ms: int, ahead_ms: int) -> None:
     assert service_clock.ahead_ms == ahead_ms
 
 
+def test_answers_of_one_second_are_compared_each_with_our_own_clock() -> None:
+    """The text is read once for all of them; our clock is not."""
+    now = [UnixMs(SERVICE_MS)]
+    service_clock = ServiceClock(lambda: now[0])
+    found = []
+    for own_ms, date in ((0, "00:00:00"), (5_000, "00:00:00"), (5_000, "00:00:05"), (5_000, "00:00:00")):
+        now[0] = UnixMs(SERVICE_MS + own_ms)
+        service_clock.note(an_answer(f"Thu, 01 Jan 2026 {date} GMT"))
+        found.append(service_clock.ahead_ms)
+    assert found == [0, 4_001, 0, 4_001]
+
+
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 32 Jan 2026 00:00:00 GMT"])
 def test_an_answer_without_a_time_says_nothing(date: str | None) -> None:
     """What was known stays known."""
