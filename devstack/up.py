@@ -113,6 +113,10 @@ What runs
 Send an order yourself
   curl -i {host.url}/webhook -H "Content-Type: application/json" -H "{signature}" -d '{body}'
 
+Or as a shop does, with a client of clients/
+  WEBHOOK_URL={host.url}/webhook WEBHOOK_SECRET={services.settings["WEBHOOK_SECRET"]} \\
+    python3 clients/examples/pay.py demo-3 {services.deployment.customers[1]} 7.5
+
 See and steer it in a browser (personal token: {services.settings[CONSOLE_TOKEN]})
   {host.url}/console
   {sign_in_link(services.settings, host.url)}    (signs in once, within ten minutes)
@@ -124,8 +128,12 @@ See where it stands
 Use the command line against it, in another window, in this folder (--language pt for Portuguese)
   {command} show --settings {settings}
   {command} order {order.order_id} --settings {settings}
+  {command} orders --settings {settings}
   {command} pause --why "to see what happens" --apply --settings {settings}
+  {command} resume --why "seen" --apply --settings {settings}
+  {command} doctor --settings {settings}
   {command} send-test {host.url}/webhook --settings {settings}
 
 Try next: the same curl again (200, paid once), or with another amount (401: the signature covers every byte).
+`doctor` is the checklist for production: here several of its items fail.
 Ctrl-C ends everything, and so does: python3 -m devstack down""")

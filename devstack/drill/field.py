@@ -43,6 +43,8 @@ class Field:
     """Start the Functions host with these settings."""
     orders: list[str] = field(default_factory=list)
     """The ids of the orders this drill sent."""
+    typed: list[str] = field(default_factory=list)
+    """The commands of the runbook that healed it."""
     seen: Mapping[str, Any] = field(default_factory=dict)
     """What /ready answered when an alarm was last looked for."""
     _host: FunctionsHost | None = None
@@ -57,6 +59,11 @@ class Field:
     @property
     def chain(self) -> Devchain:
         return Devchain(self.services.deployment)
+
+    @property
+    def url(self) -> str:
+        """Where the app answers; nothing while it does not run."""
+        return self._host.url if self._host else ""
 
     @property
     def evm(self) -> Evm:
@@ -83,6 +90,7 @@ class Field:
     def begin(self) -> None:
         """Begin the next drill: its orders are its own."""
         self.orders.clear()
+        self.typed.clear()
 
     # the shop ----------------------------------------------------------------------------------
 
@@ -137,7 +145,9 @@ class Field:
         if not lines:
             raise StepFailed(f"the runbook's page {heading} has no command")
         for line in lines:
-            self.do(*(stands_for.get(word, word) for word in shlex.split(line.removeprefix(_PROGRAM), comments=True)))
+            words = [stands_for.get(word, word) for word in shlex.split(line.removeprefix(_PROGRAM), comments=True)]
+            self.do(*words)
+            self.typed.append(f"{_PROGRAM}{shlex.join(words)}")
 
     def ready(self) -> Mapping[str, Any]:
         """Ask /ready."""
@@ -199,7 +209,7 @@ class Field:
         return subprocess.run(
             [sys.executable, "-m", "distributor", *arguments],
             cwd=paths.ROOT,
-            env=environment({**self.services.settings, "CONSOLE_URL": self._host.url if self._host else ""}),
+            env=environment({**self.services.settings, "CONSOLE_URL": self.url}),
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 
-from devstack import runs, stack
+from devstack import paths, runs, stack
 from devstack.console import Console, Ended, StepFailed
 from devstack.drill.field import Field
 from devstack.drill.troubles import SETTINGS, TROUBLES
+from devstack.up import settings_file
 
 
 def names(console: Console) -> int:
@@ -40,13 +42,13 @@ def run(console: Console, names: Sequence[str], *, once: bool) -> int:
                     with console.step("start the Functions host"):
                         field.serve()
                     for name in names or list(TROUBLES):
-                        drill(console, field, name, wait=_nothing if once else _enter)
+                        drill(console, field, name, wait=_nothing if once else partial(_enter, console, this))
     except Ended:
         console.say("\nEnded: storage, chain and host are stopped.")
     return 0
 
 
-def drill(console: Console, field: Field, name: str, *, wait: Callable[[], None]) -> None:
+def drill(console: Console, field: Field, name: str, *, wait: Callable[[Field], None]) -> None:
     """Make the trouble, wait until its alarm is sent, show it, heal it, and wait until its orders are paid."""
     trouble = TROUBLES[name]
     field.begin()
@@ -62,18 +64,27 @@ def drill(console: Console, field: Field, name: str, *, wait: Callable[[], None]
             console.say(f"\npython -m distributor {command}", "bold")
             console.say(field.command(command).rstrip())
         console.say(f"\nThe runbook's entry: docs/runbook.md#{name}")
-        wait()
+        wait(field)
     finally:
         trouble.heal(field)
+    for line in field.typed:
+        console.say(f"  {line}")
     with console.step(f"healed: its orders are {trouble.ends}"):
         field.until(trouble.ends, lambda: field.all_are(trouble.ends))
 
 
-def _enter() -> None:
-    """Wait for Enter; where nobody can press it, heal at once."""
+def _enter(console: Console, this: runs.Run, field: Field) -> None:
+    """Say where to look meanwhile, and wait for Enter; where nobody can press it, heal at once."""
+    settings = settings_file(this, {**field.services.settings, "CONSOLE_URL": field.url})
+    python = paths.venv_python().relative_to(paths.ROOT)
+    console.say(f"""
+Look around meanwhile: the console, or any command, in another window
+  {field.url}/console    (personal token: {field.services.settings[stack.CONSOLE_TOKEN]})
+  {python} -m distributor {" ".join(("order", *field.orders[:1]) if field.orders else ("show",))} --settings {settings}
+""")
     with suppress(EOFError):
         input("Enter heals it. ")
 
 
-def _nothing() -> None:
+def _nothing(_field: Field) -> None:
     """Heal at once."""
