@@ -79,6 +79,22 @@ def command(run: Run, environment: Mapping[str, str], *arguments: str) -> str:
     return ended.stdout.strip()
 
 
+def by_hand(run: Run, environment: Mapping[str, str]) -> Path:
+    """Write, for this user alone, a file that runs PayFlow's commands with the settings of this run; return it."""
+    file = run.folder / "by-hand.py"
+    file.touch(mode=0o600)
+    lines = (
+        '"""PayFlow\'s command line, with the settings of this run."""',
+        "import os, sys",
+        f"sys.path.insert(0, {str(paths.ROOT)!r})",
+        f"os.environ.update({dict(environment)!r})",
+        "from payflow.cli.commands import main",
+        "sys.exit(main(sys.argv[1:]))",
+    )
+    file.write_text("\n".join((*lines, "")), encoding="utf-8")
+    return file
+
+
 @contextmanager
 def host(run: Run, app: Path, environment: Mapping[str, str], port: int) -> Iterator[FunctionsHost]:
     """Run the app in our Functions host until the block ends."""

@@ -43,10 +43,22 @@ class Mailbox:
     """Of a server on this machine, by the authority in *ca_file*."""
     web_url: str = ""
     received: list[bytes] = field(default_factory=list)
+    down: bool = False
+    """It takes no mail for now."""
 
     def messages(self) -> Sequence[EmailMessage]:
         """Return the mails, the oldest first."""
         return [message_from_bytes(data, policy=default) for data in self.received]
+
+    async def handle_MAIL(  # noqa: N802 -- aiosmtpd's
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Begin a mail, unless the server is down."""
+        if self.down:
+            return "451 4.3.2 The mail server is down"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's
         """Accept a mail."""

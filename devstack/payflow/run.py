@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
-from devstack import runs, servers, stack
+from devstack import paths, runs, servers, stack
 from devstack.console import Console, Ended
 from devstack.conta_azul.serve import conta_azul
 from devstack.conta_azul.server import ContaAzul
 from devstack.payflow import app
+from devstack.payflow.desk import Desk, served
 from devstack.payflow.journey import COMPANY, Journey
 from devstack.payflow.mailbox import HOST, PASSWORD, USER, Mailbox, mailbox
 from devstack.payflow.service import service
@@ -58,8 +60,11 @@ async def _start(console: Console, this: Run, *, once: bool, carrier: str) -> No
                 console.say("\nMailed, exactly once.", "green")
                 console.say(_figures(server))
                 if not once:
-                    console.say(_explain(server, host, mail, settings[stack.CONSOLE_TOKEN]))
-                    await asyncio.Event().wait()
+                    desk = Desk(server, mail)
+                    async with served(desk) as buttons:
+                        console.say(_explain(server, host, mail, settings[stack.CONSOLE_TOKEN]))
+                        console.say(_try(desk, buttons, app.by_hand(this, settings)))
+                        await asyncio.Event().wait()
 
 
 @asynccontextmanager
@@ -96,5 +101,21 @@ What runs
   console      {host.url}/console    (sign in with {token})
   company      {COMPANY}
 
-Open the inbox in a browser to see the mail as it looks.
+Open the inbox in a browser to see the mail as it looks."""
+
+
+def _try(desk: Desk, buttons: str, by_hand: Path) -> str:
+    command = f"{paths.venv_python().relative_to(paths.ROOT)} {by_hand}"
+    payment = desk.latest.id if desk.latest else "PAYMENT"
+    acts = "\n".join(f"  curl -X POST {buttons}/{name:<11}  # {label}" for name, (label, _) in desk.acts.items())
+    return f"""
+Try it (the same as buttons: {buttons}); PayFlow looks each minute
+{acts}
+
+Use the command line against it, in another window, in this folder
+  {command} receipts {COMPANY}
+  {command} show {COMPANY} {payment}
+  {command} resend {COMPANY} {payment} --reason "to see what happens"
+  {command} decide --help
+  {command} sender
 Ctrl-C ends everything, and so does: python3 -m devstack down"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Final
 
 from payflow.cli.companies import FAR
@@ -31,6 +32,8 @@ async def _receipts(container: Container, chosen: argparse.Namespace) -> None:
     others = [] if chosen.changed else [*await lane.due(FAR, limit=HELD_MAX), *await lane.held(limit=HELD_MAX)]
     for receipt in [*others, *flagged]:
         say(_line(receipt))
+    if not others and not flagged:
+        sys.stderr.write("No receipt waits.\n")
 
 
 async def _show(container: Container, chosen: argparse.Namespace) -> None:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import smtplib
 import ssl
+import subprocess
+import sys
 from asyncio import to_thread
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from devstack.conta_azul.serve import conta_azul
+from devstack.payflow import app
+from devstack.payflow.desk import Desk, served
+from devstack.payflow.journey import COMPANY, DOCUMENT
 from devstack.payflow.mailbox import HOST, PASSWORD, USER, Mailbox, mailbox
 from devstack.payflow.service import service
+from devstack.runs import Run
 from foundation.secrets.sign_in import azure_credential
 from payflow.adapters.acs import SCOPE, AcsChannel, client
 from payflow.adapters.mail_token import token_source
+from payflow.sealing import new_key
 
 
 async def test_the_inbox_opens_in_a_browser() -> None:
@@ -73,3 +83,59 @@ async def test_azure_communication_services_fills_the_same_inbox(monkeypatch: py
     assert (message["Subject"], message["To"]) == ("Recibo", "a@b.example")
     (pdf,) = message.iter_attachments()
     assert (pdf.get_filename(), pdf.get_content()) == ("r.pdf", b"%PDF")
+
+
+async def test_each_button_does_what_it_says() -> None:
+    """By a POST, as the printed curl does it; the page has a button for each, and an unknown one names them."""
+    async with conta_azul() as server, mailbox() as box:
+        books = server.company(COMPANY, document=DOCUMENT, name="Clínica Boa", user="f@example.org")
+        books.person("Dra. Ana Lima", email="ana.lima@example.org")
+        desk = Desk(server, box)
+        async with served(desk) as url, httpx.AsyncClient(base_url=url, trust_env=False) as browser:
+            page, unknown = await browser.get("/"), await browser.post("/coffee")
+            nothing = [(await browser.post(f"/{act}")).text for act in ("undo", "address")]
+            done = {act: (await browser.post(f"/{act}")).text for act in ("part", "no-address", "address", "mail-down")}
+            refused = await to_thread(_begin, box)
+            done |= {act: (await browser.post(f"/{act}")).text for act in ("mail-up", "undo", "revoke")}
+            taken = await to_thread(_begin, box)
+
+    assert all(f'action="/{act}"' in page.text for act in desk.acts)
+    assert sorted(done) == sorted(desk.acts)
+    assert (unknown.status_code, "no-address" in unknown.text) == (404, True)
+    assert [text.partition(":")[0] for text in nothing] == ["There is no payment.\n", "Nobody is without an address"]
+    assert (refused, taken) == (451, 250)
+    treated, undone = books.parcelas.values()
+    assert ([payment.gross for payment in treated.payments], undone.payments) == ([40_000], [])
+    assert [person.email for person in books.people.values()][1:] == ["bruno.costa@example.org"]
+
+
+async def test_the_other_half_is_paid_by_the_same_button() -> None:
+    """Two payments of one bill; the next press begins another bill."""
+    async with conta_azul() as server, mailbox() as box:
+        books = server.company(COMPANY, document=DOCUMENT, name="Clínica Boa", user="f@example.org")
+        books.person("Dra. Ana Lima", email="ana.lima@example.org")
+        desk = Desk(server, box)
+        for _ in range(3):
+            desk.pay_half()
+
+    assert [len(bill.payments) for bill in books.parcelas.values()] == [2, 1]
+
+
+def test_the_command_line_has_the_settings_of_the_run(tmp_path: Path) -> None:
+    """In a shell that has none of them; nobody else can read the file."""
+    file = app.by_hand(Run(tmp_path), {"MASTER_KEY": new_key(), "CONTA_AZUL_CLIENT_ID": "it's there"})
+    bare = {name: os.environ[name] for name in ("HOME", "PATH", "SystemRoot") if name in os.environ}
+
+    done = subprocess.run([sys.executable, file, "companies"], env=bare, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "CONTA_AZUL_CLIENT_SECRET is not set" in done.stderr
+    assert [name for name in ("MASTER_KEY", "CONTA_AZUL_CLIENT_ID") if f"{name} is not set" in done.stderr] == []
+    assert os.name == "nt" or file.stat().st_mode & 0o777 == 0o600
+
+
+def _begin(box: Mailbox) -> int:
+    with smtplib.SMTP(HOST, box.smtp_port, timeout=10) as connection:
+        connection.starttls(context=ssl.create_default_context(cafile=str(box.ca_file)))
+        connection.login(USER, PASSWORD)
+        return connection.mail("a@b.example")[0]
