@@ -94,7 +94,8 @@ def _each_line_does_what_it_is_printed_for(said: str) -> None:
     failed = [line.split()[3] for line, (code, _) in ends.items() if code]
     assert failed == ["doctor"], ends  # the checklist for production, whose items fail at a desk
     told = "".join(text for _, text in ends.values())
-    assert [word for word in ("202 Accepted", '"demo-3"', "PAYING", "paused: yes", "paused: no") if word not in told] == [], told
+    wanted = ("202 Accepted", '"demo-3"', "PAYING", "paused: yes", "paused: no")
+    assert [word for word in wanted if word not in told] == [], told
 
 
 def test_down_in_another_window_ends_the_stack(one_stack: Child) -> None:
