@@ -90,7 +90,7 @@ class Desk:
         """Both tokens are dead."""
         self._server.sign_in.revoke(COMPANY)
         self._server.sign_in.end_access()
-        return "Revoked. Within a minute `companies` and the console say so; `invite --company` makes a new link."
+        return "Revoked. After the next look `companies` and the console say so; `invite --company` makes a new link."
 
     def _bill(self, person: Person, total: int) -> Parcela:
         return self.books.bill(person, total, due=self.books.local().date(), description="Tratamento")

@@ -109,7 +109,7 @@ def _try(desk: Desk, buttons: str, by_hand: Path) -> str:
     payment = desk.latest.id if desk.latest else "PAYMENT"
     acts = "\n".join(f"  curl -X POST {buttons}/{name:<11}  # {label}" for name, (label, _) in desk.acts.items())
     return f"""
-Try it (the same as buttons: {buttons}); PayFlow looks each minute
+Try it (the same as buttons: {buttons}); PayFlow looks every one or two minutes
 {acts}
 
 Use the command line against it, in another window, in this folder
