@@ -73,7 +73,7 @@ async def initialise(
         nonce = await next_nonce(await parts.rpc(), settings.contracts.chain_id, operator)
         await _try_what_a_payout_needs(parts, settings, operator)
         if not new_beginning:
-            await _refuse_lost(parts, settings, nonce)
+            await _refuse_lost(parts, settings)
         since = await _check_guard(parts, settings, operator)
         if not apply:
             say(_("Dry run: would make this ledger ours, next nonce {nonce}. Do it with --apply.").format(nonce=nonce))
@@ -170,13 +170,14 @@ async def _try_what_a_payout_needs(parts: Resources, settings: InitSettings, ope
         raise CommandRefused(wrong)
 
 
-async def _refuse_lost(parts: Resources, settings: InitSettings, nonce: int) -> None:
+async def _refuse_lost(parts: Resources, settings: InitSettings) -> None:
     """Raise Refused when settings or chain show that this ledger, or one before it, has paid already."""
-    last_block = max(head.number for head in await (await parts.rpc()).heads())
+    rpc, operators = await parts.rpc(), await parts.operator_keys.signers(settings.signing)
+    last_block = max(head.number for head in await rpc.heads())
     signs = await signs_of_loss(
         await parts.history(),
         ledger_id=settings.contracts.ledger_id or "",
-        next_nonce=nonce,
+        next_nonces={each: await next_nonce(rpc, settings.contracts.chain_id, each) for each in operators},
         first_block=settings.first_block,
         last_block=last_block,
     )

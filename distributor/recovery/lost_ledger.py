@@ -7,9 +7,10 @@ an empty ledger becomes anybody's, the settings and the chain are asked for a si
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from distributor.errors import ChainUnavailable
+from distributor.model import Address
 from distributor.payout.history import History
 
 PAGE_BLOCKS = 10_000
@@ -17,7 +18,12 @@ PAGE_BLOCKS = 10_000
 
 
 async def signs_of_loss(
-    history: History, *, ledger_id: str, next_nonce: int, first_block: int | None, last_block: int
+    history: History,
+    *,
+    ledger_id: str,
+    next_nonces: Mapping[Address, int],
+    first_block: int | None,
+    last_block: int,
 ) -> Sequence[str]:
     """
     Return why an empty ledger is a lost one, a sentence for each sign; nothing when it may be new.
@@ -27,15 +33,15 @@ async def signs_of_loss(
     Args:
         history: The reserve's past.
         ledger_id: ``LEDGER_ID``, empty while it is not set.
-        next_nonce: The operator's on the chain.
+        next_nonces: Of every operator whose key is configured, on the chain: one of them may be new.
         first_block: Where the token's past begins; None reads the newest page alone.
         last_block: The newest block.
     """
     signs = []
     if ledger_id:
         signs.append(f"LEDGER_ID={ledger_id} is set: this ledger had an identity before.")
-    if next_nonce > 0:
-        signs.append(f"The operator has sent {next_nonce} transactions on this chain.")
+    sent = {operator: count for operator, count in sorted(next_nonces.items()) if count}
+    signs += [f"Operator {operator} has sent {count} transactions on this chain." for operator, count in sent.items()]
     try:
         block = await _newest_outflow(history, first_block, last_block)
     except ChainUnavailable as error:

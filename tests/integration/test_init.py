@@ -235,6 +235,20 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.count("exit codes:") == 2
 
 
+@pytest.mark.parametrize("setting", ["OPERATOR_PK__B", "OPERATOR_PK_RETIRING"])
+async def test_a_ledger_whose_other_operators_have_sent_is_a_lost_one(
+    environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Resources, setting: str
+) -> None:
+    """The first one's key is new; what was paid is older than the blocks that are looked at without FIRST_BLOCK."""
+    other = deployment.second_operator
+    devchain.rpc("eth_sendTransaction", {"from": other, "to": other, "value": "0x0"})
+    context = Desk(environ)
+
+    assert not await context.init(apply=True, **{setting: deployment.second_operator_key})
+    assert f"{other} has sent 1 transactions" in context.said[-1]
+    assert await (await parts.ledger()).identity() is None
+
+
 @pytest.mark.parametrize("changed", [{"LEDGER_ID": "0" * 32}, {}])
 async def test_a_lost_ledger_is_never_blessed(
     environ: dict[str, str], deployment: Deployment, devchain: Devchain, parts: Resources, changed: dict[str, str]

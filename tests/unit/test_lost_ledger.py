@@ -6,8 +6,12 @@ import pytest
 
 from distributor.recovery import lost_ledger
 from distributor.recovery.lost_ledger import signs_of_loss
+from tests.factories import an_address
+from tests.fakes.chain import OPERATOR
 from tests.fakes.history import FakeHistory
 from tests.world import a_world
+
+RETIRED = an_address("the operator before")
 
 
 async def test_a_new_ledger_shows_no_sign() -> None:
@@ -15,7 +19,7 @@ async def test_a_new_ledger_shows_no_sign() -> None:
     world = await a_world()
     history = FakeHistory(world.chain)
 
-    signs = await signs_of_loss(history, ledger_id="", next_nonce=0, first_block=None, last_block=20_000)
+    signs = await signs_of_loss(history, ledger_id="", next_nonces={}, first_block=None, last_block=20_000)
 
     assert not signs
     assert history.asked == [(10_001, 20_000)]
@@ -31,12 +35,14 @@ async def test_each_sign_of_an_earlier_life_is_named(monkeypatch: pytest.MonkeyP
     history = FakeHistory(world.chain)
     last = world.chain.head.number
 
-    signs = await signs_of_loss(history, ledger_id="abc", next_nonce=3, first_block=0, last_block=last)
-    by_chain = await signs_of_loss(history, ledger_id="", next_nonce=0, first_block=0, last_block=last)
+    signs = await signs_of_loss(
+        history, ledger_id="abc", next_nonces={OPERATOR: 0, RETIRED: 3}, first_block=0, last_block=last
+    )
+    by_chain = await signs_of_loss(history, ledger_id="", next_nonces={}, first_block=0, last_block=last)
 
     assert len(signs) == 3
     assert "LEDGER_ID=abc" in signs[0]
-    assert "3 transactions" in signs[1]
+    assert f"{RETIRED} has sent 3 transactions" in signs[1]
     assert by_chain == signs[2:] == ["Tokens left the reserve in block 1."]
 
 
@@ -46,6 +52,6 @@ async def test_a_past_that_cannot_be_read_is_a_sign() -> None:
     history = FakeHistory(world.chain)
     history.down_from = 0
 
-    (sign,) = await signs_of_loss(history, ledger_id="", next_nonce=0, first_block=0, last_block=5)
+    (sign,) = await signs_of_loss(history, ledger_id="", next_nonces={}, first_block=0, last_block=5)
 
     assert sign.startswith("The past of the reserve cannot be read")
