@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from distributor.chain.metered_socket import Meter
 from distributor.chain.node import TIMEOUT, UNREACHABLE
 from distributor.chain.rpc_responses import GARBLED, NodeUnavailable
 from foundation.json_depth import read_shallow
@@ -33,16 +34,18 @@ MESSAGE_BYTES_MAX: Final = 256 * 1024
 """A head is 2 KB; Polygon's may carry a list of validators and of the transactions that depend on each other."""
 MESSAGES_PER_S_MAX: Final = 500
 """More than a chain of one account's tests mines in a second, and than a deep reorganisation announces at once."""
+BYTES_PER_S_MAX: Final = 1024 * 1024
+"""Counted where they come in: frames that never become a message too."""
 _DEPTH_MAX: Final = 32
 
 
 class HeadSubscription:
     """The open line to one node."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, meter: Meter) -> None:
+        self._socket, self._meter = socket, meter
         self._asked = 0
-        self._second, self._taken = 0.0, 0
+        self._second_s, self._taken = 0.0, 0
 
     async def chain_id(self) -> int:
         """Return which chain this node says it serves. Raises NodeUnavailable."""
@@ -53,10 +56,14 @@ class HeadSubscription:
         await self._ask("eth_subscribe", "newHeads")
 
     async def heard(self, *, within_s: float) -> None:
-        """Return when something is announced; other messages are dropped. Raises NodeUnavailable, also of silence."""
+        """
+        Return when something is announced; other messages are dropped. Raises NodeUnavailable, also of silence.
+
+        What is announced is not read: a message that names ``eth_subscription`` is enough.
+        """
         try:
             async with asyncio.timeout(within_s):
-                while (await self._message()).get("method") != "eth_subscription":
+                while '"eth_subscription"' not in await self._message():
                     pass
         except TimeoutError:
             raise NodeUnavailable(SILENT) from None
@@ -64,30 +71,30 @@ class HeadSubscription:
     async def _ask(self, method: str, *params: str) -> object:
         self._asked += 1
         await self._socket.send_json({"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params})
-        while (answer := await self._message()).get("id") != self._asked:
+        while (answer := _object(await self._message())).get("id") != self._asked:
             pass
         if not answer.get("result"):  # the node's own words are not repeated: they may hold what the URL holds
             raise NodeUnavailable(REFUSED, method)
         return answer["result"]
 
-    async def _message(self) -> dict[str, Any]:
-        """Return the next JSON object. Pings count too: aiohttp itself would answer any number of them."""
+    async def _message(self) -> str:
+        """Return the next text. Pings count too: aiohttp itself would answer any number of them."""
         while True:
             message = await self._socket.receive()
             self._count()
             if message.type is aiohttp.WSMsgType.TEXT:
-                return _object(message.data)
+                return str(message.data)
             if message.type is aiohttp.WSMsgType.PING:
                 await self._socket.pong(message.data)
             elif message.type is not aiohttp.WSMsgType.PONG:
                 raise _no_text(message.type)
 
     def _count(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._second >= 1:
-            self._second, self._taken = now, 0
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._second_s >= 1:
+            self._second_s, self._taken = now_s, 0
         self._taken += 1
-        if self._taken > MESSAGES_PER_S_MAX:
+        if self._taken > MESSAGES_PER_S_MAX or self._meter.broken:
             raise NodeUnavailable(FLOOD)
 
 
@@ -121,16 +128,19 @@ async def connected(
     Raises:
         NodeUnavailable: It cannot be reached, refuses, points elsewhere, or says what cannot be read.
     """
+    meter = Meter(BYTES_PER_S_MAX)
     try:
         async with aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None), trace_configs=[_no_redirects()]
+            connector=aiohttp.TCPConnector(socket_factory=meter.socket),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trace_configs=[_no_redirects()],
         ) as session:
             async with asyncio.timeout(timeout_s):
                 socket = await session.ws_connect(
                     url, autoclose=False, autoping=False, max_msg_size=MESSAGE_BYTES_MAX, ssl=tls
                 )
             try:
-                yield HeadSubscription(socket)
+                yield HeadSubscription(socket, meter)
             finally:
                 await _cut(socket)
     except aiohttp.WSServerHandshakeError as error:

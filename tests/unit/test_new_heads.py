@@ -108,6 +108,16 @@ async def cutting(line: web.WebSocketResponse) -> None:
     line._req.transport.abort()
 
 
+async def half_frames(line: web.WebSocketResponse) -> None:
+    """Begin a message that never ends, in pieces of nothing; other tasks of this process have their turn."""
+    transport = line._req.transport if line._req else None
+    assert transport is not None
+    transport.write(b"\x01\x01{")
+    while not transport.is_closing():
+        transport.write(b"\x00\x00" * 1_000)
+        await asyncio.sleep(0)
+
+
 BAD: dict[str, tuple[Behaviour, str]] = {
     "takes the connection and is silent": (silent, "timeout"),
     "refuses the subscription": (
@@ -122,6 +132,7 @@ BAD: dict[str, tuple[Behaviour, str]] = {
     "answers bytes": (binary, "garbled: frame"),
     "answers another question without end": (flood, "flood"),
     "pings without end": (ping_flood, "flood"),
+    "begins a message that never ends": (half_frames, "flood"),
     "closes at once": (closing, "closed"),
     "hangs up": (cutting, "closed"),
 }
@@ -161,12 +172,28 @@ async def test_what_is_no_websocket_is_not_followed(node: HeadNode, path: str, r
     assert node.connections == 0
 
 
-async def test_a_name_that_is_not_the_certificates_is_refused() -> None:
-    """The certificate is trusted, and for another name."""
+def certified(name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return a server's certificate for *name*, and a trust in its authority."""
     authority, server = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(server)
+    authority.issue_cert(name).configure_cert(server)
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
+    return server, trust
+
+
+async def test_bytes_are_counted_under_tls() -> None:
+    """Where asyncio reads in another way."""
+    server, trust = certified("localhost")
+    async with head_node(server) as node:
+        node.after = half_frames
+        with pytest.raises(NodeUnavailable, match=r"^flood$"):
+            async with connected(node.url(host="localhost"), timeout_s=5, tls=trust) as line:
+                await line.heard(within_s=20)
+
+
+async def test_a_name_that_is_not_the_certificates_is_refused() -> None:
+    """The certificate is trusted, and for another name."""
+    server, trust = certified("localhost")
     async with head_node(server) as node:
         async with connected(node.url(host="localhost"), timeout_s=5, tls=trust) as line:
             assert await line.chain_id() == CHAIN_ID
@@ -258,15 +285,22 @@ async def test_the_same_head_twice_ends_one_pause(node: HeadNode, opened: Callab
     assert not heads._announced.is_set()
 
 
+@pytest.mark.parametrize(
+    ("text", "pause_s"),
+    [(HEAD, 0.0), (HEAD[:-2] + " " * (head_subscription.MESSAGE_BYTES_MAX // 2) + "}}", 0.02)],
+    ids=["many", "long"],
+)
 async def test_a_flood_wakes_once_and_is_then_left_alone(
-    node: HeadNode, opened: Callable[..., NewHeads], caplog: pytest.LogCaptureFixture
+    node: HeadNode, opened: Callable[..., NewHeads], caplog: pytest.LogCaptureFixture, text: str, pause_s: float
 ) -> None:
     """Subscribed as it should be, and then more than can be true: the line is cut, the next one waits."""
 
     async def floods(line: web.WebSocketResponse) -> None:
         asked = json.loads((await line.receive()).data)
         await line.send_str(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": "0x1"}))
-        await flood(line)
+        while True:
+            await line.send_str(text)
+            await asyncio.sleep(pause_s)
 
     node.after = floods
     heads = opened(node.url(), block_time_s=0.2)
