@@ -87,7 +87,7 @@ class Resources:
         self._open = AsyncExitStack()
         self._secrets = KeyVaultSecrets(environ, sign_in=azure_credential, clock=clock, transport=transport)
         self._open.push_async_callback(self._secrets.aclose)
-        self._settings = ResolvedSettings(environ, self._secrets)
+        self.resolved = ResolvedSettings(environ, self._secrets)
         self.service_clock = ServiceClock(clock)
 
     async def aclose(self) -> None:
@@ -101,11 +101,11 @@ class Resources:
 
     async def settings(self, group: type[G]) -> G:
         """Return the settings of *group*, its secrets resolved. Raises ConfigurationError with all that is wrong."""
-        return await self._settings.read(group)
+        return await self.resolved.read(group)
 
     async def wrong_settings(self) -> Sequence[str]:
         """Return the names of the settings that some use case misses or cannot read, secrets among them."""
-        return await self._settings.wrong(ALL)
+        return await self.resolved.wrong(ALL)
 
     async def guard_way(self, settings: PayoutSettings) -> GuardWay | None:
         """Return the guard that orders are paid through; None where GUARD_ADDRESS is not set."""
@@ -133,7 +133,7 @@ class Resources:
         from foundation.tablestore.azure_tables import connect_tables
 
         settings = await self.settings(StorageSettings)
-        account = await self._settings.account(settings.ledger_connection)
+        account = await self.resolved.account(settings.ledger_connection)
         tables = connect_tables(
             account,
             partition=str(settings.chain_id),
@@ -148,7 +148,7 @@ class Resources:
         """Return the queues of wake-ups, in the account of the Functions host."""
         from foundation.queues import connect_queues
 
-        account = await self._settings.account(_HOST_STORAGE)
+        account = await self.resolved.account(_HOST_STORAGE)
         tables = None if account.connection_string else await self.tables()
         return self._opened(connect_queues(account, tables.credential if tables else None))
 
@@ -168,8 +168,8 @@ class Resources:
         from foundation.blobs import connect_blobs
 
         name = (await self.settings(BackupSettings)).backup_connection
-        account, own = await self._settings.account(name), (await self.settings(StorageSettings)).ledger_connection
-        if account.is_the_same(await self._settings.account(own)):
+        account, own = await self.resolved.account(name), (await self.settings(StorageSettings)).ledger_connection
+        if account.is_the_same(await self.resolved.account(own)):
             raise ConfigurationError(f"{name} is the ledger's own account: a backup lies in another one")
         return self._opened(connect_blobs(account, container))
 
@@ -198,7 +198,7 @@ class Resources:
 
         settings = await self.settings(WebhookSettings)
         names = [name for name in secrets_of(WebhookSettings, self._environ) if self._secrets.place(name)]
-        wrong = [name for name in await self._settings.wrong([WebhookSettings]) if is_secret(name)]
+        wrong = [name for name in await self.resolved.wrong([WebhookSettings]) if is_secret(name)]
         keyring = Keyring(
             settings.shop_secrets,
             unusable=[secret_name(name) for name in wrong],

@@ -10,6 +10,7 @@ from distributor.ledger import Ledger
 from distributor.payout.distribution import Distribution
 from distributor.payout.lane import OperatorLane
 from distributor.ports import Alarms, Signer
+from distributor.settings.lanes import lane_setting
 from foundation.clock import Clock
 
 
@@ -19,7 +20,10 @@ def a_distribution(
     """Return a distribution with a lane for each of *signers*, by name; *shared* is what every lane is given."""
     configured = frozenset(signer.address for signer in signers.values())
     shared = {"configured": configured, **shared, "ledger": ledger, "alarms": alarms, "clock": clock}
-    lanes = [OperatorLane(signer=signer, name=name, **shared) for name, signer in signers.items()]
+    lanes = [
+        OperatorLane(signer=signer, name=name, setting=lane_setting("OPERATOR_PK", name), **shared)
+        for name, signer in signers.items()
+    ]
     return Distribution(ledger=ledger, alarms=alarms, clock=clock, lanes=lanes, holder=holder)
 
 

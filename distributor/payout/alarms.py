@@ -11,7 +11,6 @@ from distributor.model import Address, Attempt, HoldReason, OpenTransaction, Ord
 from distributor.payout.order_names import order_names
 from distributor.ports import Alarm
 from distributor.reasons import HELD, waiting_alarm
-from distributor.settings.lanes import lane_setting
 from distributor.state import Stats, WaitingReason
 
 
@@ -34,9 +33,18 @@ def passed_over(order: Order, why: str) -> Alarm:
     )
 
 
-def lane_stopped(name: str, operator: Address, reason: WaitingReason, detail: str) -> Alarm:
+def lane_out(setting: str, why: str) -> Alarm:
+    """The key of one of several operators cannot be had; which operator it is comes with its key."""
+    return Alarm(
+        code="lane_stopped",
+        summary=f"The lane of {setting} takes no orders: {why}",
+        action=f"Correct {setting}, or let the vault give the key; until then orders go through the other lanes.",
+        subject=setting,
+    )
+
+
+def lane_stopped(setting: str, operator: Address, reason: WaitingReason, detail: str) -> Alarm:
     """One of several operators takes no orders; the others do not wait for it."""
-    setting = lane_setting("OPERATOR_PK", name)
     return Alarm(
         code="lane_stopped",
         summary=f"The lane of operator {operator} ({setting}) takes no orders, {reason}: {detail}",

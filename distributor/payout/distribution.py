@@ -46,7 +46,7 @@ class Distribution:
     alarms: Alarms
     clock: Clock
     lanes: Sequence[OperatorLane]
-    """One for each operator that pays, at least one; the first has no name and gives the lease its name."""
+    """One for each operator that pays, at least one. The first, as a rule the one without a name, names the lease."""
     holder: str
     """This process, as the owner of leases."""
     _flight: SingleFlight = field(default_factory=SingleFlight, init=False, repr=False)
@@ -112,7 +112,7 @@ class Distribution:
         lane = choice.next(await self.ledger.opened(), self.clock()) if choice.several else self.lane
         done = await lane.round(line) if lane else Outcome(obstacle=choice.obstacle())
         if lane and choice.several and done.obstacle and choice.set_aside(lane, done.obstacle):
-            await self._notices.lane_stopped(lane.name, lane.operator, done.obstacle)
+            await self._notices.lane_stopped(lane.setting, lane.operator, done.obstacle)
             return replace(done, progress=True, obstacle=None)
         await self._notices.waiting(done.obstacle)
         return done

@@ -69,6 +69,8 @@ class OperatorLane:
     """Registers the shops' secrets that need no person; None: none is registered from here."""
     name: str = ""
     """As the settings name it; empty: the lane of the operator that has no name there."""
+    setting: str = "OPERATOR_PK"
+    """The setting that holds its key."""
     configured: Collection[Address] = ()
     """Every operator whose key is configured here, of this lane or not."""
 

@@ -51,10 +51,10 @@ class Notices:
         elif changed and reason is not None:
             await self.alarms.raise_(waiting_alarm(reason, detail))
 
-    async def lane_stopped(self, name: str, operator: Address, obstacle: Obstacle) -> None:
+    async def lane_stopped(self, setting: str, operator: Address, obstacle: Obstacle) -> None:
         """Say that one of several lanes takes no orders; full slots, and a node that lags, pass in seconds."""
         if obstacle.reason not in _PASSES:
-            await self.alarms.raise_(alarms.lane_stopped(name, operator, obstacle.reason, obstacle.detail))
+            await self.alarms.raise_(alarms.lane_stopped(setting, operator, obstacle.reason, obstacle.detail))
 
     async def unreadable(self, rows: Sequence[Unreadable]) -> None:
         for row in rows:

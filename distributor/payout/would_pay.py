@@ -41,7 +41,7 @@ class SomeLanePays:
             if found is not None and not choice.set_aside(lane, found):
                 return found
             if found is not None:
-                await notices.lane_stopped(lane.name, lane.operator, found)
+                await notices.lane_stopped(lane.setting, lane.operator, found)
         return choice.obstacle() if len(choice.stopped) == len(choice.lanes) else None
 
 

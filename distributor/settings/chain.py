@@ -117,9 +117,10 @@ class SigningSettings(SettingsGroup):
         "Private key of one more operator, who pays at the same time: `OPERATOR_PK__B` is the lane `b`",
         accept.lane_name,
         secret=True,
+        alone=True,
     )
     lane_keys: Mapping[str, _LaneVaultKey] = family(
-        "OPERATOR_KEY_ID__<LANE>", "Instead: that lane's key inside Key Vault", accept.lane_name
+        "OPERATOR_KEY_ID__<LANE>", "Instead: that lane's key inside Key Vault", accept.lane_name, alone=True
     )
     vault: VaultSettings
     rules: ClassVar = [

@@ -16,6 +16,11 @@ def lane_setting(setting: str, lane: str) -> str:
     return f"{setting}__{lane.upper().replace('-', '_')}" if lane else setting
 
 
+def is_of_a_lane(setting: str) -> bool:
+    """Say whether *setting* holds the key of a further lane: a wrong one stops no other lane."""
+    return setting.startswith((_PK.of("x")[:-1], _KEY_ID.of("x")[:-1]))
+
+
 class _Kind(NamedTuple):
     """One of the two kinds of keys: its setting, and where the values of each are."""
 

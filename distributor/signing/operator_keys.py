@@ -7,9 +7,9 @@ vault's library is not loaded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from itertools import combinations
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distributor.settings.lanes import lane_setting
@@ -26,6 +26,22 @@ if TYPE_CHECKING:
     from distributor.ports import Signer
     from distributor.settings.chain import SigningSettings
     from foundation.settings.references import VaultItem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneKey:
+    """The operator of one lane, and the setting that holds its key."""
+
+    signer: Signer
+    setting: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsableLanes:
+    """The lanes whose key can be had now, by name, the first one first; and why the others cannot, by setting."""
+
+    keys: Mapping[str, LaneKey]
+    out: Mapping[str, str]
 
 
 class OperatorKeys:
@@ -49,24 +65,39 @@ class OperatorKeys:
         Return the operators that pay at the same time, each by the name of its lane; the first one has none.
 
         Raises:
-            ConfigurationError: Two lanes have one operator, whose nonces they cannot share; names the later setting.
+            ConfigurationError: A key cannot be had, or two lanes have one operator, whose nonces they cannot share:
+                each is named, of two the later one.
         """
-        found = {"": await self.signer(settings)}
-        for name, keys in settings.lanes.items():
-            found[name] = await self._signer(lane_setting("OPERATOR_KEY_ID", name), *keys)
-        for (_, first), (name, second) in combinations(found.items(), 2):
-            if first.address == second.address:
-                pk, key_id = lane_setting("OPERATOR_PK", name), lane_setting("OPERATOR_KEY_ID", name)
-                raise ConfigurationError(f"{pk} or {key_id} is the operator {first.address} of another lane as well")
-        return found
+        found = await self.usable(settings)
+        if found.out:
+            raise ConfigurationError("; ".join(found.out.values()), sentences=list(found.out.values()))
+        return {name: key.signer for name, key in found.keys.items()}
+
+    async def usable(self, settings: SigningSettings) -> UsableLanes:
+        """Return the same as far as their keys can be had; of two lanes with one operator the later one is out."""
+        found, out = dict[str, LaneKey](), dict[str, str]()
+        for name, (pk, in_vault) in {"": (settings.operator_pk, settings.operator_key), **settings.lanes}.items():
+            setting = lane_setting("OPERATOR_PK" if pk else "OPERATOR_KEY_ID", name)
+            try:
+                signer = await self._signer(setting, pk, in_vault)
+            except ConfigurationError as error:
+                out[setting] = str(error)
+                continue
+            if signer.address in {key.signer.address for key in found.values()}:
+                out[setting] = f"{setting} is the operator {signer.address} of another lane as well"
+            else:
+                found[name] = LaneKey(signer=signer, setting=setting)
+        return UsableLanes(keys=found, out=out)
 
     async def signers(self, settings: SigningSettings) -> Mapping[Address, Signer]:
-        """Return every operator whose key is configured: of each lane, and the retiring one."""
-        found = [*(await self.lanes(settings)).values()]
-        retiring = (settings.operator_pk_retiring, settings.operator_key_retiring)
-        if any(retiring):
-            found.append(await self._signer("OPERATOR_KEY_ID_RETIRING", *retiring))
+        """Return every operator whose key is configured: of each lane, and the retiring one. Raises as ``lanes``."""
+        found = [*(await self.lanes(settings)).values(), *await self.retiring(settings)]
         return {signer.address: signer for signer in found}
+
+    async def retiring(self, settings: SigningSettings) -> Sequence[Signer]:
+        """Return the operator that retires; empty where none does."""
+        retiring = (settings.operator_pk_retiring, settings.operator_key_retiring)
+        return [await self._signer("OPERATOR_KEY_ID_RETIRING", *retiring)] if any(retiring) else []
 
     async def _signer(self, setting: str, key: SecretStr | None, in_vault: VaultItem | None) -> Signer:
         if key is not None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from foundation.errors import ConfigurationError
 from foundation.secrets.ports import Secrets
 from foundation.settings import reading
-from foundation.settings.groups import SettingsGroup
+from foundation.settings.groups import Problem, SettingsGroup
 from foundation.settings.references import is_reference
 from foundation.settings.storage import Storage, storage
 
@@ -29,8 +29,11 @@ class ResolvedSettings:
 
     async def wrong(self, each: Iterable[type[SettingsGroup]]) -> Sequence[str]:
         """Return the names of the settings of these groups that are missing or wrong, secrets among them."""
-        found = [reading.problems(group, *await self._resolved(group)) for group in each]
-        return sorted({problem.setting for problems in found for problem in problems})
+        return sorted({problem.setting for group in each for problem in await self.problems(group)})
+
+    async def problems(self, group: type[SettingsGroup]) -> Sequence[Problem]:
+        """Return what is missing or wrong in *group*, also what it is read without."""
+        return reading.problems(group, *await self._resolved(group))
 
     async def account(self, name: str) -> Storage:
         """Return the storage account that the setting *name* holds. Raises ConfigurationError if it holds none."""

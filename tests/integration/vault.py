@@ -30,6 +30,7 @@ from tests.integration.vault_keys import Keys, signature_document
 HOST = "ballx.vault.azure.net"
 URL = f"https://{HOST}"
 _CHALLENGE = 'Bearer authorization="https://login.microsoftonline.com/a-tenant", resource="https://vault.azure.net"'
+_SILENT_S = 1.5
 _IDENTITY_HEADER = "header-of-this-instance"
 _TOKEN = "token-of-the-managed-identity"
 
@@ -49,6 +50,8 @@ class Vault:
     """Queries of the identity endpoint."""
     busy_for_s: int = 0
     """When set, every request with a token is answered with 429 and this as ``Retry-After``."""
+    silent_key: str = ""
+    """The name of a key about which the vault says nothing for longer than anybody waits in a test."""
     hangs_on: str = ""
     """What is never answered: the operation `sign` or `get`."""
     no_identity: bool = False
@@ -76,6 +79,8 @@ class Vault:
         name, signs = request.match_info["name"], request.method == "POST"
         operation = "sign" if signs else "get"
         self.keys.asked.append(operation)
+        if self.silent_key in (name, "*"):
+            await asyncio.sleep(_SILENT_S)
         if operation == self.hangs_on:
             await asyncio.Event().wait()
         if operation in self.keys.refusals:

@@ -19,6 +19,7 @@ from distributor.payout.notices import Notices
 from distributor.payout.preflight import Obstacle
 from distributor.payout.settlement import Settlement
 from distributor.payout.would_pay import SomeLanePays
+from distributor.settings.lanes import lane_setting
 from distributor.settings.use_cases import AgeSettings
 from distributor.state import WaitingReason
 from distributor.units import Wei
@@ -353,7 +354,7 @@ async def test_what_passes_in_seconds_is_no_alarm_of_a_lane() -> None:
     notices = Notices(ledger=world.ledger, alarms=world.alarms, clock=world.clock)
 
     for reason in (WaitingReason.SLOTS_FULL, WaitingReason.NODE_BEHIND):
-        await notices.lane_stopped("b", SECOND, Obstacle(reason=reason))
+        await notices.lane_stopped("OPERATOR_PK__B", SECOND, Obstacle(reason=reason))
 
     assert not world.alarms.raised
 
@@ -403,6 +404,6 @@ async def test_add_operator_says_what_a_new_key_has_sent(
 
 def test_a_stopped_lane_is_named_by_the_setting_it_has() -> None:
     """A lane's name has a hyphen where its setting has an underline."""
-    stopped = alarms.lane_stopped("b-two", SECOND, WaitingReason.GAS_SHORT, "no POL")
+    stopped = alarms.lane_stopped(lane_setting("OPERATOR_KEY_ID", "b-two"), SECOND, WaitingReason.GAS_SHORT, "no POL")
 
-    assert "(OPERATOR_PK__B_TWO)" in stopped.summary
+    assert "(OPERATOR_KEY_ID__B_TWO)" in stopped.summary

@@ -412,6 +412,22 @@ def test_the_operator_is_a_key_or_a_vaults_key() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({"OPERATOR_PK__B": "nonsense"}, "OPERATOR_PK__B is not a private key"),
+        ({"OPERATOR_PK__b": OTHER_KEY}, "OPERATOR_PK__b must end in the name of a lane"),
+        ({"OPERATOR_KEY_ID__B": "nonsense"}, "OPERATOR_KEY_ID__B is not the identifier"),
+    ],
+)
+def test_a_further_lanes_wrong_key_is_reported_and_the_others_are_read(changed: dict[str, str], wrong: str) -> None:
+    """One person's mistake about one operator stops no other one."""
+    given = {**GOOD, **changed, "OPERATOR_PK__C": "33" * 32}
+
+    assert [str(problem)[: len(wrong)] for problem in problems(SigningSettings, given, {})] == [wrong]
+    assert list(read_group(SigningSettings, given).lanes) == ["c"]
+
+
 def test_each_further_lane_has_a_key_of_its_own() -> None:
     """Named as the shops are; by a private key, or by one inside Key Vault."""
     settings = read_group(SigningSettings, {**GOOD, "OPERATOR_PK__B": OTHER_KEY, "OPERATOR_KEY_ID__LANE_C": KEY_ID})
@@ -455,8 +471,6 @@ def test_each_further_lane_has_a_key_of_its_own() -> None:
             "OPERATOR_KEY_ID__B and OPERATOR_PK__B must not both be set",
         ),
         ({"OPERATOR_KEY_ID__B": KEY_ID, "BALLX_USE_KV": "0"}, "OPERATOR_KEY_ID__B is a key in a vault"),
-        ({"OPERATOR_PK__B": "nonsense"}, "OPERATOR_PK__B is not a private key"),
-        ({"OPERATOR_PK__b": OTHER_KEY}, "OPERATOR_PK__b must end in the name of a lane"),
         ({"OPERATOR_PK": "", "OPERATOR_PK__B": OTHER_KEY}, "OPERATOR_PK or OPERATOR_KEY_ID must be set"),
         (
             {"OPERATOR_PK_RETIRING": OTHER_KEY, "OPERATOR_KEY_ID_RETIRING": KEY_ID},

@@ -187,7 +187,7 @@ async def test_two_lanes_of_one_operator_are_refused_by_name() -> None:
         operator_pk=key, operator_key=None, lane_pks={"b": key}, lane_keys={}, vault=VaultSettings()
     )
 
-    with pytest.raises(ConfigurationError, match="OPERATOR_PK__B or OPERATOR_KEY_ID__B is the operator 0x"):
+    with pytest.raises(ConfigurationError, match="OPERATOR_PK__B is the operator 0x"):
         await parts.operator_keys.lanes(settings)
     await parts.aclose()
 
