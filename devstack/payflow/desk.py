@@ -60,7 +60,7 @@ class Desk:
         return f"Half of the bill is paid: {self._pay(bill, _HALF)}. One mail more, for this half alone."
 
     def undo(self) -> str:
-        """Whoever got a receipt for it is told nothing by itself: a person is asked."""
+        """Nothing is mailed by itself to the people who got a receipt for it: a person is asked."""
         payment = self.latest
         if payment is None:
             return "There is no payment."

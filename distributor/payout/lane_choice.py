@@ -6,7 +6,7 @@ with the next lane until nothing waits or no lane takes orders.
 
 1. A lane with a trouble of its own (no gas, no role, a vault that does not sign) takes no orders in this drain.
 2. A lane whose lowest nonce does not move takes none while another lane moves, also when that one is full: its slots
-   come free within a block or two, and what is bound behind a nonce that stands still waits for that nonce.
+   come free within a block or two, and what is bound behind a nonce that does not move waits for that nonce.
 3. Everything else concerns all lanes. A sign that the ledger is older than the chain, in whichever lane it is seen,
    ends the drain: an order that was paid in one lane must not be paid again in another.
 """

@@ -134,7 +134,7 @@ def _column(name: str, value: Value) -> dict[str, str | bool]:
 
 
 def _parts(content_type: str, content: bytes) -> Iterator[RowAnswer]:
-    """Go down to the single answers; a boundary stands at the beginning of a line, where no text of a row can be."""
+    """Go down to the single answers; a boundary is at the beginning of a line, where no text of a row can be."""
     boundary = _BOUNDARY.search(content_type)
     if not boundary:
         raise UnreadableGroupAnswer(f"an answer of the type {content_type[:80]!r}")

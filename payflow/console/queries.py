@@ -17,7 +17,7 @@ from payflow.state import ReceiptState
 
 FIELDS: Final = ("company", "state", "since", "until", "payment", "after")
 FLAGGED: Final = "flagged"
-"""Stands where a state does: what was changed or undone after its mail."""
+"""Is shown in the place of a state: what was changed or undone after its mail."""
 _BAD_DAY = N_("A day is written as 2026-01-31.")
 _BAD_STATE = N_("There is no such state.")
 _BAD_PAGE = N_("This is no place of the list. Search again.")

@@ -31,7 +31,7 @@ class QueuedCompany:
     tried_ms: int
     """When its due delivery was last tried."""
     until_ms: int
-    """Until when it stands in line."""
+    """Until when it keeps its place in the queue."""
     owed_ms: int = 0
     """Until when a part of the day is kept for it."""
     day: str = ""

@@ -143,7 +143,7 @@ class TableSendLog:
         raise SendLogUnavailable("the send log is written without a pause")
 
     async def _has_ended(self, name: str, word: LogWord) -> bool:
-        """Say whether this end stands already. A *begun* that stands is another's: it lets nobody go on."""
+        """Say whether this end is recorded already. A recorded *begun* is another's: it lets nobody go on."""
         return word is not LogWord.BEGUN and await self._read(name) is not None
 
     def _claimed(self, head: Head) -> Head:
