@@ -45,8 +45,10 @@ async function pay(url, secret, order, waitsS) {
 
 const [orderId, wallet, amount] = process.argv.slice(2);
 const { WEBHOOK_URL, WEBHOOK_SECRET, WAITS = "0 10 60 300" } = process.env;
-if (!WEBHOOK_URL || !WEBHOOK_SECRET) throw new Error("Set WEBHOOK_URL and WEBHOOK_SECRET.");
-if (!orderId || !wallet || !amount) throw new Error("Say ORDER_ID WALLET AMOUNT.");
+if (!WEBHOOK_URL || !WEBHOOK_SECRET || !orderId || !wallet || !amount) {
+  console.error("Set WEBHOOK_URL and WEBHOOK_SECRET, and say ORDER_ID WALLET AMOUNT.");
+  process.exit(2);
+}
 const order = { order_id: orderId, wallet, amount };
 const { status, document } = await pay(WEBHOOK_URL, WEBHOOK_SECRET, order, WAITS.split(" ").map(Number));
 if (status === 200 || status === 202) {

@@ -4,6 +4,10 @@ declare(strict_types=1);
 
 require __DIR__ . '/../BallxClient.php';
 
+if ($argc !== 4 || !getenv('WEBHOOK_URL') || !getenv('WEBHOOK_SECRET')) {
+    fwrite(STDERR, "Set WEBHOOK_URL and WEBHOOK_SECRET, and say ORDER_ID WALLET AMOUNT.\n");
+    exit(2);
+}
 [, $orderId, $wallet, $amount] = $argv;
 $waitsS = array_map(intval(...), explode(' ', getenv('WAITS') ?: '0 10 60 300'));
 $client = new BallxClient((string) getenv('WEBHOOK_URL'), (string) getenv('WEBHOOK_SECRET'), $waitsS);

@@ -2,6 +2,10 @@
 # Pay one order with curl and openssl: pay.sh ORDER_ID WALLET AMOUNT. Exit code 1: refused; 75: no answer, send the same
 # order again later: it is paid once. WEBHOOK_SECRET is seen by other users of this machine while openssl runs.
 set -eu
+if [ $# -ne 3 ] || [ -z "${WEBHOOK_URL:-}" ] || [ -z "${WEBHOOK_SECRET:-}" ]; then
+    echo "Set WEBHOOK_URL and WEBHOOK_SECRET, and say ORDER_ID WALLET AMOUNT." >&2
+    exit 2
+fi
 body=$(printf '{"order_id":"%s","wallet":"%s","amount":"%s"}' "$1" "$2" "$3")
 answer=$(mktemp) && headers=$(mktemp)
 trap 'rm -f "$answer" "$headers"' EXIT

@@ -90,7 +90,8 @@ class Desk:
         """Both tokens are dead."""
         self._server.sign_in.revoke(COMPANY)
         self._server.sign_in.end_access()
-        return "Revoked. After the next look `companies` and the console say so; `invite --company` makes a new link."
+        told = "PayFlow asks twice, a minute apart; within four minutes `companies` and the console say so"
+        return f"Revoked. {told}. `invite --company {COMPANY}` makes a new link."
 
     def _bill(self, person: Person, total: int) -> Parcela:
         return self.books.bill(person, total, due=self.books.local().date(), description="Tratamento")

@@ -75,7 +75,26 @@ def believes_only_the_service(command: Sequence[str], environment: Mapping[str, 
         assert elsewhere.asked == []
 
 
+def says_what_it_must_be_given(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    """An argument short, or without a setting: in words, with a code that no refusal has; nothing is sent."""
+    environ = {name: text for name, text in (environment or os.environ).items() if not name.startswith("WEBHOOK_")}
+    with scripted_front() as front:
+        settings = {"WEBHOOK_URL": front.url, "WEBHOOK_SECRET": SECRET}
+        for given, arguments in ((settings, ARGUMENTS[:-1]), ({"WEBHOOK_URL": front.url}, ARGUMENTS)):
+            ran = subprocess.run(
+                [*command, *arguments],
+                env={**environ, **given},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (2, "", 1), ran.stderr
+        assert front.asked == []
+
+
 RULES = (
+    says_what_it_must_be_given,
     stores_an_order,
     sends_again_what_may_be_sent_again,
     gives_up_with_a_code_of_its_own,
