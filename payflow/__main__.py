@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 try:
+    from foundation.unread import until_unread
     from payflow.cli.commands import main
 except ModuleNotFoundError as missing:
     sys.exit(
@@ -13,4 +14,4 @@ except ModuleNotFoundError as missing:
     )
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(until_unread(main, sys.argv[1:]))
