@@ -96,7 +96,11 @@ class Paid:
     memory_mib: float
     gas_used: int
     lanes: int = 1
-    """Operators that paid at once."""
+    """Operators that may pay at once."""
+    operators: int = 1
+    """How many of them paid: one is enough while its places are."""
+    waiting: int = 0
+    """Orders that waited before the first was bound; 0: they were paid as they came."""
     kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """The requests by what they ask, the commonest first."""
 

@@ -34,7 +34,7 @@ def points(result: Result) -> Iterator[tuple[str, Mapping[str, object]]]:
     yield _filled("single", single), _figures(single)
     yield from (("lanes", found) for found in _lanes(result))
     if (waiting := result.waiting) is not None:
-        yield "waiting", {**_figures(waiting), "memory": f"{waiting.memory_mib:.0f}"}
+        yield "waiting", {**_figures(waiting), "waiting": f"{waiting.waiting:,}", "memory": f"{waiting.memory_mib:.0f}"}
     yield "look", {}
     if batch.kinds.get("table", {}).get("get ref", 0) > batch.orders:
         yield "refs", {}

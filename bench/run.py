@@ -44,6 +44,8 @@ class Sizes:
     """Orders of a run with several lanes: single mode, batches."""
     waiting: int = 10_000
     """Orders that wait together before the first of them is bound; 0: not measured."""
+    waiting_paid: int = 1_000
+    """How many of them are paid before that measurement ends."""
     finished: Sequence[int] = finished.SIZES
     rates: Sequence[int] = (25, 50, 100, 200, 400)
     seconds: int = 10
@@ -86,7 +88,7 @@ class Result:
     lanes: Sequence[Paid] = ()
     """Several operators at once, single mode and batches."""
     waiting: Paid | None = None
-    """Batches, of orders that all waited before the first was bound."""
+    """Batches: the first orders of many that all waited before the first was bound."""
     finished: Sequence[LookCost] = ()
     busy_before: float = 0.0
     """Processors that other programs used when it began."""
@@ -110,7 +112,7 @@ def measure(console: Console, run: Run, sizes: Sizes) -> Result:
     found["batch"] = [_paid(console, run, "batch", count, {}) for count in sizes.batch]
     found["lanes"] = list(_several(console, run, sizes))
     if sizes.waiting:
-        found["waiting"] = _paid(console, run, "batch", sizes.waiting, {}, together=True)
+        found["waiting"] = _paid(console, run, "batch", sizes.waiting_paid, {}, waiting=sizes.waiting)
     found["finished"] = [look for orders in sizes.finished for look in _looks(console, run, orders)]
     with console.step("the webhook"), ground(run, "webhook", webhook.OFF) as quiet:
         found["webhook"] = webhook.measure(quiet, sizes.rates, sizes.seconds)
@@ -141,11 +143,11 @@ def _paid(
     changes: Mapping[str, str],
     *,
     lanes: int = 1,
-    together: bool = False,
+    waiting: int = 0,
 ) -> Paid:
-    name = f"{mode}-{orders}" + (f"-{lanes}-lanes" if lanes > 1 else "") + ("-waiting" if together else "")
+    name = f"{mode}-{orders}" + (f"-{lanes}-lanes" if lanes > 1 else "") + (f"-of-{waiting}" if waiting else "")
     with console.step(name), ground(run, name, changes, lanes=lanes) as found:
-        return payouts.pay(found, name, orders, within_s=_WITHIN_S, together=together)
+        return payouts.pay(found, name, orders, within_s=_WITHIN_S, waiting=waiting)
 
 
 def _looks(console: Console, run: Run, orders: int) -> Sequence[LookCost]:

@@ -54,8 +54,8 @@ storage emulator, the node and the benchmark included. Each order was proved pai
 - **script**: the script anybody would write first ([bench/script.py](../bench/script.py)). It signs, sends, waits for the receipt, and
   keeps nothing: killed between two lines it pays twice or never.
 - **single**: this app, one order in each transaction. **batch**: up to 30. Both pay through the guard, and through the whole
-  system: signed requests, webhook, queue, ledger, chain, finality. **lanes**: so many operators pay at once. **waiting**: all orders
-  waited before the first was bound, and the time counts from then.""",
+  system: signed requests, webhook, queue, ledger, chain, finality. **lanes**: so many operators pay at once. **batch-1000-of-10000**:
+  ten thousand waited before the first was bound; the time counts from then, and until a thousand are final.""",
     ran_on="{when}, commit {commit}. {processor}, {cores} cores, {memory}, {system}, Python {python}, anvil {anvil} with a block each 2 s, "
     "Azurite {azurite}. Other programs used {busy:.1f} processors when it began.",
     target_head="| | target | measured | |\n|---|---|---|---|",
@@ -132,7 +132,7 @@ storage emulator, the node and the benchmark included. Each order was proved pai
         "and host took {processors} processors.",
         "lanes": "**{lanes} operators, {mode} mode, {orders} orders**: {times} times the orders/s of one operator, {filled} of {places} places of "
         "each block. Binding stays one round after the other, so lanes add places, not processors.",
-        "waiting": "**{orders} orders waited together** before the first was bound: then {rate} orders/s to final, and the app had {memory} MiB "
+        "waiting": "**{waiting} orders waited together** before the first was bound: then {rate} orders/s to final, and the app had {memory} MiB "
         "at most. A round reads no more of the line than it can bind.",
         "look": "**A look at the chain is paid once a block**, whatever the number of orders: few orders, or a slow machine, mean more RPC "
         "requests each.",
@@ -167,8 +167,8 @@ do token.
 - **script**: o script que qualquer um escreveria primeiro ([bench/script.py](../../bench/script.py)). Assina, envia, espera o recibo e não
   guarda nada: morto entre duas linhas, paga duas vezes ou nunca.
 - **single**: este app, um pedido por transação. **batch**: até 30. Os dois pagam pelo guard e passam pelo sistema inteiro: pedido
-  assinado, webhook, fila, razão, cadeia, finalidade. **lanes**: tantos operadores pagam ao mesmo tempo. **waiting**: todos os pedidos
-  esperaram antes que o primeiro fosse vinculado, e o tempo conta daí.""",
+  assinado, webhook, fila, razão, cadeia, finalidade. **lanes**: tantos operadores pagam ao mesmo tempo. **batch-1000-of-10000**:
+  dez mil esperavam antes que o primeiro fosse vinculado; o tempo conta daí, até que mil sejam finais.""",
     ran_on="{when}, commit {commit}. {processor}, {cores} núcleos, {memory}, {system}, Python {python}, anvil {anvil} com um bloco a cada 2 s, "
     "Azurite {azurite}. Outros programas usavam {busy:.1f} processadores quando começou.",
     target_head="| | meta | medido | |\n|---|---|---|---|",
@@ -246,7 +246,7 @@ do token.
         "host usaram {processors} processadores.",
         "lanes": "**{lanes} operadores, modo {mode}, {orders} pedidos**: {times} vezes os pedidos/s de um operador, {filled} de {places} lugares de "
         "cada bloco. A vinculação continua uma rodada depois da outra: faixas acrescentam lugares, não processadores.",
-        "waiting": "**{orders} pedidos esperaram juntos** antes que o primeiro fosse vinculado: depois, {rate} pedidos/s até final, e o app teve no "
+        "waiting": "**{waiting} pedidos esperaram juntos** antes que o primeiro fosse vinculado: depois, {rate} pedidos/s até final, e o app teve no "
         "máximo {memory} MiB. Uma rodada não lê da fila mais do que pode vincular.",
         "look": "**Um olhar para a cadeia se paga uma vez por bloco**, sejam quantos forem os pedidos: poucos pedidos, ou máquina lenta, dão mais "
         "RPC por pedido.",

@@ -60,7 +60,7 @@ def test_gas_falls_with_the_size_of_the_batch(result: Result) -> None:
 def test_two_operators_share_the_orders(result: Result) -> None:
     """More orders wait than one operator's sixteen slots take: both pay, each order once and alone."""
     (lanes,) = result.lanes
-    assert lanes.lanes == 2
+    assert (lanes.lanes, lanes.operators) == (2, 2)
     assert lanes.transactions == lanes.orders
 
 

@@ -40,7 +40,7 @@ def whole() -> Result:
     return replace(
         found,
         lanes=[lanes],
-        waiting=replace(batch, name="batch-10000-waiting", orders=10_000),
+        waiting=replace(batch, name="batch-1000-of-10000", waiting=10_000),
         finished=[
             LookCost(name=name, orders=orders, requests=7, rows=2, cpu_ms=orders / 100)
             for name in EN.looks
@@ -80,7 +80,7 @@ def test_the_page_shows_lanes_waiting_orders_and_finished_ones(words: Words) -> 
     page = report.page(whole(), words)
 
     assert "| batch-1000-2-lanes | 1000 |" in page
-    assert "| batch-10000-waiting | 10000 |" in page
+    assert "| batch-1000-of-10000 | 1000 |" in page
     assert all(f"| {look} | 200 | 7 | 2 | 2 |" in page for look in words.looks.values())
     assert words.reading["missing"] not in page
     assert words.reading["missing_lanes"] in report.page(replace(whole(), lanes=()), words)
