@@ -2,7 +2,7 @@
 What limits the payouts, and what a month of them costs in gas: ``python3 -m devstack.capacity``.
 
 Computed, not measured: from the rows that an order writes (a test counts them), the gas of a payout and the processor
-time of an order in ``docs/benchmarks.json``, and the limits that the platforms publish.
+time and the requests of an order in ``docs/benchmarks.json``, and the limits that the platforms publish.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from decimal import ROUND_UP, Decimal
 from pathlib import Path
 
 from devstack import costs, paths
-from distributor.payout.guard_calls import ITEM_GAS, gas_needed
 
 FIGURES = paths.ROOT / "docs" / "benchmarks.json"
 ORDERS_MAX = 30
 IN_FLIGHT = 16
 """Transactions of one operator in a pool: what one account is sure to keep (Bor, ``accountslots``)."""
+ACCOUNT_REQUESTS_S = 20_000
+"""Of one storage account. Source: learn.microsoft.com/azure/storage/common/scalability-targets-standard-account"""
+RATES = (1, 10, 100, 1_000)
 PARTITION_ENTITIES_S = 2_000
 """Of one partition of a table. Source: learn.microsoft.com/azure/storage/tables/scalability-targets"""
 BLOCK_S, BLOCK_GAS = Decimal("1.75"), 140_000_000
@@ -54,6 +56,9 @@ class Measured:
     gas_alone: int
     """Of a payout through the guard to a new holder, alone in its transaction."""
     gas_in_batch: int
+    storage_requests: Decimal = Decimal(0)
+    """Of an order, to tables and queues; the host's own polls are among them."""
+    rpc_requests: Decimal = Decimal(0)
 
     @classmethod
     def read(cls, figures: Path = FIGURES) -> Measured:
@@ -64,7 +69,20 @@ class Measured:
             cpu_ms=Decimal(str(batch["app_cpu_s"])) / batch["orders"] * 1000,
             gas_alone=guarded[0]["new_holder"],
             gas_in_batch=guarded[-1]["new_holder"],
+            storage_requests=Decimal(batch["requests"]["table"] + batch["requests"]["queue"]) / batch["orders"],
+            rpc_requests=Decimal(batch["requests"]["rpc"]) / batch["orders"],
         )
+
+    def gas_each(self, size: int) -> int:
+        """
+        Return the gas of one payout to a new holder in a transaction of *size* orders.
+
+        Raises:
+            ValueError: No figure of this size: a payout is alone in its transaction or in a full batch.
+        """
+        if size not in (1, ORDERS_MAX):
+            raise ValueError(f"no gas of {size} orders in a transaction is known")
+        return self.gas_alone if size == 1 else self.gas_in_batch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,20 +99,67 @@ class Limits:
         return min(self.partition, self.pool, self.block)
 
 
-def limits(size: int, rows: Rows | None = None) -> Limits:
-    """Return what limits transactions of *size* orders; a node packs a block by gas limits, not by gas that is used."""
+def limits(size: int, measured: Measured, rows: Rows | None = None) -> Limits:
+    """
+    Return what limits transactions of *size* orders.
+
+    A block is filled by the gas that is used: what a transaction leaves of its limit is room for the next one
+    (``returnGas`` in github.com/ethereum/go-ethereum, core/state_transition.go).
+    """
     known = rows or Rows()
     return Limits(
         partition=PARTITION_ENTITIES_S / (known.written(size) + known.read),
         pool=IN_FLIGHT * size / BLOCK_S,
-        block=BLOCK_GAS // gas_needed(ITEM_GAS, size) * size / BLOCK_S,
+        block=BLOCK_GAS // measured.gas_each(size) / BLOCK_S,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needs:
+    """What a rate of orders takes, in transactions of one size."""
+
+    lanes: int
+    """Operators, each with the places of its own in a pool."""
+    partitions: int
+    """More than one is more than there is: see the page."""
+    blocks: Decimal
+    """Share of the gas of every block; above 1 the chain has no room."""
+    account: Decimal
+    """Share of the requests that a storage account takes."""
+    instances: int
+    """Of 512 MB."""
+    rpc_s: Decimal
+    """Requests a second to a node."""
+
+    @property
+    def first(self) -> str:
+        """Return what stops first as it is built: one partition, blocks for itself, and as many lanes as are bought."""
+        if self.blocks > 1:
+            return "blocks"
+        return "partition" if self.partitions > 1 else "account" if self.account > 1 else "-"
+
+
+def needs(orders_per_s: int, size: int, measured: Measured) -> Needs:
+    """Return what *orders_per_s* take in transactions of *size* orders."""
+    each = limits(size, measured)
+    return Needs(
+        lanes=_whole(orders_per_s / each.pool),
+        partitions=_whole(orders_per_s / each.partition),
+        blocks=orders_per_s / each.block,
+        account=orders_per_s * measured.storage_requests / ACCOUNT_REQUESTS_S,
+        instances=instances(orders_per_s, measured),
+        rpc_s=orders_per_s * measured.rpc_requests,
+    )
+
+
+def _whole(number: Decimal) -> int:
+    return int(number.to_integral_value(ROUND_UP))
 
 
 def instances(orders_per_s: int, measured: Measured) -> int:
     """Return how many instances of 512 MB compute that many orders, webhook and payout together."""
     cores = orders_per_s * measured.cpu_ms / 1000
-    return int((cores / CORES_OF_512_MB).to_integral_value(ROUND_UP))
+    return _whole(cores / CORES_OF_512_MB)
 
 
 def gas_pol(orders: int, size: int, measured: Measured, gwei: Decimal) -> Decimal:
@@ -102,20 +167,28 @@ def gas_pol(orders: int, size: int, measured: Measured, gwei: Decimal) -> Decima
     Return what the gas of *orders* costs, in POL.
 
     Raises:
-        ValueError: No figure of this size: a payout is alone in its transaction or in a full batch.
+        ValueError: As ``Measured.gas_each``.
     """
-    if size not in (1, ORDERS_MAX):
-        raise ValueError(f"no gas of {size} orders in a transaction is known")
-    each = measured.gas_alone if size == 1 else measured.gas_in_batch
-    return orders * each * gwei / _GWEI
+    return orders * measured.gas_each(size) * gwei / _GWEI
 
 
 def tables(measured: Measured, gwei: Decimal) -> str:
-    """Return the two tables of docs/costs.md."""
+    """Return the three tables of docs/costs.md."""
     lines = [f"{'orders/s, at most':26} {'partition':>10} {'pool':>8} {'block':>8}"]
     for size in (1, ORDERS_MAX):
-        found = limits(size)
+        found = limits(size, measured)
         lines.append(f"{size:3} in a transaction       {found.partition:10.0f} {found.pool:8.0f} {found.block:8.0f}")
+    columns = ("lanes", "partitions", "blocks", "account", "stops first")
+    lines += ["", f"{'to pay so many a second':26}" + "".join(f" {name:>11}" for name in columns)]
+    for size in (1, ORDERS_MAX):
+        for rate in RATES:
+            need = needs(rate, size, measured)
+            cells = (need.lanes, need.partitions, f"{need.blocks:.0%}", f"{need.account:.1%}", need.first)
+            lines.append(f"{rate:5,}, {size:2} in a transaction " + "".join(f" {cell:>11}" for cell in cells))
+    lines += ["", f"{'in batches, a second':26} {'instances':>10} {'rpc':>8}"]
+    for rate in RATES:
+        need = needs(rate, ORDERS_MAX, measured)
+        lines.append(f"{rate:5,} orders               {need.instances:10} {need.rpc_s:8.1f}")
     lines += ["", f"{'a month':26} {'Azure USD':>10} {'alone POL':>10} {'batch POL':>10}"]
     for orders in (1_000, 100_000, 10_000_000):
         azure = costs.month(orders, costs.Size(), costs.EAST_US).total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from tests.fakes.clock import FrozenClock
 from tests.fakes.rows import ListAudit
 
 PAGES = [paths.ROOT / "docs" / "costs.md", paths.ROOT / "docs" / "pt-BR" / "costs.md"]
-MEASURED = Measured(cpu_ms=Decimal(20), gas_alone=118_000, gas_in_batch=66_000)
+MEASURED = Measured(
+    cpu_ms=Decimal(20),
+    gas_alone=118_000,
+    gas_in_batch=66_000,
+    storage_requests=Decimal(5),
+    rpc_requests=Decimal("0.05"),
+)
 
 
 @pytest.mark.parametrize("size", [1, 7, 30])
@@ -46,11 +53,38 @@ async def test_an_order_writes_the_rows_that_are_counted(size: int) -> None:
 
 def test_a_batch_is_limited_by_the_partition_and_a_single_order_by_the_pool() -> None:
     """So more operators help single orders, and more partitions batches."""
-    assert limits(1).all == limits(1).pool
-    assert limits(30).all == limits(30).partition
-    assert limits(1).pool.quantize(Decimal("0.1")) == Decimal("9.1")
-    assert 120 < limits(30).partition < 140
-    assert limits(30, Rows(read=0)).partition > limits(30).partition
+    assert limits(1, MEASURED).all == limits(1, MEASURED).pool
+    assert limits(30, MEASURED).all == limits(30, MEASURED).partition
+    assert limits(1, MEASURED).pool.quantize(Decimal("0.1")) == Decimal("9.1")
+    assert 120 < limits(30, MEASURED).partition < 140
+    assert limits(30, MEASURED, Rows(read=0)).partition > limits(30, MEASURED).partition
+
+
+@pytest.mark.parametrize(
+    ("rate", "size", "lanes", "partitions", "first"),
+    [
+        (1, 1, 1, 1, "-"),
+        (10, 1, 2, 1, "-"),
+        (100, 1, 11, 2, "partition"),
+        (1_000, 1, 110, 16, "blocks"),
+        (100, 30, 1, 1, "-"),
+        (1_000, 30, 4, 8, "partition"),
+    ],
+)
+def test_a_rate_needs_lanes_and_partitions(rate: int, size: int, lanes: int, partitions: int, first: str) -> None:
+    """Lanes are bought; a second partition and a fuller block are not to be had."""
+    found = capacity.needs(rate, size, MEASURED)
+
+    assert (found.lanes, found.partitions, found.first) == (lanes, partitions, first)
+
+
+def test_a_storage_account_and_a_node_are_asked_by_what_was_measured() -> None:
+    """Five requests an order: 1,000 a second are a quarter of an account; a node is asked once for twenty."""
+    found = capacity.needs(1_000, 30, MEASURED)
+
+    assert (found.account, found.rpc_s, found.instances) == (Decimal("0.25"), Decimal(50), 80)
+    assert replace(found, partitions=1, account=Decimal(2)).first == "account"
+    assert capacity.limits(30, MEASURED).block == 140_000_000 // 66_000 / capacity.BLOCK_S
 
 
 def test_instances_grow_with_the_orders() -> None:
