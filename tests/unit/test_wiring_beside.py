@@ -129,3 +129,11 @@ async def test_a_wrong_age_is_no_reason_to_look_at_nothing(container: Container,
 async def test_the_shops_secrets_of_this_moment_are_the_keyrings(container: Container) -> None:
     """Fingerprints are made of them."""
     assert await container.parts.shop_secrets() == (await container.parts.keyring()).secrets()
+
+
+async def test_one_stand_in_of_a_process_looks_for_a_dead_sweep(container: Container) -> None:
+    """It keeps when it looked last, so it must be the same at each message; what it sends with is built anew."""
+    stand_in = await container.stand_in()
+
+    assert stand_in is await container.stand_in()
+    assert stand_in.alarm_sweep == container.alarm_sweep
