@@ -67,6 +67,7 @@ def ordered(receipt: Receipt, mails: Sequence[Delivery], who: str, now: UnixMs) 
         correction=next_number(receipt, mails),
         was_mailed=receipt.terms,
         was_sha256=receipt.document_sha256,
+        was_source=receipt.document_source,
     )
 
 
@@ -85,7 +86,7 @@ def correction_ended(receipt: Receipt, mails: Sequence[Delivery], now: UnixMs) -
     if receipt.state is not ReceiptState.SENT:
         return receipt
     if receipt.was_mailed and has_gone_out(receipt, mails):
-        receipt = replace(unflagged(receipt), was_mailed=NO_TERMS, was_sha256="")
+        receipt = replace(unflagged(receipt), was_mailed=NO_TERMS, was_sha256="", was_source="")
     after = dropped(receipt, now)
     return undone(after, now) if after.gone and after.after is not After.UNDONE else after
 
@@ -99,7 +100,14 @@ def dropped(receipt: Receipt, now: UnixMs) -> Receipt:
     was = receipt.was_mailed
     if not was:
         return receipt
-    before = replace(receipt.with_terms(was), document_sha256=receipt.was_sha256, was_mailed=NO_TERMS, was_sha256="")
+    before = replace(
+        receipt.with_terms(was),
+        document_sha256=receipt.was_sha256,
+        document_source=receipt.was_source,
+        was_mailed=NO_TERMS,
+        was_sha256="",
+        was_source="",
+    )
     if receipt.after is After.CHANGED and not _are_same(receipt.terms, was):
         return replace(before, now_is=receipt.terms)
     return flagged(before, receipt.terms, now)

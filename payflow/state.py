@@ -216,6 +216,7 @@ class Receipt:
     was_mailed: PaymentTerms = NO_TERMS
     """What the mail before says, while a correction is on its way. Personal: encrypted in the row."""
     was_sha256: str = ""
+    was_source: str = ""
     version: Version = field(default=UNSTORED, compare=False, repr=False)
 
     @property

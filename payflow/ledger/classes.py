@@ -35,7 +35,7 @@ CLASSES: Final[Mapping[str, Classes]] = {
         personal="customer_name now_is was_mailed",
         payment="amount_centavos paid_on",
         technical="versao state reason after gone frozen found_ms changed_ms due_ms asks faults document_source "
-        "emptied_ms flagged_ms correction",
+        "emptied_ms flagged_ms correction was_source",
         lookup="document_sha256 was_sha256",
         operator="decided_by",
     ),

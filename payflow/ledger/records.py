@@ -254,6 +254,7 @@ def _receipt(company: CompanyId, sealer: Sealer) -> Record:
         number("correction", missing=0),
         terms_column(company, sealer, "was_mailed"),
         text("was_sha256", missing=""),
+        text("was_source", missing=""),
     )
     return Record(Receipt, columns)
 

@@ -13,10 +13,10 @@ from payflow.delivery.choices import Decider as ByPerson
 from payflow.looking.changed import edited
 from payflow.model import BaixaId, Customer, CustomerId, InstalmentId, Person
 from payflow.recipients.choice import Known
-from payflow.state import After, DeliveryState, Reason, Receipt, ReceiptState
+from payflow.state import After, DeliveryState, DocumentPolicy, Reason, Receipt, ReceiptState
 from tests.clinic import OTHER_PDF, PDF, Clinic
 from tests.fakes.mail_server import Mail
-from tests.fakes.payflow import a_receipt
+from tests.fakes.payflow import a_company, a_receipt
 
 
 async def test_a_payment_undone_after_one_of_two_addresses_was_mailed_is_sent_and_undone(clinic: Clinic) -> None:
@@ -155,6 +155,22 @@ async def test_a_correction_whose_change_is_taken_back_is_not_mailed(clinic: Cli
     assert (back.state, back.amount, back.after, back.flagged_ms) == (ReceiptState.SENT, 100_00, None, 0)
     assert [one.kind for one in await clinic.deliveries(payment)] == ["receipt"]
     assert (await _changed(clinic, payment, 300_00)).correction == 2
+
+
+async def test_after_a_correction_was_given_up_the_receipt_can_be_sent_once_more(clinic: Clinic) -> None:
+    """Its document is our own, as that of the mail before was; else nobody would know where to get it."""
+    clinic.company = a_company(policy=DocumentPolicy.OWN)
+    payment = clinic.paid(None)
+    await clinic.found(payment)
+    await clinic.advance(payment, 2)
+    office = ByPerson(name="office", now=clinic.now)
+    await choices.order_correction(clinic.lane, BaixaId(payment.id), office)
+    await choices.skip(clinic.lane, BaixaId(payment.id), office)
+
+    await choices.resend(clinic.lane, BaixaId(payment.id), choices.Resend(domain="payflow.example"), office)
+
+    assert (await clinic.advance(payment)).state is ReceiptState.SENT
+    assert len(clinic.server.accepted) == 2
 
 
 async def test_another_customers_correction_names_no_receipt_of_before(clinic: Clinic) -> None:
