@@ -359,7 +359,7 @@ async def test_a_line_that_has_died_is_found_out_by_its_silence(
 
 
 async def test_the_line_lives_while_settlement_follows(
-    node: HeadNode, opened: Callable[..., NewHeads], monkeypatch: pytest.MonkeyPatch
+    node: HeadNode, opened: Callable[..., NewHeads], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """None before the first pause; one for all that follow each other; none some time after the last."""
     monkeypatch.setattr(new_heads, "LINGER_S", 0.1)
@@ -375,6 +375,25 @@ async def test_the_line_lives_while_settlement_follows(
     await until(lambda: not node.open)
 
     assert (before, meanwhile, node.connections) == (0, (1, 1), 2)
+    assert "new_heads_lost" not in caplog.text  # ended by us, not by its silence
+
+
+async def test_what_was_saved_before_an_idle_time_delays_no_announcement(
+    node: HeadNode, opened: Callable[..., NewHeads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block time was saved when settlement last had something to follow; that bounds the next pauses, not these."""
+    monkeypatch.setattr(new_heads, "LINGER_S", 0.6)
+    heads = opened(node.url(), block_time_s=2.0)
+    for _ in range(2):
+        node.subscribed.clear()
+        pause = asyncio.create_task(heads.pause(2.0))
+        beside = asyncio.create_task(asyncio.sleep(1.0))
+        await node.subscribed.wait()
+        await node.announce()
+        await asyncio.wait([pause, beside], return_when=asyncio.FIRST_COMPLETED)
+
+        assert (pause.done(), beside.done()) == (True, False)
+        await until(lambda: not node.open)
 
 
 async def test_without_an_address_a_pause_is_a_sleep(opened: Callable[..., NewHeads]) -> None:
