@@ -68,7 +68,7 @@ def drill(console: Console, field: Field, name: str, *, wait: Callable[[Field], 
     finally:
         trouble.heal(field)
     for line in field.typed:
-        console.say(f"  {line}")
+        console.say(f"  typed: {line}")
     with console.step(f"healed: its orders are {trouble.ends}"):
         field.until(trouble.ends, lambda: field.all_are(trouble.ends))
 

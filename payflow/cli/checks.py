@@ -117,7 +117,7 @@ async def _sign_in(container: Container) -> str:
         try:
             found = await (await container.apis(entry.company))(company).account() if company else None
         except ServiceError as error:
-            wrong.append(f"{entry.company} ({entry.status}): {type(error).__name__}")
+            wrong.append(f"{entry.company} ({entry.status}): {str(error) or type(error).__name__}")
             continue
         if found is None or found.company != entry.company:
             wrong.append(f"{entry.company}: the token is another company's")

@@ -55,7 +55,7 @@ def test_each_trouble_is_told_and_healed(monkeypatch: pytest.MonkeyPatch) -> Non
     said = out.getvalue()
     assert all(f'"{name}"' in said for name in names)
     assert said.count("healed: its orders are ") == said.count("/console    (personal token: ") == len(names)
-    assert re.search(r"^  python -m distributor retry drill-\d+ --why drill --apply$", said, re.MULTILINE)
+    assert re.search(r"^  typed: python -m distributor retry drill-\d+ --why drill --apply$", said, re.MULTILINE)
 
 
 def test_an_unknown_drill_names_those_there_are() -> None:

@@ -218,7 +218,7 @@ async def test_the_checklist_sees_a_wrong_password(world: World, capsys: pytest.
 
     said = capsys.readouterr().out
     assert "FAILED   3 mail: LOGIN: 535" in said
-    assert f"FAILED   4 oauth: {COMPANY}" in said
+    assert f"FAILED   4 oauth: {COMPANY} (active): Conta Azul refused the refresh token" in said
 
 
 async def test_an_auditor_sees_mails_tokens_and_decisions(world: World, capsys: pytest.CaptureFixture[str]) -> None:
