@@ -256,7 +256,7 @@ class Resources:
     async def guard(self) -> GuardContract:
         from distributor.chain.connected import connect_guard
 
-        return self._opened(connect_guard(await self.settings(ChainSettings), self._clock))
+        return connect_guard(await self.settings(ChainSettings), await self.chain())
 
     @built_once
     async def counters(self) -> Counters:

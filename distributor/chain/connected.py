@@ -31,10 +31,14 @@ def connect_history(settings: ChainSettings, clock: Clock) -> ChainHistory:
     return ChainHistory(_nodes(settings, clock), token=contracts.token, reserve=contracts.reserve)
 
 
-def connect_guard(settings: ChainSettings, clock: Clock) -> GuardContract:
-    """Return the guard contract; also where none is configured, for those that there were."""
+def connect_guard(settings: ChainSettings, chain: Polygon) -> GuardContract:
+    """
+    Return the guard contract on the nodes of *chain*, which closes them; where none is set, for those that there were.
+
+    On the same nodes: what is asked of both side by side is one request.
+    """
     contracts = settings.contracts
-    return GuardContract(_nodes(settings, clock), guard=contracts.guard, authority=contracts.authority)
+    return GuardContract(chain.connections, guard=contracts.guard, authority=contracts.authority)
 
 
 def connect_new_heads(settings: PayoutSettings) -> NewHeads:

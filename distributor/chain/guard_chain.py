@@ -120,7 +120,8 @@ class GuardContract:
         return missing
 
     async def pasts(self, guard: Address, since: int) -> Sequence[GuardPast]:
-        replies = await self._nodes.read_all(lambda node: guard_walk.walk(node, guard, since))
+        near = self._nodes.best_head
+        replies = await self._nodes.read_all(lambda node: guard_walk.walk(node, guard, since, near=near))
         found = [replace(reply, node=label) for label, reply in replies if not isinstance(reply, NodeUnavailable)]
         if not found:
             raise self._nodes.silence()

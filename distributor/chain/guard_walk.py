@@ -34,16 +34,23 @@ from distributor.model import Address, Hash
 SPAN_BLOCKS: Final = 500
 """Blocks asked for at once; a node that refuses so many is asked for each block that paid."""
 _LINKED_TOPIC: Final = f"0x{keccak256(b'Linked(uint256,uint256)').hex()}"
+_AHEAD: Final = "logs ahead"
 _HEAD: Final = f"0x{keccak256(b'head()')[:4].hex()}"
 _DIGEST_SHIFT, _COUNT_SHIFT, _DIGEST_BITS = 96, 48, 160
 
 
-async def walk(node: Node, guard: Address, since: int) -> GuardPast:
-    """Return what *node* shows at its latest block. Raises NodeUnavailable when it does not add up."""
-    batch: Batch = {**MARK, "words": _head(guard, "latest")}
+async def walk(node: Node, guard: Address, since: int, *, near: int = 0) -> GuardPast:
+    """
+    Return what *node* shows at its latest block. Raises NodeUnavailable when it does not add up.
+
+    *near* is a block that some node was at lately. Where *since* is no further behind it than one request for events
+    reaches, they are asked for beside the head: what they do not show is then asked for as ever.
+    """
+    batch: Batch = {**MARK, "words": _head(guard, "latest"), **_logs_ahead(guard, since, near=near)}
     answers = await node.ask(batch)
     mark = Mark(read_block(answers.required("head")).number, read_finalized(answers))
-    links = await _links(node, guard, since, read_units(answers.required("words")) or 0)
+    head = read_units(answers.required("words")) or 0
+    links = await _links(node, guard, since, head, _read_ahead(answers.outcome(_AHEAD), guard))
     return GuardPast(mark=mark, links=tuple(links))
 
 
@@ -61,14 +68,31 @@ def append(head: int, payment: GuardPayment) -> int:
     return ((digest % (1 << _DIGEST_BITS)) << _DIGEST_SHIFT) | count | payment.block.number
 
 
-async def _links(node: Node, guard: Address, since: int, head: int) -> Sequence[GuardLink]:
+def _logs_ahead(guard: Address, since: int, *, near: int) -> Batch:
+    first = wire.last_block_of(since)
+    return {_AHEAD: _logs(guard, first, "latest")} if 0 < near < first + SPAN_BLOCKS // 2 else {}
+
+
+def _read_ahead(said: object, guard: Address) -> dict[int, GuardLink]:
+    """Return the links that were asked for beside the head; none where the node gave none, or refused."""
+    if not isinstance(said, list):
+        return {}
+    try:
+        return _by_head(said, guard)
+    except NodeUnavailable:
+        return {}
+
+
+async def _links(
+    node: Node, guard: Address, since: int, head: int, known: dict[int, GuardLink] | None = None
+) -> Sequence[GuardLink]:
     found = list[GuardLink]()
-    known = dict[int, GuardLink]()
+    known = known or {}
     while head != since:
         if wire.count_of(head) <= wire.count_of(since):
             raise NodeUnavailable(GARBLED, "a guard's chain that does not meet what was read before")
         if head not in known:
-            known = {each.after: each for each in await _read(node, guard, since, wire.last_block_of(head))}
+            known = await _read(node, guard, since, wire.last_block_of(head))
         link = known.get(head)
         if link is None:
             raise NodeUnavailable(GARBLED, "a guard's head that its events do not add up to")
@@ -77,16 +101,21 @@ async def _links(node: Node, guard: Address, since: int, head: int) -> Sequence[
     return found[::-1]
 
 
-async def _read(node: Node, guard: Address, since: int, last: int) -> Sequence[GuardLink]:
-    """Return the links of the blocks up to *last*, as many as the node gives at once."""
+async def _read(node: Node, guard: Address, since: int, last: int) -> dict[int, GuardLink]:
+    """Return the links of the blocks up to *last* by the head after each, as many as the node gives at once."""
     first = max(wire.last_block_of(since), last - SPAN_BLOCKS + 1)
     said = (await node.ask({"logs": _logs(guard, first, last)})).outcome("logs")
     if isinstance(said, NodeError) and first < last:
         said = (await node.ask({"logs": _logs(guard, last, last)})).outcome("logs")
     if isinstance(said, NodeError) or not isinstance(said, list):
         raise NodeUnavailable(GARBLED, "the events of a guard")
+    return _by_head(said, guard)
+
+
+def _by_head(logs: list[dict[str, Any]], guard: Address) -> dict[int, GuardLink]:
     with reading("events of a guard"):
-        return _linked([log for log in said if not log.get("removed")], guard)
+        links = _linked([log for log in logs if not log.get("removed")], guard)
+        return {each.after: each for each in links}
 
 
 def _linked(logs: Sequence[dict[str, Any]], guard: Address) -> Sequence[GuardLink]:
@@ -136,6 +165,7 @@ def _head(guard: Address, block: str) -> RpcCall:
     return "eth_call", [{"to": guard, "data": _HEAD}, block]
 
 
-def _logs(guard: Address, first: int, last: int) -> RpcCall:
+def _logs(guard: Address, first: int, last: int | str) -> RpcCall:
     topics = [[wire.PAID_TOPIC, _LINKED_TOPIC]]
-    return "eth_getLogs", [{"address": guard, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}]
+    to = hex(last) if isinstance(last, int) else last
+    return "eth_getLogs", [{"address": guard, "fromBlock": hex(first), "toBlock": to, "topics": topics}]

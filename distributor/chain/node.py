@@ -12,6 +12,7 @@ from aiohttp import ClientError, ClientResponseError, ClientSession, TCPConnecto
 from distributor.chain.batches import BatchSender, RpcCall
 from distributor.chain.rpc_requests import Batch
 from distributor.chain.rpc_responses import GARBLED, RATE_LIMITED, NodeUnavailable, RpcResponses, read_quantity
+from distributor.chain.shared_requests import SharedRequests
 from foundation.clock import Sleep
 
 PAUSE_FIRST_MS: Final = 1_000
@@ -60,7 +61,7 @@ class Node:
         self.pause_ms = 0
         self._provider, self._chain_id = provider, chain_id
         self._sleep = sleep
-        self._sender = BatchSender(self._post, sleep=sleep)
+        self._requests = SharedRequests(BatchSender(self._post, sleep=sleep).send)
         self._connected = False
         self._connecting = asyncio.Lock()
 
@@ -68,11 +69,13 @@ class Node:
         """
         Send *batch* in one request, or in as many as this node needs, and return what came back.
 
+        What others ask of this node at the same moment goes out in that request too.
+
         Raises:
             NodeUnavailable: No answer, one that cannot be read, or one of another chain.
         """
         calls: dict[str, RpcCall] = {_CHAIN_ID: ("eth_chainId", []), **batch}
-        answers = RpcResponses(await self._sender.send(calls))
+        answers = RpcResponses(await self._requests.send(calls))
         if (served := read_quantity(answers.required(_CHAIN_ID))) != self._chain_id:
             raise NodeUnavailable(WRONG_CHAIN, f"serves {served}, CHAIN_ID is {self._chain_id}")
         return answers

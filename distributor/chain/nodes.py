@@ -54,6 +54,11 @@ class Nodes:
     def labels(self) -> Sequence[str]:
         return [node.label for node in self._nodes]
 
+    @property
+    def best_head(self) -> int:
+        """The number of the newest block that was seen lately; 0 before the first reading."""
+        return self._best_head
+
     async def read(self, reading: Callable[[Node], Awaitable[T]], *, label: str = "") -> T:
         """
         Return what the first node that can says; only the node with *label* is asked when one is given.

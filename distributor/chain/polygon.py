@@ -123,6 +123,11 @@ class Polygon:
     def nodes(self) -> Sequence[str]:
         return self._nodes.labels
 
+    @property
+    def connections(self) -> Nodes:
+        """The nodes themselves, for others that ask them too; closed with this."""
+        return self._nodes
+
     def pay(self, *orders: Order) -> Call:
         (order,) = orders
         return self._distribute(order.wallet, order.amount_units, bytes.fromhex(order.ref_id[2:]), order.reason)

@@ -59,7 +59,16 @@ async def read_past(ledger: Ledger, guard: Guard, address: Address, *, whole: bo
         ChainUnavailable: No node shows records that add up.
     """
     mark = await ledger.guard_rows.mark(address)
-    pasts = await guard.pasts(address, 0 if whole else int(mark.head))
+    return await _read(ledger, guard, address, mark, since=0 if whole else int(mark.head))
+
+
+async def read_behind(ledger: Ledger, guard: Guard, address: Address, mark: GuardMark) -> GuardReading:
+    """Do as ``read_past``, behind a *mark* that was read; the nodes are asked at once."""
+    return await _read(ledger, guard, address, mark, since=int(mark.head))
+
+
+async def _read(ledger: Ledger, guard: Guard, address: Address, mark: GuardMark, *, since: int) -> GuardReading:
+    pasts = await guard.pasts(address, since)
     known = await ledger.guard_rows.known({each.ref_id for past in pasts for each in _payments(past)})
     firsts = (next((each for each in _payments(past) if each.ref_id not in known), None) for past in pasts)
     unknown = [each for each in firsts if each is not None]

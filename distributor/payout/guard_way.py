@@ -39,13 +39,12 @@ class GuardWay:
         """What keeps how far the guard's records are known."""
         return GuardMarks(ledger=self.ledger, address=self.address, adoption=self.adoption, policy=self.adoption.policy)
 
-    async def obstacle(self, *, node: str) -> Obstacle | None:
-        """
-        Return why nothing may be bound, because one of our keys has a role of its own.
+    async def operators(self) -> Sequence[Address]:
+        """Return every operator the ledger ever knew: a retired key may still have its role."""
+        return sorted(await self.ledger.signs.next_nonces())
 
-        Every operator the ledger ever knew is asked about: a retired key may still have its role.
-        """
-        operators = sorted(await self.ledger.signs.next_nonces())
+    async def obstacle(self, operators: Sequence[Address], *, node: str) -> Obstacle | None:
+        """Return why nothing may be bound, because one of *operators* has a role of its own."""
         bypassing = await self.guard.direct_payers(operators, node=node)
         if not bypassing:
             return None

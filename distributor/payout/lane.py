@@ -11,12 +11,13 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from distributor.chain_types import PreBindSnapshot
 from distributor.errors import ChainUnavailable, SignerUnavailable, WrongChain
 from distributor.ledger import Ledger, approving
 from distributor.ledger.binding import Binding, fits_one_group
 from distributor.ledger.opened import Opened
 from distributor.ledger.records import DoubtedPast
-from distributor.model import Address, Attempt, Fees, Transaction
+from distributor.model import Address, Attempt, Fees, Order, Transaction
 from distributor.payout import preflight, submission
 from distributor.payout.batch_signer import BatchSigner
 from distributor.payout.guard_way import GuardWay
@@ -26,13 +27,14 @@ from distributor.payout.preflight import DistributionConfig, Obstacle, Prepared
 from distributor.payout.selection import Line, Selection, select_orders
 from distributor.payout.shop_check import ShopCheck
 from distributor.payout.shop_registration import ShopRegistration
-from distributor.payout.trial import Batch, Trials
+from distributor.payout.trial import Batch, Judged, Trials
 from distributor.ports import Alarms, Chain, Payer, Signer
 from distributor.reasons import unknown_operator
 from distributor.state import BindingState, WaitingReason
 from foundation import logs
 from foundation.clock import Clock
 from foundation.errors import Contention
+from foundation.side_by_side import side_by_side, value_or_error
 from foundation.tablestore.atomic import in_groups
 
 SCHEMA_LEVEL = approving.LEVEL
@@ -130,10 +132,15 @@ class OperatorLane:
         slots = preflight.free_slots(mine, await self._newer(opened), self.config.max_in_flight)
         if isinstance(slots, Obstacle):
             return slots
-        ahead = await self._age.check()
+        known = await self._age.known()
+        ahead, snapshot = await side_by_side(
+            self._age.check(known),
+            value_or_error(lambda: self.chain.pre_bind_snapshot(operator), ChainUnavailable, WrongChain),
+        )
         if ahead is not None:
             return ahead
-        snapshot = await self.chain.pre_bind_snapshot(operator)
+        if not isinstance(snapshot, PreBindSnapshot):
+            raise snapshot
         return preflight.prepare(snapshot, binding_state, mine, self.config, slots=slots)
 
     async def _newer(self, opened: Opened) -> str:
@@ -156,10 +163,9 @@ class OperatorLane:
         if not selection.orders:
             more = selection.looked_to is None or bool(selection.misplaced or selection.unapproved)
             return Outcome(progress=more, obstacle=selection.obstacle, looked_to=selection.looked_to)
-        bypassed = await self.guard_way.obstacle(node=prepared.snapshot.node) if self.guard_way else None
+        bypassed, judged = await self._tried(prepared, selection.orders)
         if bypassed is not None:
             return Outcome(obstacle=bypassed)
-        judged = await self._trials(prepared.batch_size).judge(selection.orders, node=prepared.snapshot.node)
         if judged.service_wide is not None:
             return Outcome(obstacle=preflight.service_wide(judged.service_wide))
         for order, refusal in judged.held:
@@ -174,6 +180,15 @@ class OperatorLane:
         batches = judged.batches[: prepared.room]
         bound = await self._bind_and_submit(selection.binding_state, batches, prepared.fees)
         return Outcome(bound=bound, progress=True, obstacle=selection.obstacle, looked_to=selection.looked_to)
+
+    async def _tried(self, prepared: Prepared, orders: Sequence[Order]) -> tuple[Obstacle | None, Judged]:
+        """Ask one node side by side whether anything goes around the guard, and what it says to *orders*."""
+        node = prepared.snapshot.node
+        trials = self._trials(prepared.batch_size)
+        if self.guard_way is None:
+            return None, await trials.judge(orders, node=node)
+        operators = await self.guard_way.operators()
+        return await side_by_side(self.guard_way.obstacle(operators, node=node), trials.judge(orders, node=node))
 
     async def _vetted(self, selection: Selection, doubted: DoubtedPast, line: Line) -> Selection:
         """Hold what may have been paid in a past that nobody found."""

@@ -17,10 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from distributor.chain_types import PoolView
+from distributor.errors import ChainUnavailable, WrongChain
 from distributor.ledger import Ledger
-from distributor.ledger.records import Ahead
+from distributor.ledger.records import Ahead, GuardMark
 from distributor.model import Address
 from distributor.payout import alarms, guard_past
 from distributor.payout.guard_past import GuardReading
@@ -29,6 +31,7 @@ from distributor.payout.preflight import Obstacle
 from distributor.ports import Alarms, Chain
 from distributor.state import WaitingReason
 from foundation.clock import Clock, elapsed_ms
+from foundation.side_by_side import side_by_side, value_or_error
 
 PATIENCE_MS = 60_000
 """How long one node's word stops the payouts before it pauses them."""
@@ -46,6 +49,15 @@ class Sign:
     """How many nodes show it in a block."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BooksAsked:
+    """What the ledger said before the nodes were asked."""
+
+    nonces: Mapping[Address, int]
+    mark: GuardMark | None
+    """Up to where the guard's records are known; None without a guard."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LedgerAge:
     """Ask every node; a sign stops the payouts, and one that lasts pauses them."""
@@ -59,7 +71,13 @@ class LedgerAge:
     configured: Collection[Address] = ()
     """Operators whose key is configured here, also such that the ledger does not know."""
 
-    async def check(self) -> Obstacle | None:
+    async def known(self) -> BooksAsked:
+        """Read what the nodes are to be asked about; ``check`` then asks them at once."""
+        nonces = await _next_nonces(self.ledger, self.configured)
+        way = self.guard_way
+        return BooksAsked(nonces=nonces, mark=await self.ledger.guard_rows.mark(way.address) if way else None)
+
+    async def check(self, known: BooksAsked) -> Obstacle | None:
         """
         Return why nothing may be bound, None while the ledger is as old as the chain shows.
 
@@ -71,7 +89,7 @@ class LedgerAge:
         Raises:
             ChainUnavailable: No node says what its pool holds.
         """
-        sign = await self._look()
+        sign = await self._look(known)
         noted = await self.ledger.signs.noted()
         if noted is None and sign is not None:
             noted = await self.ledger.signs.note(sign.reason, sign.detail)
@@ -84,14 +102,21 @@ class LedgerAge:
             await self._pause(noted)
         return Obstacle(reason=noted.reason, detail=noted.detail)
 
-    async def _look(self) -> Sign | None:
-        sign = await look_for_sign(self.ledger, self.chain, self.configured)
-        if sign is not None or self.guard_way is None:
+    async def _look(self, known: BooksAsked) -> Sign | None:
+        """Ask for counts and records side by side; a sign in the counts counts, whatever the guard's nodes say."""
+        counted = partial(_sign_in_counts, self.ledger, self.chain, self.configured, known.nonces)
+        if self.guard_way is None or known.mark is None:
+            return await counted()
+        way = self.guard_way
+        recorded = partial(guard_past.read_behind, self.ledger, way.guard, way.address, known.mark)
+        sign, reading = await side_by_side(counted(), value_or_error(recorded, ChainUnavailable, WrongChain))
+        if sign is not None:
             return sign
-        reading = await guard_past.read_past(self.ledger, self.guard_way.guard, self.guard_way.address)
+        if not isinstance(reading, GuardReading):
+            raise reading
         sign = unknown_payment(reading)
         if sign is None:
-            await self.guard_way.marks.move(reading, nodes=self.chain.nodes)
+            await way.marks.move(reading, nodes=self.chain.nodes)
         return sign
 
     def _lasts(self, noted: Ahead) -> bool:
@@ -112,7 +137,12 @@ async def look_for_sign(ledger: Ledger, chain: Chain, configured: Collection[Add
     Raises:
         ChainUnavailable: No node says what its pool holds.
     """
-    nonces = await _next_nonces(ledger, configured)
+    return await _sign_in_counts(ledger, chain, configured, await _next_nonces(ledger, configured))
+
+
+async def _sign_in_counts(
+    ledger: Ledger, chain: Chain, configured: Collection[Address], nonces: Mapping[Address, int]
+) -> Sign | None:
     while True:
         asked = sorted(nonces)
         views = await chain.pool_views(asked)

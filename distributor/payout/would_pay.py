@@ -85,7 +85,8 @@ class WouldPay:
             head_number=snapshot.head.number,
             transactions=asked.config.max_in_flight,
         )
-        bypassed = await asked.guard_way.obstacle(node=snapshot.node) if asked.guard_way else None
+        way = asked.guard_way
+        bypassed = await way.obstacle(await way.operators(), node=snapshot.node) if way else None
         refused = bypassed or await self._refused_probe(snapshot.node)
         if refused is None:
             await self._trial_signature()

@@ -16,7 +16,7 @@ from distributor.payout.corrected import Corrected
 from distributor.payout.correction import Correction
 from distributor.payout.decision import Decision
 from distributor.payout.guard_outcomes import GuardProof
-from distributor.payout.ledger_age import LedgerAge
+from distributor.payout.ledger_age import BooksAsked, LedgerAge
 from distributor.payout.reopening import Reopening
 from foundation.clock import UnixMs
 from foundation.tablestore.leases import Lease
@@ -69,7 +69,7 @@ def adopted_before_it_is_final(patch: Patch) -> None:
 def neither_ledger_age_nor_guard_refuses(patch: Patch) -> None:
     """Bind whatever the chain is ahead by, through a guard that keeps no record: a table put back pays again."""
 
-    async def young(_self: LedgerAge) -> None:
+    async def young(_self: LedgerAge, _known: BooksAsked) -> None:
         return
 
     class Forgetful(dict[Hash, GuardPayment]):

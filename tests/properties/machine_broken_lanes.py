@@ -29,7 +29,10 @@ class _OwnAge:
 
     lane: OperatorLane
 
-    async def check(self) -> Obstacle | None:
+    async def known(self) -> None:
+        """Nothing is read before."""
+
+    async def check(self, _known: None) -> Obstacle | None:
         operator = self.lane.operator
         views = await self.lane.chain.pool_views([operator])
         nonces = await self.lane.ledger.signs.next_nonces()
