@@ -14,6 +14,7 @@ from aiohttp import web
 from devstack.contracts import Devchain
 from distributor.chain.guard import PAID_TOPIC, count_of
 from distributor.chain.guard_chain import GuardContract
+from distributor.chain.guard_walk import walk as walk_of
 from distributor.chain.polygon import nodes_of
 from distributor.errors import ChainUnavailable
 from distributor.model import Hash
@@ -80,6 +81,22 @@ async def test_a_node_that_gives_one_block_a_request_is_asked_for_each_that_paid
     assert await walk.contract.pasts(walk.guard, 0) == whole
 
 
+async def test_the_events_of_lately_come_with_the_head(walk: Walk) -> None:
+    """In one request; what a node does not give that way is asked for as ever, and must add up all the same."""
+    whole, _ = await walk.contract.pasts(walk.guard, 0)
+    mark, near = whole.links[2].after, whole.mark.head_number
+    (node, *_) = walk.contract._nodes._nodes
+    front = walk.fronts[0]
+    for reply, requests in ((passed_on(), 1), (narrow(), 3), (said_nothing(), 2)):
+        front.reply, front.batches[:] = reply, []
+        assert (await walk_of(node, walk.guard, mark, near=near)).links == whole.links[3:]
+        assert len(front.batches) >= requests
+        assert (len(front.batches) == 1) == (requests == 1)
+    front.reply, front.batches[:] = passed_on(), []
+    await walk_of(node, walk.guard, whole.links[1].after, near=near)
+    assert len(front.batches) > 1, "600 blocks back: no node is asked for so many beside the head"
+
+
 async def test_a_node_that_leaves_out_a_payment_does_not_add_up(walk: Walk) -> None:
     """The other one's word is kept; of both nothing is believed."""
     whole, _ = await walk.contract.pasts(walk.guard, 0)
@@ -119,6 +136,23 @@ def narrow() -> Reply:
     def spans(call: dict[str, Any]) -> bool:
         query = call["params"][0] if call["method"] == "eth_getLogs" else {"fromBlock": 0, "toBlock": 0}
         return bool(query["fromBlock"] != query["toBlock"])
+
+    return reply
+
+
+def said_nothing() -> Reply:
+    """Give no events up to the latest block, and something that is none; those up to a number are right."""
+
+    async def reply(front: Gateway, body: bytes) -> web.Response:
+        odd = {
+            call["id"]
+            for call in json.loads(body)
+            if call["method"] == "eth_getLogs" and call["params"][0]["toBlock"] == "latest"
+        }
+        answers = await front.ask_node(body)
+        return web.json_response(
+            [{**each, "result": [{"topics": []}]} if each["id"] in odd else each for each in answers]
+        )
 
     return reply
 
