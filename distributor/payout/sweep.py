@@ -266,7 +266,7 @@ class BalanceMonitor:
 
     async def _conclude(self, monitor_state: MonitorState, ongoing: Sequence[Alarm]) -> None:
         for alarm in ongoing:
-            if alarm.code not in monitor_state.alarms:
+            if _is_new(alarm, monitor_state):
                 await self.alarms.raise_(alarm)
         for code in set(monitor_state.alarms) - {alarm.code for alarm in ongoing}:
             logs.info(_log, "alarm_over", code=code)
@@ -284,6 +284,13 @@ def payouts_left(gas_wei: Wei, stats: Stats, at_most_wei: Wei) -> int:
     known = stats.orders_paid > 0 and stats.gas_cost_wei > 0
     each_wei = max(1, stats.gas_cost_wei // stats.orders_paid) if known else at_most_wei
     return gas_wei // each_wei
+
+
+def _is_new(alarm: Alarm, seen: MonitorState) -> bool:
+    """Say whether the last look did not find it: of one code each subject is an alarm of its own, as far as kept."""
+    found = [line.split("\t")[:2] for line in seen.found or ()]
+    missing = [alarm.code, alarm.subject] not in found
+    return alarm.code not in seen.alarms or (missing and 0 < len(found) < FOUND_MAX)
 
 
 def _in_words(alarm: Alarm) -> str:

@@ -324,6 +324,17 @@ async def test_the_watch_keeps_the_coin_of_each_lane() -> None:
     assert seen.gas_wei == Wei(7)
 
 
+async def test_a_second_lane_short_of_coin_is_an_alarm_of_its_own() -> None:
+    """Also while the first one's alarm is on; and each is raised once."""
+    world = await two_lanes()
+    watcher = replace(a_watcher(world), others=[SECOND])
+    for short in (OPERATOR, SECOND, SECOND):
+        world.chain.set_gas(short, Wei(7))
+        await watcher.run()
+
+    assert [alarm.subject for alarm in world.alarms.raised if alarm.code == "low_gas"] == ["", SECOND]
+
+
 async def test_the_watch_sees_what_stops_every_lane() -> None:
     """A pause is everybody's; where each lane has a trouble of its own, an order that came now would wait."""
     world = await two_lanes()
