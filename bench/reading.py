@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import ceil
 
 from bench.charts import number
 from bench.figures import Paid
 from bench.run import Result
-from bench.targets import largest
+from bench.targets import largest, targets, waiting_32
 from bench.words import Words
-from devstack.capacity import IN_FLIGHT
+from devstack.capacity import IN_FLIGHT, ORDERS_MAX
 
 _QUIET = 0.5
 """Processors that others use on a machine that counts as quiet."""
 _FULL = 0.9
 """Share of a block's places from which on they count as filled."""
 _KEEPS_UP_S = 1.0
+_SINGLE_MS_BEFORE = 65
+"""Of an order in single mode, app and host, when the bound of an eighth was set; on another machine."""
 
 
 def reading(result: Result, words: Words) -> str:
@@ -35,6 +38,7 @@ def points(result: Result) -> Iterator[tuple[str, Mapping[str, object]]]:
     yield from (("lanes", found) for found in _lanes(result))
     if (waiting := result.waiting) is not None:
         yield "waiting", {**_figures(waiting), "waiting": f"{waiting.waiting:,}", "memory": f"{waiting.memory_mib:.0f}"}
+    yield from _limits(result)
     yield "look", {}
     if batch.kinds.get("table", {}).get("get ref", 0) > batch.orders:
         yield "refs", {}
@@ -42,6 +46,24 @@ def points(result: Result) -> Iterator[tuple[str, Mapping[str, object]]]:
         yield "mail", {"ratio": f"{found.app_cpu_ms / found.library_cpu_ms:.2f}"}
     yield from _rates(result)
     yield from ((name, {}) for name in ("final", "script", "emulator", "queues"))
+
+
+def _limits(result: Result) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Say of each missed target whose reason is known what limits it."""
+    missed = {each.name: each for each in targets(result) if not each.met}
+    batch, single, asked = largest(result.batch), largest(result.single), waiting_32(result)
+    if (rpc := missed.get("rpc_single")) is not None:
+        rounds, allowed = ceil(asked.orders / IN_FLIGHT), int(rpc.bound * asked.orders)
+        asking = {"requests": asked.requests["rpc"], "orders": asked.orders}
+        yield "rpc_single", {**asking, "allowed": allowed, "rounds": rounds}
+    if "cpu_batch" in missed:
+        share = batch.cpu_ms_each / _SINGLE_MS_BEFORE
+        costs = {"batch": number(batch.cpu_ms_each), "single": number(single.cpu_ms_each), "share": f"{share:.3f}"}
+        yield "cpu_batch", {**costs, "before": _SINGLE_MS_BEFORE}
+    if "memory" in missed and (waiting := result.waiting) is not None:
+        times = waiting.memory_mib / batch.memory_mib
+        held = {"held": IN_FLIGHT * ORDERS_MAX, "orders": f"{batch.orders:,}", "waiting": f"{waiting.waiting:,}"}
+        yield "memory", {**held, "times": f"{times:.2f}"}
 
 
 def _filled(mode: str, paid: Paid) -> str:

@@ -134,6 +134,13 @@ storage emulator, the node and the benchmark included. Each order was proved pai
         "each block. Binding stays one round after the other, so lanes add places, not processors.",
         "waiting": "**{waiting} orders waited together** before the first was bound: then {rate} orders/s to final, and the app had {memory} MiB "
         "at most. A round reads no more of the line than it can bind.",
+        "rpc_single": "**Single mode asked the node {requests} times for {orders} orders; the target allows {allowed}.** {rounds} rounds fill the "
+        "places, each with three requests (what node and contracts say, the simulation, the submission). Until the last order is final each block "
+        "takes one look, and a closing one question more.",
+        "cpu_batch": "**An order computes {batch} ms in batch mode, {single} ms in single mode**, app and host. Both begin with the same webhook, so "
+        "the one is no eighth of the other. Single mode took {before} ms when the bound was set; of that a batch order takes {share}.",
+        "memory": "**A full round holds {held} orders at once**, with their rows and signed bytes; 100 orders do not fill one. With {waiting} "
+        "waiting the app had {times} times the memory of the run of {orders} orders.",
         "look": "**A look at the chain is paid once a block**, whatever the number of orders: few orders, or a slow machine, mean more RPC "
         "requests each.",
         "refs": "**`get ref` is the price of a rule**: what the guard has recorded since the last final payment is looked up in the ledger in "
@@ -248,6 +255,13 @@ do token.
         "cada bloco. A vinculação continua uma rodada depois da outra: faixas acrescentam lugares, não processadores.",
         "waiting": "**{waiting} pedidos esperaram juntos** antes que o primeiro fosse vinculado: depois, {rate} pedidos/s até final, e o app teve no "
         "máximo {memory} MiB. Uma rodada não lê da fila mais do que pode vincular.",
+        "rpc_single": "**O modo single consultou o nó {requests} vezes para {orders} pedidos; a meta permite {allowed}.** {rounds} rodadas ocupam "
+        "os lugares, cada uma com três requisições (o que dizem nó e contratos, a simulação, o envio). Até o último pedido ser final, cada bloco "
+        "custa um olhar, e um fechamento, uma pergunta a mais.",
+        "cpu_batch": "**Um pedido calcula {batch} ms no modo batch e {single} ms no modo single**, app e host. Os dois começam com o mesmo webhook, "
+        "por isso um não é um oitavo do outro. O modo single levava {before} ms quando o limite foi definido; disso um pedido em lote leva {share}.",
+        "memory": "**Uma rodada cheia segura {held} pedidos de uma vez**, com suas linhas e os bytes assinados; 100 pedidos não enchem uma. Com "
+        "{waiting} à espera, o app teve {times} vezes a memória da execução de {orders} pedidos.",
         "look": "**Um olhar para a cadeia se paga uma vez por bloco**, sejam quantos forem os pedidos: poucos pedidos, ou máquina lenta, dão mais "
         "RPC por pedido.",
         "refs": "**`get ref` é o preço de uma regra**: o que o guard registrou desde o último pagamento final é procurado no razão a cada rodada, "

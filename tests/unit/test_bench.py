@@ -94,6 +94,8 @@ READINGS = [
     ({"behind_s": 0.1, "failed": 0}, {"kept_up"}, {"overrun"}),
     ({"behind_s": 9.0, "failed": 0}, {"overrun"}, {"kept_up"}),
     ({"behind_s": 0.1, "failed": 1}, {"overrun"}, {"kept_up"}),
+    ({"requests": {"rpc": 5_000}}, {"rpc_single"}, set()),
+    ({"requests": {"rpc": 0}}, set(), {"rpc_single"}),
 ]
 
 
@@ -115,6 +117,21 @@ def test_the_reading_says_what_the_figures_show(
     assert said <= set(found)
     assert not unsaid & set(found)
     assert "{" not in reading.reading(result, words)
+
+
+def test_a_missed_bound_is_explained() -> None:
+    """By the run's own figures: what an order computes in both modes, and what the app holds of those that wait."""
+    result = whole()
+    hungry = [replace(each, app_cpu_s=1_000.0) for each in result.batch]
+    assert result.waiting is not None
+    large = replace(result.waiting, memory_mib=1_000.0)
+
+    found = dict(reading.points(replace(result, batch=hungry, waiting=large)))
+    sound = dict(reading.points(replace(result, batch=[replace(each, app_cpu_s=0.0) for each in result.batch])))
+
+    assert (found["cpu_batch"]["before"], found["memory"]["held"]) == (65, 480)
+    assert "cpu_batch" not in sound
+    assert "memory" not in dict(reading.points(replace(result, waiting=None)))
 
 
 def test_both_languages_have_every_point_of_the_reading() -> None:
