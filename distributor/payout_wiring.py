@@ -80,7 +80,7 @@ class PayoutWiring:
         wrong = {each.setting: str(each) for each in await self._resources.resolved.problems(SigningSettings)}
         out = {**usable.out, **{name: why for name, why in wrong.items() if is_of_a_lane(name)}}
         if out:
-            await self._check_others(payout, usable, out)
+            _check_others(payout, usable, out)
             await self._say(out)
         same = before is not None and before.payouts.lanes.keys() == usable.keys.keys()
         payouts = before.payouts if before and same else self._built(usable.keys)
@@ -96,22 +96,6 @@ class PayoutWiring:
 
     def _built(self, lanes: Mapping[str, LaneKey]) -> LanePayouts:
         return LanePayouts(self._resources, lanes, clock=self._clock, holder=self._holder)
-
-    async def _check_others(self, payout: PayoutSettings, usable: UsableLanes, out: Mapping[str, str]) -> None:
-        """
-        Let the other lanes pay only where nothing that the missing ones paid can be paid again.
-
-        The guard pays an order once. Without one, a ledger that went back to before an operator was added knows
-        nothing of it, and its address comes with its key: so there must be an operator in the ledger for each.
-
-        Raises:
-            ConfigurationError: No lane is left, or one that is missing may be unknown to the ledger.
-        """
-        if usable.keys and payout.contracts.guard is not None:
-            return
-        known = set(await (await self._resources.ledger()).signs.next_nonces()) if usable.keys else set()
-        if len(known - {key.signer.address for key in usable.keys.values()}) < len(out):
-            raise ConfigurationError("; ".join(out.values()), sentences=list(out.values()))
 
 
 class LanePayouts:
@@ -234,3 +218,17 @@ class LanePayouts:
             thresholds=settings.thresholds,
             limits=payout.fees,
         )
+
+
+def _check_others(payout: PayoutSettings, usable: UsableLanes, out: Mapping[str, str]) -> None:
+    """
+    Let the other lanes pay only where nothing that the missing ones paid can be paid again: behind the guard.
+
+    Without one, a ledger that went back to before an operator was added knows nothing of it, and its address comes
+    with its key, so that no node can be asked what it has sent.
+
+    Raises:
+        ConfigurationError: No lane is left, or there is no guard.
+    """
+    if not usable.keys or payout.contracts.guard is None:
+        raise ConfigurationError("; ".join(out.values()), sentences=list(out.values()))
